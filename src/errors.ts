@@ -1,0 +1,103 @@
+// Errors: what an operator can act on. Bugs assert; what the network did is a value (see flow/).
+
+/** One code per thing that the operator would do differently. */
+export type ErrorCode =
+  | "CONFIG"
+  | "ENTITY"
+  | "SCHEDULE"
+  | "ACTION"
+  | "KEYRING"
+  | "JOURNAL"
+  | "SPOOL"
+  | "PLUGIN"
+  | "API"
+  | "USAGE";
+
+/** Where a mistake is and how to mend it. Every member may be missing. */
+export interface ErrorDetail {
+  readonly job?: string;
+  /** The file that holds the mistake. */
+  readonly path?: string;
+  /** Line in `path`, counted from 1. */
+  readonly line?: number;
+  /** Column in `line`, counted from 1. */
+  readonly column?: number;
+  /** How to mend it, in one sentence without a period. */
+  readonly hint?: string;
+}
+
+/**
+ * A mistake of the operator. Its message has the form
+ * `Cannot <verb> <thing> "<value>": <current state>[, <wanted state>]`, without a period.
+ */
+export class RunnerError extends Error {
+  override readonly name = "RunnerError";
+  readonly code: ErrorCode;
+  readonly detail: ErrorDetail;
+
+  constructor(code: ErrorCode, message: string, detail: ErrorDetail = {}, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+    this.detail = detail;
+  }
+}
+
+/** Several mistakes found in one go: configuration and `check` collect all before they stop. */
+export class RunnerErrors extends Error {
+  override readonly name = "RunnerErrors";
+  readonly errors: readonly RunnerError[];
+
+  constructor(errors: readonly RunnerError[]) {
+    super(errors.map((error) => error.message).join("\n"));
+    this.errors = errors;
+  }
+}
+
+/** `path:line:column: message (hint)`, with the parts that are known. One line for one mistake. */
+export function describeError(error: RunnerError): string {
+  const { path, line, column, hint } = error.detail;
+  const where = [path, line, column].filter((part) => part !== undefined).join(":");
+  const mend = hint === undefined ? "" : ` (${hint})`;
+  return `${where === "" ? "" : `${where}: `}${error.message}${mend}`;
+}
+
+/** The message of anything thrown. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/**
+ * The known word nearest to a half-typed or misspelt one, or null when none is near.
+ * Near is an edit distance of at most a third of the longer word, or being its beginning.
+ */
+export function nearest(word: string, known: Iterable<string>): string | null {
+  let best: { word: string; distance: number } | null = null;
+  const wanted = word.toLowerCase();
+  for (const candidate of known) {
+    const name = candidate.toLowerCase();
+    const distance =
+      wanted.length > 1 && name.startsWith(wanted) ? 0.5 : editDistance(wanted, name);
+    if (distance > Math.max(1, Math.floor(Math.max(name.length, wanted.length) / 3))) continue;
+    if (best === null || distance < best.distance) best = { word: candidate, distance };
+  }
+  return best?.word ?? null;
+}
+
+function editDistance(left: string, right: string): number {
+  let previous = Array.from({ length: right.length + 1 }, (_, index) => index);
+  for (let row = 1; row <= left.length; row++) {
+    const current = [row];
+    for (let column = 1; column <= right.length; column++) {
+      const swap = left[row - 1] === right[column - 1] ? 0 : 1;
+      current.push(
+        Math.min(
+          (previous[column] ?? 0) + 1,
+          (current[column - 1] ?? 0) + 1,
+          (previous[column - 1] ?? 0) + swap,
+        ),
+      );
+    }
+    previous = current;
+  }
+  return previous[right.length] ?? 0;
+}

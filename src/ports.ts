@@ -1,0 +1,174 @@
+// Ports: everything that the program can do to the world, one interface an effect.
+//
+// Words (one meaning each, everywhere):
+//   job        a directory under runners/          entity     a job as loaded
+//   action     what is signed and posted           template   action.json before dating
+//   command    one agent's part of an action, with its results
+//   dispatch   date, compress, sign, post          in flight  posted, not yet collected
+//   expired    its expireafter has passed          due        its fire time has come
+//   collect    fetch the commands, write the result
+//   result     the RunnerResult document           deliver    give a result to a plugin
+//   plugin     an executable or a module that takes a result
+//   journal    the durable memory of what was decided and done
+//   spool      the runner directory, the operator's view
+//   run        one firing of a job, from its fire time to its last delivery
+//   step       one named, journaled part of a workflow run
+//   tick       one turn of the loop
+//
+// The journal's interface is in flow/journal.ts, because it is made of the flow's own states.
+import type { Instant, Milliseconds } from "./time.ts";
+
+/** Wall time to decide by, and waiting. Nothing outside edge/ reads a clock or sets a timer. */
+export interface Clock {
+  now(): Instant;
+  /**
+   * Resolves at the wall time `at`, or as soon as `signal` aborts. Never rejects.
+   * Follows clock jumps: an edge implementation looks at the clock at least once a minute.
+   */
+  until(at: Instant, signal?: AbortSignal): Promise<void>;
+  /** Resolves after `ms` of elapsed (monotonic) time, or as soon as `signal` aborts. */
+  sleep(ms: Milliseconds, signal?: AbortSignal): Promise<void>;
+}
+
+/** Uniform numbers in [0, 1), for jitter only. */
+export interface Random {
+  next(): number;
+}
+
+/** Severities as syslog names them, most severe first. */
+export type LogLevel = "emerg" | "alert" | "crit" | "err" | "warning" | "notice" | "info" | "debug";
+
+export interface Log {
+  /** One line. Never throws, never blocks on a peer; a secret must not be in `message`. */
+  emit(level: LogLevel, message: string): void;
+}
+
+/** One HTTP exchange as sent. Headers go out in this order and spelling. */
+export interface HttpRequest {
+  readonly method: "GET" | "POST";
+  readonly url: string;
+  readonly headers: readonly (readonly [name: string, value: string])[];
+  readonly body?: Uint8Array;
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * What came back. `unreachable` with `sent: false` proves that no byte of the request left; with
+ * `sent: true` the other side may have acted on it.
+ */
+export type HttpAnswer =
+  | {
+      readonly kind: "answer";
+      readonly status: number;
+      /** The header's value, its name in any case, or null. */
+      header(name: string): string | null;
+      /**
+       * The body as it arrives, decoded from gzip. Iterating throws an Error when the connection
+       * is cut, stalls past the time limit or is torn. Leaving the loop early closes the exchange.
+       */
+      readonly body: AsyncIterable<Uint8Array>;
+    }
+  | { readonly kind: "unreachable"; readonly sent: boolean; readonly message: string };
+
+/** The HTTP client. Timeouts, TLS, proxies and kept-alive connections are its own matter. */
+export interface Http {
+  /** Never rejects: what the network did is a value. */
+  send(request: HttpRequest): Promise<HttpAnswer>;
+  /** Closes idle connections. */
+  close(): void;
+}
+
+/** The investigator's private key. */
+export interface Signer {
+  /** 40 upper-case hexadecimal digits. */
+  readonly fingerprint: string;
+  /**
+   * A detached OpenPGP signature as MIG sends it: base64 in one line, with `=` and the CRC24
+   * appended.
+   */
+  sign(text: Uint8Array): Promise<string>;
+}
+
+/** One file of a job as the scan saw it. Equal marks mean an unchanged file. */
+export interface FileMark {
+  /** File name without a folder, such as "entity.cfg". */
+  readonly name: string;
+  readonly mtimeMs: number;
+  readonly size: number;
+  readonly inode: number;
+}
+
+/** A real directory under runners/ and the job files in it (not links), sorted by name. */
+export interface JobDirectory {
+  readonly job: string;
+  readonly path: string;
+  readonly files: readonly FileMark[];
+}
+
+/** One record in an inflight/ folder: its bytes, or why they could not be read. */
+export type InflightFile = { readonly job: string; readonly name: string; readonly path: string } & (
+  | { readonly kind: "bytes"; readonly bytes: Uint8Array }
+  | { readonly kind: "unreadable"; readonly message: string }
+);
+
+/** A result file while it is written (I5): nothing is visible under its name before `commit`. */
+export interface ResultWriter {
+  /** Queues bytes; resolves when there is room for more. */
+  write(bytes: Uint8Array): Promise<void>;
+  /** fsync, rename, directory fsync. Resolves with the size in bytes once the file is durable. */
+  commit(): Promise<number>;
+  /** Removes what was written. Never rejects. */
+  abort(): Promise<void>;
+}
+
+/**
+ * The runner directory. Methods that fail reject with a RunnerError (code SPOOL) whose cause keeps
+ * the errno. Every file that is written has mode 0600, every directory 0700.
+ */
+export interface Spool {
+  /** The jobs, sorted by name in byte order. Rejects when runners/ cannot be read. */
+  scan(): Promise<readonly JobDirectory[]>;
+  /** A job's file, whole. `name` has no folder part. Rejects above `sizeMax` bytes. */
+  read(job: string, name: string, sizeMax: number): Promise<Uint8Array>;
+  /** All files in the inflight/ folders of all job directories, also of broken jobs. */
+  inflight(): Promise<readonly InflightFile[]>;
+  /** Writes `runners/JOB/inflight/ID.json` atomically; resolves with its path. */
+  writeInflight(job: string, actionId: number, bytes: Uint8Array): Promise<string>;
+  /** Removes that file. A missing one is no error. */
+  removeInflight(job: string, actionId: number): Promise<void>;
+  /** Renames a broken inflight file to `NAME.bad` beside it; resolves with the new path. */
+  setAside(file: InflightFile): Promise<string>;
+  /** Opens `runners/JOB/results/DATE/ID.json` for writing; `date` is YYYYMMDD. */
+  createResult(job: string, date: string, actionId: number): Promise<ResultWriter>;
+  /** The path that `createResult` would commit to. Pure. */
+  resultPath(job: string, date: string, actionId: number): string;
+}
+
+/** One delivery to make. */
+export interface DeliveryOrder {
+  readonly plugin: string;
+  readonly job: string;
+  readonly actionId: number;
+  /** The result file; an executable gets it, opened for reading, as its standard input. */
+  readonly resultPath: string;
+  /** The same at every attempt of this delivery, different for any other. */
+  readonly key: string;
+  /** 1 for the first attempt. */
+  readonly attempt: number;
+  readonly signal?: AbortSignal;
+}
+
+/** How a delivery ended. `missing` and `broken` are for the operator to mend; all are retried. */
+export type DeliveryAnswer =
+  | { readonly kind: "delivered"; readonly message: string }
+  | { readonly kind: "failed"; readonly message: string }
+  | { readonly kind: "missing"; readonly message: string };
+
+export interface Plugins {
+  /** Names that can be delivered to now, sorted. */
+  names(): Promise<readonly string[]>;
+  /** Why this plugin cannot be used, with the fix; null when it can. */
+  check(name: string): Promise<string | null>;
+  /** Never rejects; ended at the plugin's time limit. */
+  deliver(order: DeliveryOrder): Promise<DeliveryAnswer>;
+}

@@ -1,0 +1,133 @@
+// Build: the sources and the Bun runtime in one executable file.
+//
+//   bun build.ts [--target NAME] [--out FILE]
+//
+// Without --target it builds for this machine, as dist/mig-runner. The build is reproducible: the
+// same sources, versions and file name give the same bytes.
+import { existsSync, statSync } from "node:fs";
+import { mkdir, rm } from "node:fs/promises";
+import { dirname, relative, resolve } from "node:path";
+import { parseArgs } from "node:util";
+import manifest from "./package.json" with { type: "json" };
+
+/**
+ * The modules that begin a thread of execution: the program, then one line a worker. Entries that
+ * are not first must lie beside src/main.ts, because in the executable the URL of every bundled
+ * module is that of the first entry.
+ */
+const ENTRIES = ["src/main.ts", "src/worker.ts"];
+
+/** What a `--target` is: Bun's name for it, the npm package of its runtime, npm's flags for it. */
+const TARGETS = {
+  "linux-x64": { bun: "bun-linux-x64", runtime: "bun-linux-x64", npm: "--os=linux --cpu=x64" },
+  "linux-arm64": {
+    bun: "bun-linux-arm64",
+    runtime: "bun-linux-aarch64",
+    npm: "--os=linux --cpu=arm64",
+  },
+  "linux-x64-musl": {
+    bun: "bun-linux-x64-musl",
+    runtime: "bun-linux-x64-musl",
+    npm: "--os=linux --cpu=x64 --libc=musl",
+  },
+  "darwin-arm64": {
+    bun: "bun-darwin-arm64",
+    runtime: "bun-darwin-aarch64",
+    npm: "--os=darwin --cpu=arm64",
+  },
+} as const;
+
+type Target = keyof typeof TARGETS;
+
+/** Where `runtimeOf` looks. The second is a folder of its own: npm would else drop this machine's. */
+const RUNTIME_FOLDERS = ["node_modules", ".cache/targets/node_modules"];
+
+const root = import.meta.dirname;
+
+/** The runtime to build into, or null when it has not been installed. */
+function runtimeOf(target: Target): string | null {
+  for (const folder of RUNTIME_FOLDERS) {
+    const path = resolve(root, folder, "@oven", TARGETS[target].runtime, "bin/bun");
+    if (existsSync(path)) return path;
+  }
+  return null;
+}
+
+function fail(message: string): never {
+  console.error(`build: ${message}`);
+  process.exit(1);
+}
+
+function isTarget(name: string): name is Target {
+  return Object.hasOwn(TARGETS, name);
+}
+
+interface Order {
+  /** Null: this machine. */
+  readonly target: Target | null;
+  readonly out: string;
+}
+
+function parseOrder(argv: readonly string[]): Order {
+  const { values } = parseArgs({
+    args: [...argv],
+    options: { target: { type: "string" }, out: { type: "string" } },
+  });
+  const target = values.target ?? null;
+  if (target !== null && !isTarget(target)) {
+    fail(`Cannot build for "${target}": known targets are ${Object.keys(TARGETS).join(", ")}`);
+  }
+  const name = target === null ? "mig-runner" : `mig-runner-${target}`;
+  return { target, out: resolve(root, values.out ?? `dist/${name}`) };
+}
+
+/** What `Bun.build` needs to know about the machine that will run the file. */
+function machine(target: Target | null): Partial<Bun.CompileBuildOptions> {
+  if (target === null) return {};
+  const executablePath = runtimeOf(target);
+  const { bun, runtime, npm } = TARGETS[target];
+  if (executablePath !== null) return { target: bun, executablePath };
+  if (target === `${process.platform}-${process.arch}`) return { target: bun };
+  return fail(
+    `Cannot build for "${target}": its runtime is not installed. Bring it with\n` +
+      `  npm install --prefix .cache/targets --no-save --force ${npm} @oven/${runtime}@${Bun.version}`,
+  );
+}
+
+async function build({ target, out }: Order): Promise<void> {
+  await mkdir(dirname(out), { recursive: true });
+  const { success, logs, outputs } = await Bun.build({
+    entrypoints: ENTRIES.map((entry) => resolve(root, entry)).filter((path) => existsSync(path)),
+    compile: {
+      ...machine(target),
+      outfile: out,
+      // A daemon must not run code or take settings from the directory that it is started in.
+      autoloadDotenv: false,
+      autoloadBunfig: false,
+      autoloadTsconfig: false,
+      // Without it a job could not import from a node_modules folder beside it.
+      autoloadPackageJson: true,
+    },
+    target: "bun",
+    format: "esm",
+    minify: true,
+    bytecode: true,
+    // Keeps openpgp out of memory until something is signed.
+    splitting: true,
+    // Stack traces name our own lines.
+    sourcemap: "inline",
+    define: {
+      MIG_RUNNER_VERSION: JSON.stringify(manifest.version),
+      "process.env.NODE_ENV": JSON.stringify("production"),
+    },
+    throw: false,
+  });
+  for (const log of logs) console.error(log);
+  if (!success) fail(`Cannot build "${relative(root, out)}": see above`);
+  // The source maps are inside the executable; Bun leaves a second copy beside it.
+  for (const { kind, path } of outputs) if (kind === "sourcemap") await rm(path, { force: true });
+}
+
+const order = parseOrder(process.argv.slice(2));
+await build(order);
+console.log(`${relative(process.cwd(), order.out)} ${statSync(order.out).size} bytes`);

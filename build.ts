@@ -15,7 +15,7 @@ import manifest from "./package.json" with { type: "json" };
  * are not first must lie beside src/main.ts, because in the executable the URL of every bundled
  * module is that of the first entry.
  */
-const ENTRIES = ["src/main.ts", "src/worker.ts"];
+const ENTRIES = ["src/main.ts", "src/worker.ts"] as const;
 
 /** What a `--target` is: Bun's name for it, the npm package of its runtime, npm's flags for it. */
 const TARGETS = {
@@ -97,7 +97,9 @@ function machine(target: Target | null): Partial<Bun.CompileBuildOptions> {
 async function build({ target, out }: Order): Promise<void> {
   await mkdir(dirname(out), { recursive: true });
   const { success, logs, outputs } = await Bun.build({
-    entrypoints: ENTRIES.map((entry) => resolve(root, entry)).filter((path) => existsSync(path)),
+    entrypoints: ENTRIES.map((entry) => resolve(root, entry)).filter(
+      (path, index) => index === 0 || existsSync(path),
+    ),
     compile: {
       ...machine(target),
       outfile: out,

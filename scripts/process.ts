@@ -1,0 +1,76 @@
+// Process: runs one of the project's own tools and hands over its output line by line.
+import { spawn } from "node:child_process";
+import { resolve } from "node:path";
+
+/** The top folder of the checkout. */
+export const root = resolve(import.meta.dirname, "..");
+
+/** The path of a tool that `npm install` brought. */
+export function tool(name: string): string {
+  return resolve(root, "node_modules/.bin", name);
+}
+
+export interface ToolOrder {
+  readonly argv: readonly [string, ...string[]];
+  /** Added to this process's environment. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** The tool is ended when it takes longer. */
+  readonly timeMaxMs: number;
+  /** Called with each line of stdout and stderr as it comes, without its newline. */
+  onLine?(line: string): void;
+}
+
+export interface ToolAnswer {
+  /** Null when a signal ended it. */
+  readonly exit: number | null;
+  /** Both streams, in the order in which lines were completed. */
+  readonly lines: readonly string[];
+  readonly elapsedMs: number;
+}
+
+/** How long a tool may take to end its own children before it is killed. */
+const END_GRACE_MS = 3_000;
+
+/** Runs a tool in the top folder, without a standard input. Rejects when it cannot be started. */
+export function runTool(order: ToolOrder): Promise<ToolAnswer> {
+  const startedAt = performance.now();
+  const [command, ...rest] = order.argv;
+  const lines: string[] = [];
+  const keep = (line: string) => {
+    lines.push(line);
+    order.onLine?.(line);
+  };
+  const { promise, resolve: settle, reject } = Promise.withResolvers<ToolAnswer>();
+  const child = spawn(command, rest, {
+    cwd: root,
+    env: { ...process.env, NO_COLOR: "1", FORCE_COLOR: "0", ...order.env },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  const rests = [child.stdout, child.stderr].map((stream) => readLines(stream, keep));
+  const end = setTimeout(() => {
+    keep(`${command}: ended after ${order.timeMaxMs / 1_000} s`);
+    child.kill("SIGTERM");
+    setTimeout(() => child.kill("SIGKILL"), END_GRACE_MS).unref();
+  }, order.timeMaxMs);
+  child.on("error", reject);
+  child.on("close", (exit) => {
+    clearTimeout(end);
+    for (const flush of rests) flush();
+    settle({ exit, lines, elapsedMs: performance.now() - startedAt });
+  });
+  return promise;
+}
+
+/** Cuts a stream into lines. The answer hands over a last line without a newline. */
+function readLines(stream: NodeJS.ReadableStream, keep: (line: string) => void): () => void {
+  let partial = "";
+  stream.setEncoding("utf8");
+  stream.on("data", (text: string) => {
+    const parts = (partial + text).split("\n");
+    partial = parts.pop() ?? "";
+    for (const line of parts) keep(line);
+  });
+  return () => {
+    if (partial !== "") keep(partial);
+  };
+}

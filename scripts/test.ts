@@ -1,0 +1,195 @@
+// Test: every suite in turn, and one last line that counts them all.
+//
+//   npm test                               everything
+//   npm test -- --lane unit test/jobs      one lane, some files or folders of it
+//   npm test -- -t "next fire"             tests of that name
+//
+// Its last line is `N passed, N failed`; the exit status is 0 only if something ran and nothing
+// failed. JUnit files of each lane are left in .cache/junit/.
+import assert from "node:assert/strict";
+import { globSync } from "node:fs";
+import { mkdir, readFile, rm, stat } from "node:fs/promises";
+import { relative, resolve } from "node:path";
+import { parseArgs } from "node:util";
+import { CHECK_TIME_MAX_MS, checks } from "./checks.ts";
+import { root, runTool, type ToolAnswer } from "./process.ts";
+import { addCounts, type Counts, formatCounts, lineKind, NOTHING, runCounts } from "./report.ts";
+
+/** A suite run by `bun test`. The black-box lanes differ in what they call the program. */
+interface Suite {
+  readonly name: string;
+  readonly folder: string;
+  readonly env: Readonly<Record<string, string>>;
+}
+
+const BLACK_BOX = "test/binary";
+
+const SUITES: readonly Suite[] = [
+  { name: "unit", folder: "test", env: {} },
+  { name: "binary", folder: BLACK_BOX, env: { MIG_RUNNER_UNDER_TEST: "binary" } },
+  { name: "bun", folder: BLACK_BOX, env: { MIG_RUNNER_UNDER_TEST: "bun" } },
+  { name: "deno", folder: BLACK_BOX, env: { MIG_RUNNER_UNDER_TEST: "deno" } },
+];
+
+const LANES = ["checks", ...SUITES.map(({ name }) => name)];
+
+/** Twenty minutes on two cores is the limit for everything; no lane may come near it alone. */
+const LANE_TIME_MAX_MS = 8 * 60_000;
+/** For one test: slow machines are no failure, a test that hangs is. */
+const TEST_TIME_MAX_MS = 60_000;
+
+const onTerminal = process.stdout.isTTY === true && process.env.CI === undefined;
+
+interface Filter {
+  readonly lanes: readonly string[];
+  readonly files: readonly string[];
+  readonly name: string | null;
+}
+
+function parseFilter(argv: readonly string[]): Filter {
+  const { values, positionals } = parseArgs({
+    args: [...argv],
+    allowPositionals: true,
+    options: {
+      lane: { type: "string", multiple: true },
+      "test-name-pattern": { type: "string", short: "t" },
+    },
+  });
+  const unknown = (values.lane ?? []).filter((lane) => !LANES.includes(lane));
+  if (unknown.length > 0) {
+    console.error(`Cannot run lane "${unknown[0]}": lanes are ${LANES.join(", ")}`);
+    process.exit(2);
+  }
+  const files = positionals.map((path) => relative(root, resolve(path)));
+  const name = values["test-name-pattern"] ?? null;
+  const narrow = files.length > 0 || name !== null;
+  const lanes = values.lane ?? LANES.filter((lane) => lane !== "checks" || !narrow);
+  return { lanes, files, name };
+}
+
+/** The files or folders of `suite` that the filter leaves, null when none. */
+function pathsOf(suite: Suite, { files }: Filter): readonly string[] | null {
+  if (files.length === 0) return [suite.folder];
+  const inBlackBox = (path: string) => `${path}/`.startsWith(`${BLACK_BOX}/`);
+  const paths = files.filter((path) => inBlackBox(path) === (suite.folder === BLACK_BOX));
+  return paths.length === 0 ? null : paths;
+}
+
+/** Repeats a line of output on a terminal over the one before. */
+function showProgress(text: string): void {
+  if (onTerminal) process.stdout.write(`\r\x1b[K${text.slice(0, process.stdout.columns - 1)}`);
+}
+
+function say(text: string): void {
+  showProgress("");
+  console.log(text);
+}
+
+function sayLane(name: string, counts: Counts, elapsedMs: number): void {
+  say(`${name.padEnd(8)}${formatCounts(counts)} (${(elapsedMs / 1_000).toFixed(1)} s)`);
+}
+
+async function runSuite(suite: Suite, filter: Filter): Promise<Counts> {
+  const paths = pathsOf(suite, filter);
+  if (paths === null) return NOTHING;
+  const junit = resolve(root, ".cache/junit", `${suite.name}.xml`);
+  await rm(junit, { force: true });
+  const seen = { passed: 0, failed: 0 };
+  const answer = await runTool({
+    argv: [
+      process.execPath,
+      "test",
+      "--no-orphans",
+      "--parallel=2",
+      `--timeout=${TEST_TIME_MAX_MS}`,
+      "--reporter=junit",
+      `--reporter-outfile=${junit}`,
+      ...(suite.folder === BLACK_BOX ? [] : ["--path-ignore-patterns", `${BLACK_BOX}/**`]),
+      ...(filter.name === null ? [] : ["--test-name-pattern", filter.name]),
+      ...paths.map((path) => `./${path}`),
+    ],
+    env: suite.env,
+    timeMaxMs: LANE_TIME_MAX_MS,
+    onLine(line) {
+      const kind = lineKind(line);
+      if (kind === "passed" || kind === "failed") seen[kind] += 1;
+      showProgress(`${suite.name}: ${seen.passed} passed, ${seen.failed} failed  ${line}`);
+    },
+  });
+  const xml = await readFile(junit, "utf8").catch(() => "");
+  const counts = runCounts({ xml, ...answer });
+  sayOutput(answer, counts);
+  sayLane(suite.name, counts, answer.elapsedMs);
+  return counts;
+}
+
+/** Everything but the passed tests when something failed, else what was measured or left out. */
+function sayOutput({ lines }: ToolAnswer, counts: Counts): void {
+  const kinds = counts.failed > 0 ? ["passed"] : ["passed", "failed", "broken", "other"];
+  for (const line of new Set(lines.filter((text) => lineKind(text) === "golden"))) say(line);
+  for (const line of lines) {
+    const kind = lineKind(line);
+    if (kind !== "golden" && !kinds.includes(kind)) say(`  ${line}`);
+  }
+}
+
+/** One check counts as one test. */
+async function runChecks(): Promise<Counts> {
+  let counts = NOTHING;
+  let elapsedMs = 0;
+  for (const { name, argv } of checks()) {
+    showProgress(name);
+    const answer = await runTool({ argv, timeMaxMs: CHECK_TIME_MAX_MS });
+    const passed = answer.exit === 0;
+    if (!passed) for (const line of [`${name}:`, ...answer.lines]) say(`  ${line}`);
+    counts = addCounts(counts, passed ? { ...NOTHING, passed: 1 } : { ...NOTHING, failed: 1 });
+    elapsedMs += answer.elapsedMs;
+  }
+  sayLane("checks", counts, elapsedMs);
+  return counts;
+}
+
+/** Whether the executable is older than anything that it is made of. */
+async function isBinaryStale(): Promise<boolean> {
+  const builtAt = await stat(resolve(root, "dist/mig-runner")).then(
+    ({ mtimeMs }) => mtimeMs,
+    () => 0,
+  );
+  const sources = [
+    "build.ts",
+    "package.json",
+    "package-lock.json",
+    ...globSync("src/**/*", { cwd: root }),
+  ];
+  const times = await Promise.all(sources.map((path) => stat(resolve(root, path))));
+  return times.some(({ mtimeMs }) => mtimeMs > builtAt);
+}
+
+/** Builds the executable when it is stale. A build that fails counts as one failed test. */
+async function build(): Promise<Counts> {
+  if (!(await isBinaryStale())) return NOTHING;
+  showProgress("build");
+  const argv = [process.execPath, "build.ts"] as const;
+  const { exit, lines, elapsedMs } = await runTool({ argv, timeMaxMs: CHECK_TIME_MAX_MS });
+  if (exit === 0) return NOTHING;
+  for (const line of lines) say(`  ${line}`);
+  const counts = { ...NOTHING, failed: 1 };
+  sayLane("build", counts, elapsedMs);
+  return counts;
+}
+
+async function runLane(lane: string, filter: Filter): Promise<Counts> {
+  if (lane === "checks") return runChecks();
+  const suite = SUITES.find(({ name }) => name === lane);
+  assert(suite !== undefined, `no lane ${lane}`);
+  if (lane !== "binary" || pathsOf(suite, filter) === null) return runSuite(suite, filter);
+  const built = await build();
+  return built.failed > 0 ? built : runSuite(suite, filter);
+}
+
+const filter = parseFilter(process.argv.slice(2));
+await mkdir(resolve(root, ".cache/junit"), { recursive: true });
+let total = NOTHING;
+for (const lane of filter.lanes) total = addCounts(total, await runLane(lane, filter));
+console.log(formatCounts(total));
+process.exitCode = total.failed === 0 && total.passed > 0 ? 0 : 1;

@@ -1,0 +1,115 @@
+// Schema: every section and key of runner.cfg, .migrc and entity.cfg (and their .toml forms).
+//
+// `ORIGINAL` has what the original's structs have, and nothing else. The tables that the runner
+// reads by add our own keys; all of those are optional.
+import type { KeySpec, Schema, SectionSpec } from "./settings.ts";
+
+const bool: KeySpec = { kind: "bool" };
+const int: KeySpec = { kind: "int" };
+const int64: KeySpec = { kind: "int64" };
+const string: KeySpec = { kind: "string" };
+const list: KeySpec = { kind: "list" };
+/** The original overwrites these after reading them. */
+const overwritten: KeySpec = { kind: "string", ignored: true };
+
+function struct(keys: Readonly<Record<string, KeySpec>>): SectionSpec {
+  return { shape: "struct", keys };
+}
+
+function opaque(type: string): KeySpec {
+  return { kind: "opaque", type };
+}
+
+/**
+ * The keys of the original, by kind of file.
+ * @see mig-runner/context.go `Context`, mig-runner/entity.go `entityConfig`, client/client.go
+ *   `Configuration`, logging.go `Logging`; test/golden/gcfg.
+ */
+export const ORIGINAL = {
+  runner: {
+    runner: struct({
+      directory: string,
+      checkdirectory: int,
+      rundirectory: overwritten,
+      plugindirectory: overwritten,
+    }),
+    logging: struct({
+      mode: string,
+      level: string,
+      file: string,
+      host: string,
+      port: int,
+      protocol: string,
+      facility: string,
+      maxfilesize: int64,
+    }),
+    client: struct({ clientconfpath: string, passphrase: string, delayresults: string }),
+    // The last three are insides of the original that its reader lets through.
+    entities: { shape: "map", keys: {}, internal: true },
+    channels: {
+      shape: "struct",
+      keys: {
+        log: opaque("chan mig.Log"),
+        exitnotify: opaque("chan bool"),
+        results: opaque("chan mig.RunnerResult"),
+      },
+      internal: true,
+    },
+    clientconf: {
+      shape: "struct",
+      keys: {
+        api: opaque("client.APIConf"),
+        homedir: string,
+        gpg: opaque("client.GpgConf"),
+        targets: opaque("client.TargetConf"),
+      },
+      internal: true,
+    },
+  },
+  client: {
+    api: struct({ url: string, skipverifycert: bool }),
+    gpg: struct({ home: string, keyid: string, keyserver: string, useapikeyauth: string }),
+    targets: struct({ macro: list }),
+    homedir: { shape: "scalar", keys: {}, internal: true },
+  },
+  entity: {
+    configuration: struct({ schedule: string, plugin: string, expiry: string, sendonly: bool }),
+  },
+} as const satisfies Record<string, Schema>;
+
+/** runner.cfg and runner.toml. */
+export const RUNNER_SCHEMA: Schema = {
+  ...ORIGINAL.runner,
+  runner: struct({ ...ORIGINAL.runner.runner.keys, timezone: string }),
+  client: struct({
+    ...ORIGINAL.runner.client.keys,
+    pagesize: int,
+    timeout: string,
+    collects: int,
+    dispatches: int,
+    deliveries: int,
+    plugintimeout: string,
+    plugingrace: string,
+  }),
+  journal: struct({ path: string }),
+  plugin: { shape: "free", keys: {} },
+};
+
+/** .migrc, or a client configuration in TOML. */
+export const CLIENT_SCHEMA: Schema = ORIGINAL.client;
+
+/** entity.cfg and entity.toml. */
+export const ENTITY_SCHEMA: Schema = {
+  configuration: struct({
+    ...ORIGINAL.entity.configuration.keys,
+    plugins: list,
+    timezone: string,
+    spread: string,
+    onmissed: string,
+    overlap: string,
+    deadline: string,
+    maxagents: int,
+    retries: int,
+    plugintimeout: string,
+  }),
+};

@@ -1,0 +1,132 @@
+// Schedule: when a job fires next.
+//
+//   text ──cron.ts──▶ lists ──calendar.ts──▶ next wall time ──zone.ts──▶ instant
+//
+// Owns:    how the three work together, and the operator's error with its hint.
+// Not its: the clock (every question brings its own instant), what firing does (flow/).
+//
+// Invariant I7: an answer is later than the question, or null for never. Where the original went
+// back in time (a gap west of UTC, the second pass of a repeated hour) we go on to the next time.
+import assert from "node:assert/strict";
+import { messageOf, nearest, RunnerError } from "../errors.ts";
+import type { Instant } from "../time.ts";
+import { nextWall } from "./calendar.ts";
+import { CRON_NICKNAMES, type CronFields, parseCron } from "./cron.ts";
+import { instantOfWall, isZone, wallAt, zoneNamed } from "./zone.ts";
+
+/** A parsed schedule. Plain data, small, and safe to share. */
+export interface Schedule {
+  /** As the operator wrote it. */
+  readonly expression: string;
+  /** A zone of the tz database; null: the zone of the host. */
+  readonly timezone: string | null;
+  readonly fields: CronFields;
+}
+
+/** No schedule fires before or after: cron's years are 1970 to 2099, in any zone. */
+const FIRST_AT: Instant = Date.UTC(1969, 11, 30);
+const LAST_AT: Instant = Date.UTC(2100, 0, 3);
+
+/**
+ * Reads a schedule in the language of the original (cron.ts). A schedule that can never fire is a
+ * schedule: ask `neverFires`.
+ *
+ * @param options `timezone` defaults to null, the zone of the host.
+ * @throws {RunnerError} SCHEDULE, for an expression that is none or a zone that does not exist. Its
+ * cause is a RangeError with the original's own text for it.
+ */
+export function parseSchedule(
+  expression: string,
+  options: { readonly timezone?: string | null } = {},
+): Schedule {
+  const timezone = options.timezone ?? null;
+  if (timezone !== null && !isZone(timezone)) {
+    const cause = new RangeError(`unknown time zone ${timezone}`);
+    throw badSchedule(expression, { cause, hint: zoneHint(timezone) });
+  }
+  try {
+    return { expression, timezone, fields: parseCron(expression) };
+  } catch (cause) {
+    if (!(cause instanceof RangeError)) throw cause;
+    throw badSchedule(expression, { cause, hint: expressionHint(expression, cause.message) });
+  }
+}
+
+/**
+ * The first fire time after `after`, or null when there is none.
+ *
+ * Always later than `after`, a whole second, and at most in 2099. Times that a zone skips or
+ * repeats fire once: see `instantOfWall` in zone.ts for when.
+ */
+export function nextFire(schedule: Schedule, after: Instant): Instant | null {
+  assert(!Number.isNaN(after), "nextFire needs an instant");
+  if (after >= LAST_AT) return null;
+  const zone = zoneNamed(schedule.timezone);
+  let wall: number | null = wallAt(zone, Math.max(after, FIRST_AT));
+  for (;;) {
+    wall = nextWall(schedule.fields, wall);
+    if (wall === null) return null;
+    const at = instantOfWall(zone, wall);
+    // In the second pass of a repeated hour, wall times mean their first pass, which is over.
+    if (at > after) return at;
+  }
+}
+
+/** The next `count` fire times after `after`, one at a time; fewer when the schedule ends. */
+export function* nextFires(schedule: Schedule, after: Instant, count: number): Generator<Instant> {
+  let at: Instant | null = after;
+  for (let made = 0; made < count; made++) {
+    at = nextFire(schedule, at);
+    if (at === null) return;
+    yield at;
+  }
+}
+
+/** True when the schedule has no fire time after `now`, such as February 30 or a year gone by. */
+export function neverFires(schedule: Schedule, now: Instant): boolean {
+  return nextFire(schedule, now) === null;
+}
+
+/** What an operator should know about how the expression was read. Sentences without a period. */
+export function scheduleWarnings(schedule: Schedule): readonly string[] {
+  return schedule.fields.warnings;
+}
+
+/**
+ * The text that the original's library has for a refused schedule, such as `missing field(s)`;
+ * for any other error its message.
+ */
+export function scheduleFault(error: unknown): string {
+  return error instanceof RunnerError && error.cause instanceof RangeError
+    ? error.cause.message
+    : messageOf(error);
+}
+
+function badSchedule(expression: string, why: { cause: RangeError; hint: string }): RunnerError {
+  const message = `Cannot schedule by "${expression}": ${why.cause.message}`;
+  return new RunnerError("SCHEDULE", message, { hint: why.hint }, { cause: why.cause });
+}
+
+function expressionHint(expression: string, fault: string): string {
+  const [word = ""] = expression.trim().split(/\s+/);
+  if (word.startsWith("@")) {
+    const meant = /^@midnight$/i.test(word) ? "@daily" : nearest(word, CRON_NICKNAMES);
+    return meant === null ? `Use one of ${CRON_NICKNAMES.join(", ")}` : `Use ${meant}`;
+  }
+  if (fault.startsWith("missing")) {
+    return 'Use five to seven fields: minute hour day month weekday, for example "0 */4 * * *"';
+  }
+  if (fault.startsWith("invalid interval")) {
+    return "Use a step from 1 to the largest value of the field, for example */15 for minutes";
+  }
+  const count = expression.trim().split(/\s+/).length;
+  if (count === 6) return "Six fields end with a year; to begin with seconds, give all seven";
+  return 'Use values, ranges, steps and lists of them, for example "0,30 8-18/2 * * mon-fri"';
+}
+
+function zoneHint(timezone: string): string {
+  const known = ["UTC", ...Intl.supportedValuesOf("timeZone")];
+  const tail = `/${timezone.trim().toLowerCase().replaceAll(" ", "_")}`;
+  const meant = known.find((name) => name.toLowerCase().endsWith(tail)) ?? nearest(timezone, known);
+  return meant === null ? "Use a name such as UTC or Europe/Berlin" : `Use ${meant}`;
+}

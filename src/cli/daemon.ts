@@ -1,0 +1,111 @@
+// Daemon: the program without a verb. Runs jobs by their schedules until it is told to stop, or,
+// with --once, makes one pass and ends.
+import { onSignals } from "../edge/signals.ts";
+import { messageOf } from "../errors.ts";
+import { DAEMON_WINDOW, ONCE_WINDOW } from "../flow/launch.ts";
+import { Runner } from "../runner.ts";
+import type { Milliseconds } from "../time.ts";
+import { UsageError } from "./flags.ts";
+import { type Opened, openRunner } from "./open.ts";
+import { type Call, STATUS_CANNOT_START, type Verb } from "./verb.ts";
+
+/** How long work in hand may take after a signal: within it the process ends by itself. */
+const STOP_GRACE_MS: Milliseconds = 4_000;
+
+export const daemon: Verb = {
+  usage: "[-c FILE] [-V] [--once [--wait]]",
+  flags: [
+    { name: "V", kind: "switch", help: "Show build version and exit" },
+    { name: "once", kind: "switch", help: "One pass: dispatch, collect, deliver what is due; exit" },
+    { name: "wait", kind: "switch", help: "With --once: stay until nothing is in flight" },
+  ],
+  help:
+    "Without a command, runs the jobs of the runner directory by their schedules.\n" +
+    "SIGTERM and SIGINT stop it in order, SIGHUP makes it look at the jobs again.",
+  async run(call) {
+    const once = call.flags.has("once");
+    const wait = call.flags.has("wait");
+    if (wait && !once) throw new UsageError("flag -wait goes with --once");
+    const opened = await openRunner(call, { once });
+    return once ? await runPass(call, opened, wait) : await runForever(opened);
+  },
+};
+
+async function runForever(opened: Opened): Promise<number> {
+  const { config, edges, catalog } = opened;
+  const { log } = edges;
+  const runner = new Runner(edges, catalog, {
+    checkDirectoryMs: config.checkDirectoryMs,
+    window: DAEMON_WINDOW,
+    once: false,
+  });
+  const close = handleSignals(runner, opened);
+  const watcher = opened.watch(() => runner.rescan());
+  opened.fatal((error) => {
+    log.emit("crit", `runner error: ${messageOf(error)}`);
+    process.exit(STATUS_CANNOT_START);
+  });
+  try {
+    log.emit("info", "results processing routine started");
+    await runner.start();
+    opened.ready();
+    await runner.run();
+    log.emit("info", "runner exiting due to notification");
+    return 0;
+  } catch (error) {
+    log.emit("crit", `runner error: ${messageOf(error)}`);
+    return STATUS_CANNOT_START;
+  } finally {
+    watcher.close();
+    close();
+    await opened.close();
+  }
+}
+
+async function runPass(call: Call, opened: Opened, wait: boolean): Promise<number> {
+  const { config, edges, catalog } = opened;
+  const { log } = edges;
+  const runner = new Runner(edges, catalog, {
+    checkDirectoryMs: config.checkDirectoryMs,
+    window: ONCE_WINDOW,
+    once: true,
+  });
+  const close = handleSignals(runner, opened);
+  try {
+    await runner.start();
+    await runner.runOnce(wait, () => showProgress(call, opened));
+    call.terminal.progress("");
+    return runner.failures > 0 || edges.journal.counts().deadDeliveries > 0 ? 1 : 0;
+  } catch (error) {
+    log.emit("crit", `runner error: ${messageOf(error)}`);
+    return STATUS_CANNOT_START;
+  } finally {
+    close();
+    await opened.close();
+  }
+}
+
+/** Stops in order at the first signal; what then takes too long is aborted, and goes on later. */
+export function handleSignals(runner: Runner, { edges }: Opened): () => void {
+  const signals = onSignals({
+    stop() {
+      edges.log.emit("info", "signal, exiting");
+      runner.stop();
+      void edges.clock.sleep(STOP_GRACE_MS).then(() => runner.abort());
+    },
+    scan: () => runner.rescan(),
+  });
+  return () => signals.close();
+}
+
+/** One line for a person who waits: how much is in flight, and until when. */
+export function showProgress({ terminal }: Call, { edges }: Opened): void {
+  const [first] = edges.journal.pendingActions(1);
+  if (first?.nextAt == null) return terminal.progress("");
+  const { pendingActions, pendingDeliveries } = edges.journal.counts();
+  const seconds = Math.max(0, Math.ceil((first.nextAt - edges.clock.now()) / 1_000));
+  const what = first.state === "planned" ? "post" : "collect";
+  terminal.progress(
+    `${pendingActions} in flight, ${pendingDeliveries} to deliver; next ${what} in ${seconds} s`,
+  );
+}

@@ -1,0 +1,111 @@
+// Flags: the command line in the syntax of Go's flag package, which the original uses.
+//
+//   -name  --name  -name=value  --name=value  -name value      "--" ends the flags
+import { nearest } from "../errors.ts";
+
+export interface FlagSpec {
+  readonly name: string;
+  readonly kind: "switch" | "text" | "number";
+  /** What the value is, in help: FILE, N, ZONE. */
+  readonly value?: string;
+  readonly help: string;
+}
+
+/** A mistake on the command line; the caller prints it with the usage and ends with status 2. */
+export class UsageError extends Error {
+  override readonly name = "UsageError";
+}
+
+/** The flags of one call, by name. */
+export class Flags {
+  readonly #values: ReadonlyMap<string, string>;
+
+  constructor(values: ReadonlyMap<string, string>) {
+    this.#values = values;
+  }
+
+  has(name: string): boolean {
+    return this.#values.get(name) === "true";
+  }
+
+  text(name: string): string | null {
+    return this.#values.get(name) ?? null;
+  }
+
+  /** @throws {UsageError} Unless the value is a whole number of at least `least`. */
+  number(name: string, least: number): number | null {
+    const text = this.#values.get(name);
+    if (text === undefined) return null;
+    const value = Number(text);
+    if (!/^\d+$/.test(text) || !Number.isSafeInteger(value) || value < least) {
+      throw new UsageError(`invalid value "${text}" for flag -${name}: a number from ${least} up`);
+    }
+    return value;
+  }
+}
+
+export interface CommandLine {
+  readonly flags: Flags;
+  readonly positionals: readonly string[];
+}
+
+/** Flags before, between and after the other words; -h and --help become the switch "help". */
+export function parseFlags(argv: readonly string[], specs: readonly FlagSpec[]): CommandLine {
+  const values = new Map<string, string>();
+  const positionals: string[] = [];
+  for (let index = 0; index < argv.length; index++) {
+    const word = argv[index] ?? "";
+    if (word === "--") {
+      positionals.push(...argv.slice(index + 1));
+      break;
+    }
+    if (!/^--?[^-]/.test(word)) {
+      positionals.push(word);
+      continue;
+    }
+    const { name, value } = split(word);
+    const spec = find(name, specs);
+    if (value !== null) values.set(spec.name, spec.kind === "switch" ? parseSwitch(spec, value) : value);
+    else if (spec.kind === "switch") values.set(spec.name, "true");
+    else if (index + 1 < argv.length) values.set(spec.name, argv[++index] ?? "");
+    else throw new UsageError(`flag needs an argument: -${spec.name}`);
+  }
+  return { flags: new Flags(values), positionals };
+}
+
+function split(word: string): { name: string; value: string | null } {
+  const text = word.replace(/^--?/, "");
+  const at = text.indexOf("=");
+  return at < 0
+    ? { name: text, value: null }
+    : { name: text.slice(0, at), value: text.slice(at + 1) };
+}
+
+const HELP: FlagSpec = { name: "help", kind: "switch", help: "Show this help and exit" };
+
+function find(name: string, specs: readonly FlagSpec[]): FlagSpec {
+  if (name === "h" || name === "help") return HELP;
+  const spec = specs.find((candidate) => candidate.name === name);
+  if (spec !== undefined) return spec;
+  const meant = nearest(name, specs.map((candidate) => candidate.name).filter((n) => n.length > 2));
+  const hint = meant === null ? "" : `; did you mean -${meant.length > 1 ? "-" : ""}${meant}?`;
+  throw new UsageError(`flag provided but not defined: -${name}${hint}`);
+}
+
+/** The spellings of true and false that Go's strconv.ParseBool takes. */
+function parseSwitch(spec: FlagSpec, value: string): "true" | "false" {
+  if (/^(1|t|T|true|TRUE|True)$/.test(value)) return "true";
+  if (/^(0|f|F|false|FALSE|False)$/.test(value)) return "false";
+  throw new UsageError(`invalid boolean value "${value}" for -${spec.name}: parse error`);
+}
+
+/** The flags as lines of help, two columns. */
+export function renderFlags(specs: readonly FlagSpec[]): string {
+  const rows = specs.map((spec) => {
+    const dashes = spec.name.length === 1 ? "-" : "--";
+    const value = spec.value === undefined ? "" : ` ${spec.value}`;
+    return { left: `  ${dashes}${spec.name}${value}`, help: spec.help };
+  });
+  const width = Math.max(0, ...rows.map(({ left }) => left.length)) + 2;
+  return rows.map(({ left, help }) => `${left.padEnd(width)}${help}\n`).join("");
+}

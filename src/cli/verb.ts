@@ -1,0 +1,36 @@
+// Verb: what every command of the command line has in common.
+import type { Terminal } from "../edge/terminal.ts";
+import type { CommandLine, FlagSpec } from "./flags.ts";
+
+export interface Call extends CommandLine {
+  readonly terminal: Terminal;
+  /** The value of -c. */
+  readonly configPath: string;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+}
+
+export interface Verb {
+  /** One line, such as `JOB [--wait]`. */
+  readonly usage: string;
+  /** Its own flags; -c and --help are everybody's. */
+  readonly flags: readonly FlagSpec[];
+  /** A paragraph or two for --help. */
+  readonly help: string;
+  /** Resolves with the exit status. Throws UsageError and RunnerError. */
+  run(call: Call): Promise<number>;
+}
+
+/** The config file when no -c is given, as in the original. */
+export const CONFIG_PATH = "/etc/mig/runner.cfg";
+
+export const CONFIG_FLAG: FlagSpec = {
+  name: "c",
+  kind: "text",
+  value: "FILE",
+  help: `Load configuration from file (default "${CONFIG_PATH}")`,
+};
+
+export const JSON_FLAG: FlagSpec = { name: "json", kind: "switch", help: "Answer in JSON" };
+
+/** The original's exit status when it cannot start. */
+export const STATUS_CANNOT_START = 9;

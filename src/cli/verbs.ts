@@ -1,0 +1,101 @@
+// Verbs: the table of commands. A verb's module is loaded only when it is called.
+import { nearest } from "../errors.ts";
+import { UsageError } from "./flags.ts";
+import type { Verb } from "./verb.ts";
+
+interface VerbEntry {
+  readonly name: string;
+  readonly summary: string;
+  readonly load: () => Promise<Verb>;
+}
+
+export const VERBS: readonly VerbEntry[] = [
+  {
+    name: "check",
+    summary: "Find every mistake in config, jobs and plugins",
+    load: async () => (await import("./check.ts")).check,
+  },
+  {
+    name: "next",
+    summary: "Show the next fire times of a schedule or a job",
+    load: async () => (await import("./next-verb.ts")).next,
+  },
+  {
+    name: "show",
+    summary: "Show what would be posted, without posting",
+    load: async () => (await import("./show.ts")).show,
+  },
+  {
+    name: "run",
+    summary: "Fire a job now, outside its schedule",
+    load: async () => (await import("./run.ts")).run,
+  },
+  {
+    name: "status",
+    summary: "Show jobs, what is in flight and what is undelivered",
+    load: async () => (await import("./status.ts")).status,
+  },
+  {
+    name: "redeliver",
+    summary: "Give a stored result to its plugin again",
+    load: async () => (await import("./redeliver.ts")).redeliver,
+  },
+  {
+    name: "journal",
+    summary: "Verify the journal, or copy it while the daemon runs",
+    load: async () => (await import("./journal.ts")).journal,
+  },
+  {
+    name: "init",
+    summary: "Make a runner directory that works",
+    load: async () => (await import("./init.ts")).init,
+  },
+  {
+    name: "convert",
+    summary: "Rewrite a job as cfg, toml or ts",
+    load: async () => (await import("./convert.ts")).convert,
+  },
+  {
+    name: "sandbox",
+    summary: "A MIG API with a simulated fleet on loopback",
+    load: async () => (await import("./sandbox-verb.ts")).sandbox,
+  },
+];
+
+/**
+ * Takes the verb out of the command line: the first word that is one. Flags may stand before it.
+ * Without a verb the name is "", the daemon, which ignores other words as the original does.
+ *
+ * @throws {UsageError} When the first word is nearly a verb: a slip must not start a daemon.
+ */
+export function splitVerb(argv: readonly string[]): { name: string; rest: readonly string[] } {
+  const at = firstWord(argv);
+  const word = argv[at];
+  if (word === undefined) return { name: "", rest: argv };
+  if (VERBS.some(({ name }) => name === word)) {
+    return { name: word, rest: [...argv.slice(0, at), ...argv.slice(at + 1)] };
+  }
+  const meant = nearest(
+    word,
+    VERBS.map(({ name }) => name),
+  );
+  if (meant !== null) {
+    throw new UsageError(`unknown command "${word}", did you mean "${meant}"?`);
+  }
+  return { name: "", rest: argv };
+}
+
+/** The index of the first word that is neither a flag nor the value of -c. */
+function firstWord(argv: readonly string[]): number {
+  let index = 0;
+  while (index < argv.length && (argv[index] ?? "").startsWith("-")) {
+    index += /^--?c$/.test(argv[index] ?? "") ? 2 : 1;
+  }
+  return index;
+}
+
+/** Loads a verb of the table; "" is the daemon. */
+export async function findVerb(name: string): Promise<Verb> {
+  const entry = VERBS.find((candidate) => candidate.name === name);
+  return entry === undefined ? (await import("./daemon.ts")).daemon : await entry.load();
+}

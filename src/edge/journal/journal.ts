@@ -1,0 +1,215 @@
+// Journal: journal.db. SQLite in WAL mode with synchronous FULL: a resolved write is on disk.
+//
+// Writes are grouped. Each `write` is queued; at the end of the turn of the event loop all queued
+// works run in one transaction, each in a savepoint of its own, and share one fsync.
+//
+//   I1. A write resolves after COMMIT returned, and rejects when it did not.
+//   I10. A file that is not ours, newer than us, or damaged is a named error with a way out.
+import { chmodSync, existsSync } from "node:fs";
+import { DatabaseSync } from "node:sqlite";
+import { messageOf, RunnerError } from "../../errors.ts";
+import type { Journal, JournalTransaction } from "../../flow/journal.ts";
+import { APPLICATION_ID, MIGRATIONS, SCHEMA_VERSION } from "./schema.ts";
+import { Tables } from "./tables.ts";
+
+export interface JournalOptions {
+  /** A file path, or ":memory:" for a journal that dies with the process (tests, simulation). */
+  readonly path: string;
+  /** When the queued works are to be run. @default setImmediate */
+  readonly schedule?: (flush: () => void) => void;
+  /** For `status` and friends: never creates or changes the file. @default false */
+  readonly readOnly?: boolean;
+}
+
+interface Queued {
+  readonly work: (transaction: JournalTransaction) => unknown;
+  readonly resolve: (value: never) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** How long a write waits for another process's transaction, in milliseconds. */
+const BUSY_TIMEOUT_MS = 5_000;
+
+/** Works in one transaction at the most: bounds how long one flush holds the event loop. */
+const GROUP_MAX = 500;
+
+/**
+ * Opens the journal, making or migrating it.
+ *
+ * @throws {RunnerError} JOURNAL: not a journal, damaged, newer than this program, or no access.
+ */
+export function openJournal(options: JournalOptions): Journal {
+  const { path, readOnly = false } = options;
+  if (readOnly && path !== ":memory:" && !existsSync(path)) {
+    throw new RunnerError("JOURNAL", `Cannot open the journal "${path}": there is none yet`, {
+      path,
+      hint: "start mig-runner once, it makes the journal",
+    });
+  }
+  try {
+    const database = new DatabaseSync(path, { readOnly });
+    try {
+      prepare(database, { path, readOnly });
+      return new SqliteJournal(database, options);
+    } catch (error) {
+      database.close();
+      throw error;
+    }
+  } catch (error) {
+    throw journalError(error, path);
+  }
+}
+
+function prepare(database: DatabaseSync, where: { path: string; readOnly: boolean }): void {
+  database.exec(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`);
+  const version = numberOf(database, "PRAGMA user_version");
+  const application = numberOf(database, "PRAGMA application_id");
+  const tables = numberOf(database, "SELECT count(*) FROM sqlite_schema");
+  if (application !== APPLICATION_ID && tables > 0) {
+    throw new RunnerError("JOURNAL", `Cannot use "${where.path}": it is no mig-runner journal`, {
+      path: where.path,
+      hint: "move the file away, or set another directory",
+    });
+  }
+  if (version > SCHEMA_VERSION) {
+    throw new RunnerError(
+      "JOURNAL",
+      `Cannot use the journal "${where.path}": it has schema ${version}, ` +
+        `this mig-runner knows up to ${SCHEMA_VERSION}`,
+      { path: where.path, hint: "run the mig-runner that wrote it, or a newer one" },
+    );
+  }
+  if (where.readOnly) return;
+  database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON");
+  if (where.path !== ":memory:") chmodSync(where.path, 0o600);
+  migrate(database);
+}
+
+/** Each version step is one transaction: a crash between two leaves a readable journal. */
+function migrate(database: DatabaseSync): void {
+  database.exec("BEGIN IMMEDIATE");
+  try {
+    const version = numberOf(database, "PRAGMA user_version");
+    for (const statements of MIGRATIONS.slice(version)) database.exec(statements);
+    if (version < SCHEMA_VERSION) {
+      database.exec(`PRAGMA application_id = ${APPLICATION_ID}`);
+      database.exec(`PRAGMA user_version = ${SCHEMA_VERSION}`);
+    }
+    database.exec("COMMIT");
+  } catch (error) {
+    database.exec("ROLLBACK");
+    throw error;
+  }
+}
+
+function numberOf(database: DatabaseSync, sql: string): number {
+  const row = database.prepare(sql).get() as Record<string, number>;
+  return Object.values(row)[0] ?? 0;
+}
+
+class SqliteJournal extends Tables implements Journal {
+  readonly #database: DatabaseSync;
+  readonly #path: string;
+  readonly #schedule: (flush: () => void) => void;
+  #queue: Queued[] = [];
+  #scheduled = false;
+  #closed = false;
+
+  constructor(database: DatabaseSync, options: JournalOptions) {
+    super(database);
+    this.#database = database;
+    this.#path = options.path;
+    this.#schedule = options.schedule ?? ((flush) => void setImmediate(flush));
+  }
+
+  write<T>(work: (transaction: JournalTransaction) => T): Promise<T> {
+    if (this.#closed) {
+      return Promise.reject(
+        new RunnerError("JOURNAL", `Cannot write to the journal "${this.#path}": it is closed`),
+      );
+    }
+    return new Promise<T>((resolve, reject) => {
+      this.#queue.push({ work, resolve: resolve as (value: never) => void, reject });
+      if (this.#scheduled) return;
+      this.#scheduled = true;
+      this.#schedule(() => this.#flush());
+    });
+  }
+
+  async close(): Promise<void> {
+    while (this.#queue.length > 0) this.#flush();
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#database.close();
+  }
+
+  #flush(): void {
+    this.#scheduled = false;
+    const group = this.#queue.splice(0, GROUP_MAX);
+    if (this.#queue.length > 0) {
+      this.#scheduled = true;
+      this.#schedule(() => this.#flush());
+    }
+    if (group.length === 0 || this.#closed) return;
+    const outcomes: (() => void)[] = [];
+    try {
+      this.#database.exec("BEGIN IMMEDIATE");
+      for (const queued of group) outcomes.push(this.#runOne(queued, group.length > 1));
+      this.#database.exec("COMMIT");
+    } catch (error) {
+      this.#rollBack();
+      const named = journalError(error, this.#path);
+      for (const { reject } of group) reject(named);
+      return;
+    }
+    for (const settle of outcomes) settle();
+  }
+
+  /** Runs one work; what it answers is handed on only after COMMIT. */
+  #runOne(queued: Queued, shared: boolean): () => void {
+    if (shared) this.#database.exec("SAVEPOINT work");
+    try {
+      const value = queued.work(this);
+      if (shared) this.#database.exec("RELEASE work");
+      return () => queued.resolve(value as never);
+    } catch (error) {
+      if (isSqliteError(error)) throw error;
+      this.#database.exec(shared ? "ROLLBACK TO work; RELEASE work" : "ROLLBACK; BEGIN IMMEDIATE");
+      return () => queued.reject(error);
+    }
+  }
+
+  #rollBack(): void {
+    try {
+      this.#database.exec("ROLLBACK");
+    } catch {
+      // SQLite has undone the transaction by itself already: after "disk full", for one.
+    }
+  }
+}
+
+/** An error of the disk or the file, as opposed to a broken rule such as a unique index. */
+function isSqliteError(error: unknown): boolean {
+  return error instanceof Error && /disk|I\/O|full|malformed|readonly|locked/i.test(error.message);
+}
+
+/** SQLite's error as one that tells the operator the way out (I10). */
+function journalError(error: unknown, path: string): RunnerError {
+  if (error instanceof RunnerError) return error;
+  const text = messageOf(error);
+  const [state, hint] = /not a database|malformed|corrupt/i.test(text)
+    ? ["it is damaged", "run `mig-runner journal verify`, then `mig-runner journal salvage`"]
+    : /full/i.test(text)
+      ? ["the disk is full", "free some space; nothing is dispatched until then"]
+      : /locked|busy/i.test(text)
+        ? ["another process holds it", "wait for the other mig-runner command to end"]
+        : /readonly|unable to open|permission|denied/i.test(text)
+          ? [text, "make the directory writable for this user"]
+          : [text, "look at the disk and the file's permissions"];
+  return new RunnerError(
+    "JOURNAL",
+    `Cannot use the journal "${path}": ${state}`,
+    { path, hint },
+    { cause: error },
+  );
+}

@@ -1,0 +1,107 @@
+// Rows: SQLite's values to the flow's rows and back.
+import type {
+  ActionRow,
+  ActionState,
+  Completeness,
+  DeliveryRow,
+  DeliveryState,
+  RunCause,
+  RunRow,
+  RunState,
+} from "../../flow/inflight.ts";
+import type { MissedRow } from "../../flow/journal.ts";
+
+/** What node:sqlite hands out for one row. */
+export type Raw = Record<string, unknown>;
+
+/** A value that node:sqlite binds. */
+export type Bindable = string | number | null | Uint8Array;
+
+export function runOf(raw: Raw): RunRow {
+  return {
+    id: raw.id as number,
+    job: raw.job as string,
+    firesAt: raw.fires_at as number,
+    cause: raw.cause as RunCause,
+    state: raw.state as RunState,
+    source: raw.source as string | null,
+    note: raw.note as string | null,
+    endedAt: raw.ended_at as number | null,
+  };
+}
+
+export function actionOf(raw: Raw): ActionRow {
+  const completeness = raw.completeness as string | null;
+  return {
+    id: raw.id as number,
+    runId: raw.run_id as number,
+    job: raw.job as string,
+    step: raw.step as string,
+    state: raw.state as ActionState,
+    name: raw.name as string,
+    body: raw.body as string,
+    signature: raw.signature as string,
+    expireAt: raw.expire_at as number,
+    sendOnly: raw.send_only === 1,
+    plugins: JSON.parse(raw.plugins as string) as string[],
+    actionId: raw.action_id as number | null,
+    reply: raw.reply as Uint8Array | null,
+    maybeSent: raw.maybe_sent === 1,
+    attempts: raw.attempts as number,
+    nextAt: raw.next_at as number | null,
+    resultPath: raw.result_path as string | null,
+    completeness: completeness === null ? null : (JSON.parse(completeness) as Completeness),
+    error: raw.error as string | null,
+    updatedAt: raw.updated_at as number,
+  };
+}
+
+/** The columns of `UPDATE action` in the order of ACTION_UPDATE, without the id. */
+export function actionValues(row: ActionRow): Bindable[] {
+  return [
+    row.state,
+    row.body,
+    row.expireAt,
+    row.actionId,
+    row.reply,
+    row.maybeSent ? 1 : 0,
+    row.attempts,
+    row.nextAt,
+    row.resultPath,
+    row.completeness === null ? null : JSON.stringify(row.completeness),
+    row.error,
+    row.updatedAt,
+  ];
+}
+
+export const ACTION_UPDATE =
+  "UPDATE action SET state = ?, body = ?, expire_at = ?, action_id = ?, reply = ?, " +
+  "maybe_sent = ?, attempts = ?, next_at = ?, result_path = ?, completeness = ?, error = ?, " +
+  "updated_at = ? WHERE id = ?";
+
+export function deliveryOf(raw: Raw): DeliveryRow {
+  return {
+    id: raw.id as number,
+    actionRow: raw.action_row as number,
+    job: raw.job as string,
+    plugin: raw.plugin as string,
+    key: raw.key as string,
+    state: raw.state as DeliveryState,
+    attempts: raw.attempts as number,
+    nextAt: raw.next_at as number | null,
+    error: raw.error as string | null,
+    updatedAt: raw.updated_at as number,
+  };
+}
+
+export function missedOf(raw: Raw): MissedRow {
+  return {
+    id: raw.id as number,
+    job: raw.job as string,
+    firstAt: raw.first_at as number,
+    lastAt: raw.last_at as number,
+    count: raw.count as number,
+    reason: raw.reason as string,
+    recordedAt: raw.recorded_at as number,
+  };
+}

@@ -1,0 +1,85 @@
+// Schema: the tables of journal.db, and which versions of them this program can read.
+
+/** Marks the file as ours ("MIGR"): any other SQLite file is refused, never written to. */
+export const APPLICATION_ID = 0x4d494752;
+
+/** The schema that this program writes. Lower versions are migrated when the file is opened. */
+export const SCHEMA_VERSION = 1;
+
+/** Statement lists, one a version: `MIGRATIONS[n]` takes a journal from version n to n + 1. */
+export const MIGRATIONS: readonly string[] = [
+  `
+  CREATE TABLE run (
+    id        INTEGER PRIMARY KEY,
+    job       TEXT    NOT NULL,
+    fires_at  INTEGER NOT NULL,
+    cause     TEXT    NOT NULL,
+    state     TEXT    NOT NULL,
+    source    TEXT,
+    note      TEXT,
+    ended_at  INTEGER,
+    UNIQUE (job, fires_at)
+  ) STRICT;
+  CREATE INDEX run_state ON run (state, id) WHERE state IN ('requested', 'open', 'paused');
+
+  CREATE TABLE action (
+    id           INTEGER PRIMARY KEY,
+    run_id       INTEGER NOT NULL REFERENCES run (id),
+    job          TEXT    NOT NULL,
+    step         TEXT    NOT NULL,
+    state        TEXT    NOT NULL,
+    name         TEXT    NOT NULL,
+    body         TEXT    NOT NULL,
+    signature    TEXT    NOT NULL,
+    expire_at    INTEGER NOT NULL,
+    send_only    INTEGER NOT NULL,
+    plugins      TEXT    NOT NULL,
+    action_id    INTEGER,
+    reply        BLOB,
+    maybe_sent   INTEGER NOT NULL,
+    attempts     INTEGER NOT NULL,
+    next_at      INTEGER,
+    result_path  TEXT,
+    completeness TEXT,
+    error        TEXT,
+    updated_at   INTEGER NOT NULL,
+    UNIQUE (run_id, step)
+  ) STRICT;
+  CREATE UNIQUE INDEX action_api ON action (action_id) WHERE action_id IS NOT NULL;
+  CREATE INDEX action_next ON action (next_at) WHERE next_at IS NOT NULL;
+  CREATE INDEX action_due ON action (state, next_at) WHERE next_at IS NOT NULL;
+
+  CREATE TABLE delivery (
+    id         INTEGER PRIMARY KEY,
+    action_row INTEGER NOT NULL REFERENCES action (id),
+    job        TEXT    NOT NULL,
+    plugin     TEXT    NOT NULL,
+    key        TEXT    NOT NULL UNIQUE,
+    state      TEXT    NOT NULL,
+    attempts   INTEGER NOT NULL,
+    next_at    INTEGER,
+    error      TEXT,
+    updated_at INTEGER NOT NULL
+  ) STRICT;
+  CREATE INDEX delivery_action ON delivery (action_row);
+  CREATE INDEX delivery_next ON delivery (next_at) WHERE next_at IS NOT NULL;
+  CREATE INDEX delivery_open ON delivery (state, id) WHERE state IN ('pending', 'dead');
+
+  CREATE TABLE cursor (
+    job        TEXT PRIMARY KEY,
+    decided_at INTEGER NOT NULL,
+    schedule   TEXT    NOT NULL
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE missed (
+    id          INTEGER PRIMARY KEY,
+    job         TEXT    NOT NULL,
+    first_at    INTEGER NOT NULL,
+    last_at     INTEGER NOT NULL,
+    count       INTEGER NOT NULL,
+    reason      TEXT    NOT NULL,
+    recorded_at INTEGER NOT NULL
+  ) STRICT;
+  CREATE INDEX missed_job ON missed (job, id);
+  `,
+];

@@ -1,0 +1,81 @@
+// Terminal: standard input, output and error of this process.
+import { readSync, writeSync } from "node:fs";
+
+export interface Terminal {
+  /** To standard output, whole before it returns. */
+  out(text: string): void;
+  /** To standard error. */
+  error(text: string): void;
+  /** A line that replaces itself, on a terminal only: progress of long work. "" clears it. */
+  progress(text: string): void;
+  /** Standard input line by line, without the line ends. */
+  lines(): Iterable<string>;
+}
+
+/** The process's own streams. A closed pipe (`| head`) ends the process quietly. */
+export function processTerminal(): Terminal {
+  const live = process.stderr.isTTY === true;
+  let shown = false;
+  const clear = (): void => {
+    if (shown) write(2, "\r\u001b[K");
+    shown = false;
+  };
+  return {
+    out(text) {
+      clear();
+      write(1, text);
+    },
+    error(text) {
+      clear();
+      write(2, text);
+    },
+    progress(text) {
+      if (!live) return;
+      clear();
+      if (text === "") return;
+      write(2, text.slice(0, (process.stderr.columns ?? 80) - 1));
+      shown = true;
+    },
+    lines: readLines,
+  };
+}
+
+function write(descriptor: number, text: string): void {
+  let bytes: Uint8Array = new TextEncoder().encode(text);
+  while (bytes.length > 0) {
+    try {
+      bytes = bytes.subarray(writeSync(descriptor, bytes));
+    } catch (error) {
+      const { code } = error as { code?: string };
+      if (code === "EPIPE") process.exit(0);
+      // A pipe that does not block is full: try until its reader has made room.
+      if (code !== "EAGAIN") throw error;
+    }
+  }
+}
+
+function* readLines(): Generator<string> {
+  const decoder = new TextDecoder();
+  const chunk = new Uint8Array(65_536);
+  let rest = "";
+  for (;;) {
+    const count = readChunk(chunk);
+    if (count === 0) break;
+    const parts = (rest + decoder.decode(chunk.subarray(0, count), { stream: true })).split("\n");
+    rest = parts.pop() ?? "";
+    yield* parts;
+  }
+  if (rest !== "") yield rest;
+}
+
+function readChunk(chunk: Uint8Array): number {
+  for (;;) {
+    try {
+      return readSync(0, chunk);
+    } catch (error) {
+      const { code } = error as { code?: string };
+      if (code === "EOF") return 0;
+      if (code !== "EAGAIN") throw error;
+    }
+  }
+}

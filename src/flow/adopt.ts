@@ -1,0 +1,120 @@
+// Adopt: take over the original's inflight/*.json, so that swapping the binary loses no pending
+// collect (I9). Runs once, before the first tick.
+import { messageOf } from "../errors.ts";
+import type { Entity } from "../jobs/entity.ts";
+import { type InflightRecord, parseInflight } from "../mig/result.ts";
+import type { InflightFile } from "../ports.ts";
+import type { Edges } from "./edges.ts";
+import { type ActionRow, advance } from "./inflight.ts";
+import type { JournalTransaction } from "./journal.ts";
+
+/**
+ * Reads every in-flight record of the spool: pending ones go into the journal, finished ones are
+ * removed, and those that say nothing (empty, torn) are reported and set aside.
+ *
+ * @param entityOf The loaded job of a directory, for its plugins; null when it is broken or gone.
+ * @returns How many were adopted.
+ */
+export async function adoptInflight(
+  edges: Edges,
+  entityOf: (job: string) => Entity | null,
+): Promise<number> {
+  let adopted = 0;
+  for (const file of await edges.spool.inflight()) {
+    try {
+      if (await adoptOne(edges, file, entityOf(file.job))) adopted++;
+    } catch (error) {
+      edges.log.emit("err", `${file.job}: Cannot adopt "${file.path}": ${messageOf(error)}`);
+    }
+  }
+  return adopted;
+}
+
+async function adoptOne(edges: Edges, file: InflightFile, entity: Entity | null): Promise<boolean> {
+  if (file.kind === "unreadable") throw new Error(file.message);
+  const record = await parseOrSetAside(edges, file);
+  if (record === null) return false;
+  const known = edges.journal.actionById(record.actionId);
+  if (known !== null) {
+    if (known.state !== "posted") await edges.spool.removeInflight(file.job, record.actionId);
+    return false;
+  }
+  await edges.journal.write((transaction) => {
+    insertAdopted(edges, transaction, { record, job: file.job, plugins: entity?.plugins ?? [] });
+  });
+  edges.log.emit("info", `monitoring result for ${file.job}/${record.actionId}`);
+  if (file.name !== `${record.actionId}.json`) {
+    const path = await edges.spool.setAside(file);
+    edges.log.emit("warning", `${file.job}: ${file.name} holds action ${record.actionId}: ${path}`);
+  }
+  return true;
+}
+
+async function parseOrSetAside(
+  edges: Edges,
+  file: Extract<InflightFile, { kind: "bytes" }>,
+): Promise<InflightRecord | null> {
+  try {
+    return parseInflight(file.bytes);
+  } catch (error) {
+    const path = await edges.spool.setAside(file);
+    edges.log.emit(
+      "err",
+      `${file.job}: ${messageOf(error)}; nothing can be collected from it, it is now "${path}"`,
+    );
+    return null;
+  }
+}
+
+function insertAdopted(
+  edges: Edges,
+  transaction: JournalTransaction,
+  order: { record: InflightRecord; job: string; plugins: readonly string[] },
+): void {
+  const { record, job, plugins } = order;
+  const { actionId, actionBytes, expireAt, signatures } = record;
+  const now = edges.clock.now();
+  const posted = {
+    kind: "posted",
+    actionId,
+    reply: actionBytes,
+    expireAt,
+    collectAt: expireAt + edges.limits.delayResultsMs,
+  } as const;
+  const planned = plannedWith(transaction, signatures);
+  if (planned !== null) {
+    transaction.saveAction(advance(planned, posted, now));
+    return;
+  }
+  // Two records of one job may have the same expiry: each gets a fire time of its own (I2).
+  let firesAt = expireAt;
+  let run = transaction.insertRun({ job, firesAt, cause: "adopted" }, "open", now);
+  while (run === null) {
+    firesAt++;
+    run = transaction.insertRun({ job, firesAt, cause: "adopted" }, "open", now);
+  }
+  const row = transaction.insertAction(
+    {
+      runId: run.id,
+      job,
+      step: "",
+      name: record.actionName,
+      body: "",
+      signature: signatures.at(-1) ?? "",
+      expireAt,
+      sendOnly: false,
+      plugins,
+    },
+    now,
+  );
+  transaction.saveAction(advance(row, posted, now));
+}
+
+/** Our own planned action with one of these signatures: its answer was lost, the record was not. */
+function plannedWith(
+  transaction: JournalTransaction,
+  signatures: readonly string[],
+): ActionRow | null {
+  const planned = transaction.pendingActions(10_000).filter(({ state }) => state === "planned");
+  return planned.find(({ signature }) => signatures.includes(signature)) ?? null;
+}

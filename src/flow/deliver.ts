@@ -1,0 +1,101 @@
+// Deliver: give a durable result to a plugin, and remember whether it took it (I6).
+import { messageOf } from "../errors.ts";
+import { backoffMs, DELIVERY_BACKOFF } from "./backoff.ts";
+import type { Edges } from "./edges.ts";
+import {
+  type ActionRow,
+  advance,
+  advanceDelivery,
+  type DeliveryEvent,
+  type DeliveryRow,
+} from "./inflight.ts";
+import type { JournalTransaction } from "./journal.ts";
+import { closeRun } from "./keep.ts";
+
+/** The key of a delivery: the same for every attempt, other for any other result or plugin. */
+export function deliveryKey(action: Pick<ActionRow, "job" | "actionId">, plugin: string): string {
+  return `${action.job}/${action.actionId}/${plugin}`;
+}
+
+/** Writes the outbox rows of a collected action: one for each of its plugins. */
+export function queueDeliveries(
+  transaction: JournalTransaction,
+  action: ActionRow,
+  now: number,
+): void {
+  for (const plugin of action.plugins) {
+    const key = deliveryKey(action, plugin);
+    transaction.insertDelivery({ actionRow: action.id, job: action.job, plugin, key }, now);
+  }
+}
+
+/** Makes one attempt at one delivery and journals how it ended. Resolves with whether it did. */
+export async function deliverResult(
+  edges: Edges,
+  row: DeliveryRow,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const action = edges.journal.action(row.actionRow);
+  if (action === null || action.resultPath === null || action.actionId === null) {
+    await keepDelivery(edges, row, { kind: "failed", error: "its result is gone", nextAt: null });
+    return false;
+  }
+  const answer = await edges.plugins.deliver({
+    plugin: row.plugin,
+    job: row.job,
+    actionId: action.actionId,
+    resultPath: action.resultPath,
+    key: row.key,
+    attempt: row.attempts + 1,
+    signal,
+  });
+  if (answer.kind === "delivered") {
+    edges.log.emit("info", `${row.plugin}: ${answer.message}`);
+    await keepDelivery(edges, row, { kind: "delivered" });
+    return true;
+  }
+  const waitMs = backoffMs(DELIVERY_BACKOFF, row.attempts + 1, edges.random.next());
+  const nextAt = waitMs === null ? null : edges.clock.now() + waitMs;
+  const next =
+    waitMs === null
+      ? "given up, `mig-runner redeliver` tries again"
+      : `trying again in ${Math.ceil(waitMs / 1_000)} s`;
+  edges.log.emit(
+    waitMs === null ? "err" : "warning",
+    `results error for ${row.job}: ${row.plugin}: ${answer.message}; ${next}`,
+  );
+  await keepDelivery(edges, row, { kind: "failed", error: answer.message, nextAt });
+  return false;
+}
+
+/** Journals a delivery's transition; the last one that leaves the outbox settles the action. */
+export async function keepDelivery(
+  edges: Pick<Edges, "journal" | "clock" | "log">,
+  row: DeliveryRow,
+  event: DeliveryEvent,
+): Promise<void> {
+  const now = edges.clock.now();
+  try {
+    await edges.journal.write((transaction) => {
+      const current = transaction.delivery(row.id);
+      if (current === null || current.state !== row.state) return;
+      transaction.saveDelivery(advanceDelivery(current, event, now));
+      settleDelivered(transaction, row.actionRow, now);
+    });
+  } catch (error) {
+    // The attempt is not remembered, so it is made again: at least once, never lost.
+    edges.log.emit("err", messageOf(error));
+  }
+}
+
+/** Settles an action none of whose deliveries is pending or dead any more. */
+function settleDelivered(transaction: JournalTransaction, actionRow: number, now: number): void {
+  const action = transaction.action(actionRow);
+  if (action === null || action.state !== "collected") return;
+  const open = transaction
+    .deliveriesOf(actionRow)
+    .some(({ state }) => state === "pending" || state === "dead");
+  if (open) return;
+  transaction.saveAction(advance(action, { kind: "delivered" }, now));
+  closeRun(transaction, action.runId, now);
+}

@@ -1,0 +1,244 @@
+// Dispatch: date, compress, sign, journal, post. The only way an action leaves this program.
+//
+//   launch ──▶ plan (journaled, I1) ──▶ post ──▶ posted
+//                                        │ answer lost, or found planned after a crash
+//                                        └──▶ look for the stored signature (I3) ──▶ posted
+//                                                          └── absent ──▶ the same bytes again
+//
+// Owns:    the order of these steps and what each answer of the API means.
+// Not its: when to launch (runner.ts), the legal transitions (inflight.ts), HTTP (mig/api.ts).
+import { messageOf, RunnerError } from "../errors.ts";
+import type { Entity } from "../jobs/entity.ts";
+import {
+  type Action,
+  actionMistakes,
+  compressAction,
+  dateAction,
+  encodeAction,
+  hasStaleSignatures,
+  parseTemplate,
+  signedText,
+  withSignature,
+} from "../mig/action.ts";
+import type { CreateAnswer, FindAnswer } from "../mig/api.ts";
+import { encodeInflight } from "../mig/result.ts";
+import type { Instant, Milliseconds } from "../time.ts";
+import { DAY_MS } from "../time.ts";
+import { backoffMs, POST_BACKOFF } from "./backoff.ts";
+import { type Edges, say } from "./edges.ts";
+import type { ActionEvent, ActionRow, RunRow } from "./inflight.ts";
+import type { Cursor, JournalTransaction, NewRun } from "./journal.ts";
+import { keep } from "./keep.ts";
+
+/** An action template larger than this is refused. */
+export const TEMPLATE_SIZE_MAX = 16 * 1024 * 1024;
+
+/** Waits between the searches for an action whose answer was lost: the API may list it late. */
+const SEARCH_WAITS_MS: readonly Milliseconds[] = [0, 2_000, 4_000, 8_000];
+
+/** A possibly posted action that cannot be looked up for this long after its expiry is given up. */
+const UNKNOWN_MAX_MS: Milliseconds = 7 * DAY_MS;
+
+/** What one try at the API told about the API itself; feeds the breaker. */
+export type Reached = "answered" | "unreachable";
+
+/** Which firing an action belongs to: a new run, or one that the journal holds as requested. */
+export type RunOrder =
+  | { readonly kind: "new"; readonly run: NewRun; readonly cursor: Cursor }
+  | { readonly kind: "requested"; readonly run: RunRow };
+
+/** Reads and decodes the job's action template. */
+export async function loadTemplate(edges: Pick<Edges, "spool">, entity: Entity): Promise<Action> {
+  const bytes =
+    entity.template.kind === "inline"
+      ? new TextEncoder().encode(entity.template.json)
+      : await edges.spool.read(entity.job, entity.template.name, TEMPLATE_SIZE_MAX);
+  return parseTemplate(bytes);
+}
+
+/**
+ * Dates and compresses a template: what will be signed.
+ *
+ * @throws {RunnerError} ACTION, when the API would refuse it whatever the signature.
+ */
+export function prepareAction(
+  template: Action,
+  order: { readonly name: string; readonly now: Instant; readonly expiryMs: Milliseconds },
+): Action {
+  const dated = dateAction(template, order);
+  const mistake = actionMistakes(dated)[0];
+  if (mistake !== undefined) {
+    throw new RunnerError("ACTION", mistake.message, { hint: mistake.hint });
+  }
+  return compressAction(dated);
+}
+
+/**
+ * Signs the job's action and journals it with its run, so that it can be posted (I1).
+ *
+ * @returns The planned action, or null when this fire time has a run already (I2).
+ * @throws {RunnerError} When the template, the key or the journal cannot be used.
+ */
+export async function planAction(
+  edges: Edges,
+  order: { readonly entity: Entity; readonly run: RunOrder },
+): Promise<ActionRow | null> {
+  const { entity } = order;
+  const template = await loadTemplate(edges, entity);
+  if (hasStaleSignatures(template)) {
+    say(edges, entity.job, "warning", "action.json holds a signature that can never hold: dropped");
+  }
+  const now = edges.clock.now();
+  const name = `mig-runner: ${entity.job}`;
+  const action = prepareAction(template, { name, now, expiryMs: entity.expiryMs });
+  const signature = await edges.signer.sign(new TextEncoder().encode(signedText(action)));
+  const body = encodeAction(withSignature(action, signature));
+  return await edges.journal.write((transaction) => {
+    const run = openRun(transaction, order.run, now);
+    if (run === null) return null;
+    return transaction.insertAction(
+      {
+        runId: run.id,
+        job: entity.job,
+        step: "",
+        name,
+        body,
+        signature,
+        expireAt: now + entity.expiryMs,
+        sendOnly: entity.sendOnly,
+        plugins: entity.plugins,
+      },
+      now,
+    );
+  });
+}
+
+function openRun(transaction: JournalTransaction, order: RunOrder, now: Instant): RunRow | null {
+  if (order.kind === "new") {
+    transaction.setCursor(order.run.job, order.cursor);
+    return transaction.insertRun(order.run, "open", now);
+  }
+  const run = transaction.run(order.run.id);
+  if (run === null || run.state !== "requested") return null;
+  const opened: RunRow = { ...run, state: "open" };
+  transaction.saveRun(opened);
+  return opened;
+}
+
+/** How one action is to be posted. */
+export interface PostOptions {
+  /** True only right after `planAction` in this process: it was never sent. */
+  readonly fresh: boolean;
+  /** How often the API may refuse it before it is a recorded failure. */
+  readonly retries: number;
+  readonly signal: AbortSignal;
+}
+
+/** Posts a planned action, or finds out what became of an earlier try (I3). */
+export async function postAction(
+  edges: Edges,
+  row: ActionRow,
+  options: PostOptions,
+): Promise<Reached> {
+  if (row.maybeSent && !options.fresh) {
+    const found = await findPosted(edges, row, options.signal);
+    if (found.kind === "found") return await keepPosted(edges, row, found);
+    if (found.kind === "failed") return await keepUnknown(edges, row, found.message);
+  }
+  const now = edges.clock.now();
+  if (now >= row.expireAt) {
+    const error = `${row.error ?? "it was not posted in time"}; the action has expired unposted`;
+    await keep(edges, row, { kind: "lapsed", error });
+    say(edges, row.job, "err", `Cannot post action: ${error}`);
+    return "answered";
+  }
+  const answer = await edges.api.create(row.body, options.signal);
+  if (answer.kind === "posted") return await keepPosted(edges, row, answer);
+  if (answer.refusal && row.attempts >= options.retries) {
+    await keep(edges, row, { kind: "refused", error: answer.message });
+    say(edges, row.job, "err", `Cannot post action: ${answer.message}; given up`);
+    return "answered";
+  }
+  await delay(edges, row, {
+    error: answer.message,
+    maybeSent: answer.kind === "unclear",
+    retryAfterMs: answer.retryAfterMs,
+  });
+  return answer.status === null ? "unreachable" : "answered";
+}
+
+/** Looks for the stored signature among the API's actions; waits for an API that lists late. */
+async function findPosted(
+  edges: Edges,
+  row: ActionRow,
+  signal: AbortSignal,
+): Promise<Exclude<FindAnswer, { kind: "absent" }> | { readonly kind: "absent" }> {
+  for (const waitMs of SEARCH_WAITS_MS) {
+    if (waitMs > 0) await edges.clock.sleep(waitMs, signal);
+    if (signal.aborted) return { kind: "failed", message: "the runner is stopping", status: null };
+    const found = await edges.api.findAction({ name: row.name, signature: row.signature, signal });
+    if (found.kind !== "absent") return found;
+  }
+  return { kind: "absent" };
+}
+
+async function keepPosted(
+  edges: Edges,
+  row: ActionRow,
+  answer: Pick<Extract<CreateAnswer, { kind: "posted" }>, "actionId" | "actionBytes" | "expireAt">,
+): Promise<Reached> {
+  const { actionId, actionBytes, expireAt } = answer;
+  const collectAt = expireAt + edges.limits.delayResultsMs;
+  const event: ActionEvent = row.sendOnly
+    ? { kind: "sent", actionId, reply: actionBytes }
+    : { kind: "posted", actionId, reply: actionBytes, expireAt, collectAt };
+  await keep(edges, row, event);
+  say(edges, row.job, "info", `launched action ${actionId}`);
+  if (row.sendOnly) return "answered";
+  edges.log.emit("info", `monitoring result for ${row.job}/${actionId}`);
+  await markInflight(edges, row.job, { actionId, actionBytes });
+  return "answered";
+}
+
+/**
+ * Writes the original's in-flight record, so that a host can go back to the original with nothing
+ * lost. The journal does not need it: a failure is a warning.
+ */
+async function markInflight(
+  edges: Edges,
+  job: string,
+  posted: { readonly actionId: number; readonly actionBytes: Uint8Array },
+): Promise<void> {
+  try {
+    const record = encodeInflight(posted.actionBytes, job);
+    const path = await edges.spool.writeInflight(job, posted.actionId, record);
+    say(edges, job, "info", `action marked as inflight: ${path}`);
+  } catch (error) {
+    say(edges, job, "warning", messageOf(error));
+  }
+}
+
+/** The API cannot say whether the action runs: ask again later, but not for ever. */
+async function keepUnknown(edges: Edges, row: ActionRow, message: string): Promise<Reached> {
+  if (edges.clock.now() > row.expireAt + UNKNOWN_MAX_MS) {
+    const error = `nobody knows whether it was posted: ${message}`;
+    await keep(edges, row, { kind: "lapsed", error });
+    say(edges, row.job, "err", `Cannot find action: ${error}`);
+    return "unreachable";
+  }
+  await delay(edges, row, { error: message, maybeSent: true, retryAfterMs: null });
+  return "unreachable";
+}
+
+async function delay(
+  edges: Edges,
+  row: ActionRow,
+  why: { error: string; maybeSent: boolean; retryAfterMs: Milliseconds | null },
+): Promise<void> {
+  const wait = backoffMs(POST_BACKOFF, row.attempts + 1, edges.random.next()) ?? 0;
+  const waitMs = Math.max(wait, Math.min(why.retryAfterMs ?? 0, POST_BACKOFF.capMs));
+  const nextAt = edges.clock.now() + waitMs;
+  await keep(edges, row, { kind: "delayed", nextAt, error: why.error, maybeSent: why.maybeSent });
+  const seconds = Math.ceil(waitMs / 1_000);
+  say(edges, row.job, "warning", `Cannot post action: ${why.error}; trying again in ${seconds} s`);
+}

@@ -1,0 +1,35 @@
+// Edges: the opened ports that the flow works with, and the limits it keeps.
+import type { MigApi } from "../mig/api.ts";
+import type { Clock, Log, LogLevel, Plugins, Random, Signer, Spool } from "../ports.ts";
+import type { Milliseconds } from "../time.ts";
+import type { Journal } from "./journal.ts";
+
+export interface Edges {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly api: MigApi;
+  /** Only signing is needed here; the edge may open the key at the first signature. */
+  readonly signer: Pick<Signer, "sign">;
+  readonly spool: Spool;
+  readonly journal: Journal;
+  readonly plugins: Plugins;
+  readonly limits: Limits;
+}
+
+/** What bounds the flow. All of it has defaults in config/. */
+export interface Limits {
+  /** Commands asked for in one page. */
+  readonly pageSize: number;
+  /** Actions that are posted, collected and delivered at the same time. */
+  readonly dispatchesMax: number;
+  readonly collectsMax: number;
+  readonly deliveriesMax: number;
+  /** Added to an action's expireafter before it is collected. */
+  readonly delayResultsMs: Milliseconds;
+}
+
+/** Logs one line about a job, in the original's form `JOB: message`. */
+export function say(edges: Edges, job: string, level: LogLevel, message: string): void {
+  edges.log.emit(level, `${job}: ${message}`);
+}

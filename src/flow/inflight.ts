@@ -1,0 +1,217 @@
+// Inflight: the life of one action, from the decision to post it to its delivered result.
+//
+//              posted               collected              delivered
+//   planned ───────────▶ posted ───────────────▶ collected ───────────▶ settled
+//      │  └── refused, lapsed ──▶ failed              ▲                     ▲
+//      └────────────── sent (sendonly) ───────────────┼─────────────────────┘
+//                                                     └── no plugin: straight to settled
+//
+// `delayed` keeps the state and moves `nextAt`: the retry is as durable as the state itself.
+//
+// Owns:    which transitions are legal, and what each state must carry.
+// Not its: the clock, the journal, the API, the plugin (ports.ts); the order of work (runner.ts).
+//
+// Invariants (DESIGN.md numbers; code and tests cite them):
+//   I1. `planned` is durable before the POST, with the signed action in it.
+//   I3. A planned action that may have been sent is searched for before it is posted again.
+//   I4. posted ends as collected; planned as posted, or as failed with a reason.
+//   I6. collected is reached only with a durable result file.
+import assert from "node:assert/strict";
+import type { Instant } from "../time.ts";
+
+export type ActionState = "planned" | "posted" | "collected" | "settled" | "failed";
+
+/** How whole a result is: what was fetched against what the action's counters promise. */
+export interface Completeness {
+  /** Commands in the result file, each once. */
+  readonly fetched: number;
+  /** `counters.sent` as the API gave it last; null when it gave none. */
+  readonly sent: number | null;
+  /** How many of the fetched commands had each status, such as {"success": 78, "expired": 2}. */
+  readonly statuses: Readonly<Record<string, number>>;
+  /** Entries of the pages that were no command at all. */
+  readonly strays: number;
+}
+
+/** One action in the journal. */
+export interface ActionRow {
+  readonly id: number;
+  readonly runId: number;
+  readonly job: string;
+  /** "" for the job's own action, else the name of the workflow step (and part) that made it. */
+  readonly step: string;
+  readonly state: ActionState;
+  /** The action's name as posted. */
+  readonly name: string;
+  /** The signed action as posted (JSON); "" once nothing needs it any more. */
+  readonly body: string;
+  readonly signature: string;
+  /** The action's expireafter. */
+  readonly expireAt: Instant;
+  readonly sendOnly: boolean;
+  /** Plugins that get the result, in order. */
+  readonly plugins: readonly string[];
+  /** The API's id; null until posted. */
+  readonly actionId: number | null;
+  /** The action's bytes as the API answered them; null until posted and once settled. */
+  readonly reply: Uint8Array | null;
+  /** True unless it is certain that no POST of these bytes reached the API. */
+  readonly maybeSent: boolean;
+  /** Failed tries in this state. */
+  readonly attempts: number;
+  /** When to work on it next; null: never by itself. */
+  readonly nextAt: Instant | null;
+  readonly resultPath: string | null;
+  readonly completeness: Completeness | null;
+  /** Why the last try failed, or why the action failed. */
+  readonly error: string | null;
+  readonly updatedAt: Instant;
+}
+
+export type ActionEvent =
+  | {
+      readonly kind: "posted";
+      readonly actionId: number;
+      readonly reply: Uint8Array;
+      readonly expireAt: Instant;
+      readonly collectAt: Instant;
+    }
+  | { readonly kind: "sent"; readonly actionId: number; readonly reply: Uint8Array }
+  | {
+      readonly kind: "delayed";
+      readonly nextAt: Instant;
+      readonly error: string;
+      readonly maybeSent?: boolean;
+    }
+  | { readonly kind: "refused"; readonly error: string }
+  | { readonly kind: "lapsed"; readonly error: string }
+  | {
+      readonly kind: "collected";
+      readonly resultPath: string;
+      readonly completeness: Completeness;
+    }
+  | { readonly kind: "delivered" };
+
+/** The row after `event`. Pure. An illegal pair is a bug in the caller: it asserts. */
+export function advance(row: ActionRow, event: ActionEvent, now: Instant): ActionRow {
+  const fresh = { ...row, updatedAt: now, attempts: 0, error: null };
+  switch (event.kind) {
+    case "posted":
+      assert(row.state === "planned", `I1: posted after ${row.state}`);
+      assert(!row.sendOnly, "a sendonly action is sent, not posted");
+      return {
+        ...fresh,
+        state: "posted",
+        actionId: event.actionId,
+        reply: event.reply,
+        expireAt: event.expireAt,
+        maybeSent: true,
+        nextAt: event.collectAt,
+      };
+    case "sent":
+      assert(row.state === "planned" && row.sendOnly, `I1: sent after ${row.state}`);
+      return settle({ ...fresh, actionId: event.actionId, maybeSent: true });
+    case "delayed":
+      assert(row.state === "planned" || row.state === "posted", `I4: delayed in ${row.state}`);
+      return {
+        ...fresh,
+        attempts: row.attempts + 1,
+        nextAt: event.nextAt,
+        error: event.error,
+        maybeSent: event.maybeSent ?? row.maybeSent,
+      };
+    case "refused":
+    case "lapsed":
+      assert(row.state === "planned", `I4: ${event.kind} after ${row.state}`);
+      return { ...fresh, state: "failed", nextAt: null, error: event.error, body: "" };
+    case "collected": {
+      assert(row.state === "posted", `I4: collected after ${row.state}`);
+      const collected: ActionRow = {
+        ...fresh,
+        state: "collected",
+        nextAt: null,
+        resultPath: event.resultPath,
+        completeness: event.completeness,
+      };
+      return row.plugins.length === 0 ? settle(collected) : collected;
+    }
+    case "delivered":
+      assert(row.state === "collected", `I6: delivered after ${row.state}`);
+      return settle(fresh);
+  }
+}
+
+/** Settled is final: nothing needs the bytes any more, so the journal does not keep them. */
+function settle(row: ActionRow): ActionRow {
+  return { ...row, state: "settled", nextAt: null, body: "", reply: null };
+}
+
+export type DeliveryState = "pending" | "delivered" | "dead" | "dropped";
+
+/** One result on its way to one plugin: a row of the outbox. */
+export interface DeliveryRow {
+  readonly id: number;
+  /** The journal id of the action whose result this is. */
+  readonly actionRow: number;
+  readonly job: string;
+  readonly plugin: string;
+  /** Stable across attempts, so that a plugin can tell a retry from a new result. */
+  readonly key: string;
+  readonly state: DeliveryState;
+  readonly attempts: number;
+  readonly nextAt: Instant | null;
+  readonly error: string | null;
+  readonly updatedAt: Instant;
+}
+
+export type DeliveryEvent =
+  | { readonly kind: "delivered" }
+  | { readonly kind: "failed"; readonly error: string; readonly nextAt: Instant | null }
+  | { readonly kind: "redeliver" }
+  | { readonly kind: "drop" };
+
+/**
+ * The delivery after `event`. Pure. `failed` without a `nextAt` was the last try: the delivery is
+ * dead, stays listed, and lives again by `redeliver`.
+ */
+export function advanceDelivery(row: DeliveryRow, event: DeliveryEvent, now: Instant): DeliveryRow {
+  switch (event.kind) {
+    case "delivered":
+      assert(row.state === "pending", `I6: delivered after ${row.state}`);
+      return { ...row, state: "delivered", nextAt: null, error: null, updatedAt: now };
+    case "failed":
+      assert(row.state === "pending", `I6: failed after ${row.state}`);
+      return {
+        ...row,
+        state: event.nextAt === null ? "dead" : "pending",
+        attempts: row.attempts + 1,
+        nextAt: event.nextAt,
+        error: event.error,
+        updatedAt: now,
+      };
+    case "redeliver":
+      return { ...row, state: "pending", attempts: 0, nextAt: now, error: null, updatedAt: now };
+    case "drop":
+      assert(row.state !== "delivered", "a delivered result cannot be dropped");
+      return { ...row, state: "dropped", nextAt: null, updatedAt: now };
+  }
+}
+
+export type RunState = "requested" | "open" | "done" | "failed" | "paused";
+
+/** Why a run exists: its schedule, an operator's `run`, or the original's inflight file. */
+export type RunCause = "schedule" | "manual" | "adopted";
+
+/** One firing of a job. (job, firesAt) is unique: I2. */
+export interface RunRow {
+  readonly id: number;
+  readonly job: string;
+  readonly firesAt: Instant;
+  readonly cause: RunCause;
+  readonly state: RunState;
+  /** The hash of the workflow source that the run began with; null without a workflow. */
+  readonly source: string | null;
+  /** Why it failed or paused. */
+  readonly note: string | null;
+  readonly endedAt: Instant | null;
+}

@@ -1,0 +1,109 @@
+// Journal: what the runner remembers, as an interface over the rows of inflight.ts.
+//
+// All state that must survive a crash is here, and the runner keeps no copy of it: what to do next
+// is always asked of the journal. So a restart needs no special path (I4), and other processes
+// (`run`, `redeliver`, `status`) may write and read beside a daemon.
+//
+// Writes are grouped: many `write` calls of one turn of the event loop share one durable
+// transaction. `write` resolves when its transaction is on disk (I1), never before.
+import type { Instant } from "../time.ts";
+import type { ActionRow, DeliveryRow, RunCause, RunRow } from "./inflight.ts";
+
+/** A run that is to be written. */
+export interface NewRun {
+  readonly job: string;
+  readonly firesAt: Instant;
+  readonly cause: RunCause;
+  readonly source?: string | null;
+}
+
+/** An action that is to be written in state planned. */
+export type NewAction = Pick<
+  ActionRow,
+  "runId" | "job" | "step" | "name" | "body" | "signature" | "expireAt" | "sendOnly" | "plugins"
+>;
+
+export type NewDelivery = Pick<DeliveryRow, "actionRow" | "job" | "plugin" | "key">;
+
+/** Fire times of a job that nobody fired, from the first to the last of them. */
+export interface MissedRow {
+  readonly id: number;
+  readonly job: string;
+  readonly firstAt: Instant;
+  readonly lastAt: Instant;
+  /** How many fire times; at least 1. Counted up to 10,000, then "at least". */
+  readonly count: number;
+  /** Such as "the runner was down" or "the API was down until the action had expired". */
+  readonly reason: string;
+  readonly recordedAt: Instant;
+}
+
+/** How far the schedule of a job has been decided. */
+export interface Cursor {
+  /** Fire times up to and including this one are decided: fired, skipped or recorded as missed. */
+  readonly decidedAt: Instant;
+  /** The schedule that it was decided by: another one begins anew. */
+  readonly schedule: string;
+}
+
+export interface JournalReads {
+  run(id: number): RunRow | null;
+  /** The newest runs of a job, newest first. */
+  runs(job: string, limit: number): readonly RunRow[];
+  /** All runs in one state, oldest first. */
+  runsIn(state: RunRow["state"], limit: number): readonly RunRow[];
+  /** Runs of a job that are requested, open or paused. */
+  openRuns(job: string): number;
+
+  action(id: number): ActionRow | null;
+  /** The action with the API's id, or null. */
+  actionById(actionId: number): ActionRow | null;
+  actionsOf(runId: number): readonly ActionRow[];
+  /** Actions in `state` whose `nextAt` has come, the most overdue first. */
+  dueActions(state: "planned" | "posted", now: Instant, limit: number): readonly ActionRow[];
+  /** All planned and posted actions, the next first; for `status` and `--wait`. */
+  pendingActions(limit: number): readonly ActionRow[];
+
+  delivery(id: number): DeliveryRow | null;
+  deliveriesOf(actionRow: number): readonly DeliveryRow[];
+  /** Pending deliveries whose `nextAt` has come, the most overdue first. */
+  dueDeliveries(now: Instant, limit: number): readonly DeliveryRow[];
+  /** Deliveries that are pending or dead, oldest first. */
+  undelivered(limit: number): readonly DeliveryRow[];
+
+  /** The earliest `nextAt` of any action or delivery; null when nothing waits. */
+  nextAt(): Instant | null;
+  /** Changes whenever any process wrote: cheap to poll. */
+  version(): number;
+  counts(): { pendingActions: number; pendingDeliveries: number; deadDeliveries: number };
+
+  cursor(job: string): Cursor | null;
+  missed(job: string | null, limit: number): readonly MissedRow[];
+}
+
+export interface JournalTransaction extends JournalReads {
+  /** Null when (job, firesAt) has a run already: I2 is kept here, by a unique index. */
+  insertRun(run: NewRun, state: RunRow["state"], now: Instant): RunRow | null;
+  saveRun(row: RunRow): void;
+  /** Planned, due at once, and taken to be possibly sent until proved otherwise (I3). */
+  insertAction(action: NewAction, now: Instant): ActionRow;
+  saveAction(row: ActionRow): void;
+  /** Null when this result is already on its way to this plugin. */
+  insertDelivery(delivery: NewDelivery, now: Instant): DeliveryRow | null;
+  saveDelivery(row: DeliveryRow): void;
+  setCursor(job: string, cursor: Cursor): void;
+  /** Forgets how far a removed job was decided. */
+  removeCursor(job: string): void;
+  insertMissed(missed: Omit<MissedRow, "id">): void;
+}
+
+export interface Journal extends JournalReads {
+  /**
+   * Runs `work` inside a durable transaction and resolves with its value once that is on disk.
+   * A throw inside `work` undoes this work alone and rejects.
+   *
+   * @throws {RunnerError} JOURNAL, when the disk is full or the file cannot be written.
+   */
+  write<T>(work: (transaction: JournalTransaction) => T): Promise<T>;
+  close(): Promise<void>;
+}

@@ -1,0 +1,48 @@
+// Keep: one transition of one action into the journal, with what follows from it for its run.
+import type { Edges } from "./edges.ts";
+import { type ActionEvent, type ActionRow, advance, type RunRow } from "./inflight.ts";
+import type { JournalTransaction } from "./journal.ts";
+
+/**
+ * Journals `event` for `row`; resolves when it is durable.
+ *
+ * @param also More to write in the same transaction, given the new row.
+ * @returns The new row, or null when another process (an operator's `drop`) moved the row on.
+ * @throws {RunnerError} JOURNAL, when the journal cannot be written.
+ */
+export async function keep(
+  edges: Pick<Edges, "journal" | "clock">,
+  row: ActionRow,
+  event: ActionEvent,
+  also?: (transaction: JournalTransaction, next: ActionRow) => void,
+): Promise<ActionRow | null> {
+  const now = edges.clock.now();
+  return await edges.journal.write((transaction) => {
+    const current = transaction.action(row.id);
+    if (current === null || current.state !== row.state) return null;
+    const next = advance(current, event, now);
+    transaction.saveAction(next);
+    also?.(transaction, next);
+    closeRun(transaction, next.runId, now);
+    return next;
+  });
+}
+
+/**
+ * Ends a run whose actions have all ended: done, or failed when one of them failed. The run of a
+ * workflow is ended by the workflow, which may have more to do.
+ */
+export function closeRun(transaction: JournalTransaction, runId: number, now: number): void {
+  const run = transaction.run(runId);
+  if (run === null || run.state !== "open" || run.source !== null) return;
+  const actions = transaction.actionsOf(runId);
+  if (actions.some((action) => action.state !== "settled" && action.state !== "failed")) return;
+  const failed = actions.find((action) => action.state === "failed");
+  const ended: RunRow = {
+    ...run,
+    state: failed === undefined ? "done" : "failed",
+    note: failed?.error ?? null,
+    endedAt: now,
+  };
+  transaction.saveRun(ended);
+}

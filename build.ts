@@ -39,7 +39,7 @@ const TARGETS = {
 
 type Target = keyof typeof TARGETS;
 
-/** Where `runtimeOf` looks. The second is a folder of its own: npm would else drop this machine's. */
+/** Where `runtimeOf` looks. The second is apart, because npm would drop this machine's runtime. */
 const RUNTIME_FOLDERS = ["node_modules", ".cache/targets/node_modules"];
 
 const root = import.meta.dirname;
@@ -86,11 +86,12 @@ function machine(target: Target | null): Partial<Bun.CompileBuildOptions> {
   if (target === null) return {};
   const executablePath = runtimeOf(target);
   const { bun, runtime, npm } = TARGETS[target];
+  const wanted = `@oven/${runtime}@${Bun.version}`;
   if (executablePath !== null) return { target: bun, executablePath };
   if (target === `${process.platform}-${process.arch}`) return { target: bun };
   return fail(
     `Cannot build for "${target}": its runtime is not installed. Bring it with\n` +
-      `  npm install --prefix .cache/targets --no-save --force ${npm} @oven/${runtime}@${Bun.version}`,
+      `  npm install --prefix .cache/targets --no-save --force ${npm} ${wanted}`,
   );
 }
 

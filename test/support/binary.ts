@@ -29,9 +29,8 @@ export const underTest = process.env.MIG_RUNNER_UNDER_TEST ?? "binary";
 export function programUnderTest(): Program {
   const program = PROGRAMS[underTest];
   if (program === undefined) {
-    throw new Error(
-      `Cannot test "${underTest}": MIG_RUNNER_UNDER_TEST must be ${Object.keys(PROGRAMS).join(", ")}`,
-    );
+    const known = Object.keys(PROGRAMS).join(", ");
+    throw new Error(`Cannot test "${underTest}": MIG_RUNNER_UNDER_TEST must be ${known}`);
   }
   return program;
 }

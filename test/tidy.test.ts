@@ -10,7 +10,7 @@ import * as project from "./support/tidy-project.ts";
 const root = resolve(import.meta.dirname, "..");
 
 /** Folders that hold nothing of ours, or bytes recorded elsewhere. */
-const NOT_OURS = /(^|\/)(node_modules|dist|\.git|\.cache)\/|^test\/(golden|fixtures)\//;
+const NOT_OURS = /(^|\/)(node_modules|dist|\.git|\.cache)\/|^test\/fixtures\//;
 
 function load(...patterns: readonly string[]): readonly Source[] {
   return globSync(patterns, { cwd: root })

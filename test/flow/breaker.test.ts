@@ -1,0 +1,30 @@
+import { describe, expect, test } from "bun:test";
+import { admits, afterRequest, CLOSED } from "../../src/flow/breaker.ts";
+
+const failed = (times: number, now: number) => {
+  let breaker = CLOSED;
+  for (let index = 0; index < times; index++) breaker = afterRequest(breaker, false, now);
+  return breaker;
+};
+
+describe("afterRequest() and admits()", () => {
+  test("stay closed for two failures in a row", () => {
+    expect(admits(failed(2, 0), 0)).toBe("all");
+  });
+
+  test("open at the third, and let one probe through after the wait", () => {
+    const open = failed(3, 10_000);
+    expect(admits(open, 10_001)).toBe("none");
+    expect(open.probeAt).toBe(12_000);
+    expect(admits(open, 12_000)).toBe("one");
+  });
+
+  test("wait longer after each failed probe, up to a minute", () => {
+    expect(failed(4, 0).probeAt).toBe(4_000);
+    expect(failed(100, 0).probeAt).toBe(60_000);
+  });
+
+  test("close at the first answer", () => {
+    expect(afterRequest(failed(9, 0), true, 1)).toEqual(CLOSED);
+  });
+});

@@ -1,0 +1,120 @@
+import { describe, expect, test } from "bun:test";
+import { type ActionEvent, advance, advanceDelivery } from "../../src/flow/inflight.ts";
+import { actionRow, deliveryRow } from "../support/rows.ts";
+
+const NOW = 2_000;
+const reply = new TextEncoder().encode('{"id":7}');
+const posted: ActionEvent = {
+  kind: "posted",
+  actionId: 7,
+  reply,
+  expireAt: 301_000,
+  collectAt: 302_000,
+};
+const collected: ActionEvent = {
+  kind: "collected",
+  resultPath: "/spool/7.json",
+  completeness: { fetched: 2, sent: 2, statuses: { success: 2 }, strays: 0 },
+};
+
+describe("advance()", () => {
+  test("takes a planned action to posted, due at its collect time", () => {
+    const row = advance(actionRow({ attempts: 3, error: "refused" }), posted, NOW);
+    expect(row).toMatchObject({ state: "posted", actionId: 7, expireAt: 301_000, nextAt: 302_000 });
+    expect(row).toMatchObject({ attempts: 0, error: null, updatedAt: NOW });
+  });
+
+  test("keeps a collected action open until its plugin has the result", () => {
+    const row = advance(advance(actionRow(), posted, NOW), collected, NOW);
+    expect(row).toMatchObject({ state: "collected", nextAt: null, resultPath: "/spool/7.json" });
+    expect(advance(row, { kind: "delivered" }, NOW)).toMatchObject({
+      state: "settled",
+      body: "",
+      reply: null,
+    });
+  });
+
+  test("settles a collected action at once when its job names no plugin", () => {
+    const row = advance(advance(actionRow({ plugins: [] }), posted, NOW), collected, NOW);
+    expect(row.state).toBe("settled");
+  });
+
+  test("settles a sendonly action when it was sent", () => {
+    const row = advance(actionRow({ sendOnly: true }), { kind: "sent", actionId: 7, reply }, NOW);
+    expect(row).toMatchObject({ state: "settled", actionId: 7, nextAt: null });
+  });
+
+  test("keeps the state of a delayed action and counts the try (I4)", () => {
+    const delayed: ActionEvent = { kind: "delayed", nextAt: 9_000, error: "API down" };
+    const planned = advance(actionRow(), { ...delayed, maybeSent: false }, NOW);
+    expect(planned).toMatchObject({
+      state: "planned",
+      attempts: 1,
+      nextAt: 9_000,
+      error: "API down",
+      maybeSent: false,
+    });
+    const waiting = advance(advance(actionRow(), posted, NOW), delayed, NOW);
+    expect(waiting).toMatchObject({ state: "posted", attempts: 1, nextAt: 9_000, maybeSent: true });
+  });
+
+  test("fails an action that was refused or has lapsed, with the reason", () => {
+    for (const kind of ["refused", "lapsed"] as const) {
+      const row = advance(actionRow(), { kind, error: "target is empty" }, NOW);
+      expect(row).toMatchObject({ state: "failed", nextAt: null, error: "target is empty" });
+    }
+  });
+
+  test("refuses a second post of one action (I3)", () => {
+    const once = advance(actionRow(), posted, NOW);
+    expect(() => advance(once, posted, NOW)).toThrow("posted after posted");
+  });
+
+  test("refuses to settle what was never collected (I6)", () => {
+    const waiting = advance(actionRow(), posted, NOW);
+    expect(() => advance(waiting, { kind: "delivered" }, NOW)).toThrow("delivered after posted");
+  });
+
+  test("refuses every event after settled (I4)", () => {
+    const settled = actionRow({ state: "settled" });
+    const delayed: ActionEvent = { kind: "delayed", nextAt: 1, error: "x" };
+    for (const event of [posted, collected, delayed, { kind: "delivered" } as const]) {
+      expect(() => advance(settled, event, NOW)).toThrow();
+    }
+  });
+});
+
+describe("advanceDelivery()", () => {
+  test("delivers a pending result", () => {
+    const row = advanceDelivery(deliveryRow(), { kind: "delivered" }, NOW);
+    expect(row).toMatchObject({ state: "delivered", nextAt: null });
+  });
+
+  test("keeps a failed delivery pending while there is a next try (I6)", () => {
+    const row = advanceDelivery(
+      deliveryRow(),
+      { kind: "failed", error: "exit 3", nextAt: 9_000 },
+      NOW,
+    );
+    expect(row).toMatchObject({ state: "pending", attempts: 1, nextAt: 9_000, error: "exit 3" });
+  });
+
+  test("makes a delivery dead after its last try, and lets it live again", () => {
+    const dead = advanceDelivery(
+      deliveryRow({ attempts: 29 }),
+      { kind: "failed", error: "exit 3", nextAt: null },
+      NOW,
+    );
+    expect(dead).toMatchObject({ state: "dead", attempts: 30, nextAt: null });
+    expect(advanceDelivery(dead, { kind: "redeliver" }, NOW)).toMatchObject({
+      state: "pending",
+      attempts: 0,
+      nextAt: NOW,
+    });
+  });
+
+  test("refuses to drop what was delivered", () => {
+    const delivered = deliveryRow({ state: "delivered" });
+    expect(() => advanceDelivery(delivered, { kind: "drop" }, NOW)).toThrow("cannot be dropped");
+  });
+});

@@ -1,0 +1,49 @@
+import { describe, expect, test } from "bun:test";
+import { Pool } from "../../src/flow/pool.ts";
+
+/** A task that ends when it is told to. */
+function held() {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  return { task: () => promise, end: resolve };
+}
+
+/** Lets every promise that is ready go on. */
+async function settled(): Promise<void> {
+  for (let turn = 0; turn < 10; turn++) await Promise.resolve();
+}
+
+describe("Pool", () => {
+  test("runs at most its limit, and the next when one ends", async () => {
+    let changes = 0;
+    const pool = new Pool(2, () => changes++);
+    const tasks = [held(), held(), held()];
+    for (const [key, { task }] of tasks.entries()) pool.start(key, task);
+    expect({ running: pool.running, free: pool.free }).toEqual({ running: 2, free: 0 });
+    tasks[0]?.end();
+    await settled();
+    expect({ running: pool.running, changes }).toEqual({ running: 2, changes: 1 });
+    tasks[1]?.end();
+    tasks[2]?.end();
+    await settled();
+    expect(pool.idle).toBe(true);
+  });
+
+  test("refuses a second task for a key that runs or waits", () => {
+    const pool = new Pool(1, () => {});
+    expect(pool.start("a", held().task)).toBe(true);
+    expect(pool.start("b", held().task)).toBe(true);
+    expect(pool.start("a", held().task)).toBe(false);
+    expect(pool.start("b", held().task)).toBe(false);
+  });
+
+  test("forgets what waits when it is cleared", async () => {
+    const pool = new Pool(1, () => {});
+    const first = held();
+    pool.start("a", first.task);
+    pool.start("b", held().task);
+    pool.clear();
+    first.end();
+    await settled();
+    expect(pool.idle).toBe(true);
+  });
+});

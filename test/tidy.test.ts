@@ -1,8 +1,9 @@
 // Tidy: the style as a test. The rules are in test/support/, with examples of right and wrong.
 import { describe, expect, test } from "bun:test";
 import { globSync, readFileSync, statSync } from "node:fs";
-import { resolve } from "node:path";
+import { posix, resolve } from "node:path";
 import biome from "../biome.json" with { type: "json" };
+import manifest from "../package.json" with { type: "json" };
 import { loadSource, type Source } from "./support/source.ts";
 import * as rules from "./support/tidy.ts";
 import * as project from "./support/tidy-project.ts";
@@ -28,7 +29,7 @@ const tests = load("test/**/*.test.ts");
 const suites = tests.filter(({ path }) => !/^test\/(tidy|support\/(tidy|source))/.test(path));
 
 /** Where the program, its threads and the `mig-runner` module begin. */
-const ENTRIES = ["src/main.ts", "src/worker.ts", "src/sdk/index.ts"];
+const ENTRIES = ["src/main.ts", "src/worker.ts", posix.normalize(manifest.exports["."])];
 
 /** Files that no test can import, each with the reason. */
 const UNTESTED: Readonly<Record<string, string>> = {

@@ -23,6 +23,7 @@ import {
   type KeySpec,
   mistakeAt,
   type Position,
+  type Reading,
   type ReadOptions,
   type SectionSpec,
   type Setting,
@@ -67,6 +68,13 @@ const NOWHERE: Place = { spec: null, name: "", subsection: "", values: new Map()
  * @see gcfg.v1 ReadFileInto; test/golden/gcfg.
  */
 export function parseGcfg(bytes: Uint8Array, options: ReadOptions): SettingsFile {
+  const { file, mistakes } = readGcfg(bytes, options);
+  if (mistakes.length > 0) throw new RunnerErrors(mistakes);
+  return file;
+}
+
+/** The same for a caller that goes on with what could be read. */
+export function readGcfg(bytes: Uint8Array, options: ReadOptions): Reading {
   const reader: Reader = {
     options,
     scanner: openScanner(bytes),
@@ -84,9 +92,8 @@ export function parseGcfg(bytes: Uint8Array, options: ReadOptions): SettingsFile
     else if (token.kind === "end") break;
     else token = readStatement(reader, token);
   }
-  if (reader.mistakes.length > 0) throw new RunnerErrors(reader.mistakes);
-  const { sections, subsections, warnings } = reader;
-  return { path: options.path, sections, subsections, warnings };
+  const { sections, subsections, warnings, mistakes } = reader;
+  return { file: { path: options.path, sections, subsections, warnings }, mistakes };
 }
 
 /** Moves the scanner's faults to the mistakes. */
@@ -127,7 +134,7 @@ function readStatement(reader: Reader, first: Token): Token {
   if (first.kind === "open") return readHeader(reader);
   if (reader.place === null) {
     if (!reader.headless) {
-      const hint = "begin with a section, such as [runner]";
+      const hint = "Begin with a section, such as [runner]";
       addMistake(reader, first.at, { message: "expected section header", hint });
     }
     reader.headless = true;
@@ -185,13 +192,13 @@ function openPlace(reader: Reader, header: Token, subsection: string): void {
   };
   const section = quoteGo(header.text);
   if (spec.shape === "scalar") {
-    refuse(`field for section must be a map or a struct: section ${section}`, "remove it");
+    refuse(`field for section must be a map or a struct: section ${section}`, "Remove it");
     return;
   }
   if (spec.shape === "struct") {
     if (subsection !== "") {
       const message = `can't store data at section "${header.text}", subsection "${subsection}"`;
-      refuse(message, `write [${name}]`);
+      refuse(message, `Write [${name}]`);
       return;
     }
     const values = entryOf(reader.sections, name, () => new Map<string, Setting>());
@@ -199,7 +206,7 @@ function openPlace(reader: Reader, header: Token, subsection: string): void {
     return;
   }
   if (spec.shape === "free" && subsection === "") {
-    refuse(`can't store data at section "${header.text}"`, `name it: [${name} "NAME"]`);
+    refuse(`can't store data at section "${header.text}"`, `Name it: [${name} "NAME"]`);
     return;
   }
   const group = entryOf(reader.subsections, name, () => new Map<string, Map<string, Setting>>());
@@ -277,12 +284,12 @@ function storeVariable(reader: Reader, variable: Variable): void {
 const FREE_KEY: KeySpec = { kind: "string" };
 
 const HINTS: Readonly<Record<KeySpec["kind"], string>> = {
-  bool: "write true or false",
-  int: "write a whole number",
-  int64: "write a whole number",
-  string: "write = and a value behind the key",
-  list: "write = and a value behind the key",
-  opaque: "remove it",
+  bool: "Write true or false",
+  int: "Write a whole number",
+  int64: "Write a whole number",
+  string: "Write = and a value behind the key",
+  list: "Write = and a value behind the key",
+  opaque: "Remove it",
 };
 
 function keyOf(spec: SectionSpec, name: string): KeySpec | null {

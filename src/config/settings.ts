@@ -64,6 +64,12 @@ export interface SettingsFile {
   readonly warnings: readonly string[];
 }
 
+/** A file as far as it could be read, and what was wrong with the rest. */
+export interface Reading {
+  readonly file: SettingsFile;
+  readonly mistakes: readonly RunnerError[];
+}
+
 /** What a reader of a file needs to know. */
 export interface ReadOptions {
   /** The file's name in messages. */
@@ -71,6 +77,8 @@ export interface ReadOptions {
   readonly schema: Schema;
   /** Code of the mistakes. @default "CONFIG" */
   readonly code?: ErrorCode;
+  /** The job that the file belongs to. @default none */
+  readonly job?: string;
 }
 
 /** Where in a file, both counted from 1. */
@@ -85,20 +93,22 @@ export function mistakeAt(
   at: Position,
   { message, hint, cause }: { message: string; hint?: string | null; cause?: unknown },
 ): RunnerError {
-  const detail = { path: options.path, line: at.line, column: at.column };
-  return new RunnerError(
-    options.code ?? "CONFIG",
-    message,
-    hint === undefined || hint === null ? detail : { ...detail, hint },
-    cause === undefined ? undefined : { cause },
-  );
+  const detail = {
+    ...(options.job === undefined ? {} : { job: options.job }),
+    path: options.path,
+    line: at.line,
+    column: at.column,
+    ...(hint === undefined || hint === null ? {} : { hint }),
+  };
+  const errorOptions = cause === undefined ? undefined : { cause };
+  return new RunnerError(options.code ?? "CONFIG", message, detail, errorOptions);
 }
 
 /** The mistake for a section that the schema does not have; the text is the original's. */
 export function unknownSection(options: ReadOptions, name: string, at: Position): RunnerError {
   const known = Object.keys(options.schema).filter((key) => !options.schema[key]?.internal);
   const near = nearest(name, known);
-  const hint = near === null ? `known sections: ${known.join(", ")}` : `did you mean [${near}]?`;
+  const hint = near === null ? `Known sections: ${known.join(", ")}` : `Did you mean [${near}]?`;
   return mistakeAt(options, at, { message: `can't store data at section "${name}"`, hint });
 }
 
@@ -111,11 +121,11 @@ export function unknownKey(
   const { spec, section, subsection, key } = place;
   const known = Object.keys(spec.keys).filter((name) => isSuggested(spec.keys[name]));
   const near = nearest(key, known);
-  const all = known.length === 0 ? null : `known keys: ${known.join(", ")}`;
+  const all = known.length === 0 ? null : `Known keys: ${known.join(", ")}`;
   const part = subsection === "" && spec.shape === "struct" ? "" : `, subsection "${subsection}"`;
   return mistakeAt(options, at, {
     message: `can't store data at section "${section}"${part}, variable "${key}"`,
-    hint: near === null ? all : `did you mean ${near}?`,
+    hint: near === null ? all : `Did you mean ${near}?`,
   });
 }
 

@@ -1,0 +1,160 @@
+// Config: from the two files on disk to one value without optional parts.
+//
+//   runner.cfg ──gcfg.ts or toml.ts──▶ settings ──runner.ts──┐
+//   .migrc     ──────────────────────▶ settings ──client.ts──┴─▶ Config
+//
+// Owns:    which files are read, what an unreadable one means, that all mistakes come together.
+// Not its: reading (the caller's `readFile`), environment and home directory (passed in).
+import { posix } from "node:path";
+import { messageOf, RunnerError, RunnerErrors } from "../errors.ts";
+import { type ClientConfig, homeOf, resolveClient } from "./client.ts";
+import { DEFAULTS } from "./defaults.ts";
+import { readSettings } from "./read.ts";
+import { openResolver, type Resolver } from "./resolve.ts";
+import { type Environment, type RunnerConfig, resolveRunner } from "./runner.ts";
+import { CLIENT_SCHEMA, RUNNER_SCHEMA } from "./schema.ts";
+
+/** Everything that the runner is told. */
+export type Config = RunnerConfig & ClientConfig;
+
+/** Where a configuration comes from. */
+export interface ConfigSources {
+  /** runner.cfg or runner.toml. @default DEFAULTS.configPath */
+  readonly path?: string;
+  readonly environment: Environment;
+  /** The bytes of a file. Rejects with the system's error, whose `code` is an errno. */
+  readonly readFile: (path: string) => Promise<Uint8Array>;
+  /** The user's home directory, for an empty $HOME. */
+  readonly homeDirectory: string;
+}
+
+/** A value, and what is worth saying about it once. */
+export interface Loaded<Value> {
+  readonly config: Value;
+  readonly warnings: readonly string[];
+}
+
+/**
+ * The whole configuration: runner.cfg, then the client configuration that it names.
+ *
+ * @throws {RunnerErrors} With all mistakes of both files; a missing keyring is one of them.
+ */
+export async function loadConfig(sources: ConfigSources): Promise<Loaded<Config>> {
+  const { environment } = sources;
+  const runner = await openRunner(sources);
+  const config = resolveRunner(runner, environment);
+  const home = homeOf(environment, sources.homeDirectory);
+  const client = await openClient(sources, { runner, path: clientPathOf(config, home) });
+  if (client instanceof RunnerError) throw new RunnerErrors([...runner.mistakes, client]);
+  if (client === null) throw new RunnerErrors(runner.mistakes);
+  const clientConfig = resolveClient(client, { environment, home });
+  await checkKeyring(sources, { resolver: client, gpg: clientConfig.gpg });
+  const mistakes = [...runner.mistakes, ...client.mistakes];
+  if (mistakes.length > 0) throw new RunnerErrors(mistakes);
+  const warnings = [...runner.warnings, ...client.warnings];
+  return { config: { ...config, ...clientConfig }, warnings };
+}
+
+/**
+ * What runner.cfg alone says, for verbs that need neither key nor API.
+ *
+ * @throws {RunnerErrors} With all mistakes of the file.
+ */
+export async function loadRunnerConfig(
+  sources: Omit<ConfigSources, "homeDirectory">,
+): Promise<Loaded<RunnerConfig>> {
+  const resolver = await openRunner(sources);
+  const config = resolveRunner(resolver, sources.environment);
+  if (resolver.mistakes.length > 0) throw new RunnerErrors(resolver.mistakes);
+  return { config, warnings: resolver.warnings };
+}
+
+/** @throws {RunnerErrors} When the file cannot be opened. */
+async function openRunner(sources: Omit<ConfigSources, "homeDirectory">): Promise<Resolver> {
+  const path = sources.path ?? DEFAULTS.configPath.value;
+  let bytes: Uint8Array;
+  try {
+    bytes = await sources.readFile(path);
+  } catch (cause) {
+    const hint = "Name the file with -c, or run mig-runner init DIR to make one";
+    const message = openFault(path, cause);
+    throw new RunnerErrors([new RunnerError("CONFIG", message, { hint }, { cause })]);
+  }
+  return openResolver(readSettings(bytes, { path, schema: RUNNER_SCHEMA }));
+}
+
+/** The client configuration, why it cannot be opened, or null when nobody can say where it is. */
+async function openClient(
+  { readFile }: ConfigSources,
+  { runner, path }: { readonly runner: Resolver; readonly path: string },
+): Promise<Resolver | RunnerError | null> {
+  const detail = { path: runner.file.path };
+  if (path === "") {
+    const hint = 'Set [client] clientconfpath = "default" for $HOME/.migrc, or to a path';
+    const error = new RunnerError("CONFIG", 'no configuration found at ""', { ...detail, hint });
+    return runner.incomplete ? null : error;
+  }
+  try {
+    return openResolver(readSettings(await readFile(path), { path, schema: CLIENT_SCHEMA }));
+  } catch (cause) {
+    if (errnoOf(cause) !== "ENOENT") {
+      return new RunnerError("CONFIG", openFault(path, cause), detail, { cause });
+    }
+    // The original would begin to ask questions here.
+    const hint = "Write one with [api] url and [gpg] keyid, or run mig-runner init DIR";
+    const message = `no configuration found at ${path}`;
+    return new RunnerError("CONFIG", message, { ...detail, hint }, { cause });
+  }
+}
+
+function clientPathOf({ clientConfPath }: RunnerConfig, home: string): string {
+  return clientConfPath === "default" ? posix.join(home, ".migrc") : (clientConfPath ?? "");
+}
+
+/**
+ * Notes a mistake when there is no keyring, so that it is told with the others; with an API key
+ * only a warning, because then the original starts too and can at least collect.
+ */
+async function checkKeyring(
+  { readFile }: ConfigSources,
+  { resolver, gpg }: { readonly resolver: Resolver; readonly gpg: ClientConfig["gpg"] },
+): Promise<void> {
+  // A [gpg] home that could not be read is not the default one.
+  if (resolver.incomplete) return;
+  try {
+    await readFile(gpg.secringPath);
+  } catch (cause) {
+    const { path } = resolver.file;
+    const missing = errnoOf(cause) === "ENOENT";
+    const fault = openFault(gpg.secringPath, cause);
+    const message = missing ? `secring.gpg not found: ${gpg.secringPath}` : fault;
+    if (gpg.useApiKeyAuth !== null) {
+      resolver.warnings.push(`${path}: ${message}: no action can be signed`);
+      return;
+    }
+    const hint = missing
+      ? "Set [gpg] home, or run gpg --export-secret-keys KEYID > secring.gpg there"
+      : "Give the user that runs mig-runner access to it";
+    resolver.mistakes.push(new RunnerError("KEYRING", message, { path, hint }, { cause }));
+  }
+}
+
+/** `open PATH: reason`, as the original's library words it. */
+function openFault(path: string, error: unknown): string {
+  const code = errnoOf(error);
+  const reason = code === null ? undefined : OPEN_REASONS[code];
+  return `open ${path}: ${reason ?? messageOf(error)}`;
+}
+
+const OPEN_REASONS: Readonly<Record<string, string>> = {
+  EACCES: "permission denied",
+  EISDIR: "is a directory",
+  ELOOP: "too many levels of symbolic links",
+  ENOENT: "no such file or directory",
+  ENOTDIR: "not a directory",
+};
+
+function errnoOf(error: unknown): string | null {
+  const code = (error as { code?: unknown } | null)?.code;
+  return typeof code === "string" ? code : null;
+}

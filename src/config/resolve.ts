@@ -1,0 +1,153 @@
+// Resolve: typed looks into a settings file, each with its default, its limits and its message.
+//
+// A look never throws: it notes the mistake and answers the default, so that one pass over a file
+// finds everything there is to mend.
+
+import { messageOf, nearest, RunnerError } from "../errors.ts";
+import { durationToMs, formatDuration, parseDuration } from "../go/duration.ts";
+import type { Milliseconds } from "../time.ts";
+import { isList, type Reading, type Setting, type SettingsFile, warningAt } from "./settings.ts";
+
+/** A file being turned into a configuration. */
+export interface Resolver {
+  readonly file: SettingsFile;
+  readonly mistakes: RunnerError[];
+  readonly warnings: string[];
+  /** Part of the file could not be read, so that a key may only seem to be missing. */
+  readonly incomplete: boolean;
+}
+
+/** A resolver that begins with what the reader of the file had to say. */
+export function openResolver({ file, mistakes }: Reading): Resolver {
+  return {
+    file,
+    mistakes: [...mistakes],
+    warnings: [...file.warnings],
+    incomplete: mistakes.length > 0,
+  };
+}
+
+/** A key by section and name, as `[section] key`. */
+export type KeyPath = readonly [section: string, key: string];
+
+/** The setting of a key, or null when the file does not set it. */
+export function settingOf({ file }: Resolver, [section, key]: KeyPath): Setting | null {
+  return file.sections.get(section)?.get(key) ?? null;
+}
+
+/** A string; null when it is not set or empty, which mean the same everywhere. */
+export function textOf(resolver: Resolver, path: KeyPath): string | null {
+  const value = settingOf(resolver, path)?.value;
+  return typeof value === "string" && value !== "" ? value : null;
+}
+
+/** A yes or no. @default false */
+export function flagOf(resolver: Resolver, path: KeyPath): boolean {
+  return settingOf(resolver, path)?.value === true;
+}
+
+/** The values of a list. @default [] */
+export function listOf(resolver: Resolver, path: KeyPath): readonly string[] {
+  const value = settingOf(resolver, path)?.value;
+  return value !== undefined && isList(value) ? value : [];
+}
+
+/** A whole number within limits, or the default. Outside of them is a mistake. */
+export function wholeOf<Fallback>(
+  resolver: Resolver,
+  path: KeyPath,
+  limits: { readonly min: number; readonly max: number; readonly fallback: Fallback },
+): number | Fallback {
+  const value = settingOf(resolver, path)?.value;
+  if (typeof value !== "bigint") return limits.fallback;
+  if (value >= BigInt(limits.min) && value <= BigInt(limits.max)) return Number(value);
+  const [section, key] = path;
+  const wanted = `a whole number from ${limits.min} to ${limits.max}`;
+  noteMistake(resolver, path, {
+    message: `Cannot set [${section}] ${key} to ${value}: it is out of range, ${wanted} is wanted`,
+  });
+  return limits.fallback;
+}
+
+/** A Go duration within limits, in milliseconds, or the default. */
+export function durationOf<Fallback>(
+  resolver: Resolver,
+  path: KeyPath,
+  limits: { readonly min: Milliseconds; readonly max: Milliseconds; readonly fallback: Fallback },
+): Milliseconds | Fallback {
+  const text = textOf(resolver, path);
+  if (text === null) return limits.fallback;
+  const [section, key] = path;
+  try {
+    const ms = durationToMs(parseDuration(text));
+    if (ms >= limits.min && ms <= limits.max) return ms;
+    const wanted = `${textOfMs(limits.min)} to ${textOfMs(limits.max)} is wanted`;
+    noteMistake(resolver, path, {
+      message: `Cannot set [${section}] ${key} to "${text}": it is out of range, ${wanted}`,
+    });
+  } catch (cause) {
+    const message = `Cannot set [${section}] ${key}: ${messageOf(cause)}`;
+    noteMistake(resolver, path, { message, hint: DURATION_HINT, cause });
+  }
+  return limits.fallback;
+}
+
+function textOfMs(ms: Milliseconds): string {
+  return formatDuration(BigInt(ms) * 1_000_000n);
+}
+
+/** How to write a duration. */
+export const DURATION_HINT =
+  "Write a duration such as 90s, 10m or 1h30m (there is no unit of days)";
+
+/** One of several words; anything else is a mistake. */
+export function wordOf<Word extends string>(
+  resolver: Resolver,
+  path: KeyPath,
+  { words, fallback }: { readonly words: readonly Word[]; readonly fallback: Word },
+): Word {
+  const text = textOf(resolver, path);
+  if (text === null) return fallback;
+  const word = words.find((candidate) => candidate === text);
+  if (word !== undefined) return word;
+  const [section, key] = path;
+  const near = nearest(text, words);
+  noteMistake(resolver, path, {
+    message: `Cannot set [${section}] ${key} to "${text}": it must be one of ${words.join(", ")}`,
+    ...(near === null ? {} : { hint: `Did you mean ${near}?` }),
+  });
+  return fallback;
+}
+
+/** What to say about a key. */
+export interface Note {
+  readonly message: string;
+  readonly hint?: string;
+  readonly cause?: unknown;
+  /** The mistake is that something is not set: not told when the file could not be read whole. */
+  readonly absence?: boolean;
+}
+
+/** Notes a mistake at a key, or at its file when the key is not set. */
+export function noteMistake(
+  resolver: Resolver,
+  path: KeyPath,
+  { message, hint, cause, absence }: Note,
+): void {
+  if (absence === true && resolver.incomplete) return;
+  const setting = settingOf(resolver, path);
+  const detail = {
+    path: resolver.file.path,
+    ...(setting === null ? {} : { line: setting.line, column: setting.column }),
+    ...(hint === undefined ? {} : { hint }),
+  };
+  const options = cause === undefined ? undefined : { cause };
+  resolver.mistakes.push(new RunnerError("CONFIG", message, detail, options));
+}
+
+/** Notes a warning at a key, or at its file when the key is not set. */
+export function noteWarning(resolver: Resolver, path: KeyPath, text: string): void {
+  const setting = settingOf(resolver, path);
+  const { path: file } = resolver.file;
+  resolver.warnings.push(setting === null ? `${file}: ${text}` : warningAt(file, setting, text));
+}

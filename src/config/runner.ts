@@ -1,0 +1,275 @@
+// Runner: runner.cfg or runner.toml as the part of the configuration that it holds.
+import { posix } from "node:path";
+import { messageOf, nearest } from "../errors.ts";
+import { durationToMs, parseDuration } from "../go/duration.ts";
+import { isZone } from "../jobs/zone.ts";
+import type { LogLevel } from "../ports.ts";
+import { DAY_MS, type Milliseconds, SECOND_MS } from "../time.ts";
+import { DEFAULTS } from "./defaults.ts";
+import {
+  durationOf,
+  noteMistake,
+  noteWarning,
+  type Resolver,
+  settingOf,
+  textOf,
+  wholeOf,
+} from "./resolve.ts";
+import { Secret } from "./secret.ts";
+import { isList } from "./settings.ts";
+
+/** The variables that the configuration looks at; the caller passes them. */
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Where log lines go. */
+export type LoggingConfig =
+  | { readonly mode: "stdout"; readonly level: LogLevel }
+  | {
+      readonly mode: "file";
+      readonly level: LogLevel;
+      readonly file: string;
+      /** The file is put aside once it has this many bytes. Null: never. */
+      readonly maxFileSizeBytes: number | null;
+    }
+  | {
+      readonly mode: "syslog";
+      readonly level: LogLevel;
+      readonly host: string;
+      readonly port: number;
+      readonly protocol: "tcp" | "udp";
+      readonly facility: string;
+    };
+
+/** What the runner does towards the API and its plugins, and how much of it at a time. */
+export interface ClientLimits {
+  /** For the private key: of the file, else MIGPGPPASSPHRASE. Null: there is none. */
+  readonly passphrase: Secret | null;
+  /** From an action's expiry to its collect. */
+  readonly delayResultsMs: Milliseconds;
+  /** Commands in one page of a collect. */
+  readonly pageSize: number;
+  /** An HTTP exchange that stands still this long is cut. */
+  readonly timeoutMs: Milliseconds;
+  readonly collectsMax: number;
+  readonly dispatchesMax: number;
+  readonly deliveriesMax: number;
+  /** A plugin is ended after this time. */
+  readonly pluginTimeoutMs: Milliseconds;
+  /** From SIGTERM to SIGKILL. */
+  readonly pluginGraceMs: Milliseconds;
+}
+
+/** Free keys of one `[plugin "NAME"]` section: a lone key is true, a repeated one a list. */
+export type PluginSettings = Readonly<Record<string, string | readonly string[] | boolean>>;
+
+/** What runner.cfg says. */
+export interface RunnerConfig {
+  /** The file that it was read from. */
+  readonly path: string;
+  /** The runner directory as written; a relative one is meant from the working directory. */
+  readonly directory: string;
+  readonly runnersDirectory: string;
+  readonly pluginsDirectory: string;
+  readonly journalPath: string;
+  /** From one scan of the jobs to the next. */
+  readonly checkDirectoryMs: Milliseconds;
+  /** Zone of schedules that name none. Null: the zone of the host. */
+  readonly timezone: string | null;
+  readonly logging: LoggingConfig;
+  readonly client: ClientLimits;
+  readonly pluginConfig: ReadonlyMap<string, PluginSettings>;
+  /** `[client] clientconfpath` as written: "default", a path, or null when it is not set. */
+  readonly clientConfPath: string | null;
+}
+
+const LEVELS: readonly LogLevel[] = [
+  "emerg",
+  "alert",
+  "crit",
+  "err",
+  "warning",
+  "notice",
+  "info",
+  "debug",
+];
+
+const YEAR_S = 31_536_000n;
+
+/** The configuration that a read runner.cfg makes. Pure; mistakes are noted in the resolver. */
+export function resolveRunner(resolver: Resolver, environment: Environment): RunnerConfig {
+  const directory = directoryOf(resolver);
+  return {
+    path: resolver.file.path,
+    directory,
+    runnersDirectory: posix.join(directory, "runners"),
+    pluginsDirectory: posix.join(directory, "plugins"),
+    journalPath:
+      textOf(resolver, ["journal", "path"]) ?? posix.join(directory, DEFAULTS.journal.value),
+    checkDirectoryMs: checkDirectoryOf(resolver),
+    timezone: timezoneOf(resolver),
+    logging: loggingOf(resolver),
+    client: clientLimitsOf(resolver, environment),
+    pluginConfig: pluginConfigOf(resolver),
+    clientConfPath: textOf(resolver, ["client", "clientconfpath"]),
+  };
+}
+
+function directoryOf(resolver: Resolver): string {
+  const directory = textOf(resolver, ["runner", "directory"]);
+  if (directory === null) {
+    const text = "[runner] directory is not set: the working directory is used";
+    noteWarning(resolver, ["runner", "directory"], text);
+  } else if (directory.startsWith("~")) {
+    const text = `[runner] directory "${directory}" is taken literally: ~ has no meaning here`;
+    noteWarning(resolver, ["runner", "directory"], text);
+  }
+  return directory ?? DEFAULTS.directory.value;
+}
+
+function checkDirectoryOf(resolver: Resolver): Milliseconds {
+  const path = ["runner", "checkdirectory"] as const;
+  const seconds = settingOf(resolver, path)?.value;
+  const fallback = DEFAULTS.checkDirectory.value;
+  if (typeof seconds !== "bigint" || seconds <= 0n) {
+    const state = seconds === undefined ? "is not set" : `is ${seconds}`;
+    noteWarning(resolver, path, `[runner] checkdirectory ${state}: ${fallback} seconds are used`);
+    return fallback * SECOND_MS;
+  }
+  return Number(seconds < YEAR_S ? seconds : YEAR_S) * SECOND_MS;
+}
+
+function timezoneOf(resolver: Resolver): string | null {
+  const path = ["runner", "timezone"] as const;
+  const timezone = textOf(resolver, path);
+  if (timezone === null || isZone(timezone)) return timezone;
+  const message = `Cannot set [runner] timezone to "${timezone}": there is no such time zone`;
+  noteMistake(resolver, path, { message, hint: "Use a name such as UTC or Europe/Berlin" });
+  return null;
+}
+
+function loggingOf(resolver: Resolver): LoggingConfig {
+  const level = levelOf(resolver);
+  const mode = textOf(resolver, ["logging", "mode"]);
+  if (mode === "file") return fileLoggingOf(resolver, level);
+  if (mode === "syslog") return syslogOf(resolver, level);
+  if (mode !== "stdout") {
+    const near = mode === null ? null : nearest(mode, ["stdout", "file", "syslog"]);
+    const meant = near === null ? "" : ` (did you mean ${near}?)`;
+    const text = `Logging mode is missing. Assuming stdout.${meant}`;
+    noteWarning(resolver, ["logging", "mode"], text);
+  }
+  return { mode: "stdout", level };
+}
+
+function levelOf(resolver: Resolver): LogLevel {
+  const path = ["logging", "level"] as const;
+  const text = textOf(resolver, path);
+  const level = LEVELS.find((candidate) => candidate === text);
+  if (level !== undefined) return level;
+  const meant = text === null ? undefined : LEVELS.find((word) => word === text.toLowerCase());
+  const used = meant ?? DEFAULTS.logLevel.value;
+  const state = text === null ? "is not set" : `"${text}" is none of ${LEVELS.join(", ")}`;
+  noteWarning(resolver, path, `[logging] level ${state}: ${used} is used`);
+  return used;
+}
+
+function fileLoggingOf(resolver: Resolver, level: LogLevel): LoggingConfig {
+  const file = textOf(resolver, ["logging", "file"]);
+  if (file === null) {
+    noteMistake(resolver, ["logging", "mode"], {
+      message: 'Cannot log to file "": open : no such file or directory',
+      hint: "Set [logging] file",
+      absence: true,
+    });
+  }
+  const size = settingOf(resolver, ["logging", "maxfilesize"])?.value;
+  const maxFileSizeBytes = typeof size === "bigint" && size > 0n ? Number(size) : null;
+  return { mode: "file", level, file: file ?? "", maxFileSizeBytes };
+}
+
+function syslogOf(resolver: Resolver, level: LogLevel): LoggingConfig {
+  const missing = (key: string): void => {
+    const message = `Syslog ${key} is missing`;
+    noteMistake(resolver, ["logging", "mode"], {
+      message,
+      hint: `Set [logging] ${key}`,
+      absence: true,
+    });
+  };
+  const host = textOf(resolver, ["logging", "host"]);
+  if (host === null) missing("host");
+  const written = settingOf(resolver, ["logging", "port"])?.value;
+  const isSet = written !== undefined && written !== 0n;
+  if (!isSet) missing("port");
+  const limits = { min: 1, max: 65_535, fallback: 0 };
+  const port = isSet ? wholeOf(resolver, ["logging", "port"], limits) : limits.fallback;
+  const protocol = textOf(resolver, ["logging", "protocol"]);
+  if (protocol === null) missing("protocol");
+  else if (protocol !== "tcp" && protocol !== "udp") {
+    noteMistake(resolver, ["logging", "protocol"], {
+      message: `Cannot log over "${protocol}": unknown network ${protocol}, tcp or udp is wanted`,
+    });
+  }
+  return {
+    mode: "syslog",
+    level,
+    host: host ?? "",
+    port,
+    protocol: protocol === "tcp" ? "tcp" : "udp",
+    facility: textOf(resolver, ["logging", "facility"]) ?? DEFAULTS.facility.value,
+  };
+}
+
+function clientLimitsOf(resolver: Resolver, environment: Environment): ClientLimits {
+  const passphrase =
+    textOf(resolver, ["client", "passphrase"]) ?? environment.MIGPGPPASSPHRASE ?? "";
+  const tasks = (key: "collects" | "dispatches" | "deliveries"): number =>
+    wholeOf(resolver, ["client", key], { min: 1, max: 1_000, fallback: DEFAULTS[key].value });
+  const time = (key: string, fallback: Milliseconds): Milliseconds =>
+    durationOf(resolver, ["client", key], { min: 1, max: DAY_MS, fallback });
+  return {
+    passphrase: passphrase === "" ? null : new Secret(passphrase),
+    delayResultsMs: delayResultsOf(resolver),
+    pageSize: wholeOf(resolver, ["client", "pagesize"], {
+      min: 1,
+      max: 1_000_000,
+      fallback: DEFAULTS.pageSize.value,
+    }),
+    timeoutMs: time("timeout", DEFAULTS.timeout.value),
+    collectsMax: tasks("collects"),
+    dispatchesMax: tasks("dispatches"),
+    deliveriesMax: tasks("deliveries"),
+    pluginTimeoutMs: time("plugintimeout", DEFAULTS.pluginTimeout.value),
+    pluginGraceMs: time("plugingrace", DEFAULTS.pluginGrace.value),
+  };
+}
+
+/** The original logs a bad delay at each collect and goes on without one; so does this. */
+function delayResultsOf(resolver: Resolver): Milliseconds {
+  const path = ["client", "delayresults"] as const;
+  const text = textOf(resolver, path);
+  if (text === null) return DEFAULTS.delayResults.value;
+  const ignore = (why: string): Milliseconds => {
+    noteWarning(resolver, path, `ignoring specified results delay: ${why}`);
+    return DEFAULTS.delayResults.value;
+  };
+  try {
+    const ms = durationToMs(parseDuration(text));
+    // Before an action has expired there is nothing to collect (I3).
+    return ms < 0 ? ignore(`"${text}" is negative`) : ms;
+  } catch (error) {
+    return ignore(messageOf(error));
+  }
+}
+
+function pluginConfigOf({ file }: Resolver): ReadonlyMap<string, PluginSettings> {
+  const plugins = new Map<string, PluginSettings>();
+  for (const [name, section] of file.subsections.get("plugin") ?? []) {
+    const keys = [...section].flatMap(([key, { value }]) => {
+      if (typeof value === "bigint") return [];
+      return [[key, isList(value) ? [...value] : value] as const];
+    });
+    plugins.set(name, Object.fromEntries(keys));
+  }
+  return plugins;
+}

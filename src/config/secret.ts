@@ -1,0 +1,31 @@
+// Secret: a text that no log, message, JSON or debugger output shows.
+
+/** Holds a passphrase or an API key. Every way to print it gives `[secret]`. */
+export class Secret {
+  readonly #text: string;
+
+  constructor(text: string) {
+    this.#text = text;
+  }
+
+  /** The text itself, for the one place that needs it. */
+  reveal(): string {
+    return this.#text;
+  }
+
+  toString(): string {
+    return "[secret]";
+  }
+
+  toJSON(): string {
+    return "[secret]";
+  }
+
+  [Symbol.for("nodejs.util.inspect.custom")](): string {
+    return "[secret]";
+  }
+
+  [Symbol.for("Deno.customInspect")](): string {
+    return "[secret]";
+  }
+}

@@ -1,0 +1,181 @@
+// Action: from a template to the signed text and the body that is posted.
+//
+//   parseTemplate ─▶ dateAction ─▶ compressAction ─▶ signedText ─▶ withSignature ─▶ encodeAction
+//
+// Owns:    every byte of the text that is signed and of the action that is posted.
+// Not its: reading the file, the clock and the key (ports.ts), the order of the steps (flow/).
+//
+// Invariants:
+//   A1. The signed text does not change after signing: compress first, sign last.
+//   A2. Both times are whole milliseconds. The API's database rounds to microseconds, and a
+//       fraction that it rounds up to the next second would break the signature.
+import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
+import { gzipSync } from "node:zlib";
+import { RunnerError } from "../errors.ts";
+import { queryEscape } from "../go/escape.ts";
+import { encodeJson } from "../go/json.ts";
+import { unmarshal } from "../go/struct.ts";
+import { JsonError } from "../go/syntax.ts";
+import { timeAt } from "../go/time.ts";
+import { type Instant, MINUTE_MS, type Milliseconds } from "../time.ts";
+import { ACTION, type Action, OPERATIONS, type Operation } from "./model.ts";
+
+export type { Action } from "./model.ts";
+
+/**
+ * An action as a template file holds it: JSON, read by the rules of Go.
+ *
+ * @throws {RunnerError} ACTION, with Go's message, line and column.
+ * @see mig/action.go `ActionFromFile` of the original; test/golden/signing
+ */
+export function parseTemplate(bytes: Uint8Array): Action {
+  try {
+    return unmarshal(ACTION, bytes);
+  } catch (error) {
+    assert(error instanceof JsonError);
+    const hint = hintFor(error, bytes);
+    throw new RunnerError(
+      "ACTION",
+      `Cannot read the action template: ${error.message}`,
+      { ...positionOf(bytes, error.offset), ...(hint === null ? {} : { hint }) },
+      { cause: error },
+    );
+  }
+}
+
+/** Line and column of a byte, counted from 1; a column is a character. */
+function positionOf(bytes: Uint8Array, offset: number): { line: number; column: number } {
+  const before = Buffer.from(bytes.subarray(0, offset)).toString("utf8");
+  const lines = before.split("\n");
+  return { line: lines.length, column: [...(lines.at(-1) ?? "")].length + 1 };
+}
+
+/** How to mend the mistakes whose message does not say it. */
+function hintFor({ message, offset }: JsonError, bytes: Uint8Array): string | null {
+  if (offset === 0 && bytes[0] === 0xef) return "Save the file as UTF-8 without a byte order mark";
+  if (message.startsWith("invalid character '}' looking for beginning of object key")) {
+    return "Remove the comma before the closing brace";
+  }
+  if (message.startsWith("invalid character ']' looking for beginning of value")) {
+    return "Remove the comma before the closing bracket";
+  }
+  if (message.startsWith("parsing time ")) {
+    return "Leave validfrom and expireafter out; write other times as 2026-01-02T03:04:05Z";
+  }
+  return null;
+}
+
+/** Whether the template carries signatures, which cannot hold once the action is dated. */
+export function hasStaleSignatures(template: Action): boolean {
+  return template.pgpsignatures !== null && template.pgpsignatures.length > 0;
+}
+
+/** How long before now an action becomes valid, and how much longer than its expiry it lives. */
+const SLACK_MS: Milliseconds = MINUTE_MS;
+
+/**
+ * The template as an action of its own time: named, valid from a minute ago, expired `expiryMs`
+ * from now, without the template's signatures.
+ *
+ * @param order.name Of the action, whole, such as "mig-runner: my-job".
+ * @see runner/entity.go `launchAction` of the original
+ */
+export function dateAction(
+  template: Action,
+  order: { readonly name: string; readonly now: Instant; readonly expiryMs: Milliseconds },
+): Action {
+  const validFrom = order.now - SLACK_MS;
+  const expireAfter = validFrom + order.expiryMs + SLACK_MS;
+  assert(Number.isSafeInteger(validFrom) && Number.isSafeInteger(expireAfter), "A2");
+  return {
+    ...template,
+    name: order.name,
+    validfrom: timeAt(validFrom),
+    expireafter: timeAt(expireAfter),
+    pgpsignatures: null,
+    syntaxversion: 2n,
+  };
+}
+
+/**
+ * The action with the parameters of each operation that wants it compressed. An operation that is
+ * compressed already stays as it is.
+ *
+ * @see mig/action.go `CompressOperationParam` of the original
+ */
+export function compressAction(action: Action): Action {
+  return { ...action, operations: action.operations?.map(compressOperation) ?? null };
+}
+
+function compressOperation(operation: Operation): Operation {
+  if (!operation.want_compressed || operation.is_compressed) return operation;
+  const packed = gzipSync(encodeJson(operation.parameters));
+  return { ...operation, parameters: packed.toString("base64"), is_compressed: true };
+}
+
+/**
+ * The text that the PGP signature of the action covers: one line, without a newline at its end.
+ *
+ * Both times are seconds since the Unix epoch, rounded down. `expireafter` keeps the wrapper that
+ * Go puts around a number formatted as text, because API and agents compare the whole text.
+ *
+ * @param action Dated and compressed (A1).
+ * @see mig/action.go `Action.String` of the original; test/golden/signing
+ */
+export function signedText(action: Action): string {
+  const { name, target, validfrom, expireafter, operations } = action;
+  const expires = `%!s(int64=${expireafter.unixSeconds})`;
+  const dates = `validfrom=${validfrom.unixSeconds};expireafter=${expires}`;
+  return `name=${name};target=${target};${dates};operations=${OPERATIONS.encode(operations)};`;
+}
+
+/** The whole action as the JSON that is posted. @see test/golden/signing */
+export function encodeAction(action: Action): string {
+  return ACTION.encode(action);
+}
+
+/** The action with one more signature, after those that it has. */
+export function withSignature(action: Action, signature: string): Action {
+  return { ...action, pgpsignatures: [...(action.pgpsignatures ?? []), signature] };
+}
+
+/** The body of the POST that creates an action. */
+export function formBody(actionJson: string): string {
+  return `action=${queryEscape(actionJson)}`;
+}
+
+/** Why the API would refuse an action, and how to mend its template. */
+export interface ActionMistake {
+  readonly message: string;
+  readonly hint: string;
+}
+
+/** Characters that the API's database has room for in a name and in a target. */
+const TEXT_SIZE_MAX = 2_048;
+
+/** All that the API or every agent would refuse, whatever the signature; empty when nothing is. */
+export function actionMistakes(action: Action): readonly ActionMistake[] {
+  const mistakes: ActionMistake[] = [];
+  const { name, target, operations } = action;
+  if (target === "") {
+    const hint = `Set "target" to a condition over the agents, such as "status='online'"`;
+    mistakes.push({ message: "Cannot post the action: its target is empty", hint });
+  }
+  for (const [member, text] of Object.entries({ name, target })) {
+    const size = [...text].length;
+    if (size <= TEXT_SIZE_MAX) continue;
+    const message = `Cannot post the action: its ${member} has ${size} characters`;
+    mistakes.push({ message, hint: `Shorten the ${member} to ${TEXT_SIZE_MAX} characters` });
+  }
+  if (operations === null || operations.length === 0) {
+    const hint = 'Give "operations" at least one object with a "module" and its "parameters"';
+    mistakes.push({ message: "Cannot post the action: it has no operations", hint });
+  }
+  for (const [index, { module }] of (operations ?? []).entries()) {
+    if (module !== "") continue;
+    const message = `Cannot post the action: operation ${index + 1} names no module`;
+    mistakes.push({ message, hint: 'Set its "module", such as "file" or "timedrift"' });
+  }
+  return mistakes;
+}

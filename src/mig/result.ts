@@ -1,0 +1,132 @@
+// Result: the RunnerResult document, around an action and commands whose bytes are not touched.
+//
+//   {"action":{…},"commands":[…],"name":"JOB","plugin":"PLUGIN"}
+//
+// The same document with `null` commands is the in-flight record of an action that has not been
+// collected. The API sends actions in the form in which they are written here, so their bytes are
+// carried through: what a plugin reads is what the API said.
+import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
+import { RunnerError } from "../errors.ts";
+import { encodeText } from "../go/json.ts";
+import { FLOAT, RAW, slice, struct, TEXT, TIME, type Type, unmarshal } from "../go/struct.ts";
+import { JsonError } from "../go/syntax.ts";
+import { instantOf, ZERO_TIME } from "../go/time.ts";
+import type { Instant } from "../time.ts";
+import { type Action, COUNTERS, type Counters } from "./model.ts";
+
+/** What comes before the first command. @param actionBytes The action as JSON. */
+export function resultHead(actionBytes: Uint8Array): Uint8Array {
+  return Buffer.concat([Buffer.from('{"action":'), actionBytes, Buffer.from(',"commands":[')]);
+}
+
+/** What comes after the last command. No newline follows. @param name Of the job. */
+export function resultTail(name: string, plugin: string): Uint8Array {
+  return Buffer.from(`],"name":${encodeText(name)},"plugin":${encodeText(plugin)}}`);
+}
+
+/**
+ * The in-flight record of a posted action.
+ *
+ * @see runner/entity.go `launchAction` of the original; test/golden/signing/inflight.jsonl
+ */
+export function encodeInflight(actionBytes: Uint8Array, job: string): Uint8Array {
+  const tail = `,"commands":null,"name":${encodeText(job)},"plugin":""}`;
+  return Buffer.concat([Buffer.from('{"action":'), actionBytes, Buffer.from(tail)]);
+}
+
+/** How many commands of an action are in which state. */
+export type CommandCounts = { readonly [State in keyof Counters]: number };
+
+/** What the runner needs to know of an action that the API has accepted. */
+export interface PostedAction {
+  /** 1 to 2^53. */
+  readonly actionId: number;
+  readonly name: string;
+  readonly signatures: readonly string[];
+  /** Its `expireafter`, rounded up to a millisecond: never before the API's own time. */
+  readonly expireAt: Instant;
+  /** Null until the API has counted. */
+  readonly counters: CommandCounts | null;
+}
+
+/** An in-flight record: the action's own bytes, and what is in them. */
+export interface InflightRecord extends Omit<PostedAction, "name" | "counters"> {
+  /** A part of the record's bytes, unchanged. */
+  readonly actionBytes: Uint8Array;
+  readonly actionName: string;
+  readonly job: string;
+}
+
+/**
+ * An action as the API returns it. Other members than those of PostedAction are not looked at, so
+ * that none of them can cost an action its result.
+ *
+ * @throws {RunnerError} API, when it is no JSON or has no id or no `expireafter`.
+ */
+export function parsePostedAction(bytes: Uint8Array): PostedAction {
+  return readAs("API", "Cannot read the action that the API returned", () => readPosted(bytes));
+}
+
+/**
+ * A record of the original or of `encodeInflight`.
+ *
+ * @throws {RunnerError} SPOOL, when it is empty or torn, or its action has no id or no
+ * `expireafter`.
+ */
+export function parseInflight(bytes: Uint8Array): InflightRecord {
+  return readAs("SPOOL", "Cannot read the in-flight record", () => {
+    if (bytes.length === 0) throw new JsonError("it is empty", 0);
+    const { action: actionBytes, name: job } = unmarshal(RECORD, bytes);
+    if (actionBytes === null) throw new JsonError("it has no action", 0);
+    const { actionId, name: actionName, signatures, expireAt } = readPosted(actionBytes);
+    return { actionBytes, actionId, actionName, signatures, expireAt, job };
+  });
+}
+
+const RECORD: Type<{ readonly action: Uint8Array | null; readonly name: string }> = struct(
+  "mig.RunnerResult",
+  { action: RAW, name: TEXT },
+);
+
+const POSTED: Type<Pick<Action, "id" | "name" | "expireafter" | "pgpsignatures" | "counters">> =
+  struct("mig.Action", {
+    id: FLOAT,
+    name: TEXT,
+    expireafter: TIME,
+    pgpsignatures: slice(TEXT),
+    counters: COUNTERS,
+  });
+
+function readPosted(bytes: Uint8Array): PostedAction {
+  const { id, name, expireafter, pgpsignatures, counters } = unmarshal(POSTED, bytes);
+  if (!Number.isInteger(id) || id < 1 || id > 2 ** 53) {
+    throw new JsonError(`its action has the id ${id}, not a whole number from 1`, 0);
+  }
+  if (expireafter.unixSeconds === ZERO_TIME.unixSeconds) {
+    throw new JsonError("its action has no expireafter", 0);
+  }
+  const lastPart = expireafter.nanoseconds % 1_000_000 === 0 ? 0 : 1;
+  return {
+    actionId: id,
+    name,
+    signatures: pgpsignatures ?? [],
+    expireAt: instantOf(expireafter) + lastPart,
+    counters: countsOf(counters),
+  };
+}
+
+function countsOf(counters: Counters): CommandCounts | null {
+  const counts = Object.entries(counters).map(([state, count]) => [state, Number(count)] as const);
+  const isCounted = counts.some(([, count]) => count !== 0);
+  return isCounted ? (Object.fromEntries(counts) as CommandCounts) : null;
+}
+
+function readAs<Value>(code: "API" | "SPOOL", what: string, read: () => Value): Value {
+  try {
+    return read();
+  } catch (error) {
+    assert(error instanceof JsonError);
+    throw new RunnerError(code, `${what}: ${error.message}`, {}, { cause: error });
+  }
+}

@@ -50,9 +50,17 @@ export function runTool(order: ToolOrder): Promise<ToolAnswer> {
   const end = setTimeout(() => {
     keep(`${command}: ended after ${order.timeMaxMs / 1_000} s`);
     child.kill("SIGTERM");
-    setTimeout(() => child.kill("SIGKILL"), END_GRACE_MS).unref();
+    setTimeout(() => {
+      child.kill("SIGKILL");
+      // A grandchild that holds the output open must not hold us up.
+      child.stdout.destroy();
+      child.stderr.destroy();
+    }, END_GRACE_MS).unref();
   }, order.timeMaxMs);
-  child.on("error", reject);
+  child.on("error", (error) => {
+    clearTimeout(end);
+    reject(error);
+  });
   child.on("close", (exit) => {
     clearTimeout(end);
     for (const flush of rests) flush();

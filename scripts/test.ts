@@ -9,6 +9,7 @@
 import assert from "node:assert/strict";
 import { globSync } from "node:fs";
 import { mkdir, readFile, rm, stat } from "node:fs/promises";
+import { availableParallelism } from "node:os";
 import { relative, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { CHECK_TIME_MAX_MS, checks } from "./checks.ts";
@@ -37,6 +38,9 @@ const LANES = ["checks", ...SUITES.map(({ name }) => name)];
 const LANE_TIME_MAX_MS = 8 * 60_000;
 /** For one test: slow machines are no failure, a test that hangs is. */
 const TEST_TIME_MAX_MS = 60_000;
+
+/** Test files at a time. Black-box tests mostly wait, so one for each core is not too many. */
+const PARALLEL = Math.min(8, Math.max(2, availableParallelism()));
 
 const onTerminal = process.stdout.isTTY === true && process.env.CI === undefined;
 
@@ -100,7 +104,7 @@ async function runSuite(suite: Suite, filter: Filter): Promise<Counts> {
       process.execPath,
       "test",
       "--no-orphans",
-      "--parallel=2",
+      `--parallel=${PARALLEL}`,
       `--timeout=${TEST_TIME_MAX_MS}`,
       "--reporter=junit",
       `--reporter-outfile=${junit}`,
@@ -108,7 +112,8 @@ async function runSuite(suite: Suite, filter: Filter): Promise<Counts> {
       ...(filter.name === null ? [] : ["--test-name-pattern", filter.name]),
       ...paths.map((path) => `./${path}`),
     ],
-    env: suite.env,
+    // As `bun test` does by itself, but also on a machine that sets TZ.
+    env: { TZ: "UTC", ...suite.env },
     timeMaxMs: LANE_TIME_MAX_MS,
     onLine(line) {
       const kind = lineKind(line);

@@ -27,7 +27,9 @@ const STEPS: readonly (Check & { readonly timeMaxMs?: number })[] = [
 for (const { name, argv, timeMaxMs = CHECK_TIME_MAX_MS } of STEPS) {
   const { exit, lines, elapsedMs } = await runTool({ argv, timeMaxMs });
   const outcome = exit === 0 ? "ok" : "FAILED";
-  console.log(`${name.padEnd(18)}${outcome.padEnd(8)}${(elapsedMs / 1_000).toFixed(1)} s`);
+  const counts = lines.findLast((line) => /^\d+ passed, /.test(line)) ?? "";
+  const seconds = `${(elapsedMs / 1_000).toFixed(1)} s`;
+  console.log(`${name.padEnd(18)}${outcome.padEnd(8)}${seconds.padEnd(10)}${counts}`.trimEnd());
   if (exit === 0) continue;
   for (const line of lines) console.log(`  ${line}`);
   process.exit(1);

@@ -1,0 +1,226 @@
+// Print: the JSON of stored actions and commands, as a search answers them.
+//
+// A page of commands is put together from buffers: what all commands of an action share is encoded
+// once a page, what belongs to one command once for each status that it has. A page of thousands
+// of commands is then a matter of copying.
+import { encodeAction } from "./action.ts";
+import { encodeResult } from "./answers.ts";
+import { itemFrame } from "./envelope.ts";
+import { encodeCommandAgent } from "./fleet.ts";
+import { encodeString, jsonOf, plainOf } from "./json.ts";
+import {
+  type CommandStatus,
+  commandsOf,
+  resultsOf,
+  type Store,
+  type StoredAction,
+  type StoredCommand,
+  statusOf,
+} from "./store.ts";
+import {
+  formatTimestamp,
+  parseTimestamp,
+  type Timestamp,
+  timestampOfMicros,
+  ZERO_TIME,
+} from "./timestamp.ts";
+
+/** Encoded commands are forgotten above this many bytes. */
+const ENCODED_MAX_BYTES = 256 * 1024 * 1024;
+
+/** What the API gives to a time that has not come yet, and to a new action. */
+export const NEVER = parseTimestamp("9998-01-11T11:11:11.000000011Z") as Timestamp;
+export const NOT_STARTED = parseTimestamp("0009-01-11T11:11:11.000000011Z") as Timestamp;
+
+/** The counters of an action. */
+export interface Counters {
+  readonly sent: number;
+  readonly done: number;
+  readonly inflight: number;
+  readonly success: number;
+  readonly expired: number;
+  readonly failed: number;
+  readonly timeout: number;
+}
+
+/** Counts the commands of an action by their status at `now`. */
+export function countersOf(store: Store, stored: StoredAction, now: number): Counters {
+  const counts = { sent: 0, done: 0, inflight: 0, success: 0, expired: 0, failed: 0, timeout: 0 };
+  for (const command of commandsOf(store, stored, now)) {
+    const status = statusOf(store, stored, command, now);
+    counts.sent++;
+    if (status === "sent") counts.inflight++;
+    else {
+      counts.done++;
+      counts[status]++;
+    }
+  }
+  return counts;
+}
+
+/** Counters as JSON, members in the order of the Go struct, zeros left out. */
+export function encodeCounters(counters: Counters): string {
+  const known = Object.entries(counters).filter(([, count]) => count > 0);
+  return `{${known.map(([name, count]) => `"${name}":${count}`).join(",")}}`;
+}
+
+function encodeInvestigators(store: Store, stored: StoredAction): string | null {
+  if (stored.investigators.length === 0) return null;
+  const time = formatTimestamp(timestampOfMicros(Math.floor(store.createdAt) * 1000));
+  const items = stored.investigators.map(
+    ({ id, name, fingerprint }) =>
+      `{"id":${id},"name":${encodeString(name)},"pgpfingerprint":"${fingerprint}",` +
+      `"status":"active","createdat":"${time}","lastmodified":"${time}",` +
+      `"permissions":${PERMISSIONS}}`,
+  );
+  return `[${items.join(",")}]`;
+}
+
+const PERMISSIONS = JSON.stringify(
+  Object.fromEntries(
+    (
+      "search action action_create command agent dashboard loader loader_status loader_expect " +
+      "loader_key loader_new manifest manifest_sign manifest_status manifest_new " +
+      "manifest_loaders investigator investigator_create investigator_update"
+    )
+      .split(" ")
+      .map((name) => [name, true]),
+  ),
+);
+
+/** The JSON around the parts of a command that are its own. */
+export interface SharedPieces {
+  readonly head: Uint8Array;
+  readonly counters: Uint8Array;
+  readonly tail: string;
+}
+
+/** The action as its commands hold it: without its status, and with the counters of `counters`. */
+export function sharedPieces(store: Store, stored: StoredAction, counters: Counters): SharedPieces {
+  const { head, tail } = encodeAction(stored.action, {
+    id: stored.id,
+    investigators: encodeInvestigators(store, stored),
+    status: "",
+    startAt: ZERO_TIME,
+    finishAt: ZERO_TIME,
+    updateAt: ZERO_TIME,
+  });
+  return { head: Buffer.from(head), counters: Buffer.from(encodeCounters(counters)), tail };
+}
+
+/** A command as an item of a page. `baseUrl` ends without a slash. */
+export function commandItem(
+  store: Store,
+  stored: StoredAction,
+  command: StoredCommand,
+  at: { now: number; shared: SharedPieces; baseUrl: string; resultBytes: number },
+): Uint8Array[] {
+  const status = statusOf(store, stored, command, at.now);
+  const { before, after } = itemFrame(`${at.baseUrl}/command?commandid=${command.id}`, "command");
+  const first = remember(
+    store,
+    `${command.id} head`,
+    () => `${before}{"id":${command.id},"action":`,
+  );
+  const rest = remember(store, `${command.id} ${status} ${at.resultBytes}`, () => {
+    const own = encodeOwn(store, stored, command, { status, resultBytes: at.resultBytes });
+    return `${at.shared.tail},${own}}${after}`;
+  });
+  return [first, at.shared.head, at.shared.counters, rest];
+}
+
+function remember(store: Store, key: string, encode: () => string): Uint8Array {
+  const known = store.encoded.get(key);
+  if (known !== undefined) return known;
+  const bytes = Buffer.from(encode());
+  if (store.encodedBytes > ENCODED_MAX_BYTES) {
+    store.encoded.clear();
+    store.encodedBytes = 0;
+  }
+  store.encoded.set(key, bytes);
+  store.encodedBytes += bytes.length;
+  return bytes;
+}
+
+/** The members of a command from its agent on. */
+function encodeOwn(
+  store: Store,
+  stored: StoredAction,
+  command: StoredCommand,
+  { status, resultBytes }: { status: CommandStatus; resultBytes: number },
+): string {
+  const results = resultsOf(store, stored, command, status);
+  const finishAt = finishOf(store, stored, command, status);
+  let encoded = results.map(encodeResult).join(",");
+  const missing = resultBytes - encoded.length;
+  const [first, ...others] = results;
+  if (missing > 0 && first !== undefined) {
+    const elements = plainOf(jsonOf(first.elements ?? {}));
+    const padded = { ...first, elements: { found: elements, padding: "x".repeat(missing) } };
+    encoded = [padded, ...others].map(encodeResult).join(",");
+  }
+  return (
+    `"agent":${encodeCommandAgent(command.agent)},"status":"${status}","results":[${encoded}],` +
+    `"starttime":"${formatTimestamp(timestampOfMicros(command.startMicros))}",` +
+    `"finishtime":"${formatTimestamp(finishAt)}"`
+  );
+}
+
+function finishOf(
+  store: Store,
+  stored: StoredAction,
+  command: StoredCommand,
+  status: CommandStatus,
+): Timestamp {
+  if (status === "sent") return { ...NEVER, nanos: 0 };
+  const expiredMicros = (stored.expireAt + store.behaviour.expiryLagMs) * 1000;
+  return timestampOfMicros(Math.floor(command.answerMicros ?? expiredMicros));
+}
+
+/** An action as a search for actions prints it. */
+export function encodeFoundAction(store: Store, stored: StoredAction, now: number): string {
+  const counters = countersOf(store, stored, now);
+  const isLaunched = now >= stored.launchAt;
+  const isCompleted = counters.sent > 0 && counters.inflight === 0;
+  const never = { ...NEVER, nanos: 0 };
+  const notStarted = { ...NOT_STARTED, nanos: 0 };
+  const status = !isLaunched
+    ? "pending"
+    : counters.sent === 0
+      ? "invalid"
+      : isCompleted
+        ? "completed"
+        : "inflight";
+  const launchedAt = timestampOfMicros(Math.floor(stored.launchAt * 1000));
+  const { head, tail } = encodeAction(stored.action, {
+    id: stored.id,
+    investigators: encodeInvestigators(store, stored),
+    status,
+    startAt: isLaunched ? launchedAt : notStarted,
+    finishAt: isCompleted ? lastFinishOf(store, stored, now) : never,
+    updateAt: isLaunched ? launchedAt : notStarted,
+  });
+  return head + encodeCounters(counters) + tail;
+}
+
+function lastFinishOf(store: Store, stored: StoredAction, now: number): Timestamp {
+  let last = 0;
+  for (const command of commandsOf(store, stored, now)) {
+    const expiredMicros = (stored.expireAt + store.behaviour.expiryLagMs) * 1000;
+    last = Math.max(last, Math.floor(command.answerMicros ?? expiredMicros));
+  }
+  return timestampOfMicros(last);
+}
+
+/** An action as the answer to its creation prints it: as posted, but pending and with an id. */
+export function encodeCreatedAction(stored: StoredAction, posted: StoredAction["action"]): string {
+  const { head, tail } = encodeAction(posted, {
+    id: stored.id,
+    investigators: posted.investigators,
+    status: "pending",
+    startAt: NOT_STARTED,
+    finishAt: NEVER,
+    updateAt: NOT_STARTED,
+  });
+  return head + posted.counters + tail;
+}

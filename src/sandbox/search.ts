@@ -1,0 +1,380 @@
+// Search: the rows that a search of the API finds, with the oddities of its SQL.
+import { encodeItem } from "./envelope.ts";
+import { type Agent, encodeFoundAgent } from "./fleet.ts";
+import { encodeString } from "./json.ts";
+import {
+  commandItem,
+  countersOf,
+  encodeFoundAction,
+  type SharedPieces,
+  sharedPieces,
+} from "./print.ts";
+import {
+  ANY,
+  ANY_ID,
+  parseFloatText,
+  type SearchParameters,
+  type SearchQuery,
+  WINDOW_SECONDS,
+} from "./query.ts";
+import { hash } from "./random.ts";
+import { isLike } from "./sql.ts";
+import {
+  agentsByTarget,
+  commandsOf,
+  foundAnything,
+  type Investigator,
+  type Store,
+  type StoredAction,
+  type StoredCommand,
+  statusOf,
+} from "./store.ts";
+import { compareTimestamps, type Timestamp, timestampOfMicros } from "./timestamp.ts";
+
+/** What a fault does to a search; see faults.ts. */
+export interface Tweaks {
+  /** Answers the page before the one that was asked for. */
+  readonly repeatPage: boolean;
+  /** Counters claim twice as many commands. */
+  readonly lieCounts: boolean;
+  /** Actions younger than this are not found. */
+  readonly hideFreshMs: number;
+  /** Results are filled up to this many bytes. */
+  readonly resultBytes: number;
+}
+
+/** No fault. */
+export const NO_TWEAKS: Tweaks = {
+  repeatPage: false,
+  lieCounts: false,
+  hideFreshMs: 0,
+  resultBytes: 0,
+};
+
+/** The items of an answer, or what went wrong. */
+export type SearchAnswer =
+  | { readonly kind: "items"; readonly items: readonly (readonly Uint8Array[])[] }
+  | { readonly kind: "none" }
+  | { readonly kind: "error"; readonly message: string };
+
+/** What a search needs to know of its surroundings. */
+export interface SearchContext {
+  readonly now: number;
+  /** Without a slash at its end. */
+  readonly baseUrl: string;
+  readonly investigators: readonly Investigator[];
+  readonly tweaks: Tweaks;
+}
+
+/** Runs a search that was understood. */
+export function runSearch(store: Store, query: SearchQuery, context: SearchContext): SearchAnswer {
+  const { parameters } = query;
+  const kinds = ["action", "agent", "command", "investigator", "manifest", "loader"];
+  if (!kinds.includes(parameters.type)) return failure("search type is invalid");
+  const range = rangeOf(query, context.now);
+  if ("message" in range) return { kind: "error", message: range.message };
+  if (parameters.report !== "") return failure("sandbox: reports are not simulated");
+  const [from, to] = [range.offset, range.offset + range.limit];
+  switch (parameters.type) {
+    case "command":
+      return itemsOf(commandRows(store, query, { ...context, from, to }));
+    case "action":
+      return itemsOf(actionRows(store, query, context).slice(from, to));
+    case "agent":
+      return parameters.target === ""
+        ? itemsOf(agentRows(store, query, context).slice(from, to))
+        : targetRows(store, parameters, context);
+    case "investigator":
+      return itemsOf(investigatorRows(parameters, context).slice(from, to));
+    default:
+      return { kind: "none" };
+  }
+}
+
+function failure(message: string): SearchAnswer {
+  return { kind: "error", message };
+}
+
+function itemsOf(items: readonly (readonly Uint8Array[])[]): SearchAnswer {
+  return items.length === 0 ? { kind: "none" } : { kind: "items", items };
+}
+
+/** The names under which the API reports a broken statement. */
+const PLURALS: Readonly<Record<string, string>> = {
+  action: "actions",
+  agent: "agents",
+  command: "commands",
+  investigator: "investigators",
+};
+
+/**
+ * Checks what the statement would be refused for: ids that are no numbers, a WHERE without a
+ * condition, and limits that do not fit an unsigned integer.
+ */
+function rangeOf(
+  query: SearchQuery,
+  now: number,
+): { limit: number; offset: number } | { message: string } {
+  const { parameters } = query;
+  if (parameters.type === "agent" && parameters.target !== "") return { limit: 0, offset: 0 };
+  const ids = ["actionid", "commandid", "agentid", "investigatorid", "manifestid", "loaderid"];
+  for (const name of ids as "actionid"[]) {
+    const text = parameters[name];
+    if (text === ANY_ID || parseFloatText(text) !== null) continue;
+    const why = /^[+-]?[\d.]+e/i.test(text) ? "value out of range" : "invalid syntax";
+    return { message: `strconv.ParseFloat: parsing ${encodeString(text)}: ${why}` };
+  }
+  const filters = countArguments(query, now);
+  const prepare = "Error while preparing search statement";
+  if (parameters.type === "action" && parameters.status !== ANY) {
+    // The statement names a table that it does not read.
+    return { message: `${prepare}: 'pq: missing FROM-clause entry for table "action"'` };
+  }
+  if (filters === 0) {
+    const word = PLURALS[parameters.type] === undefined ? "ORDER" : "GROUP";
+    return { message: `${prepare}: 'pq: syntax error at or near "${word}"'` };
+  }
+  for (const [index, name] of (["limit", "offset"] as const).entries()) {
+    const value = parameters[name];
+    if (Number.isNaN(value) || Math.trunc(value) < 0 || value >= 2 ** 63) {
+      const plural = PLURALS[parameters.type] ?? "rows";
+      return {
+        message:
+          `Error while finding ${plural}: 'sql: converting argument ` +
+          `$${filters + 1 + index} type: uint64 values with high bit set are not supported'`,
+      };
+    }
+  }
+  return { limit: Math.trunc(parameters.limit), offset: Math.trunc(parameters.offset) };
+}
+
+/** How many arguments the statement has before its limit. */
+function countArguments({ parameters, hasFound }: SearchQuery, now: number): number {
+  const { type } = parameters;
+  let count = Number(isBeforeSet(parameters, now)) + Number(isAfterSet(parameters, now));
+  const ids = ["actionid", "agentid", "commandid", "investigatorid"] as const;
+  const texts = ["actionname", "agentname", "agentversion", "investigatorname"] as const;
+  for (const name of ids) count += parameters[name] === ANY_ID ? 0 : 2;
+  for (const name of [...texts, "status", "threatfamily"] as const) {
+    count += parameters[name] === ANY ? 0 : 1;
+  }
+  for (const name of ["loadername", "manifestname"] as const) {
+    const isUsed = name.startsWith(type);
+    count += isUsed && parameters[name] !== ANY ? 1 : 0;
+  }
+  return count + (type === "command" && hasFound ? 4 : 0);
+}
+
+/** The API looks at `before` only when it is well within the window. */
+function isBeforeSet({ before }: SearchParameters, now: number): boolean {
+  return before.seconds < now / 1000 + WINDOW_SECONDS - 3600;
+}
+
+function isAfterSet({ after }: SearchParameters, now: number): boolean {
+  return after.seconds > now / 1000 - (WINDOW_SECONDS - 3600);
+}
+
+function matchesId(wanted: string, id: number): boolean {
+  return wanted === ANY_ID || parseFloatText(wanted) === id;
+}
+
+function matchesText(pattern: string, value: string): boolean {
+  return pattern === ANY || isLike(value, pattern, true);
+}
+
+function matchesSigner(parameters: SearchParameters, stored: StoredAction): boolean {
+  return stored.investigators.some(
+    ({ id, name }) =>
+      matchesId(parameters.investigatorid, id) && matchesText(parameters.investigatorname, name),
+  );
+}
+
+function matchesAction(parameters: SearchParameters, stored: StoredAction): boolean {
+  const { action } = stored;
+  return (
+    matchesId(parameters.actionid, stored.id) &&
+    matchesText(parameters.actionname, action.name) &&
+    (parameters.threatfamily === ANY ||
+      (action.threatFamily !== null && matchesText(parameters.threatfamily, action.threatFamily)))
+  );
+}
+
+function matchesAgent(parameters: SearchParameters, agent: Agent): boolean {
+  return (
+    matchesId(parameters.agentid, agent.id) &&
+    matchesText(parameters.agentname, agent.name) &&
+    matchesText(parameters.agentversion, agent.version)
+  );
+}
+
+function visibleActions(
+  store: Store,
+  parameters: SearchParameters,
+  { now, tweaks }: SearchContext,
+): StoredAction[] {
+  const single = parseFloatText(parameters.actionid);
+  const one = single === null ? undefined : store.actions.get(single);
+  const all = single === null ? [...store.actions.values()] : one === undefined ? [] : [one];
+  return all.filter(
+    (stored) => now - stored.postedAt >= tweaks.hideFreshMs && matchesAction(parameters, stored),
+  );
+}
+
+/**
+ * The commands of a page. They are sorted by start time alone; how equal ones lie depends on how
+ * many rows the page needs to be found, so that small pages lose some and repeat others.
+ *
+ * @see the recorded measurement in pagination-stability
+ */
+function commandRows(
+  store: Store,
+  query: SearchQuery,
+  context: SearchContext & { from: number; to: number },
+): Uint8Array[][] {
+  const { parameters } = query;
+  const { now, tweaks, baseUrl } = context;
+  const rows: { stored: StoredAction; command: StoredCommand }[] = [];
+  for (const stored of visibleActions(store, parameters, context)) {
+    if (!matchesSigner(parameters, stored)) continue;
+    for (const command of commandsOf(store, stored, now)) {
+      if (matchesCommand(store, query, { stored, command, now })) rows.push({ stored, command });
+    }
+  }
+  const bound = context.to >= rows.length ? "all" : context.to;
+  rows.sort(
+    (left, right) =>
+      right.command.startMicros - left.command.startMicros ||
+      hash(store.seed, bound, left.command.id) - hash(store.seed, bound, right.command.id),
+  );
+  const limit = context.to - context.from;
+  const from = tweaks.repeatPage ? Math.max(context.from - limit, 0) : context.from;
+  const shared = new Map<StoredAction, SharedPieces>();
+  return rows.slice(from, from + limit).map(({ stored, command }) => {
+    const pieces = shared.get(stored) ?? piecesOf(store, stored, context);
+    shared.set(stored, pieces);
+    const resultBytes = Math.max(tweaks.resultBytes, store.behaviour.resultBytes);
+    return commandItem(store, stored, command, { now, shared: pieces, baseUrl, resultBytes });
+  });
+}
+
+function piecesOf(store: Store, stored: StoredAction, context: SearchContext): SharedPieces {
+  const counters = countersOf(store, stored, context.now);
+  const sent = context.tweaks.lieCounts ? counters.sent * 2 : counters.sent;
+  return sharedPieces(store, stored, { ...counters, sent });
+}
+
+function matchesCommand(
+  store: Store,
+  { parameters, hasFound }: SearchQuery,
+  { stored, command, now }: { stored: StoredAction; command: StoredCommand; now: number },
+): boolean {
+  const startAt = timestampOfMicros(command.startMicros);
+  if (!isWithin(parameters, now, startAt, startAt)) return false;
+  if (!matchesId(parameters.commandid, command.id)) return false;
+  if (!matchesAgent(parameters, command.agent)) return false;
+  const status = statusOf(store, stored, command, now);
+  if (!matchesText(parameters.status, status)) return false;
+  if (!hasFound) return true;
+  const found = parameters.foundanything;
+  return status === "success" && foundAnything(store, stored, command, { found, now });
+}
+
+function isWithin(
+  parameters: SearchParameters,
+  now: number,
+  first: Timestamp,
+  last: Timestamp,
+): boolean {
+  if (isBeforeSet(parameters, now) && compareTimestamps(last, parameters.before) > 0) return false;
+  return !isAfterSet(parameters, now) || compareTimestamps(first, parameters.after) >= 0;
+}
+
+function actionRows(store: Store, query: SearchQuery, context: SearchContext): Uint8Array[][] {
+  const { parameters } = query;
+  const { now, baseUrl } = context;
+  const isJoined = [parameters.agentid, parameters.commandid].some((id) => id !== ANY_ID);
+  const isNamed = [parameters.agentname, parameters.agentversion].some((text) => text !== ANY);
+  const isSigned = parameters.investigatorid !== ANY_ID || parameters.investigatorname !== ANY;
+  return visibleActions(store, parameters, context)
+    .filter(({ action }) => isWithin(parameters, now, action.validFrom, action.expireAfter))
+    .filter((stored) => !isSigned || matchesSigner(parameters, stored))
+    .filter(
+      (stored) =>
+        (!isJoined && !isNamed) ||
+        commandsOf(store, stored, now).some(
+          ({ id, agent }) => matchesId(parameters.commandid, id) && matchesAgent(parameters, agent),
+        ),
+    )
+    .sort((left, right) => compareTimestamps(right.action.validFrom, left.action.validFrom))
+    .map((stored) => {
+      const href = `${baseUrl}/action?actionid=${stored.id}`;
+      return encodeItem(href, "action", encodeFoundAction(store, stored, now));
+    });
+}
+
+function agentRows(store: Store, query: SearchQuery, context: SearchContext): Uint8Array[][] {
+  const { parameters } = query;
+  const { now } = context;
+  const isJoined =
+    parameters.actionid !== ANY_ID ||
+    parameters.commandid !== ANY_ID ||
+    [parameters.actionname, parameters.threatfamily].some((text) => text !== ANY);
+  const reached = new Set<number>();
+  if (isJoined) {
+    for (const stored of visibleActions(store, parameters, context)) {
+      for (const { id, agent } of commandsOf(store, stored, now)) {
+        if (matchesId(parameters.commandid, id)) reached.add(agent.id);
+      }
+    }
+  }
+  return store.fleet
+    .filter((agent) => matchesAgent(parameters, agent) && (!isJoined || reached.has(agent.id)))
+    .filter(({ status }) => matchesText(parameters.status, status))
+    .filter(({ heartbeatMicros }) => {
+      const heartbeatAt = timestampOfMicros(heartbeatMicros);
+      return isWithin(parameters, now, heartbeatAt, heartbeatAt);
+    })
+    .sort((left, right) => right.heartbeatMicros - left.heartbeatMicros)
+    .map((agent) => agentItem(agent, context, false));
+}
+
+function agentItem(agent: Agent, { baseUrl }: SearchContext, byTarget: boolean): Uint8Array[] {
+  const href = `${baseUrl}/agent?agentid=${agent.id}`;
+  return encodeItem(href, "agent", encodeFoundAgent(agent, { byTarget }));
+}
+
+/** The agents of a target: one for each queue, sorted by it; the limit is looked at too late. */
+function targetRows(
+  store: Store,
+  parameters: SearchParameters,
+  context: SearchContext,
+): SearchAnswer {
+  const answer = agentsByTarget(store, parameters.target, context.now);
+  if (answer.kind === "refused") {
+    return failure(`Error while finding agents: '${answer.message}'`);
+  }
+  const byQueue = new Map(answer.agents.map((agent) => [agent.queueLocation, agent]));
+  const sorted = [...byQueue.values()].sort((left, right) =>
+    left.queueLocation < right.queueLocation ? -1 : 1,
+  );
+  // The API stops after the first item whose index is above the limit: two too many.
+  const shown = sorted.slice(0, Math.max(Math.floor(parameters.limit) + 2, 1));
+  return itemsOf(shown.map((agent) => agentItem(agent, context, true)));
+}
+
+function investigatorRows(
+  parameters: SearchParameters,
+  { investigators, baseUrl }: SearchContext,
+): Uint8Array[][] {
+  return investigators
+    .filter(({ id }) => matchesId(parameters.investigatorid, id))
+    .filter(({ name }) => matchesText(parameters.investigatorname, name))
+    .map(({ id, name, fingerprint }) =>
+      encodeItem(
+        `${baseUrl}/investigator?investigatorid=${id}`,
+        "investigator",
+        `{"id":${id},"name":${encodeString(name)},` +
+          `"pgpfingerprint":"${fingerprint}","status":"active"}`,
+      ),
+    );
+}

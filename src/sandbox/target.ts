@@ -1,0 +1,353 @@
+// Target: the part of SQL conditions that the simulated scheduler can evaluate.
+//
+//   or := and {OR and}        and := not {AND not}        not := [NOT] test
+//   test := value [comparison | [NOT] LIKE | [NOT] IN (..) | IS [NOT] NULL] | (or) | TRUE | FALSE
+//   value := column | 'text' | number | json->>'member' | json#>>'{a,b}' | json->'a' ? 'b'
+//          | NOW() [- INTERVAL 'n unit']
+//
+// What is not in this list is refused as unsupported; it never matches anything by accident.
+// NULL is three-valued, as in SQL. The one subquery that MIG itself writes (agents that found
+// something in an earlier action) is known by its shape.
+import { type Agent, encodeEnvironment } from "./fleet.ts";
+import { isLike, SqlError, syntaxError, type Token, tokensOf, UnsupportedSql } from "./sql.ts";
+
+/** What a condition can look at besides the agent. */
+export interface TargetWorld {
+  /** Microseconds since the Unix epoch. */
+  readonly nowMicros: number;
+  /** Agents with a result of that action whose foundanything is `found`. */
+  agentsOf(actionId: number, found: boolean): ReadonlySet<number>;
+}
+
+/** True, false, or SQL's NULL. */
+export type Condition = (agent: Agent, world: TargetWorld) => boolean | null;
+
+type Value = string | number | null;
+type Expression = (agent: Agent, world: TargetWorld) => Value;
+
+/** Brackets and NOTs within each other. */
+const DEPTH_MAX = 200;
+
+/**
+ * Reads a target.
+ *
+ * @throws {SqlError} in PostgreSQL's words.
+ * @throws {UnsupportedSql} when the sandbox does not know the form.
+ */
+export function parseTarget(target: string): Condition {
+  const parser: Parser = { tokens: tokensOf(target), at: 0, depth: 0 };
+  const condition = parseOr(parser);
+  if (peek(parser).kind !== "end") {
+    throw peek(parser).text === ";"
+      ? new UnsupportedSql("several statements")
+      : syntaxError(peek(parser));
+  }
+  return condition;
+}
+
+interface Parser {
+  readonly tokens: readonly Token[];
+  at: number;
+  depth: number;
+}
+
+function peek(parser: Parser, ahead = 0): Token {
+  return parser.tokens[Math.min(parser.at + ahead, parser.tokens.length - 1)] as Token;
+}
+
+function next(parser: Parser): Token {
+  const token = peek(parser);
+  parser.at++;
+  return token;
+}
+
+/** Takes the next token when it is this word or operator. */
+function take(parser: Parser, text: string): boolean {
+  const token = peek(parser);
+  if (token.text !== text || (token.kind !== "word" && token.kind !== "operator")) return false;
+  parser.at++;
+  return true;
+}
+
+function expect(parser: Parser, text: string): void {
+  if (!take(parser, text)) throw syntaxError(peek(parser));
+}
+
+function parseOr(parser: Parser): Condition {
+  if (++parser.depth > DEPTH_MAX) throw new SqlError("stack depth limit exceeded");
+  const sides = [parseAnd(parser)];
+  while (take(parser, "or")) sides.push(parseAnd(parser));
+  parser.depth--;
+  return (agent, world) => {
+    const values = sides.map((side) => side(agent, world));
+    return values.includes(true) ? true : values.includes(null) ? null : false;
+  };
+}
+
+function parseAnd(parser: Parser): Condition {
+  const sides = [parseNot(parser)];
+  while (take(parser, "and")) sides.push(parseNot(parser));
+  return (agent, world) => {
+    const values = sides.map((side) => side(agent, world));
+    return values.includes(false) ? false : values.includes(null) ? null : true;
+  };
+}
+
+function parseNot(parser: Parser): Condition {
+  let negated = false;
+  while (take(parser, "not")) negated = !negated;
+  const condition = parseTest(parser);
+  return negated ? negate(condition) : condition;
+}
+
+function negate(condition: Condition): Condition {
+  return (agent, world) => {
+    const value = condition(agent, world);
+    return value === null ? null : !value;
+  };
+}
+
+function parseTest(parser: Parser): Condition {
+  if (take(parser, "(")) {
+    const inner = parseOr(parser);
+    expect(parser, ")");
+    return inner;
+  }
+  if (take(parser, "true")) return () => true;
+  if (take(parser, "false")) return () => false;
+  const start = parser.at;
+  const left = parseValue(parser);
+  if (typeof left !== "function") return left.condition;
+  const negated = take(parser, "not");
+  const word = next(parser);
+  const compare = comparisonOf(word);
+  if (compare !== null && !negated) {
+    const right = parseValue(parser);
+    if (typeof right !== "function") throw syntaxError(peek(parser));
+    return (agent, world) => compare(left(agent, world), right(agent, world));
+  }
+  const test = parseWordTest(parser, word, left, start);
+  return negated ? negate(test) : test;
+}
+
+function parseWordTest(parser: Parser, word: Token, left: Expression, start: number): Condition {
+  if (word.text === "like" || word.text === "ilike") {
+    const pattern = parseValue(parser);
+    if (typeof pattern !== "function") throw syntaxError(peek(parser));
+    return likeOf(left, pattern, word.text === "ilike");
+  }
+  if (word.text === "in") return parseIn(parser, left);
+  if (word.text === "is") {
+    const negated = take(parser, "not");
+    expect(parser, "null");
+    return (agent, world) => (left(agent, world) === null) !== negated;
+  }
+  if (word.text === "between" || word.text.startsWith("~") || word.text.startsWith("!~")) {
+    throw new UnsupportedSql(`the operator ${word.raw}`);
+  }
+  if (word.kind === "end" || word.text === ")" || word.text === "and" || word.text === "or") {
+    const first = peek({ ...parser, at: start });
+    throw new SqlError(`argument of AND must be type boolean, not type of ${first.raw}`);
+  }
+  throw syntaxError(word);
+}
+
+function likeOf(left: Expression, pattern: Expression, ignoreCase: boolean): Condition {
+  return (agent, world) => {
+    const value = left(agent, world);
+    const like = pattern(agent, world);
+    if (value === null || like === null) return null;
+    return isLike(String(value), String(like), ignoreCase);
+  };
+}
+
+type Compare = (left: Value, right: Value) => boolean | null;
+
+function comparisonOf({ kind, text }: Token): Compare | null {
+  if (kind !== "operator") return null;
+  const test = COMPARISONS[text];
+  if (test === undefined) return null;
+  return (left, right) => {
+    if (left === null || right === null) return null;
+    const numeric = typeof left === "number" || typeof right === "number";
+    const order = numeric
+      ? Number(left) - Number(right)
+      : Number(left > right) - Number(left < right);
+    return test(order);
+  };
+}
+
+const COMPARISONS: Readonly<Record<string, (order: number) => boolean>> = {
+  "=": (order) => order === 0,
+  "<>": (order) => order !== 0,
+  "!=": (order) => order !== 0,
+  "<": (order) => order < 0,
+  ">": (order) => order > 0,
+  "<=": (order) => order <= 0,
+  ">=": (order) => order >= 0,
+};
+
+function parseIn(parser: Parser, left: Expression): Condition {
+  expect(parser, "(");
+  if (peek(parser).text === "select") return parseFoundIn(parser, left);
+  const values: Expression[] = [];
+  do {
+    const value = parseValue(parser);
+    if (typeof value !== "function") throw syntaxError(peek(parser));
+    values.push(value);
+  } while (take(parser, ","));
+  expect(parser, ")");
+  const equals = comparisonOf({ kind: "operator", text: "=", raw: "=" }) as Compare;
+  return (agent, world) => {
+    const wanted = left(agent, world);
+    const matches = values.map((value) => equals(wanted, value(agent, world)));
+    return matches.includes(true) ? true : matches.includes(null) ? null : false;
+  };
+}
+
+/** The subquery of `mig -target-found`, also with the table's name before its columns. */
+const FOUND_QUERY = new RegExp(
+  "^select (?:commands \\. )?agentid from commands , " +
+    "json_array_elements \\( commands \\. results \\) as r " +
+    "where (?:commands \\. )?actionid = (\\d+) " +
+    "and r #>> '\\{foundanything\\}' = '(true|false)' \\)$",
+);
+
+function parseFoundIn(parser: Parser, left: Expression): Condition {
+  const words: string[] = [];
+  for (let depth = 1; depth > 0; ) {
+    const token = next(parser);
+    if (token.kind === "end") throw syntaxError(token);
+    if (token.text === "(" && token.kind === "operator") depth++;
+    if (token.text === ")" && token.kind === "operator") depth--;
+    words.push(token.kind === "word" ? token.text : token.raw);
+  }
+  const match = FOUND_QUERY.exec(words.join(" "));
+  if (match === null) throw new UnsupportedSql("this subquery");
+  return (agent, world) => {
+    const found = world.agentsOf(Number(match[1]), match[2] === "true");
+    return found.has(Number(left(agent, world)));
+  };
+}
+
+/** A value, or the condition that a json containment test already is. */
+function parseValue(parser: Parser): Expression | { readonly condition: Condition } {
+  const token = next(parser);
+  if (token.kind === "text") return () => token.text;
+  if (token.kind === "number") return () => Number(token.text);
+  if (token.text === "-" && peek(parser).kind === "number") {
+    const value = -Number(next(parser).text);
+    return () => value;
+  }
+  if (token.kind === "word" && token.text === "now") return parseNow(parser);
+  if (token.kind !== "word" && token.kind !== "name") throw syntaxError(token);
+  const column = token.text === "agents" && take(parser, ".") ? next(parser) : token;
+  if (column.text === "environment" || column.text === "tags") {
+    return parseJsonPath(parser, column.text);
+  }
+  const read = COLUMNS[column.text];
+  if (read !== undefined) return read;
+  if (KEYWORDS.has(column.text)) {
+    throw ["case", "exists", "interval"].includes(column.text)
+      ? new UnsupportedSql(column.raw.toUpperCase())
+      : syntaxError(column);
+  }
+  const after = peek(parser);
+  if (after.kind === "word" && !KEYWORDS.has(after.text)) throw syntaxError(after);
+  if (after.text === "(") throw new UnsupportedSql(`the function ${column.raw}`);
+  throw new SqlError(`column "${column.text}" does not exist`);
+}
+
+const KEYWORDS = new Set(
+  "and or not in is null like ilike between case exists interval select from where end".split(" "),
+);
+
+const COLUMNS: Readonly<Record<string, Expression>> = {
+  id: (agent) => agent.id,
+  name: (agent) => agent.name,
+  queueloc: (agent) => agent.queueLocation,
+  mode: (agent) => agent.mode,
+  version: (agent) => agent.version,
+  pid: (agent) => agent.pid,
+  status: (agent) => agent.status,
+  loadername: () => "",
+  starttime: (agent) => agent.startMicros,
+  refreshtime: (agent) => agent.startMicros,
+  heartbeattime: (agent) => agent.heartbeatMicros,
+};
+
+/** `now() [- interval 'n unit']`, in microseconds since the Unix epoch. */
+function parseNow(parser: Parser): Expression {
+  expect(parser, "(");
+  expect(parser, ")");
+  if (!take(parser, "-")) return (_, world) => world.nowMicros;
+  expect(parser, "interval");
+  const text = next(parser);
+  const match = /^\s*(\d+)\s*(second|minute|hour|day|week)s?\s*$/i.exec(text.text);
+  if (match === null) throw new UnsupportedSql(`the interval ${text.raw}`);
+  const unit = UNIT_MICROS[(match[2] ?? "").toLowerCase()] ?? 0;
+  return (_, world) => world.nowMicros - Number(match[1]) * unit;
+}
+
+const UNIT_MICROS: Readonly<Record<string, number>> = {
+  second: 1_000_000,
+  minute: 60_000_000,
+  hour: 3_600_000_000,
+  day: 86_400_000_000,
+  week: 604_800_000_000,
+};
+
+function parseJsonPath(
+  parser: Parser,
+  column: "environment" | "tags",
+): Expression | { readonly condition: Condition } {
+  if (take(parser, "::")) {
+    const type = next(parser);
+    if (type.text !== "jsonb" && type.text !== "json") throw new UnsupportedSql(`::${type.raw}`);
+  }
+  const operator = next(parser);
+  if (operator.text === "is" || operator.text === "not") {
+    parser.at--;
+    // The JSON null of an agent without tags is a value, but SQL NULL never occurs.
+    return () => column;
+  }
+  if (operator.text === "=" || operator.text === "@>") {
+    throw operator.text === "="
+      ? new SqlError("operator does not exist: json = unknown")
+      : new UnsupportedSql("@>");
+  }
+  const path = next(parser);
+  if (path.kind !== "text") throw syntaxError(path);
+  if (operator.text === "->>") return (agent) => textAt(agent, column, [path.text]);
+  if (operator.text === "#>>") {
+    const keys = path.text.replace(/^\{|\}$/g, "").split(",");
+    return (agent) => textAt(agent, column, keys);
+  }
+  if (operator.text !== "->") throw syntaxError(operator);
+  if (!take(parser, "?")) throw new UnsupportedSql("-> without ?");
+  const wanted = next(parser);
+  if (wanted.kind !== "text") throw syntaxError(wanted);
+  return {
+    condition: (agent) => {
+      const value = valueAt(agent, column, [path.text]);
+      if (Array.isArray(value)) return value.includes(wanted.text);
+      return value === undefined || value === null ? null : value === wanted.text;
+    },
+  };
+}
+
+function valueAt(agent: Agent, column: "environment" | "tags", keys: readonly string[]): unknown {
+  let value: unknown =
+    column === "tags" ? agent.tags : JSON.parse(encodeEnvironment(agent.environment));
+  for (const key of keys) {
+    if (typeof value !== "object" || value === null || !Object.hasOwn(value, key)) return undefined;
+    value = (value as Record<string, unknown>)[key];
+  }
+  return value;
+}
+
+function textAt(agent: Agent, column: "environment" | "tags", keys: readonly string[]): Value {
+  const value = valueAt(agent, column, keys);
+  if (value === undefined || value === null) return null;
+  return typeof value === "string" ? value : JSON.stringify(value);
+}

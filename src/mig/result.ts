@@ -28,10 +28,15 @@ export function resultTail(name: string, plugin: string): Uint8Array {
 /**
  * The in-flight record of a posted action.
  *
- * @see runner/entity.go `launchAction` of the original; test/golden/signing/inflight.jsonl
+ * @param plugin The job's, or empty when it has none.
+ * @see runner/entity.go `launchAction` of the original; test/golden/result
  */
-export function encodeInflight(actionBytes: Uint8Array, job: string): Uint8Array {
-  const tail = `,"commands":null,"name":${encodeText(job)},"plugin":""}`;
+export function encodeInflight(
+  actionBytes: Uint8Array,
+  job: string,
+  { plugin = "" }: { readonly plugin?: string } = {},
+): Uint8Array {
+  const tail = `,"commands":null,"name":${encodeText(job)},"plugin":${encodeText(plugin)}}`;
   return Buffer.concat([Buffer.from('{"action":'), actionBytes, Buffer.from(tail)]);
 }
 
@@ -56,6 +61,8 @@ export interface InflightRecord extends Omit<PostedAction, "name" | "counters"> 
   readonly actionBytes: Uint8Array;
   readonly actionName: string;
   readonly job: string;
+  /** That the job had when it was launched; empty when it had none. */
+  readonly plugin: string;
 }
 
 /**
@@ -77,17 +84,24 @@ export function parsePostedAction(bytes: Uint8Array): PostedAction {
 export function parseInflight(bytes: Uint8Array): InflightRecord {
   return readAs("SPOOL", "Cannot read the in-flight record", () => {
     if (bytes.length === 0) throw new JsonError("it is empty", 0);
-    const { action: actionBytes, name: job } = unmarshal(RECORD, bytes);
+    const { action: actionBytes, name: job, plugin } = unmarshal(RECORD, bytes);
     if (actionBytes === null) throw new JsonError("it has no action", 0);
     const { actionId, name: actionName, signatures, expireAt } = readPosted(actionBytes);
-    return { actionBytes, actionId, actionName, signatures, expireAt, job };
+    return { actionBytes, actionId, actionName, signatures, expireAt, job, plugin };
   });
 }
 
-const RECORD: Type<{ readonly action: Uint8Array | null; readonly name: string }> = struct(
-  "mig.RunnerResult",
-  { action: RAW, name: TEXT },
-);
+interface Document {
+  readonly action: Uint8Array | null;
+  readonly name: string;
+  readonly plugin: string;
+}
+
+const RECORD: Type<Document> = struct("mig.RunnerResult", {
+  action: RAW,
+  name: TEXT,
+  plugin: TEXT,
+});
 
 const POSTED: Type<Pick<Action, "id" | "name" | "expireafter" | "pgpsignatures" | "counters">> =
   struct("mig.Action", {

@@ -1,0 +1,119 @@
+// Load: entity.cfg or entity.toml as an Entity.
+import { posix } from "node:path";
+import { readSettings } from "../config/read.ts";
+import { ENTITY_SCHEMA } from "../config/schema.ts";
+import type { Section } from "../config/settings.ts";
+import { RunnerError, RunnerErrors } from "../errors.ts";
+import {
+  type DefinitionSource,
+  type EntityDefaults,
+  type LoadedEntity,
+  makeEntity,
+  type RawDefinition,
+} from "./definition.ts";
+
+/** The files that define a job, most original first. A job has exactly one of them. */
+export const DEFINITION_FILES = ["entity.cfg", "entity.toml", "job.ts"] as const;
+
+/** Name of the file that defines a job. */
+export type DefinitionFile = (typeof DEFINITION_FILES)[number];
+
+/** A job directory and what is in it. */
+export interface JobFiles {
+  readonly job: string;
+  /** The job's directory. */
+  readonly path: string;
+  /** Its files by name; of job.ts only the name is looked at. */
+  readonly files: ReadonlyMap<string, Uint8Array>;
+  readonly defaults: EntityDefaults;
+}
+
+/**
+ * The one file of a job directory that defines the job.
+ *
+ * @throws {RunnerErrors} When there is none, or more than one.
+ */
+export function definitionFile(
+  { job, path }: { readonly job: string; readonly path: string },
+  names: Iterable<string>,
+): DefinitionFile {
+  const present = new Set(names);
+  const [first, ...others] = DEFINITION_FILES.filter((name) => present.has(name));
+  if (first === undefined) {
+    const message = `stat ${posix.join(path, "entity.cfg")}: no such file or directory`;
+    const hint = "A job is defined by entity.cfg, entity.toml or job.ts in its directory";
+    throw new RunnerErrors([new RunnerError("ENTITY", message, { job, path, hint })]);
+  }
+  if (others.length > 0) {
+    const all = [first, ...others].join(" and ");
+    const message = `Cannot load job "${job}": ${all} define it, exactly one of them may`;
+    const hint = `Remove ${others.join(" and ")}, or ${first}`;
+    throw new RunnerErrors([new RunnerError("ENTITY", message, { job, path, hint })]);
+  }
+  return first;
+}
+
+/**
+ * The entity of a job with an entity.cfg or entity.toml.
+ *
+ * @throws {RunnerErrors} With all mistakes of the file; also for a job that has a job.ts as well.
+ */
+export function loadEntity({ job, path, files, defaults }: JobFiles): LoadedEntity {
+  const name = definitionFile({ job, path }, files.keys());
+  const bytes = files.get(name) ?? new Uint8Array();
+  if (name === "job.ts") {
+    const message = `Cannot load job "${job}" as a table: it is defined by job.ts`;
+    throw new RunnerErrors([new RunnerError("ENTITY", message, { job, path })]);
+  }
+  const options = {
+    path: posix.join(path, name),
+    schema: ENTITY_SCHEMA,
+    code: "ENTITY",
+    job,
+    topSection: "configuration",
+  } as const;
+  const { file, mistakes } = readSettings(bytes, options);
+  const section = file.sections.get("configuration") ?? new Map();
+  const source: DefinitionSource = {
+    job,
+    path: options.path,
+    defaults,
+    needsSchedule: true,
+    positions: section,
+    warnings: file.warnings,
+    mistakes,
+  };
+  return makeEntity(definitionOf(section), source);
+}
+
+/** The keys of a table as job.ts would write them. An empty text counts as not set. */
+function definitionOf(section: Section): RawDefinition {
+  const text = (key: string): string | undefined => {
+    const value = section.get(key)?.value;
+    return typeof value === "string" && value !== "" ? value : undefined;
+  };
+  const whole = (key: string): number | undefined => {
+    const value = section.get(key)?.value;
+    return typeof value === "bigint" ? Number(value) : undefined;
+  };
+  const plugins = section.get("plugins")?.value;
+  const names = [text("plugin") ?? [], typeof plugins === "object" ? plugins : []].flat();
+  const definition = {
+    schedule: {
+      cron: text("schedule") ?? "",
+      timezone: text("timezone"),
+      spread: text("spread"),
+      onMissed: text("onmissed"),
+      overlap: text("overlap"),
+    },
+    expiry: text("expiry"),
+    plugin: names,
+    sendOnly: section.get("sendonly")?.value === true,
+    deadline: text("deadline"),
+    maxAgents: whole("maxagents"),
+    retries: whole("retries"),
+    pluginTimeout: text("plugintimeout"),
+  };
+  // makeEntity checks the words of onmissed and overlap.
+  return definition as RawDefinition;
+}

@@ -1,0 +1,276 @@
+// Log: where the runner's messages go, chosen once at start.
+//
+// The three modes, their keys and their lines are the original's. New: facility is honoured, a
+// syslog message has the severity of its level, and protocol "local" is this machine's syslog
+// daemon. Once open, a log never fails its caller: lines wait in bounds and losses are counted.
+import { hostname } from "node:os";
+import { RunnerError } from "../../errors.ts";
+import type { Clock, Log, LogLevel } from "../../ports.ts";
+import type { Instant, Milliseconds } from "../../time.ts";
+import { localOffsetMs } from "../clock.ts";
+import { errnoCode, errnoHint, errnoText } from "../errno.ts";
+import {
+  connectTcp,
+  openLocal,
+  openStderr,
+  openUdp,
+  type ServerAddress,
+  SYSLOG_SOCKET,
+  spawnLogger,
+  tryStderr,
+} from "./carriers.ts";
+import { openFile } from "./file.ts";
+import {
+  escapeControls,
+  facilityNumber,
+  LEVELS,
+  localLine,
+  networkLine,
+  plainLine,
+  priority,
+} from "./line.ts";
+import { type Carrier, LineQueue } from "./queue.ts";
+
+/** The section [logging]. Null stands for a key that is not set, and so does an empty text. */
+export interface LogConfig {
+  /** "stdout" (which is standard error, as in the original), "file" or "syslog". */
+  readonly mode: string | null;
+  /** The least severe level to log. Null logs nothing, as in the original. */
+  readonly level: LogLevel | null;
+  readonly file: string | null;
+  readonly host: string | null;
+  readonly port: number | null;
+  /** "tcp" or "udp", with "4" or "6" behind it or not; "local" or "unix" for /dev/log. */
+  readonly protocol: string | null;
+  /** Default "daemon", which the original always uses. */
+  readonly facility: string | null;
+  /** A file of this size or more is moved to FILE.1. Null and 0 for never. */
+  readonly maxFileSizeBytes: number | null;
+}
+
+/** What a log asks of the machine it runs on. */
+export interface LogContext {
+  readonly clock: Clock;
+  readonly hostname: string;
+  readonly pid: number;
+  /** How far local time is ahead of UTC. */
+  offsetMs(at: Instant): Milliseconds;
+}
+
+/** A log that has to be ended: what is said last is what matters most. */
+export interface OpenLog extends Log {
+  /** Opens the log file again, after somebody moved it. Other modes have no need. */
+  reopen(): void;
+  /** Waits at most two seconds for lines that are still under way. */
+  close(): Promise<void>;
+}
+
+/** Makes the line of a message, and of one without level and dashes when `level` is null. */
+type LineMaker = (level: LogLevel | null, message: string) => string;
+
+/** An opened mode: its lines, its first carrier and how to get the next ones. */
+interface Way {
+  readonly line: LineMaker;
+  readonly carrier: Carrier;
+  connect(): Promise<Carrier>;
+}
+
+/** This machine, for `openLog`. */
+export function systemLogContext(clock: Clock): LogContext {
+  return { clock, hostname: hostname(), pid: process.pid, offsetMs: localOffsetMs };
+}
+
+/**
+ * Opens the log.
+ *
+ * An unknown mode is stderr, and the first line says so, as in the original. An unknown facility
+ * is "daemon", with a warning: the original ignores the key.
+ *
+ * @throws {RunnerError} CONFIG, when the file, the server or the socket cannot be reached now.
+ */
+export async function openLog(config: LogConfig, context: LogContext): Promise<OpenLog> {
+  const facility = facilityNumber(config.facility || "daemon");
+  const lines = { ...context, facility: facility ?? 3 };
+  const way = await openWay(config, lines);
+  const queue = new LineQueue(way.carrier, {
+    clock: context.clock,
+    connect: way.connect,
+    onFailure: (error) => {
+      if (config.mode === "file" || config.mode === "syslog") complain(error, context);
+    },
+    lossLine: (count) => way.line("warning", `${count} log lines were lost on their way out`),
+  });
+  const limit = config.level === null ? -1 : LEVELS.indexOf(config.level);
+  const log: OpenLog = {
+    emit(level, message) {
+      if (LEVELS.indexOf(level) <= limit) queue.write(way.line(level, message));
+    },
+    reopen() {
+      if (config.mode === "file") queue.reopen();
+    },
+    close: () => queue.close(),
+  };
+  if (config.mode !== "stdout" && config.mode !== "file" && config.mode !== "syslog") {
+    queue.write(way.line(null, "Logging mode is missing. Assuming stdout."));
+  }
+  if (facility === null) {
+    log.emit("warning", `logging facility "${config.facility}" is unknown, using "daemon"`);
+  }
+  return log;
+}
+
+type Lines = LogContext & { readonly facility: number };
+
+function openWay(config: LogConfig, lines: Lines): Promise<Way> {
+  switch (config.mode) {
+    case "file":
+      return fileWay(config, lines);
+    case "syslog":
+      return isLocal(config) ? localWay(lines) : networkWay(config, lines);
+    default:
+      return stderrWay(lines);
+  }
+}
+
+async function stderrWay(lines: Lines): Promise<Way> {
+  const connect = async (): Promise<Carrier> => openStderr(lines.clock);
+  return { line: plain(lines), carrier: await connect(), connect };
+}
+
+async function fileWay(config: LogConfig, lines: Lines): Promise<Way> {
+  const path = config.file ?? "";
+  const bytesMax = config.maxFileSizeBytes || null;
+  const onStuck = (error: unknown): void => complain(error, lines);
+  const connect = async (): Promise<Carrier> => openFile(path, { bytesMax, onStuck });
+  try {
+    return { line: plain(lines), carrier: await connect(), connect };
+  } catch (error) {
+    const hint = path === "" ? "Set file in [logging]" : errnoHint(error);
+    throw new RunnerError(
+      "CONFIG",
+      `Cannot log to file "${path}": open ${path}: ${errnoText(error)}`,
+      hint === null ? { path } : { path, hint },
+      { cause: error },
+    );
+  }
+}
+
+async function networkWay(config: LogConfig, lines: Lines): Promise<Way> {
+  const { host, port, protocol } = config;
+  if (!host) throw missing("host");
+  if (!port || port < 0) throw missing("port");
+  if (!protocol) throw missing("protocol");
+  const [, name, digit] = /^(tcp|udp)([46]?)$/.exec(protocol) ?? [];
+  const address = `${host.includes(":") ? `[${host}]` : host}:${port}`;
+  if (name === undefined) {
+    throw new RunnerError(
+      "CONFIG",
+      `Cannot log to syslog "${address}": dial ${protocol}: unknown network ${protocol}`,
+      { hint: 'Set protocol in [logging] to "udp", "tcp" or "local"' },
+    );
+  }
+  const family = digit === "4" ? 4 : digit === "6" ? 6 : 0;
+  const server: ServerAddress = { host, port, family };
+  const connect = (): Promise<Carrier> => (name === "tcp" ? connectTcp(server) : openUdp(server));
+  try {
+    return { line: forNetwork(lines), carrier: await connect(), connect };
+  } catch (error) {
+    throw new RunnerError(
+      "CONFIG",
+      `Cannot log to syslog "${address}": ${dialText(error, protocol, { host, address })}`,
+      { hint: "Start the syslog server first, or use protocol udp, which needs no answer" },
+      { cause: error },
+    );
+  }
+}
+
+async function localWay(lines: Lines): Promise<Way> {
+  try {
+    const socket = await openLocal(SYSLOG_SOCKET, lines.clock);
+    if (socket !== null) {
+      const connect = async (): Promise<Carrier> => {
+        const next = await openLocal(SYSLOG_SOCKET, lines.clock);
+        if (next === null) throw new Error("no socket can be made");
+        return next;
+      };
+      return { line: forSocket(lines), carrier: socket, connect };
+    }
+    const connect = (): Promise<Carrier> => spawnLogger(SYSLOG_SOCKET, lines.pid);
+    return { line: forLogger(lines), carrier: await connect(), connect };
+  } catch (error) {
+    throw new RunnerError(
+      "CONFIG",
+      `Cannot log to syslog "${SYSLOG_SOCKET}": dial unixgram ${SYSLOG_SOCKET}: ${errnoText(error)}`,
+      { path: SYSLOG_SOCKET, hint: "Start the syslog daemon first, or log to stdout" },
+      { cause: error },
+    );
+  }
+}
+
+/** No server is named, and the protocol or the file says that none is meant. */
+function isLocal({ host, protocol, file }: LogConfig): boolean {
+  return !host && (/^(local|unix)$/.test(protocol ?? "") || file === SYSLOG_SOCKET);
+}
+
+/** @see mig `logging_posix.go` `initSyslog`, whose words the message ends in */
+function missing(key: string): RunnerError {
+  return new RunnerError("CONFIG", `Cannot log to syslog: Syslog ${key} is missing`, {
+    hint: 'Set host, port and protocol in [logging], or protocol = "local" for /dev/log',
+  });
+}
+
+/** @see Go `net.OpError.Error` */
+function dialText(
+  error: unknown,
+  protocol: string,
+  { host, address }: { host: string; address: string },
+): string {
+  const code = errnoCode(error);
+  if (code === "ENOTFOUND" || code?.startsWith("EAI_")) {
+    return `dial ${protocol}: lookup ${host}: no such host`;
+  }
+  return `dial ${protocol} ${address}: connect: ${errnoText(error)}`;
+}
+
+/** The message as every line carries it. */
+function bracketed(level: LogLevel | null, message: string): string {
+  return level === null ? message : `- - - [${level}] ${message}`;
+}
+
+function plain({ clock, offsetMs }: Lines): LineMaker {
+  return (level, message) => {
+    const at = clock.now();
+    return plainLine(bracketed(level, message), at, offsetMs(at));
+  };
+}
+
+function forNetwork(lines: Lines): LineMaker {
+  return (level, message) =>
+    networkLine(bracketed(level, message), {
+      ...lines,
+      at: lines.clock.now(),
+      level: level ?? "warning",
+    });
+}
+
+function forSocket(lines: Lines): LineMaker {
+  return (level, message) =>
+    localLine(bracketed(level, message), {
+      ...lines,
+      at: lines.clock.now(),
+      level: level ?? "warning",
+    });
+}
+
+function forLogger(lines: Lines): LineMaker {
+  return (level, message) => {
+    const text = escapeControls(bracketed(level, message.trimEnd()));
+    return `<${priority(lines.facility, level ?? "warning")}>${text}`;
+  };
+}
+
+/** Says on stderr that the log itself fails: it is the only place left. */
+function complain(error: unknown, { clock, offsetMs }: LogContext): void {
+  const at = clock.now();
+  tryStderr(plainLine(bracketed("err", `log: ${errnoText(error)}`), at, offsetMs(at)));
+}

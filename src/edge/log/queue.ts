@@ -1,0 +1,150 @@
+// Queue: lines on their way to somewhere that may be slow, full or away.
+//
+// A line goes out at once while its carrier takes it. Otherwise it waits here, in memory and within
+// bounds; the oldest lines give way to new ones and are counted, and the count is said in their
+// place once lines flow again. Whoever logs never waits and never learns of any of it.
+//
+// Owns:    order, bounds, waiting times, what was lost.
+// Not its: how a line is sent (carriers), how it looks (line.ts).
+import type { Clock } from "../../ports.ts";
+import { SECOND_MS } from "../../time.ts";
+
+/** One open way to send lines. */
+export interface Carrier {
+  /**
+   * Sends one line: at once, or later. Throws or rejects when this carrier is of no more use; the
+   * line is then offered to the next one.
+   */
+  send(line: string): Promise<void> | undefined;
+  close(): void;
+}
+
+/** What a queue needs to know of its lines and its carriers. */
+export interface QueueOptions {
+  readonly clock: Clock;
+  /** Opens another carrier after one was lost. */
+  connect(): Promise<Carrier>;
+  /** Called once for each time that carriers begin to fail. */
+  onFailure(error: unknown): void;
+  /** The line that stands for lost ones. */
+  lossLine(count: number): string;
+}
+
+/** Most lines and characters that wait, whichever comes first. */
+export const LINES_MAX = 10_000;
+export const CHARACTERS_MAX = 4 * 1024 * 1024;
+
+const RETRY_MS = 0.25 * SECOND_MS;
+const RETRY_MS_MAX = 30 * SECOND_MS;
+
+/** How long `close` waits for lines to go out. */
+const CLOSE_MS_MAX = 2 * SECOND_MS;
+
+/** The queue in front of a carrier that is already open. */
+export class LineQueue {
+  readonly #options: QueueOptions;
+  readonly #closing = new AbortController();
+  #carrier: Carrier | null;
+  /** The line that is being sent, already taken from `#lines`. */
+  #current: string | null = null;
+  #lines: string[] = [];
+  /** `#lines` begins here: taking the first of an array moves all others. */
+  #first = 0;
+  #characters = 0;
+  #lost = 0;
+  #pumping = false;
+  #pumped: Promise<void> = Promise.resolve();
+  #reopening = false;
+
+  constructor(carrier: Carrier, options: QueueOptions) {
+    this.#carrier = carrier;
+    this.#options = options;
+  }
+
+  /** Takes one whole line. Never throws, never waits. */
+  write(line: string): void {
+    if (this.#closing.signal.aborted) return;
+    this.#lines.push(line);
+    this.#characters += line.length;
+    while (this.#waiting() > LINES_MAX || this.#characters > CHARACTERS_MAX) {
+      this.#shift();
+      this.#lost++;
+    }
+    this.#start();
+  }
+
+  /** Sends what comes next by a new carrier. */
+  reopen(): void {
+    this.#reopening = true;
+  }
+
+  /** Waits at most `CLOSE_MS_MAX` for the lines to go out, then lets go of them. */
+  async close(): Promise<void> {
+    this.#closing.abort();
+    this.#start();
+    const limit = new AbortController();
+    await Promise.race([this.#pumped, this.#options.clock.sleep(CLOSE_MS_MAX, limit.signal)]);
+    limit.abort();
+    this.#drop();
+  }
+
+  #start(): void {
+    if (this.#pumping) return;
+    this.#pumping = true;
+    this.#pumped = this.#pump();
+  }
+
+  /** Sends until nothing waits: within this very call while the carrier takes lines at once. */
+  async #pump(): Promise<void> {
+    let retryMs = RETRY_MS;
+    for (;;) {
+      this.#current ??= this.#take();
+      if (this.#current === null) break;
+      try {
+        if (this.#reopening) this.#drop();
+        this.#carrier ??= await this.#options.connect();
+        const sending = this.#carrier.send(this.#current);
+        if (sending !== undefined) await sending;
+        this.#current = null;
+        retryMs = RETRY_MS;
+      } catch (error) {
+        this.#drop();
+        if (this.#closing.signal.aborted) break;
+        if (retryMs === RETRY_MS) this.#options.onFailure(error);
+        await this.#options.clock.sleep(retryMs, this.#closing.signal);
+        retryMs = Math.min(retryMs * 2, RETRY_MS_MAX);
+      }
+    }
+    this.#pumping = false;
+  }
+
+  #drop(): void {
+    this.#reopening = false;
+    this.#carrier?.close();
+    this.#carrier = null;
+  }
+
+  /** The next line to send: what was lost comes before what was said after. */
+  #take(): string | null {
+    if (this.#lost > 0) {
+      const count = this.#lost;
+      this.#lost = 0;
+      return this.#options.lossLine(count);
+    }
+    return this.#waiting() === 0 ? null : this.#shift();
+  }
+
+  #shift(): string {
+    const line = this.#lines[this.#first++] as string;
+    this.#characters -= line.length;
+    if (this.#first === this.#lines.length || this.#first > LINES_MAX) {
+      this.#lines = this.#lines.slice(this.#first);
+      this.#first = 0;
+    }
+    return line;
+  }
+
+  #waiting(): number {
+    return this.#lines.length - this.#first;
+  }
+}

@@ -1,0 +1,182 @@
+// Runtime: the only file that knows Bun from Deno.
+//
+// Both run everything else as it is, by the modules of Node. What those lack is here: unix
+// datagram sockets (syslog, systemd) and real pipes, by calls into the C library. Without one that
+// can be called (another system, a static build), each of them answers null.
+import { closeSync, constants, openSync } from "node:fs";
+import { platform } from "node:process";
+
+/** What runs this program. */
+export type RuntimeName = "bun" | "deno" | "node";
+
+/** A socket that sends whole messages to one listener of this machine. */
+export interface UnixDatagram {
+  /** False when the listener is away or its queue is full. Never waits, never throws. */
+  send(message: Uint8Array): boolean;
+  close(): void;
+}
+
+/** Both ends of a pipe of the kernel, opened by the runtime. Children do not inherit them. */
+export interface Pipe {
+  /** Does not wait: an empty pipe reads as EAGAIN, and as 0 bytes once every writer is gone. */
+  readonly readFd: number;
+  readonly writeFd: number;
+}
+
+/** The functions of the C library that are used, with numbers and buffers only. */
+interface Libc {
+  socket(domain: number, type: number, protocol: number): number;
+  // Six arguments, in the order of the C library.
+  sendto: (
+    ...call: [
+      fd: number,
+      message: Uint8Array,
+      length: number,
+      flags: number,
+      address: Uint8Array,
+      addressLength: number,
+    ]
+  ) => number;
+  pipe2(pair: Int32Array, flags: number): number;
+  close(fd: number): number;
+}
+
+interface BunFfi {
+  dlopen(name: string, symbols: unknown): { symbols: Libc };
+}
+
+interface DenoFfi {
+  dlopen(name: string, symbols: unknown): { symbols: Libc };
+}
+
+// Linux, the same numbers on x86-64 and arm64.
+const AF_UNIX = 1;
+const SOCK_DGRAM = 2;
+const SOCK_CLOEXEC = 0o2000000;
+const MSG_DONTWAIT = 0x40;
+const MSG_NOSIGNAL = 0x4000;
+
+/** sizeof sun_path, with its NUL. */
+const SOCKET_PATH_MAX = 108;
+
+const LIBC_NAMES = ["libc.so.6", "libc.musl-x86_64.so.1", "libc.musl-aarch64.so.1"];
+
+/** What runs this program. */
+export function runtimeName(): RuntimeName {
+  if (process.versions.bun !== undefined) return "bun";
+  return denoFfi() === undefined ? "node" : "deno";
+}
+
+/**
+ * A socket for messages to `path`, which may begin with "@" for an abstract name.
+ *
+ * The listener need not be there yet, and may come and go: every message names its address.
+ *
+ * @returns Null where no such socket can be made.
+ * @see unix(7); syslog(3) is not used, because it waits for a full queue
+ */
+export async function openUnixDatagram(path: string): Promise<UnixDatagram | null> {
+  const libc = await loadLibc();
+  const address = socketAddress(path);
+  if (libc === null || address === null) return null;
+  const fd = libc.socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) return null;
+  let open = true;
+  return {
+    send(message) {
+      if (!open) return false;
+      const flags = MSG_DONTWAIT | MSG_NOSIGNAL;
+      const sent = libc.sendto(fd, message, message.length, flags, address, address.length);
+      return sent === message.length;
+    },
+    close() {
+      if (open) libc.close(fd);
+      open = false;
+    },
+  };
+}
+
+/**
+ * A pipe to hand to a child.
+ *
+ * Bun and Node give their children socket pairs instead, which a child cannot open again by name
+ * as shell scripts do (`echo text > /dev/stderr`).
+ *
+ * @returns Null where no pipe can be made.
+ */
+export async function openPipe(): Promise<Pipe | null> {
+  const libc = await loadLibc();
+  const pair = new Int32Array(2);
+  if (libc === null || libc.pipe2(pair, SOCK_CLOEXEC) !== 0) return null;
+  const [readEnd, writeEnd] = pair as unknown as readonly [number, number];
+  let readFd: number | null = null;
+  try {
+    // Opened again, because Deno only works with descriptors of its own, and to read without
+    // waiting while the child's end still waits as usual.
+    readFd = openSync(`/proc/self/fd/${readEnd}`, constants.O_RDONLY | constants.O_NONBLOCK);
+    return { readFd, writeFd: openSync(`/proc/self/fd/${writeEnd}`, constants.O_WRONLY) };
+  } catch {
+    if (readFd !== null) closeSync(readFd);
+    return null;
+  } finally {
+    libc.close(readEnd);
+    libc.close(writeEnd);
+  }
+}
+
+/** struct sockaddr_un; null for a path that does not fit. */
+function socketAddress(path: string): Uint8Array | null {
+  const abstract = path.startsWith("@");
+  const name = new TextEncoder().encode(abstract ? `\0${path.slice(1)}` : `${path}\0`);
+  if (path === "" || name.length > SOCKET_PATH_MAX) return null;
+  const address = new Uint8Array(2 + name.length);
+  address[0] = AF_UNIX;
+  address.set(name, 2);
+  return address;
+}
+
+let libc: Promise<Libc | null> | null = null;
+
+function loadLibc(): Promise<Libc | null> {
+  libc ??= openLibc();
+  return libc;
+}
+
+async function openLibc(): Promise<Libc | null> {
+  if (platform !== "linux") return null;
+  for (const name of LIBC_NAMES) {
+    try {
+      const library = runtimeName() === "bun" ? await openByBun(name) : openByDeno(name);
+      if (library !== null) return library;
+    } catch {
+      // Not this library.
+    }
+  }
+  return null;
+}
+
+async function openByBun(name: string): Promise<Libc> {
+  // A variable: Deno refuses a specifier that it does not know when it reads the file.
+  const specifier = "bun:ffi";
+  const { dlopen } = (await import(specifier)) as BunFfi;
+  return dlopen(name, {
+    socket: { args: ["i32", "i32", "i32"], returns: "i32" },
+    sendto: { args: ["i32", "ptr", "usize", "i32", "ptr", "u32"], returns: "i32" },
+    pipe2: { args: ["ptr", "i32"], returns: "i32" },
+    close: { args: ["i32"], returns: "i32" },
+  }).symbols;
+}
+
+function openByDeno(name: string): Libc | null {
+  const symbols = {
+    socket: { parameters: ["i32", "i32", "i32"], result: "i32" },
+    sendto: { parameters: ["i32", "buffer", "usize", "i32", "buffer", "u32"], result: "i32" },
+    pipe2: { parameters: ["buffer", "i32"], result: "i32" },
+    close: { parameters: ["i32"], result: "i32" },
+  };
+  return denoFfi()?.dlopen(name, symbols).symbols ?? null;
+}
+
+function denoFfi(): DenoFfi | undefined {
+  return (globalThis as { Deno?: DenoFfi }).Deno;
+}

@@ -1,0 +1,288 @@
+// Spool: the runner directory on disk, as the original lays it out.
+//
+//   <directory>/runners/<job>/{entity.cfg, action.json, …}
+//   <directory>/runners/<job>/inflight/<actionid>.json
+//   <directory>/runners/<job>/results/<YYYYMMDD>/<actionid>.json
+//
+// Names and ids become paths only here, after a check that they stay in their directory. Symbolic
+// links below runners/ are never followed: job directories and files that are links are not there,
+// as in the original, and nothing is written through one.
+import { constants, type FSWatcher, watch } from "node:fs";
+import { open, readdir, rename, unlink } from "node:fs/promises";
+import { join } from "node:path";
+import { RunnerError } from "../errors.ts";
+import type { InflightFile, JobDirectory, ResultWriter, Spool } from "../ports.ts";
+import { errnoCode, errnoText } from "./errno.ts";
+import {
+  type Attempt,
+  createTemporary,
+  fileError,
+  isTemporaryName,
+  lstatOrNull,
+  makeDirectories,
+  pathError,
+  syncDirectory,
+  writeWhole,
+} from "./spool/durable.ts";
+import { openResult } from "./spool/result.ts";
+import { JobScanner, listDirectories, sortByBytes } from "./spool/scan.ts";
+
+/** The largest inflight record that is read. The original writes some kilobytes. */
+export const INFLIGHT_BYTES_MAX = 16 * 1024 * 1024;
+
+/** How long after a change `watchSpool` tells of it, so that many changes are one. */
+const SETTLE_MS = 200;
+
+/** How many broken files of one name are kept. */
+const ASIDE_MAX = 1_000;
+
+/** The newest result folders of a job that can hold what a crash left behind. */
+const RECENT_DATES = 2;
+
+/** The spool of a daemon, which also cleans up after one that was killed. */
+export interface DiskSpool extends Spool {
+  /**
+   * Removes the temporary files of a process that died while it wrote. Only for the holder of
+   * the directory's lock: another process may be writing its own.
+   *
+   * @returns How many there were.
+   */
+  removeLeftovers(): Promise<number>;
+}
+
+/** The spool in a runner directory. Opens nothing: the first scan shows whether it is there. */
+export function openSpool({ directory }: { readonly directory: string }): DiskSpool {
+  return new DirectorySpool(join(directory, "runners"));
+}
+
+/**
+ * Calls `onChange` shortly after jobs came or went. Only a hint to scan early: where watching is
+ * not possible, nothing happens.
+ */
+export function watchSpool(directory: string, onChange: () => void): { close(): void } {
+  let timer: ReturnType<typeof setTimeout> | null = null;
+  let watcher: FSWatcher | null = null;
+  const close = (): void => {
+    if (timer !== null) clearTimeout(timer);
+    watcher?.close();
+    watcher = null;
+  };
+  try {
+    watcher = watch(join(directory, "runners"), { persistent: false }, () => {
+      timer ??= setTimeout(() => {
+        timer = null;
+        onChange();
+      }, SETTLE_MS);
+    });
+    watcher.on("error", close);
+  } catch {
+    // The scans by the clock go on.
+  }
+  return { close };
+}
+
+class DirectorySpool implements DiskSpool {
+  readonly #path: string;
+  readonly #scanner: JobScanner;
+
+  constructor(path: string) {
+    this.#path = path;
+    this.#scanner = new JobScanner(path);
+  }
+
+  scan(): Promise<readonly JobDirectory[]> {
+    return this.#scanner.scan();
+  }
+
+  async read(job: string, name: string, sizeMax: number): Promise<Uint8Array> {
+    const path = join(this.#jobPath(job), nameChecked(name));
+    const attempt: Attempt = { verb: "read", thing: "job file", path };
+    try {
+      if ((await lstatOrNull(this.#jobPath(job)))?.isSymbolicLink()) {
+        throw pathError(attempt, "its directory is a symbolic link");
+      }
+      return await readWhole(sizeMax, attempt);
+    } catch (error) {
+      throw fileError(attempt, error);
+    }
+  }
+
+  async inflight(): Promise<readonly InflightFile[]> {
+    const found: InflightFile[] = [];
+    for (const job of await listDirectories(this.#path)) {
+      found.push(...(await inflightOf(job, this.#jobPath(job))));
+    }
+    return found;
+  }
+
+  async writeInflight(job: string, actionId: number, bytes: Uint8Array): Promise<string> {
+    const path = join(this.#jobPath(job), "inflight", fileName(actionId));
+    const attempt: Attempt = { verb: "write", thing: "inflight file", path };
+    try {
+      await makeDirectories(this.#path, [job, "inflight"], attempt);
+      await writeWhole(path, bytes);
+      return path;
+    } catch (error) {
+      throw fileError(attempt, error);
+    }
+  }
+
+  async removeInflight(job: string, actionId: number): Promise<void> {
+    const path = join(this.#jobPath(job), "inflight", fileName(actionId));
+    try {
+      await unlink(path);
+      await syncDirectory(join(this.#jobPath(job), "inflight"));
+    } catch (error) {
+      if (errnoCode(error) === "ENOENT") return;
+      throw fileError({ verb: "remove", thing: "inflight file", path }, error);
+    }
+  }
+
+  async setAside(file: InflightFile): Promise<string> {
+    const directory = this.#jobPath(file.job);
+    const isFolder = file.path === join(directory, "inflight");
+    const parent = isFolder ? directory : join(directory, "inflight");
+    const path = join(parent, isFolder ? "inflight" : nameChecked(file.name));
+    const attempt: Attempt = { verb: "set aside", thing: "inflight file", path };
+    try {
+      const aside = await freeName(path, attempt);
+      await rename(path, aside);
+      await syncDirectory(parent);
+      return aside;
+    } catch (error) {
+      throw fileError(attempt, error);
+    }
+  }
+
+  async createResult(job: string, date: string, actionId: number): Promise<ResultWriter> {
+    const path = this.resultPath(job, date, actionId);
+    const attempt: Attempt = { verb: "write", thing: "result", path };
+    try {
+      await makeDirectories(this.#path, [job, "results", date], attempt);
+      return openResult(await createTemporary(path), attempt);
+    } catch (error) {
+      throw fileError(attempt, error);
+    }
+  }
+
+  resultPath(job: string, date: string, actionId: number): string {
+    if (!/^\d{8}$/.test(date)) {
+      throw new RunnerError("SPOOL", `Cannot name result date "${date}": not of the form YYYYMMDD`);
+    }
+    return join(this.#jobPath(job), "results", date, fileName(actionId));
+  }
+
+  async removeLeftovers(): Promise<number> {
+    let removed = 0;
+    for (const job of await listDirectories(this.#path)) {
+      const path = this.#jobPath(job);
+      const dates = (await names(join(path, "results"))).filter((name) => /^\d{8}$/.test(name));
+      const recent = dates.slice(-RECENT_DATES).map((date) => join(path, "results", date));
+      for (const directory of [join(path, "inflight"), ...recent]) {
+        removed += await removeTemporaries(directory);
+      }
+    }
+    return removed;
+  }
+
+  #jobPath(job: string): string {
+    return join(this.#path, nameChecked(job));
+  }
+}
+
+/** A name that stays in its directory. */
+function nameChecked(name: string): string {
+  if (name !== "" && name !== "." && name !== ".." && !/[/\0]/.test(name)) return name;
+  const shown = JSON.stringify(name);
+  throw new RunnerError("SPOOL", `Cannot use file name ${shown}: it leaves its directory`);
+}
+
+function fileName(actionId: number): string {
+  if (Number.isSafeInteger(actionId) && actionId > 0) return `${actionId}.json`;
+  throw new RunnerError("SPOOL", `Cannot name action "${actionId}": its id is not a whole number`);
+}
+
+async function inflightOf(job: string, directory: string): Promise<readonly InflightFile[]> {
+  const folder = join(directory, "inflight");
+  try {
+    const found = await lstatOrNull(folder);
+    if (found === null) return [];
+    if (!found.isDirectory()) {
+      const message = found.isSymbolicLink() ? "it is a symbolic link" : "it is not a directory";
+      return [{ job, name: "inflight", path: folder, kind: "unreadable", message }];
+    }
+    const files: InflightFile[] = [];
+    for (const name of sortByBytes(await readdir(folder))) {
+      if (isTemporaryName(name) || /\.bad(\.\d+)?$/.test(name)) continue;
+      const file = await inflightFile(job, join(folder, name));
+      if (file !== null) files.push({ ...file, name });
+    }
+    return files;
+  } catch (error) {
+    const message = errnoText(error);
+    return [{ job, name: "inflight", path: folder, kind: "unreadable", message }];
+  }
+}
+
+/** One record; null for a symbolic link, and for a file that has gone since it was listed. */
+async function inflightFile(job: string, path: string): Promise<InflightFile | null> {
+  const file = { job, name: "", path };
+  try {
+    const found = await lstatOrNull(path);
+    if (found === null || found.isSymbolicLink()) return null;
+    const attempt: Attempt = { verb: "read", thing: "inflight file", path };
+    return { ...file, kind: "bytes", bytes: await readWhole(INFLIGHT_BYTES_MAX, attempt) };
+  } catch (error) {
+    if (errnoCode(error) === "ENOENT") return null;
+    return { ...file, kind: "unreadable", message: errnoText(error) };
+  }
+}
+
+/** The bytes of a regular file. @throws The system's error, or a RunnerError of `attempt`. */
+async function readWhole(sizeMax: number, attempt: Attempt): Promise<Uint8Array> {
+  // Without waiting: a FIFO under the name of a file would never open.
+  const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+  const handle = await open(attempt.path, flags);
+  try {
+    const found = await handle.stat();
+    if (found.isDirectory()) throw pathError(attempt, "it is a directory");
+    if (!found.isFile()) throw pathError(attempt, "it is not a regular file");
+    if (found.size > sizeMax) {
+      throw pathError(attempt, `it has ${found.size} bytes, at most ${sizeMax} are allowed`);
+    }
+    return await handle.readFile();
+  } finally {
+    await handle.close();
+  }
+}
+
+/** The first of NAME.bad, NAME.bad.2, … that is not taken. */
+async function freeName(path: string, attempt: Attempt): Promise<string> {
+  for (let number = 1; number <= ASIDE_MAX; number++) {
+    const aside = number === 1 ? `${path}.bad` : `${path}.bad.${number}`;
+    if ((await lstatOrNull(aside)) === null) return aside;
+  }
+  throw pathError(attempt, `there are ${ASIDE_MAX} of its name already`, "Remove the old ones");
+}
+
+/** The sorted names in a real directory; none when it is not there or cannot be read. */
+async function names(directory: string): Promise<readonly string[]> {
+  try {
+    if (!(await lstatOrNull(directory))?.isDirectory()) return [];
+    return sortByBytes(await readdir(directory));
+  } catch {
+    return [];
+  }
+}
+
+async function removeTemporaries(directory: string): Promise<number> {
+  let removed = 0;
+  for (const name of (await names(directory)).filter(isTemporaryName)) {
+    const gone = await unlink(join(directory, name)).then(
+      () => true,
+      () => false,
+    );
+    if (gone) removed++;
+  }
+  return removed;
+}

@@ -12,7 +12,7 @@ import { messageOf, nearest, RunnerError } from "../errors.ts";
 import type { Instant } from "../time.ts";
 import { nextWall } from "./calendar.ts";
 import { CRON_NICKNAMES, type CronFields, parseCron } from "./cron.ts";
-import { instantOfWall, isZone, wallAt, zoneNamed } from "./zone.ts";
+import { calmBefore, instantOfWall, isZone, wallAt, type Zone, zoneNamed } from "./zone.ts";
 
 /** A parsed schedule. Plain data, small, and safe to share. */
 export interface Schedule {
@@ -56,29 +56,47 @@ export function parseSchedule(
  * The first fire time after `after`, or null when there is none.
  *
  * Always later than `after`, a whole second, and at most in 2099. Times that a zone skips or
- * repeats fire once: see `instantOfWall` in zone.ts for when.
+ * repeats fire once: see `instantOfWall` in zone.ts for when. The answer belongs to one fixed
+ * series of instants, that of a runner which has been up all along: asking again before it comes
+ * gives it again. The original asked once, and slept; we ask after every restart and tick.
  */
 export function nextFire(schedule: Schedule, after: Instant): Instant | null {
   assert(!Number.isNaN(after), "nextFire needs an instant");
   if (after >= LAST_AT) return null;
   const zone = zoneNamed(schedule.timezone);
-  let wall: number | null = wallAt(zone, Math.max(after, FIRST_AT));
-  for (;;) {
-    wall = nextWall(schedule.fields, wall);
-    if (wall === null) return null;
-    const at = instantOfWall(zone, wall);
-    // In the second pass of a repeated hour, wall times mean their first pass, which is over.
-    if (at > after) return at;
+  let at: Instant | null = calmBefore(zone, Math.max(after, FIRST_AT));
+  do at = nextIn(zone, { fields: schedule.fields, after: at });
+  while (at !== null && at <= after);
+  return at;
+}
+
+/**
+ * The next `count` fire times after `after`, one at a time; fewer when the schedule ends.
+ *
+ * This is the original's Next() over and over. When `after` lies in an hour that is repeated, or
+ * just after one that was skipped, it may begin later than `nextFire` does: with `30 2 * * *`,
+ * skipped and moved to 03:30, the original asked at 03:10 goes on to the next day.
+ */
+export function* nextFires(schedule: Schedule, after: Instant, count: number): Generator<Instant> {
+  const { fields, timezone } = schedule;
+  const zone = zoneNamed(timezone);
+  let at: Instant | null = Math.max(after, FIRST_AT);
+  for (let made = 0; made < count && at < LAST_AT; made++) {
+    at = nextIn(zone, { fields, after: at });
+    if (at === null) return;
+    yield at;
   }
 }
 
-/** The next `count` fire times after `after`, one at a time; fewer when the schedule ends. */
-export function* nextFires(schedule: Schedule, after: Instant, count: number): Generator<Instant> {
-  let at: Instant | null = after;
-  for (let made = 0; made < count; made++) {
-    at = nextFire(schedule, at);
-    if (at === null) return;
-    yield at;
+/** The original's Next(), except that it never goes back. */
+function nextIn(zone: Zone, of: { fields: CronFields; after: Instant }): Instant | null {
+  let wall: number | null = wallAt(zone, of.after);
+  for (;;) {
+    wall = nextWall(of.fields, wall);
+    if (wall === null) return null;
+    const at = instantOfWall(zone, wall);
+    // In the second pass of a repeated hour, wall times may mean the first pass, which is over.
+    if (at > of.after) return at;
   }
 }
 

@@ -106,6 +106,20 @@ export function instantOfWall(zone: Zone, wall: WallSeconds): Instant {
   return (skipped ? Math.max(guess, instant) : instant) * 1000;
 }
 
+/**
+ * The latest instant, `at` or before, from which no skipped or repeated time is in sight: `at`
+ * itself, but next to a change of the offset the last millisecond before all such times.
+ */
+export function calmBefore(zone: Zone, at: Instant): Instant {
+  const { startAt, endAt } = spanAt(zone, at);
+  for (const changeAt of [startAt, endAt]) {
+    if (!Number.isFinite(changeAt)) continue;
+    const jumpMs = Math.abs(offsetAt(zone, changeAt) - offsetAt(zone, changeAt - 1)) * 1000;
+    if (at >= changeAt - jumpMs && at < changeAt + jumpMs) return changeAt - jumpMs - 1;
+  }
+  return at;
+}
+
 function offsetAt(zone: Zone, at: Instant): number {
   return spanAt(zone, at).offsetSeconds;
 }

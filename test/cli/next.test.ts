@@ -1,0 +1,103 @@
+import { describe, expect, test } from "bun:test";
+import { answerBatchLine, formatFire, NEXT_COUNT_MAX, renderNext } from "../../src/cli/next.ts";
+import { parseSchedule } from "../../src/jobs/schedule.ts";
+
+const from = Date.parse("2026-03-28T12:00:00Z");
+const defaults = { from, timezone: "UTC", count: 1 };
+
+function answer(question: unknown): unknown {
+  return JSON.parse(answerBatchLine(JSON.stringify(question), defaults));
+}
+
+function errorOf(line: string): string {
+  return JSON.parse(answerBatchLine(line, defaults)).error;
+}
+
+describe("formatFire()", () => {
+  test("has the offset of the zone at that time, and Z for none", () => {
+    const berlin = parseSchedule("@daily", { timezone: "Europe/Berlin" });
+    expect(formatFire(berlin, Date.UTC(2026, 0, 1))).toBe("2026-01-01T01:00:00+01:00");
+    expect(formatFire(berlin, Date.UTC(2026, 6, 1))).toBe("2026-07-01T02:00:00+02:00");
+    const lisbon = parseSchedule("@daily", { timezone: "Europe/Lisbon" });
+    expect(formatFire(lisbon, Date.UTC(2026, 0, 1))).toBe("2026-01-01T00:00:00Z");
+  });
+});
+
+describe("renderNext()", () => {
+  const schedule = parseSchedule("30 2 * * *", { timezone: "Europe/Berlin" });
+
+  test("shows a line a fire time, with its weekday and how far it is", () => {
+    expect(renderNext(schedule, { from, count: 2, json: false })).toBe(
+      "2026-03-29T03:30:00+02:00  Sun  in 13h30m0s\n2026-03-30T02:30:00+02:00  Mon  in 36h30m0s\n",
+    );
+  });
+
+  test("never shows a wait of 0s", () => {
+    const soon = Date.parse("2026-03-30T00:29:59.900Z");
+    expect(renderNext(schedule, { from: soon, count: 1, json: false })).toContain("  in 1s\n");
+  });
+
+  test("says when a schedule ends, and what it warns of", () => {
+    const never = parseSchedule("0 22-2 * * *", { timezone: "UTC" });
+    expect(renderNext(never, { from, count: 2, json: false })).toBe(
+      'never\nwarning: In the hour field "22-2" counts down and matches nothing; ' +
+        'write "22-23,0-2"\n',
+    );
+    const once = parseSchedule("0 0 1 1 * 2027", { timezone: "UTC" });
+    expect(renderNext(once, { from, count: 2, json: false })).toEndWith(
+      "in 6684h0m0s\nnever again\n",
+    );
+    expect(renderNext(once, { from, count: 1, json: false })).not.toContain("never");
+  });
+
+  test("gives one JSON object for machines", () => {
+    const text = renderNext(schedule, { from, count: 1, json: true });
+    expect(text).toEndWith("}\n");
+    expect(JSON.parse(text)).toEqual({
+      expr: "30 2 * * *",
+      tz: "Europe/Berlin",
+      next: ["2026-03-29T03:30:00+02:00"],
+      warnings: [],
+    });
+  });
+});
+
+describe("answerBatchLine()", () => {
+  test("answers with the fire times in the asked zone", () => {
+    const question = { expr: "@daily", from: "2026-01-01T00:00:00Z", tz: "Asia/Kathmandu", n: 2 };
+    expect(answer(question)).toEqual({
+      next: ["2026-01-02T00:00:00+05:45", "2026-01-03T00:00:00+05:45"],
+    });
+  });
+
+  test("fills in what is missing or null, and ignores what it does not know", () => {
+    const next = ["2026-03-28T13:00:00Z"];
+    expect(answer({ expr: "@hourly" })).toEqual({ next });
+    expect(answer({ expr: "@hourly", from: null, tz: null, n: null, id: 7 })).toEqual({ next });
+  });
+
+  test("answers an empty list for never and for none", () => {
+    expect(answer({ expr: "0 0 30 2 *", n: 5 })).toEqual({ next: [] });
+    expect(answer({ expr: "* * * * *", n: 0 })).toEqual({ next: [] });
+  });
+
+  test("gives the original's words for a bad expression", () => {
+    expect(answer({ expr: "61 * * * *" })).toEqual({
+      error: "syntax error in minute field: '61'",
+    });
+    expect(answer({ expr: "@daily", tz: "Mars" })).toEqual({ error: "unknown time zone Mars" });
+  });
+
+  test("answers every bad line with one error in one line", () => {
+    const lines = ["", "{", "[]", "null", "7", "{}", '{"expr":1}', '{"expr":"@daily","tz":1}'];
+    const members = ['"n":-1', '"n":1.5', '"n":"1"', `"n":${NEXT_COUNT_MAX + 1}`, '"from":"now"'];
+    const bad = [...lines, ...members.map((member) => `{"expr":"@daily",${member}}`)];
+    for (const line of bad) {
+      expect(answerBatchLine(line, defaults)).not.toContain("\n");
+      expect({ line, error: errorOf(line) }).toEqual({ line, error: expect.any(String) });
+    }
+    expect(errorOf('{"expr":"@daily","n":-1}')).toBe(
+      'Cannot read "n" of this line: -1, not a whole number from 0 to 1000000',
+    );
+  });
+});

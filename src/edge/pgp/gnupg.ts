@@ -1,0 +1,127 @@
+// Gnupg: a GnuPG 2 home as a source of keys. The secret parts never leave gpg-agent.
+//
+// gpg tells which secret keys there are and signs; its packets are read and written by ours, so
+// that a signature gets the full-length RSA number that the API insists on.
+import { parseKeyring, type RingKey } from "../../mig/keyring.ts";
+import { bitLength, joinBytes } from "../../mig/numbers.ts";
+import { PacketError, parsePackets, TAG } from "../../mig/packets.ts";
+import {
+  encodeFullNumber,
+  encodeNumber,
+  encodeSignature,
+  encodeSignatureLine,
+  parseSignature,
+} from "../../mig/signature.ts";
+import { type HeldKey, holdKeys, type KeySource, type SignText } from "./held.ts";
+import { KeyProblem } from "./problem.ts";
+import { type GnupgHome, type GpgAnswer, runGpg } from "./program.ts";
+
+const NO_INPUT = new Uint8Array();
+
+/**
+ * Lists the secret keys of a GnuPG 2 home.
+ *
+ * @throws {KeyProblem} If gpg cannot be run or refuses the home.
+ */
+export async function loadGnupgHome(gnupg: GnupgHome): Promise<KeySource> {
+  const listing = await succeed(gnupg, ["--with-colons", "--list-secret-keys"]);
+  const secrets = parseListing(new TextDecoder().decode(listing));
+  const fingerprints = [...secrets.keys()];
+  // Without names gpg exports every key of the home, also those of other people.
+  const ring =
+    fingerprints.length === 0
+      ? NO_INPUT
+      : await succeed(gnupg, ["--export-options", "export-minimal", "--export", ...fingerprints]);
+  const { entries, damage } = parseKeyring(ring);
+  return {
+    ...{ kind: "gnupg", path: gnupg.home, damage },
+    keys: holdKeys(entries, ({ fingerprint }) => secrets.get(fingerprint) ?? "missing"),
+    async open({ key }, passphrase) {
+      const sign = textSigner(gnupg, { key, passphrase });
+      // gpg opens a key only to sign: a wrong passphrase must show now, not at the first job.
+      await sign(NO_INPUT);
+      return sign;
+    },
+  };
+}
+
+/**
+ * Where each secret key is, by fingerprint. Lines are records of fields between colons: `sec` and
+ * `ssb` begin a key and have `#` in field 15 when its secret part is not there; `fpr` follows.
+ *
+ * @see doc/DETAILS of GnuPG.
+ */
+export function parseListing(text: string): ReadonlyMap<string, HeldKey["secret"]> {
+  const secrets = new Map<string, HeldKey["secret"]>();
+  let secret: HeldKey["secret"] = "missing";
+  for (const fields of text.split("\n").map((line) => line.split(":"))) {
+    if (fields[0] === "sec" || fields[0] === "ssb") {
+      secret = fields[14] === "#" ? "missing" : "agent";
+    } else if (fields[0] === "fpr") {
+      secrets.set(fields[9] ?? "", secret);
+    }
+  }
+  return secrets;
+}
+
+async function succeed(gnupg: GnupgHome, args: readonly string[]): Promise<Uint8Array> {
+  const answer = await runGpg(gnupg, { args, input: NO_INPUT });
+  if (answer.status !== 0) throw new KeyProblem(`gpg refused to list keys: ${answer.message}`);
+  return answer.output;
+}
+
+function textSigner(
+  gnupg: GnupgHome,
+  { key, passphrase }: { readonly key: RingKey; readonly passphrase: string | null },
+): SignText {
+  // With mode "error" gpg-agent uses what it has cached, and fails instead of asking.
+  const mode = passphrase === null ? ["error"] : ["loopback", "--passphrase-fd", "0"];
+  const args = ["--pinentry-mode", ...mode, "--digest-algo", "SHA256"];
+  args.push("--output", "-", "--local-user", `${key.fingerprint}!`, "--detach-sign");
+  const secret = new TextEncoder().encode(passphrase === null ? "" : `${passphrase}\n`);
+  // gpg-agent signs one at a time anyway; a queue keeps the number of processes small.
+  let last: Promise<unknown> = Promise.resolve();
+  return (text) => {
+    // gpg takes the first line as the passphrase and all after it as the text.
+    const input = joinBytes(secret, text);
+    const answer = last.then(async () => reencode(await runGpg(gnupg, { args, input }), key));
+    last = answer.catch(() => {});
+    return answer;
+  };
+}
+
+function reencode(answer: GpgAnswer, key: RingKey): string {
+  if (answer.status !== 0) throw refusal(answer.message, key);
+  const [packet] = parsePackets(answer.output).packets;
+  if (packet?.tag !== TAG.signature) throw new KeyProblem("gpg gave no signature");
+  try {
+    const signature = parseSignature(packet.body);
+    const { hashed, unhashed, digestStart: digest } = signature;
+    const numbers = signature.numbers.map((number) =>
+      key.numbers.kind === "rsa"
+        ? encodeFullNumber(number, Math.ceil(bitLength(key.numbers.n) / 8))
+        : encodeNumber(number),
+    );
+    return encodeSignatureLine(encodeSignature({ hashed, unhashed, digest, numbers }));
+  } catch (error) {
+    if (!(error instanceof PacketError)) throw error;
+    throw new KeyProblem(`gpg gave a signature that MIG cannot read: ${error.message}`, {
+      cause: error,
+    });
+  }
+}
+
+function refusal(message: string, key: RingKey): KeyProblem {
+  const named = `failed to decrypt key "${key.keyId.slice(-8)}"`;
+  if (/bad passphrase/i.test(message)) {
+    return new KeyProblem(`${named}: the passphrase does not open it`, {
+      hint: "correct passphrase in section [client] of runner.cfg",
+    });
+  }
+  if (/no pinentry|cancel|no passphrase|timeout/i.test(message)) {
+    return new KeyProblem(`${named}: it is locked and no passphrase is set (gpg: ${message})`, {
+      hint: "set passphrase in section [client] of runner.cfg, or unlock the key in gpg-agent",
+    });
+  }
+  return new KeyProblem(`gpg refused to sign: ${message}`);
+}

@@ -1,0 +1,104 @@
+// Program: one call of gpg, which never asks anybody anything and never outlives its time.
+import { spawn } from "node:child_process";
+import type { Readable } from "node:stream";
+import { joinBytes } from "../../mig/numbers.ts";
+import type { Milliseconds } from "../../time.ts";
+import { KeyProblem } from "./problem.ts";
+
+/** Variables as a process has them. */
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** How to reach a GnuPG home. */
+export interface GnupgHome {
+  readonly home: string;
+  /** Only PATH, HOME, USER and TMPDIR of it reach gpg. */
+  readonly environment: Environment;
+  /** After this gpg is killed. @default 30 seconds */
+  readonly timeoutMs?: Milliseconds;
+}
+
+/** What one call of gpg gave. */
+export interface GpgAnswer {
+  /** The exit status, or null when it was killed. */
+  readonly status: number | null;
+  readonly output: Uint8Array;
+  /** The last line of its messages, without the program's name. */
+  readonly message: string;
+}
+
+const TIMEOUT_MS = 30_000;
+const OUTPUT_MAX = 64 * 1024 * 1024;
+const MESSAGES_MAX = 64 * 1024;
+
+// The home's gpg.conf may ask for armor, other digests or a terminal: it does not apply here.
+const ALWAYS = ["--no-options", "--batch", "--no-tty", "--no-auto-check-trustdb"];
+
+/**
+ * Runs gpg with `args`, its home and a minimal environment; `input` becomes its standard input.
+ *
+ * @throws {KeyProblem} If it cannot be started, or had to be killed at its time limit.
+ */
+export async function runGpg(
+  gnupg: GnupgHome,
+  { args, input }: { readonly args: readonly string[]; readonly input: Uint8Array },
+): Promise<GpgAnswer> {
+  const timeoutMs = gnupg.timeoutMs ?? TIMEOUT_MS;
+  const child = spawn("gpg", ["--homedir", gnupg.home, ...ALWAYS, ...args], {
+    env: minimal(gnupg.environment),
+    stdio: ["pipe", "pipe", "pipe"],
+  });
+  let late = false;
+  const timer = setTimeout(() => {
+    late = true;
+    child.kill("SIGKILL");
+  }, timeoutMs);
+  const output = collect(child.stdout, OUTPUT_MAX);
+  const messages = collect(child.stderr, MESSAGES_MAX);
+  // gpg may end without reading all: how it ended says more than the broken pipe.
+  child.stdin.on("error", () => {});
+  child.stdin.end(input);
+  try {
+    const status = await new Promise<number | null>((resolve, reject) => {
+      child.on("error", reject);
+      child.on("close", resolve);
+    });
+    if (late) {
+      throw new KeyProblem(`gpg did not answer within ${timeoutMs / 1000} seconds`, {
+        hint: "look at gpg-agent of that home; it may wait for a passphrase",
+      });
+    }
+    return { status, output: output(), message: lastLine(messages()) };
+  } catch (error) {
+    if (error instanceof KeyProblem) throw error;
+    throw new KeyProblem("the program gpg cannot be started", {
+      hint: "install GnuPG, or export the secret key to secring.gpg in that folder",
+      cause: error,
+    });
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function minimal(environment: Environment): Record<string, string> {
+  const names = ["PATH", "HOME", "USER", "TMPDIR"];
+  const kept = names.map((name) => [name, environment[name]] as const);
+  const known = kept.filter((pair): pair is [string, string] => pair[1] !== undefined);
+  return { ...Object.fromEntries(known), LC_ALL: "C" };
+}
+
+/** Gathers a stream's bytes, and drops what comes after `max` of them. */
+function collect(stream: Readable, max: number): () => Uint8Array {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  stream.on("data", (chunk: Uint8Array) => {
+    if (size < max) chunks.push(chunk.subarray(0, max - size));
+    size += chunk.length;
+  });
+  return () => joinBytes(...chunks);
+}
+
+function lastLine(bytes: Uint8Array): string {
+  const lines = new TextDecoder().decode(bytes).split("\n");
+  const last = lines.filter((line) => line.trim() !== "").at(-1) ?? "gpg said nothing";
+  return last.replace(/^gpg: /, "").trim();
+}

@@ -1,0 +1,154 @@
+// Signer: from a folder of keys and a key id to the function that signs for MIG.
+//
+//   home ─▶ secring.gpg │ key file │ GnuPG 2 home ─▶ chosen key ─▶ unlocked, proven ─▶ Signer
+//
+// Owns:    where keys are looked for, in which order, and what is said when it fails.
+// Not its: formats (mig/keyring.ts, mig/signature.ts), protection (unlock.ts), gpg (gnupg.ts).
+//
+// Nothing here prompts, and nothing waits without a limit.
+import { stat } from "node:fs/promises";
+import { join } from "node:path";
+import type { Signer } from "../../ports.ts";
+import type { Instant, Milliseconds } from "../../time.ts";
+import { loadGnupgHome } from "./gnupg.ts";
+import { chooseKey, describeKey, type HeldKey, type KeySource, notFound } from "./held.ts";
+import { asRunnerError, KeyProblem } from "./problem.ts";
+import type { Environment } from "./program.ts";
+import { loadRing } from "./ring.ts";
+
+/** A text that must not be printed. */
+export interface Revealable {
+  reveal(): string;
+}
+
+export interface KeyringOptions {
+  /** A folder with secring.gpg, a GnuPG 2 home, or a file with a secret key. */
+  readonly home: string;
+  readonly clock: { now(): Instant };
+  readonly environment: Environment;
+  /** How long one call of gpg may take. @default 30 seconds */
+  readonly gpgTimeoutMs?: Milliseconds;
+}
+
+export interface SignerOptions extends KeyringOptions {
+  /** Which key: see matchKeys() in held.ts for its forms. */
+  readonly keyId: string;
+  /** Null when none is configured. */
+  readonly passphrase: Revealable | null;
+}
+
+/** A signer, and what the API will think of it. */
+export interface OpenedSigner extends Signer {
+  /** Why the MIG API refuses this key's signatures, or null. `check` refuses such a key. */
+  readonly problem: string | null;
+  /** What to do about the problem, or null. */
+  readonly advice: string | null;
+  /** The file or folder that holds the key. */
+  readonly path: string;
+}
+
+/**
+ * Finds, unlocks and proves the key `keyId`.
+ *
+ * Every key that the original signs by is accepted, also one that the API then refuses (its flags
+ * allow certifying only): `problem` says so.
+ *
+ * @throws {RunnerError} KEYRING, `Cannot sign with key "<id>": <reason>`.
+ * @see pgp/sign.go `Sign`; test/golden/keyrings.
+ */
+export async function openSigner(options: SignerOptions): Promise<OpenedSigner> {
+  const { keyId, home } = options;
+  const purpose = `sign with key "${keyId}"`;
+  const { key, sign, path } = await asRunnerError({ purpose, path: home }, () => openKey(options));
+  return {
+    ...{ fingerprint: key.fingerprint, problem: key.problem, advice: key.advice, path },
+    sign: (text) => asRunnerError({ purpose, path }, () => sign(text)),
+  };
+}
+
+async function openKey({ keyId, passphrase, ...options }: SignerOptions) {
+  const looked: KeySource[] = [];
+  for await (const source of sourcesOf(options)) {
+    looked.push(source);
+    const key = chooseKey(keyId, source);
+    if (key === null) continue;
+    if (!key.canSign) {
+      const { problem, advice } = key;
+      throw new KeyProblem(problem ?? `${describeKey(key)} cannot sign`, {
+        ...(advice === null ? {} : { hint: advice }),
+      });
+    }
+    const secret = passphrase?.reveal() ?? "";
+    const sign = await source.open(key, secret === "" ? null : secret);
+    return { key, sign, path: source.path };
+  }
+  throw notFound(keyId, looked);
+}
+
+/** What one source of keys holds. */
+export interface KeyListing {
+  readonly kind: KeySource["kind"];
+  readonly path: string;
+  readonly keys: readonly HeldKey[];
+  /** What could not be read, or null. */
+  readonly damage: string | null;
+}
+
+/**
+ * All keys of a home, for people: each says whether it is usable, or why not.
+ *
+ * @throws {RunnerError} KEYRING, `Cannot list keys "<home>": <reason>`.
+ */
+export async function listKeys(options: KeyringOptions): Promise<readonly KeyListing[]> {
+  const purpose = `list keys "${options.home}"`;
+  return await asRunnerError({ purpose, path: options.home }, async () => {
+    const listings: KeyListing[] = [];
+    for await (const { kind, path, keys, damage } of sourcesOf(options)) {
+      listings.push({ kind, path, keys: keys.map(({ key: _, ...held }) => held), damage });
+    }
+    return listings;
+  });
+}
+
+/** The sources of a home, each loaded when it is asked for. */
+async function* sourcesOf(options: KeyringOptions): AsyncGenerator<KeySource> {
+  const { home, clock, environment, gpgTimeoutMs: timeoutMs } = options;
+  const kind = await kindOf(home);
+  if (kind === null) throw new KeyProblem(`there is no file or folder ${home}`);
+  if (kind === "file") {
+    yield await loadRing(home, clock);
+    return;
+  }
+  const ring = join(home, "secring.gpg");
+  const hasRing = (await kindOf(ring)) !== null;
+  if (hasRing) yield await loadRing(ring, clock);
+  const marks = ["private-keys-v1.d", "pubring.kbx"].map((name) => kindOf(join(home, name)));
+  if ((await Promise.all(marks)).some((mark) => mark !== null)) {
+    const gnupg = { home, environment, ...(timeoutMs === undefined ? {} : { timeoutMs }) };
+    yield await loadGnupgHome(gnupg).catch((error: unknown) => {
+      // Without a ring beside it this is the reason; with one, the ring may have the key.
+      if (!hasRing || !(error instanceof KeyProblem)) throw error;
+      return emptySource(home, error.message);
+    });
+  } else if (!hasRing) {
+    throw new KeyProblem(`there are no secret keys in ${home}`, {
+      hint: `put secring.gpg or a GnuPG 2 home there, or set home to a file with the key`,
+    });
+  }
+}
+
+function emptySource(path: string, damage: string): KeySource {
+  const open = () => Promise.reject(new KeyProblem(damage));
+  return { kind: "gnupg", path, keys: [], damage, open };
+}
+
+async function kindOf(path: string): Promise<"file" | "folder" | null> {
+  try {
+    return (await stat(path)).isDirectory() ? "folder" : "file";
+  } catch (cause) {
+    const code = cause instanceof Error && "code" in cause ? cause.code : null;
+    if (code === "ENOENT" || code === "ENOTDIR") return null;
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new KeyProblem(`${path} cannot be read: ${why}`, { cause });
+  }
+}

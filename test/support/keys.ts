@@ -1,0 +1,56 @@
+// Keys: the recorded key rings, and a clock that stands where a recorded signature was made.
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { Cursor, parsePacket } from "../../src/mig/packets.ts";
+import { parseSignature, type Signature } from "../../src/mig/signature.ts";
+import type { Instant } from "../../src/time.ts";
+
+const golden = new URL("../golden/keyrings/", import.meta.url);
+
+/** Fingerprint of the recorded runner's key; it has no passphrase. */
+export const RUNNER_KEY = "D35069ED9046944C204ED0AAB669E288E7530642";
+
+/** Fingerprint of the recorded runner's second key, behind RUNNER_PASSPHRASE. */
+export const LOCKED_KEY = "B4AF398F5023C283919CBB0C0C085125A1BD5B2C";
+
+export const RUNNER_PASSPHRASE = "s3cret pass";
+
+/** The lines of a recorded file. */
+export function recorded<Line>(name: string): readonly Line[] {
+  const text = readFileSync(new URL(name, golden), "utf8");
+  return text
+    .trimEnd()
+    .split("\n")
+    .map((line) => JSON.parse(line));
+}
+
+/** The folder of a recorded ring; without a name, that of the recorded runner. */
+export function homeOf(ring?: string): string {
+  return fileURLToPath(new URL(ring === undefined ? "keys" : `rings/${ring}`, golden));
+}
+
+/** The bytes of a recorded file. */
+export function keyFile(path: string): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(readFileSync(new URL(path, golden)));
+}
+
+/** A signature line, read. */
+export function readLine(line: string): Signature {
+  const packet = Uint8Array.fromBase64(line.slice(0, line.lastIndexOf("=")));
+  return parseSignature(parsePacket(new Cursor(packet)).body);
+}
+
+/** A clock that stands. */
+export function clockAt(at: Instant): { now(): Instant } {
+  return { now: () => at };
+}
+
+/** A secret as the configuration holds it; "" is none. */
+export function secret(text: string): { reveal(): string } | null {
+  return text === "" ? null : { reveal: () => text };
+}
+
+/** A text as bytes. */
+export function bytesOf(text: string): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(new TextEncoder().encode(text));
+}

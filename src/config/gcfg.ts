@@ -109,7 +109,7 @@ function addMistake(reader: Reader, at: number, text: { message: string; hint?: 
 }
 
 function positionAt(reader: Reader, at: number): Position {
-  return positionOf(reader.scanner.bytes, at);
+  return positionOf(reader.scanner, at);
 }
 
 /**

@@ -37,6 +37,8 @@ export interface Token {
 /** Where the scanner stands. Make one with `openScanner`; only this file changes it. */
 export interface Scanner {
   readonly bytes: Uint8Array;
+  /** Byte offsets at which lines begin. */
+  readonly lines: readonly number[];
   /** Byte offset of `rune`. */
   at: number;
   /** Byte offset behind `rune`. */
@@ -71,7 +73,15 @@ const NAME_ESCAPES = '\\"';
 
 /** A scanner before the first token of `bytes`. */
 export function openScanner(bytes: Uint8Array): Scanner {
-  const scanner: Scanner = { bytes, at: 0, behind: 0, rune: SPACE, wantsValue: false, faults: [] };
+  const scanner: Scanner = {
+    bytes,
+    lines: lineStarts(bytes),
+    at: 0,
+    behind: 0,
+    rune: SPACE,
+    wantsValue: false,
+    faults: [],
+  };
   step(scanner);
   return scanner;
 }
@@ -107,15 +117,24 @@ export function skipLine(scanner: Scanner): void {
  * Line and column of a byte offset, both from 1. Columns count bytes, and the end of a file that
  * ends in a line feed is still on the line before it, as in the original's messages.
  */
-export function positionOf(bytes: Uint8Array, at: number): { line: number; column: number } {
-  let line = 1;
-  let start = 0;
-  for (let index = 0; index < at && index + 1 < bytes.length; index++) {
-    if (bytes[index] !== LINE_FEED) continue;
-    line++;
-    start = index + 1;
+export function positionOf({ lines }: Scanner, at: number): { line: number; column: number } {
+  let low = 0;
+  let high = lines.length;
+  while (high - low > 1) {
+    const middle = (low + high) >> 1;
+    if ((lines[middle] ?? 0) <= at) low = middle;
+    else high = middle;
   }
-  return { line, column: at - start + 1 };
+  return { line: low + 1, column: at - (lines[low] ?? 0) + 1 };
+}
+
+/** Where lines begin. Nothing begins at the end of the file. */
+function lineStarts(bytes: Uint8Array): readonly number[] {
+  const starts = [0];
+  bytes.forEach((byte, index) => {
+    if (byte === LINE_FEED && index + 1 < bytes.length) starts.push(index + 1);
+  });
+  return starts;
 }
 
 function token(kind: TokenKind, at: number, text = "", cut = false): Token {

@@ -1,15 +1,13 @@
 // gcfg: every value and every error of the original's configuration reader.
 import { describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
-import { parseGcfg } from "../../src/config/gcfg.ts";
-import {
-  CLIENT_SCHEMA,
-  ENTITY_SCHEMA,
-  ORIGINAL,
-  RUNNER_SCHEMA,
-} from "../../src/config/schema.ts";
+import { resolveClient } from "../../src/config/client.ts";
+import { parseGcfg, readGcfg } from "../../src/config/gcfg.ts";
+import { openResolver } from "../../src/config/resolve.ts";
+import { CLIENT_SCHEMA, ENTITY_SCHEMA, ORIGINAL, RUNNER_SCHEMA } from "../../src/config/schema.ts";
 import type { KeyKind, Schema, SettingValue } from "../../src/config/settings.ts";
 import { describeError, RunnerErrors } from "../../src/errors.ts";
+import { loadEntity } from "../../src/jobs/load.ts";
 
 interface Vector {
   readonly id: string;
@@ -20,6 +18,8 @@ interface Vector {
   readonly value?: Record<string, unknown>;
   readonly error?: string;
   readonly error_class?: string;
+  readonly validate?: string;
+  readonly macro_error?: string;
 }
 
 const vectors: readonly Vector[] = readFileSync(
@@ -74,7 +74,7 @@ function valuesOf(vector: Vector, schema: Schema): unknown {
     ]),
   );
   const entities = file.subsections.get("entities");
-  if (entities !== undefined) values["entities"] = [...entities.keys()].sort();
+  if (entities !== undefined) values.entities = [...entities.keys()].sort();
   return values;
 }
 
@@ -109,7 +109,10 @@ function expectError(vector: Vector, schema: Schema): void {
 }
 
 describe("parseGcfg() and the original", () => {
-  for (const [name, schemas] of Object.entries({ "the original's keys": ORIGINALS, "all keys": OURS })) {
+  for (const [name, schemas] of Object.entries({
+    "the original's keys": ORIGINALS,
+    "all keys": OURS,
+  })) {
     let agreed = 0;
     test(`agree on every vector, read by ${name}`, () => {
       const wrong: string[] = [];
@@ -122,7 +125,9 @@ describe("parseGcfg() and the original", () => {
           }
           agreed++;
         } catch (error) {
-          wrong.push(`${vector.id} ${vector.class}: ${error instanceof Error ? error.message : error}`);
+          wrong.push(
+            `${vector.id} ${vector.class}: ${error instanceof Error ? error.message : error}`,
+          );
         }
       }
       console.log(`golden gcfg (${name}): ${agreed} of ${vectors.length}`);
@@ -130,4 +135,41 @@ describe("parseGcfg() and the original", () => {
       expect(vectors.length).toBe(369);
     });
   }
+});
+
+describe("what the original checks after reading", () => {
+  const withKey = (key: "validate" | "macro_error", kind: Vector["kind"]) =>
+    vectors.filter((vector) => vector.kind === kind && vector.error === undefined && key in vector);
+
+  test("is what loadEntity() says of a schedule", () => {
+    const wanted = withKey("validate", "entity");
+    expect(wanted.length).toBeGreaterThan(5);
+    for (const vector of vectors.filter(({ kind, error }) => kind === "entity" && !error)) {
+      const files = new Map([["entity.cfg", bytesOf(vector)]]);
+      const mistakes: string[] = [];
+      try {
+        loadEntity({ job: "j", path: "/r/j", files, defaults: { timezone: null } });
+      } catch (error) {
+        mistakes.push(...(error as RunnerErrors).errors.map(({ message }) => message));
+      }
+      // The original looks at expiry only when it launches: a bad one is ours to find.
+      const ofSchedule = mistakes.filter((message) => !message.startsWith("bad expiry"));
+      expect([vector.id, ...ofSchedule]).toEqual(
+        vector.validate === undefined ? [vector.id] : [vector.id, vector.validate],
+      );
+    }
+  });
+
+  test("is what resolveClient() says of a macro", () => {
+    expect(withKey("macro_error", "migrc").length).toBeGreaterThan(2);
+    for (const vector of vectors.filter(({ kind, error }) => kind === "migrc" && !error)) {
+      const options = { path: "migrc", schema: CLIENT_SCHEMA };
+      const resolver = openResolver(readGcfg(bytesOf(vector), options));
+      resolveClient(resolver, { environment: {}, home: "/home/mig" });
+      const found = resolver.mistakes.filter(({ message }) => message.includes("macro"));
+      expect([vector.id, ...found.map(({ message }) => message)]).toEqual(
+        vector.macro_error === undefined ? [vector.id] : [vector.id, vector.macro_error],
+      );
+    }
+  });
 });

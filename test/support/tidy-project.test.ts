@@ -138,13 +138,19 @@ describe("machineBound()", () => {
 
   test("finds paths of one machine and hosts of registries", () => {
     const host = ["registry", "npmjs", "org"].join(".");
-    for (const line of [`see /${"work"}/x`, `cd "/${"root"}/.ssh"`, `https://${host}/a`]) {
+    for (const line of [`see /${"work"}/x`, `cd "/${"farm"}/a"`, `https://${host}/a`]) {
       expect(machineBound(text(line))).toMatchObject([{ path: "docs/a.md", line: 2 }]);
     }
   });
 
   test("lets other paths be", () => {
-    const lines = ["/etc/mig/runner.cfg", "src/work/a.ts", "./work/a", "the framework/root/x"];
+    const lines = [
+      "/root/.migrc",
+      "/etc/mig/runner.cfg",
+      "src/work/a.ts",
+      "./work/a",
+      "the framework/root/x",
+    ];
     for (const line of lines) expect(machineBound(text(line))).toEqual([]);
   });
 });

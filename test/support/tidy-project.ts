@@ -125,7 +125,7 @@ export interface TextFile {
 
 // Written so that no pattern finds itself.
 const MACHINE: readonly (readonly [RegExp, string])[] = [
-  [/(?<![\w.-])\/(?:work|farm|root|workspace)\/[\w.-]+/g, "a path of one machine"],
+  [/(?<![\w.-])\/(?:work|farm|workspace)\/[\w.-]+/g, "a path of one machine"],
   [/\/tmp\/bash[_]jobs/g, "a path of one machine"],
   [/\bregistr[y]\.(?:npmjs|yarnpkg)\b|\bnpm\.jsr\b|\bnpm-mirro[r]\b/g, "the host of a registry"],
   [/"resolve[d]": "http/g, "the host of a registry"],

@@ -97,7 +97,7 @@ export function wallAt(zone: Zone, at: Instant): WallSeconds {
  * time that the zone skips is moved forward by the length of the gap: 02:30 becomes 03:30. The
  * original does so east of UTC only; west of it it moves back, before the gap, and fires for ever.
  *
- * @see Go time.Date, whose rule `w - off(w - off(w))` is; test/golden/cron, classes dst-*.
+ * @see Go time.Date, which takes `w - off(w - off(w))`; test/golden/cron, classes dst-*.
  */
 export function instantOfWall(zone: Zone, wall: WallSeconds): Instant {
   const guess = wall - offsetAt(zone, wall * 1000);

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { spawnSync } from "node:child_process";
 import {
+  calmBefore,
   instantOfWall,
   isZone,
   wallAt,
@@ -89,6 +90,25 @@ describe("instantOfWall()", () => {
     expect(meant("Europe/Berlin", "2026-03-29T03:00:00")).toBe("2026-03-29T01:00:00Z");
     expect(meant("America/New_York", "2026-03-08T01:59:59")).toBe("2026-03-08T06:59:59Z");
     expect(meant("America/New_York", "2026-03-08T03:00:00")).toBe("2026-03-08T07:00:00Z");
+  });
+});
+
+describe("calmBefore()", () => {
+  const calm = (zone: string, at: string) =>
+    new Date(calmBefore(zoneNamed(zone), Date.parse(at))).toISOString();
+
+  test("is the instant itself away from changes", () => {
+    expect(calm("Europe/Berlin", "2026-03-29T02:00:00Z")).toBe("2026-03-29T02:00:00.000Z");
+    expect(calm("Europe/Berlin", "2026-03-28T23:59:59.999Z")).toBe("2026-03-28T23:59:59.999Z");
+    expect(calm("UTC", "2026-03-29T01:00:00Z")).toBe("2026-03-29T01:00:00.000Z");
+  });
+
+  test("is before everything that a change skips or repeats", () => {
+    for (const at of ["00:00:00", "00:59:59", "01:00:00", "01:59:59"]) {
+      expect(calm("Europe/Berlin", `2026-03-29T${at}Z`)).toBe("2026-03-28T23:59:59.999Z");
+      expect(calm("Europe/Berlin", `2026-10-25T${at}Z`)).toBe("2026-10-24T23:59:59.999Z");
+    }
+    expect(calm("Pacific/Apia", "2011-12-31T09:59:59Z")).toBe("2011-12-29T09:59:59.999Z");
   });
 });
 

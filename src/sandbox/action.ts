@@ -85,7 +85,9 @@ export function parseAction(text: string): PostedAction {
     operations: operations === null ? null : operations.map(operationOf),
     signatures: signatures === null ? null : signatures.map(signatureOf),
     investigators:
-      investigators === null || investigators.length === 0 ? null : encodeJson(investigators),
+      investigators === null || investigators.length === 0
+        ? null
+        : encodeJson(investigators, "given"),
     counters: encodeKnown(membersOf(member.json("counters"), "ActionCounters"), COUNTERS),
     syntaxVersion: member.number("syntaxversion"),
   };

@@ -145,20 +145,25 @@ function readNumber(reader: Reader): number {
   return value;
 }
 
-/** JSON in one line as Go's json.Marshal writes it. */
-export function encodeJson(value: Json): string {
+/**
+ * JSON in one line as Go's json.Marshal writes it.
+ *
+ * @param order "given" keeps the members in their order, as for a Go struct. @default "sorted"
+ */
+export function encodeJson(value: Json, order: "sorted" | "given" = "sorted"): string {
   if (value === null || typeof value === "boolean") return String(value);
   if (typeof value === "number") return Object.is(value, -0) ? "-0" : String(value);
   if (typeof value === "string") return encodeString(value);
   if (value instanceof Map) {
-    const members = [...value].sort(([left], [right]) => compareBytes(left, right));
-    return `{${members.map(([key, member]) => encodeMember(key, member)).join(",")}}`;
+    const members = [...value];
+    if (order === "sorted") members.sort(([left], [right]) => compareBytes(left, right));
+    return `{${members.map(([key, member]) => encodeMember(key, member, order)).join(",")}}`;
   }
-  return `[${(value as readonly Json[]).map(encodeJson).join(",")}]`;
+  return `[${(value as readonly Json[]).map((item) => encodeJson(item, order)).join(",")}]`;
 }
 
-function encodeMember(key: string, value: Json): string {
-  return `${encodeString(key)}:${encodeJson(value)}`;
+function encodeMember(key: string, value: Json, order: "sorted" | "given"): string {
+  return `${encodeString(key)}:${encodeJson(value, order)}`;
 }
 
 function compareBytes(left: string, right: string): number {

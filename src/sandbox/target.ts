@@ -35,13 +35,11 @@ const DEPTH_MAX = 200;
  * @throws {UnsupportedSql} when the sandbox does not know the form.
  */
 export function parseTarget(target: string): Condition {
-  const parser: Parser = { tokens: tokensOf(target), at: 0, depth: 0 };
+  const parser: Parser = { tokens: tokensOf(target), at: 0, depth: 0, problem: null };
   const condition = parseOr(parser);
-  if (peek(parser).kind !== "end") {
-    throw peek(parser).text === ";"
-      ? new UnsupportedSql("several statements")
-      : syntaxError(peek(parser));
-  }
+  if (peek(parser).text === ";") throw new UnsupportedSql("several statements");
+  if (peek(parser).kind !== "end") throw syntaxError(peek(parser));
+  if (parser.problem !== null) throw parser.problem;
   return condition;
 }
 
@@ -49,6 +47,8 @@ interface Parser {
   readonly tokens: readonly Token[];
   at: number;
   depth: number;
+  /** The first mistake that is not one of syntax; PostgreSQL looks for those only afterwards. */
+  problem: SqlError | UnsupportedSql | null;
 }
 
 function peek(parser: Parser, ahead = 0): Token {
@@ -147,7 +147,9 @@ function parseWordTest(parser: Parser, word: Token, left: Expression, start: num
   }
   if (word.kind === "end" || word.text === ")" || word.text === "and" || word.text === "or") {
     const first = peek({ ...parser, at: start });
-    throw new SqlError(`argument of AND must be type boolean, not type of ${first.raw}`);
+    parser.at--;
+    parser.problem ??= new SqlError(`argument of AND must be type boolean: ${first.raw}`);
+    return () => null;
   }
   throw syntaxError(word);
 }
@@ -255,11 +257,18 @@ function parseValue(parser: Parser): Expression | { readonly condition: Conditio
   const after = peek(parser);
   if (after.kind === "word" && !KEYWORDS.has(after.text)) throw syntaxError(after);
   if (after.text === "(") throw new UnsupportedSql(`the function ${column.raw}`);
-  throw new SqlError(`column "${column.text}" does not exist`);
+  parser.problem ??= new SqlError(`column "${column.text}" does not exist`);
+  return () => null;
 }
 
+/** Words that cannot stand where a column can. @see PostgreSQL 15, appendix C */
 const KEYWORDS = new Set(
-  "and or not in is null like ilike between case exists interval select from where end".split(" "),
+  (
+    "all and any array as asc between both case cast check collate column create desc distinct " +
+    "do else end except exists fetch for from grant group having ilike in interval into is like " +
+    "limit not null offset on only or order returning select some table then to union unique " +
+    "using when where window with"
+  ).split(" "),
 );
 
 const COLUMNS: Readonly<Record<string, Expression>> = {
@@ -312,9 +321,13 @@ function parseJsonPath(
     return () => column;
   }
   if (operator.text === "=" || operator.text === "@>") {
-    throw operator.text === "="
-      ? new SqlError("operator does not exist: json = unknown")
-      : new UnsupportedSql("@>");
+    parser.problem ??=
+      operator.text === "="
+        ? new SqlError("operator does not exist: json = unknown")
+        : new UnsupportedSql("@>");
+    parser.at--;
+    if (operator.text === "@>") throw parser.problem;
+    return () => null;
   }
   const path = next(parser);
   if (path.kind !== "text") throw syntaxError(path);

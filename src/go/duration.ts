@@ -2,7 +2,6 @@
 //
 // A duration is a bigint of nanoseconds, because Go counts them in 64 bits and accepts texts up to
 // 292 years. Wrapping and rounding are Go's own, also where they look like mistakes.
-import type { Milliseconds } from "../time.ts";
 import { quoteTimeText } from "./quote.ts";
 
 const UNITS: ReadonlyMap<string, bigint> = new Map([
@@ -16,7 +15,7 @@ const UNITS: ReadonlyMap<string, bigint> = new Map([
   ["h", 3_600_000_000_000n],
 ]);
 
-/** One more than the largest positive duration; as a magnitude it is good for negative ones only. */
+/** One more than the largest positive duration, and the size of the largest negative one. */
 const LIMIT = 1n << 63n;
 
 /**
@@ -54,7 +53,7 @@ export function parseDuration(text: string): bigint {
   return negative ? -total : total;
 }
 
-/** The next number, fraction with its point, and unit. A unit is all up to the next digit or point. */
+/** The next number, fraction with its point, and unit, which is all up to a digit or point. */
 function matchPart(rest: string): readonly string[] {
   const match = /^(\d*)(\.\d*)?([^\d.]*)/.exec(rest);
   return match === null ? [] : match;
@@ -107,7 +106,7 @@ function decimal(value: bigint, places: number): string {
 }
 
 /** Whole milliseconds, rounded up, so that a wait of that length is never too short. */
-export function durationToMs(ns: bigint): Milliseconds {
+export function durationToMs(ns: bigint): number {
   const whole = ns / 1_000_000n;
   return Number(ns > whole * 1_000_000n ? whole + 1n : whole);
 }

@@ -146,9 +146,12 @@ function endValue(cursor: Cursor, open: Open[]): JsonNode | null {
 }
 
 function close(cursor: Cursor, open: Open[]): JsonNode | null {
-  cursor.at++;
   const container = open.pop();
-  return container === undefined ? null : { ...container, end: cursor.at };
+  if (container === undefined) return null;
+  const span = { start: container.start, end: ++cursor.at };
+  return container.kind === "array"
+    ? { kind: "array", items: container.items, ...span }
+    : { kind: "object", members: container.members, ...span };
 }
 
 function readKey(cursor: Cursor, open: Open[]): void {

@@ -2,9 +2,9 @@
 // forms of the log.
 //
 // A GoTime keeps what the text said (nanoseconds, offset), because a time that is carried through
-// must come out as it went in. What the runner decides by is an Instant, in whole milliseconds.
+// must come out as it went in. What the runner decides by are instants: whole milliseconds since
+// the Unix epoch, here named `at`.
 import { Buffer } from "node:buffer";
-import type { Instant } from "../time.ts";
 import { quoteTimeBytes } from "./quote.ts";
 
 export interface GoTime {
@@ -24,13 +24,13 @@ export const ZERO_TIME: GoTime = {
 };
 
 /** The instant as a time in UTC. */
-export function timeAt(at: Instant): GoTime {
+export function timeAt(at: number): GoTime {
   const unixSeconds = Math.floor(at / 1_000);
   return { unixSeconds, nanoseconds: (at - unixSeconds * 1_000) * 1_000_000, offsetSeconds: 0 };
 }
 
 /** The last whole millisecond that is not after the time. */
-export function instantOf(time: GoTime): Instant {
+export function instantOf(time: GoTime): number {
   return time.unixSeconds * 1_000 + Math.floor(time.nanoseconds / 1_000_000);
 }
 
@@ -178,7 +178,7 @@ export function formatRfc3339Nano(time: GoTime): string {
  * @param zoneName Its abbreviation, such as "CET"; empty when it has none.
  * @see time/format.go `Time.String` of Go 1.19
  */
-export function formatGoTime(at: Instant, offsetSeconds: number, zoneName: string): string {
+export function formatGoTime(at: number, offsetSeconds: number, zoneName: string): string {
   const { unixSeconds, nanoseconds } = timeAt(at);
   const clock = clockOf(unixSeconds, offsetSeconds);
   const fraction = trimFraction(String(nanoseconds).padStart(9, "0"));
@@ -192,13 +192,13 @@ export function formatGoTime(at: Instant, offsetSeconds: number, zoneName: strin
  *
  * @param offsetSeconds Of the local zone at that instant, east of UTC.
  */
-export function formatLogTime(at: Instant, offsetSeconds: number): string {
+export function formatLogTime(at: number, offsetSeconds: number): string {
   const clock = clockOf(Math.floor(at / 1_000), offsetSeconds);
   return `${clock.year}/${clock.month}/${clock.day} ${clock.time}`;
 }
 
 /** The date in UTC as `YYYYMMDD`, the name of a directory of results. */
-export function formatUtcDate(at: Instant): string {
+export function formatUtcDate(at: number): string {
   const clock = clockOf(Math.floor(at / 1_000), 0);
   return `${clock.year}${clock.month}${clock.day}`;
 }

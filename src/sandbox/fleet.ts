@@ -171,14 +171,20 @@ function encodeTags({ tags }: Agent): string {
 const UNSET = formatTimestamp(ZERO_TIME);
 const FOREVER = "9998-01-11T11:11:11Z";
 
+/** Agents as their commands hold them: a fleet has many commands for each. */
+const commandAgents = new WeakMap<Agent, string>();
+
 /** The agent as a command holds it: the API fills in five of its members. */
 export function encodeCommandAgent(agent: Agent): string {
-  return (
+  const known = commandAgents.get(agent);
+  if (known !== undefined) return known;
+  const encoded =
     `{"id":${agent.id},"name":${encodeString(agent.name)},"queueloc":"","mode":"",` +
     `"version":${encodeString(agent.version)},"starttime":"${UNSET}",` +
     `"destructiontime":"${UNSET}","heartbeatts":"${UNSET}","refreshts":"${UNSET}",` +
-    `"environment":${encodeEnvironment(agent.environment)}${encodeTags(agent)}}`
-  );
+    `"environment":${encodeEnvironment(agent.environment)}${encodeTags(agent)}}`;
+  commandAgents.set(agent, encoded);
+  return encoded;
 }
 
 /** The agent as a search prints it; only a search by target knows the time of its last refresh. */

@@ -162,11 +162,15 @@ export function encodeJson(value: Json, order: "sorted" | "given" = "sorted"): s
   return `[${(value as readonly Json[]).map((item) => encodeJson(item, order)).join(",")}]`;
 }
 
+const SURROGATE = /[\ud800-\udfff]/;
+
 function encodeMember(key: string, value: Json, order: "sorted" | "given"): string {
   return `${encodeString(key)}:${encodeJson(value, order)}`;
 }
 
+/** By UTF-8 bytes, which differs from the order of code units only with surrogates. */
 function compareBytes(left: string, right: string): number {
+  if (!SURROGATE.test(left) && !SURROGATE.test(right)) return left < right ? -1 : 1;
   return Buffer.compare(Buffer.from(left), Buffer.from(right));
 }
 

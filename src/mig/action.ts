@@ -87,7 +87,8 @@ export function dateAction(
 ): Action {
   const validFrom = order.now - SLACK_MS;
   const expireAfter = validFrom + order.expiryMs + SLACK_MS;
-  assert(Number.isSafeInteger(validFrom) && Number.isSafeInteger(expireAfter), "A2");
+  assert(Number.isSafeInteger(validFrom), "A2: now must be whole milliseconds");
+  assert(Number.isSafeInteger(expireAfter), "A2: the expiry must be whole milliseconds");
   return {
     ...template,
     name: order.name,

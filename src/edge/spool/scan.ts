@@ -1,10 +1,11 @@
 // Scan: which jobs are there, and which of their files have changed.
 //
-// A daemon looks at every job every few seconds and almost always finds what it found before. So
-// the names of a job's files are remembered and only their marks are looked at again. That shows
-// every change of a known file at once. A file that is new in a directory shows at once too, save
-// in a spool of more than `JOBS_LISTED_MAX` jobs: complete jobs are then listed in turns.
-import { lstatSync, readdirSync } from "node:fs";
+// A daemon looks at every job every few seconds and almost always finds what it found before. In a
+// spool of up to `JOBS_LISTED_MAX` jobs each scan lists every job's directory. In a larger one it
+// asks, for a job that is complete, only for the file that defines it (entity.cfg, job.ts, …), and
+// lists the directories of an eighth of the jobs in turns: a change of action.json, which is read
+// again at every dispatch anyway, shows a few scans later there.
+import { lstatSync, readdirSync, type Stats } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { RunnerError } from "../../errors.ts";
@@ -24,11 +25,11 @@ export const JOB_FILES: ReadonlySet<string> = new Set([
 /** Up to this many jobs are all listed in every scan. */
 export const JOBS_LISTED_MAX = 1_000;
 
-/** In a larger spool a complete job is listed once in this many scans. */
-export const LISTING_TURNS = 16;
+/** In a larger spool the directory of a complete job is listed once in this many scans. */
+export const LISTING_TURNS = 8;
 
 /** The longest time in milliseconds that a scan holds up everything else. */
-const SLICE_MS = 8;
+const SLICE_MS = 5;
 
 /** Jobs between two looks at the time. */
 const SLICE_JOBS = 16;
@@ -36,8 +37,8 @@ const SLICE_JOBS = 16;
 /** What the last scan knew of a job. */
 interface Known {
   readonly found: JobDirectory;
-  /** Whether no further file would change what the job is. */
-  readonly complete: boolean;
+  /** The file that defines the job, when no further one would change what the job is. */
+  readonly definition: { readonly mark: FileMark; readonly path: string } | null;
 }
 
 /** Looks at the directories under runners/, remembering what it saw. */
@@ -69,8 +70,7 @@ export class JobScanner {
       }
       const last = before.get(job);
       const isListed = jobs.length <= JOBS_LISTED_MAX || index % LISTING_TURNS === turn;
-      const remembered = last?.complete && !isListed ? lookAgain(last) : null;
-      const now = remembered ?? list(this.#path, job, last);
+      const now = !isListed && isStillDefined(last) ? last : list(this.#path, job, last);
       if (now === null) continue;
       known.set(job, now);
       found.push(now.found);
@@ -90,7 +90,9 @@ export async function listDirectories(path: string): Promise<readonly string[]> 
   try {
     const entries = await readdir(path, { withFileTypes: true });
     const names = entries
-      .filter((entry) => entry.isDirectory() || (isUntyped(entry) && isDirectory(path, entry.name)))
+      .filter(
+        (entry) => entry.isDirectory() || (isUntyped(entry) && isDirectory(join(path, entry.name))),
+      )
       .map((entry) => entry.name);
     return sortByBytes(names);
   } catch (error) {
@@ -111,17 +113,17 @@ export function sortByBytes(names: string[]): string[] {
   return names;
 }
 
-/** The remembered files of a job with their marks of now; null when one of them is gone. */
-function lookAgain(last: Known): Known | null {
-  let changed = false;
-  const files: FileMark[] = [];
-  for (const file of last.found.files) {
-    const mark = markOf(last.found.path, file.name);
-    if (mark === null) return null;
-    changed ||= !isSame(mark, file);
-    files.push(mark);
-  }
-  return changed ? { ...last, found: { ...last.found, files } } : last;
+/** Whether the file that defines a complete job is as it was. */
+function isStillDefined(last: Known | undefined): last is Known {
+  if (last === undefined || last.definition === null) return false;
+  const { mark, path } = last.definition;
+  const found = lstatFile(path);
+  return (
+    found !== null &&
+    found.mtimeMs === mark.mtimeMs &&
+    found.size === mark.size &&
+    found.ino === mark.inode
+  );
 }
 
 /** What is in a job's directory now; null when it is no directory any more. */
@@ -129,14 +131,15 @@ function list(parent: string, job: string, last: Known | undefined): Known | nul
   const path = last?.found.path ?? join(parent, job);
   const files: FileMark[] = [];
   for (const name of listJobFiles(path)) {
-    const mark = markOf(path, name);
-    if (mark !== null) files.push(mark);
+    const found = lstatFile(`${path}/${name}`);
+    if (found === null) continue;
+    files.push({ name, mtimeMs: found.mtimeMs, size: found.size, inode: found.ino });
   }
-  if (files.length === 0 && !isDirectory(parent, job)) return null;
-  const same =
-    last?.found.files.length === files.length &&
-    last.found.files.every((file, index) => isSame(file, files[index]));
-  return same ? last : { found: { job, path, files }, complete: isComplete(files) };
+  if (files.length === 0 && !isDirectory(path)) return null;
+  if (last !== undefined && isSame(last.found.files, files)) return last;
+  const mark = definitionOf(files);
+  const definition = mark === null ? null : { mark, path: `${path}/${mark.name}` };
+  return { found: { job, path, files }, definition };
 }
 
 /** An unreadable directory is a job without files: its loader says so. */
@@ -150,30 +153,37 @@ function listJobFiles(path: string): readonly string[] {
   }
 }
 
-/** The mark of a regular file; null for anything else, such as a symbolic link. */
-function markOf(path: string, name: string): FileMark | null {
+/** A regular file; null for anything else, such as a symbolic link. */
+function lstatFile(path: string): Stats | null {
   try {
-    const found = lstatSync(`${path}/${name}`, { throwIfNoEntry: false });
-    if (found === undefined || !found.isFile()) return null;
-    return { name, mtimeMs: found.mtimeMs, size: found.size, inode: found.ino };
+    const found = lstatSync(path, { throwIfNoEntry: false });
+    return found?.isFile() ? found : null;
   } catch {
     return null;
   }
 }
 
-function isSame(left: FileMark, right: FileMark | undefined): boolean {
+function isSame(left: readonly FileMark[], right: readonly FileMark[]): boolean {
   return (
-    left.mtimeMs === right?.mtimeMs &&
-    left.size === right.size &&
-    left.inode === right.inode &&
-    left.name === right.name
+    left.length === right.length &&
+    left.every((file, index) => {
+      const other = right[index];
+      return (
+        file.name === other?.name &&
+        file.mtimeMs === other.mtimeMs &&
+        file.size === other.size &&
+        file.inode === other.inode
+      );
+    })
   );
 }
 
-function isComplete(files: readonly FileMark[]): boolean {
-  const names = files.map(({ name }) => name);
-  const hasTemplate = names.includes("action.json");
-  return names.some((name) => name.startsWith("job.") || (hasTemplate && /^entity/.test(name)));
+/** The file that makes a job of these files; null while one is missing. */
+function definitionOf(files: readonly FileMark[]): FileMark | null {
+  const hasTemplate = files.some(({ name }) => name === "action.json");
+  const defines = ({ name }: FileMark): boolean =>
+    name.startsWith("job.") || (hasTemplate && name.startsWith("entity."));
+  return files.find(defines) ?? null;
 }
 
 /** Some file systems do not say what an entry is. */
@@ -181,9 +191,9 @@ function isUntyped(entry: { isFile(): boolean; isSymbolicLink(): boolean }): boo
   return !entry.isFile() && !entry.isSymbolicLink();
 }
 
-function isDirectory(parent: string, name: string): boolean {
+function isDirectory(path: string): boolean {
   try {
-    return lstatSync(join(parent, name), { throwIfNoEntry: false })?.isDirectory() === true;
+    return lstatSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
   } catch {
     return false;
   }

@@ -173,8 +173,12 @@ function readHeader(reader: Reader): Token {
   openPlace(reader, name, subsection);
   token = scanToken(scanner);
   if (token.kind === "line" || token.kind === "end") return token;
+  // The header itself is clear: what stands behind it does not close its section.
+  const { place } = reader;
   scanner.faults = [];
-  return fail(token, "expected EOL, EOF, or comment");
+  const next = fail(token, "expected EOL, EOF, or comment");
+  reader.place = place;
+  return next;
 }
 
 /** Makes the section of a header the place that keys go to, or reports why it cannot be. */

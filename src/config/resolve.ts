@@ -3,7 +3,7 @@
 // A look never throws: it notes the mistake and answers the default, so that one pass over a file
 // finds everything there is to mend.
 
-import { messageOf, nearest, RunnerError } from "../errors.ts";
+import { messageOf, RunnerError } from "../errors.ts";
 import { durationToMs, formatDuration, parseDuration } from "../go/duration.ts";
 import type { Milliseconds } from "../time.ts";
 import { isList, type Reading, type Setting, type SettingsFile, warningAt } from "./settings.ts";
@@ -99,25 +99,6 @@ function textOfMs(ms: Milliseconds): string {
 /** How to write a duration. */
 export const DURATION_HINT =
   "Write a duration such as 90s, 10m or 1h30m (there is no unit of days)";
-
-/** One of several words; anything else is a mistake. */
-export function wordOf<Word extends string>(
-  resolver: Resolver,
-  path: KeyPath,
-  { words, fallback }: { readonly words: readonly Word[]; readonly fallback: Word },
-): Word {
-  const text = textOf(resolver, path);
-  if (text === null) return fallback;
-  const word = words.find((candidate) => candidate === text);
-  if (word !== undefined) return word;
-  const [section, key] = path;
-  const near = nearest(text, words);
-  noteMistake(resolver, path, {
-    message: `Cannot set [${section}] ${key} to "${text}": it must be one of ${words.join(", ")}`,
-    ...(near === null ? {} : { hint: `Did you mean ${near}?` }),
-  });
-  return fallback;
-}
 
 /** What to say about a key. */
 export interface Note {

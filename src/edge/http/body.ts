@@ -1,0 +1,75 @@
+// Body: an answer's body as it arrives, decoded, with a limit on how long it may stand still.
+import type { IncomingMessage } from "node:http";
+import { pipeline, type Readable } from "node:stream";
+import { createGunzip } from "node:zlib";
+import type { Milliseconds } from "../../time.ts";
+import type { Exchange } from "./exchange.ts";
+import { reasonOf } from "./faults.ts";
+
+export interface BodyOptions {
+  readonly response: IncomingMessage;
+  readonly exchange: Exchange;
+  readonly idleTimeoutMs: Milliseconds;
+  /** For messages: where the body comes from. */
+  readonly origin: string;
+}
+
+/**
+ * The body, to be read once. The connection is read no faster than the body is taken. When nobody
+ * begins to read it within the idle limit, or the reader leaves, the connection is closed.
+ */
+export function openBody(options: BodyOptions): AsyncIterable<Uint8Array> {
+  const { exchange, idleTimeoutMs, response } = options;
+  const isGzip = /^gzip$/i.test(response.headers["content-encoding"] ?? "");
+  // The error of a pipeline also ends its last stream, where the reader meets it.
+  const stream = isGzip ? pipeline(response, createGunzip(), () => {}) : response;
+  stream.on("error", () => {});
+  stream.once("close", () => exchange.end());
+  const close = (error: Error): void => {
+    stream.destroy(error);
+    exchange.end();
+  };
+  exchange.onStop = close;
+  const unread = setTimeout(() => close(new Error("nobody read the answer")), idleTimeoutMs);
+  stream.once("close", () => clearTimeout(unread));
+  return {
+    [Symbol.asyncIterator]: () => {
+      clearTimeout(unread);
+      return read(stream, options);
+    },
+  };
+}
+
+async function* read(stream: Readable, options: BodyOptions): AsyncGenerator<Uint8Array> {
+  const { exchange, idleTimeoutMs, origin, response } = options;
+  const parts = stream.iterator({ destroyOnReturn: true });
+  try {
+    for (;;) {
+      const stalled = new Error(`nothing came for ${idleTimeoutMs / 1_000} s`);
+      const timer = setTimeout(() => stream.destroy(stalled), idleTimeoutMs);
+      const part = await parts.next().finally(() => clearTimeout(timer));
+      if (part.done === true) break;
+      yield part.value as Uint8Array;
+    }
+    if (!response.complete) throw new Error("the connection was cut");
+  } catch (error) {
+    throw new Error(`Cannot read the answer of "${origin}" to its end: ${reasonOf(error)}`, {
+      cause: error,
+    });
+  } finally {
+    // A reader that leaves early does not want the rest: reading it would hold the connection.
+    if (!stream.readableEnded) stream.destroy();
+    exchange.end();
+  }
+}
+
+/** Longest body of a redirect that is read to keep its connection. */
+const DISCARD_MAX = 2_048;
+
+/** Lets go of an answer whose body nobody wants. */
+export function discardBody(response: IncomingMessage): void {
+  response.on("error", () => {});
+  const size = Number(response.headers["content-length"] ?? Number.POSITIVE_INFINITY);
+  if (size <= DISCARD_MAX) response.resume();
+  else response.destroy();
+}

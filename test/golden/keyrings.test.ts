@@ -90,7 +90,7 @@ describe("golden keyrings", () => {
     expect(right).toEqual(accepted.map(({ name }) => name));
   });
 
-  test("refuse with a reason what the original refuses, or sign it so that the API accepts", async () => {
+  test("work, or are refused with a reason, where the original refuses", async () => {
     const right: string[] = [];
     for (const ring of refused) {
       const reason = REFUSED[ring.name];

@@ -15,6 +15,7 @@ import {
 import { type HeldKey, holdKeys, type KeySource, type SignText } from "./held.ts";
 import { KeyProblem } from "./problem.ts";
 import { type GnupgHome, type GpgAnswer, runGpg } from "./program.ts";
+import { locked, wrongPassphrase } from "./unlock.ts";
 
 const NO_INPUT = new Uint8Array();
 
@@ -112,14 +113,9 @@ function reencode(answer: GpgAnswer, key: RingKey): string {
 }
 
 function refusal(message: string, key: RingKey): KeyProblem {
-  const named = `failed to decrypt key "${key.keyId.slice(-8)}"`;
-  if (/bad passphrase/i.test(message)) {
-    return new KeyProblem(`${named}: the passphrase does not open it`, {
-      hint: "correct passphrase in section [client] of runner.cfg",
-    });
-  }
+  if (/bad passphrase/i.test(message)) return wrongPassphrase(key);
   if (/no pinentry|cancel|no passphrase|timeout/i.test(message)) {
-    return new KeyProblem(`${named}: it is locked and no passphrase is set (gpg: ${message})`, {
+    return locked(key, `it is locked and no passphrase is set (gpg: ${message})`, {
       hint: "set passphrase in section [client] of runner.cfg, or unlock the key in gpg-agent",
     });
   }

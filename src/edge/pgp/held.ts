@@ -2,7 +2,6 @@
 import { nearest } from "../../errors.ts";
 import {
   hasSigningAlgorithm,
-  maySign,
   type RingEntry,
   type RingKey,
   verifyProblem,
@@ -67,12 +66,12 @@ function holdKey(
   { primary, userIds, subkeys }: RingEntry,
   { key, secret }: { readonly key: RingKey; readonly secret: HeldKey["secret"] },
 ): SourceKey {
-  // The original signs by a primary key whatever its flags say; a subkey it never used.
-  const allowed = key === primary || maySign(key);
   const problem =
     secret === "missing"
       ? "secring contains entity without private key data: its secret part is kept elsewhere"
       : (verifyProblem(key) ?? (primary.revoked ? "its primary key is revoked" : null));
+  // The original signs by a primary key whatever its flags say. GnuPG does not, nor we by a subkey.
+  const allowed = problem === null || (key === primary && secret !== "agent");
   return {
     fingerprint: key.fingerprint,
     primaryFingerprint: primary.fingerprint,

@@ -47,36 +47,42 @@ export async function runGpg(
     env: minimal(gnupg.environment),
     stdio: ["pipe", "pipe", "pipe"],
   });
-  let late = false;
-  const timer = setTimeout(() => {
-    late = true;
-    child.kill("SIGKILL");
-  }, timeoutMs);
   const output = collect(child.stdout, OUTPUT_MAX);
   const messages = collect(child.stderr, MESSAGES_MAX);
   // gpg may end without reading all: how it ended says more than the broken pipe.
   child.stdin.on("error", () => {});
   child.stdin.end(input);
-  try {
-    const status = await new Promise<number | null>((resolve, reject) => {
-      child.on("error", reject);
-      child.on("close", resolve);
+  const status = await new Promise<number | null>((resolve, reject) => {
+    const timer = setTimeout(() => {
+      child.kill("SIGKILL");
+      // What gpg started may hold the pipes open: nothing more is read from them.
+      for (const stream of [child.stdin, child.stdout, child.stderr]) stream.destroy();
+      child.unref();
+      reject(tooLate(timeoutMs));
+    }, timeoutMs);
+    child.on("error", (error) => {
+      clearTimeout(timer);
+      reject(notStarted(error));
     });
-    if (late) {
-      throw new KeyProblem(`gpg did not answer within ${timeoutMs / 1000} seconds`, {
-        hint: "look at gpg-agent of that home; it may wait for a passphrase",
-      });
-    }
-    return { status, output: output(), message: lastLine(messages()) };
-  } catch (error) {
-    if (error instanceof KeyProblem) throw error;
-    throw new KeyProblem("the program gpg cannot be started", {
-      hint: "install GnuPG, or export the secret key to secring.gpg in that folder",
-      cause: error,
+    child.on("close", (code) => {
+      clearTimeout(timer);
+      resolve(code);
     });
-  } finally {
-    clearTimeout(timer);
-  }
+  });
+  return { status, output: output(), message: lastLine(messages()) };
+}
+
+function tooLate(timeoutMs: Milliseconds): KeyProblem {
+  return new KeyProblem(`gpg did not answer within ${timeoutMs / 1000} seconds`, {
+    hint: "look at gpg-agent of that home; it may wait for a passphrase",
+  });
+}
+
+function notStarted(cause: Error): KeyProblem {
+  return new KeyProblem("the program gpg cannot be started", {
+    hint: "install GnuPG, or export the secret key to secring.gpg in that folder",
+    cause,
+  });
 }
 
 function minimal(environment: Environment): Record<string, string> {

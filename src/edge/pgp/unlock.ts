@@ -1,13 +1,12 @@
 // Unlock: the secret numbers of a key, out of the clear or from behind a passphrase.
 //
-// openpgp does the work for the usual protection, with every cipher it knows (AES, 3DES, CAST5,
-// Twofish, Blowfish), and is loaded only then. It refuses the older protection with a two-byte
-// checksum, which the original accepts: checksum.ts reads that.
-
+// protection.ts opens the usual ones. The openpgp library is loaded only for the rest: other
+// ciphers (CAST5, Twofish, Blowfish, Camellia) and newer protections (AEAD, Argon2).
+import { messageOf } from "../../errors.ts";
 import type { RingKey } from "../../mig/keyring.ts";
 import { Cursor } from "../../mig/packets.ts";
-import { openChecksummed } from "./checksum.ts";
 import { KeyProblem } from "./problem.ts";
+import { openProtected } from "./protection.ts";
 
 /**
  * The secret numbers in the order of the format: d, p, q for RSA, x for DSA, d for ECDSA.
@@ -24,29 +23,44 @@ export async function secretNumbers(
     throw new KeyProblem("secring contains entity without private key data");
   }
   if (secret.kind === "plain") return readNumbers(key, secret.numbers);
-  const named = `failed to decrypt key "${key.keyId.slice(-8)}"`;
-  if (passphrase === null || passphrase === "") {
-    throw new KeyProblem(`${named}: it is locked and no passphrase is set`, {
-      hint: "set passphrase in section [client] of runner.cfg",
-    });
-  }
+  // A key may be locked by an empty passphrase: the original tries that when none is configured.
+  const given = passphrase ?? "";
+  const wrong = passphrase === null ? noPassphrase(key) : wrongPassphrase(key);
   try {
-    return secret.body[secret.start] === 255
-      ? readNumbers(key, openChecksummed(secret.body.subarray(secret.start), passphrase))
-      : await openByLibrary(secret.body, passphrase);
+    const opened = openProtected(secret.body.subarray(secret.start), given);
+    if (opened.kind === "open") return readNumbers(key, opened.numbers);
+    if (opened.kind === "wrong passphrase") throw wrong;
+    return await openByLibrary(secret.body, given);
   } catch (error) {
     if (error instanceof KeyProblem) throw error;
-    const why = error instanceof Error ? error.message : String(error);
-    if (/incorrect key passphrase/i.test(why)) {
-      throw new KeyProblem(`${named}: the passphrase does not open it`, {
-        hint: "correct passphrase in section [client] of runner.cfg",
-      });
-    }
-    throw new KeyProblem(`${named}: ${why}`, {
-      hint: "protect the key anew, for example by gpg --edit-key and passwd",
+    if (/incorrect key passphrase/i.test(messageOf(error))) throw wrong;
+    throw locked(key, messageOf(error), {
+      hint: "protect the key anew, for example with gpg --edit-key and passwd",
       cause: error,
     });
   }
+}
+
+function noPassphrase(key: RingKey): KeyProblem {
+  return locked(key, "it is locked and no passphrase is set", {
+    hint: "set passphrase in section [client] of runner.cfg",
+  });
+}
+
+/** A key that could not be opened; the words before `why` are the original's. */
+export function locked(
+  key: RingKey,
+  why: string,
+  options: { readonly hint: string; readonly cause?: unknown },
+): KeyProblem {
+  return new KeyProblem(`failed to decrypt key "${key.keyId.slice(-8)}": ${why}`, options);
+}
+
+/** A key that the configured passphrase does not open. */
+export function wrongPassphrase(key: RingKey): KeyProblem {
+  return locked(key, "the passphrase does not open it", {
+    hint: "correct passphrase in section [client] of runner.cfg",
+  });
 }
 
 /** A key's numbers as stored without protection (RFC 4880 section 5.5.3). */
@@ -56,9 +70,8 @@ function readNumbers(key: RingKey, bytes: Uint8Array): readonly Uint8Array[] {
   try {
     return Array.from({ length: count }, () => cursor.number());
   } catch (cause) {
-    throw new KeyProblem("Keyring access failed: 'unexpected EOF' in the secret part of the key", {
-      cause,
-    });
+    const why = `Keyring access failed: '${messageOf(cause)}' in the secret part of the key`;
+    throw new KeyProblem(why, { cause });
   }
 }
 

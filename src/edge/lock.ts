@@ -20,6 +20,9 @@ export const LOCK_FILE = "runner.lock";
 const TRIES_MAX = 10;
 const TRY_AGAIN_MS = 50;
 
+/** The locks of this process: a database that nobody refers to is closed by the runtime. */
+const held = new Set<DatabaseSync>();
+
 /**
  * Makes this process the only one that works on a runner directory.
  *
@@ -41,11 +44,10 @@ export async function lockDirectory(directory: string): Promise<{ release(): voi
     database.close();
     throw error instanceof RunnerError ? error : unusable(path, error);
   }
-  let held = true;
+  held.add(database);
   return {
     release() {
-      if (held) database.close();
-      held = false;
+      if (held.delete(database)) database.close();
     },
   };
 }

@@ -32,6 +32,8 @@ export interface RunnerOptions {
   readonly window: LaunchWindow;
   /** `--once`: every undelivered result is tried in this pass, whatever its backoff says. */
   readonly once: boolean;
+  /** `run JOB`: only this run is worked on, no schedule is looked at. @default null */
+  readonly runId?: number | null;
 }
 
 /** The longest sleep: how soon a request of another process is seen without a signal. */
@@ -47,6 +49,7 @@ export class Runner {
   readonly #edges: Edges;
   readonly #catalog: Catalog;
   readonly #options: RunnerOptions;
+  readonly #runId: number | null;
   readonly #heap = new FireHeap();
   readonly #launches: Pool;
   readonly #posts: Pool;
@@ -65,6 +68,7 @@ export class Runner {
     this.#edges = edges;
     this.#catalog = catalog;
     this.#options = options;
+    this.#runId = options.runId ?? null;
     const { limits } = edges;
     const changed = () => this.poke();
     this.#launches = new Pool(limits.dispatchesMax, changed);
@@ -104,7 +108,9 @@ export class Runner {
   /** The first scan, and the original's in-flight records (I9). */
   async start(): Promise<void> {
     await this.#scan();
-    await adoptInflight(this.#edges, (job) => this.#catalog.entity(job));
+    if (this.#runId === null) {
+      await adoptInflight(this.#edges, (job) => this.#catalog.entity(job));
+    }
   }
 
   /** Ticks until `stop`, then waits for what runs. */
@@ -124,12 +130,18 @@ export class Runner {
       await this.tick();
       progress();
       const idle = this.#pools().every((pool) => pool.idle);
-      const pending = wait ? this.#edges.journal.counts().pendingActions : 0;
-      if (idle && pending === 0 && this.#untried().length === 0) break;
+      if (idle && !(wait && this.#isPending()) && this.#untried().length === 0) break;
       const at = idle ? this.#nextAt() : this.#edges.clock.now() + NAP_MAX_MS;
       await this.#edges.clock.until(at, this.#wake.signal);
     }
     await this.#drain();
+  }
+
+  /** Whether something that this pass works on is still in flight. */
+  #isPending(): boolean {
+    const { journal } = this.#edges;
+    if (this.#runId === null) return journal.counts().pendingActions > 0;
+    return journal.actionsOf(this.#runId).some(({ nextAt }) => nextAt !== null);
   }
 
   /** One turn. Never rejects for what one job, plugin or answer did (I8). */
@@ -178,7 +190,7 @@ export class Runner {
   async #schedule(entity: Entity): Promise<void> {
     const { clock, journal } = this.#edges;
     const { job, schedule } = entity;
-    if (schedule === null) return this.#heap.set(job, null);
+    if (schedule === null || this.#runId !== null) return this.#heap.set(job, null);
     const cursor = journal.cursor(job);
     if (this.#options.once) return this.#heap.set(job, clock.now());
     if (cursor !== null && isDecidedBy(cursor, entity)) {
@@ -228,7 +240,7 @@ export class Runner {
   #launchRequested(): void {
     for (const run of this.#edges.journal.runsIn("requested", 100)) {
       const entity = this.#catalog.entity(run.job);
-      if (entity === null || !this.#mayStart(run)) continue;
+      if (entity === null || !this.#isMine(run.id) || !this.#mayStart(run)) continue;
       this.#launches.start(run.id, () =>
         this.#launchNow(() => launchRequested(this.#edges, entity, run)),
       );
@@ -264,14 +276,16 @@ export class Runner {
     for (const row of posts) {
       // A launch posts what it has planned itself: it alone knows that it was never sent.
       if (this.#launches.has(row.job) || this.#launches.has(row.runId)) continue;
-      if (room > 0 && this.#post(row, false)) room--;
+      if (room > 0 && this.#isMine(row.runId) && this.#post(row, false)) room--;
     }
     const collects = journal.dueActions(
       "posted",
       now,
       this.#collects.running + this.#collects.free,
     );
-    for (const row of collects) if (room > 0 && this.#collect(row)) room--;
+    for (const row of collects) {
+      if (room > 0 && this.#isMine(row.runId) && this.#collect(row)) room--;
+    }
   }
 
   #post(row: ActionRow, fresh: boolean): boolean {
@@ -321,9 +335,14 @@ export class Runner {
   #untried(): DeliveryRow[] {
     if (!this.#options.once) return [];
     const { journal } = this.#edges;
-    return journal
-      .undelivered(1_000)
-      .filter(({ id, state }) => state === "pending" && !this.#tried.has(id));
+    return journal.undelivered(1_000).filter(({ id, state, actionRow }) => {
+      if (state !== "pending" || this.#tried.has(id)) return false;
+      return this.#runId === null || journal.action(actionRow)?.runId === this.#runId;
+    });
+  }
+
+  #isMine(runId: number): boolean {
+    return this.#runId === null || this.#runId === runId;
   }
 
   /** When the next tick is worth it. */

@@ -1,12 +1,11 @@
 // Daemon: the program without a verb. Runs jobs by their schedules until it is told to stop, or,
 // with --once, makes one pass and ends.
 import { onSignals } from "../edge/signals.ts";
-import { messageOf } from "../errors.ts";
 import { DAEMON_WINDOW, ONCE_WINDOW } from "../flow/launch.ts";
 import { Runner } from "../runner.ts";
 import type { Milliseconds } from "../time.ts";
 import { UsageError } from "./flags.ts";
-import { type Opened, openRunner } from "./open.ts";
+import { type Opened, openRunner, reasonOf } from "./open.ts";
 import { type Call, STATUS_CANNOT_START, type Verb } from "./verb.ts";
 
 /** How long work in hand may take after a signal: within it the process ends by itself. */
@@ -16,7 +15,11 @@ export const daemon: Verb = {
   usage: "[-c FILE] [-V] [--once [--wait]]",
   flags: [
     { name: "V", kind: "switch", help: "Show build version and exit" },
-    { name: "once", kind: "switch", help: "One pass: dispatch, collect, deliver what is due; exit" },
+    {
+      name: "once",
+      kind: "switch",
+      help: "One pass: dispatch, collect, deliver what is due; exit",
+    },
     { name: "wait", kind: "switch", help: "With --once: stay until nothing is in flight" },
   ],
   help:
@@ -26,7 +29,7 @@ export const daemon: Verb = {
     const once = call.flags.has("once");
     const wait = call.flags.has("wait");
     if (wait && !once) throw new UsageError("flag -wait goes with --once");
-    const opened = await openRunner(call, { once });
+    const opened = await openRunner(call, {});
     return once ? await runPass(call, opened, wait) : await runForever(opened);
   },
 };
@@ -41,19 +44,22 @@ async function runForever(opened: Opened): Promise<number> {
   });
   const close = handleSignals(runner, opened);
   const watcher = opened.watch(() => runner.rescan());
-  opened.fatal((error) => {
-    log.emit("crit", `runner error: ${messageOf(error)}`);
-    process.exit(STATUS_CANNOT_START);
-  });
+  let keyError: unknown = null;
   try {
     log.emit("info", "results processing routine started");
     await runner.start();
     opened.ready();
+    // A key that cannot be used is told at the start, not at three in the night.
+    void opened.openKey().catch((error: unknown) => {
+      keyError = error;
+      runner.stop();
+    });
     await runner.run();
+    if (keyError !== null) throw keyError;
     log.emit("info", "runner exiting due to notification");
     return 0;
   } catch (error) {
-    log.emit("crit", `runner error: ${messageOf(error)}`);
+    log.emit("crit", `runner error: ${reasonOf(error)}`);
     return STATUS_CANNOT_START;
   } finally {
     watcher.close();
@@ -77,7 +83,7 @@ async function runPass(call: Call, opened: Opened, wait: boolean): Promise<numbe
     call.terminal.progress("");
     return runner.failures > 0 || edges.journal.counts().deadDeliveries > 0 ? 1 : 0;
   } catch (error) {
-    log.emit("crit", `runner error: ${messageOf(error)}`);
+    log.emit("crit", `runner error: ${reasonOf(error)}`);
     return STATUS_CANNOT_START;
   } finally {
     close();
@@ -101,7 +107,10 @@ export function handleSignals(runner: Runner, { edges }: Opened): () => void {
 /** One line for a person who waits: how much is in flight, and until when. */
 export function showProgress({ terminal }: Call, { edges }: Opened): void {
   const [first] = edges.journal.pendingActions(1);
-  if (first?.nextAt == null) return terminal.progress("");
+  if (first?.nextAt == null) {
+    terminal.progress("");
+    return;
+  }
   const { pendingActions, pendingDeliveries } = edges.journal.counts();
   const seconds = Math.max(0, Math.ceil((first.nextAt - edges.clock.now()) / 1_000));
   const what = first.state === "planned" ? "post" : "collect";

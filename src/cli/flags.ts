@@ -65,7 +65,8 @@ export function parseFlags(argv: readonly string[], specs: readonly FlagSpec[]):
     }
     const { name, value } = split(word);
     const spec = find(name, specs);
-    if (value !== null) values.set(spec.name, spec.kind === "switch" ? parseSwitch(spec, value) : value);
+    if (value !== null)
+      values.set(spec.name, spec.kind === "switch" ? parseSwitch(spec, value) : value);
     else if (spec.kind === "switch") values.set(spec.name, "true");
     else if (index + 1 < argv.length) values.set(spec.name, argv[++index] ?? "");
     else throw new UsageError(`flag needs an argument: -${spec.name}`);
@@ -87,7 +88,10 @@ function find(name: string, specs: readonly FlagSpec[]): FlagSpec {
   if (name === "h" || name === "help") return HELP;
   const spec = specs.find((candidate) => candidate.name === name);
   if (spec !== undefined) return spec;
-  const meant = nearest(name, specs.map((candidate) => candidate.name).filter((n) => n.length > 2));
+  const meant = nearest(
+    name,
+    specs.map((candidate) => candidate.name).filter((n) => n.length > 2),
+  );
   const hint = meant === null ? "" : `; did you mean -${meant.length > 1 ? "-" : ""}${meant}?`;
   throw new UsageError(`flag provided but not defined: -${name}${hint}`);
 }

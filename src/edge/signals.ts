@@ -47,3 +47,12 @@ export function onSignals(handlers: SignalHandlers): { close(): void } {
     },
   };
 }
+
+/** Sends a signal to a process; false when there is none, or it is another user's. */
+export function signalProcess(pid: number, signal: "SIGHUP" | "SIGTERM"): boolean {
+  try {
+    return process.kill(pid, signal);
+  } catch {
+    return false;
+  }
+}

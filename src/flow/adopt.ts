@@ -39,8 +39,10 @@ async function adoptOne(edges: Edges, file: InflightFile, entity: Entity | null)
     if (known.state !== "posted") await edges.spool.removeInflight(file.job, record.actionId);
     return false;
   }
+  // The job may name another plugin by now; a job that is gone had the one in the record.
+  const plugins = entity?.plugins ?? (record.plugin === "" ? [] : [record.plugin]);
   await edges.journal.write((transaction) => {
-    insertAdopted(edges, transaction, { record, job: file.job, plugins: entity?.plugins ?? [] });
+    insertAdopted(edges, transaction, { record, job: file.job, plugins });
   });
   edges.log.emit("info", `monitoring result for ${file.job}/${record.actionId}`);
   if (file.name !== `${record.actionId}.json`) {
@@ -87,7 +89,7 @@ function insertAdopted(
     return;
   }
   // Two records of one job may have the same expiry: each gets a fire time of its own (I2).
-  let firesAt = expireAt;
+  let firesAt = expireAt === 0 ? now : expireAt;
   let run = transaction.insertRun({ job, firesAt, cause: "adopted" }, "open", now);
   while (run === null) {
     firesAt++;

@@ -10,7 +10,7 @@
 import { messageOf } from "../errors.ts";
 import { formatUtcDate } from "../go/time.ts";
 import type { PageAnswer } from "../mig/api.ts";
-import { commandFacts } from "../mig/page.ts";
+import { commandFacts } from "../mig/facts.ts";
 import { resultHead, resultTail } from "../mig/result.ts";
 import type { ResultWriter } from "../ports.ts";
 import type { Milliseconds } from "../time.ts";

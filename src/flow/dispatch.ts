@@ -196,7 +196,7 @@ async function keepPosted(
   say(edges, row.job, "info", `launched action ${actionId}`);
   if (row.sendOnly) return "answered";
   edges.log.emit("info", `monitoring result for ${row.job}/${actionId}`);
-  await markInflight(edges, row.job, { actionId, actionBytes });
+  await markInflight(edges, row, { actionId, actionBytes });
   return "answered";
 }
 
@@ -206,11 +206,12 @@ async function keepPosted(
  */
 async function markInflight(
   edges: Edges,
-  job: string,
+  { job, plugins }: ActionRow,
   posted: { readonly actionId: number; readonly actionBytes: Uint8Array },
 ): Promise<void> {
   try {
-    const record = encodeInflight(posted.actionBytes, job);
+    const plugin = plugins[0] ?? "";
+    const record = encodeInflight(posted.actionBytes, job, { plugin });
     const path = await edges.spool.writeInflight(job, posted.actionId, record);
     say(edges, job, "info", `action marked as inflight: ${path}`);
   } catch (error) {

@@ -57,7 +57,7 @@ export interface PostedAction {
 
 /** An in-flight record: the action's own bytes, and what is in them. */
 export interface InflightRecord extends Omit<PostedAction, "name" | "counters"> {
-  /** A part of the record's bytes, unchanged. */
+  /** A part of the record's bytes, unchanged. Its `expireAt` is the epoch when it has none. */
   readonly actionBytes: Uint8Array;
   readonly actionName: string;
   readonly job: string;
@@ -72,14 +72,17 @@ export interface InflightRecord extends Omit<PostedAction, "name" | "counters"> 
  * @throws {RunnerError} API, when it is no JSON or has no id or no `expireafter`.
  */
 export function parsePostedAction(bytes: Uint8Array): PostedAction {
-  return readAs("API", "Cannot read the action that the API returned", () => readPosted(bytes));
+  return readAs("API", "Cannot read the action that the API returned", () => {
+    const { expireAt, ...posted } = readPosted(bytes);
+    if (expireAt === null) throw new JsonError("its action has no expireafter", 0);
+    return { ...posted, expireAt };
+  });
 }
 
 /**
  * A record of the original or of `encodeInflight`.
  *
- * @throws {RunnerError} SPOOL, when it is empty or torn, or its action has no id or no
- * `expireafter`.
+ * @throws {RunnerError} SPOOL, when it is empty or torn, or its action has no id.
  */
 export function parseInflight(bytes: Uint8Array): InflightRecord {
   return readAs("SPOOL", "Cannot read the in-flight record", () => {
@@ -87,7 +90,8 @@ export function parseInflight(bytes: Uint8Array): InflightRecord {
     const { action: actionBytes, name: job, plugin } = unmarshal(RECORD, bytes);
     if (actionBytes === null) throw new JsonError("it has no action", 0);
     const { actionId, name: actionName, signatures, expireAt } = readPosted(actionBytes);
-    return { actionBytes, actionId, actionName, signatures, expireAt, job, plugin };
+    // Without an expiry the original collects at once: the epoch is long ago.
+    return { actionBytes, actionId, actionName, signatures, expireAt: expireAt ?? 0, job, plugin };
   });
 }
 
@@ -112,20 +116,20 @@ const POSTED: Type<Pick<Action, "id" | "name" | "expireafter" | "pgpsignatures" 
     counters: COUNTERS,
   });
 
-function readPosted(bytes: Uint8Array): PostedAction {
+function readPosted(
+  bytes: Uint8Array,
+): Omit<PostedAction, "expireAt"> & { readonly expireAt: Instant | null } {
   const { id, name, expireafter, pgpsignatures, counters } = unmarshal(POSTED, bytes);
   if (!Number.isInteger(id) || id < 1 || id > 2 ** 53) {
     throw new JsonError(`its action has the id ${id}, not a whole number from 1`, 0);
   }
-  if (expireafter.unixSeconds === ZERO_TIME.unixSeconds) {
-    throw new JsonError("its action has no expireafter", 0);
-  }
+  const isUnset = expireafter.unixSeconds === ZERO_TIME.unixSeconds;
   const lastPart = expireafter.nanoseconds % 1_000_000 === 0 ? 0 : 1;
   return {
     actionId: id,
     name,
     signatures: pgpsignatures ?? [],
-    expireAt: instantOf(expireafter) + lastPart,
+    expireAt: isUnset ? null : instantOf(expireafter) + lastPart,
     counters: countsOf(counters),
   };
 }

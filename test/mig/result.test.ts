@@ -122,8 +122,6 @@ describe("parseInflight()", () => {
     ["{}", "it has no action"],
     [whole.replace('"id":28061811146766,', ""), "its action has the id 0"],
     [whole.replace("28061811146766", "0"), "its action has the id 0"],
-    [whole.replace(/"expireafter":"[^"]*",/, ""), "its action has no expireafter"],
-    [whole.replace(/"2026-[^"]*"/, "null"), "its action has no expireafter"],
     ['{"action":null,"name":"a"}', "its action has the id 0"],
     ["[]", "cannot unmarshal array into Go value of type mig.RunnerResult"],
     ["\0\0\0", "invalid character '\\x00' looking for beginning of value"],

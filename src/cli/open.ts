@@ -1,0 +1,243 @@
+// Open: from a configuration to opened edges. The only place that knows which edge is which.
+import { type Config, type ConfigSources, loadConfig, loadRunnerConfig } from "../config/config.ts";
+import { permissionMistakes } from "../config/permissions.ts";
+import type { RunnerConfig } from "../config/runner.ts";
+import { systemClock, systemRandom } from "../edge/clock.ts";
+import { homeDirectory, modeOf, readBytes } from "../edge/files.ts";
+import { openHttp } from "../edge/http.ts";
+import { openJournal } from "../edge/journal/journal.ts";
+import { lockDirectory, lockHolder } from "../edge/lock.ts";
+import { openLog, systemLogContext } from "../edge/log/log.ts";
+import { openPlugins } from "../edge/plugins/plugins.ts";
+import { type DiskSpool, openSpool, watchSpool } from "../edge/spool.ts";
+import { openNotify } from "../edge/systemd.ts";
+import { messageOf, RunnerErrors } from "../errors.ts";
+import type { Edges } from "../flow/edges.ts";
+import { Catalog } from "../jobs/catalog.ts";
+import type { Entity } from "../jobs/entity.ts";
+import { DEFINITION_FILES, loadEntity } from "../jobs/load.ts";
+import { parseTemplate } from "../mig/action.ts";
+import { openApi } from "../mig/api.ts";
+import { firstNonce } from "../mig/token.ts";
+import type { Clock, JobDirectory, Log, Signer, Spool } from "../ports.ts";
+import { HOUR_MS } from "../time.ts";
+import type { Call } from "./verb.ts";
+
+/** A job file larger than this is refused. */
+const JOB_FILE_SIZE_MAX = 16 * 1024 * 1024;
+
+/** One page of a very large result may take this long, as long as it never stands still. */
+const EXCHANGE_TIMEOUT_MS = HOUR_MS;
+
+export interface Opened {
+  readonly config: Config;
+  readonly edges: Edges;
+  readonly catalog: Catalog;
+  /** Whether this process holds the directory's lock. */
+  readonly locked: boolean;
+  /** Calls `onChange` when the spool may have changed. */
+  watch(onChange: () => void): { close(): void };
+  /** Tells a service manager that the start is over. */
+  ready(): void;
+  /** Opens the key now instead of at the first signature. Rejects with RunnerError KEYRING. */
+  openKey(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface OpenOptions {
+  /** Who else may work on the directory: with "if free" somebody may. @default "required" */
+  readonly lock?: "required" | "if free";
+}
+
+/** The spool and its jobs, for verbs that need neither key nor API. */
+export interface SpoolView {
+  readonly config: RunnerConfig;
+  readonly warnings: readonly string[];
+  readonly clock: Clock;
+  readonly spool: DiskSpool;
+  readonly catalog: Catalog;
+}
+
+/** @throws {RunnerErrors} All mistakes of runner.cfg. */
+export async function openSpoolView(call: Call): Promise<SpoolView> {
+  const { config, warnings } = await loadRunnerConfig(sourcesOf(call));
+  const spool = openSpool({ directory: config.directory });
+  const clock = systemClock();
+  return { config, warnings, clock, spool, catalog: openCatalog(config, spool) };
+}
+
+/** Where the configuration of this call comes from. */
+export function sourcesOf({ configPath, environment }: Call): ConfigSources {
+  return { path: configPath, environment, readFile: readBytes, homeDirectory: homeDirectory() };
+}
+
+/** Configuration files that anybody may write to. */
+export async function openPermissions(
+  paths: readonly string[],
+): Promise<ReturnType<typeof permissionMistakes>> {
+  const modes = await Promise.all(
+    paths.map(async (path) => ({ path, mode: await modeOf(path), kind: "config" as const })),
+  );
+  return permissionMistakes(
+    modes.flatMap(({ mode, ...file }) => (mode === null ? [] : [{ ...file, mode }])),
+  );
+}
+
+/**
+ * Opens everything for the daemon, `--once` and `run`.
+ *
+ * @throws {RunnerError|RunnerErrors} What keeps it from starting.
+ */
+export async function openRunner(call: Call, options: OpenOptions): Promise<Opened> {
+  const { config, warnings } = await loadConfig(sourcesOf(call));
+  const mistakes = await openPermissions([config.path, config.clientPath]);
+  if (mistakes.length > 0) throw new RunnerErrors(mistakes);
+  const clock = systemClock();
+  const log = await openLog(logConfig(config), systemLogContext(clock));
+  log.emit("info", "logging routine started");
+  for (const warning of warnings) log.emit("warning", warning);
+  const lock = await takeLock(config.directory, options);
+  try {
+    return await openEdges(call, { config, clock, log, lock });
+  } catch (error) {
+    lock?.release();
+    await log.close();
+    throw error;
+  }
+}
+
+async function takeLock(
+  directory: string,
+  { lock = "required" }: OpenOptions,
+): Promise<{ release(): void } | null> {
+  if (lock === "if free" && lockHolder(directory) !== null) return null;
+  return await lockDirectory(directory);
+}
+
+function logConfig({ logging }: RunnerConfig): Parameters<typeof openLog>[0] {
+  const none = { file: null, host: null, port: null, protocol: null, facility: null };
+  return { ...none, maxFileSizeBytes: null, ...logging };
+}
+
+interface Begun {
+  readonly config: Config;
+  readonly clock: Clock;
+  readonly log: Log & { close(): Promise<void> };
+  readonly lock: { release(): void } | null;
+}
+
+async function openEdges(call: Call, { config, clock, log, lock }: Begun): Promise<Opened> {
+  const { environment } = call;
+  const { client, api, gpg } = config;
+  const spool = openSpool({ directory: config.directory });
+  if (lock !== null) await spool.removeLeftovers();
+  const plugins = openPlugins({
+    directory: config.directory,
+    timeoutMs: client.pluginTimeoutMs,
+    graceMs: client.pluginGraceMs,
+    environment,
+    log,
+  });
+  for (const { name, problem } of await plugins.list()) {
+    if (problem === null) log.emit("info", `plugins: registering ${name}`);
+    else log.emit("warning", `plugins: skipping ${name}: ${problem}`);
+  }
+  const journal = openJournal({ path: config.journalPath });
+  const signer = lazySigner({ config, clock, environment });
+  const http = await openHttp({
+    skipVerifyCert: api.skipVerifyCert,
+    environment,
+    connectTimeoutMs: client.timeoutMs,
+    headersTimeoutMs: client.timeoutMs,
+    idleTimeoutMs: client.timeoutMs,
+    exchangeTimeoutMs: EXCHANGE_TIMEOUT_MS,
+    connectionsMax: client.collectsMax + client.dispatchesMax,
+  });
+  let nonce = firstNonce(clock.now());
+  const migApi = openApi({
+    http,
+    clock,
+    url: api.url,
+    nonce: () => nonce++,
+    signer,
+    apiKey: gpg.useApiKeyAuth,
+  });
+  const { pageSize, collectsMax, dispatchesMax, deliveriesMax, delayResultsMs } = client;
+  const limits = { pageSize, collectsMax, dispatchesMax, deliveriesMax, delayResultsMs };
+  const random = systemRandom();
+  const edges = { clock, random, log, api: migApi, signer, spool, journal, plugins, limits };
+  const notify = await openNotify(environment);
+  return {
+    config,
+    edges,
+    catalog: openCatalog(config, spool),
+    locked: lock !== null,
+    watch: (onChange) => watchSpool(config.directory, onChange),
+    ready: () => notify("READY=1"),
+    openKey: () => signer.open(),
+    async close() {
+      notify("STOPPING=1");
+      http.close();
+      await journal.close();
+      lock?.release();
+      await log.close();
+    },
+  };
+}
+
+/** Opens the key at the first signature; a failure is tried again at the next one. */
+function lazySigner({
+  config: { gpg, client },
+  clock,
+  environment,
+}: Pick<Begun, "config" | "clock"> & Pick<Call, "environment">): Pick<Signer, "sign"> & {
+  open(): Promise<void>;
+} {
+  let opened: Promise<Signer> | null = null;
+  const open = async (): Promise<Signer> => {
+    const { openSigner } = await import("../edge/pgp/signer.ts");
+    const { home, keyId } = gpg;
+    return await openSigner({ home, keyId, passphrase: client.passphrase, clock, environment });
+  };
+  const shared = (): Promise<Signer> => {
+    opened ??= open().catch((error: unknown) => {
+      opened = null;
+      throw error;
+    });
+    return opened;
+  };
+  return {
+    async sign(text) {
+      return await (await shared()).sign(text);
+    },
+    async open() {
+      await shared();
+    },
+  };
+}
+
+function openCatalog(config: RunnerConfig, spool: Spool): Catalog {
+  return new Catalog((directory) => loadJob(config, spool, directory));
+}
+
+/** One job from its directory. Its template is decoded too, so that a mistake shows at once. */
+async function loadJob(
+  config: RunnerConfig,
+  spool: Spool,
+  { job, path, files }: JobDirectory,
+): Promise<Entity> {
+  const read = (name: string) => spool.read(job, name, JOB_FILE_SIZE_MAX);
+  const contents = new Map<string, Uint8Array>();
+  for (const name of DEFINITION_FILES) {
+    if (files.some((file) => file.name === name)) contents.set(name, await read(name));
+  }
+  const defaults = { timezone: config.timezone };
+  const entity = loadEntity({ job, path, files: contents, defaults });
+  if (entity.template.kind === "file") parseTemplate(await read(entity.template.name));
+  return entity;
+}
+
+/** The text of anything thrown, for a log line. */
+export function reasonOf(error: unknown): string {
+  return error instanceof RunnerErrors ? error.errors.map(messageOf).join("; ") : messageOf(error);
+}

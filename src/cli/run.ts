@@ -1,0 +1,159 @@
+// Run: fire one job now. A daemon on the directory does it when there is one; else this process.
+import { lockHolder } from "../edge/lock.ts";
+import { signalProcess } from "../edge/signals.ts";
+import { nearest, RunnerError } from "../errors.ts";
+import type { Edges } from "../flow/edges.ts";
+import type { ActionRow, RunRow } from "../flow/inflight.ts";
+import { ONCE_WINDOW } from "../flow/launch.ts";
+import { Runner } from "../runner.ts";
+import { handleSignals, showProgress } from "./daemon.ts";
+import { UsageError } from "./flags.ts";
+import { type Opened, openRunner } from "./open.ts";
+import { type Call, JSON_FLAG, type Verb } from "./verb.ts";
+
+/** How often a run in a daemon's hands is looked at. */
+const LOOK_MS = 200;
+
+/** How long a daemon may take to begin: it looks for requests every five seconds at the latest. */
+const BEGIN_MAX_MS = 15_000;
+
+export const run: Verb = {
+  usage: "JOB [--wait] [--json]",
+  flags: [{ name: "wait", kind: "switch", help: "Stay until the result is delivered" }, JSON_FLAG],
+  help:
+    "Fires the job now, outside its schedule. If a mig-runner works on the directory it is asked to\n" +
+    "do it; otherwise this process does, and leaves what it did not wait for to the next one.\n" +
+    "Ends with 1 when the action was not posted, or with --wait when not all of it went well.",
+  async run(call) {
+    const [job, ...others] = call.positionals;
+    if (job === undefined || others.length > 0) throw new UsageError("run takes one JOB");
+    const opened = await openRunner(call, { lock: "if free" });
+    try {
+      return opened.locked ? await runHere(call, opened, job) : await runThere(call, opened, job);
+    } finally {
+      await opened.close();
+    }
+  },
+};
+
+async function runHere(call: Call, opened: Opened, job: string): Promise<number> {
+  const { edges, catalog } = opened;
+  await catalog.refresh(await edges.spool.scan());
+  requireJob(opened, job);
+  const { id } = await request(edges, job);
+  const options = { checkDirectoryMs: opened.config.checkDirectoryMs, window: ONCE_WINDOW };
+  const runner = new Runner(edges, catalog, { ...options, once: true, runId: id });
+  const close = handleSignals(runner, opened);
+  const wait = call.flags.has("wait");
+  try {
+    await runner.start();
+    await runner.runOnce(wait, () => showProgress(call, opened));
+    return report(call, edges, { runId: id, wait, by: null });
+  } finally {
+    call.terminal.progress("");
+    close();
+  }
+}
+
+async function runThere(call: Call, opened: Opened, job: string): Promise<number> {
+  const { edges, catalog, config } = opened;
+  await catalog.refresh(await edges.spool.scan());
+  requireJob(opened, job);
+  const { id } = await request(edges, job);
+  const holder = lockHolder(config.directory);
+  if (holder !== null) signalProcess(holder, "SIGHUP");
+  const wait = call.flags.has("wait");
+  const beginBy = edges.clock.now() + BEGIN_MAX_MS;
+  for (;;) {
+    const state = edges.journal.run(id)?.state;
+    const posted = edges.journal.actionsOf(id).some(({ actionId }) => actionId !== null);
+    const ended = state !== "requested" && state !== "open";
+    if (ended || (posted && !wait)) break;
+    if (!wait && edges.clock.now() > beginBy) break;
+    showProgress(call, opened);
+    await edges.clock.sleep(LOOK_MS);
+  }
+  call.terminal.progress("");
+  return report(call, edges, { runId: id, wait, by: holder });
+}
+
+/** @throws {RunnerError} ENTITY, when there is no such job, or when it is broken. */
+function requireJob({ catalog, config }: Opened, job: string): void {
+  const states = [...catalog.states()];
+  const found = states.find((state) => state.job === job);
+  const [mistake] = found?.errors ?? [];
+  if (mistake !== undefined) throw mistake;
+  if (found !== undefined) return;
+  const meant = nearest(
+    job,
+    states.map((state) => state.job),
+  );
+  const path = config.runnersDirectory;
+  const hint = meant === null ? "mig-runner status lists the jobs" : `did you mean "${meant}"?`;
+  throw new RunnerError("ENTITY", `Cannot run job "${job}": there is none`, { path, hint });
+}
+
+/** Writes the request; two requests of one millisecond get fire times of their own (I2). */
+async function request(edges: Edges, job: string): Promise<RunRow> {
+  const now = edges.clock.now();
+  return await edges.journal.write((transaction) => {
+    for (let firesAt = now; ; firesAt++) {
+      const row = transaction.insertRun({ job, firesAt, cause: "manual" }, "requested", now);
+      if (row !== null) return row;
+    }
+  });
+}
+
+interface Outcome {
+  readonly runId: number;
+  readonly wait: boolean;
+  /** The process that was asked to do it; null for this one. */
+  readonly by: number | null;
+}
+
+function report(call: Call, edges: Edges, { runId, wait, by }: Outcome): number {
+  const { journal } = edges;
+  const row = journal.run(runId);
+  const actions = journal.actionsOf(runId);
+  const deliveries = actions.flatMap(({ id }) => journal.deliveriesOf(id));
+  const posted = actions.length > 0 && actions.every(({ actionId }) => actionId !== null);
+  const good = wait ? row?.state === "done" : posted;
+  if (call.flags.has("json")) {
+    const { job, firesAt, state = "requested", note } = row ?? {};
+    const plain = { job, firesAt, state, note, by, actions: actions.map(plainAction), deliveries };
+    call.terminal.out(`${JSON.stringify(plain)}\n`);
+    return good ? 0 : 1;
+  }
+  const lines = actions.flatMap((action) => describe(action));
+  for (const { plugin, state, error } of deliveries) {
+    lines.push(`plugin ${plugin}: ${state}${error === null ? "" : `: ${error}`}`);
+  }
+  if (actions.length === 0 && by !== null && row?.state === "requested") {
+    lines.push(`mig-runner (process ${by}) was asked to run it and has not begun yet`);
+  }
+  if (row?.note != null && !actions.some(({ error }) => error === row.note)) lines.push(row.note);
+  call.terminal.out(lines.map((line) => `${line}\n`).join(""));
+  return good ? 0 : 1;
+}
+
+function plainAction(action: ActionRow) {
+  const { name, state, actionId, resultPath, completeness, error } = action;
+  return { name, state, actionId, resultPath, completeness, error };
+}
+
+function describe(action: ActionRow): string[] {
+  const { name, actionId, state, resultPath, completeness, error, expireAt } = action;
+  if (actionId === null) return [`${name}: not posted: ${error ?? state}`];
+  if (resultPath === null || completeness === null) {
+    const until = new Date(expireAt).toISOString();
+    const why = error === null ? "" : `: ${error}`;
+    return [`${name}: action ${actionId} ${state}, it expires at ${until}${why}`];
+  }
+  const statuses = Object.entries(completeness.statuses);
+  const counted = statuses.map(([status, count]) => `${count} ${status}`).join(", ");
+  const of = completeness.sent === null ? "" : ` of ${completeness.sent}`;
+  return [
+    `${name}: action ${actionId}, ${completeness.fetched}${of} commands (${counted || "none"})`,
+    `result ${resultPath}`,
+  ];
+}

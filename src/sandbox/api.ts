@@ -1,5 +1,11 @@
 // Api: the resources of the MIG API that a runner and its author use, request by request.
-import { parseAction, refusalOf, signedTextOf, storageRefusalOf } from "./action.ts";
+import {
+  type PostedAction,
+  parseAction,
+  refusalOf,
+  signedTextOf,
+  storageRefusalOf,
+} from "./action.ts";
 import { refuseAccess, type Trust } from "./auth.ts";
 import {
   collection,
@@ -197,20 +203,30 @@ function refused(message: string): Creation {
   return { kind: "refused", message };
 }
 
+type ReadAction =
+  | { readonly kind: "read"; readonly action: PostedAction; readonly signedText: string }
+  | { readonly kind: "bad"; readonly message: string };
+
+function readAction(text: string): ReadAction {
+  try {
+    const action = parseAction(text);
+    return { kind: "read", action, signedText: signedTextOf(action) };
+  } catch (error) {
+    if (error instanceof JsonError) return { kind: "bad", message: error.message };
+    if (error instanceof RangeError) return { kind: "bad", message: "exceeded max depth" };
+    throw error;
+  }
+}
+
 /** Checks and stores an action in the order of the original, which decides what is refused how. */
 async function createAction(call: Call, text: string): Promise<Creation> {
   const { api, now } = call;
-  let action: ReturnType<typeof parseAction>;
-  try {
-    action = parseAction(text);
-  } catch (error) {
-    if (error instanceof JsonError) return refused(error.message);
-    throw error;
-  }
+  const read = readAction(text);
+  if (read.kind === "bad") return refused(read.message);
+  const { action, signedText } = read;
   const id = api.nextId++;
   const refusal = refusalOf(action, now);
   if (refusal !== null) return refused(refusal);
-  const signedText = signedTextOf(action);
   const signers: Investigator[] = [];
   for (const signature of action.signatures ?? []) {
     const verdict = await api.trust.verify(signedText, signature);

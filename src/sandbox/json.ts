@@ -7,10 +7,10 @@
 /** A JSON value; objects are maps, so that no key is special. */
 export type Json = null | boolean | number | string | readonly Json[] | ReadonlyMap<string, Json>;
 
-/** Nesting that Go accepts. */
+/** Nesting that Go accepts. Where the stack ends sooner, a RangeError comes instead. */
 const DEPTH_MAX = 10_000;
 
-/** A text that is not JSON; the message is Go's. */
+/** A text that is not JSON; the message is Go's where it is common. */
 export class JsonError extends Error {
   override readonly name = "JsonError";
 }

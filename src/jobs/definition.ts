@@ -1,14 +1,14 @@
 // Definition: what a job file says, checked and turned into an Entity.
 //
 // entity.cfg, entity.toml and job.ts all end here, so that one rule holds for all of them. The
-// shape is checked first (names and types, by valibot), then what the values mean; both report
+// shape is checked first (names and types, shape.ts), then what the values mean; both report
 // every mistake they find.
-import * as v from "valibot";
-import { messageOf, nearest, RunnerError, RunnerErrors } from "../errors.ts";
+import { messageOf, RunnerError, RunnerErrors } from "../errors.ts";
 import { durationToMs, formatDuration, parseDuration } from "../go/duration.ts";
 import { DAY_MS, MINUTE_MS, type Milliseconds } from "../time.ts";
-import type { Entity, OnMissed, Overlap, TemplateSource } from "./entity.ts";
+import type { Entity, TemplateSource } from "./entity.ts";
 import { parseSchedule, type Schedule, scheduleFault, scheduleWarnings } from "./schedule.ts";
+import { type RawDefinition, type SoundDefinition, soundPart } from "./shape.ts";
 
 /** What holds for a job that does not say otherwise. */
 export const JOB_DEFAULTS = {
@@ -26,77 +26,6 @@ const EXPIRY_MAX_MS = 49 * DAY_MS;
 const SPREAD_MAX_MS = 7 * DAY_MS;
 const DEADLINE_MAX_MS = 366 * DAY_MS;
 const PLUGIN_TIMEOUT_MAX_MS = DAY_MS;
-const RETRIES_MAX = 100;
-
-const ScheduleSchema = v.strictObject({
-  cron: v.string(),
-  timezone: v.optional(v.string()),
-  spread: v.optional(v.string()),
-  onMissed: v.optional(v.picklist(["skip", "last", "all"])),
-  overlap: v.optional(v.picklist(["skip", "queue", "allow"])),
-});
-
-/** A text stands for an object with that one key. */
-const DefinitionSchema = v.strictObject({
-  schedule: v.optional(
-    v.pipe(
-      v.unknown(),
-      v.transform((written) => (typeof written === "string" ? { cron: written } : written)),
-      ScheduleSchema,
-    ),
-  ),
-  expiry: v.optional(v.string()),
-  action: v.optional(v.custom<string | object>(isAction)),
-  plugin: v.optional(
-    v.pipe(
-      v.unknown(),
-      v.transform((written) => (typeof written === "string" ? [written] : written)),
-      v.array(v.string()),
-    ),
-  ),
-  sendOnly: v.optional(v.boolean()),
-  deadline: v.optional(v.string()),
-  maxAgents: v.optional(wholeFrom(1, Number.MAX_SAFE_INTEGER)),
-  retries: v.optional(wholeFrom(0, RETRIES_MAX)),
-  pluginTimeout: v.optional(v.string()),
-});
-
-type Definition = v.InferOutput<typeof DefinitionSchema>;
-
-/** When a job fires. Durations are Go's, such as "90s". */
-export interface RawSchedule {
-  readonly cron: string;
-  /** @default the configuration's */
-  readonly timezone?: string | undefined;
-  /** @default "0s" */
-  readonly spread?: string | undefined;
-  /** @default "skip" */
-  readonly onMissed?: OnMissed | undefined;
-  /** @default "allow" */
-  readonly overlap?: Overlap | undefined;
-}
-
-/** The declarative part of a job, as job.ts writes it. Every member has a default. */
-export interface RawDefinition {
-  /** A text is the cron expression alone. @default none: the job fires by hand only */
-  readonly schedule?: string | RawSchedule | undefined;
-  /** @default "5m" */
-  readonly expiry?: string | undefined;
-  /** The template, or the name of its file. @default "./action.json" */
-  readonly action?: string | object | undefined;
-  /** @default none */
-  readonly plugin?: string | readonly string[] | undefined;
-  /** @default false */
-  readonly sendOnly?: boolean | undefined;
-  /** @default none */
-  readonly deadline?: string | undefined;
-  /** @default none */
-  readonly maxAgents?: number | undefined;
-  /** @default 2 */
-  readonly retries?: number | undefined;
-  /** @default the configuration's */
-  readonly pluginTimeout?: string | undefined;
-}
 
 /** An entity, with what only the delivery of its results needs. */
 export interface LoadedEntity extends Entity {
@@ -122,7 +51,7 @@ export interface DefinitionSource {
   readonly needsSchedule?: boolean;
   /** Line and column of keys, by their names in lower case; keys are then called so. */
   readonly positions?: ReadonlyMap<string, { readonly line: number; readonly column: number }>;
-  /** What was found so far; a mistake among it means that keys may only seem to be missing. */
+  /** What the reader of the file found. */
   readonly warnings?: readonly string[];
   readonly mistakes?: readonly RunnerError[];
 }
@@ -140,12 +69,11 @@ interface Check {
  */
 export function makeEntity(definition: RawDefinition, source: DefinitionSource): LoadedEntity {
   const check: Check = { source, mistakes: [...(source.mistakes ?? [])] };
-  const parsed = v.safeParse(DefinitionSchema, definition);
-  if (!parsed.success) {
-    for (const issue of parsed.issues) noteIssue(check, issue);
-    throw new RunnerErrors(check.mistakes);
+  const { sound, faults } = soundPart(definition, (key) => nameOf(check, key));
+  for (const { key, message, hint } of faults) {
+    note(check, key, hint === null ? { message } : { message, hint });
   }
-  const { schedule: timing, ...rest } = parsed.output;
+  const { schedule: timing, ...rest } = sound;
   const schedule = scheduleOf(check, timing);
   const plugins = pluginsOf(check, rest.plugin);
   const sendOnly = rest.sendOnly ?? false;
@@ -191,12 +119,13 @@ export function makeEntity(definition: RawDefinition, source: DefinitionSource):
   return entity;
 }
 
-function scheduleOf(check: Check, timing: Definition["schedule"]): Schedule | null {
+function scheduleOf(check: Check, timing: SoundDefinition["schedule"]): Schedule | null {
   const { source } = check;
   const expression = timing?.cron ?? "";
   if (expression === "") {
     const isMistake = source.needsSchedule === true || timing !== undefined;
-    if (isMistake && !isIncomplete(source)) {
+    // In a file with other mistakes it may only seem to be missing.
+    if (isMistake && check.mistakes.length === 0) {
       const hint = 'Set schedule, for example to "0 */4 * * *"';
       note(check, "schedule", { message: "missing schedule", hint });
     }
@@ -235,13 +164,8 @@ function warningsOf(
   return warnings;
 }
 
-/** True when a key that is missing may stand in the part of the file that could not be read. */
-function isIncomplete({ mistakes }: DefinitionSource): boolean {
-  return mistakes !== undefined && mistakes.length > 0;
-}
-
 /** The names of plugins, in order, each once. A name cannot leave the plugins directory. */
-function pluginsOf(check: Check, plugin: Definition["plugin"]): readonly string[] {
+function pluginsOf(check: Check, plugin: SoundDefinition["plugin"]): readonly string[] {
   const names = plugin ?? [];
   for (const name of names) {
     const why = pluginFault(name);
@@ -259,7 +183,7 @@ function pluginFault(name: string): string | null {
   return name.includes("\0") ? "the name has a NUL in it" : null;
 }
 
-function templateOf(check: Check, action: Definition["action"]): TemplateSource {
+function templateOf(check: Check, action: SoundDefinition["action"]): TemplateSource {
   const fallback: TemplateSource = { kind: "file", name: JOB_DEFAULTS.template };
   if (action === undefined) return fallback;
   if (typeof action === "string") {
@@ -307,54 +231,6 @@ function timeOf<Fallback>(
     note(check, key, { message, hint, cause });
   }
   return fallback;
-}
-
-/** A whole number within limits. */
-function wholeFrom(min: number, max: number) {
-  return v.pipe(v.number(), v.safeInteger(), v.minValue(min), v.maxValue(max));
-}
-
-function isAction(value: unknown): boolean {
-  if (typeof value === "string") return true;
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-const A_DURATION = 'a duration such as "10m"';
-
-/** What each key takes, by its last name. */
-const WANTED: Readonly<Record<string, string>> = {
-  schedule: "a cron expression or an object with cron",
-  cron: "a cron expression",
-  timezone: "the name of a time zone",
-  spread: A_DURATION,
-  onMissed: "skip, last or all",
-  overlap: "skip, queue or allow",
-  expiry: A_DURATION,
-  action: "a file name or an object",
-  plugin: "a name or a list of names",
-  sendOnly: "true or false",
-  deadline: A_DURATION,
-  maxAgents: "a whole number above 0",
-  retries: `a whole number from 0 to ${RETRIES_MAX}`,
-  pluginTimeout: A_DURATION,
-};
-
-/** One fault of the shape as a mistake of the operator. */
-function noteIssue(check: Check, issue: v.InferIssue<typeof DefinitionSchema>): void {
-  const path = (issue.path ?? []).map(({ key }) => key).filter((key) => typeof key === "string");
-  const key = path.join(".");
-  const last = path.at(-1) ?? "";
-  if (issue.type === "strict_object" && issue.expected === "never") {
-    const schema = path.length === 1 ? DefinitionSchema : ScheduleSchema;
-    const near = nearest(last, Object.keys(schema.entries));
-    const message = `Cannot read ${key}: there is no such key`;
-    note(check, key, near === null ? { message } : { message, hint: `Did you mean ${near}?` });
-    return;
-  }
-  const name = key === "" ? "the definition" : nameOf(check, key);
-  const state = issue.received === "undefined" ? "nothing" : issue.received;
-  const wanted = WANTED[last] ?? "an object";
-  note(check, key, { message: `Cannot set ${name} to ${state}: ${wanted} is wanted` });
 }
 
 /** How the operator calls a key: in files it is the last name, in lower case. */

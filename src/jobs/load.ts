@@ -9,8 +9,8 @@ import {
   type EntityDefaults,
   type LoadedEntity,
   makeEntity,
-  type RawDefinition,
 } from "./definition.ts";
+import type { RawDefinition } from "./shape.ts";
 
 /** The files that define a job, most original first. A job has exactly one of them. */
 export const DEFINITION_FILES = ["entity.cfg", "entity.toml", "job.ts"] as const;
@@ -73,13 +73,15 @@ export function loadEntity({ job, path, files, defaults }: JobFiles): LoadedEnti
     topSection: "configuration",
   } as const;
   const { file, mistakes } = readSettings(bytes, options);
-  const section = file.sections.get("configuration") ?? new Map();
+  const section: Section = file.sections.get("configuration") ?? new Map();
+  const plugins = section.get("plugins");
   const source: DefinitionSource = {
     job,
     path: options.path,
     defaults,
     needsSchedule: true,
-    positions: section,
+    // One member of a definition holds what is written under two keys.
+    positions: plugins === undefined ? section : new Map([["plugin", plugins], ...section]),
     warnings: file.warnings,
     mistakes,
   };

@@ -1,0 +1,167 @@
+import { describe, expect, test } from "bun:test";
+import { type ConfigSources, loadConfig, loadRunnerConfig } from "../../src/config/config.ts";
+import { describeError, RunnerErrors } from "../../src/errors.ts";
+
+const RUNNER = `[runner]
+directory = /srv/mig
+checkdirectory = 30
+[logging]
+mode = stdout
+level = info
+[client]
+clientconfpath = default
+`;
+const CLIENT = `[api]
+url = https://mig.example.net/api/v1
+[gpg]
+keyid = D35069ED9046944C204ED0AAB669E288E7530642
+`;
+
+/** Sources over files in memory; the home directory is /home/mig. */
+function sources(
+  files: Record<string, string>,
+  more: Partial<ConfigSources> = {},
+): ConfigSources & { readonly reads: string[] } {
+  const reads: string[] = [];
+  const readFile = async (path: string): Promise<Uint8Array> => {
+    reads.push(path);
+    const text = files[path];
+    if (text === undefined) throw Object.assign(new Error("ENOENT"), { code: "ENOENT" });
+    if (text === "DENIED") throw Object.assign(new Error("EACCES"), { code: "EACCES" });
+    return new TextEncoder().encode(text);
+  };
+  const environment = { HOME: "/home/mig" };
+  return { environment, readFile, homeDirectory: "/var/empty", reads, ...more };
+}
+
+const FILES = {
+  "/etc/mig/runner.cfg": RUNNER,
+  "/home/mig/.migrc": CLIENT,
+  "/home/mig/.gnupg/secring.gpg": "keys",
+};
+
+async function mistakesOf(of: ConfigSources): Promise<readonly string[]> {
+  try {
+    await loadConfig(of);
+  } catch (error) {
+    if (error instanceof RunnerErrors) return error.errors.map(describeError);
+    throw error;
+  }
+  return [];
+}
+
+describe("loadConfig()", () => {
+  test("joins both files, from the original's default places", async () => {
+    const { config, warnings } = await loadConfig(sources(FILES));
+    expect(warnings).toEqual([]);
+    expect(config).toMatchObject({
+      path: "/etc/mig/runner.cfg",
+      clientPath: "/home/mig/.migrc",
+      runnersDirectory: "/srv/mig/runners",
+      api: { url: "https://mig.example.net/api/v1/", skipVerifyCert: false },
+      gpg: { home: "/home/mig/.gnupg", secringPath: "/home/mig/.gnupg/secring.gpg" },
+    });
+  });
+
+  test("reads TOML for both files by their names", async () => {
+    const { config } = await loadConfig(
+      sources(
+        {
+          "/c/runner.toml":
+            '[runner]\ndirectory = "/srv/mig"\ncheckdirectory = 5\n' +
+            '[logging]\nmode = "stdout"\nlevel = "debug"\n[client]\nclientconfpath = "/c/client.toml"\n',
+          "/c/client.toml":
+            '[api]\nurl = "http://h/"\n[targets]\nmacro = ["all:status=\'online\'"]\n',
+          "/home/mig/.gnupg/secring.gpg": "",
+        },
+        { path: "/c/runner.toml" },
+      ),
+    );
+    expect(config.checkDirectoryMs).toBe(5_000);
+    expect(config.logging.level).toBe("debug");
+    expect(config.targets.get("all")).toBe("status='online'");
+  });
+
+  test("takes the home directory of the system for an empty HOME", async () => {
+    const files = { "/etc/mig/runner.cfg": RUNNER, "/var/empty/.migrc": CLIENT };
+    const of = sources(files, { environment: { HOME: "" } });
+    expect(await mistakesOf(of)).toEqual([
+      "/var/empty/.migrc: secring.gpg not found: /var/empty/.gnupg/secring.gpg (Set [gpg] home, " +
+        "or run gpg --export-secret-keys KEYID > secring.gpg there)",
+    ]);
+  });
+
+  test("tells the mistakes of both files and the missing keyring at once", async () => {
+    const of = sources({
+      "/etc/mig/runner.cfg": RUNNER.replace("[logging]", "timezone = Mars\n[logging]"),
+      "/home/mig/.migrc": "[api]\nurl = ftp://x/\n",
+    });
+    expect(await mistakesOf(of)).toEqual([
+      '/etc/mig/runner.cfg:4:12: Cannot set [runner] timezone to "Mars": there is no such time zone ' +
+        "(Use a name such as UTC or Europe/Berlin)",
+      "/home/mig/.migrc:2:7: Cannot use [api] url: it is no HTTP address " +
+        "(Set [api] url, for example http://localhost:1664/api/v1/)",
+      "/home/mig/.migrc: secring.gpg not found: /home/mig/.gnupg/secring.gpg (Set [gpg] home, " +
+        "or run gpg --export-secret-keys KEYID > secring.gpg there)",
+    ]);
+  });
+
+  test("does not call missing what only stands in a line that could not be read", async () => {
+    const of = sources({
+      ...FILES,
+      "/etc/mig/runner.cfg": "[client]\nclientconfpth = default\ntimeout = soon\n",
+    });
+    const found = await mistakesOf(of);
+    expect(found.length).toBe(2);
+    expect(found[0]).toContain("Did you mean clientconfpath?");
+    expect(found[1]).toContain('time: invalid duration "soon"');
+  });
+
+  test("says what to do when there is no client configuration", async () => {
+    const [mistake] = await mistakesOf(sources({ "/etc/mig/runner.cfg": RUNNER }));
+    expect(mistake).toBe(
+      "/etc/mig/runner.cfg: no configuration found at /home/mig/.migrc " +
+        "(Write one with [api] url and [gpg] keyid, or run mig-runner init DIR)",
+    );
+  });
+
+  test("says which file may not be read", async () => {
+    const denied = sources({ ...FILES, "/home/mig/.migrc": "DENIED" });
+    expect(await mistakesOf(denied)).toEqual([
+      "/etc/mig/runner.cfg: open /home/mig/.migrc: permission denied",
+    ]);
+    const [keyring] = await mistakesOf(
+      sources({ ...FILES, "/home/mig/.gnupg/secring.gpg": "DENIED" }),
+    );
+    expect(keyring).toContain("open /home/mig/.gnupg/secring.gpg: permission denied");
+  });
+
+  test("only warns of a missing keyring when an API key is set", async () => {
+    const { config, warnings } = await loadConfig(
+      sources({
+        "/etc/mig/runner.cfg": RUNNER,
+        "/home/mig/.migrc": "[api]\nurl = http://h/\n[gpg]\nuseapikeyauth = k\n",
+      }),
+    );
+    expect(config.gpg.useApiKeyAuth?.reveal()).toBe("k");
+    expect(warnings).toEqual([
+      "/home/mig/.migrc: secring.gpg not found: /home/mig/.gnupg/secring.gpg: no action can be signed",
+    ]);
+  });
+});
+
+describe("loadRunnerConfig()", () => {
+  test("reads runner.cfg and nothing else", async () => {
+    const of = sources(FILES);
+    const { config } = await loadRunnerConfig(of);
+    expect(config.directory).toBe("/srv/mig");
+    expect(of.reads).toEqual(["/etc/mig/runner.cfg"]);
+  });
+
+  test("refuses a file that is not there with the original's words and a way on", async () => {
+    const error = await loadRunnerConfig(sources({}, { path: "/x.cfg" })).catch((thrown) => thrown);
+    expect(error.errors.map(describeError)).toEqual([
+      "open /x.cfg: no such file or directory (Name the file with -c, or run mig-runner init DIR to make one)",
+    ]);
+  });
+});

@@ -1,0 +1,198 @@
+import { describe, expect, test } from "bun:test";
+import { describeError, RunnerErrors } from "../../src/errors.ts";
+import { definitionFile, loadEntity } from "../../src/jobs/load.ts";
+
+function load(files: Record<string, string>, timezone: string | null = null) {
+  const encoder = new TextEncoder();
+  const entries = Object.entries(files).map(
+    ([name, text]) => [name, encoder.encode(text)] as const,
+  );
+  return loadEntity({
+    job: "daily",
+    path: "/r/runners/daily",
+    files: new Map(entries),
+    defaults: { timezone },
+  });
+}
+
+function mistakes(files: Record<string, string>): readonly string[] {
+  try {
+    load(files);
+  } catch (error) {
+    if (error instanceof RunnerErrors) return error.errors.map(describeError);
+    throw error;
+  }
+  return [];
+}
+
+const cfg = (lines: string): Record<string, string> => ({
+  "entity.cfg": `[configuration]\n${lines}`,
+});
+
+describe("loadEntity()", () => {
+  test("makes the original's entity.cfg an entity with the defaults", () => {
+    const { schedule, ...entity } = load(cfg('schedule = "0 3 * * *"\nplugin = mozdef\n'));
+    expect(schedule?.expression).toBe("0 3 * * *");
+    expect(entity).toEqual({
+      job: "daily",
+      path: "/r/runners/daily/entity.cfg",
+      plugins: ["mozdef"],
+      expiryMs: 300_000,
+      sendOnly: false,
+      template: { kind: "file", name: "action.json" },
+      spreadMs: 0,
+      onMissed: "skip",
+      overlap: "allow",
+      deadlineMs: null,
+      maxAgents: null,
+      retries: 2,
+      workflow: false,
+      warnings: [],
+      pluginTimeoutMs: null,
+    });
+  });
+
+  test("reads every key of ours, alike in both languages", () => {
+    const wanted = {
+      plugins: ["a", "b", "c"],
+      expiryMs: 600_000,
+      spreadMs: 90_000,
+      onMissed: "last",
+      overlap: "queue",
+      deadlineMs: 7_200_000,
+      maxAgents: 500,
+      retries: 0,
+      pluginTimeoutMs: 30_000,
+    } as const;
+    const gcfg = cfg(
+      "schedule = @daily\nplugin = a\nplugins = b\nplugins = c\nexpiry = 10m\ntimezone = Asia/Tokyo\n" +
+        "spread = 90s\nonmissed = last\noverlap = queue\ndeadline = 2h\nmaxagents = 500\n" +
+        "retries = 0\nplugintimeout = 30s\n",
+    );
+    const toml = {
+      "entity.toml":
+        'schedule = "@daily"\nplugin = "a"\nplugins = ["b", "c"]\nexpiry = "10m"\n' +
+        'timezone = "Asia/Tokyo"\nspread = "90s"\nonmissed = "last"\noverlap = "queue"\n' +
+        'deadline = "2h"\nmaxagents = 500\nretries = 0\nplugintimeout = "30s"\n',
+    };
+    for (const files of [gcfg, toml]) {
+      const entity = load(files);
+      expect(entity).toMatchObject(wanted);
+      expect(entity.schedule?.timezone).toBe("Asia/Tokyo");
+    }
+  });
+
+  test("takes the last of several plugin lines, as the original does", () => {
+    expect(load(cfg("schedule = @daily\nplugin = a\nplugin = b\n")).plugins).toEqual(["b"]);
+    expect(load(cfg("schedule = @daily\nplugin = a\nplugin =\n")).plugins).toEqual([]);
+  });
+
+  test("takes the zone of the configuration for a schedule that names none", () => {
+    const files = cfg("schedule = @daily\n");
+    expect(load(files, "Asia/Tokyo").schedule?.timezone).toBe("Asia/Tokyo");
+    expect(load(files).schedule?.timezone).toBe(null);
+  });
+
+  test("keeps the original's reasons, with place and hint", () => {
+    const missing = mistakes(cfg("plugin = x\n"));
+    expect(missing).toEqual([
+      '/r/runners/daily/entity.cfg: missing schedule (Set schedule, for example to "0 */4 * * *")',
+    ]);
+    const [bad] = mistakes(cfg("schedule = 61 * * * *\n"));
+    expect(bad).toStartWith(
+      "/r/runners/daily/entity.cfg:2:12: bad cron expression: syntax error in minute field: '61' (",
+    );
+  });
+
+  test("tells all mistakes of a file at once", () => {
+    const found = mistakes(
+      cfg(
+        "schdule = @daily\nexpiry = 5\nplugin = ../x\nplugins = ..\nonmissed = maybe\n" +
+          "timezone = Berlin\nmaxagents = many\n",
+      ),
+    );
+    expect(found).toEqual([
+      `/r/runners/daily/entity.cfg:2:1: can't store data at section "configuration", variable "schdule" (Did you mean schedule?)`,
+      '/r/runners/daily/entity.cfg:8:13: failed to parse "many" as int: expected integer (Write a whole number)',
+      '/r/runners/daily/entity.cfg:6:12: Cannot set onmissed to "maybe": skip, last or all is wanted',
+      '/r/runners/daily/entity.cfg:4:10: Cannot use plugin "../x": the name has a slash in it ' +
+        "(Name a file of the plugins directory)",
+      '/r/runners/daily/entity.cfg:4:10: Cannot use plugin "..": the name is a directory ' +
+        "(Name a file of the plugins directory)",
+      '/r/runners/daily/entity.cfg:3:10: bad expiry: time: missing unit in duration "5" ' +
+        "(Write a duration such as 90s, 10m or 1h30m (there is no unit of days))",
+    ]);
+    const meaning = mistakes(cfg("schedule = @daily\nexpiry = 5\nplugin = ../x\nspread = 2000h\n"));
+    expect(meaning).toEqual([
+      '/r/runners/daily/entity.cfg:4:10: Cannot use plugin "../x": the name has a slash in it ' +
+        "(Name a file of the plugins directory)",
+      '/r/runners/daily/entity.cfg:3:10: bad expiry: time: missing unit in duration "5" ' +
+        "(Write a duration such as 90s, 10m or 1h30m (there is no unit of days))",
+      '/r/runners/daily/entity.cfg:5:10: Cannot set spread to "2000h": it is too long, ' +
+        "at most 168h0m0s is possible",
+    ]);
+  });
+
+  test("refuses an expiry that ends before it begins, or overflows RabbitMQ's clock", () => {
+    expect(mistakes(cfg("schedule = @daily\nexpiry = 0\n"))[0]).toContain("it must be above 0");
+    expect(mistakes(cfg("schedule = @daily\nexpiry = -5m\n"))[0]).toContain("it must be above 0");
+    expect(mistakes(cfg("schedule = @daily\nexpiry = 1176h1s\n"))[0]).toContain("it is too long");
+    expect(load(cfg("schedule = @daily\nexpiry = 1176h\n")).expiryMs).toBe(49 * 86_400_000);
+    expect(load(cfg("schedule = @daily\nexpiry = 1ns\n")).expiryMs).toBe(1);
+    expect(load(cfg("schedule = @daily\nexpiry =\n")).expiryMs).toBe(300_000);
+  });
+
+  test("warns of what is read otherwise than it looks", () => {
+    const { warnings } = load(cfg("schedule = 0 0 * * 5#3\nsendonly\nplugin = x\n"));
+    expect(warnings).toEqual([
+      "/r/runners/daily/entity.cfg:2:12: the value of schedule ends where a comment begins inside it: " +
+        "put it in quotes to keep it whole",
+      "/r/runners/daily/entity.cfg:4:10: plugins get nothing, because sendonly is set",
+    ]);
+    const odd = load(cfg("schedule = 0 0 1 06 *\n")).warnings;
+    expect(odd[0]).toStartWith("/r/runners/daily/entity.cfg:2:12: ");
+  });
+
+  test("refuses a job with two definitions, or with none", () => {
+    const both = { ...cfg("schedule = @daily\n"), "entity.toml": 'schedule = "@daily"\n' };
+    expect(mistakes(both)).toEqual([
+      '/r/runners/daily: Cannot load job "daily": entity.cfg and entity.toml define it, ' +
+        "exactly one of them may (Remove entity.toml, or entity.cfg)",
+    ]);
+    expect(mistakes({ ...cfg("schedule = @daily\n"), "job.ts": "" }).length).toBe(1);
+    expect(mistakes({ "action.json": "{}" })[0]).toContain(
+      "stat /r/runners/daily/entity.cfg: no such file or directory",
+    );
+  });
+
+  test("does not take a job.ts for a table", () => {
+    expect(mistakes({ "job.ts": "" })[0]).toContain("it is defined by job.ts");
+  });
+
+  test("places a bad name of the list of plugins there", () => {
+    expect(mistakes(cfg("schedule = @daily\nplugins = ..\n"))[0]).toStartWith(
+      "/r/runners/daily/entity.cfg:3:11: Cannot use plugin",
+    );
+  });
+
+  test("names the job in every mistake", () => {
+    try {
+      load(cfg("x = 1\n"));
+      expect.unreachable();
+    } catch (error) {
+      for (const { detail, code } of (error as RunnerErrors).errors) {
+        expect(detail.job).toBe("daily");
+        expect(code).toBe("ENTITY");
+      }
+    }
+  });
+});
+
+describe("definitionFile()", () => {
+  test("finds the one file among the others", () => {
+    const at = { job: "j", path: "/p" };
+    expect(definitionFile(at, ["action.json", "job.ts"])).toBe("job.ts");
+    expect(definitionFile(at, ["entity.toml", "README"])).toBe("entity.toml");
+    expect(() => definitionFile(at, ["job.ts", "entity.cfg"])).toThrow(RunnerErrors);
+  });
+});

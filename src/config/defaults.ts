@@ -3,7 +3,7 @@
 /** One key's default. */
 export interface Default {
   readonly key: string;
-  readonly unit: "s" | "ms" | "commands" | "tasks" | "path" | "text";
+  readonly unit: "s" | "ms" | "commands" | "at once" | "path" | "text";
   readonly value: number | string;
   /** What the original does instead, or does too. */
   readonly source: string;
@@ -73,19 +73,19 @@ export const DEFAULTS = {
   },
   collects: {
     key: "[client] collects",
-    unit: "tasks",
+    unit: "at once",
     value: 8,
     source: "ours: the original collects one at a time",
   },
   dispatches: {
     key: "[client] dispatches",
-    unit: "tasks",
+    unit: "at once",
     value: 8,
     source: "ours: the original dispatches all jobs at once",
   },
   deliveries: {
     key: "[client] deliveries",
-    unit: "tasks",
+    unit: "at once",
     value: 4,
     source: "ours: the original delivers all at once",
   },

@@ -223,7 +223,7 @@ function syslogOf(resolver: Resolver, level: LogLevel): LoggingConfig {
 function clientLimitsOf(resolver: Resolver, environment: Environment): ClientLimits {
   const passphrase =
     textOf(resolver, ["client", "passphrase"]) ?? environment.MIGPGPPASSPHRASE ?? "";
-  const tasks = (key: "collects" | "dispatches" | "deliveries"): number =>
+  const atOnce = (key: "collects" | "dispatches" | "deliveries"): number =>
     wholeOf(resolver, ["client", key], { min: 1, max: 1_000, fallback: DEFAULTS[key].value });
   const time = (key: string, fallback: Milliseconds): Milliseconds =>
     durationOf(resolver, ["client", key], { min: 1, max: DAY_MS, fallback });
@@ -236,9 +236,9 @@ function clientLimitsOf(resolver: Resolver, environment: Environment): ClientLim
       fallback: DEFAULTS.pageSize.value,
     }),
     timeoutMs: time("timeout", DEFAULTS.timeout.value),
-    collectsMax: tasks("collects"),
-    dispatchesMax: tasks("dispatches"),
-    deliveriesMax: tasks("deliveries"),
+    collectsMax: atOnce("collects"),
+    dispatchesMax: atOnce("dispatches"),
+    deliveriesMax: atOnce("deliveries"),
     pluginTimeoutMs: time("plugintimeout", DEFAULTS.pluginTimeout.value),
     pluginGraceMs: time("plugingrace", DEFAULTS.pluginGrace.value),
   };

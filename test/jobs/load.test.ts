@@ -25,13 +25,13 @@ function mistakes(files: Record<string, string>): readonly string[] {
   return [];
 }
 
-const cfg = (lines: string): Record<string, string> => ({
+const table = (lines: string): Record<string, string> => ({
   "entity.cfg": `[configuration]\n${lines}`,
 });
 
 describe("loadEntity()", () => {
   test("makes the original's entity.cfg an entity with the defaults", () => {
-    const { schedule, ...entity } = load(cfg('schedule = "0 3 * * *"\nplugin = mozdef\n'));
+    const { schedule, ...entity } = load(table('schedule = "0 3 * * *"\nplugin = mozdef\n'));
     expect(schedule?.expression).toBe("0 3 * * *");
     expect(entity).toEqual({
       job: "daily",
@@ -64,7 +64,7 @@ describe("loadEntity()", () => {
       retries: 0,
       pluginTimeoutMs: 30_000,
     } as const;
-    const gcfg = cfg(
+    const gcfg = table(
       "schedule = @daily\nplugin = a\nplugins = b\nplugins = c\nexpiry = 10m\ntimezone = Asia/Tokyo\n" +
         "spread = 90s\nonmissed = last\noverlap = queue\ndeadline = 2h\nmaxagents = 500\n" +
         "retries = 0\nplugintimeout = 30s\n",
@@ -83,22 +83,22 @@ describe("loadEntity()", () => {
   });
 
   test("takes the last of several plugin lines, as the original does", () => {
-    expect(load(cfg("schedule = @daily\nplugin = a\nplugin = b\n")).plugins).toEqual(["b"]);
-    expect(load(cfg("schedule = @daily\nplugin = a\nplugin =\n")).plugins).toEqual([]);
+    expect(load(table("schedule = @daily\nplugin = a\nplugin = b\n")).plugins).toEqual(["b"]);
+    expect(load(table("schedule = @daily\nplugin = a\nplugin =\n")).plugins).toEqual([]);
   });
 
   test("takes the zone of the configuration for a schedule that names none", () => {
-    const files = cfg("schedule = @daily\n");
+    const files = table("schedule = @daily\n");
     expect(load(files, "Asia/Tokyo").schedule?.timezone).toBe("Asia/Tokyo");
     expect(load(files).schedule?.timezone).toBe(null);
   });
 
   test("keeps the original's reasons, with place and hint", () => {
-    const missing = mistakes(cfg("plugin = x\n"));
+    const missing = mistakes(table("plugin = x\n"));
     expect(missing).toEqual([
       '/r/runners/daily/entity.cfg: missing schedule (Set schedule, for example to "0 */4 * * *")',
     ]);
-    const [bad] = mistakes(cfg("schedule = 61 * * * *\n"));
+    const [bad] = mistakes(table("schedule = 61 * * * *\n"));
     expect(bad).toStartWith(
       "/r/runners/daily/entity.cfg:2:12: bad cron expression: syntax error in minute field: '61' (",
     );
@@ -106,7 +106,7 @@ describe("loadEntity()", () => {
 
   test("tells all mistakes of a file at once", () => {
     const found = mistakes(
-      cfg(
+      table(
         "schdule = @daily\nexpiry = 5\nplugin = ../x\nplugins = ..\nonmissed = maybe\n" +
           "timezone = Berlin\nmaxagents = many\n",
       ),
@@ -122,7 +122,9 @@ describe("loadEntity()", () => {
       '/r/runners/daily/entity.cfg:3:10: bad expiry: time: missing unit in duration "5" ' +
         "(Write a duration such as 90s, 10m or 1h30m (there is no unit of days))",
     ]);
-    const meaning = mistakes(cfg("schedule = @daily\nexpiry = 5\nplugin = ../x\nspread = 2000h\n"));
+    const meaning = mistakes(
+      table("schedule = @daily\nexpiry = 5\nplugin = ../x\nspread = 2000h\n"),
+    );
     expect(meaning).toEqual([
       '/r/runners/daily/entity.cfg:4:10: Cannot use plugin "../x": the name has a slash in it ' +
         "(Name a file of the plugins directory)",
@@ -134,32 +136,32 @@ describe("loadEntity()", () => {
   });
 
   test("refuses an expiry that ends before it begins, or overflows RabbitMQ's clock", () => {
-    expect(mistakes(cfg("schedule = @daily\nexpiry = 0\n"))[0]).toContain("it must be above 0");
-    expect(mistakes(cfg("schedule = @daily\nexpiry = -5m\n"))[0]).toContain("it must be above 0");
-    expect(mistakes(cfg("schedule = @daily\nexpiry = 1176h1s\n"))[0]).toContain("it is too long");
-    expect(load(cfg("schedule = @daily\nexpiry = 1176h\n")).expiryMs).toBe(49 * 86_400_000);
-    expect(load(cfg("schedule = @daily\nexpiry = 1ns\n")).expiryMs).toBe(1);
-    expect(load(cfg("schedule = @daily\nexpiry =\n")).expiryMs).toBe(300_000);
+    expect(mistakes(table("schedule = @daily\nexpiry = 0\n"))[0]).toContain("it must be above 0");
+    expect(mistakes(table("schedule = @daily\nexpiry = -5m\n"))[0]).toContain("it must be above 0");
+    expect(mistakes(table("schedule = @daily\nexpiry = 1176h1s\n"))[0]).toContain("it is too long");
+    expect(load(table("schedule = @daily\nexpiry = 1176h\n")).expiryMs).toBe(49 * 86_400_000);
+    expect(load(table("schedule = @daily\nexpiry = 1ns\n")).expiryMs).toBe(1);
+    expect(load(table("schedule = @daily\nexpiry =\n")).expiryMs).toBe(300_000);
   });
 
   test("warns of what is read otherwise than it looks", () => {
-    const { warnings } = load(cfg("schedule = 0 0 * * 5#3\nsendonly\nplugin = x\n"));
+    const { warnings } = load(table("schedule = 0 0 * * 5#3\nsendonly\nplugin = x\n"));
     expect(warnings).toEqual([
       "/r/runners/daily/entity.cfg:2:12: the value of schedule ends where a comment begins inside it: " +
         "put it in quotes to keep it whole",
       "/r/runners/daily/entity.cfg:4:10: plugins get nothing, because sendonly is set",
     ]);
-    const odd = load(cfg("schedule = 0 0 1 06 *\n")).warnings;
+    const odd = load(table("schedule = 0 0 1 06 *\n")).warnings;
     expect(odd[0]).toStartWith("/r/runners/daily/entity.cfg:2:12: ");
   });
 
   test("refuses a job with two definitions, or with none", () => {
-    const both = { ...cfg("schedule = @daily\n"), "entity.toml": 'schedule = "@daily"\n' };
+    const both = { ...table("schedule = @daily\n"), "entity.toml": 'schedule = "@daily"\n' };
     expect(mistakes(both)).toEqual([
       '/r/runners/daily: Cannot load job "daily": entity.cfg and entity.toml define it, ' +
         "exactly one of them may (Remove entity.toml, or entity.cfg)",
     ]);
-    expect(mistakes({ ...cfg("schedule = @daily\n"), "job.ts": "" }).length).toBe(1);
+    expect(mistakes({ ...table("schedule = @daily\n"), "job.ts": "" }).length).toBe(1);
     expect(mistakes({ "action.json": "{}" })[0]).toContain(
       "stat /r/runners/daily/entity.cfg: no such file or directory",
     );
@@ -170,14 +172,14 @@ describe("loadEntity()", () => {
   });
 
   test("places a bad name of the list of plugins there", () => {
-    expect(mistakes(cfg("schedule = @daily\nplugins = ..\n"))[0]).toStartWith(
+    expect(mistakes(table("schedule = @daily\nplugins = ..\n"))[0]).toStartWith(
       "/r/runners/daily/entity.cfg:3:11: Cannot use plugin",
     );
   });
 
   test("names the job in every mistake", () => {
     try {
-      load(cfg("x = 1\n"));
+      load(table("x = 1\n"));
       expect.unreachable();
     } catch (error) {
       for (const { detail, code } of (error as RunnerErrors).errors) {

@@ -313,7 +313,8 @@ function warnAbout(
   if (value?.cut === true && (known.kind === "string" || known.kind === "list")) {
     warn(
       value.at,
-      `the value of ${name} ends where a comment begins inside it: put it in quotes to keep it whole`,
+      `the value of ${name} ends where a comment begins inside it: put it in quotes to keep ` +
+        `it whole`,
     );
   }
 }

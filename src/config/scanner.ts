@@ -265,7 +265,7 @@ function textBetween(scanner: Scanner, start: number, end: number): string {
   return lax.decode(scanner.bytes.subarray(start, end));
 }
 
-/** Without quotes, escapes resolved, continued lines joined. Faulty escapes are kept as they are. */
+/** Without quotes, escapes resolved, continued lines joined. Faulty escapes stay as they are. */
 function unquote(raw: string): string {
   return raw.replace(/\\([\s\S])|"/g, (whole, escaped: string | undefined) => {
     if (escaped === undefined) return "";

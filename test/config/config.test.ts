@@ -69,7 +69,8 @@ describe("loadConfig()", () => {
         {
           "/c/runner.toml":
             '[runner]\ndirectory = "/srv/mig"\ncheckdirectory = 5\n' +
-            '[logging]\nmode = "stdout"\nlevel = "debug"\n[client]\nclientconfpath = "/c/client.toml"\n',
+            '[logging]\nmode = "stdout"\nlevel = "debug"\n[client]\nclientconfpath = ' +
+            '"/c/client.toml"\n',
           "/c/client.toml":
             '[api]\nurl = "http://h/"\n[targets]\nmacro = ["all:status=\'online\'"]\n',
           "/home/mig/.gnupg/secring.gpg": "",
@@ -97,7 +98,8 @@ describe("loadConfig()", () => {
       "/home/mig/.migrc": "[api]\nurl = ftp://x/\n",
     });
     expect(await mistakesOf(of)).toEqual([
-      '/etc/mig/runner.cfg:4:12: Cannot set [runner] timezone to "Mars": there is no such time zone ' +
+      '/etc/mig/runner.cfg:4:12: Cannot set [runner] timezone to "Mars": there is no such ' +
+        "time zone " +
         "(Use a name such as UTC or Europe/Berlin)",
       "/home/mig/.migrc:2:7: Cannot use [api] url: it is no HTTP address " +
         "(Set [api] url, for example http://localhost:1664/api/v1/)",
@@ -145,7 +147,8 @@ describe("loadConfig()", () => {
     );
     expect(config.gpg.useApiKeyAuth?.reveal()).toBe("k");
     expect(warnings).toEqual([
-      "/home/mig/.migrc: secring.gpg not found: /home/mig/.gnupg/secring.gpg: no action can be signed",
+      "/home/mig/.migrc: secring.gpg not found: /home/mig/.gnupg/secring.gpg: no action can " +
+        "be signed",
     ]);
   });
 });
@@ -161,7 +164,8 @@ describe("loadRunnerConfig()", () => {
   test("refuses a file that is not there with the original's words and a way on", async () => {
     const error = await loadRunnerConfig(sources({}, { path: "/x.cfg" })).catch((thrown) => thrown);
     expect(error.errors.map(describeError)).toEqual([
-      "open /x.cfg: no such file or directory (Name the file with -c, or run mig-runner init DIR to make one)",
+      "open /x.cfg: no such file or directory (Name the file with -c, or run mig-runner init " +
+        "DIR to make one)",
     ]);
   });
 });

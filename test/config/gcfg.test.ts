@@ -60,7 +60,8 @@ describe("parseGcfg()", () => {
         "plugin",
       ].join(", ")})`,
       "x.cfg:10:8: expected subsection name or right bracket",
-      `x.cfg:12:2: can't store data at section "api" (Known sections: runner, logging, client, ${"journal, plugin"})`,
+      `x.cfg:12:2: can't store data at section "api" (Known sections: runner, logging, ` +
+        `client, ${"journal, plugin"})`,
     ]);
   });
 
@@ -94,7 +95,8 @@ describe("parseGcfg()", () => {
 
   test("names the known keys when none is near", () => {
     expect(mistakes("[api]\nzzzzzzzz = 1\n", CLIENT_SCHEMA)).toEqual([
-      `x.cfg:2:1: can't store data at section "api", variable "zzzzzzzz" (Known keys: url, skipverifycert)`,
+      `x.cfg:2:1: can't store data at section "api", variable "zzzzzzzz" (Known keys: url, ` +
+        `skipverifycert)`,
     ]);
   });
 
@@ -132,7 +134,8 @@ describe("parseGcfg()", () => {
 
   test("takes any keys in the section of a plugin, as they are written", () => {
     const file = parse(
-      '[plugin "mozdef"]\napiUrl = https://x/\nverbose\nfield = a\nfield = b\nfield = c\n[plugin "b"]\n',
+      '[plugin "mozdef"]\napiUrl = https://x/\nverbose\nfield = a\nfield = b\nfield = ' +
+        'c\n[plugin "b"]\n',
     );
     const plugins = file.subsections.get("plugin");
     const values = [...(plugins?.get("mozdef") ?? [])].map(([key, { value }]) => [key, value]);

@@ -10,11 +10,13 @@ describe("permissionMistakes()", () => {
       { path: "/r/plugins/it's", mode: 0o100777, kind: "plugin" },
     ]);
     expect(mistakes.map(describeError)).toEqual([
-      '/etc/mig/runner.cfg: Cannot trust config "/etc/mig/runner.cfg": every user can write to it ' +
+      '/etc/mig/runner.cfg: Cannot trust config "/etc/mig/runner.cfg": every user can write ' +
+        "to it " +
         "(mode 0666) (chmod o-w /etc/mig/runner.cfg)",
       '/k/secring.gpg: Cannot trust key "/k/secring.gpg": every user can write to it (mode 0602) ' +
         "(chmod o-w /k/secring.gpg)",
-      `/r/plugins/it's: Cannot trust plugin "/r/plugins/it's": every user can write to it (mode 0777) ` +
+      `/r/plugins/it's: Cannot trust plugin "/r/plugins/it's": every user can write to it ` +
+        `(mode 0777) ` +
         "(chmod o-w '/r/plugins/it'\\''s')",
     ]);
     expect(mistakes.map(({ code }) => code)).toEqual(["CONFIG", "KEYRING", "PLUGIN"]);

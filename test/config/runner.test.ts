@@ -109,7 +109,8 @@ describe("resolveRunner()", () => {
     ]);
     const odd = QUIET.replace("= stdout", "= syslog\nhost = h\nport = -1\nprotocol = tls");
     expect(resolve(odd).mistakes).toEqual([
-      "r.cfg:7:8: Cannot set [logging] port to -1: it is out of range, a whole number from 1 to 65535 is wanted",
+      "r.cfg:7:8: Cannot set [logging] port to -1: it is out of range, a whole number from 1 " +
+        "to 65535 is wanted",
       'r.cfg:8:12: Cannot log over "tls": unknown network tls, tcp or udp is wanted',
     ]);
   });
@@ -119,7 +120,8 @@ describe("resolveRunner()", () => {
     expect(mistakes).toEqual([]);
     expect(config.client.delayResultsMs).toBe(0);
     expect(warnings).toEqual([
-      'r.cfg:8:16: ignoring specified results delay: time: unknown unit " potatoes" in duration "5 potatoes"',
+      'r.cfg:8:16: ignoring specified results delay: time: unknown unit " potatoes" in ' +
+        'duration "5 potatoes"',
     ]);
     expect(resolve(`${QUIET}[client]\ndelayresults = -5s\n`).config.client.delayResultsMs).toBe(0);
     expect(resolve(`${QUIET}[client]\ndelayresults = 1m30s\n`).config.client.delayResultsMs).toBe(
@@ -139,9 +141,12 @@ describe("resolveRunner()", () => {
       `${QUIET}[client]\npagesize = 0\ncollects = 1001\ntimeout = 48h\n`,
     );
     expect(mistakes.toSorted()).toEqual([
-      'r.cfg:10:11: Cannot set [client] timeout to "48h": it is out of range, 1ms to 24h0m0s is wanted',
-      "r.cfg:8:12: Cannot set [client] pagesize to 0: it is out of range, a whole number from 1 to 1000000 is wanted",
-      "r.cfg:9:12: Cannot set [client] collects to 1001: it is out of range, a whole number from 1 to 1000 is wanted",
+      'r.cfg:10:11: Cannot set [client] timeout to "48h": it is out of range, 1ms to 24h0m0s ' +
+        "is wanted",
+      "r.cfg:8:12: Cannot set [client] pagesize to 0: it is out of range, a whole number " +
+        "from 1 to 1000000 is wanted",
+      "r.cfg:9:12: Cannot set [client] collects to 1001: it is out of range, a whole number " +
+        "from 1 to 1000 is wanted",
     ]);
   });
 

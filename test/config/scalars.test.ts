@@ -33,11 +33,14 @@ describe("parseTruth()", () => {
     for (const word of ["FALSE", "no", "oFF", "0"]) expect(parseTruth(word)).toBe(false);
   });
 
-  test("shows a refused word between backquotes, or as a Go string where that is impossible", () => {
-    expect(() => parseTruth("Maybe")).toThrow("failed to parse bool `maybe`");
-    expect(() => parseTruth("a`b")).toThrow('failed to parse bool "a`b"');
-    expect(() => parseTruth("a\nb")).toThrow('failed to parse bool "a\\nb"');
-  });
+  test(
+    "shows a refused word between backquotes, or as a Go string where that is " + "impossible",
+    () => {
+      expect(() => parseTruth("Maybe")).toThrow("failed to parse bool `maybe`");
+      expect(() => parseTruth("a`b")).toThrow('failed to parse bool "a`b"');
+      expect(() => parseTruth("a\nb")).toThrow('failed to parse bool "a\\nb"');
+    },
+  );
 });
 
 describe("quoteGo()", () => {

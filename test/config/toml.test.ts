@@ -47,8 +47,10 @@ describe("parseToml()", () => {
     const text = '[runner]\ncheckdirectory = "30"\n  timezon = "UTC"\n[bogus]\n[plugin]\nx = 1\n';
     expect(mistakes(text)).toEqual([
       "x.toml:2:1: Cannot use [runner] checkdirectory: a string is set, a whole number is wanted",
-      `x.toml:3:3: can't store data at section "runner", variable "timezon" (Did you mean timezone?)`,
-      `x.toml:4:1: can't store data at section "bogus" (${"Known sections: runner, logging, client, journal, plugin"})`,
+      `x.toml:3:3: can't store data at section "runner", variable "timezon" (Did you mean ` +
+        `timezone?)`,
+      `x.toml:4:1: can't store data at section "bogus" ` +
+        `(${"Known sections: runner, logging, client, journal, plugin"})`,
       `x.toml:6:1: can't store data at section "plugin" (Put x into a table [plugin.NAME])`,
     ]);
   });

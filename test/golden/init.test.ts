@@ -45,21 +45,24 @@ describe("loadConfig() and the original", () => {
   let agreed = 0;
   for (const one of cases) {
     const begins = one.error === null || EDGES.includes(one.case) || DEVIATIONS.includes(one.case);
-    test(`agree on ${one.case}: ${begins ? "begins" : "refuses with the original's reason"}`, async () => {
-      if (begins) {
-        const { config } = await load(one);
-        expect(config.api.url).toBe("http://127.0.0.1:1664/api/v1/");
-      } else {
-        const errors = await load(one).then(
-          () => [],
-          (error) => (error as RunnerErrors).errors,
-        );
-        expect(errors.length).toBeGreaterThan(0);
-        const messages = errors.map(({ message }) => message).join("\n");
-        for (const core of coresOf(one)) expect(messages).toContain(core);
-      }
-      agreed++;
-    });
+    test(
+      `agree on ${one.case}: ` + `${begins ? "begins" : "refuses with the original's reason"}`,
+      async () => {
+        if (begins) {
+          const { config } = await load(one);
+          expect(config.api.url).toBe("http://127.0.0.1:1664/api/v1/");
+        } else {
+          const errors = await load(one).then(
+            () => [],
+            (error) => (error as RunnerErrors).errors,
+          );
+          expect(errors.length).toBeGreaterThan(0);
+          const messages = errors.map(({ message }) => message).join("\n");
+          for (const core of coresOf(one)) expect(messages).toContain(core);
+        }
+        agreed++;
+      },
+    );
   }
   test("hold for every case", () => {
     console.log(`golden init: ${agreed} of ${cases.length}`);

@@ -65,7 +65,8 @@ describe("loadEntity()", () => {
       pluginTimeoutMs: 30_000,
     } as const;
     const gcfg = table(
-      "schedule = @daily\nplugin = a\nplugins = b\nplugins = c\nexpiry = 10m\ntimezone = Asia/Tokyo\n" +
+      "schedule = @daily\nplugin = a\nplugins = b\nplugins = c\nexpiry = 10m\ntimezone = " +
+        "Asia/Tokyo\n" +
         "spread = 90s\nonmissed = last\noverlap = queue\ndeadline = 2h\nmaxagents = 500\n" +
         "retries = 0\nplugintimeout = 30s\n",
     );
@@ -112,9 +113,12 @@ describe("loadEntity()", () => {
       ),
     );
     expect(found).toEqual([
-      `/r/runners/daily/entity.cfg:2:1: can't store data at section "configuration", variable "schdule" (Did you mean schedule?)`,
-      '/r/runners/daily/entity.cfg:8:13: failed to parse "many" as int: expected integer (Write a whole number)',
-      '/r/runners/daily/entity.cfg:6:12: Cannot set onmissed to "maybe": skip, last or all is wanted',
+      `/r/runners/daily/entity.cfg:2:1: can't store data at section "configuration", ` +
+        `variable "schdule" (Did you mean schedule?)`,
+      '/r/runners/daily/entity.cfg:8:13: failed to parse "many" as int: expected integer ' +
+        "(Write a whole number)",
+      '/r/runners/daily/entity.cfg:6:12: Cannot set onmissed to "maybe": skip, last or all ' +
+        "is wanted",
       '/r/runners/daily/entity.cfg:4:10: Cannot use plugin "../x": the name has a slash in it ' +
         "(Name a file of the plugins directory)",
       '/r/runners/daily/entity.cfg:4:10: Cannot use plugin "..": the name is a directory ' +
@@ -147,7 +151,8 @@ describe("loadEntity()", () => {
   test("warns of what is read otherwise than it looks", () => {
     const { warnings } = load(table("schedule = 0 0 * * 5#3\nsendonly\nplugin = x\n"));
     expect(warnings).toEqual([
-      "/r/runners/daily/entity.cfg:2:12: the value of schedule ends where a comment begins inside it: " +
+      "/r/runners/daily/entity.cfg:2:12: the value of schedule ends where a comment begins " +
+        "inside it: " +
         "put it in quotes to keep it whole",
       "/r/runners/daily/entity.cfg:4:10: plugins get nothing, because sendonly is set",
     ]);

@@ -89,8 +89,8 @@ async function keepCollected(
 async function forgetInflight(edges: Edges, row: ActionRow): Promise<void> {
   if (row.actionId === null) return;
   try {
-    await edges.spool.removeInflight(row.job, row.actionId);
-    say(edges, row.job, "info", "action marked as complete");
+    const path = await edges.spool.removeInflight(row.job, row.actionId);
+    say(edges, row.job, "info", `action marked as complete, removed ${path}`);
   } catch (error) {
     say(edges, row.job, "warning", messageOf(error));
   }
@@ -194,8 +194,8 @@ async function readOnce(
     }
     failures = 0;
     if (pass.first) pass.kept.strays += answer.strays;
-    if (answer.commands === 0 || pass.kept.isWhole) return null;
-    offset += answer.commands;
+    if (pass.kept.isWhole) return null;
+    offset += answer.entries;
   }
   return { kind: "failed", message: `the list has over ${PAGES_MAX} pages`, reached: "answered" };
 }

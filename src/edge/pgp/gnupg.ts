@@ -12,6 +12,7 @@ import {
   encodeSignatureLine,
   parseSignature,
 } from "../../mig/signature.ts";
+import { gate } from "./gate.ts";
 import { type HeldKey, holdKeys, type KeySource, type SignText } from "./held.ts";
 import { KeyProblem } from "./problem.ts";
 import { type GnupgHome, type GpgAnswer, runGpg } from "./program.ts";
@@ -80,15 +81,12 @@ function textSigner(
   const args = ["--pinentry-mode", ...mode, "--digest-algo", "SHA256"];
   args.push("--output", "-", "--local-user", `${key.fingerprint}!`, "--detach-sign");
   const secret = new TextEncoder().encode(passphrase === null ? "" : `${passphrase}\n`);
-  // gpg-agent signs one at a time anyway; a queue keeps the number of processes small.
-  let last: Promise<unknown> = Promise.resolve();
-  return (text) => {
+  // gpg-agent signs one at a time anyway; more processes would only wait for it.
+  return gate(1, async (text: Uint8Array) => {
     // gpg takes the first line as the passphrase and all after it as the text.
     const input = joinBytes(secret, text);
-    const answer = last.then(async () => reencode(await runGpg(gnupg, { args, input }), key));
-    last = answer.catch(() => {});
-    return answer;
-  };
+    return reencode(await runGpg(gnupg, { args, input }), key);
+  });
 }
 
 function reencode(answer: GpgAnswer, key: RingKey): string {

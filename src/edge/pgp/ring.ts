@@ -10,6 +10,7 @@ import {
   hashSuffix,
 } from "../../mig/signature.ts";
 import type { Instant } from "../../time.ts";
+import { gate } from "./gate.ts";
 import { type HeldKey, holdKeys, type KeySource, type SignText } from "./held.ts";
 import { privateKey, type SignNumbers } from "./private.ts";
 import { KeyProblem } from "./problem.ts";
@@ -17,6 +18,9 @@ import { secretNumbers } from "./unlock.ts";
 
 /** Largest key ring that is read, in bytes. */
 export const RING_SIZE_MAX = 16 * 1024 * 1024;
+
+/** Signatures made at a time. More are no faster, and on Deno they would hold up the event loop. */
+const SIGNING_MAX = 4;
 
 /**
  * Reads the key ring file at `path`. A damaged one is a source with fewer keys.
@@ -62,11 +66,11 @@ function textSigner(
   { algorithm, keyId }: RingKey,
   { sign, clock }: { readonly sign: SignNumbers; readonly clock: { now(): Instant } },
 ): SignText {
-  return async (text) => {
+  return gate(SIGNING_MAX, async (text: Uint8Array) => {
     const hashed = hashedPart({ algorithm, createdAt: clock.now(), issuerKeyId: keyId });
     const data = joinBytes(text, hashSuffix(hashed));
     const digest = new Uint8Array(createHash("sha256").update(data).digest());
     const numbers = await sign({ data, digest });
     return encodeSignatureLine(encodeSignature({ hashed, digest, numbers }));
-  };
+  });
 }

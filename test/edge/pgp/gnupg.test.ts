@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { spawnSync } from "node:child_process";
 import { chmodSync, copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseListing } from "../../../src/edge/pgp/gnupg.ts";
@@ -42,7 +43,7 @@ async function refusal(action: Promise<unknown>): Promise<RunnerError> {
 }
 
 const gpgTests = hasGpg();
-if (!gpgTests) console.log("skipped: 10 tests of GnuPG 2 homes, because gpg 2 is not installed");
+if (!gpgTests) console.log("skipped: 11 tests of GnuPG 2 homes, because gpg 2 is not installed");
 
 describe.if(gpgTests)("openSigner() on a GnuPG 2 home", () => {
   let folder: Folder;
@@ -147,6 +148,32 @@ describe.if(gpgTests)("openSigner() on a GnuPG 2 home", () => {
         "kind",
         "good",
       );
+    }
+  });
+
+  test("agrees with GnuPG about the signatures that we make ourselves", async () => {
+    for (const ring of ["gpg2rsa", "dsa2048", "ecdsa256"]) {
+      const signer = await openSigner({
+        ...{ home: homeOf(ring), keyId: ring, passphrase: null, environment: {} },
+        clock: clockAt(1_795_449_900_000),
+      });
+      const line = await signer.sign(bytesOf("one\ntwo"));
+      const packet = Uint8Array.fromBase64(line.slice(0, line.lastIndexOf("=")));
+      writeFileSync(join(folder.path, "text"), "one\ntwo");
+      writeFileSync(join(folder.path, "text.sig"), packet);
+      const { status } = spawnSync(
+        "gpg",
+        [
+          "--homedir",
+          folder.path,
+          "--batch",
+          "--faked-system-time",
+          "1795449901",
+          "--verify",
+        ].concat(join(folder.path, "text.sig"), join(folder.path, "text")),
+        { env: GPG_ENVIRONMENT },
+      );
+      expect([ring, status]).toEqual([ring, 0]);
     }
   });
 

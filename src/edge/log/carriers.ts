@@ -152,19 +152,30 @@ export async function openUdp({ host, port, family }: ServerAddress): Promise<Ca
   const socket = createSocket(server.family === 6 ? "udp6" : "udp4");
   let lost: Error | null = null;
   socket.on("error", (error) => {
-    lost = error;
+    if (!isRefused(error)) lost = error;
   });
   socket.unref();
+  const send = (bytes: Uint8Array): Promise<Error | null> =>
+    new Promise((resolve) => socket.send(bytes, port, server.address, resolve));
+
+  async function sendTwice(bytes: Uint8Array): Promise<void> {
+    let error = await send(bytes);
+    // Refused was the packet before, and this one was not sent for it.
+    if (error !== null && isRefused(error)) error = await send(bytes);
+    if (error !== null && !isRefused(error)) throw error;
+  }
+
   return {
     send(line) {
       if (lost !== null) throw lost;
-      const bytes = clip(line, UDP_BYTES_MAX);
-      return new Promise((resolve, reject) => {
-        socket.send(bytes, port, server.address, (error) => (error ? reject(error) : resolve()));
-      });
+      return sendTwice(clip(line, UDP_BYTES_MAX));
     },
     close: () => socket.close(),
   };
+}
+
+function isRefused(error: Error): boolean {
+  return errnoCode(error) === "ECONNREFUSED";
 }
 
 /**

@@ -15,6 +15,12 @@ import {
 } from "node:fs";
 import type { Carrier } from "./queue.ts";
 
+/** A carrier that has always sent when `send` returns. */
+export interface FileCarrier extends Carrier {
+  send(line: string): undefined;
+}
+
+/** When a file is moved aside. */
 export interface FileOptions {
   /** Size in bytes from which the file is moved aside; null for never. */
   readonly bytesMax: number | null;
@@ -28,7 +34,7 @@ export interface FileOptions {
  * @throws The system's error.
  * @see mig `logging.go` `initLogFile`; test/golden/log holds a rotation of the original
  */
-export function openFile(path: string, { bytesMax, onStuck }: FileOptions): Carrier {
+export function openFile(path: string, { bytesMax, onStuck }: FileOptions): FileCarrier {
   let fd = openToAppend(path);
   let stuck = false;
 

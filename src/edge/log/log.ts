@@ -40,7 +40,10 @@ export interface LogConfig {
   readonly file: string | null;
   readonly host: string | null;
   readonly port: number | null;
-  /** "tcp" or "udp", with "4" or "6" behind it or not; "local" or "unix" for /dev/log. */
+  /**
+   * "tcp" or "udp", with "4" or "6" behind it or not; "local" or "unix" for the socket of this
+   * machine's daemon, which is `file` or else /dev/log.
+   */
   readonly protocol: string | null;
   /** Default "daemon", which the original always uses. */
   readonly facility: string | null;
@@ -126,7 +129,7 @@ function openWay(config: LogConfig, lines: Lines): Promise<Way> {
     case "file":
       return fileWay(config, lines);
     case "syslog":
-      return isLocal(config) ? localWay(lines) : networkWay(config, lines);
+      return isLocal(config) ? localWay(config, lines) : networkWay(config, lines);
     default:
       return stderrWay(lines);
   }
@@ -184,24 +187,25 @@ async function networkWay(config: LogConfig, lines: Lines): Promise<Way> {
   }
 }
 
-async function localWay(lines: Lines): Promise<Way> {
+async function localWay(config: LogConfig, lines: Lines): Promise<Way> {
+  const path = config.file || SYSLOG_SOCKET;
   try {
-    const socket = await openLocal(SYSLOG_SOCKET, lines.clock);
-    if (socket !== null) {
+    const carrier = await openLocal(path, lines.clock);
+    if (carrier !== null) {
       const connect = async (): Promise<Carrier> => {
-        const next = await openLocal(SYSLOG_SOCKET, lines.clock);
+        const next = await openLocal(path, lines.clock);
         if (next === null) throw new Error("no socket can be made");
         return next;
       };
-      return { line: forSocket(lines), carrier: socket, connect };
+      return { line: forSocket(lines), carrier, connect };
     }
-    const connect = (): Promise<Carrier> => spawnLogger(SYSLOG_SOCKET, lines.pid);
+    const connect = (): Promise<Carrier> => spawnLogger(path, lines.pid);
     return { line: forLogger(lines), carrier: await connect(), connect };
   } catch (error) {
     throw new RunnerError(
       "CONFIG",
-      `Cannot log to syslog "${SYSLOG_SOCKET}": dial unixgram ${SYSLOG_SOCKET}: ${errnoText(error)}`,
-      { path: SYSLOG_SOCKET, hint: "Start the syslog daemon first, or log to stdout" },
+      `Cannot log to syslog "${path}": dial unixgram ${path}: ${errnoText(error)}`,
+      { path, hint: "Start the syslog daemon first, or log to stdout" },
       { cause: error },
     );
   }

@@ -7,7 +7,7 @@
 // Owns:    order, bounds, waiting times, what was lost.
 // Not its: how a line is sent (carriers), how it looks (line.ts).
 import type { Clock } from "../../ports.ts";
-import { SECOND_MS } from "../../time.ts";
+import { MINUTE_MS, SECOND_MS } from "../../time.ts";
 
 /** One open way to send lines. */
 export interface Carrier {
@@ -24,7 +24,7 @@ export interface QueueOptions {
   readonly clock: Clock;
   /** Opens another carrier after one was lost. */
   connect(): Promise<Carrier>;
-  /** Called once for each time that carriers begin to fail. */
+  /** Called when carriers begin to fail, at most once a minute. */
   onFailure(error: unknown): void;
   /** The line that stands for lost ones. */
   lossLine(count: number): string;
@@ -55,6 +55,7 @@ export class LineQueue {
   #pumping = false;
   #pumped: Promise<void> = Promise.resolve();
   #reopening = false;
+  #quietUntil = 0;
 
   constructor(carrier: Carrier, options: QueueOptions) {
     this.#carrier = carrier;
@@ -110,12 +111,19 @@ export class LineQueue {
       } catch (error) {
         this.#drop();
         if (this.#closing.signal.aborted) break;
-        if (retryMs === RETRY_MS) this.#options.onFailure(error);
+        if (retryMs === RETRY_MS) this.#complain(error);
         await this.#options.clock.sleep(retryMs, this.#closing.signal);
         retryMs = Math.min(retryMs * 2, RETRY_MS_MAX);
       }
     }
     this.#pumping = false;
+  }
+
+  #complain(error: unknown): void {
+    const now = this.#options.clock.now();
+    if (now < this.#quietUntil) return;
+    this.#quietUntil = now + MINUTE_MS;
+    this.#options.onFailure(error);
   }
 
   #drop(): void {

@@ -106,7 +106,11 @@ export interface JobDirectory {
 }
 
 /** One record in an inflight/ folder: its bytes, or why they could not be read. */
-export type InflightFile = { readonly job: string; readonly name: string; readonly path: string } & (
+export type InflightFile = {
+  readonly job: string;
+  readonly name: string;
+  readonly path: string;
+} & (
   | { readonly kind: "bytes"; readonly bytes: Uint8Array }
   | { readonly kind: "unreadable"; readonly message: string }
 );
@@ -134,8 +138,8 @@ export interface Spool {
   inflight(): Promise<readonly InflightFile[]>;
   /** Writes `runners/JOB/inflight/ID.json` atomically; resolves with its path. */
   writeInflight(job: string, actionId: number, bytes: Uint8Array): Promise<string>;
-  /** Removes that file. A missing one is no error. */
-  removeInflight(job: string, actionId: number): Promise<void>;
+  /** Removes that file; resolves with its path. A missing one is no error. */
+  removeInflight(job: string, actionId: number): Promise<string>;
   /** Renames a broken inflight file to `NAME.bad` beside it; resolves with the new path. */
   setAside(file: InflightFile): Promise<string>;
   /** Opens `runners/JOB/results/DATE/ID.json` for writing; `date` is YYYYMMDD. */

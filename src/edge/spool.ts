@@ -127,15 +127,17 @@ class DirectorySpool implements DiskSpool {
     }
   }
 
-  async removeInflight(job: string, actionId: number): Promise<void> {
+  async removeInflight(job: string, actionId: number): Promise<string> {
     const path = join(this.#jobPath(job), "inflight", fileName(actionId));
     try {
       await unlink(path);
       await syncDirectory(join(this.#jobPath(job), "inflight"));
     } catch (error) {
-      if (errnoCode(error) === "ENOENT") return;
-      throw fileError({ verb: "remove", thing: "inflight file", path }, error);
+      if (errnoCode(error) !== "ENOENT") {
+        throw fileError({ verb: "remove", thing: "inflight file", path }, error);
+      }
     }
+    return path;
   }
 
   async setAside(file: InflightFile): Promise<string> {

@@ -22,7 +22,7 @@ export interface SandboxSettings {
   readonly apiKeys: readonly string[];
   /** As in sandbox/faults.ts. */
   readonly faults: readonly string[];
-  /** How many times sooner than in a real fleet the answers come; 1 spreads them over the expiry. */
+  /** How many times sooner answers come; 1 spreads them over the expiry. */
   readonly speed: number;
   readonly json: boolean;
 }

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
-import { request } from "node:http";
-import { type Sandbox, startSandbox } from "../../src/sandbox/server.ts";
+import { startSandbox } from "../../src/sandbox/server.ts";
+import { type Answer, exchange, publicKeys } from "../support/investigator.ts";
 
 interface Probe {
   name: string;
@@ -29,12 +29,6 @@ interface Recording {
   probes: Probe[];
 }
 
-interface Answer {
-  status: number;
-  headers: Record<string, string | string[] | undefined>;
-  body: string;
-}
-
 const FOLDER = new URL("../golden/api/", import.meta.url);
 const recording = JSON.parse(readFileSync(new URL("probes.json", FOLDER), "utf8")) as Recording;
 const WINDOW_MS = 39_600 * 3_600_000;
@@ -43,30 +37,6 @@ const WINDOW_MS = 39_600 * 3_600_000;
 function timeOf(probe: Probe): number {
   if (probe.window !== null) return Date.parse(probe.window) + WINDOW_MS;
   return Date.parse(probe.answerHeaders.Date ?? "") + 500;
-}
-
-function send(
-  sandbox: Sandbox,
-  { method, path, headers, body }: Pick<Probe, "method" | "path" | "headers" | "body">,
-): Promise<Answer> {
-  return new Promise((resolve, reject) => {
-    const sent = request(
-      { host: "127.0.0.1", port: sandbox.port, method, path, headers },
-      (response) => {
-        const parts: Uint8Array[] = [];
-        response.on("data", (part: Uint8Array) => parts.push(part));
-        response.on("end", () =>
-          resolve({
-            status: response.statusCode ?? 0,
-            headers: response.headers,
-            body: Buffer.concat(parts).toString(),
-          }),
-        );
-      },
-    );
-    sent.on("error", reject);
-    sent.end(body);
-  });
 }
 
 /** Replaces what cannot be equal: the host, ids, times, and the order of an agent's modules. */
@@ -99,7 +69,7 @@ describe("the sandbox against the recorded probes", () => {
       status: "online" as const,
     }));
     const sandbox = await startSandbox({
-      publicKeys: readFileSync(new URL("pubring.gpg", FOLDER)),
+      publicKeys,
       apiKeys: ["T3YacEd7Xbvk8Ytfaras80Kpk9OUmCq1"],
       agents,
       firstId: 28_061_838_278_986,
@@ -109,7 +79,7 @@ describe("the sandbox against the recorded probes", () => {
     const failures: string[] = [];
     let good = 0;
     try {
-      const created = await send(sandbox, {
+      const created = await exchange(sandbox.port, {
         method: "POST",
         path: "/api/v1/action/create/",
         headers: { ...posted.headers, "Content-Type": "application/x-www-form-urlencoded" },
@@ -121,7 +91,7 @@ describe("the sandbox against the recorded probes", () => {
       );
       for (const probe of probes) {
         now = timeOf(probe);
-        const answer = await send(sandbox, probe);
+        const answer = await exchange(sandbox.port, probe);
         const problem = differenceOf(probe, answer);
         if (problem === null) good++;
         else failures.push(`${probe.name}: ${problem}`);
@@ -132,6 +102,38 @@ describe("the sandbox against the recorded probes", () => {
     console.log(`golden probes: ${good} of ${probes.length}`);
     expect(failures).toEqual([]);
     expect(good).toBe(71);
+  });
+});
+
+interface Post extends Pick<Probe, "name" | "path" | "headers" | "body" | "status"> {
+  at: string;
+  answer: string;
+}
+
+describe("the sandbox against the recorded posts", () => {
+  test("it takes and refuses actions as the real API did", async () => {
+    const posts: Post[] = readFileSync(new URL("posts.jsonl", FOLDER), "utf8")
+      .trimEnd()
+      .split("\n")
+      .map((line) => JSON.parse(line));
+    let now = Date.parse(posts[0]?.at ?? "");
+    const sandbox = await startSandbox({
+      publicKeys,
+      apiKeys: ["T3YacEd7Xbvk8Ytfaras80Kpk9OUmCq1"],
+      clock: { now: () => now, sleep: async () => {} },
+    });
+    const failures: string[] = [];
+    for (const post of posts) {
+      now = Date.parse(post.at);
+      const answer = await exchange(sandbox.port, { ...post, method: "POST" });
+      const isEqual =
+        answer.status === post.status && comparable(answer.body) === comparable(post.answer);
+      if (!isEqual) failures.push(`${post.name}: ${answer.status} ${answer.body.slice(0, 400)}`);
+    }
+    await sandbox.close();
+    console.log(`golden posts: ${posts.length - failures.length} of ${posts.length}`);
+    expect(failures).toEqual([]);
+    expect(posts.length).toBe(64);
   });
 });
 

@@ -1,4 +1,6 @@
 import { afterEach, describe, expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
+import { get } from "node:https";
 import { connect } from "node:net";
 import { RunnerError } from "../../src/errors.ts";
 import { type Sandbox, type SandboxOptions, startSandbox } from "../../src/sandbox/server.ts";
@@ -171,7 +173,17 @@ describe("startSandbox()", () => {
   });
 
   test("speaks HTTPS with a certificate", async () => {
-    expect(start({ tls: { key: "not a key", cert: "not a certificate" } })).rejects.toThrow();
+    const folder = new URL("../fixtures/tls/", import.meta.url);
+    const read = (name: string) => readFileSync(new URL(name, folder));
+    const sandbox = await start({ tls: { key: read("server.key"), cert: read("server.pem") } });
+    expect(sandbox.url).toStartWith("https://127.0.0.1:");
+    const status = await new Promise((resolve, reject) => {
+      get(`${sandbox.url}heartbeat`, { ca: read("ca.pem") }, (response) => {
+        response.resume();
+        resolve(response.statusCode);
+      }).on("error", reject);
+    });
+    expect(status).toBe(200);
   });
 });
 

@@ -47,7 +47,7 @@ function posted(changes: Record<string, unknown> = {}): PostedAction {
 const NOW = Date.parse("2026-01-01T00:00:30Z");
 
 describe("signedTextOf()", () => {
-  test("is what the original signed, for every recorded post, and its signature is good", async () => {
+  test("is what the original signed in every recorded post, with good signatures", async () => {
     const trust = createTrust([publicKeys], []);
     const wrong: string[] = [];
     for (const { name, postJson, signedString, signature } of vectors) {

@@ -84,7 +84,7 @@ describe("answerOperation()", () => {
     expect(seen.elements.s).toMatchObject([{ file: "", fileinfo: { size: 0, mode: "" } }]);
   });
 
-  test("memory, sshkey, yara, netstat, ping and scribe have the members of the real modules", () => {
+  test("memory, sshkey, yara, netstat, ping and scribe answer as the real modules", () => {
     expect(ask("memory", { searches: { s: { names: ["/sshd$"] } } }).elements.s).toMatchObject([
       { process: { name: "/sshd", pid: expect.any(Number) }, search: { names: ["/sshd$"] } },
     ]);

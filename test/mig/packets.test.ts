@@ -70,7 +70,8 @@ describe("dearmor()", () => {
   });
 
   test("joins several blocks", () => {
-    const block = `-----BEGIN PGP PUBLIC KEY BLOCK-----\n\n${BODY}\n-----END PGP PUBLIC KEY BLOCK-----\n`;
+    const label = "PGP PUBLIC KEY BLOCK-----";
+    const block = `-----BEGIN ${label}\n\n${BODY}\n-----END ${label}\n`;
     expect(decode(block + block)).toBe("b40161b40161");
   });
 

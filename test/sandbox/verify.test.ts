@@ -33,7 +33,7 @@ describe("parsePublicKeys()", () => {
 });
 
 describe("verifySignature()", () => {
-  test("accepts the text as a string or as bytes, by the public parts of a secret ring too", async () => {
+  test("accepts the text as a string or as bytes, by public keys or by a secret ring", async () => {
     const good = { kind: "good", fingerprint: RUNNER_KEY } as const;
     expect(await judge(line)).toEqual(good);
     const bytes = new TextEncoder().encode(first.signed);

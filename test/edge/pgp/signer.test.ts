@@ -133,7 +133,7 @@ describe("openSigner()", () => {
     expect(error.message).toContain("cannot verify Elgamal 2048 keys");
   });
 
-  test("opens a certify-only key as the original does, and says what the API will answer", async () => {
+  test("opens a certify-only key, as the original does, and says what the API answers", async () => {
     const signer = await open({
       home: homeOf("certonly"),
       keyId: "380A5AEAB0261DAFCE39DE569A01586A9B6BA62F",
@@ -155,7 +155,7 @@ describe("openSigner()", () => {
     expect(error.detail.hint).toBe("set passphrase in section [client] of runner.cfg");
   });
 
-  test("opens keys that old programs protected by a checksum, or by an empty passphrase", async () => {
+  test("opens keys that are protected by a checksum, also with an empty passphrase", async () => {
     for (const passphrase of ["old", ""]) {
       using folder = ringFolder(checksummed(keyFile("rings/gpg2rsa/secring.gpg"), passphrase));
       const wanted = { home: folder.path, keyId: PLAIN };

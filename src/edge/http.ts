@@ -11,7 +11,7 @@
 //   H5. At most `connectionsMax` exchanges are open; each gives its place back however it ends.
 import { type IncomingMessage, request as requestHttp } from "node:http";
 import type { Http, HttpAnswer, HttpRequest } from "../ports.ts";
-import { MINUTE_MS, type Milliseconds } from "../time.ts";
+import type { Milliseconds } from "../time.ts";
 import { RouteAgent, type RoutedOptions } from "./http/agent.ts";
 import { discardBody, openBody } from "./http/body.ts";
 import { type ConnectOptions, isForwarded, type Route, routeTo } from "./http/connect.ts";
@@ -28,18 +28,15 @@ export interface HttpOptions {
   readonly environment: Environment;
   /** Until a connection is ready for the request. */
   readonly connectTimeoutMs: Milliseconds;
-  /**
-   * Longest silence of the server: until its headers, and between two parts of the body. The time
-   * that the reader takes does not count.
-   */
+  /** From then until the headers of the answer are there. */
+  readonly headersTimeoutMs: Milliseconds;
+  /** Between two parts of a body; the time that the reader takes does not count. */
   readonly idleTimeoutMs: Milliseconds;
-  /** For the whole exchange, body and reader included. @default 30 minutes */
-  readonly exchangeTimeoutMs?: Milliseconds;
+  /** For the whole exchange, body and reader included. */
+  readonly exchangeTimeoutMs: Milliseconds;
   /** Exchanges that are open at the same time; more of them wait. */
   readonly connectionsMax: number;
 }
-
-const EXCHANGE_TIMEOUT_MS = 30 * MINUTE_MS;
 
 /** Opens the client. Nothing is connected yet; the certificate files are read. */
 export function openHttp(options: HttpOptions): Http {
@@ -87,7 +84,7 @@ class HttpClient implements Http {
     }
     const exchange = new Exchange({
       signal: request.signal,
-      timeoutMs: this.#options.exchangeTimeoutMs ?? EXCHANGE_TIMEOUT_MS,
+      timeoutMs: this.#options.exchangeTimeoutMs,
       ended: () => this.#places.give(),
     });
     const answer = await this.#follow(request, exchange);
@@ -158,7 +155,7 @@ class HttpClient implements Http {
   #try(request: HttpRequest, how: { agent: RouteAgent; exchange: Exchange }): Promise<Try> {
     const url = new URL(request.url);
     const route = routeTo(url, this.#proxyFor(url));
-    const { idleTimeoutMs } = this.#options;
+    const { headersTimeoutMs } = this.#options;
     const options: RoutedOptions = {
       agent: how.agent,
       route,
@@ -181,8 +178,8 @@ class HttpClient implements Http {
       };
       outgoing.once("socket", () => {
         sent = true;
-        const late = `no answer within ${idleTimeoutMs / 1_000} s`;
-        timer = setTimeout(() => outgoing.destroy(new Error(late)), idleTimeoutMs);
+        const late = `no answer within ${headersTimeoutMs / 1_000} s`;
+        timer = setTimeout(() => outgoing.destroy(new Error(late)), headersTimeoutMs);
       });
       outgoing.once("response", (response) => {
         clearTimeout(timer);

@@ -35,6 +35,7 @@ function client(options: Partial<HttpOptions> = {}): Http {
     skipVerifyCert: false,
     environment: {},
     connectTimeoutMs: 2_000,
+    headersTimeoutMs: 2_000,
     idleTimeoutMs: 2_000,
     exchangeTimeoutMs: 5_000,
     connectionsMax: 4,
@@ -158,7 +159,7 @@ describe("send()", () => {
 
   test("ends when the headers do not come", async () => {
     const server = await serve({});
-    const answer = await client({ idleTimeoutMs: 50 }).send(post(server.url, "a=b"));
+    const answer = await client({ headersTimeoutMs: 50 }).send(post(server.url, "a=b"));
     expect(answer).toMatchObject({ kind: "unreachable", sent: true });
     if (answer.kind !== "answer") expect(answer.message).toContain("no answer within 0.05 s");
     await server.drained();

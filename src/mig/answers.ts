@@ -1,0 +1,42 @@
+// Answers: what the words and headers of the API's answers mean.
+import type { Instant, Milliseconds } from "../time.ts";
+
+/**
+ * What the API says of an action before it has stored anything of it: of the form, the JSON, the
+ * action's own checks, its signatures, and a text that its database has no room for.
+ *
+ * @see mig-api/action_endpoints.go `createAction`, mig/action.go `Validate`; test/golden/http
+ */
+const REFUSALS = [
+  /^action (name|target|operations|pgpsignatures|validfrom|expireafter) is /,
+  /^wring syntax version/,
+  /^VerifySignatures\(\) ->/,
+  /^unexpected end of JSON input$/,
+  /^invalid character /,
+  /^invalid URL escape /,
+  /^json: /,
+  /^parsing time /,
+  /^Failed to store action: .*value too long for type/,
+];
+
+/** Whether the API has judged the action itself, so that it was not stored. */
+export function isRefusal(apiMessage: string): boolean {
+  return REFUSALS.some((refusal) => refusal.test(apiMessage));
+}
+
+/** Milliseconds that a Retry-After header asks for: whole seconds, or an HTTP date. */
+export function parseRetryAfter(value: string | null, now: Instant): Milliseconds | null {
+  if (value === null) return null;
+  const text = value.trim();
+  const waitMs = /^\d{1,9}$/.test(text) ? Number(text) * 1_000 : Date.parse(text) - now;
+  return Number.isNaN(waitMs) ? null : Math.max(0, waitMs);
+}
+
+/** In brackets, or nothing: a token that is refused for its time is a matter of two clocks: by how much they differ. */
+export function clockHint(apiMessage: string, date: string | null, now: Instant): string {
+  if (!apiMessage.includes("timestamp is not within")) return "";
+  const aheadSeconds = date === null ? Number.NaN : Math.round((now - Date.parse(date)) / 1_000);
+  if (Number.isNaN(aheadSeconds)) return " (compare this host's clock with the API's)";
+  const direction = aheadSeconds < 0 ? "behind" : "ahead of";
+  return ` (this host's clock is ${Math.abs(aheadSeconds)} s ${direction} the API's)`;
+}

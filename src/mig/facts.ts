@@ -1,0 +1,159 @@
+// Facts: the few members of a command that decide how it is collected, read without decoding it.
+import { PLAIN, QUOTE } from "./grammar.ts";
+import type { CommandCounts } from "./result.ts";
+
+/** What a command says of itself. A member that is missing or of another type is null. */
+export interface CommandFacts {
+  readonly id: number | null;
+  readonly status: string | null;
+  /** Whether its status is one that does not change by itself any more. */
+  readonly finished: boolean;
+  /** The id of the action that it is a part of. */
+  readonly actionId: number | null;
+  /** That action's counters as they were when the page was made; one that is left out is 0. */
+  readonly counters: CommandCounts | null;
+}
+
+/** Statuses that end a command. See mig/command.go of the original. */
+const ENDS = new Set(["success", "failed", "timeout", "expired", "cancelled"]);
+
+/**
+ * The facts of one command. Its own members count, not those of the same name deeper inside.
+ *
+ * @param bytes A whole JSON object that has been checked, as the page splitter hands it out; for
+ *   anything else the answer is of no use, but there is one.
+ */
+export function commandFacts(bytes: Uint8Array): CommandFacts {
+  let [id, actionId, status, counters]: [
+    number | null,
+    number | null,
+    string | null,
+    CommandCounts | null,
+  ] = [null, null, null, null];
+  eachMember(bytes, 0, (member) => {
+    if (isNamed(bytes, member, "id")) id = idIn(bytes, member);
+    if (isNamed(bytes, member, "status")) status = textIn(bytes, member);
+    if (!isNamed(bytes, member, "action")) return;
+    eachMember(bytes, member.from, (inner) => {
+      if (isNamed(bytes, inner, "id")) actionId = idIn(bytes, inner);
+      if (isNamed(bytes, inner, "counters")) counters = countersIn(bytes, inner);
+    });
+  });
+  return { id, status, finished: status !== null && ENDS.has(status), actionId, counters };
+}
+
+/** Where a member is: its name begins at `key`, its value is from `from` up to `to`. */
+interface Member {
+  readonly key: number;
+  readonly from: number;
+  readonly to: number;
+}
+
+function countersIn(bytes: Uint8Array, { from }: Member): CommandCounts | null {
+  if (bytes[from] !== OPEN_BRACE) return null;
+  const counts = new Map<string, number>();
+  eachMember(bytes, from, (member) => {
+    const count = Number(UTF8.decode(bytes.subarray(member.from, member.to)));
+    const key = UTF8.decode(bytes.subarray(member.key, skipText(bytes, member.key - 1) - 1));
+    if (Number.isSafeInteger(count)) counts.set(key, count);
+  });
+  const count = (name: string): number => counts.get(name) ?? 0;
+  return {
+    sent: count("sent"),
+    done: count("done"),
+    inflight: count("inflight"),
+    success: count("success"),
+    cancelled: count("cancelled"),
+    expired: count("expired"),
+    failed: count("failed"),
+    timeout: count("timeout"),
+  };
+}
+
+function idIn(bytes: Uint8Array, { from, to }: Member): number | null {
+  const id = bytes[from] === QUOTE ? 0 : Number(UTF8.decode(bytes.subarray(from, to)));
+  return Number.isSafeInteger(id) && id > 0 ? id : null;
+}
+
+function textIn(bytes: Uint8Array, { from, to }: Member): string | null {
+  if (bytes[from] !== QUOTE) return null;
+  return JSON.parse(UTF8.decode(bytes.subarray(from, to))) as string;
+}
+
+const UTF8 = new TextDecoder("utf-8", { ignoreBOM: true });
+const OPEN_BRACE = 0x7b;
+const COLON = 0x3a;
+const COMMA = 0x2c;
+
+function isNamed(bytes: Uint8Array, { key }: Member, name: string): boolean {
+  for (let index = 0; index < name.length; index++) {
+    if (bytes[key + index] !== name.charCodeAt(index)) return false;
+  }
+  return bytes[key + name.length] === QUOTE;
+}
+
+/** Calls `visit` for each member of the object that begins at `from`, if one does. */
+function eachMember(bytes: Uint8Array, from: number, visit: (member: Member) => void): void {
+  if (bytes[from] !== OPEN_BRACE) return;
+  let at = from + 1;
+  while (at < bytes.length) {
+    at = skipSpace(bytes, at);
+    if (bytes[at] !== QUOTE) return;
+    const keyEnd = skipText(bytes, at);
+    const colon = skipSpace(bytes, keyEnd);
+    if (bytes[colon] !== COLON) return;
+    const value = skipSpace(bytes, colon + 1);
+    const to = skipValue(bytes, value);
+    visit({ key: at + 1, from: value, to });
+    at = skipSpace(bytes, to);
+    if (bytes[at] !== COMMA) return;
+    at++;
+  }
+}
+
+function skipSpace(bytes: Uint8Array, from: number): number {
+  let at = from;
+  while (at < bytes.length && (bytes[at] as number) <= 0x20) at++;
+  return at;
+}
+
+/** Behind the closing quotation mark of the text that begins at `from`. */
+function skipText(bytes: Uint8Array, from: number): number {
+  const plain = PLAIN;
+  const end = bytes.length;
+  let at = from + 1;
+  while (at < end) {
+    while (at < end && plain[bytes[at] as number] === 1) at++;
+    if (bytes[at] === QUOTE) return at + 1;
+    at += 2;
+  }
+  return end;
+}
+
+/** 1 opens a container, 2 closes one, 3 begins a text, 4 ends a bare word. */
+const SHAPES = new Uint8Array(256);
+for (const byte of "{[") SHAPES[byte.charCodeAt(0)] = 1;
+for (const byte of "}]") SHAPES[byte.charCodeAt(0)] = 2;
+SHAPES[QUOTE] = 3;
+for (const byte of ", \t\r\n") SHAPES[byte.charCodeAt(0)] = 4;
+
+/** Behind the value that begins at `from`. */
+function skipValue(bytes: Uint8Array, from: number): number {
+  const shapes = SHAPES;
+  const end = bytes.length;
+  let depth = 0;
+  let at = from;
+  while (at < end) {
+    const shape = shapes[bytes[at] as number];
+    if (shape === 3) {
+      at = skipText(bytes, at);
+      if (depth === 0) return at;
+      continue;
+    }
+    if (shape === 1) depth++;
+    if (depth === 0 && (shape === 2 || shape === 4)) return at;
+    if (shape === 2 && --depth === 0) return at + 1;
+    at++;
+  }
+  return end;
+}

@@ -155,7 +155,7 @@ describe("openSigner()", () => {
     expect(error.detail.hint).toBe("set passphrase in section [client] of runner.cfg");
   });
 
-  test("opens keys that are protected by a checksum, also with an empty passphrase", async () => {
+  test("opens keys protected by a checksum, with an empty passphrase too", async () => {
     for (const passphrase of ["old", ""]) {
       using folder = ringFolder(checksummed(keyFile("rings/gpg2rsa/secring.gpg"), passphrase));
       const wanted = { home: folder.path, keyId: PLAIN };

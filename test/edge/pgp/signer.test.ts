@@ -133,7 +133,7 @@ describe("openSigner()", () => {
     expect(error.message).toContain("cannot verify Elgamal 2048 keys");
   });
 
-  test("opens a certify-only key, as the original does, and says what the API answers", async () => {
+  test("opens a certify-only key as the original, and says what the API answers", async () => {
     const signer = await open({
       home: homeOf("certonly"),
       keyId: "380A5AEAB0261DAFCE39DE569A01586A9B6BA62F",

@@ -62,7 +62,7 @@ export function answerOperation(
   options: AnswerOptions,
 ): ModuleResult {
   const { module } = operation;
-  const answer = ANSWERS[module];
+  const answer = Object.hasOwn(ANSWERS, module) ? ANSWERS[module] : undefined;
   if (answer === undefined) return { success: true, errors: null };
   try {
     const parameters = parametersOf(operation);

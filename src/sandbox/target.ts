@@ -247,7 +247,7 @@ function parseValue(parser: Parser): Expression | { readonly condition: Conditio
   if (column.text === "environment" || column.text === "tags") {
     return parseJsonPath(parser, column.text);
   }
-  const read = COLUMNS[column.text];
+  const read = COLUMNS.get(column.text);
   if (read !== undefined) return read;
   if (KEYWORDS.has(column.text)) {
     throw ["case", "exists", "interval"].includes(column.text)
@@ -271,19 +271,19 @@ const KEYWORDS = new Set(
   ).split(" "),
 );
 
-const COLUMNS: Readonly<Record<string, Expression>> = {
-  id: (agent) => agent.id,
-  name: (agent) => agent.name,
-  queueloc: (agent) => agent.queueLocation,
-  mode: (agent) => agent.mode,
-  version: (agent) => agent.version,
-  pid: (agent) => agent.pid,
-  status: (agent) => agent.status,
-  loadername: () => "",
-  starttime: (agent) => agent.startMicros,
-  refreshtime: (agent) => agent.startMicros,
-  heartbeattime: (agent) => agent.heartbeatMicros,
-};
+const COLUMNS: ReadonlyMap<string, Expression> = new Map<string, Expression>([
+  ["id", (agent) => agent.id],
+  ["name", (agent) => agent.name],
+  ["queueloc", (agent) => agent.queueLocation],
+  ["mode", (agent) => agent.mode],
+  ["version", (agent) => agent.version],
+  ["pid", (agent) => agent.pid],
+  ["status", (agent) => agent.status],
+  ["loadername", () => ""],
+  ["starttime", (agent) => agent.startMicros],
+  ["refreshtime", (agent) => agent.startMicros],
+  ["heartbeattime", (agent) => agent.heartbeatMicros],
+]);
 
 /** `now() [- interval 'n unit']`, in microseconds since the Unix epoch. */
 function parseNow(parser: Parser): Expression {

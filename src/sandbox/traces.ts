@@ -29,7 +29,7 @@ const NO_FILE = { file: "", fileinfo: { size: 0, mode: "", lastmodified: "" } };
 /** The module file: one entry for each search, or for each of its checks without matchall. */
 export function fileAnswer(question: Question): ModuleResult {
   const searches = Object.entries(objectOf(question.parameters, "searches"));
-  const elements: Record<string, unknown> = {};
+  const elements = new Map<string, unknown>();
   let hits = 0;
   for (const [name, value] of searches) {
     const search = value as Search;
@@ -38,20 +38,20 @@ export function fileAnswer(question: Question): ModuleResult {
     const checks = FILE_CHECKS.filter((check) => textsOf(search, check).length > 0);
     const found = question.found && uniform(question.label, name) < 0.9;
     if (objectOf(search, "options").matchall === true) {
-      elements[name] = [fileEntry(question, search, found)];
+      elements.set(name, [fileEntry(question, search, found)]);
       hits += Number(found);
     } else {
       const entries = checks.map((check) =>
         fileEntry(question, { paths, [check]: search[check], options: search.options }, found),
       );
-      elements[name] = entries.length === 0 ? null : entries;
+      elements.set(name, entries.length === 0 ? null : entries);
       hits += found ? entries.length : 0;
     }
   }
   return {
     foundanything: hits > 0,
     success: true,
-    elements,
+    elements: Object.fromEntries(elements),
     statistics: {
       exectime: durationText(question.label),
       filescount: 1 + (hash(question.label, "files") % 4_000),
@@ -88,7 +88,7 @@ function fileEntry({ label }: Question, search: Search, found: boolean): object 
 
 /** The module memory: a process for each search, or the nameless one that stands for none. */
 export function memoryAnswer({ parameters, found, label }: Question): ModuleResult {
-  const elements: Record<string, unknown> = {};
+  const elements = new Map<string, unknown>();
   const searches = Object.entries(objectOf(parameters, "searches"));
   for (const [name, value] of searches) {
     if (!/^[a-zA-Z0-9_-]{1,64}$/.test(name)) throw new Refusal(`invalid search label '${name}'`);
@@ -101,12 +101,12 @@ export function memoryAnswer({ parameters, found, label }: Question): ModuleResu
           pid: 100 + (hash(label, name) % 30_000),
         }
       : { name: "", pid: 0 };
-    elements[name] = [{ process, search }];
+    elements.set(name, [{ process, search }]);
   }
   return {
     foundanything: found && searches.length > 0,
     success: true,
-    elements,
+    elements: Object.fromEntries(elements),
     statistics: {
       exectime: durationText(label),
       memoryread: hash(label, "memory") % 500_000_000,

@@ -47,8 +47,8 @@ describe("parseJson() and encodeJson()", () => {
 
 describe("parseTarget()", () => {
   const words =
-    "name status environment tags and or not in is null like ( ) = <> ->> -> :: jsonb 'a' 'x%' 1 , " +
-    "? " +
+    "name status environment tags and or not in is null like ( ) = <> ->> -> :: jsonb 'a' 'x%' 1 " +
+    ", ? " +
     "now interval select true \" ' ; -- case";
   const word = fc.constantFrom(...words.split(" "));
 

@@ -111,6 +111,8 @@ describe("parseTarget()", () => {
     ["bogus sql", 'syntax error at or near "sql"'],
     ["this is not sql", 'syntax error at or near "sql"'],
     ["all", 'syntax error at or near "all"'],
+    ["__proto__", 'column "__proto__" does not exist'],
+    ["constructor = 'x'", 'column "constructor" does not exist'],
     ["os='linux'", 'column "os" does not exist'],
     ['name="web1"', 'column "web1" does not exist'],
     ["name='a' AND", 'syntax error at or near ")"'],

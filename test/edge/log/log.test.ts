@@ -81,9 +81,9 @@ describe.each(RUNTIMES)("mode stdout in %s", (_, program) => {
     const script = await scenario.write("script.ts", SCRIPT);
     const setup = JSON.stringify([{ ...UNSET, mode: "stdout" }, 3_000, 100]);
     const command = `${given.join(" ")} ${script} '${setup}'`;
-    const unread = await scenario.run([`{ ${command} 2>&1 >&3 | sleep 2.5; } 3>&1`]);
+    const unread = await scenario.run([`{ ${command} 2>&1 >&3 | sleep 0.9; } 3>&1`]);
     expect(unread.stdout).toMatch(/^took \d+\n$/);
-    expect(Number(unread.stdout.slice(5))).toBeLessThan(2_000);
+    expect(Number(unread.stdout.slice(5))).toBeLessThan(800);
     const closed = await scenario.run([`{ ${command} 2>&1 >&3 | true; } 3>&1; ${command} 2>&-`]);
     expect(closed.stdout).toMatch(/^took \d+\ntook \d+\n$/);
   });

@@ -1,0 +1,424 @@
+// Spool: the runner directory, with everything that can be wrong in it.
+import { describe, expect, test } from "bun:test";
+import { spawnSync } from "node:child_process";
+import {
+  existsSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+} from "node:fs";
+import { openSpool, watchSpool } from "../../src/edge/spool.ts";
+import { RunnerError } from "../../src/errors.ts";
+import { Scenario } from "../support/binary.ts";
+import { Scratch, source } from "../support/edge.ts";
+
+function spoolWith(scratch: Scratch, ...jobs: readonly string[]) {
+  scratch.folder("runners");
+  for (const job of jobs) scratch.file(`runners/${job}/entity.cfg`, "[configuration]\n");
+  return openSpool({ directory: scratch.path });
+}
+
+async function refusalOf(promise: Promise<unknown>): Promise<RunnerError> {
+  const error = await promise.then(
+    () => null,
+    (thrown: unknown) => thrown,
+  );
+  if (error instanceof RunnerError && error.code === "SPOOL") return error;
+  throw new Error(`not refused: ${error}`);
+}
+
+const text = (path: string) => readFileSync(path, "utf8");
+const bytes = (value: string) => Buffer.from(value);
+
+describe("openSpool().scan()", () => {
+  test("finds the jobs under runners/", async () => {
+    using scratch = new Scratch();
+    const found = await spoolWith(scratch, "nightly").scan();
+    expect(found.map(({ job, path }) => [job, path])).toEqual([
+      ["nightly", scratch.in("runners/nightly")],
+    ]);
+  });
+
+  test("opens without a look: the first scan says that there is nothing", async () => {
+    const spool = openSpool({ directory: "/nonexistent" });
+    expect((await refusalOf(spool.scan())).message).toBe(
+      "runnerScan() -> open /nonexistent/runners: no such file or directory",
+    );
+  });
+});
+
+describe("openSpool().read()", () => {
+  test("reads a job's file whole", async () => {
+    using scratch = new Scratch();
+    const spool = spoolWith(scratch, "a");
+    const found = await spool.read("a", "entity.cfg", 100);
+    expect(Buffer.from(found).toString()).toBe("[configuration]\n");
+  });
+
+  test("refuses what is missing, too large, no file, or a link", async () => {
+    using scratch = new Scratch();
+    const spool = spoolWith(scratch, "a");
+    scratch.folder("runners/a/action.json");
+    symlinkSync("entity.cfg", scratch.in("runners/a/entity.toml"));
+    symlinkSync("a", scratch.in("runners/link"));
+    expect(spawnSync("mkfifo", [scratch.in("runners/a/job.ts")]).status).toBe(0);
+    const path = (name: string) => scratch.in("runners", name);
+    const message = async (job: string, name: string, sizeMax = 1_000) =>
+      (await refusalOf(spool.read(job, name, sizeMax))).message;
+    expect(await message("a", "job.js")).toBe(
+      `Cannot read job file "${path("a/job.js")}": no such file or directory`,
+    );
+    expect(await message("a", "entity.cfg", 15)).toBe(
+      `Cannot read job file "${path("a/entity.cfg")}": it has 16 bytes, at most 15 are allowed`,
+    );
+    expect(await message("a", "action.json")).toEndWith("it is a directory");
+    expect(await message("a", "job.ts")).toEndWith("it is not a regular file");
+    expect(await message("a", "entity.toml")).toEndWith("too many levels of symbolic links");
+    expect(await message("link", "entity.cfg")).toEndWith("its directory is a symbolic link");
+  });
+
+  test.each(["..", ".", "", "a/b", "/etc", "a\0b"])("refuses the name %p", async (name) => {
+    using scratch = new Scratch();
+    const spool = spoolWith(scratch, "a");
+    for (const refused of [spool.read(name, "entity.cfg", 10), spool.read("a", name, 10)]) {
+      expect((await refusalOf(refused)).message).toEndWith("it leaves its directory");
+    }
+  });
+});
+
+describe("openSpool().writeInflight()", () => {
+  test("writes a file for this user alone, where the original has it", async () => {
+    using scratch = new Scratch();
+    const spool = spoolWith(scratch, "a");
+    const path = await spool.writeInflight("a", 28061811146788, bytes("{}"));
+    expect(path).toBe(scratch.in("runners/a/inflight/28061811146788.json"));
+    expect(text(path)).toBe("{}");
+    expect(statSync(path).mode & 0o777).toBe(0o600);
+    expect(statSync(scratch.in("runners/a/inflight")).mode & 0o777).toBe(0o700);
+    await spool.writeInflight("a", 28061811146788, bytes("again"));
+    expect(text(path)).toBe("again");
+    expect(readdirSync(scratch.in("runners/a/inflight"))).toHaveLength(1);
+  });
+
+  test("makes the directory of a job that was removed: the action is still in flight", async () => {
+    using scratch = new Scratch();
+    const spool = spoolWith(scratch);
+    const path = await spool.writeInflight("gone", 7, bytes("{}"));
+    expect(text(path)).toBe("{}");
+  });
+
+  test.each([0, -1, 1.5, Number.NaN, Infinity, 2 ** 53])("refuses the id %p", async (id) => {
+    using scratch = new Scratch();
+    const error = await refusalOf(spoolWith(scratch, "a").writeInflight("a", id, bytes("{}")));
+    expect(error.message).toContain("is not a whole number");
+  });
+
+  test("does not write through a link", async () => {
+    using scratch = new Scratch();
+    const spool = spoolWith(scratch, "a");
+    scratch.folder("elsewhere");
+    symlinkSync(scratch.in("elsewhere"), scratch.in("runners/a/inflight"));
+    symlinkSync(scratch.in("elsewhere"), scratch.in("runners/link"));
+    for (const job of ["a", "link"]) {
+      const error = await refusalOf(spool.writeInflight(job, 7, bytes("{}")));
+      expect(error.message).toEndWith("is a symbolic link, not a directory");
+    }
+    expect(readdirSync(scratch.in("elsewhere"))).toEqual([]);
+  });
+});
+
+describe("openSpool().removeInflight()", () => {
+  test("removes the file, and does not mind one that has gone", async () => {
+    using scratch = new Scratch();
+    const spool = spoolWith(scratch, "a");
+    const path = await spool.writeInflight("a", 7, bytes("{}"));
+    await spool.removeInflight("a", 7);
+    expect(existsSync(path)).toBe(false);
+    await spool.removeInflight("a", 7);
+    rmSync(scratch.in("runners/a"), { recursive: true });
+    await spool.removeInflight("a", 7);
+  });
+
+  test("says what keeps it from doing so", async () => {
+    using scratch = new Scratch();
+    const spool = spoolWith(scratch, "a");
+    scratch.file("runners/a/inflight", "a file");
+    const error = await refusalOf(spool.removeInflight("a", 7));
+    const path = scratch.in("runners/a/inflight/7.json");
+    expect(error.message).toBe(`Cannot remove inflight file "${path}": not a directory`);
+  });
+});
+
+describe("openSpool().inflight()", () => {
+  test("finds the files of all jobs, also of broken ones", async () => {
+    using scratch = new Scratch();
+    const spool = spoolWith(scratch, "b");
+    scratch.file("runners/b/inflight/2.json", "two");
+    scratch.file("runners/b/inflight/1.json", "");
+    scratch.file("runners/a/inflight/3.json", "three");
+    scratch.folder("runners/none");
+    const found = await spool.inflight();
+    expect(
+      found.map((file) => [
+        file.job,
+        file.name,
+        file.path,
+        file.kind === "bytes" ? Buffer.from(file.bytes).toString() : file.message,
+      ]),
+    ).toEqual([
+      ["a", "3.json", scratch.in("runners/a/inflight/3.json"), "three"],
+      ["b", "1.json", scratch.in("runners/b/inflight/1.json"), ""],
+      ["b", "2.json", scratch.in("runners/b/inflight/2.json"), "two"],
+    ]);
+  });
+
+  test("says of a record why it cannot be read, and goes on with the others", async () => {
+    using scratch = new Scratch();
+    const spool = spoolWith(scratch, "a", "b", "c");
+    scratch.folder("runners/a/inflight/1.json");
+    scratch.file("runners/b/inflight", "a file");
+    scratch.folder("elsewhere");
+    symlinkSync(scratch.in("elsewhere"), scratch.in("runners/c/inflight"));
+    scratch.file("runners/d/inflight/4.json", "{}");
+    const found = await spool.inflight();
+    expect(found.map(({ job, name, kind }) => `${job}/${name} ${kind}`)).toEqual([
+      "a/1.json unreadable",
+      "b/inflight unreadable",
+      "c/inflight unreadable",
+      "d/4.json bytes",
+    ]);
+    const messages = found.map((file) => (file.kind === "unreadable" ? file.message : ""));
+    expect(messages[0]).toEndWith("it is a directory");
+    expect(messages.slice(1, 3)).toEqual(["it is not a directory", "it is a symbolic link"]);
+  });
+
+  test("leaves out links, what was set aside, and what was being written", async () => {
+    using scratch = new Scratch();
+    const spool = spoolWith(scratch, "a");
+    scratch.file("runners/a/inflight/7.json.bad");
+    scratch.file("runners/a/inflight/7.json.bad.2");
+    scratch.file("runners/a/inflight/.7.json.0123456789abcdef.tmp");
+    symlinkSync("/etc/hostname", scratch.in("runners/a/inflight/8.json"));
+    expect(await spool.inflight()).toEqual([]);
+  });
+});
+
+describe("openSpool().setAside()", () => {
+  test("renames a broken record beside itself, and keeps earlier ones", async () => {
+    using scratch = new Scratch();
+    const spool = spoolWith(scratch, "a");
+    const asides: string[] = [];
+    for (const content of ["first", "second", "third"]) {
+      scratch.file("runners/a/inflight/7.json", content);
+      const [file] = await spool.inflight();
+      if (file === undefined) throw new Error("nothing in flight");
+      asides.push(await spool.setAside(file));
+    }
+    const path = scratch.in("runners/a/inflight/7.json");
+    expect(asides).toEqual([`${path}.bad`, `${path}.bad.2`, `${path}.bad.3`]);
+    expect(asides.map(text)).toEqual(["first", "second", "third"]);
+    expect(await spool.inflight()).toEqual([]);
+  });
+
+  test("renames what stands in the folder's place, so that the job works again", async () => {
+    using scratch = new Scratch();
+    const spool = spoolWith(scratch, "a");
+    scratch.file("runners/a/inflight", "a file");
+    const [file] = await spool.inflight();
+    if (file === undefined) throw new Error("nothing in flight");
+    expect(await spool.setAside(file)).toBe(scratch.in("runners/a/inflight.bad"));
+    await spool.writeInflight("a", 7, bytes("{}"));
+  });
+
+  test("does not leave the job's folder, whatever the record says", async () => {
+    using scratch = new Scratch();
+    const spool = spoolWith(scratch, "a");
+    scratch.file("victim");
+    const file = { job: "a", name: "../../../victim", path: scratch.in("victim") };
+    const message = "made up";
+    const refused = spool.setAside({ ...file, kind: "unreadable", message });
+    expect((await refusalOf(refused)).message).toEndWith("it leaves its directory");
+    expect(existsSync(scratch.in("victim"))).toBe(true);
+  });
+
+  test("says that the record has gone", async () => {
+    using scratch = new Scratch();
+    const spool = spoolWith(scratch, "a");
+    scratch.file("runners/a/inflight/7.json");
+    const [file] = await spool.inflight();
+    rmSync(scratch.in("runners/a/inflight/7.json"));
+    if (file === undefined) throw new Error("nothing in flight");
+    expect((await refusalOf(spool.setAside(file))).message).toEndWith("no such file or directory");
+  });
+});
+
+describe("openSpool().createResult()", () => {
+  test("writes where resultPath() says, for this user alone", async () => {
+    using scratch = new Scratch();
+    const spool = spoolWith(scratch, "a");
+    const path = spool.resultPath("a", "20261123", 28061811146788);
+    expect(path).toBe(scratch.in("runners/a/results/20261123/28061811146788.json"));
+    const writer = await spool.createResult("a", "20261123", 28061811146788);
+    expect(existsSync(path)).toBe(false);
+    await writer.write(bytes("{}"));
+    expect(await writer.commit()).toBe(2);
+    expect(text(path)).toBe("{}");
+    for (const [name, mode] of [
+      ["runners/a/results", 0o700],
+      ["runners/a/results/20261123", 0o700],
+      ["runners/a/results/20261123/28061811146788.json", 0o600],
+    ] as const) {
+      expect(statSync(scratch.in(name)).mode & 0o777).toBe(mode);
+    }
+  });
+
+  test("refuses a link on the way, and a file in the way", async () => {
+    using scratch = new Scratch();
+    const spool = spoolWith(scratch, "a", "b", "c");
+    scratch.folder("elsewhere");
+    symlinkSync(scratch.in("elsewhere"), scratch.in("runners/a/results"));
+    scratch.folder("runners/b/results");
+    symlinkSync(scratch.in("elsewhere"), scratch.in("runners/b/results/20261123"));
+    scratch.file("runners/c/results/20261123", "a file");
+    const messages = await Promise.all(
+      ["a", "b", "c"].map(
+        async (job) => (await refusalOf(spool.createResult(job, "20261123", 7))).message,
+      ),
+    );
+    expect(messages.map((message) => message.replaceAll(scratch.path, ""))).toEqual([
+      'Cannot write result "/runners/a/results/20261123/7.json": ' +
+        '"/runners/a/results" is a symbolic link, not a directory',
+      'Cannot write result "/runners/b/results/20261123/7.json": ' +
+        '"/runners/b/results/20261123" is a symbolic link, not a directory',
+      'Cannot write result "/runners/c/results/20261123/7.json": ' +
+        '"/runners/c/results/20261123" is not a directory',
+    ]);
+    expect(readdirSync(scratch.in("elsewhere"))).toEqual([]);
+  });
+
+  test.each(["", "2026-1-1", "202611231", "../../..", "2026112x"])(
+    "refuses the date %p",
+    async (date) => {
+      using scratch = new Scratch();
+      const spool = spoolWith(scratch, "a");
+      expect((await refusalOf(spool.createResult("a", date, 7))).message).toContain("YYYYMMDD");
+      expect(() => spool.resultPath("a", date, 7)).toThrow("YYYYMMDD");
+    },
+  );
+});
+
+describe("openSpool().removeLeftovers()", () => {
+  test("removes what a killed runner left half written, and nothing else", async () => {
+    await using scenario = await Scenario.create([process.execPath, "run"]);
+    const script = await scenario.write(
+      "write.ts",
+      `import { openSpool } from "${source("edge/spool.ts")}";
+       const spool = openSpool({ directory: process.argv[2] });
+       const writer = await spool.createResult("a", "20261123", 7);
+       await writer.write(new Uint8Array(1_000_000));
+       console.log("writing");
+       setInterval(() => {}, 1000);`,
+    );
+    await scenario.write("runners/a/inflight/.5.json.0123456789abcdef.tmp", "half");
+    await scenario.write("runners/a/inflight/.theirs.tmp", "kept");
+    await scenario.write("runners/a/results/20261122/6.json", "whole");
+    const running = scenario.start([script, scenario.directory]);
+    await running.prints(/writing/);
+    process.kill(running.pid, "SIGKILL");
+    await running.ended();
+    const folder = scenario.path("runners/a/results/20261123");
+    expect(readdirSync(folder)).toHaveLength(1);
+    const spool = openSpool({ directory: scenario.directory });
+    expect(await spool.removeLeftovers()).toBe(2);
+    expect(await spool.removeLeftovers()).toBe(0);
+    expect(readdirSync(folder)).toEqual([]);
+    expect(existsSync(scenario.path("runners/a/inflight/.theirs.tmp"))).toBe(true);
+    expect(existsSync(scenario.path("runners/a/results/20261122/6.json"))).toBe(true);
+  });
+});
+
+/** A file system that is mounted over a folder, where this user may mount one. */
+function mounted(path: string, ...options: readonly string[]): Disposable | null {
+  if (spawnSync("mount", [...options, path]).status !== 0) return null;
+  return { [Symbol.dispose]: () => spawnSync("umount", [path]) };
+}
+
+const mayMount = ((): boolean => {
+  using scratch = new Scratch();
+  using disk = mounted(scratch.path, "-t", "tmpfs", "none");
+  return disk !== null;
+})();
+
+describe("openSpool() on a disk that fails", () => {
+  test.skipIf(!mayMount)("says that a full disk is full, and leaves nothing behind", async () => {
+    using scratch = new Scratch();
+    using _disk = mounted(scratch.folder("runners"), "-t", "tmpfs", "-o", "size=600k", "none");
+    const spool = spoolWith(scratch, "a");
+    const writer = await spool.createResult("a", "20261123", 7);
+    const writing = (async () => {
+      for (let count = 0; count < 100; count++) await writer.write(new Uint8Array(100_000));
+      await writer.commit();
+    })();
+    const error = await refusalOf(writing);
+    expect(error.message).toEndWith("no space left on device");
+    expect(error.detail.hint).toStartWith("Free space");
+    expect((error.cause as { code?: string }).code).toBe("ENOSPC");
+    await writer.abort();
+    expect(readdirSync(scratch.in("runners/a/results/20261123"))).toEqual([]);
+  });
+
+  test.skipIf(!mayMount)("says that a file system cannot be written", async () => {
+    using scratch = new Scratch();
+    scratch.file("runners/a/entity.cfg");
+    using _disk = mounted(scratch.folder("runners"), "-t", "tmpfs", "-o", "ro", "none");
+    const spool = openSpool({ directory: scratch.path });
+    const error = await refusalOf(spool.writeInflight("a", 7, bytes("{}")));
+    expect(error.message).toEndWith("read-only file system");
+    expect(error.detail.hint).toStartWith("Mount");
+  });
+});
+
+describe("watchSpool()", () => {
+  test("tells once of several jobs that came", async () => {
+    using scratch = new Scratch();
+    spoolWith(scratch, "a");
+    let calls = 0;
+    const changed = Promise.withResolvers<void>();
+    const watcher = watchSpool(scratch.path, () => {
+      calls++;
+      changed.resolve();
+    });
+    for (const job of ["b", "c", "d"]) scratch.folder("runners", job);
+    await changed.promise;
+    expect(calls).toBe(1);
+    watcher.close();
+    watcher.close();
+  });
+
+  test("is quiet after it was closed", async () => {
+    using scratch = new Scratch();
+    spoolWith(scratch, "a");
+    let calls = 0;
+    const closed = watchSpool(scratch.path, () => calls++);
+    const open = Promise.withResolvers<void>();
+    const other = watchSpool(scratch.path, open.resolve);
+    scratch.folder("runners/b");
+    closed.close();
+    await open.promise;
+    expect(calls).toBe(0);
+    other.close();
+  });
+
+  test("does not mind a spool that is not there, or goes", async () => {
+    using scratch = new Scratch();
+    watchSpool(scratch.in("gone"), () => {}).close();
+    spoolWith(scratch, "a");
+    const watcher = watchSpool(scratch.path, () => {});
+    renameSync(scratch.in("runners"), scratch.in("moved"));
+    rmSync(scratch.in("moved"), { recursive: true });
+    watcher.close();
+  });
+});

@@ -7,7 +7,8 @@
 //
 // Owns:    the order of these steps and what each answer of the API means.
 // Not its: when to launch (runner.ts), the legal transitions (inflight.ts), HTTP (mig/api.ts).
-import { messageOf, RunnerError } from "../errors.ts";
+import { posix } from "node:path";
+import { type ErrorDetail, messageOf, RunnerError } from "../errors.ts";
 import type { Entity } from "../jobs/entity.ts";
 import {
   type Action,
@@ -36,6 +37,13 @@ export const TEMPLATE_SIZE_MAX = 16 * 1024 * 1024;
 /** Waits between the searches for an action whose answer was lost: the API may list it late. */
 const SEARCH_WAITS_MS: readonly Milliseconds[] = [0, 2_000, 4_000, 8_000];
 
+/**
+ * An action with little life left is searched for less long, so that there is time to post it
+ * again; but never less than this: rather missed than posted twice (I3).
+ */
+const SEARCH_LEAST_MS: Milliseconds = 6_000;
+const SEARCH_SHARE = 0.6;
+
 /** A possibly posted action that cannot be looked up for this long after its expiry is given up. */
 const UNKNOWN_MAX_MS: Milliseconds = 7 * DAY_MS;
 
@@ -53,7 +61,25 @@ export async function loadTemplate(edges: Pick<Edges, "spool">, entity: Entity):
     entity.template.kind === "inline"
       ? new TextEncoder().encode(entity.template.json)
       : await edges.spool.read(entity.job, entity.template.name, TEMPLATE_SIZE_MAX);
-  return parseTemplate(bytes);
+  return readTemplate(entity, bytes);
+}
+
+/** The file that a mistake in a job's action is in. */
+export function templatePath({ path, template }: Pick<Entity, "path" | "template">): string {
+  return template.kind === "inline" ? path : posix.join(posix.dirname(path), template.name);
+}
+
+function readTemplate(entity: Entity, bytes: Uint8Array): Action {
+  try {
+    return parseTemplate(bytes);
+  } catch (error) {
+    if (!(error instanceof RunnerError)) throw error;
+    const { line, column, ...detail } = error.detail;
+    // Lines of an inline template are counted in no file that the operator has.
+    const place = entity.template.kind === "inline" ? {} : { line, column };
+    const where = { ...detail, ...place, job: entity.job, path: templatePath(entity) };
+    throw new RunnerError(error.code, error.message, where as ErrorDetail, { cause: error });
+  }
 }
 
 /**
@@ -64,13 +90,21 @@ export async function loadTemplate(edges: Pick<Edges, "spool">, entity: Entity):
 export function prepareAction(
   template: Action,
   order: { readonly name: string; readonly now: Instant; readonly expiryMs: Milliseconds },
+  where: ErrorDetail = {},
 ): Action {
   const dated = dateAction(template, order);
   const mistake = actionMistakes(dated)[0];
   if (mistake !== undefined) {
-    throw new RunnerError("ACTION", mistake.message, { hint: mistake.hint });
+    throw new RunnerError("ACTION", mistake.message, { ...where, hint: mistake.hint });
   }
   return compressAction(dated);
+}
+
+/** The action of a job as it would be signed at `now`. @throws {RunnerError} ACTION. */
+export function draftAction(template: Action, entity: Entity, now: Instant): Action {
+  const { job, expiryMs } = entity;
+  const order = { name: `mig-runner: ${job}`, now, expiryMs };
+  return prepareAction(template, order, { job, path: templatePath(entity) });
 }
 
 /**
@@ -89,8 +123,7 @@ export async function planAction(
     say(edges, entity.job, "warning", "action.json holds a signature that can never hold: dropped");
   }
   const now = edges.clock.now();
-  const name = `mig-runner: ${entity.job}`;
-  const action = prepareAction(template, { name, now, expiryMs: entity.expiryMs });
+  const action = draftAction(template, entity, now);
   const signature = await edges.signer.sign(new TextEncoder().encode(signedText(action)));
   const body = encodeAction(withSignature(action, signature));
   return await edges.journal.write((transaction) => {
@@ -101,7 +134,7 @@ export async function planAction(
         runId: run.id,
         job: entity.job,
         step: "",
-        name,
+        name: action.name,
         body,
         signature,
         expireAt: now + entity.expiryMs,
@@ -173,7 +206,11 @@ async function findPosted(
   row: ActionRow,
   signal: AbortSignal,
 ): Promise<Exclude<FindAnswer, { kind: "absent" }> | { readonly kind: "absent" }> {
+  const begunAt = edges.clock.now();
+  const lifeMs = row.expireAt - begunAt;
+  const searchMs = lifeMs <= 0 ? Infinity : Math.max(SEARCH_LEAST_MS, lifeMs * SEARCH_SHARE);
   for (const waitMs of SEARCH_WAITS_MS) {
+    if (edges.clock.now() + waitMs - begunAt > searchMs) break;
     if (waitMs > 0) await edges.clock.sleep(waitMs, signal);
     if (signal.aborted) return { kind: "failed", message: "the runner is stopping", status: null };
     const found = await edges.api.findAction({ name: row.name, signature: row.signature, signal });

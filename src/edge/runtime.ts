@@ -178,5 +178,5 @@ function openByDeno(name: string): Libc | null {
 }
 
 function denoFfi(): DenoFfi | undefined {
-  return (globalThis as { Deno?: DenoFfi }).Deno;
+  return (globalThis as unknown as { Deno?: DenoFfi }).Deno;
 }

@@ -12,13 +12,13 @@ import { VERSION } from "./version.ts";
 const terminal = processTerminal();
 
 async function main(argv: readonly string[]): Promise<number> {
-  const { name, rest } = splitVerb(argv);
-  const verb = await findVerb(name);
-  const specs = [CONFIG_FLAG, ...verb.flags];
+  let help = "";
   try {
-    const { flags, positionals } = parseFlags(rest, specs);
+    const { name, rest } = splitVerb(argv);
+    const verb = await findVerb(name);
+    help = renderHelp(name, verb);
+    const { flags, positionals } = parseFlags(rest, [CONFIG_FLAG, ...verb.flags]);
     if (flags.has("help")) {
-      const help = renderHelp(name, verb);
       if (name === "") terminal.error(help);
       else terminal.out(help);
       return 0;
@@ -31,7 +31,7 @@ async function main(argv: readonly string[]): Promise<number> {
     return await verb.run({ flags, positionals, terminal, configPath, environment: process.env });
   } catch (error) {
     if (error instanceof UsageError) {
-      terminal.error(`${error.message}\n${renderHelp(name, verb)}`);
+      terminal.error(`${error.message}\n${help}`);
       return 2;
     }
     if (!(error instanceof RunnerError || error instanceof RunnerErrors)) throw error;

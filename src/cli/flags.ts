@@ -2,6 +2,8 @@
 //
 //   -name  --name  -name=value  --name=value  -name value      "--" ends the flags
 import { nearest } from "../errors.ts";
+import { instantOf, parseTime } from "../go/time.ts";
+import type { Instant } from "../time.ts";
 
 export interface FlagSpec {
   readonly name: string;
@@ -41,6 +43,18 @@ export class Flags {
       throw new UsageError(`invalid value "${text}" for flag -${name}: a number from ${least} up`);
     }
     return value;
+  }
+
+  /** @throws {UsageError} Unless the value is a time in RFC 3339. */
+  instant(name: string): Instant | null {
+    const text = this.#values.get(name);
+    if (text === undefined) return null;
+    try {
+      return instantOf(parseTime(text));
+    } catch {
+      const wanted = "a time such as 2026-01-02T03:04:05Z";
+      throw new UsageError(`invalid value "${text}" for flag -${name}: ${wanted}`);
+    }
   }
 }
 

@@ -1,134 +1,138 @@
-// Next: what the verb `next` answers, for one schedule and for a stream of JSON lines.
-//
-// Owns:    the text, the JSON, and the answer to one line of --batch.
-// Not its: flags, jobs, standard input and the clock; the caller brings all of them.
-import { messageOf } from "../errors.ts";
-import { formatDuration } from "../go/duration.ts";
-import { formatRfc3339Nano, instantOf, parseTime } from "../go/time.ts";
-import {
-  nextFire,
-  nextFires,
-  parseSchedule,
-  type Schedule,
-  scheduleFault,
-  scheduleWarnings,
-} from "../jobs/schedule.ts";
-import { zoneOffsetSeconds } from "../jobs/zone.ts";
-import type { Instant } from "../time.ts";
+// Next: the verb that shows when a schedule or a job fires next, for one or for many.
+import { systemClock } from "../edge/clock.ts";
+import { nearest, RunnerError, RunnerErrors } from "../errors.ts";
+import { spreadOffsetMs } from "../jobs/fires.ts";
+import { answerBatchLine, NEXT_COUNT_MAX, renderNext } from "../jobs/next.ts";
+import { parseSchedule, type Schedule } from "../jobs/schedule.ts";
+import type { Milliseconds } from "../time.ts";
+import { UsageError } from "./flags.ts";
+import { type JobState, loadJobs } from "./jobs.ts";
+import { openSpoolView } from "./open.ts";
+import { type Call, JSON_FLAG, type Verb } from "./verb.ts";
 
-/** The most fire times that one question may ask for. */
-export const NEXT_COUNT_MAX = 1_000_000;
+/** Fire times that are shown without -n. */
+const COUNT_DEFAULT = 5;
 
-/** What to show of a schedule. */
-export interface NextQuestion {
-  /** Fire times are later than this. */
-  readonly from: Instant;
-  /** 0 to NEXT_COUNT_MAX. */
-  readonly count: number;
-  /** One JSON object instead of lines for people. */
-  readonly json: boolean;
+export const next: Verb = {
+  usage: "EXPR|JOB [-n N] [--from TIME] [--tz ZONE] [--json] | --batch",
+  flags: [
+    {
+      name: "n",
+      kind: "number",
+      value: "N",
+      help: `How many fire times (default ${COUNT_DEFAULT})`,
+    },
+    {
+      name: "from",
+      kind: "text",
+      value: "TIME",
+      help: "Later than this, in RFC 3339 (default now)",
+    },
+    { name: "tz", kind: "text", value: "ZONE", help: "Time zone, such as Europe/Berlin" },
+    { name: "batch", kind: "switch", help: "Answer JSON lines from standard input" },
+    JSON_FLAG,
+  ],
+  help:
+    "Shows the next fire times of a cron expression (five, six or seven fields) or of a job.\n" +
+    "A word that names a job of the configuration means that job. An expression needs no\n" +
+    "configuration. A schedule that never fires has none, which is no error.\n\n" +
+    "With --batch each line of standard input is a JSON object with expr and, if wanted, from,\n" +
+    'tz and n; it is answered by one line, {"next":[...]} or {"error":"..."}.\n\n' +
+    "Examples:\n" +
+    '  mig-runner next "0 3 * * mon-fri" -n 3 --tz Europe/Berlin\n' +
+    "  mig-runner -c runner.cfg next sshd-config --json\n" +
+    `  echo '{"expr":"@daily","tz":"UTC","n":2}' | mig-runner next --batch`,
+  async run(call) {
+    const count = call.flags.number("n", 0) ?? COUNT_DEFAULT;
+    if (count > NEXT_COUNT_MAX) {
+      throw new UsageError(`invalid value "${count}" for flag -n: at most ${NEXT_COUNT_MAX}`);
+    }
+    const { positionals } = call;
+    if (call.flags.has("batch")) {
+      if (positionals.length > 0) throw new UsageError("next --batch reads standard input only");
+      return await answerBatch(call, count);
+    }
+    // An expression may come as one word a field, when the shell had nothing to expand.
+    const words = positionals.join(" ");
+    if (words.trim() === "") throw new UsageError("next takes an EXPR or a JOB");
+    return await answerOne(call, { words, count });
+  },
+};
+
+async function answerOne(
+  call: Call,
+  { words, count }: { readonly words: string; readonly count: number },
+): Promise<number> {
+  const from = call.flags.instant("from") ?? systemClock().now();
+  const { schedule, delayMs } = scheduleOf(call, words, await loadSpool(call));
+  const json = call.flags.has("json");
+  call.terminal.out(renderNext(schedule, { from, count, json, delayMs }));
+  return 0;
 }
 
-/** What a line of --batch need not say. */
-export interface BatchDefaults {
-  readonly from: Instant;
-  /** Null: the zone of the host. */
+/** The jobs that a word may mean. Without a configuration there are none. */
+interface KnownJobs {
+  readonly states: readonly JobState[];
   readonly timezone: string | null;
-  readonly count: number;
+  /** Why the configuration or its jobs cannot be read; null when they were. */
+  readonly failure: RunnerError | RunnerErrors | null;
 }
 
-/** A fire time in RFC 3339 with the zone's offset at it, `Z` for none, as Go prints it. */
-export function formatFire(schedule: Schedule, at: Instant): string {
-  const offsetSeconds = zoneOffsetSeconds(schedule.timezone, at);
-  return formatRfc3339Nano({ unixSeconds: Math.floor(at / 1_000), nanoseconds: 0, offsetSeconds });
-}
-
-/**
- * The answer of `mig-runner next`: lines, each ended. For people one line a fire time, with its
- * weekday and how far it is from `from`, then the warnings; as JSON one object
- * `{"expr","tz","next","warnings"}`, where `tz` is null for the zone of the host.
- */
-export function renderNext(schedule: Schedule, question: NextQuestion): string {
-  const { from, count, json } = question;
-  const fires = [...nextFires(schedule, from, count)];
-  const warnings = scheduleWarnings(schedule);
-  if (json) {
-    const next = fires.map((at) => formatFire(schedule, at));
-    const { expression: expr, timezone: tz } = schedule;
-    return `${JSON.stringify({ expr, tz, next, warnings })}\n`;
-  }
-  const lines = fires.map((at) => describeFire(schedule, { at, from }));
-  if (fires.length < count && nextFire(schedule, fires.at(-1) ?? from) === null) {
-    lines.push(fires.length === 0 ? "never" : "never again");
-  }
-  return [...lines, ...warnings.map((warning) => `warning: ${warning}`)]
-    .map((line) => `${line}\n`)
-    .join("");
-}
-
-const WEEKDAYS = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
-
-function describeFire(schedule: Schedule, when: { at: Instant; from: Instant }): string {
-  const { at, from } = when;
-  const wallMs = at + zoneOffsetSeconds(schedule.timezone, at) * 1_000;
-  const weekday = WEEKDAYS[new Date(wallMs).getUTCDay()];
-  // Rounded up: a wait that is shown as 0s would seem to be over.
-  const seconds = BigInt(Math.ceil((at - from) / 1_000));
-  return `${formatFire(schedule, at)}  ${weekday}  in ${formatDuration(seconds * 1_000_000_000n)}`;
-}
-
-/**
- * The answer to one line of --batch, without a newline: `{"next":[...]}`, or `{"error":"..."}` with
- * the fault in the original's words. Never throws: the lines after a bad one are still answered.
- *
- * @param line A JSON object with `expr` (required), `from` (RFC 3339), `tz` (a zone's name) and
- * `n` (0 to NEXT_COUNT_MAX). Members that are missing or null have the defaults, others are ignored.
- */
-export function answerBatchLine(line: string, defaults: BatchDefaults): string {
+async function loadSpool(call: Call): Promise<KnownJobs> {
+  let timezone: string | null = null;
   try {
-    const { expression, timezone, from, count } = parseBatchLine(line, defaults);
-    const schedule = parseSchedule(expression, { timezone });
-    const next = [...nextFires(schedule, from, count)].map((at) => formatFire(schedule, at));
-    return JSON.stringify({ next });
+    const view = await openSpoolView(call);
+    timezone = view.config.timezone;
+    return { states: await loadJobs(view), timezone, failure: null };
   } catch (error) {
-    return JSON.stringify({ error: scheduleFault(error) });
+    if (!(error instanceof RunnerError || error instanceof RunnerErrors)) throw error;
+    return { states: [], timezone, failure: error };
   }
 }
 
-function parseBatchLine(line: string, defaults: BatchDefaults) {
-  const value: unknown = parseJson(line);
-  if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    throw new Error('Cannot read this line: not an object such as {"expr":"0 3 * * *"}');
-  }
-  const { expr, tz, from, n }: Record<string, unknown> = { ...value };
-  if (typeof expr !== "string") throw wrongMember("expr", expr, "a cron expression");
-  const timezone = tz ?? defaults.timezone;
-  if (timezone !== null && typeof timezone !== "string") throw wrongMember("tz", tz, "a zone");
-  const count = n ?? defaults.count;
-  if (typeof count !== "number" || !Number.isInteger(count) || !isCount(count)) {
-    throw wrongMember("n", n, `a whole number from 0 to ${NEXT_COUNT_MAX}`);
-  }
-  return { expression: expr, timezone, from: parseFrom(from, defaults), count };
-}
-
-function isCount(count: number): boolean {
-  return count >= 0 && count <= NEXT_COUNT_MAX;
-}
-
-function parseFrom(from: unknown, defaults: BatchDefaults): Instant {
-  if (from === undefined || from === null) return defaults.from;
-  if (typeof from !== "string") throw wrongMember("from", from, "a time in RFC 3339");
-  return instantOf(parseTime(from));
-}
-
-function parseJson(line: string): unknown {
+function scheduleOf(
+  call: Call,
+  words: string,
+  { states, timezone, failure }: KnownJobs,
+): { readonly schedule: Schedule; readonly delayMs: Milliseconds } {
+  const zone = call.flags.text("tz");
+  const state = states.find(({ job }) => job === words);
+  if (state !== undefined) return ofJob(state, zone);
   try {
-    return JSON.parse(line);
-  } catch (cause) {
-    throw new Error(`Cannot read this line as JSON: ${messageOf(cause)}`, { cause });
+    return { schedule: parseSchedule(words, { timezone: zone ?? timezone }), delayMs: 0 };
+  } catch (error) {
+    // A word alone is no expression, so a job was meant.
+    const isName = !/[\s@*]/.test(words);
+    if (isName && failure !== null && call.flags.text("c") !== null) throw failure;
+    const jobs = states.map(({ job }) => job);
+    const meant = isName ? nearest(words, jobs) : null;
+    if (meant === null) throw error;
+    const message = `Cannot show when "${words}" fires: it is neither a job nor an expression`;
+    throw new RunnerError("SCHEDULE", message, { hint: `did you mean "${meant}"?` });
   }
 }
 
-function wrongMember(name: string, value: unknown, wanted: string): Error {
-  return new Error(`Cannot read "${name}" of this line: ${JSON.stringify(value)}, not ${wanted}`);
+function ofJob({ job, entity, errors }: JobState, zone: string | null) {
+  if (entity === null) throw new RunnerErrors(errors);
+  const { schedule, spreadMs } = entity;
+  if (schedule === null) {
+    throw new RunnerError("SCHEDULE", `Cannot show when job "${job}" fires: it has no schedule`, {
+      job,
+      path: entity.path,
+      hint: "it runs by mig-runner run only",
+    });
+  }
+  const inZone = zone === null ? schedule : parseSchedule(schedule.expression, { timezone: zone });
+  return { schedule: inZone, delayMs: spreadOffsetMs(job, spreadMs) };
+}
+
+async function answerBatch(call: Call, count: number): Promise<number> {
+  const { flags, terminal } = call;
+  const from = flags.instant("from") ?? systemClock().now();
+  const defaults = { from, timezone: flags.text("tz"), count };
+  for (const line of terminal.lines()) {
+    // At once, and not in larger pieces: who asks may wait for this answer before the next line.
+    if (line.trim() !== "") terminal.out(`${answerBatchLine(line, defaults)}\n`);
+  }
+  return 0;
 }

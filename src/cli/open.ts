@@ -12,11 +12,11 @@ import { openPlugins } from "../edge/plugins/plugins.ts";
 import { type DiskSpool, openSpool, watchSpool } from "../edge/spool.ts";
 import { openNotify } from "../edge/systemd.ts";
 import { messageOf, RunnerErrors } from "../errors.ts";
+import { loadTemplate } from "../flow/dispatch.ts";
 import type { Edges } from "../flow/edges.ts";
 import { Catalog } from "../jobs/catalog.ts";
 import type { Entity } from "../jobs/entity.ts";
 import { DEFINITION_FILES, loadEntity } from "../jobs/load.ts";
-import { parseTemplate } from "../mig/action.ts";
 import { openApi } from "../mig/api.ts";
 import { firstNonce } from "../mig/token.ts";
 import type { Clock, JobDirectory, Log, Signer, Spool } from "../ports.ts";
@@ -233,7 +233,7 @@ async function loadJob(
   }
   const defaults = { timezone: config.timezone };
   const entity = loadEntity({ job, path, files: contents, defaults });
-  if (entity.template.kind === "file") parseTemplate(await read(entity.template.name));
+  await loadTemplate({ spool }, entity);
   return entity;
 }
 

@@ -1,7 +1,15 @@
 // Sandbox: the verb that runs a MIG API with a simulated fleet until it is told to stop.
-import { RunnerError } from "../errors.ts";
-import { parseFault } from "../sandbox/faults.ts";
+import { loadConfig } from "../config/config.ts";
+import { readBytes } from "../edge/files.ts";
+import { loadPublicRing } from "../edge/pgp/public.ts";
+import { onSignals } from "../edge/signals.ts";
+import { messageOf, RunnerError } from "../errors.ts";
+import { FAULT_FORM, FAULT_NAMES, parseFault } from "../sandbox/faults.ts";
 import { type Sandbox, startSandbox } from "../sandbox/server.ts";
+import { UsageError } from "./flags.ts";
+import { sourcesOf } from "./open.ts";
+import { wrapText } from "./text.ts";
+import { type Call, JSON_FLAG, type Verb } from "./verb.ts";
 
 /** A key ring whose owner the sandbox trusts. */
 export interface TrustedRing {
@@ -35,6 +43,94 @@ export interface SandboxIo {
   readonly note: (line: string) => void;
   /** Aborts at SIGINT or SIGTERM. */
   readonly signal: AbortSignal;
+}
+
+/** Where init's .migrc points: the port of a real MIG API. */
+const PORT_DEFAULT = 1664;
+
+const AGENTS_DEFAULT = 20;
+const AGENTS_MAX = 1_000_000;
+
+export const sandbox: Verb = {
+  usage: "[--keyring FILE] [--port N] [--agents N] [--speed N] [--fault F,...] [--json]",
+  flags: [
+    { name: "keyring", kind: "text", value: "FILE", help: "Trust the keys in this file" },
+    {
+      name: "port",
+      kind: "number",
+      value: "N",
+      help: `Port on 127.0.0.1, 0 for any free one (default ${PORT_DEFAULT}; with --json 0)`,
+    },
+    { name: "agents", kind: "number", value: "N", help: `Agents (default ${AGENTS_DEFAULT})` },
+    { name: "seed", kind: "text", value: "TEXT", help: "What all made-up values depend on" },
+    {
+      name: "speed",
+      kind: "number",
+      value: "N",
+      help: "How many times sooner than in a real fleet the answers come (default 1)",
+    },
+    { name: "apikey", kind: "text", value: "KEY,...", help: "Accept these API keys as well" },
+    { name: "fault", kind: "text", value: "F,...", help: "What is to go wrong, see below" },
+    JSON_FLAG,
+  ],
+  help:
+    "Runs a MIG API with a simulated fleet on loopback until Ctrl-C, to try jobs and plugins\n" +
+    "without MIG. It refuses what the real API refuses: an action must be signed by a key that it\n" +
+    "trusts. Without --keyring it trusts the key of the runner that -c names. With --json it\n" +
+    'prints one line, {"url","investigators"}.\n\n' +
+    `A fault is ${FAULT_FORM}, with NAME\n` +
+    `${wrapText(`one of ${FAULT_NAMES.join(", ")}.`, "").join("\n")}\n\n` +
+    "Examples:\n" +
+    "  mig-runner -c runner.cfg sandbox --agents 500 --speed 20\n" +
+    "  mig-runner sandbox --keyring secring.gpg --fault 500@create/once,cut@search/every3",
+  async run(call) {
+    const { flags, terminal, positionals } = call;
+    if (positionals.length > 0) throw new UsageError("sandbox takes flags only");
+    const agents = flags.number("agents", 0) ?? AGENTS_DEFAULT;
+    if (agents > AGENTS_MAX) throw new UsageError(`flag -agents goes up to ${AGENTS_MAX}`);
+    const stop = new AbortController();
+    const signals = onSignals({ stop: () => stop.abort(), scan() {} });
+    const settings = {
+      port: flags.number("port", 0) ?? (flags.has("json") ? 0 : PORT_DEFAULT),
+      agents,
+      seed: flags.text("seed") ?? "mig",
+      rings: await ringsOf(call),
+      apiKeys: listOf(flags.text("apikey")),
+      faults: listOf(flags.text("fault")),
+      speed: flags.number("speed", 1) ?? 1,
+      json: flags.has("json"),
+    };
+    try {
+      return await runSandbox(settings, {
+        print: (line) => terminal.out(`${line}\n`),
+        note: (line) => terminal.error(`${line}\n`),
+        signal: stop.signal,
+      });
+    } finally {
+      signals.close();
+    }
+  },
+};
+
+function listOf(text: string | null): readonly string[] {
+  return text === null ? [] : text.split(",").filter((part) => part !== "");
+}
+
+/** The key ring of --keyring, or that of the runner whose configuration -c names. */
+async function ringsOf(call: Call): Promise<readonly TrustedRing[]> {
+  const path = call.flags.text("keyring");
+  if (path !== null) return [{ path, bytes: await readRing(path) }];
+  const { config } = await loadConfig(sourcesOf(call));
+  return [await loadPublicRing({ home: config.gpg.home, environment: call.environment })];
+}
+
+async function readRing(path: string): Promise<Uint8Array> {
+  try {
+    return await readBytes(path);
+  } catch (cause) {
+    const message = `Cannot read keyring "${path}": ${messageOf(cause)}`;
+    throw new RunnerError("KEYRING", message, {}, { cause });
+  }
 }
 
 /**

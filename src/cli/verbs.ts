@@ -18,7 +18,7 @@ export const VERBS: readonly VerbEntry[] = [
   {
     name: "next",
     summary: "Show the next fire times of a schedule or a job",
-    load: async () => (await import("./next-verb.ts")).next,
+    load: async () => (await import("./next.ts")).next,
   },
   {
     name: "show",
@@ -58,7 +58,7 @@ export const VERBS: readonly VerbEntry[] = [
   {
     name: "sandbox",
     summary: "A MIG API with a simulated fleet on loopback",
-    load: async () => (await import("./sandbox-verb.ts")).sandbox,
+    load: async () => (await import("./sandbox.ts")).sandbox,
   },
 ];
 

@@ -8,6 +8,11 @@ export async function readBytes(path: string): Promise<Uint8Array> {
   return await readFile(path);
 }
 
+/** Whether there is anything under this path. A link to nothing counts as nothing. */
+export async function isThere(path: string): Promise<boolean> {
+  return (await modeOf(path)) !== null;
+}
+
 /** The permission bits of a file or directory, or null when there is none. */
 export async function modeOf(path: string): Promise<number | null> {
   try {

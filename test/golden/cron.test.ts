@@ -2,7 +2,7 @@
 // where its answer would make a runner fire without pause, or not at all.
 import { describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
-import { answerBatchLine } from "../../src/cli/next.ts";
+import { answerBatchLine } from "../../src/jobs/next.ts";
 import { nextFires, parseSchedule, scheduleWarnings } from "../../src/jobs/schedule.ts";
 
 interface Vector {

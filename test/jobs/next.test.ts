@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { answerBatchLine, formatFire, NEXT_COUNT_MAX, renderNext } from "../../src/cli/next.ts";
+import { answerBatchLine, formatFire, NEXT_COUNT_MAX, renderNext } from "../../src/jobs/next.ts";
 import { parseSchedule } from "../../src/jobs/schedule.ts";
 
 const from = Date.parse("2026-03-28T12:00:00Z");

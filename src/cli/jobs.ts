@@ -1,0 +1,60 @@
+// Jobs: the jobs that the words of a command line name.
+import { describeError, nearest, RunnerError, RunnerErrors } from "../errors.ts";
+import type { Entity } from "../jobs/entity.ts";
+import type { SpoolView } from "./open.ts";
+
+/** One job directory: its entity, or why it is broken. */
+export interface JobState {
+  readonly job: string;
+  readonly entity: Entity | null;
+  readonly errors: readonly RunnerError[];
+}
+
+/** Loads every job of the spool; sorted by name. @throws {RunnerError} SPOOL. */
+export async function loadJobs({ catalog, spool }: JobSource): Promise<readonly JobState[]> {
+  await catalog.refresh(await spool.scan());
+  return [...catalog.states()];
+}
+
+/** Where jobs are loaded from. */
+export type JobSource = Pick<SpoolView, "catalog" | "spool">;
+
+/** The mistake of naming a job that is not there, with the nearest one that is. */
+export function unknownJob(
+  attempt: { readonly verb: string; readonly job: string },
+  { jobs, path }: { readonly jobs: Iterable<string>; readonly path: string },
+): RunnerError {
+  const { verb, job } = attempt;
+  const meant = nearest(job, jobs);
+  const hint = meant === null ? "mig-runner status lists the jobs" : `did you mean "${meant}"?`;
+  return new RunnerError("ENTITY", `Cannot ${verb} job "${job}": there is none`, { path, hint });
+}
+
+/** The states of the named jobs, in the order of the words; of all when there are none. */
+export function chooseJobs(
+  states: readonly JobState[],
+  { verb, names, path }: { verb: string; names: readonly string[]; path: string },
+): { readonly chosen: readonly JobState[]; readonly unknown: readonly RunnerError[] } {
+  if (names.length === 0) return { chosen: states, unknown: [] };
+  const jobs = states.map(({ job }) => job);
+  const known = new Map(states.map((state) => [state.job, state]));
+  const unknown: RunnerError[] = [];
+  const chosen = [...new Set(names)].flatMap((job) => {
+    const state = known.get(job);
+    if (state === undefined) unknown.push(unknownJob({ verb, job }, { jobs, path }));
+    return state === undefined ? [] : [state];
+  });
+  return { chosen, unknown };
+}
+
+/** The mistakes in anything thrown. What is no mistake of the operator is thrown on. */
+export function errorsOf(error: unknown): readonly RunnerError[] {
+  if (error instanceof RunnerErrors) return error.errors;
+  if (error instanceof RunnerError) return [error];
+  throw error;
+}
+
+/** One line a mistake. */
+export function describeErrors(errors: readonly RunnerError[]): string[] {
+  return errors.map(describeError);
+}

@@ -1,0 +1,166 @@
+// Overview: everything that `status` tells, as one value: from the spool, the lock and the journal.
+import { lockHolder } from "../edge/lock.ts";
+import type { ActionRow, Completeness, DeliveryRow, RunRow } from "../flow/inflight.ts";
+import type { JournalReads } from "../flow/journal.ts";
+import { spreadOffsetMs } from "../jobs/fires.ts";
+import { nextFire } from "../jobs/schedule.ts";
+import type { Instant } from "../time.ts";
+import { describeErrors, type JobState } from "./jobs.ts";
+
+/** The most rows of each list; `counts` of the journal say how many there are. */
+export const ROWS_MAX = 1_000;
+
+/** One action of a run and how it went. */
+export interface ActionView {
+  readonly name: string;
+  /** The API's id; null until posted. */
+  readonly actionId: number | null;
+  readonly state: ActionRow["state"];
+  readonly resultPath: string | null;
+  readonly completeness: Completeness | null;
+  readonly error: string | null;
+}
+
+/** The last run of a job. */
+export interface RunView {
+  readonly firesAt: Instant;
+  readonly cause: RunRow["cause"];
+  readonly state: RunRow["state"];
+  readonly endedAt: Instant | null;
+  readonly note: string | null;
+  readonly actions: readonly ActionView[];
+  readonly deliveries: readonly Pick<DeliveryRow, "plugin" | "state" | "attempts" | "error">[];
+}
+
+export interface JobView {
+  readonly job: string;
+  /** The cron expression; null for a job that runs by hand only, or is broken. */
+  readonly schedule: string | null;
+  /** Null: the zone of the host. */
+  readonly timezone: string | null;
+  readonly plugins: readonly string[];
+  /** Null: never, or broken. */
+  readonly nextAt: Instant | null;
+  /** What is wrong with it, a line a mistake; empty for a sound job. */
+  readonly errors: readonly string[];
+  readonly lastRun: RunView | null;
+}
+
+/** A planned or posted action. */
+export interface InFlightView {
+  readonly job: string;
+  readonly actionId: number | null;
+  readonly state: ActionRow["state"];
+  readonly expireAt: Instant;
+  /** When it is worked on next: posted again, or collected. */
+  readonly nextAt: Instant | null;
+  /** Tries that failed. */
+  readonly attempts: number;
+  readonly error: string | null;
+}
+
+/** A result that a plugin has not taken yet: pending, or dead until it is delivered again. */
+export interface UndeliveredView {
+  readonly job: string;
+  readonly actionId: number | null;
+  readonly plugin: string;
+  readonly state: DeliveryRow["state"];
+  readonly attempts: number;
+  readonly nextAt: Instant | null;
+  readonly error: string | null;
+}
+
+export interface MissedView {
+  readonly job: string;
+  readonly firstAt: Instant;
+  readonly lastAt: Instant;
+  readonly count: number;
+  readonly reason: string;
+}
+
+export interface Overview {
+  readonly directory: string;
+  /** The process that works on the directory, or null. */
+  readonly holder: number | null;
+  readonly jobs: readonly JobView[];
+  readonly inFlight: readonly InFlightView[];
+  readonly undelivered: readonly UndeliveredView[];
+  /** The newest first. */
+  readonly missed: readonly MissedView[];
+  /** How many there are altogether; the lists end at ROWS_MAX. */
+  readonly counts: { readonly inFlight: number; readonly undelivered: number };
+}
+
+/** What is shown of missed fire times: the newest tell enough. */
+const MISSED_MAX = 20;
+
+/** @param journal Null when there is none yet, or it cannot be read. */
+export function overviewOf(
+  journal: JournalReads | null,
+  spool: { directory: string; states: readonly JobState[]; now: Instant },
+): Overview {
+  const { directory, states, now } = spool;
+  const counts = journal?.counts();
+  const pendingDeliveries = counts?.pendingDeliveries ?? 0;
+  return {
+    directory,
+    holder: lockHolder(directory),
+    jobs: states.map((state) => jobView(journal, state, now)),
+    inFlight: (journal?.pendingActions(ROWS_MAX) ?? []).map(inFlightView),
+    undelivered: (journal?.undelivered(ROWS_MAX) ?? []).map((row) => undeliveredView(journal, row)),
+    missed: (journal?.missed(null, MISSED_MAX) ?? []).map(missedView),
+    counts: {
+      inFlight: counts?.pendingActions ?? 0,
+      undelivered: pendingDeliveries + (counts?.deadDeliveries ?? 0),
+    },
+  };
+}
+
+function jobView(
+  journal: JournalReads | null,
+  { job, entity, errors }: JobState,
+  now: Instant,
+): JobView {
+  const schedule = entity?.schedule ?? null;
+  const delayMs = spreadOffsetMs(job, entity?.spreadMs ?? 0);
+  const fire = schedule === null ? null : nextFire(schedule, now - delayMs);
+  const last = journal?.runs(job, 1)[0];
+  return {
+    job,
+    schedule: schedule?.expression ?? null,
+    timezone: schedule?.timezone ?? null,
+    plugins: entity?.plugins ?? [],
+    nextAt: fire === null ? null : fire + delayMs,
+    errors: describeErrors(errors),
+    lastRun: journal === null || last === undefined ? null : runView(journal, last),
+  };
+}
+
+function runView(journal: JournalReads, row: RunRow): RunView {
+  const { firesAt, cause, state, endedAt, note } = row;
+  const actions = journal.actionsOf(row.id);
+  const deliveries = actions
+    .flatMap(({ id }) => journal.deliveriesOf(id))
+    .map(({ plugin, state, attempts, error }) => ({ plugin, state, attempts, error }));
+  return { firesAt, cause, state, endedAt, note, actions: actions.map(actionView), deliveries };
+}
+
+function actionView(row: ActionRow): ActionView {
+  const { name, actionId, state, resultPath, completeness, error } = row;
+  return { name, actionId, state, resultPath, completeness, error };
+}
+
+function inFlightView(row: ActionRow): InFlightView {
+  const { job, actionId, state, expireAt, nextAt, attempts, error } = row;
+  return { job, actionId, state, expireAt, nextAt, attempts, error };
+}
+
+function undeliveredView(journal: JournalReads | null, row: DeliveryRow): UndeliveredView {
+  const { job, plugin, state, attempts, nextAt, error } = row;
+  const actionId = journal?.action(row.actionRow)?.actionId ?? null;
+  return { job, actionId, plugin, state, attempts, nextAt, error };
+}
+
+function missedView({ job, firstAt, lastAt, count, reason }: MissedView): MissedView {
+  return { job, firstAt, lastAt, count, reason };
+}

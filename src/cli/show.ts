@@ -1,0 +1,145 @@
+// Show: the verb that prints what a job would post, without a key, an API or a client
+// configuration. The signed text is made by the code that signs, so it is what would be signed.
+import { type RunnerError, RunnerErrors } from "../errors.ts";
+import { draftAction, loadTemplate } from "../flow/dispatch.ts";
+import { formatDuration } from "../go/duration.ts";
+import { encodeJson } from "../go/json.ts";
+import { formatRfc3339Nano } from "../go/time.ts";
+import type { Entity } from "../jobs/entity.ts";
+import { spreadOffsetMs } from "../jobs/fires.ts";
+import { formatFire } from "../jobs/next.ts";
+import { nextFire } from "../jobs/schedule.ts";
+import { type Action, encodeAction, hasStaleSignatures, signedText } from "../mig/action.ts";
+import type { Spool } from "../ports.ts";
+import type { Instant } from "../time.ts";
+import { UsageError } from "./flags.ts";
+import { chooseJobs, describeErrors, errorsOf, type JobState, loadJobs } from "./jobs.ts";
+import { openSpoolView } from "./open.ts";
+import { joinLines } from "./text.ts";
+import { JSON_FLAG, type Verb } from "./verb.ts";
+
+export const show: Verb = {
+  usage: "JOB...|--all [--at TIME] [--json]",
+  flags: [
+    { name: "all", kind: "switch", help: "Every job of the runner directory" },
+    {
+      name: "at",
+      kind: "text",
+      value: "TIME",
+      help: "As if it were then, in RFC 3339 (default now)",
+    },
+    JSON_FLAG,
+  ],
+  help:
+    "Shows the action that a job would post now or at another time: dated and compressed, but not\n" +
+    "signed, and the exact text that its signature would cover. Posts nothing, and needs neither\n" +
+    "key nor API. With --json a job is one line, and a broken job the line\n" +
+    '{"job":"...","error":"..."}. Ends with 1 when a job is broken.\n\n' +
+    "Examples:\n" +
+    "  mig-runner -c runner.cfg show sshd-config\n" +
+    "  mig-runner -c runner.cfg show --all --at 2026-01-02T03:04:05Z --json",
+  async run(call) {
+    const { flags, positionals, terminal } = call;
+    if (flags.has("all") !== (positionals.length === 0)) {
+      throw new UsageError("show takes names of jobs, or --all");
+    }
+    const view = await openSpoolView(call);
+    const at = flags.instant("at") ?? view.clock.now();
+    const path = view.config.runnersDirectory;
+    const names = { verb: "show", names: positionals, path };
+    const { chosen, unknown } = chooseJobs(await loadJobs(view), names);
+    if (unknown.length > 0) throw new RunnerErrors(unknown);
+    let failed = false;
+    for (const [index, state] of chosen.entries()) {
+      const shown = await draft(view.spool, state, at);
+      if (flags.has("json")) terminal.out(`${jsonLine(state.job, shown)}\n`);
+      else if (shown.kind === "broken") terminal.error(joinLines(describeErrors(shown.errors)));
+      else terminal.out(`${index === 0 ? "" : "\n"}${joinLines(describe(shown))}`);
+      failed ||= shown.kind === "broken";
+    }
+    return failed ? 1 : 0;
+  },
+};
+
+/** What would be posted at a time. */
+interface Draft {
+  readonly kind: "sound";
+  readonly entity: Entity;
+  readonly template: Action;
+  readonly action: Action;
+  readonly at: Instant;
+}
+
+type Shown = Draft | { readonly kind: "broken"; readonly errors: readonly RunnerError[] };
+
+async function draft(spool: Spool, { entity, errors }: JobState, at: Instant): Promise<Shown> {
+  if (entity === null) return { kind: "broken", errors };
+  try {
+    const template = await loadTemplate({ spool }, entity);
+    const action = draftAction(template, entity, at);
+    return { kind: "sound", entity, template, action, at };
+  } catch (error) {
+    return { kind: "broken", errors: errorsOf(error) };
+  }
+}
+
+/** The action goes in as the bytes that would be posted: reading it again could change numbers. */
+function jsonLine(job: string, shown: Shown): string {
+  if (shown.kind === "broken") {
+    return JSON.stringify({ job, error: describeErrors(shown.errors).join("\n") });
+  }
+  const { entity, action, template } = shown;
+  const rest = {
+    signedText: signedText(action),
+    validFrom: formatRfc3339Nano(action.validfrom),
+    expireAfter: formatRfc3339Nano(action.expireafter),
+    plugins: entity.plugins,
+    sendOnly: entity.sendOnly,
+    next: nextOf(shown),
+    warnings: warningsOf(entity, template),
+  };
+  const tail = JSON.stringify(rest).slice(1);
+  return `{"job":${JSON.stringify(job)},"action":${encodeAction(action)},${tail}`;
+}
+
+/** When the job fires first after the shown time; null when never, or by hand only. */
+function nextOf({ entity: { job, schedule, spreadMs }, at }: Draft): string | null {
+  if (schedule === null) return null;
+  const delayMs = spreadOffsetMs(job, spreadMs);
+  const fire = nextFire(schedule, at - delayMs);
+  return fire === null ? null : formatFire(schedule, fire + delayMs);
+}
+
+function warningsOf({ warnings }: Entity, template: Action): readonly string[] {
+  if (!hasStaleSignatures(template)) return warnings;
+  return [...warnings, "the signature in the template can never hold: it is left out"];
+}
+
+/** Lines for people. Nothing is wrapped: every blank of these texts may matter. */
+function describe(shown: Draft): string[] {
+  const { entity, template, action } = shown;
+  const expiry = formatDuration(BigInt(entity.expiryMs) * 1_000_000n);
+  const rows = [
+    ["name", action.name],
+    ["target", action.target],
+    ["valid from", formatRfc3339Nano(action.validfrom)],
+    ["expires", `${formatRfc3339Nano(action.expireafter)}, after ${expiry}`],
+    ["schedule", entity.schedule?.expression ?? "none: it runs by mig-runner run only"],
+    ["next", nextOf(shown) ?? "never"],
+    ["plugins", pluginsText(entity)],
+    ...(template.operations ?? []).map((operation, index) => {
+      const { module, parameters, want_compressed: isCompressed } = operation;
+      const how = isCompressed ? " (compressed when posted)" : "";
+      return [`operation ${index + 1}`, `${module} ${encodeJson(parameters)}${how}`];
+    }),
+    ["signed text", signedText(action)],
+    ...warningsOf(entity, template).map((warning) => ["warning", warning]),
+  ];
+  const width = Math.max(...rows.map(([label = ""]) => label.length));
+  return [entity.job, ...rows.map(([label = "", text]) => `  ${label.padEnd(width)}  ${text}`)];
+}
+
+function pluginsText({ plugins, sendOnly }: Entity): string {
+  if (sendOnly) return "none: sendonly is set, no result is collected";
+  return plugins.length === 0 ? "none: the result is only written" : plugins.join(", ");
+}

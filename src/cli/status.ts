@@ -1,0 +1,172 @@
+// Status: the verb that shows what a mig-runner knows: its jobs, what is in flight, what waits
+// for a plugin and what was missed. Reads only, beside a daemon or without one.
+import { isThere } from "../edge/files.ts";
+import { openJournal } from "../edge/journal/journal.ts";
+import { describeError, RunnerError } from "../errors.ts";
+import type { Journal } from "../flow/journal.ts";
+import type { Instant } from "../time.ts";
+import { loadJobs } from "./jobs.ts";
+import { openSpoolView } from "./open.ts";
+import {
+  type InFlightView,
+  type JobView,
+  type Overview,
+  overviewOf,
+  type RunView,
+  type UndeliveredView,
+} from "./overview.ts";
+import { formatClock, formatDistance, joinLines, plural, renderTable, wrapText } from "./text.ts";
+import { JSON_FLAG, type Verb } from "./verb.ts";
+
+export const status: Verb = {
+  usage: "[--json]",
+  flags: [JSON_FLAG],
+  help:
+    "Shows the jobs with their next fire time and how their last run went, the actions in flight,\n" +
+    "the results that no plugin has taken yet, and fire times that nobody ran. Reads only: it may\n" +
+    "be called beside a running mig-runner. Times are local; with --json they are in UTC.\n\n" +
+    "Examples:\n" +
+    "  mig-runner -c runner.cfg status\n" +
+    "  mig-runner -c runner.cfg status --json | jq '.undelivered[] | select(.state == \"dead\")'",
+  async run(call) {
+    const view = await openSpoolView(call);
+    const { directory, journalPath } = view.config;
+    const states = await loadJobs(view);
+    const now = view.clock.now();
+    const { journal, problem } = await openReadable(journalPath);
+    try {
+      const overview = overviewOf(journal, { directory, states, now });
+      if (call.flags.has("json")) call.terminal.out(`${encodeOverview(overview, problem)}\n`);
+      else call.terminal.out(joinLines(renderOverview(overview, { now, problem })));
+    } finally {
+      await journal?.close();
+    }
+    return problem === null ? 0 : 1;
+  },
+};
+
+/** The journal, or null without one; a damaged one is told and does not hide the rest. */
+async function openReadable(
+  path: string,
+): Promise<{ readonly journal: Journal | null; readonly problem: string | null }> {
+  if (!(await isThere(path))) return { journal: null, problem: null };
+  try {
+    return { journal: openJournal({ path, readOnly: true }), problem: null };
+  } catch (error) {
+    if (!(error instanceof RunnerError)) throw error;
+    return { journal: null, problem: describeError(error) };
+  }
+}
+
+/** Instants, which end in `At`, go out as RFC 3339 in UTC. */
+function encodeOverview(overview: Overview, problem: string | null): string {
+  return JSON.stringify({ ...overview, problem }, (key, value: unknown) =>
+    key.endsWith("At") && typeof value === "number" ? new Date(value).toISOString() : value,
+  );
+}
+
+/** What of the overview is there, one part a heading. */
+export function renderOverview(
+  overview: Overview,
+  { now, problem }: { readonly now: Instant; readonly problem: string | null },
+): string[] {
+  const { directory, holder, jobs, inFlight, undelivered, missed, counts } = overview;
+  const who = holder === null ? "no mig-runner works on it" : `mig-runner runs (process ${holder})`;
+  const broken = jobs.flatMap(({ errors }) => errors);
+  return [
+    `${directory}: ${who}`,
+    ...(problem === null ? [] : wrapText(`error: ${problem}`, "", "  ")),
+    ...part(plural(jobs.length, "job"), renderTable(jobs.map((job) => jobRow(job, now)))),
+    ...part(`${plural(broken.length, "mistake")} in broken jobs`, broken.flatMap(hanging)),
+    ...part(
+      `${plural(counts.inFlight, "action")} in flight${andMore(counts.inFlight, inFlight.length)}`,
+      renderTable(inFlight.map((row) => inFlightRow(row, now))),
+    ),
+    ...part(
+      `${plural(counts.undelivered, "result")} undelivered` +
+        andMore(counts.undelivered, undelivered.length),
+      renderTable(undelivered.map((row) => undeliveredRow(row, now))),
+    ),
+    ...part(
+      "missed fire times",
+      renderTable(
+        missed.map(({ job, firstAt, lastAt, count, reason }) => {
+          const until = count === 1 ? "" : ` to ${formatClock(lastAt)}`;
+          return [job, `${formatClock(firstAt)}${until}`, `${count === 1 ? "" : count} ${reason}`];
+        }),
+      ),
+    ),
+  ];
+}
+
+function part(heading: string, lines: readonly string[]): string[] {
+  return lines.length === 0 ? [] : ["", heading, ...lines];
+}
+
+function hanging(text: string): string[] {
+  return wrapText(text, "  ", "  ");
+}
+
+function andMore(all: number, shown: number): string {
+  return all > shown ? `, the first ${shown}` : "";
+}
+
+function jobRow({ job, schedule, nextAt, errors, lastRun }: JobView, now: Instant): string[] {
+  const last = lastRun === null ? "" : describeRun(lastRun, now);
+  if (errors.length > 0) return [job, "broken", "", last];
+  if (nextAt === null) return [job, schedule === null ? "by hand" : "never", "", last];
+  return [job, formatClock(nextAt), formatDistance(nextAt, now), last];
+}
+
+/** How a run went or goes, in a few words. */
+export function describeRun(run: RunView, now: Instant): string {
+  const when = formatDistance(run.firesAt, now);
+  const waiting = run.deliveries.filter(({ state }) => state === "pending" || state === "dead");
+  const undelivered = waiting.length === 0 ? "" : `, ${waiting.length} undelivered`;
+  switch (run.state) {
+    case "requested":
+      return `asked for ${when}`;
+    case "open":
+      return `${openState(run)} since ${when.replace(" ago", "")}${undelivered}`;
+    case "done":
+      return `done ${when}${commandsText(run)}${undelivered}`;
+    case "failed":
+      return `failed ${when}: ${run.note ?? "nobody knows why"}`;
+    case "paused":
+      return `paused since ${when.replace(" ago", "")}: ${run.note ?? "nobody knows why"}`;
+  }
+}
+
+function openState({ actions }: RunView): string {
+  if (actions.some(({ state }) => state === "planned")) return "being posted";
+  if (actions.some(({ state }) => state === "posted")) return "in flight";
+  return "being delivered";
+}
+
+function commandsText({ actions }: RunView): string {
+  const counted = actions.flatMap(({ completeness }) => completeness ?? []);
+  if (counted.length === 0) return "";
+  const fetched = counted.reduce((sum, one) => sum + one.fetched, 0);
+  const sent = counted.reduce((sum, one) => sum + (one.sent ?? one.fetched), 0);
+  return sent === fetched ? `, ${plural(fetched, "command")}` : `, ${fetched} of ${sent} commands`;
+}
+
+function inFlightRow(row: InFlightView, now: Instant): string[] {
+  const { job, actionId, state, expireAt, nextAt, attempts, error } = row;
+  const what = state === "planned" ? "post" : "collect";
+  const next = nextAt === null ? "" : `${what} ${formatDistance(Math.max(nextAt, now), now)}`;
+  const id = actionId === null ? "not posted" : `action ${actionId}`;
+  return [job, id, `expires ${formatClock(expireAt)}`, next, failedTries(attempts, error)];
+}
+
+function undeliveredRow(row: UndeliveredView, now: Instant): string[] {
+  const { job, actionId, plugin, state, attempts, nextAt, error } = row;
+  const again = nextAt === null ? "" : `again ${formatDistance(Math.max(nextAt, now), now)}`;
+  const next = state === "dead" ? "given up" : again;
+  return [job, `action ${actionId}`, plugin, next, failedTries(attempts, error)];
+}
+
+function failedTries(attempts: number, error: string | null): string {
+  if (error === null) return "";
+  return attempts === 0 ? error : `${attempts}x ${error}`;
+}

@@ -1,0 +1,104 @@
+// Text: tables, wrapped lines and times for people, within 100 columns.
+import { zoneOffsetSeconds } from "../jobs/zone.ts";
+import { DAY_MS, HOUR_MS, type Instant, MINUTE_MS, type Milliseconds, SECOND_MS } from "../time.ts";
+
+/** Nothing but a word that is longer itself goes beyond this column. */
+export const COLUMNS_MAX = 100;
+
+/** A last cell narrower than this is not worth wrapping: it begins on a line of its own. */
+const LAST_WIDTH_MIN = 24;
+
+const GAP = "  ";
+
+/**
+ * `text` in lines that begin with `indent` and end before COLUMNS_MAX, broken between words. Every
+ * line after the first is indented `hang` further. Nothing is cut off.
+ */
+export function wrapText(text: string, indent: string, hang = ""): string[] {
+  const lines: string[] = [];
+  let line = "";
+  for (const word of text.split(/\s+/).filter((part) => part !== "")) {
+    const start = lines.length === 0 ? indent : `${indent}${hang}`;
+    if (line === "") line = `${start}${word}`;
+    else if (widthOf(line) + 1 + widthOf(word) <= COLUMNS_MAX) line += ` ${word}`;
+    else {
+      lines.push(line);
+      line = `${indent}${hang}${word}`;
+    }
+  }
+  return line === "" ? lines : [...lines, line];
+}
+
+/**
+ * Rows as aligned columns, each row beginning with `indent`. The last cell is wrapped under
+ * itself; when the cells before it leave no room, it goes below them.
+ */
+export function renderTable(rows: readonly (readonly string[])[], indent = GAP): string[] {
+  const count = Math.max(0, ...rows.map((row) => row.length));
+  const widths = Array.from({ length: Math.max(0, count - 1) }, (_, index) =>
+    Math.max(0, ...rows.map((row) => widthOf(row[index] ?? ""))),
+  );
+  return rows.flatMap((row) => {
+    const last = row[count - 1] ?? "";
+    const cells = widths.map((width, index) => pad(row[index] ?? "", width));
+    const head = `${indent}${cells.map((cell) => `${cell}${GAP}`).join("")}`;
+    if (last === "") return [head.trimEnd()];
+    const room = COLUMNS_MAX - widthOf(head);
+    if (widthOf(last) > room && room < LAST_WIDTH_MIN) {
+      return [head.trimEnd(), ...wrapText(last, `${indent}${GAP}${GAP}`)];
+    }
+    const [first = "", ...more] = wrapText(last, " ".repeat(widthOf(head)));
+    return [`${head}${first.trimStart()}`, ...more];
+  });
+}
+
+function pad(text: string, width: number): string {
+  return text + " ".repeat(width - widthOf(text));
+}
+
+function widthOf(text: string): number {
+  return [...text].length;
+}
+
+/** `2026-01-02 03:04:05`, as a clock in the zone shows it. Null: the host's zone. */
+export function formatClock(at: Instant, timezone: string | null = null): string {
+  const wall = new Date(at + zoneOffsetSeconds(timezone, at) * SECOND_MS);
+  return wall.toISOString().slice(0, 19).replace("T", " ");
+}
+
+/** How far `at` is from `now`: `in 3h2m`, `2d4h ago`, `now`. Its two largest units. */
+export function formatDistance(at: Instant, now: Instant): string {
+  const span = formatSpan(Math.abs(at - now));
+  if (span === "0s") return "now";
+  return at > now ? `in ${span}` : `${span} ago`;
+}
+
+const UNITS: readonly (readonly [name: string, ms: Milliseconds])[] = [
+  ["d", DAY_MS],
+  ["h", HOUR_MS],
+  ["m", MINUTE_MS],
+  ["s", SECOND_MS],
+];
+
+function formatSpan(ms: Milliseconds): string {
+  const first = UNITS.findIndex(([, unit]) => ms >= unit);
+  if (first < 0) return "0s";
+  let rest = ms;
+  let text = "";
+  for (const [name, unit] of UNITS.slice(first, first + 2)) {
+    const amount = Math.floor(rest / unit);
+    rest -= amount * unit;
+    if (amount > 0) text += `${amount}${name}`;
+  }
+  return text;
+}
+
+/** `1 job`, `3 jobs`. */
+export function plural(count: number, noun: string): string {
+  return `${count} ${count === 1 ? noun : noun.endsWith("y") ? `${noun.slice(0, -1)}ies` : `${noun}s`}`;
+}
+
+/** Lines as one text, each ended. */
+export function joinLines(lines: readonly string[]): string {
+  return lines.map((line) => `${line}\n`).join("");
+}

@@ -1,0 +1,136 @@
+// Next: when a schedule fires next, for people, as JSON, and for a stream of JSON lines.
+//
+// Owns:    the text, the JSON, and the answer to one line of --batch.
+// Not its: flags, jobs, standard input and the clock; the caller brings all of them.
+import { messageOf } from "../errors.ts";
+import { formatDuration } from "../go/duration.ts";
+import { formatRfc3339Nano, instantOf, parseTime } from "../go/time.ts";
+import type { Instant, Milliseconds } from "../time.ts";
+import {
+  nextFire,
+  nextFires,
+  parseSchedule,
+  type Schedule,
+  scheduleFault,
+  scheduleWarnings,
+} from "./schedule.ts";
+import { zoneOffsetSeconds } from "./zone.ts";
+
+/** The most fire times that one question may ask for. */
+export const NEXT_COUNT_MAX = 1_000_000;
+
+/** What to show of a schedule. */
+export interface NextQuestion {
+  /** Fire times are later than this. */
+  readonly from: Instant;
+  /** 0 to NEXT_COUNT_MAX. */
+  readonly count: number;
+  /** One JSON object instead of lines for people. */
+  readonly json: boolean;
+  /** How much later than its fire times the job runs, by its spread. @default 0 */
+  readonly delayMs?: Milliseconds;
+}
+
+/** What a line of --batch need not say. */
+export interface BatchDefaults {
+  readonly from: Instant;
+  /** Null: the zone of the host. */
+  readonly timezone: string | null;
+  readonly count: number;
+}
+
+/** A fire time in RFC 3339 with the zone's offset at it, `Z` for none, as Go prints it. */
+export function formatFire(schedule: Schedule, at: Instant): string {
+  const offsetSeconds = zoneOffsetSeconds(schedule.timezone, at);
+  return formatRfc3339Nano({ unixSeconds: Math.floor(at / 1_000), nanoseconds: 0, offsetSeconds });
+}
+
+/**
+ * The answer of `mig-runner next`: lines, each ended. For people one line a fire time, with its
+ * weekday and how far it is from `from`, then the warnings; as JSON one object
+ * `{"expr","tz","next","warnings"}`, where `tz` is null for the zone of the host.
+ */
+export function renderNext(schedule: Schedule, question: NextQuestion): string {
+  const { from, count, json, delayMs = 0 } = question;
+  const fires = [...nextFires(schedule, from - delayMs, count)].map((at) => at + delayMs);
+  const warnings = scheduleWarnings(schedule);
+  if (json) {
+    const next = fires.map((at) => formatFire(schedule, at));
+    const { expression: expr, timezone: tz } = schedule;
+    return `${JSON.stringify({ expr, tz, next, warnings })}\n`;
+  }
+  const lines = fires.map((at) => describeFire(schedule, { at, from }));
+  if (fires.length < count && nextFire(schedule, (fires.at(-1) ?? from) - delayMs) === null) {
+    lines.push(fires.length === 0 ? "never" : "never again");
+  }
+  return [...lines, ...warnings.map((warning) => `warning: ${warning}`)]
+    .map((line) => `${line}\n`)
+    .join("");
+}
+
+const WEEKDAYS = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
+
+function describeFire(schedule: Schedule, when: { at: Instant; from: Instant }): string {
+  const { at, from } = when;
+  const wallMs = at + zoneOffsetSeconds(schedule.timezone, at) * 1_000;
+  const weekday = WEEKDAYS[new Date(wallMs).getUTCDay()];
+  // Rounded up: a wait that is shown as 0s would seem to be over.
+  const seconds = BigInt(Math.ceil((at - from) / 1_000));
+  return `${formatFire(schedule, at)}  ${weekday}  in ${formatDuration(seconds * 1_000_000_000n)}`;
+}
+
+/**
+ * The answer to one line of --batch, without a newline: `{"next":[...]}`, or `{"error":"..."}` with
+ * the fault in the original's words. Never throws: the lines after a bad one are still answered.
+ *
+ * @param line A JSON object with `expr` (required), `from` (RFC 3339), `tz` (a zone's name) and
+ * `n` (0 to NEXT_COUNT_MAX). Members that are missing or null have the defaults, others are ignored.
+ */
+export function answerBatchLine(line: string, defaults: BatchDefaults): string {
+  try {
+    const { expression, timezone, from, count } = parseBatchLine(line, defaults);
+    const schedule = parseSchedule(expression, { timezone });
+    const next = [...nextFires(schedule, from, count)].map((at) => formatFire(schedule, at));
+    return JSON.stringify({ next });
+  } catch (error) {
+    return JSON.stringify({ error: scheduleFault(error) });
+  }
+}
+
+function parseBatchLine(line: string, defaults: BatchDefaults) {
+  const value: unknown = parseJson(line);
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    throw new Error('Cannot read this line: not an object such as {"expr":"0 3 * * *"}');
+  }
+  const { expr, tz, from, n }: Record<string, unknown> = { ...value };
+  if (typeof expr !== "string") throw wrongMember("expr", expr, "a cron expression");
+  const timezone = tz ?? defaults.timezone;
+  if (timezone !== null && typeof timezone !== "string") throw wrongMember("tz", tz, "a zone");
+  const count = n ?? defaults.count;
+  if (typeof count !== "number" || !Number.isInteger(count) || !isCount(count)) {
+    throw wrongMember("n", n, `a whole number from 0 to ${NEXT_COUNT_MAX}`);
+  }
+  return { expression: expr, timezone, from: parseFrom(from, defaults), count };
+}
+
+function isCount(count: number): boolean {
+  return count >= 0 && count <= NEXT_COUNT_MAX;
+}
+
+function parseFrom(from: unknown, defaults: BatchDefaults): Instant {
+  if (from === undefined || from === null) return defaults.from;
+  if (typeof from !== "string") throw wrongMember("from", from, "a time in RFC 3339");
+  return instantOf(parseTime(from));
+}
+
+function parseJson(line: string): unknown {
+  try {
+    return JSON.parse(line);
+  } catch (cause) {
+    throw new Error(`Cannot read this line as JSON: ${messageOf(cause)}`, { cause });
+  }
+}
+
+function wrongMember(name: string, value: unknown, wanted: string): Error {
+  return new Error(`Cannot read "${name}" of this line: ${JSON.stringify(value)}, not ${wanted}`);
+}

@@ -93,7 +93,8 @@ describe("in Deno", () => {
         resultPath: directory + "/7.json" };
       const answer = await plugins.deliver(order);
       assert.deepEqual(answer, { kind: "failed", message: "exit status 3" });
-      assert.deepEqual(lines.sort(), ["info: speak: four", "info: speak: j 7", "warning: speak: bad"]);
+      const said = ["info: speak: four", "info: speak: j 7", "warning: speak: bad"];
+      assert.deepEqual(lines.sort(), said);
       const stop = new AbortController();
       const delivering = plugins.deliver({ ...order, plugin: "slow", signal: stop.signal });
       setTimeout(() => stop.abort(), 50);
@@ -166,7 +167,8 @@ describe("in Deno", () => {
     await runInDeno(`
       const lock = await lockDirectory(directory);
       assert.equal(lockHolder(directory), process.pid);
-      await assert.rejects(lockDirectory(directory), /another mig-runner \\(process \\d+\\) works on/);
+      const refusal = /another mig-runner \\(process \\d+\\) works on/;
+      await assert.rejects(lockDirectory(directory), refusal);
       lock.release();
       assert.equal(lockHolder(directory), null);
     `);

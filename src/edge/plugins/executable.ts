@@ -51,8 +51,12 @@ const SIGNALS: Readonly<Record<string, string>> = {
 };
 
 /** What of the runner's own environment a plugin gets. Never more: the rest may hold secrets. */
-const PASSED =
-  /^(PATH|HOME|USER|LOGNAME|SHELL|LANG|LC_[A-Z]+|TZ|TMPDIR|SSL_CERT_(FILE|DIR)|(https?|no|all)_proxy|(HTTPS?|NO|ALL)_PROXY)$/;
+const PASSED = new RegExp(
+  `^(?:${[
+    "PATH|HOME|USER|LOGNAME|SHELL|LANG|LC_[A-Z]+|TZ|TMPDIR|SSL_CERT_(?:FILE|DIR)",
+    "(?:https?|no|all)_proxy|(?:HTTPS?|NO|ALL)_PROXY",
+  ].join("|")})$`,
+);
 
 /** Timers above this overflow. */
 const TIMER_MS_MAX = 2 ** 31 - 1;
@@ -196,7 +200,7 @@ function limitOf(
     clear() {
       for (const timer of timers) clearTimeout(timer);
       what.signal?.removeEventListener("abort", onAbort);
-      // Its children had their time as well. An empty group is no error.
+      // What is left of its group was asked to end as well. An empty group is no error.
       if (reason !== null) killGroup(child, "SIGKILL");
     },
   };

@@ -138,7 +138,7 @@ async function examine(folder: string, name: string): Promise<Exclude<Found, { k
   const refused = (message: string): Found & { kind: "refused" } => ({ kind: "refused", message });
   try {
     if (((await stat(folder)).mode & WRITABLE_BY_ALL) !== 0) {
-      return refused(`everybody can write to ${folder} (mend it with: chmod o-w ${folder})`);
+      return refused(`everybody can write to ${folder}, mend it with: chmod o-w ${folder}`);
     }
     const real = (await lstat(path)).isSymbolicLink() ? realpathSync(path) : path;
     const problem = problemOf(real, await stat(real));
@@ -146,7 +146,7 @@ async function examine(folder: string, name: string): Promise<Exclude<Found, { k
     const parent = dirname(real);
     const isExposed = ((await stat(parent)).mode & (WRITABLE_BY_ALL | STICKY)) === WRITABLE_BY_ALL;
     if (isExposed)
-      return refused(`everybody can replace ${real} (mend it with: chmod o-w ${parent})`);
+      return refused(`everybody can replace ${real}, mend it with: chmod o-w ${parent}`);
     return { kind: "usable", path };
   } catch (error) {
     if (errnoCode(error) !== "ENOENT") return refused(`${path}: ${errnoText(error)}`);
@@ -159,7 +159,7 @@ async function examine(folder: string, name: string): Promise<Exclude<Found, { k
 function problemOf(path: string, found: Stats): string | null {
   if (found.isDirectory()) return `${path} is a directory`;
   if (!found.isFile()) return `${path} is not a regular file`;
-  if ((found.mode & EXECUTABLE) === 0) return `not executable (mend it with: chmod +x ${path})`;
+  if ((found.mode & EXECUTABLE) === 0) return `not executable, mend it with: chmod +x ${path}`;
   if ((found.mode & WRITABLE_BY_ALL) === 0) return null;
-  return `everybody can write to ${path} (mend it with: chmod o-w ${path})`;
+  return `everybody can write to ${path}, mend it with: chmod o-w ${path}`;
 }

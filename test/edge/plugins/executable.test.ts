@@ -146,7 +146,7 @@ describe("deliverToExecutable()", () => {
   test("kills the group when it does not end by itself, with its children", async () => {
     using world = new World();
     const answer = await world.deliver(
-      `trap '' TERM; sh -c 'trap "" TERM; echo $$ > "${world.in("child")}"; sleep 600' & wait; wait`,
+      `trap '' TERM; (echo started; exec sleep 600) & echo $! > "${world.in("child")}"; wait; wait`,
       { timeoutMs: 300, graceMs: 100 },
     );
     expect(answer).toEqual({

@@ -80,7 +80,7 @@ describe("openPlugins().list()", () => {
       { name: "good", problem: null },
       {
         name: "readme.txt",
-        problem: `not executable (mend it with: chmod +x ${scratch.in("plugins/readme.txt")})`,
+        problem: `not executable, mend it with: chmod +x ${scratch.in("plugins/readme.txt")}`,
       },
     ]);
   });
@@ -131,15 +131,15 @@ describe("openPlugins().check()", () => {
     using scratch = new Scratch();
     const path = scratch.file("plugins/flat", SCRIPT, 0o644);
     expect(await open(scratch).check("flat")).toBe(
-      `not executable (mend it with: chmod +x ${path})`,
+      `not executable, mend it with: chmod +x ${path}`,
     );
   });
 
-  test("refuses what everybody can write: the file, the folder, or where a link leads", async () => {
+  test("refuses what all can write: the file, the folder, or where a link leads", async () => {
     using scratch = new Scratch();
-    const open_ = scratch.file("plugins/open", SCRIPT, 0o757);
-    expect(await open(scratch).check("open")).toBe(
-      `everybody can write to ${open_} (mend it with: chmod o-w ${open_})`,
+    const loose = scratch.file("plugins/loose", SCRIPT, 0o757);
+    expect(await open(scratch).check("loose")).toBe(
+      `everybody can write to ${loose}, mend it with: chmod o-w ${loose}`,
     );
     const target = scratch.file("lib/x", SCRIPT, 0o757);
     symlinkSync(target, scratch.in("plugins/link"));
@@ -152,7 +152,7 @@ describe("openPlugins().check()", () => {
     chmodSync(scratch.in("plugins"), 0o777);
     const folder = scratch.in("plugins");
     expect(await open(scratch).check("link")).toBe(
-      `everybody can write to ${folder} (mend it with: chmod o-w ${folder})`,
+      `everybody can write to ${folder}, mend it with: chmod o-w ${folder}`,
     );
   });
 

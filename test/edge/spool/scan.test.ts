@@ -46,7 +46,7 @@ describe("JobScanner.scan()", () => {
     ]);
   });
 
-  test("does not see links to directories or to files, nor directories named as files", async () => {
+  test("does not see links to directories or files, nor directories named as files", async () => {
     using scratch = new Scratch();
     const scanner = spoolOf(scratch, ["real"]);
     symlinkSync(scratch.in("runners/real"), scratch.in("runners/link"));

@@ -14,7 +14,7 @@ import type { Instant, Milliseconds } from "../time.ts";
 import { formBody } from "./action.ts";
 import { clockHint, isRefusal, parseRetryAfter } from "./answers.ts";
 import { Auth, type Concealed } from "./auth.ts";
-import { faultText, readEnvelope, readFailure } from "./envelope.ts";
+import { ENVELOPE_SIZE_MAX, faultText, readEnvelope, readFailure } from "./envelope.ts";
 import { PageSplitter, type PageSummary } from "./page.ts";
 import { type PostedAction, parsePostedAction } from "./result.ts";
 
@@ -242,7 +242,8 @@ class Api implements MigApi {
     const path = `search?type=agent&limit=${AGENTS_MAX}&target=${queryEscape(target)}`;
     let agents = 0;
     const onValue = (): boolean => ++agents < AGENTS_MAX;
-    const failure = await this.#search(path, { type: "agent", signal, onValue });
+    const options = { type: "agent", signal, onValue, sizeMax: AGENTS_SIZE_MAX } as const;
+    const failure = await this.#search(path, options);
     if (failure !== null) return { kind: "failed", ...failure };
     return { kind: "counted", agents, isAtLeast: agents >= AGENTS_MAX };
   }
@@ -250,7 +251,7 @@ class Api implements MigApi {
   /** Null when the list was read; an empty one counts as read. */
   async #search(
     path: string,
-    { type, signal, onValue }: SearchOptions,
+    { type, signal, onValue, sizeMax = ENVELOPE_SIZE_MAX }: SearchOptions,
   ): Promise<Omit<Failure, "retryAfterMs"> | null> {
     const answer = await this.#ask({ path, agent: RUNNER_AGENT, signal });
     if (answer.kind === "unreachable") return { message: answer.message, status: null };
@@ -261,7 +262,7 @@ class Api implements MigApi {
     }
     try {
       const isWanted = (name: string): boolean => name === type;
-      const options = { isWanted, onValue, sizeMax: AGENTS_SIZE_MAX };
+      const options = { isWanted, onValue, sizeMax };
       const summary = await readEnvelope(answer.body, options);
       const said = summary?.errorMessage ?? NO_RESULTS;
       return said === NO_RESULTS ? null : { message: `HTTP 200: ${faultText(said)}`, status };
@@ -321,6 +322,7 @@ interface SearchOptions {
   readonly type: "action" | "agent";
   readonly signal: AbortSignal | undefined;
   onValue(bytes: Uint8Array): boolean;
+  readonly sizeMax?: number;
 }
 
 /** Hands out the commands of a page; what is wrong with the page itself is a message. */

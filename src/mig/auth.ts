@@ -53,8 +53,11 @@ export class Auth {
 
   /** The same after `refused` was refused. Who comes second gets what the first had made. */
   async renewed(refused: string): Promise<readonly [name: string, value: string]> {
-    const [, value] = await this.header();
-    if (value === refused) this.#token = null;
+    const token = this.#token;
+    // While this waits, another request may put a new token in its place.
+    if (token !== null && (await token.value) === refused && this.#token === token) {
+      this.#token = null;
+    }
     return await this.header();
   }
 

@@ -74,7 +74,7 @@ export const DEFAULTS = {
   collects: {
     key: "[client] collects",
     unit: "at once",
-    value: 8,
+    value: 16,
     source: "ours: the original collects one at a time",
   },
   dispatches: {

@@ -35,7 +35,7 @@ describe("resolveRunner()", () => {
         delayResultsMs: 0,
         pageSize: 1_000,
         timeoutMs: 60_000,
-        collectsMax: 8,
+        collectsMax: 16,
         dispatchesMax: 8,
         deliveriesMax: 4,
         pluginTimeoutMs: 600_000,

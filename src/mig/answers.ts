@@ -32,7 +32,11 @@ export function parseRetryAfter(value: string | null, now: Instant): Millisecond
   return Number.isNaN(waitMs) ? null : Math.max(0, waitMs);
 }
 
-/** In brackets, or nothing: a token that is refused for its time is a matter of two clocks: by how much they differ. */
+/**
+ * By how much two clocks differ, in brackets, when a token was refused for its time; else nothing.
+ *
+ * @param date The answer's Date header.
+ */
 export function clockHint(apiMessage: string, date: string | null, now: Instant): string {
   if (!apiMessage.includes("timestamp is not within")) return "";
   const aheadSeconds = date === null ? Number.NaN : Math.round((now - Date.parse(date)) / 1_000);

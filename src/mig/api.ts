@@ -223,7 +223,8 @@ class Api implements MigApi {
     offset: number,
   ): Promise<FindAnswer | null> {
     const pattern = queryEscape(name.replaceAll(/[\\%_]/g, String.raw`\$&`));
-    const path = `search?type=action&actionname=${pattern}&limit=${FIND_PAGE_SIZE}&offset=${offset}`;
+    const range = `limit=${FIND_PAGE_SIZE}&offset=${offset}`;
+    const path = `search?type=action&actionname=${pattern}&${range}`;
     let [actions, found]: [number, StoredAction | null] = [0, null];
     const onValue = (bytes: Uint8Array): boolean => {
       actions++;

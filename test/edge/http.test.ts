@@ -100,7 +100,8 @@ describe("send()", () => {
     const path = "/s?type=command&limit=37&actionname=a%25+b%27&x=%C3%A9";
     await textOf(await client().send(get(server.url + path)));
     expect(server.requests[0]?.head).toBe(
-      `GET ${path} HTTP/1.1\r\nHost: ${server.host}\r\nUser-Agent: U\r\nAccept-Encoding: gzip\r\n\r\n`,
+      `GET ${path} HTTP/1.1\r\nHost: ${server.host}\r\n` +
+        "User-Agent: U\r\nAccept-Encoding: gzip\r\n\r\n",
     );
   });
 

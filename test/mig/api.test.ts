@@ -120,7 +120,8 @@ describe("create()", () => {
     ],
   ];
   for (const [answer, wanted] of answers) {
-    test(`takes ${answer.status} ${String(answer.body ?? "").slice(0, 50)} for what it is`, async () => {
+    const name = `${answer.status} ${String(answer.body ?? "").slice(0, 50)}`;
+    test(`takes ${name} for what it is`, async () => {
       const { api, http } = setup([answer]);
       expect(await api.create("{}")).toMatchObject(wanted);
       expectAllRead(http);
@@ -198,7 +199,9 @@ describe("commands()", () => {
     await api.commands(28061811146768, { offset: 37, limit: 1_000, onCommand: ignore });
     expect(http.requests[0]).toMatchObject({
       method: "GET",
-      url: "http://api.test/api/v1/search?type=command&limit=1000&offset=37&actionid=28061811146768",
+      url:
+        "http://api.test/api/v1/search?type=command&limit=1000&offset=37" +
+        "&actionid=28061811146768",
     });
     expect(http.requests[0]?.body).toBeUndefined();
     expect(headersOf(http.requests[0])["User-Agent"]).toBe("MIG Client mig-runner-results");

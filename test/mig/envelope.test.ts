@@ -66,7 +66,8 @@ describe("readFailure()", () => {
 
   test("gives the words of a page that is not the API's", async () => {
     const html =
-      "<html><head><style>b{}</style><title>502 Bad Gateway</title></head>\n<body>nginx</body></html>";
+      "<html><head><style>b{}</style><title>502 Bad Gateway</title></head>\n" +
+      "<body>nginx</body></html>";
     expect((await readFailure(502, bodyOf(html))).message).toBe("HTTP 502: 502 Bad Gateway nginx");
     const plain = await readFailure(404, bodyOf("404 page not found\n"));
     expect(plain).toEqual({ message: "HTTP 404: 404 page not found", apiMessage: null });

@@ -23,7 +23,8 @@ describe("commandFacts()", () => {
       '{"id":28061815341676,"action":{"id":28061811146768,"name":"mig-runner: plug",' +
       '"operations":[{"module":"pkg","parameters":{"id":3,"counters":{"sent":9}}}],' +
       '"counters":{"sent":80,"done":79,"inflight":1,"success":70,"cancelled":1,"expired":2,' +
-      '"failed":3,"timeout":4},"syntaxversion":2},"agent":{"id":28061811146759,"status":"online"},' +
+      '"failed":3,"timeout":4},"syntaxversion":2},' +
+      '"agent":{"id":28061811146759,"status":"online"},' +
       '"status":"success","results":[{"status":"x","id":5}],"starttime":"2026-11-23T15:31:00Z"}';
     expect(factsOf(text)).toEqual({
       id: 28061815341676,
@@ -55,7 +56,8 @@ describe("commandFacts()", () => {
   test("is not fooled by texts and deeper members", () => {
     const text =
       '{"x":"\\"id\\":9,\\\\","y":"}{][\\"","results":[{"id":9,"status":"failed",' +
-      '"elements":{"id":8,"status":"}"}}],"agent":{"action":{"id":4,"counters":{"sent":7}}},"id":1}';
+      '"elements":{"id":8,"status":"}"}}],' +
+      '"agent":{"action":{"id":4,"counters":{"sent":7}}},"id":1}';
     expect(factsOf(text)).toEqual({ ...none, id: 1 });
   });
 

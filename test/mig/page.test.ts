@@ -62,7 +62,8 @@ describe("PageSplitter", () => {
 
   test("takes several entries of one item, and none", () => {
     const several = `${command('{"id":1}')},{"name":"x","value":1},${command('{"id":2}')}`;
-    const page = `{"collection":{"items":[{"data":[${several}]},{"data":[]},{"data":null},{},null]}}`;
+    const items = `{"data":[${several}]},{"data":[]},{"data":null},{},null`;
+    const page = `{"collection":{"items":[${items}]}}`;
     expect(read(page).commands).toEqual(['{"id":1}', '{"id":2}']);
   });
 
@@ -93,8 +94,8 @@ describe("PageSplitter", () => {
   });
 
   test("lets the last of two values or names count, as Go does", () => {
-    expect(read(pageOf('{"name":"x","name":"command","value":{"a":1},"value":{"b":2}}')).commands) //
-      .toEqual(['{"b":2}']);
+    const twice = '{"name":"x","name":"command","value":{"a":1},"value":{"b":2}}';
+    expect(read(pageOf(twice)).commands).toEqual(['{"b":2}']);
     expect(read(pageOf('{"name":"command","value":{"a":1},"value":null}')).summary?.strays).toBe(1);
     expect(read(pageOf('{"name":"command","value":{"a":1},"name":null}')).commands).toEqual([]);
   });

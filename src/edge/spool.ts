@@ -7,7 +7,7 @@
 // Names and ids become paths only here, after a check that they stay in their directory. Symbolic
 // links below runners/ are never followed: job directories and files that are links are not there,
 // as in the original, and nothing is written through one.
-import { constants, type FSWatcher, watch } from "node:fs";
+import { constants, type FSWatcher, lstatSync, readdirSync, unlinkSync, watch } from "node:fs";
 import { open, readdir, rename, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import { RunnerError } from "../errors.ts";
@@ -25,7 +25,7 @@ import {
   writeWhole,
 } from "./spool/durable.ts";
 import { openResult } from "./spool/result.ts";
-import { JobScanner, listDirectories, sortByBytes } from "./spool/scan.ts";
+import { JobScanner, listDirectories, Slices, sortByBytes } from "./spool/scan.ts";
 
 /** The largest inflight record that is read. The original writes some kilobytes. */
 export const INFLIGHT_BYTES_MAX = 16 * 1024 * 1024;
@@ -109,8 +109,12 @@ class DirectorySpool implements DiskSpool {
 
   async inflight(): Promise<readonly InflightFile[]> {
     const found: InflightFile[] = [];
+    const slices = new Slices();
     for (const job of await listDirectories(this.#path)) {
-      found.push(...(await inflightOf(job, this.#jobPath(job))));
+      if (slices.isOver()) await slices.next();
+      const folder = join(this.#path, job, "inflight");
+      if (isAbsent(folder)) continue;
+      found.push(...(await inflightOf(job, folder)));
     }
     return found;
   }
@@ -176,12 +180,14 @@ class DirectorySpool implements DiskSpool {
 
   async removeLeftovers(): Promise<number> {
     let removed = 0;
+    const slices = new Slices();
     for (const job of await listDirectories(this.#path)) {
-      const path = this.#jobPath(job);
-      const dates = (await names(join(path, "results"))).filter((name) => /^\d{8}$/.test(name));
-      const recent = dates.slice(-RECENT_DATES).map((date) => join(path, "results", date));
-      for (const directory of [join(path, "inflight"), ...recent]) {
-        removed += await removeTemporaries(directory);
+      if (slices.isOver()) await slices.next();
+      removed += removeTemporaries(join(this.#path, job, "inflight"));
+      const results = join(this.#path, job, "results");
+      const dates = names(results).filter((name) => /^\d{8}$/.test(name));
+      for (const date of dates.slice(-RECENT_DATES)) {
+        removed += removeTemporaries(join(results, date));
       }
     }
     return removed;
@@ -204,8 +210,7 @@ function fileName(actionId: number): string {
   throw new RunnerError("SPOOL", `Cannot name action "${actionId}": its id is not a whole number`);
 }
 
-async function inflightOf(job: string, directory: string): Promise<readonly InflightFile[]> {
-  const folder = join(directory, "inflight");
+async function inflightOf(job: string, folder: string): Promise<readonly InflightFile[]> {
   try {
     const found = await lstatOrNull(folder);
     if (found === null) return [];
@@ -267,24 +272,34 @@ async function freeName(path: string, attempt: Attempt): Promise<string> {
   throw pathError(attempt, `there are ${ASIDE_MAX} of its name already`, "Remove the old ones");
 }
 
-/** The sorted names in a real directory; none when it is not there or cannot be read. */
-async function names(directory: string): Promise<readonly string[]> {
+/** Whether there is nothing under this name. */
+function isAbsent(path: string): boolean {
   try {
-    if (!(await lstatOrNull(directory))?.isDirectory()) return [];
-    return sortByBytes(await readdir(directory));
+    return lstatSync(path, { throwIfNoEntry: false }) === undefined;
+  } catch {
+    return false;
+  }
+}
+
+/** The sorted names in a real directory; none when it is not there or cannot be read. */
+function names(directory: string): readonly string[] {
+  try {
+    const found = lstatSync(directory, { throwIfNoEntry: false });
+    return found?.isDirectory() === true ? sortByBytes(readdirSync(directory)) : [];
   } catch {
     return [];
   }
 }
 
-async function removeTemporaries(directory: string): Promise<number> {
+function removeTemporaries(directory: string): number {
   let removed = 0;
-  for (const name of (await names(directory)).filter(isTemporaryName)) {
-    const gone = await unlink(join(directory, name)).then(
-      () => true,
-      () => false,
-    );
-    if (gone) removed++;
+  for (const name of names(directory).filter(isTemporaryName)) {
+    try {
+      unlinkSync(join(directory, name));
+      removed++;
+    } catch {
+      // It stays for the next start.
+    }
   }
   return removed;
 }

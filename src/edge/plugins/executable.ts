@@ -187,9 +187,9 @@ function limitOf(
     if (reason !== null) return;
     reason = why;
     killGroup(child, "SIGTERM");
-    timers.push(setTimeout(() => killGroup(child, "SIGKILL"), graceMs));
+    timers.push(setTimeout(() => killGroup(child, "SIGKILL"), cap(graceMs)));
     // A process in an uninterruptible wait ends later, or never: that is not worth waiting for.
-    timers.push(setTimeout(() => giveUp("stuck"), 2 * graceMs + 1_000));
+    timers.push(setTimeout(() => giveUp("stuck"), cap(2 * graceMs + 1_000)));
   };
   const onAbort = (): void => stop("the runner is stopping");
   timers.push(setTimeout(() => stop(`its time limit of ${timeoutMs} ms passed`), cap(timeoutMs)));

@@ -3,7 +3,7 @@
 // A daemon looks at every job every few seconds and almost always finds what it found before. In a
 // spool of up to `JOBS_LISTED_MAX` jobs each scan lists every job's directory. In a larger one it
 // asks, for a job that is complete, only for the file that defines it (entity.cfg, job.ts, …), and
-// lists the directories of an eighth of the jobs in turns: a change of action.json, which is read
+// lists the directories of a sixteenth of the jobs in turns: a change of action.json, which is read
 // again at every dispatch anyway, shows a few scans later there.
 import { lstatSync, readdirSync, type Stats } from "node:fs";
 import { readdir } from "node:fs/promises";
@@ -26,19 +26,35 @@ export const JOB_FILES: ReadonlySet<string> = new Set([
 export const JOBS_LISTED_MAX = 1_000;
 
 /** In a larger spool the directory of a complete job is listed once in this many scans. */
-export const LISTING_TURNS = 8;
+export const LISTING_TURNS = 16;
 
-/** The longest time in milliseconds that a scan holds up everything else. */
+/** How long a loop over jobs may run before others have their turn. */
 const SLICE_MS = 5;
-
-/** Jobs between two looks at the time. */
-const SLICE_JOBS = 16;
 
 /** What the last scan knew of a job. */
 interface Known {
   readonly found: JobDirectory;
   /** The file that defines the job, when no further one would change what the job is. */
   readonly definition: { readonly mark: FileMark; readonly path: string } | null;
+}
+
+/**
+ * Cuts a long loop into short slices: `if (slices.isOver()) await slices.next()`.
+ *
+ * Calls that wait for a local disk are several times as fast as promises of them, but nothing
+ * else happens meanwhile.
+ */
+export class Slices {
+  #end = performance.now() + SLICE_MS;
+
+  isOver(): boolean {
+    return performance.now() > this.#end;
+  }
+
+  async next(): Promise<void> {
+    await new Promise((resolve) => setImmediate(resolve));
+    this.#end = performance.now() + SLICE_MS;
+  }
 }
 
 /** Looks at the directories under runners/, remembering what it saw. */
@@ -62,12 +78,9 @@ export class JobScanner {
     const before = this.#known;
     const known = new Map<string, Known>();
     const found: JobDirectory[] = [];
-    let sliceEnd = performance.now() + SLICE_MS;
+    const slices = new Slices();
     for (const [index, job] of jobs.entries()) {
-      if (index % SLICE_JOBS === 0 && performance.now() > sliceEnd) {
-        await new Promise((resolve) => setImmediate(resolve));
-        sliceEnd = performance.now() + SLICE_MS;
-      }
+      if (slices.isOver()) await slices.next();
       const last = before.get(job);
       const isListed = jobs.length <= JOBS_LISTED_MAX || index % LISTING_TURNS === turn;
       const now = !isListed && isStillDefined(last) ? last : list(this.#path, job, last);

@@ -351,9 +351,8 @@ export class Runner {
     const times = [this.#scanAt, now + NAP_MAX_MS];
     const fire = this.#heap.next();
     if (fire !== null) times.push(fire);
-    const due = this.#edges.journal.nextAt();
-    // What is due already waits for a free place or for the breaker, not for a time.
-    if (due !== null && due > now) times.push(due);
+    const due = this.#edges.journal.nextAt(now);
+    if (due !== null) times.push(due);
     if (this.#breaker.probeAt !== null) times.push(this.#breaker.probeAt);
     return Math.max(Math.min(...times), now + 1);
   }

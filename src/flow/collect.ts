@@ -47,7 +47,8 @@ export async function collectAction(
     const date = formatUtcDate(edges.clock.now());
     writer = await edges.spool.createResult(row.job, date, actionId);
     await writer.write(resultHead(row.reply));
-    const outcome = await readCommands(edges, { actionId, writer, signal });
+    const pageSize = row.pageSize ?? edges.limits.pageSize;
+    const outcome = await readCommands(edges, { actionId, writer, pageSize, signal });
     if (outcome.kind === "failed") {
       await writer.abort();
       return await delay(edges, row, outcome);
@@ -115,6 +116,8 @@ async function delay(
 interface Reading {
   readonly actionId: number;
   readonly writer: ResultWriter;
+  /** Commands in one page of the first reading. */
+  readonly pageSize: number;
   readonly signal: AbortSignal;
 }
 
@@ -154,7 +157,7 @@ class Kept {
 
 async function readCommands(edges: Edges, reading: Reading): Promise<ReadOutcome> {
   const kept = new Kept();
-  const first = await readOnce(edges, reading, { kept, limit: edges.limits.pageSize, first: true });
+  const first = await readOnce(edges, reading, { kept, limit: reading.pageSize, first: true });
   if (first !== null) return first;
   for (const waitMs of REREAD_WAITS_MS) {
     if (kept.sent === null || kept.isWhole) break;

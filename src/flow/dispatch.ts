@@ -1,9 +1,9 @@
 // Dispatch: date, compress, sign, journal, post. The only way an action leaves this program.
 //
-//   launch ──▶ plan (journaled, I1) ──▶ post ──▶ posted
-//                                        │ answer lost, or found planned after a crash
-//                                        └──▶ look for the stored signature (I3) ──▶ posted
-//                                                          └── absent ──▶ the same bytes again
+//   launch ──▶ plan.ts (journaled, I1) ──▶ post ──▶ posted
+//                                           │ answer lost, or found planned after a crash
+//                                           └──▶ look for the stored signature (I3) ──▶ posted
+//                                                             └── absent ──▶ the same bytes again
 //
 // Owns:    the order of these steps and what each answer of the API means.
 // Not its: when to launch (runner.ts), the legal transitions (inflight.ts), HTTP (mig/api.ts).
@@ -15,11 +15,7 @@ import {
   actionMistakes,
   compressAction,
   dateAction,
-  encodeAction,
-  hasStaleSignatures,
   parseTemplate,
-  signedText,
-  withSignature,
 } from "../mig/action.ts";
 import type { CreateAnswer, FindAnswer } from "../mig/api.ts";
 import { encodeInflight } from "../mig/result.ts";
@@ -27,8 +23,7 @@ import type { Instant, Milliseconds } from "../time.ts";
 import { DAY_MS } from "../time.ts";
 import { backoffMs, POST_BACKOFF } from "./backoff.ts";
 import { type Edges, say } from "./edges.ts";
-import type { ActionEvent, ActionRow, RunRow } from "./inflight.ts";
-import type { Cursor, JournalTransaction, NewRun } from "./journal.ts";
+import type { ActionEvent, ActionRow } from "./inflight.ts";
 import { keep } from "./keep.ts";
 
 /** An action template larger than this is refused. */
@@ -49,11 +44,6 @@ const UNKNOWN_MAX_MS: Milliseconds = 7 * DAY_MS;
 
 /** What one try at the API told about the API itself; feeds the breaker. */
 export type Reached = "answered" | "unreachable";
-
-/** Which firing an action belongs to: a new run, or one that the journal holds as requested. */
-export type RunOrder =
-  | { readonly kind: "new"; readonly run: NewRun; readonly cursor: Cursor }
-  | { readonly kind: "requested"; readonly run: RunRow };
 
 /** Reads and decodes the job's action template. */
 export async function loadTemplate(edges: Pick<Edges, "spool">, entity: Entity): Promise<Action> {
@@ -107,57 +97,6 @@ export function draftAction(template: Action, entity: Entity, now: Instant): Act
   return prepareAction(template, order, { job, path: templatePath(entity) });
 }
 
-/**
- * Signs the job's action and journals it with its run, so that it can be posted (I1).
- *
- * @returns The planned action, or null when this fire time has a run already (I2).
- * @throws {RunnerError} When the template, the key or the journal cannot be used.
- */
-export async function planAction(
-  edges: Edges,
-  order: { readonly entity: Entity; readonly run: RunOrder },
-): Promise<ActionRow | null> {
-  const { entity } = order;
-  const template = await loadTemplate(edges, entity);
-  if (hasStaleSignatures(template)) {
-    say(edges, entity.job, "warning", "action.json holds a signature that can never hold: dropped");
-  }
-  const now = edges.clock.now();
-  const action = draftAction(template, entity, now);
-  const signature = await edges.signer.sign(new TextEncoder().encode(signedText(action)));
-  const body = encodeAction(withSignature(action, signature));
-  return await edges.journal.write((transaction) => {
-    const run = openRun(transaction, order.run, now);
-    if (run === null) return null;
-    return transaction.insertAction(
-      {
-        runId: run.id,
-        job: entity.job,
-        step: "",
-        name: action.name,
-        body,
-        signature,
-        expireAt: now + entity.expiryMs,
-        sendOnly: entity.sendOnly,
-        plugins: entity.plugins,
-      },
-      now,
-    );
-  });
-}
-
-function openRun(transaction: JournalTransaction, order: RunOrder, now: Instant): RunRow | null {
-  if (order.kind === "new") {
-    transaction.setCursor(order.run.job, order.cursor);
-    return transaction.insertRun(order.run, "open", now);
-  }
-  const run = transaction.run(order.run.id);
-  if (run === null || run.state !== "requested") return null;
-  const opened: RunRow = { ...run, state: "open" };
-  transaction.saveRun(opened);
-  return opened;
-}
-
 /** How one action is to be posted. */
 export interface PostOptions {
   /** True only right after `planAction` in this process: it was never sent. */
@@ -185,6 +124,10 @@ export async function postAction(
     say(edges, row.job, "err", `Cannot post action: ${error}`);
     return "answered";
   }
+  if (row.agentsMax !== null) {
+    const reached = await refuseTooMany(edges, row, row.agentsMax, options);
+    if (reached !== null) return reached;
+  }
   const answer = await edges.api.create(row.body, options.signal);
   if (answer.kind === "posted") return await keepPosted(edges, row, answer);
   if (answer.refusal && row.attempts >= options.retries) {
@@ -198,6 +141,28 @@ export async function postAction(
     retryAfterMs: answer.retryAfterMs,
   });
   return answer.status === null ? "unreachable" : "answered";
+}
+
+/** Null when the target matches few enough agents now; else the action is not posted. */
+async function refuseTooMany(
+  edges: Edges,
+  row: ActionRow,
+  agentsMax: number,
+  { fresh, signal }: PostOptions,
+): Promise<Reached | null> {
+  const { target } = JSON.parse(row.body) as { readonly target: string };
+  const count = await edges.api.countAgents(target, signal);
+  if (count.kind === "failed") {
+    const error = `the agents of its target cannot be counted: ${count.message}`;
+    await delay(edges, row, { error, maybeSent: row.maybeSent && !fresh, retryAfterMs: null });
+    return count.status === null ? "unreachable" : "answered";
+  }
+  if (count.agents <= agentsMax) return null;
+  const agents = `${count.isAtLeast ? "at least " : ""}${count.agents}`;
+  const error = `its target matches ${agents} agents, maxAgents is ${agentsMax}`;
+  await keep(edges, row, { kind: "refused", error });
+  say(edges, row.job, "err", `Cannot post action: ${error}; given up`);
+  return "answered";
 }
 
 /** Looks for the stored signature among the API's actions; waits for an API that lists late. */

@@ -15,6 +15,8 @@ export interface Edges {
   readonly journal: Journal;
   readonly plugins: Plugins;
   readonly limits: Limits;
+  /** Targets by name, from the configuration. */
+  readonly macros: ReadonlyMap<string, string>;
 }
 
 /** What bounds the flow. All of it has defaults in config/. */

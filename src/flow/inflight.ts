@@ -5,6 +5,7 @@
 //      │  └── refused, lapsed ──▶ failed              ▲                     ▲
 //      └────────────── sent (sendonly) ───────────────┼─────────────────────┘
 //                                                     └── no plugin: straight to settled
+//   planned, posted ── dropped (by an operator) ──▶ failed
 //
 // `delayed` keeps the state and moves `nextAt`: the retry is as durable as the state itself.
 //
@@ -14,7 +15,8 @@
 // Invariants (DESIGN.md numbers; code and tests cite them):
 //   I1. `planned` is durable before the POST, with the signed action in it.
 //   I3. A planned action that may have been sent is searched for before it is posted again.
-//   I4. posted ends as collected; planned as posted, or as failed with a reason.
+//   I4. posted ends as collected; planned as posted, or as failed with a reason. Only an operator
+//       may give up an action that was posted.
 //   I6. collected is reached only with a durable result file.
 import assert from "node:assert/strict";
 import type { Instant } from "../time.ts";
@@ -38,8 +40,10 @@ export interface ActionRow {
   readonly id: number;
   readonly runId: number;
   readonly job: string;
-  /** "" for the job's own action, else the name of the workflow step (and part) that made it. */
+  /** "" for the job's own action, else the name of the workflow step that made it. */
   readonly step: string;
+  /** 0, or which one it is when a step has several: a long target is split over some. */
+  readonly part: number;
   readonly state: ActionState;
   /** The action's name as posted. */
   readonly name: string;
@@ -49,6 +53,10 @@ export interface ActionRow {
   /** The action's expireafter. */
   readonly expireAt: Instant;
   readonly sendOnly: boolean;
+  /** It is not posted when its target matches more agents than this. Null: no limit. */
+  readonly agentsMax: number | null;
+  /** Commands to ask for in one page. Null: the configuration's. */
+  readonly pageSize: number | null;
   /** Plugins that get the result, in order. */
   readonly plugins: readonly string[];
   /** The API's id; null until posted. */
@@ -85,6 +93,7 @@ export type ActionEvent =
     }
   | { readonly kind: "refused"; readonly error: string }
   | { readonly kind: "lapsed"; readonly error: string }
+  | { readonly kind: "dropped"; readonly error: string }
   | {
       readonly kind: "collected";
       readonly resultPath: string;
@@ -124,6 +133,12 @@ export function advance(row: ActionRow, event: ActionEvent, now: Instant): Actio
     case "lapsed":
       assert(row.state === "planned", `I4: ${event.kind} after ${row.state}`);
       return { ...fresh, state: "failed", nextAt: null, error: event.error, body: "" };
+    case "dropped":
+      assert(row.state === "planned" || row.state === "posted", `I4: dropped in ${row.state}`);
+      return {
+        ...fresh,
+        ...{ state: "failed", nextAt: null, error: event.error, body: "", reply: null },
+      };
     case "collected": {
       assert(row.state === "posted", `I4: collected after ${row.state}`);
       const collected: ActionRow = {
@@ -213,5 +228,7 @@ export interface RunRow {
   readonly source: string | null;
   /** Why it failed or paused. */
   readonly note: string | null;
+  /** When it is given up if it is still open. Null: never. */
+  readonly deadlineAt: Instant | null;
   readonly endedAt: Instant | null;
 }

@@ -8,6 +8,7 @@
 // transaction. `write` resolves when its transaction is on disk (I1), never before.
 import type { Instant } from "../time.ts";
 import type { ActionRow, DeliveryRow, RunCause, RunRow } from "./inflight.ts";
+import type { BodyRow, NewBody, NewStep, StepFrontier, StepRow } from "./steps.ts";
 
 /** A run that is to be written. */
 export interface NewRun {
@@ -15,13 +16,15 @@ export interface NewRun {
   readonly firesAt: Instant;
   readonly cause: RunCause;
   readonly source?: string | null;
+  readonly deadlineAt?: Instant | null;
 }
 
 /** An action that is to be written in state planned. */
 export type NewAction = Pick<
   ActionRow,
   "runId" | "job" | "step" | "name" | "body" | "signature" | "expireAt" | "sendOnly" | "plugins"
->;
+> &
+  Partial<Pick<ActionRow, "part" | "agentsMax" | "pageSize">>;
 
 export type NewDelivery = Pick<DeliveryRow, "actionRow" | "job" | "plugin" | "key">;
 
@@ -46,6 +49,14 @@ export interface Cursor {
   readonly schedule: string;
 }
 
+export interface JournalCounts {
+  readonly pendingActions: number;
+  readonly pendingDeliveries: number;
+  readonly deadDeliveries: number;
+  /** Workflow runs that are open. */
+  readonly openBodies: number;
+}
+
 export interface JournalReads {
   run(id: number): RunRow | null;
   /** The newest runs of a job, newest first. */
@@ -54,6 +65,25 @@ export interface JournalReads {
   runsIn(state: RunRow["state"], limit: number): readonly RunRow[];
   /** Runs of a job that are requested, open or paused. */
   openRuns(job: string): number;
+  /** Open runs whose deadline has passed. */
+  overdueRuns(now: Instant, limit: number): readonly RunRow[];
+
+  /** The body of a workflow run; null for any other run. */
+  body(runId: number): BodyRow | null;
+  /** Bodies of open runs whose `nextAt` has come, the most overdue first. */
+  dueBodies(now: Instant, limit: number): readonly BodyRow[];
+  /** A text that was stored under its hash. */
+  source(hash: string): string | null;
+  step(id: number): StepRow | null;
+  stepNamed(runId: number, name: string): StepRow | null;
+  /** The steps of a run in the order in which they were begun. */
+  stepsOf(runId: number): readonly StepRow[];
+  /** The first step of a run that ended after the one with this number. */
+  stepAfter(runId: number, sequence: number): StepRow | null;
+  /** Begun steps of open runs whose `nextAt` has come, the most overdue first. */
+  dueSteps(now: Instant, limit: number): readonly StepRow[];
+  /** How far the steps of a run have ended; sequence 0 when none has. */
+  frontier(runId: number): StepFrontier;
 
   action(id: number): ActionRow | null;
   /** The action with the API's id, or null. */
@@ -71,11 +101,11 @@ export interface JournalReads {
   /** Deliveries that are pending or dead, oldest first. */
   undelivered(limit: number): readonly DeliveryRow[];
 
-  /** The earliest `nextAt` of any action or delivery; null when nothing waits. */
-  nextAt(): Instant | null;
+  /** The earliest time after `now` that anything waits for; null when nothing does. */
+  nextAt(now: Instant): Instant | null;
   /** Changes whenever any process wrote: cheap to poll. */
   version(): number;
-  counts(): { pendingActions: number; pendingDeliveries: number; deadDeliveries: number };
+  counts(): JournalCounts;
 
   cursor(job: string): Cursor | null;
   missed(job: string | null, limit: number): readonly MissedRow[];
@@ -88,6 +118,13 @@ export interface JournalTransaction extends JournalReads {
   /** Planned, due at once, and taken to be possibly sent until proved otherwise (I3). */
   insertAction(action: NewAction, now: Instant): ActionRow;
   saveAction(row: ActionRow): void;
+  /** Stores a text under its hash, once. */
+  insertSource(hash: string, text: string): void;
+  insertBody(body: NewBody): void;
+  saveBody(row: BodyRow): void;
+  /** Null when the run has a step of this name already. */
+  insertStep(step: NewStep): StepRow | null;
+  saveStep(row: StepRow): void;
   /** Null when this result is already on its way to this plugin. */
   insertDelivery(delivery: NewDelivery, now: Instant): DeliveryRow | null;
   saveDelivery(row: DeliveryRow): void;

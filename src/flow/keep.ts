@@ -23,9 +23,24 @@ export async function keep(
     const next = advance(current, event, now);
     transaction.saveAction(next);
     also?.(transaction, next);
+    wakeStep(transaction, next, now);
     closeRun(transaction, next.runId, now);
     return next;
   });
+}
+
+/** A step of a workflow is due when the last of its actions has ended. */
+function wakeStep(transaction: JournalTransaction, action: ActionRow, now: number): void {
+  if (action.step === "" || !hasEnded(action)) return;
+  const step = transaction.stepNamed(action.runId, action.step);
+  if (step === null || step.state !== "begun") return;
+  const parts = transaction.actionsOf(action.runId).filter(({ step: name }) => name === step.name);
+  if (parts.every(hasEnded)) transaction.saveStep({ ...step, nextAt: now });
+}
+
+/** Whether nothing more comes of an action but deliveries. */
+export function hasEnded({ state }: Pick<ActionRow, "state">): boolean {
+  return state !== "planned" && state !== "posted";
 }
 
 /**

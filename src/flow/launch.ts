@@ -6,10 +6,10 @@ import { describeError, messageOf, RunnerError } from "../errors.ts";
 import type { Entity } from "../jobs/entity.ts";
 import { type Decision, decideFires, type Missed, spreadOffsetMs } from "../jobs/fires.ts";
 import type { Instant, Milliseconds } from "../time.ts";
-import { planAction } from "./dispatch.ts";
 import { type Edges, say } from "./edges.ts";
 import type { ActionRow, RunRow } from "./inflight.ts";
 import type { Cursor } from "./journal.ts";
+import { planAction } from "./plan.ts";
 
 /** How late a fire time may be run as if on time. */
 export interface LaunchWindow {

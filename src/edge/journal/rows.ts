@@ -10,6 +10,7 @@ import type {
   RunState,
 } from "../../flow/inflight.ts";
 import type { MissedRow } from "../../flow/journal.ts";
+import type { BodyRow, StepKind, StepRow } from "../../flow/steps.ts";
 
 /** What node:sqlite hands out for one row. */
 export type Raw = Record<string, unknown>;
@@ -26,6 +27,7 @@ export function runOf(raw: Raw): RunRow {
     state: raw.state as RunState,
     source: raw.source as string | null,
     note: raw.note as string | null,
+    deadlineAt: raw.deadline_at as number | null,
     endedAt: raw.ended_at as number | null,
   };
 }
@@ -37,12 +39,15 @@ export function actionOf(raw: Raw): ActionRow {
     runId: raw.run_id as number,
     job: raw.job as string,
     step: raw.step as string,
+    part: raw.part as number,
     state: raw.state as ActionState,
     name: raw.name as string,
     body: raw.body as string,
     signature: raw.signature as string,
     expireAt: raw.expire_at as number,
     sendOnly: raw.send_only === 1,
+    agentsMax: raw.agents_max as number | null,
+    pageSize: raw.page_size as number | null,
     plugins: JSON.parse(raw.plugins as string) as string[],
     actionId: raw.action_id as number | null,
     reply: raw.reply as Uint8Array | null,
@@ -103,5 +108,36 @@ export function missedOf(raw: Raw): MissedRow {
     count: raw.count as number,
     reason: raw.reason as string,
     recordedAt: raw.recorded_at as number,
+  };
+}
+
+export function bodyOf(raw: Raw): BodyRow {
+  return {
+    runId: raw.run_id as number,
+    template: raw.template as string | null,
+    expiryMs: raw.expiry_ms as number,
+    agentsMax: raw.agents_max as number | null,
+    plugins: JSON.parse(raw.plugins as string) as string[],
+    seed: raw.seed as number,
+    begunAt: raw.begun_at as number,
+    nextAt: raw.next_at as number | null,
+    starts: raw.starts as number,
+  };
+}
+
+export function stepOf(raw: Raw): StepRow {
+  return {
+    id: raw.id as number,
+    runId: raw.run_id as number,
+    name: raw.name as string,
+    kind: raw.kind as StepKind,
+    digest: raw.digest as string,
+    state: raw.state as StepRow["state"],
+    value: raw.value as string | null,
+    error: raw.error as string | null,
+    attempts: raw.attempts as number,
+    nextAt: raw.next_at as number | null,
+    sequence: raw.sequence as number | null,
+    endedAt: raw.ended_at as number | null,
   };
 }

@@ -10,29 +10,35 @@ export const SCHEMA_VERSION = 1;
 export const MIGRATIONS: readonly string[] = [
   `
   CREATE TABLE run (
-    id        INTEGER PRIMARY KEY,
-    job       TEXT    NOT NULL,
-    fires_at  INTEGER NOT NULL,
-    cause     TEXT    NOT NULL,
-    state     TEXT    NOT NULL,
-    source    TEXT,
-    note      TEXT,
-    ended_at  INTEGER,
+    id          INTEGER PRIMARY KEY,
+    job         TEXT    NOT NULL,
+    fires_at    INTEGER NOT NULL,
+    cause       TEXT    NOT NULL,
+    state       TEXT    NOT NULL,
+    source      TEXT,
+    note        TEXT,
+    deadline_at INTEGER,
+    ended_at    INTEGER,
     UNIQUE (job, fires_at)
   ) STRICT;
   CREATE INDEX run_state ON run (state, id) WHERE state IN ('requested', 'open', 'paused');
+  CREATE INDEX run_deadline ON run (deadline_at)
+    WHERE deadline_at IS NOT NULL AND state = 'open';
 
   CREATE TABLE action (
     id           INTEGER PRIMARY KEY,
     run_id       INTEGER NOT NULL REFERENCES run (id),
     job          TEXT    NOT NULL,
     step         TEXT    NOT NULL,
+    part         INTEGER NOT NULL,
     state        TEXT    NOT NULL,
     name         TEXT    NOT NULL,
     body         TEXT    NOT NULL,
     signature    TEXT    NOT NULL,
     expire_at    INTEGER NOT NULL,
     send_only    INTEGER NOT NULL,
+    agents_max   INTEGER,
+    page_size    INTEGER,
     plugins      TEXT    NOT NULL,
     action_id    INTEGER,
     reply        BLOB,
@@ -43,11 +49,47 @@ export const MIGRATIONS: readonly string[] = [
     completeness TEXT,
     error        TEXT,
     updated_at   INTEGER NOT NULL,
-    UNIQUE (run_id, step)
+    UNIQUE (run_id, step, part)
   ) STRICT;
   CREATE UNIQUE INDEX action_api ON action (action_id) WHERE action_id IS NOT NULL;
   CREATE INDEX action_next ON action (next_at) WHERE next_at IS NOT NULL;
   CREATE INDEX action_due ON action (state, next_at) WHERE next_at IS NOT NULL;
+
+  CREATE TABLE source (
+    hash TEXT PRIMARY KEY,
+    text TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE body (
+    run_id     INTEGER PRIMARY KEY REFERENCES run (id),
+    template   TEXT,
+    expiry_ms  INTEGER NOT NULL,
+    agents_max INTEGER,
+    plugins    TEXT    NOT NULL,
+    seed       INTEGER NOT NULL,
+    begun_at   INTEGER NOT NULL,
+    next_at    INTEGER,
+    starts     INTEGER NOT NULL
+  ) STRICT;
+  CREATE INDEX body_next ON body (next_at) WHERE next_at IS NOT NULL;
+
+  CREATE TABLE step (
+    id       INTEGER PRIMARY KEY,
+    run_id   INTEGER NOT NULL REFERENCES run (id),
+    name     TEXT    NOT NULL,
+    kind     TEXT    NOT NULL,
+    digest   TEXT    NOT NULL,
+    state    TEXT    NOT NULL,
+    value    TEXT,
+    error    TEXT,
+    attempts INTEGER NOT NULL,
+    next_at  INTEGER,
+    sequence INTEGER,
+    ended_at INTEGER,
+    UNIQUE (run_id, name)
+  ) STRICT;
+  CREATE UNIQUE INDEX step_sequence ON step (run_id, sequence) WHERE sequence IS NOT NULL;
+  CREATE INDEX step_next ON step (next_at) WHERE next_at IS NOT NULL;
 
   CREATE TABLE delivery (
     id         INTEGER PRIMARY KEY,

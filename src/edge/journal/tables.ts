@@ -1,9 +1,9 @@
 // Tables: the journal's reads and writes as prepared statements on one SQLite connection.
 // Knows nothing of transactions: journal.ts wraps these calls in them.
-import type { DatabaseSync, StatementSync } from "node:sqlite";
 import type { ActionRow, DeliveryRow, RunRow } from "../../flow/inflight.ts";
 import type {
   Cursor,
+  JournalCounts,
   JournalTransaction,
   MissedRow,
   NewAction,
@@ -11,31 +11,24 @@ import type {
   NewRun,
 } from "../../flow/journal.ts";
 import type { Instant } from "../../time.ts";
-import {
-  ACTION_UPDATE,
-  actionOf,
-  actionValues,
-  type Bindable,
-  deliveryOf,
-  missedOf,
-  type Raw,
-  runOf,
-} from "./rows.ts";
+import { ACTION_UPDATE, actionOf, actionValues, deliveryOf, missedOf, runOf } from "./rows.ts";
+import { StepTables } from "./step-tables.ts";
 
-export class Tables implements JournalTransaction {
-  readonly #database: DatabaseSync;
-  readonly #statements = new Map<string, StatementSync>();
+/** Every table with rows that wait for a time. */
+const NEXT_AT: readonly string[] = [
+  ...["action", "delivery", "body", "step"].map(
+    (table) => `SELECT min(next_at) AS value FROM ${table} WHERE next_at > ?`,
+  ),
+  "SELECT min(deadline_at) AS value FROM run WHERE deadline_at > ? AND state = 'open'",
+];
 
-  constructor(database: DatabaseSync) {
-    this.#database = database;
-  }
-
+export class Tables extends StepTables implements JournalTransaction {
   run(id: number): RunRow | null {
-    return this.#one("SELECT * FROM run WHERE id = ?", runOf, id);
+    return this.one("SELECT * FROM run WHERE id = ?", runOf, id);
   }
 
   runs(job: string, limit: number): RunRow[] {
-    return this.#all(
+    return this.all(
       "SELECT * FROM run WHERE job = ? ORDER BY fires_at DESC LIMIT ?",
       runOf,
       job,
@@ -44,31 +37,40 @@ export class Tables implements JournalTransaction {
   }
 
   runsIn(state: RunRow["state"], limit: number): RunRow[] {
-    return this.#all("SELECT * FROM run WHERE state = ? ORDER BY id LIMIT ?", runOf, state, limit);
+    return this.all("SELECT * FROM run WHERE state = ? ORDER BY id LIMIT ?", runOf, state, limit);
   }
 
   openRuns(job: string): number {
-    return this.#number(
+    return this.number(
       "SELECT count(*) AS value FROM run " +
         "WHERE state IN ('requested', 'open', 'paused') AND job = ?",
       job,
     );
   }
 
+  overdueRuns(now: Instant, limit: number): RunRow[] {
+    return this.all(
+      "SELECT * FROM run WHERE deadline_at <= ? AND state = 'open' ORDER BY deadline_at LIMIT ?",
+      runOf,
+      now,
+      limit,
+    );
+  }
+
   action(id: number): ActionRow | null {
-    return this.#one("SELECT * FROM action WHERE id = ?", actionOf, id);
+    return this.one("SELECT * FROM action WHERE id = ?", actionOf, id);
   }
 
   actionById(actionId: number): ActionRow | null {
-    return this.#one("SELECT * FROM action WHERE action_id = ?", actionOf, actionId);
+    return this.one("SELECT * FROM action WHERE action_id = ?", actionOf, actionId);
   }
 
   actionsOf(runId: number): ActionRow[] {
-    return this.#all("SELECT * FROM action WHERE run_id = ? ORDER BY id", actionOf, runId);
+    return this.all("SELECT * FROM action WHERE run_id = ? ORDER BY id", actionOf, runId);
   }
 
   dueActions(state: "planned" | "posted", now: Instant, limit: number): ActionRow[] {
-    return this.#all(
+    return this.all(
       "SELECT * FROM action WHERE state = ? AND next_at <= ? ORDER BY next_at LIMIT ?",
       actionOf,
       state,
@@ -78,7 +80,7 @@ export class Tables implements JournalTransaction {
   }
 
   pendingActions(limit: number): ActionRow[] {
-    return this.#all(
+    return this.all(
       "SELECT * FROM action WHERE next_at IS NOT NULL ORDER BY next_at LIMIT ?",
       actionOf,
       limit,
@@ -86,11 +88,11 @@ export class Tables implements JournalTransaction {
   }
 
   delivery(id: number): DeliveryRow | null {
-    return this.#one("SELECT * FROM delivery WHERE id = ?", deliveryOf, id);
+    return this.one("SELECT * FROM delivery WHERE id = ?", deliveryOf, id);
   }
 
   deliveriesOf(actionRow: number): DeliveryRow[] {
-    return this.#all(
+    return this.all(
       "SELECT * FROM delivery WHERE action_row = ? ORDER BY id",
       deliveryOf,
       actionRow,
@@ -98,7 +100,7 @@ export class Tables implements JournalTransaction {
   }
 
   dueDeliveries(now: Instant, limit: number): DeliveryRow[] {
-    return this.#all(
+    return this.all(
       "SELECT * FROM delivery WHERE next_at <= ? ORDER BY next_at LIMIT ?",
       deliveryOf,
       now,
@@ -107,41 +109,40 @@ export class Tables implements JournalTransaction {
   }
 
   undelivered(limit: number): DeliveryRow[] {
-    return this.#all(
+    return this.all(
       "SELECT * FROM delivery WHERE state IN ('pending', 'dead') ORDER BY id LIMIT ?",
       deliveryOf,
       limit,
     );
   }
 
-  nextAt(): Instant | null {
-    const row = this.#prepared(
-      "SELECT (SELECT min(next_at) FROM action WHERE next_at IS NOT NULL) AS action_at, " +
-        "(SELECT min(next_at) FROM delivery WHERE next_at IS NOT NULL) AS delivery_at",
-    ).get() as { action_at: number | null; delivery_at: number | null };
-    if (row.action_at === null) return row.delivery_at;
-    return row.delivery_at === null ? row.action_at : Math.min(row.action_at, row.delivery_at);
+  nextAt(now: Instant): Instant | null {
+    const times = NEXT_AT.flatMap(
+      (sql) => this.one(sql, ({ value }) => value as number | null, now) ?? [],
+    );
+    return times.length === 0 ? null : Math.min(...times);
   }
 
   version(): number {
-    const row = this.#prepared("PRAGMA data_version").get() as { data_version: number };
+    const row = this.prepared("PRAGMA data_version").get() as { data_version: number };
     return row.data_version;
   }
 
-  counts(): { pendingActions: number; pendingDeliveries: number; deadDeliveries: number } {
+  counts(): JournalCounts {
     return {
-      pendingActions: this.#number(
-        "SELECT count(*) AS value FROM action WHERE next_at IS NOT NULL",
-      ),
-      pendingDeliveries: this.#number(
+      pendingActions: this.number("SELECT count(*) AS value FROM action WHERE next_at IS NOT NULL"),
+      pendingDeliveries: this.number(
         "SELECT count(*) AS value FROM delivery WHERE state = 'pending'",
       ),
-      deadDeliveries: this.#number("SELECT count(*) AS value FROM delivery WHERE state = 'dead'"),
+      deadDeliveries: this.number("SELECT count(*) AS value FROM delivery WHERE state = 'dead'"),
+      openBodies: this.number(
+        "SELECT count(*) AS value FROM run WHERE state = 'open' AND source IS NOT NULL",
+      ),
     };
   }
 
   cursor(job: string): Cursor | null {
-    return this.#one(
+    return this.one(
       "SELECT * FROM cursor WHERE job = ?",
       (raw) => ({ decidedAt: raw.decided_at as number, schedule: raw.schedule as string }),
       job,
@@ -150,8 +151,8 @@ export class Tables implements JournalTransaction {
 
   missed(job: string | null, limit: number): MissedRow[] {
     return job === null
-      ? this.#all("SELECT * FROM missed ORDER BY id DESC LIMIT ?", missedOf, limit)
-      : this.#all(
+      ? this.all("SELECT * FROM missed ORDER BY id DESC LIMIT ?", missedOf, limit)
+      : this.all(
           "SELECT * FROM missed WHERE job = ? ORDER BY id DESC LIMIT ?",
           missedOf,
           job,
@@ -161,43 +162,43 @@ export class Tables implements JournalTransaction {
 
   insertRun(run: NewRun, state: RunRow["state"], now: Instant): RunRow | null {
     const ended = state === "requested" || state === "open" || state === "paused" ? null : now;
-    return this.#one(
-      "INSERT INTO run (job, fires_at, cause, state, source, ended_at) VALUES (?, ?, ?, ?, ?, ?) " +
-        "ON CONFLICT (job, fires_at) DO NOTHING RETURNING *",
+    return this.one(
+      "INSERT INTO run (job, fires_at, cause, state, source, deadline_at, ended_at) " +
+        "VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (job, fires_at) DO NOTHING RETURNING *",
       runOf,
       run.job,
       run.firesAt,
       run.cause,
       state,
       run.source ?? null,
+      run.deadlineAt ?? null,
       ended,
     );
   }
 
   saveRun(row: RunRow): void {
-    this.#prepared("UPDATE run SET state = ?, source = ?, note = ?, ended_at = ? WHERE id = ?").run(
-      row.state,
-      row.source,
-      row.note,
-      row.endedAt,
-      row.id,
-    );
+    this.prepared(
+      "UPDATE run SET state = ?, source = ?, note = ?, deadline_at = ?, ended_at = ? WHERE id = ?",
+    ).run(row.state, row.source, row.note, row.deadlineAt, row.endedAt, row.id);
   }
 
   insertAction(action: NewAction, now: Instant): ActionRow {
-    const row = this.#one(
-      "INSERT INTO action (run_id, job, step, state, name, body, signature, expire_at, " +
-        "send_only, plugins, maybe_sent, attempts, next_at, updated_at) " +
-        "VALUES (?, ?, ?, 'planned', ?, ?, ?, ?, ?, ?, 1, 0, ?, ?) RETURNING *",
+    const row = this.one(
+      "INSERT INTO action (run_id, job, step, part, state, name, body, signature, expire_at, " +
+        "send_only, agents_max, page_size, plugins, maybe_sent, attempts, next_at, updated_at) " +
+        "VALUES (?, ?, ?, ?, 'planned', ?, ?, ?, ?, ?, ?, ?, ?, 1, 0, ?, ?) RETURNING *",
       actionOf,
       action.runId,
       action.job,
       action.step,
+      action.part ?? 0,
       action.name,
       action.body,
       action.signature,
       action.expireAt,
       action.sendOnly ? 1 : 0,
+      action.agentsMax ?? null,
+      action.pageSize ?? null,
       JSON.stringify(action.plugins),
       now,
       now,
@@ -207,11 +208,11 @@ export class Tables implements JournalTransaction {
   }
 
   saveAction(row: ActionRow): void {
-    this.#prepared(ACTION_UPDATE).run(...actionValues(row), row.id);
+    this.prepared(ACTION_UPDATE).run(...actionValues(row), row.id);
   }
 
   insertDelivery(delivery: NewDelivery, now: Instant): DeliveryRow | null {
-    return this.#one(
+    return this.one(
       "INSERT INTO delivery (action_row, job, plugin, key, state, attempts, next_at, updated_at) " +
         "VALUES (?, ?, ?, ?, 'pending', 0, ?, ?) ON CONFLICT (key) DO NOTHING RETURNING *",
       deliveryOf,
@@ -225,25 +226,25 @@ export class Tables implements JournalTransaction {
   }
 
   saveDelivery(row: DeliveryRow): void {
-    this.#prepared(
+    this.prepared(
       "UPDATE delivery SET state = ?, attempts = ?, next_at = ?, error = ?, updated_at = ? " +
         "WHERE id = ?",
     ).run(row.state, row.attempts, row.nextAt, row.error, row.updatedAt, row.id);
   }
 
   setCursor(job: string, cursor: Cursor): void {
-    this.#prepared(
+    this.prepared(
       "INSERT INTO cursor (job, decided_at, schedule) VALUES (?, ?, ?) ON CONFLICT (job) " +
         "DO UPDATE SET decided_at = excluded.decided_at, schedule = excluded.schedule",
     ).run(job, cursor.decidedAt, cursor.schedule);
   }
 
   removeCursor(job: string): void {
-    this.#prepared("DELETE FROM cursor WHERE job = ?").run(job);
+    this.prepared("DELETE FROM cursor WHERE job = ?").run(job);
   }
 
   insertMissed(missed: Omit<MissedRow, "id">): void {
-    this.#prepared(
+    this.prepared(
       "INSERT INTO missed (job, first_at, last_at, count, reason, recorded_at) " +
         "VALUES (?, ?, ?, ?, ?, ?)",
     ).run(
@@ -254,27 +255,5 @@ export class Tables implements JournalTransaction {
       missed.reason,
       missed.recordedAt,
     );
-  }
-
-  #prepared(sql: string): StatementSync {
-    let statement = this.#statements.get(sql);
-    if (statement === undefined) {
-      statement = this.#database.prepare(sql);
-      this.#statements.set(sql, statement);
-    }
-    return statement;
-  }
-
-  #one<Row>(sql: string, decode: (raw: Raw) => Row, ...values: Bindable[]): Row | null {
-    const raw = this.#prepared(sql).get(...values) as Raw | undefined;
-    return raw === undefined ? null : decode(raw);
-  }
-
-  #all<Row>(sql: string, decode: (raw: Raw) => Row, ...values: Bindable[]): Row[] {
-    return (this.#prepared(sql).all(...values) as Raw[]).map(decode);
-  }
-
-  #number(sql: string, ...values: Bindable[]): number {
-    return (this.#prepared(sql).get(...values) as { value: number }).value;
   }
 }

@@ -60,6 +60,9 @@ describe("openJournal()", () => {
       expect(again.action(row?.id ?? 0)).toEqual({
         id: 1,
         ...newAction(1),
+        part: 0,
+        agentsMax: null,
+        pageSize: null,
         state: "planned",
         actionId: null,
         reply: null,
@@ -98,7 +101,7 @@ describe("openJournal()", () => {
     const due = journal.dueActions("posted", NOW + 20, 10).map(({ actionId }) => actionId);
     expect(due).toEqual([101, 102]);
     expect(journal.dueActions("planned", NOW + 99, 10)).toEqual([]);
-    expect(journal.nextAt()).toBe(NOW + 10);
+    expect(journal.nextAt(NOW)).toBe(NOW + 10);
     expect(journal.counts().pendingActions).toBe(3);
     expect(journal.actionById(102)?.reply).toEqual(new Uint8Array([0x7b, 0x7d]));
   });

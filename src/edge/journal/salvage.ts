@@ -1,0 +1,160 @@
+// Salvage: every row of a damaged journal that SQLite can still reach, into a new one.
+//
+// A damaged page hides the rows on it and ends any walk over the table. So a table is walked from
+// its begin, then from its end, and between the two its rows are asked for one by one.
+import { DatabaseSync } from "node:sqlite";
+import type { Bindable, Raw } from "./rows.ts";
+
+/** What was saved of one table. */
+export interface TableSalvage {
+  readonly table: string;
+  /** Rows in the new journal. */
+  readonly saved: number;
+  /** Rows that were read and mean nothing alone, such as a delivery without its action. */
+  readonly dropped: number;
+  /** Whether all of the table could be read. */
+  readonly whole: boolean;
+}
+
+/** Rows asked for one by one in the gap of one table. */
+const PROBES_MAX = 1_000_000;
+
+interface Order {
+  /** The damaged journal. */
+  readonly path: string;
+  /** A new, empty journal. */
+  readonly target: DatabaseSync;
+  /** Its tables; a row refers only to rows of tables before its own. */
+  readonly tables: readonly string[];
+}
+
+/** Copies what can be read. A file that is no database at all gives nothing, and no error. */
+export function copyReadable({ path, target, tables }: Order): readonly TableSalvage[] {
+  const source = openOrNull(path);
+  target.exec("PRAGMA foreign_keys = OFF; BEGIN");
+  try {
+    const copied = tables.map((table) => ({ table, ...copyTable(source, target, table) }));
+    giveRuns(target);
+    const salvaged = copied.map(({ table, whole }) => {
+      const dropped = dropOrphans(target, table);
+      const saved = (target.prepare(`SELECT count(*) AS n FROM "${table}"`).get() as { n: number }).n;
+      return { table, saved, dropped, whole };
+    });
+    target.exec("COMMIT");
+    return salvaged;
+  } catch (error) {
+    target.exec("ROLLBACK");
+    throw error;
+  } finally {
+    source?.close();
+  }
+}
+
+function openOrNull(path: string): DatabaseSync | null {
+  try {
+    return new DatabaseSync(path, { readOnly: true });
+  } catch {
+    return null;
+  }
+}
+
+interface Column {
+  readonly name: string;
+  readonly type: string;
+  readonly pk: number;
+}
+
+function columnsOf(database: DatabaseSync, table: string): readonly Column[] {
+  return database.prepare(`PRAGMA table_info("${table}")`).all() as unknown as Column[];
+}
+
+function copyTable(
+  source: DatabaseSync | null,
+  target: DatabaseSync,
+  table: string,
+): { readonly whole: boolean } {
+  if (source === null) return { whole: false };
+  const wanted = columnsOf(target, table);
+  let known: ReadonlySet<string>;
+  try {
+    known = new Set(columnsOf(source, table).map(({ name }) => name));
+  } catch {
+    return { whole: false };
+  }
+  const columns = wanted.map(({ name }) => name).filter((name) => known.has(name));
+  const key = wanted.find(({ pk }) => pk === 1);
+  if (key === undefined || !known.has(key.name)) return { whole: false };
+  const names = columns.map((name) => `"${name}"`).join(", ");
+  const holes = columns.map(() => "?").join(", ");
+  const insert = target.prepare(`INSERT OR IGNORE INTO "${table}" (${names}) VALUES (${holes})`);
+  const take = (row: Raw): void => {
+    try {
+      insert.run(...columns.map((name) => row[name] as Bindable));
+    } catch {
+      // A damaged value that its column cannot hold.
+    }
+  };
+  return { whole: readAll(source, { table, names, key }, take) };
+}
+
+interface Walk {
+  readonly table: string;
+  readonly names: string;
+  readonly key: Column;
+}
+
+/** Hands every readable row to `take`, some twice. Answers whether all rows could be read. */
+function readAll(source: DatabaseSync, walk: Walk, take: (row: Raw) => void): boolean {
+  const up = walkRows(source, { ...walk, order: "ASC" }, take);
+  if (up.ended) return true;
+  const down = walkRows(source, { ...walk, order: "DESC" }, take);
+  if (walk.key.type !== "INTEGER") return false;
+  const from = typeof up.last === "number" ? up.last + 1 : 1;
+  const to = typeof down.last === "number" ? down.last : from + PROBES_MAX;
+  const { table, names, key } = walk;
+  const sql = `SELECT ${names} FROM "${table}" WHERE "${key.name}" = ?`;
+  for (let id = from; id < Math.min(to, from + PROBES_MAX); id++) {
+    try {
+      const row = source.prepare(sql).get(id) as Raw | undefined;
+      if (row !== undefined) take(row);
+    } catch {
+      // On the damaged page.
+    }
+  }
+  return false;
+}
+
+function walkRows(
+  source: DatabaseSync,
+  { table, names, key, order }: Walk & { readonly order: "ASC" | "DESC" },
+  take: (row: Raw) => void,
+): { readonly ended: boolean; readonly last: unknown } {
+  let last: unknown = null;
+  try {
+    const sql = `SELECT ${names} FROM "${table}" ORDER BY "${key.name}" ${order}`;
+    for (const row of source.prepare(sql).iterate()) {
+      take(row as Raw);
+      last = (row as Raw)[key.name];
+    }
+    return { ended: true, last };
+  } catch {
+    return { ended: false, last };
+  }
+}
+
+/** An action is worth more than its run: a lost run is made again from it. */
+function giveRuns(target: DatabaseSync): void {
+  target.exec(
+    "INSERT OR IGNORE INTO run (id, job, fires_at, cause, state) " +
+      "SELECT run_id, job, expire_at + run_id % 1000, 'adopted', 'open' FROM action " +
+      "WHERE run_id NOT IN (SELECT id FROM run) AND state IN ('planned', 'posted', 'collected')",
+  );
+}
+
+function dropOrphans(target: DatabaseSync, table: string): number {
+  const sql = `PRAGMA foreign_key_check("${table}")`;
+  const orphans = target.prepare(sql).all() as unknown as { readonly rowid: number }[];
+  const remove = target.prepare(`DELETE FROM "${table}" WHERE rowid = ?`);
+  for (const { rowid } of orphans) remove.run(rowid);
+  return orphans.length;
+}

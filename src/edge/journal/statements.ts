@@ -1,0 +1,43 @@
+// Statements: prepared statements of one SQLite connection, made once each.
+import type { DatabaseSync, StatementSync } from "node:sqlite";
+import type { Bindable, Raw } from "./rows.ts";
+
+export class Statements {
+  readonly #database: DatabaseSync;
+  readonly #statements = new Map<string, StatementSync>();
+
+  constructor(database: DatabaseSync) {
+    this.#database = database;
+  }
+
+  protected prepared(sql: string): StatementSync {
+    let statement = this.#statements.get(sql);
+    if (statement === undefined) {
+      statement = this.#database.prepare(sql);
+      this.#statements.set(sql, statement);
+    }
+    return statement;
+  }
+
+  protected one<Row>(
+    sql: string,
+    decode: (raw: Raw) => Row,
+    ...values: readonly Bindable[]
+  ): Row | null {
+    const raw = this.prepared(sql).get(...values) as Raw | undefined;
+    return raw === undefined ? null : decode(raw);
+  }
+
+  protected all<Row>(
+    sql: string,
+    decode: (raw: Raw) => Row,
+    ...values: readonly Bindable[]
+  ): Row[] {
+    return (this.prepared(sql).all(...values) as Raw[]).map(decode);
+  }
+
+  /** The column `value` of the one row. */
+  protected number(sql: string, ...values: readonly Bindable[]): number {
+    return (this.prepared(sql).get(...values) as { value: number }).value;
+  }
+}

@@ -1,0 +1,124 @@
+// Step tables: the journal's reads and writes for workflow runs: sources, bodies, steps.
+import type { BodyRow, NewBody, NewStep, StepFrontier, StepRow } from "../../flow/steps.ts";
+import type { Instant } from "../../time.ts";
+import { bodyOf, stepOf } from "./rows.ts";
+import { Statements } from "./statements.ts";
+
+export class StepTables extends Statements {
+  body(runId: number): BodyRow | null {
+    return this.one("SELECT * FROM body WHERE run_id = ?", bodyOf, runId);
+  }
+
+  dueBodies(now: Instant, limit: number): BodyRow[] {
+    return this.all(
+      "SELECT body.* FROM body JOIN run ON run.id = body.run_id " +
+        "WHERE body.next_at <= ? AND run.state = 'open' ORDER BY body.next_at, run_id LIMIT ?",
+      bodyOf,
+      now,
+      limit,
+    );
+  }
+
+  source(hash: string): string | null {
+    return this.one("SELECT text FROM source WHERE hash = ?", (raw) => raw.text as string, hash);
+  }
+
+  step(id: number): StepRow | null {
+    return this.one("SELECT * FROM step WHERE id = ?", stepOf, id);
+  }
+
+  stepNamed(runId: number, name: string): StepRow | null {
+    return this.one("SELECT * FROM step WHERE run_id = ? AND name = ?", stepOf, runId, name);
+  }
+
+  stepsOf(runId: number): StepRow[] {
+    return this.all("SELECT * FROM step WHERE run_id = ? ORDER BY id", stepOf, runId);
+  }
+
+  stepAfter(runId: number, sequence: number): StepRow | null {
+    return this.one(
+      "SELECT * FROM step WHERE run_id = ? AND sequence > ? ORDER BY sequence LIMIT 1",
+      stepOf,
+      runId,
+      sequence,
+    );
+  }
+
+  dueSteps(now: Instant, limit: number): StepRow[] {
+    return this.all(
+      "SELECT step.* FROM step JOIN run ON run.id = step.run_id " +
+        "WHERE step.next_at <= ? AND run.state = 'open' ORDER BY step.next_at, step.id LIMIT ?",
+      stepOf,
+      now,
+      limit,
+    );
+  }
+
+  frontier(runId: number): StepFrontier {
+    const last = this.one(
+      "SELECT * FROM step WHERE run_id = ? AND sequence IS NOT NULL ORDER BY sequence DESC LIMIT 1",
+      stepOf,
+      runId,
+    );
+    return { sequence: last?.sequence ?? 0, endedAt: last?.endedAt ?? 0 };
+  }
+
+  insertSource(hash: string, text: string): void {
+    this.prepared(
+      "INSERT INTO source (hash, text) VALUES (?, ?) ON CONFLICT (hash) DO NOTHING",
+    ).run(hash, text);
+  }
+
+  insertBody(body: NewBody): void {
+    this.prepared(
+      "INSERT INTO body (run_id, template, expiry_ms, agents_max, plugins, seed, begun_at, " +
+        "next_at, starts) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0)",
+    ).run(
+      body.runId,
+      body.template,
+      body.expiryMs,
+      body.agentsMax,
+      JSON.stringify(body.plugins),
+      body.seed,
+      body.begunAt,
+      body.nextAt,
+    );
+  }
+
+  saveBody(row: BodyRow): void {
+    this.prepared("UPDATE body SET next_at = ?, starts = ? WHERE run_id = ?").run(
+      row.nextAt,
+      row.starts,
+      row.runId,
+    );
+  }
+
+  insertStep(step: NewStep): StepRow | null {
+    return this.one(
+      "INSERT INTO step (run_id, name, kind, digest, state, attempts, next_at) " +
+        "VALUES (?, ?, ?, ?, 'begun', 0, ?) ON CONFLICT (run_id, name) DO NOTHING RETURNING *",
+      stepOf,
+      step.runId,
+      step.name,
+      step.kind,
+      step.digest,
+      step.nextAt,
+    );
+  }
+
+  saveStep(row: StepRow): void {
+    this.prepared(
+      "UPDATE step SET state = ?, value = ?, error = ?, attempts = ?, next_at = ?, sequence = ?, " +
+        "ended_at = ? WHERE id = ?",
+    ).run(
+      row.state,
+      row.value,
+      row.error,
+      row.attempts,
+      row.nextAt,
+      row.sequence,
+      row.endedAt,
+      row.id,
+    );
+  }
+}

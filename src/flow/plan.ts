@@ -1,0 +1,124 @@
+// Plan: sign an action and journal it, so that it can be posted (I1). Every action goes this way:
+// that of a schedule, of `run JOB`, and of a workflow's step.
+import type { ErrorDetail } from "../errors.ts";
+import type { Entity } from "../jobs/entity.ts";
+import {
+  type Action,
+  encodeAction,
+  hasStaleSignatures,
+  signedText,
+  withSignature,
+} from "../mig/action.ts";
+import { resolveTarget } from "../sdk/target.ts";
+import type { Instant, Milliseconds } from "../time.ts";
+import { loadTemplate, prepareAction, templatePath } from "./dispatch.ts";
+import { type Edges, say } from "./edges.ts";
+import type { ActionRow, RunRow } from "./inflight.ts";
+import type { Cursor, JournalTransaction, NewAction, NewRun } from "./journal.ts";
+
+/** Which firing an action belongs to: a new run, or one that the journal holds as requested. */
+export type RunOrder =
+  | { readonly kind: "new"; readonly run: NewRun; readonly cursor: Cursor }
+  | { readonly kind: "requested"; readonly run: RunRow };
+
+/** What one action is made of, and what becomes of its result. */
+export interface ActionOrder extends Pick<NewAction, "step" | "part" | "agentsMax" | "pageSize"> {
+  readonly job: string;
+  /** As posted, whole. */
+  readonly name: string;
+  readonly template: Action;
+  readonly expiryMs: Milliseconds;
+  readonly sendOnly: boolean;
+  readonly plugins: readonly string[];
+}
+
+/** The name of an action: of the job's own, or of one that a step of its workflow made. */
+export function actionName(job: string, step = ""): string {
+  return step === "" ? `mig-runner: ${job}` : `mig-runner: ${job}/${step}`;
+}
+
+/**
+ * Dates, compresses and signs an action. It must be journaled before it is posted (I1).
+ *
+ * @param where The file that holds a mistake in it.
+ * @throws {RunnerError} When the template or the key cannot be used.
+ */
+export async function signAction(
+  edges: Edges,
+  order: ActionOrder,
+  where: ErrorDetail = {},
+): Promise<Omit<NewAction, "runId">> {
+  const { template, expiryMs, ...kept } = order;
+  if (hasStaleSignatures(template)) {
+    say(edges, order.job, "warning", "action.json holds a signature that can never hold: dropped");
+  }
+  const now = edges.clock.now();
+  const action = prepareAction(template, { name: order.name, now, expiryMs }, where);
+  const signature = await edges.signer.sign(new TextEncoder().encode(signedText(action)));
+  const body = encodeAction(withSignature(action, signature));
+  return { ...kept, body, signature, expireAt: now + expiryMs };
+}
+
+/**
+ * Signs the job's action and journals it with its run.
+ *
+ * @returns The planned action, or null when this fire time has a run already (I2).
+ * @throws {RunnerError} When the template, the key or the journal cannot be used.
+ */
+export async function planAction(
+  edges: Edges,
+  order: { readonly entity: Entity; readonly run: RunOrder },
+): Promise<ActionRow | null> {
+  const { entity } = order;
+  const { job, expiryMs, sendOnly, plugins, maxAgents } = entity;
+  const template = await ownTemplate(edges, entity);
+  const rest = { expiryMs, sendOnly, plugins, agentsMax: maxAgents };
+  const action = await signAction(
+    edges,
+    { job, step: "", name: actionName(job), template, ...rest },
+    { job, path: templatePath(entity) },
+  );
+  const now = edges.clock.now();
+  return await edges.journal.write((transaction) => {
+    const run = openRun(transaction, { ...order, source: null }, now);
+    return run === null ? null : transaction.insertAction({ ...action, runId: run.id }, now);
+  });
+}
+
+/**
+ * The job's action template. A target in job.ts may be the name of a macro; in action.json it is
+ * posted as it is, as the original does.
+ */
+export async function ownTemplate(edges: Edges, entity: Entity): Promise<Action> {
+  const template = await loadTemplate(edges, entity);
+  if (entity.template.kind === "file") return template;
+  return { ...template, target: resolveTarget(template.target, edges.macros) };
+}
+
+/**
+ * Opens the run that an order is for, in the transaction that plans its first work.
+ *
+ * @returns Null when another process has opened it already.
+ */
+export function openRun(
+  transaction: JournalTransaction,
+  order: {
+    readonly entity: Entity;
+    readonly run: RunOrder;
+    /** Hash of the workflow's source; null without a workflow. */
+    readonly source: string | null;
+  },
+  now: Instant,
+): RunRow | null {
+  const { entity, run: which, source } = order;
+  const deadlineAt = entity.deadlineMs === null ? null : now + entity.deadlineMs;
+  if (which.kind === "new") {
+    transaction.setCursor(which.run.job, which.cursor);
+    return transaction.insertRun({ ...which.run, source, deadlineAt }, "open", now);
+  }
+  const run = transaction.run(which.run.id);
+  if (run === null || run.state !== "requested") return null;
+  const opened: RunRow = { ...run, state: "open", source, deadlineAt };
+  transaction.saveRun(opened);
+  return opened;
+}

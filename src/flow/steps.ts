@@ -1,0 +1,90 @@
+// Steps: the durable state of a workflow run: what its body has asked for, and what came of it.
+//
+//               saved, failed: the body gets it in this order, at every replay
+//   begun ─────────────────────────▶ ended
+//     └── a retry keeps the state and moves `nextAt`
+//
+// Owns:    the rows and their transitions.
+// Not its: the order of work (workflow/engine.ts), the actions of a step (inflight.ts).
+//
+// Invariants:
+//   W1. A step that has ended is never begun again: its row is the only source of its outcome.
+//   W2. `sequence` numbers the steps of a run in the order in which they ended, without a gap.
+//   W3. `endedAt` never goes back within a run, whatever the clock does.
+import assert from "node:assert/strict";
+import type { Instant, Milliseconds } from "../time.ts";
+
+export type StepKind = "collect" | "dispatch" | "step" | "sleep" | "deliver";
+
+/** One named step of a run. (runId, name) is unique. */
+export interface StepRow {
+  readonly id: number;
+  readonly runId: number;
+  readonly name: string;
+  readonly kind: StepKind;
+  /** A hash of what was asked for: a replay must ask for the same. */
+  readonly digest: string;
+  readonly state: "begun" | "saved" | "failed";
+  /** JSON of what the body gets; null until saved, and for a step without a value. */
+  readonly value: string | null;
+  /** Why it failed, or why its last attempt did. */
+  readonly error: string | null;
+  /** Failed attempts; for a collect, how often it was begun anew. */
+  readonly attempts: number;
+  /** When there is something to do for it next; null: not by itself, or as soon as it is asked. */
+  readonly nextAt: Instant | null;
+  /** Its place among the steps that have ended, from 1. */
+  readonly sequence: number | null;
+  readonly endedAt: Instant | null;
+}
+
+export type NewStep = Pick<StepRow, "runId" | "name" | "kind" | "digest" | "nextAt">;
+
+/** What a step came to. */
+export type StepOutcome =
+  | { readonly kind: "saved"; readonly value: string | null }
+  | { readonly kind: "failed"; readonly error: string };
+
+/** The body of a workflow run, and all of its job that it keeps for life. */
+export interface BodyRow {
+  readonly runId: number;
+  /** Hash of the job's action template in the journal; null when the job has none. */
+  readonly template: string | null;
+  readonly expiryMs: Milliseconds;
+  readonly agentsMax: number | null;
+  /** Plugins that get the result of the job's own action. */
+  readonly plugins: readonly string[];
+  /** What `run.random()` begins with. */
+  readonly seed: number;
+  readonly begunAt: Instant;
+  /** When it is to be at work; null while it only waits for its steps. */
+  readonly nextAt: Instant | null;
+  /** How often it was started without a step that ended since. */
+  readonly starts: number;
+}
+
+export type NewBody = Omit<BodyRow, "starts">;
+
+/** Where a run's steps stand: the place and the time of the last one that ended. */
+export interface StepFrontier {
+  readonly sequence: number;
+  readonly endedAt: Instant;
+}
+
+/** The step after it ended, as the next of its run. Pure. */
+export function endStep(
+  step: StepRow,
+  outcome: StepOutcome,
+  { frontier, now }: { readonly frontier: StepFrontier; readonly now: Instant },
+): StepRow {
+  assert(step.state === "begun", `W1: ${step.name} ended after it was ${step.state}`);
+  return {
+    ...step,
+    state: outcome.kind,
+    value: outcome.kind === "saved" ? outcome.value : null,
+    error: outcome.kind === "failed" ? outcome.error : null,
+    nextAt: null,
+    sequence: frontier.sequence + 1,
+    endedAt: Math.max(now, frontier.endedAt),
+  };
+}

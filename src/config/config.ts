@@ -10,7 +10,7 @@ import { messageOf, RunnerError, RunnerErrors } from "../errors.ts";
 import { type ClientConfig, homeOf, resolveClient } from "./client.ts";
 import { DEFAULTS } from "./defaults.ts";
 import { readSettings } from "./read.ts";
-import { openResolver, type Resolver } from "./resolve.ts";
+import { openResolver, placeOf, type Resolver } from "./resolve.ts";
 import { type Environment, type RunnerConfig, resolveRunner } from "./runner.ts";
 import { CLIENT_SCHEMA, RUNNER_SCHEMA } from "./schema.ts";
 
@@ -45,11 +45,11 @@ export async function loadConfig(sources: ConfigSources): Promise<Loaded<Config>
   const config = resolveRunner(runner, environment);
   const home = homeOf(environment, sources.homeDirectory);
   const client = await openClient(sources, { runner, path: clientPathOf(config, home) });
-  if (client instanceof RunnerError) throw new RunnerErrors([...runner.mistakes, client]);
-  if (client === null) throw new RunnerErrors(runner.mistakes);
+  if (client instanceof RunnerError) throw new RunnerErrors([...inOrder(runner), client]);
+  if (client === null) throw new RunnerErrors(inOrder(runner));
   const clientConfig = resolveClient(client, { environment, home });
   await checkKeyring(sources, { resolver: client, gpg: clientConfig.gpg });
-  const mistakes = [...runner.mistakes, ...client.mistakes];
+  const mistakes = [...inOrder(runner), ...inOrder(client)];
   if (mistakes.length > 0) throw new RunnerErrors(mistakes);
   const warnings = [...runner.warnings, ...client.warnings];
   return { config: { ...config, ...clientConfig }, warnings };
@@ -65,8 +65,14 @@ export async function loadRunnerConfig(
 ): Promise<Loaded<RunnerConfig>> {
   const resolver = await openRunner(sources);
   const config = resolveRunner(resolver, sources.environment);
-  if (resolver.mistakes.length > 0) throw new RunnerErrors(resolver.mistakes);
+  if (resolver.mistakes.length > 0) throw new RunnerErrors(inOrder(resolver));
   return { config, warnings: resolver.warnings };
+}
+
+/** The mistakes of a file from its top to its bottom; those of the file as a whole come last. */
+function inOrder({ mistakes }: Resolver): readonly RunnerError[] {
+  const lineOf = ({ detail }: RunnerError): number => detail.line ?? Number.MAX_SAFE_INTEGER;
+  return mistakes.toSorted((left, right) => lineOf(left) - lineOf(right));
 }
 
 /** @throws {RunnerErrors} When the file cannot be opened. */
@@ -88,7 +94,7 @@ async function openClient(
   { readFile }: ConfigSources,
   { runner, path }: { readonly runner: Resolver; readonly path: string },
 ): Promise<Resolver | RunnerError | null> {
-  const detail = { path: runner.file.path };
+  const detail = placeOf(runner, ["client", "clientconfpath"]);
   if (path === "") {
     const hint = 'Set [client] clientconfpath = "default" for $HOME/.migrc, or to a path';
     const error = new RunnerError("CONFIG", 'no configuration found at ""', { ...detail, hint });
@@ -98,7 +104,7 @@ async function openClient(
     return openResolver(readSettings(await readFile(path), { path, schema: CLIENT_SCHEMA }));
   } catch (cause) {
     if (errnoOf(cause) !== "ENOENT") {
-      return new RunnerError("CONFIG", openFault(path, cause), detail, { cause });
+      return new RunnerError("CONFIG", openFault(path, cause), { ...detail, ...ACCESS }, { cause });
     }
     // The original would begin to ask questions here.
     const hint = "Write one with [api] url and [gpg] keyid, or run mig-runner init DIR";
@@ -124,18 +130,18 @@ async function checkKeyring(
   try {
     await readFile(gpg.secringPath);
   } catch (cause) {
-    const { path } = resolver.file;
+    const place = placeOf(resolver, ["gpg", "home"]);
     const missing = errnoOf(cause) === "ENOENT";
     const fault = openFault(gpg.secringPath, cause);
     const message = missing ? `secring.gpg not found: ${gpg.secringPath}` : fault;
     if (gpg.useApiKeyAuth !== null) {
-      resolver.warnings.push(`${path}: ${message}: no action can be signed`);
+      resolver.warnings.push(`${place.path}: ${message}: no action can be signed`);
       return;
     }
     const hint = missing
       ? "Set [gpg] home, or run gpg --export-secret-keys KEYID > secring.gpg there"
-      : "Give the user that runs mig-runner access to it";
-    resolver.mistakes.push(new RunnerError("KEYRING", message, { path, hint }, { cause }));
+      : ACCESS.hint;
+    resolver.mistakes.push(new RunnerError("KEYRING", message, { ...place, hint }, { cause }));
   }
 }
 
@@ -145,6 +151,8 @@ function openFault(path: string, error: unknown): string {
   const reason = code === null ? undefined : OPEN_REASONS[code];
   return `open ${path}: ${reason ?? messageOf(error)}`;
 }
+
+const ACCESS = { hint: "Name a file that the user who runs mig-runner may read" };
 
 const OPEN_REASONS: Readonly<Record<string, string>> = {
   EACCES: "permission denied",

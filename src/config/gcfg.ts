@@ -105,8 +105,23 @@ function takeFaults(reader: Reader): readonly Fault[] {
 }
 
 function addMistake(reader: Reader, at: number, text: { message: string; hint?: string }): void {
-  reader.mistakes.push(mistakeAt(reader.options, positionAt(reader, at), text));
+  const hint = text.hint ?? SYNTAX_HINTS.find(([pattern]) => pattern.test(text.message))?.[1];
+  const { message } = text;
+  reader.mistakes.push(mistakeAt(reader.options, positionAt(reader, at), { message, hint }));
 }
+
+/** How to mend what the original's texts only name. The first that fits holds. */
+const SYNTAX_HINTS: readonly (readonly [message: RegExp, hint: string])[] = [
+  [/^illegal character U\+FEFF/, "Save the file without a byte order mark"],
+  [/^illegal character NUL/, "Save the file as text without NUL characters"],
+  [/^illegal UTF-8/, "Save the file as UTF-8"],
+  [/^string not terminated/, "End the value with a double quote in the same line"],
+  [/^unknown escape/, String.raw`Inside quotes write \\, \", \n or \t`],
+  [/^unquoted '\\'/, "Put the value in double quotes, and write each backslash twice"],
+  [/section name|right bracket/, "Write a section as [name]"],
+  [/^expected EOL/, "Begin a new line behind the section's name"],
+  [/^expected '='|^illegal character/, "Write a line as key = value, the value in double quotes"],
+];
 
 function positionAt(reader: Reader, at: number): Position {
   return positionOf(reader.scanner, at);
@@ -142,7 +157,8 @@ function readStatement(reader: Reader, first: Token): Token {
   }
   if (first.kind === "name") return readVariable(reader, { place: reader.place, name: first });
   const message = "expected section header or variable declaration";
-  addMistake(reader, first.at, { message });
+  const hint = "Write a line as [section], key = value or # comment";
+  addMistake(reader, first.at, { message, hint });
   return recover(reader, first);
 }
 

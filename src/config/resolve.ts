@@ -3,7 +3,7 @@
 // A look never throws: it notes the mistake and answers the default, so that one pass over a file
 // finds everything there is to mend.
 
-import { messageOf, RunnerError } from "../errors.ts";
+import { type ErrorDetail, messageOf, RunnerError } from "../errors.ts";
 import { durationToMs, formatDuration, parseDuration } from "../go/duration.ts";
 import type { Milliseconds } from "../time.ts";
 import { isList, type Reading, type Setting, type SettingsFile, warningAt } from "./settings.ts";
@@ -34,6 +34,17 @@ export type KeyPath = readonly [section: string, key: string];
 export function settingOf({ file }: Resolver, [section, key]: KeyPath): Setting | null {
   return file.sections.get(section)?.get(key) ?? null;
 }
+
+/** Where a key is set, or its file when it is not, for messages. */
+export function placeOf(resolver: Resolver, path: KeyPath): PlaceInFile {
+  const { path: file } = resolver.file;
+  const setting = settingOf(resolver, path);
+  return setting === null
+    ? { path: file }
+    : { path: file, line: setting.line, column: setting.column };
+}
+
+type PlaceInFile = Pick<ErrorDetail, "line" | "column"> & { readonly path: string };
 
 /** A string; null when it is not set or empty, which mean the same everywhere. */
 export function textOf(resolver: Resolver, path: KeyPath): string | null {
@@ -116,12 +127,7 @@ export function noteMistake(
   { message, hint, cause, absence }: Note,
 ): void {
   if (absence === true && resolver.incomplete) return;
-  const setting = settingOf(resolver, path);
-  const detail = {
-    path: resolver.file.path,
-    ...(setting === null ? {} : { line: setting.line, column: setting.column }),
-    ...(hint === undefined ? {} : { hint }),
-  };
+  const detail = { ...placeOf(resolver, path), ...(hint === undefined ? {} : { hint }) };
   const options = cause === undefined ? undefined : { cause };
   resolver.mistakes.push(new RunnerError("CONFIG", message, detail, options));
 }

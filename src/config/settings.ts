@@ -91,7 +91,7 @@ export interface Position {
 export function mistakeAt(
   options: ReadOptions,
   at: Position,
-  { message, hint, cause }: { message: string; hint?: string | null; cause?: unknown },
+  { message, hint, cause }: { message: string; hint?: string | null | undefined; cause?: unknown },
 ): RunnerError {
   const detail = {
     ...(options.job === undefined ? {} : { job: options.job }),

@@ -122,7 +122,7 @@ describe("loadConfig()", () => {
   test("says what to do when there is no client configuration", async () => {
     const [mistake] = await mistakesOf(sources({ "/etc/mig/runner.cfg": RUNNER }));
     expect(mistake).toBe(
-      "/etc/mig/runner.cfg: no configuration found at /home/mig/.migrc " +
+      "/etc/mig/runner.cfg:8:18: no configuration found at /home/mig/.migrc " +
         "(Write one with [api] url and [gpg] keyid, or run mig-runner init DIR)",
     );
   });
@@ -130,7 +130,8 @@ describe("loadConfig()", () => {
   test("says which file may not be read", async () => {
     const denied = sources({ ...FILES, "/home/mig/.migrc": "DENIED" });
     expect(await mistakesOf(denied)).toEqual([
-      "/etc/mig/runner.cfg: open /home/mig/.migrc: permission denied",
+      "/etc/mig/runner.cfg:8:18: open /home/mig/.migrc: permission denied " +
+        "(Name a file that the user who runs mig-runner may read)",
     ]);
     const [keyring] = await mistakesOf(
       sources({ ...FILES, "/home/mig/.gnupg/secring.gpg": "DENIED" }),

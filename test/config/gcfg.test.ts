@@ -17,6 +17,8 @@ function mistakes(text: string, schema: Schema = RUNNER_SCHEMA): readonly string
   return readGcfg(bytes(text), { path: "x.cfg", schema }).mistakes.map(describeError);
 }
 
+const LINE_HINT = "(Write a line as key = value, the value in double quotes)";
+
 describe("parseGcfg()", () => {
   test("keeps a value with the place where it stands", () => {
     const file = parse('[runner]\n  directory = "/var/lib/mig"\n');
@@ -47,11 +49,11 @@ describe("parseGcfg()", () => {
       '[api "x"]',
     ].join("\n");
     expect(mistakes(text)).toEqual([
-      "x.cfg:2:13: string not terminated",
+      "x.cfg:2:13: string not terminated (End the value with a double quote in the same line)",
       'x.cfg:3:18: failed to parse "soon" as int: expected integer (Write a whole number)',
-      "x.cfg:4:6: illegal character U+005F '_'",
+      `x.cfg:4:6: illegal character U+005F '_' ${LINE_HINT}`,
       `x.cfg:6:1: can't store data at section "logging", variable "levels" (Did you mean level?)`,
-      "x.cfg:7:6: expected '='",
+      `x.cfg:7:6: expected '=' ${LINE_HINT}`,
       `x.cfg:8:2: can't store data at section "nosuch" (Known sections: ${[
         "runner",
         "logging",
@@ -59,7 +61,7 @@ describe("parseGcfg()", () => {
         "journal",
         "plugin",
       ].join(", ")})`,
-      "x.cfg:10:8: expected subsection name or right bracket",
+      "x.cfg:10:8: expected subsection name or right bracket (Write a section as [name])",
       `x.cfg:12:2: can't store data at section "api" (Known sections: runner, logging, ` +
         `client, ${"journal, plugin"})`,
     ]);
@@ -67,10 +69,10 @@ describe("parseGcfg()", () => {
 
   test("does not give the keys of a broken header to the section before it", () => {
     expect(mistakes("[runner]\n\ufeff[client]\npassphrase = p\n")).toEqual([
-      "x.cfg:2:1: illegal character U+FEFF",
+      "x.cfg:2:1: illegal character U+FEFF (Save the file without a byte order mark)",
     ]);
     expect(mistakes("[runner]\n[\u0000client]\npassphrase = p\n")).toEqual([
-      "x.cfg:2:2: illegal character NUL",
+      "x.cfg:2:2: illegal character NUL (Save the file as text without NUL characters)",
     ]);
   });
 

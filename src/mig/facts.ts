@@ -18,44 +18,47 @@ export interface CommandFacts {
 const ENDS = new Set(["success", "failed", "timeout", "expired", "cancelled"]);
 
 /**
- * The facts of one command. Its own members count, not those of the same name deeper inside.
+ * The facts of one command. Its own members count, not those of the same name deeper inside; of two
+ * members of one name either may.
  *
  * @param bytes A whole JSON object that has been checked, as the page splitter hands it out; for
  *   anything else the answer is of no use, but there is one.
  */
 export function commandFacts(bytes: Uint8Array): CommandFacts {
-  let [id, actionId, status, counters]: [
-    number | null,
-    number | null,
-    string | null,
-    CommandCounts | null,
-  ] = [null, null, null, null];
-  eachMember(bytes, 0, (member) => {
-    if (isNamed(bytes, member, "id")) id = idIn(bytes, member);
-    if (isNamed(bytes, member, "status")) status = textIn(bytes, member);
-    if (!isNamed(bytes, member, "action")) return;
-    eachMember(bytes, member.from, (inner) => {
-      if (isNamed(bytes, inner, "id")) actionId = idIn(bytes, inner);
-      if (isNamed(bytes, inner, "counters")) counters = countersIn(bytes, inner);
-    });
+  let id: number | null = null;
+  let status: string | null = null;
+  let action: ActionFacts = { actionId: null, counters: null };
+  eachMember(bytes, 0, (key, from, to) => {
+    if (isNamed(bytes, key, "id")) id = idIn(bytes, from, to);
+    else if (isNamed(bytes, key, "status")) status = textIn(bytes, from, to);
+    else if (isNamed(bytes, key, "action")) action = actionIn(bytes, from);
+    // The results come last, and they are most of it.
+    return id === null || status === null || action.counters === null;
   });
-  return { id, status, finished: status !== null && ENDS.has(status), actionId, counters };
+  return { id, status, finished: status !== null && ENDS.has(status), ...action };
 }
 
-/** Where a member is: its name begins at `key`, its value is from `from` up to `to`. */
-interface Member {
-  readonly key: number;
-  readonly from: number;
-  readonly to: number;
+type ActionFacts = Pick<CommandFacts, "actionId" | "counters">;
+
+function actionIn(bytes: Uint8Array, start: number): ActionFacts {
+  let actionId: number | null = null;
+  let counters: CommandCounts | null = null;
+  eachMember(bytes, start, (key, from, to) => {
+    if (isNamed(bytes, key, "id")) actionId = idIn(bytes, from, to);
+    else if (isNamed(bytes, key, "counters")) counters = countersIn(bytes, from);
+    return actionId === null || counters === null;
+  });
+  return { actionId, counters };
 }
 
-function countersIn(bytes: Uint8Array, { from }: Member): CommandCounts | null {
-  if (bytes[from] !== OPEN_BRACE) return null;
+function countersIn(bytes: Uint8Array, start: number): CommandCounts | null {
+  if (bytes[start] !== OPEN_BRACE) return null;
   const counts = new Map<string, number>();
-  eachMember(bytes, from, (member) => {
-    const count = Number(UTF8.decode(bytes.subarray(member.from, member.to)));
-    const key = UTF8.decode(bytes.subarray(member.key, skipText(bytes, member.key - 1) - 1));
-    if (Number.isSafeInteger(count)) counts.set(key, count);
+  eachMember(bytes, start, (key, from, to) => {
+    const count = Number(textAt(bytes, from, to));
+    if (Number.isSafeInteger(count))
+      counts.set(textAt(bytes, key, skipText(bytes, key - 1) - 1), count);
+    return true;
   });
   const count = (name: string): number => counts.get(name) ?? 0;
   return {
@@ -70,41 +73,48 @@ function countersIn(bytes: Uint8Array, { from }: Member): CommandCounts | null {
   };
 }
 
-function idIn(bytes: Uint8Array, { from, to }: Member): number | null {
-  const id = bytes[from] === QUOTE ? 0 : Number(UTF8.decode(bytes.subarray(from, to)));
+function idIn(bytes: Uint8Array, from: number, to: number): number | null {
+  const id = bytes[from] === QUOTE ? 0 : Number(textAt(bytes, from, to));
   return Number.isSafeInteger(id) && id > 0 ? id : null;
 }
 
-function textIn(bytes: Uint8Array, { from, to }: Member): string | null {
+function textIn(bytes: Uint8Array, from: number, to: number): string | null {
   if (bytes[from] !== QUOTE) return null;
-  return JSON.parse(UTF8.decode(bytes.subarray(from, to))) as string;
+  return JSON.parse(textAt(bytes, from, to)) as string;
 }
 
-const UTF8 = new TextDecoder("utf-8", { ignoreBOM: true });
-const OPEN_BRACE = 0x7b;
-const COLON = 0x3a;
-const COMMA = 0x2c;
+function textAt(bytes: Uint8Array, from: number, to: number): string {
+  return UTF8.decode(bytes.subarray(from, to));
+}
 
-function isNamed(bytes: Uint8Array, { key }: Member, name: string): boolean {
+function isNamed(bytes: Uint8Array, key: number, name: string): boolean {
   for (let index = 0; index < name.length; index++) {
     if (bytes[key + index] !== name.charCodeAt(index)) return false;
   }
   return bytes[key + name.length] === QUOTE;
 }
 
-/** Calls `visit` for each member of the object that begins at `from`, if one does. */
-function eachMember(bytes: Uint8Array, from: number, visit: (member: Member) => void): void {
-  if (bytes[from] !== OPEN_BRACE) return;
-  let at = from + 1;
+const UTF8 = new TextDecoder("utf-8", { ignoreBOM: true });
+const OPEN_BRACE = 0x7b;
+const COLON = 0x3a;
+const COMMA = 0x2c;
+const SPACE = 0x20;
+
+/** Hears of a member: its name begins at `key`, its value is from `from` up to `to`. */
+type Visit = (key: number, from: number, to: number) => boolean;
+
+/** Calls `visit` for each member of the object at `start`, if one is there, until it says false. */
+function eachMember(bytes: Uint8Array, start: number, visit: Visit): void {
+  if (bytes[start] !== OPEN_BRACE) return;
+  let at = start + 1;
   while (at < bytes.length) {
-    at = skipSpace(bytes, at);
-    if (bytes[at] !== QUOTE) return;
-    const keyEnd = skipText(bytes, at);
-    const colon = skipSpace(bytes, keyEnd);
+    const key = skipSpace(bytes, at);
+    if (bytes[key] !== QUOTE) return;
+    const colon = skipSpace(bytes, skipText(bytes, key));
     if (bytes[colon] !== COLON) return;
-    const value = skipSpace(bytes, colon + 1);
-    const to = skipValue(bytes, value);
-    visit({ key: at + 1, from: value, to });
+    const from = skipSpace(bytes, colon + 1);
+    const to = skipValue(bytes, from);
+    if (!visit(key + 1, from, to)) return;
     at = skipSpace(bytes, to);
     if (bytes[at] !== COMMA) return;
     at++;
@@ -113,7 +123,7 @@ function eachMember(bytes: Uint8Array, from: number, visit: (member: Member) => 
 
 function skipSpace(bytes: Uint8Array, from: number): number {
   let at = from;
-  while (at < bytes.length && (bytes[at] as number) <= 0x20) at++;
+  while (at < bytes.length && (bytes[at] as number) <= SPACE) at++;
   return at;
 }
 

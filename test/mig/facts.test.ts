@@ -74,10 +74,6 @@ describe("commandFacts()", () => {
     }
   });
 
-  test("lets the last of two members count", () => {
-    expect(factsOf('{"id":1,"id":2}').id).toBe(2);
-  });
-
   test("answers whatever the bytes are", () => {
     for (const text of ["", "x", "[]", '"', '{"id"', '{"id":', '{"id":1', '{"a":[[', '{"a":"\\']) {
       expect(typeof factsOf(text)).toBe("object");

@@ -1,0 +1,66 @@
+// Definition: the declarative part of a job, as job.ts writes it.
+//
+// Types only. The same keys, in lower case, are those of entity.cfg and entity.toml. The bounds are
+// checked in jobs/definition.ts, for all forms of a job.
+import type { ActionDescription, Operation, Threat } from "./action.ts";
+
+/**
+ * A length of time as Go writes it: decimal numbers with the units ns, us, ms, s, m and h, such as
+ * "90s", "10m" or "1h30m". There is no unit of days, and no number without a unit but 0.
+ */
+export type Duration = string;
+
+/** When a job fires. */
+export interface JobSchedule {
+  /**
+   * A cron expression: five fields (minute, hour, day, month, weekday), or six or seven with
+   * seconds first and a year last, or a word such as "@daily".
+   */
+  readonly cron: string;
+  /** An IANA name such as "Europe/Berlin". @default the configuration's, else the host's */
+  readonly timezone?: string | undefined;
+  /**
+   * Each firing is delayed by a part of this that depends on the job's name only, so that many
+   * jobs of one time do not meet. Up to 168h. @default "0s"
+   */
+  readonly spread?: Duration | undefined;
+  /** What to do with fire times that passed while the runner was down. @default "skip" */
+  readonly onMissed?: "skip" | "last" | "all" | undefined;
+  /** What to do when a fire time comes while a run of the job is open. @default "allow" */
+  readonly overlap?: "skip" | "queue" | "allow" | undefined;
+}
+
+/** The action that a job dispatches. Its name and its times are set by the runner. */
+export interface JobAction {
+  /**
+   * An SQL condition over the table of agents, such as `status='online'`, or the name of a macro
+   * of the configuration. At most 2,048 characters. Values from outside belong into `sql`.
+   */
+  readonly target: string;
+  /** What each agent does, in order; made by `modules`. At least one. */
+  readonly operations: readonly Operation[];
+  readonly description?: ActionDescription | undefined;
+  readonly threat?: Threat | undefined;
+}
+
+/** The declarative part of a job. Every member has a default. */
+export interface JobDefinition {
+  /** A text is the cron expression alone. @default none: fires only by `mig-runner run` */
+  readonly schedule?: string | JobSchedule | undefined;
+  /** Life of the action: agents that answer later are not heard. Up to 1176h. @default "5m" */
+  readonly expiry?: Duration | undefined;
+  /** The action, or the name of a file in the job's directory. @default "./action.json" */
+  readonly action?: string | JobAction | undefined;
+  /** Names in plugins/, which get each result in this order. @default none */
+  readonly plugin?: string | readonly string[] | undefined;
+  /** Dispatch only: nothing is collected, nothing delivered. @default false */
+  readonly sendOnly?: boolean | undefined;
+  /** A run that is still open this long after its fire time is given up. @default never */
+  readonly deadline?: Duration | undefined;
+  /** Refuse to dispatch when the target matches more agents than this. @default no limit */
+  readonly maxAgents?: number | undefined;
+  /** How often a refused dispatch is tried again, 0 to 100. @default 2 */
+  readonly retries?: number | undefined;
+  /** How long a plugin may take for one result, up to 24h. @default the configuration's */
+  readonly pluginTimeout?: Duration | undefined;
+}

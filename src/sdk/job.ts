@@ -1,0 +1,71 @@
+// Job: what a job.ts exports. The definition is checked when the job is loaded, by the rule that
+// also holds for entity.cfg (jobs/definition.ts); here it only gets its types.
+import { RunnerError } from "../errors.ts";
+import { brand, hasBrand } from "./brand.ts";
+import type { JobDefinition } from "./definition.ts";
+import type { Run } from "./run.ts";
+
+/**
+ * The workflow of a job: what it does at each firing. It may be run again from its beginning at any
+ * time; then what it did by name (`run.collect`, `run.step`, ..) is not done again, and answers as
+ * it did the first time. So everything that changes the world, or that could differ the next time,
+ * belongs into a step.
+ */
+export type JobBody = (run: Run) => Promise<void>;
+
+/** A job, ready to be loaded: the default export of a job.ts. */
+export interface JobModule {
+  readonly kind: "job";
+  readonly definition: JobDefinition;
+  /** Null: dispatch the action, collect, deliver to the plugins. */
+  readonly body: JobBody | null;
+}
+
+/**
+ * Makes a job. Its default export is all that the runner looks at in a job.ts.
+ *
+ * @param definition When it fires, what it dispatches and who gets the result.
+ * @param body For what a table cannot say. Without it the job dispatches its action, waits until
+ *   it has expired, collects, and delivers the result to its plugins. With it, the definition's
+ *   action is what `run.collect` takes over, and nothing is dispatched or delivered by itself.
+ * @throws {RunnerError} ENTITY, when it is not called with an object and a function.
+ * @example
+ * ```ts
+ * import { job, modules } from "mig-runner";
+ *
+ * export default job({
+ *   schedule: "0 3 * * *",
+ *   expiry: "10m",
+ *   action: {
+ *     target: "status='online' AND mode='daemon'",
+ *     operations: [modules.pkg({ pkgmatch: { matches: ["^openssl$"] } })],
+ *   },
+ *   plugin: "mozdef",
+ * });
+ * ```
+ */
+export function job(definition: JobDefinition, body?: JobBody): JobModule {
+  if (typeof definition !== "object" || definition === null) {
+    const message = `Cannot make a job: its definition is ${nameOf(definition)}, an object is wanted`;
+    throw new RunnerError("ENTITY", message);
+  }
+  if (body !== undefined && typeof body !== "function") {
+    const message = `Cannot make a job: its workflow is ${nameOf(body)}, a function is wanted`;
+    throw new RunnerError("ENTITY", message);
+  }
+  const made: JobModule = {
+    kind: "job",
+    definition: Object.freeze({ ...definition }),
+    body: body ?? null,
+  };
+  return Object.freeze(brand(made, "job"));
+}
+
+/** Whether a value was made by `job`, here or in another copy of the SDK. */
+export function isJobModule(value: unknown): value is JobModule {
+  return hasBrand(value, "job");
+}
+
+function nameOf(value: unknown): string {
+  return value === null ? "null" : typeof value;
+}

@@ -1,0 +1,176 @@
+// Module: makes the builder and the reader of one module of the agent from its schemas.
+//
+// Invariants:
+//   M1. What a builder returns is plain JSON, a copy, frozen: later changes do not reach it.
+//   M2. A reader never throws: what an agent sent is the world's answer. A result that has not the
+//       form of its module's is a failed result, so that it cannot pass for a clean one.
+import * as v from "valibot";
+import { RunnerError, RunnerErrors } from "../../errors.ts";
+import type { ModuleResult, Operation } from "../action.ts";
+import { copyJson } from "./json.ts";
+import type { Fault, Path } from "./rules.ts";
+
+/** How an operation travels. */
+export interface OperationOptions {
+  /** Compress the parameters: worth it for long lists. @default false */
+  readonly compress?: boolean | undefined;
+}
+
+/** Reads what one module gave. */
+export interface ModuleReader<Elements, Statistics> {
+  /** The name by which agents know the module. */
+  readonly module: string;
+  /**
+   * A result with the types of this module. Never throws: no result is an empty one, and one of
+   * another form has `success` false, `elements` null and the reason as its last error.
+   *
+   * @param result Such as `command.results[0]`.
+   */
+  read(result: ModuleResult | null | undefined): ModuleResult<Elements, Statistics>;
+}
+
+/** Makes operations of one module, and reads what they gave. */
+export interface Module<Parameters, Elements, Statistics>
+  extends ModuleReader<Elements, Statistics> {
+  /**
+   * An operation for an action.
+   *
+   * @throws {RunnerError} ACTION, naming the parameter, when the agent would refuse it or could
+   *   never do anything with it. {RunnerErrors} when there are several such parameters.
+   */
+  (parameters: Parameters, options?: OperationOptions): Operation;
+}
+
+/** Makes operations of a module that takes no parameters, and reads what they gave. */
+export interface PlainModule<Elements, Statistics> extends ModuleReader<Elements, Statistics> {
+  /** An operation for an action. */
+  (parameters?: Readonly<Record<string, never>>, options?: OperationOptions): Operation;
+}
+
+/** What `defineModule` makes a module of. */
+export interface ModuleDefinition<Parameters, Elements, Statistics> {
+  readonly module: string;
+  readonly parameters: v.GenericSchema<unknown, Parameters>;
+  /** What no schema of a single member can say. */
+  readonly check?: (parameters: Parameters) => readonly Fault[];
+  readonly elements: v.GenericSchema<unknown, Elements>;
+  readonly statistics: v.GenericSchema<unknown, Statistics>;
+}
+
+/** A module from its schemas. */
+export function defineModule<Parameters, Elements, Statistics>(
+  definition: ModuleDefinition<Parameters, Elements, Statistics>,
+): Module<Parameters, Elements, Statistics> {
+  const { module } = definition;
+  const schema = resultSchema(definition);
+  const build = (parameters: Parameters, options?: OperationOptions) => {
+    checkParameters(definition, parameters);
+    return makeOperation(module, parameters, options);
+  };
+  const read = (result: ModuleResult | null | undefined) => readResult(schema, result);
+  return Object.assign(build, { module, read });
+}
+
+function checkParameters<Parameters>(
+  { module, parameters: schema, check }: ModuleDefinition<Parameters, unknown, unknown>,
+  parameters: unknown,
+): void {
+  const parsed = v.safeParse(schema, parameters);
+  const faults = parsed.success
+    ? (check?.(parsed.output) ?? [])
+    : parsed.issues.map((issue) => faultOf(issue));
+  refuse(module, faults);
+}
+
+function faultOf(issue: v.BaseIssue<unknown>): Fault {
+  const items = issue.path ?? [];
+  const path = items.map(({ key }) => (typeof key === "number" ? key : String(key)));
+  const last = items.at(-1);
+  return { path, value: last === undefined ? issue.input : last.value, message: issue.message };
+}
+
+function refuse(module: string, faults: readonly Fault[]): void {
+  const errors = faults.map(({ path, value, message }) => {
+    const parameter = [`modules.${module}`, formatPath(path), excerpt(value)];
+    const text = parameter.filter((part) => part !== "").join(" ");
+    return new RunnerError("ACTION", `Cannot use ${text}: ${message}`);
+  });
+  const [first, ...others] = errors;
+  if (first === undefined) return;
+  throw others.length === 0 ? first : new RunnerErrors(errors);
+}
+
+const EXCERPT_MAX = 80;
+
+/** The value as a message shows it; "" for what is missing or too large to be shown. */
+function excerpt(value: unknown): string {
+  if (value === undefined || (typeof value === "object" && value !== null)) return "";
+  if (typeof value !== "string") return String(value);
+  const text = JSON.stringify(value);
+  return text.length > EXCERPT_MAX ? `${text.slice(0, EXCERPT_MAX)}…"` : text;
+}
+
+/** Such as `searches.sshd.names[0]`, or `searches["my label"]` for what is no identifier. */
+function formatPath(path: Path): string {
+  return path.reduce<string>((text, key) => {
+    if (typeof key === "number") return `${text}[${key}]`;
+    if (!/^[A-Za-z_][\w-]*$/.test(key)) return `${text}[${JSON.stringify(key)}]`;
+    return text === "" ? key : `${text}.${key}`;
+  }, "");
+}
+
+/** @throws {RunnerError} ACTION, when the parameters are not JSON. */
+export function makeOperation(
+  module: string,
+  parameters: unknown,
+  options: OperationOptions = {},
+): Operation {
+  const faults: Fault[] = [];
+  const copy = copyJson(parameters, { path: [], faults });
+  refuse(module, faults);
+  const operation = { module, parameters: copy };
+  return Object.freeze(options.compress ? { ...operation, want_compressed: true } : operation);
+}
+
+const EMPTY = {
+  foundanything: false,
+  success: false,
+  elements: null,
+  statistics: null,
+  errors: null,
+} as const;
+
+type ResultSchema<Elements, Statistics> = v.GenericSchema<
+  unknown,
+  ModuleResult<Elements, Statistics>
+>;
+
+function resultSchema<Elements, Statistics>({
+  elements,
+  statistics,
+}: Pick<ModuleDefinition<unknown, Elements, Statistics>, "elements" | "statistics">): ResultSchema<
+  Elements,
+  Statistics
+> {
+  return v.looseObject({
+    foundanything: v.boolean(),
+    success: v.boolean(),
+    elements: v.nullable(elements),
+    statistics: v.nullable(statistics),
+    errors: v.nullable(v.array(v.string())),
+  });
+}
+
+/** A result in the form of its module, or a failed one (M2). */
+function readResult<Elements, Statistics>(
+  schema: ResultSchema<Elements, Statistics>,
+  result: ModuleResult | null | undefined,
+): ModuleResult<Elements, Statistics> {
+  if (result === null || result === undefined) return EMPTY;
+  const parsed = v.safeParse(schema, result);
+  if (parsed.success) return parsed.output;
+  const { path, message } = faultOf(parsed.issues[0]);
+  const errors = Array.isArray(result.errors) ? result.errors.map(String) : [];
+  const reason = `Cannot read the result: ${formatPath(path)}: ${message}`;
+  return { ...EMPTY, errors: [...errors, reason], foundanything: result.foundanything === true };
+}

@@ -1,0 +1,97 @@
+// Plugin: what a module in plugins/ exports.
+import { RunnerError } from "../errors.ts";
+import type { Result } from "./action.ts";
+import { brand, hasBrand } from "./brand.ts";
+import type { LogLevel } from "./run.ts";
+import type { Schema, SchemaOutput } from "./standard.ts";
+
+/** What `deliver` gets beside the result. */
+export interface PluginContext<Config = undefined> {
+  /** The section `[plugin "NAME"]` of the configuration, as the plugin's schema made it. */
+  readonly config: Config;
+  /** The job whose result it is. */
+  readonly job: string;
+  /**
+   * The same at every try of this delivery, different for any other: hand it on, so that a service
+   * outside takes a result once although it was sent twice.
+   */
+  readonly key: string;
+  /** 1 for the first try. */
+  readonly attempt: number;
+  /** Aborts when the plugin's time is over or the runner stops. */
+  readonly signal: AbortSignal;
+  /** The global `fetch`, ended by `signal`; tests hand in another one. */
+  readonly fetch: (url: string | URL, init?: RequestInit) => Promise<Response>;
+  /** Writes a line to the runner's log. */
+  log(message: string): void;
+  log(level: LogLevel, message: string): void;
+}
+
+/** Takes a result. Resolving is success; any error is a failed delivery, which is retried. */
+export type Deliver<Config> = (
+  result: Result,
+  context: PluginContext<Config>,
+) => Promise<void> | void;
+
+/** A plugin, ready to be loaded: the default export of a file in plugins/. */
+export interface PluginModule {
+  readonly kind: "plugin";
+  /** Null: the plugin takes no configuration, and a section for it is a mistake. */
+  readonly config: Schema | null;
+  readonly deliver: Deliver<never>;
+}
+
+/** A plugin with a configuration. */
+export interface PluginDefinition<Config extends Schema> {
+  /**
+   * A schema of `[plugin "NAME"]`. In runner.cfg all values are texts; in runner.toml they may be
+   * numbers, booleans and lists as well. Make it strict, so that a misspelt key is found.
+   */
+  readonly config: Config;
+  readonly deliver: Deliver<SchemaOutput<Config>>;
+}
+
+/** A plugin without one. */
+export interface PlainPluginDefinition {
+  readonly config?: undefined;
+  readonly deliver: Deliver<undefined>;
+}
+
+/**
+ * Makes a plugin. It runs in a thread of its own that is ended when its time is over, so it cannot
+ * hold up the runner; whatever it throws makes the delivery fail, and it is tried again later.
+ *
+ * @throws {RunnerError} PLUGIN, when there is no `deliver` or `config` is no schema.
+ * @example
+ * ```ts
+ * import { plugin } from "mig-runner";
+ *
+ * export default plugin({
+ *   async deliver(result, context) {
+ *     for await (const command of result.commands) {
+ *       if (command.status !== "success") context.log("notice", command.agent.name);
+ *     }
+ *   },
+ * });
+ * ```
+ */
+export function plugin<Config extends Schema>(definition: PluginDefinition<Config>): PluginModule;
+export function plugin(definition: PlainPluginDefinition): PluginModule;
+export function plugin(definition: PluginDefinition<Schema> | PlainPluginDefinition): PluginModule {
+  const { config = null, deliver } = definition ?? {};
+  if (typeof deliver !== "function") {
+    const hint = "Write plugin({ async deliver(result, context) { … } })";
+    throw new RunnerError("PLUGIN", "Cannot make a plugin: it has no deliver function", { hint });
+  }
+  if (config !== null && typeof config?.["~standard"]?.validate !== "function") {
+    const hint = "Take a schema of valibot, or of another library of Standard Schema";
+    throw new RunnerError("PLUGIN", "Cannot make a plugin: its config is no schema", { hint });
+  }
+  const made: PluginModule = { kind: "plugin", config, deliver };
+  return Object.freeze(brand(made, "plugin"));
+}
+
+/** Whether a value was made by `plugin`, here or in another copy of the SDK. */
+export function isPluginModule(value: unknown): value is PluginModule {
+  return hasBrand(value, "plugin");
+}

@@ -1,0 +1,191 @@
+// Run: the workflow interface that a job's function gets.
+//
+// Types only, and the defaults of a step; the engine is in workflow/. A *name* below is a text of 1
+// to 128 characters, unique within the run: it is how the runner knows, after a crash or an upgrade,
+// what has been done already.
+import type { ActionDescription, CommandStatus, Operation, Result, Threat } from "./action.ts";
+import type { Duration } from "./definition.ts";
+
+/** Severities of a log line, most severe first. */
+export type LogLevel = "err" | "warning" | "notice" | "info" | "debug";
+
+/** What to dispatch in a workflow. What is left out is taken from the job's own action. */
+export interface CollectAction {
+  /**
+   * An SQL condition, the name of a macro, or agents of an earlier result. A list that does not
+   * fit into one target becomes several actions, collected as one result; an empty list dispatches
+   * nothing and gives an empty result.
+   */
+  readonly target?: string | readonly { readonly id: number }[] | undefined;
+  readonly operations?: readonly Operation[] | undefined;
+  readonly description?: ActionDescription | undefined;
+  readonly threat?: Threat | undefined;
+  /** Above 0, at most 1176h. @default the job's */
+  readonly expiry?: Duration | undefined;
+  /** Refuse to dispatch when the target matches more agents. @default the job's */
+  readonly maxAgents?: number | undefined;
+  /** Commands that are fetched in one request, 1 to 100,000. @default the configuration's */
+  readonly pageSize?: number | undefined;
+}
+
+/** An action that was posted and is not waited for. */
+export interface Dispatched {
+  /** The name it was dispatched by. */
+  readonly name: string;
+  /** Of the first action. Null when there was no agent to dispatch to. */
+  readonly actionId: number | null;
+  readonly actionIds: readonly number[];
+}
+
+/** What one agent's command came to. */
+export interface AgentSummary {
+  /** The agent's, for a target. */
+  readonly id: number;
+  /** The host's full name. */
+  readonly name: string;
+  readonly commandId: number;
+  readonly status: CommandStatus;
+  /** Some result has `foundanything`. */
+  readonly found: boolean;
+  /** The command ended as "success", and so did each of its results. */
+  readonly success: boolean;
+  /** Those of all results. */
+  readonly errors: readonly string[];
+}
+
+/** How whole a result is. */
+export interface Completeness {
+  /** Commands in the result. */
+  readonly fetched: number;
+  /** Commands that the scheduler said it had sent; null when it did not say. */
+  readonly sent: number | null;
+  /** How many commands ended how, such as {"success": 78, "expired": 2}. */
+  readonly statuses: Readonly<Record<string, number>>;
+}
+
+/** A result that a workflow collected. It is kept as a file; only the summary is in memory. */
+export interface CollectedResult extends Result {
+  /** The name it was collected by. */
+  readonly name: string;
+  /** Of the first action. Null when there was no agent to dispatch to. */
+  readonly actionId: number | null;
+  readonly actionIds: readonly number[];
+  /** One for each command, sorted by the agent's name. */
+  readonly agents: readonly AgentSummary[];
+  readonly completeness: Completeness;
+}
+
+/** Waits between the tries of a step: `first`, then twice as long each time, up to `cap`. */
+export interface RetryOptions {
+  /** Tries after the first one, 0 to 100. */
+  readonly max: number;
+  /** @default "1s" */
+  readonly first?: Duration | undefined;
+  /** @default "5m" */
+  readonly cap?: Duration | undefined;
+}
+
+/** How a step is tried. */
+export interface StepOptions {
+  /** How often it is tried again after an error other than `Fatal`. @default 0 */
+  readonly retry?: number | RetryOptions | undefined;
+  /** Time for one try, after which `signal` aborts and the try has failed. @default "10m" */
+  readonly timeout?: Duration | undefined;
+}
+
+/** What holds for a step that does not say otherwise. */
+export const STEP_DEFAULTS = {
+  retries: 0,
+  retriesMax: 100,
+  first: "1s",
+  cap: "5m",
+  timeout: "10m",
+} as const satisfies Readonly<Record<string, number | Duration>>;
+
+/** What the function of a step gets. */
+export interface StepContext {
+  /**
+   * The same at every try of this step of this run, different for any other: hand it on, so that a
+   * service outside does a thing once although it was asked twice.
+   */
+  readonly key: string;
+  /** 1 for the first try. */
+  readonly attempt: number;
+  /** Aborts when the step's time is over or the run is stopped. */
+  readonly signal: AbortSignal;
+}
+
+/** The function of a step. What it resolves with is saved, so it must be JSON (or nothing). */
+export type StepWork<Value> = (context: StepContext) => Value | Promise<Value>;
+
+/** What `run.parallel` gives: the answer of each branch under its name. */
+export type BranchResults<Branches> = {
+  readonly [Name in keyof Branches]: Branches[Name] extends () => infer Answer
+    ? Awaited<Answer>
+    : never;
+};
+
+/**
+ * One firing of a job, from its fire time to its last delivery. Everything with a name is saved
+ * before the run goes on, and is never done again: not after a crash, not after an upgrade.
+ */
+export interface Run {
+  /** The name of the job. */
+  readonly job: string;
+  /** Of this run, unique on this host. */
+  readonly id: number;
+  /** The fire time, in milliseconds since the Unix epoch. */
+  readonly firesAt: number;
+  /** Aborts when the run is dropped, its deadline is over or the runner stops. */
+  readonly signal: AbortSignal;
+
+  /**
+   * Dispatches an action, waits until it has expired, collects the commands. The action is called
+   * `mig-runner: JOB/NAME`.
+   *
+   * @param name 1 to 128 characters, unique in the run.
+   * @throws When the action is refused, after the job's `retries`.
+   */
+  collect(name: string, action?: CollectAction): Promise<CollectedResult>;
+
+  /** Dispatches an action and does not wait for its commands. Names and errors as in `collect`. */
+  dispatch(name: string, action?: CollectAction): Promise<Dispatched>;
+
+  /**
+   * Does something outside, such as calling a service, and saves what it gave.
+   *
+   * @param name 1 to 128 characters, unique in the run.
+   * @throws The error of the last try, once all tries have failed or one threw `Fatal`.
+   */
+  step<Value>(name: string, work: StepWork<Value>): Promise<Value>;
+  step<Value>(name: string, options: StepOptions, work: StepWork<Value>): Promise<Value>;
+
+  /** Waits; the end of the wait is saved, so that a restart does not begin it anew. */
+  sleep(name: string, duration: Duration): Promise<void>;
+
+  /**
+   * Gives a result to a plugin of plugins/. Resolves as soon as the delivery is saved: it is then
+   * made and retried beside the run, and listed until it has succeeded.
+   */
+  deliver(plugin: string, result: CollectedResult): Promise<void>;
+
+  /**
+   * Runs branches side by side. A name that is used inside a branch needs to be unique in that
+   * branch only. Waits for all of them; if some fail, throws the error of the first in order.
+   *
+   * @param branches Functions by name; each name as in `collect`.
+   */
+  parallel<Branches extends Readonly<Record<string, () => Promise<unknown>>>>(
+    branches: Branches,
+  ): Promise<BranchResults<Branches>>;
+
+  /** Milliseconds since the Unix epoch. The same at each replay. Use it instead of `Date.now`. */
+  now(): number;
+
+  /** From 0 up to 1. The same at each replay. Use it instead of `Math.random`. */
+  random(): number;
+
+  /** Writes a line to the runner's log, once, however often the run is replayed. */
+  log(message: string): void;
+  log(level: LogLevel, message: string): void;
+}

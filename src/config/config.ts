@@ -5,12 +5,13 @@
 //
 // Owns:    which files are read, what an unreadable one means, that all mistakes come together.
 // Not its: reading (the caller's `readFile`), environment and home directory (passed in).
+import assert from "node:assert/strict";
 import { posix } from "node:path";
 import { messageOf, RunnerError, RunnerErrors } from "../errors.ts";
 import { type ClientConfig, homeOf, resolveClient } from "./client.ts";
 import { DEFAULTS } from "./defaults.ts";
 import { readSettings } from "./read.ts";
-import { openResolver, placeOf, type Resolver } from "./resolve.ts";
+import { openResolver, placeOf, type Resolver, settingOf } from "./resolve.ts";
 import { type Environment, type RunnerConfig, resolveRunner } from "./runner.ts";
 import { CLIENT_SCHEMA, RUNNER_SCHEMA } from "./schema.ts";
 
@@ -34,25 +35,56 @@ export interface Loaded<Value> {
   readonly warnings: readonly string[];
 }
 
+/** Both files as far as they could be read. */
+export interface Inspection {
+  /** Null when the file cannot be read so far that it says which directory is meant. */
+  readonly runner: RunnerConfig | null;
+  /** Null when there is none, or only part of it could be read. */
+  readonly client: ClientConfig | null;
+  /** All that is wrong with them; a missing keyring is part of it. */
+  readonly mistakes: readonly RunnerError[];
+  readonly warnings: readonly string[];
+}
+
 /**
  * The whole configuration: runner.cfg, then the client configuration that it names.
  *
  * @throws {RunnerErrors} With all mistakes of both files; a missing keyring is one of them.
  */
 export async function loadConfig(sources: ConfigSources): Promise<Loaded<Config>> {
+  const { runner, client, mistakes, warnings } = await inspectConfig(sources);
+  if (mistakes.length > 0) throw new RunnerErrors(mistakes);
+  assert(runner !== null && client !== null);
+  return { config: { ...runner, ...client }, warnings };
+}
+
+/** The same for `check`, which goes on with what could be read. Never rejects for a mistake. */
+export async function inspectConfig(sources: ConfigSources): Promise<Inspection> {
   const { environment } = sources;
-  const runner = await openRunner(sources);
+  let runner: Resolver;
+  try {
+    runner = await openRunner(sources);
+  } catch (error) {
+    if (!(error instanceof RunnerErrors)) throw error;
+    return { runner: null, client: null, mistakes: error.errors, warnings: [] };
+  }
   const config = resolveRunner(runner, environment);
+  const isPlaced = !runner.incomplete || settingOf(runner, ["runner", "directory"]) !== null;
+  const known = { runner: isPlaced ? config : null, warnings: runner.warnings };
   const home = homeOf(environment, sources.homeDirectory);
   const client = await openClient(sources, { runner, path: clientPathOf(config, home) });
-  if (client instanceof RunnerError) throw new RunnerErrors([...inOrder(runner), client]);
-  if (client === null) throw new RunnerErrors(inOrder(runner));
+  if (client instanceof RunnerError) {
+    return { ...known, client: null, mistakes: [...inOrder(runner), client] };
+  }
+  if (client === null) return { ...known, client: null, mistakes: inOrder(runner) };
   const clientConfig = resolveClient(client, { environment, home });
   await checkKeyring(sources, { resolver: client, gpg: clientConfig.gpg });
-  const mistakes = [...inOrder(runner), ...inOrder(client)];
-  if (mistakes.length > 0) throw new RunnerErrors(mistakes);
-  const warnings = [...runner.warnings, ...client.warnings];
-  return { config: { ...config, ...clientConfig }, warnings };
+  return {
+    runner: known.runner,
+    client: client.incomplete ? null : clientConfig,
+    mistakes: [...inOrder(runner), ...inOrder(client)],
+    warnings: [...runner.warnings, ...client.warnings],
+  };
 }
 
 /**
@@ -130,6 +162,7 @@ async function checkKeyring(
   try {
     await readFile(gpg.secringPath);
   } catch (cause) {
+    if (await hasOtherKeys(readFile, gpg.home)) return;
     const place = placeOf(resolver, ["gpg", "home"]);
     const missing = errnoOf(cause) === "ENOENT";
     const fault = openFault(gpg.secringPath, cause);
@@ -143,6 +176,14 @@ async function checkKeyring(
       : ACCESS.hint;
     resolver.mistakes.push(new RunnerError("KEYRING", message, { ...place, hint }, { cause }));
   }
+}
+
+/** Whether the home, which has no secring.gpg, is one of GnuPG 2, or is itself a file with a key. */
+async function hasOtherKeys(readFile: ConfigSources["readFile"], home: string): Promise<boolean> {
+  const looks = [home, posix.join(home, "pubring.kbx"), posix.join(home, "private-keys-v1.d")];
+  const faults = await Promise.all(looks.map((path) => readFile(path).then(() => null, errnoOf)));
+  const [file, box, keys] = faults;
+  return file === null || box === null || keys === "EISDIR";
 }
 
 /** `open PATH: reason`, as the original's library words it. */

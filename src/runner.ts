@@ -183,6 +183,10 @@ export class Runner {
     }
     log.emit("info", `added entity ${job}`);
     for (const warning of change.entity.warnings) say(this.#edges, job, "warning", warning);
+    for (const plugin of change.entity.plugins) {
+      const problem = await this.#edges.plugins.check(plugin);
+      if (problem !== null) say(this.#edges, job, "warning", `plugin "${plugin}": ${problem}`);
+    }
     await this.#schedule(change.entity);
   }
 
@@ -209,7 +213,12 @@ export class Runner {
     const at = schedule === null ? null : nextFire(schedule, after);
     const offset = spreadOffsetMs(job, entity.spreadMs);
     this.#heap.set(job, at === null ? null : at + offset);
-    if (at === null || schedule === null) return;
+    if (schedule === null) return;
+    if (at === null) {
+      const text = `will never run: "${schedule.expression}" has no time to come`;
+      say(this.#edges, job, "warning", text);
+      return;
+    }
     const firesAt = at + offset;
     const zone = schedule.timezone;
     const when = formatGoTime(

@@ -1,11 +1,12 @@
 // Daemon: the program without a verb. Runs jobs by their schedules until it is told to stop, or,
 // with --once, makes one pass and ends.
 import { onSignals } from "../edge/signals.ts";
+import { messageOf, RunnerError, RunnerErrors } from "../errors.ts";
 import { DAEMON_WINDOW, ONCE_WINDOW } from "../flow/launch.ts";
 import { Runner } from "../runner.ts";
 import type { Milliseconds } from "../time.ts";
 import { UsageError } from "./flags.ts";
-import { type Opened, openRunner, reasonOf } from "./open.ts";
+import { type Opened, openRunner } from "./open.ts";
 import { type Call, STATUS_CANNOT_START, type Verb } from "./verb.ts";
 
 /** How long work in hand may take after a signal: within it the process ends by itself. */
@@ -30,11 +31,11 @@ export const daemon: Verb = {
     const wait = call.flags.has("wait");
     if (wait && !once) throw new UsageError("flag -wait goes with --once");
     const opened = await openRunner(call, {});
-    return once ? await runPass(call, opened, wait) : await runForever(opened);
+    return once ? await runPass(call, opened, wait) : await runForever(call, opened);
   },
 };
 
-async function runForever(opened: Opened): Promise<number> {
+async function runForever(call: Call, opened: Opened): Promise<number> {
   const { config, edges, catalog } = opened;
   const { log } = edges;
   const runner = new Runner(edges, catalog, {
@@ -59,7 +60,7 @@ async function runForever(opened: Opened): Promise<number> {
     log.emit("info", "runner exiting due to notification");
     return 0;
   } catch (error) {
-    log.emit("crit", `runner error: ${reasonOf(error)}`);
+    sayFailure(call, opened, error);
     return STATUS_CANNOT_START;
   } finally {
     watcher.close();
@@ -70,7 +71,6 @@ async function runForever(opened: Opened): Promise<number> {
 
 async function runPass(call: Call, opened: Opened, wait: boolean): Promise<number> {
   const { config, edges, catalog } = opened;
-  const { log } = edges;
   const runner = new Runner(edges, catalog, {
     checkDirectoryMs: config.checkDirectoryMs,
     window: ONCE_WINDOW,
@@ -83,12 +83,29 @@ async function runPass(call: Call, opened: Opened, wait: boolean): Promise<numbe
     call.terminal.progress("");
     return runner.failures > 0 || edges.journal.counts().deadDeliveries > 0 ? 1 : 0;
   } catch (error) {
-    log.emit("crit", `runner error: ${reasonOf(error)}`);
+    sayFailure(call, opened, error);
     return STATUS_CANNOT_START;
   } finally {
     close();
     await opened.close();
   }
+}
+
+/** Into the log, as the original; and where it was started by hand, when the log is elsewhere. */
+function sayFailure({ terminal }: Call, { config, edges }: Opened, error: unknown): void {
+  for (const reason of reasonsOf(error)) {
+    edges.log.emit("crit", `runner error: ${reason}`);
+    if (config.logging.mode !== "stdout") terminal.error(`error: ${reason}\n`);
+  }
+}
+
+/** The original's texts begin with their call and name the path themselves. */
+function reasonsOf(error: unknown): readonly string[] {
+  const errors = error instanceof RunnerErrors ? error.errors : [error];
+  return errors.map((each) => {
+    const hint = each instanceof RunnerError ? each.detail.hint : undefined;
+    return hint === undefined ? messageOf(each) : `${messageOf(each)} (${hint})`;
+  });
 }
 
 /** Stops in order at the first signal; what then takes too long is aborted, and goes on later. */

@@ -1,19 +1,27 @@
-// Site: a host that runs mig-runner beside a MIG API: a scenario and a sandbox that trusts its key.
+// Site: a host that runs mig-runner beside a MIG API: a scenario with a configuration, a key ring
+// and, in a Site, a sandbox that trusts its key.
 import { copyFile, readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type Sandbox, type SandboxOptions, startSandbox } from "../../src/sandbox/server.ts";
-import { Scenario } from "./binary.ts";
+import { type Outcome, type Running, Scenario, type StartOptions } from "./binary.ts";
 import { homeOf, keyFile, LOCKED_KEY, RUNNER_KEY, RUNNER_PASSPHRASE } from "./keys.ts";
 
-export interface SiteOptions {
+export interface HostOptions {
+  /** `[api] url`. @default a port where nobody listens */
+  readonly url?: string;
   /** The key with a passphrase instead of the open one. */
   readonly locked?: boolean;
-  readonly sandbox?: Partial<SandboxOptions>;
-  /** Lines for the sections of runner.cfg, after those that every site has. */
+  /** Lines for the sections of runner.cfg, after those that every host has. */
   readonly runner?: readonly string[];
   readonly client?: readonly string[];
+  /** Lines for `[logging]` instead of stdout and debug. */
+  readonly logging?: readonly string[];
+  /** Lines for `[gpg]` of .migrc, after those that every host has. */
   readonly migrc?: readonly string[];
 }
+
+/** Where nobody listens: a connection is refused at once. */
+export const NOWHERE = "http://127.0.0.1:1/api/v1/";
 
 /** An action over all agents that asks for their local time. */
 export const ACTION = JSON.stringify({
@@ -23,53 +31,20 @@ export const ACTION = JSON.stringify({
   syntaxversion: 2,
 });
 
-export class Site {
+/** A runner directory with its configuration and key ring; there may be no API. */
+export class Host {
   readonly scenario: Scenario;
-  readonly sandbox: Sandbox;
   /** The path of runner.cfg. */
   readonly config: string;
 
-  private constructor(scenario: Scenario, sandbox: Sandbox, config: string) {
+  protected constructor(scenario: Scenario, config: string) {
     this.scenario = scenario;
-    this.sandbox = sandbox;
     this.config = config;
   }
 
-  static async create(options: SiteOptions = {}): Promise<Site> {
-    const { locked = false } = options;
+  static async create(options: HostOptions = {}): Promise<Host> {
     const scenario = await Scenario.create();
-    const sandbox = await startSandbox({
-      agents: 5,
-      publicKeys: keyFile("keys/pubring.gpg"),
-      behaviour: { speed: 1_000, silentRate: 0, failedRate: 0, timeoutRate: 0 },
-      ...options.sandbox,
-    });
-    await scenario.write("home/.gnupg/README", "keys of this test");
-    await copyFile(join(homeOf(), "secring.gpg"), scenario.path("home/.gnupg/secring.gpg"));
-    const migrc = [
-      "[api]",
-      `url = "${sandbox.url}"`,
-      "[gpg]",
-      `home = "${scenario.path("home/.gnupg")}"`,
-      `keyid = "${locked ? LOCKED_KEY : RUNNER_KEY}"`,
-      ...(options.migrc ?? []),
-    ];
-    await scenario.write("home/.migrc", `${migrc.join("\n")}\n`);
-    const runner = [
-      "[runner]",
-      `directory = "${scenario.directory}" ; the scenario`,
-      "checkdirectory = 1",
-      ...(options.runner ?? []),
-      "[client]",
-      'clientconfpath = "default"',
-      ...(locked ? [`passphrase = "${RUNNER_PASSPHRASE}"`] : []),
-      ...(options.client ?? []),
-      "[logging]",
-      'mode = "stdout"',
-      'level = "debug"',
-    ];
-    const config = await scenario.write("runner.cfg", `${runner.join("\n")}\n`);
-    return new Site(scenario, sandbox, config);
+    return new Host(scenario, await furnish(scenario, options));
   }
 
   /** A job that expires after a second, with a schedule that never comes in a test. */
@@ -81,12 +56,28 @@ export class Site {
     });
   }
 
-  run(...argv: string[]) {
-    return this.scenario.run([...argv, "-c", this.config]);
+  run(...argv: string[]): Promise<Outcome> {
+    return this.runIn({}, ...argv);
   }
 
-  start(...argv: string[]) {
-    return this.scenario.start([...argv, "-c", this.config]);
+  /** With variables or standard input of its own. */
+  runIn(options: StartOptions, ...argv: string[]): Promise<Outcome> {
+    return this.scenario.run([...argv, "-c", this.config], options);
+  }
+
+  start(...argv: string[]): Running {
+    return this.startIn({}, ...argv);
+  }
+
+  startIn(options: StartOptions, ...argv: string[]): Running {
+    return this.scenario.start([...argv, "-c", this.config], options);
+  }
+
+  /** Starts the daemon and waits until it looks after its jobs. */
+  async daemon(options: StartOptions = {}): Promise<Running> {
+    const daemon = this.startIn(options);
+    await daemon.prints(/results processing routine started/);
+    return daemon;
   }
 
   /** The result files of a job, oldest first. */
@@ -109,8 +100,67 @@ export class Site {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.scenario[Symbol.asyncDispose]();
+  }
+}
+
+export interface SiteOptions extends Omit<HostOptions, "url"> {
+  readonly sandbox?: Partial<SandboxOptions>;
+}
+
+/** A host and the API that it speaks to. */
+export class Site extends Host {
+  readonly sandbox: Sandbox;
+
+  private constructor(scenario: Scenario, config: string, sandbox: Sandbox) {
+    super(scenario, config);
+    this.sandbox = sandbox;
+  }
+
+  static override async create(options: SiteOptions = {}): Promise<Site> {
+    const scenario = await Scenario.create();
+    const sandbox = await startSandbox({
+      agents: 5,
+      publicKeys: keyFile("keys/pubring.gpg"),
+      behaviour: { speed: 1_000, silentRate: 0, failedRate: 0, timeoutRate: 0 },
+      ...options.sandbox,
+    });
+    const config = await furnish(scenario, { ...options, url: sandbox.url });
+    return new Site(scenario, config, sandbox);
+  }
+
+  override async [Symbol.asyncDispose](): Promise<void> {
+    await super[Symbol.asyncDispose]();
     await this.sandbox.close();
   }
+}
+
+/** Writes the key ring, .migrc and runner.cfg; resolves with the path of the last. */
+async function furnish(scenario: Scenario, options: HostOptions): Promise<string> {
+  const { locked = false, url = NOWHERE } = options;
+  await scenario.write("home/.gnupg/README", "keys of this test");
+  await copyFile(join(homeOf(), "secring.gpg"), scenario.path("home/.gnupg/secring.gpg"));
+  const migrc = [
+    "[api]",
+    `url = "${url}"`,
+    "[gpg]",
+    `home = "${scenario.path("home/.gnupg")}"`,
+    `keyid = "${locked ? LOCKED_KEY : RUNNER_KEY}"`,
+    ...(options.migrc ?? []),
+  ];
+  await scenario.write("home/.migrc", `${migrc.join("\n")}\n`);
+  const runner = [
+    "[runner]",
+    `directory = "${scenario.directory}" ; the scenario`,
+    "checkdirectory = 1",
+    ...(options.runner ?? []),
+    "[client]",
+    'clientconfpath = "default"',
+    ...(locked ? [`passphrase = "${RUNNER_PASSPHRASE}"`] : []),
+    ...(options.client ?? []),
+    "[logging]",
+    ...(options.logging ?? ['mode = "stdout"', 'level = "debug"']),
+  ];
+  return await scenario.write("runner.cfg", `${runner.join("\n")}\n`);
 }
 
 export interface ResultDocument {

@@ -8,10 +8,11 @@ import { openHttp } from "../edge/http.ts";
 import { openJournal } from "../edge/journal/journal.ts";
 import { lockDirectory, lockHolder } from "../edge/lock.ts";
 import { openLog, systemLogContext } from "../edge/log/log.ts";
-import { openPlugins } from "../edge/plugins/plugins.ts";
+import { type DiskPlugins, openPlugins } from "../edge/plugins/plugins.ts";
 import { type DiskSpool, openSpool, watchSpool } from "../edge/spool.ts";
 import { openNotify } from "../edge/systemd.ts";
 import { messageOf, RunnerErrors } from "../errors.ts";
+import type { DeliveryEdges } from "../flow/deliver.ts";
 import { loadTemplate } from "../flow/dispatch.ts";
 import type { Edges } from "../flow/edges.ts";
 import { Catalog } from "../jobs/catalog.ts";
@@ -64,6 +65,49 @@ export async function openSpoolView(call: Call): Promise<SpoolView> {
   const spool = openSpool({ directory: config.directory });
   const clock = systemClock();
   return { config, warnings, clock, spool, catalog: openCatalog(config, spool) };
+}
+
+/** What changes the journal and delivers, without key and API. */
+export interface Bench extends SpoolView {
+  readonly edges: DeliveryEdges;
+  readonly plugins: DiskPlugins;
+  close(): Promise<void>;
+}
+
+/**
+ * Opens the journal and the plugins. Takes no lock: others may work on the directory.
+ *
+ * @throws {RunnerError|RunnerErrors} What is wrong with runner.cfg, the log or the journal.
+ */
+export async function openBench(call: Call): Promise<Bench> {
+  const view = await openSpoolView(call);
+  const { config, clock } = view;
+  const log = await openLog(logConfig(config), systemLogContext(clock));
+  try {
+    const plugins = pluginsOf(call, { config, log });
+    const journal = openJournal({ path: config.journalPath });
+    const edges = { clock, random: systemRandom(), log, journal, plugins };
+    return {
+      ...view,
+      edges,
+      plugins,
+      async close() {
+        await journal.close();
+        await log.close();
+      },
+    };
+  } catch (error) {
+    await log.close();
+    throw error;
+  }
+}
+
+function pluginsOf(
+  { environment }: Pick<Call, "environment">,
+  { config, log }: { readonly config: RunnerConfig; readonly log: Log },
+): DiskPlugins {
+  const { pluginTimeoutMs: timeoutMs, pluginGraceMs: graceMs } = config.client;
+  return openPlugins({ directory: config.directory, timeoutMs, graceMs, environment, log });
 }
 
 /** Where the configuration of this call comes from. */
@@ -131,13 +175,7 @@ async function openEdges(call: Call, { config, clock, log, lock }: Begun): Promi
   const { client, api, gpg } = config;
   const spool = openSpool({ directory: config.directory });
   if (lock !== null) await spool.removeLeftovers();
-  const plugins = openPlugins({
-    directory: config.directory,
-    timeoutMs: client.pluginTimeoutMs,
-    graceMs: client.pluginGraceMs,
-    environment,
-    log,
-  });
+  const plugins = pluginsOf(call, { config, log });
   for (const { name, problem } of await plugins.list()) {
     if (problem === null) log.emit("info", `plugins: registering ${name}`);
     else log.emit("warning", `plugins: skipping ${name}: ${problem}`);
@@ -165,7 +203,19 @@ async function openEdges(call: Call, { config, clock, log, lock }: Begun): Promi
   const { pageSize, collectsMax, dispatchesMax, deliveriesMax, delayResultsMs } = client;
   const limits = { pageSize, collectsMax, dispatchesMax, deliveriesMax, delayResultsMs };
   const random = systemRandom();
-  const edges = { clock, random, log, api: migApi, signer, spool, journal, plugins, limits };
+  const macros = config.targets;
+  const edges = {
+    clock,
+    random,
+    log,
+    api: migApi,
+    signer,
+    spool,
+    journal,
+    plugins,
+    limits,
+    macros,
+  };
   const notify = await openNotify(environment);
   return {
     config,

@@ -41,8 +41,13 @@ export const VERBS: readonly VerbEntry[] = [
     load: async () => (await import("./redeliver.ts")).redeliver,
   },
   {
+    name: "drop",
+    summary: "Give up an action, or the delivery of its result",
+    load: async () => (await import("./drop.ts")).drop,
+  },
+  {
     name: "journal",
-    summary: "Verify the journal, or copy it while the daemon runs",
+    summary: "Verify, copy or salvage the journal",
     load: async () => (await import("./journal.ts")).journal,
   },
   {
@@ -54,6 +59,11 @@ export const VERBS: readonly VerbEntry[] = [
     name: "convert",
     summary: "Rewrite a job as cfg, toml or ts",
     load: async () => (await import("./convert.ts")).convert,
+  },
+  {
+    name: "completion",
+    summary: "Print completions for bash, zsh or fish",
+    load: async () => (await import("./completion.ts")).completion,
   },
   {
     name: "sandbox",

@@ -12,6 +12,9 @@ import {
 import type { JournalTransaction } from "./journal.ts";
 import { closeRun } from "./keep.ts";
 
+/** What a delivery needs of the edges. */
+export type DeliveryEdges = Pick<Edges, "clock" | "random" | "log" | "journal" | "plugins">;
+
 /** The key of a delivery: the same for every attempt, other for any other result or plugin. */
 export function deliveryKey(action: Pick<ActionRow, "job" | "actionId">, plugin: string): string {
   return `${action.job}/${action.actionId}/${plugin}`;
@@ -31,7 +34,7 @@ export function queueDeliveries(
 
 /** Makes one attempt at one delivery and journals how it ended. Resolves with whether it did. */
 export async function deliverResult(
-  edges: Edges,
+  edges: DeliveryEdges,
   row: DeliveryRow,
   signal: AbortSignal,
 ): Promise<boolean> {
@@ -89,7 +92,11 @@ export async function keepDelivery(
 }
 
 /** Settles an action none of whose deliveries is pending or dead any more. */
-function settleDelivered(transaction: JournalTransaction, actionRow: number, now: number): void {
+export function settleDelivered(
+  transaction: JournalTransaction,
+  actionRow: number,
+  now: number,
+): void {
   const action = transaction.action(actionRow);
   if (action === null || action.state !== "collected") return;
   const open = transaction

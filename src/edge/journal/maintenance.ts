@@ -47,15 +47,15 @@ export async function verifyJournal(
   const database = new DatabaseSync(path, { readOnly: true });
   try {
     const check = quick ? "quick_check" : "integrity_check";
-    const damage = texts(database, `PRAGMA ${check}(${FINDINGS_MAX})`).filter((row) => row !== "ok");
+    const damage = texts(database, `PRAGMA ${check}(${FINDINGS_MAX})`).filter(
+      (row) => row !== "ok",
+    );
     if (damage.length > 0) return { damage, faults: [], rows: {} };
     const orphans = database.prepare("PRAGMA foreign_key_check").all() as unknown as Orphan[];
     const strays = orphans
       .slice(0, FINDINGS_MAX)
       .map(({ table, parent, rowid }) => `${table} ${rowid}: its ${parent} is missing`);
-    const broken = ROW_RULES.flatMap((rule) =>
-      texts(database, `${rule} LIMIT ${FINDINGS_MAX}`),
-    );
+    const broken = ROW_RULES.flatMap((rule) => texts(database, `${rule} LIMIT ${FINDINGS_MAX}`));
     return { damage, faults: [...strays, ...broken], rows: countRows(database) };
   } catch (error) {
     // A damaged page may only show when it is read.

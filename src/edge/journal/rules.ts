@@ -1,7 +1,10 @@
 // Rules: what every row of a journal must say, as questions for the rows that do not.
 // Each answers one text a row, such as "action 7 (nightly): it is posted and has no id".
 
-function rule(table: "run" | "action" | "delivery", wrong: { state: string; when: string }): string {
+function rule(
+  table: "run" | "action" | "delivery",
+  wrong: { state: string; when: string },
+): string {
   const { state, when } = wrong;
   const text = state.replaceAll("'", "''");
   return `SELECT '${table} ' || id || ' (' || job || '): ${text}' FROM ${table} WHERE ${when}`;

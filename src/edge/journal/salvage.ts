@@ -37,7 +37,8 @@ export function copyReadable({ path, target, tables }: Order): readonly TableSal
     giveRuns(target);
     const salvaged = copied.map(({ table, whole }) => {
       const dropped = dropOrphans(target, table);
-      const saved = (target.prepare(`SELECT count(*) AS n FROM "${table}"`).get() as { n: number }).n;
+      const saved = (target.prepare(`SELECT count(*) AS n FROM "${table}"`).get() as { n: number })
+        .n;
       return { table, saved, dropped, whole };
     });
     target.exec("COMMIT");

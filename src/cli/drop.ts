@@ -1,0 +1,129 @@
+// Drop: the verb by which an operator gives up what is in flight or cannot be delivered.
+import { RunnerError } from "../errors.ts";
+import { dropAction, dropRuns } from "../flow/redeliver.ts";
+import { UsageError } from "./flags.ts";
+import { loadJobs, unknownJob } from "./jobs.ts";
+import { type Bench, openBench } from "./open.ts";
+import { joinLines, plural } from "./text.ts";
+import { JSON_FLAG, type Verb } from "./verb.ts";
+
+export const drop: Verb = {
+  usage: "ACTIONID|JOB [--plugin NAME] [--json]",
+  flags: [
+    { name: "plugin", kind: "text", value: "NAME", help: "Only the delivery to this plugin" },
+    JSON_FLAG,
+  ],
+  help:
+    "Gives up an action: one in flight is neither posted again nor collected, the result of a\n" +
+    "collected one goes to no plugin any more. The action may go on running on the agents, and its\n" +
+    "result file stays. With a JOB everything of that job that is pending is given up.\n\n" +
+    "Examples:\n" +
+    "  mig-runner -c runner.cfg drop 6019583\n" +
+    "  mig-runner -c runner.cfg drop 6019583 --plugin slack",
+  async run(call) {
+    const [word, ...others] = call.positionals;
+    if (word === undefined || others.length > 0) {
+      throw new UsageError("drop takes one ACTIONID or JOB");
+    }
+    const plugin = call.flags.text("plugin");
+    const bench = await openBench(call);
+    try {
+      const rows = await actionsOf(bench, word);
+      const given = await giveUp(bench, rows, plugin);
+      const runs = rows.job === null || plugin !== null ? 0 : await giveUpRuns(bench, rows.job);
+      if (given.length === 0 && runs === 0) throw nothingPending(word, plugin);
+      if (call.flags.has("json")) call.terminal.out(`${JSON.stringify({ given, runs })}\n`);
+      else call.terminal.out(joinLines(describe(given, runs)));
+      return 0;
+    } finally {
+      await bench.close();
+    }
+  },
+};
+
+interface Chosen {
+  /** Journal ids. */
+  readonly ids: readonly number[];
+  /** The job when a job was named, else null. */
+  readonly job: string | null;
+}
+
+/** The most rows that one call gives up. */
+const ROWS_MAX = 100_000;
+
+async function actionsOf(bench: Bench, word: string): Promise<Chosen> {
+  const { journal } = bench.edges;
+  const action = /^[1-9]\d{0,15}$/.test(word) ? journal.actionById(Number(word)) : null;
+  if (action !== null) return { ids: [action.id], job: null };
+  const pending = journal.pendingActions(ROWS_MAX).filter(({ job }) => job === word);
+  const waiting = journal.undelivered(ROWS_MAX).filter(({ job }) => job === word);
+  const ids = new Set([...pending.map(({ id }) => id), ...waiting.map((row) => row.actionRow)]);
+  // A job may be gone from the spool while something of it is pending.
+  const jobs = (await loadJobs(bench)).map(({ job }) => job);
+  if (ids.size > 0 || jobs.includes(word)) return { ids: [...ids], job: word };
+  const path = bench.config.runnersDirectory;
+  if (!/^\d+$/.test(word)) throw unknownJob({ verb: "drop", job: word }, { jobs, path });
+  throw new RunnerError(
+    "JOURNAL",
+    `Cannot drop action "${word}": the journal has none of this id`,
+    {
+      path: bench.config.journalPath,
+      hint: "mig-runner status lists what is pending",
+    },
+  );
+}
+
+/** One line of what was given up. */
+interface Given {
+  readonly job: string;
+  readonly actionId: number | null;
+  /** "post" or "collect" for an action in flight, else "deliver". */
+  readonly what: "post" | "collect" | "deliver";
+  readonly plugins: readonly string[];
+}
+
+async function giveUp(
+  { edges, spool }: Bench,
+  { ids }: Chosen,
+  plugin: string | null,
+): Promise<readonly Given[]> {
+  const now = edges.clock.now();
+  const given = await edges.journal.write((transaction) =>
+    ids.flatMap((id): Given[] => {
+      const action = transaction.action(id);
+      const isInFlight = action?.nextAt != null;
+      if (action === null || (isInFlight && plugin !== null)) return [];
+      const { job, actionId } = action;
+      const { action: state, plugins } = dropAction(transaction, action, { plugin, now });
+      if (state === null && plugins.length === 0) return [];
+      const what = state === null ? "deliver" : state === "planned" ? "post" : "collect";
+      return [{ job, actionId, what, plugins }];
+    }),
+  );
+  for (const { job, actionId, what } of given) {
+    edges.log.emit("notice", `${job}: action ${actionId ?? "not posted"} given up`);
+    // Left there, the original would collect it.
+    if (what === "collect" && actionId !== null) await spool.removeInflight(job, actionId);
+  }
+  return given;
+}
+
+async function giveUpRuns({ edges }: Bench, job: string): Promise<number> {
+  return await edges.journal.write((transaction) => dropRuns(transaction, job, edges.clock.now()));
+}
+
+function nothingPending(word: string, plugin: string | null): RunnerError {
+  const to = plugin === null ? "" : ` for plugin "${plugin}"`;
+  return new RunnerError("JOURNAL", `Cannot drop "${word}": nothing of it is pending${to}`, {
+    hint: "mig-runner status lists what is pending",
+  });
+}
+
+function describe(given: readonly Given[], runs: number): string[] {
+  const lines = given.map(({ job, actionId, what, plugins }) => {
+    const id = actionId === null ? "an action" : `action ${actionId}`;
+    if (what === "deliver") return `${job}: ${id} is not delivered to ${plugins.join(", ")}`;
+    return `${job}: ${id} is not ${what === "post" ? "posted" : "collected"}`;
+  });
+  return runs === 0 ? lines : [...lines, `${plural(runs, "run")} given up`];
+}

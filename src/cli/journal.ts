@@ -1,0 +1,159 @@
+// Journal: the verb that verifies the journal, copies it beside a daemon, and salvages a damaged one.
+import { isThere } from "../edge/files.ts";
+import { openJournal } from "../edge/journal/journal.ts";
+import {
+  backupJournal,
+  type JournalReport,
+  salvageJournal,
+  verifyJournal,
+} from "../edge/journal/maintenance.ts";
+import { lockDirectory } from "../edge/lock.ts";
+import { isFile } from "../edge/spool/stored.ts";
+import { nearest, RunnerError } from "../errors.ts";
+import { UsageError } from "./flags.ts";
+import { openSpoolView } from "./open.ts";
+import { joinLines, plural, renderTable } from "./text.ts";
+import { type Call, JSON_FLAG, type Verb } from "./verb.ts";
+
+export const journal: Verb = {
+  usage: "verify | backup FILE | salvage [--json]",
+  flags: [JSON_FLAG],
+  help:
+    "verify   looks for damage in the file and for rows that say what cannot be. Changes nothing.\n" +
+    "backup   writes a consistent copy to FILE, which must not exist yet.\n" +
+    "salvage  puts a journal of all rows that can still be read in the place of a damaged one,\n" +
+    "         which is kept beside it. Not while a mig-runner works on the directory.\n" +
+    "verify and backup may be used while a mig-runner runs. Ends with 1 when something is wrong.\n\n" +
+    "Examples:\n" +
+    "  mig-runner -c runner.cfg journal verify\n" +
+    "  mig-runner -c runner.cfg journal backup /backup/journal-$(date +%F).db",
+  async run(call) {
+    const [what = "", ...words] = call.positionals;
+    const deed = DEEDS.get(what);
+    if (deed === undefined) {
+      const meant = nearest(what, DEEDS.keys());
+      const hint = meant === null ? "verify, backup FILE or salvage" : `did you mean "${meant}"?`;
+      throw new UsageError(`journal ${what === "" ? "takes" : `cannot ${what}:`} ${hint}`);
+    }
+    if (words.length !== deed.words) throw new UsageError(deed.usage);
+    const { config } = await openSpoolView(call);
+    const { directory, journalPath: path } = config;
+    return await deed.run(call, { directory, path, file: words[0] ?? "" });
+  },
+};
+
+interface Place {
+  readonly directory: string;
+  readonly path: string;
+  /** The word after the deed; "" when it takes none. */
+  readonly file: string;
+}
+
+interface Deed {
+  readonly words: number;
+  readonly usage: string;
+  readonly run: (call: Call, place: Place) => Promise<number>;
+}
+
+const DEEDS: ReadonlyMap<string, Deed> = new Map([
+  ["verify", { words: 0, usage: "journal verify takes no more words", run: verify }],
+  ["backup", { words: 1, usage: "journal backup takes one FILE", run: backup }],
+  ["salvage", { words: 0, usage: "journal salvage takes no more words", run: salvage }],
+]);
+
+async function verify(call: Call, { path }: Place): Promise<number> {
+  const report = await verifyJournal(path);
+  const lost = report.damage.length > 0 ? [] : await lostResults(path);
+  const faults = [...report.faults, ...lost];
+  const isSound = report.damage.length === 0 && faults.length === 0;
+  if (call.flags.has("json")) {
+    call.terminal.out(`${JSON.stringify({ path, sound: isSound, ...report, faults })}\n`);
+  } else {
+    call.terminal.out(joinLines(describe(path, { ...report, faults })));
+  }
+  return isSound ? 0 : 1;
+}
+
+/** The most undelivered results that are looked for. */
+const UNDELIVERED_MAX = 100_000;
+
+/** Results that are to be delivered and are not there any more. */
+async function lostResults(path: string): Promise<readonly string[]> {
+  const rows = openJournal({ path, readOnly: true });
+  try {
+    const lost: string[] = [];
+    for (const { actionRow, job, plugin } of rows.undelivered(UNDELIVERED_MAX)) {
+      const action = rows.action(actionRow);
+      if (action === null || action.resultPath === null) continue;
+      if (await isFile(action.resultPath)) continue;
+      const what = `action ${action.actionId} (${job}): its result for ${plugin} is gone`;
+      lost.push(`${what}: ${action.resultPath} (mig-runner drop ${action.actionId} gives it up)`);
+    }
+    return lost;
+  } finally {
+    await rows.close();
+  }
+}
+
+function describe(path: string, { damage, faults, rows }: JournalReport): string[] {
+  if (damage.length > 0) {
+    const head = `${path}: it is damaged`;
+    const way = "mig-runner journal salvage puts what can be read into a new one";
+    return [head, ...damage.map((text) => `  ${text}`), way];
+  }
+  const counted = Object.entries(rows).filter(([, count]) => count > 0);
+  const table = renderTable(counted.map(([name, count]) => [name, plural(count, "row")]));
+  if (faults.length === 0) return [`${path}: it is sound`, ...table];
+  const head = `${path}: ${plural(faults.length, "row")} cannot be right`;
+  return [head, ...faults.map((text) => `  ${text}`), ...table];
+}
+
+async function backup(call: Call, { path, file }: Place): Promise<number> {
+  const { rows, bytes } = await backupJournal(path, file);
+  if (call.flags.has("json")) {
+    call.terminal.out(`${JSON.stringify({ path, copy: file, bytes, rows })}\n`);
+  } else {
+    const all = Object.values(rows).reduce((sum, count) => sum + count, 0);
+    call.terminal.out(`${file}: a copy of ${path}, ${plural(all, "row")}, ${bytes} bytes\n`);
+  }
+  return 0;
+}
+
+async function salvage(call: Call, { directory, path }: Place): Promise<number> {
+  if (!(await isThere(path))) {
+    throw new RunnerError("JOURNAL", `Cannot salvage the journal "${path}": there is none`, {
+      path,
+    });
+  }
+  const lock = await lockDirectory(directory);
+  try {
+    const { damage } = await verifyJournal(path);
+    if (damage.length === 0) {
+      const plain = { path, salvaged: false };
+      const text = `${path}: it is sound, nothing is to be salvaged\n`;
+      call.terminal.out(call.flags.has("json") ? `${JSON.stringify(plain)}\n` : text);
+      return 0;
+    }
+    const { tables, aside } = await salvageJournal(path);
+    if (call.flags.has("json")) {
+      call.terminal.out(`${JSON.stringify({ path, salvaged: true, aside, tables })}\n`);
+      return 0;
+    }
+    const rows = tables.map(({ table, saved, dropped, whole }) => {
+      const some = whole ? "all that there were" : "others could not be read";
+      const alone = dropped === 0 ? "" : `, ${dropped} that mean nothing alone left out`;
+      return [table, plural(saved, "row"), `${some}${alone}`];
+    });
+    call.terminal.out(
+      joinLines([
+        `${path}: a new journal of what could be read`,
+        ...renderTable(rows),
+        `The damaged one is kept as ${aside}`,
+        "The next start takes actions that are missing from the in-flight records of the jobs",
+      ]),
+    );
+    return 0;
+  } finally {
+    lock.release();
+  }
+}

@@ -1,0 +1,226 @@
+// Redeliver: the verb that gives a stored result to its plugins again.
+import { lockDirectory, lockHolder } from "../edge/lock.ts";
+import { onSignals, signalProcess } from "../edge/signals.ts";
+import { findResult, isFile, latestResult, readResult } from "../edge/spool/stored.ts";
+import { messageOf, RunnerError } from "../errors.ts";
+import { deliverResult } from "../flow/deliver.ts";
+import type { ActionRow, DeliveryRow } from "../flow/inflight.ts";
+import { adoptResult, redeliverResult } from "../flow/redeliver.ts";
+import { readStoredResult } from "../mig/stored.ts";
+import { UsageError } from "./flags.ts";
+import { type JobState, loadJobs, unknownJob } from "./jobs.ts";
+import { type Bench, openBench } from "./open.ts";
+import { joinLines } from "./text.ts";
+import { type Call, JSON_FLAG, type Verb } from "./verb.ts";
+
+export const redeliver: Verb = {
+  usage: "ACTIONID|JOB [--plugin NAME] [--json]",
+  flags: [{ name: "plugin", kind: "text", value: "NAME", help: "Only to this plugin" }, JSON_FLAG],
+  help:
+    "Gives the result of an action, or the newest result of a job, to its plugins again, also when\n" +
+    "they took it before or were given up. A result that only lies in results/ is taken into the\n" +
+    "journal first. If a mig-runner works on the directory it delivers; otherwise this process\n" +
+    "does, once, and leaves what fails to the next mig-runner. Ends with 1 when a plugin failed.\n\n" +
+    "Examples:\n" +
+    "  mig-runner -c runner.cfg redeliver 6019583\n" +
+    "  mig-runner -c runner.cfg redeliver sshd-config --plugin slack",
+  async run(call) {
+    const [word, ...others] = call.positionals;
+    if (word === undefined || others.length > 0) {
+      throw new UsageError("redeliver takes one ACTIONID or JOB");
+    }
+    const bench = await openBench(call);
+    try {
+      const plugin = call.flags.text("plugin");
+      if (plugin !== null) await requirePlugin(bench, plugin);
+      const states = await loadJobs(bench);
+      const action = await findAction(bench, { word, plugin, states });
+      const rows = await putBack(bench, { action, plugin, states });
+      return await handOver(call, bench, { action, rows });
+    } finally {
+      await bench.close();
+    }
+  },
+};
+
+async function requirePlugin({ plugins, config }: Bench, name: string): Promise<void> {
+  const problem = await plugins.check(name);
+  if (problem === null) return;
+  const path = config.pluginsDirectory;
+  throw new RunnerError("PLUGIN", `Cannot deliver to plugin "${name}": ${problem}`, { path });
+}
+
+interface Wanted {
+  readonly word: string;
+  readonly plugin: string | null;
+  readonly states: readonly JobState[];
+}
+
+/** The collected action that a word means, adopted from its file when the journal has none. */
+async function findAction(bench: Bench, wanted: Wanted): Promise<ActionRow> {
+  const { word, states } = wanted;
+  const actionId = /^[1-9]\d{0,15}$/.test(word) ? Number(word) : null;
+  const byId = actionId === null ? null : await resultOfAction(bench, actionId, wanted);
+  if (byId !== null) return byId;
+  if (states.some(({ job }) => job === word)) return await resultOfJob(bench, word, wanted);
+  const path = bench.config.runnersDirectory;
+  if (actionId === null) {
+    throw unknownJob(
+      { verb: "redeliver", job: word },
+      { jobs: states.map(({ job }) => job), path },
+    );
+  }
+  throw new RunnerError("SPOOL", `Cannot redeliver action "${word}": it has no result file`, {
+    path,
+    hint: "the names of files in results/ are the ids of their actions",
+  });
+}
+
+async function resultOfAction(
+  bench: Bench,
+  actionId: number,
+  wanted: Wanted,
+): Promise<ActionRow | null> {
+  const { config, edges } = bench;
+  const known = edges.journal.actionById(actionId);
+  if (known === null) {
+    const file = await findResult(config.directory, actionId);
+    return file === null ? null : await adopt(bench, file, wanted);
+  }
+  const { resultPath, state, job } = known;
+  if (resultPath === null) {
+    const now = state === "posted" ? "it is still in flight" : `it is ${state}, without a result`;
+    throw new RunnerError("SPOOL", `Cannot redeliver action "${actionId}": ${now}`, { job });
+  }
+  if (await isFile(resultPath)) return known;
+  throw new RunnerError("SPOOL", `Cannot redeliver action "${actionId}": its result is gone`, {
+    job,
+    path: resultPath,
+    hint: "restore the file, or give it up with mig-runner drop",
+  });
+}
+
+/** Runs of a job that are looked through for one with a result. */
+const RUNS_MAX = 1_000;
+
+async function resultOfJob(bench: Bench, job: string, wanted: Wanted): Promise<ActionRow> {
+  const { config, edges } = bench;
+  const { journal } = edges;
+  const newest = await latestResult(config.directory, job);
+  // A file that the journal does not know is newer only if the API gave it a higher id.
+  const known = journal
+    .runs(job, RUNS_MAX)
+    .flatMap(({ id }) => journal.actionsOf(id))
+    .find(({ resultPath }) => resultPath !== null);
+  const actionId = Math.max(known?.actionId ?? 0, newest?.actionId ?? 0);
+  const found = actionId === 0 ? null : await resultOfAction(bench, actionId, wanted);
+  if (found !== null) return found;
+  throw new RunnerError("SPOOL", `Cannot redeliver job "${job}": it has no result yet`, {
+    job,
+    path: config.runnersDirectory,
+    hint: `mig-runner run ${job} --wait makes one`,
+  });
+}
+
+async function adopt(
+  { edges }: Bench,
+  file: { readonly job: string; readonly path: string },
+  { plugin, states }: Wanted,
+): Promise<ActionRow> {
+  const { job, path } = file;
+  const { journal, clock, log } = edges;
+  const attempt = `Cannot redeliver result "${path}"`;
+  const result = await readStoredResult(readResult(path)).catch((cause: unknown) => {
+    const hint = "a torn file of the original cannot be delivered: remove it";
+    throw new RunnerError(
+      "SPOOL",
+      `${attempt}: ${messageOf(cause)}`,
+      { job, path, hint },
+      { cause },
+    );
+  });
+  const own = result.plugin === "" ? pluginsOf(states, job) : [result.plugin];
+  const plugins = plugin === null ? own : [plugin];
+  if (plugins.length === 0) throw withoutPlugin({ job, actionId: result.action.actionId });
+  log.emit("info", `${job}: took over result ${path}`);
+  return await journal.write((transaction) =>
+    adoptResult(transaction, { job, path, result, plugins }, clock.now()),
+  );
+}
+
+function pluginsOf(states: readonly JobState[], job: string): readonly string[] {
+  return states.find((state) => state.job === job)?.entity?.plugins ?? [];
+}
+
+function withoutPlugin({ job, actionId }: Pick<ActionRow, "job" | "actionId">): RunnerError {
+  const message = `Cannot redeliver action "${actionId}": job "${job}" has no plugin`;
+  return new RunnerError("PLUGIN", message, { job, hint: "name one with --plugin" });
+}
+
+async function putBack(
+  { edges }: Bench,
+  order: Pick<Wanted, "plugin" | "states"> & { readonly action: ActionRow },
+): Promise<readonly DeliveryRow[]> {
+  const { action, plugin, states } = order;
+  const jobPlugins = pluginsOf(states, action.job);
+  const now = edges.clock.now();
+  const rows = await edges.journal.write((transaction) =>
+    redeliverResult(transaction, action, { plugin, jobPlugins, now }),
+  );
+  if (rows.length === 0) throw withoutPlugin(action);
+  return rows;
+}
+
+interface Order {
+  readonly action: ActionRow;
+  readonly rows: readonly DeliveryRow[];
+}
+
+/** Lets the daemon of the directory deliver, or does it here while holding the directory. */
+async function handOver(call: Call, bench: Bench, order: Order): Promise<number> {
+  const lock = await lockDirectory(bench.config.directory).catch((error: unknown) => {
+    if (lockHolder(bench.config.directory) !== null) return null;
+    throw error;
+  });
+  if (lock === null) {
+    const holder = lockHolder(bench.config.directory);
+    if (holder !== null) signalProcess(holder, "SIGHUP");
+    return report(call, bench, { ...order, holder });
+  }
+  const stop = new AbortController();
+  const signals = onSignals({ stop: () => stop.abort(), scan() {} });
+  try {
+    for (const row of order.rows) {
+      if (!stop.signal.aborted) await deliverResult(bench.edges, row, stop.signal);
+    }
+    return report(call, bench, { ...order, holder: null });
+  } finally {
+    signals.close();
+    lock.release();
+  }
+}
+
+function report(
+  call: Call,
+  { edges }: Bench,
+  { action, rows, holder }: Order & { readonly holder: number | null },
+): number {
+  const { actionId, job, resultPath } = action;
+  const after = rows.map((row) => edges.journal.delivery(row.id) ?? row);
+  const deliveries = after.map(({ plugin, state, error }) => ({ plugin, state, error }));
+  if (call.flags.has("json")) {
+    const plain = { job, actionId, resultPath, by: holder, deliveries };
+    call.terminal.out(`${JSON.stringify(plain)}\n`);
+  } else if (holder !== null) {
+    const plugins = deliveries.map(({ plugin }) => plugin).join(", ");
+    const text = `mig-runner (process ${holder}) delivers it to ${plugins}`;
+    call.terminal.out(`${job}: action ${actionId}: ${text}\n`);
+  } else {
+    const lines = deliveries.map(({ plugin, state, error }) => {
+      const why = error === null ? "" : `: ${error}; the next mig-runner tries again`;
+      return `${job}: action ${actionId}: plugin ${plugin}: ${state}${why}`;
+    });
+    call.terminal.out(joinLines(lines));
+  }
+  return holder !== null || deliveries.every(({ state }) => state === "delivered") ? 0 : 1;
+}

@@ -1,0 +1,97 @@
+// Stored: the result files of a spool, found by their action's id or by their job.
+//
+// Names come from a command line: an id is digits, a job is one of the directories that the spool
+// lists, and links are never followed, so that nothing outside of results/ is ever found.
+import { createReadStream } from "node:fs";
+import { readdir } from "node:fs/promises";
+import { join } from "node:path";
+import { errnoCode } from "../errno.ts";
+import { type Attempt, fileError, lstatOrNull } from "./durable.ts";
+import { listDirectories, sortByBytes } from "./scan.ts";
+
+/** Where a result lies. */
+export interface ResultFile {
+  readonly job: string;
+  readonly actionId: number;
+  readonly path: string;
+}
+
+/**
+ * The newest result file of an action, or null. Two jobs cannot have results of one action; should
+ * a file have been copied, the first job by name has it.
+ *
+ * @throws {RunnerError} SPOOL, when a directory cannot be read.
+ */
+export async function findResult(directory: string, actionId: number): Promise<ResultFile | null> {
+  const runners = join(directory, "runners");
+  for (const job of await listDirectories(runners)) {
+    for (const date of (await datesOf(join(runners, job))).toReversed()) {
+      const path = join(runners, job, "results", date, `${actionId}.json`);
+      if (await isFile(path)) return { job, actionId, path };
+    }
+  }
+  return null;
+}
+
+/** The newest result file of a job, or null: of its newest day the one with the highest id. */
+export async function latestResult(directory: string, job: string): Promise<ResultFile | null> {
+  const runners = join(directory, "runners");
+  if (!(await listDirectories(runners)).includes(job)) return null;
+  for (const date of (await datesOf(join(runners, job))).toReversed()) {
+    const folder = join(runners, job, "results", date);
+    const ids = (await namesIn(folder))
+      .flatMap((name) => /^([1-9]\d{0,15})\.json$/.exec(name)?.[1] ?? [])
+      .map(Number)
+      .sort((left, right) => right - left);
+    for (const actionId of ids) {
+      const path = join(folder, `${actionId}.json`);
+      if (await isFile(path)) return { job, actionId, path };
+    }
+  }
+  return null;
+}
+
+/** Whether a result file is still where the journal says. */
+export async function isFile(path: string): Promise<boolean> {
+  try {
+    return (await lstatOrNull(path))?.isFile() === true;
+  } catch (error) {
+    if (errnoCode(error) === "ENOTDIR") return false;
+    throw fileError(attemptOn(path), error);
+  }
+}
+
+/** The bytes of a result file. Iterating throws a RunnerError when it cannot be read. */
+export async function* readResult(path: string): AsyncGenerator<Uint8Array> {
+  try {
+    for await (const chunk of createReadStream(path)) yield chunk as Uint8Array;
+  } catch (error) {
+    throw fileError(attemptOn(path), error);
+  }
+}
+
+/** The real directories of days in a job's results/, oldest first. */
+async function datesOf(jobPath: string): Promise<readonly string[]> {
+  const results = join(jobPath, "results");
+  const names = await namesIn(results);
+  const dates: string[] = [];
+  for (const name of names.filter((each) => /^\d{8}$/.test(each))) {
+    if ((await lstatOrNull(join(results, name)))?.isDirectory()) dates.push(name);
+  }
+  return dates;
+}
+
+/** The sorted names in a real directory; none when there is no such directory. */
+async function namesIn(path: string): Promise<readonly string[]> {
+  try {
+    if (!(await lstatOrNull(path))?.isDirectory()) return [];
+    return sortByBytes(await readdir(path));
+  } catch (error) {
+    if (errnoCode(error) === "ENOENT") return [];
+    throw fileError({ verb: "list", thing: "results", path }, error);
+  }
+}
+
+function attemptOn(path: string): Attempt {
+  return { verb: "read", thing: "result", path };
+}

@@ -1,0 +1,149 @@
+// Redeliver: what an operator may do with results and actions: deliver again, adopt, give up.
+//
+// Works on the journal alone, inside one transaction each, so that it is safe beside a daemon.
+// Owns:    which rows there are afterwards.
+// Not its: finding result files, making the delivery (deliver.ts), who works on the directory.
+import type { StoredResult } from "../mig/stored.ts";
+import type { Instant } from "../time.ts";
+import { deliveryKey, queueDeliveries, settleDelivered } from "./deliver.ts";
+import {
+  type ActionRow,
+  advance,
+  advanceDelivery,
+  type DeliveryRow,
+  type RunRow,
+} from "./inflight.ts";
+import type { JournalTransaction } from "./journal.ts";
+import { closeRun } from "./keep.ts";
+
+/** To whom a result goes again. */
+export interface RedeliverOrder {
+  /** Null: every plugin that it went to before, else those of its action, else of its job. */
+  readonly plugin: string | null;
+  /** The plugins that the job has now. */
+  readonly jobPlugins: readonly string[];
+  readonly now: Instant;
+}
+
+/** Puts the deliveries of a collected action back to the beginning; makes those that are missing. */
+export function redeliverResult(
+  transaction: JournalTransaction,
+  action: ActionRow,
+  { plugin, jobPlugins, now }: RedeliverOrder,
+): readonly DeliveryRow[] {
+  const before = transaction.deliveriesOf(action.id);
+  const usual = [before.map((row) => row.plugin), action.plugins, jobPlugins];
+  const plugins = plugin !== null ? [plugin] : (usual.find((names) => names.length > 0) ?? []);
+  return plugins.flatMap((name) => {
+    const row = before.find((delivery) => delivery.plugin === name);
+    if (row !== undefined) {
+      const again = advanceDelivery(row, { kind: "redeliver" }, now);
+      transaction.saveDelivery(again);
+      return [again];
+    }
+    const key = deliveryKey(action, name);
+    const { id: actionRow, job } = action;
+    return transaction.insertDelivery({ actionRow, job, plugin: name, key }, now) ?? [];
+  });
+}
+
+/** A result file that the journal does not know: of the original, or of a lost journal. */
+export interface FoundResult {
+  readonly job: string;
+  readonly path: string;
+  readonly result: StoredResult;
+  /** Who is to get it. */
+  readonly plugins: readonly string[];
+}
+
+/** Takes a result file into the journal as a collected action of a run of its own, to deliver. */
+export function adoptResult(
+  transaction: JournalTransaction,
+  { job, path, result, plugins }: FoundResult,
+  now: Instant,
+): ActionRow {
+  const { action, actionBytes, commands, statuses } = result;
+  const { actionId, expireAt, name, signatures, counters } = action;
+  const run = insertAdopted(transaction, { job, expireAt, now });
+  const planned = transaction.insertAction(
+    {
+      ...{ runId: run.id, job, step: "", name, body: "", expireAt, sendOnly: false, plugins },
+      signature: signatures.at(-1) ?? "",
+    },
+    now,
+  );
+  const posted = advance(
+    planned,
+    { kind: "posted", actionId, reply: actionBytes, expireAt, collectAt: expireAt },
+    now,
+  );
+  const completeness = { fetched: commands, sent: counters?.sent ?? null, statuses, strays: 0 };
+  const collected = advance(posted, { kind: "collected", resultPath: path, completeness }, now);
+  transaction.saveAction(collected);
+  queueDeliveries(transaction, collected, now);
+  closeRun(transaction, run.id, now);
+  return collected;
+}
+
+/** Two results of one job may have the same expiry: each gets a fire time of its own (I2). */
+function insertAdopted(
+  transaction: JournalTransaction,
+  {
+    job,
+    expireAt,
+    now,
+  }: { readonly job: string; readonly expireAt: Instant; readonly now: Instant },
+): RunRow {
+  for (let firesAt = expireAt; ; firesAt++) {
+    const run = transaction.insertRun({ job, firesAt, cause: "adopted" }, "open", now);
+    if (run !== null) return run;
+  }
+}
+
+/** What `dropAction` gave up. */
+export interface Dropped {
+  /** What the action was before, when it was in flight; null when it had its result already. */
+  readonly action: "planned" | "posted" | null;
+  /** Names of the plugins that do not get the result any more. */
+  readonly plugins: readonly string[];
+}
+
+/** Why a dropped action or run ended. */
+export const DROPPED = "given up by an operator";
+
+/** Gives up an action that is in flight, or the deliveries of its result that are not made yet. */
+export function dropAction(
+  transaction: JournalTransaction,
+  action: ActionRow,
+  { plugin, now }: { readonly plugin: string | null; readonly now: Instant },
+): Dropped {
+  if (action.state === "planned" || action.state === "posted") {
+    transaction.saveAction(advance(action, { kind: "dropped", error: DROPPED }, now));
+    closeRun(transaction, action.runId, now);
+    return { action: action.state, plugins: [] };
+  }
+  const waiting = transaction
+    .deliveriesOf(action.id)
+    .filter(({ state }) => state === "pending" || state === "dead")
+    .filter((row) => plugin === null || row.plugin === plugin);
+  for (const row of waiting) {
+    transaction.saveDelivery(advanceDelivery(row, { kind: "drop" }, now));
+  }
+  settleDelivered(transaction, action.id, now);
+  return { action: null, plugins: waiting.map((row) => row.plugin) };
+}
+
+/** Gives up the runs of a job that have not begun, or are paused. Answers how many. */
+export function dropRuns(transaction: JournalTransaction, job: string, now: Instant): number {
+  const states = ["requested", "paused"] as const;
+  const runs = states
+    .flatMap((state) => transaction.runsIn(state, RUNS_MAX))
+    .filter((run) => run.job === job);
+  for (const run of runs) {
+    transaction.saveRun({ ...run, state: "failed", note: DROPPED, endedAt: now });
+  }
+  return runs.length;
+}
+
+/** Runs of all jobs that are looked through for those of one. */
+const RUNS_MAX = 10_000;

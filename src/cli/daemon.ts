@@ -52,6 +52,8 @@ async function runForever(call: Call, opened: Opened): Promise<number> {
     opened.ready();
     // A key that cannot be used is told at the start, not at three in the night.
     void opened.openKey().catch((error: unknown) => {
+      // With an API key what is in flight can still be collected, as by the original.
+      if (config.gpg.useApiKeyAuth !== null) return sayFailure(call, opened, error);
       keyError = error;
       runner.stop();
     });
@@ -110,15 +112,19 @@ function reasonsOf(error: unknown): readonly string[] {
 
 /** Stops in order at the first signal; what then takes too long is aborted, and goes on later. */
 export function handleSignals(runner: Runner, { edges }: Opened): () => void {
+  const ended = new AbortController();
   const signals = onSignals({
     stop() {
       edges.log.emit("info", "signal, exiting");
       runner.stop();
-      void edges.clock.sleep(STOP_GRACE_MS).then(() => runner.abort());
+      void edges.clock.sleep(STOP_GRACE_MS, ended.signal).then(() => runner.abort());
     },
     scan: () => runner.rescan(),
   });
-  return () => signals.close();
+  return () => {
+    signals.close();
+    ended.abort();
+  };
 }
 
 /** One line for a person who waits: how much is in flight, and until when. */

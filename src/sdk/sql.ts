@@ -37,9 +37,9 @@ export function scanSql(text: string): SqlScan {
 /** A word or a number; an E at its end begins no escaped text. */
 const WORD = /[A-Za-z0-9_\u0080-\uffff][\w$\u0080-\uffff]*/y;
 const DOLLAR = /\$(?:[A-Za-z_\u0080-\uffff][\w\u0080-\uffff]*)?\$/y;
-const PLAIN_TEXT = /'(?:[^']|'')*('?)/y;
-const ESCAPED_TEXT = /[eE]'(?:[^'\\]|''|\\[\s\S])*('?)/y;
-const NAME = /"(?:[^"]|"")*("?)/y;
+const PLAIN_TEXT = /'[^']*(?:''[^']*)*('?)/y;
+const ESCAPED_TEXT = /[eE]'[^'\\]*(?:(?:''|\\[\s\S])[^'\\]*)*('?)/y;
+const NAME = /"[^"]*(?:""[^"]*)*("?)/y;
 const LINE_COMMENT = /--[^\n]*(\n?)/y;
 
 /** Takes the next thing that is written; the order matters. */

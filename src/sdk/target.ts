@@ -33,7 +33,8 @@ export function quoteText(text: string): string {
 }
 
 function unquotable(value: unknown, why: string): RunnerError {
-  const text = typeof value === "string" ? JSON.stringify(value) : String(value);
+  const isShown = typeof value === "string" || Array.isArray(value);
+  const text = isShown ? JSON.stringify(value) : String(value);
   return new RunnerError("ACTION", `Cannot write ${text} into SQL: ${why}`);
 }
 
@@ -72,8 +73,8 @@ export function sql(strings: TemplateStringsArray, ...values: readonly SqlValue[
     if (index === values.length) break;
     const value = values[index];
     const { open } = scanSql(text);
-    if (open !== null)
-      throw unquotable(value, `it stands inside a ${open}, it gets its own quotes`);
+    const where = open ?? (strings[index + 1]?.startsWith("'") ? "text" : null);
+    if (where !== null) throw unquotable(value, `it stands in a ${where}, it gets its own quotes`);
     text += literal(value);
   }
   return text;
@@ -81,7 +82,7 @@ export function sql(strings: TemplateStringsArray, ...values: readonly SqlValue[
 
 function literal(value: unknown): string {
   if (Array.isArray(value)) {
-    if (value.length === 0) throw unquotable("()", "the list is empty, at least one is wanted");
+    if (value.length === 0) throw unquotable([], "the list is empty, a value is wanted");
     return `(${value.map(scalar).join(", ")})`;
   }
   return typeof value === "boolean" ? String(value).toUpperCase() : scalar(value);

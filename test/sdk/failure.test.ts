@@ -1,0 +1,59 @@
+import { describe, expect, test } from "bun:test";
+import { Fatal, isFatal, Retry, retryAfterMs } from "../../src/sdk/failure.ts";
+
+describe("Fatal", () => {
+  test("is an error with a message and a cause", () => {
+    const cause = new Error("401");
+    const error = new Fatal("the token was refused", { cause });
+    expect(String(error)).toBe("Fatal: the token was refused");
+    expect(error.cause).toBe(cause);
+  });
+
+  test("is known, also from another copy, and no other error is", async () => {
+    const path = "../../src/sdk/failure.ts?copy";
+    const copy: typeof import("../../src/sdk/failure.ts") = await import(path);
+    expect(isFatal(new copy.Fatal("x"))).toBe(true);
+    expect(new copy.Fatal("x")).not.toBeInstanceOf(Fatal);
+    expect([new Error("x"), new Retry("x", { after: "1s" }), null, "Fatal"].some(isFatal)).toBe(
+      false,
+    );
+  });
+});
+
+describe("Retry", () => {
+  test.each([
+    ["0", 0],
+    ["30s", 30_000],
+    ["1h30m", 5_400_000],
+    ["1ns", 1],
+  ])("waits for %s", (after, ms) => {
+    expect(retryAfterMs(new Retry("too fast", { after }))).toBe(ms);
+  });
+
+  test.each([["5"], ["5 minutes"], ["1d"], [""]])("refuses the wait %j", (after) => {
+    expect(() => new Retry("x", { after })).toThrow(
+      `Cannot retry after "${after}": not a duration`,
+    );
+  });
+
+  test("refuses a wait that is over already", () => {
+    expect(() => new Retry("x", { after: "-1s" })).toThrow(
+      'Cannot retry after "-1s": it is negative',
+    );
+  });
+
+  test("keeps its cause", () => {
+    const cause = new Error("429");
+    expect(new Retry("x", { after: "1s", cause }).cause).toBe(cause);
+    expect("cause" in new Retry("x", { after: "1s" })).toBe(false);
+  });
+});
+
+describe("retryAfterMs()", () => {
+  test.each([
+    ["another error", new Error("x")],
+    ["Fatal", new Fatal("x")],
+    ["null", null],
+    ["an object like it", { name: "Retry", afterMs: 5 }],
+  ])("is null for %s", (_, error) => expect(retryAfterMs(error)).toBeNull());
+});

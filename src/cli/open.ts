@@ -1,6 +1,6 @@
 // Open: from a configuration to opened edges. The only place that knows which edge is which.
 import { type Config, type ConfigSources, loadConfig, loadRunnerConfig } from "../config/config.ts";
-import { permissionMistakes } from "../config/permissions.ts";
+import { type FileMode, permissionMistakes } from "../config/permissions.ts";
 import type { RunnerConfig } from "../config/runner.ts";
 import { systemClock, systemRandom } from "../edge/clock.ts";
 import { homeDirectory, modeOf, readBytes } from "../edge/files.ts";
@@ -11,7 +11,7 @@ import { openLog, systemLogContext } from "../edge/log/log.ts";
 import { type DiskPlugins, openPlugins } from "../edge/plugins/plugins.ts";
 import { type DiskSpool, openSpool, watchSpool } from "../edge/spool.ts";
 import { openNotify } from "../edge/systemd.ts";
-import { messageOf, RunnerErrors } from "../errors.ts";
+import { messageOf, type RunnerError, RunnerErrors } from "../errors.ts";
 import type { DeliveryEdges } from "../flow/deliver.ts";
 import { loadTemplate } from "../flow/dispatch.ts";
 import type { Edges } from "../flow/edges.ts";
@@ -62,9 +62,13 @@ export interface SpoolView {
 /** @throws {RunnerErrors} All mistakes of runner.cfg. */
 export async function openSpoolView(call: Call): Promise<SpoolView> {
   const { config, warnings } = await loadRunnerConfig(sourcesOf(call));
+  return { config, warnings, ...viewSpool(config) };
+}
+
+/** The spool that a configuration means. Opens nothing: the first scan shows whether it is there. */
+export function viewSpool(config: RunnerConfig): Pick<SpoolView, "clock" | "spool" | "catalog"> {
   const spool = openSpool({ directory: config.directory });
-  const clock = systemClock();
-  return { config, warnings, clock, spool, catalog: openCatalog(config, spool) };
+  return { clock: systemClock(), spool, catalog: openCatalog(config, spool) };
 }
 
 /** What changes the journal and delivers, without key and API. */
@@ -102,7 +106,8 @@ export async function openBench(call: Call): Promise<Bench> {
   }
 }
 
-function pluginsOf(
+/** The plugins that a configuration means. Looks at nothing yet. */
+export function pluginsOf(
   { environment }: Pick<Call, "environment">,
   { config, log }: { readonly config: RunnerConfig; readonly log: Log },
 ): DiskPlugins {
@@ -115,12 +120,26 @@ export function sourcesOf({ configPath, environment }: Call): ConfigSources {
   return { path: configPath, environment, readFile: readBytes, homeDirectory: homeDirectory() };
 }
 
-/** Configuration files that anybody may write to. */
+/** The files of this configuration that must not be open to everybody's pen. */
+export function guardedFiles(config: {
+  readonly path: string;
+  readonly clientPath: string;
+  readonly gpg: Pick<Config["gpg"], "home" | "secringPath">;
+}): readonly Omit<FileMode, "mode">[] {
+  return [
+    { path: config.path, kind: "config" },
+    { path: config.clientPath, kind: "config" },
+    { path: config.gpg.home, kind: "key" },
+    { path: config.gpg.secringPath, kind: "key" },
+  ];
+}
+
+/** A mistake for each of these files that anybody may write to. Missing files are none. */
 export async function openPermissions(
-  paths: readonly string[],
-): Promise<ReturnType<typeof permissionMistakes>> {
+  files: readonly Omit<FileMode, "mode">[],
+): Promise<readonly RunnerError[]> {
   const modes = await Promise.all(
-    paths.map(async (path) => ({ path, mode: await modeOf(path), kind: "config" as const })),
+    files.map(async (file) => ({ ...file, mode: await modeOf(file.path) })),
   );
   return permissionMistakes(
     modes.flatMap(({ mode, ...file }) => (mode === null ? [] : [{ ...file, mode }])),
@@ -134,7 +153,7 @@ export async function openPermissions(
  */
 export async function openRunner(call: Call, options: OpenOptions): Promise<Opened> {
   const { config, warnings } = await loadConfig(sourcesOf(call));
-  const mistakes = await openPermissions([config.path, config.clientPath]);
+  const mistakes = await openPermissions(guardedFiles(config));
   if (mistakes.length > 0) throw new RunnerErrors(mistakes);
   const clock = systemClock();
   const log = await openLog(logConfig(config), systemLogContext(clock));

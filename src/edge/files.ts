@@ -1,7 +1,8 @@
 // Files: small reads of configuration, outside the spool.
-import { mkdir, readFile, stat, writeFile } from "node:fs/promises";
+import { constants } from "node:fs";
+import { access, mkdir, readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
-import { dirname } from "node:path";
+import { dirname, resolve } from "node:path";
 
 /** The bytes of a file. Rejects with the system's error, whose `code` is an errno. */
 export async function readBytes(path: string): Promise<Uint8Array> {
@@ -11,6 +12,16 @@ export async function readBytes(path: string): Promise<Uint8Array> {
 /** Whether there is anything under this path. A link to nothing counts as nothing. */
 export async function isThere(path: string): Promise<boolean> {
   return (await modeOf(path)) !== null;
+}
+
+/** Whether this process may write to a file, or make files in a directory. */
+export async function isWritable(path: string): Promise<boolean> {
+  try {
+    await access(path, constants.W_OK);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** The permission bits of a file or directory, or null when there is none. */
@@ -30,6 +41,25 @@ export async function createFile(
 ): Promise<void> {
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });
   await writeFile(path, text, { flag: "wx", mode });
+}
+
+/** Makes a directory and those above it, for this user alone. One that is there is no error. */
+export async function createDirectory(path: string): Promise<void> {
+  await mkdir(path, { recursive: true, mode: 0o700 });
+}
+
+/** The names in a directory, sorted; none when it is not there. */
+export async function listNames(path: string): Promise<readonly string[]> {
+  try {
+    return (await readdir(path)).sort();
+  } catch {
+    return [];
+  }
+}
+
+/** The path from the root, by the working directory. */
+export function absolutePath(path: string): string {
+  return resolve(path);
 }
 
 /** The user's home directory by the system's list of users, for an empty $HOME. */

@@ -46,7 +46,10 @@ const UNKNOWN_MAX_MS: Milliseconds = 7 * DAY_MS;
 export type Reached = "answered" | "unreachable";
 
 /** Reads and decodes the job's action template. */
-export async function loadTemplate(edges: Pick<Edges, "spool">, entity: Entity): Promise<Action> {
+export async function loadTemplate(
+  edges: Pick<Edges, "spool">,
+  entity: Pick<Entity, "job" | "path" | "template">,
+): Promise<Action> {
   const bytes =
     entity.template.kind === "inline"
       ? new TextEncoder().encode(entity.template.json)
@@ -59,7 +62,10 @@ export function templatePath({ path, template }: Pick<Entity, "path" | "template
   return template.kind === "inline" ? path : posix.join(posix.dirname(path), template.name);
 }
 
-function readTemplate(entity: Entity, bytes: Uint8Array): Action {
+function readTemplate(
+  entity: Pick<Entity, "job" | "path" | "template">,
+  bytes: Uint8Array,
+): Action {
   try {
     return parseTemplate(bytes);
   } catch (error) {

@@ -1,0 +1,45 @@
+// Check: the verb that finds every mistake of a runner directory at once, and changes nothing.
+import { describeError, type RunnerError } from "../errors.ts";
+import type { Findings } from "./findings.ts";
+import { findMistakes } from "./runner-check.ts";
+import { joinLines, plural } from "./text.ts";
+import { JSON_FLAG, type Verb } from "./verb.ts";
+
+export const check: Verb = {
+  usage: "[JOB...] [--json]",
+  flags: [JSON_FLAG],
+  help:
+    "Finds every mistake in the configuration, the key, the jobs, the plugins and the journal at\n" +
+    "once, each as `path:line:column: what is wrong (how to mend it)`. With names only those jobs\n" +
+    "are looked at. Changes nothing, and asks the API nothing. Ends with 1 when there is a mistake;\n" +
+    "warnings alone are no mistake.\n\n" +
+    "Examples:\n" +
+    "  mig-runner -c runner.cfg check\n" +
+    "  mig-runner -c runner.cfg check sshd-config --json",
+  async run(call) {
+    const findings = await findMistakes(call, call.positionals);
+    if (call.flags.has("json")) call.terminal.out(`${encodeFindings(findings)}\n`);
+    else call.terminal.out(joinLines(describe(findings)));
+    return findings.mistakes.length > 0 ? 1 : 0;
+  },
+};
+
+function encodeFindings({ jobs, mistakes, warnings }: Findings): string {
+  return JSON.stringify({ jobs, mistakes: mistakes.map(plainMistake), warnings });
+}
+
+function plainMistake({ code, message, detail }: RunnerError) {
+  const { job, path, line, column, hint } = detail;
+  return { code, message, job, path, line, column, hint };
+}
+
+function describe({ jobs, mistakes, warnings }: Findings): string[] {
+  const looked = jobs === null ? "jobs not looked at" : plural(jobs, "job");
+  const count = mistakes.length === 0 ? "no mistakes" : plural(mistakes.length, "mistake");
+  const more = warnings.length === 0 ? "" : `, ${plural(warnings.length, "warning")}`;
+  return [
+    ...mistakes.map(describeError),
+    ...warnings.map((warning) => `warning: ${warning}`),
+    `${looked}, ${count}${more}`,
+  ];
+}

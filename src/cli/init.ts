@@ -1,0 +1,112 @@
+// Init: the verb that makes a runner directory that works. Never replaces what is there.
+import { systemClock } from "../edge/clock.ts";
+import { errnoCode, errnoHint, errnoText } from "../edge/errno.ts";
+import { absolutePath, createDirectory, createFile, listNames } from "../edge/files.ts";
+import { RunnerError } from "../errors.ts";
+import { UsageError } from "./flags.ts";
+import { configFiles, SAMPLE_FILES, SANDBOX_URL } from "./init-files.ts";
+import { joinLines, renderTable } from "./text.ts";
+import type { Verb } from "./verb.ts";
+
+export const init: Verb = {
+  usage: "DIR [--url URL] [--keyid ID | --new-key]",
+  flags: [
+    { name: "url", kind: "text", value: "URL", help: `The MIG API (default ${SANDBOX_URL})` },
+    { name: "keyid", kind: "text", value: "ID", help: "The investigator's key in $HOME/.gnupg" },
+    { name: "new-key", kind: "switch", help: "Make a key of its own, to try it with the sandbox" },
+  ],
+  help:
+    "Makes a runner directory: configuration, a sample job and a sample plugin. What is there\n" +
+    "already stays as it is; a directory that has jobs gets no sample.\n\n" +
+    "Examples:\n" +
+    "  mig-runner init try --new-key && mig-runner -c try/runner.cfg sandbox --speed 20\n" +
+    "  mig-runner init /srv/mig --url https://mig.example.net/api/v1/ --keyid E60892BB9BD8...",
+  async run({ flags, positionals, terminal }) {
+    const [name, ...others] = positionals;
+    if (name === undefined || others.length > 0) throw new UsageError("init takes one DIR");
+    const ownKey = flags.has("new-key");
+    const keyId = flags.text("keyid");
+    if (ownKey && keyId !== null) throw new UsageError("init takes --keyid or --new-key, not both");
+    const directory = absolutePath(name);
+    const keys = `${directory}/keys`;
+    const made = new Map<string, boolean>();
+    const key = ownKey ? await makeKey(keys, made) : null;
+    const settings = {
+      directory,
+      url: flags.text("url") ?? SANDBOX_URL,
+      keyId: key ?? keyId ?? "",
+      gpgHome: keyId === null ? keys : null,
+    };
+    const hasJobs = (await listNames(`${directory}/runners`)).length > 0;
+    for (const { name, mode, text } of [
+      ...configFiles(settings),
+      ...(hasJobs ? [] : SAMPLE_FILES),
+    ]) {
+      made.set(name, await make(() => createFile(`${directory}/${name}`, text, mode), directory));
+    }
+    for (const folder of ["runners", "plugins"]) {
+      await make(() => createDirectory(`${directory}/${folder}`), directory);
+    }
+    // A client configuration that was there names its own key.
+    const hasKey = settings.keyId !== "" || made.get(".migrc") === false;
+    terminal.out(joinLines(describe(name, { made, hasKey, keys, hasJobs })));
+    return 0;
+  },
+};
+
+/** A key ring with a new key; answers its fingerprint, or null when there was a ring already. */
+async function makeKey(keys: string, made: Map<string, boolean>): Promise<string | null> {
+  if ((await listNames(keys)).includes("secring.gpg")) {
+    made.set("keys/secring.gpg", false);
+    return null;
+  }
+  const { generateSigningKey } = await import("../edge/pgp/generate.ts");
+  const order = { name: "mig-runner", email: "mig-runner@localhost", now: systemClock().now() };
+  const { fingerprint, bytes } = await generateSigningKey(order);
+  made.set("keys/secring.gpg", await make(() => createFile(`${keys}/secring.gpg`, bytes), keys));
+  return fingerprint;
+}
+
+/** Whether something was made now; false when it was there. */
+async function make(work: () => Promise<void>, path: string): Promise<boolean> {
+  try {
+    await work();
+    return true;
+  } catch (cause) {
+    if (errnoCode(cause) === "EEXIST") return false;
+    const hint = errnoHint(cause);
+    const detail = hint === null ? { path } : { path, hint };
+    const state = errnoText(cause);
+    throw new RunnerError("SPOOL", `Cannot make "${path}": ${state}`, detail, { cause });
+  }
+}
+
+interface Made {
+  /** By name below the directory: true for what is new, false for what was there. */
+  readonly made: ReadonlyMap<string, boolean>;
+  readonly hasKey: boolean;
+  readonly keys: string;
+  readonly hasJobs: boolean;
+}
+
+function describe(directory: string, { made, hasKey, keys, hasJobs }: Made): string[] {
+  const files = [...made].map(([name, isNew]) => [
+    `${directory}/${name}`,
+    isNew ? "made" : "was there, left as it is",
+  ]);
+  const runner = `mig-runner -c ${directory}/runner.cfg`;
+  const job = hasJobs ? "JOB" : "hello";
+  const needed = [
+    [`gpg --export-secret-keys KEYID > ${keys}/secring.gpg`, "the investigator's key"],
+    [`and keyid = "..." in ${directory}/.migrc`, "which of them"],
+  ];
+  const steps = [
+    ...(hasKey ? [] : needed),
+    [`${runner} check`, "find every mistake"],
+    [`${runner} sandbox --speed 20`, "a MIG API to try it with, in a second terminal"],
+    [`${runner} run ${job} --wait`, "fire the job once, now"],
+    [`${runner} status`, "what came of it"],
+    [runner, "run the jobs by their schedules"],
+  ];
+  return [...renderTable(files, ""), "", "Next:", ...renderTable(steps)];
+}

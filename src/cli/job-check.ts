@@ -1,0 +1,104 @@
+// Job check: everything that can be wrong with one job, beyond what loading it shows.
+import { isThere, modeOf } from "../edge/files.ts";
+import { type ErrorDetail, RunnerError } from "../errors.ts";
+import { loadTemplate, templatePath } from "../flow/dispatch.ts";
+import { JOB_DEFAULTS } from "../jobs/definition.ts";
+import type { Entity } from "../jobs/entity.ts";
+import { neverFires } from "../jobs/schedule.ts";
+import { actionMistakes, dateAction, hasStaleSignatures } from "../mig/action.ts";
+import type { Clock, Plugins, Spool } from "../ports.ts";
+import type { Gathering } from "./findings.ts";
+import { errorsOf, type JobState } from "./jobs.ts";
+
+/** What a job is held against. */
+export interface Surroundings {
+  /** The directory of all jobs. */
+  readonly folder: string;
+  readonly spool: Spool;
+  readonly plugins: Plugins;
+  readonly clock: Clock;
+}
+
+/** Adds what is wrong with a job to what was found. */
+export async function checkJob(
+  found: Gathering,
+  { job, entity, errors }: JobState,
+  around: Surroundings,
+): Promise<void> {
+  found.mistakes.push(...errors);
+  const directory = `${around.folder}/${job}`;
+  if (entity !== null) await checkSound(found, entity, around);
+  else if (!errors.some(({ code }) => code === "ACTION")) {
+    // A broken definition must not hide the mistakes of the template beside it.
+    const template = { kind: "file", name: JOB_DEFAULTS.template } as const;
+    const path = `${directory}/${template.name}`;
+    if (await isThere(path)) await checkTemplate(found, { job, path, template }, around);
+  }
+  const files = entity === null ? [] : [entity.path, templatePath(entity)];
+  await checkPens(found, [directory, ...new Set(files)]);
+}
+
+async function checkSound(found: Gathering, entity: Entity, around: Surroundings): Promise<void> {
+  const { mistakes, warnings } = found;
+  warnings.push(...entity.warnings);
+  await checkTemplate(found, entity, around);
+  const { job, schedule } = entity;
+  if (schedule !== null && neverFires(schedule, around.clock.now())) {
+    mistakes.push(
+      new RunnerError(
+        "SCHEDULE",
+        `Cannot schedule job "${job}" by "${schedule.expression}": it never fires`,
+        {
+          ...(await placeOf(around.spool, entity, "schedule")),
+          hint: "use a day, month and year that come; mig-runner next shows when",
+        },
+      ),
+    );
+  }
+  for (const name of entity.plugins) {
+    const problem = await around.plugins.check(name);
+    if (problem === null) continue;
+    const place = await placeOf(around.spool, entity, "plugin");
+    const message = `Cannot deliver job "${job}" to plugin "${name}": ${problem}`;
+    mistakes.push(new RunnerError("PLUGIN", message, place));
+  }
+}
+
+async function checkTemplate(
+  { mistakes, warnings }: Gathering,
+  entity: Pick<Entity, "job" | "path" | "template"> & Partial<Pick<Entity, "expiryMs">>,
+  { spool, clock }: Surroundings,
+): Promise<void> {
+  const { job, expiryMs = JOB_DEFAULTS.expiryMs } = entity;
+  const path = templatePath(entity);
+  try {
+    const template = await loadTemplate({ spool }, entity);
+    const action = dateAction(template, { name: `mig-runner: ${job}`, now: clock.now(), expiryMs });
+    for (const { message, hint } of actionMistakes(action)) {
+      mistakes.push(new RunnerError("ACTION", message, { job, path, hint }));
+    }
+    if (hasStaleSignatures(template)) {
+      warnings.push(`${path}: its signature can never hold and is left out (remove pgpsignatures)`);
+    }
+  } catch (error) {
+    mistakes.push(...errorsOf(error));
+  }
+}
+
+/** The line of a key in a job's definition, when it stands on one of its own. */
+async function placeOf(spool: Spool, { job, path }: Entity, key: string): Promise<ErrorDetail> {
+  const name = path.replace(/^.*\//, "");
+  const bytes = await spool.read(job, name, Number.MAX_SAFE_INTEGER).catch(() => new Uint8Array());
+  const lines = new TextDecoder().decode(bytes).split("\n");
+  const line = lines.findIndex((text) => new RegExp(`^\\s*${key}s?\\s*[=:]`, "i").test(text)) + 1;
+  return line === 0 ? { job, path } : { job, path, line };
+}
+
+/** Whoever may write a job's files decides what the key signs. */
+async function checkPens({ warnings }: Gathering, paths: readonly string[]): Promise<void> {
+  for (const path of paths) {
+    const mode = await modeOf(path);
+    if (mode === null || (mode & 0o002) === 0) continue;
+    warnings.push(`${path}: every user can write to it (chmod o-w ${path})`);
+  }
+}

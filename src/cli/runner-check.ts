@@ -1,0 +1,130 @@
+// Runner check: everything that `check` can find wrong, part by part. No part stops another.
+import { inspectConfig } from "../config/config.ts";
+import type { FileMode } from "../config/permissions.ts";
+import type { RunnerConfig } from "../config/runner.ts";
+import { isThere, isWritable } from "../edge/files.ts";
+import { verifyJournal } from "../edge/journal/maintenance.ts";
+import { RunnerError } from "../errors.ts";
+import { parseInflight } from "../mig/result.ts";
+import type { Log } from "../ports.ts";
+import { attempt, type Findings, type Gathering } from "./findings.ts";
+import { checkJob } from "./job-check.ts";
+import { chooseJobs, errorsOf, loadJobs } from "./jobs.ts";
+import { checkKey } from "./key-check.ts";
+import { guardedFiles, openPermissions, pluginsOf, sourcesOf, viewSpool } from "./open.ts";
+import type { Call } from "./verb.ts";
+
+/** Looks at everything. Never rejects for a mistake of the operator. */
+export async function findMistakes(call: Call, names: readonly string[]): Promise<Findings> {
+  const { runner, client, mistakes, warnings } = await inspectConfig(sourcesOf(call));
+  const found: Gathering = { mistakes: [...mistakes], warnings: [...warnings] };
+  const { configPath: path } = call;
+  const alone: readonly Omit<FileMode, "mode">[] = [{ path, kind: "config" }];
+  const files = client === null ? alone : guardedFiles({ path, ...client });
+  found.mistakes.push(...(await openPermissions(files)));
+  if (client !== null && !mistakes.some(({ code }) => code === "KEYRING")) {
+    await checkKey(found, { client, runner, environment: call.environment });
+  }
+  if (runner === null) return { jobs: null, ...found };
+  await attempt(found, () => checkPlaces(found, runner));
+  const jobs = await attempt(found, () => checkSpool(call, found, { runner, names }));
+  await attempt(found, () => checkJournal(found, runner));
+  return { jobs, ...found };
+}
+
+/** Where the runner writes. */
+async function checkPlaces({ mistakes }: Gathering, config: RunnerConfig): Promise<void> {
+  const { directory, runnersDirectory, journalPath, logging } = config;
+  const places = [directory, runnersDirectory, folderOf(journalPath)];
+  for (const path of new Set(places)) {
+    if (!(await isThere(path)) || (await isWritable(path))) continue;
+    const hint = "make it writable for the user who runs mig-runner";
+    mistakes.push(
+      new RunnerError("SPOOL", `Cannot write to "${path}": permission denied`, { path, hint }),
+    );
+  }
+  if (logging.mode !== "file") return;
+  const folder = folderOf(logging.file);
+  if (await isWritable((await isThere(logging.file)) ? logging.file : folder)) return;
+  const state = (await isThere(folder)) ? "permission denied" : "no such file or directory";
+  mistakes.push(
+    new RunnerError("CONFIG", `Cannot log to file "${logging.file}": ${state}`, {
+      path: config.path,
+      hint: "set [logging] file to a place where the user who runs mig-runner may write",
+    }),
+  );
+}
+
+function folderOf(path: string): string {
+  const folder = path.replace(/[^/]*$/, "").replace(/(.)\/+$/, "$1");
+  return folder === "" ? "." : folder;
+}
+
+const SILENT: Log = { emit() {} };
+
+/** The jobs, their plugins and the original's in-flight records. Resolves with how many jobs. */
+async function checkSpool(
+  call: Call,
+  found: Gathering,
+  { runner, names }: { readonly runner: RunnerConfig; readonly names: readonly string[] },
+): Promise<number> {
+  const view = viewSpool(runner);
+  const plugins = pluginsOf(call, { config: runner, log: SILENT });
+  const used = new Set<string>();
+  const states = await loadJobs(view);
+  const path = runner.runnersDirectory;
+  const { chosen, unknown } = chooseJobs(states, { verb: "check", names, path });
+  found.mistakes.push(...unknown);
+  for (const state of chosen) {
+    for (const name of state.entity?.plugins ?? []) used.add(name);
+    await attempt(found, () => checkJob(found, state, { ...view, plugins, folder: path }));
+  }
+  await attempt(found, async () => {
+    for (const { name, problem } of await plugins.list()) {
+      if (problem === null || used.has(name) || names.length > 0) continue;
+      found.warnings.push(`${runner.pluginsDirectory}/${name}: no job uses it: ${problem}`);
+    }
+  });
+  if (names.length === 0) await checkInflight(found, view);
+  return chosen.length;
+}
+
+async function checkInflight(
+  { mistakes, warnings }: Gathering,
+  { spool }: Pick<ReturnType<typeof viewSpool>, "spool">,
+): Promise<void> {
+  for (const file of await spool.inflight()) {
+    if (file.kind === "unreadable") {
+      const { job, path, message } = file;
+      mistakes.push(
+        new RunnerError("SPOOL", `Cannot read in-flight record "${path}": ${message}`, {
+          job,
+          path,
+        }),
+      );
+      continue;
+    }
+    try {
+      parseInflight(file.bytes);
+    } catch (error) {
+      const [first] = errorsOf(error);
+      warnings.push(`${file.path}: ${first?.message}: the next start sets it aside`);
+    }
+  }
+}
+
+async function checkJournal({ mistakes }: Gathering, { journalPath }: RunnerConfig): Promise<void> {
+  const path = journalPath;
+  if (!(await isThere(path))) return;
+  const { damage, faults } = await verifyJournal(path, { quick: true });
+  if (damage.length > 0) {
+    const hint = "run mig-runner journal salvage, which keeps the damaged one";
+    const state = `it is damaged: ${damage[0]}`;
+    mistakes.push(
+      new RunnerError("JOURNAL", `Cannot use the journal "${path}": ${state}`, { path, hint }),
+    );
+  }
+  for (const fault of faults) {
+    mistakes.push(new RunnerError("JOURNAL", `Cannot trust the journal: ${fault}`, { path }));
+  }
+}

@@ -17,13 +17,14 @@ interface Command {
   readonly status: string;
   readonly results: readonly {
     readonly foundanything: boolean;
+    readonly success: boolean;
     readonly elements: Record<string, unknown> | null;
   }[];
 }
 
 async function main(): Promise<void> {
   heading("Building the binary");
-  await run("bun", [join(ROOT, "build.ts")]);
+  await run(process.execPath, [join(ROOT, "build.ts")]);
   const directory = mkdtempSync(join(tmpdir(), "mig-runner-demo-"));
   let sandbox: ChildProcess | null = null;
   try {
@@ -105,15 +106,22 @@ function show(directory: string): void {
   const found = commands.filter(({ results: [file] }) => file?.foundanything === true);
   for (const { agent, status, results: answers } of commands) {
     const [file, packages] = answers;
-    const verdict = file?.foundanything === true ? "\u001b[31mroot may log in\u001b[0m" : "ok";
     const version = versionOf(packages?.elements ?? null);
     const ident = agent.environment.ident ?? "";
     console.log(
       `  ${agent.name.padEnd(34)} ${ident.padEnd(26)} ${status.padEnd(9)}` +
-        ` ${version.padEnd(22)} ${verdict}`,
+        ` ${version.padEnd(22)} ${verdictOf(file)}`,
     );
   }
+  // A host that did not look is not a host without findings.
+  const silent = commands.filter(({ results: [file] }) => file?.success !== true);
+  if (silent.length > 0) console.log(`\n  ${silent.length} hosts gave no answer to go by`);
   console.log(`\n  ${found.length} of ${commands.length} hosts let root log in`);
+}
+
+function verdictOf(file: Command["results"][number] | undefined): string {
+  if (file?.success !== true) return "\u001b[33munknown\u001b[0m";
+  return file.foundanything ? "\u001b[31mroot may log in\u001b[0m" : "ok";
 }
 
 function versionOf(elements: Record<string, unknown> | null): string {

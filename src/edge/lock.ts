@@ -153,6 +153,7 @@ function unusable(path: string, error: unknown): RunnerError {
 }
 
 function unusableHint(error: unknown): string | null {
+  if (/disk is full/.test(messageOf(error))) return "Free space there";
   if (/not a database|malformed/.test(messageOf(error))) return "Remove it, it holds nothing else";
   return errnoCode(error) === "ENOENT" ? "Create the runner directory" : null;
 }

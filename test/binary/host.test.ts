@@ -1,0 +1,147 @@
+// The host that the program runs on: a full disk, a read-only one, somebody else on the directory.
+import { describe, expect, test } from "bun:test";
+import { rm } from "node:fs/promises";
+import { eventually } from "../support/binary.ts";
+import { canMount, fill, mountMemory, mountReadOnly } from "../support/mount.ts";
+import { Host, Site } from "../support/site.ts";
+
+const MOUNTS = "needs a user who may mount";
+
+describe.concurrent("a full disk", () => {
+  const title = "ends the start with 9 and says what to do";
+  test.skipIf(!canMount)(canMount ? title : `${title} (${MOUNTS})`, async () => {
+    await using host = await Host.create();
+    const { scenario } = host;
+    using disk = mountMemory(scenario.path("small"), { size: "64k" });
+    await scenario.write("small/plugins/.keep", "");
+    await scenario.write("small/runners/.keep", "");
+    await fill(disk.path);
+    const text = await scenario.read("runner.cfg");
+    await scenario.write("runner.cfg", text.replace(/directory = "[^"]*"/, 'directory = "small"'));
+    const { exit, stderr } = await host.run();
+    expect(exit).toBe(9);
+    expect(stderr).toContain('error: small/runner.lock: Cannot lock "small/runner.lock": ');
+    expect(stderr).toMatch(
+      /disk is full \(Free space there\)|no space left on device \(Free space/,
+    );
+  });
+
+  const later = "delays a collect and loses nothing: it is made when there is room again";
+  test.skipIf(!canMount)(canMount ? later : `${later} (${MOUNTS})`, async () => {
+    await using site = await Site.create();
+    const { scenario } = site;
+    await scenario.plugin("keep", `cat > "${scenario.path("kept")}"`);
+    await site.job("drift", ['plugin = "keep"']);
+    using disk = mountMemory(scenario.path("runners/drift/results"), { size: "64k" });
+    const free = await fill(disk.path);
+    const daemon = await site.daemon();
+    expect((await site.run("run", "drift")).exit).toBe(0);
+    const said = await daemon.prints(/results error for drift/);
+    expect(said).toContain("no space left on device");
+    expect(said).toContain("trying again in");
+    await free();
+    await daemon.prints(/keep: wrote \d+ bytes to plugin/);
+    const { text, document } = await site.result("drift");
+    expect(document.commands.length).toBe(5);
+    expect(await scenario.read("kept")).toBe(text);
+    expect(site.sandbox.actions().length).toBe(1);
+  });
+
+  const journal = "in which nothing can be journaled posts nothing (I1)";
+  test.skipIf(!canMount)(canMount ? journal : `${journal} (${MOUNTS})`, async () => {
+    await using site = await Site.create();
+    const { scenario } = site;
+    using disk = mountMemory(scenario.path("state"), { size: "8m" });
+    const text = await scenario.read("runner.cfg");
+    await scenario.write("runner.cfg", `${text}[journal]\npath = "${disk.path}/journal.db"\n`);
+    await site.job("often", ['schedule = "* * * * * * *"']);
+    const daemon = await site.daemon();
+    await daemon.prints(/often: launched action/);
+    const free = await fill(disk.path);
+    const said = await daemon.prints(/\[(err|crit)\].*(full|no space)/);
+    expect(said).toContain("journal");
+    const posted = site.sandbox.actions().length;
+    await daemon.prints(/\[(err|crit)\].*(full|no space)/);
+    expect(site.sandbox.actions().length).toBe(posted);
+    await free();
+    await eventually(() => (site.sandbox.actions().length > posted ? true : null));
+    daemon.signal("SIGTERM");
+    expect((await daemon.ended()).exit).toBe(0);
+  });
+});
+
+describe.concurrent("a read-only disk", () => {
+  const title = "ends the start with 9 and says what to do";
+  test.skipIf(!canMount)(canMount ? title : `${title} (${MOUNTS})`, async () => {
+    await using host = await Host.create();
+    using _disk = mountReadOnly(host.scenario.directory);
+    const { exit, stderr } = await host.run();
+    expect(exit).toBe(9);
+    expect(stderr).toContain("read-only file system");
+    expect(stderr).toContain("(Mount the file system for writing, or move the runner directory)");
+  });
+
+  const later = "under results/ delays a collect until it can be written to";
+  test.skipIf(!canMount)(canMount ? later : `${later} (${MOUNTS})`, async () => {
+    await using site = await Site.create();
+    await site.job("drift");
+    const results = site.scenario.path("runners/drift/results");
+    using disk = mountMemory(results, { size: "64k", readOnly: true });
+    const daemon = await site.daemon();
+    expect((await site.run("run", "drift")).exit).toBe(0);
+    const said = await daemon.prints(/results error for drift/);
+    expect(said).toContain("read-only file system");
+    disk.unmount();
+    await daemon.prints(/wrote results for \d+ to /);
+    expect((await site.result("drift")).document.commands.length).toBe(5);
+  });
+});
+
+describe.concurrent("a results path that is taken", () => {
+  test("by a file delays the collect until it is out of the way", async () => {
+    await using site = await Site.create();
+    await site.job("drift");
+    await site.scenario.write("runners/drift/results", "");
+    const daemon = await site.daemon();
+    expect((await site.run("run", "drift")).exit).toBe(0);
+    expect(await daemon.prints(/results error for drift/)).toContain("not a directory");
+    await rm(site.scenario.path("runners/drift/results"));
+    await daemon.prints(/wrote results for \d+ to /);
+    expect((await site.result("drift")).document.commands.length).toBe(5);
+  });
+});
+
+describe.concurrent("a second mig-runner", () => {
+  test("on the directory names the first and ends with 9", async () => {
+    await using host = await Host.create();
+    const daemon = await host.daemon();
+    for (const argv of [[], ["--once"]]) {
+      const { exit, stderr } = await host.run(...argv);
+      expect(exit).toBe(9);
+      expect(stderr).toContain(`Cannot start: another mig-runner (process ${daemon.pid}) works`);
+      expect(stderr).toContain(
+        "(Stop that process first, or give this one a directory of its own)",
+      );
+    }
+  });
+
+  test("begins when the first was killed", async () => {
+    await using host = await Host.create();
+    await (await host.daemon()).kill();
+    expect((await host.run("--once")).exit).toBe(0);
+  });
+});
+
+describe.concurrent("runners/", () => {
+  test("that is removed while the daemon runs ends it with 9, as the original", async () => {
+    await using host = await Host.create();
+    const daemon = await host.daemon();
+    const folder = host.scenario.path("runners");
+    await rm(folder, { recursive: true });
+    const { exit, stderr } = await daemon.ended();
+    expect(exit).toBe(9);
+    expect(stderr).toContain(
+      `runner error: runnerScan() -> open ${folder}: no such file or directory`,
+    );
+  });
+});

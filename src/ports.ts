@@ -159,13 +159,22 @@ export interface DeliveryOrder {
   readonly key: string;
   /** 1 for the first attempt. */
   readonly attempt: number;
+  /** How long the plugin may work on it. Null or missing: as long as any plugin may. */
+  readonly timeoutMs?: Milliseconds | null;
   readonly signal?: AbortSignal;
 }
 
-/** How a delivery ended. `missing` and `broken` are for the operator to mend; all are retried. */
+/** How a delivery ended. What failed or is missing is tried again, unless it is `final`. */
 export type DeliveryAnswer =
   | { readonly kind: "delivered"; readonly message: string }
-  | { readonly kind: "failed"; readonly message: string }
+  | {
+      readonly kind: "failed";
+      readonly message: string;
+      /** The plugin says that no other try can succeed: an operator has to look. @default false */
+      readonly final?: boolean;
+      /** The plugin asks for at least this long until the next try. @default 0 */
+      readonly retryAfterMs?: Milliseconds;
+    }
   | { readonly kind: "missing"; readonly message: string };
 
 export interface Plugins {

@@ -336,7 +336,9 @@ export class Runner {
     for (const row of due) {
       this.#deliveries.start(row.id, async () => {
         this.#tried.add(row.id);
-        if (!(await deliverResult(this.#edges, row, this.#stop.signal))) this.#failures++;
+        const timeoutMs = this.#catalog.entity(row.job)?.pluginTimeoutMs ?? null;
+        const { signal } = this.#stop;
+        if (!(await deliverResult(this.#edges, row, { signal, timeoutMs }))) this.#failures++;
       });
     }
   }

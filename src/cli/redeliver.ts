@@ -6,6 +6,7 @@ import { messageOf, RunnerError } from "../errors.ts";
 import { deliverResult } from "../flow/deliver.ts";
 import type { ActionRow, DeliveryRow } from "../flow/inflight.ts";
 import { adoptResult, redeliverResult } from "../flow/redeliver.ts";
+import type { Entity } from "../jobs/entity.ts";
 import { readStoredResult } from "../mig/stored.ts";
 import { UsageError } from "./flags.ts";
 import { type JobState, loadJobs, unknownJob } from "./jobs.ts";
@@ -36,7 +37,7 @@ export const redeliver: Verb = {
       const states = await loadJobs(bench);
       const action = await findAction(bench, { word, plugin, states });
       const rows = await putBack(bench, { action, plugin, states });
-      return await handOver(call, bench, { action, rows });
+      return await handOver(call, bench, { action, rows, entity: entityOf(states, action.job) });
     } finally {
       await bench.close();
     }
@@ -149,7 +150,11 @@ async function adopt(
 }
 
 function pluginsOf(states: readonly JobState[], job: string): readonly string[] {
-  return states.find((state) => state.job === job)?.entity?.plugins ?? [];
+  return entityOf(states, job)?.plugins ?? [];
+}
+
+function entityOf(states: readonly JobState[], job: string): Entity | null {
+  return states.find((state) => state.job === job)?.entity ?? null;
 }
 
 function withoutPlugin({ job, actionId }: Pick<ActionRow, "job" | "actionId">): RunnerError {
@@ -174,6 +179,8 @@ async function putBack(
 interface Order {
   readonly action: ActionRow;
   readonly rows: readonly DeliveryRow[];
+  /** The job as it is now; null when it is broken or gone. */
+  readonly entity: Entity | null;
 }
 
 /** Lets the daemon of the directory deliver, or does it here while holding the directory. */
@@ -191,7 +198,9 @@ async function handOver(call: Call, bench: Bench, order: Order): Promise<number>
   const signals = onSignals({ stop: () => stop.abort(), scan() {} });
   try {
     for (const row of order.rows) {
-      if (!stop.signal.aborted) await deliverResult(bench.edges, row, stop.signal);
+      if (stop.signal.aborted) break;
+      const timeoutMs = order.entity?.pluginTimeoutMs ?? null;
+      await deliverResult(bench.edges, row, { signal: stop.signal, timeoutMs });
     }
     return report(call, bench, { ...order, holder: null });
   } finally {

@@ -1,5 +1,7 @@
 // Deliver: give a durable result to a plugin, and remember whether it took it (I6).
 import { messageOf } from "../errors.ts";
+import type { DeliveryAnswer } from "../ports.ts";
+import { DAY_MS, type Milliseconds } from "../time.ts";
 import { backoffMs, DELIVERY_BACKOFF } from "./backoff.ts";
 import type { Edges } from "./edges.ts";
 import {
@@ -32,11 +34,21 @@ export function queueDeliveries(
   }
 }
 
+/** How long a plugin that asks for time may be left alone, at most. */
+const RETRY_AFTER_MAX_MS = DAY_MS;
+
+/** How one attempt is made. */
+export interface AttemptOptions {
+  readonly signal: AbortSignal;
+  /** The job's own time limit for its plugins; null when it has none, or is gone. */
+  readonly timeoutMs: Milliseconds | null;
+}
+
 /** Makes one attempt at one delivery and journals how it ended. Resolves with whether it did. */
 export async function deliverResult(
   edges: DeliveryEdges,
   row: DeliveryRow,
-  signal: AbortSignal,
+  { signal, timeoutMs }: AttemptOptions,
 ): Promise<boolean> {
   const action = edges.journal.action(row.actionRow);
   if (action === null || action.resultPath === null || action.actionId === null) {
@@ -50,6 +62,7 @@ export async function deliverResult(
     resultPath: action.resultPath,
     key: row.key,
     attempt: row.attempts + 1,
+    timeoutMs,
     signal,
   });
   if (answer.kind === "delivered") {
@@ -57,7 +70,7 @@ export async function deliverResult(
     await keepDelivery(edges, row, { kind: "delivered" });
     return true;
   }
-  const waitMs = backoffMs(DELIVERY_BACKOFF, row.attempts + 1, edges.random.next());
+  const waitMs = waitAfter(answer, row.attempts + 1, edges.random.next());
   const nextAt = waitMs === null ? null : edges.clock.now() + waitMs;
   const next =
     waitMs === null
@@ -69,6 +82,18 @@ export async function deliverResult(
   );
   await keepDelivery(edges, row, { kind: "failed", error: answer.message, nextAt });
   return false;
+}
+
+/** How long until the next attempt; null when there is none. */
+function waitAfter(
+  answer: Exclude<DeliveryAnswer, { kind: "delivered" }>,
+  attempts: number,
+  roll: number,
+): Milliseconds | null {
+  if (answer.kind === "failed" && answer.final === true) return null;
+  const waitMs = backoffMs(DELIVERY_BACKOFF, attempts, roll);
+  if (waitMs === null || answer.kind === "missing") return waitMs;
+  return Math.max(waitMs, Math.min(answer.retryAfterMs ?? 0, RETRY_AFTER_MAX_MS));
 }
 
 /** Journals a delivery's transition; the last one that leaves the outbox settles the action. */

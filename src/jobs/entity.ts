@@ -39,6 +39,8 @@ export interface Entity {
   readonly retries: number;
   /** True when the job has a workflow function (job.ts). */
   readonly workflow: boolean;
+  /** Time limit of its plugins. Null: `[client] plugintimeout`. */
+  readonly pluginTimeoutMs: Milliseconds | null;
   /** Things worth saying once when the job is loaded, such as a zero-padded weekday. */
   readonly warnings: readonly string[];
 }

@@ -17,7 +17,7 @@ import { openOutput, type PluginOutput } from "./output.ts";
 export interface ExecutableOptions {
   /** The program's path, which is also its argv[0]. */
   readonly path: string;
-  /** How long it may run. */
+  /** How long it may run, when the order does not say. */
   readonly timeoutMs: Milliseconds;
   /** How long it may go on after SIGTERM, before SIGKILL. */
   readonly graceMs: Milliseconds;
@@ -150,7 +150,7 @@ async function runWith(
     for (const each of outputs) if (each) closeSync(each.writeFd);
   }
   const ended = exitOf(child);
-  const limit = limitOf(child, { ended, signal: order.signal, options });
+  const limit = limitOf(child, { ended, order, options });
   const exit = await Promise.race([ended, limit.passed]);
   limit.clear();
   if (exit === "stuck") return failed(`${limit.reason()}, and it did not end`);
@@ -174,9 +174,11 @@ function exitOf(child: ChildProcess): Promise<Exit> {
 /** Ends the child's group at its time limit, or when the runner stops: first asking, then not. */
 function limitOf(
   child: ChildProcess,
-  what: { ended: Promise<Exit>; signal: AbortSignal | undefined; options: ExecutableOptions },
+  what: { ended: Promise<Exit>; order: DeliveryOrder; options: ExecutableOptions },
 ) {
-  const { timeoutMs, graceMs } = what.options;
+  const { order, options } = what;
+  const { graceMs } = options;
+  const timeoutMs = order.timeoutMs ?? options.timeoutMs;
   const timers: ReturnType<typeof setTimeout>[] = [];
   let reason: string | null = null;
   let giveUp = (_: "stuck"): void => {};
@@ -193,13 +195,13 @@ function limitOf(
   };
   const onAbort = (): void => stop("the runner is stopping");
   timers.push(setTimeout(() => stop(`its time limit of ${timeoutMs} ms passed`), cap(timeoutMs)));
-  what.signal?.addEventListener("abort", onAbort);
+  order.signal?.addEventListener("abort", onAbort);
   return {
     passed,
     reason: () => reason,
     clear() {
       for (const timer of timers) clearTimeout(timer);
-      what.signal?.removeEventListener("abort", onAbort);
+      order.signal?.removeEventListener("abort", onAbort);
       // What is left of its group was asked to end as well. An empty group is no error.
       if (reason !== null) killGroup(child, "SIGKILL");
     },

@@ -24,6 +24,8 @@ export interface ErrorDetail {
   readonly column?: number;
   /** How to mend it, in one sentence without a period. */
   readonly hint?: string;
+  /** Lines of `path` with a caret below the mistake, for a file that is a program. */
+  readonly frame?: string;
 }
 
 /**
@@ -53,12 +55,16 @@ export class RunnerErrors extends Error {
   }
 }
 
-/** `path:line:column: message (hint)`, with the parts that are known. One line for one mistake. */
+/**
+ * `path:line:column: message (hint)`, with the parts that are known. One line for one mistake, and
+ * below it the lines of the program where it is, if it is in one.
+ */
 export function describeError(error: RunnerError): string {
-  const { path, line, column, hint } = error.detail;
+  const { path, line, column, hint, frame } = error.detail;
   const where = [path, line, column].filter((part) => part !== undefined).join(":");
   const mend = hint === undefined ? "" : ` (${hint})`;
-  return `${where === "" ? "" : `${where}: `}${error.message}${mend}`;
+  const shown = frame === undefined ? "" : `\n${frame}`;
+  return `${where === "" ? "" : `${where}: `}${error.message}${mend}${shown}`;
 }
 
 /** The message of anything thrown. */

@@ -13,19 +13,14 @@ import { type DiskSpool, openSpool, watchSpool } from "../edge/spool.ts";
 import { openNotify } from "../edge/systemd.ts";
 import { messageOf, type RunnerError, RunnerErrors } from "../errors.ts";
 import type { DeliveryEdges } from "../flow/deliver.ts";
-import { loadTemplate } from "../flow/dispatch.ts";
 import type { Edges } from "../flow/edges.ts";
-import { Catalog } from "../jobs/catalog.ts";
-import type { Entity } from "../jobs/entity.ts";
-import { DEFINITION_FILES, loadEntity } from "../jobs/load.ts";
+import type { Catalog } from "../jobs/catalog.ts";
 import { openApi } from "../mig/api.ts";
 import { firstNonce } from "../mig/token.ts";
-import type { Clock, JobDirectory, Log, Signer, Spool } from "../ports.ts";
+import type { Clock, Log, Signer } from "../ports.ts";
 import { HOUR_MS } from "../time.ts";
+import { openCatalog } from "./catalog.ts";
 import type { Call } from "./verb.ts";
-
-/** A job file larger than this is refused. */
-const JOB_FILE_SIZE_MAX = 16 * 1024 * 1024;
 
 /** One page of a very large result may take this long, as long as it never stands still. */
 const EXCHANGE_TIMEOUT_MS = HOUR_MS;
@@ -68,7 +63,7 @@ export async function openSpoolView(call: Call): Promise<SpoolView> {
 /** The spool that a configuration means. Opens nothing: the first scan shows whether it is there. */
 export function viewSpool(config: RunnerConfig): Pick<SpoolView, "clock" | "spool" | "catalog"> {
   const spool = openSpool({ directory: config.directory });
-  return { clock: systemClock(), spool, catalog: openCatalog(config, spool) };
+  return { clock: systemClock(), spool, catalog: openCatalog(config, spool).catalog };
 }
 
 /** What changes the journal and delivers, without key and API. */
@@ -236,10 +231,11 @@ async function openEdges(call: Call, { config, clock, log, lock }: Begun): Promi
     macros,
   };
   const notify = await openNotify(environment);
+  const jobs = openCatalog(config, spool);
   return {
     config,
     edges,
-    catalog: openCatalog(config, spool),
+    catalog: jobs.catalog,
     locked: lock !== null,
     watch: (onChange) => watchSpool(config.directory, onChange),
     ready: () => notify("READY=1"),
@@ -247,6 +243,7 @@ async function openEdges(call: Call, { config, clock, log, lock }: Begun): Promi
     async close() {
       notify("STOPPING=1");
       http.close();
+      await jobs.close();
       await journal.close();
       lock?.release();
       await log.close();
@@ -283,27 +280,6 @@ function lazySigner({
       await shared();
     },
   };
-}
-
-function openCatalog(config: RunnerConfig, spool: Spool): Catalog {
-  return new Catalog((directory) => loadJob(config, spool, directory));
-}
-
-/** One job from its directory. Its template is decoded too, so that a mistake shows at once. */
-async function loadJob(
-  config: RunnerConfig,
-  spool: Spool,
-  { job, path, files }: JobDirectory,
-): Promise<Entity> {
-  const read = (name: string) => spool.read(job, name, JOB_FILE_SIZE_MAX);
-  const contents = new Map<string, Uint8Array>();
-  for (const name of DEFINITION_FILES) {
-    if (files.some((file) => file.name === name)) contents.set(name, await read(name));
-  }
-  const defaults = { timezone: config.timezone };
-  const entity = loadEntity({ job, path, files: contents, defaults });
-  await loadTemplate({ spool }, entity);
-  return entity;
 }
 
 /** The text of anything thrown, for a log line. */

@@ -2,7 +2,8 @@
 //
 // Both run everything else as it is, by the modules of Node. What those lack is here: unix
 // datagram sockets (syslog, systemd) and real pipes, by calls into the C library. Without one that
-// can be called (another system, a static build), each of them answers null.
+// can be called (another system, a static build), each of them answers null. Then what only Bun
+// has: a bundler, and an executable that holds modules.
 import { closeSync, constants, openSync } from "node:fs";
 import { platform } from "node:process";
 
@@ -61,10 +62,91 @@ const SOCKET_PATH_MAX = 108;
 
 const LIBC_NAMES = ["libc.so.6", "libc.musl-x86_64.so.1", "libc.musl-aarch64.so.1"];
 
+/** An order to the bundler. @see https://bun.com/docs/bundler */
+export interface BuildOrder {
+  readonly entrypoints: readonly string[];
+  /** Texts to be taken instead of what is on the disk, by path. */
+  readonly files: Readonly<Record<string, string>>;
+  readonly target: "bun";
+  readonly format: "esm";
+  readonly external: readonly string[];
+  readonly minify: {
+    readonly whitespace: boolean;
+    readonly syntax: boolean;
+    readonly identifiers: boolean;
+  };
+  readonly sourcemap: "external";
+  readonly root: string;
+  readonly naming: string;
+  readonly macros: boolean;
+  readonly throw: false;
+}
+
+/** One thing that the bundler made. */
+export interface BuildArtifact {
+  readonly kind: string;
+  readonly path: string;
+  text(): Promise<string>;
+}
+
+/** One thing that the bundler has to say. */
+export interface BuildLog {
+  readonly level: string;
+  readonly message: string;
+  readonly position: {
+    readonly file: string;
+    readonly line: number;
+    readonly column: number;
+  } | null;
+  /** The import that was not found, when it is about that. */
+  readonly specifier?: string;
+}
+
+/** What Bun has for modules beyond Node. */
+export interface ModuleTools {
+  build(order: BuildOrder): Promise<{
+    readonly outputs: readonly BuildArtifact[];
+    readonly logs: readonly BuildLog[];
+  }>;
+  /** Lets a name be imported in this thread, as a module with these exports. */
+  provide(name: string, exports: object): void;
+}
+
+interface BunModules {
+  build: ModuleTools["build"];
+  plugin(plugin: { name: string; setup(build: BunPluginBuild): void }): void;
+}
+
+interface BunPluginBuild {
+  module(name: string, load: () => { exports: object; loader: "object" }): void;
+}
+
 /** What runs this program. */
 export function runtimeName(): RuntimeName {
   if (process.versions.bun !== undefined) return "bun";
   return denoFfi() === undefined ? "node" : "deno";
+}
+
+/** The bundler and what goes with it; null where there is none (Deno). */
+export function moduleTools(): ModuleTools | null {
+  const bun = (globalThis as unknown as { Bun?: BunModules }).Bun;
+  if (bun === undefined) return null;
+  return {
+    build: (order) => bun.build(order),
+    provide(name, exports) {
+      bun.plugin({
+        name,
+        setup: (build) => build.module(name, () => ({ exports, loader: "object" })),
+      });
+    },
+  };
+}
+
+/** The file in which threads of this program begin. */
+export function workerUrl(): URL {
+  // In the executable the URL of every module is that of main, beside which the worker lies.
+  const isCompiled = /\/(?:\$bunfs|~BUN)\//.test(import.meta.url);
+  return new URL(isCompiled ? "./worker.ts" : "../worker.ts", import.meta.url);
 }
 
 /**

@@ -2,6 +2,7 @@
 import { messageOf, RunnerError, RunnerErrors } from "../errors.ts";
 import type { JobDirectory } from "../ports.ts";
 import type { Entity } from "./entity.ts";
+import { isModuleFile } from "./load.ts";
 
 export type Change =
   | { readonly kind: "added" | "changed"; readonly job: string; readonly entity: Entity }
@@ -11,20 +12,42 @@ export type Change =
 interface Loaded {
   /** The files as they were when loaded: other marks mean a changed job. */
   readonly marks: string;
+  /** What files outside of the job's directory looked like when it was loaded. */
+  readonly dependencies: ReadonlyMap<string, string | null>;
   /** Null while the job is broken. */
   readonly entity: Entity | null;
   readonly errors: readonly RunnerError[];
 }
 
-/** Loads one job; throws RunnerError or RunnerErrors when it is broken. */
-export type LoadJob = (directory: JobDirectory) => Promise<Entity>;
+/**
+ * Loads one job; throws RunnerError or RunnerErrors when it is broken. In either case it names the
+ * files that the job depends on beside those of the scan, each with its mark.
+ */
+export type LoadJob = (
+  directory: JobDirectory,
+  dependsOn: (path: string, mark: string | null) => void,
+) => Promise<Entity>;
+
+export interface CatalogOptions {
+  /** What a file looks like now: equal marks mean an unchanged file. Null: there is none. */
+  readonly markOf?: (path: string) => string | null;
+}
+
+/** Jobs that are loaded at the same time. */
+const LOADS_MAX = 64;
 
 export class Catalog {
   readonly #jobs = new Map<string, Loaded>();
   readonly #load: LoadJob;
+  readonly #markOf: (path: string) => string | null;
+  /** What is to be loaded or is being loaded. */
+  readonly #pending = new Map<string, Promise<void>>();
+  /** What has been loaded since the last refresh told of its changes. */
+  readonly #fresh = new Map<string, Loaded>();
 
-  constructor(load: LoadJob) {
+  constructor(load: LoadJob, { markOf = () => null }: CatalogOptions = {}) {
     this.#load = load;
+    this.#markOf = markOf;
   }
 
   /** The loaded job, or null when it is unknown or broken. */
@@ -42,19 +65,34 @@ export class Catalog {
     for (const [job, { entity, errors }] of this.#jobs) yield { job, entity, errors };
   }
 
-  /** Takes a scan and loads what is new or changed. One broken job never stops another (I8). */
-  async refresh(directories: readonly JobDirectory[]): Promise<readonly Change[]> {
+  /** Resolves when what the last refresh did not wait for is loaded; null when there is nothing. */
+  get loading(): Promise<void> | null {
+    if (this.#pending.size === 0) return null;
+    return Promise.all(this.#pending.values()).then(() => undefined);
+  }
+
+  /**
+   * Takes a scan and loads what is new or changed. One broken job never stops another (I8).
+   *
+   * @param patience Jobs that take longer than this are told of by a later refresh, and are until
+   *   then what they were. Without it, all are waited for.
+   */
+  async refresh(
+    directories: readonly JobDirectory[],
+    patience: Promise<unknown> | null = null,
+  ): Promise<readonly Change[]> {
+    this.#loadChanged(directories);
+    const { loading } = this;
+    if (loading !== null) await (patience === null ? loading : Promise.race([loading, patience]));
     const changes: Change[] = [];
-    const present = new Set<string>();
-    for (const directory of directories) {
-      present.add(directory.job);
-      const marks = marksOf(directory);
-      const before = this.#jobs.get(directory.job);
-      if (before?.marks === marks) continue;
-      const loaded = await this.#loadOne(directory, marks);
-      this.#jobs.set(directory.job, loaded);
-      changes.push(changeOf(directory.job, before ?? null, loaded));
+    const present = new Set(directories.map(({ job }) => job));
+    for (const job of present) {
+      const loaded = this.#fresh.get(job);
+      if (loaded === undefined) continue;
+      changes.push(changeOf(job, this.#jobs.get(job) ?? null, loaded));
+      this.#jobs.set(job, loaded);
     }
+    this.#fresh.clear();
     for (const job of this.#jobs.keys()) {
       if (present.has(job)) continue;
       this.#jobs.delete(job);
@@ -63,13 +101,50 @@ export class Catalog {
     return changes;
   }
 
-  async #loadOne(directory: JobDirectory, marks: string): Promise<Loaded> {
-    try {
-      return { marks, entity: await this.#load(directory), errors: [] };
-    } catch (error) {
-      return { marks, entity: null, errors: errorsOf(error, directory) };
+  #loadChanged(directories: readonly JobDirectory[]): void {
+    const seen = new Map<string, string | null>();
+    const waiting = directories.filter((directory) => this.#isChanged(directory, seen));
+    // Modules last: they may take their time.
+    waiting.sort((left, right) => Number(isModule(left)) - Number(isModule(right)));
+    const lanes: Promise<void>[] = [];
+    for (const [index, directory] of waiting.entries()) {
+      const lane = index % LOADS_MAX;
+      const loaded = (lanes[lane] ?? Promise.resolve()).then(() => this.#loadOne(directory));
+      lanes[lane] = loaded;
+      this.#pending.set(directory.job, loaded);
     }
   }
+
+  /** Whether a job is to be loaded now. @param seen The marks that were looked up before. */
+  #isChanged(directory: JobDirectory, seen: Map<string, string | null>): boolean {
+    const { job } = directory;
+    if (this.#pending.has(job)) return false;
+    const before = this.#fresh.get(job) ?? this.#jobs.get(job);
+    if (before === undefined || before.marks !== marksOf(directory)) return true;
+    for (const [path, mark] of before.dependencies) {
+      if (!seen.has(path)) seen.set(path, this.#markOf(path));
+      if (seen.get(path) !== mark) return true;
+    }
+    return false;
+  }
+
+  async #loadOne(directory: JobDirectory): Promise<void> {
+    const dependencies = new Map<string, string | null>();
+    const known = { marks: marksOf(directory), dependencies };
+    let loaded: Loaded;
+    try {
+      const entity = await this.#load(directory, (path, mark) => dependencies.set(path, mark));
+      loaded = { ...known, entity, errors: [] };
+    } catch (error) {
+      loaded = { ...known, entity: null, errors: errorsOf(error, directory) };
+    }
+    this.#fresh.set(directory.job, loaded);
+    this.#pending.delete(directory.job);
+  }
+}
+
+function isModule({ files }: JobDirectory): boolean {
+  return files.some(({ name }) => isModuleFile(name));
 }
 
 function changeOf(job: string, before: Loaded | null, loaded: Loaded): Change {

@@ -49,8 +49,10 @@ export interface DefinitionSource {
   readonly workflow?: boolean;
   /** A job without a schedule is a mistake. @default false */
   readonly needsSchedule?: boolean;
-  /** Line and column of keys, by their names in lower case; keys are then called so. */
+  /** Line and column of keys, by their names in lower case. */
   readonly positions?: ReadonlyMap<string, { readonly line: number; readonly column: number }>;
+  /** True for job.ts, where keys are called as `schedule.onMissed`. @default false */
+  readonly isProgram?: boolean;
   /** What the reader of the file found. */
   readonly warnings?: readonly string[];
   readonly mistakes?: readonly RunnerError[];
@@ -235,7 +237,8 @@ function timeOf<Fallback>(
 
 /** How the operator calls a key: in files it is the last name, in lower case. */
 function nameOf({ source }: Check, key: string): string {
-  return source.positions === undefined ? key : (key.split(".").at(-1) ?? key).toLowerCase();
+  const isPath = source.isProgram === true || source.positions === undefined;
+  return isPath ? key : (key.split(".").at(-1) ?? key).toLowerCase();
 }
 
 function note(

@@ -12,18 +12,26 @@ import {
 } from "./definition.ts";
 import type { RawDefinition } from "./shape.ts";
 
+/** The files that may hold a job's program. */
+export const MODULE_FILES = ["job.ts", "job.mts", "job.js"] as const;
+
 /** The files that define a job, most original first. A job has exactly one of them. */
-export const DEFINITION_FILES = ["entity.cfg", "entity.toml", "job.ts"] as const;
+export const DEFINITION_FILES = ["entity.cfg", "entity.toml", ...MODULE_FILES] as const;
 
 /** Name of the file that defines a job. */
 export type DefinitionFile = (typeof DEFINITION_FILES)[number];
+
+/** Whether a file of a job is its program, by its name. */
+export function isModuleFile(name: string): boolean {
+  return (MODULE_FILES as readonly string[]).includes(name);
+}
 
 /** A job directory and what is in it. */
 export interface JobFiles {
   readonly job: string;
   /** The job's directory. */
   readonly path: string;
-  /** Its files by name; of job.ts only the name is looked at. */
+  /** Its files by name; of a program only the name is looked at. */
   readonly files: ReadonlyMap<string, Uint8Array>;
   readonly defaults: EntityDefaults;
 }
@@ -58,11 +66,30 @@ export function definitionFile(
  *
  * @throws {RunnerErrors} With all mistakes of the file; also for a job that has a job.ts as well.
  */
-export function loadEntity({ job, path, files, defaults }: JobFiles): LoadedEntity {
+export function loadEntity(files: JobFiles): LoadedEntity {
+  const { definition, source } = readTable(files);
+  return makeEntity(definition, source);
+}
+
+/**
+ * What an entity.cfg or entity.toml says, in the words of job.ts and as it is written there.
+ *
+ * @throws {RunnerErrors} As `loadEntity`: a definition with a mistake is none.
+ */
+export function loadDefinition(files: JobFiles): RawDefinition {
+  const { definition, source } = readTable(files);
+  makeEntity(definition, source);
+  return definition;
+}
+
+function readTable({ job, path, files, defaults }: JobFiles): {
+  readonly definition: RawDefinition;
+  readonly source: DefinitionSource;
+} {
   const name = definitionFile({ job, path }, files.keys());
   const bytes = files.get(name) ?? new Uint8Array();
-  if (name === "job.ts") {
-    const message = `Cannot load job "${job}" as a table: it is defined by job.ts`;
+  if (isModuleFile(name)) {
+    const message = `Cannot load job "${job}" as a table: it is defined by ${name}`;
     throw new RunnerErrors([new RunnerError("ENTITY", message, { job, path })]);
   }
   const options = {
@@ -85,7 +112,7 @@ export function loadEntity({ job, path, files, defaults }: JobFiles): LoadedEnti
     warnings: file.warnings,
     mistakes,
   };
-  return makeEntity(definitionOf(section), source);
+  return { definition: definitionOf(section), source };
 }
 
 /** The keys of a table as job.ts would write them. An empty text counts as not set. */

@@ -1,0 +1,267 @@
+// Loader: from a job.ts to what it says of itself.
+//
+// The main thread reads and bundles files, which runs nothing of them. One thread evaluates the
+// bundles, one at a time. It is ended when a job does not come to an end, uses too much memory or
+// has broken something; and after some work or some idleness, because what was loaded stays in its
+// memory. Nothing is started before the first job.
+import { RunnerError, RunnerErrors } from "../errors.ts";
+import { parseImports } from "../jobs/imports.ts";
+import type { JobOutline } from "../jobs/module.ts";
+import { type ModuleProblem, type Place, placeIn, problemError } from "../jobs/problem.ts";
+import { type Milliseconds, SECOND_MS } from "../time.ts";
+import { bundleError, bundleJobs, hashSource } from "./modules/bundle.ts";
+import type { Bundled, Files } from "./modules/bundler.ts";
+import { type ModuleGraph, readGraph } from "./modules/graph.ts";
+import type { LoadAnswer } from "./modules/load.ts";
+import { startWorker, type WorkerEnd, type WorkerHandle, watchMemory } from "./worker.ts";
+
+/** A job's module, loaded. */
+export interface LoadedModule {
+  readonly outline: JobOutline;
+  /** The text of the module's own file, as it was read. */
+  readonly text: string;
+  /** SHA-256 of what `bundleJob` makes of it. */
+  readonly hash: string;
+}
+
+/** One module to load. */
+export interface LoadRequest {
+  readonly job: string;
+  /** The file. */
+  readonly path: string;
+  /** Called with each file that the module depends on, also when it then turns out to be broken. */
+  dependsOn(path: string, mark: string | null): void;
+}
+
+/** Loads modules of jobs. */
+export interface Loader {
+  /** @throws {RunnerErrors} ENTITY, with the place of each mistake. */
+  load(request: LoadRequest): Promise<LoadedModule>;
+  /** Ends the thread, if there is one. */
+  close(): Promise<void>;
+}
+
+/** Bounds of a loader. */
+export interface LoaderOptions {
+  /** How long a module may take from its first line to its last. @default 10 s */
+  readonly timeoutMs?: Milliseconds;
+  /** By how many bytes the process may grow meanwhile. @default 512 MiB */
+  readonly memoryMax?: number;
+  /** The thread is ended after this time without work. @default 10 s */
+  readonly idleMs?: Milliseconds;
+  /** The thread is replaced after it has evaluated this many bytes of source. @default 4 MiB */
+  readonly sourceMax?: number;
+}
+
+const DEFAULTS = {
+  timeoutMs: 10 * SECOND_MS,
+  memoryMax: 512 * 1024 * 1024,
+  idleMs: 10 * SECOND_MS,
+  sourceMax: 4 * 1024 * 1024,
+} as const;
+
+/** Modules that are bundled in one go. */
+const BATCH_MAX = 32;
+
+/** A loader. Starts nothing yet. */
+export function openLoader(options: LoaderOptions = {}): Loader {
+  return new ThreadLoader({ ...DEFAULTS, ...options });
+}
+
+interface Waiting {
+  readonly path: string;
+  readonly files: Files;
+  settle(bundled: Bundled | undefined): void;
+  fail(error: unknown): void;
+}
+
+/** How an evaluation ended, when it did not end by an answer. */
+type Ended = WorkerEnd | { readonly kind: "timeout" } | { readonly kind: "memory" };
+
+class ThreadLoader implements Loader {
+  readonly #options: Required<LoaderOptions>;
+  #waiting: Waiting[] = [];
+  #isBundling = false;
+  /** Evaluations come one after the other. */
+  #turn: Promise<unknown> = Promise.resolve();
+  #thread: WorkerHandle | null = null;
+  /** Bytes of source that the thread has evaluated; 0: nothing that could have broken it. */
+  #evaluated = 0;
+  #idle: ReturnType<typeof setTimeout> | null = null;
+  #isClosed = false;
+  #answer: (answer: LoadAnswer) => void = () => undefined;
+
+  constructor(options: Required<LoaderOptions>) {
+    this.#options = options;
+  }
+
+  async load({ job, path, dependsOn }: LoadRequest): Promise<LoadedModule> {
+    const graph = readGraph(path);
+    for (const [file, mark] of graph.marks) dependsOn(file, mark);
+    if (graph.problem !== null) throw new RunnerErrors([inJob(graph.problem, job)]);
+    const { files } = graph;
+    const bundled = await this.#bundle(path, files);
+    if (bundled?.kind !== "source") throw bundleError(bundled, { job, path, files });
+    const { source } = bundled;
+    const turn = this.#turn.then(() => this.#evaluate(source));
+    this.#turn = turn;
+    const answer = await turn;
+    if (answer.kind === "job") {
+      const text = files.get(path) ?? "";
+      return { outline: answer.outline, text, hash: hashSource(source) };
+    }
+    const problem = describe(answer, { graph, path, options: this.#options });
+    const textOf = (file: string): string | null => files.get(file) ?? null;
+    throw new RunnerErrors([problemError(problem, { job, path, textOf })]);
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    await this.#end();
+  }
+
+  #bundle(path: string, files: Files): Promise<Bundled | undefined> {
+    const { promise, resolve, reject } = Promise.withResolvers<Bundled | undefined>();
+    this.#waiting.push({ path, files, settle: resolve, fail: reject });
+    if (!this.#isBundling) void this.#bundleWaiting();
+    return promise;
+  }
+
+  async #bundleWaiting(): Promise<void> {
+    this.#isBundling = true;
+    // What is asked for in this turn of the event loop goes together.
+    await new Promise((resolve) => setImmediate(resolve));
+    while (this.#waiting.length > 0) {
+      const batch = this.#waiting.splice(0, BATCH_MAX);
+      try {
+        const bundled = await bundleJobs(new Map(batch.map(({ path, files }) => [path, files])));
+        for (const { path, settle } of batch) settle(bundled.get(path));
+      } catch (error) {
+        for (const { fail } of batch) fail(error);
+      }
+    }
+    this.#isBundling = false;
+  }
+
+  /** Never rejects. */
+  async #evaluate(source: string): Promise<LoadAnswer | Ended> {
+    if (this.#evaluated + source.length > this.#options.sourceMax) await this.#end();
+    const wasUsed = this.#evaluated > 0;
+    const answer = await this.#evaluateOnce(source);
+    if (answer.kind === "job" || answer.kind === "problem") return answer;
+    await this.#end();
+    if (!wasUsed || answer.kind === "timeout" || answer.kind === "memory") return answer;
+    // A job before it may have broken the thread, or may have ended it just now.
+    const again = await this.#evaluateOnce(source);
+    if (again.kind !== "job") await this.#end();
+    return again;
+  }
+
+  async #evaluateOnce(source: string): Promise<LoadAnswer | Ended> {
+    const { timeoutMs, memoryMax } = this.#options;
+    if (this.#isClosed) return { kind: "terminated" };
+    const thread = this.#begin();
+    this.#evaluated += source.length;
+    const { promise, resolve } = Promise.withResolvers<LoadAnswer | Ended>();
+    this.#answer = resolve;
+    void thread.exited.then(resolve);
+    const timer = setTimeout(() => resolve({ kind: "timeout" }), timeoutMs);
+    const memory = watchMemory(memoryMax, () => resolve({ kind: "memory" }));
+    thread.send({ source });
+    try {
+      return await promise;
+    } finally {
+      clearTimeout(timer);
+      memory.close();
+      this.#rest();
+    }
+  }
+
+  #begin(): WorkerHandle {
+    if (this.#idle !== null) clearTimeout(this.#idle);
+    this.#idle = null;
+    if (this.#thread === null) {
+      const thread = startWorker({ role: "load" });
+      thread.onMessage((answer) => this.#answer(answer as LoadAnswer));
+      this.#thread = thread;
+    }
+    this.#thread.hold(true);
+    return this.#thread;
+  }
+
+  /** Between two jobs: the thread keeps nobody waiting. */
+  #rest(): void {
+    if (this.#thread === null) return;
+    this.#thread.hold(false);
+    this.#idle = setTimeout(() => void this.#end(), this.#options.idleMs);
+    this.#idle.unref();
+  }
+
+  async #end(): Promise<void> {
+    if (this.#idle !== null) clearTimeout(this.#idle);
+    this.#idle = null;
+    const thread = this.#thread;
+    this.#thread = null;
+    this.#evaluated = 0;
+    await thread?.terminate();
+  }
+}
+
+function inJob({ code, message, detail }: RunnerError, job: string): RunnerError {
+  return new RunnerError(code, message, { ...detail, job });
+}
+
+interface Evaluated {
+  readonly graph: ModuleGraph;
+  readonly path: string;
+  readonly options: Required<LoaderOptions>;
+}
+
+/** What went wrong in the thread, with its place in the job's files. */
+function describe(
+  answer: Exclude<LoadAnswer, { kind: "job" }> | Ended,
+  { graph, path, options }: Evaluated,
+): ModuleProblem {
+  const nowhere = { path: null, line: null, column: null, hint: null };
+  switch (answer.kind) {
+    case "problem":
+      return answer.problem;
+    case "thrown": {
+      const { message, hint, missing, stack } = answer;
+      const place =
+        missing === null
+          ? placeIn(`${stack}\n${message}`, graph.files)
+          : importPlace(missing, graph);
+      const text = message.startsWith("Cannot ") ? message : `Cannot load job: ${message}`;
+      return { ...nowhere, ...place, message: text, hint };
+    }
+    case "failed": {
+      const message = `Cannot load job: it threw ${answer.message}`;
+      return { ...nowhere, ...placeIn(answer.stack, graph.files), message };
+    }
+    case "exited":
+      return { ...nowhere, message: `Cannot load job: it called process.exit(${answer.code})` };
+    case "timeout": {
+      const message = `Cannot load job: it has not come to its end within ${options.timeoutMs} ms`;
+      const hint = "Top-level code must end; move work into the function or into a step";
+      return { ...nowhere, message, hint };
+    }
+    case "memory": {
+      const size = Math.round(options.memoryMax / 1024 / 1024);
+      const message = `Cannot load job: it took more than ${size} MiB of memory`;
+      return { ...nowhere, message, hint: "Read large data in a step" };
+    }
+    case "terminated":
+      return { ...nowhere, message: `Cannot load job "${path}": the runner is stopping` };
+  }
+}
+
+function importPlace(
+  { specifier, from }: { readonly specifier: string; readonly from: string },
+  { files }: ModuleGraph,
+): Place | { readonly path: string } {
+  const place = parseImports(files.get(from) ?? "").find((each) => each.specifier === specifier);
+  return place === undefined
+    ? { path: from }
+    : { path: from, line: place.line, column: place.column };
+}

@@ -1,0 +1,60 @@
+// Bundle: a job's module as one text that can be kept, sent to a thread and evaluated there.
+//
+// By Bun's bundler where there is one, else as a pack. Runs no code of the job, in either case.
+import { createHash } from "node:crypto";
+import { RunnerErrors } from "../../errors.ts";
+import { problemError } from "../../jobs/problem.ts";
+import { moduleTools } from "../runtime.ts";
+import { type Bundled, bundleAll, type Files } from "./bundler.ts";
+import { readGraph } from "./graph.ts";
+
+/** A job's module with all that it imports, and the name of that text. */
+export interface JobSource {
+  /** For `evaluateSource`. The same files give the same text. */
+  readonly source: string;
+  /** SHA-256 of the text in UTF-8, in hexadecimal. */
+  readonly hash: string;
+}
+
+/** The text of each module, or what is wrong with it, by the module's path. */
+export async function bundleJobs(
+  entries: ReadonlyMap<string, Files>,
+): Promise<ReadonlyMap<string, Bundled>> {
+  const tools = moduleTools();
+  if (tools !== null) return await bundleAll(tools, entries);
+  const { packFiles } = await import("./pack.ts");
+  return new Map([...entries].map(([entry, files]) => [entry, packFiles(entry, files)]));
+}
+
+/**
+ * The source of a job as it is now, for a run to keep.
+ *
+ * @param path The job.ts.
+ * @throws {RunnerErrors} ENTITY, with the place of each mistake.
+ */
+export async function bundleJob(path: string): Promise<JobSource> {
+  const { files, problem } = readGraph(path);
+  if (problem !== null) throw new RunnerErrors([problem]);
+  const bundled = (await bundleJobs(new Map([[path, files]]))).get(path);
+  if (bundled?.kind !== "source") throw bundleError(bundled, { job: jobOf(path), path, files });
+  return { source: bundled.source, hash: hashSource(bundled.source) };
+}
+
+/** The name of a job's source: SHA-256 of its UTF-8, in hexadecimal. */
+export function hashSource(source: string): string {
+  return createHash("sha256").update(source).digest("hex");
+}
+
+/** What the bundler found, as mistakes of the operator. */
+export function bundleError(
+  bundled: Extract<Bundled, { kind: "broken" }> | undefined,
+  { job, path, files }: { readonly job: string; readonly path: string; readonly files: Files },
+): RunnerErrors {
+  const textOf = (file: string): string | null => files.get(file) ?? null;
+  const problems = bundled?.problems ?? [];
+  return new RunnerErrors(problems.map((each) => problemError(each, { job, path, textOf })));
+}
+
+function jobOf(path: string): string {
+  return path.split("/").at(-2) ?? "";
+}

@@ -1,0 +1,171 @@
+// Bundler: a module and everything that it imports as one text, by the bundler of Bun.
+//
+// The text depends on the files alone: not on where the program runs, nor on what is bundled with
+// it. Its source map leads back to the files, so that a stack names their lines.
+import { resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+import { SDK_NAMES } from "../../jobs/imports.ts";
+import type { ModuleProblem } from "../../jobs/problem.ts";
+import type { BuildArtifact, BuildLog, ModuleTools } from "../runtime.ts";
+import { CODE } from "./graph.ts";
+
+/** What became of one entry. */
+export type Bundled =
+  | { readonly kind: "source"; readonly source: string }
+  | { readonly kind: "broken"; readonly problems: readonly ModuleProblem[] };
+
+/** The text of files by their paths. */
+export type Files = ReadonlyMap<string, string>;
+
+/** What is known of the place of a module, which is lost when it is bundled. */
+const META = /\bimport\.meta\.(?=(?:dirname|dir|filename|path|file|url)\b)/g;
+
+/**
+ * Bundles modules, each by itself.
+ *
+ * @param entries Paths, with the files that are known of each.
+ */
+export async function bundleAll(
+  tools: ModuleTools,
+  entries: ReadonlyMap<string, Files>,
+): Promise<ReadonlyMap<string, Bundled>> {
+  if (entries.size > 1) {
+    const together = await bundleTogether(tools, entries);
+    if (together !== null) return together;
+  }
+  const bundled = new Map<string, Bundled>();
+  for (const [entry, files] of entries) bundled.set(entry, await bundleOne(tools, entry, files));
+  return bundled;
+}
+
+/** All in one go, which is several times faster; null when any of them is broken. */
+async function bundleTogether(
+  tools: ModuleTools,
+  entries: ReadonlyMap<string, Files>,
+): Promise<ReadonlyMap<string, Bundled> | null> {
+  const files = new Map([...entries.values()].flatMap((known) => [...known]));
+  const { outputs, logs } = await build(tools, [...entries.keys()], files);
+  if (logs.length > 0 || outputs.some(({ kind }) => !isText(kind))) return null;
+  const bundled = new Map<string, Bundled>();
+  for (const entry of entries.keys()) {
+    const path = `.${entry.replace(/\.[^./]+$/, ".js")}`;
+    const code = outputs.find((output) => output.path === path);
+    const map = outputs.find((output) => output.path === `${path}.map`);
+    if (code === undefined || map === undefined) return null;
+    bundled.set(entry, { kind: "source", source: await sourceOf(code, map) });
+  }
+  return bundled;
+}
+
+async function bundleOne(tools: ModuleTools, entry: string, files: Files): Promise<Bundled> {
+  const { outputs, logs } = await build(tools, [entry], files);
+  if (logs.length > 0) return { kind: "broken", problems: logs.map(problemOf) };
+  const asset = outputs.find(({ kind }) => !isText(kind));
+  if (asset !== undefined) {
+    const message = `Cannot bundle "${asset.path.replace(/^\.\//, "")}": it is neither code nor data`;
+    const hint = "Import code, JSON or text; read other files in a step";
+    return {
+      kind: "broken",
+      problems: [{ message, path: null, line: null, column: null, hint }],
+    };
+  }
+  const [code, map] = [outputs.find(isCode), outputs.find((output) => !isCode(output))];
+  if (code === undefined || map === undefined) throw new Error(`No bundle of "${entry}" came out`);
+  return { kind: "source", source: await sourceOf(code, map) };
+}
+
+async function build(
+  { build: run }: ModuleTools,
+  entrypoints: readonly string[],
+  files: Files,
+): Promise<{ readonly outputs: readonly BuildArtifact[]; readonly logs: readonly BuildLog[] }> {
+  const { outputs, logs } = await run({
+    entrypoints,
+    files: Object.fromEntries(placedFiles(files)),
+    target: "bun",
+    format: "esm",
+    external: SDK_NAMES,
+    // Drops the comments that name files by the folder that the program was started in.
+    minify: { whitespace: true, syntax: false, identifiers: false },
+    sourcemap: "external",
+    root: "/",
+    naming: "[dir]/[name].[ext]",
+    // They would run code of the job in this thread.
+    macros: false,
+    throw: false,
+  });
+  return { outputs, logs: logs.filter(({ level }) => level === "error") };
+}
+
+function isCode({ kind }: BuildArtifact): boolean {
+  return kind === "entry-point";
+}
+
+function isText(kind: string): boolean {
+  return kind === "entry-point" || kind === "sourcemap";
+}
+
+/** The files that ask where they are, with the answer written into them. */
+function* placedFiles(files: Files): Generator<readonly [path: string, text: string]> {
+  for (const [path, text] of files) {
+    if (!CODE.test(path)) continue;
+    const placed = text.replace(META, "importMeta$().");
+    if (placed === text) continue;
+    const url = pathToFileURL(path);
+    const dirname = path.replace(/\/[^/]*$/, "") || "/";
+    const meta = { dirname, dir: dirname, filename: path, path, url: url.href };
+    const file = path.slice(dirname.length).replace(/^\//, "");
+    // A function, because those are there before the first line of the file runs.
+    yield [
+      path,
+      `${placed}\nfunction importMeta$() { return ${JSON.stringify({ ...meta, file })}; }`,
+    ];
+  }
+}
+
+async function sourceOf(code: BuildArtifact, map: BuildArtifact): Promise<string> {
+  const { sources, mappings, names, version } = JSON.parse(await map.text()) as SourceMap;
+  const absolute = sources.map((source) => resolve(source));
+  const lines = JSON.stringify({ version, sources: absolute, names, mappings });
+  const text = (await code.text()).replace(/^\/\/ @bun.*\n/, "").replace(/\n\/\/# .*$/s, "\n");
+  const url = `data:application/json;base64,${Buffer.from(lines).toString("base64")}`;
+  return `${text.trimEnd()}\n//# sourceMappingURL=${url}\n`;
+}
+
+interface SourceMap {
+  readonly version: number;
+  readonly sources: readonly string[];
+  readonly names: readonly string[];
+  readonly mappings: string;
+}
+
+function problemOf({ message, position, specifier }: BuildLog): ModuleProblem {
+  const place = {
+    path: position?.file ?? null,
+    line: position?.line ?? null,
+    column: position?.column ?? null,
+  };
+  if (specifier === undefined) return { ...place, message: textOf(message), hint: null };
+  const text = `Cannot find import "${specifier}"`;
+  return { ...place, message: text, hint: importHint(specifier) };
+}
+
+/** What the bundler says, in the words of an operator. */
+function textOf(message: string): string {
+  if (message === "Macros are disabled") return "Cannot use macros: they are disabled";
+  const missing = /^No matching export in "(.*)" for import "(.*)"$/.exec(message);
+  if (missing === null) return `Cannot read the program: ${message}`;
+  return `Cannot import ${missing[2]}: "${resolve(missing[1] ?? "")}" does not export it`;
+}
+
+/** How to mend an import that leads nowhere. */
+export function importHint(specifier: string): string {
+  if (specifier.startsWith("mig-runner")) {
+    return `The runner serves ${SDK_NAMES.map((name) => `"${name}"`).join(" and ")}`;
+  }
+  if (/^(?:npm|jsr):/.test(specifier)) {
+    return "Install the package into a node_modules folder beside the job and import it by its name";
+  }
+  if (/^[./]/.test(specifier)) return "Paths are relative to the file that imports";
+  return "Packages are looked for in node_modules beside the job and above";
+}

@@ -1,0 +1,180 @@
+// Hooks: how Deno loads what a pack holds. Every import out of a pack comes by here.
+//
+// Deno's own loader would find neither the SDK nor a node_modules folder outside its project, and
+// would keep a file that has changed since.
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import nodeModule from "node:module";
+import { dirname, join } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { isFileSpecifier, packageOf } from "../../jobs/imports.ts";
+import { importHint } from "./bundler.ts";
+import { CODE, candidatesOf, packageFile, resolveFile } from "./graph.ts";
+import { type Pack, plainCode } from "./pack.ts";
+
+/** Marks the URLs of a pack's files: `file:///…/job.ts?pack=1`. */
+const QUERY = "?pack=";
+
+/** Begins the URLs of modules that are made of values of this thread. */
+const VALUE = "mig-runner-value:";
+
+interface Resolved {
+  readonly url: string;
+  readonly shortCircuit?: boolean;
+}
+
+interface Loaded {
+  readonly source: string;
+  readonly format: "module" | "json" | "text";
+  readonly shortCircuit: true;
+}
+
+interface LoadContext {
+  readonly importAttributes?: Readonly<Record<string, string | undefined>>;
+}
+
+/** The values that modules are made of, by their URLs, where the modules' texts find them. */
+const values = new Map<string, object>();
+const VALUES_KEY = Symbol.for("mig-runner.values");
+
+const packs: Pack[] = [];
+let isHooked = false;
+
+/** Lets a name be imported from packs, as a module with these exports. */
+export function provideToPacks(name: string, exports: object): void {
+  values.set(`${VALUE}${name}`, exports);
+}
+
+/** Imports the module of a pack, anew at each call. */
+export async function importPack(pack: Pack): Promise<object> {
+  hook();
+  packs.push(pack);
+  return (await import(urlOf(pack.entry, packs.length - 1))) as object;
+}
+
+function hook(): void {
+  if (isHooked) return;
+  isHooked = true;
+  Object.defineProperty(globalThis, VALUES_KEY, { value: values });
+  nodeModule.registerHooks({
+    resolve: (specifier, context, next) =>
+      resolve(specifier, context.parentURL) ?? next(specifier, context),
+    load: (url, context, next) => load(url, context) ?? next(url, context),
+  });
+}
+
+function urlOf(path: string, pack: number): string {
+  return `${pathToFileURL(path).href}${QUERY}${pack}`;
+}
+
+/** The pack and the path in a URL; null for URLs of anything else. */
+function placeOf(url: string | undefined): { pack: number; path: string } | null {
+  const at = url?.lastIndexOf(QUERY) ?? -1;
+  if (url === undefined || at < 0) return null;
+  return { pack: Number(url.slice(at + QUERY.length)), path: fileURLToPath(url.slice(0, at)) };
+}
+
+function resolve(specifier: string, parent: string | undefined): Resolved | null {
+  if (placeOf(specifier) !== null) return { url: specifier, shortCircuit: true };
+  const from = placeOf(parent);
+  if (from === null) return null;
+  const value = `${VALUE}${specifier}`;
+  if (values.has(value)) return { url: value, shortCircuit: true };
+  if (isFileSpecifier(specifier)) {
+    const files = packs[from.pack]?.files ?? {};
+    const known = candidatesOf(specifier, from.path).find((path) => Object.hasOwn(files, path));
+    const path = known ?? resolveFile(specifier, from.path);
+    if (path === null) throw missing(specifier, from.path);
+    return { url: urlOf(path, from.pack), shortCircuit: true };
+  }
+  if (nodeModule.isBuiltin(specifier)) return null;
+  return { url: providePackage(specifier, from.path), shortCircuit: true };
+}
+
+function load(url: string, { importAttributes }: LoadContext): Loaded | null {
+  const value = values.get(url);
+  if (value !== undefined) {
+    return { source: moduleOf(url, value), format: "module", shortCircuit: true };
+  }
+  const place = placeOf(url);
+  if (place === null) return null;
+  const { pack, path } = place;
+  const packed = packs[pack]?.files[path];
+  const source = packed ?? plainCode(path, readFileSync(path, "utf8"));
+  return { source, format: formatOf(path, importAttributes?.type), shortCircuit: true };
+}
+
+function formatOf(path: string, wanted: string | undefined): Loaded["format"] {
+  if (wanted === "text" || wanted === "json") return wanted;
+  if (CODE.test(path)) return "module";
+  return path.endsWith(".json") ? "json" : "text";
+}
+
+/** Loads a package and makes it a module; its URL. */
+function providePackage(specifier: string, from: string): string {
+  const require = nodeModule.createRequire(from);
+  let path: string;
+  try {
+    path = require.resolve(specifier);
+  } catch (cause) {
+    const file = moduleFile(specifier, from);
+    if (file === null) throw missing(specifier, from, cause);
+    path = file;
+  }
+  const url = `${VALUE}${pathToFileURL(path).href}`;
+  if (!values.has(url)) values.set(url, exportsOf(require(path)));
+  return url;
+}
+
+/** The file of a package that is for `import` alone. */
+function moduleFile(specifier: string, from: string): string | null {
+  const name = packageOf(specifier);
+  if (name === null) return null;
+  const manifest = packageFile(name, from);
+  try {
+    const { exports } = JSON.parse(readFileSync(manifest, "utf8")) as { exports?: unknown };
+    const target = targetOf(exports, `.${specifier.slice(name.length)}`);
+    return target === null ? null : join(dirname(manifest), target);
+  } catch {
+    return null;
+  }
+}
+
+/** @see https://nodejs.org/api/packages.html#conditional-exports, without patterns */
+function targetOf(exports: unknown, path: string): string | null {
+  if (typeof exports === "string") return path === "." ? exports : null;
+  if (typeof exports !== "object" || exports === null) return null;
+  const entries = exports as Readonly<Record<string, unknown>>;
+  if (Object.hasOwn(entries, path)) return targetOf(entries[path], ".");
+  for (const condition of ["node", "import", "default"]) {
+    if (!Object.hasOwn(entries, condition)) continue;
+    const target = targetOf(entries[condition], path);
+    if (target !== null) return target;
+  }
+  return null;
+}
+
+/** What a package of either kind exports, as `import` sees it. */
+function exportsOf(loaded: unknown): object {
+  const isObject = (typeof loaded === "object" || typeof loaded === "function") && loaded !== null;
+  if (isObject && Reflect.get(loaded, Symbol.toStringTag) === "Module") return loaded;
+  return { ...(isObject ? loaded : {}), default: loaded };
+}
+
+/** A module whose exports are those of a value. */
+function moduleOf(url: string, value: object): string {
+  const names = Object.keys(value).filter((name) =>
+    /^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u.test(name),
+  );
+  const lines = names.map((name, index) => {
+    return `const value${index} = value[${JSON.stringify(name)}];\nexport { value${index} as ${name} };\n`;
+  });
+  const key = JSON.stringify(Symbol.keyFor(VALUES_KEY));
+  return `const value = globalThis[Symbol.for(${key})].get(${JSON.stringify(url)});\n${lines.join("")}`;
+}
+
+function missing(specifier: string, from: string, cause?: unknown): Error {
+  assert(from !== "");
+  const error = new Error(`Cannot find import "${specifier}"`, { cause });
+  return Object.assign(error, { specifier, from, hint: importHint(specifier) });
+}

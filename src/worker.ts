@@ -1,0 +1,25 @@
+// Worker: where every thread but the first begins. Its role says what it does; programs that are
+// not ours (jobs, plugins) run only here.
+import { parentPort, workerData } from "node:worker_threads";
+import { evaluateSource, registerSdk } from "./edge/modules/evaluate.ts";
+import { READY, type Thread, type WorkerRole } from "./edge/worker.ts";
+
+type Start = (thread: Thread) => void | Promise<void>;
+
+/** The module of each role. It sets its listener before it resolves. */
+const ROLES: Readonly<Partial<Record<WorkerRole, () => Promise<{ readonly start: Start }>>>> = {
+  load: () => import("./edge/modules/load.ts"),
+};
+
+const { role, data } = workerData as { readonly role: WorkerRole; readonly data: unknown };
+const port = parentPort;
+const module = await ROLES[role]?.();
+if (module === undefined || port === null) throw new Error(`Cannot start worker "${role}"`);
+await registerSdk({ "mig-runner": await import("./sdk/index.ts") });
+await module.start({
+  data,
+  evaluate: evaluateSource,
+  send: (message) => port.postMessage(message),
+  onMessage: (listener) => void port.on("message", listener),
+});
+port.postMessage(READY);

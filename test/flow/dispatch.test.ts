@@ -1,0 +1,120 @@
+import { describe, expect, test } from "bun:test";
+import { postAction } from "../../src/flow/dispatch.ts";
+import type { ActionRow } from "../../src/flow/inflight.ts";
+import { DAEMON_WINDOW, launchDue } from "../../src/flow/launch.ts";
+import { entity, NOON, never, openWorld, postedAs, type World } from "../support/world.ts";
+
+const retries = 2;
+
+/** Plans the job's noon run, which is due. */
+async function plan(world: World, changes = {}): Promise<ActionRow> {
+  const nightly = entity(changes);
+  await world.journal.write((tables) =>
+    tables.setCursor("nightly", { decidedAt: NOON - 1, schedule: "0 * * * * UTC" }),
+  );
+  const { planned } = await launchDue(world.edges, nightly, DAEMON_WINDOW);
+  const [row] = planned;
+  if (row === undefined) throw new Error("nothing was planned");
+  return row;
+}
+
+const post = (world: World, row: ActionRow, fresh = true) =>
+  postAction(world.edges, row, { fresh, retries, signal: never() });
+
+const lost = { kind: "unclear", refusal: false, status: null, retryAfterMs: null } as const;
+
+describe("postAction()", () => {
+  test("posts the signed bytes that the journal holds (I1)", async () => {
+    const world = openWorld();
+    const row = await plan(world);
+    expect(world.journal.action(row.id)).toMatchObject({ state: "planned", body: row.body });
+    world.api.creates = [postedAs(7, NOON + 300_000)];
+    expect(await post(world, row)).toBe("answered");
+    expect(world.api.posted).toEqual([row.body]);
+    expect(JSON.parse(row.body).pgpsignatures).toEqual([row.signature]);
+    expect(world.journal.action(row.id)).toMatchObject({ state: "posted", actionId: 7 });
+    expect([...world.spool.records.values()]).toEqual([
+      '{"action":{"id":7},"commands":null,"name":"nightly","plugin":""}',
+    ]);
+  });
+
+  test("does not search before the first post, and does before any other (I3)", async () => {
+    const world = openWorld();
+    const row = await plan(world);
+    world.api.creates = [{ ...lost, message: "cut" }];
+    await post(world, row);
+    expect(world.api.searches).toBe(0);
+    const again = world.journal.action(row.id) as ActionRow;
+    expect(again).toMatchObject({ state: "planned", maybeSent: true, attempts: 1, error: "cut" });
+    world.api.finds = [{ ...postedAs(7, NOON + 300_000), kind: "found" }];
+    await post(world, again, false);
+    expect(world.api.posted.length).toBe(1);
+    expect(world.journal.action(row.id)).toMatchObject({ state: "posted", actionId: 7 });
+  });
+
+  test("posts the same bytes again once the API has long not listed them", async () => {
+    const world = openWorld();
+    const row = await plan(world);
+    world.api.creates = [{ ...lost, message: "cut" }, postedAs(8, NOON + 300_000)];
+    await post(world, row);
+    const posting = post(world, world.journal.action(row.id) as ActionRow, false);
+    await world.clock.moveBy(13_000);
+    expect(world.api.posted.length).toBe(1);
+    await world.clock.moveBy(2_000);
+    await posting;
+    expect(world.api.posted).toEqual([row.body, row.body]);
+    expect(world.api.searches).toBe(4);
+  });
+
+  test("does not post while the API cannot say whether the action runs", async () => {
+    const world = openWorld();
+    const row = await plan(world);
+    world.api.finds = [{ kind: "failed", message: "HTTP 502", status: 502 }];
+    expect(await post(world, row, false)).toBe("unreachable");
+    expect(world.api.posted).toEqual([]);
+    expect(world.journal.action(row.id)).toMatchObject({ state: "planned", error: "HTTP 502" });
+  });
+
+  test("gives up what has expired unposted, with the last reason", async () => {
+    const world = openWorld();
+    const row = await plan(world);
+    world.api.creates = [
+      { ...lost, kind: "unsent", message: "connection refused", refusal: false },
+    ];
+    await post(world, row);
+    const waiting = world.journal.action(row.id) as ActionRow;
+    expect(waiting.maybeSent).toBe(false);
+    world.clock.jumpTo(NOON + 300_000);
+    await post(world, waiting, false);
+    expect(world.journal.action(row.id)).toMatchObject({
+      state: "failed",
+      error: "connection refused; the action has expired unposted",
+    });
+    expect(world.journal.run(row.runId)).toMatchObject({ state: "failed" });
+    expect(world.api.searches).toBe(0);
+  });
+
+  test("gives up a refused action after its retries, in the API's words", async () => {
+    const world = openWorld();
+    const row = await plan(world);
+    const refused = { ...lost, kind: "unsent", refusal: true, status: 500 } as const;
+    world.api.creates = [{ ...refused, message: "action target is empty" }];
+    let next: ActionRow | null = row;
+    for (let tries = 0; tries < 3 && next !== null; tries++) {
+      await post(world, next);
+      next = world.journal.action(row.id);
+    }
+    expect(world.api.posted.length).toBe(3);
+    expect(next).toMatchObject({ state: "failed", error: "action target is empty" });
+  });
+
+  test("settles a sendonly action without a record", async () => {
+    const world = openWorld();
+    const row = await plan(world, { sendOnly: true });
+    world.api.creates = [postedAs(7, NOON + 300_000)];
+    await post(world, row);
+    expect(world.journal.action(row.id)?.state).toBe("settled");
+    expect(world.journal.run(row.runId)?.state).toBe("done");
+    expect(world.spool.records.size).toBe(0);
+  });
+});

@@ -1,0 +1,222 @@
+// World: opened edges that live in memory, for tests of the flow and the runner: a clock that a
+// test moves, an API that answers what a test says, a spool without a disk, the real journal.
+import { openJournal } from "../../src/edge/journal/journal.ts";
+import type { Edges, Limits } from "../../src/flow/edges.ts";
+import type { Journal } from "../../src/flow/journal.ts";
+import type { Entity } from "../../src/jobs/entity.ts";
+import { parseSchedule } from "../../src/jobs/schedule.ts";
+import type { CreateAnswer, FindAnswer, MigApi, PageAnswer } from "../../src/mig/api.ts";
+import type { DeliveryAnswer, DeliveryOrder, InflightFile, Spool } from "../../src/ports.ts";
+import { VirtualClock } from "./clock.ts";
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+/** 2026-11-23T12:00:00Z, where every world begins. */
+export const NOON = Date.UTC(2026, 10, 23, 12);
+
+const NEVER = new AbortController().signal;
+
+/** A signal that never comes. */
+export function never(): AbortSignal {
+  return NEVER;
+}
+
+/** The bytes of a command as the API sends it. */
+export function command(id: number, sent: number, status = "success"): Uint8Array {
+  return encoder.encode(
+    `{"id":${id},"action":{"id":7,"counters":{"sent":${sent}}},"status":"${status}"}`,
+  );
+}
+
+/** An entity with an inline action; `changes` says what differs. */
+export function entity(changes: Partial<Entity> = {}): Entity {
+  const json = JSON.stringify({
+    target: "status='online'",
+    operations: [{ module: "timedrift", parameters: {} }],
+  });
+  return {
+    job: "nightly",
+    path: "/runner/runners/nightly/entity.cfg",
+    schedule: parseSchedule("0 * * * *", { timezone: "UTC" }),
+    plugins: [],
+    expiryMs: 300_000,
+    sendOnly: false,
+    template: { kind: "inline", json },
+    spreadMs: 0,
+    onMissed: "skip",
+    overlap: "allow",
+    deadlineMs: null,
+    maxAgents: null,
+    retries: 2,
+    workflow: false,
+    warnings: [],
+    ...changes,
+  } as Entity;
+}
+
+/** What the API answers, in order; the last answer stays. */
+export class ScriptedApi implements MigApi {
+  readonly posted: string[] = [];
+  readonly asked: { actionId: number; offset: number; limit: number }[] = [];
+  searches = 0;
+  creates: CreateAnswer[] = [];
+  finds: FindAnswer[] = [{ kind: "absent" }];
+  /** Each page is the commands to hand out, "end", or a failure after some commands. */
+  pages: (readonly Uint8Array[] | "end" | { after: readonly Uint8Array[]; message: string })[] = [];
+  agents = 5;
+
+  create(body: string): Promise<CreateAnswer> {
+    this.posted.push(body);
+    return Promise.resolve(take(this.creates));
+  }
+
+  async commands(
+    actionId: number,
+    request: Parameters<MigApi["commands"]>[1],
+  ): Promise<PageAnswer> {
+    const { offset, limit, onCommand } = request;
+    this.asked.push({ actionId, offset, limit });
+    const page = take(this.pages);
+    if (page === "end") return { kind: "end" };
+    const commands = "after" in page ? page.after : page;
+    for (const bytes of commands) await onCommand(bytes);
+    if ("after" in page) {
+      return { kind: "failed", message: page.message, status: null, retryAfterMs: null };
+    }
+    return { kind: "page", commands: page.length, strays: 0, entries: page.length };
+  }
+
+  findAction(): Promise<FindAnswer> {
+    this.searches++;
+    return Promise.resolve(take(this.finds));
+  }
+
+  countAgents() {
+    return Promise.resolve({ kind: "counted", agents: this.agents, isAtLeast: false } as const);
+  }
+}
+
+function take<T>(answers: T[]): T {
+  const [first] = answers;
+  if (first === undefined) throw new Error("the test gave the API nothing to answer");
+  if (answers.length > 1) answers.shift();
+  return first;
+}
+
+/** A posted answer whose action expires at `expireAt`. */
+export function postedAs(actionId: number, expireAt: number): CreateAnswer & { kind: "posted" } {
+  return { kind: "posted", actionId, actionBytes: encoder.encode(`{"id":${actionId}}`), expireAt };
+}
+
+/** A spool without a disk. A result is there from its commit on, never before. */
+export class MemorySpool implements Spool {
+  readonly results = new Map<string, string>();
+  readonly records = new Map<string, string>();
+  readonly aside: string[] = [];
+  found: InflightFile[] = [];
+  /** Thrown by the next call that writes a result. */
+  failure: Error | null = null;
+
+  scan() {
+    return Promise.resolve([]);
+  }
+
+  read(): Promise<Uint8Array> {
+    return Promise.reject(new Error("no files here"));
+  }
+
+  inflight() {
+    return Promise.resolve(this.found);
+  }
+
+  writeInflight(job: string, actionId: number, bytes: Uint8Array): Promise<string> {
+    const path = `/runner/runners/${job}/inflight/${actionId}.json`;
+    this.records.set(path, decoder.decode(bytes));
+    return Promise.resolve(path);
+  }
+
+  removeInflight(job: string, actionId: number): Promise<string> {
+    const path = `/runner/runners/${job}/inflight/${actionId}.json`;
+    this.records.delete(path);
+    return Promise.resolve(path);
+  }
+
+  setAside(file: InflightFile): Promise<string> {
+    this.aside.push(file.path);
+    return Promise.resolve(`${file.path}.bad`);
+  }
+
+  resultPath(job: string, date: string, actionId: number): string {
+    return `/runner/runners/${job}/results/${date}/${actionId}.json`;
+  }
+
+  createResult(job: string, date: string, actionId: number) {
+    const { failure } = this;
+    this.failure = null;
+    if (failure !== null) return Promise.reject(failure);
+    const path = this.resultPath(job, date, actionId);
+    let text = "";
+    return Promise.resolve({
+      write: (bytes: Uint8Array) => {
+        text += decoder.decode(bytes);
+        return Promise.resolve();
+      },
+      commit: () => {
+        this.results.set(path, text);
+        return Promise.resolve(text.length);
+      },
+      abort: () => Promise.resolve(),
+    });
+  }
+}
+
+export interface World {
+  readonly edges: Edges;
+  readonly clock: VirtualClock;
+  readonly api: ScriptedApi;
+  readonly spool: MemorySpool;
+  readonly journal: Journal;
+  readonly lines: string[];
+  readonly orders: DeliveryOrder[];
+  /** What the plugins answer, in order; the last answer stays. */
+  readonly deliveries: DeliveryAnswer[];
+}
+
+/** A new world at noon. */
+export function openWorld(limits: Partial<Limits> = {}): World {
+  const clock = new VirtualClock(NOON);
+  const api = new ScriptedApi();
+  const spool = new MemorySpool();
+  const journal = openJournal({ path: ":memory:", schedule: queueMicrotask });
+  const lines: string[] = [];
+  const orders: DeliveryOrder[] = [];
+  const deliveries: DeliveryAnswer[] = [{ kind: "delivered", message: "wrote 2 bytes to plugin" }];
+  const edges: Edges = {
+    clock,
+    random: { next: () => 0.5 },
+    log: { emit: (level, message) => void lines.push(`${level} ${message}`) },
+    api,
+    signer: { sign: (text) => Promise.resolve(`signed ${text.length}`) },
+    spool,
+    journal,
+    plugins: {
+      names: () => Promise.resolve(["mail"]),
+      check: () => Promise.resolve(null),
+      deliver: (order) => {
+        orders.push(order);
+        return Promise.resolve(take(deliveries));
+      },
+    },
+    limits: {
+      pageSize: 1_000,
+      dispatchesMax: 8,
+      collectsMax: 8,
+      deliveriesMax: 4,
+      delayResultsMs: 0,
+      ...limits,
+    },
+    macros: new Map(),
+  };
+  return { edges, clock, api, spool, journal, lines, orders, deliveries };
+}

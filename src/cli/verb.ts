@@ -20,6 +20,15 @@ export interface Verb {
   run(call: Call): Promise<number>;
 }
 
+/** A line of the table of verbs. */
+export interface VerbEntry {
+  readonly name: string;
+  readonly summary: string;
+  /** What its words are, for completion: names of jobs, or some of these. @default files */
+  readonly words?: "jobs" | readonly string[];
+  readonly load: () => Promise<Verb>;
+}
+
 /** The config file when no -c is given, as in the original. */
 export const CONFIG_PATH = "/etc/mig/runner.cfg";
 

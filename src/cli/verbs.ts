@@ -1,53 +1,55 @@
 // Verbs: the table of commands. A verb's module is loaded only when it is called.
 import { nearest } from "../errors.ts";
 import { UsageError } from "./flags.ts";
-import type { Verb } from "./verb.ts";
-
-interface VerbEntry {
-  readonly name: string;
-  readonly summary: string;
-  readonly load: () => Promise<Verb>;
-}
+import type { Verb, VerbEntry } from "./verb.ts";
 
 export const VERBS: readonly VerbEntry[] = [
   {
     name: "check",
     summary: "Find every mistake in config, jobs and plugins",
+    words: "jobs",
     load: async () => (await import("./check.ts")).check,
   },
   {
     name: "next",
     summary: "Show the next fire times of a schedule or a job",
+    words: "jobs",
     load: async () => (await import("./next.ts")).next,
   },
   {
     name: "show",
     summary: "Show what would be posted, without posting",
+    words: "jobs",
     load: async () => (await import("./show.ts")).show,
   },
   {
     name: "run",
     summary: "Fire a job now, outside its schedule",
+    words: "jobs",
     load: async () => (await import("./run.ts")).run,
   },
   {
     name: "status",
     summary: "Show jobs, what is in flight and what is undelivered",
+    words: [],
     load: async () => (await import("./status.ts")).status,
   },
   {
     name: "redeliver",
     summary: "Give a stored result to its plugin again",
+    words: "jobs",
     load: async () => (await import("./redeliver.ts")).redeliver,
   },
   {
     name: "drop",
     summary: "Give up an action, or the delivery of its result",
+    words: "jobs",
     load: async () => (await import("./drop.ts")).drop,
   },
   {
     name: "journal",
     summary: "Verify, copy or salvage the journal",
+    words: ["verify", "backup", "salvage"],
     load: async () => (await import("./journal.ts")).journal,
   },
   {
@@ -58,16 +60,19 @@ export const VERBS: readonly VerbEntry[] = [
   {
     name: "convert",
     summary: "Rewrite a job as cfg, toml or ts",
+    words: "jobs",
     load: async () => (await import("./convert.ts")).convert,
   },
   {
     name: "completion",
     summary: "Print completions for bash, zsh or fish",
-    load: async () => (await import("./completion.ts")).completion,
+    words: ["bash", "zsh", "fish"],
+    load: async () => (await import("./completion.ts")).completionOf(VERBS, await findVerb("")),
   },
   {
     name: "sandbox",
     summary: "A MIG API with a simulated fleet on loopback",
+    words: [],
     load: async () => (await import("./sandbox.ts")).sandbox,
   },
 ];

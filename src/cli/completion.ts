@@ -1,0 +1,203 @@
+// Completion: the verb that prints what a shell needs to complete our command lines.
+//
+// The scripts hold verbs and flags; names of jobs are asked of the program (`completion jobs`) when
+// they are wanted, with the -c of the line.
+import { RunnerError, RunnerErrors } from "../errors.ts";
+import { type FlagSpec, UsageError } from "./flags.ts";
+import { openSpoolView } from "./open.ts";
+import { joinLines } from "./text.ts";
+import { type Call, CONFIG_FLAG, type Verb, type VerbEntry } from "./verb.ts";
+
+/** @param daemon The program without a verb, for its flags. */
+export function completionOf(table: readonly VerbEntry[], daemon: Verb): Verb {
+  return {
+    usage: "bash|zsh|fish",
+    flags: [],
+    help:
+      "Prints a script that completes commands, flags and names of jobs.\n\n" +
+      "Examples:\n" +
+      "  mig-runner completion bash > /etc/bash_completion.d/mig-runner\n" +
+      "  mig-runner completion zsh > ~/.zfunc/_mig-runner\n" +
+      "  mig-runner completion fish > ~/.config/fish/completions/mig-runner.fish",
+    async run(call) {
+      const [shell, ...others] = call.positionals;
+      if (shell === "jobs") return await printJobs(call);
+      const script = SCRIPTS.get(shell ?? "");
+      if (script === undefined || others.length > 0) {
+        throw new UsageError("completion takes bash, zsh or fish");
+      }
+      const verbs = await Promise.all(table.map(describeVerb));
+      call.terminal.out(script({ daemon: { name: "", summary: "", flags: daemon.flags }, verbs }));
+      return 0;
+    },
+  };
+}
+
+/** A verb, as a shell is told of it. */
+interface Described extends Pick<VerbEntry, "name" | "summary" | "words"> {
+  readonly flags: readonly FlagSpec[];
+}
+
+interface Commands {
+  /** The program without a verb. */
+  readonly daemon: Described;
+  readonly verbs: readonly Described[];
+}
+
+async function describeVerb({ name, summary, words, load }: VerbEntry): Promise<Described> {
+  const { flags } = await load();
+  return { name, summary, flags, ...(words === undefined ? {} : { words }) };
+}
+
+const SCRIPTS: ReadonlyMap<string, (commands: Commands) => string> = new Map([
+  ["bash", bashScript],
+  ["zsh", zshScript],
+  ["fish", fishScript],
+]);
+
+/** Names only, and never a word about what is wrong: a shell would show it in the line. */
+async function printJobs(call: Call): Promise<number> {
+  try {
+    const { spool } = await openSpoolView(call);
+    call.terminal.out(joinLines((await spool.scan()).map(({ job }) => job)));
+    return 0;
+  } catch (error) {
+    if (!(error instanceof RunnerError || error instanceof RunnerErrors)) throw error;
+    return 1;
+  }
+}
+
+function spellings(flags: readonly FlagSpec[]): string[] {
+  return [...flags, CONFIG_FLAG].map(spell).concat("--help");
+}
+
+function spell({ name }: FlagSpec): string {
+  return name.length === 1 ? `-${name}` : `--${name}`;
+}
+
+/** Flags whose value is a file, as a pattern of `case`. */
+function fileFlags({ daemon, verbs }: Commands): string {
+  const flags = [daemon, ...verbs].flatMap((verb) => verb.flags);
+  const files = [...flags, CONFIG_FLAG].filter(({ value }) => value === "FILE");
+  return [...new Set(files.map(spell))].join("|");
+}
+
+function valueFlags({ daemon, verbs }: Commands): string {
+  const flags = [daemon, ...verbs].flatMap((verb) => verb.flags);
+  const others = flags.filter(({ kind, value }) => kind !== "switch" && value !== "FILE");
+  return [...new Set(others.map(spell))].join("|");
+}
+
+/** The part that bash and zsh share: from the verb to `flags`, `names` and `files`. */
+function caseLines(commands: Commands): string {
+  const jobs = `"$("$program" "\${config[@]}" completion jobs 2>/dev/null)"`;
+  const one = ({ name, flags, words }: Described): string => {
+    const names = words === "jobs" ? jobs : `"${(words ?? []).join(" ")}"`;
+    const files = words === undefined ? " files=yes" : "";
+    return `    ${name}) flags="${spellings(flags).join(" ")}" names=${names}${files} ;;`;
+  };
+  const verbs = commands.verbs.map(({ name }) => name).join(" ");
+  const none = `    "") flags="${spellings(commands.daemon.flags).join(" ")}" names="${verbs}" ;;`;
+  return ['  case "$verb" in', none, ...commands.verbs.map(one), "  esac"].join("\n");
+}
+
+function bashScript(commands: Commands): string {
+  return `# mig-runner: completion for bash.
+_mig_runner() {
+  local program="\${COMP_WORDS[0]}" word="\${COMP_WORDS[COMP_CWORD]}" verb="" i
+  local before="\${COMP_WORDS[COMP_CWORD-1]}" flags="" names="" files=""
+  local -a config=()
+  for ((i = 1; i < COMP_CWORD; i++)); do
+    case "\${COMP_WORDS[i]}" in
+      -c) i=$((i + 1)); config=(-c "\${COMP_WORDS[i]}") ;;
+      -*) ;;
+      *) [ -n "$verb" ] || verb="\${COMP_WORDS[i]}" ;;
+    esac
+  done
+  COMPREPLY=()
+  case "$before" in
+    ${fileFlags(commands)}) COMPREPLY=($(compgen -f -- "$word")); return ;;
+    ${valueFlags(commands)}) return ;;
+  esac
+${caseLines(commands)}
+  case "$word" in
+    -*) COMPREPLY=($(compgen -W "$flags" -- "$word")) ;;
+    *) COMPREPLY=($(compgen -W "$names" -- "$word")) ;;
+  esac
+  [ -z "$files" ] || COMPREPLY+=($(compgen -f -- "$word"))
+}
+complete -F _mig_runner mig-runner
+`;
+}
+
+function zshScript(commands: Commands): string {
+  return `#compdef mig-runner
+# mig-runner: completion for zsh.
+_mig-runner() {
+  local program="\${words[1]}" before="\${words[CURRENT-1]}" verb="" i
+  local flags="" names="" files=""
+  local -a config=()
+  for ((i = 2; i < CURRENT; i++)); do
+    case "\${words[i]}" in
+      -c) i=$((i + 1)); config=(-c "\${words[i]}") ;;
+      -*) ;;
+      *) [ -n "$verb" ] || verb="\${words[i]}" ;;
+    esac
+  done
+  case "$before" in
+    ${fileFlags(commands)}) _files; return ;;
+    ${valueFlags(commands)}) return ;;
+  esac
+${caseLines(commands)}
+  case "\${words[CURRENT]}" in
+    -*) compadd -- \${=flags} ;;
+    *) compadd -- \${=names} ;;
+  esac
+  [ -z "$files" ] || _files
+}
+if [ "\${funcstack[1]}" = "_mig-runner" ]; then
+  _mig-runner "$@"
+else
+  compdef _mig-runner mig-runner
+fi
+`;
+}
+
+function fishScript({ daemon, verbs }: Commands): string {
+  const names = verbs.map(({ name }) => name).join(" ");
+  const none = `not __fish_seen_subcommand_from ${names}`;
+  const lines = [
+    "# mig-runner: completion for fish.",
+    "function __mig_runner_jobs",
+    "    set -l line (commandline -opc)",
+    "    set -l at (contains -i -- -c $line)",
+    "    and set -l config -c $line[(math $at + 1)]",
+    "    $line[1] $config completion jobs 2>/dev/null",
+    "end",
+    "complete -c mig-runner -f",
+    "complete -c mig-runner -o c -r -F -d 'Load configuration from file'",
+    ...daemon.flags.map((flag) => fishFlag(none, flag)),
+  ];
+  for (const { name, summary, flags, words } of verbs) {
+    const seen = `__fish_seen_subcommand_from ${name}`;
+    lines.push(`complete -c mig-runner -n '${none}' -a ${name} -d '${quoted(summary)}'`);
+    if (words === "jobs")
+      lines.push(`complete -c mig-runner -n '${seen}' -a '(__mig_runner_jobs)'`);
+    else if (words === undefined) lines.push(`complete -c mig-runner -n '${seen}' -F`);
+    else if (words.length > 0) {
+      lines.push(`complete -c mig-runner -n '${seen}' -a '${words.join(" ")}'`);
+    }
+    lines.push(...flags.map((flag) => fishFlag(seen, flag)));
+  }
+  return joinLines(lines);
+}
+
+function fishFlag(condition: string, { name, kind, value, help }: FlagSpec): string {
+  const long = name.length === 1 ? `-o ${name}` : `-l ${name}`;
+  const takes = kind === "switch" ? "" : value === "FILE" ? " -r -F" : " -x";
+  return `complete -c mig-runner -n '${condition}' ${long}${takes} -d '${quoted(help)}'`;
+}
+
+function quoted(text: string): string {
+  return text.replaceAll("\\", "\\\\").replaceAll("'", "\\'");
+}

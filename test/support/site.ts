@@ -105,6 +105,8 @@ export class Host {
 
 export interface SiteOptions extends Omit<HostOptions, "url"> {
   readonly sandbox?: Partial<SandboxOptions>;
+  /** `[api] url` instead of the sandbox's own. */
+  readonly address?: (sandbox: Sandbox) => string;
 }
 
 /** A host and the API that it speaks to. */
@@ -124,7 +126,10 @@ export class Site extends Host {
       behaviour: { speed: 1_000, silentRate: 0, failedRate: 0, timeoutRate: 0 },
       ...options.sandbox,
     });
-    const config = await furnish(scenario, { ...options, url: sandbox.url });
+    const config = await furnish(scenario, {
+      ...options,
+      url: options.address?.(sandbox) ?? sandbox.url,
+    });
     return new Site(scenario, config, sandbox);
   }
 

@@ -276,9 +276,9 @@ function readUnicodeClass(parser: Parser): boolean {
 
 /** The general categories that Go has tables of. */
 const CATEGORIES = new Set(
-  "C Cc Cf Co Cs L Ll Lm Lo Lt Lu M Mc Me Mn N Nd Nl No P Pc Pd Pe Pf Pi Po Ps S Sc Sk Sm So Z Zl Zp Zs"
+  "Any C Cc Cf Co Cs L Ll Lm Lo Lt Lu M Mc Me Mn N Nd Nl No P Pc Pd Pe Pf Pi Po Ps S Sc Sk Sm So"
     .split(" ")
-    .concat("Any"),
+    .concat("Z", "Zl", "Zp", "Zs"),
 );
 
 /** Scripts are looked up in this runtime, which may know some that an old agent does not. */

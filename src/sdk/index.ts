@@ -1,7 +1,7 @@
 // Index: all that `import … from "mig-runner"` gives to the authors of jobs and plugins.
 //
 // The one file of the project that only re-exports: package.json names it as the entry.
-// biome-ignore-all lint/performance/noBarrelFile: it is the public entry, nothing in src/ imports it
+// biome-ignore-all lint/performance/noBarrelFile: it is the public entry, not for use in src/
 export type {
   ActionDescription,
   Agent,
@@ -17,12 +17,36 @@ export type {
 export type { Duration, JobAction, JobDefinition, JobSchedule } from "./definition.ts";
 export { Fatal, Retry } from "./failure.ts";
 export { type JobBody, type JobModule, job } from "./job.ts";
-export type { FileElements, FileParameters } from "./modules/file.ts";
-export type { MemoryElements, MemoryParameters } from "./modules/memory.ts";
-export type { NetstatElements, NetstatParameters } from "./modules/netstat.ts";
-export type { PkgElements, PkgParameters } from "./modules/pkg.ts";
-export type { ScribeElements, ScribeParameters } from "./modules/scribe.ts";
-export type { ScribeDocument } from "./modules/scribe-types.ts";
+export type { Module, OperationOptions, PlainModule } from "./module.ts";
+export type { AgentdestroyParameters } from "./modules/agentdestroy.ts";
+export type { ExampleElements, ExampleParameters } from "./modules/example.ts";
+export type {
+  ExamplepersistElements,
+  ExamplepersistParameters,
+} from "./modules/examplepersist.ts";
+export type {
+  FileElements,
+  FileMatch,
+  FileOptions,
+  FileParameters,
+  FileSearch,
+} from "./modules/file.ts";
+export type {
+  MemoryElements,
+  MemoryMatch,
+  MemoryOptions,
+  MemoryParameters,
+  MemorySearch,
+} from "./modules/memory.ts";
+export type { NetstatElements, NetstatMatch, NetstatParameters } from "./modules/netstat.ts";
+export type { AliveElements } from "./modules/persistent.ts";
+export type { PingElements, PingParameters } from "./modules/ping.ts";
+export type { PkgElements, PkgPackage, PkgParameters } from "./modules/pkg.ts";
+export type { ScribeElements, ScribeParameters, ScribeTestResult } from "./modules/scribe.ts";
+export type { ScribeDocument, ScribeObject, ScribeTest } from "./modules/scribe-types.ts";
+export type { SshkeyElements, SshkeyKey, SshkeyParameters } from "./modules/sshkey.ts";
+export type { TimedriftElements, TimedriftParameters } from "./modules/timedrift.ts";
+export type { YaraElements, YaraMatch, YaraParameters } from "./modules/yara.ts";
 export { modules } from "./modules.ts";
 export {
   type Deliver,

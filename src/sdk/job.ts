@@ -46,12 +46,12 @@ export interface JobModule {
  */
 export function job(definition: JobDefinition, body?: JobBody): JobModule {
   if (typeof definition !== "object" || definition === null) {
-    const message = `Cannot make a job: its definition is ${nameOf(definition)}, an object is wanted`;
-    throw new RunnerError("ENTITY", message);
+    const state = `its definition is ${nameOf(definition)}, an object is wanted`;
+    throw new RunnerError("ENTITY", `Cannot make a job: ${state}`);
   }
   if (body !== undefined && typeof body !== "function") {
-    const message = `Cannot make a job: its workflow is ${nameOf(body)}, a function is wanted`;
-    throw new RunnerError("ENTITY", message);
+    const state = `its workflow is ${nameOf(body)}, a function is wanted`;
+    throw new RunnerError("ENTITY", `Cannot make a job: ${state}`);
   }
   const made: JobModule = {
     kind: "job",

@@ -4,20 +4,105 @@
 // timedrift; the others need a build option. `environment.modules` of an agent tells what it has.
 import { RunnerError } from "../errors.ts";
 import type { Operation } from "./action.ts";
-import { agentdestroy } from "./modules/agentdestroy.ts";
-import { example } from "./modules/example.ts";
-import { examplepersist } from "./modules/examplepersist.ts";
-import { file } from "./modules/file.ts";
-import { memory } from "./modules/memory.ts";
-import { makeOperation, type OperationOptions } from "./modules/module.ts";
-import { netstat } from "./modules/netstat.ts";
-import { audit, dispatch, fswatch } from "./modules/persistent.ts";
-import { ping } from "./modules/ping.ts";
-import { pkg } from "./modules/pkg.ts";
-import { scribe } from "./modules/scribe.ts";
-import { sshkey } from "./modules/sshkey.ts";
-import { timedrift } from "./modules/timedrift.ts";
-import { yara } from "./modules/yara.ts";
+import type { Module, OperationOptions, PlainModule } from "./module.ts";
+import { type AgentdestroyParameters, agentdestroy } from "./modules/agentdestroy.ts";
+import {
+  type ExampleElements,
+  type ExampleParameters,
+  type ExampleStatistics,
+  example,
+} from "./modules/example.ts";
+import {
+  type ExamplepersistElements,
+  type ExamplepersistParameters,
+  examplepersist,
+} from "./modules/examplepersist.ts";
+import {
+  type FileElements,
+  type FileParameters,
+  type FileStatistics,
+  file,
+} from "./modules/file.ts";
+import {
+  type MemoryElements,
+  type MemoryParameters,
+  type MemoryStatistics,
+  memory,
+} from "./modules/memory.ts";
+import { makeOperation } from "./modules/module.ts";
+import {
+  type NetstatElements,
+  type NetstatParameters,
+  type NetstatStatistics,
+  netstat,
+} from "./modules/netstat.ts";
+import { type AliveElements, audit, dispatch, fswatch } from "./modules/persistent.ts";
+import { type PingElements, type PingParameters, ping } from "./modules/ping.ts";
+import { type PkgElements, type PkgParameters, type PkgStatistics, pkg } from "./modules/pkg.ts";
+import {
+  type ScribeElements,
+  type ScribeParameters,
+  type ScribeStatistics,
+  scribe,
+} from "./modules/scribe.ts";
+import { type SshkeyElements, type SshkeyParameters, sshkey } from "./modules/sshkey.ts";
+import {
+  type TimedriftElements,
+  type TimedriftParameters,
+  type TimedriftStatistics,
+  timedrift,
+} from "./modules/timedrift.ts";
+import { type YaraElements, type YaraParameters, yara } from "./modules/yara.ts";
+
+/** A builder for each module of the agent. */
+export interface Modules {
+  /** Kills another agent on the host and deletes its program. Destructive. Finds nothing. */
+  readonly agentdestroy: Module<AgentdestroyParameters, string, unknown>;
+  /** Tells whether the audit module runs: it reads the kernel's audit messages. */
+  readonly audit: PlainModule<AliveElements, unknown>;
+  /** Tells whether the dispatch module runs: it hands alerts on. */
+  readonly dispatch: PlainModule<AliveElements, unknown>;
+  /** MIG's sample: the host's name, its addresses, names that it looks up. */
+  readonly example: Module<ExampleParameters, ExampleElements, ExampleStatistics>;
+  /** MIG's sample of a persistent module: echoes a text. */
+  readonly examplepersist: Module<ExamplepersistParameters, ExamplepersistElements, unknown>;
+  /** Lists files by name, size, mode, time, content or hash. An entry is no proof of a hit. */
+  readonly file: Module<FileParameters, FileElements, FileStatistics>;
+  /** Tells whether the fswatch module runs: it watches files. */
+  readonly fswatch: PlainModule<AliveElements, unknown>;
+  /** Finds processes by name, library or bytes in their memory. An entry is no proof of a hit. */
+  readonly memory: Module<MemoryParameters, MemoryElements, MemoryStatistics>;
+  /** Finds local, neighbour and connected addresses and open ports. */
+  readonly netstat: Module<NetstatParameters, NetstatElements, NetstatStatistics>;
+  /**
+   * Tries an address by ICMP, TCP or UDP. A refused TCP port comes back as a failed result; a UDP
+   * port that says nothing counts as found.
+   */
+  readonly ping: Module<PingParameters, PingElements, unknown>;
+  /** Lists installed packages (dpkg, rpm) whose name matches. */
+  readonly pkg: Module<PkgParameters, PkgElements, PkgStatistics>;
+  /**
+   * Evaluates a document of vulnerability or policy tests. `foundanything` is true as soon as one
+   * test came back, true or not: look at `masterresult`.
+   */
+  readonly scribe: Module<ScribeParameters, ScribeElements, ScribeStatistics>;
+  /** Finds RSA and DSA keys: private, public, and in authorized_keys. */
+  readonly sshkey: Module<SshkeyParameters, SshkeyElements, unknown>;
+  /**
+   * Gives the local time and compares it with an NTP server. With a drift `foundanything` means
+   * that the clock is off by more; without one it is always true.
+   */
+  readonly timedrift: Module<TimedriftParameters, TimedriftElements, TimedriftStatistics>;
+  /** Scans files with yara rules. */
+  readonly yara: Module<YaraParameters, YaraElements, unknown>;
+  /**
+   * An operation of any module, with parameters that are only checked to be JSON.
+   *
+   * @param module The exact name by which agents know it.
+   * @throws {RunnerError} ACTION, when the name is empty or the parameters are not JSON.
+   */
+  raw(module: string, parameters: unknown, options?: OperationOptions): Operation;
+}
 
 /**
  * Operations of the agent's modules, with parameters in MIG's own names. `modules.NAME(..)` makes
@@ -38,55 +123,25 @@ import { yara } from "./modules/yara.ts";
  * }
  * ```
  */
-export const modules = {
-  /** Kills another agent on the host and deletes its program. Destructive. Never finds anything. */
+export const modules: Modules = Object.freeze({
   agentdestroy,
-  /** Tells whether the audit module runs: it reads the kernel's audit messages. */
   audit,
-  /** Tells whether the dispatch module runs: it hands alerts on. */
   dispatch,
-  /** MIG's sample: the host's name, its addresses, names that it looks up. */
   example,
-  /** MIG's sample of a persistent module: echoes a text. */
   examplepersist,
-  /** Lists files by name, size, mode, time, content or hash. An entry is no proof of a hit. */
   file,
-  /** Tells whether the fswatch module runs: it watches files. */
   fswatch,
-  /** Finds processes by name, library or bytes in their memory. */
   memory,
-  /** Finds local, neighbour and connected addresses and open ports. */
   netstat,
-  /**
-   * Tries an address by ICMP, TCP or UDP. A refused TCP port comes back as a failed result; a UDP
-   * port that says nothing counts as found.
-   */
   ping,
-  /** Lists installed packages (dpkg, rpm) whose name matches. */
   pkg,
-  /**
-   * Evaluates a document of vulnerability or policy tests. `foundanything` is true as soon as one
-   * test came back, true or not.
-   */
   scribe,
-  /** Finds RSA and DSA keys: private, public, and in authorized_keys. */
   sshkey,
-  /**
-   * Gives the local time and compares it with an NTP server. With a drift `foundanything` means
-   * that the clock is off by more; without one it is always true.
-   */
   timedrift,
-  /** Scans files with yara rules. */
   yara,
   raw,
-} as const;
+});
 
-/**
- * An operation of any module, with parameters that are only checked to be JSON.
- *
- * @param module The exact name by which agents know it.
- * @throws {RunnerError} ACTION, when the name is empty or the parameters are not JSON.
- */
 function raw(module: string, parameters: unknown, options?: OperationOptions): Operation {
   if (typeof module === "string" && module !== "") {
     return makeOperation(module, parameters, options);

@@ -1,8 +1,8 @@
 // Run: the workflow interface that a job's function gets.
 //
 // Types only, and the defaults of a step; the engine is in workflow/. A *name* below is a text of 1
-// to 128 characters, unique within the run: it is how the runner knows, after a crash or an upgrade,
-// what has been done already.
+// to 128 characters, unique within the run: it is how the runner knows, after a crash or an
+// upgrade, what has been done already.
 import type { ActionDescription, CommandStatus, Operation, Result, Threat } from "./action.ts";
 import type { Duration } from "./definition.ts";
 
@@ -128,6 +128,39 @@ export type BranchResults<Branches> = {
 /**
  * One firing of a job, from its fire time to its last delivery. Everything with a name is saved
  * before the run goes on, and is never done again: not after a crash, not after an upgrade.
+ *
+ * @example
+ * ```ts
+ * import { job, modules, type CollectedResult } from "mig-runner";
+ *
+ * const action = {
+ *   target: "status='online' AND environment->>'os'='linux'",
+ *   operations: [
+ *     modules.file({ searches: { rootkit: { paths: ["/lib"], names: ["^libkeyutils\\.so\\.1\\.9"] } } }),
+ *   ],
+ * };
+ *
+ * export default job({ schedule: "0 3 * * *", expiry: "10m", action }, async (run) => {
+ *   const base = await run.collect("base");
+ *   const suspects = base.agents.filter((agent) => agent.found);
+ *   if (suspects.length === 0) return;
+ *   const deep = await run.collect("deep", {
+ *     target: suspects,
+ *     operations: [modules.memory({ searches: { c2: { bytes: ["afd37df8"] } } })],
+ *     expiry: "5m",
+ *   });
+ *   await run.step("count", { retry: 5, timeout: "30s" }, () => countHits(deep));
+ *   await run.deliver("slack", deep);
+ * });
+ *
+ * async function countHits(result: CollectedResult): Promise<number> {
+ *   let hits = 0;
+ *   for await (const command of result.commands) {
+ *     hits += modules.memory.read(command.results[0]).statistics?.totalhits ?? 0;
+ *   }
+ *   return hits;
+ * }
+ * ```
  */
 export interface Run {
   /** The name of the job. */

@@ -1,8 +1,8 @@
 import { describe, expect, test } from "bun:test";
 import { parseRegexp, regexpFault } from "../../src/go/regexp.ts";
 
-// Patterns and messages from Go's own tests: regexp/all_test.go `badRe`, regexp/syntax/parse_test.go
-// `invalidRegexps` and `onlyPOSIX`.
+// Patterns and messages from Go's own tests: regexp/all_test.go `badRe`, and of
+// regexp/syntax/parse_test.go `invalidRegexps` and `onlyPOSIX`.
 const MESSAGES: readonly (readonly [string, string])[] = [
   ["*", "missing argument to repetition operator: `*`"],
   ["+", "missing argument to repetition operator: `+`"],

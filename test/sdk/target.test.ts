@@ -42,7 +42,8 @@ describe("likePattern()", () => {
 
 describe("sql", () => {
   test("writes values of every kind", () => {
-    const text = sql`name=${"o'b"} AND id=${5} AND pid<${-1} AND ${true} AND id=${9007199254740993n}`;
+    const big = 9007199254740993n;
+    const text = sql`name=${"o'b"} AND id=${5} AND pid<${-1} AND ${true} AND id=${big}`;
     expect(text).toBe("name='o''b' AND id=5 AND pid<(-1) AND TRUE AND id=9007199254740993");
   });
 

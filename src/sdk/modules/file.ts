@@ -1,4 +1,4 @@
-// File: the module that walks directories and lists files by name, size, mode, time, content or hash.
+// File: the module that lists files by name, size, mode, time, content or hash.
 import * as v from "valibot";
 import { parseDuration } from "../../go/duration.ts";
 import { defineModule } from "./module.ts";

@@ -1,7 +1,8 @@
 // Persistent: the modules that run beside the agent all the time. A query only asks whether one is
 // alive; what they watch is set in the agent's own configuration.
 import * as v from "valibot";
-import { defineModule, type PlainModule } from "./module.ts";
+import type { PlainModule } from "../module.ts";
+import { defineModule } from "./module.ts";
 import { members } from "./rules.ts";
 
 /** Says that the module is alive. */

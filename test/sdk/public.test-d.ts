@@ -1,0 +1,147 @@
+// Public types: what the type checker must accept and must refuse in a job or plugin. Nothing here
+// runs; `tsc` fails when a line marked as an error is none.
+import * as v from "valibot";
+import type { RawDefinition } from "../../src/jobs/shape.ts";
+import {
+  type Command,
+  type JobDefinition,
+  job,
+  modules,
+  type PluginModule,
+  plugin,
+  type Run,
+  type Schema,
+  type SchemaOutput,
+  sql,
+} from "../../src/sdk/index.ts";
+
+type Same<Left, Right> =
+  (<T>() => T extends Left ? 1 : 2) extends <T>() => T extends Right ? 1 : 2 ? true : false;
+
+/** Fails to compile unless both types are the same. */
+function same<Left, Right>(..._: Same<Left, Right> extends true ? [] : [never]): void {}
+
+// A definition is what the rule for all forms of a job takes, key for key.
+export const raw: RawDefinition = {} as JobDefinition;
+same<keyof JobDefinition, keyof RawDefinition>();
+
+job({});
+job({ schedule: "@daily", plugin: ["a", "b"], expiry: undefined });
+job({ schedule: { cron: "0 3 * * *", onMissed: "last", overlap: "queue" } });
+job({ action: "./action.json" }, async () => {});
+// @ts-expect-error: a schedule has an expression
+job({ schedule: { timezone: "UTC" } });
+// @ts-expect-error: one of skip, last, all
+job({ schedule: { cron: "@daily", onMissed: "never" } });
+// @ts-expect-error: there is no such key
+job({ scheduel: "@daily" });
+// @ts-expect-error: an action has operations
+job({ action: { target: "status='online'" } });
+// @ts-expect-error: durations are texts
+job({ expiry: 600 });
+// @ts-expect-error: a workflow is asynchronous
+job({}, () => 1);
+
+modules.file({ searches: { a: { paths: ["/"], options: { mismatch: ["name"] } } } });
+// @ts-expect-error: a search has paths
+modules.file({ searches: { a: { names: ["x"] } } });
+// @ts-expect-error: there is no such check
+modules.file({ searches: { a: { paths: ["/"], options: { mismatch: ["names"] } } } });
+// @ts-expect-error: there is no such parameter
+modules.file({ searches: { a: { paths: ["/"], name: ["x"] } } });
+// @ts-expect-error: ports are texts
+modules.netstat({ listeningport: [22] });
+modules.ping({ destination: "a", protocol: "icmp" });
+modules.ping({ destination: "a", protocol: "tcp", destinationport: 22 });
+// @ts-expect-error: tcp needs a port
+modules.ping({ destination: "a", protocol: "tcp" });
+// @ts-expect-error: icmp has none
+modules.ping({ destination: "a", protocol: "icmp", destinationport: 22 });
+const evr = { operation: "<=", value: "1" } as const;
+// @ts-expect-error: agents know three operators
+modules.scribe({ scribedoc: { tests: [{ test: "t", object: "o", evr }] } });
+// @ts-expect-error: both are required
+modules.agentdestroy({ pid: 5 });
+modules.fswatch();
+// @ts-expect-error: it takes no parameters
+modules.fswatch({ path: "/etc" });
+// @ts-expect-error: the option is called compress
+modules.sshkey({}, { compressed: true });
+modules.raw("any", { thing: 1 });
+
+export function results(command: Command): void {
+  const file = modules.file.read(command.results[0]);
+  same<typeof file.success, boolean>();
+  const size: number | undefined = file.elements?.label?.[0]?.fileinfo.size;
+  const pid: number | undefined = modules.memory.read(command.results[1]).elements?.a?.[0]?.process
+    .pid;
+  const text: string | null = modules.agentdestroy.read(null).elements;
+  // @ts-expect-error: nobody has read it yet
+  command.results[0]?.elements?.label;
+  console.log(size, pid, text);
+}
+
+export async function workflow(run: Run): Promise<void> {
+  const base = await run.collect("base");
+  await run.collect("deep", { target: base.agents.filter((agent) => agent.found) });
+  await run.collect("sql", { target: sql`name IN ${["a", "b"]}`, maxAgents: 10 });
+  const answer = await run.step(
+    "call",
+    { retry: { max: 3, cap: "1m" } },
+    async ({ key, attempt }) => {
+      return { key, attempt };
+    },
+  );
+  same<typeof answer, { key: string; attempt: number }>();
+  const plain = await run.step("plain", () => 5);
+  same<typeof plain, number>();
+  const both = await run.parallel({
+    left: () => run.collect("x"),
+    right: async () => run.step("y", () => "z"),
+  });
+  const right: string = both.right;
+  const agents: number = both.left.agents.length;
+  run.log("done");
+  run.log("warning", `${right} ${agents} ${run.now()}`);
+  await run.deliver("slack", both.left);
+  // @ts-expect-error: a name comes first
+  await run.collect({ target: "x" });
+  // @ts-expect-error: agents have ids
+  await run.collect("x", { target: ["web1"] });
+  // @ts-expect-error: there is no such severity
+  run.log("fatal", "x");
+  // @ts-expect-error: a result is delivered, not its name
+  await run.deliver("slack", "deep");
+  // @ts-expect-error: a duration is a text
+  await run.sleep("wait", 5);
+  // @ts-expect-error: branches are functions
+  await run.parallel({ left: run.collect("x") });
+}
+
+const config = v.strictObject({ url: v.string(), batch: v.optional(v.number(), 100) });
+same<SchemaOutput<typeof config>, { url: string; batch: number }>();
+export const schema: Schema<
+  { url: string; batch?: number | undefined },
+  { url: string; batch: number }
+> = config;
+export const webhook: PluginModule = plugin({
+  config,
+  async deliver(result, context) {
+    same<typeof context.config, { url: string; batch: number }>();
+    for await (const command of result.commands) {
+      await context.fetch(context.config.url, { method: "POST", body: command.agent.name });
+    }
+  },
+});
+plugin({
+  deliver(_, context) {
+    same<typeof context.config, undefined>();
+  },
+});
+// @ts-expect-error: a plugin delivers
+plugin({ config });
+// @ts-expect-error: a schema, not its values
+plugin({ config: { url: "x" }, deliver() {} });
+
+// @ts-expect-error: null has no literal
+sql`id = ${null}`;

@@ -45,6 +45,7 @@ const JOURNAL_RETRY_MS: Milliseconds = 5_000;
 /** Refusals of an action by the API until it is a failure, for actions of jobs that are gone. */
 const RETRIES_DEFAULT = 2;
 
+/** The loop over one runner directory. Build it, `start`, then `run` or `runOnce`; once each. */
 export class Runner {
   readonly #edges: Edges;
   readonly #catalog: Catalog;
@@ -364,7 +365,9 @@ export class Runner {
     if (fire !== null) times.push(fire);
     const due = this.#edges.journal.nextAt(now);
     if (due !== null) times.push(due);
-    if (this.#breaker.probeAt !== null) times.push(this.#breaker.probeAt);
+    const { probeAt } = this.#breaker;
+    // A probe whose time has come waits for work, not for time (I7).
+    if (probeAt !== null && probeAt > now) times.push(probeAt);
     return Math.max(Math.min(...times), now + 1);
   }
 

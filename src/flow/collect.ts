@@ -136,7 +136,9 @@ class Kept {
   /** Whether this command is new; a command without an id counts as new only when `first`. */
   take(bytes: Uint8Array, first: boolean): boolean {
     const facts = commandFacts(bytes);
-    if (facts.counters !== null) this.sent = Math.max(this.sent ?? 0, facts.counters.sent);
+    const sent = facts.counters?.sent ?? 0;
+    // A command that is there was sent: none sent means that the API has not counted.
+    if (sent > 0) this.sent = Math.max(this.sent ?? 0, sent);
     if (facts.id === null ? !first : this.#ids.has(facts.id)) return false;
     if (facts.id !== null) this.#ids.add(facts.id);
     const status = facts.status ?? "";
@@ -197,7 +199,8 @@ async function readOnce(
     }
     failures = 0;
     if (pass.first) pass.kept.strays += answer.strays;
-    if (pass.kept.isWhole) return null;
+    // Counters may be behind: a full page may have a next one, whatever they say.
+    if (pass.kept.isWhole && answer.entries < pass.limit) return null;
     offset += answer.entries;
   }
   return { kind: "failed", message: `the list has over ${PAGES_MAX} pages`, reached: "answered" };

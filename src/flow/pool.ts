@@ -1,19 +1,19 @@
-// Pool: at most so many tasks at a time, at most one for a key. What waits is bounded by the keys.
+// Pool: so much work at a time, at most one piece for a key. What waits is bounded by the keys.
 
-/** Runs tasks with a limit. A task must not reject: what went wrong is its own to record. */
+/** Runs work with a limit. Work must not reject: what went wrong is its own to record. */
 export class Pool {
   readonly #limit: number;
   readonly #running = new Set<number | string>();
   readonly #waiting = new Map<number | string, () => Promise<unknown>>();
   readonly #changed: () => void;
 
-  /** @param changed Called whenever a task has ended: there may be more to do. */
+  /** @param changed Called whenever a piece of work has ended: there may be more to do. */
   constructor(limit: number, changed: () => void) {
     this.#limit = limit;
     this.#changed = changed;
   }
 
-  /** Tasks that run now. */
+  /** Pieces of work that run now. */
   get running(): number {
     return this.#running.size;
   }
@@ -31,10 +31,10 @@ export class Pool {
     return this.#running.has(key) || this.#waiting.has(key);
   }
 
-  /** Starts or queues a task; false when there is one for the key already. */
-  start(key: number | string, task: () => Promise<unknown>): boolean {
+  /** Starts or queues work; false when there is one for the key already. */
+  start(key: number | string, work: () => Promise<unknown>): boolean {
     if (this.has(key)) return false;
-    this.#waiting.set(key, task);
+    this.#waiting.set(key, work);
     this.#pump();
     return true;
   }
@@ -45,11 +45,11 @@ export class Pool {
   }
 
   #pump(): void {
-    for (const [key, task] of this.#waiting) {
+    for (const [key, work] of this.#waiting) {
       if (this.#running.size >= this.#limit) return;
       this.#waiting.delete(key);
       this.#running.add(key);
-      void task().finally(() => {
+      void work().finally(() => {
         this.#running.delete(key);
         this.#pump();
         this.#changed();

@@ -36,6 +36,7 @@ export interface CatalogOptions {
 /** Jobs that are loaded at the same time. */
 const LOADS_MAX = 64;
 
+/** The jobs of one spool. `refresh` is the only thing that changes it. */
 export class Catalog {
   readonly #jobs = new Map<string, Loaded>();
   readonly #load: LoadJob;

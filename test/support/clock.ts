@@ -86,7 +86,7 @@ export class VirtualClock implements Clock {
   }
 }
 
-/** Lets everything that is ready run: promises, and the journal's grouped writes. */
+/** Lets everything that is ready run: promises, and what they make ready. */
 export async function settle(): Promise<void> {
-  for (let turn = 0; turn < 3; turn++) await new Promise<void>((resolve) => setImmediate(resolve));
+  await new Promise<void>((resolve) => setImmediate(resolve));
 }

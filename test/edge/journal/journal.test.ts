@@ -223,11 +223,10 @@ describe("openJournal() refuses, with a way out (I10)", () => {
   }
 
   test("a directory that does not exist, and a missing journal for a reader", () => {
-    expect(() => openJournal({ path: "/nonexistent/journal.db" })).toThrow(
-      "Cannot use the journal",
-    );
-    expect(() => openJournal({ path: "/nonexistent/journal.db", readOnly: true })).toThrow(
-      "there is none yet",
-    );
+    withDirectory((directory) => {
+      const path = join(directory, "missing", "journal.db");
+      expect(() => openJournal({ path })).toThrow("Cannot use the journal");
+      expect(() => openJournal({ path, readOnly: true })).toThrow("there is none yet");
+    });
   });
 });

@@ -1,0 +1,110 @@
+import { describe, expect, test } from "bun:test";
+import { DAEMON_WINDOW, launchDue, launchRequested, ONCE_WINDOW } from "../../src/flow/launch.ts";
+import { entity, NOON, openWorld, type World } from "../support/world.ts";
+
+const HOUR = 3_600_000;
+
+const decided = (world: World, decidedAt: number) =>
+  world.journal.write((tables) =>
+    tables.setCursor("nightly", { decidedAt, schedule: "0 * * * * UTC" }),
+  );
+
+const firesOf = (world: World) => world.journal.runs("nightly", 99).map(({ firesAt }) => firesAt);
+
+describe("launchDue()", () => {
+  test("plans the fire time that has come, and moves the cursor with it", async () => {
+    const world = openWorld();
+    await decided(world, NOON - HOUR);
+    const { planned } = await launchDue(world.edges, entity(), DAEMON_WINDOW);
+    expect(planned).toMatchObject([{ job: "nightly", state: "planned", expireAt: NOON + 300_000 }]);
+    expect(world.journal.cursor("nightly")?.decidedAt).toBe(NOON);
+    expect(firesOf(world)).toEqual([NOON]);
+  });
+
+  test("plans a fire time once, however often it is asked (I2)", async () => {
+    const world = openWorld();
+    await decided(world, NOON - HOUR);
+    await launchDue(world.edges, entity(), DAEMON_WINDOW);
+    await decided(world, NOON - HOUR);
+    const again = await launchDue(world.edges, entity(), DAEMON_WINDOW);
+    expect(again).toEqual({ planned: [], failed: 0 });
+    expect(firesOf(world)).toEqual([NOON]);
+  });
+
+  test("records what nobody ran in time, and runs the last by onmissed", async () => {
+    const world = openWorld();
+    await decided(world, NOON - 5 * HOUR);
+    world.clock.jumpTo(NOON + HOUR / 2);
+    await launchDue(world.edges, entity({ onMissed: "last" }), DAEMON_WINDOW);
+    expect(firesOf(world)).toEqual([NOON]);
+    expect(world.journal.missed("nightly", 9)).toMatchObject([
+      { firstAt: NOON - 4 * HOUR, lastAt: NOON - HOUR, count: 4 },
+    ]);
+  });
+
+  test("begins anew when the schedule has changed: the old one's times are not missed", async () => {
+    const world = openWorld();
+    await world.journal.write((tables) =>
+      tables.setCursor("nightly", { decidedAt: NOON - 5 * HOUR, schedule: "* * * * * UTC" }),
+    );
+    await launchDue(world.edges, entity(), DAEMON_WINDOW);
+    expect(world.journal.missed("nightly", 9)).toEqual([]);
+  });
+
+  test("finds a fire time of the last minute for a job that --once sees first", async () => {
+    const world = openWorld();
+    world.clock.jumpTo(NOON + 59_000);
+    expect((await launchDue(world.edges, entity(), ONCE_WINDOW)).planned.length).toBe(1);
+    const late = openWorld();
+    late.clock.jumpTo(NOON + 61_000);
+    expect((await launchDue(late.edges, entity(), ONCE_WINDOW)).planned).toEqual([]);
+  });
+
+  test("records a failed run for a job's own mistake, with the reason", async () => {
+    const world = openWorld();
+    await decided(world, NOON - HOUR);
+    const broken = entity({ template: { kind: "inline", json: '{"target":"","operations":[]}' } });
+    expect(await launchDue(world.edges, broken, DAEMON_WINDOW)).toEqual({ planned: [], failed: 1 });
+    const [run] = world.journal.runs("nightly", 1);
+    expect(run).toMatchObject({ firesAt: NOON, state: "failed" });
+    expect(run?.note).toContain("its target is empty");
+    expect(world.journal.cursor("nightly")?.decidedAt).toBe(NOON);
+  });
+
+  test("keeps fire times apart by the job's overlap", async () => {
+    for (const [overlap, runs, missed] of [
+      ["allow", 2, 0],
+      ["queue", 2, 0],
+      ["skip", 1, 1],
+    ] as const) {
+      const world = openWorld();
+      await decided(world, NOON - 1);
+      await launchDue(world.edges, entity({ overlap }), DAEMON_WINDOW);
+      world.clock.jumpTo(NOON + HOUR);
+      const { planned } = await launchDue(world.edges, entity({ overlap }), DAEMON_WINDOW);
+      expect(planned.length).toBe(overlap === "allow" ? 1 : 0);
+      expect(firesOf(world).length).toBe(runs);
+      expect(world.journal.missed("nightly", 9).length).toBe(missed);
+      expect(world.journal.runsIn("requested", 9).length).toBe(overlap === "queue" ? 1 : 0);
+    }
+  });
+
+  test("never fires a job without a schedule (I7)", async () => {
+    const world = openWorld();
+    const { planned } = await launchDue(world.edges, entity({ schedule: null }), ONCE_WINDOW);
+    expect(planned).toEqual([]);
+  });
+});
+
+describe("launchRequested()", () => {
+  test("opens the run that was asked for, once", async () => {
+    const world = openWorld();
+    const run = await world.journal.write((tables) =>
+      tables.insertRun({ job: "nightly", firesAt: NOON, cause: "manual" }, "requested", NOON),
+    );
+    if (run === null) throw new Error("not written");
+    expect((await launchRequested(world.edges, entity(), run)).planned.length).toBe(1);
+    expect(world.journal.run(run.id)?.state).toBe("open");
+    expect((await launchRequested(world.edges, entity(), run)).planned).toEqual([]);
+  });
+});

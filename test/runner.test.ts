@@ -1,0 +1,142 @@
+import { describe, expect, test } from "bun:test";
+import { DAEMON_WINDOW } from "../src/flow/launch.ts";
+import { Catalog } from "../src/jobs/catalog.ts";
+import type { Entity } from "../src/jobs/entity.ts";
+import type { JobDirectory } from "../src/ports.ts";
+import { Runner } from "../src/runner.ts";
+import { command, entity, NOON, openWorld, postedAs, type World } from "./support/world.ts";
+
+const HOUR = 3_600_000;
+
+function directory(job: string, version = 1): JobDirectory {
+  const path = `/runner/runners/${job}`;
+  return { job, path, files: [{ name: "entity.cfg", mtimeMs: version, size: 1, inode: 1 }] };
+}
+
+/** A runner over jobs that a test can change, running until the test ends it. */
+async function start(world: World, entities: Map<string, Entity | Error>) {
+  let version = 1;
+  world.spool.scan = () =>
+    Promise.resolve([...entities.keys()].map((job) => directory(job, version)) as never);
+  const catalog = new Catalog(({ job }) => {
+    const found = entities.get(job);
+    return found instanceof Error || found === undefined
+      ? Promise.reject(found)
+      : Promise.resolve(found);
+  });
+  const runner = new Runner(world.edges, catalog, {
+    checkDirectoryMs: 60_000,
+    window: DAEMON_WINDOW,
+    once: false,
+  });
+  await runner.start();
+  const ended = runner.run();
+  return {
+    runner,
+    touch: () => version++,
+    async stop() {
+      runner.stop();
+      await ended;
+    },
+  };
+}
+
+describe("Runner", () => {
+  test("takes an action from its fire time to its plugin", async () => {
+    const world = openWorld();
+    world.api.creates = [postedAs(7, NOON + HOUR + 300_000)];
+    world.api.pages = [[command(1, 1)]];
+    const { stop } = await start(world, new Map([["nightly", entity({ plugins: ["mail"] })]]));
+    await world.clock.moveTo(NOON + HOUR - 1);
+    expect(world.api.posted.length).toBe(0);
+    await world.clock.moveTo(NOON + HOUR);
+    expect(world.api.posted.length).toBe(1);
+    await world.clock.moveTo(NOON + HOUR + 299_999);
+    expect(world.spool.results.size).toBe(0);
+    await world.clock.moveTo(NOON + HOUR + 300_001);
+    expect(world.orders).toMatchObject([{ plugin: "mail", actionId: 7, attempt: 1 }]);
+    expect(world.journal.runs("nightly", 1)).toMatchObject([{ state: "done" }]);
+    await stop();
+  });
+
+  test("fires once a fire time, and in no moment between (I2, I7)", async () => {
+    const world = openWorld();
+    let id = 0;
+    world.api.create = (body) => {
+      world.api.posted.push(body);
+      id++;
+      return Promise.resolve(postedAs(id, world.clock.now() + 300_000));
+    };
+    world.api.pages = ["end"];
+    const { stop } = await start(world, new Map([["nightly", entity()]]));
+    await world.clock.moveTo(NOON + 6 * HOUR);
+    expect(world.api.posted.length).toBe(6);
+    expect(world.spool.results.size).toBe(5);
+    await stop();
+  });
+
+  test("keeps the other jobs running when one is broken (I8)", async () => {
+    const world = openWorld();
+    world.api.creates = [postedAs(7, NOON + 2 * HOUR)];
+    const { runner, stop } = await start(
+      world,
+      new Map<string, Entity | Error>([
+        ["broken", new Error("missing schedule")],
+        ["nightly", entity()],
+      ]),
+    );
+    await world.clock.moveTo(NOON + HOUR);
+    expect(world.api.posted.length).toBe(1);
+    expect(world.lines).toContain("err broken: /runner/runners/broken: missing schedule");
+    expect(runner.failures).toBe(1);
+    await stop();
+  });
+
+  test("stops firing a job that was removed, and fires one that was added", async () => {
+    const world = openWorld();
+    world.api.creates = [postedAs(7, NOON + 9 * HOUR)];
+    const jobs = new Map([["nightly", entity()]]);
+    const { stop } = await start(world, jobs);
+    jobs.delete("nightly");
+    jobs.set("other", entity({ job: "other" }));
+    await world.clock.moveTo(NOON + HOUR);
+    expect(world.api.posted.map((body) => JSON.parse(body).name)).toEqual(["mig-runner: other"]);
+    expect(world.lines).toContain("info removed entity nightly");
+    await stop();
+  });
+
+  test("retries a delivery until the plugin takes it (I6)", async () => {
+    const world = openWorld();
+    world.api.creates = [postedAs(7, NOON + HOUR + 1_000)];
+    world.api.pages = ["end"];
+    world.deliveries.splice(0, 1, { kind: "failed", message: "exit status 3" });
+    world.deliveries.push({ kind: "failed", message: "exit status 3" });
+    world.deliveries.push({ kind: "delivered", message: "wrote 2 bytes to plugin" });
+    const { stop } = await start(world, new Map([["nightly", entity({ plugins: ["mail"] })]]));
+    await world.clock.moveTo(NOON + HOUR + 60_000);
+    expect(world.orders.map(({ attempt }) => attempt)).toEqual([1, 2, 3]);
+    expect(new Set(world.orders.map(({ key }) => key)).size).toBe(1);
+    expect(world.journal.runs("nightly", 1)).toMatchObject([{ state: "done" }]);
+    await stop();
+  });
+
+  test("asks an API that is down with one probe, not with all that waits", async () => {
+    const world = openWorld();
+    let id = 0;
+    world.api.create = () => Promise.resolve(postedAs(++id, NOON + HOUR + 60_000));
+    world.api.pages = [{ after: [], message: "connection refused" }];
+    const jobs = new Map(
+      Array.from({ length: 50 }, (_, index) => [`job${index}`, entity({ job: `job${index}` })]),
+    );
+    const { stop } = await start(world, jobs);
+    await world.clock.moveTo(NOON + HOUR + 60_000);
+    const before = world.api.asked.length;
+    await world.clock.moveTo(NOON + HOUR + 20 * 60_000);
+    // Three tries of a page each; a probe a minute at the most, for twenty minutes.
+    expect(world.api.asked.length - before).toBeLessThan(3 * 35);
+    world.api.pages = ["end"];
+    await world.clock.moveTo(NOON + HOUR + 40 * 60_000);
+    expect(world.spool.results.size).toBeGreaterThanOrEqual(50);
+    await stop();
+  });
+});

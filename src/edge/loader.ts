@@ -5,13 +5,14 @@
 // has broken something; and after some work or some idleness, because what was loaded stays in its
 // memory. Nothing is started before the first job.
 import { RunnerError, RunnerErrors } from "../errors.ts";
-import { parseImports } from "../jobs/imports.ts";
 import type { JobOutline } from "../jobs/module.ts";
-import { type ModuleProblem, type Place, placeIn, problemError } from "../jobs/problem.ts";
+import { type ModuleProblem, problemError } from "../jobs/problem.ts";
+import { thrownProblem } from "../jobs/thrown.ts";
 import { type Milliseconds, SECOND_MS } from "../time.ts";
-import { bundleError, bundleJobs, hashSource } from "./modules/bundle.ts";
+import { hashSource } from "../workflow/source.ts";
+import { bundleError, bundleJobs } from "./modules/bundle.ts";
 import type { Bundled, Files } from "./modules/bundler.ts";
-import { type ModuleGraph, readGraph } from "./modules/graph.ts";
+import { readGraph } from "./modules/graph.ts";
 import type { LoadAnswer } from "./modules/load.ts";
 import { startWorker, type WorkerEnd, type WorkerHandle, watchMemory } from "./worker.ts";
 
@@ -110,7 +111,7 @@ class ThreadLoader implements Loader {
       const text = files.get(path) ?? "";
       return { outline: answer.outline, text, hash: hashSource(source) };
     }
-    const problem = describe(answer, { graph, path, options: this.#options });
+    const problem = describe(answer, { files, options: this.#options });
     const textOf = (file: string): string | null => files.get(file) ?? null;
     throw new RunnerErrors([problemError(problem, { job, path, textOf })]);
   }
@@ -212,32 +213,24 @@ function inJob({ code, message, detail }: RunnerError, job: string): RunnerError
 }
 
 interface Evaluated {
-  readonly graph: ModuleGraph;
-  readonly path: string;
+  readonly files: Files;
   readonly options: Required<LoaderOptions>;
 }
 
 /** What went wrong in the thread, with its place in the job's files. */
 function describe(
   answer: Exclude<LoadAnswer, { kind: "job" }> | Ended,
-  { graph, path, options }: Evaluated,
+  { files, options }: Evaluated,
 ): ModuleProblem {
   const nowhere = { path: null, line: null, column: null, hint: null };
   switch (answer.kind) {
     case "problem":
       return answer.problem;
-    case "thrown": {
-      const { message, hint, missing, stack } = answer;
-      const place =
-        missing === null
-          ? placeIn(`${stack}\n${message}`, graph.files)
-          : importPlace(missing, graph);
-      const text = message.startsWith("Cannot ") ? message : `Cannot load job: ${message}`;
-      return { ...nowhere, ...place, message: text, hint };
-    }
+    case "thrown":
+      return thrownProblem(answer.thrown, files);
     case "failed": {
-      const message = `Cannot load job: it threw ${answer.message}`;
-      return { ...nowhere, ...placeIn(answer.stack, graph.files), message };
+      const { message, stack } = answer;
+      return thrownProblem({ name: "Error", message, stack, hint: null }, files);
     }
     case "exited":
       return { ...nowhere, message: `Cannot load job: it called process.exit(${answer.code})` };
@@ -252,16 +245,6 @@ function describe(
       return { ...nowhere, message, hint: "Read large data in a step" };
     }
     case "terminated":
-      return { ...nowhere, message: `Cannot load job "${path}": the runner is stopping` };
+      return { ...nowhere, message: "Cannot load job: the runner is stopping" };
   }
-}
-
-function importPlace(
-  { specifier, from }: { readonly specifier: string; readonly from: string },
-  { files }: ModuleGraph,
-): Place | { readonly path: string } {
-  const place = parseImports(files.get(from) ?? "").find((each) => each.specifier === specifier);
-  return place === undefined
-    ? { path: from }
-    : { path: from, line: place.line, column: place.column };
 }

@@ -26,8 +26,8 @@ const LINES_BEFORE = 1;
 /** Longer lines are cut around the column. */
 const FRAME_COLUMNS_MAX = 96;
 
-/** `path:line:column`, with the path as a name or a file: URL, anywhere in a line of a stack. */
-const PLACE = /(file:\/\/)?(\/[^\n()]*?):(\d+):(\d+)\b/g;
+/** `(path:line:column` or `at path:line:column`, with the path as a name or a file: URL. */
+const PLACE = /(?:\(|\bat (?:async )?)(file:\/\/)?(\/[^\n]*?):(\d+):(\d+)\b/g;
 
 /**
  * The lines around a place in a text, numbered, with a caret below the column.

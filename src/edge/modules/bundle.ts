@@ -1,9 +1,9 @@
 // Bundle: a job's module as one text that can be kept, sent to a thread and evaluated there.
 //
 // By Bun's bundler where there is one, else as a pack. Runs no code of the job, in either case.
-import { createHash } from "node:crypto";
 import { RunnerErrors } from "../../errors.ts";
 import { problemError } from "../../jobs/problem.ts";
+import { hashSource } from "../../workflow/source.ts";
 import { moduleTools } from "../runtime.ts";
 import { type Bundled, bundleAll, type Files } from "./bundler.ts";
 import { readGraph } from "./graph.ts";
@@ -38,11 +38,6 @@ export async function bundleJob(path: string): Promise<JobSource> {
   const bundled = (await bundleJobs(new Map([[path, files]]))).get(path);
   if (bundled?.kind !== "source") throw bundleError(bundled, { job: jobOf(path), path, files });
   return { source: bundled.source, hash: hashSource(bundled.source) };
-}
-
-/** The name of a job's source: SHA-256 of its UTF-8, in hexadecimal. */
-export function hashSource(source: string): string {
-  return createHash("sha256").update(source).digest("hex");
 }
 
 /** What the bundler found, as mistakes of the operator. */

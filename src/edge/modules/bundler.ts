@@ -6,6 +6,7 @@ import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { SDK_NAMES } from "../../jobs/imports.ts";
 import type { ModuleProblem } from "../../jobs/problem.ts";
+import { importHint } from "../../jobs/thrown.ts";
 import type { BuildArtifact, BuildLog, ModuleTools } from "../runtime.ts";
 import { CODE } from "./graph.ts";
 
@@ -126,8 +127,11 @@ function* placedFiles(files: Files): Generator<readonly [path: string, text: str
 async function sourceOf(code: BuildArtifact, map: BuildArtifact): Promise<string> {
   const { sources, mappings, names, version } = JSON.parse(await map.text()) as SourceMap;
   const absolute = sources.map((source) => resolve(source));
-  const lines = JSON.stringify({ version, sources: absolute, names, mappings });
-  const text = (await code.text()).replace(/^\/\/ @bun.*\n/, "").replace(/\n\/\/# .*$/s, "\n");
+  // Without a list of texts Bun refuses the map; empty ones do.
+  const sourcesContent = sources.map(() => "");
+  const lines = JSON.stringify({ version, sources: absolute, sourcesContent, names, mappings });
+  // Its first line, "// @bun", says that nothing is left to compile, and that the map holds.
+  const text = (await code.text()).replace(/\n\/\/# .*$/s, "");
   const url = `data:application/json;base64,${Buffer.from(lines).toString("base64")}`;
   return `${text.trimEnd()}\n//# sourceMappingURL=${url}\n`;
 }
@@ -156,16 +160,4 @@ function textOf(message: string): string {
   const missing = /^No matching export in "(.*)" for import "(.*)"$/.exec(message);
   if (missing === null) return `Cannot read the program: ${message}`;
   return `Cannot import ${missing[2]}: "${resolve(missing[1] ?? "")}" does not export it`;
-}
-
-/** How to mend an import that leads nowhere. */
-export function importHint(specifier: string): string {
-  if (specifier.startsWith("mig-runner")) {
-    return `The runner serves ${SDK_NAMES.map((name) => `"${name}"`).join(" and ")}`;
-  }
-  if (/^(?:npm|jsr):/.test(specifier)) {
-    return "Install the package into a node_modules folder beside the job and import it by its name";
-  }
-  if (/^[./]/.test(specifier)) return "Paths are relative to the file that imports";
-  return "Packages are looked for in node_modules beside the job and above";
 }

@@ -2,13 +2,11 @@
 //
 // Deno's own loader would find neither the SDK nor a node_modules folder outside its project, and
 // would keep a file that has changed since.
-import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import nodeModule from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { isFileSpecifier, packageOf } from "../../jobs/imports.ts";
-import { importHint } from "./bundler.ts";
 import { CODE, candidatesOf, packageFile, resolveFile } from "./graph.ts";
 import { type Pack, plainCode } from "./pack.ts";
 
@@ -84,7 +82,7 @@ function resolve(specifier: string, parent: string | undefined): Resolved | null
     const files = packs[from.pack]?.files ?? {};
     const known = candidatesOf(specifier, from.path).find((path) => Object.hasOwn(files, path));
     const path = known ?? resolveFile(specifier, from.path);
-    if (path === null) throw missing(specifier, from.path);
+    if (path === null) throw missing(specifier);
     return { url: urlOf(path, from.pack), shortCircuit: true };
   }
   if (nodeModule.isBuiltin(specifier)) return null;
@@ -112,13 +110,14 @@ function formatOf(path: string, wanted: string | undefined): Loaded["format"] {
 
 /** Loads a package and makes it a module; its URL. */
 function providePackage(specifier: string, from: string): string {
+  if (packageOf(specifier) === null) throw missing(specifier);
   const require = nodeModule.createRequire(from);
   let path: string;
   try {
     path = require.resolve(specifier);
   } catch (cause) {
     const file = moduleFile(specifier, from);
-    if (file === null) throw missing(specifier, from, cause);
+    if (file === null) throw missing(specifier, cause);
     path = file;
   }
   const url = `${VALUE}${pathToFileURL(path).href}`;
@@ -173,8 +172,7 @@ function moduleOf(url: string, value: object): string {
   return `const value = globalThis[Symbol.for(${key})].get(${JSON.stringify(url)});\n${lines.join("")}`;
 }
 
-function missing(specifier: string, from: string, cause?: unknown): Error {
-  assert(from !== "");
-  const error = new Error(`Cannot find import "${specifier}"`, { cause });
-  return Object.assign(error, { specifier, from, hint: importHint(specifier) });
+/** The words are known to jobs/thrown.ts: Deno hands on nothing else of an error in a hook. */
+function missing(specifier: string, cause?: unknown): Error {
+  return new Error(`Cannot find import "${specifier}"`, { cause });
 }

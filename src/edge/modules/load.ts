@@ -1,6 +1,6 @@
 // Load: the role of a thread that evaluates jobs, one after the other, and answers what they say.
-import { messageOf } from "../../errors.ts";
 import { type Examined, examineModule } from "../../jobs/module.ts";
+import type { Thrown } from "../../jobs/thrown.ts";
 import type { Thread } from "../worker.ts";
 
 /** What the thread is asked. */
@@ -9,19 +9,8 @@ export interface LoadOrder {
   readonly source: string;
 }
 
-/** What it answers. A module that threw is described by what it threw. */
-export type LoadAnswer =
-  | Examined
-  | {
-      readonly kind: "thrown";
-      readonly message: string;
-      /** Empty when it was no Error. */
-      readonly stack: string;
-      /** Null when the error does not say how to mend it. */
-      readonly hint: string | null;
-      /** The import that was not found, and the file that it is in. */
-      readonly missing: { readonly specifier: string; readonly from: string } | null;
-    };
+/** What it answers. */
+export type LoadAnswer = Examined | { readonly kind: "thrown"; readonly thrown: Thrown };
 
 /** Answers orders in turn. */
 export function start(thread: Thread): void {
@@ -35,27 +24,18 @@ async function load(thread: Thread, { source }: LoadOrder): Promise<LoadAnswer> 
   try {
     return examineModule(await thread.evaluate(source));
   } catch (error) {
-    return thrown(error);
+    return { kind: "thrown", thrown: plainThrown(error) };
   }
 }
 
-function thrown(error: unknown): LoadAnswer {
+function plainThrown(error: unknown): Thrown {
   if (!(error instanceof Error)) {
-    const message = `it threw ${typeof error === "string" ? JSON.stringify(error) : String(error)}`;
-    return { kind: "thrown", message, stack: "", hint: null, missing: null };
+    const message = typeof error === "string" ? JSON.stringify(error) : String(error);
+    return { name: null, message, stack: "", hint: null };
   }
-  const { stack = "" } = error;
-  const { specifier, from, hint, detail } = error as Error & Readonly<Record<string, unknown>>;
-  const mend = hint ?? (detail as { hint?: unknown } | undefined)?.hint;
-  // What the SDK refuses, and our own hooks, say what cannot be done; others only what went wrong.
-  const isOurs = /^Cannot \w/.test(error.message) && (detail !== undefined || hint !== undefined);
-  return {
-    kind: "thrown",
-    message: isOurs ? error.message : `it threw ${error.name}: ${messageOf(error)}`,
-    stack,
-    hint: typeof mend === "string" ? mend : null,
-    missing: typeof specifier === "string" && typeof from === "string" ? { specifier, from } : null,
-  };
+  const { name, message, stack = "" } = error;
+  const hint = (error as { detail?: { hint?: unknown } }).detail?.hint;
+  return { name, message, stack, hint: typeof hint === "string" ? hint : null };
 }
 
 /** Standard output is the runner's own; a job that is being loaded has no business there. */

@@ -4,20 +4,18 @@
 // are not in it: they are loaded from where they were.
 import nodeModule from "node:module";
 import { pathToFileURL } from "node:url";
-import * as v from "valibot";
 import { messageOf } from "../../errors.ts";
 import type { ModuleProblem } from "../../jobs/problem.ts";
 import type { Bundled, Files } from "./bundler.ts";
 
-const PackSchema = v.strictObject({
-  pack: v.literal(1),
+/** A module and its files. */
+export interface Pack {
+  readonly pack: 1;
   /** The path of the module itself. */
-  entry: v.string(),
-  files: v.record(v.string(), v.string()),
-});
-
-/** A module and its files, by path. */
-export type Pack = v.InferOutput<typeof PackSchema>;
+  readonly entry: string;
+  /** The text of each file, by its path. */
+  readonly files: Readonly<Record<string, string>>;
+}
 
 /** Deno's, which unlike Node's has not lost the mode for enums and namespaces. */
 type StripTypes = (text: string, options: { mode: "transform"; sourceMap: true }) => string;
@@ -43,9 +41,9 @@ function encodePack(pack: Pack): string {
   return JSON.stringify(pack);
 }
 
-/** The pack in a text, or null when the text is a program. @throws {ValiError} A torn pack. */
+/** The pack in a text of `packFiles`; null when the text is a program. */
 export function decodePack(source: string): Pack | null {
-  return source.startsWith('{"pack":') ? v.parse(PackSchema, JSON.parse(source)) : null;
+  return source.startsWith('{"pack":1,') ? (JSON.parse(source) as Pack) : null;
 }
 
 /** The JavaScript of a file, with a map to it; a file without types is left as it is. */
@@ -64,16 +62,16 @@ export function plainCode(path: string, text: string): string {
   );
 }
 
-/** Such as "Expected ';', got 'b' at file:///stripTypeScriptTypes.ts:1:7", with a frame below. */
+/** Such as "SyntaxError: Expected ident", a frame, "at file:///stripTypeScriptTypes.ts:1:7". */
 function problemOf(path: string, error: unknown): ModuleProblem {
   const message = messageOf(error);
-  const place = /^(.*?)(?: at \S+?:(\d+):(\d+))?(?:\n.*)?$/s.exec(message);
-  const [, text = message, line, column] = place ?? [];
+  const [text = message] = message.replace(/^SyntaxError: /, "").split(/\n|\. Expected /);
+  const [, line = null, column = null] = /\bat file:\S+:(\d+):(\d+)\s*$/.exec(message) ?? [];
   return {
-    message: `Cannot read the program: ${text}`,
+    message: `Cannot read the program: ${text.replace(/ at file:\S+$/, "")}`,
     path,
-    line: line === undefined ? null : Number(line),
-    column: column === undefined ? null : Number(column),
+    line: line === null ? null : Number(line),
+    column: column === null ? null : Number(column),
     hint: null,
   };
 }

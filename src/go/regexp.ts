@@ -328,6 +328,8 @@ const OCTAL = /\\(0[0-7]{0,2}|[1-7][0-7]{1,2})/y;
 const HEX = /\\x(?:([0-9A-Fa-f]{2})|\{([0-9A-Fa-f]+)\})/y;
 const CONTROL = /\\([afnrtv])/y;
 const ITSELF = /\\([^0-9A-Za-z\u0080-\u{10ffff}])/uy;
+/** What Go shows of an escape: the part that it had read when it gave up. */
+const BAD_ESCAPE = /\\x\{[0-9A-Fa-f]*.?|\\x[^{].?|\\./suy;
 const CONTROLS: Readonly<Record<string, number>> = { a: 7, f: 12, n: 10, r: 13, t: 9, v: 11 };
 
 /** One character, escaped or not, as its code point. */
@@ -348,10 +350,7 @@ function readCharacter(parser: Parser): number {
   if (control !== undefined) return CONTROLS[control] ?? 0;
   const itself = match(parser, ITSELF)?.[1];
   if (itself !== undefined) return itself.codePointAt(0) ?? 0;
-  throw fault(
-    "invalid escape sequence",
-    `\\${String.fromCodePoint(text.codePointAt(at + 1) ?? 0)}`,
-  );
+  throw fault("invalid escape sequence", match(parser, BAD_ESCAPE)?.[0] ?? "");
 }
 
 /** What a sticky pattern finds here; what it found is then behind us. */

@@ -11,6 +11,8 @@ export interface PluginContext<Config = undefined> {
   readonly config: Config;
   /** The job whose result it is. */
   readonly job: string;
+  /** The API's id of the action, up to 53 bits. */
+  readonly actionId: number;
   /**
    * The same at every try of this delivery, different for any other: hand it on, so that a service
    * outside takes a result once although it was sent twice.
@@ -20,7 +22,10 @@ export interface PluginContext<Config = undefined> {
   readonly attempt: number;
   /** Aborts when the plugin's time is over or the runner stops. */
   readonly signal: AbortSignal;
-  /** The global `fetch`, ended by `signal`; tests hand in another one. */
+  /**
+   * As the global `fetch`, ended by `signal`, over the runner's own HTTP client: with its proxies,
+   * its certificates and its messages. Tests hand in another one.
+   */
   readonly fetch: (url: string | URL, init?: RequestInit) => Promise<Response>;
   /** Writes a line to the runner's log. */
   log(message: string): void;

@@ -133,11 +133,10 @@ export type BranchResults<Branches> = {
  * ```ts
  * import { job, modules, type CollectedResult } from "mig-runner";
  *
+ * const kit = { paths: ["/lib"], names: ["^libkeyutils\\.so\\.1\\.9"] };
  * const action = {
  *   target: "status='online' AND environment->>'os'='linux'",
- *   operations: [
- *     modules.file({ searches: { rootkit: { paths: ["/lib"], names: ["^libkeyutils\\.so\\.1\\.9"] } } }),
- *   ],
+ *   operations: [modules.file({ searches: { kit } })],
  * };
  *
  * export default job({ schedule: "0 3 * * *", expiry: "10m", action }, async (run) => {

@@ -82,6 +82,16 @@ describe("regexpFault()", () => {
     },
   );
 
+  test.each([
+    ["\\x{", "\\x{"],
+    ["\\x{1g}", "\\x{1g"],
+    ["\\x1g2", "\\x1g"],
+    ["\\xa", "\\xa"],
+    ["\\é", "\\é"],
+  ])("shows of %s what Go had read", (pattern, excerpt) => {
+    expect(regexpFault(pattern)).toBe(`invalid escape sequence: \`${excerpt}\``);
+  });
+
   test.each(["\\p{Foo}", "\\p{lu}", "\\pQ", "\\p{", "[[:foo:]]", "[\\p{}]", "\\p{L", "[b-a]"])(
     "refuses the class in %s",
     (pattern) => {

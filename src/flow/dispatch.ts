@@ -177,6 +177,8 @@ async function findPosted(
   row: ActionRow,
   signal: AbortSignal,
 ): Promise<Exclude<FindAnswer, { kind: "absent" }> | { readonly kind: "absent" }> {
+  const { name, signature } = row;
+  const isTaken = (actionId: number): boolean => edges.journal.actionById(actionId) !== null;
   const begunAt = edges.clock.now();
   const lifeMs = row.expireAt - begunAt;
   const searchMs = lifeMs <= 0 ? Infinity : Math.max(SEARCH_LEAST_MS, lifeMs * SEARCH_SHARE);
@@ -184,7 +186,7 @@ async function findPosted(
     if (edges.clock.now() + waitMs - begunAt > searchMs) break;
     if (waitMs > 0) await edges.clock.sleep(waitMs, signal);
     if (signal.aborted) return { kind: "failed", message: "the runner is stopping", status: null };
-    const found = await edges.api.findAction({ name: row.name, signature: row.signature, signal });
+    const found = await edges.api.findAction({ name, signature, isTaken, signal });
     if (found.kind !== "absent") return found;
   }
   return { kind: "absent" };
@@ -200,9 +202,10 @@ async function keepPosted(
   const event: ActionEvent = row.sendOnly
     ? { kind: "sent", actionId, reply: actionBytes }
     : { kind: "posted", actionId, reply: actionBytes, expireAt, collectAt };
-  await keep(edges, row, event);
+  const kept = await keep(edges, row, event);
   say(edges, row.job, "info", `launched action ${actionId}`);
-  if (row.sendOnly) return "answered";
+  // One that an operator gave up meanwhile is not to come back by its record.
+  if (row.sendOnly || kept === null) return "answered";
   edges.log.emit("info", `monitoring result for ${row.job}/${actionId}`);
   await markInflight(edges, row, { actionId, actionBytes });
   return "answered";

@@ -79,17 +79,24 @@ export interface CommandsRequest {
   readonly signal?: AbortSignal;
 }
 
+export interface WantedAction {
+  readonly name: string;
+  readonly signature: string;
+  /**
+   * Whether an action of this signature is somebody else's: two that are dated within one second
+   * are signed alike. @default none is
+   */
+  isTaken?(actionId: number): boolean;
+  readonly signal?: AbortSignal;
+}
+
 export interface MigApi {
   /** Posts a signed action. */
   create(actionJson: string, signal?: AbortSignal): Promise<CreateAnswer>;
   /** One page of an action's commands. Rejects only with what `onCommand` threw. */
   commands(actionId: number, request: CommandsRequest): Promise<PageAnswer>;
   /** Looks among the newest actions of a name for the one that carries a signature. */
-  findAction(wanted: {
-    readonly name: string;
-    readonly signature: string;
-    readonly signal?: AbortSignal;
-  }): Promise<FindAnswer>;
+  findAction(wanted: WantedAction): Promise<FindAnswer>;
   /** How many agents a target stands for now, online or idle. */
   countAgents(target: string, signal?: AbortSignal): Promise<CountAnswer>;
 }
@@ -204,11 +211,7 @@ class Api implements MigApi {
     return { kind: "page", commands, strays, entries };
   }
 
-  async findAction(wanted: {
-    readonly name: string;
-    readonly signature: string;
-    readonly signal?: AbortSignal;
-  }): Promise<FindAnswer> {
+  async findAction(wanted: WantedAction): Promise<FindAnswer> {
     for (let page = 0; page < FIND_PAGES_MAX; page++) {
       const found = await this.#findOnPage(wanted, page * FIND_PAGE_SIZE);
       if (found !== null) return found;
@@ -219,7 +222,7 @@ class Api implements MigApi {
 
   /** Null when the page is full and the action is not on it. */
   async #findOnPage(
-    { name, signature, signal }: Parameters<MigApi["findAction"]>[0],
+    { name, signature, signal, isTaken }: WantedAction,
     offset: number,
   ): Promise<FindAnswer | null> {
     const pattern = queryEscape(name.replaceAll(/[\\%_]/g, String.raw`\$&`));
@@ -230,6 +233,7 @@ class Api implements MigApi {
       actions++;
       const action = parsePostedAction(bytes);
       if (!action.signatures.includes(signature)) return true;
+      if (isTaken?.(action.actionId) === true) return true;
       found = stored(action, bytes);
       return false;
     };

@@ -80,6 +80,7 @@ describe("collectAction()", () => {
     world.api.pages = [
       [command(1, 3), command(2, 3)],
       [command(2, 3), command(3, 3)],
+      "end",
     ];
     await collect(world, row);
     expect(ids(world)).toEqual([1, 2, 3]);

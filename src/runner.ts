@@ -39,6 +39,9 @@ export interface RunnerOptions {
 /** The longest sleep: how soon a request of another process is seen without a signal. */
 const NAP_MAX_MS: Milliseconds = 5_000;
 
+/** How long a scan waits for jobs to load. What takes longer (job.ts) goes on beside the others. */
+const LOAD_PATIENCE_MS: Milliseconds = 2_000;
+
 /** After the journal failed to write, how long until the job is looked at again. */
 const JOURNAL_RETRY_MS: Milliseconds = 5_000;
 
@@ -158,7 +161,10 @@ export class Runner {
   async #scan(): Promise<void> {
     const { clock, spool } = this.#edges;
     const directories = await spool.scan();
-    for (const change of await this.#catalog.refresh(directories)) await this.#take(change);
+    const patience = (signal: AbortSignal) => clock.sleep(LOAD_PATIENCE_MS, signal);
+    const changes = await this.#catalog.refresh(directories, this.#options.once ? null : patience);
+    for (const change of changes) await this.#take(change);
+    void this.#catalog.loading?.then(() => this.rescan());
     this.#scanAt = clock.now() + this.#options.checkDirectoryMs;
   }
 

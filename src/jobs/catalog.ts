@@ -75,16 +75,15 @@ export class Catalog {
   /**
    * Takes a scan and loads what is new or changed. One broken job never stops another (I8).
    *
-   * @param patience Jobs that take longer than this are told of by a later refresh, and are until
-   *   then what they were. Without it, all are waited for.
+   * @param patience How long to wait. Jobs that take longer are told of by a later refresh, and are
+   *   until then what they were. Not asked when there is nothing to wait for. @default forever
    */
   async refresh(
     directories: readonly JobDirectory[],
-    patience: Promise<unknown> | null = null,
+    patience: ((signal: AbortSignal) => Promise<unknown>) | null = null,
   ): Promise<readonly Change[]> {
     this.#loadChanged(directories);
-    const { loading } = this;
-    if (loading !== null) await (patience === null ? loading : Promise.race([loading, patience]));
+    await this.#wait(patience);
     const changes: Change[] = [];
     const present = new Set(directories.map(({ job }) => job));
     for (const job of present) {
@@ -100,6 +99,14 @@ export class Catalog {
       changes.push({ kind: "removed", job });
     }
     return changes;
+  }
+
+  async #wait(patience: ((signal: AbortSignal) => Promise<unknown>) | null): Promise<void> {
+    const { loading } = this;
+    if (loading === null) return;
+    const loaded = new AbortController();
+    await (patience === null ? loading : Promise.race([loading, patience(loaded.signal)]));
+    loaded.abort();
   }
 
   #loadChanged(directories: readonly JobDirectory[]): void {

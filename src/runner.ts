@@ -151,11 +151,22 @@ export class Runner {
   /** One turn. Never rejects for what one job, plugin or answer did (I8). */
   async tick(): Promise<void> {
     const now = this.#edges.clock.now();
-    if (now >= this.#scanAt) await this.#scan();
+    if (now >= this.#scanAt) await this.#scanAgain();
     for (const job of this.#heap.takeDue(now)) this.#launch(job);
     this.#launchRequested();
     this.#work(now);
     this.#deliver(now);
+  }
+
+  /** A spool that cannot be read is read again later; the jobs stay as they were (I8). */
+  async #scanAgain(): Promise<void> {
+    try {
+      await this.#scan();
+    } catch (error) {
+      this.#failures++;
+      this.#edges.log.emit("err", messageOf(error));
+      this.#scanAt = this.#edges.clock.now() + this.#options.checkDirectoryMs;
+    }
   }
 
   async #scan(): Promise<void> {

@@ -12,7 +12,14 @@ import {
   obstacles,
 } from "../jobs/convert.ts";
 import { JOB_DEFAULTS } from "../jobs/definition.ts";
-import { DEFINITION_FILES, definitionFile, loadDefinition, loadEntity } from "../jobs/load.ts";
+import {
+  DEFINITION_FILES,
+  definitionFile,
+  isModuleFile,
+  loadDefinition,
+  loadEntity,
+} from "../jobs/load.ts";
+import type { RawDefinition } from "../jobs/shape.ts";
 import { encodeAction, parseTemplate } from "../mig/action.ts";
 import type { JobDirectory } from "../ports.ts";
 import { UsageError } from "./flags.ts";
@@ -49,7 +56,7 @@ export const convert: Verb = {
     const reasons = obstacles(outline, form);
     if (reasons.length > 0) throw refusal(source, { form, reasons });
     const { text, template } = encodeDefinition(outline.definition, form);
-    if (form !== "ts") requireSame(view, source, { form, text });
+    if (form !== "ts" && !isModuleFile(source.name)) requireSame(view, source, { form, text });
     if (source.hasComments) terminal.error("Comments are not carried over\n");
     if (!flags.has("write")) {
       if (template !== null) terminal.error(`Its action goes into ${JOB_DEFAULTS.template}\n`);
@@ -102,10 +109,29 @@ async function readJob({ spool, config }: SpoolView, job: string): Promise<Sourc
   }
   const name = definitionFile({ job, path }, files.keys());
   const text = new TextDecoder().decode(files.get(name));
-  // The zone of the configuration is not the job's own: it is not written into the job.
-  const definition = loadDefinition({ job, path, files, defaults: { timezone: null } });
-  const hasComments = /^\s*[;#]/m.test(text);
-  return { directory, name, files, outline: { definition, workflow: false }, hasComments };
+  const isModule = isModuleFile(name);
+  const outline = isModule
+    ? await outlineOf({ job, path: posix.join(path, name) })
+    : { definition: loadDefinition({ job, path, files, defaults: NO_ZONE }), workflow: false };
+  const hasComments = (isModule ? /^\s*(\/\/|\/\*)/m : /^\s*[;#]/m).test(text);
+  return { directory, name, files, outline, hasComments };
+}
+
+/** The zone of the configuration is not the job's own: it is not written into the job. */
+const NO_ZONE = { timezone: null };
+
+/** What a job.ts says. @throws {RunnerErrors} With all its mistakes. */
+async function outlineOf({ job, path }: { job: string; path: string }): Promise<Outline> {
+  const { openLoader } = await import("../edge/loader.ts");
+  const { moduleEntity } = await import("../jobs/module.ts");
+  const loader = openLoader();
+  try {
+    const { outline, text } = await loader.load({ job, path, dependsOn() {} });
+    moduleEntity(outline, { job, path, text, defaults: NO_ZONE });
+    return { definition: outline.definition as RawDefinition, workflow: outline.workflow };
+  } finally {
+    await loader.close();
+  }
 }
 
 /** The outline with the action in it instead of in its file. */

@@ -8,7 +8,7 @@ import { neverFires } from "../jobs/schedule.ts";
 import { actionMistakes, dateAction, hasStaleSignatures } from "../mig/action.ts";
 import type { Clock, Plugins, Spool } from "../ports.ts";
 import type { Gathering } from "./findings.ts";
-import { errorsOf, type JobState } from "./jobs.ts";
+import { errorsOf, hasAction, type JobState } from "./jobs.ts";
 
 /** What a job is held against. */
 export interface Surroundings {
@@ -41,7 +41,7 @@ export async function checkJob(
 async function checkSound(found: Gathering, entity: Entity, around: Surroundings): Promise<void> {
   const { mistakes, warnings } = found;
   warnings.push(...entity.warnings);
-  await checkTemplate(found, entity, around);
+  if (await hasAction(entity)) await checkTemplate(found, entity, around);
   const { job, schedule } = entity;
   if (schedule !== null && neverFires(schedule, around.clock.now())) {
     mistakes.push(

@@ -1,5 +1,8 @@
 // Jobs: the jobs that the words of a command line name.
+import { isThere } from "../edge/files.ts";
 import { describeError, nearest, RunnerError, RunnerErrors } from "../errors.ts";
+import { templatePath } from "../flow/dispatch.ts";
+import { JOB_DEFAULTS } from "../jobs/definition.ts";
 import type { Entity } from "../jobs/entity.ts";
 import type { SpoolView } from "./open.ts";
 
@@ -57,4 +60,10 @@ export function errorsOf(error: unknown): readonly RunnerError[] {
 /** One line a mistake. */
 export function describeErrors(errors: readonly RunnerError[]): string[] {
   return errors.map(describeError);
+}
+
+/** Whether a job has an action to post at its fire time: a workflow may make all of its own. */
+export async function hasAction({ workflow, template, path }: Entity): Promise<boolean> {
+  const isDefault = template.kind === "file" && template.name === JOB_DEFAULTS.template;
+  return !workflow || !isDefault || (await isThere(templatePath({ path, template })));
 }

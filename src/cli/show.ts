@@ -13,7 +13,14 @@ import { type Action, encodeAction, hasStaleSignatures, signedText } from "../mi
 import type { Spool } from "../ports.ts";
 import type { Instant } from "../time.ts";
 import { UsageError } from "./flags.ts";
-import { chooseJobs, describeErrors, errorsOf, type JobState, loadJobs } from "./jobs.ts";
+import {
+  chooseJobs,
+  describeErrors,
+  errorsOf,
+  hasAction,
+  type JobState,
+  loadJobs,
+} from "./jobs.ts";
 import { openSpoolView } from "./open.ts";
 import { joinLines } from "./text.ts";
 import { JSON_FLAG, type Verb } from "./verb.ts";
@@ -70,10 +77,18 @@ interface Draft {
   readonly at: Instant;
 }
 
-type Shown = Draft | { readonly kind: "broken"; readonly errors: readonly RunnerError[] };
+/** A workflow without an action of its own. */
+interface Unknown {
+  readonly kind: "made by its workflow";
+  readonly entity: Entity;
+  readonly at: Instant;
+}
+
+type Shown = Draft | Unknown | { readonly kind: "broken"; readonly errors: readonly RunnerError[] };
 
 async function draft(spool: Spool, { entity, errors }: JobState, at: Instant): Promise<Shown> {
   if (entity === null) return { kind: "broken", errors };
+  if (!(await hasAction(entity))) return { kind: "made by its workflow", entity, at };
   try {
     const template = await loadTemplate({ spool }, entity);
     const action = draftAction(template, entity, at);
@@ -87,6 +102,10 @@ async function draft(spool: Spool, { entity, errors }: JobState, at: Instant): P
 function jsonLine(job: string, shown: Shown): string {
   if (shown.kind === "broken") {
     return JSON.stringify({ job, error: describeErrors(shown.errors).join("\n") });
+  }
+  if (shown.kind !== "sound") {
+    const { plugins, warnings } = shown.entity;
+    return JSON.stringify({ job, action: null, plugins, next: nextOf(shown), warnings });
   }
   const { entity, action, template } = shown;
   const rest = {
@@ -103,7 +122,7 @@ function jsonLine(job: string, shown: Shown): string {
 }
 
 /** When the job fires first after the shown time; null when never, or by hand only. */
-function nextOf({ entity: { job, schedule, spreadMs }, at }: Draft): string | null {
+function nextOf({ entity: { job, schedule, spreadMs }, at }: Draft | Unknown): string | null {
   if (schedule === null) return null;
   const delayMs = spreadOffsetMs(job, spreadMs);
   const fire = nextFire(schedule, at - delayMs);
@@ -116,7 +135,10 @@ function warningsOf({ warnings }: Entity, template: Action): readonly string[] {
 }
 
 /** Lines for people. Nothing is wrapped: every blank of these texts may matter. */
-function describe(shown: Draft): string[] {
+function describe(shown: Draft | Unknown): string[] {
+  if (shown.kind !== "sound") {
+    return [shown.entity.job, "  its actions are made by its workflow", `  next  ${nextOf(shown)}`];
+  }
   const { entity, template, action } = shown;
   const expiry = formatDuration(BigInt(entity.expiryMs) * 1_000_000n);
   const rows = [

@@ -1,0 +1,88 @@
+import { describe, expect, test } from "bun:test";
+import { drop } from "../../src/cli/drop.ts";
+import { openJournal } from "../../src/edge/journal/journal.ts";
+import { Directory, THEN } from "../support/verb.ts";
+
+async function look<Value>(
+  directory: Directory,
+  work: (journal: ReturnType<typeof openJournal>) => Value,
+): Promise<Value> {
+  const journal = openJournal({ path: directory.at("journal.db"), readOnly: true });
+  try {
+    return work(journal);
+  } finally {
+    await journal.close();
+  }
+}
+
+describe("drop", () => {
+  test("gives up an action in flight: a recorded failure, and no in-flight record (I4)", async () => {
+    await using directory = await Directory.create();
+    await directory.job("nightly");
+    const { runId } = await directory.posted("nightly", 7);
+    await directory.write("runners/nightly/inflight/7.json", "{}");
+    const { exit, out } = await directory.call(drop, ["7"]);
+    expect([exit, out]).toEqual([0, "nightly: action 7 is not collected\n"]);
+    await look(directory, (journal) => {
+      expect(journal.actionById(7)).toMatchObject({
+        state: "failed",
+        nextAt: null,
+        error: "given up by an operator",
+      });
+      expect(journal.run(runId)?.state).toBe("failed");
+      expect(journal.counts().pendingActions).toBe(0);
+    });
+    expect(await Bun.file(directory.at("runners/nightly/inflight/7.json")).exists()).toBe(false);
+  });
+
+  test("gives up the deliveries of a result, all or to one plugin", async () => {
+    await using directory = await Directory.create();
+    await directory.job("nightly");
+    await directory.collected("nightly", 8, ["one", "two"]);
+    const first = await directory.call(drop, ["8", "--plugin", "one"]);
+    expect(first.out).toBe("nightly: action 8 is not delivered to one\n");
+    await look(directory, (journal) => expect(journal.actionById(8)?.state).toBe("collected"));
+    const second = await directory.call(drop, ["8", "--json"]);
+    expect(JSON.parse(second.out)).toEqual({
+      given: [{ job: "nightly", actionId: 8, what: "deliver", plugins: ["two"] }],
+      runs: 0,
+    });
+    await look(directory, (journal) => {
+      const action = journal.actionById(8);
+      expect(action?.state).toBe("settled");
+      expect(journal.run(action?.runId ?? 0)?.state).toBe("done");
+    });
+  });
+
+  test("gives up everything of a job, and leaves the other jobs alone", async () => {
+    await using directory = await Directory.create();
+    await directory.posted("nightly", 7);
+    await directory.collected("nightly", 8, ["one"]);
+    await directory.posted("other", 9);
+    await directory.remember((transaction) => {
+      transaction.insertRun({ job: "nightly", firesAt: 1, cause: "manual" }, "requested", THEN);
+    });
+    const { exit, out } = await directory.call(drop, ["nightly"]);
+    expect(exit).toBe(0);
+    expect(out.split("\n").toSorted()).toEqual([
+      "",
+      "1 run given up",
+      "nightly: action 7 is not collected",
+      "nightly: action 8 is not delivered to one",
+    ]);
+    await look(directory, (journal) => {
+      expect(journal.counts()).toMatchObject({ pendingActions: 1, pendingDeliveries: 0 });
+      expect(journal.actionById(9)?.state).toBe("posted");
+    });
+  });
+
+  test("says that there is nothing to give up", async () => {
+    await using directory = await Directory.create();
+    await directory.job("nightly");
+    const say = async (...argv: string[]) => (await directory.call(drop, argv)).thrown;
+    expect(await say("nightly")).toContain('Cannot drop "nightly": nothing of it is pending');
+    expect(await say("7")).toContain('Cannot drop action "7": the journal has none of this id');
+    expect(await say("nigtly")).toContain('did you mean "nightly"?');
+    expect(await say()).toBe("drop takes one ACTIONID or JOB");
+  });
+});

@@ -1,0 +1,131 @@
+import { describe, expect, test } from "bun:test";
+import type { RunView } from "../../src/cli/overview.ts";
+import { describeRun, status } from "../../src/cli/status.ts";
+import { lockDirectory } from "../../src/edge/lock.ts";
+import { advanceDelivery } from "../../src/flow/inflight.ts";
+import { Directory, THEN } from "../support/verb.ts";
+
+describe("status", () => {
+  test("shows the jobs of a directory that nobody has worked on yet", async () => {
+    await using directory = await Directory.create();
+    await directory.job("nightly", ['timezone = "UTC"']);
+    const { exit, out } = await directory.call(status, []);
+    expect(exit).toBe(0);
+    expect(out).toStartWith(`${directory.path}: no mig-runner works on it\n\n1 job\n  nightly  `);
+  });
+
+  test("makes no journal", async () => {
+    await using directory = await Directory.create();
+    await directory.call(status, []);
+    expect(await Bun.file(directory.at("journal.db")).exists()).toBe(false);
+  });
+
+  test("needs no client configuration and shows no secret", async () => {
+    await using directory = await Directory.create();
+    await directory.config('passphrase = "t0p-s3cret"');
+    await directory.write(".migrc", "broken");
+    const { exit, out, error } = await directory.call(status, ["--json"]);
+    expect(exit).toBe(0);
+    expect(out + error).not.toContain("t0p-s3cret");
+  });
+
+  test("tells what is in flight, what waits for a plugin and what is broken", async () => {
+    await using directory = await Directory.create();
+    await directory.job("nightly");
+    await directory.job("broken", ["expiry = soon"]);
+    await directory.posted("nightly", 7);
+    await directory.collected("nightly", 8, ["slack"]);
+    await directory.remember((transaction) => {
+      const [delivery] = transaction.dueDeliveries(THEN, 1);
+      if (delivery === undefined) throw new Error("no delivery");
+      const event = { kind: "failed", error: "exit status 1", nextAt: null } as const;
+      transaction.saveDelivery(advanceDelivery(delivery, event, THEN));
+      const times = { firstAt: THEN, lastAt: THEN, recordedAt: THEN };
+      const missed = { job: "nightly", ...times, count: 1, reason: "nobody ran it in time" };
+      transaction.insertMissed(missed);
+    });
+    const { exit, out } = await directory.call(status, ["--json"]);
+    expect(exit).toBe(0);
+    const told = JSON.parse(out);
+    expect(told.holder).toBeNull();
+    expect(told.counts).toEqual({ inFlight: 1, undelivered: 1 });
+    expect(told.inFlight[0]).toMatchObject({ job: "nightly", actionId: 7, state: "posted" });
+    expect(told.inFlight[0].expireAt).toBe("2026-01-02T03:04:05.000Z");
+    expect(told.undelivered[0]).toMatchObject({
+      actionId: 8,
+      plugin: "slack",
+      state: "dead",
+      attempts: 1,
+      error: "exit status 1",
+    });
+    expect(told.missed[0].count).toBe(1);
+    const [broken, nightly] = told.jobs;
+    expect(broken.errors[0]).toContain("entity.cfg:3");
+    expect(broken.nextAt).toBeNull();
+    expect(nightly.lastRun.firesAt).toBe("1970-01-01T00:00:00.008Z");
+    const { out: text } = await directory.call(status, []);
+    for (const part of [
+      "1 mistake in broken jobs",
+      "1 action in flight\n  nightly  action 7  expires",
+      "1 result undelivered\n  nightly  action 8  slack  given up  1x exit status 1",
+      "missed fire times",
+    ]) {
+      expect(text).toContain(part);
+    }
+    for (const line of text.split("\n")) {
+      if (!line.includes(directory.path)) expect(line.length).toBeLessThanOrEqual(100);
+    }
+  });
+
+  test("names the process that works on the directory", async () => {
+    await using directory = await Directory.create();
+    const lock = await lockDirectory(directory.path);
+    try {
+      const { out } = await directory.call(status, ["--json"]);
+      expect(JSON.parse(out).holder).toBe(process.pid);
+    } finally {
+      lock.release();
+    }
+  });
+
+  test("still shows the jobs when the journal is damaged, and ends with 1 (I10)", async () => {
+    await using directory = await Directory.create();
+    await directory.job("nightly");
+    await directory.write("journal.db", "this is no database ".repeat(100));
+    const { exit, out } = await directory.call(status, []);
+    expect(exit).toBe(1);
+    expect(out).toContain("1 job\n  nightly");
+    expect(out.replace(/\s+/g, " ")).toContain("it is damaged (run `mig-runner journal verify`");
+  });
+});
+
+describe("describeRun()", () => {
+  const action = { name: "n", actionId: 7, resultPath: null, error: null };
+  const completeness = { fetched: 78, sent: 80, statuses: {}, strays: 0 };
+  const run: RunView = {
+    ...{ firesAt: 0, cause: "schedule", state: "done", endedAt: 1, note: null, deliveries: [] },
+    actions: [{ ...action, state: "settled", completeness }],
+  };
+  const at = 60_000;
+
+  test("says how much of a result came", () => {
+    expect(describeRun(run, at)).toBe("done 1m ago, 78 of 80 commands");
+  });
+
+  test("says why a run failed", () => {
+    const failed = { ...run, state: "failed", note: "no key" } as const;
+    expect(describeRun(failed, at)).toBe("failed 1m ago: no key");
+  });
+
+  test("says what an open run waits for", () => {
+    const open = (state: "planned" | "posted" | "collected"): RunView => ({
+      ...run,
+      state: "open",
+      actions: [{ ...action, state, completeness: null }],
+    });
+    expect(describeRun(open("planned"), at)).toBe("being posted since 1m");
+    expect(describeRun(open("posted"), at)).toBe("in flight since 1m");
+    expect(describeRun(open("collected"), at)).toBe("being delivered since 1m");
+    expect(describeRun({ ...run, state: "requested" }, at)).toBe("asked for 1m ago");
+  });
+});

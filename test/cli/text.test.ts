@@ -1,0 +1,80 @@
+import { describe, expect, test } from "bun:test";
+import {
+  COLUMNS_MAX,
+  formatClock,
+  formatDistance,
+  plural,
+  renderTable,
+  wrapText,
+} from "../../src/cli/text.ts";
+
+describe("wrapText()", () => {
+  test("breaks between words before the last column and hangs what follows", () => {
+    const lines = wrapText(`${"word ".repeat(30)}end`, "  ", "    ");
+    expect(lines.length).toBe(2);
+    expect(lines[0]).toStartWith("  word");
+    expect(lines[1]).toStartWith("      word");
+    for (const line of lines) expect(line.length).toBeLessThanOrEqual(COLUMNS_MAX);
+    expect(lines.join(" ").split(/\s+/).filter(Boolean).length).toBe(31);
+  });
+
+  test("leaves a long word whole", () => {
+    const path = `/${"x".repeat(150)}`;
+    expect(wrapText(`at ${path}`, "  ")).toEqual(["  at", `  ${path}`]);
+  });
+});
+
+describe("renderTable()", () => {
+  test("aligns columns by characters, not by bytes", () => {
+    expect(
+      renderTable([
+        ["é", "1"],
+        ["ab", "2"],
+      ]),
+    ).toEqual(["  é   1", "  ab  2"]);
+  });
+
+  test("wraps the last cell under itself", () => {
+    const [first, second] = renderTable([["job", "word ".repeat(30)]]);
+    expect(first).toStartWith("  job  word");
+    expect(second).toStartWith("       word");
+  });
+
+  test("puts a last cell that has no room below the others", () => {
+    const long = "x".repeat(90);
+    const lines = renderTable([[long, "a cell that cannot stand beside it at all"]]);
+    expect(lines[0]).toBe(`  ${long}`);
+    expect(lines[1]).toBe("      a cell that cannot stand beside it at all");
+  });
+
+  test("is empty without rows", () => expect(renderTable([])).toEqual([]));
+});
+
+describe("formatClock()", () => {
+  test("shows the clock of a zone", () => {
+    expect(formatClock(Date.UTC(2026, 6, 1, 12), "Europe/Berlin")).toBe("2026-07-01 14:00:00");
+  });
+});
+
+describe("formatDistance()", () => {
+  const now = Date.UTC(2026, 0, 1);
+  for (const [ms, text] of [
+    [0, "now"],
+    [500, "now"],
+    [61_000, "in 1m1s"],
+    [-3_600_000, "1h ago"],
+    [93_784_000, "in 1d2h"],
+  ] as const) {
+    test(`says "${text}" for ${ms} ms`, () => expect(formatDistance(now + ms, now)).toBe(text));
+  }
+});
+
+describe("plural()", () => {
+  test("counts things in English", () => {
+    expect([plural(1, "job"), plural(0, "job"), plural(2, "entry")]).toEqual([
+      "1 job",
+      "0 jobs",
+      "2 entries",
+    ]);
+  });
+});

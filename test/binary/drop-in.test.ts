@@ -7,7 +7,7 @@ import { ACTION, Site } from "../support/site.ts";
 
 const LIMIT_MS = 60_000;
 
-describe("mig-runner run JOB --wait", () => {
+describe.concurrent("mig-runner run JOB --wait", () => {
   test(
     "posts once, keeps every command once and gives the plugin exactly the result's bytes",
     async () => {
@@ -60,7 +60,7 @@ describe("mig-runner run JOB --wait", () => {
   );
 });
 
-describe("mig-runner --once --wait", () => {
+describe.concurrent("mig-runner --once --wait", () => {
   test(
     "runs what is due, and leaves it run: the next pass has nothing to do",
     async () => {
@@ -122,7 +122,7 @@ describe("mig-runner --once --wait", () => {
   );
 });
 
-describe("the daemon", () => {
+describe.concurrent("the daemon", () => {
   test(
     "fires by the schedule, collects, delivers, and stops in order",
     async () => {
@@ -228,7 +228,7 @@ describe("the daemon", () => {
   );
 });
 
-describe("an API that misbehaves", () => {
+describe.concurrent("an API that misbehaves", () => {
   const cases: readonly [what: string, fault: string, expiry: string][] = [
     ["drops the connection after it took the action (I3)", "drop-after@create/once", "4s"],
     ["refuses the first token", "401/once", "2s"],

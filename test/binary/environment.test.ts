@@ -3,7 +3,7 @@ import { describe, expect, test } from "bun:test";
 import { copyFile, mkdir, rm } from "node:fs/promises";
 import { userInfo } from "node:os";
 import { homeOf, LOCKED_KEY, RUNNER_KEY, RUNNER_PASSPHRASE } from "../support/keys.ts";
-import { ACTION, Host, Site } from "../support/site.ts";
+import { ACTION, ended, Host, Site } from "../support/site.ts";
 
 /** The configuration without the line that says where the key ring is. */
 async function withoutHome({ scenario }: Host): Promise<void> {
@@ -16,7 +16,7 @@ describe.concurrent("HOME", () => {
     await using site = await Site.create();
     await withoutHome(site);
     await site.job("drift");
-    expect((await site.run("run", "drift")).exit).toBe(0);
+    ended(await site.run("run", "drift"));
   });
 
   for (const [what, HOME] of Object.entries({ "is empty": "", "is not set": undefined })) {
@@ -56,7 +56,7 @@ describe.concurrent("MIGPGPPASSPHRASE", () => {
     await site.scenario.write("runner.cfg", text.replace(/^passphrase = .*\n/m, ""));
     await site.job("drift");
     const env = { MIGPGPPASSPHRASE: RUNNER_PASSPHRASE };
-    expect((await site.runIn({ env }, "run", "drift")).exit).toBe(0);
+    ended(await site.runIn({ env }, "run", "drift"));
     expect(site.sandbox.actions().length).toBe(1);
   });
 
@@ -64,7 +64,7 @@ describe.concurrent("MIGPGPPASSPHRASE", () => {
     await using site = await Site.create({ locked: true });
     await site.job("drift");
     const env = { MIGPGPPASSPHRASE: "another" };
-    expect((await site.runIn({ env }, "run", "drift")).exit).toBe(0);
+    ended(await site.runIn({ env }, "run", "drift"));
   });
 });
 
@@ -84,7 +84,7 @@ describe.concurrent("TZ", () => {
     expect(line).toMatch(/ \+1400 \+14 \(in /);
     const today = new Date().toISOString().slice(0, 10).replaceAll("-", "");
     const wrote = daemon.prints(/wrote results for/);
-    expect((await site.runIn({ env }, "run", "drift")).exit).toBe(0);
+    ended(await site.runIn({ env }, "run", "drift"));
     const utc = new Date().toISOString().slice(0, 10).replaceAll("-", "");
     expect([utc, today]).toContain(/results\/(\d+)\//.exec(await wrote)?.[1] ?? "");
   });
@@ -97,7 +97,7 @@ describe.concurrent("an API key", () => {
     const migrc = [`useapikeyauth = "${API_KEY}"`];
     await using site = await Site.create({ migrc, sandbox: { apiKeys: [API_KEY] } });
     await site.job("drift");
-    expect((await site.run("run", "drift", "--wait")).exit).toBe(0);
+    ended(await site.run("run", "drift", "--wait"));
     const requests = site.sandbox.requests();
     expect(requests.length).toBeGreaterThan(1);
     for (const { headers, rawHeaders } of requests) {
@@ -112,7 +112,7 @@ describe.concurrent("an API key", () => {
     const migrc = [`useapikeyauth = "${API_KEY}"`];
     await using site = await Site.create({ locked: true, migrc, sandbox: { apiKeys: [API_KEY] } });
     await site.job("drift");
-    expect((await site.run("run", "drift")).exit).toBe(0);
+    ended(await site.run("run", "drift"));
     expect(site.sandbox.actions().length).toBe(1);
   });
 
@@ -120,13 +120,13 @@ describe.concurrent("an API key", () => {
     const migrc = [`useapikeyauth = "${API_KEY}"`];
     await using site = await Site.create({ migrc, sandbox: { apiKeys: [API_KEY] } });
     await site.job("drift");
-    expect((await site.run("run", "drift")).exit).toBe(0);
+    ended(await site.run("run", "drift"));
     await rm(site.scenario.path("home/.gnupg"), { recursive: true });
     const daemon = await site.daemon();
     await daemon.prints(/\[crit\] runner error: Cannot sign with key/);
     await daemon.prints(/wrote results for/);
     daemon.signal("SIGTERM");
-    expect((await daemon.ended()).exit).toBe(0);
+    ended(await daemon.ended());
   });
 
   test("that is wrong is told with the API's own words", async () => {

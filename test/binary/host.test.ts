@@ -3,7 +3,7 @@ import { describe, expect, test } from "bun:test";
 import { rm } from "node:fs/promises";
 import { eventually } from "../support/binary.ts";
 import { canMount, fill, mountMemory, mountReadOnly } from "../support/mount.ts";
-import { Host, Site } from "../support/site.ts";
+import { ended, Host, Site } from "../support/site.ts";
 
 const MOUNTS = "needs a user who may mount";
 
@@ -35,7 +35,7 @@ describe.concurrent("a full disk", () => {
     using disk = mountMemory(scenario.path("runners/drift/results"), { size: "64k" });
     const free = await fill(disk.path);
     const daemon = await site.daemon();
-    expect((await site.run("run", "drift")).exit).toBe(0);
+    ended(await site.run("run", "drift"));
     const said = await daemon.prints(/results error for drift/);
     expect(said).toContain("no space left on device");
     expect(said).toContain("trying again in");
@@ -66,7 +66,7 @@ describe.concurrent("a full disk", () => {
     await free();
     await eventually(() => (site.sandbox.actions().length > posted ? true : null));
     daemon.signal("SIGTERM");
-    expect((await daemon.ended()).exit).toBe(0);
+    ended(await daemon.ended());
   });
 });
 
@@ -88,7 +88,7 @@ describe.concurrent("a read-only disk", () => {
     const results = site.scenario.path("runners/drift/results");
     using disk = mountMemory(results, { size: "64k", readOnly: true });
     const daemon = await site.daemon();
-    expect((await site.run("run", "drift")).exit).toBe(0);
+    ended(await site.run("run", "drift"));
     const said = await daemon.prints(/results error for drift/);
     expect(said).toContain("read-only file system");
     disk.unmount();
@@ -103,7 +103,7 @@ describe.concurrent("a results path that is taken", () => {
     await site.job("drift");
     await site.scenario.write("runners/drift/results", "");
     const daemon = await site.daemon();
-    expect((await site.run("run", "drift")).exit).toBe(0);
+    ended(await site.run("run", "drift"));
     expect(await daemon.prints(/results error for drift/)).toContain("not a directory");
     await rm(site.scenario.path("runners/drift/results"));
     await daemon.prints(/wrote results for \d+ to /);
@@ -128,7 +128,7 @@ describe.concurrent("a second mig-runner", () => {
   test("begins when the first was killed", async () => {
     await using host = await Host.create();
     await (await host.daemon()).kill();
-    expect((await host.run("--once")).exit).toBe(0);
+    ended(await host.run("--once"));
   });
 });
 

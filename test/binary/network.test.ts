@@ -2,8 +2,9 @@
 import { describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import type { Sandbox } from "../../src/sandbox/server.ts";
+import { underTest } from "../support/binary.ts";
 import { type Forward, startForward } from "../support/forward.ts";
-import { Host, NOWHERE, Site } from "../support/site.ts";
+import { ended, Host, NOWHERE, Site } from "../support/site.ts";
 
 const fixture = (name: string): string => `${import.meta.dirname}/../fixtures/tls/${name}`;
 const pem = (name: string): string => readFileSync(fixture(name), "utf8");
@@ -31,7 +32,7 @@ describe.concurrent("an API whose certificate", () => {
   test("SSL_CERT_FILE vouches for is trusted", async () => {
     await using site = await Site.create({ sandbox: { tls: CERTIFIED } });
     await site.job("drift");
-    expect((await site.runIn(TRUSTING, "run", "drift", "--wait")).exit).toBe(0);
+    ended(await site.runIn(TRUSTING, "run", "drift", "--wait"));
     expect((await site.result("drift")).document.commands.length).toBe(5);
   });
 
@@ -41,7 +42,7 @@ describe.concurrent("an API whose certificate", () => {
       migrc: ["[api]", "skipverifycert = true"],
     });
     await site.job("drift");
-    expect((await site.run("run", "drift", "--wait")).exit).toBe(0);
+    ended(await site.run("run", "drift", "--wait"));
     expect((await site.result("drift")).document.commands.length).toBe(5);
   });
 
@@ -50,7 +51,9 @@ describe.concurrent("an API whose certificate", () => {
     await site.job("drift");
     const { exit, stdout } = await site.runIn(TRUSTING, "run", "drift");
     expect(exit).toBe(1);
-    expect(stdout).toContain("its certificate has expired");
+    // Deno has one error for whatever is wrong with a certificate.
+    const why = underTest === "deno" ? "is signed by nobody" : "has expired";
+    expect(stdout).toContain(`its certificate ${why}`);
     expect(posts(site.sandbox)).toBe(0);
   });
 
@@ -83,7 +86,7 @@ describe.concurrent("a proxy", () => {
       await using proxy = await proxyTo(site.sandbox);
       await site.job("drift");
       const env = { [variable]: `http://us%40er:p%3Aw@${proxy.host}` };
-      expect((await site.runIn({ env }, "run", "drift", "--wait")).exit).toBe(0);
+      ended(await site.runIn({ env }, "run", "drift", "--wait"));
       const target = `http://mig.test:${site.sandbox.port}/api/v1/action/create/`;
       expect(proxy.lines[0]).toBe(`POST ${target} HTTP/1.1`);
       expect(proxy.credentials[0]).toBe(`Basic ${btoa("us@er:p:w")}`);
@@ -99,7 +102,7 @@ describe.concurrent("a proxy", () => {
     await using proxy = await proxyTo(site.sandbox);
     await site.job("drift");
     const env = { ...TRUSTING.env, https_proxy: `http://${proxy.host}` };
-    expect((await site.runIn({ env }, "run", "drift", "--wait")).exit).toBe(0);
+    ended(await site.runIn({ env }, "run", "drift", "--wait"));
     expect(proxy.lines[0]).toBe(`CONNECT mig.test:${site.sandbox.port} HTTP/1.1`);
     expect((await site.result("drift")).document.commands.length).toBe(5);
   });
@@ -125,7 +128,7 @@ describe.concurrent("a proxy", () => {
     await using site = await Site.create();
     await site.job("drift");
     const env = { http_proxy: "http://127.0.0.1:1", HTTPS_PROXY: "http://127.0.0.1:1" };
-    expect((await site.runIn({ env }, "run", "drift")).exit).toBe(0);
+    ended(await site.runIn({ env }, "run", "drift"));
   });
 });
 
@@ -145,7 +148,7 @@ describe.concurrent("an API that is not there", () => {
   test("ends --once with 1, and --once --wait when the action has expired unposted", async () => {
     await using host = await Host.create();
     await host.job("due", ['schedule = "* * * * *"', 'expiry = "2s"']);
-    expect((await host.run("--once")).exit).toBe(1);
+    ended(await host.run("--once"), 1);
     const { exit, stderr } = await host.run("--once", "--wait");
     expect(exit).toBe(1);
     expect(stderr).toContain("due: Cannot post action: ");
@@ -158,14 +161,14 @@ describe.concurrent("an API that is not there", () => {
     const daemon = await host.daemon();
     await daemon.prints(/often: Cannot post action: Cannot reach .*; trying again in \d+ s/);
     daemon.signal("SIGTERM");
-    expect((await daemon.ended()).exit).toBe(0);
+    ended(await daemon.ended());
   });
 
   test("costs no result: it is collected when the API is back", async () => {
     await using site = await Site.create({ client: ['timeout = "2s"'] });
     await site.job("drift");
     const daemon = await site.daemon();
-    expect((await site.run("run", "drift")).exit).toBe(0);
+    ended(await site.run("run", "drift"));
     site.sandbox.setFaults(["drop@search/first4"]);
     await daemon.prints(/results error for drift: .*; trying again in \d+ s/);
     await daemon.prints(/wrote results for/);

@@ -157,12 +157,29 @@ export class Running {
   }
 }
 
+/** Scenarios at a time in one test process: more would only wait for each other's processors. */
+const SCENARIOS_MAX = 5;
+let scenarios = 0;
+const waiting: (() => void)[] = [];
+
+async function takePlace(): Promise<void> {
+  if (scenarios < SCENARIOS_MAX) scenarios++;
+  else await new Promise<void>((resolve) => waiting.push(resolve));
+}
+
+function leavePlace(): void {
+  const next = waiting.shift();
+  if (next === undefined) scenarios--;
+  else next();
+}
+
 /** One test's directory and the programs that run in it. */
 export class Scenario {
   /** An absolute path with an empty `runners/`, `plugins/` and `home/` in it. */
   readonly directory: string;
   readonly #program: Program;
   readonly #running: Running[] = [];
+  #left = false;
 
   private constructor(directory: string, program: Program) {
     this.directory = directory;
@@ -171,6 +188,7 @@ export class Scenario {
 
   /** @param program What to call instead of the form under test. */
   static async create(program: Program = programUnderTest()): Promise<Scenario> {
+    await takePlace();
     const scenario = new Scenario(await mkdtemp(join(tmpdir(), "mig-runner-test-")), program);
     for (const folder of ["runners", "plugins", "home"]) await mkdir(scenario.path(folder));
     return scenario;
@@ -231,6 +249,8 @@ export class Scenario {
   async [Symbol.asyncDispose](): Promise<void> {
     for (const running of this.#running) await running.kill();
     await rm(this.directory, { recursive: true, force: true });
+    if (!this.#left) leavePlace();
+    this.#left = true;
   }
 
   /** Nothing of the machine's settings reaches the program: no proxy, no keyring, no time zone. */

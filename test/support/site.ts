@@ -47,9 +47,9 @@ export class Host {
     return new Host(scenario, await furnish(scenario, options));
   }
 
-  /** A job that expires after a second, with a schedule that never comes in a test. */
+  /** A job that expires after two seconds, with a schedule that never comes in a test. */
   async job(job: string, lines: readonly string[] = [], action: string = ACTION): Promise<void> {
-    const entity = ["[configuration]", 'schedule = "0 0 1 1 *"', 'expiry = "1s"', ...lines];
+    const entity = ["[configuration]", 'schedule = "0 0 1 1 *"', 'expiry = "2s"', ...lines];
     await this.scenario.job(job, {
       "entity.cfg": `${entity.join("\n")}\n`,
       "action.json": action,
@@ -166,6 +166,13 @@ async function furnish(scenario: Scenario, options: HostOptions): Promise<string
     ...(options.logging ?? ['mode = "stdout"', 'level = "debug"']),
   ];
   return await scenario.write("runner.cfg", `${runner.join("\n")}\n`);
+}
+
+/** The outcome, when it has this exit status; else an error with all that was printed. */
+export function ended(outcome: Outcome, status = 0): Outcome {
+  const { exit, signal, stdout, stderr } = outcome;
+  if (exit === status) return outcome;
+  throw new Error(`Exit ${exit ?? signal}, ${status} is wanted:\n${stdout}${stderr}`);
 }
 
 export interface ResultDocument {

@@ -10,8 +10,11 @@ export type Change =
   | { readonly kind: "removed"; readonly job: string };
 
 interface Loaded {
-  /** The files as they were when loaded: other marks mean a changed job. */
-  readonly marks: string;
+  /**
+   * The files as they were when loaded: other marks mean a changed job. Null when the disk did not
+   * give them: then nothing is known of them, and the next scan tries again.
+   */
+  readonly marks: string | null;
   /** What files outside of the job's directory looked like when it was loaded. */
   readonly dependencies: ReadonlyMap<string, string | null>;
   /** Null while the job is broken. */
@@ -89,8 +92,9 @@ export class Catalog {
     for (const job of present) {
       const loaded = this.#fresh.get(job);
       if (loaded === undefined) continue;
-      changes.push(changeOf(job, this.#jobs.get(job) ?? null, loaded));
+      const before = this.#jobs.get(job) ?? null;
       this.#jobs.set(job, loaded);
+      if (!isToldAgain(before, loaded)) changes.push(changeOf(job, before, loaded));
     }
     this.#fresh.clear();
     for (const job of this.#jobs.keys()) {
@@ -144,7 +148,9 @@ export class Catalog {
       const entity = await this.#load(directory, (path, mark) => dependencies.set(path, mark));
       loaded = { ...known, entity, errors: [] };
     } catch (error) {
-      loaded = { ...known, entity: null, errors: errorsOf(error, directory) };
+      const errors = errorsOf(error, directory);
+      const marks = errors.some(({ code }) => code === "SPOOL") ? null : known.marks;
+      loaded = { ...known, marks, entity: null, errors };
     }
     this.#fresh.set(directory.job, loaded);
     this.#pending.delete(directory.job);
@@ -153,6 +159,12 @@ export class Catalog {
 
 function isModule({ files }: JobDirectory): boolean {
   return files.some(({ name }) => isModuleFile(name));
+}
+
+/** Whether a job that the disk did not give is as broken as it was at the last try. */
+function isToldAgain(before: Loaded | null, { marks, errors }: Loaded): boolean {
+  const messages = (told: readonly RunnerError[]): string => told.map(messageOf).join("\n");
+  return marks === null && before !== null && messages(before.errors) === messages(errors);
 }
 
 function changeOf(job: string, before: Loaded | null, loaded: Loaded): Change {

@@ -66,6 +66,8 @@ export class Runner {
   #breaker: Breaker = CLOSED;
   /** Deliveries that were tried in this `--once` pass. */
   readonly #tried = new Set<number>();
+  /** Since when jobs are known whose first cursor could not be written: the disk was full. */
+  readonly #seenAt = new Map<string, Instant>();
   #failures = 0;
 
   constructor(edges: Edges, catalog: Catalog, options: RunnerOptions) {
@@ -219,9 +221,12 @@ export class Runner {
       return this.#fireNext(entity, cursor.decidedAt);
     }
     const now = clock.now();
-    await this.#remember(() =>
-      journal.write((tables) => tables.setCursor(job, cursorOf(entity, now))),
-    );
+    const cursor = cursorOf(entity, now);
+    if (await this.#remember(() => journal.write((tables) => tables.setCursor(job, cursor)))) {
+      this.#seenAt.delete(job);
+    } else {
+      this.#seenAt.set(job, now);
+    }
     this.#fireNext(entity, now);
   }
 
@@ -253,7 +258,7 @@ export class Runner {
     if (entity === null) return;
     const started = this.#launches.start(job, async () => {
       const launched = await this.#launchNow(() =>
-        launchDue(this.#edges, entity, this.#options.window),
+        launchDue(this.#edges, entity, this.#windowOf(entity)),
       );
       const now = this.#edges.clock.now();
       if (this.#catalog.entity(job) !== entity || this.#options.once) return;
@@ -261,6 +266,14 @@ export class Runner {
       else this.#heap.set(job, now + JOURNAL_RETRY_MS);
     });
     if (!started) this.#heap.set(job, this.#edges.clock.now() + 1_000);
+  }
+
+  #windowOf({ job, spreadMs }: Entity): LaunchWindow {
+    const { window } = this.#options;
+    const seenAt = this.#seenAt.get(job);
+    if (seenAt === undefined) return window;
+    const now = this.#edges.clock.now() - spreadOffsetMs(job, spreadMs);
+    return { ...window, firstLookMs: Math.max(0, now - seenAt) };
   }
 
   /** Runs that an operator asked for, or that waited for the run before them. */
@@ -388,12 +401,15 @@ export class Runner {
     return Math.max(Math.min(...times), now + 1);
   }
 
-  async #remember(write: () => Promise<unknown>): Promise<void> {
+  /** Resolves with whether it could be written. */
+  async #remember(write: () => Promise<unknown>): Promise<boolean> {
     try {
       await write();
+      return true;
     } catch (error) {
       this.#failures++;
       this.#edges.log.emit("err", messageOf(error));
+      return false;
     }
   }
 

@@ -40,6 +40,7 @@ export interface CatalogOptions {
 const LOADS_MAX = 64;
 
 /** The jobs of one spool. `refresh` is the only thing that changes it. */
+/** The loaded jobs. Give it each scan. */
 export class Catalog {
   readonly #jobs = new Map<string, Loaded>();
   readonly #load: LoadJob;

@@ -17,7 +17,7 @@ export interface ImportPlace {
 }
 
 /** `from "x"`, `import "x"`, `import("x")` and `require("x")`. */
-const IMPORT = /\b(?:from|import|require)\s*\(?\s*(["'])([^"'\n]+)\1/g;
+const IMPORT = /\b(?:from\s*|(?:import|require)\s*\(?\s*)(["'])([^"'\n]+)\1/g;
 
 /** The import places of a module, in the order of its text. */
 export function parseImports(text: string): readonly ImportPlace[] {

@@ -146,18 +146,11 @@ function checkTemplate(json: string, { job, path, text }: OutlineSource, positio
 
 type Places = ReadonlyMap<string, { readonly line: number; readonly column: number }>;
 
-/** Comments, texts, brackets, and keys before a colon. Expressions are not understood. */
-const TOKEN = new RegExp(
-  [
-    String.raw`//[^\n]*`,
-    String.raw`/\*.*?\*/`,
-    "`(?:\\\\.|[^`\\\\])*`",
-    String.raw`(["'])(?:\\.|(?!\1)[^\\\n])*\1(?=(\s*:)?)`,
-    String.raw`[{}()[\]]`,
-    String.raw`([\w$]+)\s*:`,
-  ].join("|"),
-  "gs",
-);
+/** What a bracket or a name means nothing in: comments, and texts of three kinds. */
+const OPAQUE = /\/\/[^\n]*|\/\*.*?\*\/|(["'])(?:\\.|(?!\1)[^\\\n])*\1|`(?:\\.|[^`\\])*`/gs;
+
+/** Brackets, and keys with the colon after them. Expressions are not understood. */
+const TOKEN = /[{}()[\]]|(["']?)([\w$]+)\1\s*:/g;
 
 /**
  * Where the keys of a definition are in the text of a job.ts, by their names in lower case: those
@@ -165,21 +158,21 @@ const TOKEN = new RegExp(
  */
 export function keyPositions(text: string): Places {
   const places = new Map<string, { line: number; column: number }>();
-  const start = /\bjob\s*(?:<[^>]*>)?\(\s*\{/.exec(text);
+  const code = text.replace(OPAQUE, (opaque) => {
+    return /^["']\w+["']$/.test(opaque) ? opaque : opaque.replace(/[^\n]/g, " ");
+  });
+  const start = /\bjob\s*(?:<[^>]*>)?\(\s*\{/.exec(code);
   if (start === null) return places;
   const from = start.index + start[0].length;
   let depth = 1;
   let member = "";
-  for (const match of text.slice(from).matchAll(TOKEN)) {
-    const [token, quote, colon, name] = match;
-    if (/^[{([]$/.test(token)) depth++;
-    else if (/^[})\]]$/.test(token)) depth--;
+  for (const { 0: token, 2: key, index } of code.slice(from).matchAll(TOKEN)) {
+    if ("{([".includes(token)) depth++;
+    else if ("})]".includes(token)) depth--;
     if (depth === 0) break;
-    const key = name ?? (quote !== undefined && colon !== undefined ? token.slice(1, -1) : null);
-    if (key === null) continue;
-    if (depth === 1) member = key;
-    else if (depth > 2 || member !== "schedule") continue;
-    places.set(key.toLowerCase(), placeAt(text, from + match.index));
+    if (depth === 1 && key !== undefined) member = key;
+    if (key === undefined || depth > 2 || (depth === 2 && member !== "schedule")) continue;
+    places.set(key.toLowerCase(), placeAt(text, from + index));
   }
   return places;
 }

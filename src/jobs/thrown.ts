@@ -36,7 +36,8 @@ export function thrownProblem(thrown: Thrown, files: ReadonlyMap<string, string>
     const { name: missing, from } = pattern.exec(message)?.groups ?? {};
     if (missing === undefined || from === undefined) continue;
     const text = `Cannot import ${missing}: "${from}" does not export it`;
-    return { ...found, ...importPlace((each) => each === from, files), message: text, hint: null };
+    const { path, line, column } = importPlace((each) => each === from, files) ?? found;
+    return { message: text, path, line, column, hint: null };
   }
   return plain(thrown, found);
 }

@@ -221,8 +221,8 @@ export class Runner {
       return this.#fireNext(entity, cursor.decidedAt);
     }
     const now = clock.now();
-    const cursor = cursorOf(entity, now);
-    if (await this.#remember(() => journal.write((tables) => tables.setCursor(job, cursor)))) {
+    const first = cursorOf(entity, now);
+    if (await this.#remember(() => journal.write((tables) => tables.setCursor(job, first)))) {
       this.#seenAt.delete(job);
     } else {
       this.#seenAt.set(job, now);

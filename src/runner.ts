@@ -1,30 +1,26 @@
 // Runner: the loop. Each tick asks the spool, the clock and the journal what there is to do, and
-// starts it in bounded pools; when a task ends, or a time comes, the next tick asks again.
+// starts it in bounded pools; when a piece of work ends, or a time comes, the next tick asks.
 //
-//   tick:  scan the spool → launch due jobs → post planned → collect expired → deliver
+//   tick:  scan the spool → launch due jobs → workflows → post planned → collect expired → deliver
 //
 // Owns:    the order of work and its limits.
 // Not its: what each piece of work is (flow/), any effect (ports.ts).
-import { describeError, messageOf } from "./errors.ts";
+import { messageOf } from "./errors.ts";
 import { adoptInflight } from "./flow/adopt.ts";
 import { admits, afterRequest, type Breaker, CLOSED } from "./flow/breaker.ts";
 import { collectAction } from "./flow/collect.ts";
+import { endOverdue } from "./flow/deadline.ts";
 import { deliverResult } from "./flow/deliver.ts";
 import { postAction, type Reached } from "./flow/dispatch.ts";
-import { type Edges, say } from "./flow/edges.ts";
+import type { Edges } from "./flow/edges.ts";
 import type { ActionRow, DeliveryRow, RunRow } from "./flow/inflight.ts";
 import type { LaunchWindow } from "./flow/launch.ts";
-import { cursorOf, isDecidedBy, type Launch, launchDue, launchRequested } from "./flow/launch.ts";
+import { type Launch, launchDue, launchRequested } from "./flow/launch.ts";
 import { Pool } from "./flow/pool.ts";
-import { formatDuration } from "./go/duration.ts";
-import { formatGoTime } from "./go/time.ts";
-import type { Catalog, Change } from "./jobs/catalog.ts";
-import type { Entity } from "./jobs/entity.ts";
-import { spreadOffsetMs } from "./jobs/fires.ts";
-import { FireHeap } from "./jobs/heap.ts";
-import { nextFire } from "./jobs/schedule.ts";
-import { zoneAbbreviation, zoneOffsetSeconds } from "./jobs/zone.ts";
+import { Timetable } from "./flow/timetable.ts";
+import type { Catalog } from "./jobs/catalog.ts";
 import type { Instant, Milliseconds } from "./time.ts";
+import { Engine } from "./workflow/engine.ts";
 
 export interface RunnerOptions {
   /** How often the spool is scanned. */
@@ -39,9 +35,6 @@ export interface RunnerOptions {
 /** The longest sleep: how soon a request of another process is seen without a signal. */
 const NAP_MAX_MS: Milliseconds = 5_000;
 
-/** How long a scan waits for jobs to load. What takes longer (job.ts) goes on beside the others. */
-const LOAD_PATIENCE_MS: Milliseconds = 2_000;
-
 /** After the journal failed to write, how long until the job is looked at again. */
 const JOURNAL_RETRY_MS: Milliseconds = 5_000;
 
@@ -54,20 +47,18 @@ export class Runner {
   readonly #catalog: Catalog;
   readonly #options: RunnerOptions;
   readonly #runId: number | null;
-  readonly #heap = new FireHeap();
+  readonly #timetable: Timetable;
   readonly #launches: Pool;
   readonly #posts: Pool;
   readonly #collects: Pool;
   readonly #deliveries: Pool;
+  readonly #engine: Engine;
   readonly #stop = new AbortController();
   #wake = new AbortController();
   #stopping = false;
-  #scanAt: Instant = 0;
   #breaker: Breaker = CLOSED;
   /** Deliveries that were tried in this `--once` pass. */
   readonly #tried = new Set<number>();
-  /** Since when jobs are known whose first cursor could not be written: the disk was full. */
-  readonly #seenAt = new Map<string, Instant>();
   #failures = 0;
 
   constructor(edges: Edges, catalog: Catalog, options: RunnerOptions) {
@@ -81,11 +72,22 @@ export class Runner {
     this.#posts = new Pool(limits.dispatchesMax, changed);
     this.#collects = new Pool(limits.collectsMax, changed);
     this.#deliveries = new Pool(limits.deliveriesMax, changed);
+    this.#timetable = new Timetable(edges, catalog, {
+      checkDirectoryMs: options.checkDirectoryMs,
+      isScheduled: this.#runId === null,
+      once: options.once,
+      loaded: () => this.rescan(),
+    });
+    const isMine = (runId: number) => this.#isMine(runId);
+    const planned = (rows: readonly ActionRow[]) => {
+      for (const row of rows) this.#post(row, true);
+    };
+    this.#engine = new Engine(edges, { isMine, planned, changed });
   }
 
   /** Things that went wrong since the start, each journaled or logged: `--once` exits 1 by it. */
   get failures(): number {
-    return this.#failures;
+    return this.#failures + this.#timetable.failures + this.#engine.failures;
   }
 
   /** Ends the current wait: there may be something to do. */
@@ -95,7 +97,7 @@ export class Runner {
 
   /** Scans at the next tick. */
   rescan(): void {
-    this.#scanAt = 0;
+    this.#timetable.rescan();
     this.poke();
   }
 
@@ -103,17 +105,19 @@ export class Runner {
   stop(): void {
     this.#stopping = true;
     for (const pool of this.#pools()) pool.clear();
+    this.#engine.stop();
     this.poke();
   }
 
   /** Aborts what still runs. The journal knows how to go on. */
   abort(): void {
     this.#stop.abort();
+    this.#engine.abort();
   }
 
   /** The first scan, and the original's in-flight records (I9). */
   async start(): Promise<void> {
-    await this.#scan();
+    await this.#timetable.scan();
     if (this.#runId === null) {
       await adoptInflight(this.#edges, (job) => this.#catalog.entity(job));
     }
@@ -135,7 +139,7 @@ export class Runner {
       this.#wake = new AbortController();
       await this.tick();
       progress();
-      const idle = this.#pools().every((pool) => pool.idle);
+      const idle = this.#isIdle() && !this.#wake.signal.aborted;
       if (idle && !(wait && this.#isPending()) && this.#untried().length === 0) break;
       const at = idle ? this.#nextAt() : this.#edges.clock.now() + NAP_MAX_MS;
       await this.#edges.clock.until(at, this.#wake.signal);
@@ -146,111 +150,25 @@ export class Runner {
   /** Whether something that this pass works on is still in flight. */
   #isPending(): boolean {
     const { journal } = this.#edges;
-    if (this.#runId === null) return journal.counts().pendingActions > 0;
+    if (this.#runId === null) {
+      const { openBodies, pendingActions } = journal.counts();
+      return pendingActions > 0 || openBodies > 0;
+    }
+    const run = journal.run(this.#runId);
+    if (run?.source != null && run.state === "open") return true;
     return journal.actionsOf(this.#runId).some(({ nextAt }) => nextAt !== null);
   }
 
   /** One turn. Never rejects for what one job, plugin or answer did (I8). */
   async tick(): Promise<void> {
     const now = this.#edges.clock.now();
-    if (now >= this.#scanAt) await this.#scanAgain();
-    for (const job of this.#heap.takeDue(now)) this.#launch(job);
+    await this.#timetable.refresh(now);
+    for (const job of this.#timetable.takeDue(now)) this.#launch(job);
     this.#launchRequested();
+    await this.#remember(() => endOverdue(this.#edges));
+    this.#engine.tick(now);
     this.#work(now);
     this.#deliver(now);
-  }
-
-  /** A spool that cannot be read is read again later; the jobs stay as they were (I8). */
-  async #scanAgain(): Promise<void> {
-    try {
-      await this.#scan();
-    } catch (error) {
-      this.#failures++;
-      this.#edges.log.emit("err", messageOf(error));
-      this.#scanAt = this.#edges.clock.now() + this.#options.checkDirectoryMs;
-    }
-  }
-
-  async #scan(): Promise<void> {
-    const { clock, spool } = this.#edges;
-    const directories = await spool.scan();
-    const patience = (signal: AbortSignal) => clock.sleep(LOAD_PATIENCE_MS, signal);
-    const changes = await this.#catalog.refresh(directories, this.#options.once ? null : patience);
-    for (const change of changes) await this.#take(change);
-    void this.#catalog.loading?.then(() => this.rescan());
-    this.#scanAt = clock.now() + this.#options.checkDirectoryMs;
-  }
-
-  async #take(change: Change): Promise<void> {
-    const { journal, log } = this.#edges;
-    const { job } = change;
-    switch (change.kind) {
-      case "removed":
-        this.#heap.set(job, null);
-        log.emit("info", `removed entity ${job}`);
-        await this.#remember(() => journal.write((tables) => tables.removeCursor(job)));
-        return;
-      case "broken":
-        this.#heap.set(job, null);
-        this.#failures++;
-        for (const error of change.errors) say(this.#edges, job, "err", describeError(error));
-        return;
-      case "changed":
-        say(this.#edges, job, "info", "asked to terminate, stopping");
-        break;
-      case "added":
-        break;
-    }
-    log.emit("info", `added entity ${job}`);
-    for (const warning of change.entity.warnings) say(this.#edges, job, "warning", warning);
-    for (const plugin of change.entity.plugins) {
-      const problem = await this.#edges.plugins.check(plugin);
-      if (problem !== null) say(this.#edges, job, "warning", `plugin "${plugin}": ${problem}`);
-    }
-    await this.#schedule(change.entity);
-  }
-
-  /** Puts a loaded job into the heap, at the first fire time that is not decided yet. */
-  async #schedule(entity: Entity): Promise<void> {
-    const { clock, journal } = this.#edges;
-    const { job, schedule } = entity;
-    if (schedule === null || this.#runId !== null) return this.#heap.set(job, null);
-    const cursor = journal.cursor(job);
-    if (this.#options.once) return this.#heap.set(job, clock.now());
-    if (cursor !== null && isDecidedBy(cursor, entity)) {
-      return this.#fireNext(entity, cursor.decidedAt);
-    }
-    const now = clock.now();
-    const first = cursorOf(entity, now);
-    if (await this.#remember(() => journal.write((tables) => tables.setCursor(job, first)))) {
-      this.#seenAt.delete(job);
-    } else {
-      this.#seenAt.set(job, now);
-    }
-    this.#fireNext(entity, now);
-  }
-
-  #fireNext(entity: Entity, after: Instant): void {
-    const { clock } = this.#edges;
-    const { job, schedule } = entity;
-    const at = schedule === null ? null : nextFire(schedule, after);
-    const offset = spreadOffsetMs(job, entity.spreadMs);
-    this.#heap.set(job, at === null ? null : at + offset);
-    if (schedule === null) return;
-    if (at === null) {
-      const text = `will never run: "${schedule.expression}" has no time to come`;
-      say(this.#edges, job, "warning", text);
-      return;
-    }
-    const firesAt = at + offset;
-    const zone = schedule.timezone;
-    const when = formatGoTime(
-      firesAt,
-      zoneOffsetSeconds(zone, firesAt),
-      zoneAbbreviation(zone, firesAt),
-    );
-    const wait = formatDuration(BigInt(firesAt - clock.now()) * 1_000_000n);
-    say(this.#edges, job, "info", `will run at ${when} (in ${wait})`);
   }
 
   #launch(job: string): void {
@@ -258,22 +176,12 @@ export class Runner {
     if (entity === null) return;
     const started = this.#launches.start(job, async () => {
       const launched = await this.#launchNow(() =>
-        launchDue(this.#edges, entity, this.#windowOf(entity)),
+        launchDue(this.#edges, entity, this.#timetable.windowOf(entity, this.#options.window)),
       );
-      const now = this.#edges.clock.now();
-      if (this.#catalog.entity(job) !== entity || this.#options.once) return;
-      if (launched) this.#fireNext(entity, now - spreadOffsetMs(job, entity.spreadMs));
-      else this.#heap.set(job, now + JOURNAL_RETRY_MS);
+      if (launched) this.#timetable.launched(entity);
+      else this.#timetable.again(job, JOURNAL_RETRY_MS);
     });
-    if (!started) this.#heap.set(job, this.#edges.clock.now() + 1_000);
-  }
-
-  #windowOf({ job, spreadMs }: Entity): LaunchWindow {
-    const { window } = this.#options;
-    const seenAt = this.#seenAt.get(job);
-    if (seenAt === undefined) return window;
-    const now = this.#edges.clock.now() - spreadOffsetMs(job, spreadMs);
-    return { ...window, firstLookMs: Math.max(0, now - seenAt) };
+    if (!started) this.#timetable.again(job, 1_000);
   }
 
   /** Runs that an operator asked for, or that waited for the run before them. */
@@ -306,26 +214,30 @@ export class Runner {
   }
 
   #work(now: Instant): void {
-    const { journal } = this.#edges;
     const admitted = admits(this.#breaker, now);
     if (admitted === "none") return;
     const probing = this.#posts.running + this.#collects.running > 0;
     if (admitted === "one" && probing) return;
     let room = admitted === "one" ? 1 : Number.MAX_SAFE_INTEGER;
-    const posts = journal.dueActions("planned", now, this.#posts.running + this.#posts.free);
-    for (const row of posts) {
+    for (const row of this.#due("planned", this.#posts, now)) {
       // A launch posts what it has planned itself: it alone knows that it was never sent.
       if (this.#launches.has(row.job) || this.#launches.has(row.runId)) continue;
-      if (room > 0 && this.#isMine(row.runId) && this.#post(row, false)) room--;
+      if (this.#engine.isPlanning(row.runId)) continue;
+      if (room > 0 && this.#post(row, false)) room--;
     }
-    const collects = journal.dueActions(
-      "posted",
-      now,
-      this.#collects.running + this.#collects.free,
-    );
-    for (const row of collects) {
-      if (room > 0 && this.#isMine(row.runId) && this.#collect(row)) room--;
+    for (const row of this.#due("posted", this.#collects, now)) {
+      if (room > 0 && this.#collect(row)) room--;
     }
+  }
+
+  /** As many due actions as the pool has room for, among those that it works on already. */
+  #due(state: "planned" | "posted", pool: Pool, now: Instant): readonly ActionRow[] {
+    const { journal } = this.#edges;
+    if (this.#runId === null) return journal.dueActions(state, now, pool.running + pool.free);
+    // What else is overdue must not stand before the one run that was asked for.
+    return journal
+      .actionsOf(this.#runId)
+      .filter((row) => row.state === state && row.nextAt !== null && row.nextAt <= now);
   }
 
   #post(row: ActionRow, fresh: boolean): boolean {
@@ -390,9 +302,7 @@ export class Runner {
   /** When the next tick is worth it. */
   #nextAt(): Instant {
     const now = this.#edges.clock.now();
-    const times = [this.#scanAt, now + NAP_MAX_MS];
-    const fire = this.#heap.next();
-    if (fire !== null) times.push(fire);
+    const times = [this.#timetable.nextAt(), now + NAP_MAX_MS];
     const due = this.#edges.journal.nextAt(now);
     if (due !== null) times.push(due);
     const { probeAt } = this.#breaker;
@@ -402,15 +312,17 @@ export class Runner {
   }
 
   /** Resolves with whether it could be written. */
-  async #remember(write: () => Promise<unknown>): Promise<boolean> {
+  async #remember(write: () => Promise<unknown>): Promise<void> {
     try {
       await write();
-      return true;
     } catch (error) {
       this.#failures++;
       this.#edges.log.emit("err", messageOf(error));
-      return false;
     }
+  }
+
+  #isIdle(): boolean {
+    return this.#pools().every((pool) => pool.idle) && this.#engine.isIdle;
   }
 
   #pools(): readonly Pool[] {
@@ -418,7 +330,7 @@ export class Runner {
   }
 
   async #drain(): Promise<void> {
-    while (this.#pools().some((pool) => !pool.idle)) {
+    while (!this.#isIdle()) {
       this.#wake = new AbortController();
       await this.#edges.clock.sleep(1_000, this.#wake.signal);
     }

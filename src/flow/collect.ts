@@ -10,7 +10,7 @@
 import { messageOf } from "../errors.ts";
 import { formatUtcDate } from "../go/time.ts";
 import type { PageAnswer } from "../mig/api.ts";
-import { commandFacts } from "../mig/facts.ts";
+import { FactReader } from "../mig/facts.ts";
 import { resultHead, resultTail } from "../mig/result.ts";
 import type { ResultWriter } from "../ports.ts";
 import type { Milliseconds } from "../time.ts";
@@ -127,6 +127,7 @@ type ReadOutcome =
 
 /** What has been kept so far. */
 class Kept {
+  readonly #reader = new FactReader();
   readonly #ids = new Set<number>();
   readonly #statuses = new Map<string, number>();
   fetched = 0;
@@ -135,7 +136,7 @@ class Kept {
 
   /** Whether this command is new; a command without an id counts as new only when `first`. */
   take(bytes: Uint8Array, first: boolean): boolean {
-    const facts = commandFacts(bytes);
+    const facts = this.#reader.read(bytes);
     const sent = facts.counters?.sent ?? 0;
     // A command that is there was sent: none sent means that the API has not counted.
     if (sent > 0) this.sent = Math.max(this.sent ?? 0, sent);

@@ -2,6 +2,7 @@
 import type { MigApi } from "../mig/api.ts";
 import type { Clock, Log, LogLevel, Plugins, Random, Signer, Spool } from "../ports.ts";
 import type { Milliseconds } from "../time.ts";
+import type { BodyHost } from "../workflow/host.ts";
 import type { Journal } from "./journal.ts";
 
 export interface Edges {
@@ -17,6 +18,22 @@ export interface Edges {
   readonly limits: Limits;
   /** Targets by name, from the configuration. */
   readonly macros: ReadonlyMap<string, string>;
+  /** Absent where no job has a workflow. */
+  readonly workflows?: WorkflowEdges;
+}
+
+/** What only workflows need. */
+export interface WorkflowEdges {
+  /** Where their bodies run. */
+  readonly host: BodyHost;
+  /**
+   * The source of a job as it is now, for a run to keep. Rejects with RunnerErrors.
+   *
+   * @param path The file of the job's module.
+   */
+  bundle(path: string): Promise<{ readonly source: string; readonly hash: string }>;
+  /** The bytes of a result file. */
+  readFile(path: string): AsyncIterable<Uint8Array>;
 }
 
 /** What bounds the flow. All of it has defaults in config/. */
@@ -32,6 +49,11 @@ export interface Limits {
 }
 
 /** Logs one line about a job, in the original's form `JOB: message`. */
-export function say(edges: Edges, job: string, level: LogLevel, message: string): void {
+export function say(
+  edges: Pick<Edges, "log">,
+  job: string,
+  level: LogLevel,
+  message: string,
+): void {
   edges.log.emit(level, `${job}: ${message}`);
 }

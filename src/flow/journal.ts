@@ -70,8 +70,8 @@ export interface JournalReads {
 
   /** The body of a workflow run; null for any other run. */
   body(runId: number): BodyRow | null;
-  /** Bodies of open runs whose `nextAt` has come, the most overdue first. */
-  dueBodies(now: Instant, limit: number): readonly BodyRow[];
+  /** Bodies of open runs of other jobs than these whose `nextAt` has come, most overdue first. */
+  dueBodies(now: Instant, limit: number, without: readonly string[]): readonly BodyRow[];
   /** A text that was stored under its hash. */
   source(hash: string): string | null;
   step(id: number): StepRow | null;

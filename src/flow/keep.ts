@@ -34,8 +34,10 @@ function wakeStep(transaction: JournalTransaction, action: ActionRow, now: numbe
   if (action.step === "" || !hasEnded(action)) return;
   const step = transaction.stepNamed(action.runId, action.step);
   if (step === null || step.state !== "begun") return;
-  const parts = transaction.actionsOf(action.runId).filter(({ step: name }) => name === step.name);
-  if (parts.every(hasEnded)) transaction.saveStep({ ...step, nextAt: now });
+  const open = transaction
+    .actionsOf(action.runId)
+    .some((part) => part.step === step.name && !hasEnded(part));
+  if (!open) transaction.saveStep({ ...step, nextAt: now });
 }
 
 /** Whether nothing more comes of an action but deliveries. */

@@ -6,10 +6,11 @@ import { describeError, messageOf, RunnerError } from "../errors.ts";
 import type { Entity } from "../jobs/entity.ts";
 import { type Decision, decideFires, type Missed, spreadOffsetMs } from "../jobs/fires.ts";
 import type { Instant, Milliseconds } from "../time.ts";
+import { launchWorkflow } from "../workflow/launch.ts";
 import { type Edges, say } from "./edges.ts";
 import type { ActionRow, RunRow } from "./inflight.ts";
 import type { Cursor } from "./journal.ts";
-import { planAction } from "./plan.ts";
+import { planAction, type RunOrder } from "./plan.ts";
 
 /** How late a fire time may be run as if on time. */
 export interface LaunchWindow {
@@ -149,12 +150,12 @@ async function planOrRecord(edges: Edges, order: PlanOrder): Promise<ActionRow |
   const { job } = entity;
   const run = { job, firesAt, cause: "schedule" } as const;
   const cursor = cursorOf(entity, firesAt);
+  const which: RunOrder =
+    requested === null ? { kind: "new", run, cursor } : { kind: "requested", run: requested };
   try {
-    return await planAction(edges, {
-      entity,
-      run:
-        requested === null ? { kind: "new", run, cursor } : { kind: "requested", run: requested },
-    });
+    if (!entity.workflow) return await planAction(edges, { entity, run: which });
+    await launchWorkflow(edges, { entity, run: which });
+    return null;
   } catch (error) {
     if (error instanceof RunnerError && error.code === "JOURNAL") throw error;
     const text = error instanceof RunnerError ? describeError(error) : messageOf(error);

@@ -1,9 +1,12 @@
 // Fires: which fire times of a job are to be run now, and which are recorded as missed.
 // Pure rules over (schedule, how far it was decided, now). I2 and I7 begin here.
+import { formatDuration } from "../go/duration.ts";
+import { formatGoTime } from "../go/time.ts";
 import type { Instant, Milliseconds } from "../time.ts";
 import { DAY_MS, HOUR_MS } from "../time.ts";
 import type { OnMissed } from "./entity.ts";
 import { nextFire, type Schedule } from "./schedule.ts";
+import { zoneAbbreviation, zoneOffsetSeconds } from "./zone.ts";
 
 /** Fire times that nobody ran, first to last. */
 export interface Missed {
@@ -104,4 +107,17 @@ export function spreadOffsetMs(job: string, spreadMs: Milliseconds): Millisecond
   hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
   hash ^= hash >>> 16;
   return Math.floor(((hash >>> 0) / 2 ** 32) * spreadMs);
+}
+
+/** The line that says when a job runs next, in the original's words and forms. */
+export function fireText(when: {
+  readonly firesAt: Instant;
+  readonly now: Instant;
+  /** Null: the zone of the host. */
+  readonly timezone: string | null;
+}): string {
+  const { firesAt, now, timezone } = when;
+  const offset = zoneOffsetSeconds(timezone, firesAt);
+  const at = formatGoTime(firesAt, offset, zoneAbbreviation(timezone, firesAt));
+  return `will run at ${at} (in ${formatDuration(BigInt(firesAt - now) * 1_000_000n)})`;
 }

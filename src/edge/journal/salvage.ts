@@ -19,6 +19,9 @@ export interface TableSalvage {
 /** Rows asked for one by one in the gap of one table. */
 const PROBES_MAX = 1_000_000;
 
+/** After so many failures on end the rest of a table is on pages that cannot be reached. */
+const FAILURES_MAX = 20_000;
+
 interface Order {
   /** The damaged journal. */
   readonly path: string;
@@ -113,13 +116,15 @@ function readAll(source: DatabaseSync, walk: Walk, take: (row: Raw) => void): bo
   const from = typeof up.last === "number" ? up.last + 1 : 1;
   const to = typeof down.last === "number" ? down.last : from + PROBES_MAX;
   const { table, names, key } = walk;
-  const sql = `SELECT ${names} FROM "${table}" WHERE "${key.name}" = ?`;
-  for (let id = from; id < Math.min(to, from + PROBES_MAX); id++) {
+  const one = source.prepare(`SELECT ${names} FROM "${table}" WHERE "${key.name}" = ?`);
+  let failures = 0;
+  for (let id = from; id < Math.min(to, from + PROBES_MAX) && failures < FAILURES_MAX; id++) {
     try {
-      const row = source.prepare(sql).get(id) as Raw | undefined;
+      const row = one.get(id) as Raw | undefined;
       if (row !== undefined) take(row);
+      failures = 0;
     } catch {
-      // On the damaged page.
+      failures++;
     }
   }
   return false;
@@ -155,6 +160,8 @@ function giveRuns(target: DatabaseSync): void {
 function dropOrphans(target: DatabaseSync, table: string): number {
   const sql = `PRAGMA foreign_key_check("${table}")`;
   const orphans = target.prepare(sql).all() as unknown as { readonly rowid: number }[];
+  // Tables without rowids refer to nothing.
+  if (orphans.length === 0) return 0;
   const remove = target.prepare(`DELETE FROM "${table}" WHERE rowid = ?`);
   for (const { rowid } of orphans) remove.run(rowid);
   return orphans.length;

@@ -9,12 +9,15 @@ export class StepTables extends Statements {
     return this.one("SELECT * FROM body WHERE run_id = ?", bodyOf, runId);
   }
 
-  dueBodies(now: Instant, limit: number): BodyRow[] {
+  dueBodies(now: Instant, limit: number, without: readonly string[]): BodyRow[] {
     return this.all(
       "SELECT body.* FROM body JOIN run ON run.id = body.run_id " +
-        "WHERE body.next_at <= ? AND run.state = 'open' ORDER BY body.next_at, run_id LIMIT ?",
+        "WHERE body.next_at <= ? AND run.state = 'open' " +
+        "AND run.job NOT IN (SELECT value FROM json_each(?)) " +
+        "ORDER BY body.next_at, run_id LIMIT ?",
       bodyOf,
       now,
+      JSON.stringify(without),
       limit,
     );
   }

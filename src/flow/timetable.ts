@@ -1,0 +1,178 @@
+// Timetable: the jobs of the spool, and when each is looked at next. It takes what a scan finds, and
+// keeps for every job the first fire time that the journal's cursor has not decided yet.
+import { describeError, messageOf } from "../errors.ts";
+import type { Catalog, Change } from "../jobs/catalog.ts";
+import type { Entity } from "../jobs/entity.ts";
+import { fireText, spreadOffsetMs } from "../jobs/fires.ts";
+import { FireHeap } from "../jobs/heap.ts";
+import { nextFire } from "../jobs/schedule.ts";
+import type { Instant, Milliseconds } from "../time.ts";
+import { type Edges, say } from "./edges.ts";
+import { cursorOf, isDecidedBy, type LaunchWindow } from "./launch.ts";
+
+export interface TimetableOptions {
+  /** How often the spool is scanned. */
+  readonly checkDirectoryMs: Milliseconds;
+  /** False: jobs are loaded, and none is due by its schedule. */
+  readonly isScheduled: boolean;
+  /** `--once`: every job is due once. */
+  readonly once: boolean;
+  /** A job that took long to load is there now. */
+  loaded(): void;
+}
+
+/** How long a scan waits for jobs to load. What takes longer (job.ts) goes on beside the others. */
+const LOAD_PATIENCE_MS: Milliseconds = 2_000;
+
+/** When each job is due. */
+export class Timetable {
+  readonly #edges: Edges;
+  readonly #catalog: Catalog;
+  readonly #options: TimetableOptions;
+  readonly #heap = new FireHeap();
+  /** Since when jobs are known whose first cursor could not be written: the disk was full. */
+  readonly #seenAt = new Map<string, Instant>();
+  #scanAt: Instant = 0;
+  /** Broken jobs and scans that failed, since the start. */
+  failures = 0;
+
+  constructor(edges: Edges, catalog: Catalog, options: TimetableOptions) {
+    this.#edges = edges;
+    this.#catalog = catalog;
+    this.#options = options;
+  }
+
+  /** The jobs that are due, each once. */
+  takeDue(now: Instant): readonly string[] {
+    return this.#heap.takeDue(now);
+  }
+
+  /** When the next job is due, or the next scan. */
+  nextAt(): Instant {
+    return Math.min(this.#scanAt, this.#heap.next() ?? this.#scanAt);
+  }
+
+  /** Scans at the next `refresh`. */
+  rescan(): void {
+    this.#scanAt = 0;
+  }
+
+  /** Everything that was due of a job has been decided. */
+  launched(entity: Entity): void {
+    const { job, spreadMs } = entity;
+    if (this.#catalog.entity(job) !== entity || this.#options.once) return;
+    this.#fireNext(entity, this.#edges.clock.now() - spreadOffsetMs(job, spreadMs));
+  }
+
+  /** How far back the fire times of a job are looked for. */
+  windowOf({ job, spreadMs }: Entity, window: LaunchWindow): LaunchWindow {
+    const seenAt = this.#seenAt.get(job);
+    if (seenAt === undefined) return window;
+    const now = this.#edges.clock.now() - spreadOffsetMs(job, spreadMs);
+    return { ...window, firstLookMs: Math.max(0, now - seenAt) };
+  }
+
+  /** A job could not be decided: it is due again after a while. */
+  again(job: string, waitMs: Milliseconds): void {
+    if (!this.#options.once) this.#heap.set(job, this.#edges.clock.now() + waitMs);
+  }
+
+  /** A spool that cannot be read is read again later; the jobs stay as they were (I8). */
+  async refresh(now: Instant): Promise<void> {
+    if (now < this.#scanAt) return;
+    try {
+      await this.scan();
+    } catch (error) {
+      this.failures++;
+      this.#edges.log.emit("err", messageOf(error));
+      this.#scanAt = this.#edges.clock.now() + this.#options.checkDirectoryMs;
+    }
+  }
+
+  /** Scans now. Rejects when runners/ cannot be read. */
+  async scan(): Promise<void> {
+    const { clock, spool } = this.#edges;
+    const directories = await spool.scan();
+    const patience = (signal: AbortSignal) => clock.sleep(LOAD_PATIENCE_MS, signal);
+    const changes = await this.#catalog.refresh(directories, this.#options.once ? null : patience);
+    for (const change of changes) await this.#take(change);
+    void this.#catalog.loading?.then(() => this.#options.loaded());
+    this.#scanAt = clock.now() + this.#options.checkDirectoryMs;
+  }
+
+  async #take(change: Change): Promise<void> {
+    const { journal, log } = this.#edges;
+    const { job } = change;
+    switch (change.kind) {
+      case "removed":
+        this.#heap.set(job, null);
+        log.emit("info", `removed entity ${job}`);
+        await this.#remember(() => journal.write((tables) => tables.removeCursor(job)));
+        return;
+      case "broken":
+        this.#heap.set(job, null);
+        this.failures++;
+        for (const error of change.errors) say(this.#edges, job, "err", describeError(error));
+        return;
+      case "changed":
+        say(this.#edges, job, "info", "asked to terminate, stopping");
+        break;
+      case "added":
+        break;
+    }
+    log.emit("info", `added entity ${job}`);
+    for (const warning of change.entity.warnings) say(this.#edges, job, "warning", warning);
+    for (const plugin of change.entity.plugins) {
+      const problem = await this.#edges.plugins.check(plugin);
+      if (problem !== null) say(this.#edges, job, "warning", `plugin "${plugin}": ${problem}`);
+    }
+    await this.#schedule(change.entity);
+  }
+
+  /** Puts a loaded job into the heap, at the first fire time that is not decided yet. */
+  async #schedule(entity: Entity): Promise<void> {
+    const { clock, journal } = this.#edges;
+    const { job, schedule } = entity;
+    if (schedule === null || !this.#options.isScheduled) return this.#heap.set(job, null);
+    const cursor = journal.cursor(job);
+    if (this.#options.once) return this.#heap.set(job, clock.now());
+    if (cursor !== null && isDecidedBy(cursor, entity)) {
+      return this.#fireNext(entity, cursor.decidedAt);
+    }
+    const now = clock.now();
+    const first = cursorOf(entity, now);
+    if (await this.#remember(() => journal.write((tables) => tables.setCursor(job, first)))) {
+      this.#seenAt.delete(job);
+    } else {
+      this.#seenAt.set(job, now);
+    }
+    this.#fireNext(entity, now);
+  }
+
+  #fireNext(entity: Entity, after: Instant): void {
+    const { clock } = this.#edges;
+    const { job, schedule } = entity;
+    const at = schedule === null ? null : nextFire(schedule, after);
+    const offset = spreadOffsetMs(job, entity.spreadMs);
+    this.#heap.set(job, at === null ? null : at + offset);
+    if (schedule === null) return;
+    if (at === null) {
+      const text = `will never run: "${schedule.expression}" has no time to come`;
+      say(this.#edges, job, "warning", text);
+      return;
+    }
+    const when = { firesAt: at + offset, now: clock.now(), timezone: schedule.timezone };
+    say(this.#edges, job, "info", fireText(when));
+  }
+
+  async #remember(write: () => Promise<unknown>): Promise<boolean> {
+    try {
+      await write();
+      return true;
+    } catch (error) {
+      this.failures++;
+      this.#edges.log.emit("err", messageOf(error));
+      return false;
+    }
+  }
+}

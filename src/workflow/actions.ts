@@ -1,0 +1,169 @@
+// Actions: what a collect or a dispatch of a body sends, and what came of it.
+//
+// A step's action is the job's own with some members replaced. When the agents do not fit into one
+// target, the step has several actions, its parts; they are signed, journaled and posted as any
+// other, and what they collect is put together into one result.
+import { RunnerError } from "../errors.ts";
+import { type Edges, say } from "../flow/edges.ts";
+import type { ActionRow, Completeness, RunRow } from "../flow/inflight.ts";
+import type { NewAction } from "../flow/journal.ts";
+import { hasEnded } from "../flow/keep.ts";
+import { actionName, signAction } from "../flow/plan.ts";
+import type { BodyRow, NewStep, StepOutcome, StepRow } from "../flow/steps.ts";
+import { type Action, parseTemplate } from "../mig/action.ts";
+import { resolveTarget } from "../sdk/target.ts";
+import { mergeResults } from "./merge.ts";
+import type { ActionRequest, CollectValue, DispatchValue } from "./messages.ts";
+
+/** A run whose body is at work, with the rows that it began with. */
+export interface ActiveRun {
+  readonly run: RunRow;
+  readonly body: BodyRow;
+}
+
+/** Whether a request is the job's own action as it was declared. */
+function isOwn({ targets, changes }: ActionRequest): boolean {
+  return targets === null && changes === null;
+}
+
+/**
+ * Signs the actions of a step and journals them with it (I1).
+ *
+ * @returns What was planned; null when the run has ended in the meantime.
+ * @throws {RunnerError} When the action, the key or the journal cannot be used.
+ */
+export async function planStep(
+  edges: Edges,
+  active: ActiveRun,
+  order: { readonly step: NewStep; readonly request: ActionRequest },
+): Promise<readonly ActionRow[] | null> {
+  const { run, body } = active;
+  const { step, request } = order;
+  const own = isOwn(request);
+  const agentsMax = request.agentsMax ?? body.agentsMax;
+  refuseLongList(step.name, request, agentsMax);
+  const begun = edges.journal.stepNamed(run.id, step.name);
+  const parts: Omit<NewAction, "runId">[] = [];
+  for (const [index, template] of templatesOf(edges, active, order).entries()) {
+    const part = (begun?.attempts ?? 0) + index;
+    const sendOnly = request.kind === "dispatch";
+    const action = {
+      ...{ job: run.job, step: step.name, part, template, sendOnly },
+      name: actionName(run.job, own ? "" : step.name),
+      expiryMs: request.expiryMs ?? body.expiryMs,
+      // A list says itself how many it can match.
+      agentsMax: request.agents === null ? agentsMax : null,
+      pageSize: request.pageSize,
+      plugins: own && !sendOnly ? body.plugins : [],
+    };
+    parts.push(await signAction(edges, action, { job: run.job }));
+  }
+  const now = edges.clock.now();
+  return await edges.journal.write((transaction) => {
+    if (transaction.run(run.id)?.state !== "open") return null;
+    const row = transaction.stepNamed(run.id, step.name) ?? transaction.insertStep(step);
+    if (row?.state !== "begun") return null;
+    return parts.map((part) => transaction.insertAction({ ...part, runId: run.id }, now));
+  });
+}
+
+function refuseLongList(name: string, { agents }: ActionRequest, agentsMax: number | null): void {
+  if (agents === null || agentsMax === null || agents <= agentsMax) return;
+  const message = `Cannot dispatch "${name}": it lists ${agents} agents, maxAgents is ${agentsMax}`;
+  throw new RunnerError("ACTION", message);
+}
+
+/** One template for each part. */
+function templatesOf(
+  edges: Edges,
+  { body, run }: ActiveRun,
+  { step, request }: { readonly step: NewStep; readonly request: ActionRequest },
+): readonly Action[] {
+  const { targets, changes, agents } = request;
+  const declared = body.template === null ? null : edges.journal.source(body.template);
+  if (declared === null && (targets === null || changes === null)) {
+    const message = `Cannot dispatch "${step.name}": the job has no action of its own`;
+    const hint = "Give the step a target and operations, or the job an action";
+    throw new RunnerError("ACTION", message, { job: run.job, hint });
+  }
+  // Read by the rules of Go, as a template is: numbers keep the form that they were written in.
+  const own = templateOf(declared ?? "{}");
+  const changed = templateOf(changes ?? "{}");
+  const names = Object.keys(JSON.parse(changes ?? "{}") as object) as (keyof Action)[];
+  const replaced = Object.fromEntries(names.map((name) => [name, changed[name]]));
+  const template: Action = { ...own, ...replaced };
+  const wanted = targets ?? [own.target];
+  return wanted.map((target) => ({
+    ...template,
+    target: agents === null && targets !== null ? resolveTarget(target, edges.macros) : target,
+  }));
+}
+
+function templateOf(json: string): Action {
+  return parseTemplate(new TextEncoder().encode(json));
+}
+
+/** The actions of a step, without those that an operator has given up for a new try. */
+export function partsOf(edges: Pick<Edges, "journal">, step: StepRow): readonly ActionRow[] {
+  return edges.journal
+    .actionsOf(step.runId)
+    .filter(({ step: name, part }) => name === step.name && part >= step.attempts);
+}
+
+/** What a step has come to, and the action row that its result file belongs to. */
+export interface Settled {
+  readonly outcome: StepOutcome;
+  /** Set when the results of several actions were put together: the first of them has it now. */
+  readonly merged: { readonly actionRow: number; readonly path: string } | null;
+}
+
+/**
+ * What a step has come to once all its actions have ended; null before that.
+ *
+ * @param readFile The bytes of a result file.
+ * @throws {Error} When results cannot be put together.
+ */
+export async function settleStep(
+  edges: Edges,
+  step: StepRow,
+  readFile: (path: string) => AsyncIterable<Uint8Array>,
+): Promise<Settled | null> {
+  const parts = partsOf(edges, step);
+  const [first] = parts;
+  if (first === undefined || !parts.every(hasEnded)) return null;
+  const failed = parts.filter(({ state }) => state === "failed");
+  if (failed.length > 0) {
+    const share = parts.length === 1 ? "" : ` (${failed.length} of its ${parts.length} actions)`;
+    const why = failed[0]?.error ?? "nobody knows why";
+    const error = `${step.kind} "${step.name}" failed${share}: ${why}`;
+    return { outcome: { kind: "failed", error }, merged: null };
+  }
+  const actionIds = parts.flatMap(({ actionId }) => actionId ?? []);
+  if (step.kind === "dispatch")
+    return { outcome: saved<DispatchValue>({ actionIds }), merged: null };
+  if (parts.length === 1) {
+    const { completeness, resultPath: path } = first;
+    const value = { actionIds, path, completeness: plainCounts(completeness) };
+    return { outcome: saved<CollectValue>(value), merged: null };
+  }
+  const { completeness, path } = await mergeResults(edges, parts, readFile);
+  say(edges, first.job, "info", `put the results of ${parts.length} actions together in ${path}`);
+  const value = { actionIds, path, completeness: plainCounts(completeness) };
+  return { outcome: saved<CollectValue>(value), merged: { actionRow: first.id, path } };
+}
+
+function saved<Value>(value: Value): StepOutcome {
+  return { kind: "saved", value: JSON.stringify(value) };
+}
+
+function plainCounts(completeness: Completeness | null): CollectValue["completeness"] {
+  const { fetched = 0, sent = null, statuses = {} } = completeness ?? {};
+  return { fetched, sent, statuses };
+}
+
+/** What a step without an agent comes to at once. */
+export function emptyOutcome({ kind }: ActionRequest): StepOutcome {
+  if (kind === "dispatch") return saved<DispatchValue>({ actionIds: [] });
+  const completeness = { fetched: 0, sent: 0, statuses: {} };
+  return saved<CollectValue>({ actionIds: [], path: null, completeness });
+}

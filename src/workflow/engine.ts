@@ -1,0 +1,240 @@
+// Engine: the workflow runs of the journal, some of them with a body at work.
+//
+//   due body ──▶ started ──▶ at work ──▶ done, failed, paused
+//      ▲                        └──▶ parked, with nothing but its rows: a step that ends calls it
+//      └────────────────────────────────┘
+//
+// Each tick asks the journal what is due, as the runner does: so a restart needs no special path,
+// and a run that waits for days costs a row.
+//
+// Owns:    how many bodies there are at a time, and what happens when one is lost.
+// Not its: what a body gets and asks for (execution.ts), when to tick (runner.ts).
+import assert from "node:assert/strict";
+import { messageOf } from "../errors.ts";
+import { type Edges, say, type WorkflowEdges } from "../flow/edges.ts";
+import type { ActionRow, RunRow } from "../flow/inflight.ts";
+import type { BodyRow, StepRow } from "../flow/steps.ts";
+import { type Instant, MINUTE_MS, type Milliseconds } from "../time.ts";
+import { settleStep } from "./actions.ts";
+import { Execution } from "./execution.ts";
+import { callBody, recordEnd, recordLost, recordRun, recordStart } from "./record.ts";
+
+export interface EngineOptions {
+  /** Bodies at work at the same time, of all jobs and of one. @default 8 and 3 */
+  readonly bodiesMax?: number;
+  readonly bodiesPerJobMax?: number;
+  /** How long a body may do nothing that the engine knows of. @default 5 minutes */
+  readonly stallMs?: Milliseconds;
+  /** Whether a run is to be worked on. */
+  isMine(runId: number): boolean;
+  /** Actions were journaled that were never sent: they can be posted without a search. */
+  planned(rows: readonly ActionRow[]): void;
+  /** There may be something to do. */
+  changed(): void;
+}
+
+const BODIES_MAX = 8;
+const BODIES_PER_JOB_MAX = 3;
+const STALL_MS: Milliseconds = 5 * MINUTE_MS;
+
+/** Steps whose results are put together and recorded at the same time. */
+const SETTLING_MAX = 8;
+
+/** Starts without a step that ended since, until a run is paused. */
+const STARTS_MAX = 20;
+
+/** Bodies lost without a step that ended since, until their run has failed. */
+const LOST_MAX = 3;
+
+/** After something could not be recorded, how long until it is tried again. */
+const RETRY_MS: Milliseconds = 5_000;
+
+export class Engine {
+  readonly #edges: Edges;
+  readonly #options: EngineOptions;
+  readonly #active = new Map<number, Execution>();
+  /** Runs that are being started, or whose lost body is being recorded. */
+  readonly #busy = new Set<number>();
+  readonly #settling = new Set<number>();
+  readonly #stop = new AbortController();
+  #stopping = false;
+  #failures = 0;
+
+  constructor(edges: Edges, options: EngineOptions) {
+    this.#edges = edges;
+    this.#options = options;
+  }
+
+  /** Runs that were recorded as failed or paused since the start. */
+  get failures(): number {
+    return this.#failures;
+  }
+
+  /** Whether nothing is at work. */
+  get isIdle(): boolean {
+    return this.#active.size === 0 && this.#busy.size === 0 && this.#settling.size === 0;
+  }
+
+  /** Whether a run is planning actions right now, which are new and not to be searched for. */
+  isPlanning(runId: number): boolean {
+    return this.#active.get(runId)?.isPlanning === true;
+  }
+
+  /** Looks at what is at work and at what has become due. */
+  tick(now: Instant): void {
+    for (const execution of this.#active.values()) execution.check(now);
+    if (this.#stopping || this.#edges.workflows === undefined) return;
+    for (const step of this.#edges.journal.dueSteps(now, SETTLING_MAX * 2)) this.#settle(step);
+    this.#startDue(now);
+  }
+
+  /** No new bodies; what is at work may end its tries. */
+  stop(): void {
+    this.#stopping = true;
+    for (const execution of this.#active.values()) execution.stop();
+  }
+
+  /** Ends all bodies now. The journal knows how to go on. */
+  abort(): void {
+    this.#stopping = true;
+    this.#stop.abort();
+    for (const execution of this.#active.values()) execution.abort();
+  }
+
+  #startDue(now: Instant): void {
+    const { bodiesMax = BODIES_MAX, bodiesPerJobMax = BODIES_PER_JOB_MAX } = this.#options;
+    const crowded = this.#crowded(bodiesPerJobMax);
+    const taken = this.#active.size + this.#busy.size;
+    if (taken >= bodiesMax) return;
+    for (const body of this.#edges.journal.dueBodies(now, bodiesMax + taken, crowded)) {
+      if (this.#active.size + this.#busy.size >= bodiesMax) return;
+      if (this.#active.has(body.runId) || this.#busy.has(body.runId)) continue;
+      if (this.#options.isMine(body.runId)) this.#do(body.runId, () => this.#start(body));
+    }
+  }
+
+  /** Jobs that have all the bodies that one job may have. */
+  #crowded(bodiesPerJobMax: number): readonly string[] {
+    const counts = new Map<string, number>();
+    for (const { job } of this.#active.values()) counts.set(job, (counts.get(job) ?? 0) + 1);
+    return [...counts].filter(([, count]) => count >= bodiesPerJobMax).map(([job]) => job);
+  }
+
+  async #start({ runId }: BodyRow): Promise<void> {
+    const { clock, journal } = this.#edges;
+    const body = await journal.write((tables) => recordStart(tables, runId, clock.now()));
+    const run = journal.run(runId);
+    if (body === null || run === null || this.#stopping) return;
+    if (body.starts > STARTS_MAX) {
+      const note = `its body was started ${STARTS_MAX} times and never got to the end of a step`;
+      return await this.#pause(run, note);
+    }
+    const source = run.source === null ? null : journal.source(run.source);
+    if (source === null) {
+      return await this.#pause(run, `its source ${run.source} is not in the journal any more`);
+    }
+    const { host } = this.#workflows();
+    const { planned, stallMs = STALL_MS } = this.#options;
+    const execution = new Execution(
+      this.#edges,
+      { run, body },
+      {
+        ...{ host, stallMs, signal: this.#stop.signal },
+        hooks: {
+          planned: (rows) => planned(rows),
+          over: (lost) => this.#over(run, lost),
+          failed: () => this.#failures++,
+        },
+      },
+    );
+    this.#active.set(runId, execution);
+    execution.begin(source);
+  }
+
+  async #pause(run: RunRow, note: string): Promise<void> {
+    const { clock, journal } = this.#edges;
+    const paused = { runId: run.id, state: "paused", note } as const;
+    await journal.write((tables) => recordRun(tables, paused, clock.now()));
+    this.#failures++;
+    say(this.#edges, run.job, "err", `run ${run.id} is paused: ${note}`);
+  }
+
+  #over(run: RunRow, lost: string | null): void {
+    this.#active.delete(run.id);
+    if (lost === null || this.#stopping) this.#options.changed();
+    else this.#do(run.id, () => this.#lose(run, lost));
+  }
+
+  /** A body that went by itself is started again, some times. */
+  async #lose(run: RunRow, reason: string): Promise<void> {
+    const { clock, journal } = this.#edges;
+    say(this.#edges, run.job, "warning", `run ${run.id} lost its body: ${reason}`);
+    const order = { runId: run.id, reason, lostMax: LOST_MAX };
+    const failed = await journal.write((tables) => recordLost(tables, order, clock.now()));
+    if (failed) this.#failures++;
+  }
+
+  #settle(step: StepRow): void {
+    if (this.#settling.has(step.id) || this.#settling.size >= SETTLING_MAX) return;
+    if (!this.#options.isMine(step.runId)) return;
+    this.#settling.add(step.id);
+    void (async () => {
+      try {
+        await this.#settleNow(step);
+      } catch (error) {
+        this.#edges.log.emit("err", messageOf(error));
+        await this.#edges.clock.sleep(RETRY_MS, this.#stop.signal);
+      }
+      this.#settling.delete(step.id);
+      this.#active.get(step.runId)?.pump();
+      this.#options.changed();
+    })();
+  }
+
+  async #settleNow(step: StepRow): Promise<void> {
+    const { clock, journal } = this.#edges;
+    if (step.kind === "step") {
+      await journal.write((tables) => {
+        tables.saveStep({ ...step, nextAt: null });
+        callBody(tables, step.runId, clock.now());
+      });
+      this.#active.get(step.runId)?.retry(step.name);
+      return;
+    }
+    const settled =
+      step.kind === "sleep"
+        ? ({ outcome: { kind: "saved", value: null }, merged: null } as const)
+        : await settleStep(this.#edges, step, this.#workflows().readFile);
+    await journal.write((tables) => {
+      if (settled === null) {
+        tables.saveStep({ ...step, nextAt: null });
+        return;
+      }
+      const { outcome, merged } = settled;
+      const action = merged === null ? null : tables.action(merged.actionRow);
+      if (action !== null) tables.saveAction({ ...action, resultPath: merged?.path ?? null });
+      recordEnd(tables, { step, outcome }, clock.now());
+    });
+  }
+
+  #workflows(): WorkflowEdges {
+    const { workflows } = this.#edges;
+    assert(workflows !== undefined, "a workflow was begun where none can run");
+    return workflows;
+  }
+
+  /** Does something about a run, of which there is one at a time. */
+  #do(runId: number, work: () => Promise<void>): void {
+    this.#busy.add(runId);
+    void (async () => {
+      try {
+        await work();
+      } catch (error) {
+        this.#edges.log.emit("err", messageOf(error));
+        await this.#edges.clock.sleep(RETRY_MS, this.#stop.signal);
+      }
+      this.#busy.delete(runId);
+      this.#options.changed();
+    })();
+  }
+}

@@ -1,0 +1,386 @@
+// Execution: one run while its body is at work: the conversation between body and journal.
+//
+//   handed ──▶ all outcomes that the journal has, in the order in which they were recorded
+//   asked  ──▶ begun only when none of those is left: what is new happens at the end of a replay
+//
+// Owns:    what a body gets and when, what a replay must match, when a body is not needed.
+// Not its: which runs have a body (engine.ts), what a step does (work.ts), threads (host.ts).
+//
+// Invariants:
+//   E1. The body gets outcomes in the order of their sequence, each after it was recorded.
+//   E2. Nothing new is begun while the journal has an outcome that the body has not got.
+//   E3. What the code asks for and what the journal has are the same, or the run is paused.
+import { messageOf } from "../errors.ts";
+import { type Edges, say } from "../flow/edges.ts";
+import type { ActionRow } from "../flow/inflight.ts";
+import type { JournalTransaction } from "../flow/journal.ts";
+import type { StepRow } from "../flow/steps.ts";
+import type { Instant, Milliseconds } from "../time.ts";
+import type { ActiveRun } from "./actions.ts";
+import type { BodyHandle, BodyHost } from "./host.ts";
+import {
+  type FromBody,
+  parseFromBody,
+  type StepAsk,
+  type StepRequest,
+  type ToBody,
+} from "./messages.ts";
+import { digestOf, newStep, recordParked, recordRun, recordStopped } from "./record.ts";
+import { type Asked, Work } from "./work.ts";
+
+/** Steps of one run: bounds what a loop without an end can write. */
+export const STEPS_MAX = 10_000;
+
+/** Log lines of one execution. */
+const LINES_MAX = 10_000;
+
+/** A run is worth a thread when it goes on within this. */
+const PARK_MS: Milliseconds = 1_000;
+
+/** After the journal failed to write, how long until the run is looked at again. */
+const JOURNAL_RETRY_MS: Milliseconds = 5_000;
+
+/** How long an aborted body has to end what it does. */
+const ABORT_GRACE_MS: Milliseconds = 1_000;
+
+/** What an execution tells the engine. */
+export interface ExecutionHooks {
+  /** Actions were journaled that were never sent. */
+  planned(rows: readonly ActionRow[]): void;
+  /** The body is gone; `lost` says why when nobody wanted it. */
+  over(lost: string | null): void;
+  /** The run was recorded as failed or paused. */
+  failed(): void;
+}
+
+export interface ExecutionOptions {
+  readonly host: BodyHost;
+  readonly hooks: ExecutionHooks;
+  /** How long a body may do nothing that the engine knows of. */
+  readonly stallMs: Milliseconds;
+  /** Aborts when the process is about to end. */
+  readonly signal: AbortSignal;
+}
+
+type End = "done" | "failed" | "paused";
+
+export class Execution {
+  readonly #edges: Edges;
+  readonly #active: ActiveRun;
+  readonly #options: ExecutionOptions;
+  readonly #work: Work;
+  readonly #handle: BodyHandle;
+  /** All that was asked for, what of it waits for an answer, and what of that is to be begun. */
+  readonly #known = new Set<string>();
+  readonly #asked = new Map<string, Asked>();
+  readonly #unbegun = new Set<string>();
+  #handed = 0;
+  #sent = 0;
+  #idle = false;
+  #parking = false;
+  #quietAt: Instant | null = null;
+  #lines = 0;
+  #stopping = false;
+  #over = false;
+
+  constructor(edges: Edges, active: ActiveRun, options: ExecutionOptions) {
+    this.#edges = edges;
+    this.#active = active;
+    this.#options = options;
+    this.#work = new Work(edges, active, {
+      post: (message) => this.#post(message),
+      planned: (rows) => options.hooks.planned(rows),
+      changed: (again) => this.#changed(again),
+      broken: (message) => void this.#finish("failed", message),
+      signal: options.signal,
+    });
+    this.#handle = options.host.start({
+      onMessage: (message) => this.#take(message),
+      onLost: (reason) => this.#end(reason),
+    });
+  }
+
+  get job(): string {
+    return this.#active.run.job;
+  }
+
+  /** Whether actions are being signed and journaled, which nobody may take for old ones. */
+  get isPlanning(): boolean {
+    return this.#work.isPlanning;
+  }
+
+  /** Sends the body on its way. */
+  begin(source: string): void {
+    const { id, job, firesAt } = this.#active.run;
+    const { begunAt: now, seed } = this.#active.body;
+    this.#post({ kind: "begin", run: { id, job, firesAt }, now, seed, source });
+  }
+
+  /** Looks at the journal again: somebody else may have ended the run, or one of its steps. */
+  check(now: Instant): void {
+    if (this.#over || this.#stopping) return;
+    const run = this.#edges.journal.run(this.#active.run.id);
+    if (run?.state !== "open") {
+      this.#abort(run?.note ?? "the run has ended");
+      return;
+    }
+    this.pump();
+    if (!this.#idle || this.#work.isBusy) this.#quietAt = null;
+    else this.#quietAt ??= now;
+    if (this.#quietAt !== null && now - this.#quietAt >= this.#options.stallMs) this.#stalled();
+  }
+
+  /** The time for another try of a step has come. */
+  retry(name: string): void {
+    if (this.#asked.has(name)) this.#unbegun.add(name);
+    this.pump();
+  }
+
+  /** Hands out what there is to hand out, then begins what there is to begin. */
+  pump(): void {
+    if (this.#over || this.#stopping) return;
+    for (let next = this.#next(); next !== null; next = this.#next()) {
+      if (!this.#asked.delete(next.name)) return;
+      this.#unbegun.delete(next.name);
+      this.#handed = next.sequence ?? this.#handed;
+      this.#post(answerOf(next));
+    }
+    for (const name of this.#unbegun) {
+      this.#unbegun.delete(name);
+      const asked = this.#asked.get(name);
+      if (asked !== undefined) this.#work.begin(asked);
+    }
+    this.#park();
+  }
+
+  /** No new work; what is at work may end. */
+  stop(): void {
+    if (this.#over || this.#stopping) return;
+    this.#stopping = true;
+    if (!this.#work.isBusy) void this.#stopNow();
+  }
+
+  /** Ends it now. The journal knows how to go on. */
+  abort(): void {
+    if (this.#over) return;
+    this.#handle.stop();
+    this.#end(null);
+  }
+
+  /** The first outcome in the journal that the body has not got. */
+  #next(): StepRow | null {
+    return this.#edges.journal.stepAfter(this.#active.run.id, this.#handed);
+  }
+
+  #post(message: ToBody): void {
+    if (this.#over) return;
+    this.#sent++;
+    this.#idle = false;
+    this.#handle.post(message);
+  }
+
+  #take(raw: unknown): void {
+    if (this.#over) return;
+    const message = parseFromBody(raw);
+    switch (message?.kind) {
+      case undefined:
+        void this.#finish("failed", "its body sent what is no message");
+        break;
+      case "ask":
+        this.#ask(message);
+        break;
+      case "tried":
+        this.#tried(message);
+        break;
+      case "log":
+        this.#log(message);
+        break;
+      case "idle":
+        this.#idle = message.received === this.#sent;
+        this.#park();
+        break;
+      case "stuck":
+        void this.#finish("paused", message.message);
+        break;
+      case "ended":
+        this.#ended(message.error);
+    }
+  }
+
+  #ask({ name, request }: StepAsk): void {
+    const runId = this.#active.run.id;
+    if (this.#known.has(name)) {
+      const note = `the code asks for "${name}" a second time, names must be unique in a run`;
+      void this.#finish("paused", note);
+      return;
+    }
+    this.#known.add(name);
+    if (this.#known.size > STEPS_MAX) {
+      void this.#finish("failed", `it has more than ${STEPS_MAX} steps`);
+      return;
+    }
+    const digest = digestOf(request);
+    const row = this.#edges.journal.stepNamed(runId, name);
+    if (row !== null && (row.kind !== request.kind || row.digest !== digest)) {
+      void this.#finish("paused", mismatch(row, request));
+      return;
+    }
+    const step = newStep(runId, name, { kind: request.kind, digest });
+    this.#asked.set(name, { step, request });
+    this.#unbegun.add(name);
+    this.pump();
+  }
+
+  #tried(message: Extract<FromBody, { kind: "tried" }>): void {
+    const asked = this.#asked.get(message.name);
+    if (asked !== undefined) this.#work.tried(asked, message);
+    else void this.#finish("failed", `its body tried "${message.name}", which it never asked for`);
+  }
+
+  #changed(again: string | null): void {
+    if (again !== null && this.#asked.has(again)) this.#unbegun.add(again);
+    this.pump();
+    if (this.#stopping && !this.#work.isBusy) void this.#stopNow();
+  }
+
+  /** Lines of a replay were written before. */
+  #log({ level, message }: Extract<FromBody, { kind: "log" }>): void {
+    if (this.#next() !== null) return;
+    this.#lines++;
+    if (this.#lines > LINES_MAX) return;
+    const more = this.#lines === LINES_MAX ? " (further lines of this run are left out)" : "";
+    say(this.#edges, this.job, level, `${message}${more}`);
+  }
+
+  #ended(error: string | null): void {
+    const steps = this.#edges.journal.stepsOf(this.#active.run.id);
+    const missing = steps.find(({ name }) => !this.#known.has(name));
+    if (error !== null) {
+      void this.#finish("failed", error);
+    } else if (missing !== undefined) {
+      const note = `the journal has ${describe(missing)}, the code ends without asking for it`;
+      void this.#finish("paused", note);
+    } else {
+      for (const { step } of this.#asked.values()) {
+        const what = `${step.kind} "${step.name}"`;
+        say(this.#edges, this.job, "warning", `the workflow ended without waiting for ${what}`);
+      }
+      void this.#finish("done", null);
+    }
+  }
+
+  /** Nothing has happened for long, and nothing that the engine knows of is going to. */
+  #stalled(): void {
+    const next = this.#next();
+    const waits = [...this.#asked.values()].map(({ step }) => `"${step.name}" (${step.kind})`);
+    if (next !== null) {
+      const waiting = waits.length === 0 ? "waits for no step" : `waits for ${waits.join(", ")}`;
+      const note = `the journal has ${describe(next)}, the code ${waiting} and never asks for it`;
+      void this.#finish("paused", note);
+    } else if (waits.length === 0) {
+      const note = "its body waits for something that is no step: put it into run.step";
+      void this.#finish("failed", note);
+    }
+  }
+
+  /** A body whose steps all take their time is not needed until one of them has ended. */
+  #park(): void {
+    if (this.#over || this.#stopping || this.#parking || !this.#idle || this.#work.isBusy) return;
+    if (this.#asked.size === 0 || this.#next() !== null || !this.#waitsLong()) return;
+    this.#parking = true;
+    const parked = { runId: this.#active.run.id, handed: this.#handed };
+    void this.#write((transaction) => recordParked(transaction, parked))
+      .then((isParked) => isParked && this.abort())
+      .catch((error: unknown) => say(this.#edges, this.job, "err", messageOf(error)))
+      .finally(() => {
+        this.#parking = false;
+      });
+  }
+
+  #waitsLong(): boolean {
+    const soon = this.#edges.clock.now() + PARK_MS;
+    for (const { step } of this.#asked.values()) {
+      const row = this.#edges.journal.stepNamed(step.runId, step.name);
+      if (row === null || (row.nextAt !== null && row.nextAt <= soon)) return false;
+      // A try that has become due is about to begin.
+      if (row.kind === "step" && row.nextAt === null) return false;
+    }
+    return true;
+  }
+
+  async #write<T>(work: (transaction: JournalTransaction, now: Instant) => T): Promise<T> {
+    return await this.#edges.journal.write((transaction) =>
+      work(transaction, this.#edges.clock.now()),
+    );
+  }
+
+  async #stopNow(): Promise<void> {
+    try {
+      const { id } = this.#active.run;
+      await this.#write((transaction, now) => recordStopped(transaction, id, now));
+    } catch (error) {
+      say(this.#edges, this.job, "err", messageOf(error));
+    }
+    this.abort();
+  }
+
+  /** The run has been ended by somebody else: the body may hear of it. */
+  #abort(reason: string): void {
+    this.#stopping = true;
+    this.#post({ kind: "abort", reason });
+    const { clock } = this.#edges;
+    void clock.sleep(ABORT_GRACE_MS, this.#options.signal).then(() => this.abort());
+  }
+
+  async #finish(state: End, note: string | null): Promise<void> {
+    if (this.#over) return;
+    this.#over = true;
+    this.#handle.stop();
+    try {
+      const ended = { runId: this.#active.run.id, state, note };
+      const isEnded = await this.#write((transaction, now) => recordRun(transaction, ended, now));
+      if (isEnded) this.#report(state, note);
+    } catch (error) {
+      // The run is still open in the journal: it is replayed, and comes to the same end.
+      say(this.#edges, this.job, "err", messageOf(error));
+      await this.#edges.clock.sleep(JOURNAL_RETRY_MS, this.#options.signal);
+    }
+    this.#options.hooks.over(null);
+  }
+
+  #report(state: End, note: string | null): void {
+    const { id } = this.#active.run;
+    if (state === "done") {
+      say(this.#edges, this.job, "info", `run ${id} is done`);
+      return;
+    }
+    this.#options.hooks.failed();
+    const what = state === "failed" ? `run ${id} failed` : `run ${id} is paused`;
+    say(this.#edges, this.job, "err", `${what}: ${note}; \`mig-runner resume ${id}\` tries again`);
+  }
+
+  #end(lost: string | null): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#options.hooks.over(lost);
+  }
+}
+
+function answerOf({ name, state, value, error, endedAt }: StepRow): ToBody {
+  const outcome =
+    state === "failed"
+      ? ({ kind: "failed", error: error ?? "" } as const)
+      : ({ kind: "saved", value } as const);
+  return { kind: "answer", name, now: endedAt ?? 0, outcome };
+}
+
+function describe({ name, kind, state }: StepRow): string {
+  return `the ${state} step "${name}" (${kind})`;
+}
+
+/** Both sides of a step that is not the same any more. */
+function mismatch(row: StepRow, request: StepRequest): string {
+  const asked =
+    row.kind === request.kind ? `another ${request.kind} of that name` : `a ${request.kind}`;
+  return `the journal has ${describe(row)}, the code asks for ${asked}`;
+}

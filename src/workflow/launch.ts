@@ -1,0 +1,66 @@
+// Launch: begins the run of a workflow: its source and its job's action are journaled with it (I1),
+// so that it goes on with them whatever the files say later.
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { RunnerError } from "../errors.ts";
+import type { Edges } from "../flow/edges.ts";
+import { openRun, ownTemplate, type RunOrder } from "../flow/plan.ts";
+import type { Entity } from "../jobs/entity.ts";
+import { encodeAction } from "../mig/action.ts";
+
+/** Seeds are whole numbers below this. */
+const SEEDS = 2 ** 32;
+
+/**
+ * Opens a run and calls its body.
+ *
+ * @returns False when this fire time has a run already (I2).
+ * @throws {RunnerError|RunnerErrors} When the job's files or the journal cannot be used.
+ */
+export async function launchWorkflow(
+  edges: Edges,
+  order: { readonly entity: Entity; readonly run: RunOrder },
+): Promise<boolean> {
+  const { entity } = order;
+  assert(edges.workflows !== undefined, `nothing here can run the workflow of ${entity.job}`);
+  const { hash, source } = await edges.workflows.bundle(entity.path);
+  const template = await templateText(edges, entity);
+  const seed = Math.floor(edges.random.next() * SEEDS);
+  const now = edges.clock.now();
+  return await edges.journal.write((transaction) => {
+    const run = openRun(transaction, { ...order, source: hash }, now);
+    if (run === null) return false;
+    transaction.insertSource(hash, source);
+    if (template !== null) transaction.insertSource(template.hash, template.text);
+    transaction.insertBody({
+      runId: run.id,
+      template: template?.hash ?? null,
+      expiryMs: entity.expiryMs,
+      agentsMax: entity.maxAgents,
+      plugins: entity.plugins,
+      seed,
+      begunAt: now,
+      nextAt: now,
+    });
+    return true;
+  });
+}
+
+/** The job's own action, or null for a workflow that names none and has no action.json. */
+async function templateText(
+  edges: Edges,
+  entity: Entity,
+): Promise<{ readonly text: string; readonly hash: string } | null> {
+  try {
+    const text = encodeAction(await ownTemplate(edges, entity));
+    return { text, hash: createHash("sha256").update(text).digest("hex") };
+  } catch (error) {
+    if (isMissing(error)) return null;
+    throw error;
+  }
+}
+
+function isMissing(error: unknown): boolean {
+  if (!(error instanceof RunnerError) || error.code !== "SPOOL") return false;
+  return (error.cause as { readonly code?: unknown } | undefined)?.code === "ENOENT";
+}

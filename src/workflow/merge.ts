@@ -1,0 +1,89 @@
+// Merge: several results of one step as one result file.
+//
+// It replaces the result of the first part, whose action it carries. A crash between that and the
+// journal does no harm: each command is taken once, by its id, so doing it again gives the same.
+
+import type { Edges } from "../flow/edges.ts";
+import type { ActionRow, Completeness } from "../flow/inflight.ts";
+import { formatUtcDate } from "../go/time.ts";
+import { resultParts } from "../mig/document.ts";
+import { commandFacts } from "../mig/facts.ts";
+import { resultHead, resultTail } from "../mig/result.ts";
+import type { ResultWriter } from "../ports.ts";
+
+/** One result file, and how whole it is. */
+export interface MergedResult {
+  readonly path: string;
+  readonly completeness: Completeness;
+}
+
+/**
+ * Puts the results of collected actions together.
+ *
+ * @param parts At least two actions with a result file each.
+ * @throws {Error} When a file cannot be read or written.
+ */
+export async function mergeResults(
+  edges: Edges,
+  parts: readonly ActionRow[],
+  readFile: (path: string) => AsyncIterable<Uint8Array>,
+): Promise<MergedResult> {
+  const [first] = parts;
+  if (first?.actionId == null) throw new Error("only collected actions can be merged");
+  const { job, actionId } = first;
+  const date = formatUtcDate(edges.clock.now());
+  const writer = await edges.spool.createResult(job, date, actionId);
+  try {
+    await copyParts(writer, parts, readFile);
+    await writer.write(resultTail(job, first.plugins[0] ?? ""));
+    await writer.commit();
+  } catch (error) {
+    await writer.abort();
+    throw error;
+  }
+  const path = edges.spool.resultPath(job, date, actionId);
+  return { path, completeness: sumOf(parts) };
+}
+
+async function copyParts(
+  writer: ResultWriter,
+  parts: readonly ActionRow[],
+  readFile: (path: string) => AsyncIterable<Uint8Array>,
+): Promise<void> {
+  const known = new Set<number>();
+  let isHead = true;
+  let isFirst = true;
+  for (const { resultPath } of parts) {
+    if (resultPath === null) throw new Error("a part has no result file");
+    for await (const { kind, bytes } of resultParts(readFile(resultPath))) {
+      if (kind === "action") {
+        if (isHead) await writer.write(resultHead(bytes));
+        isHead = false;
+        continue;
+      }
+      const { id } = commandFacts(bytes);
+      if (id !== null && known.has(id)) continue;
+      if (id !== null) known.add(id);
+      if (!isFirst) await writer.write(COMMA);
+      isFirst = false;
+      await writer.write(bytes);
+    }
+  }
+}
+
+const COMMA = new TextEncoder().encode(",");
+
+function sumOf(parts: readonly ActionRow[]): Completeness {
+  const statuses = new Map<string, number>();
+  let [fetched, strays]: [number, number] = [0, 0];
+  let sent: number | null = 0;
+  for (const { completeness } of parts) {
+    fetched += completeness?.fetched ?? 0;
+    strays += completeness?.strays ?? 0;
+    sent = sent === null || completeness?.sent == null ? null : sent + completeness.sent;
+    for (const [status, count] of Object.entries(completeness?.statuses ?? {})) {
+      statuses.set(status, (statuses.get(status) ?? 0) + count);
+    }
+  }
+  return { fetched, sent, statuses: Object.fromEntries(statuses), strays };
+}

@@ -1,0 +1,158 @@
+// Messages: what the engine and the body of a run say to each other.
+//
+//   engine ── begin ──▶ body            body ── ask ─────▶ engine   "do this step, or tell me"
+//   engine ── answer ─▶ body            body ── tried ───▶ engine   "this came of the try"
+//   engine ── try ────▶ body            body ── log, idle, stuck, ended ─▶ engine
+//   engine ── abort ──▶ body
+//
+// A body runs a job's own code, which can send anything: the engine checks all that it gets.
+import * as v from "valibot";
+import type { LogLevel } from "../sdk/run.ts";
+import type { Instant } from "../time.ts";
+
+/** Characters of a step's name with the names of the branches around it. */
+export const STEP_NAME_SIZE_MAX = 512;
+
+/** Characters of the JSON that one step may save. */
+export const STEP_VALUE_SIZE_MAX = 1024 * 1024;
+
+/** Characters of a line for the log, and of an error. Longer ones are cut. */
+export const TEXT_SIZE_MAX = 8 * 1024;
+
+/** Actions that the targets of one step may come to. */
+const TARGETS_MAX = 10_000;
+
+const Name = v.pipe(v.string(), v.minLength(1), v.maxLength(STEP_NAME_SIZE_MAX));
+const Text = v.pipe(v.string(), v.maxLength(TEXT_SIZE_MAX));
+const Count = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
+const Wait = v.pipe(v.number(), v.finite(), v.minValue(0));
+
+/** What an action of a step is made of; null is the job's own. */
+const ActionRequest = v.strictObject({
+  kind: v.picklist(["collect", "dispatch"]),
+  /** One for each part; empty when there is no agent to dispatch to. */
+  targets: v.nullable(v.pipe(v.array(v.string()), v.maxLength(TARGETS_MAX))),
+  /** How many agents the targets list; null when they are conditions. */
+  agents: v.nullable(Count),
+  /** JSON of the members that replace those of the job's own action. */
+  changes: v.nullable(v.string()),
+  expiryMs: v.nullable(v.pipe(Count, v.minValue(1))),
+  agentsMax: v.nullable(v.pipe(Count, v.minValue(1))),
+  pageSize: v.nullable(v.pipe(Count, v.minValue(1), v.maxValue(100_000))),
+});
+
+const WorkRequest = v.strictObject({
+  kind: v.literal("step"),
+  retriesMax: Count,
+  firstMs: Wait,
+  capMs: Wait,
+});
+
+const SleepRequest = v.strictObject({ kind: v.literal("sleep"), ms: Wait });
+
+const DeliverRequest = v.strictObject({
+  kind: v.literal("deliver"),
+  plugin: v.pipe(v.string(), v.minLength(1), v.maxLength(255)),
+  /** The step that collected the result. */
+  result: Name,
+});
+
+const Request = v.variant("kind", [ActionRequest, WorkRequest, SleepRequest, DeliverRequest]);
+
+const Tried = v.variant("kind", [
+  v.strictObject({
+    kind: v.literal("value"),
+    json: v.nullable(v.pipe(v.string(), v.maxLength(STEP_VALUE_SIZE_MAX))),
+  }),
+  v.strictObject({
+    kind: v.literal("thrown"),
+    message: Text,
+    /** No other try can succeed. */
+    fatal: v.boolean(),
+    /** What the error asked to wait; null for the step's own wait. */
+    afterMs: v.nullable(Wait),
+  }),
+]);
+
+const LEVELS = ["err", "warning", "notice", "info", "debug"] as const satisfies LogLevel[];
+
+const FromBody = v.variant("kind", [
+  v.strictObject({ kind: v.literal("ask"), name: Name, request: Request }),
+  v.strictObject({ kind: v.literal("tried"), name: Name, attempt: Count, outcome: Tried }),
+  v.strictObject({ kind: v.literal("log"), level: v.picklist(LEVELS), message: Text }),
+  /** Nothing goes on before another message; `received` of them have come so far. */
+  v.strictObject({ kind: v.literal("idle"), received: Count }),
+  /** The run cannot go on, and not by its own fault: it is paused. */
+  v.strictObject({ kind: v.literal("stuck"), message: Text }),
+  v.strictObject({ kind: v.literal("ended"), error: v.nullable(Text) }),
+]);
+
+/** What a body says. */
+export type FromBody = v.InferOutput<typeof FromBody>;
+
+/** What a step asks for. */
+export type StepRequest = v.InferOutput<typeof Request>;
+
+/** A collect or a dispatch. */
+export type ActionRequest = v.InferOutput<typeof ActionRequest>;
+
+/** The function of a step: how it is tried. */
+export type WorkRequest = v.InferOutput<typeof WorkRequest>;
+
+/** What one try of a step's function came to. */
+export type TryOutcome = v.InferOutput<typeof Tried>;
+
+/** A step that a body waits for. */
+export type StepAsk = Extract<FromBody, { kind: "ask" }>;
+
+/** What the engine says. */
+export type ToBody =
+  | {
+      readonly kind: "begin";
+      readonly run: { readonly id: number; readonly job: string; readonly firesAt: Instant };
+      readonly now: Instant;
+      readonly seed: number;
+      readonly source: string;
+    }
+  /** What a step came to, at the time that the body's clock shows from then on. */
+  | {
+      readonly kind: "answer";
+      readonly name: string;
+      readonly now: Instant;
+      readonly outcome:
+        | { readonly kind: "saved"; readonly value: string | null }
+        | { readonly kind: "failed"; readonly error: string };
+    }
+  | {
+      readonly kind: "try";
+      readonly name: string;
+      readonly attempt: number;
+      readonly key: string;
+    }
+  | { readonly kind: "abort"; readonly reason: string };
+
+/** What came of a collect, as the journal keeps it; the result itself stays in its file. */
+export interface CollectValue {
+  readonly actionIds: readonly number[];
+  /** Null when there was no agent to dispatch to. */
+  readonly path: string | null;
+  readonly completeness: {
+    readonly fetched: number;
+    readonly sent: number | null;
+    readonly statuses: Readonly<Record<string, number>>;
+  };
+}
+
+/** What came of a dispatch, as the journal keeps it. */
+export type DispatchValue = Pick<CollectValue, "actionIds">;
+
+/** A message of a body, or null when it is none. */
+export function parseFromBody(message: unknown): FromBody | null {
+  const parsed = v.safeParse(FromBody, message);
+  return parsed.success ? parsed.output : null;
+}
+
+/** A text cut to what a message may hold. */
+export function cut(text: string): string {
+  return text.length <= TEXT_SIZE_MAX ? text : `${text.slice(0, TEXT_SIZE_MAX - 1)}…`;
+}

@@ -1,0 +1,164 @@
+// Record: what the engine writes into the journal, one function a transition of a run.
+//
+// Each is one transaction's work: it looks at the rows as they are then, because the run may have
+// been ended or dropped by somebody else in the meantime.
+import { createHash } from "node:crypto";
+import type { JournalTransaction } from "../flow/journal.ts";
+import {
+  type BodyRow,
+  endStep,
+  type NewStep,
+  type StepOutcome,
+  type StepRow,
+} from "../flow/steps.ts";
+import type { Instant, Milliseconds } from "../time.ts";
+import type { StepRequest } from "./messages.ts";
+
+/** A hash of what a step asks for. How it is tried is no part of it. */
+export function digestOf(request: StepRequest): string {
+  const asked = request.kind === "step" ? { kind: request.kind } : request;
+  return createHash("sha256").update(JSON.stringify(asked)).digest("hex");
+}
+
+/** The step as it would be begun. */
+export function newStep(
+  runId: number,
+  name: string,
+  { kind, digest }: { readonly kind: StepRequest["kind"]; readonly digest: string },
+): NewStep {
+  return { runId, name, kind, digest, nextAt: null };
+}
+
+/**
+ * Ends a step, begun or not, and calls its body. Null when it has ended before, or its run has.
+ */
+export function recordEnd(
+  transaction: JournalTransaction,
+  { step, outcome }: { readonly step: NewStep; readonly outcome: StepOutcome },
+  now: Instant,
+): StepRow | null {
+  const begun = openStep(transaction, step);
+  if (begun === null) return null;
+  const frontier = transaction.frontier(step.runId);
+  const ended = endStep(begun, outcome, { frontier, now });
+  transaction.saveStep(ended);
+  callBody(transaction, step.runId, now);
+  return ended;
+}
+
+/** Notes a failed try of a step; its next one is due at `nextAt`. */
+export function recordTry(
+  transaction: JournalTransaction,
+  tried: {
+    readonly step: NewStep;
+    readonly attempt: number;
+    readonly error: string;
+    readonly nextAt: Instant;
+  },
+): void {
+  const { step, attempt, error, nextAt } = tried;
+  const begun = openStep(transaction, step);
+  if (begun !== null) transaction.saveStep({ ...begun, attempts: attempt, error, nextAt });
+}
+
+/** The row of a step that has not ended, in a run that is open; made when there is none. */
+function openStep(transaction: JournalTransaction, step: NewStep): StepRow | null {
+  if (transaction.run(step.runId)?.state !== "open") return null;
+  const row = transaction.stepNamed(step.runId, step.name) ?? transaction.insertStep(step);
+  return row?.state === "begun" ? row : null;
+}
+
+/** Wakes the body of a run: one of its steps has ended, or may be tried again. */
+export function callBody(transaction: JournalTransaction, runId: number, now: Instant): void {
+  const body = transaction.body(runId);
+  if (body === null) return;
+  const nextAt = Math.min(body.nextAt ?? now, now);
+  transaction.saveBody({ ...body, nextAt, starts: 0 });
+}
+
+/** Longest wait before a body is started again that never got anywhere. */
+const RESTART_CAP_MS: Milliseconds = 300_000;
+
+/**
+ * Counts a start. If the process dies of it, the next start waits: a body that takes the process
+ * down must not keep it down.
+ */
+export function recordStart(
+  transaction: JournalTransaction,
+  runId: number,
+  now: Instant,
+): BodyRow | null {
+  const body = transaction.body(runId);
+  if (body === null || transaction.run(runId)?.state !== "open") return null;
+  const starts = body.starts + 1;
+  const waitMs = starts <= 3 ? 0 : Math.min(RESTART_CAP_MS, 1_000 * 2 ** (starts - 4));
+  const started = { ...body, starts, nextAt: now + waitMs };
+  transaction.saveBody(started);
+  return started;
+}
+
+/**
+ * Lets a run go on without its body, until one of its steps has ended. False when one has in the
+ * meantime.
+ *
+ * @param handed The last step whose outcome the body got.
+ */
+export function recordParked(
+  transaction: JournalTransaction,
+  { runId, handed }: { readonly runId: number; readonly handed: number },
+): boolean {
+  const body = transaction.body(runId);
+  if (body === null || transaction.stepAfter(runId, handed) !== null) return false;
+  transaction.saveBody({ ...body, nextAt: null, starts: 0 });
+  return true;
+}
+
+/** A body that was stopped in order is started at once next time. */
+export function recordStopped(transaction: JournalTransaction, runId: number, now: Instant): void {
+  const body = transaction.body(runId);
+  if (body !== null) transaction.saveBody({ ...body, nextAt: now, starts: 0 });
+}
+
+/**
+ * Starts a lost body again after a while; when that has been done often enough, the run has failed.
+ *
+ * @returns Whether it has.
+ */
+export function recordLost(
+  transaction: JournalTransaction,
+  lost: { readonly runId: number; readonly reason: string; readonly lostMax: number },
+  now: Instant,
+): boolean {
+  const { runId, reason, lostMax } = lost;
+  const body = transaction.body(runId);
+  if (body === null || transaction.run(runId)?.state !== "open") return false;
+  if (body.starts >= lostMax) {
+    return recordRun(transaction, { runId, state: "failed", note: reason }, now);
+  }
+  transaction.saveBody({ ...body, nextAt: now + 1_000 * 2 ** body.starts });
+  return false;
+}
+
+/** Ends or pauses a run that is open. False when it is not. */
+export function recordRun(
+  transaction: JournalTransaction,
+  ended: {
+    readonly runId: number;
+    readonly state: "done" | "failed" | "paused";
+    readonly note: string | null;
+  },
+  now: Instant,
+): boolean {
+  const { runId, state, note } = ended;
+  const run = transaction.run(runId);
+  if (run === null || run.state !== "open") return false;
+  transaction.saveRun({ ...run, state, note, endedAt: state === "paused" ? null : now });
+  quietBody(transaction, runId);
+  return true;
+}
+
+/** Nothing of the run is due any more. Its actions are still collected and delivered. */
+export function quietBody(transaction: JournalTransaction, runId: number): void {
+  const body = transaction.body(runId);
+  if (body !== null) transaction.saveBody({ ...body, nextAt: null, starts: 0 });
+}

@@ -1,0 +1,299 @@
+// Run: what a job's function calls, in the thread of the body.
+//
+// Every call with a name becomes one ask to the engine, and its promise is settled by one answer.
+// Nothing here knows whether an answer is new or comes from the journal: that is the replay.
+//
+// Owns:    names and their branches, checks of what the author wrote, time and chance of the run.
+// Not its: the order of answers (body.ts), what a step does in the world (engine.ts).
+import { durationToMs, parseDuration } from "../go/duration.ts";
+import type { StepWork } from "../sdk/run.ts";
+import {
+  type BranchResults,
+  type CollectAction,
+  type CollectedResult,
+  type Dispatched,
+  type LogLevel,
+  type Run,
+  STEP_DEFAULTS,
+  type StepOptions,
+} from "../sdk/run.ts";
+import { agentsTarget } from "../sdk/target.ts";
+import type { Instant, Milliseconds } from "../time.ts";
+import {
+  type ActionRequest,
+  type CollectValue,
+  cut,
+  type DispatchValue,
+  type FromBody,
+  STEP_NAME_SIZE_MAX,
+  type StepRequest,
+  type ToBody,
+} from "./messages.ts";
+import { seededRandom } from "./random.ts";
+import { loadResult, type ResultSource } from "./result.ts";
+
+/** The branch of `run.parallel`, or the step, that some code runs in. */
+export interface Scope {
+  /** Names of the branches around it, each with a slash at its end. */
+  readonly prefix: string;
+  /** The step whose function it is; null in the body itself. */
+  readonly step: string | null;
+}
+
+/** Knows the scope of the code that runs, through every await: an AsyncLocalStorage. */
+export interface Scopes {
+  getStore(): Scope | undefined;
+  run<Value>(scope: Scope, work: () => Value): Value;
+}
+
+/** What the body does with an answer before it hands it on, and what a step is to do. */
+export interface Pending {
+  readonly name: string;
+  /** Makes the value that the body gets. */
+  decode(value: string | null): unknown;
+  resolve(value: unknown): void;
+  reject(error: Error): void;
+  readonly work: { readonly run: StepWork<unknown>; readonly timeoutMs: Milliseconds } | null;
+}
+
+/** What a run needs of the body that it belongs to. */
+export interface RunEdges {
+  readonly scopes: Scopes;
+  readonly readFile: ResultSource["readFile"];
+  post(message: FromBody): void;
+  /** Where in the job's own files the caller is, such as "job.ts:12"; null when nobody knows. */
+  locate(error: Error): string | null;
+}
+
+/** Characters of one name. */
+const NAME_SIZE_MAX = 128;
+
+const TOP: Scope = { prefix: "", step: null };
+
+export class BodyRun implements Run {
+  readonly job: string;
+  readonly id: number;
+  readonly firesAt: Instant;
+  readonly #edges: RunEdges;
+  readonly #abort = new AbortController();
+  readonly #names = new Set<string>();
+  readonly #pending = new Map<string, Pending>();
+  /** The step that each result comes from. */
+  readonly #results = new WeakMap<CollectedResult, string>();
+  readonly random: () => number;
+  #now: Instant;
+
+  constructor({ run, now, seed }: Extract<ToBody, { kind: "begin" }>, edges: RunEdges) {
+    this.job = run.job;
+    this.id = run.id;
+    this.firesAt = run.firesAt;
+    this.#now = now;
+    this.#edges = edges;
+    this.random = seededRandom(seed);
+  }
+
+  get signal(): AbortSignal {
+    return this.#abort.signal;
+  }
+
+  now(): Instant {
+    return this.#now;
+  }
+
+  collect(name: string, action?: CollectAction): Promise<CollectedResult> {
+    return this.#ask("collect", name, (full) => ({
+      request: actionRequest("collect", action),
+      decode: async (value) => {
+        const { readFile } = this.#edges;
+        const source = { job: this.job, name: full, readFile };
+        const result = await loadResult(JSON.parse(value ?? "{}") as CollectValue, source);
+        this.#results.set(result, full);
+        return result;
+      },
+    }));
+  }
+
+  dispatch(name: string, action?: CollectAction): Promise<Dispatched> {
+    return this.#ask("dispatch", name, (full) => ({
+      request: actionRequest("dispatch", action),
+      decode: (value): Dispatched => {
+        const { actionIds } = JSON.parse(value ?? "{}") as DispatchValue;
+        return { name: full, actionIds, actionId: actionIds[0] ?? null };
+      },
+    }));
+  }
+
+  step<Value>(name: string, work: StepWork<Value>): Promise<Value>;
+  step<Value>(name: string, options: StepOptions, work: StepWork<Value>): Promise<Value>;
+  step<Value>(
+    name: string,
+    optionsOrWork: StepOptions | StepWork<Value>,
+    maybeWork?: StepWork<Value>,
+  ): Promise<Value> {
+    const isShort = typeof optionsOrWork === "function";
+    const options = isShort ? {} : optionsOrWork;
+    const work = isShort ? optionsOrWork : maybeWork;
+    return this.#ask("step", name, () => {
+      if (typeof work !== "function") throw new TypeError("a function is wanted");
+      const { retry = STEP_DEFAULTS.retries, timeout = STEP_DEFAULTS.timeout } = options;
+      const { max, first, cap } = typeof retry === "number" ? { max: retry } : retry;
+      if (!Number.isInteger(max) || max < 0 || max > STEP_DEFAULTS.retriesMax) {
+        throw new RangeError(`retry is ${max}, wanted 0 to ${STEP_DEFAULTS.retriesMax}`);
+      }
+      const firstMs = waitOf("retry.first", first ?? STEP_DEFAULTS.first);
+      const capMs = waitOf("retry.cap", cap ?? STEP_DEFAULTS.cap);
+      const timeoutMs = waitOf("timeout", timeout);
+      return {
+        request: { kind: "step", retriesMax: max, firstMs, capMs },
+        decode: (value) => (value === null ? undefined : JSON.parse(value)),
+        work: { run: work, timeoutMs },
+      };
+    });
+  }
+
+  sleep(name: string, duration: string): Promise<void> {
+    return this.#ask("sleep", name, () => ({
+      request: { kind: "sleep", ms: waitOf("duration", duration) },
+      decode: () => undefined,
+    }));
+  }
+
+  deliver(plugin: string, result: CollectedResult): Promise<void> {
+    const from = this.#results.get(result);
+    return this.#ask("deliver", `deliver ${plugin} ${from ?? ""}`, () => {
+      if (typeof plugin !== "string" || plugin === "") throw new TypeError("it names no plugin");
+      if (from === undefined) throw new TypeError("the result was not collected by this run");
+      return { request: { kind: "deliver", plugin, result: from }, decode: () => undefined };
+    });
+  }
+
+  async parallel<Branches extends Readonly<Record<string, () => Promise<unknown>>>>(
+    branches: Branches,
+  ): Promise<BranchResults<Branches>> {
+    const { prefix } = this.#scope();
+    const names = Object.keys(branches);
+    for (const name of names) checkName("branch", name);
+    const ended = await Promise.allSettled(
+      names.map((name) => {
+        const scope: Scope = { prefix: `${prefix}${name}/`, step: null };
+        // Async, so that a branch which throws at once does not keep the others from beginning.
+        return this.#edges.scopes.run(scope, async () => await branches[name]?.());
+      }),
+    );
+    const answers = names.map((name, index) => {
+      const branch = ended[index];
+      if (branch?.status === "rejected") throw branch.reason;
+      return [name, branch?.value] as const;
+    });
+    return Object.fromEntries(answers) as BranchResults<Branches>;
+  }
+
+  log(message: string): void;
+  log(level: LogLevel, message: string): void;
+  log(levelOrMessage: string, message?: string): void {
+    const [level, text] =
+      message === undefined ? ["info", levelOrMessage] : [levelOrMessage, message];
+    this.#edges.post({ kind: "log", level: level as LogLevel, message: cut(String(text)) });
+  }
+
+  /** For the body: the step that an answer or a try is for; null when nobody waits for it. */
+  pending(name: string): Pending | null {
+    return this.#pending.get(name) ?? null;
+  }
+
+  /** For the body: the answer of a step is about to be handed on; the run's clock moves to it. */
+  settle(name: string, now: Instant): void {
+    this.#pending.delete(name);
+    this.#now = now;
+  }
+
+  /** For the body: aborts `signal`. */
+  abort(reason: string): void {
+    this.#abort.abort(new Error(reason));
+  }
+
+  #scope(): Scope {
+    return this.#edges.scopes.getStore() ?? TOP;
+  }
+
+  /** One named call: checks it, asks the engine, and waits for the answer. */
+  #ask<Value>(what: string, name: string, make: (full: string) => Ask): Promise<Value> {
+    const { prefix, step } = this.#scope();
+    const full = `${prefix}${name}`;
+    let ask: Ask;
+    try {
+      if (step !== null) throw new TypeError(`it is inside of step "${step}", call it outside`);
+      checkName(what, name);
+      if (full.length > STEP_NAME_SIZE_MAX) throw new TypeError("its branches have too long names");
+      ask = make(full);
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      return Promise.reject(new TypeError(`Cannot begin ${what} "${full}": ${why}`));
+    }
+    if (this.#names.has(full)) return this.#refuseTwice(full);
+    this.#names.add(full);
+    const { promise, resolve, reject } = Promise.withResolvers<Value>();
+    const { decode, work = null } = ask;
+    const pending = { name: full, decode, work, resolve: resolve as Pending["resolve"], reject };
+    this.#pending.set(full, pending);
+    this.#edges.post({ kind: "ask", name: full, request: ask.request });
+    return promise;
+  }
+
+  /** The journal could not tell the two apart, so the run stops here until somebody decides. */
+  #refuseTwice(name: string): Promise<never> {
+    const place = this.#edges.locate(new Error(name));
+    const where = place === null ? "" : ` at ${place}`;
+    const message = `the code asks for "${name}" a second time${where}, names must be unique in a run`;
+    this.#edges.post({ kind: "stuck", message });
+    return new Promise(() => undefined);
+  }
+}
+
+interface Ask {
+  readonly request: StepRequest;
+  decode(value: string | null): unknown;
+  readonly work?: Pending["work"];
+}
+
+function checkName(what: string, name: unknown): void {
+  if (typeof name !== "string" || name === "") {
+    throw new TypeError(`it has no name, a ${what} is known by its name`);
+  }
+  if (name.length > NAME_SIZE_MAX && what !== "deliver") {
+    throw new TypeError(`its name has ${name.length} characters, at most ${NAME_SIZE_MAX} fit`);
+  }
+  if (/\p{Cc}/u.test(name)) throw new TypeError("its name has a control character in it");
+}
+
+/** A duration from 0, in milliseconds. */
+function waitOf(what: string, text: unknown): Milliseconds {
+  if (typeof text !== "string") throw new TypeError(`${what} is ${typeof text}, wanted "10m"`);
+  let ms: Milliseconds;
+  try {
+    ms = durationToMs(parseDuration(text));
+  } catch {
+    throw new TypeError(`${what} is "${text}", wanted a duration such as "10m"`);
+  }
+  if (ms < 0) throw new RangeError(`${what} is "${text}", it cannot be negative`);
+  return ms;
+}
+
+/** What a collect or a dispatch asks for. */
+function actionRequest(kind: "collect" | "dispatch", action: CollectAction = {}): ActionRequest {
+  const { target, operations, description, threat, expiry, maxAgents, pageSize } = action;
+  const agents = target === undefined || typeof target === "string" ? null : target;
+  const changed = operations ?? description ?? threat;
+  const expiryMs = expiry === undefined ? null : waitOf("expiry", expiry);
+  if (expiryMs === 0) throw new RangeError('expiry is "0s", it must be longer');
+  return {
+    kind,
+    targets:
+      agents !== null ? [...agentsTarget(agents)] : target === undefined ? null : [String(target)],
+    agents: agents === null ? null : new Set(agents.map(({ id }) => id)).size,
+    changes: changed === undefined ? null : JSON.stringify({ operations, description, threat }),
+    expiryMs,
+    agentsMax: maxAgents ?? null,
+    pageSize: pageSize ?? null,
+  };
+}

@@ -1,0 +1,221 @@
+// Work: begins the steps that a body asks for, and records what came of them.
+//
+// Owns:    what each kind of step does, and that a step is at work once at a time.
+// Not its: whether a step may begin yet (execution.ts), the rows (record.ts).
+import { messageOf, RunnerError } from "../errors.ts";
+import { backoffMs } from "../flow/backoff.ts";
+import { type Edges, say } from "../flow/edges.ts";
+import type { ActionRow } from "../flow/inflight.ts";
+import type { JournalTransaction } from "../flow/journal.ts";
+import type { NewStep, StepOutcome } from "../flow/steps.ts";
+import type { Instant, Milliseconds } from "../time.ts";
+import { type ActiveRun, emptyOutcome, partsOf, planStep } from "./actions.ts";
+import { deliverStep } from "./deliver.ts";
+import type {
+  ActionRequest,
+  FromBody,
+  StepRequest,
+  ToBody,
+  TryOutcome,
+  WorkRequest,
+} from "./messages.ts";
+import { recordEnd, recordTry } from "./record.ts";
+
+/** A step that a body waits for. */
+export interface Asked {
+  readonly step: NewStep;
+  readonly request: StepRequest;
+}
+
+/** Whom the work of a run reports to. */
+export interface WorkHooks {
+  post(message: ToBody): void;
+  /** Actions were journaled that were never sent. */
+  planned(rows: readonly ActionRow[]): void;
+  /** Something was recorded, or failed to be; `again` names a step that is to be begun anew. */
+  changed(again: string | null): void;
+  /** Something happened that cannot be: the run must not go on. */
+  broken(message: string): void;
+  /** Aborts when the process is about to end. */
+  readonly signal: AbortSignal;
+}
+
+/** After the journal failed to write, how long until it is tried again. */
+const JOURNAL_RETRY_MS: Milliseconds = 5_000;
+
+export class Work {
+  readonly #edges: Edges;
+  readonly #active: ActiveRun;
+  readonly #hooks: WorkHooks;
+  readonly #busy = new Set<string>();
+  readonly #trying = new Map<string, number>();
+  #planning = 0;
+
+  constructor(edges: Edges, active: ActiveRun, hooks: WorkHooks) {
+    this.#edges = edges;
+    this.#active = active;
+    this.#hooks = hooks;
+  }
+
+  /** Whether anything is being begun, tried or recorded. */
+  get isBusy(): boolean {
+    return this.#busy.size > 0;
+  }
+
+  /** Whether actions are being signed and journaled, which nobody may take for old ones. */
+  get isPlanning(): boolean {
+    return this.#planning > 0;
+  }
+
+  /** Begins a step, or leaves it alone when it was begun before and only waits. */
+  begin({ step, request }: Asked): void {
+    if (this.#busy.has(step.name)) return;
+    const row = this.#edges.journal.stepNamed(step.runId, step.name);
+    switch (request.kind) {
+      case "collect":
+      case "dispatch":
+        if (row === null || partsOf(this.#edges, row).length === 0) this.#plan(step, request);
+        break;
+      case "sleep":
+        if (row === null) this.#sleep(step, request.ms);
+        break;
+      case "deliver":
+        this.record(step, (transaction, now) =>
+          deliverStep(transaction, { step, request, job: this.#active.run.job }, now),
+        );
+        break;
+      case "step":
+        if (row === null || row.nextAt === null) this.#try(step, (row?.attempts ?? 0) + 1);
+    }
+  }
+
+  /** Records what a try came to. */
+  tried({ step, request }: Asked, message: Extract<FromBody, { kind: "tried" }>): void {
+    const { attempt, outcome } = message;
+    if (request.kind !== "step" || this.#trying.get(step.name) !== attempt) {
+      this.#hooks.broken(`its body tried step "${step.name}", which nobody asked it to`);
+      return;
+    }
+    this.#trying.delete(step.name);
+    this.#do(step.name, async () => {
+      await this.#write((transaction, now) => {
+        const end = (ended: StepOutcome) => recordEnd(transaction, { step, outcome: ended }, now);
+        if (outcome.kind === "value") return end({ kind: "saved", value: outcome.json });
+        const tries = attempt === 1 ? "" : ` after ${attempt} tries`;
+        const error = `step "${step.name}" failed${tries}: ${outcome.message}`;
+        const waitMs = this.#waitMs(outcome, attempt, request);
+        if (waitMs === null) return end({ kind: "failed", error });
+        return recordTry(transaction, { step, attempt, error, nextAt: now + waitMs });
+      });
+      if (outcome.kind === "value") return;
+      const of = `${attempt} of ${request.retriesMax + 1}`;
+      this.#say("warning", `step "${step.name}", try ${of}: ${outcome.message}`);
+    });
+  }
+
+  /** Ends a step at once, with an outcome that one transaction decides. */
+  record(
+    step: NewStep,
+    decide: (transaction: JournalTransaction, now: Instant) => StepOutcome,
+  ): void {
+    this.#do(step.name, async () => {
+      await this.#write((transaction, now) =>
+        recordEnd(transaction, { step, outcome: decide(transaction, now) }, now),
+      );
+    });
+  }
+
+  #plan(step: NewStep, request: ActionRequest): void {
+    if (request.targets?.length === 0) {
+      this.record(step, () => emptyOutcome(request));
+      return;
+    }
+    this.#planning++;
+    this.#do(step.name, async () => {
+      try {
+        const rows = await planStep(this.#edges, this.#active, { step, request });
+        if (rows !== null) this.#hooks.planned(rows);
+      } catch (error) {
+        if (isJournalError(error)) throw error;
+        const text = messageOf(error);
+        this.#say("err", `launchAction() -> ${text}`);
+        await this.#write((transaction, now) =>
+          recordEnd(transaction, { step, outcome: { kind: "failed", error: text } }, now),
+        );
+      } finally {
+        this.#planning--;
+      }
+    });
+  }
+
+  #sleep(step: NewStep, ms: Milliseconds): void {
+    if (ms === 0) {
+      this.record(step, () => ({ kind: "saved", value: null }));
+      return;
+    }
+    this.#do(step.name, async () => {
+      await this.#write((transaction, now) => {
+        if (transaction.run(step.runId)?.state !== "open") return;
+        transaction.insertStep({ ...step, nextAt: now + ms });
+      });
+    });
+  }
+
+  #try({ name, runId }: NewStep, attempt: number): void {
+    this.#busy.add(name);
+    this.#trying.set(name, attempt);
+    const key = `${this.#active.run.job}/${runId}/${name}`;
+    this.#hooks.post({ kind: "try", name, attempt, key });
+  }
+
+  /** How long to wait for the next try; null when there is none. */
+  #waitMs(
+    outcome: Extract<TryOutcome, { kind: "thrown" }>,
+    attempt: number,
+    { retriesMax, firstMs, capMs }: WorkRequest,
+  ): Milliseconds | null {
+    if (outcome.fatal || attempt > retriesMax) return null;
+    if (outcome.afterMs !== null) return Math.ceil(outcome.afterMs);
+    const backoff = { firstMs, capMs, triesMax: null };
+    return backoffMs(backoff, attempt, this.#edges.random.next());
+  }
+
+  /** Does one piece of work on a step; what cannot be journaled is begun again later. */
+  #do(name: string, work: () => Promise<void>): void {
+    this.#busy.add(name);
+    void (async () => {
+      const again = await this.#isDone(work);
+      this.#busy.delete(name);
+      this.#hooks.changed(again ? null : name);
+    })();
+  }
+
+  async #isDone(work: () => Promise<void>): Promise<boolean> {
+    try {
+      await work();
+      return true;
+    } catch (error) {
+      if (!isJournalError(error)) {
+        this.#hooks.broken(messageOf(error));
+        return true;
+      }
+      this.#say("err", messageOf(error));
+      await this.#edges.clock.sleep(JOURNAL_RETRY_MS, this.#hooks.signal);
+      return false;
+    }
+  }
+
+  async #write<T>(work: (transaction: JournalTransaction, now: Instant) => T): Promise<T> {
+    return await this.#edges.journal.write((transaction) =>
+      work(transaction, this.#edges.clock.now()),
+    );
+  }
+
+  #say(level: "err" | "warning", message: string): void {
+    say(this.#edges, this.#active.run.job, level, message);
+  }
+}
+
+function isJournalError(error: unknown): boolean {
+  return error instanceof RunnerError && error.code === "JOURNAL";
+}

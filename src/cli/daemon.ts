@@ -25,7 +25,8 @@ export const daemon: Verb = {
   ],
   help:
     "Without a command, runs the jobs of the runner directory by their schedules.\n" +
-    "SIGTERM and SIGINT stop it in order, SIGHUP makes it look at the jobs again.",
+    "SIGTERM and SIGINT stop it in order. SIGHUP makes it look at the jobs again, and open its\n" +
+    "log file again.",
   async run(call) {
     const once = call.flags.has("once");
     const wait = call.flags.has("wait");
@@ -111,7 +112,7 @@ function reasonsOf(error: unknown): readonly string[] {
 }
 
 /** Stops in order at the first signal; what then takes too long is aborted, and goes on later. */
-export function handleSignals(runner: Runner, { edges }: Opened): () => void {
+export function handleSignals(runner: Runner, { edges, reopenLog }: Opened): () => void {
   const ended = new AbortController();
   const signals = onSignals({
     stop() {
@@ -119,7 +120,10 @@ export function handleSignals(runner: Runner, { edges }: Opened): () => void {
       runner.stop();
       void edges.clock.sleep(STOP_GRACE_MS, ended.signal).then(() => runner.abort());
     },
-    scan: () => runner.rescan(),
+    scan() {
+      reopenLog();
+      runner.rescan();
+    },
   });
   return () => {
     signals.close();

@@ -7,11 +7,12 @@ import { homeDirectory, modeOf, readBytes } from "../edge/files.ts";
 import { openHttp } from "../edge/http.ts";
 import { openJournal } from "../edge/journal/journal.ts";
 import { lockDirectory, lockHolder } from "../edge/lock.ts";
-import { openLog, systemLogContext } from "../edge/log/log.ts";
+import { type OpenLog, openLog, systemLogContext } from "../edge/log/log.ts";
+import { openModules } from "../edge/plugins/modules.ts";
 import { type DiskPlugins, openPlugins } from "../edge/plugins/plugins.ts";
 import { type DiskSpool, openSpool, watchSpool } from "../edge/spool.ts";
 import { openNotify } from "../edge/systemd.ts";
-import { messageOf, type RunnerError, RunnerErrors } from "../errors.ts";
+import { type RunnerError, RunnerErrors } from "../errors.ts";
 import type { DeliveryEdges } from "../flow/deliver.ts";
 import type { Edges } from "../flow/edges.ts";
 import type { Catalog } from "../jobs/catalog.ts";
@@ -25,6 +26,8 @@ import type { Call } from "./verb.ts";
 /** One page of a very large result may take this long, as long as it never stands still. */
 const EXCHANGE_TIMEOUT_MS = HOUR_MS;
 
+const STICKY = 0o1000;
+
 export interface Opened {
   readonly config: Config;
   readonly edges: Edges;
@@ -35,6 +38,8 @@ export interface Opened {
   watch(onChange: () => void): { close(): void };
   /** Tells a service manager that the start is over. */
   ready(): void;
+  /** Opens the log file again, after somebody moved it away. */
+  reopenLog(): void;
   /** Opens the key now instead of at the first signature. Rejects with RunnerError KEYRING. */
   openKey(): Promise<void>;
   close(): Promise<void>;
@@ -106,8 +111,10 @@ export function pluginsOf(
   { environment }: Pick<Call, "environment">,
   { config, log }: { readonly config: RunnerConfig; readonly log: Log },
 ): DiskPlugins {
+  const { directory, pluginConfig: settings } = config;
   const { pluginTimeoutMs: timeoutMs, pluginGraceMs: graceMs } = config.client;
-  return openPlugins({ directory: config.directory, timeoutMs, graceMs, environment, log });
+  const common = { directory, timeoutMs, graceMs, environment, log };
+  return openPlugins({ ...common, modules: openModules({ ...common, settings }) });
 }
 
 /** Where the configuration of this call comes from. */
@@ -119,13 +126,13 @@ export function sourcesOf({ configPath, environment }: Call): ConfigSources {
 export function guardedFiles(config: {
   readonly path: string;
   readonly clientPath: string;
-  readonly gpg: Pick<Config["gpg"], "home" | "secringPath">;
+  readonly gpg: Pick<Config["gpg"], "home">;
 }): readonly Omit<FileMode, "mode">[] {
   return [
     { path: config.path, kind: "config" },
     { path: config.clientPath, kind: "config" },
+    // Whoever opens the ring looks at the ring itself.
     { path: config.gpg.home, kind: "key" },
-    { path: config.gpg.secringPath, kind: "key" },
   ];
 }
 
@@ -137,7 +144,11 @@ export async function openPermissions(
     files.map(async (file) => ({ ...file, mode: await modeOf(file.path) })),
   );
   return permissionMistakes(
-    modes.flatMap(({ mode, ...file }) => (mode === null ? [] : [{ ...file, mode }])),
+    modes.flatMap(({ mode, ...file }) => {
+      // In a folder with the sticky bit everybody can only write to files of their own.
+      const isOwned = mode === null || (file.kind === "key" && (mode & STICKY) !== 0);
+      return isOwned ? [] : [{ ...file, mode }];
+    }),
   );
 }
 
@@ -174,13 +185,14 @@ async function takeLock(
 
 function logConfig({ logging }: RunnerConfig): Parameters<typeof openLog>[0] {
   const none = { file: null, host: null, port: null, protocol: null, facility: null };
-  return { ...none, maxFileSizeBytes: null, ...logging };
+  const mode = logging.mode === "stdout" && logging.isAssumed ? null : logging.mode;
+  return { ...none, maxFileSizeBytes: null, ...logging, mode };
 }
 
 interface Begun {
   readonly config: Config;
   readonly clock: Clock;
-  readonly log: Log & { close(): Promise<void> };
+  readonly log: OpenLog;
   readonly lock: { release(): void } | null;
 }
 
@@ -239,6 +251,7 @@ async function openEdges(call: Call, { config, clock, log, lock }: Begun): Promi
     locked: lock !== null,
     watch: (onChange) => watchSpool(config.directory, onChange),
     ready: () => notify("READY=1"),
+    reopenLog: () => log.reopen(),
     openKey: () => signer.open(),
     async close() {
       notify("STOPPING=1");
@@ -280,9 +293,4 @@ function lazySigner({
       await shared();
     },
   };
-}
-
-/** The text of anything thrown, for a log line. */
-export function reasonOf(error: unknown): string {
-  return error instanceof RunnerErrors ? error.errors.map(messageOf).join("; ") : messageOf(error);
 }

@@ -23,7 +23,12 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** Where log lines go. */
 export type LoggingConfig =
-  | { readonly mode: "stdout"; readonly level: LogLevel }
+  | {
+      readonly mode: "stdout";
+      readonly level: LogLevel;
+      /** No known mode is set: the log says so in its first line, as the original's. */
+      readonly isAssumed: boolean;
+    }
   | {
       readonly mode: "file";
       readonly level: LogLevel;
@@ -152,13 +157,14 @@ function loggingOf(resolver: Resolver): LoggingConfig {
   const mode = textOf(resolver, ["logging", "mode"]);
   if (mode === "file") return fileLoggingOf(resolver, level);
   if (mode === "syslog") return syslogOf(resolver, level);
-  if (mode !== "stdout") {
-    const near = mode === null ? null : nearest(mode, ["stdout", "file", "syslog"]);
+  const isAssumed = mode !== "stdout";
+  if (isAssumed && mode !== null) {
+    const near = nearest(mode, ["stdout", "file", "syslog"]);
     const meant = near === null ? "" : ` (did you mean ${near}?)`;
-    const text = `Logging mode is missing. Assuming stdout.${meant}`;
+    const text = `[logging] mode "${mode}" is none of stdout, file, syslog${meant}`;
     noteWarning(resolver, ["logging", "mode"], text);
   }
-  return { mode: "stdout", level };
+  return { mode: "stdout", level, isAssumed };
 }
 
 function levelOf(resolver: Resolver): LogLevel {

@@ -29,7 +29,7 @@ describe("resolveRunner()", () => {
       journalPath: "journal.db",
       checkDirectoryMs: 60_000,
       timezone: null,
-      logging: { mode: "stdout", level: "info" },
+      logging: { mode: "stdout", level: "info", isAssumed: true },
       client: {
         passphrase: null,
         delayResultsMs: 0,
@@ -48,7 +48,6 @@ describe("resolveRunner()", () => {
       "r.cfg: [runner] directory is not set: the working directory is used",
       "r.cfg: [runner] checkdirectory is not set: 60 seconds are used",
       "r.cfg: [logging] level is not set: info is used",
-      "r.cfg: Logging mode is missing. Assuming stdout.",
     ]);
   });
 

@@ -1,0 +1,358 @@
+// Stage: a runner with workflows in virtual time: bodies without threads, an API that answers for a
+// fleet, a journal that outlives the process. A crash cuts off everything that the process does.
+import { AsyncLocalStorage } from "node:async_hooks";
+import { createHash } from "node:crypto";
+import { openJournal } from "../../src/edge/journal/journal.ts";
+import type { Edges } from "../../src/flow/edges.ts";
+import type { Journal, JournalTransaction } from "../../src/flow/journal.ts";
+import { DAEMON_WINDOW } from "../../src/flow/launch.ts";
+import { Catalog } from "../../src/jobs/catalog.ts";
+import type { Entity } from "../../src/jobs/entity.ts";
+import type { MigApi } from "../../src/mig/api.ts";
+import type { Clock } from "../../src/ports.ts";
+import { Runner } from "../../src/runner.ts";
+import { type JobBody, job as makeJob } from "../../src/sdk/job.ts";
+import type { BodyHost } from "../../src/workflow/host.ts";
+import { inlineHost } from "../../src/workflow/inline.ts";
+import type { Scope } from "../../src/workflow/run.ts";
+import { VirtualClock } from "./clock.ts";
+import { entity, MemorySpool, NOON } from "./world.ts";
+
+/** An action that the API of the stage has. */
+export interface StageAction {
+  readonly id: number;
+  readonly name: string;
+  readonly target: string;
+  readonly module: string;
+  readonly signature: string;
+  readonly postedAt: number;
+}
+
+/** What the agents of an action answer. */
+export interface StageAgent {
+  readonly id: number;
+  readonly name: string;
+  readonly found?: boolean;
+}
+
+export interface StageOptions {
+  readonly body: JobBody;
+  readonly entity?: Partial<Entity>;
+  readonly macros?: ReadonlyMap<string, string>;
+  /** Who answers an action. @default three agents, of which the second finds something */
+  readonly fleet?: (action: StageAction) => readonly StageAgent[];
+  /** Why the API refuses an action; null when it takes it. @default never */
+  readonly refuse?: (name: string) => string | null;
+  /** Called before and after each write of the journal; a throw there is a crash. */
+  readonly onWrite?: (when: "before" | "after", count: number) => void;
+  readonly stallMs?: number;
+}
+
+export const FLEET: readonly StageAgent[] = [
+  { id: 101, name: "web1.example.net" },
+  { id: 102, name: "web2.example.net", found: true },
+  { id: 103, name: "db1.example.net" },
+];
+
+/** Thrown by `onWrite`: the process is gone. */
+export class Crash extends Error {
+  override readonly name = "Crash";
+}
+
+interface Life {
+  alive: boolean;
+}
+
+const encoder = new TextEncoder();
+
+export class Stage {
+  readonly clock = new VirtualClock(NOON);
+  readonly spool = new MemorySpool();
+  readonly journal: Journal = openJournal({ path: ":memory:", schedule: queueMicrotask });
+  readonly actions: StageAction[] = [];
+  readonly deliveries: { plugin: string; actionId: number; key: string }[] = [];
+  readonly lines: string[] = [];
+  readonly entity: Entity;
+  /** The body of a run that begins now, and those of runs that began before. */
+  source = "v1";
+  readonly bodies = new Map<string, JobBody>();
+  #options: StageOptions;
+  #life: Life = { alive: false };
+  #runner: Runner | null = null;
+  #writes = 0;
+
+  constructor(options: StageOptions) {
+    this.#options = options;
+    this.bodies.set(this.source, options.body);
+    this.entity = entity({
+      workflow: true,
+      path: "/runner/runners/nightly/job.ts",
+      ...options.entity,
+    });
+  }
+
+  get writes(): number {
+    return this.#writes;
+  }
+
+  /** The texts of actions by name, in the order in which they were posted. */
+  get names(): readonly string[] {
+    return this.actions.map(({ name }) => name);
+  }
+
+  /** The only run, or that with an id. */
+  run(id = 1) {
+    const run = this.journal.run(id);
+    if (run === null) throw new Error(`there is no run ${id}`);
+    return run;
+  }
+
+  /** Starts a process on what the one before has left. */
+  async boot(): Promise<void> {
+    const life: Life = { alive: true };
+    this.#life = life;
+    const catalog = new Catalog(() => Promise.resolve(this.entity as never));
+    const runner = new Runner(this.#edges(life), catalog, {
+      checkDirectoryMs: 3_600_000,
+      window: DAEMON_WINDOW,
+      once: false,
+    });
+    this.#runner = runner;
+    const { job } = this.entity;
+    const files = [{ name: "job.ts", mtimeMs: 1, size: 1, inode: 1 }];
+    this.spool.scan = () =>
+      Promise.resolve([{ job, path: `/runner/runners/${job}`, files }] as never);
+    await runner.start();
+    void runner.run();
+    await this.rest();
+  }
+
+  /** Asks for a run, as `mig-runner run` does. */
+  async request(): Promise<void> {
+    const now = this.clock.now();
+    const run = { job: this.entity.job, firesAt: now, cause: "manual" } as const;
+    await this.journal.write((tables) => tables.insertRun(run, "requested", now));
+    this.#runner?.poke();
+    await this.rest();
+  }
+
+  /** Boots, asks for one run, and moves on until it has ended or is paused. */
+  async play(): Promise<void> {
+    await this.boot();
+    await this.request();
+    await this.finish();
+  }
+
+  /** Moves on until a run has ended or is paused; a crash boots the next process. */
+  async finish(id = 1, limitMs = 86_400_000 * 3): Promise<void> {
+    const end = this.clock.now() + limitMs;
+    while (!["done", "failed", "paused"].includes(this.run(id).state)) {
+      if (this.clock.now() > end)
+        throw new Error(`run ${id} does not end: ${this.lines.join("\n")}`);
+      if (!this.#life.alive) await this.boot();
+      await this.move(1_000);
+    }
+    await this.rest();
+  }
+
+  async move(ms: number): Promise<void> {
+    await this.clock.moveBy(ms);
+    await this.rest();
+  }
+
+  /** Lets everything go on that can without time. */
+  async rest(): Promise<void> {
+    for (let turn = 0; turn < 60; turn++) {
+      await new Promise<void>((resolve) => setImmediate(resolve));
+    }
+  }
+
+  async stop(): Promise<void> {
+    this.#runner?.stop();
+    await this.rest();
+    this.#runner?.abort();
+    this.#life.alive = false;
+  }
+
+  /** The process is gone, at once. */
+  crash(): void {
+    this.#life.alive = false;
+  }
+
+  poke(): void {
+    this.#runner?.poke();
+  }
+
+  #edges(life: Life): Edges {
+    let signatures = this.actions.length * 1_000 + this.#writes;
+    return {
+      clock: this.#clock(life),
+      random: { next: () => 0.5 },
+      log: {
+        emit: (level, message) => void (life.alive && this.lines.push(`${level} ${message}`)),
+      },
+      api: this.#api(life),
+      signer: { sign: () => Promise.resolve(`signature ${signatures++}`) },
+      spool: this.spool,
+      journal: this.#journalOf(life),
+      plugins: {
+        names: () => Promise.resolve([]),
+        check: () => Promise.resolve(null),
+        deliver: ({ plugin, actionId, key }) => {
+          if (!life.alive) return new Promise(() => undefined);
+          this.deliveries.push({ plugin, actionId, key });
+          return Promise.resolve({ kind: "delivered", message: "taken" });
+        },
+      },
+      limits: {
+        ...{ pageSize: 1_000, dispatchesMax: 8, collectsMax: 8, deliveriesMax: 4 },
+        delayResultsMs: 0,
+      },
+      macros: this.#options.macros ?? new Map(),
+      workflows: {
+        host: this.#host(life),
+        bundle: () => {
+          const { source } = this;
+          const hash = createHash("sha256").update(source).digest("hex");
+          return Promise.resolve({ source, hash });
+        },
+        readFile: (path) => this.#readFile(path),
+      },
+    };
+  }
+
+  async *#readFile(path: string): AsyncGenerator<Uint8Array> {
+    const text = this.spool.results.get(path);
+    if (text === undefined) throw new Error(`no such file: ${path}`);
+    yield encoder.encode(text);
+  }
+
+  #host(life: Life): BodyHost {
+    const host = inlineHost({
+      clock: this.#clock(life),
+      scopes: new AsyncLocalStorage<Scope>(),
+      turn: () => new Promise((resolve) => setImmediate(resolve)),
+      readFile: (path) => this.#readFile(path),
+      load: (source) => {
+        const body = this.bodies.get(source);
+        return body === undefined
+          ? Promise.reject(new Error("no body"))
+          : Promise.resolve(makeJob({}, body));
+      },
+      locate: () => null,
+    });
+    // What a dead process would have done next is not done.
+    return {
+      start: (listener) => {
+        const handle = host.start({
+          onMessage: (message) => void (life.alive && listener.onMessage(message)),
+          onLost: (reason) => void (life.alive && listener.onLost(reason)),
+        });
+        return {
+          post: (message) => {
+            if (life.alive) handle.post(message);
+          },
+          stop: () => handle.stop(),
+        };
+      },
+    };
+  }
+
+  #clock(life: Life): Clock {
+    const dead = (): Promise<void> => new Promise(() => undefined);
+    return {
+      now: () => this.clock.now(),
+      until: (at, signal) =>
+        life.alive
+          ? this.clock.until(at, signal).then(() => (life.alive ? undefined : dead()))
+          : dead(),
+      sleep: (ms, signal) =>
+        life.alive
+          ? this.clock.sleep(ms, signal).then(() => (life.alive ? undefined : dead()))
+          : dead(),
+    };
+  }
+
+  #journalOf(life: Life): Journal {
+    const { journal } = this;
+    const write = async <T>(work: (tables: JournalTransaction) => T): Promise<T> => {
+      const dead = new Promise<never>(() => undefined);
+      if (!life.alive) return await dead;
+      this.#writes++;
+      try {
+        this.#options.onWrite?.("before", this.#writes);
+        const count = this.#writes;
+        const value = await journal.write(work);
+        this.#options.onWrite?.("after", count);
+        return life.alive ? value : await dead;
+      } catch (error) {
+        if (!(error instanceof Crash)) throw error;
+        life.alive = false;
+        return await dead;
+      }
+    };
+    return new Proxy(journal, {
+      get: (target, name) => {
+        if (name === "write") return write;
+        const value = Reflect.get(target, name) as unknown;
+        return typeof value === "function" ? value.bind(target) : value;
+      },
+    });
+  }
+
+  #api(life: Life): MigApi {
+    const { fleet = () => FLEET, refuse = () => null } = this.#options;
+    const alive = <T>(value: T): Promise<T> =>
+      life.alive ? Promise.resolve(value) : new Promise(() => undefined);
+    const stored = (action: StageAction, bytes: string) => {
+      const { expireafter } = JSON.parse(bytes) as { expireafter: string };
+      const actionBytes = encoder.encode(JSON.stringify({ ...JSON.parse(bytes), id: action.id }));
+      return { actionId: action.id, actionBytes, expireAt: Date.parse(expireafter) };
+    };
+    const bodies = this.#posted;
+    return {
+      create: (json) => {
+        if (!life.alive) return new Promise(() => undefined);
+        const { name, target, operations, pgpsignatures } = JSON.parse(json);
+        const why = refuse(name);
+        if (why !== null) {
+          const refused = { kind: "unsent", refusal: true, message: why, status: 500 } as const;
+          return alive({ ...refused, retryAfterMs: null });
+        }
+        const id = 1_000 + this.actions.length;
+        const module = operations?.[0]?.module ?? "";
+        const signature = pgpsignatures[0];
+        const action = { id, name, target, module, signature, postedAt: this.clock.now() };
+        this.actions.push(action);
+        bodies.set(id, json);
+        return alive({ kind: "posted", ...stored(action, json) } as const);
+      },
+      commands: async (actionId, { offset, onCommand }) => {
+        const action = this.actions.find(({ id }) => id === actionId);
+        if (action === undefined || offset > 0) return await alive({ kind: "end" } as const);
+        const agents = fleet(action);
+        for (const [index, agent] of agents.entries()) {
+          const command = {
+            id: actionId * 1_000 + index,
+            action: { id: actionId, counters: { sent: agents.length } },
+            agent: { id: agent.id, name: agent.name },
+            status: "success",
+            results: [{ foundanything: agent.found === true, success: true, errors: null }],
+          };
+          await onCommand(encoder.encode(JSON.stringify(command)));
+        }
+        const entries = agents.length;
+        if (entries === 0) return await alive({ kind: "end" } as const);
+        return await alive({ kind: "page", commands: entries, strays: 0, entries } as const);
+      },
+      findAction: ({ signature }) => {
+        const action = this.actions.find((each) => each.signature === signature);
+        if (action === undefined) return alive({ kind: "absent" } as const);
+        return alive({ kind: "found", ...stored(action, bodies.get(action.id) ?? "") } as const);
+      },
+      countAgents: () => alive({ kind: "counted", agents: 5, isAtLeast: false } as const),
+    };
+  }
+
+  readonly #posted = new Map<number, string>();
+}

@@ -1,0 +1,219 @@
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { openJournal } from "../../../src/edge/journal/journal.ts";
+import {
+  backupJournal,
+  salvageJournal,
+  verifyJournal,
+} from "../../../src/edge/journal/maintenance.ts";
+import { ROW_RULES } from "../../../src/edge/journal/rules.ts";
+import { advance } from "../../../src/flow/inflight.ts";
+import type { Journal } from "../../../src/flow/journal.ts";
+import { closeRun } from "../../../src/flow/keep.ts";
+
+const NOW = Date.UTC(2026, 0, 2);
+const BODY = "x".repeat(3_000);
+
+let folder: string;
+let path: string;
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "mig-runner-journal-"));
+  path = join(folder, "journal.db");
+});
+
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+/** `count` runs with an action each: the first half settled, the others in flight. */
+async function fill(journal: Journal, count: number): Promise<void> {
+  await journal.write((transaction) => {
+    for (let number = 1; number <= count; number++) {
+      const cause = "schedule";
+      const run = transaction.insertRun({ job: "nightly", firesAt: number, cause }, "open", NOW);
+      if (run === null) throw new Error("no run");
+      const action = { runId: run.id, job: "nightly", step: "", name: "n", body: BODY };
+      const more = { signature: "s", expireAt: NOW, sendOnly: false, plugins: [] };
+      const planned = transaction.insertAction({ ...action, ...more }, NOW);
+      const reply = new TextEncoder().encode(BODY);
+      const event = { kind: "posted", actionId: number, reply, expireAt: NOW } as const;
+      const posted = advance(planned, { ...event, collectAt: NOW }, NOW);
+      const completeness = { fetched: 1, sent: 1, statuses: {}, strays: 0 };
+      const ended = { kind: "collected", resultPath: "/result", completeness } as const;
+      transaction.saveAction(number * 2 > count ? posted : advance(posted, ended, NOW));
+      closeRun(transaction, run.id, NOW);
+    }
+  });
+}
+
+async function make(count: number): Promise<void> {
+  const journal = openJournal({ path });
+  await fill(journal, count);
+  await journal.close();
+}
+
+/** Overwrites pages of the file, counted from 1. */
+function damage(...pages: readonly number[]): void {
+  const bytes = readFileSync(path);
+  for (const page of pages) bytes.fill(0xa5, (page - 1) * 4096, page * 4096);
+  writeFileSync(path, bytes);
+}
+
+/** Changes the journal past all rules. */
+function meddle(sql: string): void {
+  const database = new DatabaseSync(path);
+  database.exec(sql);
+  database.close();
+}
+
+/** Numbers of pages that hold rows of a table. */
+function pagesOf(table: string): readonly number[] {
+  const database = new DatabaseSync(path, { readOnly: true });
+  const rows = database
+    .prepare("SELECT pageno FROM dbstat WHERE name = ? AND pagetype = 'leaf' ORDER BY pageno")
+    .all(table);
+  database.close();
+  return rows.map((row) => Number(row.pageno));
+}
+
+describe("verifyJournal()", () => {
+  test("counts the rows of a sound journal", async () => {
+    await make(4);
+    const { damage: found, faults, rows } = await verifyJournal(path);
+    expect([found, faults]).toEqual([[], []]);
+    expect(rows).toMatchObject({ run: 4, action: 4, delivery: 0 });
+  });
+
+  test("finds a damaged page", async () => {
+    await make(200);
+    damage(20);
+    expect((await verifyJournal(path)).damage.length).toBeGreaterThan(0);
+  });
+
+  test("says of a file that is no database that it is damaged", async () => {
+    writeFileSync(path, "x".repeat(10_000));
+    expect((await verifyJournal(path)).damage.length).toBe(1);
+  });
+
+  test("refuses the database of somebody else", async () => {
+    meddle("CREATE TABLE theirs (a)");
+    expect(verifyJournal(path)).rejects.toThrow("it is no mig-runner journal");
+  });
+
+  for (const [wrong, sql] of [
+    ["its state is unknown", "UPDATE action SET state = 'lost' WHERE id = 3"],
+    ["it is in flight, but never worked on", "UPDATE action SET next_at = NULL WHERE id = 3"],
+    ["it is not in flight, but to be worked on", "UPDATE action SET next_at = 5 WHERE id = 1"],
+    ["the API's answer is gone", "UPDATE action SET reply = NULL WHERE id = 4"],
+    ["is no JSON", "UPDATE action SET plugins = '[' WHERE id = 4"],
+    ["it ended, but nobody knows when", "UPDATE run SET ended_at = NULL WHERE id = 1"],
+    ["nothing of it is in flight", "UPDATE run SET state = 'open', ended_at = NULL WHERE id = 1"],
+    ["its run is missing", "PRAGMA foreign_keys = OFF; DELETE FROM run WHERE id = 3"],
+  ] as const) {
+    test(`finds a row of which it says: ${wrong}`, async () => {
+      await make(4);
+      meddle(sql);
+      const { damage: found, faults } = await verifyJournal(path);
+      expect(found).toEqual([]);
+      expect(faults.join("\n")).toContain(wrong);
+    });
+  }
+
+  test("has only rules that SQLite understands", () => {
+    const journal = new DatabaseSync(":memory:");
+    expect(() => journal.prepare(ROW_RULES[0] ?? "")).toThrow("no such table");
+    journal.close();
+  });
+});
+
+describe("backupJournal()", () => {
+  test("copies what is committed while somebody writes", async () => {
+    const journal = openJournal({ path });
+    await fill(journal, 20);
+    const target = join(folder, "copy.db");
+    const { rows, bytes } = await backupJournal(path, target);
+    await journal.close();
+    expect(rows.run).toBe(20);
+    expect(statSync(target).size).toBe(bytes);
+    expect(statSync(target).mode & 0o777).toBe(0o600);
+    expect(readdirSync(folder).filter((name) => name.includes("tmp"))).toEqual([]);
+    const copy = openJournal({ path: target, readOnly: true });
+    expect(copy.actionById(20)?.state).toBe("posted");
+    await copy.close();
+  });
+
+  test("replaces nothing", async () => {
+    await make(2);
+    const target = join(folder, "copy.db");
+    writeFileSync(target, "mine");
+    expect(backupJournal(path, target)).rejects.toThrow("there is a file of this name already");
+    expect(readFileSync(target, "utf8")).toBe("mine");
+  });
+
+  test("says why there is no copy", async () => {
+    expect(backupJournal(path, join(folder, "c.db"))).rejects.toThrow("there is none yet");
+    await make(2);
+    const target = join(folder, "nowhere/c.db");
+    expect(backupJournal(path, target)).rejects.toThrow(/^Cannot copy the journal .*: /);
+  });
+});
+
+describe("salvageJournal()", () => {
+  test("saves the rows before, after and between damaged pages (I10)", async () => {
+    await make(300);
+    const leaves = pagesOf("action");
+    const [from, to] = [leaves[Math.floor(leaves.length / 4)], leaves[leaves.length >> 1]];
+    damage(from ?? 0, to ?? 0);
+    const { tables, aside } = await salvageJournal(path);
+    expect(aside).toBe(`${path}.damaged`);
+    const action = tables.find(({ table }) => table === "action");
+    expect(action?.whole).toBe(false);
+    // Two damaged leaves hold a handful of rows each.
+    expect(action?.saved).toBeGreaterThan(280);
+    expect(action?.saved).toBeLessThan(300);
+    expect(tables.find(({ table }) => table === "run")).toMatchObject({ saved: 300, whole: true });
+    const { damage: found } = await verifyJournal(path);
+    expect(found).toEqual([]);
+    expect(readdirSync(folder).filter((name) => !name.includes(".damaged"))).toEqual([
+      "journal.db",
+    ]);
+    const journal = openJournal({ path });
+    expect(journal.actionById(300)?.state).toBe("posted");
+    expect(journal.actionById(1)?.state).toBe("settled");
+    await journal.close();
+  });
+
+  test("makes a lost run again for an action that is in flight", async () => {
+    await make(300);
+    damage(...pagesOf("run"));
+    await salvageJournal(path);
+    const { faults } = await verifyJournal(path);
+    expect(faults).toEqual([]);
+    const journal = openJournal({ path });
+    const action = journal.actionById(300);
+    expect(action?.state).toBe("posted");
+    expect(journal.run(action?.runId ?? 0)).toMatchObject({ cause: "adopted", state: "open" });
+    await journal.close();
+  });
+
+  test("gives an empty journal for a file of which nothing can be read", async () => {
+    writeFileSync(path, "x".repeat(10_000));
+    const { tables, aside } = await salvageJournal(path);
+    expect(tables.every(({ saved, whole }) => saved === 0 && !whole)).toBe(true);
+    expect(readFileSync(aside, "utf8")).toStartWith("xxx");
+    const journal = openJournal({ path });
+    await fill(journal, 1);
+    await journal.close();
+  });
+
+  test("keeps the write-ahead log with the damaged journal", async () => {
+    await make(300);
+    writeFileSync(`${path}-wal`, "an old log");
+    damage(20);
+    const { aside } = await salvageJournal(path);
+    expect(readdirSync(folder)).not.toContain("journal.db-wal");
+    expect(aside).toBe(`${path}.damaged`);
+  });
+});

@@ -12,6 +12,7 @@ import { openModules } from "../edge/plugins/modules.ts";
 import { type DiskPlugins, openPlugins } from "../edge/plugins/plugins.ts";
 import { type DiskSpool, openSpool, watchSpool } from "../edge/spool.ts";
 import { openNotify } from "../edge/systemd.ts";
+import { workflowEdges } from "../edge/workflow/edges.ts";
 import { type RunnerError, RunnerErrors } from "../errors.ts";
 import type { DeliveryEdges } from "../flow/deliver.ts";
 import type { Edges } from "../flow/edges.ts";
@@ -229,18 +230,10 @@ async function openEdges(call: Call, { config, clock, log, lock }: Begun): Promi
   const { pageSize, collectsMax, dispatchesMax, deliveriesMax, delayResultsMs } = client;
   const limits = { pageSize, collectsMax, dispatchesMax, deliveriesMax, delayResultsMs };
   const random = systemRandom();
-  const macros = config.targets;
   const edges = {
-    clock,
-    random,
-    log,
-    api: migApi,
-    signer,
-    spool,
-    journal,
-    plugins,
-    limits,
-    macros,
+    ...{ clock, random, log, api: migApi, signer, spool, journal, plugins, limits },
+    macros: config.targets,
+    workflows: workflowEdges(),
   };
   const notify = await openNotify(environment);
   const jobs = openCatalog(config, spool);

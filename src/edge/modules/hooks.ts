@@ -7,7 +7,7 @@ import nodeModule from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { isFileSpecifier, packageOf } from "../../jobs/imports.ts";
-import { CODE, candidatesOf, packageFile, resolveFile } from "./graph.ts";
+import { CODE, candidatesOf, fileMark, packageFile, resolveFile } from "./graph.ts";
 import { type Pack, plainCode } from "./pack.ts";
 
 /** Marks the URLs of a pack's files: `file:///…/job.ts?pack=1`. */
@@ -86,7 +86,7 @@ function resolve(specifier: string, parent: string | undefined): Resolved | null
     return { url: urlOf(path, from.pack), shortCircuit: true };
   }
   if (nodeModule.isBuiltin(specifier)) return null;
-  return { url: providePackage(specifier, from.path), shortCircuit: true };
+  return { url: providePackage(specifier, from), shortCircuit: true };
 }
 
 function load(url: string, { importAttributes }: LoadContext): Loaded | null {
@@ -108,24 +108,37 @@ function formatOf(path: string, wanted: string | undefined): Loaded["format"] {
   return path.endsWith(".json") ? "json" : "text";
 }
 
-/** Loads a package and makes it a module; its URL. */
-function providePackage(specifier: string, from: string): string {
+/** The URL of a package's file; one of CommonJS is loaded first, and made a module. */
+function providePackage(specifier: string, from: { pack: number; path: string }): string {
   if (packageOf(specifier) === null) throw missing(specifier);
-  const require = nodeModule.createRequire(from);
-  let path: string;
-  try {
-    path = require.resolve(specifier);
-  } catch (cause) {
-    const file = moduleFile(specifier, from);
-    if (file === null) throw missing(specifier, cause);
-    path = file;
-  }
+  const require = nodeModule.createRequire(from.path);
+  const path = moduleFile(specifier, from.path) ?? requiredFile(specifier, require);
+  if (isModule(path)) return urlOf(path, from.pack);
   const url = `${VALUE}${pathToFileURL(path).href}`;
   if (!values.has(url)) values.set(url, exportsOf(require(path)));
   return url;
 }
 
-/** The file of a package that is for `import` alone. */
+function requiredFile(specifier: string, require: NodeJS.Require): string {
+  try {
+    return require.resolve(specifier);
+  } catch (cause) {
+    throw missing(specifier, cause);
+  }
+}
+
+/** Whether a file of a package is a module, by its name or by its package. */
+function isModule(path: string): boolean {
+  if (!path.endsWith(".js")) return path.endsWith(".mjs");
+  for (let folder = dirname(path); folder !== dirname(folder); folder = dirname(folder)) {
+    const manifest = join(folder, "package.json");
+    if (fileMark(manifest) === null) continue;
+    return (JSON.parse(readFileSync(manifest, "utf8")) as { type?: unknown }).type === "module";
+  }
+  return false;
+}
+
+/** The file that a package names for `import`; null when it names none, or is not there. */
 function moduleFile(specifier: string, from: string): string | null {
   const name = packageOf(specifier);
   if (name === null) return null;
@@ -153,10 +166,9 @@ function targetOf(exports: unknown, path: string): string | null {
   return null;
 }
 
-/** What a package of either kind exports, as `import` sees it. */
+/** What a CommonJS package exports, as `import` sees it. */
 function exportsOf(loaded: unknown): object {
   const isObject = (typeof loaded === "object" || typeof loaded === "function") && loaded !== null;
-  if (isObject && Reflect.get(loaded, Symbol.toStringTag) === "Module") return loaded;
   return { ...(isObject ? loaded : {}), default: loaded };
 }
 

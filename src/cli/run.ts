@@ -1,13 +1,13 @@
 // Run: fire one job now. A daemon on the directory does it when there is one; else this process.
 import { lockHolder } from "../edge/lock.ts";
 import { signalProcess } from "../edge/signals.ts";
-import { nearest, RunnerError } from "../errors.ts";
 import type { Edges } from "../flow/edges.ts";
 import type { ActionRow, RunRow } from "../flow/inflight.ts";
 import { ONCE_WINDOW } from "../flow/launch.ts";
 import { Runner } from "../runner.ts";
 import { handleSignals, showProgress } from "./daemon.ts";
 import { UsageError } from "./flags.ts";
+import { unknownJob } from "./jobs.ts";
 import { type Opened, openRunner } from "./open.ts";
 import { type Call, JSON_FLAG, type Verb } from "./verb.ts";
 
@@ -23,7 +23,10 @@ export const run: Verb = {
   help:
     "Fires the job now, outside its schedule. If a mig-runner works on the directory it is asked to\n" +
     "do it; otherwise this process does, and leaves what it did not wait for to the next one.\n" +
-    "Ends with 1 when the action was not posted, or with --wait when not all of it went well.",
+    "Ends with 1 when the action was not posted, or with --wait when not all of it went well.\n\n" +
+    "Examples:\n" +
+    "  mig-runner -c runner.cfg run sshd-config\n" +
+    "  mig-runner -c runner.cfg run sshd-config --wait --json",
   async run(call) {
     const [job, ...others] = call.positionals;
     if (job === undefined || others.length > 0) throw new UsageError("run takes one JOB");
@@ -84,13 +87,8 @@ function requireJob({ catalog, config }: Opened, job: string): void {
   const [mistake] = found?.errors ?? [];
   if (mistake !== undefined) throw mistake;
   if (found !== undefined) return;
-  const meant = nearest(
-    job,
-    states.map((state) => state.job),
-  );
-  const path = config.runnersDirectory;
-  const hint = meant === null ? "mig-runner status lists the jobs" : `did you mean "${meant}"?`;
-  throw new RunnerError("ENTITY", `Cannot run job "${job}": there is none`, { path, hint });
+  const jobs = states.map((state) => state.job);
+  throw unknownJob({ verb: "run", job }, { jobs, path: config.runnersDirectory });
 }
 
 /** Writes the request; two requests of one millisecond get fire times of their own (I2). */

@@ -1,0 +1,72 @@
+import { describe, expect, test } from "bun:test";
+import { type FlagSpec, parseFlags, renderFlags } from "../../src/cli/flags.ts";
+
+const SPECS: readonly FlagSpec[] = [
+  { name: "c", kind: "text", value: "FILE", help: "A file" },
+  { name: "json", kind: "switch", help: "JSON" },
+  { name: "n", kind: "number", value: "N", help: "How many" },
+  { name: "at", kind: "text", value: "TIME", help: "When" },
+];
+
+function parse(...argv: readonly string[]) {
+  return parseFlags(argv, SPECS);
+}
+
+describe("parseFlags()", () => {
+  for (const argv of [["-c", "x"], ["--c", "x"], ["-c=x"], ["--c=x"]]) {
+    test(`reads ${argv.join(" ")}`, () => expect(parse(...argv).flags.text("c")).toBe("x"));
+  }
+
+  test("takes flags before, between and after words, until --", () => {
+    const { flags, positionals } = parse("a", "--json", "b", "-n", "3", "--", "--json=x");
+    expect(positionals).toEqual(["a", "b", "--json=x"]);
+    expect([flags.has("json"), flags.number("n", 0)]).toEqual([true, 3]);
+  });
+
+  test("leaves a lone dash and an expression that begins with one alone", () => {
+    expect(parse("-", "*/5 * * * *").positionals).toEqual(["-", "*/5 * * * *"]);
+  });
+
+  test("reads a switch as Go does", () => {
+    for (const text of ["1", "t", "TRUE"])
+      expect(parse(`--json=${text}`).flags.has("json")).toBe(true);
+    expect(parse("--json=F").flags.has("json")).toBe(false);
+    expect(() => parse("--json=yes")).toThrow('invalid boolean value "yes" for -json: parse error');
+  });
+
+  test("names the flag that was meant", () => {
+    expect(() => parse("--jsno")).toThrow(
+      "flag provided but not defined: -jsno; did you mean --json?",
+    );
+    expect(() => parse("-n")).toThrow("flag needs an argument: -n");
+  });
+
+  test("knows -h and --help everywhere", () => {
+    for (const word of ["-h", "-help", "--help"]) expect(parse(word).flags.has("help")).toBe(true);
+  });
+});
+
+describe("Flags", () => {
+  test("reads times in RFC 3339 only", () => {
+    expect(parse("--at", "2026-01-02T03:04:05.5+01:00").flags.instant("at")).toBe(
+      Date.UTC(2026, 0, 2, 2, 4, 5, 500),
+    );
+    expect(parse().flags.instant("at")).toBeNull();
+    expect(() => parse("--at", "2026-01-02").flags.instant("at")).toThrow(
+      'invalid value "2026-01-02" for flag -at: a time such as 2026-01-02T03:04:05Z',
+    );
+  });
+
+  test("reads whole numbers within bounds", () => {
+    expect(parse("-n", "5").flags.number("n", 5)).toBe(5);
+    for (const text of ["4", "5.5", "x", "99999999999999999999"]) {
+      expect(() => parse("-n", text).flags.number("n", 5)).toThrow(`invalid value "${text}"`);
+    }
+  });
+});
+
+describe("renderFlags()", () => {
+  test("aligns the help of all flags", () => {
+    expect(renderFlags(SPECS).split("\n")[0]).toBe("  -c FILE    A file");
+  });
+});

@@ -1,0 +1,82 @@
+import { describe, expect, test } from "bun:test";
+import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { check } from "../../src/cli/check.ts";
+import { init } from "../../src/cli/init.ts";
+import { show } from "../../src/cli/show.ts";
+import { callVerb } from "../support/verb.ts";
+
+async function inFolder(work: (folder: string) => Promise<void>): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), "mig-runner-init-"));
+  try {
+    await work(folder);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+describe("init", () => {
+  test("makes a directory that passes check but for its key", () =>
+    inFolder(async (folder) => {
+      const directory = join(folder, "mig");
+      const { exit, out } = await callVerb(init, [directory]);
+      expect(exit).toBe(0);
+      expect(out).toContain(`mig-runner -c ${directory}/runner.cfg sandbox`);
+      const checked = await callVerb(check, ["-c", join(directory, "runner.cfg")]);
+      expect(checked.out).toContain("secring.gpg not found");
+      expect(checked.out).toEndWith("\n1 job, 1 mistake\n");
+      expect(statSync(directory).mode & 0o777).toBe(0o700);
+      expect(statSync(join(directory, ".migrc")).mode & 0o777).toBe(0o600);
+      expect(statSync(join(directory, "plugins/print")).mode & 0o777).toBe(0o700);
+    }));
+
+  test("makes a key that signs, when it is asked to", () =>
+    inFolder(async (folder) => {
+      const directory = join(folder, "mig");
+      expect((await callVerb(init, [directory, "--new-key"])).exit).toBe(0);
+      const config = ["-c", join(directory, "runner.cfg")];
+      const { exit, out } = await callVerb(check, config);
+      expect([exit, out]).toEqual([0, "1 job, no mistakes\n"]);
+      expect((await callVerb(show, [...config, "hello"])).exit).toBe(0);
+      expect(statSync(join(directory, "keys/secring.gpg")).mode & 0o777).toBe(0o600);
+    }));
+
+  test("writes the address and the key that it is given", () =>
+    inFolder(async (folder) => {
+      const directory = join(folder, 'a "b" \\c');
+      const url = "https://mig.example.net/api/v1/";
+      await callVerb(init, [directory, "--url", url, "--keyid", "ABCDEF"]);
+      const text = readFileSync(join(directory, ".migrc"), "utf8");
+      expect(text).toContain(`url = "${url}"`);
+      expect(text).toContain('keyid = "ABCDEF"');
+      // The key is in the user's own key ring.
+      expect(text).not.toContain("home");
+      const { out } = await callVerb(check, ["-c", join(directory, "runner.cfg")]);
+      expect(out).toContain("1 job, 1 mistake");
+    }));
+
+  test("replaces nothing, and gives a directory with jobs no sample", () =>
+    inFolder(async (folder) => {
+      await callVerb(init, [folder, "--new-key"]);
+      rmSync(join(folder, "plugins/print"));
+      rmSync(join(folder, "runner.cfg"));
+      const before = readFileSync(join(folder, ".migrc"), "utf8");
+      const ring = readFileSync(join(folder, "keys/secring.gpg"));
+      const { exit, out } = await callVerb(init, [folder, "--new-key"]);
+      expect(exit).toBe(0);
+      expect(out).toContain(`${folder}/.migrc            was there, left as it is`);
+      expect(out).toContain(`${folder}/runner.cfg        made`);
+      expect(out).not.toContain("plugins/print");
+      expect(readFileSync(join(folder, ".migrc"), "utf8")).toBe(before);
+      expect(readFileSync(join(folder, "keys/secring.gpg"))).toEqual(ring);
+    }));
+
+  test("says what it cannot do", async () => {
+    expect((await callVerb(init, [])).thrown).toBe("init takes one DIR");
+    const both = await callVerb(init, ["x", "--new-key", "--keyid", "A"]);
+    expect(both.thrown).toBe("init takes --keyid or --new-key, not both");
+    const { thrown } = await callVerb(init, ["/proc/nothing"]);
+    expect(thrown).toContain('Cannot make "/proc/nothing": ');
+  });
+});

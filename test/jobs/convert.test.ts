@@ -1,0 +1,134 @@
+import { describe, expect, test } from "bun:test";
+import { encodeDefinition, FORM_FILES, type JobForm, obstacles } from "../../src/jobs/convert.ts";
+import { loadDefinition, loadEntity } from "../../src/jobs/load.ts";
+import type { RawDefinition } from "../../src/jobs/shape.ts";
+
+const PLACE = { job: "nightly", path: "/runners/nightly", defaults: { timezone: null } };
+
+function load(form: JobForm, text: string) {
+  const files = new Map([[FORM_FILES[form], new TextEncoder().encode(text)]]);
+  return loadEntity({ ...PLACE, files });
+}
+
+/** The definition that the text of a job.ts passes to job(). */
+function evaluate(text: string): RawDefinition {
+  const body = text
+    .replace('import { job } from "mig-runner";', "")
+    .replace("export default", "return");
+  return new Function("job", body)((definition: RawDefinition) => definition);
+}
+
+/** An entity without what its file's name decides. */
+function essence(entity: object): string {
+  return JSON.stringify({ ...entity, path: "", warnings: [] });
+}
+
+const FULL: RawDefinition = {
+  schedule: {
+    cron: "0 0 * * 5#3",
+    timezone: "Europe/Berlin",
+    spread: "90s",
+    onMissed: "last",
+    overlap: "queue",
+  },
+  expiry: "1h30m",
+  plugin: ["one", 'with "quotes" and \\'],
+  deadline: "2h",
+  maxAgents: 40,
+  retries: 0,
+  pluginTimeout: "1m0.5s",
+};
+
+const DEFINITIONS: Readonly<Record<string, RawDefinition>> = {
+  "a schedule alone": { schedule: "@daily" },
+  "one plugin": { schedule: "0 3 * * *", plugin: "print" },
+  sendonly: { schedule: "0 3 * * *", sendOnly: true },
+  "every key": FULL,
+};
+
+describe("encodeDefinition()", () => {
+  for (const [name, definition] of Object.entries(DEFINITIONS)) {
+    for (const form of ["cfg", "toml"] as const) {
+      test(`writes ${name} as ${form} that loads to the same entity`, () => {
+        const other = form === "cfg" ? "toml" : "cfg";
+        const entity = load(form, encodeDefinition(definition, form).text);
+        expect(essence(entity)).toBe(
+          essence(load(other, encodeDefinition(definition, other).text)),
+        );
+        expect(entity.schedule?.expression).toBe(
+          typeof definition.schedule === "object" ? "0 0 * * 5#3" : (definition.schedule ?? ""),
+        );
+      });
+    }
+
+    test(`writes ${name} as a program that defines the same`, () => {
+      const { text } = encodeDefinition(definition, "ts");
+      const files = new Map([
+        ["entity.cfg", new TextEncoder().encode(encodeDefinition(definition, "cfg").text)],
+      ]);
+      const again = encodeDefinition(loadDefinition({ ...PLACE, files }), "ts").text;
+      expect(again).toBe(text);
+      const written = evaluate(text);
+      expect(encodeDefinition(written, "toml")).toEqual(encodeDefinition(definition, "toml"));
+      expect(written.action).toBe("./action.json");
+    });
+  }
+
+  test("keeps every value of a full definition", () => {
+    const entity = load("cfg", encodeDefinition(FULL, "cfg").text);
+    expect(entity).toMatchObject({
+      plugins: ["one", 'with "quotes" and \\'],
+      expiryMs: 5_400_000,
+      spreadMs: 90_000,
+      onMissed: "last",
+      overlap: "queue",
+      deadlineMs: 7_200_000,
+      maxAgents: 40,
+      retries: 0,
+      pluginTimeoutMs: 60_500,
+    });
+    expect(entity.schedule?.timezone).toBe("Europe/Berlin");
+  });
+
+  test("writes an action into a program as the same value", () => {
+    const action = {
+      target: "status='online' -- \"quoted\" \u2028 ${no}",
+      operations: [
+        {
+          module: "file",
+          parameters: { searches: { "a-b": { names: ["^x$"], n: [1.5, -2, 1e21] } } },
+        },
+        { module: "timedrift", parameters: {}, want_compressed: true },
+      ],
+      threat: null,
+      empty: [],
+      ["__proto__"]: { polluted: true },
+    };
+    const { text, template } = encodeDefinition({ schedule: "@daily", action }, "ts");
+    expect(template).toBeNull();
+    const written = evaluate(text).action as object;
+    expect(JSON.stringify(written)).toBe(JSON.stringify(action));
+    expect(Object.hasOwn(written, "__proto__")).toBe(true);
+    for (const line of text.split("\n")) expect(line.length).toBeLessThanOrEqual(100);
+  });
+
+  test("hands an inline action out for a table", () => {
+    const action = { target: "a", operations: [{ module: "m" }] };
+    const { text, template } = encodeDefinition({ schedule: "@daily", action }, "toml");
+    expect(JSON.parse(template ?? "")).toEqual(action);
+    expect(text).toBe('[configuration]\nschedule = "@daily"\n');
+  });
+});
+
+describe("obstacles()", () => {
+  test("has none for what every form can say", () => {
+    const outline = { definition: FULL, workflow: false };
+    for (const form of ["cfg", "toml", "ts"] as const) expect(obstacles(outline, form)).toEqual([]);
+  });
+
+  test("names a workflow, a missing schedule and an action elsewhere", () => {
+    const outline = { definition: { action: "other.json" }, workflow: true };
+    expect(obstacles(outline, "cfg").length).toBe(3);
+    expect(obstacles(outline, "ts")).toEqual(["a workflow function is not rewritten"]);
+  });
+});

@@ -122,6 +122,7 @@ export function handleSignals(runner: Runner, { edges, reopenLog }: Opened): () 
     },
     scan() {
       reopenLog();
+      edges.log.emit("info", "signal, scanning");
       runner.rescan();
     },
   });

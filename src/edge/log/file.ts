@@ -29,7 +29,8 @@ export interface FileOptions {
 }
 
 /**
- * Opens a log file for appending; a new one is for this user alone (mode 0600).
+ * Opens a log file for appending; a new one has mode 0640 less the umask, as the original's: what
+ * ships logs reads them by their group.
  *
  * @throws The system's error.
  * @see mig `logging.go` `initLogFile`; test/golden/log holds a rotation of the original
@@ -81,5 +82,5 @@ function append(fd: number, line: Uint8Array): void {
 function openToAppend(path: string): number {
   const { O_WRONLY, O_APPEND, O_CREAT, O_NONBLOCK, O_NOCTTY } = constants;
   // Without waiting: opening a FIFO that nobody reads would hold up the whole process.
-  return openSync(path, O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK | O_NOCTTY, 0o600);
+  return openSync(path, O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK | O_NOCTTY, 0o640);
 }

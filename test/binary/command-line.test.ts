@@ -1,0 +1,230 @@
+// The command line and the signals, as the original takes them.
+import { describe, expect, test } from "bun:test";
+import { existsSync } from "node:fs";
+import { Scenario } from "../support/binary.ts";
+import { ended, Host, Site } from "../support/site.ts";
+
+/** Runs the program in an empty directory. */
+async function bare(...argv: string[]) {
+  await using scenario = await Scenario.create();
+  return await scenario.run(argv);
+}
+
+describe.concurrent("the flag", () => {
+  for (const flag of ["-V", "--V", "-V=true", "-V=1"]) {
+    test(`${flag} prints the version, as the original's`, async () => {
+      const outcome = await bare(flag);
+      expect(outcome).toMatchObject({ exit: 0, stdout: "0.unversioned\n", stderr: "" });
+    });
+  }
+
+  for (const flag of ["-h", "-help", "--help"]) {
+    test(`${flag} prints the usage on standard error and ends with 0`, async () => {
+      const { exit, stdout, stderr } = await bare(flag);
+      expect({ exit, stdout }).toEqual({ exit: 0, stdout: "" });
+      expect(stderr).toStartWith("Usage of mig-runner: ");
+      expect(stderr).toContain('Load configuration from file (default "/etc/mig/runner.cfg")');
+      expect(stderr).toContain("Show build version and exit");
+    });
+  }
+
+  const refused: Readonly<Record<string, readonly [argv: string[], said: string]>> = {
+    "that nobody knows": [["-zzz"], "flag provided but not defined: -zzz"],
+    "that is nearly one": [
+      ["--onec"],
+      "flag provided but not defined: -onec; did you mean --once?",
+    ],
+    "without its value": [["-c"], "flag needs an argument: -c"],
+    "with a value that is no truth": [["-V=perhaps"], 'invalid boolean value "perhaps" for -V: '],
+    "--wait alone": [["--wait"], "flag -wait goes with --once"],
+  };
+  for (const [what, [argv, said]] of Object.entries(refused)) {
+    test(`${what} is refused with the usage and 2`, async () => {
+      const { exit, stdout, stderr } = await bare(...argv);
+      expect({ exit, stdout }).toEqual({ exit: 2, stdout: "" });
+      expect(stderr).toStartWith(said);
+      expect(stderr).toContain("Usage of mig-runner: ");
+    });
+  }
+
+  for (const form of ["-c FILE", "--c FILE", "-c=FILE", "--c=FILE"]) {
+    test(`${form} names the configuration`, async () => {
+      await using host = await Host.create();
+      const argv = form.replace("FILE", host.config).split(" ");
+      ended(await host.scenario.run([...argv, "--once"]));
+    });
+  }
+
+  test("-c stands before other words or behind them", async () => {
+    await using host = await Host.create();
+    await host.job("drift");
+    const { scenario, config } = host;
+    const first = ended(await scenario.run(["-c", config, "show", "drift"]));
+    const last = ended(await scenario.run(["show", "drift", "-c", config]));
+    for (const { stdout } of [first, last]) expect(stdout).toContain("mig-runner: drift");
+  });
+});
+
+describe.concurrent("without a file that -c names", () => {
+  test.skipIf(existsSync("/etc/mig/runner.cfg"))("it is /etc/mig/runner.cfg", async () => {
+    const { exit, stdout, stderr } = await bare();
+    expect({ exit, stdout }).toEqual({ exit: 9, stdout: "" });
+    expect(stderr).toStartWith("error: open /etc/mig/runner.cfg: no such file or directory");
+  });
+
+  test("the program ends with 9", async () => {
+    const { exit, stdout, stderr } = await bare("-c", "/nonexistent.cfg");
+    expect({ exit, stdout }).toEqual({ exit: 9, stdout: "" });
+    expect(stderr).toStartWith("error: open /nonexistent.cfg: no such file or directory");
+  });
+});
+
+describe.concurrent("other words on the command line", () => {
+  test("are ignored, as by the original", async () => {
+    await using host = await Host.create();
+    const daemon = host.scenario.start(["-c", host.config, "extra", "args"]);
+    await daemon.prints(/results processing routine started/);
+    daemon.signal("SIGTERM");
+    ended(await daemon.ended());
+  });
+
+  test("that are nearly a command are refused: a slip must not start a daemon", async () => {
+    const { exit, stderr } = await bare("staus");
+    expect(exit).toBe(2);
+    expect(stderr).toStartWith('unknown command "staus", did you mean "status"?');
+  });
+});
+
+describe.concurrent("every command", () => {
+  const verbs = "check next show run status redeliver journal init convert sandbox".split(" ");
+  for (const verb of verbs) {
+    test(`has help: ${verb}`, async () => {
+      const { exit, stdout, stderr } = await bare(verb, "--help");
+      expect({ exit, stderr }).toEqual({ exit: 0, stderr: "" });
+      expect(stdout).toStartWith(`Usage of mig-runner ${verb}: mig-runner ${verb} `);
+      const [, ...lines] = stdout.split("\n");
+      for (const line of lines) expect(line.length).toBeLessThanOrEqual(100);
+    });
+  }
+});
+
+describe.concurrent("the signal", () => {
+  for (const signal of ["SIGTERM", "SIGINT"] as const) {
+    test(`${signal} ends an idle daemon at once, with 0`, async () => {
+      await using host = await Host.create();
+      const daemon = await host.daemon();
+      const begun = performance.now();
+      daemon.signal(signal);
+      const { stderr } = ended(await daemon.ended());
+      expect(performance.now() - begun).toBeLessThan(3_000);
+      expect(stderr).toContain("signal, exiting");
+      expect(stderr).toContain("runner exiting due to notification");
+    });
+  }
+
+  test("SIGTERM ends a daemon whose API hangs within five seconds, with 0", async () => {
+    await using site = await Site.create({ sandbox: { faults: ["latency=60000@create"] } });
+    await site.job("often", ['schedule = "* * * * * * *"', 'expiry = "60s"']);
+    const daemon = await site.daemon();
+    await daemon.prints(/often: running/);
+    const begun = performance.now();
+    daemon.signal("SIGTERM");
+    ended(await daemon.ended());
+    expect(performance.now() - begun).toBeLessThan(5_000);
+    // What was posted without an answer is looked for by the next start, not posted again (I3).
+    const { stdout } = ended(await site.run("status", "--json"));
+    expect(JSON.parse(stdout).inFlight[0]).toMatchObject({ job: "often", state: "planned" });
+  });
+
+  test("SIGTERM ends a daemon whose plugin does not end, with 0; it is delivered again", async () => {
+    await using site = await Site.create();
+    const { scenario } = site;
+    const flag = scenario.path("mended");
+    await scenario.plugin("slow", `cat > /dev/null; test -e "${flag}" || exec sleep 60`);
+    await site.job("drift", ['plugin = "slow"']);
+    const daemon = await site.daemon();
+    ended(await site.run("run", "drift"));
+    await daemon.prints(/wrote results for/);
+    const begun = performance.now();
+    daemon.signal("SIGTERM");
+    ended(await daemon.ended());
+    expect(performance.now() - begun).toBeLessThan(5_000);
+    await scenario.write("mended", "");
+    const { stderr } = ended(await site.run("--once"));
+    expect(stderr).toMatch(/slow: wrote \d+ bytes to plugin/);
+  });
+
+  test("SIGHUP scans the jobs now, which ended the original", async () => {
+    await using host = await Host.create();
+    const text = await host.scenario.read("runner.cfg");
+    await host.scenario.write(
+      "runner.cfg",
+      text.replace("checkdirectory = 1", "checkdirectory = 600"),
+    );
+    const daemon = await host.daemon();
+    await host.job("late");
+    daemon.signal("SIGHUP");
+    await daemon.prints(/added entity late/);
+    daemon.signal("SIGTERM");
+    ended(await daemon.ended());
+  });
+});
+
+describe.concurrent("keys that the original takes are taken:", () => {
+  const lines: Readonly<Record<string, readonly string[]>> = {
+    "paths of the program's own, without effect": [
+      'rundirectory = "/nonexistent"',
+      'plugindirectory = "/nonexistent"',
+    ],
+    "a hexadecimal number": ["checkdirectory = 0x5"],
+    "no pause between scans": ["checkdirectory = 0"],
+    "a negative pause between scans": ["checkdirectory = -5"],
+  };
+  for (const [what, runner] of Object.entries(lines)) {
+    test(what, async () => {
+      await using host = await Host.create({ runner });
+      const daemon = await host.daemon();
+      daemon.signal("SIGTERM");
+      const { stderr } = ended(await daemon.ended());
+      expect(stderr.split("\n").length).toBeLessThan(10);
+    });
+  }
+
+  test("a runner directory below the working directory", async () => {
+    await using host = await Host.create();
+    const { scenario } = host;
+    const text = await scenario.read("runner.cfg");
+    await scenario.write("runner.cfg", text.replace(/directory = "[^"]*"/, 'directory = "below"'));
+    await scenario.write("below/plugins/.keep", "");
+    await scenario.write("below/runners/.keep", "");
+    ended(await host.run("--once"));
+    expect(existsSync(scenario.path("below/journal.db"))).toBe(true);
+  });
+
+  test("a client configuration below the working directory", async () => {
+    await using host = await Host.create();
+    const { scenario } = host;
+    const text = await scenario.read("runner.cfg");
+    await scenario.write("runner.cfg", text.replace('"default"', '"home/.migrc"'));
+    ended(await host.run("--once"));
+  });
+
+  test("a directory that begins with a tilde is no home, and is not found", async () => {
+    await using host = await Host.create();
+    const { scenario } = host;
+    const text = await scenario.read("runner.cfg");
+    await scenario.write("runner.cfg", text.replace(/directory = "[^"]*"/, 'directory = "~/x"'));
+    const { exit, stderr } = await host.run();
+    expect(exit).toBe(9);
+    expect(stderr).toContain('[runner] directory "~/x" is taken literally');
+  });
+
+  test("a delay of results that is none is reported and ignored", async () => {
+    await using site = await Site.create({ client: ['delayresults = "5 potatoes"'] });
+    await site.job("drift");
+    const { stderr } = ended(await site.run("run", "drift", "--wait"));
+    expect(stderr).toContain("ignoring specified results delay: ");
+    expect(stderr).toContain('time: unknown unit " potatoes" in duration "5 potatoes"');
+    expect((await site.result("drift")).document.commands.length).toBe(5);
+  });
+});

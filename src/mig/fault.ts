@@ -13,3 +13,21 @@ export class PageError extends Error {
     this.fault = fault;
   }
 }
+
+/** The fault of a byte that may not stand where it does. @param place Bytes before it. */
+export function garbage(
+  byte: number,
+  { place, wanted }: { readonly place: number; readonly wanted: string },
+): PageError {
+  const seen = byte > 0x20 && byte < 0x7f ? `"${String.fromCharCode(byte)}"` : `byte ${byte}`;
+  const hint = place < 64 && seen === '"<"' ? " (it looks like HTML)" : "";
+  return new PageError(
+    "garbage",
+    `Cannot read the API's answer: ${seen} at byte ${place}${hint}, wanted ${wanted}`,
+  );
+}
+
+/** The fault of what is nested deeper than is read. */
+export function tooDeep(depthMax: number): PageError {
+  return new PageError("deep", `Cannot read the API's answer: nested over ${depthMax} deep`);
+}

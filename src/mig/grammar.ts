@@ -94,6 +94,23 @@ export const PLAIN = new Uint8Array(256).fill(1, 0x20);
 PLAIN[0x22] = 0;
 PLAIN[0x5c] = 0;
 
+/** What may come first in a container; `opened` is OPEN_OBJECT or OPEN_ARRAY. */
+export function firstIn(opened: number): number {
+  return opened === OPEN_OBJECT ? FIRST_KEY : FIRST_VALUE;
+}
+
+/** What may come after a value in it. */
+export function afterIn(opened: number): number {
+  return opened === OPEN_OBJECT ? AFTER_MEMBER : AFTER_ELEMENT;
+}
+
+/** What comes behind the "," after a value. @param after What `afterIn` answered. */
+export function nextAfter(after: number): number {
+  return after === AFTER_MEMBER ? KEY : VALUE;
+}
+
+export const COLON_BYTE = 0x3a;
+export const COMMA_BYTE = 0x2c;
 export const QUOTE = 0x22;
 export const BACKSLASH = 0x5c;
 export const ESCAPES = new Set(Array.from('"\\/bfnrt', codeOf));
@@ -101,4 +118,24 @@ export const HEX_DIGITS = new Set(Array.from("0123456789abcdefABCDEF", codeOf));
 
 function codeOf(character: string): number {
   return character.charCodeAt(0);
+}
+
+/** Where the plain bytes of a text end: at its quotation mark, an escape, or the chunk's end. */
+export function plainTextEnd(chunk: Uint8Array, from: number): number {
+  const plain = PLAIN;
+  let at = from;
+  while (at < chunk.length && plain[chunk[at] as number] === 1) at++;
+  return at;
+}
+
+/** Where the word at `from` ends; `from` itself when it is none, or not complete. */
+export function wordEnd(chunk: Uint8Array, from: number): number {
+  const words = WORDS;
+  let word = 0;
+  for (let at = from; at < chunk.length; at++) {
+    const next = words[word * 256 + (chunk[at] as number)] as number;
+    if (next === 0) return WORD_ENDS[word] === 1 ? at : from;
+    word = next;
+  }
+  return from;
 }

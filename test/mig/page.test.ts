@@ -130,6 +130,34 @@ describe("PageSplitter", () => {
   });
 });
 
+describe("PageSplitter on commands that share their action", () => {
+  const action = '{"id":7,"x":[{"y":"\\u0041"},null],"counters":{"sent":3}}';
+  const page = (...commands: readonly string[]) => pageOf(...commands.map(command));
+
+  test("hands out each with its own bytes", () => {
+    const commands = [1, 2, 3].map(
+      (id) => `{"id":${id},"action":${action},"results":[{"n":${id}}]}`,
+    );
+    for (const cut of [1, 7, 64, 4_096]) {
+      expect(read(page(...commands), { cut })).toMatchObject({ commands, fault: null });
+    }
+  });
+
+  test("checks what differs from it by a byte", () => {
+    const broken = action.replace("null", "nul!");
+    const { fault, message } = read(page(`{"action":${action}}`, `{"action":${broken}}`));
+    expect({ fault, message }).toMatchObject({ fault: "garbage" });
+    expect(message).toContain('"!" at byte');
+  });
+
+  test("checks what follows it", () => {
+    const first = `{"action":${action}}`;
+    for (const second of [`{"action":${action}]}`, `{"action":${action} 1}`]) {
+      expect(read(page(first, second))).toMatchObject({ commands: [first], fault: "garbage" });
+    }
+  });
+});
+
 describe("PageSplitter on a broken page", () => {
   test("never takes a part for the whole", () => {
     const page = pageOf(command(COMMAND), command('{"id":2}'));

@@ -1,0 +1,121 @@
+// Place: a runner directory to measure in: configuration, key ring, jobs, and a journal that
+// already has work in it. It is gone when it is disposed of.
+import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { openJournal } from "../src/edge/journal/journal.ts";
+import { advance } from "../src/flow/inflight.ts";
+
+const KEYS = resolve(import.meta.dirname, "../test/golden/keyrings/keys");
+const KEY_ID = "D35069ED9046944C204ED0AAB669E288E7530642";
+
+/** Nobody listens there. */
+const NOWHERE = "http://127.0.0.1:1/api/v1/";
+
+/** An action that every agent answers. */
+export const ACTION = {
+  name: "load",
+  target: "status='online'",
+  operations: [{ module: "timedrift", parameters: { drift: "" } }],
+  syntaxversion: 2,
+};
+
+export interface PlaceOptions {
+  /** @default where nobody listens */
+  readonly url?: string;
+  /** Seconds between two scans. @default 60 */
+  readonly checkDirectory?: number;
+  /** False: tokens are signed, as for each action. @default true */
+  readonly apiKey?: boolean;
+}
+
+export interface PendingOptions {
+  /** The API's id of the first; the others follow. @default 1 */
+  readonly firstId?: number;
+  readonly plugins?: readonly string[];
+  /** When they may be collected. @default now */
+  readonly collectAt?: number;
+}
+
+export class Place implements Disposable {
+  readonly path = mkdtempSync(join(tmpdir(), "mig-runner-bench-"));
+  /** The arguments that choose this directory. */
+  readonly argv: readonly string[];
+
+  constructor({ url = NOWHERE, checkDirectory = 60, apiKey = true }: PlaceOptions = {}) {
+    for (const name of ["runners", "plugins", "keys"]) mkdirSync(this.in(name));
+    copyFileSync(join(KEYS, "secring.gpg"), this.in("keys/secring.gpg"));
+    this.write("migrc", [
+      ...["[api]", `url = "${url}"`],
+      ...["[gpg]", `home = "${this.in("keys")}"`, `keyid = "${KEY_ID}"`],
+      ...(apiKey ? ['useapikeyauth = "load"'] : []),
+    ]);
+    this.write("runner.cfg", [
+      ...["[runner]", `directory = "${this.path}"`, `checkdirectory = ${checkDirectory}`],
+      ...["[client]", `clientconfpath = "${this.in("migrc")}"`],
+      ...["[logging]", 'mode = "file"', `file = "${this.in("runner.log")}"`, 'level = "info"'],
+    ]);
+    this.argv = ["-c", this.in("runner.cfg")];
+  }
+
+  /** A path in it. */
+  in(...names: readonly string[]): string {
+    return join(this.path, ...names);
+  }
+
+  write(name: string, lines: readonly string[]): void {
+    writeFileSync(this.in(name), `${lines.join("\n")}\n`, { mode: 0o600 });
+  }
+
+  /** Jobs `job0`, `job1`, … with this schedule. */
+  jobs(count: number, schedule: string, lines: readonly string[] = []): void {
+    const entity = ["[configuration]", `schedule = "${schedule}"`, 'expiry = "10m"', ...lines];
+    for (let number = 0; number < count; number++) {
+      mkdirSync(this.in(`runners/job${number}`));
+      this.write(`runners/job${number}/entity.cfg`, entity);
+      this.write(`runners/job${number}/action.json`, [JSON.stringify(ACTION)]);
+    }
+  }
+
+  /** An executable plugin: a shell script. */
+  plugin(name: string, script: string): void {
+    this.write(`plugins/${name}`, ["#!/bin/sh", script]);
+    chmodSync(this.in("plugins", name), 0o700);
+  }
+
+  /** Journals actions of five jobs that have been posted and wait for their collect. */
+  async pending(count: number, options: PendingOptions = {}): Promise<void> {
+    const { firstId = 1, plugins = [], collectAt = Date.now() } = options;
+    const journal = openJournal({ path: this.in("journal.db") });
+    const rest = { step: "", body: "{}", signature: "x".repeat(372), sendOnly: false, plugins };
+    const writes = Array.from({ length: count }, (_, index) =>
+      journal.write((tables) => {
+        const job = `job${index % 5}`;
+        const now = collectAt;
+        const run = tables.insertRun({ job, firesAt: now + index, cause: "schedule" }, "open", now);
+        if (run === null) throw new Error("Cannot prepare the journal: it is not new");
+        const name = `mig-runner: ${job}`;
+        const order = { runId: run.id, job, name, expireAt: now, ...rest };
+        const planned = tables.insertAction(order, now);
+        const actionId = firstId + index;
+        const reply = Buffer.from(JSON.stringify({ id: actionId, ...ACTION, ...rest }));
+        const posted = { actionId, reply, expireAt: now, collectAt } as const;
+        tables.saveAction(advance(planned, { kind: "posted", ...posted }, now));
+      }),
+    );
+    await Promise.all(writes);
+    await journal.close();
+  }
+
+  /** What the journal says of its actions now. */
+  async counts(): Promise<{ readonly pending: number; readonly undelivered: number }> {
+    const journal = openJournal({ path: this.in("journal.db") });
+    const { pendingActions, pendingDeliveries, deadDeliveries } = journal.counts();
+    await journal.close();
+    return { pending: pendingActions, undelivered: pendingDeliveries + deadDeliveries };
+  }
+
+  [Symbol.dispose](): void {
+    rmSync(this.path, { recursive: true, force: true });
+  }
+}

@@ -1,14 +1,17 @@
 // Drop: the verb by which an operator gives up what is in flight or cannot be delivered.
+import { lockHolder } from "../edge/lock.ts";
+import { signalProcess } from "../edge/signals.ts";
 import { RunnerError } from "../errors.ts";
 import { dropAction, dropRuns } from "../flow/redeliver.ts";
+import { dropRun } from "../workflow/operate.ts";
 import { UsageError } from "./flags.ts";
 import { loadJobs, unknownJob } from "./jobs.ts";
 import { type Bench, openBench } from "./open.ts";
 import { joinLines, plural } from "./text.ts";
-import { JSON_FLAG, type Verb } from "./verb.ts";
+import { type Call, JSON_FLAG, type Verb } from "./verb.ts";
 
 export const drop: Verb = {
-  usage: "ACTIONID|JOB [--plugin NAME] [--json]",
+  usage: "ACTIONID|RUN|JOB [--plugin NAME] [--json]",
   flags: [
     { name: "plugin", kind: "text", value: "NAME", help: "Only the delivery to this plugin" },
     JSON_FLAG,
@@ -16,18 +19,21 @@ export const drop: Verb = {
   help:
     "Gives up an action: one in flight is neither posted again nor collected, the result of a\n" +
     "collected one goes to no plugin any more. The action may go on running on the agents, and its\n" +
-    "result file stays. With a JOB everything of that job that is pending is given up.\n\n" +
+    "result file stays. With a RUN that run is ended, and what it has posted is still collected.\n" +
+    "With a JOB everything of that job that is pending is given up.\n\n" +
     "Examples:\n" +
     "  mig-runner -c runner.cfg drop 6019583\n" +
     "  mig-runner -c runner.cfg drop 6019583 --plugin slack",
   async run(call) {
     const [word, ...others] = call.positionals;
     if (word === undefined || others.length > 0) {
-      throw new UsageError("drop takes one ACTIONID or JOB");
+      throw new UsageError("drop takes one ACTIONID, RUN or JOB");
     }
     const plugin = call.flags.text("plugin");
     const bench = await openBench(call);
     try {
+      const run = runOf(bench, word);
+      if (run !== null && plugin === null) return await giveUpRun(call, bench, run);
       const rows = await actionsOf(bench, word);
       const given = await giveUp(bench, rows, plugin);
       const runs = rows.job === null || plugin !== null ? 0 : await giveUpRuns(bench, rows.job);
@@ -40,6 +46,24 @@ export const drop: Verb = {
     }
   },
 };
+
+/** The run that a word means; an action's id goes first, and is far larger. */
+function runOf({ edges: { journal } }: Bench, word: string): number | null {
+  const id = /^[1-9]\d{0,15}$/.test(word) ? Number(word) : null;
+  if (id === null || journal.actionById(id) !== null) return null;
+  return journal.run(id) === null ? null : id;
+}
+
+async function giveUpRun(call: Call, { config, edges }: Bench, runId: number): Promise<number> {
+  const { clock, journal, log } = edges;
+  const { job } = await journal.write((tables) => dropRun(tables, runId, clock.now()));
+  log.emit("notice", `${job}: run ${runId} given up`);
+  const holder = lockHolder(config.directory);
+  if (holder !== null) signalProcess(holder, "SIGHUP");
+  if (call.flags.has("json")) call.terminal.out(`${JSON.stringify({ given: [], runs: 1 })}\n`);
+  else call.terminal.out(`${job}: run ${runId} is given up\n`);
+  return 0;
+}
 
 interface Chosen {
   /** Journal ids. */

@@ -42,9 +42,15 @@ export const VERBS: readonly VerbEntry[] = [
   },
   {
     name: "drop",
-    summary: "Give up an action, or the delivery of its result",
+    summary: "Give up a run, an action, or the delivery of its result",
     words: "jobs",
     load: async () => (await import("./drop.ts")).drop,
+  },
+  {
+    name: "resume",
+    summary: "Let a paused or failed workflow run go on",
+    words: [],
+    load: async () => (await import("./resume.ts")).resume,
   },
   {
     name: "journal",

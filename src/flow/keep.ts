@@ -30,7 +30,7 @@ export async function keep(
 }
 
 /** A step of a workflow is due when the last of its actions has ended. */
-function wakeStep(transaction: JournalTransaction, action: ActionRow, now: number): void {
+export function wakeStep(transaction: JournalTransaction, action: ActionRow, now: number): void {
   if (action.step === "" || !hasEnded(action)) return;
   const step = transaction.stepNamed(action.runId, action.step);
   if (step === null || step.state !== "begun") return;

@@ -14,7 +14,7 @@ import {
   type RunRow,
 } from "./inflight.ts";
 import type { JournalTransaction } from "./journal.ts";
-import { closeRun } from "./keep.ts";
+import { closeRun, wakeStep } from "./keep.ts";
 
 /** To whom a result goes again. */
 export interface RedeliverOrder {
@@ -118,7 +118,9 @@ export function dropAction(
   { plugin, now }: { readonly plugin: string | null; readonly now: Instant },
 ): Dropped {
   if (action.state === "planned" || action.state === "posted") {
-    transaction.saveAction(advance(action, { kind: "dropped", error: DROPPED }, now));
+    const dropped = advance(action, { kind: "dropped", error: DROPPED }, now);
+    transaction.saveAction(dropped);
+    wakeStep(transaction, dropped, now);
     closeRun(transaction, action.runId, now);
     return { action: action.state, plugins: [] };
   }
@@ -133,12 +135,12 @@ export function dropAction(
   return { action: null, plugins: waiting.map((row) => row.plugin) };
 }
 
-/** Gives up the runs of a job that have not begun, or are paused. Answers how many. */
+/** Gives up the runs of a job that have not begun, or have a workflow. Answers how many. */
 export function dropRuns(transaction: JournalTransaction, job: string, now: Instant): number {
-  const states = ["requested", "paused"] as const;
+  const states = ["requested", "open", "paused"] as const;
   const runs = states
     .flatMap((state) => transaction.runsIn(state, RUNS_MAX))
-    .filter((run) => run.job === job);
+    .filter((run) => run.job === job && (run.state === "requested" || run.source !== null));
   for (const run of runs) {
     transaction.saveRun({ ...run, state: "failed", note: DROPPED, endedAt: now });
   }

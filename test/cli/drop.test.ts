@@ -83,6 +83,6 @@ describe("drop", () => {
     expect(await say("nightly")).toContain('Cannot drop "nightly": nothing of it is pending');
     expect(await say("7")).toContain('Cannot drop action "7": the journal has none of this id');
     expect(await say("nigtly")).toContain('did you mean "nightly"?');
-    expect(await say()).toBe("drop takes one ACTIONID or JOB");
+    expect(await say()).toBe("drop takes one ACTIONID, RUN or JOB");
   });
 });

@@ -1,0 +1,95 @@
+// Operate: how an operator settles a run that is paused or has failed. Works on the journal alone,
+// in one transaction each, so that it is safe beside a daemon.
+import { RunnerError } from "../errors.ts";
+import type { RunRow } from "../flow/inflight.ts";
+import type { JournalTransaction } from "../flow/journal.ts";
+import type { StepRow } from "../flow/steps.ts";
+import type { Instant } from "../time.ts";
+import { quietBody } from "./record.ts";
+
+/** Why a run that was given up has failed. */
+export const RUN_DROPPED = "given up by an operator";
+
+/**
+ * Lets a paused or failed run go on: it is replayed, and what failed last is tried anew. Steps that
+ * were saved stay saved. A deadline that has passed is taken off.
+ *
+ * @returns The names of the steps that are tried anew.
+ * @throws {RunnerError} JOURNAL, when the run cannot go on.
+ */
+export function resumeRun(
+  transaction: JournalTransaction,
+  runId: number,
+  now: Instant,
+): readonly string[] {
+  const run = requireRun(transaction, { verb: "resume", runId });
+  const body = transaction.body(runId);
+  if (body === null) {
+    const hint = `mig-runner run ${run.job} fires the job again`;
+    throw settled(run, "resume", { state: "it has no workflow", hint });
+  }
+  if (run.state !== "paused" && run.state !== "failed") {
+    throw settled(run, "resume", { state: `it is ${run.state}` });
+  }
+  const isOver = run.deadlineAt !== null && run.deadlineAt <= now;
+  const deadlineAt = isOver ? null : run.deadlineAt;
+  transaction.saveRun({ ...run, state: "open", note: null, deadlineAt, endedAt: null });
+  transaction.saveBody({ ...body, nextAt: now, starts: 0 });
+  const again = lastFailed(transaction, runId);
+  for (const step of again) transaction.saveStep(begunAnew(transaction, step));
+  return again.map(({ name }) => name);
+}
+
+/**
+ * Ends a run that has not ended. What it has posted is still collected and delivered.
+ *
+ * @throws {RunnerError} JOURNAL, when there is no such run, or it has ended.
+ */
+export function dropRun(transaction: JournalTransaction, runId: number, now: Instant): RunRow {
+  const run = requireRun(transaction, { verb: "drop", runId });
+  if (run.state === "done" || run.state === "failed") {
+    throw settled(run, "drop", { state: `it is ${run.state} already` });
+  }
+  const note = run.note === null ? RUN_DROPPED : `${RUN_DROPPED}; before: ${run.note}`;
+  const dropped: RunRow = { ...run, state: "failed", note, endedAt: now };
+  transaction.saveRun(dropped);
+  quietBody(transaction, runId);
+  return dropped;
+}
+
+/** The steps that failed with nothing recorded after them: those that ended the run. */
+function lastFailed(transaction: JournalTransaction, runId: number): readonly StepRow[] {
+  const ended = transaction
+    .stepsOf(runId)
+    .filter(({ sequence }) => sequence !== null)
+    .sort((left, right) => (right.sequence ?? 0) - (left.sequence ?? 0));
+  const saved = ended.findIndex(({ state }) => state === "saved");
+  return saved < 0 ? ended : ended.slice(0, saved);
+}
+
+/** As if it had never ended. Actions that it had are given up: a collect begins with new ones. */
+function begunAnew(transaction: JournalTransaction, step: StepRow): StepRow {
+  const parts = transaction.actionsOf(step.runId).filter((action) => action.step === step.name);
+  const attempts = parts.reduce((next, { part }) => Math.max(next, part + 1), 0);
+  return { ...step, state: "begun", attempts, nextAt: null, sequence: null, endedAt: null };
+}
+
+function requireRun(
+  transaction: JournalTransaction,
+  { verb, runId }: { readonly verb: string; readonly runId: number },
+): RunRow {
+  const run = transaction.run(runId);
+  if (run !== null) return run;
+  throw new RunnerError("JOURNAL", `Cannot ${verb} run "${runId}": the journal has none`, {
+    hint: "mig-runner status lists the runs",
+  });
+}
+
+function settled(
+  { id, job }: RunRow,
+  verb: string,
+  { state, hint }: { readonly state: string; readonly hint?: string },
+): RunnerError {
+  const detail = hint === undefined ? { job } : { job, hint };
+  return new RunnerError("JOURNAL", `Cannot ${verb} run "${id}" of ${job}: ${state}`, detail);
+}

@@ -45,10 +45,12 @@ export interface Log {
 
 /** One HTTP exchange as sent. Headers go out in this order and spelling. */
 export interface HttpRequest {
-  readonly method: "GET" | "POST";
+  readonly method: "GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE";
   readonly url: string;
   readonly headers: readonly (readonly [name: string, value: string])[];
   readonly body?: Uint8Array;
+  /** Whether an answer that sends the request elsewhere is followed. @default "followed" */
+  readonly redirects?: "followed" | "returned";
   readonly signal?: AbortSignal;
 }
 
@@ -62,6 +64,8 @@ export type HttpAnswer =
       readonly status: number;
       /** The header's value, its name in any case, or null. */
       header(name: string): string | null;
+      /** All of them, with those that came more than once. Missing where nobody asks for it. */
+      readonly headers?: readonly (readonly [name: string, value: string])[];
       /**
        * The body as it arrives, decoded from gzip. Iterating throws an Error when the connection
        * is cut, stalls past the time limit or is torn. Leaving the loop early closes the exchange.
@@ -117,8 +121,11 @@ export type InflightFile = {
 
 /** A result file while it is written (I5): nothing is visible under its name before `commit`. */
 export interface ResultWriter {
-  /** Queues bytes; resolves when there is room for more. */
-  write(bytes: Uint8Array): Promise<void>;
+  /**
+   * Queues the parts, one behind the other. Undefined when there is room for more already, else a
+   * promise that has to be waited for before the next call.
+   */
+  write(...parts: readonly Uint8Array[]): Promise<void> | undefined;
   /** fsync, rename, directory fsync. Resolves with the size in bytes once the file is durable. */
   commit(): Promise<number>;
   /** Removes what was written. Never rejects. */

@@ -219,15 +219,10 @@ async function readPage(
     signal,
     onCommand: (bytes) => {
       const begins = kept.fetched === 0;
-      if (!kept.take(bytes, first && !again)) return;
-      return writer.write(begins ? bytes : joined(bytes));
+      if (!kept.take(bytes, first && !again)) return undefined;
+      return begins ? writer.write(bytes) : writer.write(COMMA, bytes);
     },
   });
 }
 
-function joined(bytes: Uint8Array): Uint8Array {
-  const both = new Uint8Array(bytes.length + 1);
-  both[0] = 0x2c;
-  both.set(bytes, 1);
-  return both;
-}
+const COMMA = new Uint8Array([0x2c]);

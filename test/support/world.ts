@@ -158,8 +158,8 @@ export class MemorySpool implements Spool {
     const path = this.resultPath(job, date, actionId);
     let text = "";
     return Promise.resolve({
-      write: (bytes: Uint8Array) => {
-        text += decoder.decode(bytes);
+      write: (...parts: readonly Uint8Array[]) => {
+        for (const part of parts) text += decoder.decode(part);
         return Promise.resolve();
       },
       commit: () => {

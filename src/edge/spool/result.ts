@@ -31,21 +31,35 @@ class ResultFile implements ResultWriter {
     this.#attempt = attempt;
   }
 
-  async write(bytes: Uint8Array): Promise<void> {
+  write(...parts: readonly Uint8Array[]): Promise<void> | undefined {
     assert(this.#open, "write() after commit() or abort()");
     assert(!this.#busy, "write() before the one before it resolved");
+    const size = parts.reduce((sum, part) => sum + part.length, 0);
+    if (size > BUFFER_BYTES - this.#filled) return this.#writeOver(parts);
+    for (const part of parts) this.#fill(part);
+    return undefined;
+  }
+
+  /** Writes what does not fit into the buffer as it is. */
+  async #writeOver(parts: readonly Uint8Array[]): Promise<void> {
     this.#busy = true;
     try {
-      for (let from = 0; from < bytes.length; ) {
-        const piece = bytes.subarray(from, from + BUFFER_BYTES - this.#filled);
-        this.#filling.set(piece, this.#filled);
-        this.#filled += piece.length;
-        from += piece.length;
-        if (this.#filled === BUFFER_BYTES) await this.#swap();
+      for (const part of parts) {
+        for (let from = 0; from < part.length; ) {
+          if (this.#filled === BUFFER_BYTES) await this.#swap();
+          const piece = part.subarray(from, from + BUFFER_BYTES - this.#filled);
+          this.#fill(piece);
+          from += piece.length;
+        }
       }
     } finally {
       this.#busy = false;
     }
+  }
+
+  #fill(piece: Uint8Array): void {
+    this.#filling.set(piece, this.#filled);
+    this.#filled += piece.length;
   }
 
   async commit(): Promise<number> {

@@ -235,7 +235,8 @@ function describe(
     case "exited":
       return { ...nowhere, message: `Cannot load job: it called process.exit(${answer.code})` };
     case "timeout": {
-      const message = `Cannot load job: it has not come to its end within ${options.timeoutMs / SECOND_MS} s`;
+      const limit = `${options.timeoutMs / SECOND_MS} s`;
+      const message = `Cannot load job: it has not come to its end within ${limit}`;
       const hint = "Top-level code must end; move work into the function or into a step";
       return { ...nowhere, message, hint };
     }

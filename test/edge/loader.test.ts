@@ -1,8 +1,8 @@
 import { describe, expect, test } from "bun:test";
-import { chmodSync, mkdirSync, rmSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, rmSync } from "node:fs";
 import { type Loader, type LoaderOptions, openLoader } from "../../src/edge/loader.ts";
 import { describeError, RunnerErrors } from "../../src/errors.ts";
-import { Scenario } from "../support/binary.ts";
+import { eventually, Scenario } from "../support/binary.ts";
 import { DENO, Scratch, source } from "../support/edge.ts";
 import { BROKEN_JOBS } from "../support/modules.ts";
 
@@ -67,7 +67,8 @@ const RICH = {
     "const late = (await import('../lib/late.ts')).late satisfies number;\n" +
     "const all: unknown[] = [plain(1), extra, four, three, data.k, text, Level.High, where, late,\n" +
     '  read("note.txt"), new URL(import.meta.url).protocol, typeof sql];\n' +
-    'export default job({ plugin: all.map(String) }, async (run) => { await run.collect("x"); });\n',
+    "export default job({ plugin: all.map(String) }, async (run) => {\n" +
+    '  await run.collect("x");\n});\n',
   "data.json": '{"k":[1]}',
   "note.txt": "hello\n",
   "../lib/where.ts":
@@ -75,7 +76,8 @@ const RICH = {
   "../lib/late.ts": "export const late = 7;\n",
   "node_modules/plain/package.json": '{"name":"plain","version":"1.0.0","main":"main.js"}',
   "node_modules/plain/main.js":
-    'const os = require("os"); module.exports = (x) => "plain" + x; module.exports.extra = typeof os.cpus;',
+    'const os = require("os");\nmodule.exports = (x) => "plain" + x;\n' +
+    "module.exports.extra = typeof os.cpus;\n",
   "node_modules/@scope/module/package.json":
     '{"name":"@scope/module","type":"module","exports":{".":{"import":"./main.js"}}}',
   "node_modules/@scope/module/main.js": 'export default 4; export { three } from "./three.js";\n',
@@ -238,7 +240,8 @@ describe("openLoader()", () => {
       jobs.write("bad", "const all = [];\nfor (;;) all.push(new Array(1e5).fill(all.length));\n");
       jobs.write("sound", SOUND);
       expect(await jobs.told("bad")).toBe(
-        "DIR/job.ts: Cannot load job: it took more than 64 MiB of memory (Read large data in a step)",
+        "DIR/job.ts: Cannot load job: it took more than 64 MiB of memory " +
+          "(Read large data in a step)",
       );
       expect(await jobs.load("sound")).toEqual(sound);
     });
@@ -283,10 +286,11 @@ describe("openLoader()", () => {
 
   test("ends what is being loaded when it is closed", async () => {
     await using jobs = new Jobs();
-    jobs.write("a", "for (;;) {}");
-    jobs.write("b", "for (;;) {}");
+    const begun = jobs.scratch.in("begun");
+    const mark = `import { writeFileSync } from "node:fs";\nwriteFileSync("${begun}", "");\n`;
+    for (const job of ["a", "b"]) jobs.write(job, `${mark}for (;;) {}`);
     const told = Promise.all([jobs.told("a"), jobs.told("b")]);
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await eventually(() => (existsSync(begun) ? begun : null));
     await jobs.loader.close();
     const stopping = "DIR/job.ts: Cannot load job: the runner is stopping";
     expect(await told).toEqual([stopping, stopping]);

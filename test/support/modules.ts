@@ -93,8 +93,12 @@ export const BROKEN_JOBS: readonly BrokenJob[] = [
   {
     name: "a throw",
     text: `${HEAD}interface Unseen {}\nboom();\nfunction boom() {\nthrow new TypeError("no");\n}\n`,
-    told: `DIR/job.ts:5:11: ${LOAD}it threw TypeError: no\n4 | function boom() {\n5 | throw new TypeError("no");\n  |           ^`,
-    toldByDeno: `DIR/job.ts:5:7: ${LOAD}it threw TypeError: no\n4 | function boom() {\n5 | throw new TypeError("no");\n  |       ^`,
+    told:
+      `DIR/job.ts:5:11: ${LOAD}it threw TypeError: no\n` +
+      '4 | function boom() {\n5 | throw new TypeError("no");\n  |           ^',
+    toldByDeno:
+      `DIR/job.ts:5:7: ${LOAD}it threw TypeError: no\n` +
+      '4 | function boom() {\n5 | throw new TypeError("no");\n  |       ^',
   },
   {
     name: "a throw in a helper",

@@ -63,7 +63,8 @@ async function bundleOne(tools: ModuleTools, entry: string, files: Files): Promi
   if (logs.length > 0) return { kind: "broken", problems: logs.map(problemOf) };
   const asset = outputs.find(({ kind }) => !isText(kind));
   if (asset !== undefined) {
-    const message = `Cannot bundle "${asset.path.replace(/^\.\//, "")}": it is neither code nor data`;
+    const name = asset.path.replace(/^\.\//, "");
+    const message = `Cannot bundle "${name}": it is neither code nor data`;
     const hint = "Import code, JSON or text; read other files in a step";
     return {
       kind: "broken",
@@ -82,7 +83,8 @@ async function build(
 ): Promise<{ readonly outputs: readonly BuildArtifact[]; readonly logs: readonly BuildLog[] }> {
   const { outputs, logs } = await run({
     entrypoints,
-    files: Object.fromEntries(placedFiles(files)),
+    // The texts that are known, so that what runs is what was read.
+    files: Object.fromEntries([...files].map(([path, text]) => [path, placedText(path, text)])),
     target: "bun",
     format: "esm",
     external: SDK_NAMES,
@@ -106,22 +108,17 @@ function isText(kind: string): boolean {
   return kind === "entry-point" || kind === "sourcemap";
 }
 
-/** The files that ask where they are, with the answer written into them. */
-function* placedFiles(files: Files): Generator<readonly [path: string, text: string]> {
-  for (const [path, text] of files) {
-    if (!CODE.test(path)) continue;
-    const placed = text.replace(META, "importMeta$().");
-    if (placed === text) continue;
-    const url = pathToFileURL(path);
-    const dirname = path.replace(/\/[^/]*$/, "") || "/";
-    const meta = { dirname, dir: dirname, filename: path, path, url: url.href };
-    const file = path.slice(dirname.length).replace(/^\//, "");
-    // A function, because those are there before the first line of the file runs.
-    yield [
-      path,
-      `${placed}\nfunction importMeta$() { return ${JSON.stringify({ ...meta, file })}; }`,
-    ];
-  }
+/** The text of a file, with its place written into it where it asks for it. */
+function placedText(path: string, text: string): string {
+  if (!CODE.test(path)) return text;
+  const placed = text.replace(META, "importMeta$().");
+  if (placed === text) return text;
+  const dirname = path.replace(/\/[^/]*$/, "") || "/";
+  const file = path.slice(path.lastIndexOf("/") + 1);
+  const { href: url } = pathToFileURL(path);
+  const meta = JSON.stringify({ dirname, dir: dirname, filename: path, path, file, url });
+  // A function, because those are there before the first line of the file runs.
+  return `${placed}\nfunction importMeta$() { return ${meta}; }`;
 }
 
 async function sourceOf(code: BuildArtifact, map: BuildArtifact): Promise<string> {

@@ -174,14 +174,13 @@ function exportsOf(loaded: unknown): object {
 
 /** A module whose exports are those of a value. */
 function moduleOf(url: string, value: object): string {
-  const names = Object.keys(value).filter((name) =>
-    /^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u.test(name),
-  );
-  const lines = names.map((name, index) => {
-    return `const value${index} = value[${JSON.stringify(name)}];\nexport { value${index} as ${name} };\n`;
-  });
   const key = JSON.stringify(Symbol.keyFor(VALUES_KEY));
-  return `const value = globalThis[Symbol.for(${key})].get(${JSON.stringify(url)});\n${lines.join("")}`;
+  const names = Object.keys(value).filter((name) => /^[\p{IDS}$_][\p{IDC}$]*$/u.test(name));
+  return [
+    `const value = globalThis[Symbol.for(${key})].get(${JSON.stringify(url)});`,
+    ...names.map((name, index) => `const value${index} = value.${name};`),
+    ...names.map((name, index) => `export { value${index} as ${name} };`),
+  ].join("\n");
 }
 
 /** The words are known to jobs/thrown.ts: Deno hands on nothing else of an error in a hook. */

@@ -5,7 +5,7 @@ import { nearest, RunnerError, RunnerErrors } from "../errors.ts";
 import { loadTemplate } from "../flow/dispatch.ts";
 import {
   encodeDefinition,
-  FORM_FILES,
+  formFile,
   JOB_FORMS,
   type JobForm,
   type Outline,
@@ -66,11 +66,11 @@ export const convert: Verb = {
     const aside = await replaceDefinition({
       folder: source.directory.path,
       from: source.name,
-      to: FORM_FILES[form],
+      to: formFile(form),
       text,
       others: new Map(template === null ? [] : [[JOB_DEFAULTS.template, template]]),
     });
-    terminal.out(`${posix.join(source.directory.path, FORM_FILES[form])}: written\n`);
+    terminal.out(`${posix.join(source.directory.path, formFile(form))}: written\n`);
     terminal.out(`${aside}: the old definition\n`);
     return 0;
   },
@@ -181,7 +181,7 @@ function requireSame(
 ): void {
   const { job, path } = directory;
   const defaults = { timezone: config.timezone };
-  const written = new Map([[FORM_FILES[form], new TextEncoder().encode(text)]]);
+  const written = new Map([[formFile(form), new TextEncoder().encode(text)]]);
   const [before, after] = [files, written].map((each) => {
     const entity = loadEntity({ job, path, files: each, defaults });
     return JSON.stringify({ ...entity, path: "", warnings: [] });

@@ -14,12 +14,10 @@ export const JOB_FORMS = ["cfg", "toml", "ts"] as const;
 
 export type JobForm = (typeof JOB_FORMS)[number];
 
-/** The file that holds a definition of each form. */
-export const FORM_FILES: Readonly<Record<JobForm, DefinitionFile>> = {
-  cfg: "entity.cfg",
-  toml: "entity.toml",
-  ts: "job.ts",
-};
+/** The name of the file that holds a definition of this form. */
+export function formFile(form: JobForm): DefinitionFile {
+  return form === "ts" ? "job.ts" : `entity.${form}`;
+}
 
 /** A definition, and whether a workflow function comes with it. */
 export interface Outline {
@@ -36,7 +34,7 @@ export interface Converted {
 
 /** Why a form cannot say what a job is, one sentence a reason; empty when it can. */
 export function obstacles({ definition, workflow }: Outline, form: JobForm): readonly string[] {
-  const name = FORM_FILES[form];
+  const name = formFile(form);
   if (form === "ts") return workflow ? ["a workflow function is not rewritten"] : [];
   const { schedule, action } = definition;
   const reasons: string[] = [];

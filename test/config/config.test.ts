@@ -1,5 +1,10 @@
 import { describe, expect, test } from "bun:test";
-import { type ConfigSources, loadConfig, loadRunnerConfig } from "../../src/config/config.ts";
+import {
+  type ConfigSources,
+  inspectConfig,
+  loadConfig,
+  loadRunnerConfig,
+} from "../../src/config/config.ts";
 import { describeError, RunnerErrors } from "../../src/errors.ts";
 
 const RUNNER = `[runner]
@@ -168,5 +173,34 @@ describe("loadRunnerConfig()", () => {
       "open /x.cfg: no such file or directory (Name the file with -c, or run mig-runner init " +
         "DIR to make one)",
     ]);
+  });
+});
+
+describe("inspectConfig()", () => {
+  const GNUPG = "/home/mig/.gnupg";
+  const { [`${GNUPG}/secring.gpg`]: _, ...WITHOUT_RING } = FILES as Record<string, string>;
+
+  test("takes a home of GnuPG 2, or a file with a key, for a keyring", async () => {
+    for (const path of [`${GNUPG}/pubring.kbx`, GNUPG]) {
+      const { mistakes } = await inspectConfig(sources({ ...WITHOUT_RING, [path]: "keys" }));
+      expect(mistakes).toEqual([]);
+    }
+    expect((await inspectConfig(sources(WITHOUT_RING))).mistakes.length).toBe(1);
+  });
+
+  test("goes on with what can be read", async () => {
+    const { runner, client, mistakes } = await inspectConfig(
+      sources({ ...FILES, "/etc/mig/runner.cfg": `${RUNNER}[nonsense]\nkey = 1\n` }),
+    );
+    expect(mistakes.length).toBe(1);
+    expect(runner?.directory).toBe("/srv/mig");
+    expect(client?.api.url).toBe("https://mig.example.net/api/v1/");
+  });
+
+  test("does not guess a directory or a key that could not be read", async () => {
+    const broken = { ...FILES, "/etc/mig/runner.cfg": "[runner\n", "/home/mig/.migrc": "[gpg\n" };
+    const { runner, client, mistakes } = await inspectConfig(sources(broken));
+    expect([runner, client]).toEqual([null, null]);
+    expect(mistakes.length).toBeGreaterThan(0);
   });
 });

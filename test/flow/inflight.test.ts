@@ -84,6 +84,20 @@ describe("advance()", () => {
   });
 });
 
+describe("advance() with dropped", () => {
+  test("ends what is in flight as a failure with its reason, and forgets its bytes (I4)", () => {
+    const event = { kind: "dropped", error: "given up" } as const;
+    for (const state of ["planned", "posted"] as const) {
+      expect(advance(actionRow({ state, reply: new Uint8Array([1]) }), event, NOW)).toMatchObject({
+        ...{ state: "failed", nextAt: null, error: "given up", body: "", reply: null },
+      });
+    }
+    for (const state of ["collected", "settled", "failed"] as const) {
+      expect(() => advance(actionRow({ state }), event, NOW)).toThrow(`dropped in ${state}`);
+    }
+  });
+});
+
 describe("advanceDelivery()", () => {
   test("delivers a pending result", () => {
     const row = advanceDelivery(deliveryRow(), { kind: "delivered" }, NOW);

@@ -1,12 +1,12 @@
 import { describe, expect, test } from "bun:test";
-import { encodeDefinition, FORM_FILES, type JobForm, obstacles } from "../../src/jobs/convert.ts";
+import { encodeDefinition, formFile, type JobForm, obstacles } from "../../src/jobs/convert.ts";
 import { loadDefinition, loadEntity } from "../../src/jobs/load.ts";
 import type { RawDefinition } from "../../src/jobs/shape.ts";
 
 const PLACE = { job: "nightly", path: "/runners/nightly", defaults: { timezone: null } };
 
 function load(form: JobForm, text: string) {
-  const files = new Map([[FORM_FILES[form], new TextEncoder().encode(text)]]);
+  const files = new Map([[formFile(form), new TextEncoder().encode(text)]]);
   return loadEntity({ ...PLACE, files });
 }
 

@@ -1,0 +1,91 @@
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { findResult, isFile, latestResult, readResult } from "../../../src/edge/spool/stored.ts";
+
+let directory: string;
+
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), "mig-runner-stored-"));
+  mkdirSync(join(directory, "runners"));
+});
+
+afterEach(() => rmSync(directory, { recursive: true, force: true }));
+
+function put(name: string): string {
+  const path = join(directory, "runners", name);
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, name);
+  return path;
+}
+
+describe("findResult()", () => {
+  test("finds the file of an action in any job, the newest of several", async () => {
+    put("a/results/20260101/8.json");
+    put("b/results/20260101/7.json");
+    const path = put("b/results/20260102/7.json");
+    expect(await findResult(directory, 7)).toEqual({ job: "b", actionId: 7, path });
+    expect(await findResult(directory, 9)).toBeNull();
+  });
+
+  test("looks only into days, and follows no link", async () => {
+    put("a/results/old/7.json");
+    put("a/other/20260102/7.json");
+    symlinkSync(join(directory, "runners/a/other"), join(directory, "runners/linked"));
+    mkdirSync(join(directory, "runners/b"));
+    symlinkSync(join(directory, "runners/a/other"), join(directory, "runners/b/results"));
+    mkdirSync(join(directory, "runners/c/results"), { recursive: true });
+    symlinkSync(
+      join(directory, "runners/a/other/20260102"),
+      join(directory, "runners/c/results/20260102"),
+    );
+    mkdirSync(join(directory, "runners/d/results/20260102"), { recursive: true });
+    symlinkSync(
+      join(directory, "runners/a/other/20260102/7.json"),
+      join(directory, "runners/d/results/20260102/7.json"),
+    );
+    expect(await findResult(directory, 7)).toBeNull();
+    for (const job of ["b", "c", "d"]) expect(await latestResult(directory, job)).toBeNull();
+  });
+});
+
+describe("latestResult()", () => {
+  test("takes the highest id of the newest day", async () => {
+    put("a/results/20260101/99.json");
+    put("a/results/20260102/9.json");
+    const path = put("a/results/20260102/10.json");
+    put("a/results/20260102/.11.json.0123456789abcdef.tmp");
+    put("a/results/20260102/notes.txt");
+    mkdirSync(join(directory, "runners/a/results/20260103"));
+    expect(await latestResult(directory, "a")).toEqual({ job: "a", actionId: 10, path });
+  });
+
+  test("knows only jobs of the spool", async () => {
+    put("a/results/20260101/7.json");
+    for (const job of ["../runners/a", "a/../a", ".", "", "b"]) {
+      expect(await latestResult(directory, job)).toBeNull();
+    }
+  });
+});
+
+describe("isFile()", () => {
+  test("is true for a regular file alone", async () => {
+    const path = put("a/results/20260101/7.json");
+    expect(await isFile(path)).toBe(true);
+    expect(await isFile(dirname(path))).toBe(false);
+    expect(await isFile(join(path, "below"))).toBe(false);
+    expect(await isFile(`${path}.gone`)).toBe(false);
+  });
+});
+
+describe("readResult()", () => {
+  test("gives the bytes, or says why it cannot", async () => {
+    const path = put("a/results/20260101/7.json");
+    const parts: Uint8Array[] = [];
+    for await (const part of readResult(path)) parts.push(part);
+    expect(Buffer.concat(parts).toString()).toBe("a/results/20260101/7.json");
+    const missing = readResult(`${path}.gone`);
+    expect(missing.next()).rejects.toThrow(`Cannot read result "${path}.gone": no such file`);
+  });
+});

@@ -4,6 +4,7 @@ import { type ErrorDetail, RunnerError } from "../errors.ts";
 import { loadTemplate, templatePath } from "../flow/dispatch.ts";
 import { JOB_DEFAULTS } from "../jobs/definition.ts";
 import type { Entity } from "../jobs/entity.ts";
+import { isModuleFile } from "../jobs/load.ts";
 import { neverFires } from "../jobs/schedule.ts";
 import { actionMistakes, dateAction, hasStaleSignatures } from "../mig/action.ts";
 import type { Clock, Plugins, Spool } from "../ports.ts";
@@ -85,12 +86,17 @@ async function checkTemplate(
   }
 }
 
-/** The line of a key in a job's definition, when it stands on one of its own. */
+/** Where a key stands in a job's definition, when that can be seen without understanding it. */
 async function placeOf(spool: Spool, { job, path }: Entity, key: string): Promise<ErrorDetail> {
   const name = path.replace(/^.*\//, "");
   const bytes = await spool.read(job, name, Number.MAX_SAFE_INTEGER).catch(() => new Uint8Array());
-  const lines = new TextDecoder().decode(bytes).split("\n");
-  const line = lines.findIndex((text) => new RegExp(`^\\s*${key}s?\\s*[=:]`, "i").test(text)) + 1;
+  const text = new TextDecoder().decode(bytes);
+  if (isModuleFile(name)) {
+    const { keyPositions } = await import("../jobs/module.ts");
+    return { job, path, ...keyPositions(text).get(key) };
+  }
+  const pattern = new RegExp(`^\\s*${key}s?\\s*=`, "i");
+  const line = text.split("\n").findIndex((each) => pattern.test(each)) + 1;
   return line === 0 ? { job, path } : { job, path, line };
 }
 

@@ -16,7 +16,15 @@ export interface JobState {
 /** Loads every job of the spool; sorted by name. @throws {RunnerError} SPOOL. */
 export async function loadJobs({ catalog, spool }: JobSource): Promise<readonly JobState[]> {
   await catalog.refresh(await spool.scan());
-  return [...catalog.states()];
+  return [...catalog.states()].map((state) => ({ ...state, errors: inOrder(state.errors) }));
+}
+
+/** From the top of each file to its bottom, the files in the order in which they were read. */
+function inOrder(errors: readonly RunnerError[]): readonly RunnerError[] {
+  const files = [...new Set(errors.map(({ detail }) => detail.path))];
+  const placeOf = ({ detail: { path, line } }: RunnerError): number =>
+    files.indexOf(path) * 2 ** 32 + (line ?? 0);
+  return errors.toSorted((left, right) => placeOf(left) - placeOf(right));
 }
 
 /** Where jobs are loaded from. */

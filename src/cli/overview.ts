@@ -5,6 +5,7 @@ import type { JournalReads } from "../flow/journal.ts";
 import { spreadOffsetMs } from "../jobs/fires.ts";
 import { nextFire } from "../jobs/schedule.ts";
 import type { Instant } from "../time.ts";
+import { type WorkflowView, workflowViews } from "../workflow/view.ts";
 import { describeErrors, type JobState } from "./jobs.ts";
 
 /** The most rows of each list; `counts` of the journal say how many there are. */
@@ -85,6 +86,8 @@ export interface Overview {
   readonly jobs: readonly JobView[];
   readonly inFlight: readonly InFlightView[];
   readonly undelivered: readonly UndeliveredView[];
+  /** Runs of workflows that have not ended: the paused ones, then the open ones. */
+  readonly workflows: readonly WorkflowView[];
   /** The newest first. */
   readonly missed: readonly MissedView[];
   /** How many there are altogether; the lists end at ROWS_MAX. */
@@ -108,6 +111,7 @@ export function overviewOf(
     jobs: states.map((state) => jobView(journal, state, now)),
     inFlight: (journal?.pendingActions(ROWS_MAX) ?? []).map(inFlightView),
     undelivered: (journal?.undelivered(ROWS_MAX) ?? []).map((row) => undeliveredView(journal, row)),
+    workflows: journal === null ? [] : workflowViews(journal, ROWS_MAX),
     missed: (journal?.missed(null, MISSED_MAX) ?? []).map(missedView),
     counts: {
       inFlight: counts?.pendingActions ?? 0,

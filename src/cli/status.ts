@@ -5,6 +5,7 @@ import { openJournal } from "../edge/journal/journal.ts";
 import { describeError, RunnerError } from "../errors.ts";
 import type { Journal } from "../flow/journal.ts";
 import type { Instant } from "../time.ts";
+import type { WorkflowView } from "../workflow/view.ts";
 import { loadJobs } from "./jobs.ts";
 import { openSpoolView } from "./open.ts";
 import {
@@ -23,8 +24,9 @@ export const status: Verb = {
   flags: [JSON_FLAG],
   help:
     "Shows the jobs with their next fire time and how their last run went, the actions in flight,\n" +
-    "the results that no plugin has taken yet, and fire times that nobody ran. Reads only: it may\n" +
-    "be called beside a running mig-runner. Times are local; with --json they are in UTC.\n\n" +
+    "the results that no plugin has taken yet, workflow runs that have not ended, and fire times\n" +
+    "that nobody ran. Reads only: it may be called beside a running mig-runner. Times are local;\n" +
+    "with --json they are in UTC.\n\n" +
     "Examples:\n" +
     "  mig-runner -c runner.cfg status\n" +
     "  mig-runner -c runner.cfg status --json | jq '.undelivered[] | select(.state == \"dead\")'",
@@ -70,7 +72,7 @@ export function renderOverview(
   overview: Overview,
   { now, problem }: { readonly now: Instant; readonly problem: string | null },
 ): string[] {
-  const { directory, holder, jobs, inFlight, undelivered, missed, counts } = overview;
+  const { directory, holder, jobs, inFlight, undelivered, workflows, missed, counts } = overview;
   const who = holder === null ? "no mig-runner works on it" : `mig-runner runs (process ${holder})`;
   const broken = jobs.flatMap(({ errors }) => errors);
   return [
@@ -86,6 +88,10 @@ export function renderOverview(
       `${plural(counts.undelivered, "result")} undelivered` +
         andMore(counts.undelivered, undelivered.length),
       renderTable(undelivered.map((row) => undeliveredRow(row, now))),
+    ),
+    ...part(
+      `${plural(workflows.length, "workflow run")} not ended`,
+      workflows.flatMap((row) => workflowLines(row, now)),
     ),
     ...part(
       "missed fire times",
@@ -164,6 +170,24 @@ function undeliveredRow(row: UndeliveredView, now: Instant): string[] {
   const again = nextAt === null ? "" : `again ${formatDistance(Math.max(nextAt, now), now)}`;
   const next = state === "dead" ? "given up" : again;
   return [job, `action ${actionId}`, plugin, next, failedTries(attempts, error)];
+}
+
+/** A run, why it is paused, and what it waits for. */
+function workflowLines(view: WorkflowView, now: Instant): string[] {
+  const { runId, job, firesAt, state, note, deadlineAt, steps } = view;
+  const since = formatDistance(firesAt, now).replace(" ago", "");
+  const until = deadlineAt === null ? "" : `, given up ${formatDistance(deadlineAt, now)}`;
+  const why = note === null ? "" : `: ${note}`;
+  const saved = steps.filter((step) => step.state === "saved").length;
+  const rows = steps
+    .filter((step) => step.state !== "saved")
+    .map(({ name, kind, state: how, attempts, nextAt, error }) => {
+      const next = nextAt === null ? "" : formatDistance(Math.max(nextAt, now), now);
+      return [name, `${kind} ${how}`, next, failedTries(attempts, error)];
+    });
+  const head = `run ${runId} ${job} ${state} since ${since}${until}${why}`;
+  const done = saved === 0 ? [] : [`    ${plural(saved, "step")} saved`];
+  return [...wrapText(head, "  ", "  "), ...done, ...renderTable(rows, "    ")];
 }
 
 function failedTries(attempts: number, error: string | null): string {

@@ -54,6 +54,17 @@ describe("check", () => {
     }
   });
 
+  test("finds the place of a plugin in a job.ts as well", async () => {
+    await using directory = await Directory.create();
+    const action = '{ target: "a", operations: [{ module: "m", parameters: {} }] }';
+    const text =
+      'import { job } from "mig-runner";\nexport default job({\n' +
+      `  schedule: "@daily",\n  action: ${action},\n  plugin: "print",\n});\n`;
+    await directory.write("runners/nightly/job.ts", text);
+    const [line = ""] = await linesOf(directory);
+    expect(line).toContain('nightly/job.ts:5:3: Cannot deliver job "nightly" to plugin "print": ');
+  });
+
   test("answers in JSON, with the parts of each mistake", async () => {
     await using directory = await Directory.create();
     await directory.job("broken", ["expiry = soon"]);

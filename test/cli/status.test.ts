@@ -77,6 +77,24 @@ describe("status", () => {
     }
   });
 
+  test("tells of workflow runs that are paused, why, and what they wait for", async () => {
+    await using directory = await Directory.create();
+    await directory.remember((transaction) => {
+      const order = { job: "flow", firesAt: THEN, cause: "manual", source: "hash" } as const;
+      const run = transaction.insertRun(order, "paused", THEN);
+      if (run === null) throw new Error("no run");
+      transaction.saveRun({ ...run, note: 'the journal has step "a", the code asks for "b"' });
+      const step = { runId: run.id, name: "ticket", kind: "step", digest: "d", nextAt: THEN };
+      transaction.insertStep({ ...step, kind: "step" });
+    });
+    const { out } = await directory.call(status, []);
+    expect(out).toContain("1 workflow run not ended\n  run 1 flow paused since ");
+    expect(out.replace(/\s+/g, " ")).toContain('the journal has step "a", the code asks for "b"');
+    expect(out).toContain("    ticket  step begun  now");
+    const told = JSON.parse((await directory.call(status, ["--json"])).out);
+    expect(told.workflows[0]).toMatchObject({ runId: 1, job: "flow", state: "paused" });
+  });
+
   test("names the process that works on the directory", async () => {
     await using directory = await Directory.create();
     const lock = await lockDirectory(directory.path);

@@ -208,7 +208,10 @@ export class Runner {
       return true;
     } catch (error) {
       this.#failures++;
-      this.#edges.log.emit("err", messageOf(error));
+      const { clock, log } = this.#edges;
+      log.emit("err", messageOf(error));
+      // Nothing was remembered, so the run is still to be begun: do not spin on it (I7).
+      await clock.sleep(JOURNAL_RETRY_MS, this.#stop.signal);
       return false;
     }
   }

@@ -9,7 +9,17 @@ type Start = (thread: Thread) => void | Promise<void>;
 /** The module of each role. It sets its listener before it resolves. */
 const ROLES: Readonly<Partial<Record<WorkerRole, () => Promise<{ readonly start: Start }>>>> = {
   load: () => import("./edge/modules/load.ts"),
+  workflow: () => import("./edge/workflow/thread.ts"),
+  plugin: async () => {
+    const { startPlugin } = await import("./edge/plugins/host.ts");
+    return { start: (thread) => startPlugin(thread, SHIPPED) };
+  },
 };
+
+/** The plugins that come with the runner. Of a thread that runs one of them only that is loaded. */
+const SHIPPED = {
+  webhook: () => import("../plugins/webhook.ts"),
+} as const;
 
 const { role, data } = workerData as { readonly role: WorkerRole; readonly data: unknown };
 const port = parentPort;

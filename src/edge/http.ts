@@ -110,7 +110,9 @@ class HttpClient implements Http {
       const { origin } = new URL(current.url);
       const status = response.statusCode ?? 0;
       try {
-        const next = redirected(current, { status, location: response.headers.location ?? null });
+        const location = response.headers.location ?? null;
+        const isLast = current.redirects === "returned";
+        const next = isLast ? null : redirected(current, { status, location });
         if (next === null) return this.#answer(response, { exchange, origin, status });
         current = next;
       } catch (error) {
@@ -138,6 +140,7 @@ class HttpClient implements Http {
         const value = response.headers[name.toLowerCase()];
         return value === undefined ? null : String(value);
       },
+      headers: pairsOf(response.rawHeaders),
       body: openBody({ response, exchange, idleTimeoutMs, origin }),
     };
   }
@@ -217,6 +220,11 @@ function headersOf(request: HttpRequest, route: Route): string[] {
     isForwarded(route) && route.proxy !== null ? basicCredentials(route.proxy) : null;
   if (forProxy !== null) all.push(["Proxy-Authorization", forProxy]);
   return all.flat();
+}
+
+/** Names and values, which node:http gives alternately. */
+function pairsOf(flat: readonly string[]): readonly (readonly [string, string])[] {
+  return flat.flatMap((name, index) => (index % 2 === 0 ? [[name, flat[index + 1] ?? ""]] : []));
 }
 
 function describe(route: Route, error: unknown): string {

@@ -5,6 +5,12 @@ import { brand, hasBrand } from "./brand.ts";
 import type { LogLevel } from "./run.ts";
 import type { Schema, SchemaOutput } from "./standard.ts";
 
+/** As for the global `fetch`. */
+export interface FetchOptions extends RequestInit {
+  /** Pass by the proxy that the environment names (http_proxy, https_proxy). @default false */
+  readonly direct?: boolean | undefined;
+}
+
 /** What `deliver` gets beside the result. */
 export interface PluginContext<Config = undefined> {
   /** The section `[plugin "NAME"]` of the configuration, as the plugin's schema made it. */
@@ -26,7 +32,7 @@ export interface PluginContext<Config = undefined> {
    * As the global `fetch`, ended by `signal`, over the runner's own HTTP client: with its proxies,
    * its certificates and its messages. Tests hand in another one.
    */
-  readonly fetch: (url: string | URL, init?: RequestInit) => Promise<Response>;
+  readonly fetch: (url: string | URL, init?: FetchOptions) => Promise<Response>;
   /** Writes a line to the runner's log. */
   log(message: string): void;
   log(level: LogLevel, message: string): void;

@@ -82,6 +82,7 @@ describe("openPlugins().list()", () => {
         name: "readme.txt",
         problem: `not executable, mend it with: chmod +x ${scratch.in("plugins/readme.txt")}`,
       },
+      { name: "slack", problem: null },
     ]);
   });
 });

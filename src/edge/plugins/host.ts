@@ -1,0 +1,202 @@
+// Host: the role of a thread that runs one plugin for one result.
+//
+// Nothing of a plugin outlives its delivery: no variable, no timer, no copy of a file that has
+// changed since.
+import { describeError, messageOf, RunnerError, RunnerErrors } from "../../errors.ts";
+import { placeIn } from "../../jobs/problem.ts";
+import type { Http } from "../../ports.ts";
+import { hasBrand } from "../../sdk/brand.ts";
+import { isFatal, retryAfterMs } from "../../sdk/failure.ts";
+import { isPluginModule, type PluginContext, type PluginModule } from "../../sdk/plugin.ts";
+import type { LogLevel } from "../../sdk/run.ts";
+import { openHttp } from "../http.ts";
+import { bundleJob } from "../modules/bundle.ts";
+import type { Thread } from "../worker.ts";
+import { openFetch } from "./fetch.ts";
+import { LineSplitter } from "./output.ts";
+import { openResult } from "./result.ts";
+import { readSettings } from "./settings.ts";
+import {
+  type AbortMessage,
+  cutMessage,
+  type Delivery,
+  type Outcome,
+  type PluginTask,
+} from "./task.ts";
+
+/** The modules that the runner brings with it, by name. */
+export type Shipped = Readonly<Record<string, () => Promise<object>>>;
+
+/** HTTP exchanges that a plugin may have open at the same time. */
+const CONNECTIONS_MAX = 256;
+
+/** Runs the task that the thread was started with. */
+export function startPlugin(thread: Thread, shipped: Shipped): void {
+  const task = thread.data as PluginTask;
+  const stop = new AbortController();
+  thread.onMessage((message) => {
+    stop.abort(new DOMException((message as AbortMessage).reason, "AbortError"));
+  });
+  const log = openLog(thread);
+  redirectOutput(log.say);
+  const end = (outcome: Outcome): void => {
+    log.end();
+    thread.send({ kind: "ended", outcome });
+  };
+  const lost = (error: unknown): void => end(failureOf(error, task, UNCAUGHT));
+  process.on("uncaughtException", lost);
+  process.on("unhandledRejection", lost);
+  const host = { thread, task, shipped, signal: stop.signal, say: log.say };
+  runTask(host).then(end, (error: unknown) => end(failureOf(error, task)));
+}
+
+/** What stands before an error that no call of the plugin's was waiting for. */
+const UNCAUGHT = "it threw where nobody caught it: ";
+
+type Say = (level: LogLevel, message: string) => void;
+
+interface Host {
+  readonly thread: Thread;
+  readonly task: PluginTask;
+  readonly shipped: Shipped;
+  readonly signal: AbortSignal;
+  readonly say: Say;
+}
+
+async function runTask(host: Host): Promise<Outcome> {
+  const { task } = host;
+  const module = await loadPlugin(host);
+  const read = await readSettings(module.config, task.settings);
+  if (read.kind === "broken") {
+    const message = `[plugin "${task.plugin}"] of the configuration: ${read.problems.join("; ")}`;
+    return { kind: "failed", message, final: false, retryAfterMs: 0 };
+  }
+  if (task.delivery === null) return { kind: "done", commands: 0 };
+  return await deliver(module, { ...host, delivery: task.delivery, config: read.config });
+}
+
+/** @throws {RunnerError|RunnerErrors} What is wrong with the module, and where. */
+async function loadPlugin({ thread, task, shipped }: Host): Promise<PluginModule> {
+  const { path, plugin } = task;
+  const exports =
+    path === null
+      ? await shipped[plugin]?.()
+      : await thread.evaluate((await bundleJob(path)).source);
+  const module = Reflect.get(exports ?? {}, "default");
+  if (isPluginModule(module)) return module;
+  const what = hasBrand(module, "job") ? "a job" : module === undefined ? "missing" : "no plugin";
+  const hint = "Write export default plugin({ async deliver(result, context) { … } })";
+  const detail = { ...(path === null ? {} : { path }), hint };
+  const message = `Cannot load plugin "${plugin}": its default export is ${what}`;
+  throw new RunnerError("PLUGIN", message, detail);
+}
+
+async function deliver(
+  module: PluginModule,
+  { task, signal, say, delivery, config }: Host & { delivery: Delivery; config: unknown },
+): Promise<Outcome> {
+  const { actionId, attempt, job, key } = delivery;
+  const context: PluginContext<unknown> = {
+    config,
+    job,
+    actionId,
+    key,
+    attempt,
+    signal,
+    fetch: openFetch((how) => openClient(task, how), signal),
+    log: (...line: [string] | [LogLevel, string]) =>
+      line.length === 1 ? say("info", line[0]) : say(line[0], line[1]),
+  };
+  const { result, commandsRead } = await openResult(delivery);
+  await module.deliver(result, context as PluginContext<never>);
+  return { kind: "done", commands: commandsRead() };
+}
+
+function openClient(
+  { environment, timeoutMs }: PluginTask,
+  { direct }: { readonly direct: boolean },
+): Http {
+  const isProxy = ([name]: readonly [string, unknown]): boolean => /_proxy$/i.test(name);
+  const kept = Object.entries(environment).filter((entry) => !direct || !isProxy(entry));
+  return openHttp({
+    skipVerifyCert: false,
+    environment: Object.fromEntries(kept),
+    connectTimeoutMs: timeoutMs,
+    headersTimeoutMs: timeoutMs,
+    idleTimeoutMs: timeoutMs,
+    exchangeTimeoutMs: timeoutMs,
+    connectionsMax: CONNECTIONS_MAX,
+  });
+}
+
+function failureOf(error: unknown, task: PluginTask, before = ""): Outcome {
+  const final = isFatal(error);
+  const wait = retryAfterMs(error) ?? 0;
+  const message = `${before}${textOf(error, task)}`;
+  return { kind: "failed", message, final, retryAfterMs: wait };
+}
+
+/** What was thrown, with the place in the plugin's own files where it was. */
+function textOf(error: unknown, { delivery, path }: PluginTask): string {
+  const isCheck = delivery === null;
+  if (error instanceof RunnerErrors || error instanceof RunnerError) {
+    const errors = error instanceof RunnerErrors ? error.errors : [error];
+    // The lines of the program would tear a line of the log.
+    const texts = errors.map((each) => describeError(isCheck ? each : withoutFrame(each)));
+    return isCheck ? texts.join("\n") : cutMessage(texts.join("; "));
+  }
+  const cause = error instanceof Error && error.cause !== undefined ? messageOf(error.cause) : "";
+  const message = messageOf(error);
+  const whole = cause === "" || message.includes(cause) ? message : `${message}: ${cause}`;
+  const stack = error instanceof Error ? (error.stack ?? "") : "";
+  const folder = path === null ? null : path.replace(/[^/]*$/, "");
+  const isOwn = (file: string): boolean => folder !== null && file.startsWith(folder);
+  const place = placeIn(stack, { has: isOwn });
+  const where = place === null ? "" : ` (${place.path}:${place.line}:${place.column})`;
+  return cutMessage(`${whole === "" ? "it threw an error without a message" : whole}${where}`);
+}
+
+function withoutFrame({
+  code,
+  message,
+  detail: { frame: _, ...detail },
+}: RunnerError): RunnerError {
+  return new RunnerError(code, message, detail);
+}
+
+/** A log that cuts what it gets into lines and keeps the first of them. */
+function openLog(thread: Thread): { readonly say: Say; end(): void } {
+  const encoder = new TextEncoder();
+  let level: LogLevel = "info";
+  const lines = new LineSplitter((message) => thread.send({ kind: "log", level, message }));
+  return {
+    say(as, message) {
+      level = as;
+      lines.add(encoder.encode(`${message}\n`));
+    },
+    end() {
+      level = "warning";
+      lines.end();
+    },
+  };
+}
+
+/** Standard output is the runner's own: what a plugin prints goes to the log, as a program's does. */
+function redirectOutput(say: Say): void {
+  const print =
+    (level: LogLevel) =>
+    (...words: readonly unknown[]): void => {
+      say(level, words.map((word) => (typeof word === "string" ? word : inspect(word))).join(" "));
+    };
+  for (const method of ["log", "info", "debug"] as const) console[method] = print("info");
+  for (const method of ["warn", "error", "trace"] as const) console[method] = print("warning");
+}
+
+function inspect(value: unknown): string {
+  if (value instanceof Error) return value.stack ?? value.message;
+  try {
+    return JSON.stringify(value) ?? String(value);
+  } catch {
+    return String(value);
+  }
+}

@@ -1,0 +1,71 @@
+// Result: a result file as a plugin gets it: the action in memory, the commands as they are read.
+import { createReadStream } from "node:fs";
+import { resultParts } from "../../mig/document.ts";
+import { PageError } from "../../mig/fault.ts";
+import type { Command, PostedAction, Result } from "../../sdk/action.ts";
+import { fileError } from "../spool/durable.ts";
+import type { Delivery } from "./task.ts";
+
+/** Bytes that are read at a time. */
+const CHUNK_BYTES = 256 * 1024;
+
+const UTF8 = new TextDecoder("utf-8", { ignoreBOM: true });
+
+/** A result and how much of it has been read. */
+export interface OpenedResult {
+  readonly result: Result;
+  /** Commands that were handed out, of the furthest reading. */
+  commandsRead(): number;
+}
+
+/**
+ * Reads the action of a result.
+ *
+ * @throws {Error} `it is no result: …`, when it is torn, no JSON or without an action.
+ * @throws {RunnerError} SPOOL, when the file cannot be read.
+ */
+export async function openResult({ job, resultPath }: Delivery): Promise<OpenedResult> {
+  const action = await readAction(resultPath);
+  let furthest = 0;
+  async function* commands(): AsyncGenerator<Command> {
+    let read = 0;
+    for await (const { kind, bytes } of partsOf(resultPath)) {
+      if (kind !== "command") continue;
+      furthest = Math.max(furthest, ++read);
+      yield JSON.parse(UTF8.decode(bytes)) as Command;
+    }
+  }
+  const result: Result = {
+    job,
+    action,
+    path: resultPath,
+    commands: { [Symbol.asyncIterator]: commands },
+  };
+  return { result, commandsRead: () => furthest };
+}
+
+async function readAction(path: string): Promise<PostedAction> {
+  for await (const { kind, bytes } of partsOf(path)) {
+    if (kind === "action") return JSON.parse(UTF8.decode(bytes)) as PostedAction;
+  }
+  throw new Error("it is no result: it has no action");
+}
+
+async function* partsOf(path: string): ReturnType<typeof resultParts> {
+  try {
+    yield* resultParts(readChunks(path));
+  } catch (error) {
+    if (!(error instanceof PageError)) throw error;
+    const why = error.message.replace(/^Cannot read .*?: /, "");
+    throw new Error(`it is no result: ${why}`, { cause: error });
+  }
+}
+
+async function* readChunks(path: string): AsyncGenerator<Uint8Array> {
+  try {
+    const stream = createReadStream(path, { highWaterMark: CHUNK_BYTES });
+    for await (const chunk of stream) yield chunk as Uint8Array;
+  } catch (error) {
+    throw fileError({ verb: "read", thing: "result", path }, error);
+  }
+}

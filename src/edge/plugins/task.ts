@@ -1,0 +1,76 @@
+// Task: what the main thread and the thread of a plugin say to each other.
+//
+//   main ── PluginTask (as the thread's data), abort ──▶ plugin
+//   plugin ── log, ended ──▶ main
+//
+// A plugin is foreign code in the same thread as its host and can send anything: the main thread
+// checks all that it gets.
+import * as v from "valibot";
+import type { DeliveryOrder } from "../../ports.ts";
+import type { Milliseconds } from "../../time.ts";
+import type { Environment } from "./executable.ts";
+import type { Settings } from "./settings.ts";
+
+/** Characters of a message of a plugin. Longer ones are cut. */
+export const MESSAGE_SIZE_MAX = 2_000;
+
+/** What one thread is for. */
+export interface PluginTask {
+  readonly plugin: string;
+  /** The module's file; null: the module of this name that the runner brings with it. */
+  readonly path: string | null;
+  /** Its section of the configuration; null: there is none. */
+  readonly settings: Settings | null;
+  /** For proxies and certificates. */
+  readonly environment: Environment;
+  /** For each HTTP exchange: the main thread ends the delivery itself. */
+  readonly timeoutMs: Milliseconds;
+  /** Null: only look whether it could deliver. */
+  readonly delivery: Delivery | null;
+}
+
+/** The part of an order that a plugin gets to see. */
+export type Delivery = Pick<DeliveryOrder, "job" | "actionId" | "resultPath" | "key" | "attempt">;
+
+/** Asks the plugin to end: its time is over, or the runner is stopping. */
+export interface AbortMessage {
+  readonly reason: string;
+}
+
+const LEVELS = ["err", "warning", "notice", "info", "debug"] as const;
+
+const Text = v.pipe(v.string(), v.maxLength(MESSAGE_SIZE_MAX + 1));
+
+const Outcome = v.variant("kind", [
+  /** `commands`: how many of the result it has read. */
+  v.strictObject({ kind: v.literal("done"), commands: v.number() }),
+  v.strictObject({
+    kind: v.literal("failed"),
+    message: v.string(),
+    final: v.boolean(),
+    retryAfterMs: v.pipe(v.number(), v.finite(), v.minValue(0)),
+  }),
+]);
+
+const FromPlugin = v.variant("kind", [
+  v.strictObject({ kind: v.literal("log"), level: v.picklist(LEVELS), message: Text }),
+  v.strictObject({ kind: v.literal("ended"), outcome: Outcome }),
+]);
+
+/** How a task ended. */
+export type Outcome = v.InferOutput<typeof Outcome>;
+
+/** What a plugin's thread says. */
+export type FromPlugin = v.InferOutput<typeof FromPlugin>;
+
+/** A message of a plugin's thread, or null when it is none. */
+export function parseFromPlugin(message: unknown): FromPlugin | null {
+  const parsed = v.safeParse(FromPlugin, message);
+  return parsed.success ? parsed.output : null;
+}
+
+/** A text in one line, cut to what a message may hold. */
+export function cutMessage(text: string): string {
+  const line = text.trim().replace(/\s*\n\s*/g, " ");
+  return line.length <= MESSAGE_SIZE_MAX ? line : `${line.slice(0, MESSAGE_SIZE_MAX)}…`;
+}

@@ -54,6 +54,9 @@ export const FLEET: readonly StageAgent[] = [
   { id: 103, name: "db1.example.net" },
 ];
 
+/** Turns of the event loop without an event, after which nothing goes on without time. */
+const QUIET_TURNS = 6;
+
 /** Thrown by `onWrite`: the process is gone. */
 export class Crash extends Error {
   override readonly name = "Crash";
@@ -80,6 +83,8 @@ export class Stage {
   #life: Life = { alive: false };
   #runner: Runner | null = null;
   #writes = 0;
+  /** Messages, writes and requests so far: as long as there are more, something goes on. */
+  #events = 0;
 
   constructor(options: StageOptions) {
     this.#options = options;
@@ -89,6 +94,10 @@ export class Stage {
       path: "/runner/runners/nightly/job.ts",
       ...options.entity,
     });
+  }
+
+  get isAlive(): boolean {
+    return this.#life.alive;
   }
 
   get writes(): number {
@@ -122,8 +131,8 @@ export class Stage {
     const files = [{ name: "job.ts", mtimeMs: 1, size: 1, inode: 1 }];
     this.spool.scan = () =>
       Promise.resolve([{ job, path: `/runner/runners/${job}`, files }] as never);
-    await runner.start();
-    void runner.run();
+    // A process that crashes while it starts never gets to run.
+    void runner.start().then(() => runner.run());
     await this.rest();
   }
 
@@ -150,7 +159,7 @@ export class Stage {
       if (this.clock.now() > end)
         throw new Error(`run ${id} does not end: ${this.lines.join("\n")}`);
       if (!this.#life.alive) await this.boot();
-      await this.move(1_000);
+      await this.move(5_000);
     }
     await this.rest();
   }
@@ -162,8 +171,10 @@ export class Stage {
 
   /** Lets everything go on that can without time. */
   async rest(): Promise<void> {
-    for (let turn = 0; turn < 60; turn++) {
+    for (let quiet = 0; quiet < QUIET_TURNS; quiet++) {
+      const before = this.#events;
       await new Promise<void>((resolve) => setImmediate(resolve));
+      if (this.#events !== before) quiet = 0;
     }
   }
 
@@ -245,11 +256,15 @@ export class Stage {
     return {
       start: (listener) => {
         const handle = host.start({
-          onMessage: (message) => void (life.alive && listener.onMessage(message)),
+          onMessage: (message) => {
+            this.#events++;
+            if (life.alive) listener.onMessage(message);
+          },
           onLost: (reason) => void (life.alive && listener.onLost(reason)),
         });
         return {
           post: (message) => {
+            this.#events++;
             if (life.alive) handle.post(message);
           },
           stop: () => handle.stop(),
@@ -279,6 +294,7 @@ export class Stage {
       const dead = new Promise<never>(() => undefined);
       if (!life.alive) return await dead;
       this.#writes++;
+      this.#events++;
       try {
         this.#options.onWrite?.("before", this.#writes);
         const count = this.#writes;
@@ -302,8 +318,10 @@ export class Stage {
 
   #api(life: Life): MigApi {
     const { fleet = () => FLEET, refuse = () => null } = this.#options;
-    const alive = <T>(value: T): Promise<T> =>
-      life.alive ? Promise.resolve(value) : new Promise(() => undefined);
+    const alive = <T>(value: T): Promise<T> => {
+      this.#events++;
+      return life.alive ? Promise.resolve(value) : new Promise(() => undefined);
+    };
     const stored = (action: StageAction, bytes: string) => {
       const { expireafter } = JSON.parse(bytes) as { expireafter: string };
       const actionBytes = encoder.encode(JSON.stringify({ ...JSON.parse(bytes), id: action.id }));

@@ -88,8 +88,6 @@ export const sandbox: Verb = {
     if (positionals.length > 0) throw new UsageError("sandbox takes flags only");
     const agents = flags.number("agents", 0) ?? AGENTS_DEFAULT;
     if (agents > AGENTS_MAX) throw new UsageError(`flag -agents goes up to ${AGENTS_MAX}`);
-    const stop = new AbortController();
-    const signals = onSignals({ stop: () => stop.abort(), scan() {} });
     const settings = {
       port: flags.number("port", 0) ?? (flags.has("json") ? 0 : PORT_DEFAULT),
       agents,
@@ -100,6 +98,8 @@ export const sandbox: Verb = {
       speed: flags.number("speed", 1) ?? 1,
       json: flags.has("json"),
     };
+    const stop = new AbortController();
+    const signals = onSignals({ stop: () => stop.abort(), scan() {} });
     try {
       return await runSandbox(settings, {
         print: (line) => terminal.out(`${line}\n`),

@@ -49,6 +49,7 @@ const LOST_MAX = 3;
 /** After something could not be recorded, how long until it is tried again. */
 const RETRY_MS: Milliseconds = 5_000;
 
+/** Drives the open runs that have a workflow; the runner ticks it. */
 export class Engine {
   readonly #edges: Edges;
   readonly #options: EngineOptions;

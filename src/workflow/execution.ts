@@ -64,6 +64,7 @@ export interface ExecutionOptions {
 
 type End = "done" | "failed" | "paused";
 
+/** One run of a body in a host, from its start to its end, its park or its fall. */
 export class Execution {
   readonly #edges: Edges;
   readonly #active: ActiveRun;

@@ -70,6 +70,7 @@ const NAME_SIZE_MAX = 128;
 
 const TOP: Scope = { prefix: "", step: null };
 
+/** The `run` that a body gets: each call asks the engine and waits for its word. */
 export class BodyRun implements Run {
   readonly job: string;
   readonly id: number;

@@ -43,6 +43,7 @@ export interface WorkHooks {
 /** After the journal failed to write, how long until it is tried again. */
 const JOURNAL_RETRY_MS: Milliseconds = 5_000;
 
+/** What the engine does for the steps of its runs. */
 export class Work {
   readonly #edges: Edges;
   readonly #active: ActiveRun;

@@ -109,10 +109,10 @@ describe.concurrent("a mistake in runner.cfg is told with its place and its reme
       ],
     },
     "a log file in a directory that is not there": {
-      options: { logging: ["mode = file", "file = /nonexistent/runner.log"] },
+      options: { logging: ["mode = file", "file = /no/such/runner.log"] },
       says: [
-        '/nonexistent/runner.log: Cannot log to file "/nonexistent/runner.log": ' +
-          "open /nonexistent/runner.log: no such file or directory",
+        '/no/such/runner.log: Cannot log to file "/no/such/runner.log": ' +
+          "open /no/such/runner.log: no such file or directory",
       ],
     },
     "no client configuration named": {
@@ -123,9 +123,9 @@ describe.concurrent("a mistake in runner.cfg is told with its place and its reme
       ],
     },
     "a client configuration that is not there": {
-      runner: ['clientconfpath = "default"', 'clientconfpath = "/nonexistent/migrc"'],
+      runner: ['clientconfpath = "default"', 'clientconfpath = "/no/such/migrc"'],
       says: [
-        "DIR/runner.cfg:5:18: no configuration found at /nonexistent/migrc " +
+        "DIR/runner.cfg:5:18: no configuration found at /no/such/migrc " +
           "(Write one with [api] url and [gpg] keyid, or run mig-runner init DIR)",
       ],
     },
@@ -158,9 +158,9 @@ describe.concurrent("a mistake in .migrc is told with its place and its remedy:"
       says: ['DIR/home/.migrc:7:9: Invalid macro format: "nocolon" (Write macro = NAME:CONDITION)'],
     },
     "a home without a key ring": {
-      migrc: [/home = .*/, 'home = "/nonexistent"'],
+      migrc: [/home = .*/, 'home = "/no/such"'],
       says: [
-        "DIR/home/.migrc:4:8: secring.gpg not found: /nonexistent/secring.gpg (Set [gpg] home, " +
+        "DIR/home/.migrc:4:8: secring.gpg not found: /no/such/secring.gpg (Set [gpg] home, " +
           "or run gpg --export-secret-keys KEYID > secring.gpg there)",
       ],
     },
@@ -252,9 +252,9 @@ describe.concurrent("the runner directory", () => {
     {
       "that is not there": {
         spoil: undefined,
-        runner: [/directory = .*/, 'directory = "/nonexistent/runner"'],
+        runner: [/directory = .*/, 'directory = "/no/such/runner"'],
         says:
-          'error: /nonexistent/runner/runner.lock: Cannot lock "/nonexistent/runner/runner.lock": ' +
+          'error: /no/such/runner/runner.lock: Cannot lock "/no/such/runner/runner.lock": ' +
           "no such file or directory (Create the runner directory)",
       },
       "without plugins/": {

@@ -68,8 +68,8 @@ describe("in Deno", () => {
       assert.equal(fs.statSync(path).mode & 0o777, 0o600);
       fs.symlinkSync("/etc/hostname", directory + "/runners/nightly/job.ts");
       await assert.rejects(spool.read("nightly", "job.ts", 100), /symbolic links/);
-      await assert.rejects(openSpool({ directory: "/nonexistent" }).scan(),
-        /runnerScan\\(\\) -> open \\/nonexistent\\/runners: no such file or directory/);
+      await assert.rejects(openSpool({ directory: "/no/such" }).scan(),
+        /runnerScan\\(\\) -> open \\/no\\/such\\/runners: no such file or directory/);
       const changed = Promise.withResolvers();
       const watcher = watchSpool(directory, changed.resolve);
       fs.mkdirSync(directory + "/runners/late");

@@ -14,7 +14,7 @@ function thrownBy(action: () => unknown): unknown {
 
 describe("errnoText()", () => {
   test("speaks as the original does where the runtime speaks otherwise", () => {
-    expect(errnoText(thrownBy(() => openSync("/nonexistent/x.log", "r")))).toBe(
+    expect(errnoText(thrownBy(() => openSync("/no/such/x.log", "r")))).toBe(
       "no such file or directory",
     );
     expect(errnoText(thrownBy(() => readdirSync("/dev/null")))).toBe("not a directory");
@@ -31,7 +31,7 @@ describe("errnoText()", () => {
 
 describe("errnoCode()", () => {
   test("is the code of a system error only", () => {
-    expect(errnoCode(thrownBy(() => openSync("/nonexistent", "r")))).toBe("ENOENT");
+    expect(errnoCode(thrownBy(() => openSync("/no/such", "r")))).toBe("ENOENT");
     expect(errnoCode({ code: "ERR_SQLITE_ERROR" })).toBeNull();
     expect(errnoCode(new Error("no code"))).toBeNull();
     expect(errnoCode(null)).toBeNull();

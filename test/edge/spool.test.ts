@@ -43,9 +43,9 @@ describe("openSpool().scan()", () => {
   });
 
   test("opens without a look: the first scan says that there is nothing", async () => {
-    const spool = openSpool({ directory: "/nonexistent" });
+    const spool = openSpool({ directory: "/no/such" });
     expect((await refusalOf(spool.scan())).message).toBe(
-      "runnerScan() -> open /nonexistent/runners: no such file or directory",
+      "runnerScan() -> open /no/such/runners: no such file or directory",
     );
   });
 });

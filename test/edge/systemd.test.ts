@@ -17,6 +17,6 @@ describe("openNotify()", () => {
   test("does nothing without a service manager, or with one that has gone", async () => {
     (await openNotify({}))("READY=1");
     (await openNotify({ NOTIFY_SOCKET: "" }))("READY=1");
-    (await openNotify({ NOTIFY_SOCKET: "/nonexistent/notify" }))("READY=1");
+    (await openNotify({ NOTIFY_SOCKET: "/no/such/notify" }))("READY=1");
   });
 });

@@ -111,7 +111,7 @@ function wrongImport(edge: { from: string; path: string; target: string }): stri
 const EFFECTFUL = /^src\/(edge\/.*|main\.ts|worker\.ts|sandbox\/server\.ts)$/;
 
 const EFFECTS: readonly (readonly [RegExp, string])[] = [
-  [/\bDate\.now\b|\bnew Date\(\)|\bperformance\.now\b|\bTemporal\.Now\b/g, "Take `now` or Clock"],
+  [/\bDate\.now\b|\bnew Date\(\)|\bperformance\.now\b|\bTemporal\.Now\.(?!timeZoneId)/g, "Take `now` or Clock"],
   [/\b(?:setTimeout|setInterval|setImmediate)\b|\bAbortSignal\.timeout\b/g, "Wait with Clock"],
   [/\bMath\.random\b|\brandomUUID\b|\bgetRandomValues\b|\brandomBytes\b/g, "Take a Random"],
   [/(?<![.\w])process\.\w+/g, "Take the value as a parameter from main.ts"],

@@ -18,6 +18,7 @@ export type Raw = Record<string, unknown>;
 /** A value that node:sqlite binds. */
 export type Bindable = string | number | null | Uint8Array;
 
+/** A row of table `run`. */
 export function runOf(raw: Raw): RunRow {
   return {
     id: raw.id as number,
@@ -32,6 +33,7 @@ export function runOf(raw: Raw): RunRow {
   };
 }
 
+/** A row of table `action`, its two JSON columns decoded. */
 export function actionOf(raw: Raw): ActionRow {
   const completeness = raw.completeness as string | null;
   return {
@@ -84,6 +86,7 @@ export const ACTION_UPDATE =
   "maybe_sent = ?, attempts = ?, next_at = ?, result_path = ?, completeness = ?, error = ?, " +
   "updated_at = ? WHERE id = ?";
 
+/** A row of table `delivery`. */
 export function deliveryOf(raw: Raw): DeliveryRow {
   return {
     id: raw.id as number,
@@ -99,6 +102,7 @@ export function deliveryOf(raw: Raw): DeliveryRow {
   };
 }
 
+/** A row of table `missed`. */
 export function missedOf(raw: Raw): MissedRow {
   return {
     id: raw.id as number,
@@ -111,6 +115,7 @@ export function missedOf(raw: Raw): MissedRow {
   };
 }
 
+/** A row of table `body`. */
 export function bodyOf(raw: Raw): BodyRow {
   return {
     runId: raw.run_id as number,
@@ -125,6 +130,7 @@ export function bodyOf(raw: Raw): BodyRow {
   };
 }
 
+/** A row of table `step`. */
 export function stepOf(raw: Raw): StepRow {
   return {
     id: raw.id as number,

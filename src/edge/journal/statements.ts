@@ -2,6 +2,7 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import type { Bindable, Raw } from "./rows.ts";
 
+/** Prepared statements of one connection, each prepared once. */
 export class Statements {
   readonly #database: DatabaseSync;
   readonly #statements = new Map<string, StatementSync>();

@@ -4,6 +4,7 @@ import type { Instant } from "../../time.ts";
 import { bodyOf, stepOf } from "./rows.ts";
 import { Statements } from "./statements.ts";
 
+/** The reads and writes of workflow bodies, steps and sources. */
 export class StepTables extends Statements {
   body(runId: number): BodyRow | null {
     return this.one("SELECT * FROM body WHERE run_id = ?", bodyOf, runId);

@@ -22,6 +22,7 @@ const NEXT_AT: readonly string[] = [
   "SELECT min(deadline_at) AS value FROM run WHERE deadline_at > ? AND state = 'open'",
 ];
 
+/** All reads and writes of the journal, outside of any transaction of their own. */
 export class Tables extends StepTables implements JournalTransaction {
   run(id: number): RunRow | null {
     return this.one("SELECT * FROM run WHERE id = ?", runOf, id);

@@ -177,10 +177,10 @@ describe("mode file", () => {
   });
 
   test("refuses to start with a file that cannot be opened, in the original's words", async () => {
-    const error = await refusal({ mode: "file", file: "/nonexistent/x.log" });
+    const error = await refusal({ mode: "file", file: "/no/such/x.log" });
     expect(error.code).toBe("CONFIG");
     expect(error.message).toBe(
-      'Cannot log to file "/nonexistent/x.log": open /nonexistent/x.log: no such file or directory',
+      'Cannot log to file "/no/such/x.log": open /no/such/x.log: no such file or directory',
     );
     expect((await refusal({ mode: "file", file: "/" })).message).toEndWith(
       "open /: is a directory",

@@ -41,7 +41,7 @@ describe("openPlugins().names()", () => {
     scratch.file("plugins/.hidden", SCRIPT, 0o700);
     scratch.file("plugins/readme.txt", "text");
     scratch.folder("plugins/adir");
-    symlinkSync("/nonexistent/x", scratch.in("plugins/dangling"));
+    symlinkSync("/no/such/x", scratch.in("plugins/dangling"));
     expect(await open(scratch).names()).toEqual([".hidden", "alpha", "zeta"]);
   });
 

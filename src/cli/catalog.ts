@@ -45,7 +45,7 @@ export function openCatalog(config: RunnerConfig, spool: Spool): SpoolCatalog {
       const entity = isModuleFile(name)
         ? await loadModule(await modules(), { ...source, name, dependsOn })
         : await loadTable(source);
-      if (!isWithoutTemplate(entity, names)) await loadTemplate({ spool }, entity);
+      if (hasTemplateFile(entity, names)) await loadTemplate({ spool }, entity);
       return entity;
     },
     { markOf: (path) => opened?.markOf(path) ?? null },
@@ -87,8 +87,8 @@ async function loadModule(
   return moduleEntity(outline, { job, path, text, defaults: { timezone: config.timezone } });
 }
 
-/** A workflow may do without an action of its own. */
-function isWithoutTemplate({ workflow, template }: Entity, names: readonly string[]): boolean {
-  const isDefault = template.kind === "file" && template.name === JOB_DEFAULTS.template;
-  return workflow && isDefault && !names.includes(JOB_DEFAULTS.template);
+/** Whether the action is in a file; a workflow may do without one. */
+function hasTemplateFile({ workflow, template }: Entity, names: readonly string[]): boolean {
+  if (template.kind === "inline") return false;
+  return !workflow || template.name !== JOB_DEFAULTS.template || names.includes(template.name);
 }

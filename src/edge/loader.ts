@@ -4,6 +4,7 @@
 // bundles, one at a time. It is ended when a job does not come to an end, uses too much memory or
 // has broken something; and after some work or some idleness, because what was loaded stays in its
 // memory. Nothing is started before the first job.
+import { resolve } from "node:path";
 import { RunnerError, RunnerErrors } from "../errors.ts";
 import type { JobOutline } from "../jobs/module.ts";
 import { type ModuleProblem, problemError } from "../jobs/problem.ts";
@@ -96,7 +97,8 @@ class ThreadLoader implements Loader {
     this.#options = options;
   }
 
-  async load({ job, path, dependsOn }: LoadRequest): Promise<LoadedModule> {
+  async load({ job, path: written, dependsOn }: LoadRequest): Promise<LoadedModule> {
+    const path = resolve(written);
     const graph = readGraph(path);
     for (const [file, mark] of graph.marks) dependsOn(file, mark);
     if (graph.problem !== null) throw new RunnerErrors([inJob(graph.problem, job)]);
@@ -122,8 +124,8 @@ class ThreadLoader implements Loader {
   }
 
   #bundle(path: string, files: Files): Promise<Bundled | undefined> {
-    const { promise, resolve, reject } = Promise.withResolvers<Bundled | undefined>();
-    this.#waiting.push({ path, files, settle: resolve, fail: reject });
+    const { promise, resolve: settle, reject: fail } = Promise.withResolvers<Bundled | undefined>();
+    this.#waiting.push({ path, files, settle, fail });
     if (!this.#isBundling) void this.#bundleWaiting();
     return promise;
   }
@@ -131,7 +133,7 @@ class ThreadLoader implements Loader {
   async #bundleWaiting(): Promise<void> {
     this.#isBundling = true;
     // What is asked for in this turn of the event loop goes together.
-    await new Promise((resolve) => setImmediate(resolve));
+    await new Promise((next) => setImmediate(next));
     while (this.#waiting.length > 0) {
       const batch = this.#waiting.splice(0, BATCH_MAX);
       try {
@@ -163,11 +165,11 @@ class ThreadLoader implements Loader {
     if (this.#isClosed) return { kind: "terminated" };
     const thread = this.#begin();
     this.#evaluated += source.length;
-    const { promise, resolve } = Promise.withResolvers<LoadAnswer | Ended>();
-    this.#answer = resolve;
-    void thread.exited.then(resolve);
-    const timer = setTimeout(() => resolve({ kind: "timeout" }), timeoutMs);
-    const memory = watchMemory(memoryMax, () => resolve({ kind: "memory" }));
+    const { promise, resolve: settle } = Promise.withResolvers<LoadAnswer | Ended>();
+    this.#answer = settle;
+    void thread.exited.then(settle);
+    const timer = setTimeout(() => settle({ kind: "timeout" }), timeoutMs);
+    const memory = watchMemory(memoryMax, () => settle({ kind: "memory" }));
     thread.send({ source });
     try {
       return await promise;

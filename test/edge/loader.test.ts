@@ -65,8 +65,8 @@ const RICH = {
     "interface Unseen { a: number }\n" +
     "const read = (name: string) => readFileSync(`${import.meta.dirname}/${name}`, 'utf8');\n" +
     "const late = (await import('../lib/late.ts')).late satisfies number;\n" +
-    "const all: unknown[] = [plain(1), extra, four, three, data.k, text, Level.High, where, late,\n" +
-    '  read("note.txt"), new URL(import.meta.url).protocol, typeof sql];\n' +
+    "const all: unknown[] = [plain(1), extra, four, three, data.k, text, Level.High, where,\n" +
+    '  late, read("note.txt"), new URL(import.meta.url).protocol, typeof sql];\n' +
     "export default job({ plugin: all.map(String) }, async (run) => {\n" +
     '  await run.collect("x");\n});\n',
   "data.json": '{"k":[1]}',

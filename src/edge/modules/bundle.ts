@@ -1,6 +1,7 @@
 // Bundle: a job's module as one text that can be kept, sent to a thread and evaluated there.
 //
 // By Bun's bundler where there is one, else as a pack. Runs no code of the job, in either case.
+import { resolve } from "node:path";
 import { RunnerErrors } from "../../errors.ts";
 import { problemError } from "../../jobs/problem.ts";
 import { hashSource } from "../../workflow/source.ts";
@@ -29,10 +30,11 @@ export async function bundleJobs(
 /**
  * The source of a job as it is now, for a run to keep.
  *
- * @param path The job.ts.
+ * @param file The job.ts.
  * @throws {RunnerErrors} ENTITY, with the place of each mistake.
  */
-export async function bundleJob(path: string): Promise<JobSource> {
+export async function bundleJob(file: string): Promise<JobSource> {
+  const path = resolve(file);
   const { files, problem } = readGraph(path);
   if (problem !== null) throw new RunnerErrors([problem]);
   const bundled = (await bundleJobs(new Map([[path, files]]))).get(path);

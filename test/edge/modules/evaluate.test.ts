@@ -115,7 +115,7 @@ describe("in Deno", () => {
     console.log("done");
   `;
 
-  test("runs a pack and a text of Bun's bundler, with the lines of the original files", async () => {
+  test("runs a pack and a text of Bun's bundler, with the lines of the files", async () => {
     using scratch = new Scratch();
     const { source } = await bundleJob(writeJob(scratch));
     await using scenario = await Scenario.create(DENO as [string, ...string[]]);

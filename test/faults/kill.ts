@@ -1,0 +1,106 @@
+// Kill: the program under `kill -9`, again and again, beside an API that takes its time. At the end
+// nothing may be lost, posted twice, torn or undelivered.
+//
+//   bun test/faults/kill.ts [KILLS] [SEED]        default 200 kills, seed 1
+import { readFile } from "node:fs/promises";
+import { DatabaseSync } from "node:sqlite";
+import { Site } from "../support/site.ts";
+
+export interface Tally {
+  readonly kills: number;
+  /** Actions that the API accepted. */
+  readonly posted: number;
+  /** Accepted actions without a whole result with each command once. */
+  readonly lost: number;
+  /** Accepted actions beyond one for a run. */
+  readonly twice: number;
+  /** Result files that are no JSON document, or hold a command twice. */
+  readonly torn: number;
+  /** Results that no plugin got. */
+  readonly undelivered: number;
+}
+
+const AGENTS = 5;
+
+/** A small generator of numbers in [0, 1), the same for a seed everywhere. */
+export function dice(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+/** Kills the daemon `kills` times at random moments, lets it finish, and counts what is wrong. */
+export async function killLoop(kills: number, seed: number): Promise<Tally> {
+  await using site = await Site.create({
+    sandbox: { agents: AGENTS, faults: ["latency=150"] },
+  });
+  await site.scenario.plugin(
+    "keep",
+    `cat > /dev/null; echo "$MIG_RUNNER_ACTION_ID" >> "${site.scenario.path("delivered")}"`,
+  );
+  for (const job of ["one", "two", "three"]) {
+    await site.job(job, ['schedule = "*/2 * * * * * *"', 'expiry = "2s"', 'plugin = "keep"']);
+  }
+  const roll = dice(seed);
+  for (let count = 0; count < kills; count++) {
+    const daemon = site.start();
+    // From before the first line to long after the first post.
+    const livesMs = roll() < 0.3 ? roll() * 300 : roll() * 1_800;
+    await new Promise((resolve) => setTimeout(resolve, livesMs));
+    await daemon.kill();
+  }
+  for (const job of ["one", "two", "three"]) await site.job(job, ['plugin = "keep"']);
+  for (let pass = 0; pass < 5; pass++) {
+    const { exit } = await site.run("--once", "--wait");
+    if (exit === 0) break;
+  }
+  return await count(site, kills);
+}
+
+async function count(site: Site, kills: number): Promise<Tally> {
+  const accepted = site.sandbox.actions().map(({ id }) => id);
+  const delivered = new Set(
+    (await readFile(site.scenario.path("delivered"), "utf8").catch(() => "")).split("\n"),
+  );
+  const whole = new Set<number>();
+  let torn = 0;
+  for (const job of ["one", "two", "three"]) {
+    for (const path of await site.results(job)) {
+      try {
+        const document = JSON.parse(await readFile(path, "utf8"));
+        const ids = document.commands.map(({ id }: { id: number }) => id);
+        if (new Set(ids).size !== ids.length) torn++;
+        else if (ids.length === AGENTS) whole.add(document.action.id);
+      } catch {
+        torn++;
+      }
+    }
+  }
+  const journal = new DatabaseSync(site.scenario.path("journal.db"), { readOnly: true });
+  const rows = journal
+    .prepare("SELECT run_id, action_id FROM action WHERE action_id IS NOT NULL")
+    .all() as { run_id: number; action_id: number }[];
+  journal.close();
+  const runs = new Set(rows.map(({ run_id }) => run_id));
+  return {
+    kills,
+    posted: accepted.length,
+    lost: accepted.filter((id) => !whole.has(id)).length,
+    twice: accepted.length - runs.size,
+    torn,
+    undelivered: [...whole].filter((id) => !delivered.has(String(id))).length,
+  };
+}
+
+if (import.meta.main) {
+  const kills = Number(process.argv[2] ?? 200);
+  const seed = Number(process.argv[3] ?? 1);
+  const tally = await killLoop(kills, seed);
+  console.log(JSON.stringify(tally));
+  const { lost, twice, torn, undelivered } = tally;
+  process.exitCode = lost + twice + torn + undelivered === 0 ? 0 : 1;
+}

@@ -179,6 +179,7 @@ function readAnswer({ elements, index }: Answer, searches: Members) {
     }
   };
   attempt(() => {
+    if (elements === null) throw new Unreadable("there are no elements");
     for (const [label, entries] of Object.entries(readObject(elements, "elements"))) {
       attempt(() => {
         for (const [place, entry] of readList(entries, `elements.${label}`).entries()) {

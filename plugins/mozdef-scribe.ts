@@ -94,7 +94,7 @@ async function readHosts(result: Result): Promise<ReadonlyMap<string, Host>> {
   const hosts = new Map<string, Host>();
   for await (const command of result.commands) {
     const reading = readCommand(command);
-    const scribes = reading.answers.filter(({ module }) => module === "scribe");
+    const scribes = scribesOf(reading);
     if (scribes.length === 0 && reading.answers.length > 0) continue;
     const host = hostOf(command, reading, hosts);
     if (reading.status !== "success") {
@@ -106,6 +106,12 @@ async function readHosts(result: Result): Promise<ReadonlyMap<string, Host>> {
     }
   }
   return hosts;
+}
+
+/** What scribe answered. A result too many is taken for scribe's where nothing else was asked. */
+function scribesOf({ answers }: Reading): Reading["answers"] {
+  const isOnly = answers.every(({ module }) => module === "scribe" || module === "");
+  return answers.filter(({ module }) => module === "scribe" || (isOnly && module === ""));
 }
 
 function readAnswer({ elements, index }: Reading["answers"][number], host: Host): void {

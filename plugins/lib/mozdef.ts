@@ -1,6 +1,6 @@
 // MozDef: events, each as a POST of its own, as MozDef's loginput takes them.
 import type { PluginContext } from "mig-runner";
-import { post } from "./post.ts";
+import { itemKey, post } from "./post.ts";
 import { eachOf, Tally } from "./tally.ts";
 
 /** One event on its way. */
@@ -33,7 +33,7 @@ export async function postEvents(
   await eachOf(events, { tally, width }, async ({ event, id, label, url }) => {
     const headers = {
       "Content-Type": "application/json",
-      "Idempotency-Key": `${context.key}/${id}`,
+      "Idempotency-Key": itemKey(context.key, id),
     };
     const body = JSON.stringify(event);
     tally.note(await post(context, { url, headers, body, timeoutMs, direct }), label);

@@ -7,6 +7,7 @@
 // Each try has a time limit. A service that asks for a pause (Retry-After) gets it, if that is short;
 // else the delivery ends and is made again after it. No message has more of a URL than its origin,
 // because paths and users of URLs are secrets of some services.
+import { createHash } from "node:crypto";
 import type { PluginContext } from "mig-runner";
 
 /** What a POST came to. */
@@ -62,6 +63,19 @@ const REFUSALS = new Set([400, 413, 422]);
 
 /** Answers after which another try can help at once. */
 const PASSING = new Set([408, 425, 429, 500, 502, 503, 504]);
+
+/** Characters of a key that services are known to take. */
+const KEY_SIZE_MAX = 200;
+
+/**
+ * A key for one item of a delivery: the same at each try, other for any other item. Only characters
+ * that a header can hold.
+ */
+export function itemKey(deliveryKey: string, id: string): string {
+  const key = encodeURI(`${deliveryKey}/${id}`.toWellFormed());
+  if (key.length <= KEY_SIZE_MAX) return key;
+  return createHash("sha256").update(key).digest("hex");
+}
 
 /** What of the context is used. */
 export type PostContext = Pick<PluginContext, "fetch" | "signal">;

@@ -62,6 +62,9 @@ const DEFAULTS = {
   sourceMax: 4 * 1024 * 1024,
 } as const;
 
+/** The part of its time after which a module makes way for others that wait. */
+const SHORT_PART = 10;
+
 /** Modules that are bundled in one go. */
 const BATCH_MAX = 32;
 
@@ -86,6 +89,7 @@ class ThreadLoader implements Loader {
   #isBundling = false;
   /** Evaluations come one after the other. */
   #turn: Promise<unknown> = Promise.resolve();
+  #queued = 0;
   #thread: WorkerHandle | null = null;
   /** Bytes of source that the thread has evaluated; 0: nothing that could have broken it. */
   #evaluated = 0;
@@ -106,9 +110,7 @@ class ThreadLoader implements Loader {
     const bundled = await this.#bundle(path, files);
     if (bundled?.kind !== "source") throw bundleError(bundled, { job, path, files });
     const { source } = bundled;
-    const turn = this.#turn.then(() => this.#evaluate(source));
-    this.#turn = turn;
-    const answer = await turn;
+    const answer = await this.#evaluateInTurn(source);
     if (answer.kind === "job") {
       const text = files.get(path) ?? "";
       return { outline: answer.outline, text, hash: hashSource(source) };
@@ -146,29 +148,46 @@ class ThreadLoader implements Loader {
     this.#isBundling = false;
   }
 
+  /** One at a time. What takes long while others wait is ended and begun again after them. */
+  async #evaluateInTurn(source: string): Promise<LoadAnswer | Ended> {
+    const { timeoutMs } = this.#options;
+    const inTurn = (limitMs: () => Milliseconds) => {
+      this.#queued++;
+      const turn = this.#turn.then(() => this.#evaluate(source, limitMs()));
+      this.#turn = turn.then(() => this.#queued--);
+      return turn;
+    };
+    let isShort = false;
+    const answer = await inTurn(() => {
+      isShort = this.#queued > 1;
+      return isShort ? timeoutMs / SHORT_PART : timeoutMs;
+    });
+    return isShort && answer.kind === "timeout" ? await inTurn(() => timeoutMs) : answer;
+  }
+
   /** Never rejects. */
-  async #evaluate(source: string): Promise<LoadAnswer | Ended> {
+  async #evaluate(source: string, limitMs: Milliseconds): Promise<LoadAnswer | Ended> {
     if (this.#evaluated + source.length > this.#options.sourceMax) await this.#end();
     const wasUsed = this.#evaluated > 0;
-    const answer = await this.#evaluateOnce(source);
+    const answer = await this.#evaluateOnce(source, limitMs);
     if (answer.kind === "job" || answer.kind === "problem") return answer;
     await this.#end();
     if (!wasUsed || answer.kind === "timeout" || answer.kind === "memory") return answer;
     // A job before it may have broken the thread, or may have ended it just now.
-    const again = await this.#evaluateOnce(source);
+    const again = await this.#evaluateOnce(source, limitMs);
     if (again.kind !== "job") await this.#end();
     return again;
   }
 
-  async #evaluateOnce(source: string): Promise<LoadAnswer | Ended> {
-    const { timeoutMs, memoryMax } = this.#options;
+  async #evaluateOnce(source: string, limitMs: Milliseconds): Promise<LoadAnswer | Ended> {
+    const { memoryMax } = this.#options;
     if (this.#isClosed) return { kind: "terminated" };
     const thread = this.#begin();
     this.#evaluated += source.length;
     const { promise, resolve: settle } = Promise.withResolvers<LoadAnswer | Ended>();
     this.#answer = settle;
     void thread.exited.then(settle);
-    const timer = setTimeout(() => settle({ kind: "timeout" }), timeoutMs);
+    const timer = setTimeout(() => settle({ kind: "timeout" }), limitMs);
     const memory = watchMemory(memoryMax, () => settle({ kind: "memory" }));
     thread.send({ source });
     try {

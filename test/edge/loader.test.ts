@@ -224,15 +224,26 @@ describe("openLoader()", () => {
       ["loops", "for (;;) {}"],
       ["waits for ever", "await new Promise(() => {});"],
     ])("%s", async (_, text) => {
-      await using jobs = new Jobs({ timeoutMs: 500 });
+      await using jobs = new Jobs({ timeoutMs: 2_000 });
       jobs.write("bad", text);
       jobs.write("sound", SOUND);
       const [told, loaded] = await Promise.all([jobs.told("bad"), jobs.load("sound")]);
       expect(told).toBe(
-        "DIR/job.ts: Cannot load job: it has not come to its end within 0.5 s " +
+        "DIR/job.ts: Cannot load job: it has not come to its end within 2 s " +
           "(Top-level code must end; move work into the function or into a step)",
       );
       expect(loaded).toEqual(sound);
+    });
+
+    test("loops, and loads those that wait before it is given up", async () => {
+      await using jobs = new Jobs();
+      for (const job of ["bad", "worse"]) jobs.write(job, "for (;;) {}");
+      jobs.write("sound", SOUND);
+      const told = ["bad", "worse"].map((job) => jobs.told(job));
+      expect(await jobs.load("sound")).toEqual(sound);
+      await jobs.loader.close();
+      const stopping = "DIR/job.ts: Cannot load job: the runner is stopping";
+      expect(await Promise.all(told)).toEqual([stopping, stopping]);
     });
 
     test("takes all the memory", async () => {

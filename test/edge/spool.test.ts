@@ -275,6 +275,20 @@ describe("openSpool().createResult()", () => {
     }
   });
 
+  test("writes parts that are larger than what it gathers, and waits for the disk", async () => {
+    using scratch = new Scratch();
+    const writer = await spoolWith(scratch, "a").createResult("a", "20261123", 7);
+    const sizes = [1, 300_000, 20_000_000, 3, 262_144, 9_000_000];
+    let whole = "";
+    for (const [index, size] of sizes.entries()) {
+      const part = `${index}`.repeat(size);
+      whole += `,${part}`;
+      await writer.write(bytes(","), bytes(part));
+    }
+    expect(await writer.commit()).toBe(whole.length);
+    expect(text(scratch.in("runners/a/results/20261123/7.json")) === whole).toBe(true);
+  });
+
   test("refuses a link on the way, and a file in the way", async () => {
     using scratch = new Scratch();
     const spool = spoolWith(scratch, "a", "b", "c");

@@ -1,13 +1,18 @@
-// Result: a result file while it is written, in large pieces and out of step with its source.
+// Result: a result file while it is written, in large pieces, with the disk never far behind.
 //
-// One buffer is filled while the other is on its way to the disk, so that a result of any size
-// costs the same memory and the network is read while the disk writes.
+// A piece goes into the system's cache at once, which is a copy in memory, and from time to time
+// the disk is waited for. So little is held here whatever the size of the result, a slow disk slows
+// its source and nothing else, and the last sync is a short one.
 import assert from "node:assert/strict";
+import { writeSync } from "node:fs";
 import type { ResultWriter } from "../../ports.ts";
 import { type Attempt, discard, fileError, publish, type TemporaryFile } from "./durable.ts";
 
-/** The size of each of the two buffers. */
+/** What is gathered until it is written. */
 export const BUFFER_BYTES = 256 * 1024;
+
+/** How far the disk may be behind. The system makes a writer wait that is much further ahead. */
+export const BEHIND_BYTES_MAX = 8 * 1024 * 1024;
 
 /** A writer of the result file `attempt.path` by way of a temporary file. */
 export function openResult(temporary: TemporaryFile, attempt: Attempt): ResultWriter {
@@ -17,12 +22,11 @@ export function openResult(temporary: TemporaryFile, attempt: Attempt): ResultWr
 class ResultFile implements ResultWriter {
   readonly #temporary: TemporaryFile;
   readonly #attempt: Attempt;
-  #filling = Buffer.allocUnsafeSlow(BUFFER_BYTES);
-  #flushing = Buffer.allocUnsafeSlow(BUFFER_BYTES);
+  readonly #buffer = Buffer.allocUnsafeSlow(BUFFER_BYTES);
   #filled = 0;
   #size = 0;
-  #flush: Promise<void> = Promise.resolve();
-  #failure: { readonly error: unknown } | null = null;
+  #synced = 0;
+  #sync: Promise<void> = Promise.resolve();
   #busy = false;
   #open = true;
 
@@ -34,40 +38,29 @@ class ResultFile implements ResultWriter {
   write(...parts: readonly Uint8Array[]): Promise<void> | undefined {
     assert(this.#open, "write() after commit() or abort()");
     assert(!this.#busy, "write() before the one before it resolved");
-    const size = parts.reduce((sum, part) => sum + part.length, 0);
-    if (size > BUFFER_BYTES - this.#filled) return this.#writeOver(parts);
-    for (const part of parts) this.#fill(part);
-    return undefined;
+    if (parts.some(({ length }) => length > BEHIND_BYTES_MAX)) return this.#writeLong(parts);
+    for (const part of parts) this.#gather(part);
+    return this.#isBehind ? this.#catchUp() : undefined;
   }
 
-  /** Writes what does not fit into the buffer as it is. */
-  async #writeOver(parts: readonly Uint8Array[]): Promise<void> {
-    this.#busy = true;
-    try {
-      for (const part of parts) {
-        for (let from = 0; from < part.length; ) {
-          if (this.#filled === BUFFER_BYTES) await this.#swap();
-          const piece = part.subarray(from, from + BUFFER_BYTES - this.#filled);
-          this.#fill(piece);
-          from += piece.length;
-        }
+  /** Writes parts that would each hold up everything else for too long. */
+  async #writeLong(parts: readonly Uint8Array[]): Promise<void> {
+    for (const part of parts) {
+      for (let from = 0; from < part.length; from += BEHIND_BYTES_MAX) {
+        this.#gather(part.subarray(from, from + BEHIND_BYTES_MAX));
+        if (this.#isBehind) await this.#catchUp();
       }
-    } finally {
-      this.#busy = false;
     }
   }
 
-  #fill(piece: Uint8Array): void {
-    this.#filling.set(piece, this.#filled);
-    this.#filled += piece.length;
+  get #isBehind(): boolean {
+    return this.#size - this.#synced >= BEHIND_BYTES_MAX;
   }
 
   async commit(): Promise<number> {
     assert(this.#open && !this.#busy, "commit() during write(), or twice");
     try {
-      await this.#swap();
-      await this.#flush;
-      this.#check();
+      this.#put(this.#buffer.subarray(0, this.#filled));
       await publish(this.#temporary, this.#attempt.path);
       this.#open = false;
       return this.#size;
@@ -80,33 +73,47 @@ class ResultFile implements ResultWriter {
   async abort(): Promise<void> {
     if (!this.#open) return;
     this.#open = false;
-    await this.#flush;
+    await this.#sync;
     await discard(this.#temporary);
   }
 
-  /** Sends the filled buffer to the disk, as soon as the other one is there. */
-  async #swap(): Promise<void> {
-    await this.#flush;
-    this.#check();
-    const buffer = this.#filling;
-    this.#filling = this.#flushing;
-    this.#flushing = buffer;
-    const length = this.#filled;
-    this.#filled = 0;
-    this.#size += length;
-    this.#flush = this.#writeAll(buffer, length).catch((error: unknown) => {
-      this.#failure = { error };
-    });
-  }
-
-  async #writeAll(buffer: Buffer, length: number): Promise<void> {
-    for (let from = 0; from < length; ) {
-      const { bytesWritten } = await this.#temporary.handle.write(buffer, from, length - from);
-      from += bytesWritten;
+  #gather(part: Uint8Array): void {
+    if (this.#filled + part.length > BUFFER_BYTES) {
+      this.#put(this.#buffer.subarray(0, this.#filled));
+      this.#filled = 0;
+    }
+    if (part.length > BUFFER_BYTES) {
+      this.#put(part);
+    } else {
+      this.#buffer.set(part, this.#filled);
+      this.#filled += part.length;
     }
   }
 
-  #check(): void {
-    if (this.#failure !== null) throw fileError(this.#attempt, this.#failure.error);
+  /** @throws {RunnerError} SPOOL. */
+  #put(piece: Uint8Array): void {
+    try {
+      for (let from = 0; from < piece.length; ) {
+        from += writeSync(this.#temporary.handle.fd, piece, from);
+      }
+      this.#size += piece.length;
+    } catch (error) {
+      throw fileError(this.#attempt, error);
+    }
+  }
+
+  /** Waits for the disk. */
+  async #catchUp(): Promise<void> {
+    this.#busy = true;
+    const sync = this.#temporary.handle.datasync();
+    this.#sync = sync.catch(() => {});
+    try {
+      await sync;
+      this.#synced = this.#size;
+    } catch (error) {
+      throw fileError(this.#attempt, error);
+    } finally {
+      this.#busy = false;
+    }
   }
 }

@@ -71,6 +71,18 @@ export class VirtualClock implements Clock {
     }
   }
 
+  /** Wakes who waits next, at `limit` at the latest; false when nobody does, and it is `limit`. */
+  step(limit: Instant): boolean {
+    const next = this.#next();
+    if (next === null || next.at > limit) {
+      this.#now = Math.max(this.#now, limit);
+      return false;
+    }
+    this.#now = Math.max(this.#now, next.at);
+    next.wake();
+    return true;
+  }
+
   /** Sets the wall clock without waking anybody: a jump. */
   jumpTo(at: Instant): void {
     this.#now = at;

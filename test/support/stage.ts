@@ -3,6 +3,7 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { createHash } from "node:crypto";
 import { openJournal } from "../../src/edge/journal/journal.ts";
+import { RunnerError } from "../../src/errors.ts";
 import type { Edges } from "../../src/flow/edges.ts";
 import type { Journal, JournalTransaction } from "../../src/flow/journal.ts";
 import { DAEMON_WINDOW } from "../../src/flow/launch.ts";
@@ -38,6 +39,12 @@ export interface StageAgent {
 export interface StageOptions {
   readonly body: JobBody;
   readonly entity?: Partial<Entity>;
+  /** Other jobs, by name; their source is their name. */
+  readonly others?: Readonly<Record<string, JobBody>>;
+  /** How many agents the API counts for a target. @default 5 */
+  readonly agents?: number;
+  /** Called before and after an action is stored by the API; a throw there is a crash. */
+  readonly onPost?: (when: "before" | "after", count: number) => void;
   readonly macros?: ReadonlyMap<string, string>;
   /** Who answers an action. @default three agents, of which the second finds something */
   readonly fleet?: (action: StageAction) => readonly StageAgent[];
@@ -75,6 +82,8 @@ export class Stage {
   readonly actions: StageAction[] = [];
   readonly deliveries: { plugin: string; actionId: number; key: string }[] = [];
   readonly lines: string[] = [];
+  /** Bodies at work. */
+  atWork = 0;
   readonly entity: Entity;
   /** The body of a run that begins now, and those of runs that began before. */
   source = "v1";
@@ -89,8 +98,14 @@ export class Stage {
   constructor(options: StageOptions) {
     this.#options = options;
     this.bodies.set(this.source, options.body);
+    for (const [job, body] of Object.entries(options.others ?? {})) this.bodies.set(job, body);
+    this.spool.read = () => {
+      const cause = { code: "ENOENT" };
+      return Promise.reject(new RunnerError("SPOOL", "Cannot read file", {}, { cause }));
+    };
     this.entity = entity({
       workflow: true,
+      schedule: null,
       path: "/runner/runners/nightly/job.ts",
       ...options.entity,
     });
@@ -120,29 +135,39 @@ export class Stage {
   async boot(): Promise<void> {
     const life: Life = { alive: true };
     this.#life = life;
-    const catalog = new Catalog(() => Promise.resolve(this.entity as never));
+    const catalog = new Catalog(({ job }) => {
+      const path = `/runner/runners/${job}/job.ts`;
+      return Promise.resolve(
+        (job === this.entity.job ? this.entity : { ...this.entity, job, path }) as never,
+      );
+    });
     const runner = new Runner(this.#edges(life), catalog, {
       checkDirectoryMs: 3_600_000,
       window: DAEMON_WINDOW,
       once: false,
     });
     this.#runner = runner;
-    const { job } = this.entity;
+    const jobs = [this.entity.job, ...Object.keys(this.#options.others ?? {})].sort();
     const files = [{ name: "job.ts", mtimeMs: 1, size: 1, inode: 1 }];
     this.spool.scan = () =>
-      Promise.resolve([{ job, path: `/runner/runners/${job}`, files }] as never);
+      Promise.resolve(jobs.map((job) => ({ job, path: `/runner/runners/${job}`, files })) as never);
     // A process that crashes while it starts never gets to run.
     void runner.start().then(() => runner.run());
     await this.rest();
   }
 
   /** Asks for a run, as `mig-runner run` does. */
-  async request(): Promise<void> {
+  async request(job = this.entity.job): Promise<number> {
     const now = this.clock.now();
-    const run = { job: this.entity.job, firesAt: now, cause: "manual" } as const;
-    await this.journal.write((tables) => tables.insertRun(run, "requested", now));
+    const id = await this.journal.write((tables) => {
+      for (let firesAt = now; ; firesAt++) {
+        const run = tables.insertRun({ job, firesAt, cause: "manual" }, "requested", now);
+        if (run !== null) return run.id;
+      }
+    });
     this.#runner?.poke();
     await this.rest();
+    return id;
   }
 
   /** Boots, asks for one run, and moves on until it has ended or is paused. */
@@ -164,8 +189,11 @@ export class Stage {
     await this.rest();
   }
 
+  /** Moves time on from wait to wait; at each, everything goes on that can. */
   async move(ms: number): Promise<void> {
-    await this.clock.moveBy(ms);
+    const end = this.clock.now() + ms;
+    await this.rest();
+    while (this.clock.step(end)) await this.rest();
     await this.rest();
   }
 
@@ -222,8 +250,9 @@ export class Stage {
       macros: this.#options.macros ?? new Map(),
       workflows: {
         host: this.#host(life),
-        bundle: () => {
-          const { source } = this;
+        bundle: (path) => {
+          const job = path.split("/").at(-2) ?? "";
+          const source = job === this.entity.job ? this.source : job;
           const hash = createHash("sha256").update(source).digest("hex");
           return Promise.resolve({ source, hash });
         },
@@ -255,6 +284,7 @@ export class Stage {
     // What a dead process would have done next is not done.
     return {
       start: (listener) => {
+        this.atWork++;
         const handle = host.start({
           onMessage: (message) => {
             this.#events++;
@@ -267,7 +297,10 @@ export class Stage {
             this.#events++;
             if (life.alive) handle.post(message);
           },
-          stop: () => handle.stop(),
+          stop: () => {
+            this.atWork--;
+            handle.stop();
+          },
         };
       },
     };
@@ -338,11 +371,23 @@ export class Stage {
           return alive({ ...refused, retryAfterMs: null });
         }
         const id = 1_000 + this.actions.length;
+        const count = this.actions.length + 1;
+        try {
+          this.#options.onPost?.("before", count);
+        } catch {
+          life.alive = false;
+          return alive(null as never);
+        }
         const module = operations?.[0]?.module ?? "";
         const signature = pgpsignatures[0];
         const action = { id, name, target, module, signature, postedAt: this.clock.now() };
         this.actions.push(action);
         bodies.set(id, json);
+        try {
+          this.#options.onPost?.("after", count);
+        } catch {
+          life.alive = false;
+        }
         return alive({ kind: "posted", ...stored(action, json) } as const);
       },
       commands: async (actionId, { offset, onCommand }) => {
@@ -368,7 +413,8 @@ export class Stage {
         if (action === undefined) return alive({ kind: "absent" } as const);
         return alive({ kind: "found", ...stored(action, bodies.get(action.id) ?? "") } as const);
       },
-      countAgents: () => alive({ kind: "counted", agents: 5, isAtLeast: false } as const),
+      countAgents: () =>
+        alive({ kind: "counted", agents: this.#options.agents ?? 5, isAtLeast: false } as const),
     };
   }
 

@@ -213,7 +213,7 @@ class ThreadLoader implements Loader {
 
   /** Between two jobs: the thread keeps nobody waiting. */
   #rest(): void {
-    if (this.#thread === null) return;
+    if (this.#thread === null || this.#queued > 1) return;
     this.#thread.hold(false);
     this.#idle = setTimeout(() => void this.#end(), this.#options.idleMs);
     this.#idle.unref();

@@ -90,9 +90,9 @@ const MEMORY_LOOK_MS: Milliseconds = 50;
  * call: threads have no limits of their own under Bun. For short stretches of foreign code only.
  */
 export function watchMemory(growthMax: number, onExceeded: () => void): { close(): void } {
-  const limit = process.memoryUsage().rss + growthMax;
+  const limit = process.memoryUsage.rss() + growthMax;
   const timer = setInterval(() => {
-    if (process.memoryUsage().rss <= limit) return;
+    if (process.memoryUsage.rss() <= limit) return;
     clearInterval(timer);
     onExceeded();
   }, MEMORY_LOOK_MS);

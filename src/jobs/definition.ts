@@ -39,6 +39,12 @@ export interface EntityDefaults {
   readonly timezone: string | null;
 }
 
+/** A place in a file, both counted from 1. */
+export interface KeyPosition {
+  readonly line: number;
+  readonly column: number;
+}
+
 /** Where a definition comes from. */
 export interface DefinitionSource {
   readonly job: string;
@@ -50,7 +56,7 @@ export interface DefinitionSource {
   /** A job without a schedule is a mistake. @default false */
   readonly needsSchedule?: boolean;
   /** Line and column of keys, by their names in lower case. */
-  readonly positions?: ReadonlyMap<string, { readonly line: number; readonly column: number }>;
+  readonly positions?: Pick<ReadonlyMap<string, KeyPosition>, "get">;
   /** True for job.ts, where keys are called as `schedule.onMissed`. @default false */
   readonly isProgram?: boolean;
   /** What the reader of the file found. */

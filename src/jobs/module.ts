@@ -5,7 +5,12 @@
 import { RunnerErrors } from "../errors.ts";
 import { parseTemplate } from "../mig/action.ts";
 import { isJobModule } from "../sdk/job.ts";
-import { type EntityDefaults, type LoadedEntity, makeEntity } from "./definition.ts";
+import {
+  type EntityDefaults,
+  type KeyPosition,
+  type LoadedEntity,
+  makeEntity,
+} from "./definition.ts";
 import { type ModuleProblem, problemError } from "./problem.ts";
 import type { RawDefinition } from "./shape.ts";
 
@@ -119,32 +124,40 @@ export interface OutlineSource {
  */
 export function moduleEntity(outline: JobOutline, source: OutlineSource): LoadedEntity {
   const { job, path, text, defaults } = source;
-  const positions = keyPositions(text);
+  let places: Places | null = null;
+  const get = (key: string): KeyPosition | undefined => {
+    places ??= keyPositions(text);
+    return places.get(key);
+  };
   const entity = makeEntity(outline.definition as RawDefinition, {
     job,
     path,
     defaults,
     workflow: outline.workflow,
-    positions,
+    positions: { get },
     isProgram: true,
   });
-  if (entity.template.kind === "inline") checkTemplate(entity.template.json, source, positions);
+  if (entity.template.kind === "inline") checkTemplate(entity.template.json, source, get);
   return entity;
 }
 
-function checkTemplate(json: string, { job, path, text }: OutlineSource, positions: Places): void {
+function checkTemplate(
+  json: string,
+  { job, path, text }: OutlineSource,
+  placeOf: (key: string) => KeyPosition | undefined,
+): void {
   try {
     parseTemplate(new TextEncoder().encode(json));
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
-    const at = positions.get("action");
+    const at = placeOf("action");
     const found = problem(message, null);
     const placed = { ...found, line: at?.line ?? null, column: at?.column ?? null };
     throw new RunnerErrors([problemError(placed, { job, path, textOf: () => text })]);
   }
 }
 
-type Places = ReadonlyMap<string, { readonly line: number; readonly column: number }>;
+type Places = ReadonlyMap<string, KeyPosition>;
 
 /** What a bracket or a name means nothing in: comments, and texts of three kinds. */
 const OPAQUE = /\/\/[^\n]*|\/\*.*?\*\/|(["'])(?:\\.|(?!\1)[^\\\n])*\1|`(?:\\.|[^`\\])*`/gs;
@@ -157,7 +170,7 @@ const TOKEN = /[{}()[\]]|(["']?)([\w$]+)\1\s*:/g;
  * of the object in `job({ … })`, and of the schedule in it.
  */
 export function keyPositions(text: string): Places {
-  const places = new Map<string, { line: number; column: number }>();
+  const places = new Map<string, KeyPosition>();
   const code = text.replace(OPAQUE, (opaque) => {
     return /^["']\w+["']$/.test(opaque) ? opaque : opaque.replace(/[^\n]/g, " ");
   });
@@ -177,7 +190,7 @@ export function keyPositions(text: string): Places {
   return places;
 }
 
-function placeAt(text: string, at: number): { line: number; column: number } {
+function placeAt(text: string, at: number): KeyPosition {
   const before = text.slice(0, at);
   const lineStart = before.lastIndexOf("\n") + 1;
   return { line: before.split("\n").length, column: at - lineStart + 1 };

@@ -59,7 +59,7 @@ describe("openCatalog()", () => {
     expect(await jobs.refresh()).toEqual(["added table", "added typed"]);
     const [table, typed] = ["table", "typed"].map((job) => jobs.catalog.entity(job));
     const same = { job: "", path: "", schedule: null };
-    expect({ ...typed, ...same }).toEqual({ ...table, ...same } as object);
+    expect({ ...typed, ...same } as object).toEqual({ ...table, ...same });
     expect(typed?.schedule).toMatchObject({ expression: "@daily", timezone: "Asia/Tokyo" });
     expect(typed?.path).toEndWith("/typed/job.ts");
   });

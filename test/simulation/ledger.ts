@@ -1,0 +1,247 @@
+// Ledger: the runner's real journal on a database in memory that outlives the processes, with
+// faults where SQLite would have them, and the oracle's own look at its rows.
+import { DatabaseSync, type StatementSync } from "node:sqlite";
+import { openJournal } from "../../src/edge/journal/journal.ts";
+import type { Journal, JournalTransaction } from "../../src/flow/journal.ts";
+import { type Life, never, type Side, type Watch } from "./life.ts";
+import type { Profile } from "./profile.ts";
+import type { Timeline } from "./timeline.ts";
+
+/** What the ledger needs of the world that it is in. */
+export interface LedgerWorld {
+  readonly profile: Profile;
+  readonly timeline: Timeline;
+  readonly life: Life;
+  readonly watch: Watch;
+  readonly diskFull: boolean;
+  count(fault: string): void;
+  strikes(fault: string, rate: number): boolean;
+  latency(mostMs: number): number;
+  dies(life: Life, name: string, side: Side): boolean;
+}
+
+/** What the next COMMIT does instead. */
+let commitFault: { readonly side: "before" | "after"; readonly message: string } | null = null;
+/** What the next BEGIN does instead. */
+let beginFault: string | null = null;
+let lastDatabase: DatabaseSync | null = null;
+let patched = false;
+
+/** Puts a fault between the journal and SQLite. The journal itself is as it is. */
+function patchSqlite(): void {
+  if (patched) return;
+  patched = true;
+  const { exec } = DatabaseSync.prototype;
+  DatabaseSync.prototype.exec = function (this: DatabaseSync, sql: string): void {
+    lastDatabase = this;
+    if (beginFault !== null && sql.startsWith("BEGIN")) {
+      const message = beginFault;
+      beginFault = null;
+      throw new Error(message);
+    }
+    if (commitFault === null || sql !== "COMMIT") {
+      exec.call(this, sql);
+      return;
+    }
+    const { message, side } = commitFault;
+    commitFault = null;
+    if (side === "after") exec.call(this, sql);
+    throw new Error(message);
+  };
+}
+
+/** Thrown inside works of a process that died before its commit. */
+const DROPPED = new Error("the process that wrote this is dead");
+
+type Row = Record<string, string | number | null>;
+
+export class Ledger {
+  readonly #journal: Journal;
+  readonly #database: DatabaseSync;
+  readonly #statements = new Map<string, StatementSync>();
+  readonly #tables: readonly string[];
+  #world: LedgerWorld | null = null;
+  #pending: (() => void) | null = null;
+  /** Changes with every commit: what was read before may be told again until then. */
+  #generation = 0;
+  /** Commits that failed and commits that held. */
+  commits = 0;
+
+  constructor() {
+    patchSqlite();
+    this.#journal = openJournal({ path: ":memory:", schedule: (flush) => this.#schedule(flush) });
+    if (lastDatabase === null) throw new Error("the journal has not used the database's exec");
+    this.#database = lastDatabase;
+    const names = this.rows("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY rowid");
+    this.#tables = names.map(({ name }) => name as string).reverse();
+  }
+
+  /** Forgets everything and belongs to another world. */
+  reset(world: LedgerWorld): void {
+    // What the last world's dead process had still queued is dropped, as at any death.
+    this.#pending?.();
+    this.#pending = null;
+    this.#world = world;
+    this.#generation++;
+    this.#database.exec("BEGIN");
+    for (const table of this.#tables) this.#database.exec(`DELETE FROM ${table}`);
+    this.#database.exec("COMMIT");
+  }
+
+  /** The oracle's own reading, past the journal's code. */
+  rows(sql: string, ...values: (string | number | null)[]): Row[] {
+    const statement = this.#statements.get(sql) ?? this.#database.prepare(sql);
+    this.#statements.set(sql, statement);
+    return statement.all(...values) as Row[];
+  }
+
+  /** Another process writes: at once, and without the faults of this one. */
+  outside(work: (transaction: JournalTransaction) => void): void {
+    this.#database.exec("BEGIN IMMEDIATE");
+    work(this.#journal as unknown as JournalTransaction);
+    this.#database.exec("COMMIT");
+    this.#generation++;
+  }
+
+  /** The journal as one process has it open. */
+  open(life: Life): Journal {
+    const journal = this.#journal;
+    const world = this.#world!;
+    const memo = new Memo(journal, this, () => this.#generation);
+    const write = <T>(work: (transaction: JournalTransaction) => T): Promise<T> => {
+      if (world.dies(life, "journal.write", "before")) return never();
+      return new Promise<T>((resolve, reject) => {
+        const guarded = (transaction: JournalTransaction): T => {
+          if (!life.alive) throw DROPPED;
+          return work(transaction);
+        };
+        journal.write(guarded).then(
+          (value) => life.alive && resolve(value),
+          (error: unknown) => life.alive && reject(error),
+        );
+      });
+    };
+    return new Proxy(journal, {
+      get(target, name) {
+        if (name === "write") return write;
+        if (name === "close") return () => Promise.resolve();
+        const memorized = memo.find(name);
+        if (memorized !== null) return memorized;
+        const value = Reflect.get(target, name, target) as unknown;
+        return typeof value === "function" ? value.bind(target) : value;
+      },
+    });
+  }
+
+  #schedule(flush: () => void): void {
+    const delayMs = this.#world?.latency(40) ?? 0;
+    this.#pending = flush;
+    const run = () => this.#flush(flush);
+    if (delayMs === 0) queueMicrotask(run);
+    else this.#world?.timeline.after(delayMs, run);
+  }
+
+  #flush(flush: () => void): void {
+    if (this.#pending !== flush) return;
+    this.#pending = null;
+    const world = this.#world!;
+    const { life } = world;
+    const { rates } = world.profile;
+    if (!world.dies(life, "journal.commit", "before")) {
+      if (world.diskFull) {
+        commitFault = { side: "before", message: "database or disk is full" };
+        world.count("journal ENOSPC (disk full)");
+      } else if (world.strikes("journal ENOSPC", rates.journalBefore)) {
+        commitFault = { side: "before", message: "database or disk is full" };
+      } else if (world.strikes("journal EIO after commit", rates.journalAfter)) {
+        commitFault = { side: "after", message: "disk I/O error" };
+      } else if (world.strikes("journal busy", rates.busy)) {
+        beginFault = "database is locked";
+      }
+    }
+    flush();
+    [commitFault, beginFault] = [null, null];
+    this.#generation++;
+    this.commits++;
+    world.watch.committed();
+    world.dies(life, "journal.commit", "after");
+  }
+}
+
+/** What is waiting, by the oracle's own reading: the earliest time of each kind of row. */
+const WAITING =
+  "SELECT (SELECT min(next_at) FROM action WHERE state = 'planned') AS planned, " +
+  "(SELECT min(next_at) FROM action WHERE state = 'posted') AS posted, " +
+  "(SELECT min(next_at) FROM delivery) AS delivery, " +
+  "(SELECT min(next_at) FROM body) AS body, (SELECT min(next_at) FROM step) AS step, " +
+  "(SELECT min(deadline_at) FROM run WHERE state = 'open') AS run, " +
+  "(SELECT count(*) FROM run WHERE state = 'requested') AS requested";
+
+/**
+ * Spares the reads of ticks that find nothing: as long as nothing was written and the earliest
+ * time of a table has not come, there is nothing due in it.
+ */
+class Memo {
+  readonly #journal: Journal;
+  readonly #ledger: Pick<Ledger, "rows">;
+  readonly #generation: () => number;
+  readonly #known = new Map<string | symbol, unknown>();
+  #readAt = -1;
+  #waiting: Row = {};
+
+  constructor(journal: Journal, ledger: Pick<Ledger, "rows">, generation: () => number) {
+    this.#journal = journal;
+    this.#ledger = ledger;
+    this.#generation = generation;
+  }
+
+  /** The method of the journal with this name, spared; null when it is not one of those. */
+  find(name: string | symbol): unknown {
+    if (!this.#known.has(name)) this.#known.set(name, this.#make(name));
+    return this.#known.get(name);
+  }
+
+  #make(name: string | symbol): unknown {
+    const journal = this.#journal;
+    switch (name) {
+      case "nextAt":
+        return (now: number) => {
+          const times = this.#times();
+          if (times.some((at) => at <= now)) return journal.nextAt(now);
+          return times.length === 0 ? null : Math.min(...times);
+        };
+      case "runsIn":
+        return (state: "requested", limit: number) =>
+          state === "requested" && this.#now().requested === 0 ? [] : journal.runsIn(state, limit);
+      case "dueActions":
+        return (state: "planned" | "posted", now: number, limit: number) =>
+          this.#isQuiet(state, now) ? [] : journal.dueActions(state, now, limit);
+      case "dueDeliveries":
+        return (now: number, limit: number) =>
+          this.#isQuiet("delivery", now) ? [] : journal.dueDeliveries(now, limit);
+      case "overdueRuns":
+        return (now: number, limit: number) =>
+          this.#isQuiet("run", now) ? [] : journal.overdueRuns(now, limit);
+      default:
+        return null;
+    }
+  }
+
+  #now(): Row {
+    if (this.#readAt !== this.#generation()) {
+      this.#readAt = this.#generation();
+      this.#waiting = this.#ledger.rows(WAITING)[0] ?? {};
+    }
+    return this.#waiting;
+  }
+
+  #times(): number[] {
+    const { requested: _, ...times } = this.#now();
+    return Object.values(times).filter((at) => at !== null) as number[];
+  }
+
+  #isQuiet(table: string, now: number): boolean {
+    const at = this.#now()[table];
+    return at === null || Number(at) > now;
+  }
+}

@@ -1,0 +1,119 @@
+// Operator: what people and the machine itself do to a runner while it works.
+import { dropAction, redeliverResult } from "../../src/flow/redeliver.ts";
+import { writeJob } from "./files.ts";
+import type { Oracle } from "./oracle.ts";
+import { type Happening, PLUGINS, type SimulatedJob } from "./profile.ts";
+import type { World } from "./world.ts";
+
+/** A runner in its world, as far as people can get at it. */
+export interface Operated {
+  readonly world: World;
+  readonly oracle: Oracle;
+  readonly runner: { rescan(): void } | null;
+  /** SIGTERM. */
+  terminate(): void;
+}
+
+/** Lets one thing happen. */
+export function happen(simulation: Operated, what: Happening): void {
+  const { oracle, world } = simulation;
+  const { dice, timeline } = world;
+  if (world.calm) return;
+  world.count(what.kind);
+  switch (what.kind) {
+    case "jump":
+      world.offsetMs += what.byMs;
+      if (Math.abs(what.byMs) > 80_000_000) oracle.uncountAll();
+      return;
+    case "diskFull":
+      world.diskFull = true;
+      timeline.after(what.forMs, () => {
+        world.diskFull = false;
+      });
+      return;
+    case "outage":
+      world.outage = what.fault;
+      timeline.after(what.forMs, () => {
+        world.outage = null;
+      });
+      return;
+    case "terminate":
+      simulation.terminate();
+      return;
+    case "kill":
+      world.crash(world.life, { name: "kill -9", power: what.power });
+      return;
+    case "removePlugin": {
+      const plugin = dice.pick(PLUGINS);
+      world.missingPlugins.add(plugin);
+      timeline.after(dice.int(1_000, 120_000), () => world.missingPlugins.delete(plugin));
+      return;
+    }
+    case "request":
+    case "redeliver":
+    case "drop":
+      byVerb(simulation, what.kind);
+      return;
+    default:
+      byEditor(simulation, what.kind, dice.pick(world.profile.jobs));
+  }
+}
+
+/** A verb of the command line: another process that writes to the same journal. */
+function byVerb(simulation: Operated, verb: "request" | "redeliver" | "drop"): void {
+  const { oracle, world } = simulation;
+  const { dice, ledger } = world;
+  const now = world.wall;
+  const rows = ledger.rows(
+    verb === "drop"
+      ? "SELECT id FROM action WHERE state IN ('planned', 'posted', 'collected')"
+      : "SELECT id FROM action WHERE result_path IS NOT NULL",
+  );
+  const { job } = dice.pick(world.profile.jobs);
+  if (verb !== "request" && rows.length === 0) return;
+  const id = verb === "request" ? 0 : Number(dice.pick(rows).id);
+  if (verb === "drop") oracle.dropped.add(id);
+  ledger.outside((transaction) => {
+    if (verb === "request") {
+      for (let firesAt = now; ; firesAt++) {
+        const run = { job, firesAt, cause: "manual" } as const;
+        if (transaction.insertRun(run, "requested", now) !== null) return;
+      }
+    }
+    const action = transaction.action(id);
+    if (action === null) return;
+    if (verb === "drop") dropAction(transaction, action, { plugin: null, now });
+    else redeliverResult(transaction, action, { plugin: null, jobPlugins: [], now });
+  });
+  if (dice.chance(0.7)) simulation.runner?.rescan();
+}
+
+/** Somebody edits the files of a job. */
+function byEditor(
+  simulation: Operated,
+  edit: "touch" | "reschedule" | "breakEntity" | "breakTemplate" | "remove",
+  job: SimulatedJob,
+): void {
+  const { oracle, world } = simulation;
+  const { dice, disk } = world;
+  if (!disk.jobs.has(job.job)) return;
+  switch (edit) {
+    case "touch":
+      writeJob(world, job);
+      return;
+    case "reschedule":
+      oracle.uncounted.add(job.job);
+      writeJob(world, job, { schedule: dice.pick(["* * * * *", "*/7 * * * *"]) });
+      return;
+    case "breakEntity":
+      disk.writeJob(job.job, { "entity.toml": "broken = [" });
+      return;
+    case "breakTemplate":
+      disk.writeJob(job.job, { "action.json": "broken {" });
+      return;
+    case "remove":
+      oracle.uncounted.add(job.job);
+      disk.jobs.delete(job.job);
+      return;
+  }
+}

@@ -1,0 +1,328 @@
+// Oracle: whether the invariants of DESIGN hold in a simulated world. Shares no code with the runner:
+// it compares what the API accepted, what lies on the disk, what plugins took, and the journal's
+// rows as its own SQL reads them.
+//
+//   at once      I1 a POST without a durable plan · I3 accepted twice · I5 a file that is not whole
+//                I6 a delivery of what is not durable · I7 a loop that spins
+//   at the end   I2 fire times · I4 every action ended · I6 every plugin served · I8 · I9
+import type { ApiAction } from "./api.ts";
+import type { Watch } from "./life.ts";
+import { RUNNERS } from "./ports.ts";
+import type { Legacy, SimulatedJob } from "./profile.ts";
+import type { World } from "./world.ts";
+
+/** Turns of the loop in one second of true time that no honest work explains. */
+const TURNS_MAX = 400;
+
+const DECODER = new TextDecoder();
+
+/** A record of the original that was in an inflight/ folder at the beginning. */
+export interface LegacyRecord {
+  readonly job: string;
+  readonly kind: Legacy;
+  readonly path: string;
+  readonly actionId: number | null;
+}
+
+/** Where the count of a job's fire times begins. */
+interface Known {
+  /** Wall time; fire times after it must be accounted for. */
+  readonly since: number;
+}
+
+export class Oracle implements Watch {
+  world!: World;
+  readonly legacy: LegacyRecord[] = [];
+  /** Jobs whose fire times cannot be counted any more: changed, removed, or a clock gone wild. */
+  readonly uncounted = new Set<string>();
+  /** Actions that the operator gave up. */
+  readonly dropped = new Set<number>();
+  readonly #accepted: ApiAction[] = [];
+  readonly #acceptedBy = new Map<string, number>();
+  readonly #collectingSince = new Map<string, number>();
+  readonly #known = new Map<string, Known>();
+  /** Jobs that a living process has loaded, and when by the wall clock. */
+  readonly #loaded = new Map<string, { life: number; at: number }>();
+  #second = 0;
+  #turns = 0;
+
+  /** I1: what arrives at the API is in the journal, byte for byte, as planned. */
+  arrived(body: string): void {
+    const { ledger } = this.world;
+    const rows = ledger.rows("SELECT id FROM action WHERE state = 'planned' AND body = ?", body);
+    if (rows.length === 0)
+      this.world.violate("I1: a POST that the journal does not hold as planned");
+  }
+
+  /** I3: as many accepted actions of one signature as the journal has rows, never more. */
+  accepted(action: ApiAction): void {
+    const { ledger } = this.world;
+    this.#accepted.push(action);
+    const count = (this.#acceptedBy.get(action.signature) ?? 0) + 1;
+    this.#acceptedBy.set(action.signature, count);
+    const sql = "SELECT count(*) AS rows FROM action WHERE signature = ?";
+    const rows = ledger.rows(sql, action.signature)[0]?.rows ?? 0;
+    if (count > Number(rows)) this.world.violate(`I3: ${action.name} was accepted ${count} times`);
+  }
+
+  collecting(path: string): void {
+    this.#collectingSince.set(path, this.world.timeline.now);
+  }
+
+  /** I5: what has its final name is whole, and holds each command once. */
+  published(path: string, bytes: Uint8Array): void {
+    const problem = this.#resultProblem(path, bytes);
+    if (problem !== null) this.world.violate(`I5: ${path}: ${problem}`);
+  }
+
+  #resultProblem(path: string, bytes: Uint8Array): string | null {
+    const match = /runners\/([^/]+)\/results\/(\d{8})\/(\d+)\.json$/.exec(path);
+    if (match === null) return "no name of a result";
+    const text = DECODER.decode(bytes);
+    let result: {
+      action: { id: number };
+      commands: { id: number; action: { id: number } }[];
+      name: string;
+    };
+    try {
+      result = JSON.parse(text);
+    } catch {
+      return "it is no JSON";
+    }
+    const actionId = Number(match[3]);
+    if (result.name !== match[1] || result.action?.id !== actionId)
+      return "another job's or action's";
+    const ids = new Set(result.commands.map(({ id }) => id));
+    if (ids.size !== result.commands.length) return "it holds a command twice";
+    const truth = this.world.api.actions.get(actionId);
+    if (truth === undefined) return result.commands.length === 0 ? null : "commands of no action";
+    for (const id of ids) {
+      const texts = [...(truth.served.get(id) ?? [])];
+      if (!texts.some((served) => text.includes(served)))
+        return `command ${id} is not as it was sent`;
+    }
+    if (!this.#mustBeComplete(truth)) return null;
+    const since = this.#collectingSince.get(path) ?? 0;
+    const missing = truth.commands.filter(({ id, startAt }) => startAt <= since && !ids.has(id));
+    return missing.length === 0 ? null : `${missing.length} commands are missing`;
+  }
+
+  /** Whether the API gave what it takes to notice that something is missing. */
+  #mustBeComplete(truth: ApiAction): boolean {
+    const { pages } = this.world.profile.manners;
+    if (truth.counters === "honest" || truth.counters === "high") return true;
+    return pages === "stable";
+  }
+
+  /** I6: a plugin is given what is durable, and what the journal knows to be. */
+  delivering(order: { plugin: string; resultPath: string; key: string }): void {
+    const { disk, ledger } = this.world;
+    if (!disk.visible.has(order.resultPath)) this.world.violate("I6: a result that is not there");
+    if (!disk.isDurable(order.resultPath)) this.world.violate("I6: a result that is not durable");
+    const sql =
+      "SELECT 1 AS yes FROM action JOIN delivery ON delivery.action_row = action.id " +
+      "WHERE result_path = ? AND plugin = ? AND action.state IN ('collected', 'settled')";
+    if (ledger.rows(sql, order.resultPath, order.plugin).length === 0) {
+      this.world.violate("I6: a delivery that the journal does not know");
+    }
+  }
+
+  /** A process has read this job. */
+  loaded(job: string, life: number): void {
+    const before = this.#loaded.get(job);
+    if (before?.life !== life) this.#loaded.set(job, { life, at: this.world.wall });
+  }
+
+  committed(): void {
+    const { ledger, life, profile } = this.world;
+    for (const { job } of profile.jobs) {
+      if (this.#known.has(job)) continue;
+      const cursor = ledger.rows("SELECT decided_at FROM cursor WHERE job = ?", job)[0];
+      if (cursor === undefined) continue;
+      const loaded = this.#loaded.get(job);
+      const decidedAt = Number(cursor.decided_at);
+      const since = loaded?.life === life.number ? Math.min(loaded.at, decidedAt) : decidedAt;
+      this.#known.set(job, { since });
+    }
+  }
+
+  /** I7: the loop does not spin. */
+  woken(): void {
+    const second = Math.floor(this.world.timeline.now / 1_000);
+    if (second !== this.#second) [this.#second, this.#turns] = [second, 0];
+    if (++this.#turns === TURNS_MAX) this.world.violate(`I7: ${TURNS_MAX} turns within one second`);
+  }
+
+  /** The clock jumped so far that the runner may not believe what it remembers. */
+  uncountAll(): void {
+    for (const { job } of this.world.profile.jobs) this.uncounted.add(job);
+  }
+
+  /** All that must hold once faults have stopped and everything had time to end. */
+  atRest(limits: { readonly actions: number; readonly runs: number }): void {
+    this.#checkFireTimes();
+    this.#checkActions(limits.actions);
+    this.#checkDeliveries(limits.actions);
+    this.#checkRuns(limits.runs);
+    this.#checkLegacy();
+  }
+
+  /** I2: every fire time is a run or missed, and never both. */
+  #checkFireTimes(): void {
+    const { ledger, profile } = this.world;
+    for (const row of ledger.rows(
+      "SELECT job, fires_at FROM run GROUP BY job, fires_at HAVING count(*) > 1",
+    )) {
+      this.world.violate(`I2: ${row.job} has two runs of ${row.fires_at}`);
+    }
+    for (const job of profile.jobs) this.#checkJob(job);
+  }
+
+  #checkJob({ job, schedule }: SimulatedJob): void {
+    const { world } = this;
+    const { ledger } = world;
+    const known = this.#known.get(job);
+    if (schedule.fires === null || this.uncounted.has(job) || known === undefined) return;
+    const cursor = ledger.rows("SELECT decided_at FROM cursor WHERE job = ?", job)[0];
+    if (cursor === undefined) {
+      world.violate(`I2: ${job} has lost its cursor`);
+      return;
+    }
+    const decidedAt = Number(cursor.decided_at);
+    const expected = schedule.fires(known.since, decidedAt);
+    const fired = new Set(
+      ledger
+        .rows("SELECT fires_at FROM run WHERE job = ? AND cause = 'schedule'", job)
+        .map(({ fires_at }) => Number(fires_at)),
+    );
+    const missed = ledger.rows("SELECT first_at, last_at, count FROM missed WHERE job = ?", job);
+    for (const at of expected) {
+      const spans = missed.filter(
+        ({ first_at, last_at }) => Number(first_at) <= at && at <= Number(last_at),
+      ).length;
+      const times = spans + (fired.has(at) ? 1 : 0);
+      const when = new Date(at).toISOString();
+      if (times === 0) world.violate(`I2: nobody knows of ${job} at ${when}`);
+      if (spans > 1) world.violate(`I2: ${job} missed ${when} ${spans} times`);
+    }
+    const counted = missed.reduce((sum, { count }) => sum + Number(count), 0) + fired.size;
+    if (counted !== expected.length) {
+      world.violate(`I2: ${job} has ${expected.length} fire times, ${counted} are accounted for`);
+    }
+    for (const at of fired) {
+      if (!expected.includes(at)) world.violate(`I2: ${job} ran at ${at}, which is no fire time`);
+    }
+  }
+
+  /** I4: what the API accepted has ended, with a whole file or a failure that says why. */
+  #checkActions(lastRow: number): void {
+    const { ledger, disk } = this.world;
+    for (const row of ledger.rows(
+      "SELECT id, job, state, error FROM action WHERE state IN ('planned', 'posted') AND id <= ?",
+      lastRow,
+    )) {
+      this.world.violate(`I4: action ${row.id} of ${row.job} is still ${row.state}: ${row.error}`);
+    }
+    for (const action of this.#accepted) {
+      const sql = "SELECT id, state, send_only, result_path, error, action_id FROM action WHERE ";
+      const own = ledger.rows(`${sql} action_id = ?`, action.id)[0];
+      if (own === undefined) {
+        const same = ledger.rows(`${sql} signature = ?`, action.signature);
+        if (same.some(({ id }) => Number(id) > lastRow)) continue;
+        if (same.some(({ id }) => this.dropped.has(Number(id)))) continue;
+        const why = same.map(({ state, error }) => `${state} (${error})`).join(", ");
+        this.world.violate(`I4: accepted action ${action.id} (${action.name}) is lost: ${why}`);
+        continue;
+      }
+      if (Number(own.id) > lastRow || own.send_only === 1) continue;
+      if (own.state === "failed" && this.dropped.has(Number(own.id))) continue;
+      if (own.state !== "collected" && own.state !== "settled") {
+        this.world.violate(`I4: accepted action ${action.id} ended as ${own.state}: ${own.error}`);
+      } else if (!disk.isDurable(String(own.result_path))) {
+        this.world.violate(`I5: the result of action ${action.id} is not there`);
+      }
+    }
+    for (const [path, bytes] of disk.visible) {
+      if (!path.includes("/results/")) continue;
+      const problem = this.#resultProblem(path, bytes);
+      if (problem !== null) this.world.violate(`I5: at rest ${path}: ${problem}`);
+    }
+  }
+
+  /** I6: a collected result has gone to each of its plugins, or is listed as dead. */
+  #checkDeliveries(lastRow: number): void {
+    const { ledger, received } = this.world;
+    const rows = ledger.rows(
+      "SELECT action.id, action.job, action.plugins, action.state, action.action_id FROM action " +
+        "WHERE state IN ('collected', 'settled') AND send_only = 0 AND id <= ?",
+      lastRow,
+    );
+    for (const row of rows) {
+      const deliveries = ledger.rows(
+        "SELECT plugin, state, attempts, key FROM delivery WHERE action_row = ?",
+        row.id ?? 0,
+      );
+      for (const plugin of JSON.parse(String(row.plugins)) as string[]) {
+        if (!deliveries.some((delivery) => delivery.plugin === plugin)) {
+          this.world.violate(`I6: ${plugin} was never to get action ${row.action_id}`);
+        }
+      }
+      for (const { plugin, state, key, attempts } of deliveries) {
+        const taken = received.get(String(key)) ?? 0;
+        if (state === "delivered" && taken === 0) {
+          this.world.violate(`I6: ${plugin} never took action ${row.action_id}`);
+        }
+        if (state === "pending" || (state === "dead" && Number(attempts) < 30)) {
+          this.world.violate(`I6: ${plugin}: action ${row.action_id} is ${state} at rest`);
+        }
+      }
+      const open = deliveries.some(({ state }) => state === "pending" || state === "dead");
+      if ((row.state === "settled") === open) {
+        this.world.violate(
+          `I6: action ${row.action_id} is ${row.state}, with its deliveries ${open}`,
+        );
+      }
+    }
+  }
+
+  /** I4: a run of a job that is there has ended, and says why when it failed. */
+  #checkRuns(lastRun: number): void {
+    const { ledger, disk } = this.world;
+    for (const { id, job, state, note } of ledger.rows(
+      "SELECT * FROM run WHERE id <= ?",
+      lastRun,
+    )) {
+      if (state === "open" || (state === "requested" && disk.jobs.has(String(job)))) {
+        this.world.violate(`I4: run ${id} of ${job} is still ${state}`);
+      }
+      if (state === "failed" && (note === null || note === "")) {
+        this.world.violate(`I4: run ${id} of ${job} failed without a reason`);
+      }
+    }
+  }
+
+  /** I9: records of the original are collected, or set aside. */
+  #checkLegacy(): void {
+    const { disk, ledger } = this.world;
+    for (const { actionId, kind, path } of this.legacy) {
+      if (actionId === null) {
+        if (disk.visible.has(path)) this.world.violate(`I9: ${path} was not set aside`);
+        continue;
+      }
+      const sql = "SELECT id, state FROM action WHERE action_id = ?";
+      const row = ledger.rows(sql, actionId)[0];
+      if (this.dropped.has(Number(row?.id))) continue;
+      if (row?.state !== "collected" && row?.state !== "settled") {
+        this.world.violate(`I9: the ${kind} record ${path} is ${row?.state ?? "not adopted"}`);
+      }
+    }
+    for (const path of disk.visible.keys()) {
+      const name = new RegExp(`^${RUNNERS}/[^/]+/inflight/(\\d+)\\.json$`).exec(path)?.[1];
+      if (name === undefined) continue;
+      const row = ledger.rows("SELECT state FROM action WHERE action_id = ?", Number(name))[0];
+      if (row !== undefined && row.state !== "posted") {
+        this.world.violate(`I9: ${path} is left behind by an action that is ${row.state}`);
+      }
+    }
+  }
+}

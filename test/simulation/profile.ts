@@ -1,0 +1,242 @@
+// Profile: what a seed makes of a world: its jobs, its manners and the faults that it suffers.
+//
+// Every seed takes some kinds of faults and leaves others, so that each is seen alone, with every
+// other, and at rates where it happens once or nearly always.
+import type { ApiManners } from "./api.ts";
+import type { Dice } from "./random.ts";
+import { atMinutes, everySeconds, type KnownSchedule, ODD_SCHEDULES } from "./schedules.ts";
+
+/** What can happen to one HTTP exchange. The first four leave the API without effect. */
+export type HttpFault =
+  | "refused"
+  | "lost"
+  | "unauthorized"
+  | "tooMany"
+  | "htmlBefore"
+  | "serverBefore"
+  | "strange404"
+  | "hangBefore"
+  | "cutAfter"
+  | "serverAfter"
+  | "htmlAfter"
+  | "hangAfter"
+  | "garbageAfter"
+  | "tornBody"
+  | "stalledBody";
+
+export const HTTP_FAULTS: readonly HttpFault[] = [
+  "refused",
+  "lost",
+  "unauthorized",
+  "tooMany",
+  "htmlBefore",
+  "serverBefore",
+  "strange404",
+  "hangBefore",
+  "cutAfter",
+  "serverAfter",
+  "htmlAfter",
+  "hangAfter",
+  "garbageAfter",
+  "tornBody",
+  "stalledBody",
+];
+
+export interface SimulatedJob {
+  readonly job: string;
+  readonly schedule: KnownSchedule;
+  readonly expirySeconds: number;
+  readonly plugins: readonly string[];
+  readonly sendOnly: boolean;
+  readonly spreadSeconds: number;
+  readonly onMissed: "skip" | "last" | "all";
+  readonly overlap: "skip" | "queue" | "allow";
+}
+
+/** Rates are probabilities a port call; 0 draws nothing. */
+export interface Rates {
+  readonly crash: number;
+  readonly latency: number;
+  readonly http: Readonly<Partial<Record<HttpFault, number>>>;
+  readonly chunks: number;
+  readonly spoolBefore: number;
+  readonly spoolAfter: number;
+  readonly scan: number;
+  readonly journalBefore: number;
+  readonly journalAfter: number;
+  readonly busy: number;
+  readonly sign: number;
+  readonly pluginFails: number;
+  readonly pluginHangs: number;
+  readonly pluginTakesAndFails: number;
+}
+
+/** Things that happen at a time of their own. */
+export type Happening =
+  | { readonly kind: "jump"; readonly byMs: number }
+  | { readonly kind: "diskFull"; readonly forMs: number }
+  | { readonly kind: "outage"; readonly forMs: number; readonly fault: HttpFault }
+  | { readonly kind: "terminate" }
+  | { readonly kind: "kill"; readonly power: boolean }
+  | { readonly kind: "request" }
+  | { readonly kind: "redeliver" }
+  | { readonly kind: "drop" }
+  | { readonly kind: "touch" }
+  | { readonly kind: "reschedule" }
+  | { readonly kind: "breakEntity" }
+  | { readonly kind: "breakTemplate" }
+  | { readonly kind: "remove" }
+  | { readonly kind: "removePlugin" };
+
+/** A record of the original in an inflight/ folder. */
+export type Legacy = "good" | "misnamed" | "empty" | "torn" | "noise" | "forgotten";
+
+export interface Profile {
+  readonly beginsAt: number;
+  readonly chaosMs: number;
+  readonly jobs: readonly SimulatedJob[];
+  readonly manners: ApiManners;
+  readonly rates: Rates;
+  readonly happenings: readonly { readonly atMs: number; readonly what: Happening }[];
+  readonly legacy: readonly { readonly job: string; readonly kind: Legacy }[];
+  readonly checkDirectoryMs: number;
+  readonly limits: {
+    readonly pageSize: number;
+    readonly dispatchesMax: number;
+    readonly collectsMax: number;
+    readonly deliveriesMax: number;
+    readonly delayResultsMs: number;
+  };
+  /** The process is started again this late after it ended. */
+  readonly downMaxMs: number;
+}
+
+export const PLUGINS = ["alpha", "beta", "gamma"] as const;
+
+/** The world of a seed. */
+export function makeProfile(dice: Dice): Profile {
+  const chaosMs = dice.int(120, 420) * 1_000;
+  const jobs = Array.from({ length: dice.int(1, 4) }, (_, index) => makeJob(dice, index));
+  return {
+    // Anywhere in a year, often at a change of clocks.
+    beginsAt: dice.chance(0.2)
+      ? Date.UTC(2026, 2, 29, 0, 50) + dice.int(0, 600_000)
+      : Date.UTC(2026, 0, 1) + dice.int(0, 365 * 86_400_000),
+    chaosMs,
+    jobs,
+    manners: makeManners(dice, jobs),
+    rates: makeRates(dice),
+    happenings: makeHappenings(dice, chaosMs),
+    legacy: dice.chance(0.25) ? makeLegacy(dice, jobs) : [],
+    checkDirectoryMs: dice.pick([5_000, 20_000, 90_000]),
+    limits: {
+      pageSize: dice.pick([2, 5, 1_000]),
+      dispatchesMax: dice.pick([1, 2, 4]),
+      collectsMax: dice.pick([1, 2, 16]),
+      deliveriesMax: dice.pick([1, 2, 4]),
+      delayResultsMs: dice.pick([0, 0, 3_000, 30_000]),
+    },
+    downMaxMs: dice.pick([100, 5_000, 60_000, 300_000]),
+  };
+}
+
+function makeJob(dice: Dice, index: number): SimulatedJob {
+  const schedule = dice.chance(0.12)
+    ? dice.pick(ODD_SCHEDULES)
+    : dice.chance(0.5)
+      ? everySeconds(dice.pick([20, 30, 60, 60, 120, 180, 300]))
+      : atMinutes([...new Set(Array.from({ length: dice.int(1, 8) }, () => dice.int(0, 59)))]);
+  return {
+    job: `job${index + 1}`,
+    schedule,
+    expirySeconds: dice.pick([5, 10, 30, 60, 60, 120, 300, 600]),
+    plugins: dice.shuffled(PLUGINS).slice(0, dice.int(0, 3)),
+    sendOnly: dice.chance(0.1),
+    spreadSeconds: dice.chance(0.2) ? dice.pick([10, 45, 120]) : 0,
+    onMissed: dice.pick(["skip", "skip", "last", "all"]),
+    overlap: dice.pick(["allow", "allow", "skip", "queue"]),
+  };
+}
+
+function makeManners(dice: Dice, jobs: readonly SimulatedJob[]): ApiManners {
+  const honest = dice.chance(0.6);
+  const refused = dice.chance(0.1) ? [`mig-runner: ${dice.pick(jobs).job}`] : [];
+  return {
+    counters: honest ? ["honest"] : ["honest", "absent", "low", "high"],
+    pages: dice.pick(["stable", "ties", "ties", "shuffled"]),
+    listedLateMaxMs: dice.chance(0.3) ? 3_000 : 0,
+    agentsMax: dice.pick([0, 3, 12, 30]),
+    refused: new Set(refused),
+  };
+}
+
+function makeRates(dice: Dice): Rates {
+  const rate = (share: number, ...rates: readonly number[]): number =>
+    dice.chance(share) ? dice.pick(rates) : 0;
+  const http: Partial<Record<HttpFault, number>> = {};
+  if (dice.chance(0.7)) {
+    for (const fault of dice.shuffled(HTTP_FAULTS).slice(0, dice.int(1, 4))) {
+      http[fault] = dice.pick([0.03, 0.1, 0.3]);
+    }
+  }
+  return {
+    crash: rate(0.4, 0.002, 0.01, 0.04),
+    latency: rate(0.6, 0.1, 0.5),
+    http,
+    chunks: rate(0.3, 0.5),
+    spoolBefore: rate(0.3, 0.02, 0.2),
+    spoolAfter: rate(0.25, 0.02, 0.2),
+    scan: rate(0.15, 0.05, 0.3),
+    journalBefore: rate(0.3, 0.02, 0.2),
+    journalAfter: 0,
+    busy: rate(0.15, 0.05),
+    sign: rate(0.15, 0.05, 0.3),
+    pluginFails: rate(0.4, 0.1, 0.5, 0.9),
+    pluginHangs: rate(0.2, 0.05, 0.3),
+    pluginTakesAndFails: rate(0.2, 0.1, 0.4),
+  };
+}
+
+function makeHappenings(dice: Dice, chaosMs: number): Profile["happenings"] {
+  const happenings: { atMs: number; what: Happening }[] = [];
+  const add = (share: number, most: number, make: () => Happening): void => {
+    if (!dice.chance(share)) return;
+    for (let left = dice.int(1, most); left > 0; left--) {
+      happenings.push({ atMs: dice.int(0, chaosMs), what: make() });
+    }
+  };
+  const outages = [
+    "refused",
+    "lost",
+    "htmlBefore",
+    "hangBefore",
+    "serverBefore",
+    "cutAfter",
+  ] as const;
+  const jumps = [1, 5, 30, 61, 300, 3_600, 7_200, 100_000] as const;
+  add(0.2, 3, () => ({ kind: "jump", byMs: dice.pick(jumps) * dice.pick([1_000, -1_000]) }));
+  add(0.2, 2, () => ({ kind: "diskFull", forMs: dice.int(1_000, 200_000) }));
+  add(0.25, 2, () => {
+    return { kind: "outage", forMs: dice.int(1_000, 300_000), fault: dice.pick(outages) };
+  });
+  add(0.25, 3, () => ({ kind: "terminate" }));
+  add(0.3, 4, () => ({ kind: "kill", power: dice.chance(0.5) }));
+  add(0.3, 4, () => ({ kind: "request" }));
+  add(0.15, 3, () => ({ kind: "redeliver" }));
+  add(0.1, 2, () => ({ kind: "drop" }));
+  add(0.1, 2, () => ({ kind: "touch" }));
+  add(0.1, 2, () => ({ kind: "reschedule" }));
+  add(0.1, 2, () => ({ kind: "breakEntity" }));
+  add(0.1, 2, () => ({ kind: "breakTemplate" }));
+  add(0.1, 1, () => ({ kind: "remove" }));
+  add(0.1, 2, () => ({ kind: "removePlugin" }));
+  return happenings;
+}
+
+function makeLegacy(dice: Dice, jobs: readonly SimulatedJob[]): Profile["legacy"] {
+  const kinds = ["good", "good", "misnamed", "empty", "torn", "noise", "forgotten"] as const;
+  return Array.from({ length: dice.int(1, 5) }, () => ({
+    job: dice.pick(jobs).job,
+    kind: dice.pick(kinds),
+  }));
+}

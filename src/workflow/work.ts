@@ -99,7 +99,7 @@ export class Work {
     }
     this.#trying.delete(step.name);
     this.#do(step.name, async () => {
-      await this.#write((transaction, now) => {
+      await this.#insist((transaction, now) => {
         const end = (ended: StepOutcome) => recordEnd(transaction, { step, outcome: ended }, now);
         if (outcome.kind === "value") return end({ kind: "saved", value: outcome.json });
         const tries = attempt === 1 ? "" : ` after ${attempt} tries`;
@@ -203,6 +203,21 @@ export class Work {
       this.#say("err", messageOf(error));
       await this.#edges.clock.sleep(JOURNAL_RETRY_MS, this.#hooks.signal);
       return false;
+    }
+  }
+
+  /** Writes what cannot be had again, however long that takes: the function has been called. */
+  async #insist(work: (transaction: JournalTransaction, now: Instant) => unknown): Promise<void> {
+    const { signal } = this.#hooks;
+    for (;;) {
+      try {
+        await this.#write(work);
+        return;
+      } catch (error) {
+        if (!isJournalError(error) || signal.aborted) throw error;
+        this.#say("err", messageOf(error));
+        await this.#edges.clock.sleep(JOURNAL_RETRY_MS, signal);
+      }
     }
   }
 

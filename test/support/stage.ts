@@ -91,6 +91,7 @@ export class Stage {
   #options: StageOptions;
   #life: Life = { alive: false };
   #runner: Runner | null = null;
+  #running: Promise<void> = Promise.resolve();
   #writes = 0;
   /** Messages, writes and requests so far: as long as there are more, something goes on. */
   #events = 0;
@@ -152,7 +153,7 @@ export class Stage {
     this.spool.scan = () =>
       Promise.resolve(jobs.map((job) => ({ job, path: `/runner/runners/${job}`, files })) as never);
     // A process that crashes while it starts never gets to run.
-    void runner.start().then(() => runner.run());
+    this.#running = runner.start().then(() => runner.run());
     await this.rest();
   }
 
@@ -206,10 +207,19 @@ export class Stage {
     }
   }
 
+  /** Ends the process at once, in order. */
   async stop(): Promise<void> {
     this.#runner?.stop();
     await this.rest();
     this.#runner?.abort();
+    await this.rest();
+    this.#life.alive = false;
+  }
+
+  /** Ends the process in order, with time for what is at work. */
+  async end(): Promise<void> {
+    this.#runner?.stop();
+    await this.#running;
     this.#life.alive = false;
   }
 

@@ -44,6 +44,7 @@ const RETRIES_DEFAULT = 2;
 /** The loop over one runner directory. Build it, `start`, then `run` or `runOnce`; once each. */
 export class Runner {
   readonly #edges: Edges;
+  readonly #startedAt: Instant;
   readonly #catalog: Catalog;
   readonly #options: RunnerOptions;
   readonly #runId: number | null;
@@ -63,6 +64,7 @@ export class Runner {
 
   constructor(edges: Edges, catalog: Catalog, options: RunnerOptions) {
     this.#edges = edges;
+    this.#startedAt = edges.clock.now();
     this.#catalog = catalog;
     this.#options = options;
     this.#runId = options.runId ?? null;
@@ -245,9 +247,12 @@ export class Runner {
 
   #post(row: ActionRow, fresh: boolean): boolean {
     const retries = this.#catalog.entity(row.job)?.retries ?? RETRIES_DEFAULT;
-    const signal = this.#stop.signal;
+    const { signal } = this.#stop;
+    // A process before this one may have sent it until it died, which was before the start.
+    const lastSentAt = Math.max(row.updatedAt, this.#startedAt);
+    const options = { fresh, lastSentAt, retries, signal };
     return this.#posts.start(row.id, () =>
-      this.#reach(() => postAction(this.#edges, row, { fresh, retries, signal }), row),
+      this.#reach(() => postAction(this.#edges, row, options), row),
     );
   }
 

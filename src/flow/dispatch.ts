@@ -30,11 +30,14 @@ import { keep } from "./keep.ts";
 export const TEMPLATE_SIZE_MAX = 16 * 1024 * 1024;
 
 /** Waits between the searches for an action whose answer was lost: the API may list it late. */
-const SEARCH_WAITS_MS: readonly Milliseconds[] = [0, 2_000, 4_000, 8_000];
+const SEARCH_WAITS_MS: readonly Milliseconds[] = [2_000, 4_000, 8_000];
+
+/** An action that is not listed this long after it was sent last never reached the API. */
+const LISTED_WITHIN_MS: Milliseconds = 14_000;
 
 /**
- * An action with little life left is searched for less long, so that there is time to post it
- * again; but never less than this: rather missed than posted twice (I3).
+ * An action with a short life is searched for less long, so that there is time to post it again;
+ * but never less than this: rather missed than posted twice (I3).
  */
 const SEARCH_LEAST_MS: Milliseconds = 6_000;
 const SEARCH_SHARE = 0.6;
@@ -107,6 +110,8 @@ export function draftAction(template: Action, entity: Entity, now: Instant): Act
 export interface PostOptions {
   /** True only right after `planAction` in this process: it was never sent. */
   readonly fresh: boolean;
+  /** No earlier try, of this process or one before it, can have sent it after this. */
+  readonly lastSentAt: Instant;
   /** How often the API may refuse it before it is a recorded failure. */
   readonly retries: number;
   readonly signal: AbortSignal;
@@ -119,7 +124,7 @@ export async function postAction(
   options: PostOptions,
 ): Promise<Reached> {
   if (row.maybeSent && !options.fresh) {
-    const found = await findPosted(edges, row, options.signal);
+    const found = await findPosted(edges, row, options);
     if (found.kind === "found") return await keepPosted(edges, row, found);
     if (found.kind === "failed") return await keepUnknown(edges, row, found.message);
   }
@@ -175,21 +180,22 @@ async function refuseTooMany(
 async function findPosted(
   edges: Edges,
   row: ActionRow,
-  signal: AbortSignal,
-): Promise<Exclude<FindAnswer, { kind: "absent" }> | { readonly kind: "absent" }> {
+  { lastSentAt, signal }: Pick<PostOptions, "lastSentAt" | "signal">,
+): Promise<FindAnswer> {
   const { name, signature } = row;
   const isTaken = (actionId: number): boolean => edges.journal.actionById(actionId) !== null;
-  const begunAt = edges.clock.now();
-  const lifeMs = row.expireAt - begunAt;
-  const searchMs = lifeMs <= 0 ? Infinity : Math.max(SEARCH_LEAST_MS, lifeMs * SEARCH_SHARE);
-  for (const waitMs of SEARCH_WAITS_MS) {
-    if (edges.clock.now() + waitMs - begunAt > searchMs) break;
-    if (waitMs > 0) await edges.clock.sleep(waitMs, signal);
+  const lifeMs = row.expireAt - edges.clock.now();
+  const shareMs = lifeMs <= 0 ? LISTED_WITHIN_MS : Math.max(SEARCH_LEAST_MS, lifeMs * SEARCH_SHARE);
+  const listedBy = lastSentAt + Math.min(LISTED_WITHIN_MS, shareMs);
+  for (let search = 0; ; search++) {
     if (signal.aborted) return { kind: "failed", message: "the runner is stopping", status: null };
     const found = await edges.api.findAction({ name, signature, isTaken, signal });
     if (found.kind !== "absent") return found;
+    const leftMs = listedBy - edges.clock.now();
+    const waitMs = SEARCH_WAITS_MS[search];
+    if (leftMs <= 0 || waitMs === undefined) return { kind: "absent" };
+    await edges.clock.sleep(Math.min(waitMs, leftMs), signal);
   }
-  return { kind: "absent" };
 }
 
 async function keepPosted(

@@ -19,7 +19,12 @@ async function plan(world: World, changes = {}): Promise<ActionRow> {
 }
 
 const post = (world: World, row: ActionRow, fresh = true) =>
-  postAction(world.edges, row, { fresh, retries, signal: never() });
+  postAction(world.edges, row, {
+    fresh,
+    lastSentAt: row.updatedAt,
+    retries,
+    signal: never(),
+  });
 
 const lost = { kind: "unclear", refusal: false, status: null, retryAfterMs: null } as const;
 
@@ -64,6 +69,16 @@ describe("postAction()", () => {
     await posting;
     expect(world.api.posted).toEqual([row.body, row.body]);
     expect(world.api.searches).toBe(4);
+  });
+
+  test("searches once when the last try is long ago: it would be listed by now", async () => {
+    const world = openWorld();
+    const row = await plan(world);
+    world.api.creates = [postedAs(8, NOON + 300_000)];
+    world.clock.jumpTo(NOON + 60_000);
+    await post(world, row, false);
+    expect(world.api.searches).toBe(1);
+    expect(world.api.posted).toEqual([row.body]);
   });
 
   test("does not post while the API cannot say whether the action runs", async () => {

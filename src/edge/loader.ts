@@ -95,7 +95,8 @@ class ThreadLoader implements Loader {
   #evaluated = 0;
   #idle: ReturnType<typeof setTimeout> | null = null;
   #isClosed = false;
-  #answer: (answer: LoadAnswer) => void = () => undefined;
+  /** Ends the evaluation that is waited for, if there is one. */
+  #settle: (answer: LoadAnswer | Ended) => void = () => undefined;
 
   constructor(options: Required<LoaderOptions>) {
     this.#options = options;
@@ -180,35 +181,45 @@ class ThreadLoader implements Loader {
   }
 
   async #evaluateOnce(source: string, limitMs: Milliseconds): Promise<LoadAnswer | Ended> {
-    const { memoryMax } = this.#options;
     if (this.#isClosed) return { kind: "terminated" };
+    const { promise, resolve: settle } = Promise.withResolvers<LoadAnswer | Ended>();
+    this.#settle = settle;
     const thread = this.#begin();
     this.#evaluated += source.length;
-    const { promise, resolve: settle } = Promise.withResolvers<LoadAnswer | Ended>();
-    this.#answer = settle;
-    void thread.exited.then(settle);
     const timer = setTimeout(() => settle({ kind: "timeout" }), limitMs);
-    const memory = watchMemory(memoryMax, () => settle({ kind: "memory" }));
     thread.send({ source });
-    try {
-      return await promise;
-    } finally {
-      clearTimeout(timer);
-      memory.close();
-      this.#rest();
-    }
+    const answer = await promise;
+    clearTimeout(timer);
+    this.#rest();
+    return answer;
   }
 
   #begin(): WorkerHandle {
     if (this.#idle !== null) clearTimeout(this.#idle);
     this.#idle = null;
-    if (this.#thread === null) {
-      const thread = startWorker({ role: "load" });
-      thread.onMessage((answer) => this.#answer(answer as LoadAnswer));
-      this.#thread = thread;
-    }
-    this.#thread.hold(true);
-    return this.#thread;
+    const thread = this.#thread ?? this.#start();
+    thread.hold(true);
+    return thread;
+  }
+
+  #start(): WorkerHandle {
+    const thread = startWorker({ role: "load" });
+    this.#thread = thread;
+    // A thread that was ended may still have something to say.
+    const settle = (answer: LoadAnswer | Ended): void => {
+      if (this.#thread === thread) this.#settle(answer);
+    };
+    thread.onMessage((answer) => settle(answer as LoadAnswer));
+    const watch = watchMemory(this.#options.memoryMax, () => {
+      settle({ kind: "memory" });
+      void this.#end();
+    });
+    void thread.exited.then((end) => {
+      watch.close();
+      settle(end);
+      if (this.#thread === thread) void this.#end();
+    });
+    return thread;
   }
 
   /** Between two jobs: the thread keeps nobody waiting. */
@@ -223,9 +234,11 @@ class ThreadLoader implements Loader {
     if (this.#idle !== null) clearTimeout(this.#idle);
     this.#idle = null;
     const thread = this.#thread;
+    if (thread === null) return;
+    this.#settle({ kind: "terminated" });
     this.#thread = null;
     this.#evaluated = 0;
-    await thread?.terminate();
+    await thread.terminate();
   }
 }
 

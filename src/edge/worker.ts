@@ -96,5 +96,7 @@ export function watchMemory(growthMax: number, onExceeded: () => void): { close(
     clearInterval(timer);
     onExceeded();
   }, MEMORY_LOOK_MS);
+  // What is watched keeps the process, this does not.
+  timer.unref();
   return { close: () => clearInterval(timer) };
 }

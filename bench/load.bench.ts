@@ -5,18 +5,16 @@
 // changes again and again.
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { openLoader } from "../src/edge/loader.ts";
 import { bundleJob } from "../src/edge/modules/bundle.ts";
 import { fileMark } from "../src/edge/modules/graph.ts";
 import { openSpool } from "../src/edge/spool.ts";
 import { Catalog } from "../src/jobs/catalog.ts";
 import { moduleEntity } from "../src/jobs/module.ts";
-import { measure, type Row, summarize } from "./measure.ts";
+import { type Row, type Scale, timesOf } from "./measure.ts";
+import { runProgram } from "./program.ts";
 
-const PROGRAM = resolve(import.meta.dirname, "../dist/mig-runner");
-const JOBS = 1_000;
-const RELOADS = 1_000;
 const MIB = 1024 * 1024;
 
 /** About 2.5 KB, a tenth of which is left when it is bundled, with a helper that all jobs share. */
@@ -61,40 +59,43 @@ function writeJobs(directory: string, count: number): void {
 }
 
 /** What an operator with programs for jobs waits for, and what the daemon does all day. */
-export async function bench(): Promise<readonly Row[]> {
+export async function bench({ short }: Scale): Promise<readonly Row[]> {
   const directory = mkdtempSync(join(tmpdir(), "mig-runner-bench-"));
+  const jobs = short ? 50 : 1_000;
   try {
-    writeJobs(directory, JOBS);
+    writeJobs(directory, jobs);
     return [
-      await executable(directory),
-      await rescan(directory),
-      await source(directory),
-      await reload(directory),
+      ...(await executable(directory, { jobs, runs: short ? 1 : 5 })),
+      await rescan(directory, { jobs, runs: short ? 1 : 20 }),
+      await source(directory, { runs: short ? 1 : 50 }),
+      ...(await reload(directory, { turns: short ? 60 : 1_000 })),
     ];
   } finally {
     rmSync(directory, { recursive: true, force: true });
   }
 }
 
-/** The whole program, from its start to the table of its jobs. */
-async function executable(directory: string): Promise<Row> {
-  const peaks: number[] = [];
-  const seconds: number[] = [];
-  const once = async () => {
-    const argv = [PROGRAM, "-c", join(directory, "runner.cfg"), "next", "job7", "-n", "1"];
-    const child = Bun.spawn(argv, { stdout: "pipe", stderr: "pipe" });
-    if ((await child.exited) !== 0) throw new Error(await new Response(child.stderr).text());
-    const used = child.resourceUsage();
-    peaks.push((used?.maxRSS ?? 0) / MIB);
-    seconds.push(Number(used?.cpuTime.total ?? 0n) / 1e6);
-  };
-  const summary = await measure(once, { runs: 5, warmup: 1 });
-  const peak = `peak ${Math.round(Math.max(...peaks))} MiB`;
-  const rate = `${peak}, ${Math.min(...seconds).toFixed(1)} s of processor`;
-  return { name: `load ${JOBS} job.ts, executable`, summary, rate };
+interface Counts {
+  readonly jobs: number;
+  readonly runs: number;
 }
 
-async function rescan(directory: string): Promise<Row> {
+/** The whole program, from its start to the table of its jobs. */
+async function executable(directory: string, { jobs, runs }: Counts): Promise<readonly Row[]> {
+  const peaks: number[] = [];
+  const once = async (): Promise<void> => {
+    const argv = ["-c", join(directory, "runner.cfg"), "next", "job7", "-n", "1"];
+    const { peakBytes } = await runProgram(argv);
+    peaks.push(peakBytes / MIB);
+  };
+  const samples = await timesOf(once, { runs, warmup: 1 });
+  return [
+    { figure: `load ${jobs} job.ts`, unit: "ms", samples, target: { most: 3_000 } },
+    { figure: "the same: peak", unit: "MiB", samples: peaks, target: { most: 200 } },
+  ];
+}
+
+async function rescan(directory: string, { jobs, runs }: Counts): Promise<Row> {
   const spool = openSpool({ directory });
   const loader = openLoader();
   const catalog = new Catalog(
@@ -106,22 +107,33 @@ async function rescan(directory: string): Promise<Row> {
     { markOf: fileMark },
   );
   const once = async () => catalog.refresh(await spool.scan());
-  const summary = await measure(once, { runs: 50, warmup: 1 });
+  const samples = await timesOf(once, { runs, warmup: 1 });
   await loader.close();
-  return { name: `scan of ${JOBS} unchanged job.ts`, summary, rate: null };
+  return { figure: `${jobs} unchanged job.ts: a scan`, unit: "ms", samples, target: null };
 }
 
-async function source(directory: string): Promise<Row> {
+async function source(directory: string, { runs }: Pick<Counts, "runs">): Promise<Row> {
   const once = () => bundleJob(join(directory, "runners/job7/job.ts"));
-  return { name: "bundleJob()", summary: await measure(once, { runs: 200 }), rate: null };
+  const samples = await timesOf(once, { runs, warmup: 1 });
+  return { figure: "the text of a job.ts that a run keeps", unit: "ms", samples, target: null };
 }
 
-async function reload(directory: string): Promise<Row> {
-  const argv = [process.execPath, import.meta.path, directory];
+async function reload(
+  directory: string,
+  { turns }: { readonly turns: number },
+): Promise<readonly Row[]> {
+  const argv = [process.execPath, import.meta.path, directory, `${turns}`];
   const child = Bun.spawn(argv, { stdout: "pipe", stderr: "inherit" });
   const { timesMs, grownMib } = JSON.parse(await new Response(child.stdout).text());
-  const rate = `grew ${grownMib} MiB in ${RELOADS}`;
-  return { name: "reload of a changed job.ts", summary: summarize(timesMs), rate };
+  return [
+    { figure: "load a changed job.ts again", unit: "ms", samples: timesMs, target: null },
+    {
+      figure: `the same ${turns} times: memory grown by`,
+      unit: "MiB",
+      samples: [grownMib],
+      target: { most: 50 },
+    },
+  ];
 }
 
 /** Anonymous memory: what of it belongs to no file. */
@@ -130,13 +142,13 @@ function memoryMib(): number {
   return Number(/^RssAnon:\s+(\d+) kB/m.exec(status)?.[1]) / 1024;
 }
 
-async function reloadMany(directory: string): Promise<void> {
+async function reloadMany(directory: string, turns: number): Promise<void> {
   const loader = openLoader();
   const path = join(directory, "runners/job7/job.ts");
   const timesMs: number[] = [];
   let before = 0;
   let most = 0;
-  for (let turn = 0; turn < RELOADS; turn++) {
+  for (let turn = 0; turn < turns; turn++) {
     writeFileSync(path, textOf(turn));
     const startedAt = performance.now();
     const { outline } = await loader.load({ job: "job7", path, dependsOn: () => {} });
@@ -149,4 +161,4 @@ async function reloadMany(directory: string): Promise<void> {
   console.log(JSON.stringify({ timesMs, grownMib: Math.round(most - before) }));
 }
 
-if (import.meta.main) await reloadMany(process.argv[2] ?? "");
+if (import.meta.main) await reloadMany(process.argv[2] ?? "", Number(process.argv[3]));

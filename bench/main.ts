@@ -1,26 +1,74 @@
-// Bench: runs bench/*.bench.ts one after the other and prints one table.
+// Bench: builds the program, runs bench/*.bench.ts one after the other, and prints one table.
 //
-//   npm run bench                all
-//   npm run bench -- start       those whose file name contains a word
-import { globSync } from "node:fs";
-import { arch, cpus, release } from "node:os";
-import { formatTable, type Row } from "./measure.ts";
+//   npm run bench                   all, in under five minutes
+//   npm run bench -- start          those whose file name contains a word
+//   npm run bench -- --short        less of everything: what CI runs
+//   npm run bench -- --write        also puts the table into BENCHMARKS.md
+//
+// The exit status is 1 when a result was wrong, never for a time.
+import { globSync, readFileSync, writeFileSync } from "node:fs";
+import { arch, cpus, release, totalmem } from "node:os";
+import { resolve } from "node:path";
+import { parseArgs } from "node:util";
+import { type Bench, formatTable, type Row } from "./measure.ts";
 
-const words = process.argv.slice(2);
+const root = resolve(import.meta.dirname, "..");
+const { values, positionals } = parseArgs({
+  args: process.argv.slice(2),
+  allowPositionals: true,
+  options: { short: { type: "boolean" }, write: { type: "boolean" } },
+});
 const names = globSync("*.bench.ts", { cwd: import.meta.dirname })
-  .filter((name) => words.length === 0 || words.some((word) => name.includes(word)))
+  .filter((name) => positionals.length === 0 || positionals.some((word) => name.includes(word)))
   .sort();
 if (names.length === 0) {
-  console.error(`Cannot bench "${words.join(" ")}": no file in bench/ has that in its name`);
+  console.error(`Cannot bench "${positionals.join(" ")}": no file in bench/ has that in its name`);
   process.exit(2);
 }
 
+build();
+const startedAt = performance.now();
 const rows: Row[] = [];
+const wrong: string[] = [];
 for (const name of names) {
-  const { bench } = (await import(`./${name}`)) as { bench: () => Promise<readonly Row[]> };
-  rows.push(...(await bench()));
+  console.error(`${name} …`);
+  const { bench } = (await import(`./${name}`)) as { bench: Bench };
+  try {
+    rows.push(...(await bench({ short: values.short ?? false })));
+  } catch (error) {
+    wrong.push(`${name}: ${error instanceof Error ? (error.stack ?? error.message) : error}`);
+  }
 }
-const processors = cpus();
-console.log(`${processors.length} × ${processors[0]?.model}, ${arch()}, Linux ${release()}`);
-console.log(`Bun ${Bun.version}, ${new Date().toISOString().slice(0, 10)}\n`);
-console.log(formatTable(rows));
+const report = `${describeMachine()}\n\n${formatTable(rows)}`;
+console.log(report);
+console.log(`\n${Math.round((performance.now() - startedAt) / 1_000)} s`);
+for (const text of wrong) console.error(`\nwrong: ${text}`);
+if (values.write) writeReport();
+process.exitCode = wrong.length > 0 ? 1 : 0;
+
+function build(): void {
+  const { exitCode, stderr } = Bun.spawnSync([process.execPath, resolve(root, "build.ts")]);
+  if (exitCode === 0) return;
+  console.error(stderr.toString());
+  process.exit(1);
+}
+
+function describeMachine(): string {
+  const processors = cpus();
+  const memory = Math.round(totalmem() / 1024 ** 3);
+  const day = new Date().toISOString().slice(0, 10);
+  const machine = `${processors.length} × ${processors[0]?.model}, ${arch()}, ${memory} GiB`;
+  const short = values.short ? " (short form: the numbers say little)" : "";
+  return `${machine}, Linux ${release()}, Bun ${Bun.version}, ${day}${short}`;
+}
+
+/** Replaces what is between the two marks. */
+function writeReport(): void {
+  const path = resolve(root, "BENCHMARKS.md");
+  const text = readFileSync(path, "utf8");
+  const marked = /(<!-- npm run bench -->\n)[\s\S]*(\n<!-- end -->)/;
+  writeFileSync(
+    path,
+    text.replace(marked, (_, begin, end) => `${begin}${report}${end}`),
+  );
+}

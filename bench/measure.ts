@@ -1,54 +1,119 @@
-// Measure: times one thing many times, and says what the times have in common.
+// Measure: figures with their targets and what they are held against, as one table.
+//
+// A figure is the median of its samples, and the best of them is told beside it: what a busy
+// machine adds to a time says nothing about the program. A target that is missed is a word in the
+// table; only a wrong result makes a bench fail.
 import assert from "node:assert/strict";
 
-/** Times in milliseconds. The minimum is what it costs, the rest is what the machine adds. */
-export interface Summary {
-  readonly runs: number;
-  readonly minMs: number;
-  readonly medianMs: number;
-  readonly p95Ms: number;
+/** One line of the table. */
+export interface Row {
+  readonly figure: string;
+  /** Such as "ms"; a share is in "%". */
+  readonly unit: string;
+  /** At least one, in the order in which they were taken. */
+  readonly samples: readonly number[];
+  /** For the median, or for the ratio when there is something to compare with. Null: none. */
+  readonly target: Target | null;
+  /** What it is held against, sample by sample in the same runs. @default nothing */
+  readonly against?: Against;
+  /** For people: the peer, or what else is worth to know. @default nothing */
+  readonly note?: string;
 }
 
-/** The summary of at least one time, in any order. */
-export function summarize(timesMs: readonly number[]): Summary {
-  assert(timesMs.length > 0, "nothing was measured");
-  const sorted = timesMs.toSorted((left, right) => left - right);
-  const at = (share: number) => sorted[Math.ceil(share * sorted.length) - 1] ?? sorted[0] ?? 0;
-  return { runs: sorted.length, minMs: sorted[0] ?? 0, medianMs: at(0.5), p95Ms: at(0.95) };
+export type Target = { readonly most: number } | { readonly least: number };
+
+export interface Against {
+  /** Such as "floor" or "raw appends". */
+  readonly name: string;
+  readonly samples: readonly number[];
 }
 
-/** Runs `once` until it is warm, then `runs` times against the clock. */
-export async function measure(
+/** What bench files export as `bench`. */
+export type Bench = (scale: Scale) => Promise<readonly Row[]>;
+
+export interface Scale {
+  /** For CI: everything is tried, with less of it, and the numbers say little. */
+  readonly short: boolean;
+}
+
+/** The value below which a share of the samples is, by the nearest rank. @param share 0 to 1 */
+export function quantile(samples: readonly number[], share: number): number {
+  assert(samples.length > 0, "nothing was measured");
+  const sorted = samples.toSorted((left, right) => left - right);
+  return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? 0;
+}
+
+export function median(samples: readonly number[]): number {
+  return quantile(samples, 0.5);
+}
+
+/** Milliseconds that each of `runs` calls takes, after those that warm it up. */
+export async function timesOf(
   once: () => unknown,
-  { runs, warmup = 3 }: { runs: number; warmup?: number },
-): Promise<Summary> {
+  { runs, warmup = 0 }: { readonly runs: number; readonly warmup?: number },
+): Promise<readonly number[]> {
   for (let count = 0; count < warmup; count++) await once();
-  const timesMs: number[] = [];
+  const times: number[] = [];
   for (let count = 0; count < runs; count++) {
     const startedAt = performance.now();
     await once();
-    timesMs.push(performance.now() - startedAt);
+    times.push(performance.now() - startedAt);
   }
-  return summarize(timesMs);
+  return times;
 }
 
-/** One row of the table: what was measured, its numbers, and what they mean for throughput. */
-export interface Row {
-  readonly name: string;
-  readonly summary: Summary;
-  /** Such as "640 MB/s"; null when the time says it all. */
-  readonly rate: string | null;
+/** The samples divided by what they are held against; empty when there is nothing. */
+export function ratiosOf({ samples, against }: Row): readonly number[] {
+  return samples.flatMap((sample, index) => {
+    const other = against?.samples[index];
+    return other === undefined ? [] : [sample / other];
+  });
+}
+
+/** Whether the target is met; null without one. */
+export function isMet(row: Row): boolean | null {
+  const { target, samples } = row;
+  if (target === null) return null;
+  const ratios = ratiosOf(row);
+  const value = median(ratios.length > 0 ? ratios : samples);
+  return "most" in target ? value <= target.most : value >= target.least;
 }
 
 /** The rows as a Markdown table. */
 export function formatTable(rows: readonly Row[]): string {
-  const body = rows.map(({ name, summary, rate }) => {
-    const times = [summary.minMs, summary.medianMs, summary.p95Ms].map((ms) => ms.toFixed(2));
-    return `| ${[name, ...times, summary.runs, rate ?? ""].join(" | ")} |`;
+  const head = ["figure", "target", "median", "best", "held against", "ratio", "", ""];
+  const body = rows.map((row) => {
+    const { figure, unit, samples, against, note = "" } = row;
+    const ratios = ratiosOf(row);
+    const met = isMet(row);
+    return [
+      figure,
+      targetText(row),
+      `${format(median(samples))} ${unit}`,
+      `${format(bestOf(row, samples))} ${unit}`,
+      against === undefined ? "" : `${against.name} ${format(median(against.samples))} ${unit}`,
+      ratios.length === 0 ? "" : `${format(median(ratios))} (${format(bestOf(row, ratios))})`,
+      met === null ? "" : met ? "met" : "**missed**",
+      note,
+    ];
   });
-  return [
-    "| what | min ms | median ms | p95 ms | runs | rate |",
-    "|---|---|---|---|---|---|",
-    ...body,
-  ].join("\n");
+  const line = (cells: readonly string[]): string => `| ${cells.join(" | ")} |`;
+  return [line(head), line(head.map(() => "---")), ...body.map(line)].join("\n");
+}
+
+function bestOf({ target }: Row, samples: readonly number[]): number {
+  return target !== null && "least" in target ? Math.max(...samples) : Math.min(...samples);
+}
+
+function targetText({ target, unit, against }: Row): string {
+  if (target === null) return "";
+  const [sign, value] = "most" in target ? ["≤", target.most] : ["≥", target.least];
+  return `${sign} ${format(value)} ${against === undefined ? unit : "×"}`;
+}
+
+/** Three digits are what a measurement is good for. */
+function format(value: number): string {
+  const digits = Math.max(0, 2 - Math.floor(Math.log10(Math.max(Math.abs(value), 0.01))));
+  const rounded = value >= 100 ? Math.round(value) : Number(value.toFixed(digits));
+  return rounded.toLocaleString("en");
 }

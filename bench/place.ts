@@ -7,7 +7,8 @@ import { openJournal } from "../src/edge/journal/journal.ts";
 import { advance } from "../src/flow/inflight.ts";
 
 const KEYS = resolve(import.meta.dirname, "../test/golden/keyrings/keys");
-const KEY_ID = "D35069ED9046944C204ED0AAB669E288E7530642";
+/** Of the key in its ring: RSA 2048, without a passphrase. */
+export const KEY_ID = "D35069ED9046944C204ED0AAB669E288E7530642";
 
 /** Nobody listens there. */
 const NOWHERE = "http://127.0.0.1:1/api/v1/";
@@ -27,6 +28,8 @@ export interface PlaceOptions {
   readonly checkDirectory?: number;
   /** False: tokens are signed, as for each action. @default true */
   readonly apiKey?: boolean;
+  /** Where its log goes. @default "file" */
+  readonly log?: "file" | "stdout";
 }
 
 export interface PendingOptions {
@@ -42,7 +45,12 @@ export class Place implements Disposable {
   /** The arguments that choose this directory. */
   readonly argv: readonly string[];
 
-  constructor({ url = NOWHERE, checkDirectory = 60, apiKey = true }: PlaceOptions = {}) {
+  constructor({
+    url = NOWHERE,
+    checkDirectory = 60,
+    apiKey = true,
+    log = "file",
+  }: PlaceOptions = {}) {
     for (const name of ["runners", "plugins", "keys"]) mkdirSync(this.in(name));
     copyFileSync(join(KEYS, "secring.gpg"), this.in("keys/secring.gpg"));
     this.write("migrc", [
@@ -53,7 +61,8 @@ export class Place implements Disposable {
     this.write("runner.cfg", [
       ...["[runner]", `directory = "${this.path}"`, `checkdirectory = ${checkDirectory}`],
       ...["[client]", `clientconfpath = "${this.in("migrc")}"`],
-      ...["[logging]", 'mode = "file"', `file = "${this.in("runner.log")}"`, 'level = "info"'],
+      ...["[logging]", `mode = "${log}"`, 'level = "info"'],
+      ...(log === "file" ? [`file = "${this.in("runner.log")}"`] : []),
     ]);
     this.argv = ["-c", this.in("runner.cfg")];
   }
@@ -69,12 +78,14 @@ export class Place implements Disposable {
 
   /** Jobs `job0`, `job1`, … with this schedule. */
   jobs(count: number, schedule: string, lines: readonly string[] = []): void {
+    for (let number = 0; number < count; number++) this.job(`job${number}`, schedule, lines);
+  }
+
+  job(job: string, schedule: string, lines: readonly string[] = []): void {
     const entity = ["[configuration]", `schedule = "${schedule}"`, 'expiry = "10m"', ...lines];
-    for (let number = 0; number < count; number++) {
-      mkdirSync(this.in(`runners/job${number}`));
-      this.write(`runners/job${number}/entity.cfg`, entity);
-      this.write(`runners/job${number}/action.json`, [JSON.stringify(ACTION)]);
-    }
+    mkdirSync(this.in(`runners/${job}`));
+    this.write(`runners/${job}/entity.cfg`, entity);
+    this.write(`runners/${job}/action.json`, [JSON.stringify(ACTION)]);
   }
 
   /** An executable plugin: a shell script. */
@@ -109,7 +120,7 @@ export class Place implements Disposable {
 
   /** What the journal says of its actions now. */
   async counts(): Promise<{ readonly pending: number; readonly undelivered: number }> {
-    const journal = openJournal({ path: this.in("journal.db") });
+    const journal = openJournal({ path: this.in("journal.db"), readOnly: true });
     const { pendingActions, pendingDeliveries, deadDeliveries } = journal.counts();
     await journal.close();
     return { pending: pendingActions, undelivered: pendingDeliveries + deadDeliveries };

@@ -1,5 +1,5 @@
 // Program: the executable as a user starts it, with what it took: time, processor, memory.
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { resolve } from "node:path";
 
 /** What is measured: what `npm run build` made. */
@@ -49,16 +49,55 @@ export async function runProgram(argv: readonly string[]): Promise<Ended> {
   throw new Error(`mig-runner ${argv.join(" ")} ended with ${ended.exit}: ${ended.stderr}`);
 }
 
-export type Daemon = Bun.Subprocess<"ignore", "pipe", "pipe">;
-
-/** Starts mig-runner; `await using` ends it. */
-export function startProgram(argv: readonly string[]): Daemon {
-  return start([PROGRAM, ...argv]);
+/** A program that runs until it is disposed of. */
+export interface Daemon extends AsyncDisposable {
+  readonly pid: number;
+  readonly stdout: ReadableStream<Uint8Array>;
+  /** Null while it runs. */
+  readonly exitCode: number | null;
+  kill(signal: NodeJS.Signals): void;
 }
 
-function start(argv: readonly string[]): Daemon {
+/** Starts mig-runner. `more` is added to its environment. */
+export function startProgram(
+  argv: readonly string[],
+  more: Readonly<Record<string, string>> = {},
+): Daemon {
+  const child = start([PROGRAM, ...argv], more);
+  return {
+    pid: child.pid,
+    stdout: child.stdout,
+    get exitCode() {
+      return child.exitCode;
+    },
+    kill: (signal) => child.kill(signal),
+    async [Symbol.asyncDispose]() {
+      child.kill("SIGKILL");
+      await child.exited;
+    },
+  };
+}
+
+function start(
+  argv: readonly string[],
+  more: Readonly<Record<string, string>> = {},
+): Bun.Subprocess<"ignore", "pipe", "pipe"> {
   const pipes = { stdin: "ignore", stdout: "pipe", stderr: "pipe" } as const;
-  return Bun.spawn([...argv], { ...pipes, env: ENVIRONMENT });
+  return Bun.spawn([...argv], { ...pipes, env: { ...ENVIRONMENT, ...more } });
+}
+
+/** How long a bench waits for anything before it calls it wrong. */
+const WAIT_MAX_MS = 120_000;
+
+/** Looks each 5 ms until `holds`. */
+export async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
+  const startedAt = performance.now();
+  while (!(await holds())) {
+    if (performance.now() - startedAt > WAIT_MAX_MS) {
+      throw new Error(`Wrong: nothing came of it within ${WAIT_MAX_MS / 1_000} s: ${holds}`);
+    }
+    await Bun.sleep(5);
+  }
 }
 
 export interface Memory {
@@ -78,9 +117,12 @@ export function memoryOf(pid: number): Memory | null {
   }
 }
 
-/** Processor time that a process has used so far, all threads: user and system. */
+/** Processor time that a process has used so far, all threads, to the microsecond. */
 export function cpuMsOf(pid: number): number {
-  const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1]?.split(" ") ?? [];
-  // Clock ticks of 10 ms; utime and stime are the 14th and 15th field, two of which are cut off.
-  return (Number(fields[11]) + Number(fields[12])) * 10;
+  const threads = readdirSync(`/proc/${pid}/task`);
+  const times = threads.map((thread) => {
+    const [nanoseconds] = readFileSync(`/proc/${pid}/task/${thread}/schedstat`, "utf8").split(" ");
+    return Number(nanoseconds) / 1e6;
+  });
+  return times.reduce((sum, time) => sum + time, 0);
 }

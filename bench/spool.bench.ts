@@ -12,63 +12,72 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openSpool } from "../src/edge/spool.ts";
-import { measure, type Row } from "./measure.ts";
+import { type Row, type Scale, timesOf } from "./measure.ts";
 
-const JOBS = 10_000;
-const RESULT_BYTES = 256 * 1024 * 1024;
 const COMMAND_BYTES = 2_048;
 const PIECE_BYTES = 256 * 1024;
 
 /** What a daemon does every few seconds, and what it does with what the agents answered. */
-export async function bench(): Promise<readonly Row[]> {
+export async function bench(scale: Scale): Promise<readonly Row[]> {
   const directory = mkdtempSync(join(tmpdir(), "mig-runner-bench-"));
   try {
-    return [...(await scans(directory)), ...(await results(directory))];
+    return [...(await scans(directory, scale)), await results(directory, scale)];
   } finally {
     rmSync(directory, { recursive: true, force: true });
   }
 }
 
-async function scans(directory: string): Promise<readonly Row[]> {
-  for (let number = 0; number < JOBS; number++) {
+async function scans(directory: string, { short }: Scale): Promise<readonly Row[]> {
+  const jobs = short ? 200 : 10_000;
+  for (let number = 0; number < jobs; number++) {
     const path = join(directory, "runners", `job${number}`);
     mkdirSync(path, { recursive: true });
     writeFileSync(join(path, "entity.cfg"), "[configuration]\n");
     writeFileSync(join(path, "action.json"), "{}");
   }
   const spool = openSpool({ directory });
-  const again = await measure(() => spool.scan(), { runs: 32 });
-  const first = await measure(() => openSpool({ directory }).scan(), { runs: 5 });
+  const again = await timesOf(() => spool.scan(), { runs: short ? 2 : 32, warmup: 2 });
+  const first = await timesOf(() => openSpool({ directory }).scan(), { runs: short ? 1 : 5 });
   return [
-    { name: `scan of ${JOBS} unchanged jobs`, summary: again, rate: null },
-    { name: `first scan of ${JOBS} jobs`, summary: first, rate: null },
+    {
+      figure: `spool: a look at ${jobs} unchanged jobs`,
+      ...{ unit: "ms", samples: again, target: { most: 100 } },
+    },
+    { figure: `spool: the first look at ${jobs} jobs`, unit: "ms", samples: first, target: null },
   ];
 }
 
-async function results(directory: string): Promise<readonly Row[]> {
+async function results(directory: string, { short }: Scale): Promise<Row> {
+  const size = (short ? 8 : 256) * 1024 * 1024;
   const spool = openSpool({ directory });
   const command = new Uint8Array(COMMAND_BYTES).fill(97);
-  const ours = await measure(
-    async () => {
+  const ours: number[] = [];
+  const plain: number[] = [];
+  for (let run = 0; run < (short ? 1 : 5); run++) {
+    const once = async (): Promise<void> => {
       const writer = await spool.createResult("job0", "20261123", 7);
-      for (let size = 0; size < RESULT_BYTES; size += COMMAND_BYTES) await writer.write(command);
-      await writer.commit();
-    },
-    { runs: 5, warmup: 1 },
-  );
+      for (let at = 0; at < size; at += COMMAND_BYTES) {
+        const written = writer.write(command);
+        if (written !== undefined) await written;
+      }
+      if ((await writer.commit()) !== size) throw new Error("Wrong: the result is not whole");
+    };
+    ours.push(...(await timesOf(once, { runs: 1 })));
+    plain.push(...(await timesOf(() => writePlain(join(directory, "plain"), size), { runs: 1 })));
+  }
+  return {
+    figure: `spool: a result of ${size / 1024 ** 2} MiB in pieces of 2 KiB, durable`,
+    unit: "ms",
+    samples: ours,
+    target: null,
+    against: { name: "plain writes and fsync", samples: plain },
+  };
+}
+
+function writePlain(path: string, size: number): void {
   const piece = new Uint8Array(PIECE_BYTES).fill(97);
-  const plain = await measure(
-    () => {
-      const fd = openSync(join(directory, "plain"), "w");
-      for (let size = 0; size < RESULT_BYTES; size += PIECE_BYTES) writeSync(fd, piece);
-      fsyncSync(fd);
-      closeSync(fd);
-    },
-    { runs: 5, warmup: 1 },
-  );
-  const rate = (ms: number): string => `${Math.round(RESULT_BYTES / 1_000 / ms)} MB/s`;
-  return [
-    { name: "result of 256 MiB, durable", summary: ours, rate: rate(ours.medianMs) },
-    { name: "plain writes and fsync of 256 MiB", summary: plain, rate: rate(plain.medianMs) },
-  ];
+  const fd = openSync(path, "w");
+  for (let at = 0; at < size; at += PIECE_BYTES) writeSync(fd, piece);
+  fsyncSync(fd);
+  closeSync(fd);
 }

@@ -1,27 +1,101 @@
-// Start bench: from the shell's exec to the last byte of `-V`, in each form of the program.
+// Start bench: from the shell's exec to what a user waits for.
 import { spawnSync } from "node:child_process";
 import { resolve } from "node:path";
-import { measure, type Row } from "./measure.ts";
+import { LoadApi } from "./api/client.ts";
+import { type Row, type Scale, timesOf } from "./measure.ts";
+import { Place } from "./place.ts";
+import { PROGRAM, runProgram, startProgram, until } from "./program.ts";
 
 const root = resolve(import.meta.dirname, "..");
-const bin = (name: string) => resolve(root, "node_modules/.bin", name);
-const main = resolve(root, "src/main.ts");
+const tool = (name: string) => resolve(root, "node_modules/.bin", name);
+const MAIN = resolve(root, "src/main.ts");
 
-const FORMS: readonly (readonly [name: string, command: string, ...argv: string[]])[] = [
-  ["start, executable", resolve(root, "dist/mig-runner"), "-V"],
-  ["start, bun src/main.ts", bin("bun"), main, "-V"],
-  ["start, deno run -A src/main.ts", bin("deno"), "run", "-A", main, "-V"],
+const OTHER_FORMS: readonly (readonly [name: string, ...argv: [string, ...string[]]])[] = [
+  ["-V, bun src/main.ts", tool("bun"), MAIN, "-V"],
+  ["-V, deno run -A src/main.ts", tool("deno"), "run", "-A", MAIN, "-V"],
 ];
 
-/** What an operator waits for before anything happens. */
-export async function bench(): Promise<readonly Row[]> {
-  const rows: Row[] = [];
-  for (const [name, command, ...argv] of FORMS) {
-    const once = () => {
-      const { status, stderr } = spawnSync(command, argv, { encoding: "utf8" });
-      if (status !== 0) throw new Error(`${name} ended with ${status}: ${stderr}`);
-    };
-    rows.push({ name, summary: await measure(once, { runs: 30 }), rate: null });
+export async function bench(scale: Scale): Promise<readonly Row[]> {
+  return [
+    ...(await versions(scale)),
+    await pass(scale),
+    await firstLine(scale),
+    await firstCollect(scale),
+  ];
+}
+
+async function versions({ short }: Scale): Promise<readonly Row[]> {
+  const once = (argv: readonly [string, ...string[]]) => (): void => {
+    const [command, ...rest] = argv;
+    const { status, stderr } = spawnSync(command, rest, { encoding: "utf8" });
+    if (status !== 0) throw new Error(`${argv.join(" ")} ended with ${status}: ${stderr}`);
+  };
+  const runs = short ? 3 : 31;
+  const rows: Row[] = [
+    {
+      figure: "-V",
+      unit: "ms",
+      samples: await timesOf(once([PROGRAM, "-V"]), { runs, warmup: 3 }),
+      target: { most: 15 },
+    },
+  ];
+  for (const [figure, ...argv] of OTHER_FORMS) {
+    const samples = await timesOf(once(argv), { runs: short ? 1 : 5, warmup: 1 });
+    rows.push({ figure, unit: "ms", samples, target: null });
   }
   return rows;
+}
+
+async function pass({ short }: Scale): Promise<Row> {
+  using place = new Place();
+  place.jobs(100, "0 0 1 1 *");
+  const once = () => runProgram(["--once", ...place.argv]);
+  return {
+    figure: "--once, nothing due in 100 jobs",
+    unit: "ms",
+    samples: await timesOf(once, { runs: short ? 1 : 15, warmup: 2 }),
+    target: { most: 80 },
+  };
+}
+
+/** To the first line of the log, in a spool of a thousand jobs. */
+async function firstLine({ short }: Scale): Promise<Row> {
+  using place = new Place({ log: "stdout" });
+  place.jobs(short ? 100 : 1_000, "0 0 1 1 *");
+  const once = async (): Promise<void> => {
+    await using daemon = startProgram(place.argv);
+    for await (const _ of daemon.stdout) return;
+  };
+  return {
+    figure: "start to the first line of the log",
+    unit: "ms",
+    samples: await timesOf(once, { runs: short ? 1 : 15, warmup: 2 }),
+    target: { most: 60 },
+  };
+}
+
+/** A host that was down for long: from the start to the first request for commands. */
+async function firstCollect({ short }: Scale): Promise<Row> {
+  const pending = short ? 1_000 : 100_000;
+  await using api = await LoadApi.start({ commands: 10, latencyMs: 1_000 });
+  using place = new Place({ url: api.url });
+  place.jobs(5, "0 0 1 1 *");
+  await place.pending(pending);
+  const samples: number[] = [];
+  for (let run = 0; run < (short ? 1 : 6); run++) {
+    const startedAt = performance.timeOrigin + performance.now();
+    await using _daemon = startProgram(place.argv);
+    let firstAt: number | null = null;
+    await until(async () => {
+      ({ firstAt } = await api.stats());
+      return firstAt !== null;
+    });
+    samples.push((firstAt ?? Number.NaN) - startedAt);
+  }
+  return {
+    figure: `journal of ${pending} pending collects: start to the first request`,
+    unit: "ms",
+    samples: short ? samples : samples.slice(1),
+    target: { most: 300 },
+  };
 }

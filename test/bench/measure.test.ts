@@ -1,30 +1,70 @@
 // Measure: the numbers of the benchmark table mean what their names say.
 import { describe, expect, test } from "bun:test";
-import { formatTable, measure, summarize } from "../../bench/measure.ts";
+import {
+  formatTable,
+  isMet,
+  median,
+  quantile,
+  type Row,
+  ratiosOf,
+  timesOf,
+} from "../../bench/measure.ts";
 
-describe("summarize()", () => {
-  test("takes the nearest rank, in any order of times", () => {
-    const times = Array.from({ length: 100 }, (_, index) => 100 - index);
-    expect(summarize(times)).toEqual({ runs: 100, minMs: 1, medianMs: 50, p95Ms: 95 });
+const row: Row = { figure: "decode", unit: "ms", samples: [3, 1, 2], target: { most: 2 } };
+const beside: Row = { ...row, against: { name: "floor", samples: [1, 1, 2] } };
+
+describe("quantile()", () => {
+  test("takes the nearest rank, in any order of samples", () => {
+    const samples = Array.from({ length: 100 }, (_, index) => 100 - index);
+    expect([0, 0.5, 0.95, 0.99, 1].map((share) => quantile(samples, share))).toEqual([
+      1, 50, 95, 99, 100,
+    ]);
+    expect(median([7])).toBe(7);
   });
 
-  test("says the same of one time three times", () => {
-    expect(summarize([7])).toEqual({ runs: 1, minMs: 7, medianMs: 7, p95Ms: 7 });
+  test("refuses to say anything of nothing", () => {
+    expect(() => median([])).toThrow("nothing was measured");
   });
 });
 
-describe("measure()", () => {
+describe("timesOf()", () => {
   test("does not count the warm-up", async () => {
     let called = 0;
-    const { runs } = await measure(() => ++called, { runs: 5, warmup: 2 });
-    expect({ called, runs }).toEqual({ called: 7, runs: 5 });
+    const times = await timesOf(() => ++called, { runs: 5, warmup: 2 });
+    expect({ called, runs: times.length }).toEqual({ called: 7, runs: 5 });
+  });
+});
+
+describe("ratiosOf()", () => {
+  test("compares the samples of one run with each other", () => {
+    expect(ratiosOf(beside)).toEqual([3, 1, 1]);
+    expect(ratiosOf(row)).toEqual([]);
+  });
+});
+
+describe("isMet()", () => {
+  test("holds the median against the target, or the ratio when there is one", () => {
+    expect(isMet(row)).toBe(true);
+    expect(isMet({ ...row, target: { most: 1.9 } })).toBe(false);
+    expect(isMet({ ...row, target: { least: 2.1 } })).toBe(false);
+    expect(isMet({ ...beside, target: { most: 1 } })).toBe(true);
+    expect(isMet({ ...beside, target: { least: 1.1 } })).toBe(false);
+    expect(isMet({ ...row, target: null })).toBeNull();
   });
 });
 
 describe("formatTable()", () => {
-  test("gives one row a measurement", () => {
-    const summary = { runs: 3, minMs: 1, medianMs: 1.234, p95Ms: 2 };
-    const [, , row] = formatTable([{ name: "decode", summary, rate: "9 MB/s" }]).split("\n");
-    expect(row).toBe("| decode | 1.00 | 1.23 | 2.00 | 3 | 9 MB/s |");
+  test("gives one line a figure", () => {
+    const [head, , first, second] = formatTable([row, { ...beside, note: "peer: 9" }]).split("\n");
+    expect(head?.split(" | ")).toHaveLength(8);
+    expect(first).toBe("| decode | ≤ 2 ms | 2 ms | 1 ms |  |  | met |  |");
+    expect(second).toBe("| decode | ≤ 2 × | 2 ms | 1 ms | floor 1 ms | 1 (1) | met | peer: 9 |");
+  });
+
+  test("tells the largest as the best where more is better, in three digits", () => {
+    const rate = { ...row, unit: "a second", samples: [12_345.6, 0.5], target: { least: 20_000 } };
+    expect(formatTable([rate]).split("\n")[2]).toBe(
+      "| decode | ≥ 20,000 a second | 0.5 a second | 12,346 a second |  |  | **missed** |  |",
+    );
   });
 });

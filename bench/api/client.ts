@@ -1,4 +1,4 @@
-// Load: starts the load API and asks it what it has seen.
+// Client: starts the load API and asks it what it has seen.
 import { resolve } from "node:path";
 
 export interface LoadOptions {
@@ -12,12 +12,21 @@ export interface LoadOptions {
   readonly silent?: readonly number[];
 }
 
+/** An action that was posted. */
+export interface PostSeen {
+  /** When it arrived: milliseconds since the epoch, with their fraction. */
+  readonly at: number;
+  /** The action's. */
+  readonly name: string;
+}
+
 export interface LoadStats {
   requests: number;
+  /** When the first of them arrived; null when none has. */
+  firstAt: number | null;
   /** Of the pages of commands that went out. */
   bytes: number;
-  /** When each POST arrived: milliseconds since the epoch, with their fraction. */
-  readonly posts: number[];
+  readonly posts: PostSeen[];
 }
 
 /** A running load API: `await using api = await LoadApi.start({ commands: 2_000 })`. */
@@ -32,7 +41,7 @@ export class LoadApi implements AsyncDisposable {
   }
 
   static async start(options: LoadOptions): Promise<LoadApi> {
-    const script = resolve(import.meta.dirname, "load-api.ts");
+    const script = resolve(import.meta.dirname, "server.ts");
     const child = Bun.spawn([process.execPath, script, JSON.stringify(options)], {
       ...{ stdin: "ignore", stdout: "pipe", stderr: "inherit" },
     });

@@ -1,5 +1,5 @@
 // Pages: answers full of commands, made by copying one command and writing other ids into it.
-import type { LoadOptions } from "./load.ts";
+import type { LoadOptions } from "./client.ts";
 
 /** Pages that are kept: what does not fit is made anew at each request. */
 const KEPT_BYTES_MAX = 256 * 1024 * 1024;

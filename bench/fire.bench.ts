@@ -1,0 +1,119 @@
+// Fire bench: from the time that a job is due to the POST of its action.
+import { readFileSync } from "node:fs";
+import { resolve } from "node:path";
+import { openSigner } from "../src/edge/pgp/signer.ts";
+import { spreadOffsetMs } from "../src/jobs/fires.ts";
+import { LoadApi, type PostSeen } from "./api/client.ts";
+import { quantile, type Row, type Scale } from "./measure.ts";
+import { KEY_ID, Place } from "./place.ts";
+import { startProgram, until } from "./program.ts";
+
+/** The configuration's default. */
+const DISPATCHES = 8;
+
+export async function bench(scale: Scale): Promise<readonly Row[]> {
+  return [...(await crowd(scale)), await single(scale)];
+}
+
+/** Many jobs in one second, again and again. */
+async function crowd({ short }: Scale): Promise<readonly Row[]> {
+  const jobs = short ? 50 : 1_000;
+  const [rounds, periodMs] = short ? [1, 5_000] : [4, 15_000];
+  await using api = await LoadApi.start({});
+  using place = new Place({ url: api.url });
+  place.jobs(jobs, `*/${periodMs / 1_000} * * * * * *`);
+  const probe = place.in("probe");
+  await using _daemon = startProgram(place.argv, {
+    BUN_OPTIONS: `--preload ${resolve(import.meta.dirname, "probe.ts")}`,
+    MIG_RUNNER_PROBE: probe,
+  });
+  const signing: number[] = [];
+  const posting: number[] = [];
+  const posts: PostSeen[] = [];
+  // The first round comes while the program is still starting.
+  for (let round = 0; round <= rounds; round++) {
+    posts.length = 0;
+    await until(async () => posts.push(...(await api.stats()).posts) >= jobs);
+    const last = Math.max(...posts.map(({ at }) => at));
+    const dueAt = Math.floor(Math.min(...posts.map(({ at }) => at)) / periodMs) * periodMs;
+    if (new Set(posts.map(({ name }) => name)).size !== jobs || posts.length !== jobs) {
+      throw new Error(`Wrong: ${posts.length} posts for ${jobs} jobs that were due once`);
+    }
+    if (round > 0 || short) {
+      posting.push(last - dueAt);
+      signing.push(await signingMs(place, jobs));
+    }
+  }
+  const blocked = readFileSync(probe, "utf8").trim().split("\n").slice(2);
+  return [
+    {
+      figure: `${jobs} jobs due in one second, RSA 2048: to the last POST`,
+      unit: "ms",
+      samples: posting,
+      target: { most: 1.2 },
+      against: { name: "signatures alone", samples: signing },
+    },
+    {
+      figure: "the same: longest time that the event loop stood still",
+      unit: "ms",
+      samples: [Math.max(0, ...blocked.map((line) => Number(line.split(" ")[1])))],
+      target: { most: 50 },
+    },
+  ];
+}
+
+/** How long as many signatures take, as many at a time, with nothing else done. */
+async function signingMs(place: Place, count: number): Promise<number> {
+  const signer = await openSigner({
+    ...{ home: place.in("keys"), keyId: KEY_ID, passphrase: null, environment: {} },
+    clock: { now: Date.now },
+  });
+  const text = new Uint8Array(1_000).fill(97);
+  let left = count;
+  const startedAt = performance.now();
+  const work = async (): Promise<void> => {
+    while (left-- > 0) await signer.sign(text);
+  };
+  await Promise.all(Array.from({ length: DISPATCHES }, work));
+  return performance.now() - startedAt;
+}
+
+/** Jobs that are due one at a time: in the same second each, but far from each other in it. */
+async function single({ short }: Scale): Promise<Row> {
+  await using api = await LoadApi.start({});
+  using place = new Place({ url: api.url });
+  const offsets = spreadJobs(short ? 4 : 15);
+  for (const job of offsets.keys()) place.job(job, "* * * * * * *", ['spread = "1s"']);
+  await using _daemon = startProgram(place.argv);
+  const late: number[] = [];
+  const wanted = short ? 8 : 300;
+  let isWarm = false;
+  await until(async () => {
+    const { posts } = await api.stats();
+    for (const { at, name } of isWarm ? posts : []) {
+      const offset = offsets.get(name.replace("mig-runner: ", ""));
+      if (offset === undefined) throw new Error(`Wrong: "${name}" is none of the actions`);
+      late.push((((at - offset) % 1_000) + 1_000) % 1_000);
+    }
+    isWarm ||= posts.length > 0 && performance.now() > 0;
+    return late.length >= wanted;
+  });
+  return {
+    figure: `a single job due: to its POST, 99 % of ${late.length}`,
+    unit: "ms",
+    samples: [quantile(late, 0.99)],
+    target: { most: 25 },
+    note: `median ${quantile(late, 0.5).toFixed(1)} ms`,
+  };
+}
+
+/** Jobs that their names spread over a second, at least 50 ms from each other. */
+function spreadJobs(count: number): ReadonlyMap<string, number> {
+  const offsets = new Map<string, number>();
+  for (let number = 0; offsets.size < count; number++) {
+    const offset = spreadOffsetMs(`job${number}`, 1_000);
+    const isFree = [...offsets.values()].every((other) => Math.abs(other - offset) >= 50);
+    if (isFree && offset >= 50 && offset < 950) offsets.set(`job${number}`, offset);
+  }
+  return offsets;
+}

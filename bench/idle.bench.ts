@@ -1,0 +1,81 @@
+// Idle bench: what a daemon costs that has nothing to do.
+import { median, type Row, type Scale } from "./measure.ts";
+import { Place } from "./place.ts";
+import { cpuMsOf, memoryOf, startProgram, until } from "./program.ts";
+
+const MIB = 1024 * 1024;
+
+/** The configuration's default between two scans. */
+const SCAN_EACH_MS = 60_000;
+
+export async function bench({ short }: Scale): Promise<readonly Row[]> {
+  if (short) return await idle(100, { restMs: 1_000, memoryMax: 60 });
+  return [
+    ...(await idle(100, { restMs: 3_000, memoryMax: null })),
+    ...(await idle(1_000, { restMs: 5_000, memoryMax: 60 })),
+    ...(await idle(10_000, { restMs: 15_000, memoryMax: 90 })),
+  ];
+}
+
+async function idle(
+  jobs: number,
+  { restMs, memoryMax }: { readonly restMs: number; readonly memoryMax: number | null },
+): Promise<readonly Row[]> {
+  using place = new Place();
+  place.jobs(jobs, "0 0 1 1 *");
+  const log = Bun.file(place.in("runner.log"));
+  const startedAt = performance.now();
+  await using daemon = startProgram(place.argv);
+  const isQuiet = quietness(daemon.pid);
+  await until(isQuiet);
+  const startMs = performance.now() - startedAt;
+  const loaded = (await log.text()).split("added entity").length - 1;
+  if (loaded !== jobs) throw new Error(`Wrong: ${loaded} of ${jobs} jobs were loaded`);
+  const before = cpuMsOf(daemon.pid);
+  await Bun.sleep(restMs);
+  const restingShare = (cpuMsOf(daemon.pid) - before) / restMs;
+  const residentBytes = memoryOf(daemon.pid)?.residentBytes ?? 0;
+  const scans: number[] = [];
+  for (let scan = 0; scan < 7; scan++) {
+    const beforeScan = cpuMsOf(daemon.pid);
+    daemon.kill("SIGHUP");
+    await Bun.sleep(300);
+    scans.push(cpuMsOf(daemon.pid) - beforeScan);
+  }
+  const isLarge = jobs >= 10_000;
+  const share = restingShare + median(scans) / SCAN_EACH_MS;
+  return [
+    {
+      figure: `${jobs} jobs, idle: resident memory`,
+      unit: "MiB",
+      samples: [residentBytes / MIB],
+      target: memoryMax === null ? null : { most: memoryMax },
+      note: `loaded ${(startMs / 1_000).toFixed(1)} s after the start`,
+    },
+    {
+      figure: `${jobs} jobs, idle: processor, a scan each minute`,
+      unit: "%",
+      samples: [share * 100],
+      target: isLarge ? { most: 0.5 } : null,
+    },
+    {
+      figure: `${jobs} jobs, unchanged: a scan`,
+      unit: "ms",
+      samples: scans,
+      target: isLarge ? { most: 100 } : null,
+      note: "processor time of the whole program",
+    },
+  ];
+}
+
+/** Whether a process used next to nothing since it was asked last. */
+function quietness(pid: number): () => Promise<boolean> {
+  let before = 0;
+  return async () => {
+    await Bun.sleep(400);
+    const now = cpuMsOf(pid);
+    const used = now - before;
+    before = now;
+    return now > 30 && used < 4;
+  };
+}

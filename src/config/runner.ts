@@ -39,9 +39,12 @@ export type LoggingConfig =
   | {
       readonly mode: "syslog";
       readonly level: LogLevel;
-      readonly host: string;
-      readonly port: number;
-      readonly protocol: "tcp" | "udp";
+      /** Null for this machine's own daemon. */
+      readonly host: string | null;
+      readonly port: number | null;
+      readonly protocol: SyslogProtocol;
+      /** The socket of this machine's daemon. Null: /dev/log. */
+      readonly file: string | null;
       readonly facility: string;
     };
 
@@ -86,6 +89,19 @@ export interface RunnerConfig {
   /** `[client] clientconfpath` as written: "default", a path, or null when it is not set. */
   readonly clientConfPath: string | null;
 }
+
+/** As Go's dial takes them; "local" is ours. */
+type SyslogProtocol = "tcp" | "tcp4" | "tcp6" | "udp" | "udp4" | "udp6" | "local";
+
+const PROTOCOLS: readonly SyslogProtocol[] = [
+  "tcp",
+  "udp",
+  "local",
+  "tcp4",
+  "tcp6",
+  "udp4",
+  "udp6",
+];
 
 const LEVELS: readonly LogLevel[] = [
   "emerg",
@@ -194,36 +210,38 @@ function fileLoggingOf(resolver: Resolver, level: LogLevel): LoggingConfig {
 }
 
 function syslogOf(resolver: Resolver, level: LogLevel): LoggingConfig {
-  const missing = (key: string): void => {
-    const message = `Syslog ${key} is missing`;
-    noteMistake(resolver, ["logging", "mode"], {
-      message,
-      hint: `Set [logging] ${key}`,
-      absence: true,
-    });
-  };
+  const facility = textOf(resolver, ["logging", "facility"]) ?? DEFAULTS.facility.value;
+  const text = textOf(resolver, ["logging", "protocol"]);
+  const protocol = PROTOCOLS.find((known) => known === text) ?? null;
+  if (protocol === "local") {
+    const file = textOf(resolver, ["logging", "file"]);
+    return { mode: "syslog", level, host: null, port: null, protocol, file, facility };
+  }
   const host = textOf(resolver, ["logging", "host"]);
-  if (host === null) missing("host");
+  if (host === null) noteMissing(resolver, "host");
   const written = settingOf(resolver, ["logging", "port"])?.value;
   const isSet = written !== undefined && written !== 0n;
-  if (!isSet) missing("port");
+  if (!isSet) noteMissing(resolver, "port");
   const limits = { min: 1, max: 65_535, fallback: 0 };
   const port = isSet ? wholeOf(resolver, ["logging", "port"], limits) : limits.fallback;
-  const protocol = textOf(resolver, ["logging", "protocol"]);
-  if (protocol === null) missing("protocol");
-  else if (protocol !== "tcp" && protocol !== "udp") {
+  if (text === null) noteMissing(resolver, "protocol");
+  else if (protocol === null) {
+    const known = "tcp, udp or local is wanted";
     noteMistake(resolver, ["logging", "protocol"], {
-      message: `Cannot log over "${protocol}": unknown network ${protocol}, tcp or udp is wanted`,
+      message: `Cannot log over "${text}": unknown network ${text}, ${known}`,
     });
   }
-  return {
-    mode: "syslog",
-    level,
-    host: host ?? "",
-    port,
-    protocol: protocol === "tcp" ? "tcp" : "udp",
-    facility: textOf(resolver, ["logging", "facility"]) ?? DEFAULTS.facility.value,
-  };
+  const file = null;
+  return { mode: "syslog", level, host, port, protocol: protocol ?? "udp", file, facility };
+}
+
+function noteMissing(resolver: Resolver, key: "host" | "port" | "protocol"): void {
+  const local = key === "host" ? ', or protocol = "local" for the daemon of this machine' : "";
+  noteMistake(resolver, ["logging", "mode"], {
+    message: `Syslog ${key} is missing`,
+    hint: `Set [logging] ${key}${local}`,
+    absence: true,
+  });
 }
 
 function clientLimitsOf(resolver: Resolver, environment: Environment): ClientLimits {

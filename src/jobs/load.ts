@@ -47,6 +47,11 @@ export function definitionFile(
 ): DefinitionFile {
   const present = new Set(names);
   const [first, ...others] = DEFINITION_FILES.filter((name) => present.has(name));
+  if (first === undefined && job.includes("\ufffd")) {
+    const message = `Cannot load job "${job}": the name of its directory is no UTF-8`;
+    const hint = "Rename the directory";
+    throw new RunnerErrors([new RunnerError("ENTITY", message, { job, path, hint })]);
+  }
   if (first === undefined) {
     const message = `stat ${posix.join(path, "entity.cfg")}: no such file or directory`;
     const hint = "A job is defined by entity.cfg, entity.toml or job.ts in its directory";

@@ -1,5 +1,6 @@
 // Mistakes in jobs: each stops its own job only, and is told with its place and its remedy.
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { mkdirSync, rmdirSync } from "node:fs";
 import { chmod, symlink } from "node:fs/promises";
 import { ACTION, Host } from "../support/site.ts";
 
@@ -280,6 +281,20 @@ describe.concurrent("the directory of jobs", () => {
     expect(stderr).toContain("added entity .hidden");
     expect(stderr).not.toMatch(/linked|notes/);
     expect(exit).toBe(0);
+  });
+
+  test("may hold a directory whose name is no UTF-8, which is told", async () => {
+    await using host = await Host.create();
+    const name = Buffer.from([...Buffer.from(host.scenario.path("runners/odd")), 0xff]);
+    mkdirSync(name);
+    await host.job("plain");
+    const { exit, stderr } = await host.run("--once");
+    rmdirSync(name);
+    expect(exit).toBe(1);
+    expect(stderr).toContain(
+      'Cannot load job "odd\ufffd": the name of its directory is no UTF-8 (Rename the directory)',
+    );
+    expect(stderr).toContain("added entity plain");
   });
 
   test("may hold a broken job, which is tried again when one of its files changes", async () => {

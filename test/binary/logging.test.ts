@@ -154,11 +154,11 @@ describe.concurrent("mode file", () => {
 
   test("in a directory that is not there ends the start with 9", async () => {
     await using host = await Host.create({
-      logging: ['mode = "file"', 'file = "/nonexistent/x.log"', 'level = "debug"'],
+      logging: ['mode = "file"', 'file = "/no/such/x.log"', 'level = "debug"'],
     });
     const { exit, stderr } = await host.run();
     expect(exit).toBe(9);
-    expect(stderr).toContain("open /nonexistent/x.log: no such file or directory");
+    expect(stderr).toContain("open /no/such/x.log: no such file or directory");
   });
 });
 
@@ -239,6 +239,14 @@ describe.concurrent("mode syslog", () => {
     const { exit, stderr } = await host.run();
     expect(exit).toBe(9);
     expect(stderr).toContain(`dial tcp 127.0.0.1:${port}: connect: connection refused`);
+  });
+
+  test("of protocol local is the daemon of this machine, which the original cannot reach", async () => {
+    const local = ['mode = "syslog"', 'protocol = "local"', 'level = "info"'];
+    await using host = await Host.create({ logging: [...local, 'file = "/nonexistent/log"'] });
+    const { exit, stderr } = await host.run();
+    expect(exit).toBe(9);
+    expect(stderr).toContain("dial unixgram /nonexistent/log: no such file or directory");
   });
 
   test("whose server goes away later is tried again; the original panics", async () => {

@@ -96,13 +96,20 @@ describe("resolveRunner()", () => {
       host: "h",
       port: 514,
       protocol: "udp",
+      file: null,
       facility: "daemon",
+    });
+    const local = QUIET.replace("= stdout", "= syslog\nprotocol = local\nfacility = mail");
+    expect(resolve(local)).toMatchObject({
+      config: { logging: { host: null, port: null, protocol: "local", facility: "mail" } },
+      mistakes: [],
     });
   });
 
   test("names every key that syslog is missing", () => {
     expect(resolve(QUIET.replace("= stdout", "= syslog")).mistakes).toEqual([
-      "r.cfg:5:8: Syslog host is missing (Set [logging] host)",
+      "r.cfg:5:8: Syslog host is missing (Set [logging] host, " +
+        'or protocol = "local" for the daemon of this machine)',
       "r.cfg:5:8: Syslog port is missing (Set [logging] port)",
       "r.cfg:5:8: Syslog protocol is missing (Set [logging] protocol)",
     ]);
@@ -110,7 +117,7 @@ describe("resolveRunner()", () => {
     expect(resolve(odd).mistakes).toEqual([
       "r.cfg:7:8: Cannot set [logging] port to -1: it is out of range, a whole number from 1 " +
         "to 65535 is wanted",
-      'r.cfg:8:12: Cannot log over "tls": unknown network tls, tcp or udp is wanted',
+      'r.cfg:8:12: Cannot log over "tls": unknown network tls, tcp, udp or local is wanted',
     ]);
   });
 

@@ -148,7 +148,8 @@ function list(parent: string, job: string, last: Known | undefined): Known | nul
     if (found === null) continue;
     files.push({ name, mtimeMs: found.mtimeMs, size: found.size, inode: found.ino });
   }
-  if (files.length === 0 && !isDirectory(path)) return null;
+  // A name that is no UTF-8 cannot be opened by its text: a job without files, which is told.
+  if (files.length === 0 && !isDirectory(path) && !job.includes("\ufffd")) return null;
   if (last !== undefined && isSame(last.found.files, files)) return last;
   const mark = definitionOf(files);
   const definition = mark === null ? null : { mark, path: `${path}/${mark.name}` };

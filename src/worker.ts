@@ -18,6 +18,11 @@ const ROLES: Readonly<Partial<Record<WorkerRole, () => Promise<{ readonly start:
 
 /** The plugins that come with the runner. Of a thread that runs one of them only that is loaded. */
 const SHIPPED = {
+  elastic: () => import("../plugins/elastic.ts"),
+  "mozdef-compliance": () => import("../plugins/mozdef-compliance.ts"),
+  "mozdef-scribe": () => import("../plugins/mozdef-scribe.ts"),
+  slack: () => import("../plugins/slack.ts"),
+  splunk: () => import("../plugins/splunk.ts"),
   webhook: () => import("../plugins/webhook.ts"),
 } as const;
 

@@ -26,6 +26,15 @@ export function texts() {
   );
 }
 
+/** Headers, each as `Name: value`. @default none */
+export function headers() {
+  return v.pipe(
+    texts(),
+    v.check((lines) => lines.every((line) => HEADER.test(line)), WANTED.headers),
+    v.transform((lines) => Object.fromEntries(lines.map(splitHeader))),
+  );
+}
+
 /** A whole number within bounds. */
 export function whole({ min, max, fallback }: Bounds) {
   const wanted = `a whole number from ${min} to ${max} is wanted`;
@@ -79,9 +88,17 @@ const WANTED = {
   url: "an http or https URL is wanted",
   text: "a text is wanted",
   texts: "a text or a list of texts is wanted",
+  headers: 'headers such as "Name: value" are wanted',
   flag: "yes or no is wanted",
   duration: 'a time such as "30s" or "5m" is wanted',
 } as const;
+
+const HEADER = /^[\w!#$%&'*+.^`|~-]+:[\t\x20-\x7e]*$/;
+
+function splitHeader(line: string): readonly [name: string, value: string] {
+  const at = line.indexOf(":");
+  return [line.slice(0, at), line.slice(at + 1).trim()];
+}
 
 const FLAGS: ReadonlyMap<string, boolean> = new Map([
   ...["true", "yes", "on", "1"].map((word) => [word, true] as const),

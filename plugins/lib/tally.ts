@@ -13,6 +13,9 @@ import type { Posted } from "./post.ts";
 /** Failures with nothing taken in between, after which the service is left alone. */
 export const FAILURES_MAX = 5;
 
+/** Refusals with nothing taken in between, after which it is not the items that are at fault. */
+export const REFUSALS_MAX = 50;
+
 /** Counts items by what became of them. */
 export class Tally {
   readonly #context: Pick<PluginContext, "log">;
@@ -21,6 +24,7 @@ export class Tally {
   #refused = 0;
   #failed = 0;
   #failures = 0;
+  #refusals = 0;
   #gaveUp = false;
   #refusal = "";
   #failure = "";
@@ -34,18 +38,19 @@ export class Tally {
 
   /** Whether the service is not worth another request: what is left counts as failed. */
   get isHopeless(): boolean {
-    return this.#failures >= FAILURES_MAX;
+    return this.#failures >= FAILURES_MAX || this.#refusals >= REFUSALS_MAX;
   }
 
   taken(count = 1): void {
     this.#taken += count;
     this.#failures = 0;
+    this.#refusals = 0;
   }
 
   /** @param label Which item it is, for the log. */
   refused(label: string, message: string): void {
     this.#refused++;
-    this.#failures = 0;
+    this.#refusals++;
     if (this.#refusal === "") this.#refusal = message;
     this.#context.log("warning", `${label} was refused: ${message}`);
   }
@@ -73,13 +78,13 @@ export class Tally {
   finish(): void {
     const all = this.#taken + this.#refused + this.#failed;
     const refused = `${this.#refused} of ${all} ${this.#what} were refused: ${this.#refusal}`;
+    const rest = this.#gaveUp ? "; the rest was not tried" : "";
     if (this.#failed === 0) {
-      if (this.#refused > 0) throw new Fatal(refused);
+      if (this.#refused > 0) throw new Fatal(`${refused}${rest}`);
       return;
     }
-    const rest = this.#gaveUp ? ", and the rest was not tried" : "";
-    const failed = `${this.#failed} of ${all} ${this.#what} failed${rest}: ${this.#failure}`;
-    const message = this.#refused > 0 ? `${failed}; ${refused}` : failed;
+    const failed = `${this.#failed} of ${all} ${this.#what} failed: ${this.#failure}`;
+    const message = `${failed}${this.#refused > 0 ? `; ${refused}` : ""}${rest}`;
     if (this.#retryAfterMs === 0) throw new Error(message);
     throw new Retry(message, { after: `${Math.ceil(this.#retryAfterMs)}ms` });
   }

@@ -10,7 +10,7 @@ import { placeIn } from "../../jobs/problem.ts";
 import type { DeliveryAnswer, DeliveryOrder, Log, Plugins } from "../../ports.ts";
 import type { Milliseconds } from "../../time.ts";
 import { sortByBytes } from "../spool/scan.ts";
-import { startWorker, type WorkerEnd, type WorkerHandle } from "../worker.ts";
+import { startWorker, type WorkerEnd, type WorkerHandle, watchMemory } from "../worker.ts";
 import { examine, listFolder } from "./entry.ts";
 import { type Environment, pluginEnvironment } from "./executable.ts";
 import type { Settings } from "./settings.ts";
@@ -35,6 +35,9 @@ const NO_PLUGIN = /^\.|\.(?:d|test|spec)\.m?[jt]s$/;
 /** How long a look at a plugin may take: its top-level code and its schema. */
 const CHECK_TIMEOUT_MS: Milliseconds = 20_000;
 
+/** By how many bytes the process may grow while a plugin works: threads have no limit of their own. */
+const MEMORY_MAX = 1024 * 1024 * 1024;
+
 export interface ModuleOptions {
   /** The runner directory; modules are in its folder `plugins`. */
   readonly directory: string;
@@ -47,6 +50,8 @@ export interface ModuleOptions {
   readonly log: Log;
   /** The runner's own environment, for proxies and certificates. */
   readonly environment: Environment;
+  /** By how many bytes the process may grow while a plugin works. @default 1 GiB */
+  readonly memoryMax?: number;
 }
 
 /** The module plugins of a runner directory, and those that come with the runner. */
@@ -127,7 +132,9 @@ function networkOf(environment: Environment): Environment {
   return Object.fromEntries(passed.filter(([name]) => !name.startsWith("MIG_RUNNER_")));
 }
 
-interface Bounds extends Pick<ModuleOptions, "directory" | "graceMs" | "log"> {
+const TOO_LARGE = "it took too much memory, iterate result.commands instead of holding all of them";
+
+interface Bounds extends Pick<ModuleOptions, "directory" | "graceMs" | "log" | "memoryMax"> {
   readonly signal?: DeliveryOrder["signal"];
 }
 
@@ -146,9 +153,11 @@ async function runTask(task: PluginTask, bounds: Bounds): Promise<Outcome> {
     if (said?.kind === "ended") settle(said.outcome);
   });
   void thread.exited.then((end) => settle(failed(endText(end, bounds.directory))));
+  const memory = watchMemory(bounds.memoryMax ?? MEMORY_MAX, () => settle(failed(TOO_LARGE)));
   const limit = limitOf(thread, { task, bounds });
   const outcome = await Promise.race([answered, limit.passed]);
   limit.clear();
+  memory.close();
   await thread.terminate();
   const reason = limit.reason();
   if (reason === null) return outcome;

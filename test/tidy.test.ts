@@ -29,7 +29,9 @@ const tests = load("test/**/*.test.ts");
 const suites = tests.filter(({ path }) => !/^test\/(tidy|support\/(tidy|source))/.test(path));
 
 /** Where the program, its threads and the `mig-runner` module begin. */
-const ENTRIES = ["src/main.ts", "src/worker.ts", posix.normalize(manifest.exports["."])];
+const ENTRIES = ["src/main.ts", "src/worker.ts"].concat(
+  Object.values(manifest.exports).map((path) => posix.normalize(path)),
+);
 
 /** Files that no test can import, each with the reason. */
 const UNTESTED: Readonly<Record<string, string>> = {

@@ -77,7 +77,14 @@ export function answerOperation(
   }
 }
 
-function parametersOf(operation: Operation): Readonly<Record<string, unknown>> {
+/**
+ * The parameters of an operation, decompressed; empty when they are no object.
+ *
+ * @throws {Refusal} When they cannot be decompressed.
+ */
+export function parametersOf(
+  operation: Pick<Operation, "parameters" | "isCompressed">,
+): Readonly<Record<string, unknown>> {
   let parameters: Json = operation.parameters;
   if (operation.isCompressed) {
     try {

@@ -69,11 +69,15 @@ const FORBIDDEN: Readonly<Record<string, readonly string[]>> = {
   workflow: ["edge", "cli", "sandbox"],
   sdk: ["edge", "cli"],
   sandbox: ["edge", "cli", "flow", "workflow"],
-  edge: ["cli", "sandbox"],
+  edge: ["cli", "sandbox", "testkit"],
+  testkit: ["cli"],
 };
 
 /** Files directly in src/ that may be imported from below: words, units and errors, no logic. */
 const GROUND = ["src/errors.ts", "src/ports.ts", "src/time.ts", "src/version.ts"];
+
+/** The parts that run the loop of src/runner.ts, in the world or in a simulation. */
+const LOOPS: readonly string[] = ["cli", "testkit"];
 
 /** Files that stand at the top and put the parts together. */
 const TOP = ["src/main.ts", "src/worker.ts"];
@@ -102,7 +106,7 @@ function wrongImport(edge: { from: string; path: string; target: string }): stri
   }
   if (from === to) return null;
   const forbidden = from === "." ? ["edge", "cli", "sandbox"] : (FORBIDDEN[from] ?? []);
-  const isHigher = to === "." && !GROUND.includes(target) && from !== "cli";
+  const isHigher = to === "." && !GROUND.includes(target) && !LOOPS.includes(from);
   if (!isHigher && !forbidden.includes(to)) return null;
   return `Do not import "${target}" here: take what it gives as a parameter, or through ports.ts`;
 }
@@ -111,7 +115,10 @@ function wrongImport(edge: { from: string; path: string; target: string }): stri
 const EFFECTFUL = /^src\/(edge\/.*|main\.ts|worker\.ts|sandbox\/server\.ts)$/;
 
 const EFFECTS: readonly (readonly [RegExp, string])[] = [
-  [/\bDate\.now\b|\bnew Date\(\)|\bperformance\.now\b|\bTemporal\.Now\.(?!timeZoneId)/g, "Take `now` or Clock"],
+  [
+    /\bDate\.now\b|\bnew Date\(\)|\bperformance\.now\b|\bTemporal\.Now\.(?!timeZoneId)/g,
+    "Take `now` or Clock",
+  ],
   [/\b(?:setTimeout|setInterval|setImmediate)\b|\bAbortSignal\.timeout\b/g, "Wait with Clock"],
   [/\bMath\.random\b|\brandomUUID\b|\bgetRandomValues\b|\brandomBytes\b/g, "Take a Random"],
   [/(?<![.\w])process\.\w+/g, "Take the value as a parameter from main.ts"],

@@ -5,7 +5,7 @@ const FRAME = /^\s*at (?:.*\()?(?:file:\/\/)?(\/[^()]*?):(\d+)(?::\d+)?\)?$/;
 
 /** Files of this program: bundled into the executable, or where this file lies. */
 const OURS = /^\/\$bunfs\//;
-const OWN_FOLDER = import.meta.dirname.replace(/\/src\/edge\/workflow$/, "/src/");
+const OWN_FOLDER = (import.meta.dirname ?? "").replace(/\/src\/edge\/workflow$/, "/src/");
 
 /**
  * `path:line` of the innermost frame in a file that is not this program's own, nor that of a

@@ -1,0 +1,194 @@
+// Observer: stands between the engine and the executions of a workflow, and writes down what they
+// say to each other. The engine and the workflow do not know of it.
+//
+// Owns:    transcripts, the calls of step functions: each try is called once, however often the
+//          process dies. A process that dies while a function is at work finds it at work again.
+// Not its: when a process dies (history.ts), what a difference means (replay.ts).
+import { type ChanceWatch, watchChance } from "../edge/chance.ts";
+import { nextTurn } from "../edge/turns.ts";
+import { locate } from "../edge/workflow/locate.ts";
+import type { Clock } from "../ports.ts";
+import { type JobBody, type JobModule, job as makeJob } from "../sdk/job.ts";
+import type { Run, StepContext, StepOptions, StepWork } from "../sdk/run.ts";
+import { HOUR_MS } from "../time.ts";
+import type { BodyHost, BodyListener } from "../workflow/host.ts";
+import { inlineHost } from "../workflow/inline.ts";
+import type { FromBody } from "../workflow/messages.ts";
+import type { Scope, Scopes } from "../workflow/run.ts";
+import { emptyTranscript, noteHeard, noteSaid, type Transcript } from "./transcript.ts";
+
+/** What stands in for the function of a step: a value, or a function that is called instead. */
+export type StandIn = unknown | StepWork<unknown>;
+
+/** The tries of step functions, over all histories of one simulation. */
+export interface Tries {
+  /** What a try came to or will come to, by the step's name and the number of the try. */
+  readonly outcomes: Map<string, Promise<unknown>>;
+  /** Functions at work in real time. */
+  running: number;
+}
+
+/** What an observer needs. */
+export interface ObserverOptions {
+  /** Gives the job anew for each execution, as a new process would. */
+  load(): Promise<JobModule>;
+  readonly clock: Pick<Clock, "now" | "sleep">;
+  readonly scopes: Scopes;
+  readonly tries: Tries;
+  readonly standIns: ReadonlyMap<string, StandIn>;
+  readFile(path: string): AsyncIterable<Uint8Array>;
+  /** Called with each message; nothing else happens when it answers true. */
+  intercept(message: FromBody): boolean;
+  /** Something was said. */
+  active(): void;
+  /** The function of a step is wanted, whether it is called or not. */
+  wanted(step: string): void;
+}
+
+/** Code of the engine that runs because of what the workflow did is not the workflow. */
+const OUTSIDE: Scope = { prefix: "", step: "outside of the workflow" };
+
+const TOP: Scope = { prefix: "", step: null };
+
+/** What each execution that reads the clock by itself is put off by: far enough to be seen. */
+const SHIFT_MS = 30 * HOUR_MS;
+
+/** Sees one history of a run. Close it: it watches the clock and the dice of this process. */
+export class Observer {
+  readonly transcripts: Transcript[] = [];
+  readonly #options: ObserverOptions;
+  readonly #watch: { close(): void };
+  #transcript: Transcript = emptyTranscript();
+
+  constructor(options: ObserverOptions) {
+    this.#options = options;
+    this.#watch = watchChance(this.#chance());
+  }
+
+  /** Puts back what it watched. */
+  close(): void {
+    this.#watch.close();
+  }
+
+  /**
+   * Where the workflow runs.
+   *
+   * @param isAlive Whether the process is there that asks: what it leaves behind is not heard.
+   */
+  host(isAlive: () => boolean): BodyHost {
+    const { clock, readFile, scopes } = this.#options;
+    return {
+      start: (listener) => {
+        const transcript = emptyTranscript();
+        this.transcripts.push(transcript);
+        this.#transcript = transcript;
+        const load = async (): Promise<JobModule> => this.#observed(transcript);
+        const host = inlineHost({ clock, scopes, readFile, load, locate, turn: nextTurn });
+        const handle = host.start(this.#listener(listener, { transcript, isAlive }));
+        return {
+          post: (message) => {
+            if (!isAlive()) return;
+            noteHeard(transcript, message);
+            this.#options.active();
+            handle.post(message);
+          },
+          stop: () => handle.stop(),
+        };
+      },
+    };
+  }
+
+  #listener(
+    listener: BodyListener,
+    { transcript, isAlive }: { readonly transcript: Transcript; readonly isAlive: () => boolean },
+  ): BodyListener {
+    return {
+      onMessage: (raw) => {
+        if (!isAlive()) return;
+        // An inline body sends nothing else.
+        const message = raw as FromBody;
+        noteSaid(transcript, message);
+        this.#options.active();
+        if (this.#options.intercept(message)) return;
+        this.#options.scopes.run(OUTSIDE, () => listener.onMessage(raw));
+      },
+      onLost: (reason) => listener.onLost(reason),
+    };
+  }
+
+  /** The job with a body that is seen. */
+  async #observed(transcript: Transcript): Promise<JobModule> {
+    const { body, definition } = await this.#options.load();
+    if (body === null) return makeJob(definition);
+    const seen: JobBody = (run) =>
+      this.#options.scopes.run(TOP, () => body(this.#seenRun(run, transcript)));
+    return makeJob(definition, seen);
+  }
+
+  #seenRun(run: Run, transcript: Transcript): Run {
+    const step = (name: string, ...given: unknown[]): Promise<unknown> => {
+      const work = given.pop() as StepWork<unknown>;
+      const options = (given[0] ?? {}) as StepOptions;
+      if (typeof work !== "function") return run.step(name, options, work);
+      return run.step(name, options, (context) => this.#call(run, context, work));
+    };
+    return {
+      job: run.job,
+      id: run.id,
+      firesAt: run.firesAt,
+      signal: run.signal,
+      collect: (name, action) => run.collect(name, action),
+      dispatch: (name, action) => run.dispatch(name, action),
+      step: step as Run["step"],
+      sleep: (name, duration) => run.sleep(name, duration),
+      deliver: (plugin, result) => run.deliver(plugin, result),
+      parallel: (branches) => run.parallel(branches),
+      now: () => noted(transcript.times, run.now()),
+      random: () => noted(transcript.dice, run.random()),
+      log: ((...line: [string]) => run.log(...line)) as Run["log"],
+    };
+  }
+
+  /** Calls a step's function, or hands on what the same try came to before. */
+  #call(run: Run, context: StepContext, work: StepWork<unknown>): Promise<unknown> {
+    const { standIns, tries } = this.#options;
+    const name = context.key.slice(`${run.job}/${run.id}/`.length);
+    const key = `${context.attempt} ${name}`;
+    this.#options.wanted(name);
+    const known = tries.outcomes.get(key);
+    if (known !== undefined) return known;
+    const standIn = standIns.get(name);
+    const chosen = standIns.has(name)
+      ? typeof standIn === "function"
+        ? (standIn as StepWork<unknown>)
+        : () => standIn
+      : work;
+    tries.running++;
+    const outcome = (async () => await chosen(context))().finally(() => {
+      tries.running--;
+      this.#options.active();
+    });
+    outcome.catch(() => undefined);
+    tries.outcomes.set(key, outcome);
+    return outcome;
+  }
+
+  #chance(): ChanceWatch {
+    const execution = (): number => this.transcripts.length;
+    let rolls = 0;
+    return {
+      isWatched: () => this.#options.scopes.getStore()?.step === null,
+      now: () => this.#options.clock.now() + (execution() - 1) * SHIFT_MS,
+      random: () => (execution() * Math.SQRT1_2 + rolls++ * Math.SQRT2) % 1,
+      noticed: (what) => {
+        const place = locate(new Error(what));
+        this.#transcript.noticed.add(place === null ? what : `${what} at ${place}`);
+      },
+    };
+  }
+}
+
+function noted(list: number[], value: number): number {
+  list.push(value);
+  return value;
+}

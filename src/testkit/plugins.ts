@@ -1,0 +1,112 @@
+// Plugins: those of a test, in the place of the plugins of a runner directory.
+import { messageOf } from "../errors.ts";
+import { resultParts } from "../mig/document.ts";
+import type { DeliveryAnswer, DeliveryOrder, Plugins } from "../ports.ts";
+import type { Command, PostedAction, Result } from "../sdk/action.ts";
+import { isFatal, retryAfterMs } from "../sdk/failure.ts";
+import type { PluginContext } from "../sdk/plugin.ts";
+import type { LogLevel } from "../sdk/run.ts";
+import type { Tries } from "./observer.ts";
+
+/** What a test does with a delivery. Throwing makes it fail, and it is tried again later. */
+export type SimulatedPlugin = (result: Result, context: PluginContext) => Promise<void> | void;
+
+/** One result that was given to a plugin. */
+export interface TakenDelivery {
+  readonly plugin: string;
+  readonly action: PostedAction;
+  readonly commands: readonly Command[];
+  /** The number of the try. */
+  readonly attempt: number;
+  /** Null when the plugin took it. */
+  readonly error: string | null;
+}
+
+export interface PluginsOptions {
+  readonly plugins: ReadonlyMap<string, SimulatedPlugin>;
+  readonly tries: Tries;
+  readonly taken: TakenDelivery[];
+  readFile(path: string): AsyncIterable<Uint8Array>;
+  /** A plugin is called. */
+  active(): void;
+  log(level: LogLevel, message: string): void;
+}
+
+/** Plugins of all names: what a test does not say of one is success. */
+export function simulatedPlugins(options: PluginsOptions): Plugins {
+  return {
+    names: () => Promise.resolve([...options.plugins.keys()].sort()),
+    check: () => Promise.resolve(null),
+    deliver: (order) => deliver(options, order),
+  };
+}
+
+async function deliver(options: PluginsOptions, order: DeliveryOrder): Promise<DeliveryAnswer> {
+  const { plugin, attempt } = order;
+  const { action, commands } = await readResult(options.readFile(order.resultPath));
+  const taken = { plugin, action, commands, attempt };
+  options.active();
+  try {
+    await callOnce(options, order, { action, commands });
+    options.taken.push({ ...taken, error: null });
+    return { kind: "delivered", message: `took ${commands.length} commands` };
+  } catch (error) {
+    const message = messageOf(error);
+    options.taken.push({ ...taken, error: message });
+    const retry = retryAfterMs(error) ?? 0;
+    return { kind: "failed", message, final: isFatal(error), retryAfterMs: retry };
+  }
+}
+
+interface Parts {
+  readonly action: PostedAction;
+  readonly commands: readonly Command[];
+}
+
+/** One try is made once, however often the process dies. */
+function callOnce(
+  options: PluginsOptions,
+  order: DeliveryOrder,
+  { action, commands }: Parts,
+): Promise<unknown> {
+  const { attempt, plugin, job, actionId, key, resultPath: path } = order;
+  const { outcomes } = options.tries;
+  const name = `${attempt} ${plugin} takes ${action.name} ${action.target}`;
+  const known = outcomes.get(name);
+  if (known !== undefined) return known;
+  const result: Result = { job, action, path, commands: each(commands) };
+  const context: PluginContext = {
+    ...{ config: undefined, job, actionId, key, attempt },
+    signal: order.signal ?? new AbortController().signal,
+    fetch: () => Promise.reject(new Error("Cannot fetch: a simulation has no network")),
+    log: (...line: [string] | [LogLevel, string]) =>
+      line.length === 1 ? options.log("info", line[0]) : options.log(line[0], line[1]),
+  };
+  options.tries.running++;
+  const outcome = (async () => await options.plugins.get(plugin)?.(result, context))().finally(
+    () => options.tries.running--,
+  );
+  outcome.catch(() => undefined);
+  outcomes.set(name, outcome);
+  return outcome;
+}
+
+function each(commands: readonly Command[]): AsyncIterable<Command> {
+  return {
+    async *[Symbol.asyncIterator]() {
+      yield* commands;
+    },
+  };
+}
+
+async function readResult(chunks: AsyncIterable<Uint8Array>): Promise<Parts> {
+  let action: PostedAction | null = null;
+  const commands: Command[] = [];
+  for await (const { kind, bytes } of resultParts(chunks)) {
+    const decoded: unknown = JSON.parse(new TextDecoder().decode(bytes));
+    if (kind === "action") action = decoded as PostedAction;
+    else commands.push(decoded as Command);
+  }
+  if (action === null) throw new Error("the result has no action");
+  return { action, commands };
+}

@@ -1,0 +1,196 @@
+// Simulate: what `import … from "mig-runner/test"` gives: runs a job in virtual time against a
+// simulated fleet, and lets its runner die and come back at every write of the journal.
+import { readBytes } from "../edge/files.ts";
+import { RunnerErrors } from "../errors.ts";
+import { durationToMs, parseDuration } from "../go/duration.ts";
+import type { LoadedEntity } from "../jobs/definition.ts";
+import { examineModule, moduleEntity } from "../jobs/module.ts";
+import { problemError } from "../jobs/problem.ts";
+import type { Duration } from "../sdk/definition.ts";
+import type { JobModule } from "../sdk/job.ts";
+import type { StepWork } from "../sdk/run.ts";
+import type { Instant, Milliseconds } from "../time.ts";
+import { type Answers, makeFleet, type SimulatedAgent, scriptOf } from "./fleet.ts";
+import { type History, type Plot, playHistory } from "./history.ts";
+import type { SimulatedPlugin } from "./plugins.ts";
+import { problemsWithin, replayEverywhere } from "./replay.ts";
+import { type Simulation, tell } from "./tell.ts";
+
+export type { AnswerKind, Answers, SimulatedAgent, SimulatedAnswer } from "./fleet.ts";
+export type { SimulatedPlugin } from "./plugins.ts";
+export type {
+  SimulatedAction,
+  SimulatedDelivery,
+  SimulatedStep,
+  Simulation,
+} from "./tell.ts";
+
+/** What is simulated. Every member has a default. */
+export interface SimulateOptions {
+  /** The job's name: that of its directory. @default "job" */
+  readonly name?: string | undefined;
+  /** The agents: how many, or what is to be fixed of each. @default 20 */
+  readonly agents?: number | readonly SimulatedAgent[] | undefined;
+  /**
+   * What an agent answers to an operation: a kind of answer, or the members of its result.
+   * Nothing or null leaves it to the simulation. @default one agent in three finds something
+   */
+  readonly answers?: Answers | undefined;
+  /** The fire time: RFC 3339, or milliseconds. @default 2026-01-01T03:00:00Z */
+  readonly now?: string | number | Date | undefined;
+  /** Plugins by name. @default every plugin takes everything */
+  readonly plugins?: Readonly<Record<string, SimulatedPlugin>> | undefined;
+  /**
+   * What stands in for the functions of steps, by their full names: a function that is called
+   * instead, or what it would give. @default they are called, once for each try
+   */
+  readonly steps?: Readonly<Record<string, StepWork<unknown> | unknown>> | undefined;
+  /** Conditions by name, as `[targets]` of the configuration has them. @default none */
+  readonly macros?: Readonly<Record<string, string>> | undefined;
+  /** The job's directory, where its action.json is: `import.meta.dirname`. */
+  readonly directory?: string | undefined;
+  /** Whether the runner also dies at every write of its journal. @default true */
+  readonly crashes?: boolean | undefined;
+  /** How much virtual time the run may take. @default "9600h" */
+  readonly limit?: Duration | undefined;
+}
+
+/** Thrown by `simulate`: the workflow does not survive the death of its runner. */
+export class ReplayError extends Error {
+  override readonly name = "ReplayError";
+  /** One sentence each. */
+  readonly problems: readonly string[];
+
+  constructor(job: string, problems: readonly string[]) {
+    super(`Cannot replay job "${job}":${problems.map((problem) => `\n  ${problem}`).join("")}`);
+    this.problems = problems;
+  }
+}
+
+const DEFAULTS = {
+  name: "job",
+  agents: 20,
+  now: Date.UTC(2026, 0, 1, 3),
+  limit: "9600h",
+} as const;
+
+/**
+ * Runs a job once, from its fire time to its last delivery: by the runner's own code, in virtual
+ * time, against a simulated fleet. A sleep of a day takes no time.
+ *
+ * Then it is run again, many times, each time with a runner that dies at another write of its
+ * journal and goes on from there. The functions of steps and plugins are not called again for
+ * that: their outcome of the first time is used.
+ *
+ * @param job What `job()` gave: the default export of a job.ts.
+ * @throws {ReplayError} When a step runs again, an action is posted again, or the workflow does or
+ *   sees something else when it is replayed.
+ * @throws {RunnerErrors} ENTITY, with the mistakes of the definition.
+ * @example
+ * ```ts
+ * import { job, modules } from "mig-runner";
+ * import { simulate } from "mig-runner/test";
+ *
+ * const hunt = job(
+ *   {
+ *     action: {
+ *       target: "status='online'",
+ *       operations: [modules.pkg({ pkgmatch: { matches: ["^telnetd$"] } })],
+ *     },
+ *   },
+ *   async (run) => {
+ *     const base = await run.collect("base");
+ *     if (base.agents.some((agent) => agent.found)) await run.deliver("slack", base);
+ *   },
+ * );
+ *
+ * export const { state, deliveries } = await simulate(hunt, { answers: () => "found" });
+ * ```
+ */
+export function simulate(job: JobModule, options: SimulateOptions = {}): Promise<Simulation> {
+  return simulateLoaded(() => Promise.resolve(job), options);
+}
+
+/** As `simulate`, of a job that is loaded anew for each execution: its variables begin anew. */
+export async function simulateLoaded(
+  load: () => Promise<JobModule>,
+  options: SimulateOptions = {},
+): Promise<Simulation> {
+  const plot = await plotOf(load, options);
+  const { crashes: withCrashes = true } = options;
+  const base = await playHistory(plot, withCrashes ? "when the workflow ends" : null);
+  refuseTargets(plot, base);
+  const { job } = plot.entity;
+  const problems = problemsWithin(base);
+  if (problems.length > 0) throw new ReplayError(job, problems);
+  if (!withCrashes) return tell(base, 0);
+  const verdict = await replayEverywhere(plot, base);
+  if (verdict.problems.length > 0) throw new ReplayError(job, verdict.problems);
+  return tell(base, verdict.crashes);
+}
+
+async function plotOf(load: () => Promise<JobModule>, options: SimulateOptions): Promise<Plot> {
+  const { name = DEFAULTS.name, agents = DEFAULTS.agents, answers } = options;
+  const entity = entityOf(await load(), name);
+  const template = await templateOf(entity, options.directory);
+  const firesAt = instantOf(options.now ?? DEFAULTS.now);
+  return {
+    entity,
+    load,
+    file: (file) => (file === template?.name ? template.bytes : null),
+    fleet: makeFleet(agents, firesAt),
+    script: answers === undefined ? null : scriptOf(answers),
+    plugins: new Map(Object.entries(options.plugins ?? {})),
+    standIns: new Map(Object.entries(options.steps ?? {})),
+    tries: { outcomes: new Map(), running: 0 },
+    macros: new Map(Object.entries(options.macros ?? {})),
+    firesAt,
+    limitMs: limitOf(options.limit ?? DEFAULTS.limit),
+  };
+}
+
+function entityOf(job: JobModule, name: string): LoadedEntity {
+  const examined = examineModule({ default: job });
+  const path = `${name}/job.ts`;
+  if (examined.kind === "problem") {
+    const where = { job: name, path, textOf: () => null };
+    throw new RunnerErrors([problemError(examined.problem, where)]);
+  }
+  const defaults = { timezone: "UTC" };
+  return moduleEntity(examined.outline, { job: name, path, text: "", defaults });
+}
+
+async function templateOf(
+  { job, template, workflow }: LoadedEntity,
+  directory: string | undefined,
+): Promise<{ readonly name: string; readonly bytes: Uint8Array } | null> {
+  if (template.kind === "inline") return null;
+  const { name } = template;
+  if (directory !== undefined) {
+    const bytes = await readBytes(`${directory}/${name}`).catch((error: unknown) => {
+      if (workflow) return null;
+      throw error;
+    });
+    return bytes === null ? null : { name, bytes };
+  }
+  if (workflow) return null;
+  const where = `say where by { directory: import.meta.dirname }`;
+  throw new Error(`Cannot simulate job "${job}": its action is in ${name}, ${where}`);
+}
+
+function instantOf(now: string | number | Date): Instant {
+  const at = new Date(now).getTime();
+  if (Number.isFinite(at)) return at;
+  throw new RangeError(`Cannot simulate "${String(now)}": a time in RFC 3339 is wanted`);
+}
+
+function limitOf(limit: Duration): Milliseconds {
+  return durationToMs(parseDuration(limit));
+}
+
+/** A target that the simulation does not understand would match nothing, without a word. */
+function refuseTargets({ entity }: Plot, { notes }: History): void {
+  const note = notes.find((line) => !line.endsWith("its target matches none"));
+  if (note === undefined) return;
+  throw new Error(`Cannot simulate job "${entity.job}": ${note}`);
+}

@@ -1,0 +1,340 @@
+import { describe, expect, test } from "bun:test";
+import { Fatal, job, modules, Retry } from "../../src/sdk/index.ts";
+import { ReplayError, simulate } from "../../src/testkit/simulate.ts";
+
+const pkg = modules.pkg({ pkgmatch: { matches: ["^telnetd$"] } });
+const action = { target: "status='online'", operations: [pkg] };
+/** For what is not about crashes: a run in one history. */
+const once = { crashes: false } as const;
+
+describe("simulate()", () => {
+  test("runs a job without a workflow, from its action to its plugins", async () => {
+    const table = job({ schedule: "@daily", expiry: "10m", action, plugin: ["mozdef", "slack"] });
+    const run = await simulate(table, { name: "telnet", agents: 3, answers: () => "nothing" });
+    expect(run).toMatchObject({ state: "done", error: null, steps: [], log: [] });
+    const [posted, ...more] = run.actions;
+    expect(more).toEqual([]);
+    expect(posted).toEqual({
+      name: "mig-runner: telnet",
+      target: "status='online'",
+      operations: [{ module: "pkg", parameters: { pkgmatch: { matches: ["^telnetd$"] } } }],
+      agents: 3,
+      postedAt: Date.UTC(2026, 0, 1, 3),
+    });
+    expect(run.deliveries.map(({ plugin, commands }) => [plugin, commands.length])).toEqual([
+      ["mozdef", 3],
+      ["slack", 3],
+    ]);
+    expect(run.elapsedMs).toBeGreaterThanOrEqual(600_000);
+    expect(run.crashes).toBeGreaterThan(5);
+  });
+
+  test("lets a month pass in no time", async () => {
+    const patient = job({}, async (run) => {
+      const begunAt = run.now();
+      await run.sleep("month", "720h");
+      run.log(`${(run.now() - begunAt) / 3_600_000} hours later`);
+    });
+    const run = await simulate(patient, once);
+    expect(run.log).toEqual([{ level: "info", message: "720 hours later" }]);
+    expect(run.elapsedMs).toBe(720 * 3_600_000);
+  });
+
+  test("asks the test what agents answer, with parameters as they were written", async () => {
+    const asked: unknown[] = [];
+    const compressed = modules.pkg({ pkgmatch: { matches: ["^telnetd$"] } }, { compress: true });
+    const hunt = job({}, async (run) => {
+      const { agents } = await run.collect("hunt", {
+        target: "tags->>'role'='web'",
+        operations: [compressed],
+      });
+      run.log(agents.map(({ name, status, found }) => `${name} ${status} ${found}`).join(", "));
+    });
+    const web = (name: string) => ({ name, tags: { role: "web" } });
+    const answers = { a: "found", b: "nothing", c: "failed", d: "timeout", e: "silent" } as const;
+    const run = await simulate(hunt, {
+      ...once,
+      agents: [...Object.keys(answers).map(web), { name: "f" }],
+      answers(agent, operation) {
+        asked.push([agent.tags?.role, operation]);
+        return answers[agent.name as keyof typeof answers];
+      },
+    });
+    expect(run.log[0]?.message).toBe(
+      "a success true, b success false, c failed false, d timeout false, e expired false",
+    );
+    const parameters = { pkgmatch: { matches: ["^telnetd$"] } };
+    expect(asked).toEqual(Array(5).fill(["web", { module: "pkg", parameters }]));
+    expect(run.actions[0]?.operations).toEqual([{ module: "pkg", parameters }]);
+  });
+
+  test("gives a result that a test wrote to the job", async () => {
+    const drift = job({}, async (run) => {
+      const result = await run.collect("drift", {
+        target: "status='online'",
+        operations: [modules.timedrift({ drift: "5s" })],
+      });
+      for await (const { results } of result.commands) {
+        const { elements, success } = modules.timedrift.read(results[0]);
+        run.log(`${success} ${elements?.drifts}`);
+      }
+    });
+    const elements = { hascheckeddrift: true, iswithindrift: false, drifts: ["9s"], localtime: "" };
+    const answers = () => ({ foundanything: true, elements });
+    const run = await simulate(drift, { ...once, agents: 1, answers });
+    expect(run.log).toEqual([{ level: "info", message: "true 9s" }]);
+  });
+
+  test("answers for every module as the test wants it", async () => {
+    const all = job({}, async (run) => {
+      const operations = [
+        pkg,
+        modules.file({ searches: { a: { paths: ["/etc"], names: ["^b$"] } } }),
+        modules.memory({ searches: { a: { names: ["b"] } } }),
+        modules.netstat({ listeningport: ["22"] }),
+        modules.yara({ yara: "rule a { condition: true }", filesearch: "-path /bin" }),
+        modules.raw("unheard", {}),
+      ];
+      for (const [index, operation] of operations.entries()) {
+        const result = await run.collect(`${index}`, { ...action, operations: [operation] });
+        run.log(result.agents.map(({ found }) => (found ? "found" : "nothing")).join());
+      }
+    });
+    for (const answer of ["found", "nothing"] as const) {
+      const run = await simulate(all, { ...once, agents: 2, answers: () => answer });
+      expect(run.log.map(({ message }) => message)).toEqual(Array(6).fill(`${answer},${answer}`));
+    }
+  });
+
+  test("tries a step as often as it says, and tells how often that was", async () => {
+    const keys = new Set<string>();
+    const flaky = job({}, async (run) => {
+      const value = await run.step("call", { retry: 5 }, ({ attempt, key }) => {
+        keys.add(key);
+        if (attempt === 1) throw new Retry("busy", { after: "1h" });
+        if (attempt < 4) throw new Error("again");
+        return { attempt };
+      });
+      await run.step("give up", { retry: 5 }, () => {
+        throw new Fatal(`no use after ${value.attempt}`);
+      });
+    });
+    const run = await simulate(flaky);
+    expect(run.state).toBe("failed");
+    expect(run.error).toStartWith('step "give up" failed: no use after 4');
+    expect(run.steps.map(({ name, state, runs, value }) => [name, state, runs, value])).toEqual([
+      ["call", "saved", 4, { attempt: 4 }],
+      ["give up", "failed", 1, undefined],
+    ]);
+    expect(keys.size).toBe(1);
+    expect(run.elapsedMs).toBeGreaterThan(3_600_000);
+  });
+
+  test("calls each function once, however often the runner dies", async () => {
+    const calls: string[] = [];
+    const counted = job({ action }, async (run) => {
+      const base = await run.collect("base");
+      await run.parallel({
+        left: () => run.step("call", () => void calls.push("left")),
+        right: () => run.step("call", () => void calls.push("right")),
+      });
+      await run.deliver("slack", base);
+    });
+    const run = await simulate(counted, { plugins: { slack: () => void calls.push("slack") } });
+    expect(run.crashes).toBeGreaterThan(10);
+    expect(calls).toEqual(["left", "right", "slack"]);
+    const names = run.steps.map(({ name }) => name);
+    expect(names).toEqual(["base", "left/call", "right/call", "deliver slack base"]);
+  });
+
+  test("takes the test's own value or function for that of a step", async () => {
+    const tickets = job({}, async (run) => {
+      const first = await run.step("first", (): string => {
+        throw new Error("the network is down");
+      });
+      const { second } = await run.parallel({
+        second: () => run.step("call", () => Promise.reject<string>(new Error("down"))),
+      });
+      run.log(`${first} ${second}`);
+    });
+    const steps = { first: "T-1", "second/call": ({ key }: { key: string }) => `for ${key}` };
+    const run = await simulate(tickets, { name: "tickets", steps });
+    expect(run.log[0]?.message).toBe("T-1 for tickets/1/second/call");
+  });
+
+  test("gives a failed delivery to the plugin again", async () => {
+    const table = job({ action, plugin: "slack" });
+    const run = await simulate(table, {
+      agents: 1,
+      plugins: {
+        async slack(result, { attempt, job: name }) {
+          let count = 0;
+          for await (const command of result.commands) count += command.results.length;
+          if (attempt < 3) throw new Error(`${name} ${count}`);
+        },
+      },
+    });
+    expect(run.deliveries.map(({ attempt, error }) => [attempt, error])).toEqual([
+      [1, "job 1"],
+      [2, "job 1"],
+      [3, null],
+    ]);
+  });
+
+  test("shows the fire time, the name and the macros that the test gives", async () => {
+    const named = job({ action: { ...action, target: "everybody" } }, async (run) => {
+      const { agents } = await run.collect("base");
+      run.log(`${run.job} ${new Date(run.firesAt).toISOString()} ${agents.length}`);
+    });
+    const run = await simulate(named, {
+      ...{ name: "census", now: "2026-02-03T04:05:06Z", agents: 4 },
+      macros: { everybody: "status='online' OR status='idle'" },
+    });
+    expect(run.log[0]?.message).toBe("census 2026-02-03T04:05:06.000Z 4");
+    expect(run.actions[0]?.target).toBe("status='online' OR status='idle'");
+  });
+
+  test("ends a step that takes too long, in virtual time", async () => {
+    const slow = job({}, async (run) => {
+      await run.step("slow", { timeout: "1h" }, () => new Promise(() => undefined));
+    });
+    const run = await simulate(slow, once);
+    expect(run.error).toContain("it took longer than its timeout of 1h");
+  }, 20_000);
+
+  test("waits for a step that needs real time", async () => {
+    const real = job({}, async (run) => {
+      await run.step("real", { timeout: "1s" }, () => {
+        return new Promise<void>((resolve) => setTimeout(resolve, 30));
+      });
+    });
+    expect((await simulate(real)).state).toBe("done");
+  });
+
+  test("says what keeps a job from being simulated", async () => {
+    const refused = (definition: object, options = {}) =>
+      simulate(job(definition as never), options).then(
+        () => "simulated",
+        (error: Error) => error.message,
+      );
+    expect(await refused({ scheduel: "@daily", action })).toContain(
+      "scheduel: there is no such key",
+    );
+    expect(await refused({ schedule: "@daily" })).toBe(
+      'Cannot simulate job "job": its action is in action.json, ' +
+        "say where by { directory: import.meta.dirname }",
+    );
+    expect(await refused({ action }, { now: "yesterday" })).toBe(
+      'Cannot simulate "yesterday": a time in RFC 3339 is wanted',
+    );
+    expect(await refused({ action }, { agents: -1 })).toContain("Cannot simulate -1 agents");
+    const odd = { ...action, target: "name SIMILAR TO 'a'" };
+    expect(await refused({ action: odd })).toStartWith('Cannot simulate job "job": action ');
+  });
+
+  test("reads the action of a job from its directory", async () => {
+    const directory = `${import.meta.dirname}/../../jobs/sample/runners/sshd-config`;
+    const run = await simulate(job({ schedule: "@daily" }), { ...once, directory, agents: 2 });
+    expect(run.actions[0]?.operations[0]?.module).toBe("file");
+  });
+
+  test("shows a run that the runner would pause", async () => {
+    const twice = job({}, async (run) => {
+      await run.sleep("nap", "1s");
+      await run.sleep("nap", "1s");
+    });
+    const run = await simulate(twice, once);
+    expect(run.state).toBe("paused");
+    expect(run.error).toContain('asks for "nap" a second time');
+  });
+
+  test("fails a workflow that waits for what is no step", async () => {
+    const stuck = job({}, () => new Promise(() => undefined));
+    const run = await simulate(stuck, once);
+    expect(run).toMatchObject({ state: "failed" });
+    expect(run.error).toContain("its body waits for something that is no step");
+  });
+});
+
+describe("simulate() with a workflow that does not replay", () => {
+  const problemsOf = async (workflow: Parameters<typeof job>[1]): Promise<readonly string[]> => {
+    try {
+      await simulate(job({ action }, workflow), { agents: 3, answers: () => "found" });
+      return [];
+    } catch (error) {
+      if (error instanceof ReplayError) return error.problems;
+      throw error;
+    }
+  };
+
+  test("names a step and both values when a variable changes in a step", async () => {
+    const problems = await problemsOf(async (run) => {
+      let seconds = 0;
+      await run.step("look", () => {
+        seconds = 5;
+      });
+      await run.sleep("wait", `${seconds}s`);
+    });
+    expect(problems).toEqual(['sleep "wait": ms was 5000, in a replay it is 0']);
+  });
+
+  test("names the clock of the machine", async () => {
+    const [problem, hint] = await problemsOf(async (run) => {
+      const day = new Date().getUTCDate();
+      await run.collect("base", { target: `status='online' AND ${day}=${day}` });
+    });
+    expect(problem).toMatch(/^collect "base": targets was \[".*"\], in a replay it is \[".*"\]$/);
+    expect(hint).toMatch(/^it uses new Date\(\) at \/.*simulate\.test\.ts:\d+ outside of a step/);
+    expect(hint).toEndWith("use new Date(run.now()) instead");
+  });
+
+  test("names the dice of the machine", async () => {
+    const problems = await problemsOf(async (run) => {
+      const hosts = await run.collect("base");
+      const chosen = hosts.agents.filter(() => Math.random() < 0.5);
+      await run.collect("deep", { target: chosen });
+    });
+    expect(problems.join("\n")).toContain("use run.random() instead");
+  });
+
+  test("names a step that only one execution asks for", async () => {
+    let executions = 0;
+    const problems = await problemsOf(async (run) => {
+      executions++;
+      await run.sleep(executions === 1 ? "first" : "second", "1s");
+    });
+    expect(problems).toEqual(['sleep "second" is asked for by a replay only']);
+  });
+
+  test("names a kind of step that has changed", async () => {
+    let executions = 0;
+    const problems = await problemsOf(async (run) => {
+      if (executions++ === 0) await run.sleep("one", "1s");
+      else await run.step("one", () => 1);
+    });
+    expect(problems).toEqual(['"one" was a sleep, in a replay it is a step']);
+  });
+
+  test("names another end", async () => {
+    let executions = 0;
+    const problems = await problemsOf(async (run) => {
+      await run.sleep("one", "1s");
+      if (executions++ > 0) throw new Error("the second time");
+    });
+    expect(problems).toHaveLength(1);
+    expect(problems[0]).toMatch(
+      /^it comes to its end, and a replay fails with "the second time \(.*\)"$/,
+    );
+  });
+
+  test("leaves dates and chance in steps alone, and outside of the workflow", async () => {
+    const problems = await problemsOf(async (run) => {
+      await run.step("look", () => [Date.now(), Math.random(), new Date().toISOString()]);
+      await run.sleep("wait", `${Math.floor(run.random() * 10) + 1}s`);
+      await run.collect("base", { target: `id < ${new Date(run.now()).getTime()}0` });
+    });
+    expect(problems).toEqual([]);
+    expect(new Date().toISOString().slice(0, 4)).toBe(`${new Date(Date.now()).getUTCFullYear()}`);
+    expect(Date.name).toBe("Date");
+  });
+});

@@ -1,0 +1,153 @@
+// Workflow: runs of job.ts on the program itself, killed at any moment.
+import { describe, expect, test } from "bun:test";
+import { readFile } from "node:fs/promises";
+import { openJournal } from "../../src/edge/journal/journal.ts";
+import type { Journal } from "../../src/flow/journal.ts";
+import { eventually } from "../support/binary.ts";
+import { Site } from "../support/site.ts";
+
+/** The workflow of the design, with a diary of what its steps did. */
+function hunt(schedule: string, diary: string): string {
+  return `
+import { appendFileSync } from "node:fs";
+import { job, modules } from "mig-runner";
+
+const write = (run, step) => appendFileSync(${JSON.stringify(diary)}, run + " " + step + "\\n");
+
+export default job({
+  schedule: ${JSON.stringify(schedule)},
+  expiry: "1s",
+  action: {
+    target: "status='online' OR status='idle'",
+    operations: [
+      modules.file({ searches: { sshd: { paths: ["/etc/ssh"], names: ["^sshd_config$"] } } }),
+    ],
+  },
+  plugin: "mozdef",
+}, async (run) => {
+  const base = await run.collect("base");
+  const bad = base.agents.filter((agent) => agent.found);
+  if (bad.length === 0) return;
+  const deep = await run.collect("deep", { target: bad, expiry: "1s" });
+  await run.step("ticket", { retry: 5, timeout: "30s" }, async ({ key }) => {
+    write(run.id, "ticket");
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    return { key, hosts: deep.agents.length };
+  });
+  await run.deliver("slack", deep);
+  await run.step("close", () => write(run.id, "close"));
+});
+`;
+}
+
+function openRead(site: Site): Journal {
+  return openJournal({ path: site.scenario.path("journal.db"), readOnly: true });
+}
+
+async function look<Value>(site: Site, ask: (journal: Journal) => Value): Promise<Value> {
+  const journal = openRead(site);
+  try {
+    return ask(journal);
+  } finally {
+    await journal.close();
+  }
+}
+
+async function furnish(job: string): Promise<Site> {
+  const site = await Site.create({ sandbox: { seed: "hunt", agents: 8 } });
+  for (const plugin of ["mozdef", "slack"]) await site.scenario.plugin(plugin, "cat > /dev/null");
+  await site.scenario.job("hunt", { "job.ts": job });
+  return site;
+}
+
+async function settled(site: Site): Promise<void> {
+  await eventually(() =>
+    look(site, (journal) => (journal.runsIn("open", 1).length === 0 ? true : null)),
+  );
+}
+
+describe("a workflow", () => {
+  test("runs from its first action to its last delivery", async () => {
+    await using site = await furnish("");
+    const diary = site.scenario.path("diary");
+    await site.scenario.job("hunt", { "job.ts": hunt("0 0 1 1 *", diary) });
+    const { exit, stdout, stderr } = await site.run("run", "hunt", "--wait");
+    expect(stderr + stdout).toContain("plugin slack: delivered");
+    expect(exit).toBe(0);
+    expect(site.sandbox.actions().map(({ name }) => name)).toEqual([
+      "mig-runner: hunt",
+      "mig-runner: hunt/deep",
+    ]);
+    expect(await readFile(diary, "utf8")).toBe("1 ticket\n1 close\n");
+  }, 30_000);
+
+  test("is killed at 50 moments: each action posted once, each saved step ran once (I3)", async () => {
+    await using site = await furnish("");
+    const diary = site.scenario.path("diary");
+    await site.scenario.write("diary", "");
+    await site.scenario.job("hunt", { "job.ts": hunt("*/2 * * * * * *", diary) });
+    const random = seeded(20_261_124);
+    for (let kill = 0; kill < 50; kill++) {
+      const daemon = site.start();
+      // Sometimes before it has loaded the job, mostly while it works.
+      if (random() > 0.1) await daemon.prints(/added entity hunt/);
+      await nap(random() * 900);
+      await daemon.kill();
+    }
+    // What is in flight goes on with the source that it began with.
+    const broken =
+      'import { job } from "mig-runner";\nexport default job({ expiry: "1s" }, () => { throw 1; });\n';
+    await site.scenario.job("hunt", { "job.ts": broken });
+    const daemon = await site.daemon();
+    await settled(site);
+    // An action that was killed between plan and post may have expired before that was certain.
+    const lapsed = await look(site, (journal) => journal.runsIn("failed", 1_000));
+    for (const { id, note } of lapsed) {
+      expect(note).toMatch(/^collect "(base|deep)" failed: .*has expired unposted$/);
+      expect((await site.run("resume", String(id))).exit).toBe(0);
+    }
+    await settled(site);
+    await daemon.kill();
+
+    const { runs, actions } = await look(site, (journal) => {
+      const runs = journal.runs("hunt", 1_000);
+      const all = runs.flatMap(({ id }) => journal.actionsOf(id));
+      return { runs, actions: all.filter(({ actionId }) => actionId !== null) };
+    });
+    expect(runs.length).toBeGreaterThan(5);
+    expect(runs.filter(({ state }) => state !== "done")).toEqual([]);
+    // The API has every action of the journal, and no other.
+    const posted = site.sandbox.actions().map(({ id }) => id);
+    expect(posted.toSorted()).toEqual(actions.map(({ actionId }) => actionId ?? 0).toSorted());
+    const steps = actions.map(({ runId, step }) => `${runId}/${step}`);
+    expect(new Set(steps).size).toBe(steps.length);
+    // Once "close" has begun "ticket" is saved, so it never comes again; "close" is the last.
+    const lines = (await readFile(diary, "utf8")).trimEnd().split("\n");
+    for (const { id } of runs) {
+      const own = lines
+        .filter((line) => line.startsWith(`${id} `))
+        .map((line) => line.split(" ")[1]);
+      expect(own.indexOf("close")).toBeGreaterThan(own.lastIndexOf("ticket"));
+    }
+    // What was in flight at a kill may have run twice: at most one try a kill.
+    expect(lines.length - 2 * runs.length).toBeLessThanOrEqual(50);
+    const counts = [runs.length, lapsed.length, posted.length, lines.length - 2 * runs.length];
+    console.log("50 kills: runs %d, resumed %d, actions %d, tries repeated %d", ...counts);
+  }, 180_000);
+});
+
+/** Mulberry32: the same moments at each run of the test. */
+function seeded(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+/** A random moment cannot be an event. */
+function nap(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}

@@ -51,7 +51,7 @@ export interface LoaderOptions {
   readonly memoryMax?: number;
   /** The thread is ended after this time without work. @default 10 s */
   readonly idleMs?: Milliseconds;
-  /** The thread is replaced after it has evaluated this many bytes of source. @default 1 MiB */
+  /** The thread is replaced after it has evaluated this many bytes of source. @default 512 KiB */
   readonly sourceMax?: number;
 }
 
@@ -59,7 +59,7 @@ const DEFAULTS = {
   timeoutMs: 10 * SECOND_MS,
   memoryMax: 512 * 1024 * 1024,
   idleMs: 10 * SECOND_MS,
-  sourceMax: 1024 * 1024,
+  sourceMax: 512 * 1024,
 } as const;
 
 /** The part of its time after which a module makes way for others that wait. */

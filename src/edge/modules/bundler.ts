@@ -109,7 +109,7 @@ function isText(kind: string): boolean {
 }
 
 /** The text of a file, with its place written into it where it asks for it. */
-function placedText(path: string, text: string): string {
+export function placedText(path: string, text: string): string {
   if (!CODE.test(path)) return text;
   const placed = text.replace(META, "importMeta$().");
   if (placed === text) return text;

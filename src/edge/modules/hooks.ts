@@ -8,10 +8,13 @@ import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { isFileSpecifier, packageOf } from "../../jobs/imports.ts";
 import { CODE, candidatesOf, fileMark, packageFile, resolveFile } from "./graph.ts";
-import { type Pack, plainCode } from "./pack.ts";
+import { type Pack, plainCode, TYPED } from "./pack.ts";
 
-/** Marks the URLs of a pack's files: `file:///…/job.ts?pack=1`. */
+/** Marks the URLs of a pack's files: `file:///…/data.json?pack=1`. */
 const QUERY = "?pack=";
+
+/** Ends the names of files that had types, or Deno would look for types in them once more. */
+const STRIPPED = "~.js";
 
 /** Begins the URLs of modules that are made of values of this thread. */
 const VALUE = "mig-runner-value:";
@@ -62,14 +65,17 @@ function hook(): void {
 }
 
 function urlOf(path: string, pack: number): string {
-  return `${pathToFileURL(path).href}${QUERY}${pack}`;
+  const name = TYPED.test(path) ? `${path}${STRIPPED}` : path;
+  return `${pathToFileURL(name).href}${QUERY}${pack}`;
 }
 
 /** The pack and the path in a URL; null for URLs of anything else. */
 function placeOf(url: string | undefined): { pack: number; path: string } | null {
   const at = url?.lastIndexOf(QUERY) ?? -1;
   if (url === undefined || at < 0) return null;
-  return { pack: Number(url.slice(at + QUERY.length)), path: fileURLToPath(url.slice(0, at)) };
+  const name = fileURLToPath(url.slice(0, at));
+  const path = name.endsWith(STRIPPED) ? name.slice(0, -STRIPPED.length) : name;
+  return { pack: Number(url.slice(at + QUERY.length)), path };
 }
 
 function resolve(specifier: string, parent: string | undefined): Resolved | null {

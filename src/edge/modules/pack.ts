@@ -6,7 +6,7 @@ import nodeModule from "node:module";
 import { pathToFileURL } from "node:url";
 import { messageOf } from "../../errors.ts";
 import type { ModuleProblem } from "../../jobs/problem.ts";
-import type { Bundled, Files } from "./bundler.ts";
+import { type Bundled, type Files, placedText } from "./bundler.ts";
 
 /** A module and its files. */
 export interface Pack {
@@ -20,7 +20,8 @@ export interface Pack {
 /** Deno's, which unlike Node's has not lost the mode for enums and namespaces. */
 type StripTypes = (text: string, options: { mode: "transform"; sourceMap: true }) => string;
 
-const TYPED = /\.[cm]?tsx?$/;
+/** Names of files with types. */
+export const TYPED = /\.[cm]?tsx?$/;
 
 /** The files of a module as one text; the first of them is the module itself. */
 export function packFiles(entry: string, files: Files): Bundled {
@@ -48,9 +49,10 @@ export function decodePack(source: string): Pack | null {
 
 /** The JavaScript of a file, with a map to it; a file without types is left as it is. */
 export function plainCode(path: string, text: string): string {
-  if (!TYPED.test(path)) return text;
+  const placed = placedText(path, text);
+  if (!TYPED.test(path)) return placed;
   const strip = nodeModule.stripTypeScriptTypes as unknown as StripTypes;
-  return strip(text, { mode: "transform", sourceMap: true }).replace(
+  return strip(placed, { mode: "transform", sourceMap: true }).replace(
     /(sourceMappingURL=data:application\/json;base64,)(\S+)\s*$/,
     (_whole, head: string, encoded: string) => {
       const { version, names, mappings } = JSON.parse(

@@ -1,5 +1,6 @@
 // What the program takes from its environment, and the other forms of its configuration.
 import { describe, expect, test } from "bun:test";
+import { readdirSync, watch } from "node:fs";
 import { copyFile, mkdir, rm } from "node:fs/promises";
 import { userInfo } from "node:os";
 import { homeOf, LOCKED_KEY, RUNNER_KEY, RUNNER_PASSPHRASE } from "../support/keys.ts";
@@ -136,6 +137,22 @@ describe.concurrent("an API key", () => {
     const { exit, stdout } = await site.run("run", "drift");
     expect(exit).toBe(1);
     expect(stdout).toContain("HTTP 401: Authorization verification failed");
+  });
+});
+
+describe.concurrent("TMPDIR", () => {
+  test("gets nothing: the original writes each action that it signs there", async () => {
+    await using site = await Site.create();
+    const folder = site.scenario.path("temporary");
+    await mkdir(folder);
+    const seen: string[] = [];
+    const watcher = watch(folder, (_, name) => seen.push(String(name)));
+    await site.job("drift");
+    const { stdout } = await site.runIn({ env: { TMPDIR: folder } }, "run", "drift");
+    watcher.close();
+    expect(stdout).toContain("posted");
+    expect(seen.filter((name) => /action|sign|json/i.test(name))).toEqual([]);
+    expect(readdirSync(folder)).toEqual([]);
   });
 });
 

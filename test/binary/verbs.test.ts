@@ -3,7 +3,7 @@ import { describe, expect, test } from "bun:test";
 import { existsSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { eventually, Scenario } from "../support/binary.ts";
-import { ended, Host, Site } from "../support/site.ts";
+import { ACTION, ended, Host, Site } from "../support/site.ts";
 
 /** Standard output as one JSON value. */
 function json(outcome: { readonly stdout: string }) {
@@ -197,6 +197,17 @@ describe.concurrent("run and status", () => {
     const ran = json(ended(await site.run("run", "drift", "--wait", "--json")));
     expect(ran).toMatchObject({ state: "done", by: daemon.pid });
     expect(site.sandbox.actions().length).toBe(1);
+  });
+
+  test("posts no signature that action.json holds, and says so", async () => {
+    await using site = await Site.create();
+    await site.job("signed", [], JSON.stringify({ ...JSON.parse(ACTION), pgpsignatures: ["old"] }));
+    const { stderr } = ended(await site.run("run", "signed"));
+    expect(stderr).toContain("action.json holds a signature that can never hold: dropped");
+    const [{ body } = { body: "" }] = site.sandbox.requests();
+    const { pgpsignatures } = JSON.parse(new URLSearchParams(body).get("action") ?? "{}");
+    expect(pgpsignatures).toHaveLength(1);
+    expect(pgpsignatures[0]).not.toBe("old");
   });
 
   test("work in a directory without a journal", async () => {

@@ -74,7 +74,7 @@ describe("slack", () => {
     ];
     const counts: number[] = [];
     for (const result of results) counts.push((await deliver(result, { when })).texts.length);
-    expect(counts).toEqual(wanted);
+    expect(counts).toEqual([...wanted]);
   });
 
   test("fails for good when Slack refuses the message", async () => {

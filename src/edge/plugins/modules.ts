@@ -154,8 +154,8 @@ async function runTask(task: PluginTask, bounds: Bounds): Promise<Outcome> {
   });
   void thread.exited.then((end) => settle(failed(endText(end, bounds.directory))));
   const memory = watchMemory(bounds.memoryMax ?? MEMORY_MAX, () => settle(failed(TOO_LARGE)));
-  const limit = limitOf(thread, { task, bounds });
-  const outcome = await Promise.race([answered, limit.passed]);
+  const limit = limitOf(thread, { task, bounds, giveUp: settle });
+  const outcome = await answered;
   limit.clear();
   memory.close();
   await thread.terminate();
@@ -169,10 +169,9 @@ async function runTask(task: PluginTask, bounds: Bounds): Promise<Outcome> {
 /** Asks the thread to end when its time is over or the runner stops, and then does not wait. */
 function limitOf(
   thread: WorkerHandle,
-  { task, bounds }: { readonly task: PluginTask; readonly bounds: Bounds },
+  { task, bounds, giveUp }: { task: PluginTask; bounds: Bounds; giveUp(outcome: Outcome): void },
 ) {
   const { graceMs, signal } = bounds;
-  const { promise: passed, resolve: giveUp } = Promise.withResolvers<Outcome>();
   const timers: ReturnType<typeof setTimeout>[] = [];
   let reason: string | null = null;
   const stop = (why: string): void => {
@@ -186,7 +185,6 @@ function limitOf(
   timers.push(setTimeout(late, task.timeoutMs));
   signal?.addEventListener("abort", onAbort);
   return {
-    passed,
     reason: () => reason,
     clear() {
       for (const timer of timers) clearTimeout(timer);

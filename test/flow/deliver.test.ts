@@ -1,0 +1,100 @@
+// Deliver: what one attempt gives to the plugin and leaves in the journal.
+import { describe, expect, test } from "bun:test";
+import { openJournal } from "../../src/edge/journal/journal.ts";
+import { type AttemptOptions, deliverResult } from "../../src/flow/deliver.ts";
+import type { DeliveryRow } from "../../src/flow/inflight.ts";
+import { adoptResult } from "../../src/flow/redeliver.ts";
+import type { DeliveryAnswer, DeliveryOrder } from "../../src/ports.ts";
+import { VirtualClock } from "../support/clock.ts";
+import { MemoryLog } from "../support/edge.ts";
+
+const NOW = Date.UTC(2026, 0, 2);
+
+/** Makes one attempt with a plugin that answers so. */
+async function attempt(
+  answer: DeliveryAnswer,
+  { signal = new AbortController().signal, timeoutMs = null }: Partial<AttemptOptions> = {},
+) {
+  const journal = openJournal({ path: ":memory:" });
+  const orders: DeliveryOrder[] = [];
+  const log = new MemoryLog();
+  const plugins = {
+    names: async () => ["one"],
+    check: async () => null,
+    deliver: async (order: DeliveryOrder) => {
+      orders.push(order);
+      return answer;
+    },
+  };
+  const edges = { clock: new VirtualClock(NOW), random: { next: () => 1 }, log, journal, plugins };
+  try {
+    const row = await journal.write((rows) => {
+      const action = {
+        ...{ actionId: 7, name: "x", signatures: [], expireAt: NOW - 1, counters: null },
+      };
+      const result = {
+        action,
+        actionBytes: new Uint8Array(),
+        plugin: "",
+        commands: 1,
+        statuses: {},
+      };
+      const found = { job: "nightly", path: "/r/7.json", result, plugins: ["one"] };
+      return rows.deliveriesOf(adoptResult(rows, found, NOW).id)[0] as DeliveryRow;
+    });
+    const delivered = await deliverResult(edges, row, { signal, timeoutMs });
+    return { delivered, orders, log: log.lines, row: journal.delivery(row.id) };
+  } finally {
+    await journal.close();
+  }
+}
+
+describe("deliverResult()", () => {
+  test("orders what the plugin needs, with the job's own time limit", async () => {
+    const { signal } = new AbortController();
+    const { orders } = await attempt(
+      { kind: "delivered", message: "ok" },
+      { signal, timeoutMs: 30_000 },
+    );
+    expect(orders).toEqual([
+      {
+        plugin: "one",
+        job: "nightly",
+        actionId: 7,
+        resultPath: "/r/7.json",
+        key: "nightly/7/one",
+        attempt: 1,
+        timeoutMs: 30_000,
+        signal,
+      },
+    ]);
+  });
+
+  test("remembers a delivery that was made (I6)", async () => {
+    const { delivered, row } = await attempt({ kind: "delivered", message: "ok" });
+    expect(delivered).toBe(true);
+    expect(row).toMatchObject({ state: "delivered", nextAt: null });
+  });
+
+  test.each(["failed", "missing"] as const)("tries again what is %s", async (kind) => {
+    const { delivered, log, row } = await attempt({ kind, message: "why" });
+    expect(delivered).toBe(false);
+    expect(row).toMatchObject({ state: "pending", error: "why", nextAt: NOW + 5_000 });
+    expect(log.at(-1)).toBe("warning: results error for nightly: one: why; trying again in 5 s");
+  });
+
+  test("waits as long as the plugin asks, at most a day", async () => {
+    const hour = await attempt({ kind: "failed", message: "busy", retryAfterMs: 3_600_000 });
+    expect(hour.row?.nextAt).toBe(NOW + 3_600_000);
+    const year = await attempt({ kind: "failed", message: "busy", retryAfterMs: 3e10 });
+    expect(year.row?.nextAt).toBe(NOW + 86_400_000);
+  });
+
+  test("gives up what the plugin calls final, and says how to go on", async () => {
+    const { log, row } = await attempt({ kind: "failed", message: "refused", final: true });
+    expect(row).toMatchObject({ state: "dead", nextAt: null });
+    expect(log.at(-1)).toBe(
+      "err: results error for nightly: one: refused; given up, `mig-runner redeliver` tries again",
+    );
+  });
+});

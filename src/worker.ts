@@ -30,7 +30,10 @@ const { role, data } = workerData as { readonly role: WorkerRole; readonly data:
 const port = parentPort;
 const module = await ROLES[role]?.();
 if (module === undefined || port === null) throw new Error(`Cannot start worker "${role}"`);
-await registerSdk({ "mig-runner": await import("./sdk/index.ts") });
+await registerSdk({
+  "mig-runner": await import("./sdk/index.ts"),
+  valibot: await import("valibot"),
+});
 await module.start({
   data,
   evaluate: evaluateSource,

@@ -4,8 +4,11 @@
 // a run. So it may find too much (an import in a comment) but nothing may be missed, except imports
 // whose name is computed.
 
-/** The modules that the program itself serves to what it loads. */
-export const SDK_NAMES = ["mig-runner", "mig-runner/test"] as const;
+/**
+ * The modules that the program itself serves to what it loads: ours, and that by which a plugin
+ * says what its configuration is.
+ */
+export const SDK_NAMES = ["mig-runner", "valibot"] as const;
 
 /** One `import`, `export … from` or `require`, and where its name begins. */
 export interface ImportPlace {

@@ -81,7 +81,8 @@ function importPlace(
 
 /** How to mend an import that leads nowhere. */
 export function importHint(specifier: string): string {
-  if (/^mig-runner(?:\/|$)/.test(specifier)) {
+  if (specifier === "mig-runner/test") return "It is for tests, under bun test or deno test";
+  if (/^(?:mig-runner|valibot)(?:\/|$)/.test(specifier)) {
     return `The runner serves ${SDK_NAMES.map((name) => `"${name}"`).join(" and ")}`;
   }
   if (/^[\w-]+:/.test(specifier)) {

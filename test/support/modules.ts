@@ -69,7 +69,7 @@ export const BROKEN_JOBS: readonly BrokenJob[] = [
     text: `${HEAD}import { a } from "mig-runner/a";\nexport default job({ expiry: a });\n`,
     told:
       'DIR/job.ts:2:19: Cannot find import "mig-runner/a" ' +
-      '(The runner serves "mig-runner" and "mig-runner/test")\n' +
+      '(The runner serves "mig-runner" and "valibot")\n' +
       `1 | ${HEAD}2 | import { a } from "mig-runner/a";\n  |                   ^`,
   },
   {

@@ -52,7 +52,8 @@ export async function runProgram(argv: readonly string[]): Promise<Ended> {
 /** A program that runs until it is disposed of. */
 export interface Daemon extends AsyncDisposable {
   readonly pid: number;
-  readonly stdout: ReadableStream<Uint8Array>;
+  /** Where a log of mode stdout goes, as the original's. */
+  readonly stderr: ReadableStream<Uint8Array>;
   /** Null while it runs. */
   readonly exitCode: number | null;
   kill(signal: NodeJS.Signals): void;
@@ -66,7 +67,7 @@ export function startProgram(
   const child = start([PROGRAM, ...argv], more);
   return {
     pid: child.pid,
-    stdout: child.stdout,
+    stderr: child.stderr,
     get exitCode() {
       return child.exitCode;
     },

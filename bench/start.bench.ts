@@ -64,7 +64,7 @@ async function firstLine({ short }: Scale): Promise<Row> {
   place.jobs(short ? 100 : 1_000, "0 0 1 1 *");
   const once = async (): Promise<void> => {
     await using daemon = startProgram(place.argv);
-    for await (const _ of daemon.stdout) return;
+    await daemon.stderr.getReader().read();
   };
   return {
     figure: "start to the first line of the log",

@@ -78,8 +78,8 @@ export interface JournalReads {
   stepNamed(runId: number, name: string): StepRow | null;
   /** The steps of a run in the order in which they were begun. */
   stepsOf(runId: number): readonly StepRow[];
-  /** The first step of a run that ended after the one with this number. */
-  stepAfter(runId: number, sequence: number): StepRow | null;
+  /** The step of a run that ended as this one, counted from 1. */
+  stepAt(runId: number, sequence: number): StepRow | null;
   /** Begun steps of open runs whose `nextAt` has come, the most overdue first. */
   dueSteps(now: Instant, limit: number): readonly StepRow[];
   /** How far the steps of a run have ended; sequence 0 when none has. */

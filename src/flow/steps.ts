@@ -22,7 +22,7 @@ export interface StepRow {
   readonly runId: number;
   readonly name: string;
   readonly kind: StepKind;
-  /** A hash of what was asked for: a replay must ask for the same. */
+  /** A hash of what was asked for, which a replay must ask for again; "" for a function. */
   readonly digest: string;
   readonly state: "begun" | "saved" | "failed";
   /** JSON of what the body gets; null until saved, and for a step without a value. */

@@ -170,7 +170,7 @@ export class Execution {
 
   /** The first outcome in the journal that the body has not got. */
   #next(): StepRow | null {
-    return this.#edges.journal.stepAfter(this.#active.run.id, this.#handed);
+    return this.#edges.journal.stepAt(this.#active.run.id, this.#handed + 1);
   }
 
   #post(message: ToBody): void {

@@ -14,10 +14,10 @@ import {
 import type { Instant, Milliseconds } from "../time.ts";
 import type { StepRequest } from "./messages.ts";
 
-/** A hash of what a step asks for. How it is tried is no part of it. */
+/** A hash of what a step asks for. How a function is tried is no part of it. */
 export function digestOf(request: StepRequest): string {
-  const asked = request.kind === "step" ? { kind: request.kind } : request;
-  return createHash("sha256").update(JSON.stringify(asked)).digest("hex");
+  if (request.kind === "step") return "";
+  return createHash("sha256").update(JSON.stringify(request)).digest("hex");
 }
 
 /** The step as it would be begun. */
@@ -72,8 +72,10 @@ function openStep(transaction: JournalTransaction, step: NewStep): StepRow | nul
 export function callBody(transaction: JournalTransaction, runId: number, now: Instant): void {
   const body = transaction.body(runId);
   if (body === null) return;
-  const nextAt = Math.min(body.nextAt ?? now, now);
-  transaction.saveBody({ ...body, nextAt, starts: 0 });
+  const isCalled = body.nextAt !== null && body.nextAt <= now;
+  // At work already: a row that stays as it is costs no page of the disk.
+  if (isCalled && body.starts === 0) return;
+  transaction.saveBody({ ...body, nextAt: isCalled ? body.nextAt : now, starts: 0 });
 }
 
 /** Longest wait before a body is started again that never got anywhere. */
@@ -108,7 +110,7 @@ export function recordParked(
   { runId, handed }: { readonly runId: number; readonly handed: number },
 ): boolean {
   const body = transaction.body(runId);
-  if (body === null || transaction.stepAfter(runId, handed) !== null) return false;
+  if (body === null || transaction.stepAt(runId, handed + 1) !== null) return false;
   transaction.saveBody({ ...body, nextAt: null, starts: 0 });
   return true;
 }

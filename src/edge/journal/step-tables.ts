@@ -39,9 +39,9 @@ export class StepTables extends Statements {
     return this.all("SELECT * FROM step WHERE run_id = ? ORDER BY id", stepOf, runId);
   }
 
-  stepAfter(runId: number, sequence: number): StepRow | null {
+  stepAt(runId: number, sequence: number): StepRow | null {
     return this.one(
-      "SELECT * FROM step WHERE run_id = ? AND sequence > ? ORDER BY sequence LIMIT 1",
+      "SELECT * FROM step WHERE run_id = ? AND sequence = ?",
       stepOf,
       runId,
       sequence,

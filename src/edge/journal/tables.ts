@@ -14,6 +14,9 @@ import type { Instant } from "../../time.ts";
 import { ACTION_UPDATE, actionOf, actionValues, deliveryOf, missedOf, runOf } from "./rows.ts";
 import { StepTables } from "./step-tables.ts";
 
+/** The condition of the index `run_state`, word for word. */
+const UNSETTLED = "state IN ('requested', 'open', 'paused')";
+
 /** Every table with rows that wait for a time. */
 const NEXT_AT: readonly string[] = [
   ...["action", "delivery", "body", "step"].map(
@@ -38,15 +41,18 @@ export class Tables extends StepTables implements JournalTransaction {
   }
 
   runsIn(state: RunRow["state"], limit: number): RunRow[] {
-    return this.all("SELECT * FROM run WHERE state = ? ORDER BY id LIMIT ?", runOf, state, limit);
+    // The first condition is that of the index over the runs that are not settled.
+    const unsettled = state === "done" || state === "failed" ? "" : `${UNSETTLED} AND `;
+    return this.all(
+      `SELECT * FROM run WHERE ${unsettled}state = ? ORDER BY id LIMIT ?`,
+      runOf,
+      state,
+      limit,
+    );
   }
 
   openRuns(job: string): number {
-    return this.number(
-      "SELECT count(*) AS value FROM run " +
-        "WHERE state IN ('requested', 'open', 'paused') AND job = ?",
-      job,
-    );
+    return this.number(`SELECT count(*) AS value FROM run WHERE ${UNSETTLED} AND job = ?`, job);
   }
 
   overdueRuns(now: Instant, limit: number): RunRow[] {
@@ -137,7 +143,8 @@ export class Tables extends StepTables implements JournalTransaction {
       ),
       deadDeliveries: this.number("SELECT count(*) AS value FROM delivery WHERE state = 'dead'"),
       openBodies: this.number(
-        "SELECT count(*) AS value FROM run WHERE state = 'open' AND source IS NOT NULL",
+        `SELECT count(*) AS value FROM run WHERE ${UNSETTLED} AND state = 'open' ` +
+          "AND source IS NOT NULL",
       ),
     };
   }

@@ -1,7 +1,7 @@
 // Locate: the line of a job that an error comes from.
 
 /** A frame of a stack in either runtime: `at name (path:line:column)` or `at path:line:column`. */
-const FRAME = /^\s*at (?:.*\()?(?:file:\/\/)?(\/[^()]*?):(\d+)(?::\d+)?\)?$/;
+const FRAME = /^\s*at (?:.*? \()?(?:file:\/\/)?(\/.*?):(\d+)(?::\d+)?\)?$/;
 
 /** Files of this program: bundled into the executable, or where this file lies. */
 const OURS = /^\/\$bunfs\//;

@@ -1,0 +1,106 @@
+import { describe, expect, test } from "bun:test";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { bundleJob } from "../../../src/edge/modules/bundle.ts";
+import { threadHost } from "../../../src/edge/workflow/host.ts";
+import type { FromBody, ToBody } from "../../../src/workflow/messages.ts";
+import { parseFromBody } from "../../../src/workflow/messages.ts";
+
+const DEAF_MS = 600;
+
+/** Runs a body until `done` says that enough was heard. */
+async function hear(
+  body: string,
+  done: (messages: readonly FromBody[]) => boolean,
+): Promise<{ messages: readonly FromBody[]; lost: string | null; path: string }> {
+  const directory = mkdtempSync(join(tmpdir(), "body-"));
+  const path = join(directory, "job.ts");
+  try {
+    writeFileSync(
+      path,
+      `import { job } from "mig-runner";\nexport default job({}, async (run) => {\n${body}\n});\n`,
+    );
+    const { source } = await bundleJob(path);
+    const messages: FromBody[] = [];
+    const { promise, resolve } = Promise.withResolvers<string | null>();
+    const handle = threadHost({ deafMs: DEAF_MS }).start({
+      onMessage(raw) {
+        const message = parseFromBody(raw);
+        if (message === null) throw new Error(`no message: ${JSON.stringify(raw)}`);
+        messages.push(message);
+        if (message.kind === "ask" && message.request.kind === "step") {
+          handle.post({ kind: "try", name: message.name, attempt: 1, key: "k" });
+        }
+        if (done(messages)) resolve(null);
+      },
+      onLost: resolve,
+    });
+    const run = { id: 7, job: "hunt", firesAt: 1 };
+    const begin: ToBody = { kind: "begin", run, now: 5, seed: 3, source };
+    handle.post(begin);
+    const lost = await promise;
+    handle.stop();
+    return { messages, lost, path };
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
+}
+
+const ended = (messages: readonly FromBody[]) => messages.at(-1)?.kind === "ended";
+
+describe("threadHost()", () => {
+  test("runs a body to its end, with the time of the run", async () => {
+    const { messages } = await hear('run.log(run.job + " " + run.id + " " + run.now());', ended);
+    expect(messages).toContainEqual({ kind: "log", level: "info", message: "hunt 7 5" });
+    expect(messages.at(-1)).toEqual({ kind: "ended", error: null });
+  });
+
+  test("runs the function of a step in the thread", async () => {
+    const { messages } = await hear(
+      'await run.step("a", ({ key, attempt }) => [key, attempt]);',
+      (heard) => heard.some(({ kind }) => kind === "tried"),
+    );
+    expect(messages.find(({ kind }) => kind === "tried")).toEqual({
+      kind: "tried",
+      name: "a",
+      attempt: 1,
+      outcome: { kind: "value", json: '["k",1]' },
+    });
+  });
+
+  test("tells file and line of an error", async () => {
+    const { messages, path } = await hear('\n  throw new Error("broken");', ended);
+    expect(messages.at(-1)).toEqual({ kind: "ended", error: `broken (${path}:4)` });
+  });
+
+  test("loses a body in an endless loop, and goes on itself (I8)", async () => {
+    const { lost } = await hear("for (;;);", ended);
+    expect(lost).toBe("its body did not answer for 1 seconds: it may be in an endless loop");
+  });
+
+  test("loses a body that ends its thread or throws where nobody waits", async () => {
+    const exit = await hear("process.exit(3);", ended);
+    expect(exit.lost).toBe("its body ended the thread by process.exit(3)");
+    const thrown = await hear(
+      'setTimeout(() => { throw new Error("late"); }, 1); await new Promise(() => {});',
+      ended,
+    );
+    expect(thrown.lost).toMatch(/^its body threw an error that nothing caught: .*late/);
+  });
+
+  test("knows the branches of code through every await", async () => {
+    const names = (heard: readonly FromBody[]) =>
+      heard.flatMap((one) => (one.kind === "ask" ? one.name : []));
+    const { messages } = await hear(
+      `const branch = (name) => async () => {
+         await Promise.resolve();
+         await new Promise((resolve) => setTimeout(resolve, 1));
+         await run.sleep(name, "1h");
+       };
+       await run.parallel({ a: branch("x"), b: branch("x") });`,
+      (heard) => names(heard).length === 2,
+    );
+    expect(names(messages).toSorted()).toEqual(["a/x", "b/x"]);
+  });
+});

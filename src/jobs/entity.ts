@@ -31,7 +31,7 @@ export interface Entity {
   readonly spreadMs: Milliseconds;
   readonly onMissed: OnMissed;
   readonly overlap: Overlap;
-  /** A run still open this long after its fire time is given up. Null: never. @default null */
+  /** A run still open this long after it began is given up. Null: never. @default null */
   readonly deadlineMs: Milliseconds | null;
   /** Refuse to dispatch when the target matches more agents than this. Null: no limit. */
   readonly maxAgents: number | null;

@@ -55,7 +55,7 @@ export interface JobDefinition {
   readonly plugin?: string | readonly string[] | undefined;
   /** Dispatch only: nothing is collected, nothing delivered. @default false */
   readonly sendOnly?: boolean | undefined;
-  /** A run that is still open this long after its fire time is given up. @default never */
+  /** A run that is still open this long after it began is given up. @default never */
   readonly deadline?: Duration | undefined;
   /** Refuse to dispatch when the target matches more agents than this. @default no limit */
   readonly maxAgents?: number | undefined;

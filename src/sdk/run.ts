@@ -111,7 +111,7 @@ export interface StepContext {
   readonly key: string;
   /** 1 for the first try. */
   readonly attempt: number;
-  /** Aborts when the step's time is over or the run is stopped. */
+  /** Aborts when the time of this try is over, or the run is dropped or given up. */
   readonly signal: AbortSignal;
 }
 
@@ -168,12 +168,14 @@ export interface Run {
   readonly id: number;
   /** The fire time, in milliseconds since the Unix epoch. */
   readonly firesAt: number;
-  /** Aborts when the run is dropped, its deadline is over or the runner stops. */
+  /** Aborts when the run is dropped or its deadline is over. */
   readonly signal: AbortSignal;
 
   /**
-   * Dispatches an action, waits until it has expired, collects the commands. The action is called
-   * `mig-runner: JOB/NAME`.
+   * Dispatches an action, waits until it has expired, collects the commands. The job's own action
+   * is called `mig-runner: JOB`, as without a workflow, and its result goes to the job's plugins;
+   * one with a target or operations of its own is called `mig-runner: JOB/NAME`, and its result goes
+   * where `deliver` sends it.
    *
    * @param name 1 to 128 characters, unique in the run.
    * @throws When the action is refused, after the job's `retries`.

@@ -10,6 +10,7 @@ type Start = (thread: Thread) => void | Promise<void>;
 const ROLES: Readonly<Partial<Record<WorkerRole, () => Promise<{ readonly start: Start }>>>> = {
   load: () => import("./edge/modules/load.ts"),
   workflow: () => import("./edge/workflow/thread.ts"),
+  test: () => import("./testkit/thread.ts"),
   plugin: async () => {
     const { startPlugin } = await import("./edge/plugins/host.ts");
     return { start: (thread) => startPlugin(thread, SHIPPED) };

@@ -76,6 +76,12 @@ export const VERBS: readonly VerbEntry[] = [
     load: async () => (await import("./completion.ts")).completionOf(VERBS, await findVerb("")),
   },
   {
+    name: "test",
+    summary: "Run TypeScript jobs in virtual time, against a simulated fleet",
+    words: "jobs",
+    load: async () => (await import("./test.ts")).test,
+  },
+  {
     name: "sandbox",
     summary: "A MIG API with a simulated fleet on loopback",
     words: [],

@@ -25,7 +25,6 @@ export interface SimulatedAgent {
     AgentEnvironment,
     "addresses" | "arch" | "ident" | "modules" | "os" | "publicip"
   >;
-  /** @default no tags */
   readonly tags?: Readonly<Record<string, string>> | undefined;
 }
 
@@ -74,7 +73,7 @@ function specOf(agent: SimulatedAgent): AgentSpec {
     ...(version === undefined ? {} : { version }),
     status: agent.status ?? "online",
     mode: agent.mode ?? "daemon",
-    tags: agent.tags ?? null,
+    ...(agent.tags === undefined ? {} : { tags: agent.tags }),
     environment: { ...rest, ...(publicip === undefined ? {} : { publicIp: publicip }) },
   };
 }

@@ -123,7 +123,7 @@ export async function simulateLoaded(
   const { job } = plot.entity;
   const problems = problemsWithin(base);
   if (problems.length > 0) throw new ReplayError(job, problems);
-  if (!withCrashes) return tell(base, 0);
+  if (!withCrashes || base.run.state === "paused") return tell(base, 0);
   const verdict = await replayEverywhere(plot, base);
   if (verdict.problems.length > 0) throw new ReplayError(job, verdict.problems);
   return tell(base, verdict.crashes);

@@ -74,19 +74,24 @@ export function differences(first: Transcript, second: Transcript): readonly str
 }
 
 function askDifferences(first: Transcript, second: Transcript): string[] {
-  const found: string[] = [];
   const later = new Map(second.asks.map((ask) => [ask.name, ask]));
-  for (const ask of first.asks) {
+  const changed = first.asks.flatMap((ask) => {
     const again = later.get(ask.name);
-    if (again !== undefined) found.push(...requestDifferences(ask, again));
-    else if (first.answers.has(ask.name) && second.ended !== null) {
-      found.push(`${titleOf(ask)} was done, and a replay ends without asking for it`);
-    }
-  }
-  if (first.ended === null) return found;
+    return again === undefined ? [] : requestDifferences(ask, again);
+  });
   const earlier = new Set(first.asks.map(({ name }) => name));
+  const missing = first.asks.filter(({ name }) => first.answers.has(name) && !later.has(name));
   const added = second.asks.filter(({ name }) => !earlier.has(name));
-  return [...found, ...added.map((ask) => `${titleOf(ask)} is asked for by a replay only`)];
+  const [lost, gained] = [missing[0], added[0]];
+  // What is not asked for again may only not have been reached.
+  if (lost !== undefined && gained !== undefined) {
+    changed.push(`it asked for ${titleOf(lost)}, and in a replay for ${titleOf(gained)}`);
+  } else if (lost !== undefined && second.ended !== null) {
+    changed.push(`${titleOf(lost)} was done, and a replay ends without asking for it`);
+  } else if (gained !== undefined && first.ended !== null) {
+    changed.push(`${titleOf(gained)} is asked for by a replay only`);
+  }
+  return changed;
 }
 
 function titleOf({ name, request }: TranscriptAsk): string {

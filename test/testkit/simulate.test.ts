@@ -303,7 +303,7 @@ describe("simulate() with a workflow that does not replay", () => {
       executions++;
       await run.sleep(executions === 1 ? "first" : "second", "1s");
     });
-    expect(problems).toEqual(['sleep "second" is asked for by a replay only']);
+    expect(problems).toEqual(['it asked for sleep "first", and in a replay for sleep "second"']);
   });
 
   test("names a kind of step that has changed", async () => {

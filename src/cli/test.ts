@@ -1,0 +1,204 @@
+// Test: the verb that runs TypeScript jobs in virtual time. Each job is tested in a thread of its
+// own, which is ended when the job does not come to an end.
+import { loadConfig } from "../config/config.ts";
+import { systemClock } from "../edge/clock.ts";
+import { bundleJob } from "../edge/modules/bundle.ts";
+import { startWorker, type WorkerEnd } from "../edge/worker.ts";
+import { RunnerError, RunnerErrors } from "../errors.ts";
+import { isModuleFile } from "../jobs/load.ts";
+import type { ScenarioOutcome } from "../testkit/scenarios.ts";
+import type { TestMessage, TestOrder } from "../testkit/thread.ts";
+import { MINUTE_MS, type Milliseconds } from "../time.ts";
+import { UsageError } from "./flags.ts";
+import { chooseJobs, describeErrors, errorsOf, type JobState, loadJobs } from "./jobs.ts";
+import { openSpoolView, sourcesOf } from "./open.ts";
+import { joinLines, plural, renderTable, wrapText } from "./text.ts";
+import { type Call, JSON_FLAG, type Verb } from "./verb.ts";
+
+const AGENTS = 20;
+
+/** How long one scenario may take in real time. */
+const SCENARIO_MAX_MS: Milliseconds = 2 * MINUTE_MS;
+
+export const test: Verb = {
+  usage: "[JOB...] [--agents N] [--json]",
+  flags: [
+    { name: "agents", kind: "number", value: "N", help: `Simulated agents (default ${AGENTS})` },
+    JSON_FLAG,
+  ],
+  help:
+    "Runs the jobs that are programs (job.ts) in virtual time against a simulated fleet: nobody\n" +
+    "finds anything, everybody does, every other one, three of four fail, nobody answers. Each of\n" +
+    "these is run again many times, each time with a runner that is killed at another write of its\n" +
+    "journal and goes on. Nothing is posted and nothing is delivered. The functions of steps do run;\n" +
+    "what they ask for by fetch is not sent, and answered by {}.\n\n" +
+    "Ends with 1 when a job cannot be replayed, is wrong, or fails whatever the fleet answers.\n\n" +
+    "Examples:\n" +
+    "  mig-runner -c runner.cfg test\n" +
+    "  mig-runner -c runner.cfg test hunt --agents 100 --json",
+  async run(call) {
+    const { flags, positionals, terminal } = call;
+    const agents = flags.number("agents", 1) ?? AGENTS;
+    const view = await openSpoolView(call);
+    const path = view.config.runnersDirectory;
+    const states = await loadJobs(view);
+    const { chosen, unknown } = chooseJobs(states, { verb: "test", names: positionals, path });
+    if (unknown.length > 0) throw new RunnerErrors(unknown);
+    const programs = chosen.filter(isProgram);
+    const table = chosen.find((state) => positionals.length > 0 && !isProgram(state));
+    if (table !== undefined) {
+      throw new UsageError(`job "${table.job}" is no program; show and check look at it`);
+    }
+    const macros = await macrosOf(call);
+    const tested: Tested[] = [];
+    for (const state of programs) {
+      const of = { agents, macros, directory: `${path}/${state.job}` };
+      const progress = (scenario: string): void => terminal.progress(`${state.job}: ${scenario}`);
+      tested.push(await testJob(state, of, progress));
+    }
+    terminal.progress("");
+    if (flags.has("json")) terminal.out(`${JSON.stringify({ jobs: tested })}\n`);
+    else terminal.out(joinLines(describe(tested)));
+    return tested.some(({ isBroken }) => isBroken) ? 1 : 0;
+  },
+};
+
+/** What came of a job. Plain data. */
+interface Tested {
+  readonly job: string;
+  readonly isBroken: boolean;
+  /** What is wrong with the job as a whole, one line each. */
+  readonly problems: readonly string[];
+  readonly scenarios: readonly ScenarioOutcome[];
+}
+
+/** Whether a job is defined by a program, or would be if that were not broken. */
+function isProgram({ entity, errors }: JobState): boolean {
+  const paths = [entity?.path, ...errors.map(({ detail }) => detail.path)];
+  return paths.some((path) => path !== undefined && isModuleFile(path.replace(/^.*\//, "")));
+}
+
+/** Those of the client configuration, if it can be read: a test needs no key. */
+async function macrosOf(call: Call): Promise<Readonly<Record<string, string>>> {
+  try {
+    const { config } = await loadConfig(sourcesOf(call));
+    return Object.fromEntries(config.targets);
+  } catch (error) {
+    if (error instanceof RunnerError || error instanceof RunnerErrors) return {};
+    throw error;
+  }
+}
+
+async function testJob(
+  { job, entity, errors }: JobState,
+  of: Pick<TestOrder, "agents" | "directory" | "macros">,
+  progress: (scenario: string) => void,
+): Promise<Tested> {
+  if (entity === null) return broken(job, describeErrors(errors));
+  let source: string;
+  try {
+    ({ source } = await bundleJob(entity.path));
+  } catch (error) {
+    return broken(job, describeErrors(errorsOf(error)));
+  }
+  const { scenarios, lost } = await play({ ...of, job, source }, progress);
+  const failsAlways = scenarios.every(({ state }) => state === "failed");
+  const always = failsAlways && lost === null ? ["it fails whatever the fleet answers"] : [];
+  const problems = lost === null ? always : [lost];
+  const isBroken = problems.length > 0 || scenarios.some((outcome) => outcome.isBroken);
+  return { job, isBroken, problems, scenarios };
+}
+
+function broken(job: string, problems: readonly string[]): Tested {
+  return { job, isBroken: true, problems, scenarios: [] };
+}
+
+interface Played {
+  readonly scenarios: readonly ScenarioOutcome[];
+  /** Why there are no more of them; null when all were played. */
+  readonly lost: string | null;
+}
+
+/** Plays all scenarios of a job in a thread. */
+async function play(order: TestOrder, progress: (scenario: string) => void): Promise<Played> {
+  const thread = startWorker({ role: "test", data: order });
+  const scenarios: ScenarioOutcome[] = [];
+  const { promise: ended, resolve: end } = Promise.withResolvers<string | null>();
+  let heard = new AbortController();
+  const watch = async (): Promise<void> => {
+    const { signal } = heard;
+    await systemClock().sleep(SCENARIO_MAX_MS, signal);
+    const limit = SCENARIO_MAX_MS / MINUTE_MS;
+    if (!signal.aborted) end(`it has not come to its end within ${limit} minutes`);
+  };
+  thread.onMessage((message) => {
+    heard.abort();
+    const said = message as TestMessage;
+    if (said.kind === "done") return end(null);
+    scenarios.push(said.outcome);
+    progress(said.outcome.scenario);
+    heard = new AbortController();
+    void watch();
+  });
+  void thread.exited.then((exit) => end(endText(exit)));
+  void watch();
+  const lost = await ended;
+  heard.abort();
+  await thread.terminate();
+  return { scenarios, lost };
+}
+
+function endText(end: WorkerEnd): string {
+  switch (end.kind) {
+    case "exited":
+      return `it called process.exit(${end.code})`;
+    case "failed":
+      return `it threw where nobody caught it: ${end.message}`;
+    case "terminated":
+      return "it was ended";
+  }
+}
+
+function describe(tested: readonly Tested[]): string[] {
+  if (tested.length === 0) return ["no job is a program (job.ts): nothing to test"];
+  const runs = tested.flatMap(({ scenarios }) => scenarios);
+  const bad = tested.filter(({ isBroken }) => isBroken).length;
+  const crashes = runs.reduce((sum, run) => sum + run.crashes, 0);
+  const of = `${plural(tested.length, "job")}, ${plural(runs.length, "run")}`;
+  const verdict = bad === 0 ? "all replayed" : `${plural(bad, "job")} broken`;
+  return [
+    ...tested.flatMap(({ job, problems, scenarios }) => [
+      job,
+      ...problems.flatMap((problem) => problem.split("\n").map((line) => `  ${line}`)),
+      ...renderTable(scenarios.map(row)),
+      ...details(scenarios),
+    ]),
+    `${of}, ${crashes} ${crashes === 1 ? "crash" : "crashes"}: ${verdict}`,
+  ];
+}
+
+function row(outcome: ScenarioOutcome): string[] {
+  if (outcome.state === "broken") return [outcome.scenario, outcome.state];
+  const { scenario, state, isBroken, actions, steps, deliveries, crashes, requests } = outcome;
+  const asked = requests.length === 0 ? [] : [`${plural(requests.length, "request")} not sent`];
+  const counts = [
+    plural(actions, "action"),
+    plural(steps, "step"),
+    plural(deliveries, "delivery"),
+    ...asked,
+  ];
+  const ended = isBroken ? `${state}!` : state;
+  return [scenario, ended, counts.join(", "), `${crashes} crashes`];
+}
+
+/** What went wrong, each thing once although it did in several scenarios. */
+function details(scenarios: readonly ScenarioOutcome[]): string[] {
+  const told = new Map<string, string[]>();
+  for (const { scenario, problems } of scenarios) {
+    for (const problem of problems) told.set(problem, [...(told.get(problem) ?? []), scenario]);
+  }
+  return [...told].flatMap(([problem, names]) => {
+    const where = names.length === scenarios.length ? "always" : names.join(", ");
+    return wrapText(`${where}: ${problem}`, "    ", "  ");
+  });
+}

@@ -1,0 +1,87 @@
+// Scenarios: what `mig-runner test` lets happen to every job, and what it makes of the outcome.
+import { describeError, messageOf, RunnerError, RunnerErrors } from "../errors.ts";
+import type { JobModule } from "../sdk/job.ts";
+import type { AnswerKind, Answers } from "./fleet.ts";
+import { ReplayError, type SimulateOptions, simulateLoaded } from "./simulate.ts";
+import type { Simulation } from "./tell.ts";
+
+/** A way in which a fleet answers. */
+export interface Scenario {
+  readonly name: string;
+  readonly answers: Answers;
+}
+
+/** What came of one scenario. Plain data. */
+export interface ScenarioOutcome {
+  readonly scenario: string;
+  /** "broken": it cannot be simulated to its end, or does not survive a death of its runner. */
+  readonly state: Simulation["state"] | "broken";
+  /** A run may fail for a good reason, such as a fleet that does not answer. */
+  readonly isBroken: boolean;
+  /** Why it failed, or what is wrong, one line each. */
+  readonly problems: readonly string[];
+  readonly actions: number;
+  readonly steps: number;
+  readonly deliveries: number;
+  readonly crashes: number;
+  /** Requests of steps, which were not sent. */
+  readonly requests: readonly string[];
+}
+
+/** Every fourth agent answers otherwise. */
+const TROUBLE: readonly AnswerKind[] = ["found", "silent", "failed", "timeout"];
+
+/** The scenarios, in the order in which they are played. */
+export const SCENARIOS: readonly Scenario[] = [
+  { name: "nobody finds anything", answers: () => "nothing" },
+  { name: "everybody finds something", answers: () => "found" },
+  { name: "every other one finds", answers: ({ id }) => (id % 2 === 0 ? "found" : "nothing") },
+  { name: "three of four fail", answers: ({ id }) => TROUBLE[id % TROUBLE.length] },
+  { name: "nobody answers", answers: () => "silent" },
+];
+
+/** Errors that a program throws when it is wrong, as opposed to those that it was told to throw. */
+const FAULT = /\b(?:TypeError|ReferenceError|RangeError|SyntaxError): /;
+
+/**
+ * Plays one scenario.
+ *
+ * @param requests Where requests of steps are written down while it is played.
+ */
+export async function playScenario(
+  load: () => Promise<JobModule>,
+  { name, answers }: Scenario,
+  { requests, ...options }: SimulateOptions & { readonly requests: string[] },
+): Promise<ScenarioOutcome> {
+  requests.length = 0;
+  const none = { actions: 0, steps: 0, deliveries: 0, crashes: 0, requests: [] };
+  try {
+    const run = await simulateLoaded(load, { ...options, answers });
+    const { state, error, crashes } = run;
+    return {
+      scenario: name,
+      state,
+      isBroken: state === "paused" || FAULT.test(error ?? ""),
+      problems: error === null ? unreached(run) : [error],
+      actions: run.actions.length,
+      steps: run.steps.length,
+      deliveries: run.deliveries.filter((delivery) => delivery.error === null).length,
+      crashes,
+      requests: [...requests],
+    };
+  } catch (error) {
+    return { ...none, scenario: name, state: "broken", isBroken: true, problems: textsOf(error) };
+  }
+}
+
+/** A test that reaches nobody shows little, so that is told. */
+function unreached({ actions }: Simulation): readonly string[] {
+  const empty = actions.filter(({ agents }) => agents === 0);
+  return empty.map(({ name }) => `"${name}" reaches none of the simulated agents`);
+}
+
+function textsOf(error: unknown): readonly string[] {
+  if (error instanceof ReplayError) return error.problems;
+  if (error instanceof RunnerErrors) return error.errors.map(describeError);
+  return [error instanceof RunnerError ? describeError(error) : messageOf(error)];
+}

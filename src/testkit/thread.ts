@@ -1,0 +1,37 @@
+// Thread: the role of a thread that tests one job, one scenario after the other.
+import { isolateThread } from "../edge/isolate.ts";
+import type { Thread } from "../edge/worker.ts";
+import type { JobModule } from "../sdk/job.ts";
+import { importSource } from "../workflow/source.ts";
+import { playScenario, SCENARIOS, type ScenarioOutcome } from "./scenarios.ts";
+
+/** What is to be tested. */
+export interface TestOrder {
+  readonly job: string;
+  /** As `bundleJob` made it. */
+  readonly source: string;
+  readonly directory: string;
+  readonly macros: Readonly<Record<string, string>>;
+  readonly agents: number;
+}
+
+/** What the thread says: the outcome of each scenario in turn, and that there are no more. */
+export type TestMessage =
+  | { readonly kind: "outcome"; readonly outcome: ScenarioOutcome }
+  | { readonly kind: "done" };
+
+/** Tests what the thread was started with. */
+export function start(thread: Thread): void {
+  const { agents, directory, job, macros, source } = thread.data as TestOrder;
+  const requests: string[] = [];
+  isolateThread((what) => void requests.push(what));
+  const send = (message: TestMessage): void => thread.send(message);
+  const load = (): Promise<JobModule> => importSource(source, (text) => thread.evaluate(text));
+  const options = { name: job, directory, macros, agents, requests };
+  void (async () => {
+    for (const scenario of SCENARIOS) {
+      send({ kind: "outcome", outcome: await playScenario(load, scenario, options) });
+    }
+    send({ kind: "done" });
+  })();
+}

@@ -1,0 +1,111 @@
+import { test as check, describe, expect } from "bun:test";
+import { readFile } from "node:fs/promises";
+import { test as verb } from "../../src/cli/test.ts";
+import { Directory } from "../support/verb.ts";
+
+const HEAD = 'import { job, modules } from "mig-runner";\n';
+
+const SOUND = `${HEAD}
+const operations = [modules.pkg({ pkgmatch: { matches: ["^telnetd$"] } })];
+export default job({ action: { target: "everybody", operations } }, async (run) => {
+  const base = await run.collect("base");
+  if (!base.agents.some(({ found }) => found)) return;
+  await run.step("tell", async () => (await fetch("https://a.example/b?secret=c")).ok);
+});
+`;
+
+const BROKEN = `${HEAD}
+export default job({}, async (run) => {
+  await run.sleep(\`nap \${Date.now()}\`, "1s");
+});
+`;
+
+async function runnerWith(jobs: Readonly<Record<string, string>>): Promise<Directory> {
+  const directory = await Directory.create();
+  for (const [job, text] of Object.entries(jobs)) {
+    await directory.write(`runners/${job}/job.ts`, text);
+  }
+  return directory;
+}
+
+/** The lines of a table, without the blanks that align it. */
+function linesOf(text: string): string[] {
+  return text
+    .trimEnd()
+    .split("\n")
+    .map((line) => line.trim().replace(/ {2,}/g, " | "));
+}
+
+describe("test", () => {
+  check("plays each scenario of each program, and tells what came of it", async () => {
+    await using directory = await runnerWith({ sound: SOUND });
+    await directory.job("table");
+    const migrc = await readFile(`${directory.path}/.migrc`, "utf8");
+    await directory.write(".migrc", `${migrc}[targets]\nmacro = "everybody:status='online'"\n`);
+    const { exit, out, thrown } = await directory.call(verb, ["--agents", "4"]);
+    expect([exit, thrown]).toEqual([0, ""]);
+    const lines = linesOf(out).map((line) => line.replace(/\d+ crashes/, "N crashes"));
+    const told = "1 action, 2 steps, 0 deliveries, 1 request not sent | N crashes";
+    expect(lines).toEqual([
+      "sound",
+      "nobody finds anything | done | 1 action, 1 step, 0 deliveries | N crashes",
+      `everybody finds something | done | ${told}`,
+      `every other one finds | done | ${told}`,
+      `three of four fail | done | ${told}`,
+      "nobody answers | done | 1 action, 1 step, 0 deliveries | N crashes",
+      "1 job, 5 runs, N crashes: all replayed",
+    ]);
+  });
+
+  check("ends with 1 for a job that does not replay, and says where it is wrong", async () => {
+    await using directory = await runnerWith({ broken: BROKEN });
+    const { exit, out } = await directory.call(verb, []);
+    expect(exit).toBe(1);
+    const text = out.replace(/\s+/g, " ");
+    expect(text).toContain("nobody finds anything broken everybody finds something broken");
+    expect(text).toMatch(/it asked for sleep "nap \d+", and in a replay for sleep "nap \d+"/);
+    expect(text).toMatch(/it uses Date\.now\(\) at \S+\/job\.ts:4 outside of a step: use run\.now/);
+    expect(text).toEndWith("1 job, 5 runs, 0 crashes: 1 job broken ");
+  });
+
+  check("tests the others when one is broken, loops or leaves", async () => {
+    await using directory = await runnerWith({
+      syntax: "export default job({ , });\n",
+      leaves: `${HEAD}export default job({}, async () => process.exit(3));\n`,
+      thrown: `${HEAD}export default job({}, async () => { throw new Error("no use"); });\n`,
+      sound: SOUND.replace("everybody", "status='online'"),
+    });
+    const { exit, out } = await directory.call(verb, ["--json", "--agents", "2"]);
+    expect(exit).toBe(1);
+    const { jobs } = JSON.parse(out) as {
+      jobs: { job: string; isBroken: boolean; problems: string[]; scenarios: unknown[] }[];
+    };
+    expect(jobs.map(({ job, isBroken }) => [job, isBroken])).toEqual([
+      ["leaves", true],
+      ["sound", false],
+      ["syntax", true],
+      ["thrown", true],
+    ]);
+    const [leaves, sound, syntax, thrown] = jobs;
+    expect(leaves?.problems).toEqual(["it called process.exit(3)"]);
+    expect(syntax?.problems[0]).toContain("syntax/job.ts:1:");
+    expect(thrown?.problems).toEqual(["it fails whatever the fleet answers"]);
+    expect(sound?.scenarios).toHaveLength(5);
+    expect(sound?.scenarios[1]).toMatchObject({ requests: ["GET https://a.example"] });
+  });
+
+  check("takes names of programs, and of nothing else", async () => {
+    await using directory = await runnerWith({ sound: SOUND });
+    await directory.job("table");
+    const called = async (job: string) => (await directory.call(verb, [job])).thrown;
+    expect(await called("table")).toBe('job "table" is no program; show and check look at it');
+    expect(await called("sounds")).toContain('Cannot test job "sounds": there is none');
+  });
+
+  check("has nothing to test without a program", async () => {
+    await using directory = await runnerWith({});
+    await directory.job("table");
+    const { exit, out } = await directory.call(verb, []);
+    expect([exit, out]).toEqual([0, "no job is a program (job.ts): nothing to test\n"]);
+  });
+});

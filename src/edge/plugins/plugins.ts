@@ -11,6 +11,9 @@ import { sortByBytes } from "../spool/scan.ts";
 import { examine, listFolder } from "./entry.ts";
 import { deliverToExecutable, type Environment } from "./executable.ts";
 
+/** The end of a module's file name. */
+const MODULE = /\.m?[jt]s$/;
+
 export interface PluginOptions {
   /** The runner directory; plugins are in its folder `plugins`. */
   readonly directory: string;
@@ -35,7 +38,8 @@ export interface PluginEntry {
 /** The plugins of a runner directory, with what its operator may want to hear of at start. */
 export interface DiskPlugins extends Plugins {
   /**
-   * Everything in plugins/, sorted by name; a module by the name that jobs call it by.
+   * Everything in plugins/, sorted by name; a module by the name that jobs call it by. Without
+   * the folders of helpers beside modules.
    *
    * @throws {RunnerError} PLUGIN: `loadPlugins() -> open PATH: no such file or directory`.
    */
@@ -49,10 +53,14 @@ export function openPlugins(options: PluginOptions): DiskPlugins {
 
   async function list(): Promise<readonly PluginEntry[]> {
     const answered = (await modules?.names()) ?? [];
+    const files = await listFolder(folder);
+    const hasModules = modules !== null && files.some((file) => MODULE.test(file));
     const entries = new Map<string, string | null>();
-    for (const file of await listFolder(folder)) {
+    for (const file of files) {
       const found = await examine(folder, file, "program");
-      const stem = file.replace(/\.m?[jt]s$/, "");
+      // Beside modules, folders hold their helpers and packages.
+      if (found.kind === "folder" && hasModules) continue;
+      const stem = file.replace(MODULE, "");
       const isModule = found.kind !== "usable" && stem !== file && answered.includes(stem);
       const name = isModule ? stem : file;
       const problem = isModule || found.kind === "usable" ? null : found.message;

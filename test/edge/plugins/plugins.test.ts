@@ -87,6 +87,19 @@ describe("openPlugins().list()", () => {
   });
 });
 
+describe("openPlugins().list() of folders", () => {
+  test("names one, unless it lies beside modules, where it is for helpers", async () => {
+    using scratch = new Scratch();
+    scratch.folder("plugins/lib");
+    const plugins = open(scratch, modulesNamed("slack"));
+    const problem = `${scratch.in("plugins/lib")} is a directory`;
+    expect(await plugins.list()).toEqual([{ name: "lib", problem }]);
+    scratch.file("plugins/slack.ts", "export {};");
+    expect(await plugins.list()).toEqual([{ name: "slack", problem: null }]);
+    expect(await open(scratch).list()).toHaveLength(2);
+  });
+});
+
 describe("openPlugins().check()", () => {
   test("has nothing against a good program, a link to one, or a module", async () => {
     using scratch = new Scratch();

@@ -5,10 +5,10 @@ import type { Edges } from "../flow/edges.ts";
 import type { ActionRow, RunRow } from "../flow/inflight.ts";
 import { ONCE_WINDOW } from "../flow/launch.ts";
 import { Runner } from "../runner.ts";
-import { handleSignals, showProgress } from "./daemon.ts";
 import { UsageError } from "./flags.ts";
 import { unknownJob } from "./jobs.ts";
 import { type Opened, openRunner } from "./open.ts";
+import { handleSignals, showProgress } from "./serve.ts";
 import { type Call, JSON_FLAG, type Verb } from "./verb.ts";
 
 /** How often a run in a daemon's hands is looked at. */
@@ -68,16 +68,28 @@ async function runThere(call: Call, opened: Opened, job: string): Promise<number
   const wait = call.flags.has("wait");
   const beginBy = edges.clock.now() + BEGIN_MAX_MS;
   for (;;) {
-    const state = edges.journal.run(id)?.state;
-    const posted = edges.journal.actionsOf(id).some(({ actionId }) => actionId !== null);
-    const ended = state !== "requested" && state !== "open";
-    if (ended || (posted && !wait)) break;
+    const { begun, ended } = progressOf(edges, id);
+    if (ended || (begun && !wait)) break;
     if (!wait && edges.clock.now() > beginBy) break;
     showProgress(call, opened);
     await edges.clock.sleep(LOOK_MS);
   }
   call.terminal.progress("");
   return report(call, edges, { runId: id, wait, by: holder });
+}
+
+/** How far a run in another process's hands has come. */
+function progressOf({ journal }: Edges, runId: number): { begun: boolean; ended: boolean } {
+  const run = journal.run(runId);
+  const actions = journal.actionsOf(runId);
+  const isSettled = run?.state !== "requested" && run?.state !== "open";
+  // A workflow is done before its results are delivered: what was never tried is waited for.
+  const isUntried = actions
+    .flatMap(({ id }) => journal.deliveriesOf(id))
+    .some(({ state, attempts }) => state === "pending" && attempts === 0);
+  const isWorkflow = run?.source != null && run.state !== "requested";
+  const begun = isWorkflow || actions.some(({ actionId }) => actionId !== null);
+  return { begun, ended: isSettled && !(run?.state === "done" && isUntried) };
 }
 
 /** @throws {RunnerError} ENTITY, when there is no such job, or when it is broken. */
@@ -115,7 +127,9 @@ function report(call: Call, edges: Edges, { runId, wait, by }: Outcome): number 
   const actions = journal.actionsOf(runId);
   const deliveries = actions.flatMap(({ id }) => journal.deliveriesOf(id));
   const posted = actions.length > 0 && actions.every(({ actionId }) => actionId !== null);
-  const good = wait ? row?.state === "done" : posted;
+  // A workflow may have nothing to post, or not yet.
+  const begun = row?.source == null ? posted : row.state === "open" || row.state === "done";
+  const good = wait ? row?.state === "done" : begun;
   if (call.flags.has("json")) {
     const { job, firesAt, state = "requested", note } = row ?? {};
     const plain = { job, firesAt, state, note, by, actions: actions.map(plainAction), deliveries };

@@ -1,6 +1,6 @@
 // Main: argv → verb → exit status. Everything else is loaded when its verb is called.
 //
-// The daemon in five files: cli/daemon.ts opens the edges, runner.ts ticks, flow/launch.ts and
+// The daemon in five files: cli/serve.ts opens the edges, runner.ts ticks, flow/launch.ts and
 // flow/dispatch.ts send, flow/collect.ts and flow/deliver.ts bring back and hand over.
 import { parseFlags, renderFlags, UsageError } from "./cli/flags.ts";
 import { CONFIG_FLAG, CONFIG_PATH, STATUS_CANNOT_START, type Verb } from "./cli/verb.ts";

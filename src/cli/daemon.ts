@@ -1,16 +1,7 @@
-// Daemon: the program without a verb. Runs jobs by their schedules until it is told to stop, or,
-// with --once, makes one pass and ends.
-import { onSignals } from "../edge/signals.ts";
-import { messageOf, RunnerError, RunnerErrors } from "../errors.ts";
-import { DAEMON_WINDOW, ONCE_WINDOW } from "../flow/launch.ts";
-import { Runner } from "../runner.ts";
-import type { Milliseconds } from "../time.ts";
+// Daemon: the program without a verb. Its work is in serve.ts, which is loaded only for it: -V and
+// --help are answered without.
 import { UsageError } from "./flags.ts";
-import { type Opened, openRunner } from "./open.ts";
-import { type Call, STATUS_CANNOT_START, type Verb } from "./verb.ts";
-
-/** How long work in hand may take after a signal: within it the process ends by itself. */
-const STOP_GRACE_MS: Milliseconds = 4_000;
+import type { Verb } from "./verb.ts";
 
 export const daemon: Verb = {
   usage: "[-c FILE] [-V] [--once [--wait]]",
@@ -31,118 +22,7 @@ export const daemon: Verb = {
     const once = call.flags.has("once");
     const wait = call.flags.has("wait");
     if (wait && !once) throw new UsageError("flag -wait goes with --once");
-    const opened = await openRunner(call, {});
-    return once ? await runPass(call, opened, wait) : await runForever(call, opened);
+    const { runForever, runPass } = await import("./serve.ts");
+    return once ? await runPass(call, wait) : await runForever(call);
   },
 };
-
-async function runForever(call: Call, opened: Opened): Promise<number> {
-  const { config, edges, catalog } = opened;
-  const { log } = edges;
-  const runner = new Runner(edges, catalog, {
-    checkDirectoryMs: config.checkDirectoryMs,
-    window: DAEMON_WINDOW,
-    once: false,
-  });
-  const close = handleSignals(runner, opened);
-  const watcher = opened.watch(() => runner.rescan());
-  let keyError: unknown = null;
-  try {
-    log.emit("info", "results processing routine started");
-    await runner.start();
-    opened.ready();
-    // A key that cannot be used is told at the start, not at three in the night.
-    void opened.openKey().catch((error: unknown) => {
-      // With an API key what is in flight can still be collected, as by the original.
-      if (config.gpg.useApiKeyAuth !== null) return sayFailure(call, opened, error);
-      keyError = error;
-      runner.stop();
-    });
-    await runner.run();
-    if (keyError !== null) throw keyError;
-    log.emit("info", "runner exiting due to notification");
-    return 0;
-  } catch (error) {
-    sayFailure(call, opened, error);
-    return STATUS_CANNOT_START;
-  } finally {
-    watcher.close();
-    close();
-    await opened.close();
-  }
-}
-
-async function runPass(call: Call, opened: Opened, wait: boolean): Promise<number> {
-  const { config, edges, catalog } = opened;
-  const runner = new Runner(edges, catalog, {
-    checkDirectoryMs: config.checkDirectoryMs,
-    window: ONCE_WINDOW,
-    once: true,
-  });
-  const close = handleSignals(runner, opened);
-  try {
-    await runner.start();
-    await runner.runOnce(wait, () => showProgress(call, opened));
-    call.terminal.progress("");
-    return runner.failures > 0 || edges.journal.counts().deadDeliveries > 0 ? 1 : 0;
-  } catch (error) {
-    sayFailure(call, opened, error);
-    return STATUS_CANNOT_START;
-  } finally {
-    close();
-    await opened.close();
-  }
-}
-
-/** Into the log, as the original; and where it was started by hand, when the log is elsewhere. */
-function sayFailure({ terminal }: Call, { config, edges }: Opened, error: unknown): void {
-  for (const reason of reasonsOf(error)) {
-    edges.log.emit("crit", `runner error: ${reason}`);
-    if (config.logging.mode !== "stdout") terminal.error(`error: ${reason}\n`);
-  }
-}
-
-/** The original's texts begin with their call and name the path themselves. */
-function reasonsOf(error: unknown): readonly string[] {
-  const errors = error instanceof RunnerErrors ? error.errors : [error];
-  return errors.map((each) => {
-    const hint = each instanceof RunnerError ? each.detail.hint : undefined;
-    return hint === undefined ? messageOf(each) : `${messageOf(each)} (${hint})`;
-  });
-}
-
-/** Stops in order at the first signal; what then takes too long is aborted, and goes on later. */
-export function handleSignals(runner: Runner, { edges, reopenLog }: Opened): () => void {
-  const ended = new AbortController();
-  const signals = onSignals({
-    stop() {
-      edges.log.emit("info", "signal, exiting");
-      runner.stop();
-      void edges.clock.sleep(STOP_GRACE_MS, ended.signal).then(() => runner.abort());
-    },
-    scan() {
-      reopenLog();
-      edges.log.emit("info", "signal, scanning");
-      runner.rescan();
-    },
-  });
-  return () => {
-    signals.close();
-    ended.abort();
-  };
-}
-
-/** One line for a person who waits: how much is in flight, and until when. */
-export function showProgress({ terminal }: Call, { edges }: Opened): void {
-  const [first] = edges.journal.pendingActions(1);
-  if (first?.nextAt == null) {
-    terminal.progress("");
-    return;
-  }
-  const { pendingActions, pendingDeliveries } = edges.journal.counts();
-  const seconds = Math.max(0, Math.ceil((first.nextAt - edges.clock.now()) / 1_000));
-  const what = first.state === "planned" ? "post" : "collect";
-  terminal.progress(
-    `${pendingActions} in flight, ${pendingDeliveries} to deliver; next ${what} in ${seconds} s`,
-  );
-}

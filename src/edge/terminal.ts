@@ -1,5 +1,5 @@
 // Terminal: standard input, output and error of this process.
-import { readSync, writeSync } from "node:fs";
+import { fstatSync, readSync, writeSync } from "node:fs";
 
 export interface Terminal {
   /** To standard output, whole before it returns. */
@@ -14,7 +14,7 @@ export interface Terminal {
 
 /** The process's own streams. A closed pipe (`| head`) ends the process quietly. */
 export function processTerminal(): Terminal {
-  const live = process.stderr.isTTY === true;
+  let live: boolean | null = null;
   let shown = false;
   const clear = (): void => {
     if (shown) write(2, "\r\u001b[K");
@@ -30,6 +30,7 @@ export function processTerminal(): Terminal {
       write(2, text);
     },
     progress(text) {
+      live ??= isTerminal(2);
       if (!live) return;
       clear();
       if (text === "") return;
@@ -38,6 +39,15 @@ export function processTerminal(): Terminal {
     },
     lines: readLines,
   };
+}
+
+/** Asks for the stream only when it may be one: making it loads a tenth of the runtime. */
+function isTerminal(descriptor: 2): boolean {
+  try {
+    return fstatSync(descriptor).isCharacterDevice() && process.stderr.isTTY === true;
+  } catch {
+    return false;
+  }
 }
 
 function write(descriptor: number, text: string): void {

@@ -23,6 +23,8 @@ function findFault(value: unknown, place: string, above: Set<object>): string | 
       return Number.isFinite(value) ? null : `${at} is ${value}`;
     case "object":
       return value === null ? null : faultIn(value, { place, above, at });
+    case "undefined":
+      return `${at} is undefined`;
     default:
       return `${at} is a ${typeof value}`;
   }

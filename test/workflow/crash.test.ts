@@ -94,4 +94,47 @@ describe("A crash at any write of the journal", () => {
     }
     expect(misses).toEqual([]);
   }, 120_000);
+
+  test("puts the results of a split collect together once", async () => {
+    const agents = Array.from({ length: 300 }, (_, index) => ({
+      id: 10 ** 14 + index,
+      name: `host${index}`,
+    }));
+    const seen: number[] = [];
+    const play = async (onWrite?: (when: "before" | "after", count: number) => void) => {
+      const stage = new Stage({
+        body: async (run) => {
+          const all = await run.collect("all", { target: agents });
+          await run.sleep("nap", "1m");
+          seen.push(all.agents.length);
+          await run.deliver("slack", all);
+        },
+        fleet: ({ target }) => agents.filter(({ id }) => target.includes(String(id))),
+        ...(onWrite === undefined ? {} : { onWrite }),
+      });
+      await stage.play();
+      if (!stage.isAlive) await stage.boot();
+      await stage.move(60_000);
+      const path = stage.journal.actionById(1_000)?.resultPath ?? "";
+      const { commands } = JSON.parse(stage.spool.results.get(path) ?? "{}");
+      const ids = new Set(commands.map(({ id }: { id: number }) => id));
+      expect([stage.run().state, stage.actions.length]).toEqual(["done", 3]);
+      expect([commands.length, ids.size]).toEqual([300, 300]);
+      expect(new Set(stage.deliveries.map(({ actionId }) => actionId))).toEqual(new Set([1_000]));
+      await stage.stop();
+      return stage.writes;
+    };
+    const writes = await play();
+    for (let count = 1; count <= writes; count++) {
+      for (const when of ["before", "after"] as const) {
+        let done = false;
+        await play((moment, at) => {
+          if (done || moment !== when || at !== count) return;
+          done = true;
+          throw new Crash();
+        });
+      }
+    }
+    expect(new Set(seen)).toEqual(new Set([300]));
+  }, 120_000);
 });

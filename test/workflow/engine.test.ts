@@ -487,6 +487,19 @@ describe("Engine actions", () => {
     await stage.stop();
   });
 
+  test("that are parts of one step fail it together: never a part for the whole", async () => {
+    let posts = 0;
+    const stage = await play(
+      async (run) => {
+        const target = Array.from({ length: 300 }, (_, index) => ({ id: 10 ** 14 + index }));
+        await run.collect("all", { target });
+      },
+      { refuse: () => (++posts === 2 ? "no" : null), entity: { retries: 0 } },
+    );
+    expect(stage.run().note).toBe('collect "all" failed (1 of its 3 actions): no');
+    await stage.stop();
+  });
+
   test("need a target and operations when the job has no action", async () => {
     const stage = await play(async (run) => void (await run.collect("base", { target: "x=1" })), {
       entity: { template: { kind: "file", name: "action.json" } },

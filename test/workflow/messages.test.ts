@@ -1,0 +1,60 @@
+import { describe, expect, test } from "bun:test";
+import { cut, type FromBody, parseFromBody, TEXT_SIZE_MAX } from "../../src/workflow/messages.ts";
+
+describe("parseFromBody()", () => {
+  const action = { targets: null, agents: null, changes: null, expiryMs: null };
+  const sound: readonly FromBody[] = [
+    { kind: "ask", name: "a", request: { kind: "sleep", ms: 0 } },
+    { kind: "ask", name: "a", request: { kind: "step", retriesMax: 1, firstMs: 1, capMs: 2 } },
+    { kind: "ask", name: "a", request: { kind: "deliver", plugin: "slack", result: "base" } },
+    { kind: "ask", name: "a", request: { kind: "collect", ...action, agentsMax: 1, pageSize: 1 } },
+    { kind: "tried", name: "a", attempt: 1, outcome: { kind: "value", json: null } },
+    { kind: "log", level: "info", message: "" },
+    { kind: "idle", received: 3 },
+    { kind: "stuck", message: "why" },
+    { kind: "ended", error: null },
+  ];
+  for (const message of sound) {
+    test(`takes ${JSON.stringify(message)}`, () => expect(parseFromBody(message)).toEqual(message));
+  }
+
+  const wrong: readonly unknown[] = [
+    null,
+    7,
+    "ended",
+    {},
+    { kind: "begin" },
+    { kind: "ended" },
+    { kind: "ended", error: null, more: 1 },
+    { kind: "idle", received: -1 },
+    { kind: "idle", received: 1.5 },
+    { kind: "ask", name: "", request: { kind: "sleep", ms: 0 } },
+    { kind: "ask", name: "n".repeat(513), request: { kind: "sleep", ms: 0 } },
+    { kind: "ask", name: "a", request: { kind: "sleep", ms: -1 } },
+    { kind: "ask", name: "a", request: { kind: "sleep", ms: Number.NaN } },
+    { kind: "ask", name: "a", request: { kind: "sleep", ms: Number.POSITIVE_INFINITY } },
+    { kind: "ask", name: "a", request: { kind: "steal" } },
+    { kind: "ask", name: "a", request: { kind: "collect", ...action, agentsMax: 0, pageSize: 1 } },
+    {
+      kind: "tried",
+      name: "a",
+      attempt: 1,
+      outcome: { kind: "value", json: "x".repeat(2 ** 20 + 1) },
+    },
+    { kind: "log", level: "emerg", message: "" },
+    { kind: "log", level: "info", message: "x".repeat(TEXT_SIZE_MAX + 1) },
+  ];
+  for (const message of wrong) {
+    test(`refuses ${(JSON.stringify(message) ?? String(message)).slice(0, 80)}`, () => {
+      expect(parseFromBody(message)).toBeNull();
+    });
+  }
+});
+
+describe("cut()", () => {
+  test("leaves a text that fits, and marks one that does not", () => {
+    expect(cut("short")).toBe("short");
+    const long = cut("x".repeat(TEXT_SIZE_MAX + 1));
+    expect([long.length, long.at(-1)]).toEqual([TEXT_SIZE_MAX, "…"]);
+  });
+});

@@ -250,7 +250,8 @@ export class Execution {
     this.#lines++;
     if (this.#lines > LINES_MAX) return;
     const more = this.#lines === LINES_MAX ? " (further lines of this run are left out)" : "";
-    say(this.#edges, this.job, level, `${message}${more}`);
+    // Each line gets the job's name: none can pass for one of the runner's own.
+    for (const line of `${message}${more}`.split("\n")) say(this.#edges, this.job, level, line);
   }
 
   #ended(error: string | null): void {

@@ -22,6 +22,9 @@ export const TEXT_SIZE_MAX = 8 * 1024;
 /** Actions that the targets of one step may come to. */
 const TARGETS_MAX = 10_000;
 
+/** What can be the name of a plugin. */
+export const PLUGIN_NAME = /^(?!\.{1,2}$)[^/\0]+$/;
+
 const Name = v.pipe(v.string(), v.minLength(1), v.maxLength(STEP_NAME_SIZE_MAX));
 const Text = v.pipe(v.string(), v.maxLength(TEXT_SIZE_MAX));
 const Count = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
@@ -52,7 +55,8 @@ const SleepRequest = v.strictObject({ kind: v.literal("sleep"), ms: Wait });
 
 const DeliverRequest = v.strictObject({
   kind: v.literal("deliver"),
-  plugin: v.pipe(v.string(), v.minLength(1), v.maxLength(255)),
+  /** A name in plugins/, which cannot leave it. */
+  plugin: v.pipe(v.string(), v.maxLength(255), v.regex(PLUGIN_NAME)),
   /** The step that collected the result. */
   result: Name,
 });

@@ -25,6 +25,7 @@ import {
   cut,
   type DispatchValue,
   type FromBody,
+  PLUGIN_NAME,
   STEP_NAME_SIZE_MAX,
   type StepRequest,
   type ToBody,
@@ -162,7 +163,7 @@ export class BodyRun implements Run {
   deliver(plugin: string, result: CollectedResult): Promise<void> {
     const from = this.#results.get(result);
     return this.#ask("deliver", `deliver ${plugin} ${from ?? ""}`, () => {
-      if (typeof plugin !== "string" || plugin === "") throw new TypeError("it names no plugin");
+      if (!PLUGIN_NAME.test(plugin)) throw new TypeError("that is no name of a plugin");
       if (from === undefined) throw new TypeError("the result was not collected by this run");
       return { request: { kind: "deliver", plugin, result: from }, decode: () => undefined };
     });

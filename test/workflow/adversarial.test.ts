@@ -173,6 +173,11 @@ describe("A body with a mistake", () => {
       /the result was not collected by this run$/,
     ],
     [
+      "a plugin outside of plugins/",
+      async (run) => run.deliver("../sh", await run.collect("a")),
+      /^TypeError: Cannot begin deliver "deliver ..\/sh a": that is no name of a plugin$/,
+    ],
+    [
       "a step inside of a step",
       (run) => run.step("a", () => run.sleep("b", "1s")),
       /Cannot begin sleep "b": it is inside of step "a", call it outside$/,

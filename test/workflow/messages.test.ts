@@ -41,6 +41,8 @@ describe("parseFromBody()", () => {
       attempt: 1,
       outcome: { kind: "value", json: "x".repeat(2 ** 20 + 1) },
     },
+    { kind: "ask", name: "a", request: { kind: "deliver", plugin: "../x", result: "base" } },
+    { kind: "ask", name: "a", request: { kind: "deliver", plugin: "..", result: "base" } },
     { kind: "log", level: "emerg", message: "" },
     { kind: "log", level: "info", message: "x".repeat(TEXT_SIZE_MAX + 1) },
   ];

@@ -1,0 +1,150 @@
+import { describe, expect, test } from "bun:test";
+import { Engine } from "../../src/workflow/engine.ts";
+import type { BodyListener } from "../../src/workflow/host.ts";
+import type { ToBody } from "../../src/workflow/messages.ts";
+import { settle } from "../support/clock.ts";
+import { NOON, openWorld } from "../support/world.ts";
+
+/** An engine with one open run, and bodies that a test plays by hand. */
+async function open() {
+  const world = openWorld();
+  const bodies: { listener: BodyListener; heard: ToBody[]; isStopped: boolean }[] = [];
+  const edges = {
+    ...world.edges,
+    workflows: {
+      host: {
+        start(listener: BodyListener) {
+          const body = { listener, heard: [] as ToBody[], isStopped: false };
+          bodies.push(body);
+          return {
+            post: (message: ToBody) => void body.heard.push(message),
+            stop: () => {
+              body.isStopped = true;
+            },
+          };
+        },
+      },
+      bundle: () => Promise.reject(new Error("nothing to bundle")),
+      readFile: () => {
+        throw new Error("no files");
+      },
+    },
+  };
+  await world.journal.write((tables) => {
+    tables.insertSource("5eed", "the source");
+    tables.insertRun({ job: "hunt", firesAt: 1, cause: "manual", source: "5eed" }, "open", NOON);
+    const rest = { template: null, expiryMs: 1, agentsMax: null, plugins: [] };
+    tables.insertBody({ runId: 1, ...rest, seed: 9, begunAt: NOON, nextAt: NOON });
+  });
+  const engine = new Engine(edges, { isMine: () => true, planned() {}, changed() {} });
+  const tick = async (ms = 0): Promise<void> => {
+    await world.clock.moveBy(ms);
+    engine.tick(world.clock.now());
+    await settle();
+  };
+  const say = async (message: unknown): Promise<void> => {
+    bodies.at(-1)?.listener.onMessage(message);
+    await settle();
+  };
+  return { ...world, engine, bodies, tick, say, run: () => world.journal.run(1) };
+}
+
+describe("Engine with bodies that go wrong", () => {
+  test("begins a body with the run's own time, chance and source", async () => {
+    const { bodies, tick, engine } = await open();
+    await tick();
+    const run = { id: 1, job: "hunt", firesAt: 1 };
+    const begin = { kind: "begin", run, now: NOON, seed: 9, source: "the source" };
+    expect(bodies[0]?.heard).toEqual([begin] as never);
+    expect(engine.isIdle).toBe(false);
+  });
+
+  test("starts a lost body again after 2 and 4 seconds, then the run has failed", async () => {
+    const { bodies, tick, run, engine } = await open();
+    await tick();
+    for (const [starts, waitMs] of [
+      [1, 2_000],
+      [2, 4_000],
+    ] as const) {
+      expect(bodies.length).toBe(starts);
+      bodies.at(-1)?.listener.onLost("it was in an endless loop");
+      await settle();
+      await tick(waitMs - 1);
+      expect(bodies.length).toBe(starts);
+      await tick(1);
+    }
+    expect(run()?.state).toBe("open");
+    bodies.at(-1)?.listener.onLost("it was in an endless loop");
+    await settle();
+    expect(run()).toMatchObject({ state: "failed", note: "it was in an endless loop" });
+    expect([engine.failures, engine.isIdle]).toEqual([1, true]);
+  });
+
+  test("does not count a loss after which a step had ended", async () => {
+    const { bodies, tick, run, say } = await open();
+    for (let count = 0; count < 5; count++) {
+      await tick(10_000);
+      expect(bodies.length).toBe(count + 1);
+      // The replay asks for all the steps before, too.
+      for (let step = 0; step <= count; step++) {
+        await say({ kind: "ask", name: `s${step}`, request: { kind: "sleep", ms: 0 } });
+      }
+      bodies.at(-1)?.listener.onLost("gone");
+      await settle();
+    }
+    expect(run()?.state).toBe("open");
+  });
+
+  const hostile: readonly [string, readonly unknown[], RegExp][] = [
+    ["what is no message", [{ kind: "answer" }], /^its body sent what is no message$/],
+    [
+      "a try that nobody asked for",
+      [{ kind: "tried", name: "a", attempt: 1, outcome: { kind: "value", json: null } }],
+      /^its body tried "a", which it never asked for$/,
+    ],
+    [
+      "another try than the one asked for",
+      [
+        { kind: "ask", name: "a", request: { kind: "step", retriesMax: 0, firstMs: 1, capMs: 1 } },
+        { kind: "tried", name: "a", attempt: 2, outcome: { kind: "value", json: null } },
+      ],
+      /^its body tried step "a", which nobody asked it to$/,
+    ],
+    [
+      "a try of a sleep",
+      [
+        { kind: "ask", name: "a", request: { kind: "sleep", ms: 60_000 } },
+        { kind: "tried", name: "a", attempt: 1, outcome: { kind: "value", json: null } },
+      ],
+      /^its body tried step "a", which nobody asked it to$/,
+    ],
+    [
+      "a delivery of a result that is none",
+      [
+        { kind: "ask", name: "a", request: { kind: "deliver", plugin: "slack", result: "base" } },
+        { kind: "ended", error: "because" },
+      ],
+      /^because$/,
+    ],
+  ];
+  for (const [what, messages, note] of hostile) {
+    test(`ends a run whose body sends ${what}`, async () => {
+      const { tick, say, run, bodies } = await open();
+      await tick();
+      for (const message of messages) await say(message);
+      expect(run()?.state).toBe("failed");
+      expect(run()?.note).toMatch(note);
+      expect(bodies[0]?.isStopped).toBe(true);
+    });
+  }
+
+  test("does not listen to a body any more that has ended", async () => {
+    const { tick, say, run, journal } = await open();
+    await tick();
+    await say({ kind: "ended", error: null });
+    await say({ kind: "ask", name: "late", request: { kind: "sleep", ms: 0 } });
+    await say({ kind: "ended", error: "late" });
+    expect(run()).toMatchObject({ state: "done", note: null });
+    expect(journal.stepsOf(1)).toEqual([]);
+  });
+});

@@ -17,7 +17,7 @@
 // over what is there. Its field `kind` is "result", or "failure" for a host that failed.
 //
 // Of a batch that was taken in part only the rest is sent again. A refused document is logged, and
-// the delivery fails for good once the others are out; after any other failure the whole is made again.
+// the delivery fails for good once the others are out; after any other failure it is made again.
 import { type PluginContext, plugin, type Result } from "mig-runner";
 import * as v from "valibot";
 import { type Batch, batches, type Piece, sendBatch } from "./lib/batch.ts";

@@ -89,7 +89,7 @@ interface Host {
   isRead: boolean;
 }
 
-/** All hosts, in the order of their first commands. A small part of the result: only hits are kept. */
+/** All hosts, in the order of their first commands. Of a result only the hits are kept. */
 async function readHosts(result: Result): Promise<ReadonlyMap<string, Host>> {
   const hosts = new Map<string, Host>();
   for await (const command of result.commands) {

@@ -2,14 +2,14 @@
 //
 // [plugin "slack"]
 //   url      the incoming webhook. Whoever knows it can post: nothing of it is ever logged
-//   when     always; found: something was found; trouble: found, or some host failed. Default: always
+//   when     always; found: something was found; trouble: that, or a host failed. Default: always
 //   hosts    names of each kind that are listed, 0 to 50. Default: 10
 //   timeout  for one request. Default: 30s
 //
 // A host that failed is listed apart and is never counted as one on which nothing was found.
 //
-// There is one request. A message that Slack refuses (400) fails for good; after any other failure the
-// delivery is made again. Slack knows no key by which it could tell the same message twice.
+// There is one request. A message that Slack refuses (400) fails for good; after any other failure
+// the delivery is made again. Slack knows no key by which it could tell the same message twice.
 import { plugin, type Result } from "mig-runner";
 import * as v from "valibot";
 import { hostLabel, readCommand } from "./lib/command.ts";

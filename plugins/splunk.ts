@@ -16,8 +16,8 @@
 // failed. The indexed field `key` is made of the delivery and the command: the collector takes an
 // event twice when a delivery is made again, and a search can leave out the second one by it.
 //
-// An event that the collector refuses is logged, and the delivery fails for good once the others are
-// out; after any other failure the whole is made again.
+// An event that the collector refuses is logged, and the delivery fails for good once the others
+// are out; after any other failure the whole is made again.
 import { createHash } from "node:crypto";
 import { type PluginContext, plugin, type Result } from "mig-runner";
 import * as v from "valibot";

@@ -13,9 +13,10 @@
 // A result without commands is one POST with none. `last` is true in the last POST of a delivery.
 // The Idempotency-Key header and `batch.key` are the same at each try of a batch.
 //
-// Commands are as the API returned them, so a host that failed shows its own status. A refused batch
-// (400, 413, 422) is sent again in halves until the command at fault is found: it is logged, and the
-// delivery fails for good once the others are out. After any other failure the whole is made again.
+// Commands are as the API returned them, so a host that failed shows its own status. A refused
+// batch (400, 413, 422) is sent again in halves until the command at fault is found: it is logged,
+// and the delivery fails for good once the others are out. After any other failure the whole is
+// made again.
 import { createHmac } from "node:crypto";
 import { type PluginContext, plugin, type Result } from "mig-runner";
 import * as v from "valibot";

@@ -4,9 +4,9 @@
 //   refused   400, 413, 422: the service does not want this content; it may want other content
 //   failed    anything else, after tries where another try can help: later it may be taken
 //
-// Each try has a time limit. A service that asks for a pause (Retry-After) gets it, if that is short;
-// else the delivery ends and is made again after it. No message has more of a URL than its origin,
-// because paths and users of URLs are secrets of some services.
+// Each try has a time limit. A service that asks for a pause (Retry-After) gets it, if that is
+// short; else the delivery ends and is made again after it. No message has more of a URL than its
+// origin, because paths and users of URLs are secrets of some services.
 import { createHash } from "node:crypto";
 import type { PluginContext } from "mig-runner";
 

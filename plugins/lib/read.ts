@@ -1,8 +1,8 @@
-// Read: what agents sent, read with care. Nobody has checked it: a module may be of another version,
-// and an agent may be in other hands.
+// Read: what agents sent, read with care. Nobody has checked it: a module may be of another
+// version, and an agent may be in other hands.
 //
-// As the original does, a member is known in any letter case, and one that is missing or null is the
-// empty value of its type. Any other type is `Unreadable`.
+// As the original does, a member is known in any letter case, and one that is missing or null is
+// the empty value of its type. Any other type is `Unreadable`.
 
 /** Something that an agent sent is not of the form that its module gives it. */
 export class Unreadable extends Error {

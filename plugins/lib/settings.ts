@@ -1,7 +1,7 @@
 // Settings: the kinds of values that the shipped plugins take from `[plugin "NAME"]`.
 //
-// In runner.cfg every value is a text, a key alone is true, and a repeated key is a list; runner.toml
-// has numbers, booleans and lists of its own. No message quotes a value: it may be a secret.
+// Every value is a text, a key alone is true, and a repeated key is a list. No message quotes a
+// value: it may be a secret.
 import * as v from "valibot";
 
 /** An http or https URL, as it was written. */

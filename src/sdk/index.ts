@@ -50,6 +50,7 @@ export type { YaraElements, YaraMatch, YaraParameters } from "./modules/yara.ts"
 export { modules } from "./modules.ts";
 export {
   type Deliver,
+  type FetchOptions,
   type PluginContext,
   type PluginModule,
   plugin,

@@ -55,8 +55,8 @@ export interface PluginModule {
 /** A plugin with a configuration. */
 export interface PluginDefinition<Config extends Schema> {
   /**
-   * A schema of `[plugin "NAME"]`. In runner.cfg all values are texts; in runner.toml they may be
-   * numbers, booleans and lists as well. Make it strict, so that a misspelt key is found.
+   * A schema of `[plugin "NAME"]`, in which all values are texts, a key alone is true, and a
+   * repeated key is a list. Make it strict, so that a misspelt key is found.
    */
   readonly config: Config;
   readonly deliver: Deliver<SchemaOutput<Config>>;

@@ -64,7 +64,8 @@ describe("a job with a plugin that comes with the runner", () => {
       const { exit, stderr } = await site.run("run", "drift", "--wait");
       expect(exit).not.toBe(0);
       expect(stderr).toContain(
-        '[plugin "slack"] of the configuration: unknown key "ulr" (did you mean "url"?); url is not set',
+        '[plugin "slack"] of the configuration: ' +
+          'unknown key "ulr" (did you mean "url"?); url is not set',
       );
     },
     LIMIT_MS,

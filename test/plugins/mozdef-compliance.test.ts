@@ -101,7 +101,8 @@ describe("what runner-compliance gets wrong", () => {
     );
     expect(unchecked.map(({ severity }) => severity)).toEqual(unchecked.map(() => "WARNING"));
     expect(unchecked[2]?.summary).toBe(
-      "c was not checked for compliance with sysmediumssh1: operation 1 (file) failed: no such path",
+      "c was not checked for compliance with sysmediumssh1: " +
+        "operation 1 (file) failed: no such path",
     );
     // What a host did find before its time was over still counts.
     expect(events.filter(({ details }) => details.target === "b").length).toBe(2);

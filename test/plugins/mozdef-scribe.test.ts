@@ -173,7 +173,7 @@ describe("what runner-scribe gets wrong", () => {
     expect(events.map(({ asset }) => asset.hostname)).toEqual(["a", "b"]);
   });
 
-  test("S10: settings that cannot be read are all said, and nothing is done by the rest", async () => {
+  test("S10: settings that cannot be read are all said, and nothing is done by half", async () => {
     const settings = { useproxy: "perhaps", serviceapi: "HERE", clientids: "x" };
     const { heard, kind, message } = await deliver(resultOf(scan()), settings);
     expect(kind).toBe("unset");

@@ -21,8 +21,8 @@ import {
   cutMessage,
   type Delivery,
   type Outcome,
-  type PluginTask,
-} from "./task.ts";
+  type PluginWork,
+} from "./work.ts";
 
 /** The modules that the runner brings with it, by name. */
 export type Shipped = Readonly<Record<string, () => Promise<object>>>;
@@ -30,9 +30,9 @@ export type Shipped = Readonly<Record<string, () => Promise<object>>>;
 /** HTTP exchanges that a plugin may have open at the same time. */
 const CONNECTIONS_MAX = 256;
 
-/** Runs the task that the thread was started with. */
+/** Runs the work that the thread was started with. */
 export function startPlugin(thread: Thread, shipped: Shipped): void {
-  const task = thread.data as PluginTask;
+  const work = thread.data as PluginWork;
   const stop = new AbortController();
   thread.onMessage((message) => {
     stop.abort(new DOMException((message as AbortMessage).reason, "AbortError"));
@@ -43,11 +43,11 @@ export function startPlugin(thread: Thread, shipped: Shipped): void {
     log.end();
     thread.send({ kind: "ended", outcome });
   };
-  const lost = (error: unknown): void => end(failureOf(error, task, UNCAUGHT));
+  const lost = (error: unknown): void => end(failureOf(error, work, UNCAUGHT));
   process.on("uncaughtException", lost);
   process.on("unhandledRejection", lost);
-  const host = { thread, task, shipped, signal: stop.signal, say: log.say };
-  runTask(host).then(end, (error: unknown) => end(failureOf(error, task)));
+  const host = { thread, work, shipped, signal: stop.signal, say: log.say };
+  runWork(host).then(end, (error: unknown) => end(failureOf(error, work)));
 }
 
 /** What stands before an error that no call of the plugin's was waiting for. */
@@ -57,27 +57,27 @@ type Say = (level: LogLevel, message: string) => void;
 
 interface Host {
   readonly thread: Thread;
-  readonly task: PluginTask;
+  readonly work: PluginWork;
   readonly shipped: Shipped;
   readonly signal: AbortSignal;
   readonly say: Say;
 }
 
-async function runTask(host: Host): Promise<Outcome> {
-  const { task } = host;
+async function runWork(host: Host): Promise<Outcome> {
+  const { work } = host;
   const module = await loadPlugin(host);
-  const read = await readSettings(module.config, task.settings);
+  const read = await readSettings(module.config, work.settings);
   if (read.kind === "broken") {
-    const message = `[plugin "${task.plugin}"] of the configuration: ${read.problems.join("; ")}`;
+    const message = `[plugin "${work.plugin}"] of the configuration: ${read.problems.join("; ")}`;
     return { kind: "failed", message, final: false, retryAfterMs: 0 };
   }
-  if (task.delivery === null) return { kind: "done", commands: 0 };
-  return await deliver(module, { ...host, delivery: task.delivery, config: read.config });
+  if (work.delivery === null) return { kind: "done", commands: 0 };
+  return await deliver(module, { ...host, delivery: work.delivery, config: read.config });
 }
 
 /** @throws {RunnerError|RunnerErrors} What is wrong with the module, and where. */
-async function loadPlugin({ thread, task, shipped }: Host): Promise<PluginModule> {
-  const { path, plugin } = task;
+async function loadPlugin({ thread, work, shipped }: Host): Promise<PluginModule> {
+  const { path, plugin } = work;
   const exports =
     path === null
       ? await shipped[plugin]?.()
@@ -93,7 +93,7 @@ async function loadPlugin({ thread, task, shipped }: Host): Promise<PluginModule
 
 async function deliver(
   module: PluginModule,
-  { task, signal, say, delivery, config }: Host & { delivery: Delivery; config: unknown },
+  { work, signal, say, delivery, config }: Host & { delivery: Delivery; config: unknown },
 ): Promise<Outcome> {
   const { actionId, attempt, job, key } = delivery;
   const context: PluginContext<unknown> = {
@@ -103,7 +103,7 @@ async function deliver(
     key,
     attempt,
     signal,
-    fetch: openFetch((how) => openClient(task, how), signal),
+    fetch: openFetch((how) => openClient(work, how), signal),
     log: (...line: [string] | [LogLevel, string]) =>
       line.length === 1 ? say("info", line[0]) : say(line[0], line[1]),
   };
@@ -113,7 +113,7 @@ async function deliver(
 }
 
 function openClient(
-  { environment, timeoutMs }: PluginTask,
+  { environment, timeoutMs }: PluginWork,
   { direct }: { readonly direct: boolean },
 ): Http {
   const isProxy = ([name]: readonly [string, unknown]): boolean => /_proxy$/i.test(name);
@@ -129,15 +129,15 @@ function openClient(
   });
 }
 
-function failureOf(error: unknown, task: PluginTask, before = ""): Outcome {
+function failureOf(error: unknown, work: PluginWork, before = ""): Outcome {
   const final = isFatal(error);
   const wait = retryAfterMs(error) ?? 0;
-  const message = `${before}${textOf(error, task)}`;
+  const message = `${before}${textOf(error, work)}`;
   return { kind: "failed", message, final, retryAfterMs: wait };
 }
 
 /** What was thrown, with the place in the plugin's own files where it was. */
-function textOf(error: unknown, { delivery, path }: PluginTask): string {
+function textOf(error: unknown, { delivery, path }: PluginWork): string {
   const isCheck = delivery === null;
   if (error instanceof RunnerErrors || error instanceof RunnerError) {
     const errors = error instanceof RunnerErrors ? error.errors : [error];
@@ -181,7 +181,7 @@ function openLog(thread: Thread): { readonly say: Say; end(): void } {
   };
 }
 
-/** Standard output is the runner's own: what a plugin prints goes to the log, as a program's does. */
+/** Standard output is the runner's own: what a plugin prints goes to the log, as of programs. */
 function redirectOutput(say: Say): void {
   const print =
     (level: LogLevel) =>

@@ -14,7 +14,7 @@ import { startWorker, type WorkerEnd, type WorkerHandle, watchMemory } from "../
 import { examine, listFolder } from "./entry.ts";
 import { type Environment, pluginEnvironment } from "./executable.ts";
 import type { Settings } from "./settings.ts";
-import { cutMessage, type Outcome, type PluginTask, parseFromPlugin } from "./task.ts";
+import { cutMessage, type Outcome, type PluginWork, parseFromPlugin } from "./work.ts";
 
 /** Modules that the runner brings with it: the files of the folder plugins/ of its sources. */
 export const SHIPPED_PLUGINS = [
@@ -35,7 +35,7 @@ const NO_PLUGIN = /^\.|\.(?:d|test|spec)\.m?[jt]s$/;
 /** How long a look at a plugin may take: its top-level code and its schema. */
 const CHECK_TIMEOUT_MS: Milliseconds = 20_000;
 
-/** By how many bytes the process may grow while a plugin works: threads have no limit of their own. */
+/** By how many bytes the process may grow meanwhile: threads have no limits of their own. */
 const MEMORY_MAX = 1024 * 1024 * 1024;
 
 export interface ModuleOptions {
@@ -64,7 +64,7 @@ export function openModules(options: ModuleOptions): Plugins {
     return sortByBytes([...new Set([...own, ...SHIPPED_PLUGINS])]);
   }
 
-  function taskOf(plugin: string, { path, delivery = null, timeoutMs }: TaskOrder): PluginTask {
+  function workOf(plugin: string, { path, delivery = null, timeoutMs }: WorkOrder): PluginWork {
     const settings = options.settings.get(plugin) ?? null;
     const environment = networkOf(options.environment);
     return { plugin, path, settings, environment, timeoutMs, delivery };
@@ -75,8 +75,8 @@ export function openModules(options: ModuleOptions): Plugins {
     async check(name) {
       const found = await findModule(folder, name);
       if (found.kind !== "found") return found.message;
-      const task = taskOf(name, { path: found.path, timeoutMs: CHECK_TIMEOUT_MS });
-      const outcome = await runTask(task, { ...options, graceMs: 0 });
+      const work = workOf(name, { path: found.path, timeoutMs: CHECK_TIMEOUT_MS });
+      const outcome = await runWork(work, { ...options, graceMs: 0 });
       return outcome.kind === "failed" ? outcome.message : null;
     },
     async deliver(order) {
@@ -87,14 +87,14 @@ export function openModules(options: ModuleOptions): Plugins {
       const { job, actionId, resultPath, key, attempt } = order;
       const delivery = { job, actionId, resultPath, key, attempt };
       const timeoutMs = order.timeoutMs ?? options.timeoutMs;
-      const task = taskOf(plugin, { path: found.path, delivery, timeoutMs });
-      return answerOf(await runTask(task, { ...options, signal }));
+      const work = workOf(plugin, { path: found.path, delivery, timeoutMs });
+      return answerOf(await runWork(work, { ...options, signal }));
     },
   };
 }
 
-interface TaskOrder extends Pick<PluginTask, "path" | "timeoutMs"> {
-  readonly delivery?: PluginTask["delivery"];
+interface WorkOrder extends Pick<PluginWork, "path" | "timeoutMs"> {
+  readonly delivery?: PluginWork["delivery"];
 }
 
 /** Where a name leads. */
@@ -138,23 +138,23 @@ interface Bounds extends Pick<ModuleOptions, "directory" | "graceMs" | "log" | "
   readonly signal?: DeliveryOrder["signal"];
 }
 
-/** Runs a task in a thread and ends the thread. Never rejects. */
-async function runTask(task: PluginTask, bounds: Bounds): Promise<Outcome> {
+/** Has it done in a thread and ends the thread. Never rejects. */
+async function runWork(work: PluginWork, bounds: Bounds): Promise<Outcome> {
   let thread: WorkerHandle;
   try {
-    thread = startWorker({ role: "plugin", data: task });
+    thread = startWorker({ role: "plugin", data: work });
   } catch (error) {
     return failed(`Cannot start a thread: ${messageOf(error)}`);
   }
   const { promise: answered, resolve: settle } = Promise.withResolvers<Outcome>();
   thread.onMessage((message) => {
     const said = parseFromPlugin(message);
-    if (said?.kind === "log") bounds.log.emit(said.level, `${task.plugin}: ${said.message}`);
+    if (said?.kind === "log") bounds.log.emit(said.level, `${work.plugin}: ${said.message}`);
     if (said?.kind === "ended") settle(said.outcome);
   });
   void thread.exited.then((end) => settle(failed(endText(end, bounds.directory))));
   const memory = watchMemory(bounds.memoryMax ?? MEMORY_MAX, () => settle(failed(TOO_LARGE)));
-  const limit = limitOf(thread, { task, bounds, giveUp: settle });
+  const limit = limitOf(thread, { work, bounds, giveUp: settle });
   const outcome = await answered;
   limit.clear();
   memory.close();
@@ -169,7 +169,7 @@ async function runTask(task: PluginTask, bounds: Bounds): Promise<Outcome> {
 /** Asks the thread to end when its time is over or the runner stops, and then does not wait. */
 function limitOf(
   thread: WorkerHandle,
-  { task, bounds, giveUp }: { task: PluginTask; bounds: Bounds; giveUp(outcome: Outcome): void },
+  { work, bounds, giveUp }: { work: PluginWork; bounds: Bounds; giveUp(outcome: Outcome): void },
 ) {
   const { graceMs, signal } = bounds;
   const timers: ReturnType<typeof setTimeout>[] = [];
@@ -181,8 +181,8 @@ function limitOf(
     timers.push(setTimeout(() => giveUp(failed(why)), graceMs));
   };
   const onAbort = (): void => stop("the runner is stopping");
-  const late = (): void => stop(`its time limit of ${task.timeoutMs} ms passed`);
-  timers.push(setTimeout(late, task.timeoutMs));
+  const late = (): void => stop(`its time limit of ${work.timeoutMs} ms passed`);
+  timers.push(setTimeout(late, work.timeoutMs));
   signal?.addEventListener("abort", onAbort);
   return {
     reason: () => reason,

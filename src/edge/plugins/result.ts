@@ -4,7 +4,7 @@ import { resultParts } from "../../mig/document.ts";
 import { PageError } from "../../mig/fault.ts";
 import type { Command, PostedAction, Result } from "../../sdk/action.ts";
 import { fileError } from "../spool/durable.ts";
-import type { Delivery } from "./task.ts";
+import type { Delivery } from "./work.ts";
 
 /** Bytes that are read at a time. */
 const CHUNK_BYTES = 256 * 1024;

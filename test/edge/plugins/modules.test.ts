@@ -37,8 +37,8 @@ class Site implements Disposable {
   /** Writes plugins/NAME with this body of `deliver`. */
   body(name: string, body: string): string {
     const head = 'import { Fatal, plugin, Retry } from "mig-runner";\nvoid [Fatal, Retry];\n';
-    const text = `${head}export default plugin({ async deliver(result, context) {\n${body}\n} });\n`;
-    return this.plugin(name, text);
+    const begin = "export default plugin({ async deliver(result, context) {";
+    return this.plugin(name, `${head}${begin}\n${body}\n} });\n`);
   }
 
   get modules() {

@@ -1,6 +1,6 @@
-// Task: what the main thread and the thread of a plugin say to each other.
+// Work: what the main thread and the thread of a plugin say to each other.
 //
-//   main ── PluginTask (as the thread's data), abort ──▶ plugin
+//   main ── PluginWork (as the thread's data), abort ──▶ plugin
 //   plugin ── log, ended ──▶ main
 //
 // A plugin is foreign code in the same thread as its host and can send anything: the main thread
@@ -15,7 +15,7 @@ import type { Settings } from "./settings.ts";
 export const MESSAGE_SIZE_MAX = 2_000;
 
 /** What one thread is for. */
-export interface PluginTask {
+export interface PluginWork {
   readonly plugin: string;
   /** The module's file; null: the module of this name that the runner brings with it. */
   readonly path: string | null;
@@ -57,7 +57,7 @@ const FromPlugin = v.variant("kind", [
   v.strictObject({ kind: v.literal("ended"), outcome: Outcome }),
 ]);
 
-/** How a task ended. */
+/** How it ended. */
 export type Outcome = v.InferOutput<typeof Outcome>;
 
 /** What a plugin's thread says. */

@@ -1,0 +1,129 @@
+// Host: the thread of a plugin, played in this one.
+import { describe, expect, test } from "bun:test";
+import { type Shipped, startPlugin } from "../../../src/edge/plugins/host.ts";
+import type { Delivery, Outcome, PluginWork } from "../../../src/edge/plugins/work.ts";
+import { parseFromPlugin } from "../../../src/edge/plugins/work.ts";
+import { type PluginDefinition, plugin } from "../../../src/sdk/plugin.ts";
+import type { Schema } from "../../../src/sdk/standard.ts";
+import { Scratch } from "../../support/edge.ts";
+import { command, resultOf } from "../../support/results.ts";
+
+type Deliver = PluginDefinition<Schema>["deliver"];
+
+/** Runs a plugin that comes with the runner as its thread would; resolves with what it says. */
+async function play(deliver: Deliver, changes: Partial<PluginWork> = {}) {
+  using scratch = new Scratch();
+  const resultPath = scratch.file("7.json", JSON.stringify(resultOf(command())));
+  const delivery: Delivery = { job: "nightly", actionId: 7, resultPath, key: "k", attempt: 1 };
+  const work: PluginWork = {
+    ...{ plugin: "own", path: null, settings: null, environment: {}, timeoutMs: 5_000, delivery },
+    ...changes,
+  };
+  const shipped: Shipped = { own: async () => ({ default: plugin({ deliver }) }) };
+  const { log, info, debug, warn, error, trace } = console;
+  const lines: string[] = [];
+  const { promise, resolve } = Promise.withResolvers<Outcome>();
+  let hear: (message: unknown) => void = () => undefined;
+  const thread = {
+    data: work,
+    evaluate: async () => ({}),
+    send(message: unknown) {
+      const said = parseFromPlugin(message);
+      if (said?.kind === "log") lines.push(`${said.level}: ${said.message}`);
+      if (said?.kind === "ended") resolve(said.outcome);
+    },
+    onMessage: (listener: (message: unknown) => void) => {
+      hear = listener;
+    },
+  };
+  const listeners = new Set(process.listeners("unhandledRejection"));
+  try {
+    startPlugin(thread, shipped);
+    return { abort: (reason: string) => hear({ reason }), outcome: await promise, lines };
+  } finally {
+    Object.assign(console, { log, info, debug, warn, error, trace });
+    process.removeAllListeners("uncaughtException");
+    for (const each of process.listeners("unhandledRejection")) {
+      if (!listeners.has(each)) process.removeListener("unhandledRejection", each);
+    }
+  }
+}
+
+describe("startPlugin()", () => {
+  test("says how much was read", async () => {
+    const { outcome } = await play(async ({ commands }) => {
+      for await (const _ of commands);
+    });
+    expect(outcome).toEqual({ kind: "done", commands: 1 });
+  });
+
+  test("looks without delivering when there is nothing to deliver", async () => {
+    let delivered = false;
+    const { outcome } = await play(
+      () => {
+        delivered = true;
+      },
+      { delivery: null },
+    );
+    expect({ outcome, delivered }).toEqual({
+      outcome: { kind: "done", commands: 0 },
+      delivered: false,
+    });
+  });
+
+  test("refuses a name that it does not know", async () => {
+    const { outcome } = await play(() => undefined, { plugin: "other" });
+    expect(outcome).toMatchObject({
+      kind: "failed",
+      message: expect.stringContaining('Cannot load plugin "other": its default export is missing'),
+    });
+  });
+
+  test("passes on what the plugin logs and prints, line by line", async () => {
+    const { lines } = await play((_, { log }) => {
+      log("one\ntwo");
+      log("err", "three");
+      console.warn("four", { five: [6] }, undefined, 7n);
+      const circle: { self?: object } = {};
+      circle.self = circle;
+      console.log(circle);
+    });
+    expect(lines).toEqual([
+      "info: one",
+      "info: two",
+      "err: three",
+      'warning: four {"five":[6]} undefined 7',
+      "info: [object Object]",
+    ]);
+  });
+
+  test("tells an error without a message from none", async () => {
+    const { outcome } = await play(() => {
+      throw new Error("");
+    });
+    expect(outcome).toMatchObject({ message: "it threw an error without a message" });
+  });
+
+  test("keeps a message to one line of a bearable length", async () => {
+    const { outcome } = await play(() => {
+      throw new Error(`first\n  second ${"x".repeat(9_000)}`);
+    });
+    const { message } = outcome as { message: string };
+    expect(message).toStartWith("first second xxx");
+    expect(message.length).toBe(2_001);
+  });
+});
+
+describe("parseFromPlugin()", () => {
+  test.each([
+    null,
+    "done",
+    { kind: "log", level: "emerg", message: "x" },
+    { kind: "log", level: "info", message: "x".repeat(2_002) },
+    { kind: "ended" },
+    { kind: "ended", outcome: { kind: "failed", message: "x", final: 1, retryAfterMs: 0 } },
+    { kind: "ended", outcome: { kind: "failed", message: "x", final: true, retryAfterMs: -1 } },
+  ])("takes %j for nothing", (message) => {
+    expect(parseFromPlugin(message)).toBeNull();
+  });
+});

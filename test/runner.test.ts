@@ -42,6 +42,18 @@ async function start(world: World, entities: Map<string, Entity | Error>) {
 }
 
 describe("Runner", () => {
+  test("tells the next fire time, not one that passed while nothing ran", async () => {
+    const world = openWorld();
+    const decided = { decidedAt: NOON - HOUR, schedule: "0 * * * * UTC" };
+    await world.journal.write((tables) => tables.setCursor("nightly", decided));
+    await world.clock.moveTo(NOON + 10 * 60_000);
+    const { stop } = await start(world, new Map([["nightly", entity({})]]));
+    await world.clock.moveTo(NOON + 20 * 60_000);
+    const told = world.lines.filter((line) => line.includes("will run at"));
+    expect(told).toEqual(["info nightly: will run at 2026-11-23 13:00:00 +0000 UTC (in 50m0s)"]);
+    await stop();
+  });
+
   test("takes an action from its fire time to its plugin", async () => {
     const world = openWorld();
     world.api.creates = [postedAs(7, NOON + HOUR + 300_000)];

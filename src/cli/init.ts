@@ -44,7 +44,8 @@ export const init: Verb = {
     ]) {
       made.set(name, await make(() => createFile(`${directory}/${name}`, text, mode), directory));
     }
-    for (const folder of ["runners", "plugins"]) {
+    // The key is put there by the command that `describe` tells.
+    for (const folder of ["runners", "plugins", ...(settings.gpgHome === null ? [] : ["keys"])]) {
       await make(() => createDirectory(`${directory}/${folder}`), directory);
     }
     // A client configuration that was there names its own key.

@@ -63,7 +63,11 @@ async function findAction(bench: Bench, wanted: Wanted): Promise<ActionRow> {
   const actionId = /^[1-9]\d{0,15}$/.test(word) ? Number(word) : null;
   const byId = actionId === null ? null : await resultOfAction(bench, actionId, wanted);
   if (byId !== null) return byId;
-  if (states.some(({ job }) => job === word)) return await resultOfJob(bench, word, wanted);
+  // Of a job that was removed the results may be all that is left.
+  const hasResult = (await latestResult(bench.config.directory, word)) !== null;
+  if (hasResult || states.some(({ job }) => job === word)) {
+    return await resultOfJob(bench, word, wanted);
+  }
   const path = bench.config.runnersDirectory;
   if (actionId === null) {
     throw unknownJob(

@@ -154,12 +154,16 @@ function plainAction(action: ActionRow) {
 }
 
 function describe(action: ActionRow): string[] {
-  const { name, actionId, state, resultPath, completeness, error, expireAt } = action;
-  if (actionId === null) return [`${name}: not posted: ${error ?? state}`];
+  const { name, actionId, state, sendOnly, resultPath, completeness, error, expireAt } = action;
+  if (actionId === null) {
+    const then = state === "planned" ? "; the daemon or --once goes on with it" : "";
+    return [`${name}: not posted: ${error ?? state}${then}`];
+  }
   if (resultPath === null || completeness === null) {
     const until = new Date(expireAt).toISOString();
     const why = error === null ? "" : `: ${error}`;
-    return [`${name}: action ${actionId} ${state}, it expires at ${until}${why}`];
+    const stands = sendOnly ? "posted, send only" : state;
+    return [`${name}: action ${actionId} ${stands}, it expires at ${until}${why}`];
   }
   const statuses = Object.entries(completeness.statuses);
   const counted = statuses.map(([status, count]) => `${count} ${status}`).join(", ");

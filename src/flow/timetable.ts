@@ -1,5 +1,7 @@
-// Timetable: the jobs of the spool, and when each is looked at next. It takes what a scan finds, and
-// keeps for every job the first fire time that the journal's cursor has not decided yet.
+// Timetable: the jobs of the spool, and when each is looked at next.
+//
+// It takes what a scan finds, and keeps for every job the first fire time that the journal's cursor
+// has not decided yet.
 import { describeError, messageOf } from "../errors.ts";
 import type { Catalog, Change } from "../jobs/catalog.ts";
 import type { Entity } from "../jobs/entity.ts";
@@ -162,6 +164,8 @@ export class Timetable {
       return;
     }
     const when = { firesAt: at + offset, now: clock.now(), timezone: schedule.timezone };
+    // One that passed while nothing ran is run or missed in this tick, which tells of it.
+    if (when.firesAt < when.now) return;
     say(this.#edges, job, "info", fireText(when));
   }
 

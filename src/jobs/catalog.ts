@@ -39,8 +39,7 @@ export interface CatalogOptions {
 /** Jobs that are loaded at the same time. */
 const LOADS_MAX = 64;
 
-/** The jobs of one spool. `refresh` is the only thing that changes it. */
-/** The loaded jobs. Give it each scan. */
+/** The loaded jobs of one spool. Give it each scan: `refresh` is the only thing that changes it. */
 export class Catalog {
   readonly #jobs = new Map<string, Loaded>();
   readonly #load: LoadJob;

@@ -141,6 +141,7 @@ describe.concurrent("an API that is not there", () => {
     expect(stdout).toContain(
       'not posted: Cannot reach "http://127.0.0.1:1": nothing listens there',
     );
+    expect(stdout).toContain("; the daemon or --once goes on with it\n");
     const { stdout: status } = await host.run("status", "--json");
     expect(JSON.parse(status).inFlight).toMatchObject([{ job: "drift", state: "planned" }]);
   });

@@ -29,6 +29,9 @@ describe("init", () => {
       expect(statSync(directory).mode & 0o777).toBe(0o700);
       expect(statSync(join(directory, ".migrc")).mode & 0o777).toBe(0o600);
       expect(statSync(join(directory, "plugins/print")).mode & 0o777).toBe(0o700);
+      // It tells to write the key there.
+      expect(out).toContain(`> ${directory}/keys/secring.gpg`);
+      expect(statSync(join(directory, "keys")).mode & 0o777).toBe(0o700);
     }));
 
   test("makes a key that signs, when it is asked to", () =>

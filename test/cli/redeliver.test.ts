@@ -52,6 +52,13 @@ describe("redeliver", () => {
     expect((await kept(directory)).split('{"action"').length - 1).toBe(2);
   });
 
+  test("finds the newest result of a job that was removed", async () => {
+    await using directory = await furnish();
+    await directory.result("flown", 7);
+    const { exit, out } = await directory.call(redeliver, ["flown", "--plugin", "keep"]);
+    expect([exit, out]).toEqual([0, "flown: action 7: plugin keep: delivered\n"]);
+  });
+
   test("takes over a result file that the journal does not know", async () => {
     await using directory = await furnish();
     await directory.result("nightly", 7);

@@ -22,6 +22,9 @@ export const JOB_FILES: ReadonlySet<string> = new Set([
   "job.ts",
 ]);
 
+/** What the runner itself puts into a job's directory. */
+const WRITTEN: ReadonlySet<string> = new Set(["inflight", "results"]);
+
 /** Up to this many jobs are all listed in every scan. */
 export const JOBS_LISTED_MAX = 1_000;
 
@@ -139,11 +142,14 @@ function isStillDefined(last: Known | undefined): last is Known {
   );
 }
 
-/** What is in a job's directory now; null when it is no directory any more. */
+/** What is in a job's directory now; null when there is no job any more. */
 function list(parent: string, job: string, last: Known | undefined): Known | null {
   const path = last?.found.path ?? join(parent, job);
   const files: FileMark[] = [];
-  for (const name of listJobFiles(path)) {
+  const names = namesIn(path);
+  // A job that was removed while in flight: its result came later, and is no broken job.
+  if (names.length > 0 && names.every((name) => WRITTEN.has(name))) return null;
+  for (const name of names.filter((name) => JOB_FILES.has(name))) {
     const found = lstatFile(`${path}/${name}`);
     if (found === null) continue;
     files.push({ name, mtimeMs: found.mtimeMs, size: found.size, inode: found.ino });
@@ -157,11 +163,9 @@ function list(parent: string, job: string, last: Known | undefined): Known | nul
 }
 
 /** An unreadable directory is a job without files: its loader says so. */
-function listJobFiles(path: string): readonly string[] {
+function namesIn(path: string): readonly string[] {
   try {
-    return readdirSync(path)
-      .filter((name) => JOB_FILES.has(name))
-      .sort();
+    return readdirSync(path).sort();
   } catch {
     return [];
   }

@@ -46,6 +46,22 @@ describe("JobScanner.scan()", () => {
     ]);
   });
 
+  test("does not see a removed job of which only what the runner wrote is left", async () => {
+    using scratch = new Scratch();
+    const scanner = spoolOf(scratch, ["kept"]);
+    scratch.file("runners/flown/inflight/7.json", "{}");
+    scratch.file("runners/gone/results/20260101/7.json", "{}");
+    scratch.folder("runners/gone/inflight");
+    scratch.file("runners/torn/results/20260101/7.json", "{}");
+    scratch.file("runners/torn/action.json", "{}");
+    expect(names(await scanner.scan())).toEqual([
+      "kept: action.json entity.cfg",
+      "torn: action.json",
+    ]);
+    rmSync(scratch.in("runners/torn/action.json"));
+    expect(names(await scanner.scan())).toEqual(["kept: action.json entity.cfg"]);
+  });
+
   test("does not see links to directories or files, nor directories named as files", async () => {
     using scratch = new Scratch();
     const scanner = spoolOf(scratch, ["real"]);

@@ -10,10 +10,11 @@ export const resume: Verb = {
   usage: "RUN [--json]",
   flags: [JSON_FLAG],
   help:
-    "Lets a workflow run go on that is paused or has failed. It is replayed with the source that it\n" +
-    "began with: what is saved is not done again, what failed last is tried anew. A deadline that\n" +
-    "has passed is taken off. The mig-runner that works on the directory does it, now or when it\n" +
-    "starts. `mig-runner status` shows the runs, `mig-runner drop RUN` gives one up.\n\n" +
+    "Lets a workflow run go on that is paused or has failed. It is replayed with the source\n" +
+    "that it began with: what is saved is not done again, what failed last is tried anew. A\n" +
+    "deadline that has passed is taken off. The mig-runner that works on the directory does\n" +
+    "it, now or when it starts. `mig-runner status` shows the runs, `mig-runner drop RUN`\n" +
+    "gives one up.\n\n" +
     "Example:\n" +
     "  mig-runner -c runner.cfg resume 12",
   async run(call) {

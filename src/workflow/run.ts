@@ -246,8 +246,8 @@ export class BodyRun implements Run {
   #refuseTwice(name: string): Promise<never> {
     const place = this.#edges.locate(new Error(name));
     const where = place === null ? "" : ` at ${place}`;
-    const message = `the code asks for "${name}" a second time${where}, names must be unique in a run`;
-    this.#edges.post({ kind: "stuck", message });
+    const asked = `the code asks for "${name}" a second time${where}`;
+    this.#edges.post({ kind: "stuck", message: `${asked}, names must be unique in a run` });
     return new Promise(() => undefined);
   }
 }

@@ -17,49 +17,19 @@ import type { BodyHost } from "../../src/workflow/host.ts";
 import { inlineHost } from "../../src/workflow/inline.ts";
 import type { Scope } from "../../src/workflow/run.ts";
 import { VirtualClock } from "./clock.ts";
+import { type Life, type StageAction, type StageApiOptions, stageApi } from "./stage-api.ts";
 import { entity, MemorySpool, NOON } from "./world.ts";
 
-/** An action that the API of the stage has. */
-export interface StageAction {
-  readonly id: number;
-  readonly name: string;
-  readonly target: string;
-  readonly module: string;
-  readonly signature: string;
-  readonly postedAt: number;
-}
-
-/** What the agents of an action answer. */
-export interface StageAgent {
-  readonly id: number;
-  readonly name: string;
-  readonly found?: boolean;
-}
-
-export interface StageOptions {
+export interface StageOptions extends StageApiOptions {
   readonly body: JobBody;
   readonly entity?: Partial<Entity>;
   /** Other jobs, by name; their source is their name. */
   readonly others?: Readonly<Record<string, JobBody>>;
-  /** How many agents the API counts for a target. @default 5 */
-  readonly agents?: number;
-  /** Called before and after an action is stored by the API; a throw there is a crash. */
-  readonly onPost?: (when: "before" | "after", count: number) => void;
   readonly macros?: ReadonlyMap<string, string>;
-  /** Who answers an action. @default three agents, of which the second finds something */
-  readonly fleet?: (action: StageAction) => readonly StageAgent[];
-  /** Why the API refuses an action; null when it takes it. @default never */
-  readonly refuse?: (name: string) => string | null;
   /** Called before and after each write of the journal; a throw there is a crash. */
   readonly onWrite?: (when: "before" | "after", count: number) => void;
   readonly stallMs?: number;
 }
-
-export const FLEET: readonly StageAgent[] = [
-  { id: 101, name: "web1.example.net" },
-  { id: 102, name: "web2.example.net", found: true },
-  { id: 103, name: "db1.example.net" },
-];
 
 /** Turns of the event loop without an event, after which nothing goes on without time. */
 const QUIET_TURNS = 6;
@@ -67,10 +37,6 @@ const QUIET_TURNS = 6;
 /** Thrown by `onWrite`: the process is gone. */
 export class Crash extends Error {
   override readonly name = "Crash";
-}
-
-interface Life {
-  alive: boolean;
 }
 
 const encoder = new TextEncoder();
@@ -360,72 +326,9 @@ export class Stage {
   }
 
   #api(life: Life): MigApi {
-    const { fleet = () => FLEET, refuse = () => null } = this.#options;
-    const alive = <T>(value: T): Promise<T> => {
-      this.#events++;
-      return life.alive ? Promise.resolve(value) : new Promise(() => undefined);
-    };
-    const stored = (action: StageAction, bytes: string) => {
-      const { expireafter } = JSON.parse(bytes) as { expireafter: string };
-      const actionBytes = encoder.encode(JSON.stringify({ ...JSON.parse(bytes), id: action.id }));
-      return { actionId: action.id, actionBytes, expireAt: Date.parse(expireafter) };
-    };
-    const bodies = this.#posted;
-    return {
-      create: (json) => {
-        if (!life.alive) return new Promise(() => undefined);
-        const { name, target, operations, pgpsignatures } = JSON.parse(json);
-        const why = refuse(name);
-        if (why !== null) {
-          const refused = { kind: "unsent", refusal: true, message: why, status: 500 } as const;
-          return alive({ ...refused, retryAfterMs: null });
-        }
-        const id = 1_000 + this.actions.length;
-        const count = this.actions.length + 1;
-        try {
-          this.#options.onPost?.("before", count);
-        } catch {
-          life.alive = false;
-          return alive(null as never);
-        }
-        const module = operations?.[0]?.module ?? "";
-        const signature = pgpsignatures[0];
-        const action = { id, name, target, module, signature, postedAt: this.clock.now() };
-        this.actions.push(action);
-        bodies.set(id, json);
-        try {
-          this.#options.onPost?.("after", count);
-        } catch {
-          life.alive = false;
-        }
-        return alive({ kind: "posted", ...stored(action, json) } as const);
-      },
-      commands: async (actionId, { offset, onCommand }) => {
-        const action = this.actions.find(({ id }) => id === actionId);
-        if (action === undefined || offset > 0) return await alive({ kind: "end" } as const);
-        const agents = fleet(action);
-        for (const [index, agent] of agents.entries()) {
-          const command = {
-            id: actionId * 1_000 + index,
-            action: { id: actionId, counters: { sent: agents.length } },
-            agent: { id: agent.id, name: agent.name },
-            status: "success",
-            results: [{ foundanything: agent.found === true, success: true, errors: null }],
-          };
-          await onCommand(encoder.encode(JSON.stringify(command)));
-        }
-        const entries = agents.length;
-        if (entries === 0) return await alive({ kind: "end" } as const);
-        return await alive({ kind: "page", commands: entries, strays: 0, entries } as const);
-      },
-      findAction: ({ signature }) => {
-        const action = this.actions.find((each) => each.signature === signature);
-        if (action === undefined) return alive({ kind: "absent" } as const);
-        return alive({ kind: "found", ...stored(action, bodies.get(action.id) ?? "") } as const);
-      },
-      countAgents: () =>
-        alive({ kind: "counted", agents: this.#options.agents ?? 5, isAtLeast: false } as const),
-    };
+    const { actions, clock } = this;
+    const event = () => void this.#events++;
+    return stageApi({ actions, bodies: this.#posted, clock, event, life, options: this.#options });
   }
 
   readonly #posted = new Map<number, string>();

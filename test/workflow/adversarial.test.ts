@@ -57,15 +57,17 @@ describe("A body that does not match its journal (E3)", () => {
       await run.sleep("night", "2m");
     });
     expect(stage.run().note).toBe(
-      'the journal has the saved step "night" (sleep), the code asks for another sleep of that name',
+      'the journal has the saved step "night" (sleep), ' +
+        "the code asks for another sleep of that name",
     );
     await stage.stop();
   });
 
-  test("is paused when it never asks for a step that is saved, and begins nothing new", async () => {
+  test("is paused when it never asks for a saved step, and begins nothing new", async () => {
     const stage = await changed(first, async (run) => void (await run.collect("base")));
     expect(stage.run().note).toBe(
-      'the journal has the saved step "a" (step), the code waits for "base" (collect) and never asks for it',
+      'the journal has the saved step "a" (step), ' +
+        'the code waits for "base" (collect) and never asks for it',
     );
     expect(stage.actions).toEqual([]);
     await stage.stop();
@@ -400,7 +402,7 @@ describe("A process that ends", () => {
     await stage.stop();
   });
 
-  test("again and again while a body is at work has its start delayed, then pauses the run", async () => {
+  test("again and again delays the start of the body at work, then pauses its run", async () => {
     const starts: number[] = [];
     const stage = new Stage({
       body: async (run) => {

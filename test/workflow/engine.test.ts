@@ -347,7 +347,8 @@ describe("Engine steps", () => {
       await run.step("when", { retry: 3 }, () => ({ hosts: [{ seen: new Date(0) }] }));
     });
     expect(refused.run().note).toBe(
-      'step "when" failed: Cannot save what step "when" gave: at .hosts[0].seen is a Date, wanted JSON',
+      'step "when" failed: Cannot save what step "when" gave: ' +
+        "at .hosts[0].seen is a Date, wanted JSON",
     );
     await refused.stop();
   });

@@ -38,7 +38,7 @@ export interface HttpOptions {
   readonly connectionsMax: number;
 }
 
-/** Opens the client. Nothing is connected yet; the certificate files are read. */
+/** Opens the client. Nothing is connected yet; files named by the environment are read. */
 export function openHttp(options: HttpOptions): Http {
   return new HttpClient(options);
 }

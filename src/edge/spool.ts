@@ -7,8 +7,19 @@
 // Names and ids become paths only here, after a check that they stay in their directory. Symbolic
 // links below runners/ are never followed: job directories and files that are links are not there,
 // as in the original, and nothing is written through one.
-import { constants, type FSWatcher, lstatSync, readdirSync, unlinkSync, watch } from "node:fs";
-import { open, readdir, rename, unlink } from "node:fs/promises";
+import {
+  closeSync,
+  constants,
+  type FSWatcher,
+  fstatSync,
+  lstatSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  unlinkSync,
+  watch,
+} from "node:fs";
+import { readdir, rename, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import { RunnerError } from "../errors.ts";
 import type { InflightFile, JobDirectory, ResultWriter, Spool } from "../ports.ts";
@@ -84,6 +95,7 @@ export function watchSpool(directory: string, onChange: () => void): { close(): 
 class DirectorySpool implements DiskSpool {
   readonly #path: string;
   readonly #scanner: JobScanner;
+  readonly #reads = new Slices();
 
   constructor(path: string) {
     this.#path = path;
@@ -97,11 +109,13 @@ class DirectorySpool implements DiskSpool {
   async read(job: string, name: string, sizeMax: number): Promise<Uint8Array> {
     const path = join(this.#jobPath(job), nameChecked(name));
     const attempt: Attempt = { verb: "read", thing: "job file", path };
+    if (this.#reads.isOver()) await this.#reads.next();
     try {
-      if ((await lstatOrNull(this.#jobPath(job)))?.isSymbolicLink()) {
+      const directory = lstatSync(this.#jobPath(job), { throwIfNoEntry: false });
+      if (directory?.isSymbolicLink()) {
         throw pathError(attempt, "its directory is a symbolic link");
       }
-      return await readWhole(sizeMax, attempt);
+      return readWhole(sizeMax, attempt);
     } catch (error) {
       throw fileError(attempt, error);
     }
@@ -238,7 +252,7 @@ async function inflightFile(job: string, path: string): Promise<InflightFile | n
     const found = await lstatOrNull(path);
     if (found === null || found.isSymbolicLink()) return null;
     const attempt: Attempt = { verb: "read", thing: "inflight file", path };
-    return { ...file, kind: "bytes", bytes: await readWhole(INFLIGHT_BYTES_MAX, attempt) };
+    return { ...file, kind: "bytes", bytes: readWhole(INFLIGHT_BYTES_MAX, attempt) };
   } catch (error) {
     if (errnoCode(error) === "ENOENT") return null;
     return { ...file, kind: "unreadable", message: errnoText(error) };
@@ -246,20 +260,20 @@ async function inflightFile(job: string, path: string): Promise<InflightFile | n
 }
 
 /** The bytes of a regular file. @throws The system's error, or a RunnerError of `attempt`. */
-async function readWhole(sizeMax: number, attempt: Attempt): Promise<Uint8Array> {
+function readWhole(sizeMax: number, attempt: Attempt): Uint8Array {
   // Without waiting: a FIFO under the name of a file would never open.
   const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
-  const handle = await open(attempt.path, flags);
+  const descriptor = openSync(attempt.path, flags);
   try {
-    const found = await handle.stat();
+    const found = fstatSync(descriptor);
     if (found.isDirectory()) throw pathError(attempt, "it is a directory");
     if (!found.isFile()) throw pathError(attempt, "it is not a regular file");
     if (found.size > sizeMax) {
       throw pathError(attempt, `it has ${found.size} bytes, at most ${sizeMax} are allowed`);
     }
-    return await handle.readFile();
+    return readFileSync(descriptor);
   } finally {
-    await handle.close();
+    closeSync(descriptor);
   }
 }
 

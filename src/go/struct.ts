@@ -240,9 +240,14 @@ type Members<Value> = { readonly [Key in keyof Value]-?: Type<Value[Key]> };
 export function struct<Value extends object>(name: string, members: Members<Value>): Type<Value> {
   const fields = Object.entries(members) as [Name<Value>, Type<Value[Name<Value>]>][];
   const byFoldedName = new Map(fields.map((field) => [fold(field[0]), field]));
+  // Values are never changed in place, so all that begin with nothing may begin with the same.
+  let zero: Value | null = null;
   const type: Type<Value> = {
     name,
-    zero: () => Object.fromEntries(fields.map(([member, { zero }]) => [member, zero()])) as Value,
+    zero() {
+      zero ??= Object.fromEntries(fields.map(([member, part]) => [member, part.zero()])) as Value;
+      return zero;
+    },
     decode(node, before, decoding) {
       if (node.kind !== "object") {
         if (node.kind !== "null") refuse(decoding, node, type);

@@ -17,7 +17,7 @@ const BUNDLES = [
 ];
 
 export interface Trust {
-  /** Made at the first use: reading some 140 certificates takes a few milliseconds. */
+  /** Made at the first use: the system's some 140 certificates take a while to read. */
   context(): SecureContext;
   /** What of SSL_CERT_FILE and SSL_CERT_DIR could not be read, or null. */
   readonly problem: string | null;
@@ -45,12 +45,11 @@ export function readTrust(environment: Environment): Trust {
   for (const folder of (environment.SSL_CERT_DIR ?? "").split(":")) {
     if (folder !== "") take(() => readFolder(folder));
   }
-  texts.push(readSystem());
   let context: SecureContext | null = null;
   return {
     context: () => {
       context ??= createSecureContext({
-        ca: certificatesIn(texts.join("\n")),
+        ca: certificatesIn([...texts, readSystem()].join("\n")),
         minVersion: "TLSv1.2",
         maxVersion: "TLSv1.3",
       });

@@ -6,7 +6,7 @@
 import { hostname } from "node:os";
 import { RunnerError } from "../../errors.ts";
 import type { Clock, Log, LogLevel } from "../../ports.ts";
-import type { Instant, Milliseconds } from "../../time.ts";
+import { type Instant, MINUTE_MS, type Milliseconds } from "../../time.ts";
 import { localOffsetMs } from "../clock.ts";
 import { errnoCode, errnoHint, errnoText } from "../errno.ts";
 import {
@@ -80,7 +80,17 @@ interface Way {
 
 /** This machine, for `openLog`. */
 export function systemLogContext(clock: Clock): LogContext {
-  return { clock, hostname: hostname(), pid: process.pid, offsetMs: localOffsetMs };
+  return { clock, hostname: hostname(), pid: process.pid, offsetMs: quarterly(localOffsetMs) };
+}
+
+/** Asks once for the lines of a quarter of an hour: no zone changes within one. */
+function quarterly(offsetMs: (at: Instant) => Milliseconds): (at: Instant) => Milliseconds {
+  let [last, known] = [Number.NaN, 0];
+  return (at) => {
+    const quarter = Math.floor(at / (15 * MINUTE_MS));
+    if (quarter !== last) [last, known] = [quarter, offsetMs(at)];
+    return known;
+  };
 }
 
 /**

@@ -1,4 +1,4 @@
-// Journal: the verb that verifies the journal, copies it beside a daemon, and salvages a damaged one.
+// Journal: the verb that verifies the journal, copies it beside a daemon, salvages a damaged one.
 import { isThere } from "../edge/files.ts";
 import { openJournal } from "../edge/journal/journal.ts";
 import {

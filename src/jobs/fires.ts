@@ -94,7 +94,7 @@ function firesIn(schedule: Schedule, after: Instant, now: Instant): Passed {
 
 /**
  * A delay that is the same for a job at every start, spread evenly over [0, spreadMs).
- * FNV-1a over the name, mixed once more, so that jobs made from one template do not fire in one second.
+ * FNV-1a over the name, mixed once more, so that jobs made from one template do not fire at once.
  */
 export function spreadOffsetMs(job: string, spreadMs: Milliseconds): Milliseconds {
   if (spreadMs <= 0) return 0;

@@ -84,7 +84,7 @@ function describeFire(schedule: Schedule, when: { at: Instant; from: Instant }):
  * the fault in the original's words. Never throws: the lines after a bad one are still answered.
  *
  * @param line A JSON object with `expr` (required), `from` (RFC 3339), `tz` (a zone's name) and
- * `n` (0 to NEXT_COUNT_MAX). Members that are missing or null have the defaults, others are ignored.
+ * `n` (0 to NEXT_COUNT_MAX). Members that are missing or null have the defaults; others are left.
  */
 export function answerBatchLine(line: string, defaults: BatchDefaults): string {
   try {

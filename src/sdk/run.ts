@@ -174,7 +174,7 @@ export interface Run {
   /**
    * Dispatches an action, waits until it has expired, collects the commands. The job's own action
    * is called `mig-runner: JOB`, as without a workflow, and its result goes to the job's plugins;
-   * one with a target or operations of its own is called `mig-runner: JOB/NAME`, and its result goes
+   * one with a target or operations of its own is called `mig-runner: JOB/NAME`; its result goes
    * where `deliver` sends it.
    *
    * @param name 1 to 128 characters, unique in the run.

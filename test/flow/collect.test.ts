@@ -77,11 +77,7 @@ describe("collectAction()", () => {
   test("keeps a command that comes twice once (I5)", async () => {
     const world = openWorld({ pageSize: 2 });
     const row = await posted(world);
-    world.api.pages = [
-      [command(1, 3), command(2, 3)],
-      [command(2, 3), command(3, 3)],
-      "end",
-    ];
+    world.api.pages = [[command(1, 3), command(2, 3)], [command(2, 3), command(3, 3)], "end"];
     await collect(world, row);
     expect(ids(world)).toEqual([1, 2, 3]);
   });

@@ -271,4 +271,10 @@ describe("lineLength()", () => {
       message: "Break the line: it has 120 columns, wanted at most 100",
     });
   });
+
+  test("keeps a text whole, up to 120 columns", () => {
+    const text = (size: number) => parseSource("src/a.ts", `  "${"x".repeat(size)}",`);
+    expect(rules.lineLength(text(110))).toEqual([]);
+    expect(rules.lineLength(text(130)).length).toBe(1);
+  });
 });

@@ -265,8 +265,8 @@ describe.concurrent("jobs of the original against the API that it had:", () => {
 });
 
 /**
- * Faults that a fetch of the original met, one of each kind (test/golden/http.test.ts has them all),
- * and whether it got over them.
+ * Faults that a fetch of the original met, one of each kind (test/golden/http.test.ts has them
+ * all), and whether it got over them.
  */
 const FAULTS: readonly (readonly [job: "exp1m" | "page80", scenario: string, overcome: boolean])[] =
   [

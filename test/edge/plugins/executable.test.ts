@@ -130,6 +130,16 @@ describe("deliverToExecutable()", () => {
     process.kill(pid, "SIGKILL");
   });
 
+  test("keeps to the time limit of the order, if it has one", async () => {
+    using world = new World();
+    const order = { timeoutMs: 120 };
+    expect((await world.deliver("sleep 600", { order })).message).toBe(
+      "signal: terminated (its time limit of 120 ms passed)",
+    );
+    const unlimited = { order: { timeoutMs: null }, timeoutMs: 130 };
+    expect((await world.deliver("sleep 600", unlimited)).message).toContain("130 ms");
+  });
+
   test("asks the group to end at the time limit", async () => {
     using world = new World();
     const answer = await world.deliver(

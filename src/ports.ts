@@ -141,8 +141,12 @@ export interface Spool {
   scan(): Promise<readonly JobDirectory[]>;
   /** A job's file, whole. `name` has no folder part. Rejects above `sizeMax` bytes. */
   read(job: string, name: string, sizeMax: number): Promise<Uint8Array>;
-  /** All files in the inflight/ folders of all job directories, also of broken jobs. */
-  inflight(): Promise<readonly InflightFile[]>;
+  /**
+   * All files in the inflight/ folders of all job directories, also of broken jobs.
+   *
+   * @param skip Asked with each name; those that it answers true for are not read. @default none
+   */
+  inflight(skip?: (name: string) => boolean): Promise<readonly InflightFile[]>;
   /** Writes `runners/JOB/inflight/ID.json` atomically; resolves with its path. */
   writeInflight(job: string, actionId: number, bytes: Uint8Array): Promise<string>;
   /** Removes that file; resolves with its path. A missing one is no error. */

@@ -35,6 +35,9 @@ export interface RunnerOptions {
 /** The longest sleep: how soon a request of another process is seen without a signal. */
 const NAP_MAX_MS: Milliseconds = 5_000;
 
+/** How long a start waits for in-flight records to be adopted. */
+const ADOPT_PATIENCE_MS: Milliseconds = 100;
+
 /** After the journal failed to write, how long until the job is looked at again. */
 const JOURNAL_RETRY_MS: Milliseconds = 5_000;
 
@@ -61,6 +64,9 @@ export class Runner {
   /** Deliveries that were tried in this `--once` pass. */
   readonly #tried = new Set<number>();
   #failures = 0;
+  #adopting = false;
+  /** Aborted by `stop`. */
+  readonly #leaving = new AbortController();
 
   constructor(edges: Edges, catalog: Catalog, options: RunnerOptions) {
     this.#edges = edges;
@@ -106,6 +112,7 @@ export class Runner {
   /** No new work from now on; what runs may finish. */
   stop(): void {
     this.#stopping = true;
+    this.#leaving.abort();
     for (const pool of this.#pools()) pool.clear();
     this.#engine.stop();
     this.poke();
@@ -117,12 +124,27 @@ export class Runner {
     this.#engine.abort();
   }
 
-  /** The first scan, and the original's in-flight records (I9). */
+  /**
+   * The first scan, and the original's in-flight records (I9). When there are very many of them,
+   * the rest is adopted beside the first ticks.
+   */
   async start(): Promise<void> {
     await this.#timetable.scan();
-    if (this.#runId === null) {
-      await adoptInflight(this.#edges, (job) => this.#catalog.entity(job));
-    }
+    if (this.#runId !== null) return;
+    const adopted = this.#adopt();
+    const patience = new AbortController();
+    await Promise.race([adopted, this.#edges.clock.sleep(ADOPT_PATIENCE_MS, patience.signal)]);
+    patience.abort();
+  }
+
+  async #adopt(): Promise<void> {
+    const { signal } = this.#leaving;
+    this.#adopting = true;
+    await this.#remember(() =>
+      adoptInflight(this.#edges, (job) => this.#catalog.entity(job), { signal }),
+    );
+    this.#adopting = false;
+    this.poke();
   }
 
   /** Ticks until `stop`, then waits for what runs. */
@@ -319,7 +341,7 @@ export class Runner {
     return Math.max(Math.min(...times), now + 1);
   }
 
-  /** Resolves with whether it could be written. */
+  /** Does work whose failure is told and no reason to end. */
   async #remember(write: () => Promise<unknown>): Promise<void> {
     try {
       await write();
@@ -330,7 +352,7 @@ export class Runner {
   }
 
   #isIdle(): boolean {
-    return this.#pools().every((pool) => pool.idle) && this.#engine.isIdle;
+    return this.#pools().every((pool) => pool.idle) && this.#engine.isIdle && !this.#adopting;
   }
 
   #pools(): readonly Pool[] {

@@ -121,14 +121,14 @@ class DirectorySpool implements DiskSpool {
     }
   }
 
-  async inflight(): Promise<readonly InflightFile[]> {
+  async inflight(skip: (name: string) => boolean = () => false): Promise<readonly InflightFile[]> {
     const found: InflightFile[] = [];
     const slices = new Slices();
     for (const job of await listDirectories(this.#path)) {
       if (slices.isOver()) await slices.next();
       const folder = join(this.#path, job, "inflight");
       if (isAbsent(folder)) continue;
-      found.push(...(await inflightOf(job, folder)));
+      found.push(...(await inflightOf(job, folder, { skip, slices })));
     }
     return found;
   }
@@ -224,7 +224,11 @@ function fileName(actionId: number): string {
   throw new RunnerError("SPOOL", `Cannot name action "${actionId}": its id is not a whole number`);
 }
 
-async function inflightOf(job: string, folder: string): Promise<readonly InflightFile[]> {
+async function inflightOf(
+  job: string,
+  folder: string,
+  { skip, slices }: { readonly skip: (name: string) => boolean; readonly slices: Slices },
+): Promise<readonly InflightFile[]> {
   try {
     const found = await lstatOrNull(folder);
     if (found === null) return [];
@@ -234,7 +238,8 @@ async function inflightOf(job: string, folder: string): Promise<readonly Infligh
     }
     const files: InflightFile[] = [];
     for (const name of sortByBytes(await readdir(folder))) {
-      if (isTemporaryName(name) || /\.bad(\.\d+)?$/.test(name)) continue;
+      if (slices.isOver()) await slices.next();
+      if (isTemporaryName(name) || /\.bad(\.\d+)?$/.test(name) || skip(name)) continue;
       const file = await inflightFile(job, join(folder, name));
       if (file !== null) files.push({ ...file, name });
     }

@@ -1,5 +1,5 @@
 // Adopt: take over the original's inflight/*.json, so that swapping the binary loses no pending
-// collect (I9). Runs once, before the first tick.
+// collect (I9). Runs once, at the start.
 import { messageOf } from "../errors.ts";
 import type { Entity } from "../jobs/entity.ts";
 import { type InflightRecord, parseInflight } from "../mig/result.ts";
@@ -9,18 +9,21 @@ import { type ActionRow, advance } from "./inflight.ts";
 import type { JournalTransaction } from "./journal.ts";
 
 /**
- * Reads every in-flight record of the spool: pending ones go into the journal, finished ones are
+ * Looks at every in-flight record of the spool: pending ones go into the journal, finished ones are
  * removed, and those that say nothing (empty, torn) are reported and set aside.
  *
  * @param entityOf The loaded job of a directory, for its plugins; null when it is broken or gone.
+ * @param signal Ends it between two records; the next start goes on. @default never
  * @returns How many were adopted.
  */
 export async function adoptInflight(
   edges: Edges,
   entityOf: (job: string) => Entity | null,
+  { signal = null }: { readonly signal?: AbortSignal | null } = {},
 ): Promise<number> {
   let adopted = 0;
-  for (const file of await edges.spool.inflight()) {
+  for (const file of await edges.spool.inflight((name) => isAtWork(edges, name))) {
+    if (signal?.aborted === true) break;
     try {
       if (await adoptOne(edges, file, entityOf(file.job))) adopted++;
     } catch (error) {
@@ -28,6 +31,12 @@ export async function adoptInflight(
     }
   }
   return adopted;
+}
+
+/** Whether the file's name is that of an action that waits for its collect: nearly all of ours. */
+function isAtWork({ journal }: Edges, name: string): boolean {
+  const id = /^(\d{1,16})\.json$/.exec(name)?.[1];
+  return id !== undefined && journal.actionById(Number(id))?.state === "posted";
 }
 
 async function adoptOne(edges: Edges, file: InflightFile, entity: Entity | null): Promise<boolean> {

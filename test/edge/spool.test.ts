@@ -153,6 +153,14 @@ describe("openSpool().removeInflight()", () => {
 });
 
 describe("openSpool().inflight()", () => {
+  test("does not read what is to be skipped", async () => {
+    using scratch = new Scratch();
+    const spool = spoolWith(scratch, "a");
+    for (const name of ["7.json", "8.json"]) scratch.file(`runners/a/inflight/${name}`, name);
+    const found = await spool.inflight((name) => name === "7.json");
+    expect(found.map(({ name }) => name)).toEqual(["8.json"]);
+  });
+
   test("finds the files of all jobs, also of broken ones", async () => {
     using scratch = new Scratch();
     const spool = spoolWith(scratch, "b");

@@ -46,6 +46,23 @@ describe("adoptInflight() (I9)", () => {
     expect(await adoptInflight(world.edges, () => null)).toBe(2);
   });
 
+  test("does not read again what waits for its collect, whatever has become of the file", async () => {
+    const world = openWorld();
+    world.spool.found = [record("7.json", whole(7))];
+    await adoptInflight(world.edges, () => null);
+    world.spool.found = [record("7.json", "torn")];
+    expect(await adoptInflight(world.edges, () => null)).toBe(0);
+    expect(world.spool.aside).toEqual([]);
+  });
+
+  test("ends between two records when the runner stops", async () => {
+    const world = openWorld();
+    world.spool.found = [record("7.json", whole(7))];
+    const signal = AbortSignal.abort();
+    expect(await adoptInflight(world.edges, () => null, { signal })).toBe(0);
+    expect(world.journal.actionById(7)).toBeNull();
+  });
+
   test("leaves alone what the journal knows as pending, and removes what is collected", async () => {
     const world = openWorld();
     world.spool.found = [record("7.json", whole(7))];

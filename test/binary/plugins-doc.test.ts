@@ -1,6 +1,6 @@
 // Plugins doc: every code block of docs/plugins.md, run by the program as it is shipped.
 import { describe, expect, test } from "bun:test";
-import { chmod, readFile, symlink } from "node:fs/promises";
+import { chmod, readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { SHIPPED_PLUGINS } from "../../src/edge/plugins/modules.ts";
 import type { PluginModule } from "../../src/sdk/plugin.ts";
@@ -39,7 +39,6 @@ async function siteOf(url: string, behaviour: object = {}): Promise<Site> {
     await site.scenario.write(path, `${code}${hurry}`);
     if (language !== "ts") await chmod(site.scenario.path(path), 0o755);
   }
-  await symlink(join(root, "node_modules"), site.scenario.path("node_modules"));
   await site.scenario.write("runners/nightly/action.json", ACTION);
   return site;
 }

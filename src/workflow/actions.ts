@@ -118,7 +118,7 @@ export interface Settled {
 }
 
 /**
- * What a step has come to once all its actions have ended; null before that.
+ * What a step has come to, all whose actions have ended.
  *
  * @param readFile The bytes of a result file.
  * @throws {Error} When results cannot be put together.
@@ -127,10 +127,10 @@ export async function settleStep(
   edges: Edges,
   step: StepRow,
   readFile: (path: string) => AsyncIterable<Uint8Array>,
-): Promise<Settled | null> {
+): Promise<Settled> {
   const parts = partsOf(edges, step);
   const [first] = parts;
-  if (first === undefined || !parts.every(hasEnded)) return null;
+  if (first === undefined || !parts.every(hasEnded)) throw new Error("it is still in flight");
   const failed = parts.filter(({ state }) => state === "failed");
   if (failed.length > 0) {
     const share = parts.length === 1 ? "" : ` (${failed.length} of its ${parts.length} actions)`;

@@ -10,14 +10,21 @@
 // Owns:    how many bodies there are at a time, and what happens when one is lost.
 // Not its: what a body gets and asks for (execution.ts), when to tick (runner.ts).
 import assert from "node:assert/strict";
-import { messageOf } from "../errors.ts";
+import { messageOf, RunnerError } from "../errors.ts";
 import { type Edges, say, type WorkflowEdges } from "../flow/edges.ts";
 import type { ActionRow, RunRow } from "../flow/inflight.ts";
 import type { BodyRow, StepRow } from "../flow/steps.ts";
 import { type Instant, MINUTE_MS, type Milliseconds } from "../time.ts";
-import { settleStep } from "./actions.ts";
+import { type Settled, settleStep } from "./actions.ts";
 import { Execution } from "./execution.ts";
-import { callBody, recordEnd, recordLost, recordRun, recordStart } from "./record.ts";
+import {
+  recordDelay,
+  recordEnd,
+  recordLost,
+  recordRetry,
+  recordRun,
+  recordStart,
+} from "./record.ts";
 
 export interface EngineOptions {
   /** Bodies at work at the same time, of all jobs and of one. @default 8 and 3 */
@@ -40,6 +47,12 @@ const STALL_MS: Milliseconds = 5 * MINUTE_MS;
 /** Steps whose results are put together and recorded at the same time. */
 const SETTLING_MAX = 8;
 
+/** Due rows that are looked at in one tick; those of other processes are among them. */
+const DUE_MAX = 1_000;
+
+/** After the results of a step could not be put together, how long until it is tried again. */
+const MERGE_RETRY_MS: Milliseconds = MINUTE_MS;
+
 /** Starts without a step that ended since, until a run is paused. */
 const STARTS_MAX = 20;
 
@@ -50,6 +63,9 @@ const LOST_MAX = 3;
 const RETRY_MS: Milliseconds = 5_000;
 
 /** Drives the open runs that have a workflow; the runner ticks it. */
+/** What a sleep comes to. */
+const SLEPT: Settled = { outcome: { kind: "saved", value: null }, merged: null };
+
 export class Engine {
   readonly #edges: Edges;
   readonly #options: EngineOptions;
@@ -85,7 +101,7 @@ export class Engine {
   tick(now: Instant): void {
     for (const execution of this.#active.values()) execution.check(now);
     if (this.#stopping || this.#edges.workflows === undefined) return;
-    for (const step of this.#edges.journal.dueSteps(now, SETTLING_MAX * 2)) this.#settle(step);
+    for (const step of this.#edges.journal.dueSteps(now, DUE_MAX)) this.#settle(step);
     this.#startDue(now);
   }
 
@@ -107,7 +123,7 @@ export class Engine {
     const crowded = this.#crowded(bodiesPerJobMax);
     const taken = this.#active.size + this.#busy.size;
     if (taken >= bodiesMax) return;
-    for (const body of this.#edges.journal.dueBodies(now, bodiesMax + taken, crowded)) {
+    for (const body of this.#edges.journal.dueBodies(now, DUE_MAX, crowded)) {
       if (this.#active.size + this.#busy.size >= bodiesMax) return;
       if (this.#active.has(body.runId) || this.#busy.has(body.runId)) continue;
       if (this.#options.isMine(body.runId)) this.#do(body.runId, () => this.#start(body));
@@ -181,7 +197,7 @@ export class Engine {
     this.#settling.add(step.id);
     void (async () => {
       try {
-        await this.#settleNow(step);
+        await this.#settleNow(step).catch((error: unknown) => this.#delay(step, error));
       } catch (error) {
         this.#edges.log.emit("err", messageOf(error));
         await this.#edges.clock.sleep(RETRY_MS, this.#stop.signal);
@@ -195,27 +211,31 @@ export class Engine {
   async #settleNow(step: StepRow): Promise<void> {
     const { clock, journal } = this.#edges;
     if (step.kind === "step") {
-      await journal.write((tables) => {
-        tables.saveStep({ ...step, nextAt: null });
-        callBody(tables, step.runId, clock.now());
-      });
+      await journal.write((tables) => recordRetry(tables, step.id, clock.now()));
       this.#active.get(step.runId)?.retry(step.name);
       return;
     }
-    const settled =
-      step.kind === "sleep"
-        ? ({ outcome: { kind: "saved", value: null }, merged: null } as const)
-        : await settleStep(this.#edges, step, this.#workflows().readFile);
+    const { outcome, merged } =
+      step.kind === "sleep" ? SLEPT : await settleStep(this.#edges, step, this.#readFile());
     await journal.write((tables) => {
-      if (settled === null) {
-        tables.saveStep({ ...step, nextAt: null });
-        return;
-      }
-      const { outcome, merged } = settled;
       const action = merged === null ? null : tables.action(merged.actionRow);
       if (action !== null) tables.saveAction({ ...action, resultPath: merged?.path ?? null });
       recordEnd(tables, { step, outcome }, clock.now());
     });
+  }
+
+  /** The results of a step cannot be put together now: a file is gone, or the disk is full. */
+  async #delay(step: StepRow, error: unknown): Promise<void> {
+    if (error instanceof RunnerError && error.code === "JOURNAL") throw error;
+    const { clock, journal, log } = this.#edges;
+    const why = messageOf(error);
+    log.emit("err", `step "${step.name}" of run ${step.runId}: ${why}`);
+    const nextAt = clock.now() + MERGE_RETRY_MS;
+    await journal.write((tables) => recordDelay(tables, { id: step.id, error: why, nextAt }));
+  }
+
+  #readFile(): WorkflowEdges["readFile"] {
+    return this.#workflows().readFile;
   }
 
   #workflows(): WorkflowEdges {

@@ -19,6 +19,9 @@ export const STEP_VALUE_SIZE_MAX = 1024 * 1024;
 /** Characters of a line for the log, and of an error. Longer ones are cut. */
 export const TEXT_SIZE_MAX = 8 * 1024;
 
+/** Commands that a step may ask for in one page. */
+export const PAGE_SIZE_MAX = 100_000;
+
 /** Actions that the targets of one step may come to. */
 const TARGETS_MAX = 10_000;
 
@@ -41,7 +44,7 @@ const ActionRequest = v.strictObject({
   changes: v.nullable(v.string()),
   expiryMs: v.nullable(v.pipe(Count, v.minValue(1))),
   agentsMax: v.nullable(v.pipe(Count, v.minValue(1))),
-  pageSize: v.nullable(v.pipe(Count, v.minValue(1), v.maxValue(100_000))),
+  pageSize: v.nullable(v.pipe(Count, v.minValue(1), v.maxValue(PAGE_SIZE_MAX))),
 });
 
 const WorkRequest = v.strictObject({

@@ -61,6 +61,24 @@ export function recordTry(
   if (begun !== null) transaction.saveStep({ ...begun, attempts: attempt, error, nextAt });
 }
 
+/** The time for another try has come: the body makes it. */
+export function recordRetry(transaction: JournalTransaction, stepId: number, now: Instant): void {
+  const step = transaction.step(stepId);
+  if (step?.state !== "begun") return;
+  transaction.saveStep({ ...step, nextAt: null });
+  callBody(transaction, step.runId, now);
+}
+
+/** A step has come to its end, which cannot be recorded before `nextAt`. */
+export function recordDelay(
+  transaction: JournalTransaction,
+  delay: { readonly id: number; readonly error: string; readonly nextAt: Instant },
+): void {
+  const { id, error, nextAt } = delay;
+  const step = transaction.step(id);
+  if (step?.state === "begun") transaction.saveStep({ ...step, error, nextAt });
+}
+
 /** The row of a step that has not ended, in a run that is open; made when there is none. */
 function openStep(transaction: JournalTransaction, step: NewStep): StepRow | null {
   if (transaction.run(step.runId)?.state !== "open") return null;

@@ -18,13 +18,14 @@ import {
   type StepOptions,
 } from "../sdk/run.ts";
 import { agentsTarget } from "../sdk/target.ts";
-import type { Instant, Milliseconds } from "../time.ts";
+import { DAY_MS, type Instant, type Milliseconds } from "../time.ts";
 import {
   type ActionRequest,
   type CollectValue,
   cut,
   type DispatchValue,
   type FromBody,
+  PAGE_SIZE_MAX,
   PLUGIN_NAME,
   STEP_NAME_SIZE_MAX,
   type StepRequest,
@@ -65,6 +66,9 @@ export interface RunEdges {
   /** Where in the job's own files the caller is, such as "job.ts:12"; null when nobody knows. */
   locate(error: Error): string | null;
 }
+
+/** The longest life of an action. See jobs/definition.ts. */
+const EXPIRY_MAX_MS: Milliseconds = 49 * DAY_MS;
 
 /** Characters of one name. */
 const NAME_SIZE_MAX = 128;
@@ -281,13 +285,21 @@ function waitOf(what: string, text: unknown): Milliseconds {
   return ms;
 }
 
+function wholeOf(what: string, value: number | undefined, max: number): number | null {
+  if (value === undefined) return null;
+  if (Number.isSafeInteger(value) && value >= 1 && value <= max) return value;
+  throw new RangeError(`${what} is ${value}, wanted a whole number from 1 to ${max}`);
+}
+
 /** What a collect or a dispatch asks for. */
 function actionRequest(kind: "collect" | "dispatch", action: CollectAction = {}): ActionRequest {
   const { target, operations, description, threat, expiry, maxAgents, pageSize } = action;
   const agents = target === undefined || typeof target === "string" ? null : target;
   const changed = operations ?? description ?? threat;
   const expiryMs = expiry === undefined ? null : waitOf("expiry", expiry);
-  if (expiryMs === 0) throw new RangeError('expiry is "0s", it must be longer');
+  if (expiryMs !== null && (expiryMs < 1 || expiryMs > EXPIRY_MAX_MS)) {
+    throw new RangeError(`expiry is "${expiry}", wanted above 0 and at most 1176h`);
+  }
   return {
     kind,
     targets:
@@ -295,7 +307,7 @@ function actionRequest(kind: "collect" | "dispatch", action: CollectAction = {})
     agents: agents === null ? null : new Set(agents.map(({ id }) => id)).size,
     changes: changed === undefined ? null : JSON.stringify({ operations, description, threat }),
     expiryMs,
-    agentsMax: maxAgents ?? null,
-    pageSize: pageSize ?? null,
+    agentsMax: wholeOf("maxAgents", maxAgents, Number.MAX_SAFE_INTEGER),
+    pageSize: wholeOf("pageSize", pageSize, PAGE_SIZE_MAX),
   };
 }

@@ -175,6 +175,21 @@ describe("A body with a mistake", () => {
       /the result was not collected by this run$/,
     ],
     [
+      "a page of no commands",
+      (run) => run.collect("a", { pageSize: 0 }),
+      /pageSize is 0, wanted a whole number from 1 to 100000$/,
+    ],
+    [
+      "half an agent",
+      (run) => run.collect("a", { maxAgents: 0.5 }),
+      /maxAgents is 0.5, wanted a whole number from 1 to \d+$/,
+    ],
+    [
+      "an expiry that RabbitMQ refuses",
+      (run) => run.collect("a", { expiry: "1177h" }),
+      /expiry is "1177h", wanted above 0 and at most 1176h$/,
+    ],
+    [
       "a plugin outside of plugins/",
       async (run) => run.deliver("../sh", await run.collect("a")),
       /^TypeError: Cannot begin deliver "deliver ..\/sh a": that is no name of a plugin$/,
@@ -485,4 +500,34 @@ describe("A disk that is full", () => {
       await stage.stop();
     }
   }, 60_000);
+
+  test("delays the result of a split collect, and says so meanwhile", async () => {
+    const agents = Array.from({ length: 200 }, (_, index) => ({
+      id: 10 ** 14 + index,
+      name: `host${index}`,
+    }));
+    const stage = new Stage({
+      body: async (run) => void (await run.collect("all", { target: agents })),
+      fleet: ({ target }) => agents.filter(({ id }) => target.includes(String(id))),
+    });
+    await stage.boot();
+    await stage.request();
+    await stage.move(5 * MINUTE - SECOND);
+    const { createResult } = stage.spool;
+    let fulls = 0;
+    stage.spool.createResult = (...order) => {
+      // The parts are written; there is no room for both together.
+      const isMerge = stage.journal.actionsOf(1).every(({ state }) => state === "settled");
+      if (isMerge && fulls++ === 0) return Promise.reject(new Error("no space left on device"));
+      return createResult.apply(stage.spool, order);
+    };
+    await stage.move(10 * SECOND);
+    expect(stage.journal.stepNamed(1, "all")).toMatchObject({
+      state: "begun",
+      error: "no space left on device",
+    });
+    await stage.finish();
+    expect([stage.run().state, fulls]).toEqual(["done", 2]);
+    await stage.stop();
+  });
 });

@@ -116,6 +116,19 @@ export class Place implements Disposable {
     );
     await Promise.all(writes);
     await journal.close();
+    this.#recordInflight(count, firstId);
+  }
+
+  /** The original's records of those actions, as they lie beside the journal. */
+  #recordInflight(count: number, firstId: number): void {
+    for (let index = 0; index < count; index++) {
+      const job = `job${index % 5}`;
+      const folder = this.in(`runners/${job}/inflight`);
+      if (index < 5) mkdirSync(folder, { recursive: true });
+      const action = { id: firstId + index, ...ACTION, pgpsignatures: ["x".repeat(372)] };
+      const record = { action, commands: null, name: job, plugin: "" };
+      writeFileSync(join(folder, `${firstId + index}.json`), JSON.stringify(record));
+    }
   }
 
   /** What the journal says of its actions now. */

@@ -98,7 +98,12 @@ async function recordDecision(edges: Edges, entity: Entity, decision: Decision):
   const first = decision.fire[0];
   const decidedAt = first === undefined ? decision.decidedAt : first - 1;
   const { missed } = decision;
-  if (missed === null && first !== undefined && edges.journal.cursor(entity.job) !== null) return;
+  const cursor = edges.journal.cursor(entity.job);
+  if (missed === null && cursor !== null) {
+    // Where nothing is due, an old cursor says as much as a new one: that saves a write a job.
+    const isSame = isDecidedBy(cursor, entity) && cursor.decidedAt <= decidedAt;
+    if (first !== undefined || isSame) return;
+  }
   const now = edges.clock.now();
   await edges.journal.write((transaction) => {
     transaction.setCursor(entity.job, cursorOf(entity, decidedAt));

@@ -34,6 +34,8 @@ export class Timetable {
   readonly #heap = new FireHeap();
   /** Since when jobs are known whose first cursor could not be written: the disk was full. */
   readonly #seenAt = new Map<string, Instant>();
+  /** First cursors of this scan that are being written. */
+  readonly #firstCursors: Promise<void>[] = [];
   #scanAt: Instant = 0;
   /** Broken jobs and scans that failed, since the start. */
   failures = 0;
@@ -98,6 +100,8 @@ export class Timetable {
     const patience = (signal: AbortSignal) => clock.sleep(LOAD_PATIENCE_MS, signal);
     const changes = await this.#catalog.refresh(directories, this.#options.once ? null : patience);
     for (const change of changes) await this.#take(change);
+    // One transaction for all new jobs.
+    await Promise.all(this.#firstCursors.splice(0));
     void this.#catalog.loading?.then(() => this.#options.loaded());
     this.#scanAt = clock.now() + this.#options.checkDirectoryMs;
   }
@@ -143,11 +147,13 @@ export class Timetable {
     }
     const now = clock.now();
     const first = cursorOf(entity, now);
-    if (await this.#remember(() => journal.write((tables) => tables.setCursor(job, first)))) {
-      this.#seenAt.delete(job);
-    } else {
-      this.#seenAt.set(job, now);
-    }
+    const written = this.#remember(() => journal.write((tables) => tables.setCursor(job, first)));
+    this.#firstCursors.push(
+      written.then((isWritten) => {
+        if (isWritten) this.#seenAt.delete(job);
+        else this.#seenAt.set(job, now);
+      }),
+    );
     this.#fireNext(entity, now);
   }
 

@@ -134,6 +134,61 @@ describe("a workflow", () => {
     const counts = [runs.length, lapsed.length, posted.length, lines.length - 2 * runs.length];
     console.log("50 kills: runs %d, resumed %d, actions %d, tries repeated %d", ...counts);
   }, 180_000);
+
+  test("that fails or contradicts itself says where, and waits for an operator", async () => {
+    await using site = await Site.create();
+    const body = (code: string) => `import { existsSync } from "node:fs";
+import { job } from "mig-runner";
+export default job({ action: { target: "id=1", operations: [] } }, async (run) => {
+${code}
+});
+`;
+    const twice = 'await run.sleep("nap", "0s");\nawait run.sleep("nap", "0s");';
+    const flag = site.scenario.path("mended");
+    const thrown =
+      'await run.step("a", () => 1);\n' +
+      `if (!existsSync(${JSON.stringify(flag)})) throw new Error("not yet");`;
+    await site.scenario.job("twice", { "job.ts": body(twice) });
+    await site.scenario.job("thrown", { "job.ts": body(thrown) });
+    const paused = await site.run("run", "twice", "--wait");
+    const file = site.scenario.path("runners/twice/job.ts");
+    const note = `the code asks for "nap" a second time at ${file}:5, names must be unique in a run`;
+    expect([paused.exit, paused.stdout.trimEnd()]).toEqual([1, note]);
+    const failed = await site.run("run", "thrown", "--wait");
+    expect([failed.exit, failed.stdout.trimEnd()]).toEqual([
+      1,
+      `not yet (${site.scenario.path("runners/thrown/job.ts")}:5)`,
+    ]);
+    expect((await site.run("status")).stdout.replace(/\s+/g, " ")).toContain(
+      "names must be unique",
+    );
+    const dropped = await site.run("drop", "1");
+    expect([dropped.exit, dropped.stdout]).toEqual([0, "twice: run 1 is given up\n"]);
+    await site.scenario.write("mended", "");
+    const resumed = await site.run("resume", "2");
+    expect(resumed.stdout).toBe("thrown: the next mig-runner goes on with run 2\n");
+    expect((await site.run("--once", "--wait")).exit).toBe(0);
+    const states = await look(site, (journal) => [1, 2].map((id) => journal.run(id)?.state));
+    expect(states).toEqual(["failed", "done"]);
+  }, 60_000);
+
+  test("in an endless loop does not hold up another, nor the end of the program (I8)", async () => {
+    await using site = await Site.create();
+    const job = (code: string) => `import { job } from "mig-runner";
+export default job({ action: { target: "id=1", operations: [] } }, async (run) => { ${code} });
+`;
+    await site.scenario.job("loop", { "job.ts": job("for (;;);") });
+    await site.scenario.job("sound", { "job.ts": job('await run.step("a", () => 1);') });
+    const daemon = await site.daemon();
+    await site.run("run", "loop");
+    const { exit } = await site.run("run", "sound", "--wait");
+    expect(exit).toBe(0);
+    daemon.signal("SIGTERM");
+    expect((await daemon.ended()).exit).toBe(0);
+    // It was not at fault for the stop: the next process starts it again at once.
+    const body = await look(site, (journal) => journal.body(1));
+    expect(body).toMatchObject({ starts: 0 });
+  }, 60_000);
 });
 
 /** Mulberry32: the same moments at each run of the test. */

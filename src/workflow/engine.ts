@@ -66,6 +66,7 @@ const RETRY_MS: Milliseconds = 5_000;
 /** What a sleep comes to. */
 const SLEPT: Settled = { outcome: { kind: "saved", value: null }, merged: null };
 
+/** Works on the workflow runs of a journal. Its owner calls `tick` whenever something may be due. */
 export class Engine {
   readonly #edges: Edges;
   readonly #options: EngineOptions;

@@ -62,11 +62,10 @@ const LOST_MAX = 3;
 /** After something could not be recorded, how long until it is tried again. */
 const RETRY_MS: Milliseconds = 5_000;
 
-/** Drives the open runs that have a workflow; the runner ticks it. */
 /** What a sleep comes to. */
 const SLEPT: Settled = { outcome: { kind: "saved", value: null }, merged: null };
 
-/** Works on the workflow runs of a journal. Its owner calls `tick` whenever something may be due. */
+/** Drives the open runs that have a workflow; the runner ticks it. */
 export class Engine {
   readonly #edges: Edges;
   readonly #options: EngineOptions;

@@ -160,7 +160,9 @@ export async function openPermissions(
  */
 export async function openRunner(call: Call, options: OpenOptions): Promise<Opened> {
   const { config, warnings } = await loadConfig(sourcesOf(call));
-  const mistakes = await openPermissions(guardedFiles(config));
+  // The ring is looked at again when it is opened; here it is told with the other files.
+  const ring = { path: config.gpg.secringPath, kind: "key" } as const;
+  const mistakes = await openPermissions([...guardedFiles(config), ring]);
   if (mistakes.length > 0) throw new RunnerErrors(mistakes);
   const clock = systemClock();
   const log = await openLog(logConfig(config), systemLogContext(clock));

@@ -135,15 +135,18 @@ describe.concurrent("a second mig-runner", () => {
 describe.concurrent("runners/", () => {
   test("that is gone for a while does not end the daemon, as it did the original", async () => {
     await using host = await Host.create();
+    const job = {
+      "entity.cfg": '[configuration]\nschedule = "0 0 1 1 *"\n',
+      "action.json": '{"target":"id=1","operations":[{"module":"timedrift","parameters":{}}]}',
+    };
+    await host.scenario.job("first", job);
     const daemon = await host.daemon();
+    await daemon.prints(/added entity first/);
     const folder = host.scenario.path("runners");
     await rename(folder, `${folder}.away`);
     await daemon.prints(/runnerScan\(\) -> open .*: no such file or directory/);
     await rename(`${folder}.away`, folder);
-    await host.scenario.job("later", {
-      "entity.cfg": '[configuration]\nschedule = "0 0 1 1 *"\n',
-      "action.json": '{"target":"id=1","operations":[{"module":"timedrift","parameters":{}}]}',
-    });
+    await host.scenario.job("later", job);
     await daemon.prints(/added entity later/);
   });
 });

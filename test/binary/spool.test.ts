@@ -136,8 +136,6 @@ describe.concurrent("a job of the daemon", () => {
     ended(await site.run("run", "drift"));
     await daemon.prints(/drift\/\d+: fetched results, 5 commands returned/);
     await daemon.prints(/often\/\d+: fetched results, 5 commands returned/);
-    const connections = site.sandbox.requests().map(({ connection }) => connection);
-    expect(connections.length).toBeGreaterThan(Math.max(...connections));
   });
 
   test("that never comes posts nothing, however long it waits (I7)", async () => {

@@ -48,8 +48,10 @@ export async function killLoop(kills: number, seed: number): Promise<Tally> {
   const roll = dice(seed);
   for (let count = 0; count < kills; count++) {
     const daemon = site.start();
-    // From before the first line to long after the first post.
-    const livesMs = roll() < 0.3 ? roll() * 300 : roll() * 1_800;
+    // From before the first line to long after a post, however slowly it starts.
+    if (count % 4 === 3) await daemon.prints(/launched action/);
+    else if (roll() > 0.3) await daemon.prints(/added entity/);
+    const livesMs = roll() * 1_200;
     await new Promise((resolve) => setTimeout(resolve, livesMs));
     await daemon.kill();
   }

@@ -273,10 +273,13 @@ const POLL_MS = 20;
 
 /**
  * Asks until the answer is neither null nor an error, for what only the file system can tell.
- * Rejects with the last error after half a minute.
+ * Rejects with the last error after `limitMs`, half a minute.
  */
-export async function eventually<T>(ask: () => T | null | Promise<T | null>): Promise<T> {
-  const deadline = AbortSignal.timeout(WAIT_MAX_MS);
+export async function eventually<T>(
+  ask: () => T | null | Promise<T | null>,
+  limitMs = WAIT_MAX_MS,
+): Promise<T> {
+  const deadline = AbortSignal.timeout(limitMs);
   for (;;) {
     let failure: unknown = new Error("The answer stayed null");
     try {

@@ -119,5 +119,5 @@ export function fireText(when: {
   const { firesAt, now, timezone } = when;
   const offset = zoneOffsetSeconds(timezone, firesAt);
   const at = formatGoTime(firesAt, offset, zoneAbbreviation(timezone, firesAt));
-  return `will run at ${at} (in ${formatDuration(BigInt(firesAt - now) * 1_000_000n)})`;
+  return `will run at ${at} (in ${formatDuration(BigInt(Math.round(firesAt - now)) * 1_000_000n)})`;
 }

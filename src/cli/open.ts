@@ -4,7 +4,7 @@ import { type FileMode, permissionMistakes } from "../config/permissions.ts";
 import type { RunnerConfig } from "../config/runner.ts";
 import { systemClock, systemRandom } from "../edge/clock.ts";
 import { homeDirectory, modeOf, readBytes } from "../edge/files.ts";
-import { openHttp } from "../edge/http.ts";
+import type { HttpOptions } from "../edge/http.ts";
 import { openJournal } from "../edge/journal/journal.ts";
 import { lockDirectory, lockHolder } from "../edge/lock.ts";
 import { type OpenLog, openLog, systemLogContext } from "../edge/log/log.ts";
@@ -19,7 +19,7 @@ import type { Edges } from "../flow/edges.ts";
 import type { Catalog } from "../jobs/catalog.ts";
 import { openApi } from "../mig/api.ts";
 import { firstNonce } from "../mig/token.ts";
-import type { Clock, Log, Signer } from "../ports.ts";
+import type { Clock, Http, Log, Signer } from "../ports.ts";
 import { HOUR_MS } from "../time.ts";
 import { openCatalog } from "./catalog.ts";
 import type { Call } from "./verb.ts";
@@ -211,7 +211,7 @@ async function openEdges(call: Call, { config, clock, log, lock }: Begun): Promi
   }
   const journal = openJournal({ path: config.journalPath });
   const signer = lazySigner({ config, clock, environment });
-  const http = await openHttp({
+  const http = lazyHttp({
     skipVerifyCert: api.skipVerifyCert,
     environment,
     connectTimeoutMs: client.timeoutMs,
@@ -255,6 +255,21 @@ async function openEdges(call: Call, { config, clock, log, lock }: Begun): Promi
       await journal.close();
       lock?.release();
       await log.close();
+    },
+  };
+}
+
+/** Loads the HTTP client at the first request: a pass in which nothing is due needs none. */
+function lazyHttp(options: HttpOptions): Http {
+  let opened: Promise<Http> | null = null;
+  const open = async (): Promise<Http> => (await import("../edge/http.ts")).openHttp(options);
+  return {
+    async send(request) {
+      opened ??= open();
+      return await (await opened).send(request);
+    },
+    close() {
+      void opened?.then((http) => http.close());
     },
   };
 }

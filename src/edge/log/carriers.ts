@@ -1,12 +1,10 @@
 // Carriers: the ways on which log lines leave this process.
 //
 // Each opens one way or throws the system's error, sends a line at a time and says when it is of
-// no more use. Waiting, order and what to do about a failure are the queue's (queue.ts).
-import { spawn } from "node:child_process";
-import { createSocket } from "node:dgram";
-import { lookup } from "node:dns/promises";
+// no more use. Waiting, order and what to do about a failure are the queue's (queue.ts). What a way
+// needs of the runtime is loaded when it is taken: most logs go to a file or to standard error.
 import { closeSync, constants, fstatSync, openSync, statSync, writeSync } from "node:fs";
-import { connect, type Socket } from "node:net";
+import type { Socket } from "node:net";
 import type { Clock } from "../../ports.ts";
 import { MINUTE_MS, SECOND_MS } from "../../time.ts";
 import { errnoCode } from "../errno.ts";
@@ -99,6 +97,7 @@ async function writeRest(fd: number, bytes: Uint8Array, clock: Clock): Promise<v
 
 /** A syslog server by TCP. @throws The system's error when nobody answers. */
 export async function connectTcp({ host, port, family }: ServerAddress): Promise<Carrier> {
+  const { connect } = await import("node:net");
   const socket = connect({ host, port, family });
   let lost: Error | null = null;
   let fail: ((error: Error) => void) | null = null;
@@ -148,6 +147,10 @@ function connected(socket: Socket, onFailure: (fail: (error: Error) => void) => 
 
 /** A syslog server by UDP, which nobody needs to answer. The name is looked up once. */
 export async function openUdp({ host, port, family }: ServerAddress): Promise<Carrier> {
+  const [{ createSocket }, { lookup }] = await Promise.all([
+    import("node:dgram"),
+    import("node:dns/promises"),
+  ]);
   const server = await lookup(host, { family });
   const socket = createSocket(server.family === 6 ? "udp6" : "udp4");
   let lost: Error | null = null;
@@ -206,6 +209,7 @@ export async function openLocal(path: string, clock: Clock): Promise<Carrier | n
 
 /** One `logger` process for as long as it lives: lines of `<priority>message`. */
 export async function spawnLogger(socketPath: string, pid: number): Promise<Carrier> {
+  const { spawn } = await import("node:child_process");
   const child = spawn(
     "logger",
     ["--socket", socketPath, "--tag", LOG_TAG, `--id=${pid}`, "--prio-prefix"],

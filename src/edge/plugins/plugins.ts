@@ -9,7 +9,7 @@ import type { DeliveryAnswer, DeliveryOrder, Log, Plugins } from "../../ports.ts
 import type { Milliseconds } from "../../time.ts";
 import { sortByBytes } from "../spool/scan.ts";
 import { examine, listFolder } from "./entry.ts";
-import { deliverToExecutable, type Environment } from "./executable.ts";
+import type { Environment } from "./executable.ts";
 
 /** The end of a module's file name. */
 const MODULE = /\.m?[jt]s$/;
@@ -89,8 +89,10 @@ export function openPlugins(options: PluginOptions): DiskPlugins {
   async function deliver(order: DeliveryOrder): Promise<DeliveryAnswer> {
     const found = await find(order.plugin);
     switch (found.kind) {
-      case "usable":
-        return deliverToExecutable(order, { ...options, path: found.path });
+      case "usable": {
+        const { deliverToExecutable } = await import("./executable.ts");
+        return await deliverToExecutable(order, { ...options, path: found.path });
+      }
       case "module":
         return modules?.deliver(order) ?? { kind: "missing", message: "the module is gone" };
       default:

@@ -4,7 +4,6 @@
 //
 // A crash leaves the old file or the new one, and at worst a temporary file that
 // `isTemporaryName` recognises.
-import { randomBytes } from "node:crypto";
 import { constants, type Stats } from "node:fs";
 import { type FileHandle, lstat, mkdir, open, rename, unlink } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
@@ -54,7 +53,8 @@ export function isTemporaryName(name: string): boolean {
 
 /** Creates the file that will become `path`, beside it. @throws The system's error. */
 export async function createTemporary(path: string): Promise<TemporaryFile> {
-  const name = `.${basename(path)}.${randomBytes(8).toString("hex")}.tmp`;
+  const unique = crypto.getRandomValues(new Uint8Array(8)).toHex();
+  const name = `.${basename(path)}.${unique}.tmp`;
   const { O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW } = constants;
   const temporary = join(dirname(path), name);
   const handle = await open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, FILE_MODE);

@@ -10,21 +10,30 @@ const API_KEY = "api-k3y-of-the-runner";
 const PROXY_PASSWORD = "pr0xy-secret";
 
 /** What all commands print in one life of a runner; the log is as talkative as it can be. */
-async function everything(host: Host, env: Readonly<Record<string, string>>): Promise<string> {
-  const printed: string[] = [];
-  const call = async (...argv: string[]): Promise<void> => {
+const EVERYTHING: readonly (readonly string[])[] = [
+  ["check", "--json"],
+  ["show", "--all", "--json"],
+  ["run", "drift", "--wait", "--json"],
+  ["run", "broken"],
+  ["status", "--json"],
+  ["journal", "verify"],
+  ["redeliver", "drift"],
+  ["--once"],
+];
+
+const ONE_RUN = [["check"], ["run", "drift", "--wait"], ["status"]] as const;
+
+async function printed(
+  host: Host,
+  env: Readonly<Record<string, string>>,
+  calls: readonly (readonly string[])[],
+): Promise<string> {
+  let text = "";
+  for (const argv of calls) {
     const { stdout, stderr } = await host.runIn({ env }, ...argv);
-    printed.push(stdout, stderr);
-  };
-  await call("check", "--json");
-  await call("show", "--all", "--json");
-  await call("run", "drift", "--wait", "--json");
-  await call("run", "broken");
-  await call("status", "--json");
-  await call("journal", "verify");
-  await call("redeliver", "drift");
-  await call("--once");
-  return printed.join("\n");
+    text += stdout + stderr;
+  }
+  return text;
 }
 
 /** The journal's bytes, with what is not yet in its main file. */
@@ -50,7 +59,7 @@ describe.concurrent("a secret is never printed, logged, listed or journaled:", (
   test("the passphrase of the key and the signatures of tokens", async () => {
     await using site = await Site.create({ locked: true });
     await furnish(site);
-    const all = await everything(site, {});
+    const all = await printed(site, {}, EVERYTHING);
     const tokens = site.sandbox
       .requests()
       .map(({ headers }) => headers["x-pgpauthorization"] ?? "");
@@ -71,7 +80,7 @@ describe.concurrent("a secret is never printed, logged, listed or journaled:", (
     const text = await site.scenario.read("runner.cfg");
     await site.scenario.write("runner.cfg", text.replace(/^passphrase = .*\n/m, ""));
     await furnish(site);
-    const all = await everything(site, { MIGPGPPASSPHRASE: RUNNER_PASSPHRASE });
+    const all = await printed(site, { MIGPGPPASSPHRASE: RUNNER_PASSPHRASE }, ONE_RUN);
     expect(all).toContain("keep: ");
     expect(all).not.toContain(RUNNER_PASSPHRASE);
     expect(journalOf(site)).not.toContain(RUNNER_PASSPHRASE);
@@ -81,7 +90,7 @@ describe.concurrent("a secret is never printed, logged, listed or journaled:", (
     const migrc = [`useapikeyauth = "${API_KEY}"`];
     await using site = await Site.create({ migrc, sandbox: { apiKeys: [API_KEY] } });
     await furnish(site);
-    const all = await everything(site, {});
+    const all = await printed(site, {}, EVERYTHING);
     expect(site.sandbox.actions().length).toBe(1);
     for (const text of [all, journalOf(site)]) expect(text).not.toContain(API_KEY);
   });
@@ -90,7 +99,7 @@ describe.concurrent("a secret is never printed, logged, listed or journaled:", (
     const migrc = [`useapikeyauth = "${API_KEY}"`];
     await using site = await Site.create({ migrc, sandbox: { apiKeys: ["another"] } });
     await furnish(site);
-    const all = await everything(site, {});
+    const all = await printed(site, {}, ONE_RUN);
     expect(all).toContain("HTTP 401");
     for (const text of [all, journalOf(site)]) expect(text).not.toContain(API_KEY);
   });
@@ -102,9 +111,9 @@ describe.concurrent("a secret is never printed, logged, listed or journaled:", (
     await furnish(site, "cat > /dev/null");
     const proxy = await startForward(site.sandbox.port);
     const env = { http_proxy: `http://someone:${PROXY_PASSWORD}@${proxy.host}` };
-    const reached = await everything(site, env);
+    const reached = await printed(site, env, ONE_RUN);
     await proxy.close();
-    const unreached = await everything(site, env);
+    const unreached = await printed(site, env, ONE_RUN);
     expect(site.sandbox.actions().length).toBe(1);
     expect(unreached).toContain("Cannot reach");
     for (const text of [reached, unreached, journalOf(site)]) {

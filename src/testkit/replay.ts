@@ -14,33 +14,44 @@ export interface ReplayVerdict {
 /** Histories at the most: a long run is not let die at each of its writes, but at as many. */
 const DEATHS_MAX = 200;
 
+type Seen = Pick<History, "transcripts" | "posted" | "repeated" | "run" | "actions">;
+
 /** What two executions in one history must not differ in, one sentence each. */
-export function problemsWithin({
-  transcripts,
-  posted,
-  repeated,
-  run,
-}: Pick<History, "transcripts" | "posted" | "repeated" | "run">): readonly string[] {
+export function problemsWithin(history: Seen): readonly string[] {
+  const { transcripts, repeated, run } = history;
   const found = transcripts.flatMap((transcript, index) => {
     const next = transcripts[index + 1];
     return next === undefined ? [] : differences(transcript, next);
   });
   const twice = repeated.map((step) => `step "${step}" ran again after its outcome was saved`);
-  const all = [...found, ...twice, ...postedTwice(posted)];
+  const all = [...found, ...twice, ...postedTwice(history)];
   // The runner has seen a difference that the transcripts do not show.
   const isPaused = transcripts.length > 1 && run.state === "paused";
   return all.length === 0 && isPaused ? [run.note ?? "a replay was paused"] : all;
 }
 
-function postedTwice(posted: History["posted"]): readonly string[] {
-  const known = new Map<string, number>();
-  for (const { name, target } of posted) {
-    const key = `"${name}" for ${target}`;
-    known.set(key, (known.get(key) ?? 0) + 1);
-  }
-  return [...known].flatMap(([key, count]) => {
-    return count > 1 ? [`action ${key} was posted ${count} times`] : [];
+/** Each action of the journal is one part of one step, and reaches the API once. */
+function postedTwice({ actions, posted }: Seen): readonly string[] {
+  const parts = actions.map(({ step, part, name }) => `part ${part + 1} of ${step || name}`);
+  const planned = repeatsOf(parts).map((part) => `${part} was made into an action twice`);
+  const counts = countsOf(actions.map(({ name }) => name));
+  const more = [...countsOf(posted.map(({ name }) => name))].filter(
+    ([name, count]) => count > (counts.get(name) ?? 0),
+  );
+  const sent = more.map(([name, count]) => {
+    return `action "${name}" was posted ${count} times instead of ${counts.get(name) ?? 0}`;
   });
+  return [...planned, ...sent];
+}
+
+function countsOf(names: readonly string[]): ReadonlyMap<string, number> {
+  const counts = new Map<string, number>();
+  for (const name of names) counts.set(name, (counts.get(name) ?? 0) + 1);
+  return counts;
+}
+
+function repeatsOf(names: readonly string[]): readonly string[] {
+  return [...countsOf(names)].flatMap(([name, count]) => (count > 1 ? [name] : []));
 }
 
 /**

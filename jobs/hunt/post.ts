@@ -1,0 +1,26 @@
+// Post: a request to a service, in the words that the runner understands: what may be tried again,
+// when, and what is of no use.
+import { Fatal, Retry, type StepContext } from "mig-runner";
+
+/**
+ * Posts JSON and answers the JSON that comes back. The key is the same at each try, so a service
+ * that knows the header takes the thing once although it was sent twice.
+ */
+export async function post(url: string, body: object, context: StepContext): Promise<unknown> {
+  const { key, signal } = context;
+  const response = await fetch(url, {
+    method: "POST",
+    headers: { "content-type": "application/json", "idempotency-key": key },
+    body: JSON.stringify(body),
+    signal,
+  });
+  const { status } = response;
+  if (status === 429) {
+    throw new Retry("too many requests", {
+      after: `${response.headers.get("retry-after") ?? 60}s`,
+    });
+  }
+  if (status >= 400 && status < 500) throw new Fatal(`${url} answers HTTP ${status}`);
+  if (!response.ok) throw new Error(`${url} answers HTTP ${status}`);
+  return await response.json();
+}

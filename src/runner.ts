@@ -14,8 +14,11 @@ import { deliverResult } from "./flow/deliver.ts";
 import { postAction, type Reached } from "./flow/dispatch.ts";
 import type { Edges } from "./flow/edges.ts";
 import type { ActionRow, DeliveryRow, RunRow } from "./flow/inflight.ts";
+import type { ActiveState } from "./flow/journal.ts";
+import { hasEnded } from "./flow/keep.ts";
 import type { LaunchWindow } from "./flow/launch.ts";
 import { type Launch, launchDue, launchRequested } from "./flow/launch.ts";
+import { NO_PATIENCE, type Patience } from "./flow/patience.ts";
 import { Pool } from "./flow/pool.ts";
 import { Timetable } from "./flow/timetable.ts";
 import type { Catalog } from "./jobs/catalog.ts";
@@ -180,7 +183,7 @@ export class Runner {
     }
     const run = journal.run(this.#runId);
     if (run?.source != null && run.state === "open") return true;
-    return journal.actionsOf(this.#runId).some(({ nextAt }) => nextAt !== null);
+    return !journal.actionsOf(this.#runId).every(hasEnded);
   }
 
   /** One turn. Never rejects for what one job, plugin or answer did (I8). */
@@ -252,13 +255,15 @@ export class Runner {
       if (this.#engine.isPlanning(row.runId)) continue;
       if (room > 0 && this.#post(row, false)) room--;
     }
-    for (const row of this.#due("posted", this.#collects, now)) {
-      if (room > 0 && this.#collect(row)) room--;
+    for (const state of ["posted", "collected"] as const) {
+      for (const row of this.#due(state, this.#collects, now)) {
+        if (room > 0 && this.#collect(row)) room--;
+      }
     }
   }
 
   /** As many due actions as the pool has room for, among those that it works on already. */
-  #due(state: "planned" | "posted", pool: Pool, now: Instant): readonly ActionRow[] {
+  #due(state: ActiveState, pool: Pool, now: Instant): readonly ActionRow[] {
     const { journal } = this.#edges;
     if (this.#runId === null) return journal.dueActions(state, now, pool.running + pool.free);
     // What else is overdue must not stand before the one run that was asked for.
@@ -272,16 +277,22 @@ export class Runner {
     const { signal } = this.#stop;
     // A process before this one may have sent it until it died, which was before the start.
     const lastSentAt = Math.max(row.updatedAt, this.#startedAt);
-    const options = { fresh, lastSentAt, retries, signal };
+    const { early } = this.#patienceOf(row);
+    const options = { fresh, lastSentAt, retries, early, signal };
     return this.#posts.start(row.id, () =>
       this.#reach(() => postAction(this.#edges, row, options), row),
     );
   }
 
   #collect(row: ActionRow): boolean {
+    const options = { ...this.#patienceOf(row), signal: this.#stop.signal };
     return this.#collects.start(row.id, () =>
-      this.#reach(() => collectAction(this.#edges, row, this.#stop.signal), row),
+      this.#reach(() => collectAction(this.#edges, row, options), row),
     );
+  }
+
+  #patienceOf({ job }: ActionRow): Patience {
+    return this.#catalog.entity(job) ?? NO_PATIENCE;
   }
 
   /** Runs one piece of work at the API and tells the breaker how it went. */

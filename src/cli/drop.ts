@@ -2,6 +2,7 @@
 import { lockHolder } from "../edge/lock.ts";
 import { signalProcess } from "../edge/signals.ts";
 import { RunnerError } from "../errors.ts";
+import { hasEnded } from "../flow/keep.ts";
 import { dropAction, dropRuns } from "../flow/redeliver.ts";
 import { dropRun } from "../workflow/operate.ts";
 import { UsageError } from "./flags.ts";
@@ -101,10 +102,12 @@ async function actionsOf(bench: Bench, word: string): Promise<Chosen> {
 interface Given {
   readonly job: string;
   readonly actionId: number | null;
-  /** "post" or "collect" for an action in flight, else "deliver". */
-  readonly what: "post" | "collect" | "deliver";
+  /** "post" or "collect" for an action in flight, else "deliver", or "sweep" of its result. */
+  readonly what: "post" | "collect" | "deliver" | "sweep";
   readonly plugins: readonly string[];
 }
+
+const GIVEN = { planned: "post", posted: "collect", collected: "sweep" } as const;
 
 async function giveUp(
   { edges, spool }: Bench,
@@ -115,13 +118,11 @@ async function giveUp(
   const given = await edges.journal.write((transaction) =>
     ids.flatMap((id): Given[] => {
       const action = transaction.action(id);
-      const isInFlight = action?.nextAt != null;
-      if (action === null || (isInFlight && plugin !== null)) return [];
+      if (action === null || (!hasEnded(action) && plugin !== null)) return [];
       const { job, actionId } = action;
       const { action: state, plugins } = dropAction(transaction, action, { plugin, now });
       if (state === null && plugins.length === 0) return [];
-      const what = state === null ? "deliver" : state === "planned" ? "post" : "collect";
-      return [{ job, actionId, what, plugins }];
+      return [{ job, actionId, what: state === null ? "deliver" : GIVEN[state], plugins }];
     }),
   );
   for (const { job, actionId, what } of given) {
@@ -147,6 +148,7 @@ function describe(given: readonly Given[], runs: number): string[] {
   const lines = given.map(({ job, actionId, what, plugins }) => {
     const id = actionId === null ? "an action" : `action ${actionId}`;
     if (what === "deliver") return `${job}: ${id} is not delivered to ${plugins.join(", ")}`;
+    if (what === "sweep") return `${job}: ${id} is not read once more`;
     return `${job}: ${id} is not ${what === "post" ? "posted" : "collected"}`;
   });
   return runs === 0 ? lines : [...lines, `${plural(runs, "run")} given up`];

@@ -1,6 +1,12 @@
 // Overview: everything that `status` tells, as one value: from the spool, the lock and the journal.
 import { lockHolder } from "../edge/lock.ts";
-import type { ActionRow, Completeness, DeliveryRow, RunRow } from "../flow/inflight.ts";
+import {
+  type ActionRow,
+  type Completeness,
+  type DeliveryRow,
+  isSwept,
+  type RunRow,
+} from "../flow/inflight.ts";
 import type { JournalReads } from "../flow/journal.ts";
 import { spreadOffsetMs } from "../jobs/fires.ts";
 import { nextFire } from "../jobs/schedule.ts";
@@ -19,6 +25,8 @@ export interface ActionView {
   readonly state: ActionRow["state"];
   readonly resultPath: string | null;
   readonly completeness: Completeness | null;
+  /** When its result is read once more, for answers that came late; null: never. */
+  readonly sweepAt: Instant | null;
   readonly error: string | null;
 }
 
@@ -150,8 +158,9 @@ function runView(journal: JournalReads, row: RunRow): RunView {
 }
 
 function actionView(row: ActionRow): ActionView {
-  const { name, actionId, state, resultPath, completeness, error } = row;
-  return { name, actionId, state, resultPath, completeness, error };
+  const { name, actionId, state, resultPath, completeness, error, nextAt } = row;
+  const sweepAt = isSwept(row) ? nextAt : null;
+  return { name, actionId, state, resultPath, completeness, sweepAt, error };
 }
 
 function inFlightView(row: ActionRow): InFlightView {

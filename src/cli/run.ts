@@ -2,7 +2,8 @@
 import { lockHolder } from "../edge/lock.ts";
 import { signalProcess } from "../edge/signals.ts";
 import type { Edges } from "../flow/edges.ts";
-import type { ActionRow, RunRow } from "../flow/inflight.ts";
+import { type ActionRow, type DeliveryRow, isSwept, type RunRow } from "../flow/inflight.ts";
+import type { JournalReads } from "../flow/journal.ts";
 import { ONCE_WINDOW } from "../flow/launch.ts";
 import { Runner } from "../runner.ts";
 import { UsageError } from "./flags.ts";
@@ -82,7 +83,8 @@ async function runThere(call: Call, opened: Opened, job: string): Promise<number
 function progressOf({ journal }: Edges, runId: number): { begun: boolean; ended: boolean } {
   const run = journal.run(runId);
   const actions = journal.actionsOf(runId);
-  const isSettled = run?.state !== "requested" && run?.state !== "open";
+  const isSettled =
+    (run?.state !== "requested" && run?.state !== "open") || onlySweeps(journal, runId);
   // A workflow is done before its results are delivered: what was never tried is waited for.
   const isUntried = actions
     .flatMap(({ id }) => journal.deliveriesOf(id))
@@ -90,6 +92,20 @@ function progressOf({ journal }: Edges, runId: number): { begun: boolean; ended:
   const isWorkflow = run?.source != null && run.state !== "requested";
   const begun = isWorkflow || actions.some(({ actionId }) => actionId !== null);
   return { begun, ended: isSettled && !(run?.state === "done" && isUntried) };
+}
+
+/** Whether a run has its results delivered, and is open only because they are read once more. */
+function onlySweeps(journal: JournalReads, runId: number): boolean {
+  const actions = journal.actionsOf(runId);
+  if (!actions.some(isSwept)) return false;
+  return actions.every((action) => {
+    if (action.state === "settled") return true;
+    return isSwept(action) && journal.deliveriesOf(action.id).every(isTaken);
+  });
+}
+
+function isTaken({ state }: DeliveryRow): boolean {
+  return state === "delivered" || state === "dropped";
 }
 
 /** @throws {RunnerError} ENTITY, when there is no such job, or when it is broken. */
@@ -129,7 +145,7 @@ function report(call: Call, edges: Edges, { runId, wait, by }: Outcome): number 
   const posted = actions.length > 0 && actions.every(({ actionId }) => actionId !== null);
   // A workflow may have nothing to post, or not yet.
   const begun = row?.source == null ? posted : row.state === "open" || row.state === "done";
-  const good = wait ? row?.state === "done" : begun;
+  const good = wait ? row?.state === "done" || onlySweeps(journal, runId) : begun;
   if (call.flags.has("json")) {
     const { job, firesAt, state = "requested", note } = row ?? {};
     const plain = { job, firesAt, state, note, by, actions: actions.map(plainAction), deliveries };

@@ -3,6 +3,7 @@
 import { isThere } from "../edge/files.ts";
 import { openJournal } from "../edge/journal/journal.ts";
 import { describeError, RunnerError } from "../errors.ts";
+import type { Completeness } from "../flow/inflight.ts";
 import type { Journal } from "../flow/journal.ts";
 import type { Instant } from "../time.ts";
 import type { WorkflowView } from "../workflow/view.ts";
@@ -146,6 +147,7 @@ export function describeRun(run: RunView, now: Instant): string {
 function openState({ actions }: RunView): string {
   if (actions.some(({ state }) => state === "planned")) return "being posted";
   if (actions.some(({ state }) => state === "posted")) return "in flight";
+  if (actions.some(({ sweepAt }) => sweepAt !== null)) return "waiting for late answers";
   return "being delivered";
 }
 
@@ -154,7 +156,18 @@ function commandsText({ actions }: RunView): string {
   if (counted.length === 0) return "";
   const fetched = counted.reduce((sum, one) => sum + one.fetched, 0);
   const sent = counted.reduce((sum, one) => sum + (one.sent ?? one.fetched), 0);
-  return sent === fetched ? `, ${plural(fetched, "command")}` : `, ${fetched} of ${sent} commands`;
+  const of = sent === fetched ? plural(fetched, "command") : `${fetched} of ${sent} commands`;
+  return `, ${of}${statusesText(counted)}`;
+}
+
+/** How many commands had each status, unless all were a success. */
+function statusesText(counted: readonly Completeness[]): string {
+  const statuses = new Map<string, number>();
+  for (const [status, count] of counted.flatMap((one) => Object.entries(one.statuses))) {
+    statuses.set(status, (statuses.get(status) ?? 0) + count);
+  }
+  if ([...statuses.keys()].every((status) => status === "success")) return "";
+  return ` (${[...statuses].map(([status, count]) => `${count} ${status || "unknown"}`).join(", ")})`;
 }
 
 function inFlightRow(row: InFlightView, now: Instant): string[] {

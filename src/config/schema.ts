@@ -107,6 +107,8 @@ export const ENTITY_SCHEMA: Schema = {
     spread: string,
     onmissed: string,
     overlap: string,
+    early: bool,
+    late: string,
     deadline: string,
     maxagents: int,
     retries: int,

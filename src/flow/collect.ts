@@ -1,4 +1,6 @@
-// Collect: fetch the commands of an expired action and write its result file (I5).
+// Collect: fetch the commands of an expired action and write its result file (I5). An action that
+// all agents have answered may be collected early; then, or when answers may come late, its result
+// is read once more (a sweep), and written and delivered again only if it has become better.
 //
 // The API orders commands by start time and does not break ties, so between two pages a command
 // can be lost and another come twice. Each command is therefore kept once, by its id; the number
@@ -6,20 +8,22 @@
 // one page as large as the whole, which the API orders once.
 //
 // Owns:    when a result is whole, and its bytes on the way into the file.
-// Not its: splitting a page (mig/page.ts), the document's frame (mig/result.ts), retries in time.
+// Not its: when to look and to sweep (patience.ts), splitting a page (mig/page.ts), the document's
+//          frame (mig/result.ts), retries in time.
 import { messageOf } from "../errors.ts";
 import { formatUtcDate } from "../go/time.ts";
 import type { PageAnswer } from "../mig/api.ts";
 import { FactReader } from "../mig/facts.ts";
-import { resultHead, resultTail } from "../mig/result.ts";
+import { type CommandCounts, resultHead, resultTail } from "../mig/result.ts";
 import type { ResultWriter } from "../ports.ts";
-import type { Milliseconds } from "../time.ts";
+import type { Instant, Milliseconds } from "../time.ts";
 import { backoffMs, COLLECT_BACKOFF } from "./backoff.ts";
-import { queueDeliveries } from "./deliver.ts";
+import { queueDeliveries, settleDelivered } from "./deliver.ts";
 import type { Reached } from "./dispatch.ts";
 import { type Edges, say } from "./edges.ts";
 import type { ActionRow, Completeness } from "./inflight.ts";
 import { keep } from "./keep.ts";
+import { isAnswered, isBetter, nextLookAt, type Patience, sweepAt } from "./patience.ts";
 
 /** Pages of one reading: bounds an API that never ends its list. */
 export const PAGES_MAX = 100_000;
@@ -33,30 +37,97 @@ const PAGE_WAITS_MS: readonly Milliseconds[] = [250, 1_000];
 /** Asked for beyond the number still expected, in case the counters are behind. */
 const PAGE_MARGIN = 1_000;
 
-/** Collects a posted action: result file, outbox rows, and the original's record removed. */
+/** How one action is to be collected. */
+export interface CollectOptions extends Patience {
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Collects a posted action: result file, outbox rows, and the original's record removed. Before it
+ * has expired it only looks whether that can be done already; of a collected one it makes the
+ * sweep.
+ */
 export async function collectAction(
   edges: Edges,
   row: ActionRow,
-  signal: AbortSignal,
+  options: CollectOptions,
 ): Promise<Reached> {
   const { actionId } = row;
   if (actionId === null || row.reply === null) throw new Error("I4: a posted action has an id");
+  const collectAt = row.expireAt + edges.limits.delayResultsMs;
+  if (row.state === "posted" && edges.clock.now() < collectAt) {
+    const look = options.early
+      ? await hasAnswered(edges, actionId, options.signal)
+      : ({ kind: "waiting" } as const);
+    if (look.kind === "failed") return await delay(edges, row, look, collectAt);
+    if (look.kind === "waiting") return await watch(edges, row, options.early);
+  }
+  return await writeResult(edges, { ...row, actionId, reply: row.reply }, options);
+}
+
+type Look =
+  | { readonly kind: "answered" | "waiting" }
+  | { readonly kind: "failed"; readonly message: string; readonly reached: Reached };
+
+/** Whether every agent has answered, as the counters say that come with any one command. */
+async function hasAnswered(edges: Edges, actionId: number, signal: AbortSignal): Promise<Look> {
+  let hasAll = false;
+  const onCommand = (bytes: Uint8Array): undefined => {
+    const { sent, done } = new FactReader().read(bytes).counters ?? { sent: 0, done: 0 };
+    hasAll = sent > 0 && done >= sent;
+  };
+  const answer = await edges.api.commands(actionId, { offset: 0, limit: 1, signal, onCommand });
+  if (answer.kind !== "failed") return { kind: hasAll ? "answered" : "waiting" };
+  return { kind: "failed", message: answer.message, reached: reachedBy(answer) };
+}
+
+/** It is too early. Without looks it waits for its expiry, whatever the clock did meanwhile. */
+async function watch(edges: Edges, row: ActionRow, early: boolean): Promise<Reached> {
+  const collectAt = row.expireAt + edges.limits.delayResultsMs;
+  const nextAt = early ? nextLookAt(collectAt, row, edges.clock.now()) : collectAt;
+  await keep(edges, row, { kind: "watched", nextAt });
+  return "answered";
+}
+
+/** A row that can be collected. */
+type Collectable = ActionRow & { readonly actionId: number; readonly reply: Uint8Array };
+
+async function writeResult(
+  edges: Edges,
+  row: Collectable,
+  options: CollectOptions,
+): Promise<Reached> {
+  const { actionId } = row;
   edges.log.emit("info", `fetching results for ${row.job}/${actionId}`);
+  const collectAt = row.expireAt + edges.limits.delayResultsMs;
   let writer: ResultWriter | null = null;
   try {
-    const date = formatUtcDate(edges.clock.now());
+    const now = edges.clock.now();
+    // A sweep writes over the result that there is.
+    const date = /(\d{8})\/\d+\.json$/.exec(row.resultPath ?? "")?.[1] ?? formatUtcDate(now);
     writer = await edges.spool.createResult(row.job, date, actionId);
     await writer.write(resultHead(row.reply));
     const pageSize = row.pageSize ?? edges.limits.pageSize;
+    const { signal } = options;
     const outcome = await readCommands(edges, { actionId, writer, pageSize, signal });
     if (outcome.kind === "failed") {
       await writer.abort();
       return await delay(edges, row, outcome);
     }
+    const { completeness } = outcome;
+    if (row.state === "posted" && now < collectAt && !isAnswered(completeness)) {
+      await writer.abort();
+      return await watch(edges, row, options.early);
+    }
+    if (row.completeness !== null && !isBetter(completeness, row.completeness)) {
+      await writer.abort();
+      return await keepSwept(edges, row);
+    }
     await writer.write(resultTail(row.job, row.plugins[0] ?? ""));
     await writer.commit();
     const resultPath = edges.spool.resultPath(row.job, date, actionId);
-    await keepCollected(edges, row, { resultPath, completeness: outcome.completeness });
+    const sweep = sweepAt(row, { collectAt, completeness }, { ...options, now });
+    await keepCollected(edges, row, { resultPath, completeness, sweepAt: sweep });
     return "answered";
   } catch (error) {
     await writer?.abort();
@@ -64,11 +135,21 @@ export async function collectAction(
   }
 }
 
-async function keepCollected(
-  edges: Edges,
-  row: ActionRow,
-  result: { readonly resultPath: string; readonly completeness: Completeness },
-): Promise<void> {
+async function keepSwept(edges: Edges, row: ActionRow): Promise<Reached> {
+  edges.log.emit("info", `${row.job}/${row.actionId}: no more answers have come`);
+  await keep(edges, row, { kind: "swept" }, (transaction, next) => {
+    settleDelivered(transaction, next.id, edges.clock.now());
+  });
+  return "answered";
+}
+
+interface Collected {
+  readonly resultPath: string;
+  readonly completeness: Completeness;
+  readonly sweepAt: Instant | null;
+}
+
+async function keepCollected(edges: Edges, row: ActionRow, result: Collected): Promise<void> {
   const { completeness, resultPath } = result;
   const { fetched, sent, strays } = completeness;
   const where = `${row.job}/${row.actionId}`;
@@ -101,8 +182,10 @@ async function delay(
   edges: Edges,
   row: ActionRow,
   why: { readonly message: string; readonly reached: Reached },
+  collectAt = Number.MAX_SAFE_INTEGER,
 ): Promise<Reached> {
-  const waitMs = backoffMs(COLLECT_BACKOFF, row.attempts + 1, edges.random.next()) ?? 0;
+  const backoff = backoffMs(COLLECT_BACKOFF, row.attempts + 1, edges.random.next()) ?? 0;
+  const waitMs = Math.min(backoff, collectAt - edges.clock.now());
   const nextAt = edges.clock.now() + waitMs;
   const seconds = Math.ceil(waitMs / 1_000);
   edges.log.emit(
@@ -132,14 +215,18 @@ class Kept {
   readonly #statuses = new Map<string, number>();
   fetched = 0;
   strays = 0;
-  sent: number | null = null;
+  counters: CommandCounts | null = null;
+
+  get sent(): number | null {
+    return this.counters?.sent ?? null;
+  }
 
   /** Whether this command is new; a command without an id counts as new only when `first`. */
   take(bytes: Uint8Array, first: boolean): boolean {
     const facts = this.#reader.read(bytes);
     const sent = facts.counters?.sent ?? 0;
     // A command that is there was sent: none sent means that the API has not counted.
-    if (sent > 0) this.sent = Math.max(this.sent ?? 0, sent);
+    if (sent > 0 && sent >= (this.sent ?? 0)) this.counters = facts.counters;
     if (facts.id === null ? !first : this.#ids.has(facts.id)) return false;
     if (facts.id !== null) this.#ids.add(facts.id);
     const status = facts.status ?? "";
@@ -154,7 +241,8 @@ class Kept {
 
   get completeness(): Completeness {
     const statuses = Object.fromEntries(this.#statuses);
-    return { fetched: this.fetched, sent: this.sent, statuses, strays: this.strays };
+    const { fetched, sent, counters, strays } = this;
+    return { fetched, sent, counters, statuses, strays };
   }
 }
 
@@ -170,6 +258,10 @@ async function readCommands(edges: Edges, reading: Reading): Promise<ReadOutcome
     if (failed !== null) return failed;
   }
   return { kind: "whole", completeness: kept.completeness };
+}
+
+function reachedBy({ status }: { readonly status: number | null }): Reached {
+  return status === null ? "unreachable" : "answered";
 }
 
 interface Pass {
@@ -192,8 +284,7 @@ async function readOnce(
     if (answer.kind === "failed") {
       const waitMs = PAGE_WAITS_MS[failures++];
       if (waitMs === undefined || answer.status === 401 || reading.signal.aborted) {
-        const reached = answer.status === null ? "unreachable" : "answered";
-        return { kind: "failed", message: answer.message, reached };
+        return { kind: "failed", message: answer.message, reached: reachedBy(answer) };
       }
       await edges.clock.sleep(waitMs, reading.signal);
       continue;

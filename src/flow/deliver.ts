@@ -10,6 +10,7 @@ import {
   advanceDelivery,
   type DeliveryEvent,
   type DeliveryRow,
+  isSwept,
 } from "./inflight.ts";
 import type { JournalTransaction } from "./journal.ts";
 import { closeRun } from "./keep.ts";
@@ -22,12 +23,19 @@ export function deliveryKey(action: Pick<ActionRow, "job" | "actionId">, plugin:
   return `${action.job}/${action.actionId}/${plugin}`;
 }
 
-/** Writes the outbox rows of a collected action: one for each of its plugins. */
+/**
+ * Writes the outbox rows of a collected action: one for each of its plugins. Where there are some,
+ * a sweep has made the result better, and it is given to them again.
+ */
 export function queueDeliveries(
   transaction: JournalTransaction,
   action: ActionRow,
   now: number,
 ): void {
+  const before = transaction.deliveriesOf(action.id);
+  for (const row of before.filter(({ state }) => state !== "dropped")) {
+    transaction.saveDelivery(advanceDelivery(row, { kind: "redeliver" }, now));
+  }
   for (const plugin of action.plugins) {
     const key = deliveryKey(action, plugin);
     transaction.insertDelivery({ actionRow: action.id, job: action.job, plugin, key }, now);
@@ -106,7 +114,9 @@ export async function keepDelivery(
   try {
     await edges.journal.write((transaction) => {
       const current = transaction.delivery(row.id);
+      // One that was put back meanwhile is to be made again: of a newer result.
       if (current === null || current.state !== row.state) return;
+      if (current.updatedAt !== row.updatedAt) return;
       transaction.saveDelivery(advanceDelivery(current, event, now));
       settleDelivered(transaction, row.actionRow, now);
     });
@@ -123,7 +133,7 @@ export function settleDelivered(
   now: number,
 ): void {
   const action = transaction.action(actionRow);
-  if (action === null || action.state !== "collected") return;
+  if (action === null || action.state !== "collected" || isSwept(action)) return;
   const open = transaction
     .deliveriesOf(actionRow)
     .some(({ state }) => state === "pending" || state === "dead");

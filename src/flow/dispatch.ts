@@ -17,7 +17,7 @@ import {
   dateAction,
   parseTemplate,
 } from "../mig/action.ts";
-import type { CreateAnswer, FindAnswer } from "../mig/api.ts";
+import type { FindAnswer, StoredAction } from "../mig/api.ts";
 import { encodeInflight } from "../mig/result.ts";
 import type { Instant, Milliseconds } from "../time.ts";
 import { DAY_MS } from "../time.ts";
@@ -25,6 +25,7 @@ import { backoffMs, POST_BACKOFF } from "./backoff.ts";
 import { type Edges, say } from "./edges.ts";
 import type { ActionEvent, ActionRow } from "./inflight.ts";
 import { keep } from "./keep.ts";
+import { firstLookAt } from "./patience.ts";
 
 /** An action template larger than this is refused. */
 export const TEMPLATE_SIZE_MAX = 16 * 1024 * 1024;
@@ -114,6 +115,8 @@ export interface PostOptions {
   readonly lastSentAt: Instant;
   /** How often the API may refuse it before it is a recorded failure. */
   readonly retries: number;
+  /** Whether its answers are looked for before it has expired. @default false */
+  readonly early?: boolean;
   readonly signal: AbortSignal;
 }
 
@@ -125,7 +128,7 @@ export async function postAction(
 ): Promise<Reached> {
   if (row.maybeSent && !options.fresh) {
     const found = await findPosted(edges, row, options);
-    if (found.kind === "found") return await keepPosted(edges, row, found);
+    if (found.kind === "found") return await keepPosted(edges, row, { ...options, ...found });
     if (found.kind === "failed") return await keepUnknown(edges, row, found.message);
   }
   const now = edges.clock.now();
@@ -140,7 +143,7 @@ export async function postAction(
     if (reached !== null) return reached;
   }
   const answer = await edges.api.create(row.body, options.signal);
-  if (answer.kind === "posted") return await keepPosted(edges, row, answer);
+  if (answer.kind === "posted") return await keepPosted(edges, row, { ...options, ...answer });
   if (answer.refusal && row.attempts >= options.retries) {
     await keep(edges, row, { kind: "refused", error: answer.message });
     say(edges, row.job, "err", `Cannot post action: ${answer.message}; given up`);
@@ -201,10 +204,11 @@ async function findPosted(
 async function keepPosted(
   edges: Edges,
   row: ActionRow,
-  answer: Pick<Extract<CreateAnswer, { kind: "posted" }>, "actionId" | "actionBytes" | "expireAt">,
+  answer: StoredAction & Pick<PostOptions, "early">,
 ): Promise<Reached> {
-  const { actionId, actionBytes, expireAt } = answer;
-  const collectAt = expireAt + edges.limits.delayResultsMs;
+  const { actionId, actionBytes, expireAt, early = false } = answer;
+  const expiredAt = expireAt + edges.limits.delayResultsMs;
+  const collectAt = firstLookAt(expiredAt, { early }, edges.clock.now());
   const event: ActionEvent = row.sendOnly
     ? { kind: "sent", actionId, reply: actionBytes }
     : { kind: "posted", actionId, reply: actionBytes, expireAt, collectAt };

@@ -2,12 +2,14 @@
 //
 //              posted               collected              delivered
 //   planned ───────────▶ posted ───────────────▶ collected ───────────▶ settled
-//      │  └── refused, lapsed ──▶ failed              ▲                     ▲
-//      └────────────── sent (sendonly) ───────────────┼─────────────────────┘
-//                                                     └── no plugin: straight to settled
+//      │  └── refused, lapsed ──▶ failed          ▲  │ with a sweep to come it waits for it
+//      │                                          │  └── no plugin, no sweep: straight to settled
+//      │                                          └── collected: the sweep found more
+//      └────────────── sent (sendonly) ──▶ settled
 //   planned, posted ── dropped (by an operator) ──▶ failed
 //
-// `delayed` keeps the state and moves `nextAt`: the retry is as durable as the state itself.
+// `delayed` and `watched` keep the state and move `nextAt`: a retry, a look and a sweep are as
+// durable as the state itself. `swept` ends the wait for the sweep.
 //
 // Owns:    which transitions are legal, and what each state must carry.
 // Not its: the clock, the journal, the API, the plugin (ports.ts); the order of work (runner.ts).
@@ -19,6 +21,7 @@
 //       may give up an action that was posted.
 //   I6. collected is reached only with a durable result file.
 import assert from "node:assert/strict";
+import type { CommandCounts } from "../mig/result.ts";
 import type { Instant } from "../time.ts";
 
 export type ActionState = "planned" | "posted" | "collected" | "settled" | "failed";
@@ -29,6 +32,8 @@ export interface Completeness {
   readonly fetched: number;
   /** `counters.sent` as the API gave it last; null when it gave none. */
   readonly sent: number | null;
+  /** All of the action's counters, from the answer with that `sent`; null when it gave none. */
+  readonly counters: CommandCounts | null;
   /** How many of the fetched commands had each status, such as {"success": 78, "expired": 2}. */
   readonly statuses: Readonly<Record<string, number>>;
   /** Entries of the pages that were no command at all. */
@@ -91,6 +96,8 @@ export type ActionEvent =
       readonly error: string;
       readonly maybeSent?: boolean;
     }
+  /** Nothing went wrong, and it is too early. */
+  | { readonly kind: "watched"; readonly nextAt: Instant }
   | { readonly kind: "refused"; readonly error: string }
   | { readonly kind: "lapsed"; readonly error: string }
   | { readonly kind: "dropped"; readonly error: string }
@@ -98,7 +105,11 @@ export type ActionEvent =
       readonly kind: "collected";
       readonly resultPath: string;
       readonly completeness: Completeness;
+      /** When the result is read once more. Null: never. */
+      readonly sweepAt: Instant | null;
     }
+  /** The result was read once more, and nothing new has come. */
+  | { readonly kind: "swept" }
   | { readonly kind: "delivered" };
 
 /** The row after `event`. Pure. An illegal pair is a bug in the caller: it asserts. */
@@ -121,7 +132,7 @@ export function advance(row: ActionRow, event: ActionEvent, now: Instant): Actio
       assert(row.state === "planned" && row.sendOnly, `I1: sent after ${row.state}`);
       return settle({ ...fresh, actionId: event.actionId, maybeSent: true });
     case "delayed":
-      assert(row.state === "planned" || row.state === "posted", `I4: delayed in ${row.state}`);
+      assert(isAwaited(row), `I4: delayed in ${row.state}`);
       return {
         ...fresh,
         attempts: row.attempts + 1,
@@ -129,6 +140,9 @@ export function advance(row: ActionRow, event: ActionEvent, now: Instant): Actio
         error: event.error,
         maybeSent: event.maybeSent ?? row.maybeSent,
       };
+    case "watched":
+      assert(row.state === "posted", `watched in ${row.state}`);
+      return { ...fresh, nextAt: event.nextAt };
     case "refused":
     case "lapsed":
       assert(row.state === "planned", `I4: ${event.kind} after ${row.state}`);
@@ -140,20 +154,32 @@ export function advance(row: ActionRow, event: ActionEvent, now: Instant): Actio
         ...{ state: "failed", nextAt: null, error: event.error, body: "", reply: null },
       };
     case "collected": {
-      assert(row.state === "posted", `I4: collected after ${row.state}`);
+      assert(row.state === "posted" || isSwept(row), `I4: collected after ${row.state}`);
       const collected: ActionRow = {
         ...fresh,
         state: "collected",
-        nextAt: null,
+        nextAt: event.sweepAt,
         resultPath: event.resultPath,
         completeness: event.completeness,
       };
-      return row.plugins.length === 0 ? settle(collected) : collected;
+      return row.plugins.length === 0 && event.sweepAt === null ? settle(collected) : collected;
     }
+    case "swept":
+      assert(isSwept(row), `swept in ${row.state}`);
+      return { ...fresh, nextAt: null };
     case "delivered":
-      assert(row.state === "collected", `I6: delivered after ${row.state}`);
+      assert(row.state === "collected" && !isSwept(row), `I6: delivered after ${row.state}`);
       return settle(fresh);
   }
+}
+
+/** Whether the result of an action is to be read once more. */
+export function isSwept({ state, nextAt }: Pick<ActionRow, "state" | "nextAt">): boolean {
+  return state === "collected" && nextAt !== null;
+}
+
+function isAwaited(row: ActionRow): boolean {
+  return row.state === "planned" || row.state === "posted" || isSwept(row);
 }
 
 /** Settled is final: nothing needs the bytes any more, so the journal does not keep them. */

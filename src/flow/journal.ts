@@ -49,7 +49,11 @@ export interface Cursor {
   readonly schedule: string;
 }
 
+/** States in which an action is worked on; a collected one, when its result is read once more. */
+export type ActiveState = "planned" | "posted" | "collected";
+
 export interface JournalCounts {
+  /** Planned and posted actions. */
   readonly pendingActions: number;
   readonly pendingDeliveries: number;
   readonly deadDeliveries: number;
@@ -90,7 +94,7 @@ export interface JournalReads {
   actionById(actionId: number): ActionRow | null;
   actionsOf(runId: number): readonly ActionRow[];
   /** Actions in `state` whose `nextAt` has come, the most overdue first. */
-  dueActions(state: "planned" | "posted", now: Instant, limit: number): readonly ActionRow[];
+  dueActions(state: ActiveState, now: Instant, limit: number): readonly ActionRow[];
   /** All planned and posted actions, the next first; for `status` and `--wait`. */
   pendingActions(limit: number): readonly ActionRow[];
 

@@ -11,6 +11,7 @@ import {
   advance,
   advanceDelivery,
   type DeliveryRow,
+  isSwept,
   type RunRow,
 } from "./inflight.ts";
 import type { JournalTransaction } from "./journal.ts";
@@ -77,8 +78,10 @@ export function adoptResult(
     { kind: "posted", actionId, reply: actionBytes, expireAt, collectAt: expireAt },
     now,
   );
-  const completeness = { fetched: commands, sent: counters?.sent ?? null, statuses, strays: 0 };
-  const collected = advance(posted, { kind: "collected", resultPath: path, completeness }, now);
+  const sent = counters?.sent ?? null;
+  const completeness = { fetched: commands, sent, counters, statuses, strays: 0 };
+  const stored = { resultPath: path, completeness, sweepAt: null };
+  const collected = advance(posted, { kind: "collected", ...stored }, now);
   transaction.saveAction(collected);
   queueDeliveries(transaction, collected, now);
   closeRun(transaction, run.id, now);
@@ -102,8 +105,11 @@ function insertAdopted(
 
 /** What `dropAction` gave up. */
 export interface Dropped {
-  /** What the action was before, when it was in flight; null when it had its result already. */
-  readonly action: "planned" | "posted" | null;
+  /**
+   * What the action was before, when it was in flight, or only waited for its sweep; null when its
+   * result was still to be delivered.
+   */
+  readonly action: "planned" | "posted" | "collected" | null;
   /** Names of the plugins that do not get the result any more. */
   readonly plugins: readonly string[];
 }
@@ -131,8 +137,11 @@ export function dropAction(
   for (const row of waiting) {
     transaction.saveDelivery(advanceDelivery(row, { kind: "drop" }, now));
   }
+  const isLast = plugin === null && isSwept(action);
+  if (isLast) transaction.saveAction(advance(action, { kind: "swept" }, now));
   settleDelivered(transaction, action.id, now);
-  return { action: null, plugins: waiting.map((row) => row.plugin) };
+  const only = isLast && waiting.length === 0 ? "collected" : null;
+  return { action: only, plugins: waiting.map((row) => row.plugin) };
 }
 
 /** Gives up the runs of a job that have not begun, or have a workflow. Answers how many. */

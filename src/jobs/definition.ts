@@ -19,11 +19,14 @@ export const JOB_DEFAULTS = {
   onMissed: "skip",
   overlap: "allow",
   retries: 2,
+  early: false,
+  lateMs: 0,
 } as const;
 
 /** Longer actions make RabbitMQ refuse the scheduler's queue: its limit is 2^32 milliseconds. */
 const EXPIRY_MAX_MS = 49 * DAY_MS;
 const SPREAD_MAX_MS = 7 * DAY_MS;
+const LATE_MAX_MS = 7 * DAY_MS;
 const DEADLINE_MAX_MS = 366 * DAY_MS;
 const PLUGIN_TIMEOUT_MAX_MS = DAY_MS;
 
@@ -97,6 +100,13 @@ export function makeEntity(definition: RawDefinition, source: DefinitionSource):
       fallback: JOB_DEFAULTS.expiryMs,
     }),
     sendOnly,
+    early: rest.early ?? JOB_DEFAULTS.early,
+    lateMs: timeOf(check, "late", {
+      text: rest.late,
+      min: 0,
+      max: LATE_MAX_MS,
+      fallback: JOB_DEFAULTS.lateMs,
+    }),
     template: templateOf(check, rest.action),
     spreadMs: timeOf(check, "spread", {
       text: timing?.spread,

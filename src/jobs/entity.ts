@@ -26,6 +26,10 @@ export interface Entity {
   readonly expiryMs: Milliseconds;
   /** Dispatch only: no in-flight record, no result. */
   readonly sendOnly: boolean;
+  /** Collected as soon as every agent has answered. @default false */
+  readonly early: boolean;
+  /** How long after its collect an incomplete result is read once more. 0: it is not. @default 0 */
+  readonly lateMs: Milliseconds;
   readonly template: TemplateSource;
   /** Deterministic delay after each fire time, from 0 up to this, by the job's name. @default 0 */
   readonly spreadMs: Milliseconds;

@@ -143,6 +143,8 @@ function definitionOf(section: Section): RawDefinition {
     expiry: text("expiry"),
     plugin: names,
     sendOnly: section.get("sendonly")?.value === true,
+    early: section.get("early")?.value === true,
+    late: text("late"),
     deadline: text("deadline"),
     maxAgents: whole("maxagents"),
     retries: whole("retries"),

@@ -32,6 +32,8 @@ const DefinitionSchema = v.strictObject({
     ),
   ),
   sendOnly: v.optional(v.boolean()),
+  early: v.optional(v.boolean()),
+  late: v.optional(v.string()),
   deadline: v.optional(v.string()),
   maxAgents: v.optional(wholeFrom(1, Number.MAX_SAFE_INTEGER)),
   retries: v.optional(wholeFrom(0, RETRIES_MAX)),
@@ -63,6 +65,10 @@ export interface RawDefinition {
   readonly plugin?: string | readonly string[] | undefined;
   /** @default false */
   readonly sendOnly?: boolean | undefined;
+  /** @default false */
+  readonly early?: boolean | undefined;
+  /** @default "0s" */
+  readonly late?: string | undefined;
   /** @default none */
   readonly deadline?: string | undefined;
   /** @default none */
@@ -135,6 +141,8 @@ const WANTED: Readonly<Record<string, string>> = {
   action: "a file name or an object",
   plugin: "a name or a list of names",
   sendOnly: "true or false",
+  early: "true or false",
+  late: A_DURATION,
   deadline: A_DURATION,
   maxAgents: "a whole number above 0",
   retries: `a whole number from 0 to ${RETRIES_MAX}`,

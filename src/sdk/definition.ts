@@ -55,6 +55,16 @@ export interface JobDefinition {
   readonly plugin?: string | readonly string[] | undefined;
   /** Dispatch only: nothing is collected, nothing delivered. @default false */
   readonly sendOnly?: boolean | undefined;
+  /**
+   * Collect as soon as every agent has answered, not only when the action has expired. The result
+   * is read once more then, and delivered again should more have come. @default false
+   */
+  readonly early?: boolean | undefined;
+  /**
+   * Read a result that lacks answers once more, this long after it was collected, and deliver it
+   * again if it has become better. Up to 168h; not for steps of a workflow. @default "0s"
+   */
+  readonly late?: Duration | undefined;
   /** A run that is still open this long after it began is given up. @default never */
   readonly deadline?: Duration | undefined;
   /** Refuse to dispatch when the target matches more agents than this. @default no limit */

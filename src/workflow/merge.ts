@@ -85,5 +85,6 @@ function sumOf(parts: readonly ActionRow[]): Completeness {
       statuses.set(status, (statuses.get(status) ?? 0) + count);
     }
   }
-  return { fetched, sent, statuses: Object.fromEntries(statuses), strays };
+  // Counters of several actions say nothing together but how many were sent.
+  return { fetched, sent, counters: null, statuses: Object.fromEntries(statuses), strays };
 }

@@ -75,6 +75,7 @@ describe("redeliver", () => {
     expect(action?.completeness).toEqual({
       fetched: 2,
       sent: null,
+      counters: null,
       statuses: { success: 1, timeout: 1 },
       strays: 0,
     });

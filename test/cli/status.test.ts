@@ -118,8 +118,8 @@ describe("status", () => {
 });
 
 describe("describeRun()", () => {
-  const action = { name: "n", actionId: 7, resultPath: null, error: null };
-  const completeness = { fetched: 78, sent: 80, statuses: {}, strays: 0 };
+  const action = { name: "n", actionId: 7, resultPath: null, sweepAt: null, error: null };
+  const completeness = { fetched: 78, sent: 80, counters: null, statuses: {}, strays: 0 };
   const run: RunView = {
     ...{ firesAt: 0, cause: "schedule", state: "done", endedAt: 1, note: null, deliveries: [] },
     actions: [{ ...action, state: "settled", completeness }],
@@ -128,6 +128,14 @@ describe("describeRun()", () => {
 
   test("says how much of a result came", () => {
     expect(describeRun(run, at)).toBe("done 1m ago, 78 of 80 commands");
+  });
+
+  test("says how the agents answered when not all of them did", () => {
+    const statuses = { success: 75, expired: 3 };
+    const some = { ...run, actions: [{ ...action, state: "settled", completeness }] } as const;
+    const [one] = some.actions;
+    const told = { ...some, actions: [{ ...one, completeness: { ...completeness, statuses } }] };
+    expect(describeRun(told, at)).toBe("done 1m ago, 78 of 80 commands (75 success, 3 expired)");
   });
 
   test("says why a run failed", () => {
@@ -144,6 +152,10 @@ describe("describeRun()", () => {
     expect(describeRun(open("planned"), at)).toBe("being posted since 1m");
     expect(describeRun(open("posted"), at)).toBe("in flight since 1m");
     expect(describeRun(open("collected"), at)).toBe("being delivered since 1m");
+    const swept = { ...action, state: "collected", completeness, sweepAt: 90_000 } as const;
+    expect(describeRun({ ...run, state: "open", actions: [swept] }, at)).toBe(
+      "waiting for late answers since 1m",
+    );
     expect(describeRun({ ...run, state: "requested" }, at)).toBe("asked for 1m ago");
   });
 });

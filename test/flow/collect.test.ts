@@ -1,12 +1,18 @@
 import { describe, expect, test } from "bun:test";
 import { collectAction } from "../../src/flow/collect.ts";
+import { deliverResult, keepDelivery } from "../../src/flow/deliver.ts";
 import { type ActionRow, advance } from "../../src/flow/inflight.ts";
+import { NO_PATIENCE, type Patience } from "../../src/flow/patience.ts";
 import { command, NOON, never, openWorld, type World } from "../support/world.ts";
 
 const reply = new TextEncoder().encode('{"id":7,"name":"mig-runner: nightly"}');
 const PATH = "/runner/runners/nightly/results/20261123/7.json";
 
-async function posted(world: World, plugins: readonly string[] = []): Promise<ActionRow> {
+async function posted(
+  world: World,
+  plugins: readonly string[] = [],
+  expireAt = NOON,
+): Promise<ActionRow> {
   return await world.journal.write((tables) => {
     const order = { job: "nightly", firesAt: NOON - 300_000, cause: "schedule" } as const;
     const run = tables.insertRun(order, "open", NOON);
@@ -28,15 +34,17 @@ async function posted(world: World, plugins: readonly string[] = []): Promise<Ac
       } as never,
       NOON,
     );
-    const event = { kind: "posted", actionId: 7, reply, expireAt: NOON, collectAt: NOON } as const;
+    const times = { expireAt, collectAt: expireAt };
+    const event = { kind: "posted", actionId: 7, reply, ...times } as const;
     const next = advance(row, event, NOON);
     tables.saveAction(next);
     return next;
   });
 }
 
-async function collect(world: World, row: ActionRow) {
-  const done = collectAction(world.edges, row, never());
+async function collect(world: World, row: ActionRow, patience: Partial<Patience> = {}) {
+  const options = { ...NO_PATIENCE, ...patience, signal: never() };
+  const done = collectAction(world.edges, row, options);
   await world.clock.moveBy(60_000);
   return await done;
 }
@@ -149,5 +157,139 @@ describe("collectAction()", () => {
     expect(world.spool.results.get(PATH)).toContain('"commands":[],');
     expect(world.journal.action(row.id)?.state).toBe("settled");
     expect(world.journal.run(row.runId)?.state).toBe("done");
+  });
+});
+
+const HOUR = 3_600_000;
+
+/** A command of an action that was sent to three agents, `done` of which have answered. */
+function counted(id: number, done: number, status = "success"): Uint8Array {
+  const counters = `{"sent":3,"done":${done},"success":${done}}`;
+  return new TextEncoder().encode(
+    `{"id":${id},"action":{"id":7,"counters":${counters}},"status":"${status}"}`,
+  );
+}
+
+const ALL = [counted(1, 3), counted(2, 3), counted(3, 3)];
+
+describe("collectAction() before the expiry", () => {
+  test("waits for it, whatever the clock did, when the job is not early", async () => {
+    const world = openWorld();
+    const row = await posted(world, [], NOON + HOUR);
+    expect(await collect(world, row)).toBe("answered");
+    expect(world.api.asked).toEqual([]);
+    expect(world.journal.action(row.id)).toMatchObject({ state: "posted", nextAt: NOON + HOUR });
+  });
+
+  test("looks with one command whether all agents have answered, and then again", async () => {
+    const world = openWorld();
+    const row = await posted(world, [], NOON + HOUR);
+    world.api.pages = [[counted(1, 2)]];
+    expect(await collect(world, row, { early: true })).toBe("answered");
+    expect(world.api.asked).toEqual([{ actionId: 7, offset: 0, limit: 1 }]);
+    expect(world.spool.results.size).toBe(0);
+    const waiting = world.journal.action(row.id);
+    expect(waiting).toMatchObject({ state: "posted", attempts: 0, nextAt: NOON + 2_000 });
+  });
+
+  test("writes and delivers the result when all have, and sweeps it at the expiry", async () => {
+    const world = openWorld();
+    const row = await posted(world, ["mail"], NOON + HOUR);
+    world.api.pages = [[counted(1, 3)], ALL];
+    await collect(world, row, { early: true });
+    expect(ids(world)).toEqual([1, 2, 3]);
+    const early = world.journal.action(row.id);
+    expect(early).toMatchObject({ state: "collected", nextAt: NOON + HOUR });
+    expect(early?.completeness?.counters).toMatchObject({ sent: 3, done: 3, success: 3 });
+    expect(world.journal.dueDeliveries(NOON + 60_000, 9)).toMatchObject([{ plugin: "mail" }]);
+    expect(world.journal.counts().pendingActions).toBe(0);
+  });
+
+  test("does not trust counters that the commands deny", async () => {
+    const world = openWorld();
+    const row = await posted(world, [], NOON + HOUR);
+    world.api.pages = [[counted(1, 3)], [counted(1, 3), counted(2, 3), counted(3, 3, "sent")]];
+    await collect(world, row, { early: true });
+    expect(world.spool.results.size).toBe(0);
+    expect(world.journal.action(row.id)).toMatchObject({ state: "posted", completeness: null });
+  });
+
+  test("looks again while the API is down, and at the expiry at last (I4)", async () => {
+    const world = openWorld();
+    const row = await posted(world, [], NOON + 500);
+    world.api.pages = [{ after: [], message: "connection refused" }];
+    expect(await collect(world, row, { early: true })).toBe("unreachable");
+    expect(world.journal.action(row.id)).toMatchObject({ state: "posted", nextAt: NOON + 500 });
+  });
+});
+
+describe("collectAction() of a collected action", () => {
+  const some = [counted(1, 2), counted(2, 2), counted(3, 2, "expired")];
+
+  async function late(plugins: readonly string[] = []): Promise<[World, ActionRow]> {
+    const world = openWorld();
+    const row = await posted(world, plugins);
+    world.api.pages = [some];
+    await collect(world, row, { lateMs: HOUR });
+    const waiting = world.journal.action(row.id);
+    if (waiting === null) throw new Error("the action is gone");
+    expect(waiting).toMatchObject({ state: "collected", nextAt: NOON + HOUR });
+    return [world, waiting];
+  }
+
+  test("leaves a result alone to which nothing came, and settles the action", async () => {
+    const [world, row] = await late();
+    const before = world.spool.results.get(PATH);
+    world.api.pages = [some.toReversed()];
+    await collect(world, row, { lateMs: HOUR });
+    expect(world.spool.results.get(PATH)).toBe(before);
+    expect(world.journal.action(row.id)).toMatchObject({ state: "settled", nextAt: null });
+    expect(world.journal.run(row.runId)?.state).toBe("done");
+  });
+
+  test("leaves it alone when the API has forgotten some, which are not lost", async () => {
+    const [world, row] = await late();
+    world.api.pages = ["end"];
+    await collect(world, row, { lateMs: HOUR });
+    expect(ids(world)).toEqual([1, 2, 3]);
+    expect(world.journal.action(row.id)?.completeness).toMatchObject({ fetched: 3 });
+  });
+
+  test("writes a better one over it the next day, and delivers it again", async () => {
+    const [world, row] = await late(["mail"]);
+    const [first] = world.journal.deliveriesOf(row.id);
+    if (first === undefined) throw new Error("nothing to deliver");
+    const options = { signal: never(), timeoutMs: null };
+    await deliverResult(world.edges, first, options);
+    expect(world.journal.action(row.id)?.state).toBe("collected");
+    await world.clock.moveBy(86_400_000);
+    world.api.pages = [ALL];
+    await collect(world, row, { lateMs: HOUR });
+    expect([...world.spool.results.keys()]).toEqual([PATH]);
+    expect(world.journal.action(row.id)).toMatchObject({
+      ...{ state: "collected", nextAt: null, completeness: { statuses: { success: 3 } } },
+    });
+    const [again] = world.journal.dueDeliveries(world.clock.now(), 9);
+    expect(again).toMatchObject({ id: first.id, key: first.key, state: "pending" });
+    if (again !== undefined) await deliverResult(world.edges, again, options);
+    expect(world.journal.action(row.id)?.state).toBe("settled");
+  });
+
+  test("does not count a delivery that began before the better result was there", async () => {
+    const [world, row] = await late(["mail"]);
+    const [first] = world.journal.deliveriesOf(row.id);
+    if (first === undefined) throw new Error("nothing to deliver");
+    world.api.pages = [ALL];
+    await collect(world, row, { lateMs: HOUR });
+    await keepDelivery(world.edges, first, { kind: "delivered" });
+    expect(world.journal.delivery(first.id)?.state).toBe("pending");
+  });
+
+  test("makes the sweep later when the API is down", async () => {
+    const [world, row] = await late();
+    world.api.pages = [{ after: [counted(1, 3)], message: "connection refused" }];
+    expect(await collect(world, row, { lateMs: HOUR })).toBe("unreachable");
+    expect(world.journal.action(row.id)).toMatchObject({ state: "collected", attempts: 1 });
+    expect(ids(world)).toEqual([1, 2, 3]);
   });
 });

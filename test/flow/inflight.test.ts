@@ -14,7 +14,8 @@ const posted: ActionEvent = {
 const collected: ActionEvent = {
   kind: "collected",
   resultPath: "/spool/7.json",
-  completeness: { fetched: 2, sent: 2, statuses: { success: 2 }, strays: 0 },
+  completeness: { fetched: 2, sent: 2, counters: null, statuses: { success: 2 }, strays: 0 },
+  sweepAt: null,
 };
 
 describe("advance()", () => {
@@ -81,6 +82,43 @@ describe("advance()", () => {
     for (const event of [posted, collected, delayed, { kind: "delivered" } as const]) {
       expect(() => advance(settled, event, NOW)).toThrow();
     }
+  });
+});
+
+describe("advance() with a sweep to come", () => {
+  const swept: ActionEvent = { ...collected, sweepAt: 900 } as ActionEvent;
+  const waiting = (plugins: readonly string[] = []) =>
+    advance(advance(actionRow({ plugins }), posted, NOW), swept, NOW);
+
+  test("keeps a collected action open, with the bytes that the sweep needs", () => {
+    expect(waiting()).toMatchObject({ state: "collected", nextAt: 900, reply });
+    expect(() => advance(waiting(), { kind: "delivered" }, NOW)).toThrow("delivered after");
+  });
+
+  test("moves the sweep while the API is down", () => {
+    const event: ActionEvent = { kind: "delayed", nextAt: 9_000, error: "API down" };
+    expect(advance(waiting(), event, NOW)).toMatchObject({ state: "collected", nextAt: 9_000 });
+  });
+
+  test("takes a better result in its place, and nothing after the sweep", () => {
+    const better = advance(waiting(["mail"]), collected, NOW);
+    expect(better).toMatchObject({ state: "collected", nextAt: null });
+    expect(() => advance(better, collected, NOW)).toThrow("collected after collected");
+    const done = advance(waiting(["mail"]), { kind: "swept" }, NOW);
+    expect(() => advance(done, { kind: "swept" }, NOW)).toThrow("swept in collected");
+    expect(advance(done, { kind: "delivered" }, NOW)).toMatchObject({ state: "settled" });
+  });
+});
+
+describe("advance() with watched", () => {
+  test("looks again later, without a failed try", () => {
+    const row = advance(actionRow(), posted, NOW);
+    const event: ActionEvent = { kind: "watched", nextAt: 9_000 };
+    const late = advance(row, { kind: "delayed", nextAt: 5, error: "x" }, NOW);
+    expect(advance(late, event, NOW)).toMatchObject({
+      ...{ state: "posted", nextAt: 9_000, attempts: 0, error: null },
+    });
+    expect(() => advance(actionRow(), event, NOW)).toThrow("watched in planned");
   });
 });
 

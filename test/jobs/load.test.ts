@@ -39,6 +39,8 @@ describe("loadEntity()", () => {
       plugins: ["mozdef"],
       expiryMs: 300_000,
       sendOnly: false,
+      early: false,
+      lateMs: 0,
       template: { kind: "file", name: "action.json" },
       spreadMs: 0,
       onMissed: "skip",

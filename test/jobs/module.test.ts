@@ -136,6 +136,8 @@ describe("moduleEntity()", () => {
       plugins: ["mozdef"],
       expiryMs: 600_000,
       sendOnly: false,
+      early: false,
+      lateMs: 0,
       template: { kind: "inline", json: JSON.stringify(action) },
       spreadMs: 90_000,
       onMissed: "last",

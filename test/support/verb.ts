@@ -167,8 +167,14 @@ export class Directory {
     const posted = await this.posted(job, actionId, plugins);
     const resultPath = await this.result(job, actionId);
     return await this.remember((transaction) => {
-      const completeness = { fetched: 1, sent: 2, statuses: { success: 1 }, strays: 0 };
-      const event = { kind: "collected", resultPath, completeness } as const;
+      const completeness = {
+        fetched: 1,
+        sent: 2,
+        counters: null,
+        statuses: { success: 1 },
+        strays: 0,
+      };
+      const event = { kind: "collected", resultPath, completeness, sweepAt: null } as const;
       const row = advance(posted, event, THEN);
       transaction.saveAction(row);
       queueDeliveries(transaction, row, THEN);

@@ -42,6 +42,8 @@ export function entity(changes: Partial<Entity> = {}): Entity {
     plugins: [],
     expiryMs: 300_000,
     sendOnly: false,
+    early: false,
+    lateMs: 0,
     template: { kind: "inline", json },
     spreadMs: 0,
     onMissed: "skip",

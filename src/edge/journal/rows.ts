@@ -57,10 +57,15 @@ export function actionOf(raw: Raw): ActionRow {
     attempts: raw.attempts as number,
     nextAt: raw.next_at as number | null,
     resultPath: raw.result_path as string | null,
-    completeness: completeness === null ? null : (JSON.parse(completeness) as Completeness),
+    completeness: completeness === null ? null : completenessOf(completeness),
     error: raw.error as string | null,
     updatedAt: raw.updated_at as number,
   };
+}
+
+/** Rows that were written before all counters were kept have none. */
+function completenessOf(text: string): Completeness {
+  return { counters: null, ...(JSON.parse(text) as Omit<Completeness, "counters">) };
 }
 
 /** The columns of `UPDATE action` in the order of ACTION_UPDATE, without the id. */

@@ -40,7 +40,11 @@ export const ROW_RULES: readonly string[] = [
   }),
   rule("action", {
     state: "it is not in flight, but to be worked on",
-    when: "state NOT IN ('planned', 'posted') AND next_at IS NOT NULL",
+    when: "state NOT IN ('planned', 'posted', 'collected') AND next_at IS NOT NULL",
+  }),
+  rule("action", {
+    state: "its result is to be read once more, but the API's answer is gone",
+    when: "state = 'collected' AND next_at IS NOT NULL AND (action_id IS NULL OR reply IS NULL)",
   }),
   rule("action", {
     state: "it is planned, but its signed action is gone (I1)",

@@ -2,6 +2,7 @@
 // Knows nothing of transactions: journal.ts wraps these calls in them.
 import type { ActionRow, DeliveryRow, RunRow } from "../../flow/inflight.ts";
 import type {
+  ActiveState,
   Cursor,
   JournalCounts,
   JournalTransaction,
@@ -16,6 +17,9 @@ import { StepTables } from "./step-tables.ts";
 
 /** The condition of the index `run_state`, word for word. */
 const UNSETTLED = "state IN ('requested', 'open', 'paused')";
+
+/** What is in flight, by the index `action_due`. */
+const IN_FLIGHT = "next_at IS NOT NULL AND state IN ('planned', 'posted')";
 
 /** Every table with rows that wait for a time. */
 const NEXT_AT: readonly string[] = [
@@ -76,7 +80,7 @@ export class Tables extends StepTables implements JournalTransaction {
     return this.all("SELECT * FROM action WHERE run_id = ? ORDER BY id", actionOf, runId);
   }
 
-  dueActions(state: "planned" | "posted", now: Instant, limit: number): ActionRow[] {
+  dueActions(state: ActiveState, now: Instant, limit: number): ActionRow[] {
     return this.all(
       "SELECT * FROM action WHERE state = ? AND next_at <= ? ORDER BY next_at LIMIT ?",
       actionOf,
@@ -88,7 +92,7 @@ export class Tables extends StepTables implements JournalTransaction {
 
   pendingActions(limit: number): ActionRow[] {
     return this.all(
-      "SELECT * FROM action WHERE next_at IS NOT NULL ORDER BY next_at LIMIT ?",
+      `SELECT * FROM action WHERE ${IN_FLIGHT} ORDER BY next_at LIMIT ?`,
       actionOf,
       limit,
     );
@@ -137,7 +141,7 @@ export class Tables extends StepTables implements JournalTransaction {
 
   counts(): JournalCounts {
     return {
-      pendingActions: this.number("SELECT count(*) AS value FROM action WHERE next_at IS NOT NULL"),
+      pendingActions: this.number(`SELECT count(*) AS value FROM action WHERE ${IN_FLIGHT}`),
       pendingDeliveries: this.number(
         "SELECT count(*) AS value FROM delivery WHERE state = 'pending'",
       ),

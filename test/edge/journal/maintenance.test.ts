@@ -40,8 +40,13 @@ async function fill(journal: Journal, count: number): Promise<void> {
       const reply = new TextEncoder().encode(BODY);
       const event = { kind: "posted", actionId: number, reply, expireAt: NOW } as const;
       const posted = advance(planned, { ...event, collectAt: NOW }, NOW);
-      const completeness = { fetched: 1, sent: 1, statuses: {}, strays: 0 };
-      const ended = { kind: "collected", resultPath: "/result", completeness } as const;
+      const completeness = { fetched: 1, sent: 1, counters: null, statuses: {}, strays: 0 };
+      const ended = {
+        kind: "collected",
+        resultPath: "/result",
+        completeness,
+        sweepAt: null,
+      } as const;
       transaction.saveAction(number * 2 > count ? posted : advance(posted, ended, NOW));
       closeRun(transaction, run.id, NOW);
     }

@@ -2,8 +2,10 @@
 //
 //   bun build.ts [--target NAME] [--out FILE]
 //
-// Without --target it builds for this machine, as dist/mig-runner. The build is reproducible: the
-// same sources, versions and file name give the same bytes.
+// Without --target it builds for this machine, as dist/mig-runner. Another machine's runtime is a
+// package of its own, which npm brings the first time. The build is reproducible: the same sources,
+// versions and file name give the same bytes.
+import { spawnSync } from "node:child_process";
 import { existsSync, statSync } from "node:fs";
 import { mkdir, rm } from "node:fs/promises";
 import { dirname, relative, resolve } from "node:path";
@@ -19,38 +21,59 @@ const ENTRIES = ["src/main.ts", "src/worker.ts"] as const;
 
 /** What a `--target` is: Bun's name for it, the npm package of its runtime, npm's flags for it. */
 const TARGETS = {
-  "linux-x64": { bun: "bun-linux-x64", runtime: "bun-linux-x64", npm: "--os=linux --cpu=x64" },
+  "linux-x64": {
+    bun: "bun-linux-x64",
+    runtime: "bun-linux-x64",
+    npm: ["--os=linux", "--cpu=x64"],
+  },
   "linux-arm64": {
     bun: "bun-linux-arm64",
     runtime: "bun-linux-aarch64",
-    npm: "--os=linux --cpu=arm64",
+    npm: ["--os=linux", "--cpu=arm64"],
   },
   "linux-x64-musl": {
     bun: "bun-linux-x64-musl",
     runtime: "bun-linux-x64-musl",
-    npm: "--os=linux --cpu=x64 --libc=musl",
+    npm: ["--os=linux", "--cpu=x64", "--libc=musl"],
   },
   "darwin-arm64": {
     bun: "bun-darwin-arm64",
     runtime: "bun-darwin-aarch64",
-    npm: "--os=darwin --cpu=arm64",
+    npm: ["--os=darwin", "--cpu=arm64"],
   },
 } as const;
 
 type Target = keyof typeof TARGETS;
 
-/** Where `runtimeOf` looks. The second is apart, because npm would drop this machine's runtime. */
-const RUNTIME_FOLDERS = ["node_modules", ".cache/targets/node_modules"];
-
 const root = import.meta.dirname;
+
+/** Where npm brings the runtime of another machine. Apart: it would drop all others for it. */
+function folderOf(target: Target): string {
+  return resolve(root, ".cache/targets", target);
+}
 
 /** The runtime to build into, or null when it has not been installed. */
 function runtimeOf(target: Target): string | null {
-  for (const folder of RUNTIME_FOLDERS) {
-    const path = resolve(root, folder, "@oven", TARGETS[target].runtime, "bin/bun");
+  for (const folder of [root, folderOf(target)]) {
+    const path = resolve(folder, "node_modules/@oven", TARGETS[target].runtime, "bin/bun");
     if (existsSync(path)) return path;
   }
   return null;
+}
+
+/** Has npm bring the runtime of another machine. It is not run here, so no script of it is either. */
+function bringRuntime(target: Target): string {
+  const { runtime, npm } = TARGETS[target];
+  const wanted = `@oven/${runtime}@${Bun.version}`;
+  const flags = ["--no-save", "--force", "--ignore-scripts", "--silent", ...npm];
+  console.log(`bringing ${wanted} to build for ${target}`);
+  const argv = ["install", "--prefix", folderOf(target), ...flags, wanted];
+  const { status } = spawnSync("npm", argv, { stdio: "inherit" });
+  const path = runtimeOf(target);
+  if (status === 0 && path !== null) return path;
+  return fail(
+    `Cannot build for "${target}": npm did not bring its runtime; try\n  npm ${argv.join(" ")}`,
+  );
 }
 
 function fail(message: string): never {
@@ -68,31 +91,33 @@ interface Order {
   readonly out: string;
 }
 
+function parseFlags(argv: readonly string[]): { target?: string; out?: string } {
+  try {
+    const options = { target: { type: "string" }, out: { type: "string" } } as const;
+    return parseArgs({ args: [...argv], options }).values;
+  } catch {
+    return fail(`Use: bun build.ts [--target ${Object.keys(TARGETS).join("|")}] [--out FILE]`);
+  }
+}
+
 function parseOrder(argv: readonly string[]): Order {
-  const { values } = parseArgs({
-    args: [...argv],
-    options: { target: { type: "string" }, out: { type: "string" } },
-  });
-  const target = values.target ?? null;
+  const { target = null, out } = parseFlags(argv);
   if (target !== null && !isTarget(target)) {
     fail(`Cannot build for "${target}": known targets are ${Object.keys(TARGETS).join(", ")}`);
   }
   const name = target === null ? "mig-runner" : `mig-runner-${target}`;
-  return { target, out: resolve(root, values.out ?? `dist/${name}`) };
+  return { target, out: resolve(root, out ?? `dist/${name}`) };
 }
 
 /** What `Bun.build` needs to know about the machine that will run the file. */
 function machine(target: Target | null): Partial<Bun.CompileBuildOptions> {
   if (target === null) return {};
+  const { bun } = TARGETS[target];
   const executablePath = runtimeOf(target);
-  const { bun, runtime, npm } = TARGETS[target];
-  const wanted = `@oven/${runtime}@${Bun.version}`;
-  if (executablePath !== null) return { target: bun, executablePath };
-  if (target === `${process.platform}-${process.arch}`) return { target: bun };
-  return fail(
-    `Cannot build for "${target}": its runtime is not installed. Bring it with\n` +
-      `  npm install --prefix .cache/targets --no-save --force ${npm} ${wanted}`,
-  );
+  if (executablePath === null && target === `${process.platform}-${process.arch}`) {
+    return { target: bun };
+  }
+  return { target: bun, executablePath: executablePath ?? bringRuntime(target) };
 }
 
 async function build({ target, out }: Order): Promise<void> {

@@ -49,8 +49,17 @@ async function main(): Promise<void> {
   }
 }
 
+const BOLD = 1;
+const RED = 31;
+const YELLOW = 33;
+
+/** The text in a style of the terminal; as it is in a pipe or a file. */
+function styled(style: number, text: string): string {
+  return process.stdout.isTTY ? `\u001b[${style}m${text}\u001b[0m` : text;
+}
+
 function heading(text: string): void {
-  console.log(`\n\u001b[1m${text}\u001b[0m`);
+  console.log(`\n${styled(BOLD, text)}`);
 }
 
 async function run(program: string, argv: readonly string[]): Promise<void> {
@@ -115,13 +124,13 @@ function show(directory: string): void {
   }
   // A host that did not look is not a host without findings.
   const silent = commands.filter(({ results: [file] }) => file?.success !== true);
-  if (silent.length > 0) console.log(`\n  ${silent.length} hosts gave no answer to go by`);
+  if (silent.length > 0) console.log(`\n  gave no answer to go by: ${silent.length}`);
   console.log(`\n  ${found.length} of ${commands.length} hosts let root log in`);
 }
 
 function verdictOf(file: Command["results"][number] | undefined): string {
-  if (file?.success !== true) return "\u001b[33munknown\u001b[0m";
-  return file.foundanything ? "\u001b[31mroot may log in\u001b[0m" : "ok";
+  if (file?.success !== true) return styled(YELLOW, "unknown");
+  return file.foundanything ? styled(RED, "root may log in") : "ok";
 }
 
 function versionOf(elements: Record<string, unknown> | null): string {

@@ -128,6 +128,7 @@ function jobRow({ job, schedule, nextAt, errors, lastRun }: JobView, now: Instan
 /** How a run went or goes, in a few words. */
 export function describeRun(run: RunView, now: Instant): string {
   const when = formatDistance(run.firesAt, now);
+  const ended = formatDistance(run.endedAt ?? run.firesAt, now);
   const waiting = run.deliveries.filter(({ state }) => state === "pending" || state === "dead");
   const undelivered = waiting.length === 0 ? "" : `, ${waiting.length} undelivered`;
   switch (run.state) {
@@ -136,9 +137,9 @@ export function describeRun(run: RunView, now: Instant): string {
     case "open":
       return `${openState(run)} since ${when.replace(" ago", "")}${undelivered}`;
     case "done":
-      return `done ${when}${commandsText(run)}${undelivered}`;
+      return `done ${ended}${commandsText(run)}${undelivered}`;
     case "failed":
-      return `failed ${when}: ${run.note ?? "nobody knows why"}`;
+      return `failed ${ended}: ${run.note ?? "nobody knows why"}`;
     case "paused":
       return `paused since ${when.replace(" ago", "")}: ${run.note ?? "nobody knows why"}`;
   }

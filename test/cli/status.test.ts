@@ -126,6 +126,12 @@ describe("describeRun()", () => {
   };
   const at = 60_000;
 
+  test("counts from the end of a run, which may have taken long", () => {
+    expect(describeRun({ ...run, endedAt: at - 1000 }, at)).toStartWith("done 1s ago");
+    const failed = { ...run, endedAt: at - 1000, state: "failed", note: "no key" } as const;
+    expect(describeRun(failed, at)).toBe("failed 1s ago: no key");
+  });
+
   test("says how much of a result came", () => {
     expect(describeRun(run, at)).toBe("done 1m ago, 78 of 80 commands");
   });

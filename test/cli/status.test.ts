@@ -121,7 +121,7 @@ describe("describeRun()", () => {
   const action = { name: "n", actionId: 7, resultPath: null, sweepAt: null, error: null };
   const completeness = { fetched: 78, sent: 80, counters: null, statuses: {}, strays: 0 };
   const run: RunView = {
-    ...{ firesAt: 0, cause: "schedule", state: "done", endedAt: 1, note: null, deliveries: [] },
+    ...{ firesAt: 0, cause: "schedule", state: "done", endedAt: 0, note: null, deliveries: [] },
     actions: [{ ...action, state: "settled", completeness }],
   };
   const at = 60_000;

@@ -150,7 +150,8 @@ function pkgAnswer({ agent, parameters, found, label }: Question): ModuleResult 
   if (matches.length === 0) throw new Refusal("must specify at least one package to match");
   const type = /^(?:CentOS|Fedora|Red Hat)/.test(agent.environment.ident) ? "rpm" : "dpkg";
   const packages = matches
-    .filter((_, index) => found || uniform(label, "package", index) < 0.5)
+    // Whoever finds something has the first package, and perhaps the others.
+    .filter((_, index) => found && (index === 0 || uniform(label, "package", index) < 0.5))
     .map((match) => ({
       name: nameFromPattern(match, "package"),
       version: pick(["1.0.2g-1ubuntu4", "1.1.1n-0+deb11u5", "3.0.15-1"], label, match),
@@ -240,7 +241,7 @@ function scribeAnswer({ parameters, found, label }: Question): ModuleResult {
       tags: Array.isArray(test.tags) ? test.tags : undefined,
       iserror: false,
       error: "",
-      masterresult: found && uniform(label, "test", index) < 0.8,
+      masterresult: found && (index === 0 || uniform(label, "test", index) < 0.8),
     }))
     .filter((result) => parameters.onlytrue !== true || result.masterresult)
     .map((result) => ({

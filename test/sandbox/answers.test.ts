@@ -117,6 +117,27 @@ describe("answerOperation()", () => {
     expect(ask("fswatch", {}).elements).toEqual({ ok: true });
   });
 
+  test.each(["one", "two", "three", "four"])("finds when it is to, and only then: %s", (seed) => {
+    const scribedoc = { objects: [], tests: ["a", "b"].map((test) => ({ test, object: "o" })) };
+    const search = { paths: ["/etc"], names: ["a"] };
+    const asked = {
+      file: { searches: { s: search, t: { ...search, options: { matchall: true } } } },
+      memory: { searches: { s: { names: ["a"] } } },
+      pkg: { pkgmatch: { matches: ["^a$", "^b$"] } },
+      ping: { destination: "192.0.2.1", protocol: "icmp" },
+      scribe: { scribedoc, onlytrue: true },
+      sshkey: { paths: ["/home"] },
+      timedrift: { drift: "5s" },
+    };
+    for (const [module, parameters] of Object.entries(asked)) {
+      const found = [1, 0].map((foundRate) => {
+        const options = { seed, foundRate, atMicros: 0 };
+        return answerOperation(agent, operation(module, parameters), options).foundanything;
+      });
+      expect([module, ...found]).toEqual([module, true, false]);
+    }
+  });
+
   test("reads compressed parameters, and refuses what is not gzip", () => {
     const parameters = gzipSync(JSON.stringify({ pkgmatch: { matches: ["bash"] } }));
     const packed = { ...operation("pkg", parameters.toString("base64")), isCompressed: true };

@@ -11,6 +11,7 @@ import { mkdir, rm } from "node:fs/promises";
 import { dirname, relative, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import manifest from "./package.json" with { type: "json" };
+import { sdkFiles, writeSdk } from "./scripts/sdk.ts";
 
 /**
  * The modules that begin a thread of execution: the program, then one line a worker. Entries that
@@ -122,6 +123,8 @@ function machine(target: Target | null): Partial<Bun.CompileBuildOptions> {
 
 async function build({ target, out }: Order): Promise<void> {
   await mkdir(dirname(out), { recursive: true });
+  const sdk = await sdkFiles();
+  await writeSdk(sdk);
   const { success, logs, outputs } = await Bun.build({
     entrypoints: ENTRIES.map((entry) => resolve(root, entry)).filter(
       (path, index) => index === 0 || existsSync(path),
@@ -146,6 +149,8 @@ async function build({ target, out }: Order): Promise<void> {
     sourcemap: "inline",
     define: {
       MIG_RUNNER_VERSION: JSON.stringify(manifest.version),
+      // A text of JSON: what init alone reads is no object before that.
+      MIG_RUNNER_SDK: JSON.stringify(JSON.stringify(sdk)),
       "process.env.NODE_ENV": JSON.stringify("production"),
     },
     throw: false,

@@ -1,20 +1,13 @@
 // Types: one self-contained declaration file of what a module of ours exports, for editors, tsc and
 // Deno on hosts that have none of our sources and packages.
 //
-//   bun scripts/types.ts [FILE]       writes dist/types/mig-runner.d.ts, or FILE
-//
 // The compiler declares each file; the statements that the entry's exports need are put into one
 // text, and only those exports stay visible. What would need a package is an error.
-import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { dirname, posix, relative, resolve } from "node:path";
+import { posix, resolve } from "node:path";
 import { CHECK_TIME_MAX_MS } from "./checks.ts";
 import { root, runTool, tool } from "./process.ts";
-
-/** What `import … from "mig-runner"` gives. */
-const ENTRY = "sdk/index.ts";
-
-const OUT = "dist/types/mig-runner.d.ts";
 
 /** A statement of a declaration file, with the comment above it. */
 interface Statement {
@@ -38,7 +31,7 @@ interface Bundle {
  * @param entry Its path from src/.
  * @throws {Error} When the compiler refuses it, a name is declared twice, or a package is needed.
  */
-export async function declarationText(entry: string = ENTRY): Promise<string> {
+export async function declarationText(entry: string): Promise<string> {
   const folder = await mkdtemp(resolve(tmpdir(), "mig-runner-types-"));
   try {
     await declare(entry, folder);
@@ -96,10 +89,9 @@ async function exportsOf(entry: string, folder: string): Promise<readonly Origin
   return [...own, ...others];
 }
 
+/** The names in a list; "A as B" for one that was renamed. */
 function namesIn(list: string): readonly string[] {
   const names = list.split(",").map((name) => name.replace(/^\s*(?:type )?|\s+$/g, ""));
-  const renamed = names.find((name) => name.includes(" as "));
-  if (renamed !== undefined) throw new Error(`Cannot declare "${renamed}": names are kept`);
   return names.filter((name) => name !== "");
 }
 
@@ -124,6 +116,7 @@ async function choose(bundle: Bundle, { name, from }: Origin): Promise<void> {
   for (const word of new Set(codeOf(text).match(/[A-Za-z_$][\w$]*/g))) {
     const origin = imported.get(word) ?? (declaresType(statements, word) ? from : null);
     if (origin === null || word === name) continue;
+    if (origin.includes(" as ")) throw new Error(`Cannot declare "${origin}": names are kept`);
     if (!origin.startsWith(".") && !origin.endsWith(".ts")) {
       throw new Error(`Cannot declare "${name}" of ${from}: it needs "${origin}"`);
     }
@@ -143,13 +136,16 @@ function declaresType(statements: readonly Statement[], name: string): boolean {
 
 const IMPORT = /^import (?:type )?(?:\* as (\w+)|\{([^}]*)\}) from "([^"]+)";$/;
 
-/** The file, or the package, that each imported name comes from. */
+/** The file, or the package, that each imported name comes from; "A as B" for one renamed. */
 function importsOf(statements: readonly Statement[], path: string): ReadonlyMap<string, string> {
   const origins = statements.flatMap(({ text }) => {
     const [, all, names = "", from = ""] = IMPORT.exec(text) ?? [];
     const origin = from.startsWith(".") ? posix.join(posix.dirname(path), from) : from;
     const list = all === undefined ? namesIn(names) : [all];
-    return list.map((name) => [name, origin] as const);
+    return list.map((name) => {
+      const [, alias] = name.split(" as ");
+      return alias === undefined ? ([name, origin] as const) : ([alias, name] as const);
+    });
   });
   return new Map(origins);
 }
@@ -185,12 +181,4 @@ function codeOf(text: string): string {
 function depthOf(code: string): number {
   const opening = code.match(/[([{]/g)?.length ?? 0;
   return opening - (code.match(/[)\]}]/g)?.length ?? 0);
-}
-
-if (import.meta.main) {
-  const out = resolve(root, process.argv[2] ?? OUT);
-  const text = await declarationText();
-  await mkdir(dirname(out), { recursive: true });
-  await writeFile(out, text);
-  console.log(`${relative(process.cwd(), out)} ${text.length} characters`);
 }

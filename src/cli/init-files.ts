@@ -74,6 +74,45 @@ const PRINT = `#!/bin/sh
 printf 'got a result of %s bytes\\n' "$(wc -c)"
 `;
 
+/** Each name may be imported by jobs, and by their tests. */
+const MODULES = { "mig-runner": "index", "mig-runner/test": "simulate" } as const;
+
+/** Which files of the SDK stand for the names, for editors, tsc, Bun and Deno. */
+function mappings<Target>(target: (file: string) => Target): Readonly<Record<string, Target>> {
+  const entries = Object.entries(MODULES);
+  return Object.fromEntries(entries.map(([name, file]) => [name, target(`./sdk/${file}`)]));
+}
+
+const TSCONFIG = {
+  compilerOptions: {
+    target: "ESNext",
+    module: "Preserve",
+    moduleResolution: "bundler",
+    lib: ["ESNext", "DOM"],
+    types: ["*"],
+    strict: true,
+    noUncheckedIndexedAccess: true,
+    allowImportingTsExtensions: true,
+    isolatedModules: true,
+    skipLibCheck: true,
+    noEmit: true,
+    // Without the end of the name: it is .d.ts for types, and .js for what runs.
+    paths: mappings((path) => [path]),
+  },
+  include: ["runners", "plugins"],
+};
+
+const DENO = {
+  imports: mappings((path) => `${path}.js`),
+  compilerOptions: { lib: ["deno.window", "esnext"], noUncheckedIndexedAccess: true },
+};
+
+/** What editors, compilers and test runners of authors read. */
+export const AUTHOR_FILES: readonly InitFile[] = [
+  { name: "tsconfig.json", mode: PRIVATE, text: `${JSON.stringify(TSCONFIG, null, 2)}\n` },
+  { name: "deno.json", mode: PRIVATE, text: `${JSON.stringify(DENO, null, 2)}\n` },
+];
+
 /** A job that works, with its plugin. */
 export const SAMPLE_FILES: readonly InitFile[] = [
   { name: "runners/hello/entity.cfg", mode: PRIVATE, text: HELLO_CONFIG },

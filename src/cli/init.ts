@@ -4,7 +4,8 @@ import { errnoCode, errnoHint, errnoText } from "../edge/errno.ts";
 import { absolutePath, createDirectory, createFile, listNames } from "../edge/files.ts";
 import { RunnerError } from "../errors.ts";
 import { UsageError } from "./flags.ts";
-import { configFiles, SAMPLE_FILES, SANDBOX_URL } from "./init-files.ts";
+import { AUTHOR_FILES, configFiles, SAMPLE_FILES, SANDBOX_URL } from "./init-files.ts";
+import { writeSdk } from "./init-sdk.ts";
 import { joinLines, renderTable } from "./text.ts";
 import type { Verb } from "./verb.ts";
 
@@ -16,8 +17,10 @@ export const init: Verb = {
     { name: "new-key", kind: "switch", help: "Make a key of its own, to try it with the sandbox" },
   ],
   help:
-    "Makes a runner directory: configuration, a sample job and a sample plugin. What is there\n" +
-    "already stays as it is; a directory that has jobs gets no sample.\n\n" +
+    "Makes a runner directory: configuration, a sample job, a sample plugin, and what editors,\n" +
+    'tsc, bun test and deno test need to know of "mig-runner" (sdk/, tsconfig.json, deno.json).\n' +
+    "What is there already stays as it is, but for sdk/: after an upgrade, call it again. A\n" +
+    "directory that has jobs gets no sample.\n\n" +
     "Examples:\n" +
     "  mig-runner init try --new-key && mig-runner -c try/runner.cfg sandbox --speed 20\n" +
     "  mig-runner init /srv/mig --url https://mig.example.net/api/v1/ --keyid E60892BB9BD8...",
@@ -41,9 +44,13 @@ export const init: Verb = {
     for (const { name, mode, text } of [
       ...configFiles(settings),
       ...(hasJobs ? [] : SAMPLE_FILES),
+      ...AUTHOR_FILES,
     ]) {
-      made.set(name, await make(() => createFile(`${directory}/${name}`, text, mode), directory));
+      const written = make(() => createFile(`${directory}/${name}`, text, mode), directory);
+      made.set(name, (await written) !== false);
     }
+    const isWritten = await make(() => writeSdk(`${directory}/sdk`), directory);
+    if (isWritten !== null) made.set("sdk", isWritten !== false);
     // The key is put there by the command that `describe` tells.
     for (const folder of ["runners", "plugins", ...(settings.gpgHome === null ? [] : ["keys"])]) {
       await make(() => createDirectory(`${directory}/${folder}`), directory);
@@ -64,15 +71,15 @@ async function makeKey(keys: string, made: Map<string, boolean>): Promise<string
   const { generateSigningKey } = await import("../edge/pgp/generate.ts");
   const order = { name: "mig-runner", email: "mig-runner@localhost", now: systemClock().now() };
   const { fingerprint, bytes } = await generateSigningKey(order);
-  made.set("keys/secring.gpg", await make(() => createFile(`${keys}/secring.gpg`, bytes), keys));
+  const written = await make(() => createFile(`${keys}/secring.gpg`, bytes), keys);
+  made.set("keys/secring.gpg", written !== false);
   return fingerprint;
 }
 
-/** Whether something was made now; false when it was there. */
-async function make(work: () => Promise<void>, path: string): Promise<boolean> {
+/** What the work answers; false when there was something already. */
+async function make<Answer>(work: () => Promise<Answer>, path: string): Promise<Answer | false> {
   try {
-    await work();
-    return true;
+    return await work();
   } catch (cause) {
     if (errnoCode(cause) === "EEXIST") return false;
     const hint = errnoHint(cause);

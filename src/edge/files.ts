@@ -1,6 +1,6 @@
 // Files: small reads of configuration, outside the spool.
 import { constants } from "node:fs";
-import { access, mkdir, readdir, readFile, stat, writeFile } from "node:fs/promises";
+import { access, mkdir, readdir, readFile, rename, stat, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { dirname, resolve } from "node:path";
 
@@ -41,6 +41,14 @@ export async function createFile(
 ): Promise<void> {
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });
   await writeFile(path, text, { flag: "wx", mode });
+}
+
+/** Puts a file in the place of another, or makes it, with the directories above it. */
+export async function replaceFile(path: string, text: string): Promise<void> {
+  const fresh = `${path}.new`;
+  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  await writeFile(fresh, text, { mode: 0o600 });
+  await rename(fresh, path);
 }
 
 /** Makes a directory and those above it, for this user alone. One that is there is no error. */

@@ -2,6 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import manifest from "../../package.json" with { type: "json" };
 import { check } from "../../src/cli/check.ts";
 import { init } from "../../src/cli/init.ts";
 import { show } from "../../src/cli/show.ts";
@@ -73,6 +74,17 @@ describe("init", () => {
       expect(out).not.toContain("plugins/print");
       expect(readFileSync(join(folder, ".migrc"), "utf8")).toBe(before);
       expect(readFileSync(join(folder, "keys/secring.gpg"))).toEqual(ring);
+    }));
+
+  test("maps the names of its modules to files, for tsc and for Deno", () =>
+    inFolder(async (folder) => {
+      await callVerb(init, [folder]);
+      const read = (name: string) => JSON.parse(readFileSync(join(folder, name), "utf8"));
+      const { paths } = read("tsconfig.json").compilerOptions;
+      const { imports } = read("deno.json");
+      const names = Object.keys(manifest.exports).map((name) => `mig-runner${name.slice(1)}`);
+      expect(Object.keys(paths)).toEqual(names);
+      expect(Object.keys(imports)).toEqual(names);
     }));
 
   test("says what it cannot do", async () => {

@@ -73,10 +73,11 @@ export function parseFlags(argv: readonly string[], specs: readonly FlagSpec[]):
       positionals.push(...argv.slice(index + 1));
       break;
     }
-    if (!/^--?[^-]/.test(word)) {
+    if (word === "-" || !word.startsWith("-")) {
       positionals.push(word);
       continue;
     }
+    if (/^(--|-(?!-))[-=]/.test(word)) throw new UsageError(`bad flag syntax: ${word}`);
     const { name, value } = split(word);
     const spec = find(name, specs);
     if (value !== null)

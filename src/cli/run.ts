@@ -10,6 +10,7 @@ import { UsageError } from "./flags.ts";
 import { unknownJob } from "./jobs.ts";
 import { type Opened, openRunner } from "./open.ts";
 import { handleSignals, showProgress } from "./serve.ts";
+import { jsonAnswer } from "./text.ts";
 import { type Call, JSON_FLAG, type Verb } from "./verb.ts";
 
 /** How often a run in a daemon's hands is looked at. */
@@ -148,8 +149,8 @@ function report(call: Call, edges: Edges, { runId, wait, by }: Outcome): number 
   const good = wait ? row?.state === "done" || onlySweeps(journal, runId) : begun;
   if (call.flags.has("json")) {
     const { job, firesAt, state = "requested", note } = row ?? {};
-    const plain = { job, firesAt, state, note, by, actions: actions.map(plainAction), deliveries };
-    call.terminal.out(`${JSON.stringify(plain)}\n`);
+    const came = { actions: actions.map(plainAction), deliveries: deliveries.map(plainDelivery) };
+    call.terminal.out(jsonAnswer({ job, firesAt, state, note, by, ...came }));
     return good ? 0 : 1;
   }
   const lines = actions.flatMap((action) => describe(action));
@@ -167,6 +168,10 @@ function report(call: Call, edges: Edges, { runId, wait, by }: Outcome): number 
 function plainAction(action: ActionRow) {
   const { name, state, actionId, resultPath, completeness, error } = action;
   return { name, state, actionId, resultPath, completeness, error };
+}
+
+function plainDelivery({ plugin, state, attempts, error }: DeliveryRow) {
+  return { plugin, state, attempts, error };
 }
 
 function describe(action: ActionRow): string[] {

@@ -17,7 +17,15 @@ import {
   type RunView,
   type UndeliveredView,
 } from "./overview.ts";
-import { formatClock, formatDistance, joinLines, plural, renderTable, wrapText } from "./text.ts";
+import {
+  formatClock,
+  formatDistance,
+  joinLines,
+  jsonAnswer,
+  plural,
+  renderTable,
+  wrapText,
+} from "./text.ts";
 import { JSON_FLAG, type Verb } from "./verb.ts";
 
 export const status: Verb = {
@@ -39,7 +47,7 @@ export const status: Verb = {
     const { journal, problem } = await openReadable(journalPath);
     try {
       const overview = overviewOf(journal, { directory, states, now });
-      if (call.flags.has("json")) call.terminal.out(`${encodeOverview(overview, problem)}\n`);
+      if (call.flags.has("json")) call.terminal.out(jsonAnswer({ ...overview, problem }));
       else call.terminal.out(joinLines(renderOverview(overview, { now, problem })));
     } finally {
       await journal?.close();
@@ -59,13 +67,6 @@ async function openReadable(
     if (!(error instanceof RunnerError)) throw error;
     return { journal: null, problem: describeError(error) };
   }
-}
-
-/** Instants, which end in `At`, go out as RFC 3339 in UTC. */
-function encodeOverview(overview: Overview, problem: string | null): string {
-  return JSON.stringify({ ...overview, problem }, (key, value: unknown) =>
-    key.endsWith("At") && typeof value === "number" ? new Date(value).toISOString() : value,
-  );
 }
 
 /** What of the overview is there, one part a heading. */

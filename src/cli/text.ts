@@ -60,6 +60,14 @@ function widthOf(text: string): number {
   return [...text].length;
 }
 
+/** An answer as one line of JSON. Instants, which end in `At`, go out as RFC 3339 in UTC. */
+export function jsonAnswer(answer: unknown): string {
+  const line = JSON.stringify(answer, (key, value: unknown) =>
+    key.endsWith("At") && typeof value === "number" ? new Date(value).toISOString() : value,
+  );
+  return `${line}\n`;
+}
+
 /** `2026-01-02 03:04:05`, as a clock in the zone shows it. Null: the host's zone. */
 export function formatClock(at: Instant, timezone: string | null = null): string {
   const wall = new Date(at + zoneOffsetSeconds(timezone, at) * SECOND_MS);

@@ -161,7 +161,10 @@ describe.concurrent("run and status", () => {
       state: "done",
       by: null,
       actions: [{ state: "settled", completeness: { fetched: 5, sent: 5 } }],
-      deliveries: [{ plugin: "keep", state: "delivered" }],
+    });
+    expect(ran).toMatchObject({
+      firesAt: expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/),
+      deliveries: [{ plugin: "keep", state: "delivered", attempts: 0, error: null }],
     });
     const status = json(ended(await site.run("status", "--json")));
     expect(status).toMatchObject({

@@ -27,6 +27,12 @@ describe("parseFlags()", () => {
     expect(parse("-", "*/5 * * * *").positionals).toEqual(["-", "*/5 * * * *"]);
   });
 
+  test("refuses what Go's flag package cannot read, instead of starting a daemon", () => {
+    for (const word of ["---c", "---", "-=x", "--=x"]) {
+      expect(() => parse(word)).toThrow(`bad flag syntax: ${word}`);
+    }
+  });
+
   test("reads a switch as Go does", () => {
     for (const text of ["1", "t", "TRUE"])
       expect(parse(`--json=${text}`).flags.has("json")).toBe(true);

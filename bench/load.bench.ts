@@ -85,7 +85,8 @@ async function executable(directory: string, { jobs, runs }: Counts): Promise<re
   const peaks: number[] = [];
   const once = async (): Promise<void> => {
     const argv = ["-c", join(directory, "runner.cfg"), "next", "job7", "-n", "1"];
-    const { peakBytes } = await runProgram(argv);
+    const { peakBytes, stdout } = await runProgram(argv);
+    if (!/T03:07:00/.test(stdout)) throw new Error(`Wrong: job7 is to run at ${stdout}`);
     peaks.push(peakBytes / MIB);
   };
   const samples = await timesOf(once, { runs, warmup: 1 });
@@ -106,14 +107,21 @@ async function rescan(directory: string, { jobs, runs }: Counts): Promise<Row> {
     },
     { markOf: fileMark },
   );
-  const once = async () => catalog.refresh(await spool.scan());
+  const once = async () => {
+    const found = await spool.scan();
+    if (found.length !== jobs) throw new Error(`Wrong: ${found.length} jobs of ${jobs} are there`);
+    await catalog.refresh(found);
+  };
   const samples = await timesOf(once, { runs, warmup: 1 });
   await loader.close();
   return { figure: `${jobs} unchanged job.ts: a scan`, unit: "ms", samples, target: null };
 }
 
 async function source(directory: string, { runs }: Pick<Counts, "runs">): Promise<Row> {
-  const once = () => bundleJob(join(directory, "runners/job7/job.ts"));
+  const once = async () => {
+    const { source: text } = await bundleJob(join(directory, "runners/job7/job.ts"));
+    if (!text.includes("tickets")) throw new Error("Wrong: the body is not in the text");
+  };
   const samples = await timesOf(once, { runs, warmup: 1 });
   return { figure: "the text of a job.ts that a run keeps", unit: "ms", samples, target: null };
 }

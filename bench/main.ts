@@ -1,4 +1,5 @@
-// Bench: builds the program, runs bench/*.bench.ts one after the other, and prints one table.
+// Bench: builds the program, runs bench/*.bench.ts one after the other, and prints the table of
+// all figures, and how cost grows as another.
 //
 //   npm run bench                   all, in under five minutes
 //   npm run bench -- start          those whose file name contains a word
@@ -7,10 +8,10 @@
 //
 // The exit status is 1 when a result was wrong, never for a time.
 import { globSync, readFileSync, writeFileSync } from "node:fs";
-import { arch, cpus, release, totalmem } from "node:os";
+import { arch, cpus, loadavg, release, totalmem } from "node:os";
 import { resolve } from "node:path";
 import { parseArgs } from "node:util";
-import { type Bench, formatTable, type Row } from "./measure.ts";
+import { type Bench, formatGrowth, formatTable, type Growth, type Row } from "./measure.ts";
 
 const root = resolve(import.meta.dirname, "..");
 const { values, positionals } = parseArgs({
@@ -28,20 +29,29 @@ if (names.length === 0) {
 
 build();
 const startedAt = performance.now();
+const loadBefore = loadavg()[0] ?? 0;
 const rows: Row[] = [];
+const growth: Growth[] = [];
 const wrong: string[] = [];
 for (const name of names) {
   console.error(`${name} …`);
   const { bench } = (await import(`./${name}`)) as { bench: Bench };
   try {
-    rows.push(...(await bench({ short: values.short ?? false })));
+    for (const line of await bench({ short: values.short ?? false })) {
+      if ("count" in line) growth.push(line);
+      else rows.push(line);
+    }
   } catch (error) {
     wrong.push(`${name}: ${error instanceof Error ? (error.stack ?? error.message) : error}`);
   }
 }
-const report = `${describeMachine()}\n\n${formatTable(rows)}`;
+const seconds = Math.round((performance.now() - startedAt) / 1_000);
+const tables = [
+  ...(rows.length > 0 ? [formatTable(rows, values.short !== true)] : []),
+  ...(growth.length > 0 ? [formatGrowth(growth)] : []),
+];
+const report = [describeMachine(), ...tables].join("\n\n");
 console.log(report);
-console.log(`\n${Math.round((performance.now() - startedAt) / 1_000)} s`);
 for (const text of wrong) console.error(`\nwrong: ${text}`);
 if (values.write) writeReport();
 process.exitCode = wrong.length > 0 ? 1 : 0;
@@ -59,7 +69,8 @@ function describeMachine(): string {
   const day = new Date().toISOString().slice(0, 10);
   const machine = `${processors.length} × ${processors[0]?.model}, ${arch()}, ${memory} GiB`;
   const short = values.short ? " (short form: the numbers say little)" : "";
-  return `${machine}, Linux ${release()}, Bun ${Bun.version}, ${day}${short}`;
+  const load = `load ${loadBefore.toFixed(1)} before it began, ${seconds} s in all`;
+  return `${machine}, Linux ${release()}, Bun ${Bun.version}, ${day}, ${load}${short}`;
 }
 
 /** Replaces what is between the two marks. */

@@ -20,16 +20,26 @@ export interface Row {
   readonly note?: string;
 }
 
+/** How time and memory grow with the number of something: one line of the other table. */
+export interface Growth {
+  readonly what: string;
+  readonly count: number;
+  /** Milliseconds. */
+  readonly samples: readonly number[];
+  /** The most memory of each sample's process, in bytes. */
+  readonly peaks: readonly number[];
+}
+
 export type Target = { readonly most: number } | { readonly least: number };
 
 export interface Against {
-  /** Such as "floor" or "raw appends". */
+  /** Such as "fetch and write only": a floor, or a peer. */
   readonly name: string;
   readonly samples: readonly number[];
 }
 
 /** What bench files export as `bench`. */
-export type Bench = (scale: Scale) => Promise<readonly Row[]>;
+export type Bench = (scale: Scale) => Promise<readonly (Row | Growth)[]>;
 
 export interface Scale {
   /** For CI: everything is tried, with less of it, and the numbers say little. */
@@ -79,13 +89,13 @@ export function isMet(row: Row): boolean | null {
   return "most" in target ? value <= target.most : value >= target.least;
 }
 
-/** The rows as a Markdown table. */
-export function formatTable(rows: readonly Row[]): string {
-  const head = ["figure", "target", "median", "best", "held against", "ratio", "", ""];
+/** The rows as a Markdown table. @param isJudged Whether it says which targets are met. */
+export function formatTable(rows: readonly Row[], isJudged = true): string {
+  const head = ["figure", "target", "median", "best", "floor or peer", "ratio (best)", "", ""];
   const body = rows.map((row) => {
     const { figure, unit, samples, against, note = "" } = row;
     const ratios = ratiosOf(row);
-    const met = isMet(row);
+    const met = isJudged ? isMet(row) : null;
     return [
       figure,
       targetText(row),
@@ -97,6 +107,28 @@ export function formatTable(rows: readonly Row[]): string {
       note,
     ];
   });
+  return tableOf([head, ...body]);
+}
+
+/** Lines of one `what` belong together; each is held against the one before it. */
+export function formatGrowth(lines: readonly Growth[]): string {
+  const head = ["what grows", "how many", "median", "of the line above", "peak memory"];
+  const body = lines.map(({ what, count, samples, peaks }, index) => {
+    const before = lines[index - 1];
+    const factor = before?.what === what ? median(samples) / median(before.samples) : null;
+    return [
+      what,
+      format(count),
+      `${format(median(samples))} ms`,
+      factor === null ? "" : `${format(factor)} ×`,
+      `${format(Math.max(...peaks) / 1024 ** 2)} MiB`,
+    ];
+  });
+  return tableOf([head, ...body]);
+}
+
+/** A Markdown table whose first line is its head. */
+function tableOf([head = [], ...body]: readonly (readonly string[])[]): string {
   const line = (cells: readonly string[]): string => `| ${cells.join(" | ")} |`;
   return [line(head), line(head.map(() => "---")), ...body.map(line)].join("\n");
 }

@@ -1,6 +1,6 @@
 // Place: a runner directory to measure in: configuration, key ring, jobs, and a journal that
 // already has work in it. It is gone when it is disposed of.
-import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { openJournal } from "../src/edge/journal/journal.ts";
@@ -36,6 +36,8 @@ export interface PendingOptions {
   /** The API's id of the first; the others follow. @default 1 */
   readonly firstId?: number;
   readonly plugins?: readonly string[];
+  /** How many jobs they are of, in turn. @default 5 */
+  readonly jobs?: number;
   /** When they may be collected. @default now */
   readonly collectAt?: number;
 }
@@ -88,20 +90,14 @@ export class Place implements Disposable {
     this.write(`runners/${job}/action.json`, [JSON.stringify(ACTION)]);
   }
 
-  /** An executable plugin: a shell script. */
-  plugin(name: string, script: string): void {
-    this.write(`plugins/${name}`, ["#!/bin/sh", script]);
-    chmodSync(this.in("plugins", name), 0o700);
-  }
-
-  /** Journals actions of five jobs that have been posted and wait for their collect. */
+  /** Journals actions that have been posted and wait for their collect. */
   async pending(count: number, options: PendingOptions = {}): Promise<void> {
-    const { firstId = 1, plugins = [], collectAt = Date.now() } = options;
+    const { firstId = 1, plugins = [], collectAt = Date.now(), jobs = 5 } = options;
     const journal = openJournal({ path: this.in("journal.db") });
     const rest = { step: "", body: "{}", signature: "x".repeat(372), sendOnly: false, plugins };
     const writes = Array.from({ length: count }, (_, index) =>
       journal.write((tables) => {
-        const job = `job${index % 5}`;
+        const job = `job${index % jobs}`;
         const now = collectAt;
         const run = tables.insertRun({ job, firesAt: now + index, cause: "schedule" }, "open", now);
         if (run === null) throw new Error("Cannot prepare the journal: it is not new");
@@ -116,15 +112,18 @@ export class Place implements Disposable {
     );
     await Promise.all(writes);
     await journal.close();
-    this.#recordInflight(count, firstId);
+    this.#recordInflight(count, { firstId, jobs });
   }
 
   /** The original's records of those actions, as they lie beside the journal. */
-  #recordInflight(count: number, firstId: number): void {
+  #recordInflight(
+    count: number,
+    { firstId, jobs }: { readonly firstId: number; readonly jobs: number },
+  ): void {
     for (let index = 0; index < count; index++) {
-      const job = `job${index % 5}`;
+      const job = `job${index % jobs}`;
       const folder = this.in(`runners/${job}/inflight`);
-      if (index < 5) mkdirSync(folder, { recursive: true });
+      if (index < jobs) mkdirSync(folder, { recursive: true });
       const action = { id: firstId + index, ...ACTION, pgpsignatures: ["x".repeat(372)] };
       const record = { action, commands: null, name: job, plugin: "" };
       writeFileSync(join(folder, `${firstId + index}.json`), JSON.stringify(record));

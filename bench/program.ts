@@ -90,14 +90,14 @@ function start(
 /** How long a bench waits for anything before it calls it wrong. */
 const WAIT_MAX_MS = 120_000;
 
-/** Looks each 5 ms until `holds`. */
+/** Looks each 10 ms until `holds`. */
 export async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
   const startedAt = performance.now();
   while (!(await holds())) {
     if (performance.now() - startedAt > WAIT_MAX_MS) {
       throw new Error(`Wrong: nothing came of it within ${WAIT_MAX_MS / 1_000} s: ${holds}`);
     }
-    await Bun.sleep(5);
+    await Bun.sleep(10);
   }
 }
 

@@ -36,8 +36,12 @@ async function scans(directory: string, { short }: Scale): Promise<readonly Row[
     writeFileSync(join(path, "action.json"), "{}");
   }
   const spool = openSpool({ directory });
-  const again = await timesOf(() => spool.scan(), { runs: short ? 2 : 32, warmup: 2 });
-  const first = await timesOf(() => openSpool({ directory }).scan(), { runs: short ? 1 : 5 });
+  const look = async (at: Pick<typeof spool, "scan">): Promise<void> => {
+    const found = (await at.scan()).length;
+    if (found !== jobs) throw new Error(`Wrong: ${found} jobs of ${jobs} were seen`);
+  };
+  const again = await timesOf(() => look(spool), { runs: short ? 2 : 32, warmup: 2 });
+  const first = await timesOf(() => look(openSpool({ directory })), { runs: short ? 1 : 5 });
   return [
     {
       figure: `spool: a look at ${jobs} unchanged jobs`,

@@ -27,8 +27,9 @@ export async function bench(scale: Scale): Promise<readonly Row[]> {
 async function versions({ short }: Scale): Promise<readonly Row[]> {
   const once = (argv: readonly [string, ...string[]]) => (): void => {
     const [command, ...rest] = argv;
-    const { status, stderr } = spawnSync(command, rest, { encoding: "utf8" });
-    if (status !== 0) throw new Error(`${argv.join(" ")} ended with ${status}: ${stderr}`);
+    const { status, stdout, stderr } = spawnSync(command, rest, { encoding: "utf8" });
+    if (status !== 0 || !/^\d+\.\S+\n$/.test(stdout))
+      throw new Error(`${argv.join(" ")} ended with ${status}: ${stderr}`);
   };
   const runs = short ? 3 : 31;
   const rows: Row[] = [

@@ -32,7 +32,10 @@ const SUITES: readonly Suite[] = [
   { name: "deno", folder: BLACK_BOX, env: { MIG_RUNNER_UNDER_TEST: "deno" } },
 ];
 
-const LANES = ["checks", ...SUITES.map(({ name }) => name)];
+const LANES = ["checks", ...SUITES.map(({ name }) => name), "bench"];
+
+/** Everything that is measured, with less of it: its table, and whether its results are right. */
+const BENCH = [process.execPath, "bench/main.ts", "--short"] as const;
 
 /** Twenty minutes on two cores is the limit for everything; no lane may come near it alone. */
 const LANE_TIME_MAX_MS = 8 * 60_000;
@@ -67,7 +70,8 @@ function parseFilter(argv: readonly string[]): Filter {
   const files = positionals.map((path) => relative(root, resolve(path)));
   const name = values["test-name-pattern"] ?? null;
   const narrow = files.length > 0 || name !== null;
-  const lanes = values.lane ?? LANES.filter((lane) => lane !== "checks" || !narrow);
+  const isWhole = (lane: string) => lane === "checks" || lane === "bench";
+  const lanes = values.lane ?? LANES.filter((lane) => !narrow || !isWhole(lane));
   return { lanes, files, name };
 }
 
@@ -154,6 +158,16 @@ async function runChecks(): Promise<Counts> {
   return counts;
 }
 
+/** The whole bench counts as one test: it fails on a result that is wrong, never on a time. */
+async function runBench(): Promise<Counts> {
+  const answer = await runTool({ argv: BENCH, timeMaxMs: LANE_TIME_MAX_MS, onLine: showProgress });
+  for (const line of answer.lines) say(`  ${line}`);
+  const passed = answer.exit === 0;
+  const counts = passed ? { ...NOTHING, passed: 1 } : { ...NOTHING, failed: 1 };
+  sayLane("bench", counts, answer.elapsedMs);
+  return counts;
+}
+
 /** Whether the executable, or what is built beside it, is older than what it is made of. */
 async function isBinaryStale(): Promise<boolean> {
   const builtAt = await stat(resolve(root, "dist/mig-runner")).then(
@@ -187,6 +201,7 @@ async function build(): Promise<Counts> {
 
 async function runLane(lane: string, filter: Filter): Promise<Counts> {
   if (lane === "checks") return runChecks();
+  if (lane === "bench") return runBench();
   const suite = SUITES.find(({ name }) => name === lane);
   assert(suite !== undefined, `no lane ${lane}`);
   // The other black-box lanes take from it what authors get (dist/sdk).

@@ -1,4 +1,5 @@
 // Pages: answers full of commands, made by copying one command and writing other ids into it.
+import { createHash } from "node:crypto";
 import type { LoadOptions } from "./client.ts";
 
 /** Pages that are kept: what does not fit is made anew at each request. */
@@ -8,8 +9,18 @@ const KEPT_BYTES_MAX = 256 * 1024 * 1024;
 const ID_FIRST = 1_000_000_000;
 const ID_MARK = "##########";
 
+const VALUE = '"value":';
+const ITEM_END = "}]}";
+const COMMA = Buffer.from(",");
+
 const HEAD = Buffer.from('{"collection":{"version":"1.0","href":"","items":[');
 const TAIL = Buffer.from('],"template":{},"error":{}}}');
+
+/** Of all commands of an action, as they stand in a result. */
+export interface CommandsDigest {
+  readonly size: number;
+  readonly sha256: string;
+}
 
 export class Pages {
   readonly #commands: number;
@@ -21,7 +32,7 @@ export class Pages {
   constructor({ commands = 0, commandBytes = 5_000 }: LoadOptions) {
     this.#commands = commands;
     const command = commandText(commands, commandBytes);
-    const text = `{"href":"/${ID_MARK}","data":[{"name":"command","value":${command}}]}`;
+    const text = `{"href":"/${ID_MARK}","data":[{"name":"command",${VALUE}${command}${ITEM_END}`;
     this.#item = Buffer.from(text);
     this.#places = [...text.matchAll(new RegExp(ID_MARK, "g"))].map(({ index }) => index);
   }
@@ -39,6 +50,22 @@ export class Pages {
       this.#kept.set(key, page);
     }
     return page;
+  }
+
+  /** What the commands of an action are in a result file: one after the other, with commas. */
+  digest(): CommandsDigest {
+    const hash = createHash("sha256");
+    const command = this.#item.subarray(this.#item.indexOf(VALUE) + VALUE.length, -ITEM_END.length);
+    const idAt = command.indexOf(ID_MARK);
+    let size = 0;
+    for (let index = 0; index < this.#commands; index++) {
+      command.write(`${ID_FIRST + index}`, idAt);
+      const parts = index === 0 ? [command] : [COMMA, command];
+      for (const part of parts) hash.update(part);
+      size += command.length + (index === 0 ? 0 : 1);
+    }
+    command.write(ID_MARK, idAt);
+    return { size, sha256: hash.digest("hex") };
   }
 
   #make(offset: number, count: number): Uint8Array<ArrayBuffer> {

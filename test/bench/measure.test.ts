@@ -1,6 +1,7 @@
 // Measure: the numbers of the benchmark table mean what their names say.
 import { describe, expect, test } from "bun:test";
 import {
+  formatGrowth,
   formatTable,
   isMet,
   median,
@@ -61,10 +62,31 @@ describe("formatTable()", () => {
     expect(second).toBe("| decode | ≤ 2 × | 2 ms | 1 ms | floor 1 ms | 1 (1) | met | peer: 9 |");
   });
 
+  test("judges nothing when it is not asked to", () => {
+    expect(formatTable([row], false).split("\n")[2]).toBe(
+      "| decode | ≤ 2 ms | 2 ms | 1 ms |  |  |  |  |",
+    );
+  });
+
   test("tells the largest as the best where more is better, in three digits", () => {
     const rate = { ...row, unit: "a second", samples: [12_345.6, 0.5], target: { least: 20_000 } };
     expect(formatTable([rate]).split("\n")[2]).toBe(
       "| decode | ≥ 20,000 a second | 0.5 a second | 12,346 a second |  |  | **missed** |  |",
     );
+  });
+});
+
+describe("formatGrowth()", () => {
+  const grown = { what: "jobs", count: 10, samples: [4, 5, 6], peaks: [2 ** 20, 2 ** 21] };
+
+  test("holds each line against the one before it, when it is of the same thing", () => {
+    const more = { ...grown, count: 100, samples: [50, 49, 51] };
+    const [head, , ...lines] = formatGrowth([grown, more, { ...more, what: "hosts" }]).split("\n");
+    expect(head?.split(" | ")).toHaveLength(5);
+    expect(lines).toEqual([
+      "| jobs | 10 | 5 ms |  | 2 MiB |",
+      "| jobs | 100 | 50 ms | 10 × | 2 MiB |",
+      "| hosts | 100 | 50 ms |  | 2 MiB |",
+    ]);
   });
 });

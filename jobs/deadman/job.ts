@@ -1,17 +1,12 @@
 // Dead man: tells when hosts that answered lately do not answer any more.
 //
 // An agent that is off is not asked at all, so a roll call cannot show who is missing. The list of
-// those who answered before can; the job keeps it in seen.json.
-import { type AgentSummary, job, modules } from "mig-runner";
+// those who answered before can. It is in seen.json, which is replaced at the end of a run only.
+import { type CollectedResult, job, modules } from "mig-runner";
 import { post } from "./post.ts";
-import { load, save } from "./state.ts";
+import { loadSeen, saveSeen, seenAfter, silentOf } from "./seen.ts";
 
 const ALERTS = "https://alerts.example.net/hook";
-const SEEN = new URL("seen.json", import.meta.url);
-const DAY_MS = 86_400_000;
-
-/** When each host answered last, by its name: ids change when an agent is started anew. */
-type Seen = Readonly<Record<string, number>>;
 
 export default job(
   {
@@ -23,36 +18,34 @@ export default job(
     },
   },
   async (run) => {
-    const seen = await run.step("seen", () => load<Seen>(SEEN, {}));
-    const here = new Set(namesOf((await run.collect("roll call")).agents));
-    const silent = Object.keys(seen).filter((name) => !here.has(name));
+    const here = namesOf(await run.collect("roll call"));
+    // Each step that uses the file says what stands in for it in tests, which leave it alone.
+    const simulated = () => ["gone.example.net"];
+    const silent = await run.step("who is silent", { simulated }, async () =>
+      silentOf(await loadSeen(), here),
+    );
     if (silent.length > 0) {
       // A host that is being restarted is not dead.
       await run.sleep("second chance", "1h");
-      for (const name of namesOf((await run.collect("again")).agents)) here.add(name);
+      here.push(...namesOf(await run.collect("again")));
     }
     // Then the scheduler is ill, and the hosts are as they were.
-    if (here.size === 0) throw new Error("nobody answers at all: look at the MIG server");
+    if (here.length === 0) throw new Error("nobody answers at all: look at the MIG server");
 
-    const dead = silent.filter((name) => !here.has(name));
+    const dead = silent.filter((name) => !here.includes(name));
     if (dead.length > 0) {
-      const text = `${dead.length} hosts do not answer any more: ${dead.sort().join(", ")}`;
+      const text = `${dead.length} hosts do not answer any more: ${dead.join(", ")}`;
       await run.step("alert", { retry: 20 }, (context) => post(ALERTS, { text }, context));
     }
-    // After a week without an answer a host is taken for gone, and its alert ends.
     const now = run.now();
-    const lately = Object.entries(seen).filter(([, at]) => now - at < 7 * DAY_MS);
-    const today = [...here].map((name) => [name, now] as const);
-    const next = Object.fromEntries([...lately, ...today]);
-    await run.step("remember", () => save(SEEN, next));
+    await run.step("remember", { simulated: () => {} }, async () =>
+      saveSeen(seenAfter(await loadSeen(), here, now)),
+    );
   },
 );
 
 /** Who said anything, were it that the module failed. */
-function namesOf(agents: readonly AgentSummary[]): string[] {
+function namesOf({ agents }: CollectedResult): string[] {
   const answers = ["success", "failed", "timeout"];
   return agents.filter(({ status }) => answers.includes(status)).map(({ name }) => name);
 }
-
-/** What stands in for these steps in tests, which leave seen.json alone. */
-export const steps = { seen: { "gone.example.net": Date.UTC(2025, 11, 31, 9) }, remember: null };

@@ -29,29 +29,23 @@ export default job(
   },
   async (run) => {
     const packages = await run.collect("packages");
-    const { changes, more, unknown } = await run.step("compare", { timeout: "30m" }, async () => {
+    const unknown = packages.agents.filter(({ success }) => !success).map(({ name }) => name);
+    if (unknown.length > 0) run.log("warning", `${unknown.length} hosts stay as they were`);
+    // Each step that uses files says what stands in for it in tests, which leave them alone.
+    const simulated = () => ({ changes: ["web1: bash 5.1 became 5.2"], more: 0 });
+    const compare = { timeout: "30m", simulated };
+    const { changes, more } = await run.step("compare", compare, async () => {
       const before = await readLast();
-      const taken = await takeInventory(packages.commands, before);
-      await writeNext(run.id, taken.hosts);
-      const lines = changesOf(before, taken.hosts);
-      return {
-        changes: lines.slice(0, LINES_MAX),
-        more: Math.max(0, lines.length - LINES_MAX),
-        unknown: taken.unknown,
-      };
+      const after = await takeInventory(packages.commands, before);
+      await writeNext(run.id, after);
+      const lines = changesOf(before, after);
+      return { changes: lines.slice(0, LINES_MAX), more: Math.max(0, lines.length - LINES_MAX) };
     });
-    if (unknown.length > 0) run.log("warning", `nothing is known of ${unknown.join(", ")}`);
     if (changes.length > 0) {
       await run.step("tell", { retry: 20 }, (context) =>
         post(CHANGES, { changes, more, unknown }, context),
       );
     }
-    await run.step("keep", () => switchTo(run.id));
+    await run.step("keep", { simulated: () => {} }, () => switchTo(run.id));
   },
 );
-
-/** What stands in for these steps in tests, which leave the files alone. */
-export const steps = {
-  compare: { changes: ["web1: openssl 3.0.15-1 became 3.0.17-1"], more: 0, unknown: ["web2"] },
-  keep: null,
-};

@@ -4,28 +4,22 @@ import { type Command, modules } from "mig-runner";
 /** Versions by package, by host. */
 export type Inventory = Record<string, Readonly<Record<string, string>>>;
 
-/** A host that did not answer is in here as it was the last time: nothing is known of it. */
-export interface Taken {
-  readonly hosts: Inventory;
-  readonly unknown: readonly string[];
-}
-
-/** Takes an inventory from the commands of a result, one at a time. */
+/**
+ * Takes an inventory from the commands of a result, one at a time. A host that did not answer is in
+ * it as it was before.
+ */
 export async function takeInventory(
   commands: AsyncIterable<Command>,
   before: Inventory,
-): Promise<Taken> {
+): Promise<Inventory> {
   const hosts: Inventory = { ...before };
-  const unknown: string[] = [];
   for await (const { agent, results } of commands) {
     const { elements, success } = modules.pkg.read(results[0]);
-    if (!success || elements === null) unknown.push(agent.name);
-    else {
-      const packages = elements.packages.map(({ name, version }) => [name, version] as const);
-      hosts[agent.name] = Object.fromEntries(packages);
-    }
+    if (!success || elements === null) continue;
+    const packages = elements.packages.map(({ name, version }) => [name, version] as const);
+    hosts[agent.name] = Object.fromEntries(packages);
   }
-  return { hosts, unknown };
+  return hosts;
 }
 
 /** What has changed, one line a change. A host that was never seen before is one line. */

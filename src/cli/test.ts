@@ -30,8 +30,9 @@ export const test: Verb = {
     "Runs the jobs that are programs (job.ts) in virtual time against a simulated fleet: nobody\n" +
     "finds anything, everybody does, every other one, three of four fail, nobody answers. Each of\n" +
     "these is run again many times, each time with a runner that is killed at another write of its\n" +
-    "journal and goes on. Nothing is posted and nothing is delivered. The functions of steps do run;\n" +
-    "what they ask for by fetch is not sent, and answered by {}.\n\n" +
+    "journal and goes on. Nothing is posted and nothing is delivered. The functions of steps do run,\n" +
+    "or what a step has as `simulated` in the place of its function; what they ask for by fetch is\n" +
+    "not sent, and answered by {}.\n\n" +
     "Ends with 1 when a job cannot be replayed, is wrong, or fails whatever the fleet answers.\n\n" +
     "Examples:\n" +
     "  mig-runner -c runner.cfg test\n" +

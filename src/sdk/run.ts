@@ -86,11 +86,17 @@ export interface RetryOptions {
 }
 
 /** How a step is tried. */
-export interface StepOptions {
+export interface StepOptions<Value = unknown> {
   /** How often it is tried again after an error other than `Fatal`. @default 0 */
   readonly retry?: number | RetryOptions | undefined;
   /** Time for one try, after which `signal` aborts and the try has failed. @default "10m" */
   readonly timeout?: Duration | undefined;
+  /**
+   * Called in the place of the function by `mig-runner test` and `simulate`, which call the
+   * function itself otherwise: for a step that writes files, or that asks otherwise than by
+   * `fetch`. @default the function
+   */
+  readonly simulated?: StepWork<Value> | undefined;
 }
 
 /** What holds for a step that does not say otherwise. */
@@ -192,7 +198,11 @@ export interface Run {
    * @throws The error of the last try, once all tries have failed or one threw `Fatal`.
    */
   step<Value>(name: string, work: StepWork<Value>): Promise<Value>;
-  step<Value>(name: string, options: StepOptions, work: StepWork<Value>): Promise<Value>;
+  step<Value>(
+    name: string,
+    options: StepOptions<NoInfer<Value>>,
+    work: StepWork<Value>,
+  ): Promise<Value>;
 
   /** Waits; the end of the wait is saved, so that a restart does not begin it anew. */
   sleep(name: string, duration: Duration): Promise<void>;

@@ -130,7 +130,8 @@ export class Observer {
       const work = given.pop() as StepWork<unknown>;
       const options = (given[0] ?? {}) as StepOptions;
       if (typeof work !== "function") return run.step(name, options, work);
-      return run.step(name, options, (context) => this.#call(run, context, work));
+      const own = options.simulated ?? work;
+      return run.step(name, options, (context) => this.#call(run, context, own));
     };
     return {
       job: run.job,

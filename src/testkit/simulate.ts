@@ -42,7 +42,7 @@ export interface SimulateOptions {
   readonly plugins?: Readonly<Record<string, SimulatedPlugin>> | undefined;
   /**
    * What stands in for the functions of steps, by their full names: a function that is called
-   * instead, or what it would give. @default they are called, once for each try
+   * instead, or what it would give. @default the step's `simulated`, else the function itself
    */
   readonly steps?: Readonly<Record<string, StepWork<unknown> | unknown>> | undefined;
   /** Conditions by name, as `[targets]` of the configuration has them. @default none */

@@ -130,7 +130,11 @@ export class BodyRun implements Run {
   }
 
   step<Value>(name: string, work: StepWork<Value>): Promise<Value>;
-  step<Value>(name: string, options: StepOptions, work: StepWork<Value>): Promise<Value>;
+  step<Value>(
+    name: string,
+    options: StepOptions<NoInfer<Value>>,
+    work: StepWork<Value>,
+  ): Promise<Value>;
   step<Value>(
     name: string,
     optionsOrWork: StepOptions | StepWork<Value>,

@@ -130,6 +130,22 @@ describe("simulate()", () => {
     expect(run.elapsedMs).toBeGreaterThan(3_600_000);
   });
 
+  test("calls what a step has in the place of its function, unless the test has another", async () => {
+    const calls: string[] = [];
+    const careful = job({}, async (run) => {
+      const simulated = () => "simulated";
+      for (const name of ["a", "b"]) {
+        await run.step(name, { simulated }, () => {
+          calls.push(name);
+          return "real";
+        });
+      }
+    });
+    const run = await simulate(careful, { steps: { b: "from the test" } });
+    expect(run.steps.map(({ value }) => value)).toEqual(["simulated", "from the test"]);
+    expect(calls).toEqual([]);
+  });
+
   test("calls each function once, however often the runner dies", async () => {
     const calls: string[] = [];
     const counted = job({ action }, async (run) => {

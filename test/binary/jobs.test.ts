@@ -1,0 +1,70 @@
+// Jobs: those of jobs/, copied as people copy them, and tested by the program.
+import { describe, expect, test } from "bun:test";
+import { cp, readdir } from "node:fs/promises";
+import { resolve } from "node:path";
+import { underTest } from "../support/binary.ts";
+import { Host } from "../support/site.ts";
+
+const jobs = resolve(import.meta.dirname, "../../jobs");
+
+/** The examples; `sample` is a whole runner directory of its own. */
+const EXAMPLES = (await readdir(jobs)).filter((name) => name !== "sample").sort();
+
+/** The executable tests all of them; one shows that its sources do the same. */
+const TESTED = underTest === "binary" ? EXAMPLES : ["hunt"];
+
+/** In the scenario in which nobody answers, one of them fails for that reason. */
+const FAILS: readonly string[] = ["deadman"];
+
+async function copyOf(...names: readonly string[]): Promise<Host> {
+  const host = await Host.create({
+    logging: [
+      'mode = "stdout"',
+      'level = "info"',
+      ...["compliance", "scribe"].flatMap((name) => [
+        `[plugin "mozdef-${name}"]`,
+        'url = "https://mozdef.example.net/"',
+      ]),
+      '[plugin "slack"]',
+      'url = "https://hooks.slack.example.net/"',
+    ],
+  });
+  for (const name of names) {
+    await cp(resolve(jobs, name), host.scenario.path(`runners/${name}`), { recursive: true });
+  }
+  return host;
+}
+
+describe("the examples", () => {
+  test("are six or more, without a mistake", async () => {
+    expect(EXAMPLES.length).toBeGreaterThanOrEqual(6);
+    await using host = await copyOf(...EXAMPLES);
+    const { exit, stdout, stderr } = await host.run("check");
+    expect([exit, stderr, stdout]).toEqual([0, "", `${EXAMPLES.length} jobs, no mistakes\n`]);
+    const shown = await host.run("show", "--all", "--json");
+    expect(shown.stdout.trimEnd().split("\n")).toHaveLength(EXAMPLES.length);
+  });
+
+  test.each(TESTED)(
+    "go on wherever their runner dies, and leave no file behind: %s",
+    async (name) => {
+      await using host = await copyOf(name);
+      const folder = host.scenario.path(`runners/${name}`);
+      const before = (await readdir(folder)).sort();
+      const { exit, stdout, stderr } = await host.run("test", "--json", "--agents", "4");
+      expect([exit, stderr]).toEqual([0, ""]);
+      const [tested, ...more] = JSON.parse(stdout).jobs;
+      expect(more).toEqual([]);
+      expect(tested).toMatchObject({ job: name, isBroken: false, problems: [] });
+      const failed = tested.scenarios.filter(({ state }: { state: string }) => state !== "done");
+      expect(failed.map(({ scenario }: { scenario: string }) => scenario)).toEqual(
+        FAILS.includes(name) ? ["nobody answers"] : [],
+      );
+      for (const { actions, crashes } of tested.scenarios) {
+        expect(actions).toBeGreaterThan(0);
+        expect(crashes).toBeGreaterThan(actions);
+      }
+      expect((await readdir(folder)).sort()).toEqual(before);
+    },
+  );
+});

@@ -39,6 +39,8 @@ export interface Opened {
   watch(onChange: () => void): { close(): void };
   /** Tells a service manager that the start is over. */
   ready(): void;
+  /** Resolves when the journal cannot be trusted any more: the process must end. */
+  readonly broken: Promise<RunnerError>;
   /** Opens the log file again, after somebody moved it away. */
   reopenLog(): void;
   /** Opens the key now instead of at the first signature. Rejects with RunnerError KEYRING. */
@@ -209,7 +211,8 @@ async function openEdges(call: Call, { config, clock, log, lock }: Begun): Promi
     if (problem === null) log.emit("info", `plugins: registering ${name}`);
     else log.emit("warning", `plugins: skipping ${name}: ${problem}`);
   }
-  const journal = openJournal({ path: config.journalPath });
+  const broken = Promise.withResolvers<RunnerError>();
+  const journal = openJournal({ path: config.journalPath, onFailure: broken.resolve });
   const signer = lazySigner({ config, clock, environment });
   const http = lazyHttp({
     skipVerifyCert: api.skipVerifyCert,
@@ -244,6 +247,7 @@ async function openEdges(call: Call, { config, clock, log, lock }: Begun): Promi
     edges,
     catalog: jobs.catalog,
     locked: lock !== null,
+    broken: broken.promise,
     watch: (onChange) => watchSpool(config.directory, onChange),
     ready: () => notify("READY=1"),
     reopenLog: () => log.reopen(),

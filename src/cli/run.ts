@@ -9,7 +9,7 @@ import { Runner } from "../runner.ts";
 import { UsageError } from "./flags.ts";
 import { unknownJob } from "./jobs.ts";
 import { type Opened, openRunner } from "./open.ts";
-import { handleSignals, showProgress } from "./serve.ts";
+import { endWhenBroken, handleSignals, showProgress } from "./serve.ts";
 import { jsonAnswer } from "./text.ts";
 import { type Call, JSON_FLAG, type Verb } from "./verb.ts";
 
@@ -49,10 +49,12 @@ async function runHere(call: Call, opened: Opened, job: string): Promise<number>
   const options = { checkDirectoryMs: opened.config.checkDirectoryMs, window: ONCE_WINDOW };
   const runner = new Runner(edges, catalog, { ...options, once: true, runId: id });
   const close = handleSignals(runner, opened);
+  const requireJournal = endWhenBroken(runner, opened);
   const wait = call.flags.has("wait");
   try {
     await runner.start();
     await runner.runOnce(wait, () => showProgress(call, opened));
+    requireJournal();
     return report(call, edges, { runId: id, wait, by: null });
   } finally {
     call.terminal.progress("");

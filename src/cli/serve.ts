@@ -23,6 +23,7 @@ export async function runForever(call: Call): Promise<number> {
   const close = handleSignals(runner, opened);
   const watcher = opened.watch(() => runner.rescan());
   let keyError: unknown = null;
+  const requireJournal = endWhenBroken(runner, opened);
   try {
     log.emit("info", "results processing routine started");
     await runner.start();
@@ -35,6 +36,7 @@ export async function runForever(call: Call): Promise<number> {
       runner.stop();
     });
     await runner.run();
+    requireJournal();
     if (keyError !== null) throw keyError;
     log.emit("info", "runner exiting due to notification");
     return 0;
@@ -58,10 +60,12 @@ export async function runPass(call: Call, wait: boolean): Promise<number> {
     once: true,
   });
   const close = handleSignals(runner, opened);
+  const requireJournal = endWhenBroken(runner, opened);
   try {
     await runner.start();
     await runner.runOnce(wait, () => showProgress(call, opened));
     call.terminal.progress("");
+    requireJournal();
     return runner.failures > 0 || edges.journal.counts().deadDeliveries > 0 ? 1 : 0;
   } catch (error) {
     sayFailure(call, opened, error);
@@ -87,6 +91,27 @@ function reasonsOf(error: unknown): readonly string[] {
     const hint = each instanceof RunnerError ? each.detail.hint : undefined;
     return hint === undefined ? messageOf(each) : `${messageOf(each)} (${hint})`;
   });
+}
+
+/**
+ * Ends everything at once when the disk has failed to keep what the journal wrote: nobody knows
+ * what it holds now, until a new process has read it.
+ *
+ * @returns Throws that failure, if there was one.
+ */
+export function endWhenBroken(
+  runner: Pick<Runner, "stop" | "abort">,
+  { broken }: Pick<Opened, "broken">,
+): () => void {
+  let failure: RunnerError | null = null;
+  void broken.then((error) => {
+    failure = error;
+    runner.stop();
+    runner.abort();
+  });
+  return () => {
+    if (failure !== null) throw failure;
+  };
 }
 
 /** Stops in order at the first signal; what then takes too long is aborted, and goes on later. */

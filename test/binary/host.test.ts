@@ -4,6 +4,7 @@ import { rename, rm } from "node:fs/promises";
 import { eventually } from "../support/binary.ts";
 import { canMount, fill, mountMemory, mountReadOnly } from "../support/mount.ts";
 import { ended, Host, Site } from "../support/site.ts";
+import { canTrace, failSyncs } from "../support/trace.ts";
 
 const MOUNTS = "needs a user who may mount";
 
@@ -67,6 +68,27 @@ describe.concurrent("a full disk", () => {
     await eventually(() => (site.sandbox.actions().length > posted ? true : null));
     daemon.signal("SIGTERM");
     ended(await daemon.ended());
+  });
+});
+
+describe.concurrent("a disk that does not keep what is written", () => {
+  const title = "ends the daemon with 9, and the next start goes on (I1)";
+  const reason = "needs strace";
+  test.skipIf(!canTrace)(canTrace ? title : `${title} (${reason})`, async () => {
+    await using site = await Site.create();
+    await site.job("often", ['schedule = "* * * * * * *"']);
+    const daemon = await site.daemon();
+    await daemon.prints(/often: launched action/);
+    {
+      using _broken = await failSyncs(daemon.pid);
+      const { stderr } = ended(await daemon.ended(), 9);
+      expect(stderr).toContain("the disk did not keep what was written (look at the disk");
+    }
+    await site.job("often");
+    // What was planned and not kept for certain is looked for, and may have expired unposted.
+    await site.run("--once", "--wait");
+    expect((await site.results("often")).length).toBe(site.sandbox.actions().length);
+    ended(await site.run("journal", "verify"));
   });
 });
 

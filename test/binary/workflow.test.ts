@@ -2,6 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import { readFile } from "node:fs/promises";
 import { openJournal } from "../../src/edge/journal/journal.ts";
+import { verifyJournal } from "../../src/edge/journal/maintenance.ts";
 import type { Journal } from "../../src/flow/journal.ts";
 import { eventually, underTest } from "../support/binary.ts";
 import { Site } from "../support/site.ts";
@@ -63,6 +64,8 @@ async function furnish(job: string): Promise<Site> {
   return site;
 }
 
+const SOUND = { damage: [], faults: [] };
+
 /** A run whose action may have been posted looks for it first, and a busy machine is slow. */
 const SETTLED_MAX_MS = 120_000;
 
@@ -97,9 +100,12 @@ describe("a workflow", () => {
     for (let kill = 0; kill < KILLS; kill++) {
       const daemon = site.start();
       // Sometimes before it has loaded the job, mostly while it works.
-      if (random() > 0.1) await daemon.prints(/added entity hunt/);
+      const isSeen = random() > 0.1;
+      if (isSeen) await daemon.prints(/added entity hunt/);
       await nap(random() * 900);
       await daemon.kill();
+      if (!isSeen) continue;
+      expect(await verifyJournal(site.scenario.path("journal.db"))).toMatchObject(SOUND);
     }
     // What is in flight goes on with the source that it began with.
     const broken =

@@ -5,8 +5,11 @@
 //
 //   I1. A write resolves after COMMIT returned, and rejects when it did not.
 //   I10. A file that is not ours, newer than us, or damaged is a named error with a way out.
+//
+// After an fsync that failed nobody knows what is on the disk: nothing is written any more, and
+// `onFailure` is called. A new process reads what is there.
 import { chmodSync, existsSync } from "node:fs";
-import { DatabaseSync } from "node:sqlite";
+import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { messageOf, RunnerError } from "../../errors.ts";
 import type { Journal, JournalTransaction } from "../../flow/journal.ts";
 import { APPLICATION_ID, MIGRATIONS, SCHEMA_VERSION } from "./schema.ts";
@@ -19,6 +22,8 @@ export interface JournalOptions {
   readonly schedule?: (flush: () => void) => void;
   /** For `status` and friends: never creates or changes the file. @default false */
   readonly readOnly?: boolean;
+  /** Called once, when the disk failed to keep what was written: the process must end. */
+  readonly onFailure?: (error: RunnerError) => void;
 }
 
 interface Queued {
@@ -40,12 +45,7 @@ const GROUP_MAX = 500;
  */
 export function openJournal(options: JournalOptions): Journal {
   const { path, readOnly = false } = options;
-  if (readOnly && path !== ":memory:" && !existsSync(path)) {
-    throw new RunnerError("JOURNAL", `Cannot open the journal "${path}": there is none yet`, {
-      path,
-      hint: "start mig-runner once, it makes the journal",
-    });
-  }
+  if (readOnly && path !== ":memory:" && !existsSync(path)) throw noneYet(path);
   try {
     const database = new DatabaseSync(path, { readOnly });
     try {
@@ -65,6 +65,10 @@ function prepare(database: DatabaseSync, where: { path: string; readOnly: boolea
   const version = numberOf(database, "PRAGMA user_version");
   const application = numberOf(database, "PRAGMA application_id");
   const tables = numberOf(database, "SELECT count(*) FROM sqlite_schema");
+  const isOurs = numberOf(database, OUR_TABLES) === 4;
+  if (isOurs && (application !== APPLICATION_ID || version > VERSION_MAX)) {
+    throw damaged(where.path, "its header is not what a mig-runner writes");
+  }
   if (application !== APPLICATION_ID && tables > 0) {
     throw new RunnerError("JOURNAL", `Cannot use "${where.path}": it is no mig-runner journal`, {
       path: where.path,
@@ -79,10 +83,33 @@ function prepare(database: DatabaseSync, where: { path: string; readOnly: boolea
       { path: where.path, hint: "run the mig-runner that wrote it, or a newer one" },
     );
   }
+  // Whoever was to make it was killed before anything was in it.
+  if (where.readOnly && version === 0 && tables === 0) throw noneYet(where.path);
   if (where.readOnly) return;
+  const [finding] = database.prepare("PRAGMA quick_check(1)").all().flatMap(Object.values);
+  if (finding !== "ok") throw damaged(where.path, String(finding));
   database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON");
   if (where.path !== ":memory:") chmodSync(where.path, 0o600);
   migrate(database);
+}
+
+function noneYet(path: string): RunnerError {
+  return new RunnerError("JOURNAL", `Cannot open the journal "${path}": there is none yet`, {
+    path,
+    hint: "start mig-runner once, it makes the journal",
+  });
+}
+
+/** How many of the tables are there that every journal has had. */
+const OUR_TABLES =
+  "SELECT count(*) FROM sqlite_schema WHERE type = 'table' " +
+  "AND name IN ('run', 'action', 'delivery', 'cursor')";
+
+/** No journal will ever have so high a schema version. */
+const VERSION_MAX = 1_000;
+
+function damaged(path: string, finding: string): RunnerError {
+  return journalError(new Error(`malformed: ${finding}`), path);
 }
 
 /** Each version step is one transaction: a crash between two leaves a readable journal. */
@@ -111,6 +138,10 @@ class SqliteJournal extends Tables implements Journal {
   readonly #database: DatabaseSync;
   readonly #path: string;
   readonly #schedule: (flush: () => void) => void;
+  readonly #onFailure: (error: RunnerError) => void;
+  readonly #commit: StatementSync;
+  /** Set once the disk has failed to keep what was written. */
+  #failure: RunnerError | null = null;
   #queue: Queued[] = [];
   #scheduled = false;
   #closed = false;
@@ -120,9 +151,18 @@ class SqliteJournal extends Tables implements Journal {
     this.#database = database;
     this.#path = options.path;
     this.#schedule = options.schedule ?? ((flush) => void setImmediate(flush));
+    this.#onFailure = options.onFailure ?? (() => {});
+    // Of a prepared statement every runtime tells the error's code.
+    this.#commit = database.prepare("COMMIT");
+  }
+
+  protected override named(error: unknown): unknown {
+    const isDecoded = error instanceof SyntaxError;
+    return isDecoded || isSqlite(error) ? journalError(error, this.#path) : error;
   }
 
   write<T>(work: (transaction: JournalTransaction) => T): Promise<T> {
+    if (this.#failure !== null) return Promise.reject(this.#failure);
     if (this.#closed) {
       return Promise.reject(
         new RunnerError("JOURNAL", `Cannot write to the journal "${this.#path}": it is closed`),
@@ -151,15 +191,23 @@ class SqliteJournal extends Tables implements Journal {
       this.#schedule(() => this.#flush());
     }
     if (group.length === 0 || this.#closed) return;
+    if (this.#failure !== null) {
+      rejectAll(group, this.#failure);
+      return;
+    }
     const outcomes: (() => void)[] = [];
     try {
       this.#database.exec("BEGIN IMMEDIATE");
       for (const queued of group) outcomes.push(this.#runOne(queued, group.length > 1));
-      this.#database.exec("COMMIT");
+      this.#commit.run();
     } catch (error) {
       this.#rollBack();
       const named = journalError(error, this.#path);
-      for (const { reject } of group) reject(named);
+      rejectAll(group, named);
+      if (isUnsynced(error)) {
+        this.#failure = named;
+        this.#onFailure(named);
+      }
       return;
     }
     for (const settle of outcomes) settle();
@@ -188,24 +236,53 @@ class SqliteJournal extends Tables implements Journal {
   }
 }
 
+function rejectAll(group: readonly Queued[], error: RunnerError): void {
+  for (const { reject } of group) reject(error);
+}
+
 /** An error of the disk or the file, as opposed to a broken rule such as a unique index. */
 function isSqliteError(error: unknown): boolean {
-  return error instanceof Error && /disk|I\/O|full|malformed|readonly|locked/i.test(error.message);
+  if (!(error instanceof Error)) return false;
+  const text = error instanceof RunnerError ? messageOf(error.cause) : error.message;
+  return /disk|I\/O|full|malformed|readonly|locked/i.test(text);
+}
+
+function isSqlite(error: unknown): boolean {
+  return (error as { code?: unknown } | null)?.code === "ERR_SQLITE_ERROR";
+}
+
+/** SQLITE_IOERR_FSYNC and SQLITE_IOERR_DIR_FSYNC: it is not known what the disk has kept. */
+const UNSYNCED = [1034, 1290];
+
+function isUnsynced(error: unknown): boolean {
+  return UNSYNCED.includes((error as { errcode?: number }).errcode ?? 0);
+}
+
+/** SQLite's words for a file that cannot be right. */
+const DAMAGE = /not a database|malformed|corrupt|unsupported file format|too big/i;
+
+/** Whether this is the error of a journal that is damaged: salvage is its way out. */
+export function isDamage(error: unknown): boolean {
+  if (!(error instanceof RunnerError)) return false;
+  return error.cause instanceof SyntaxError || DAMAGE.test(messageOf(error.cause));
 }
 
 /** SQLite's error as one that tells the operator the way out (I10). */
 function journalError(error: unknown, path: string): RunnerError {
   if (error instanceof RunnerError) return error;
   const text = messageOf(error);
-  const [state, hint] = /not a database|malformed|corrupt/i.test(text)
-    ? ["it is damaged", "run `mig-runner journal verify`, then `mig-runner journal salvage`"]
-    : /full/i.test(text)
-      ? ["the disk is full", "free some space; nothing is dispatched until then"]
-      : /locked|busy/i.test(text)
-        ? ["another process holds it", "wait for the other mig-runner command to end"]
-        : /readonly|unable to open|permission|denied/i.test(text)
-          ? [text, "make the directory writable for this user"]
-          : [text, "look at the disk and the file's permissions"];
+  const isDamage = error instanceof SyntaxError || DAMAGE.test(text);
+  const [state, hint] = isUnsynced(error)
+    ? ["the disk did not keep what was written", "look at the disk, then start mig-runner again"]
+    : isDamage
+      ? ["it is damaged", "run `mig-runner journal verify`, then `mig-runner journal salvage`"]
+      : /full/i.test(text)
+        ? ["the disk is full", "free some space; nothing is dispatched until then"]
+        : /locked|busy/i.test(text)
+          ? ["another process holds it", "wait for the other mig-runner command to end"]
+          : /readonly|unable to open|permission|denied/i.test(text)
+            ? [text, "make the directory writable for this user"]
+            : [text, "look at the disk and the file's permissions"];
   return new RunnerError(
     "JOURNAL",
     `Cannot use the journal "${path}": ${state}`,

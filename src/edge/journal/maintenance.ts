@@ -11,8 +11,8 @@ import { DatabaseSync } from "node:sqlite";
 import { messageOf, RunnerError } from "../../errors.ts";
 import { errnoCode, errnoHint, errnoText } from "../errno.ts";
 import { syncDirectory } from "../spool/durable.ts";
-import { openJournal } from "./journal.ts";
-import { ROW_RULES } from "./rules.ts";
+import { isDamage, openJournal } from "./journal.ts";
+import { DAMAGE_RULES, ROW_RULES } from "./rules.ts";
 import { copyReadable, type TableSalvage } from "./salvage.ts";
 
 /** How a journal is. */
@@ -50,12 +50,13 @@ export async function verifyJournal(
     const damage = texts(database, `PRAGMA ${check}(${FINDINGS_MAX})`).filter(
       (row) => row !== "ok",
     );
+    damage.push(...findings(database, DAMAGE_RULES));
     if (damage.length > 0) return { damage, faults: [], rows: {} };
     const orphans = database.prepare("PRAGMA foreign_key_check").all() as unknown as Orphan[];
     const strays = orphans
       .slice(0, FINDINGS_MAX)
       .map(({ table, parent, rowid }) => `${table} ${rowid}: its ${parent} is missing`);
-    const broken = ROW_RULES.flatMap((rule) => texts(database, `${rule} LIMIT ${FINDINGS_MAX}`));
+    const broken = findings(database, ROW_RULES);
     return { damage, faults: [...strays, ...broken], rows: countRows(database) };
   } catch (error) {
     // A damaged page may only show when it is read.
@@ -65,15 +66,14 @@ export async function verifyJournal(
   }
 }
 
+function findings(database: DatabaseSync, rules: readonly string[]): string[] {
+  return rules.flatMap((rule) => texts(database, `${rule} LIMIT ${FINDINGS_MAX}`));
+}
+
 interface Orphan {
   readonly table: string;
   readonly rowid: number;
   readonly parent: string;
-}
-
-function isDamage(error: unknown): boolean {
-  if (!(error instanceof RunnerError)) return false;
-  return /not a database|malformed|corrupt/i.test(messageOf(error.cause));
 }
 
 /** The first column of every row. */

@@ -1,14 +1,31 @@
 // Rules: what every row of a journal must say, as questions for the rows that do not.
 // Each answers one text a row, such as "action 7 (nightly): it is posted and has no id".
 
-function rule(
-  table: "run" | "action" | "delivery",
-  wrong: { state: string; when: string },
-): string {
+/** How a row of each table is called. */
+const NAMES = {
+  run: "'run ' || id || ' (' || job || ')'",
+  action: "'action ' || id || ' (' || job || ')'",
+  delivery: "'delivery ' || id || ' (' || job || ')'",
+  body: "'workflow of run ' || run_id",
+  step: "'step ' || id || ' (' || name || ' of run ' || run_id || ')'",
+  missed: "'missed ' || id || ' (' || job || ')'",
+  cursor: "'cursor of ' || job",
+} as const;
+
+function rule(table: keyof typeof NAMES, wrong: { state: string; when: string }): string {
   const { state, when } = wrong;
   const text = state.replaceAll("'", "''");
-  return `SELECT '${table} ' || id || ' (' || job || '): ${text}' FROM ${table} WHERE ${when}`;
+  return `SELECT ${NAMES[table]} || ': ${text}' FROM ${table} WHERE ${when}`;
 }
+
+/** What no program wrote: the row cannot even be decoded. */
+export const DAMAGE_RULES: readonly string[] = [
+  rule("action", {
+    state: "what it says of its plugins or its result is no JSON",
+    when: "NOT json_valid(plugins) OR (completeness IS NOT NULL AND NOT json_valid(completeness))",
+  }),
+  rule("body", { state: "its list of plugins is no JSON", when: "NOT json_valid(plugins)" }),
+];
 
 /** One statement a rule; the state machine of flow/inflight.ts is where they come from. */
 export const ROW_RULES: readonly string[] = [
@@ -58,10 +75,6 @@ export const ROW_RULES: readonly string[] = [
     state: "it is collected, but nobody knows where its result is (I6)",
     when: "state = 'collected' AND (result_path IS NULL OR completeness IS NULL)",
   }),
-  rule("action", {
-    state: "what it says of its plugins or its result is no JSON",
-    when: "NOT json_valid(plugins) OR (completeness IS NOT NULL AND NOT json_valid(completeness))",
-  }),
   rule("delivery", {
     state: "its state is unknown",
     when: "state NOT IN ('pending', 'delivered', 'dead', 'dropped')",
@@ -78,4 +91,75 @@ export const ROW_RULES: readonly string[] = [
     state: "its action has no result (I6)",
     when: "EXISTS (SELECT 1 FROM action WHERE action.id = action_row AND result_path IS NULL)",
   }),
+  rule("run", {
+    state: "its workflow, or the text of it, is gone",
+    when:
+      "state IN ('open', 'paused') AND source IS NOT NULL AND " +
+      "(NOT EXISTS (SELECT 1 FROM body WHERE run_id = run.id) OR " +
+      "NOT EXISTS (SELECT 1 FROM source WHERE hash = run.source))",
+  }),
+  rule("run", {
+    state: "it is an open workflow that waits for nothing",
+    when:
+      "state = 'open' AND source IS NOT NULL " +
+      "AND EXISTS (SELECT 1 FROM body WHERE run_id = run.id AND next_at IS NULL) " +
+      "AND NOT EXISTS (SELECT 1 FROM step WHERE run_id = run.id AND state = 'begun')",
+  }),
+  rule("body", {
+    state: "its run has no workflow",
+    when: "EXISTS (SELECT 1 FROM run WHERE run.id = run_id AND run.source IS NULL)",
+  }),
+  rule("body", {
+    state: "its action template is gone",
+    when:
+      "template IS NOT NULL AND NOT EXISTS (SELECT 1 FROM source WHERE hash = template) " +
+      "AND EXISTS (SELECT 1 FROM run WHERE run.id = run_id AND run.ended_at IS NULL)",
+  }),
+  rule("step", {
+    state: "its state is unknown",
+    when: "state NOT IN ('begun', 'saved', 'failed')",
+  }),
+  rule("step", {
+    state: "its kind is unknown",
+    when: "kind NOT IN ('collect', 'dispatch', 'step', 'sleep', 'deliver')",
+  }),
+  rule("step", {
+    state: "it has not ended, but has a place among those that have (W2)",
+    when: "state = 'begun' AND (sequence IS NOT NULL OR ended_at IS NOT NULL)",
+  }),
+  rule("step", {
+    state: "it ended, but has no place or no time (W2)",
+    when: "state IN ('saved', 'failed') AND (sequence IS NULL OR ended_at IS NULL)",
+  }),
+  rule("step", {
+    state: "it ended, but is to be worked on (W1)",
+    when: "state IN ('saved', 'failed') AND next_at IS NOT NULL",
+  }),
+  rule("step", {
+    state: "it failed, but nobody knows why",
+    when: "state = 'failed' AND error IS NULL",
+  }),
+  rule("step", {
+    state: "its value is no JSON",
+    when: "value IS NOT NULL AND NOT json_valid(value)",
+  }),
+  rule("step", {
+    state: "no step ended in the place before it (W2)",
+    when:
+      "sequence > 1 AND NOT EXISTS (SELECT 1 FROM step AS before " +
+      "WHERE before.run_id = step.run_id AND before.sequence = step.sequence - 1)",
+  }),
+  rule("step", {
+    state: "it ended before the one in the place before it (W3)",
+    when:
+      "EXISTS (SELECT 1 FROM step AS before WHERE before.run_id = step.run_id " +
+      "AND before.sequence = step.sequence - 1 AND before.ended_at > step.ended_at)",
+  }),
+  rule("action", {
+    state: "the step that it belongs to is gone",
+    when:
+      "step <> '' AND state IN ('planned', 'posted') AND NOT EXISTS " +
+      "(SELECT 1 FROM step WHERE step.run_id = action.run_id AND step.name = action.step)",
+  }),
+  rule("missed", { state: "it counts no fire time", when: "count < 1 OR last_at < first_at" }),
 ];

@@ -38,6 +38,7 @@ export function copyReadable({ path, target, tables }: Order): readonly TableSal
   try {
     const copied = tables.map((table) => ({ table, ...copyTable(source, target, table) }));
     giveRuns(target);
+    for (const sql of MENDED) target.exec(sql);
     const salvaged = copied.map(({ table, whole }) => {
       const dropped = dropOrphans(target, table);
       const saved = (target.prepare(`SELECT count(*) AS n FROM "${table}"`).get() as { n: number })
@@ -156,6 +157,13 @@ function giveRuns(target: DatabaseSync): void {
       "WHERE run_id NOT IN (SELECT id FROM run) AND state IN ('planned', 'posted', 'collected')",
   );
 }
+
+/** Values that no program wrote, as the least that the row can say and be worked on. */
+const MENDED: readonly string[] = [
+  "UPDATE action SET plugins = '[]' WHERE NOT json_valid(plugins)",
+  "UPDATE action SET completeness = NULL WHERE NOT json_valid(completeness)",
+  "UPDATE body SET plugins = '[]' WHERE NOT json_valid(plugins)",
+];
 
 function dropOrphans(target: DatabaseSync, table: string): number {
   const sql = `PRAGMA foreign_key_check("${table}")`;

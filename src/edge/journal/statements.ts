@@ -11,6 +11,11 @@ export class Statements {
     this.#database = database;
   }
 
+  /** What an error of SQLite, or a value that cannot be decoded, is called. */
+  protected named(error: unknown): unknown {
+    return error;
+  }
+
   protected prepared(sql: string): StatementSync {
     let statement = this.#statements.get(sql);
     if (statement === undefined) {
@@ -25,8 +30,10 @@ export class Statements {
     decode: (raw: Raw) => Row,
     ...values: readonly Bindable[]
   ): Row | null {
-    const raw = this.prepared(sql).get(...values) as Raw | undefined;
-    return raw === undefined ? null : decode(raw);
+    return this.#read(() => {
+      const raw = this.prepared(sql).get(...values) as Raw | undefined;
+      return raw === undefined ? null : decode(raw);
+    });
   }
 
   protected all<Row>(
@@ -34,11 +41,19 @@ export class Statements {
     decode: (raw: Raw) => Row,
     ...values: readonly Bindable[]
   ): Row[] {
-    return (this.prepared(sql).all(...values) as Raw[]).map(decode);
+    return this.#read(() => (this.prepared(sql).all(...values) as Raw[]).map(decode));
   }
 
   /** The column `value` of the one row. */
   protected number(sql: string, ...values: readonly Bindable[]): number {
-    return (this.prepared(sql).get(...values) as { value: number }).value;
+    return this.#read(() => (this.prepared(sql).get(...values) as { value: number }).value);
+  }
+
+  #read<Value>(read: () => Value): Value {
+    try {
+      return read();
+    } catch (error) {
+      throw this.named(error);
+    }
   }
 }

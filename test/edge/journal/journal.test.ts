@@ -229,4 +229,16 @@ describe("openJournal() refuses, with a way out (I10)", () => {
       expect(() => openJournal({ path, readOnly: true })).toThrow("there is none yet");
     });
   });
+
+  test("for a reader, one that was killed before it had tables is none yet", async () => {
+    await withDirectory(async (directory) => {
+      const path = join(directory, "journal.db");
+      const database = new DatabaseSync(path);
+      database.exec("PRAGMA journal_mode = WAL");
+      database.close();
+      expect(() => openJournal({ path, readOnly: true })).toThrow("there is none yet");
+      await openJournal({ path }).close();
+      await openJournal({ path, readOnly: true }).close();
+    });
+  });
 });

@@ -27,6 +27,27 @@ beforeEach(() => {
 
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
+/** One open workflow run: two steps have ended, the action of the third is in flight. */
+async function makeWorkflow(): Promise<void> {
+  await openJournal({ path }).close();
+  const template = `{"target":"id=1"}`;
+  meddle(`
+    INSERT INTO source
+      VALUES ('code', 'export default 1'), ('template', '${template}');
+    INSERT INTO run (id, job, fires_at, cause, state, source)
+      VALUES (1, 'hunt', 1, 'manual', 'open', 'code');
+    INSERT INTO body VALUES (1, 'template', 300000, NULL, '[]', 7, 1, NULL, 0);
+    INSERT INTO step VALUES (1, 1, 'look', 'step', '', 'saved', '1', NULL, 0, NULL, 1, 5);
+    INSERT INTO step VALUES (2, 1, 'wait', 'sleep', 'd', 'saved', NULL, NULL, 0, NULL, 2, 6);
+    INSERT INTO step
+      VALUES (3, 1, 'deep', 'collect', 'd', 'begun', NULL, NULL, 0, NULL, NULL, NULL);
+    INSERT INTO action (id, run_id, job, step, part, state, name, body, signature, expire_at,
+      send_only, plugins, maybe_sent, attempts, next_at, updated_at)
+      VALUES (1, 1, 'hunt', 'deep', 0, 'planned', 'n', '{}', 's', 9, 0, '[]', 1, 0, 1, 1);
+    INSERT INTO missed VALUES (1, 'hunt', 1, 2, 2, 'nobody ran it in time', 3);
+  `);
+}
+
 /** `count` runs with an action each: the first half settled, the others in flight. */
 async function fill(journal: Journal, count: number): Promise<void> {
   await journal.write((transaction) => {
@@ -112,7 +133,6 @@ describe("verifyJournal()", () => {
     ["it is in flight, but never worked on", "UPDATE action SET next_at = NULL WHERE id = 3"],
     ["it is not in flight, but to be worked on", "UPDATE action SET next_at = 5 WHERE id = 1"],
     ["the API's answer is gone", "UPDATE action SET reply = NULL WHERE id = 4"],
-    ["is no JSON", "UPDATE action SET plugins = '[' WHERE id = 4"],
     ["it ended, but nobody knows when", "UPDATE run SET ended_at = NULL WHERE id = 1"],
     ["nothing of it is in flight", "UPDATE run SET state = 'open', ended_at = NULL WHERE id = 1"],
     ["its run is missing", "PRAGMA foreign_keys = OFF; DELETE FROM run WHERE id = 3"],
@@ -123,6 +143,61 @@ describe("verifyJournal()", () => {
       const { damage: found, faults } = await verifyJournal(path);
       expect(found).toEqual([]);
       expect(faults.join("\n")).toContain(wrong);
+    });
+  }
+
+  test("finds values that cannot be decoded, which salvage mends", async () => {
+    await make(4);
+    meddle("UPDATE action SET plugins = '[', completeness = '{' WHERE id = 1");
+    expect((await verifyJournal(path)).damage).toEqual([
+      "action 1 (nightly): what it says of its plugins or its result is no JSON",
+    ]);
+    const journal = openJournal({ path });
+    expect(() => journal.action(1)).toThrow(`Cannot use the journal "${path}": it is damaged`);
+    await journal.close();
+    await salvageJournal(path);
+    expect((await verifyJournal(path)).damage).toEqual([]);
+    const salvaged = openJournal({ path });
+    expect(salvaged.action(1)).toMatchObject({ plugins: [], completeness: null });
+    await salvaged.close();
+  });
+
+  for (const header of ["application_id = 7", "user_version = 16777217"]) {
+    test(`calls our own tables under a header of ${header} damaged, and salvages them`, async () => {
+      await make(4);
+      meddle(`PRAGMA ${header}`);
+      expect((await verifyJournal(path)).damage).toEqual([
+        "malformed: its header is not what a mig-runner writes",
+      ]);
+      expect(() => openJournal({ path })).toThrow("it is damaged");
+      await salvageJournal(path);
+      expect(await verifyJournal(path)).toMatchObject({ damage: [], faults: [], rows: { run: 4 } });
+    });
+  }
+
+  for (const [wrong, sql] of [
+    ["its workflow, or the text of it, is gone", "DELETE FROM body"],
+    ["its workflow, or the text of it, is gone", "DELETE FROM source WHERE hash = 'code'"],
+    ["it is an open workflow that waits for nothing", "DELETE FROM step WHERE state = 'begun'"],
+    ["its run has no workflow", "UPDATE run SET source = NULL WHERE id = 1"],
+    ["its action template is gone", "DELETE FROM source WHERE hash = 'template'"],
+    ["its state is unknown", "UPDATE step SET state = 'lost' WHERE id = 2"],
+    ["its kind is unknown", "UPDATE step SET kind = 'nap' WHERE id = 2"],
+    ["has a place among those that have (W2)", "UPDATE step SET ended_at = 5 WHERE id = 3"],
+    ["it ended, but has no place or no time (W2)", "UPDATE step SET sequence = NULL WHERE id = 2"],
+    ["it ended, but is to be worked on (W1)", "UPDATE step SET next_at = 5 WHERE id = 2"],
+    ["it failed, but nobody knows why", "UPDATE step SET state = 'failed' WHERE id = 2"],
+    ["its value is no JSON", "UPDATE step SET value = '{' WHERE id = 2"],
+    ["no step ended in the place before it (W2)", "UPDATE step SET sequence = 7 WHERE id = 2"],
+    ["it ended before the one in the place before it", "UPDATE step SET ended_at = 9 WHERE id = 1"],
+    ["the step that it belongs to is gone", "UPDATE step SET name = 'x' WHERE name = 'deep'"],
+    ["it counts no fire time", "UPDATE missed SET count = 0"],
+  ] as const) {
+    test(`finds a row of a workflow of which it says: ${wrong}, after ${sql}`, async () => {
+      await makeWorkflow();
+      expect(await verifyJournal(path)).toMatchObject({ damage: [], faults: [] });
+      meddle(sql);
+      expect((await verifyJournal(path)).faults.join("\n")).toContain(wrong);
     });
   }
 

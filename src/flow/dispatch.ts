@@ -142,6 +142,9 @@ export async function postAction(
     const reached = await refuseTooMany(edges, row, row.agentsMax, options);
     if (reached !== null) return reached;
   }
+  // An earlier try was proved not to have sent it. This one may, and die before it can tell (I3).
+  const isOurs = row.maybeSent || (await keep(edges, row, { kind: "sending" })) !== null;
+  if (!isOurs) return "answered";
   const answer = await edges.api.create(row.body, options.signal);
   if (answer.kind === "posted") return await keepPosted(edges, row, { ...options, ...answer });
   if (answer.refusal && row.attempts >= options.retries) {

@@ -9,7 +9,8 @@
 //   planned, posted ── dropped (by an operator) ──▶ failed
 //
 // `delayed` and `watched` keep the state and move `nextAt`: a retry, a look and a sweep are as
-// durable as the state itself. `swept` ends the wait for the sweep.
+// durable as the state itself; so is `sending`, before an action is sent that was proved unsent.
+// `swept` ends the wait for the sweep.
 //
 // Owns:    which transitions are legal, and what each state must carry.
 // Not its: the clock, the journal, the API, the plugin (ports.ts); the order of work (runner.ts).
@@ -68,7 +69,7 @@ export interface ActionRow {
   readonly actionId: number | null;
   /** The action's bytes as the API answered them; null until posted and once settled. */
   readonly reply: Uint8Array | null;
-  /** True unless it is certain that no POST of these bytes reached the API. */
+  /** True unless it is certain that no POST of these bytes has begun that could reach the API. */
   readonly maybeSent: boolean;
   /** Failed tries in this state. */
   readonly attempts: number;
@@ -90,6 +91,8 @@ export type ActionEvent =
       readonly collectAt: Instant;
     }
   | { readonly kind: "sent"; readonly actionId: number; readonly reply: Uint8Array }
+  /** It is about to be sent again after a try that was proved not to have sent it. */
+  | { readonly kind: "sending" }
   | {
       readonly kind: "delayed";
       readonly nextAt: Instant;
@@ -131,6 +134,9 @@ export function advance(row: ActionRow, event: ActionEvent, now: Instant): Actio
     case "sent":
       assert(row.state === "planned" && row.sendOnly, `I1: sent after ${row.state}`);
       return settle({ ...fresh, actionId: event.actionId, maybeSent: true });
+    case "sending":
+      assert(row.state === "planned", `I3: sending in ${row.state}`);
+      return { ...row, maybeSent: true, updatedAt: now };
     case "delayed":
       assert(isAwaited(row), `I4: delayed in ${row.state}`);
       return {

@@ -1,8 +1,16 @@
 import { describe, expect, test } from "bun:test";
 import { postAction } from "../../src/flow/dispatch.ts";
-import type { ActionRow } from "../../src/flow/inflight.ts";
+import { type ActionRow, advance } from "../../src/flow/inflight.ts";
 import { DAEMON_WINDOW, launchDue } from "../../src/flow/launch.ts";
-import { entity, NOON, never, openWorld, postedAs, type World } from "../support/world.ts";
+import {
+  entity,
+  fillDisk,
+  NOON,
+  never,
+  openWorld,
+  postedAs,
+  type World,
+} from "../support/world.ts";
 
 const retries = 2;
 
@@ -55,6 +63,44 @@ describe("postAction()", () => {
     await post(world, again, false);
     expect(world.api.posted.length).toBe(1);
     expect(world.journal.action(row.id)).toMatchObject({ state: "posted", actionId: 7 });
+  });
+
+  test("searches after an unsent try was followed by one that nobody remembers (I3)", async () => {
+    const world = openWorld();
+    const row = await plan(world);
+    world.api.creates = [{ ...lost, kind: "unsent", message: "connection refused" }];
+    await post(world, row);
+    const unsent = world.journal.action(row.id) as ActionRow;
+    expect(unsent.maybeSent).toBe(false);
+    let posts = 0;
+    let makeRoom = () => {};
+    world.api.create = () => {
+      posts++;
+      makeRoom = fillDisk(world);
+      return Promise.resolve(postedAs(7, NOON + 300_000));
+    };
+    await expect(post(world, unsent, false)).rejects.toThrow("the disk is full");
+    makeRoom();
+    world.api.finds = [{ ...postedAs(7, NOON + 300_000), kind: "found" }];
+    await post(world, world.journal.action(row.id) as ActionRow, false);
+    expect([posts, world.api.searches]).toEqual([1, 1]);
+    expect(world.journal.action(row.id)).toMatchObject({ state: "posted", actionId: 7 });
+  });
+
+  test("does not post again what an operator gave up, or what the disk cannot hold", async () => {
+    const world = openWorld();
+    const row = await plan(world);
+    world.api.creates = [{ ...lost, kind: "unsent", message: "connection refused" }];
+    await post(world, row);
+    const unsent = world.journal.action(row.id) as ActionRow;
+    const makeRoom = fillDisk(world);
+    await expect(post(world, unsent, false)).rejects.toThrow("the disk is full");
+    makeRoom();
+    await world.journal.write((tables) =>
+      tables.saveAction(advance(unsent, { kind: "dropped", error: "given up" }, NOON)),
+    );
+    await post(world, unsent, false);
+    expect(world.api.posted.length).toBe(1);
   });
 
   test("posts the same bytes again once the API has long not listed them", async () => {

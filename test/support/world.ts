@@ -1,6 +1,7 @@
 // World: opened edges that live in memory, for tests of the flow and the runner: a clock that a
 // test moves, an API that answers what a test says, a spool without a disk, the real journal.
 import { openJournal } from "../../src/edge/journal/journal.ts";
+import { RunnerError } from "../../src/errors.ts";
 import type { Edges, Limits } from "../../src/flow/edges.ts";
 import type { Journal } from "../../src/flow/journal.ts";
 import type { Entity } from "../../src/jobs/entity.ts";
@@ -183,6 +184,16 @@ export interface World {
   readonly orders: DeliveryOrder[];
   /** What the plugins answer, in order; the last answer stays. */
   readonly deliveries: DeliveryAnswer[];
+}
+
+/** Fills the disk under the journal: no write is remembered until what it answers is called. */
+export function fillDisk({ journal }: World): () => void {
+  const { write } = journal;
+  journal.write = () =>
+    Promise.reject(new RunnerError("JOURNAL", "Cannot use the journal: the disk is full"));
+  return () => {
+    journal.write = write;
+  };
 }
 
 /** A new world at noon. */

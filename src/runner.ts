@@ -228,18 +228,26 @@ export class Runner {
   }
 
   async #launchNow(launch: () => Promise<Launch>): Promise<boolean> {
+    const launched = await this.#rested(launch);
+    if (launched === null) return false;
+    this.#failures += launched.failed;
+    for (const row of launched.planned) this.#post(row, true);
+    return true;
+  }
+
+  /**
+   * What `work` comes to; null when it failed, after a rest: nothing was remembered, so it is still
+   * to be done, and the loop must not spin on it (I7).
+   */
+  async #rested<Value>(work: () => Promise<Value>, job: string | null = null) {
+    const { clock, log } = this.#edges;
     try {
-      const { planned, failed } = await launch();
-      this.#failures += failed;
-      for (const row of planned) this.#post(row, true);
-      return true;
+      return await work();
     } catch (error) {
       this.#failures++;
-      const { clock, log } = this.#edges;
-      log.emit("err", messageOf(error));
-      // Nothing was remembered, so the run is still to be begun: do not spin on it (I7).
+      log.emit("err", job === null ? messageOf(error) : `${job}: ${messageOf(error)}`);
       await clock.sleep(JOURNAL_RETRY_MS, this.#stop.signal);
-      return false;
+      return null;
     }
   }
 
@@ -297,19 +305,12 @@ export class Runner {
 
   /** Runs one piece of work at the API and tells the breaker how it went. */
   async #reach(work: () => Promise<Reached>, row: ActionRow): Promise<void> {
-    const { clock, journal, log } = this.#edges;
-    try {
-      const reached = await work();
-      if (this.#stop.signal.aborted) return;
-      this.#breaker = afterRequest(this.#breaker, reached === "answered", clock.now());
-      const after = journal.action(row.id);
-      if (after?.state === "failed" || (after?.attempts ?? 0) > row.attempts) this.#failures++;
-    } catch (error) {
-      this.#failures++;
-      log.emit("err", `${row.job}: ${messageOf(error)}`);
-      // Nothing was remembered, so the row is still due: do not spin on it.
-      await clock.sleep(JOURNAL_RETRY_MS, this.#stop.signal);
-    }
+    const { clock, journal } = this.#edges;
+    const reached = await this.#rested(work, row.job);
+    if (reached === null || this.#stop.signal.aborted) return;
+    this.#breaker = afterRequest(this.#breaker, reached === "answered", clock.now());
+    const after = journal.action(row.id);
+    if (after?.state === "failed" || (after?.attempts ?? 0) > row.attempts) this.#failures++;
   }
 
   #deliver(now: Instant): void {
@@ -321,8 +322,9 @@ export class Runner {
       this.#deliveries.start(row.id, async () => {
         this.#tried.add(row.id);
         const timeoutMs = this.#catalog.entity(row.job)?.pluginTimeoutMs ?? null;
-        const { signal } = this.#stop;
-        if (!(await deliverResult(this.#edges, row, { signal, timeoutMs }))) this.#failures++;
+        const options = { signal: this.#stop.signal, timeoutMs };
+        const work = () => deliverResult(this.#edges, row, options);
+        if ((await this.#rested(work, row.job)) === false) this.#failures++;
       });
     }
   }

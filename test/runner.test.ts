@@ -4,7 +4,15 @@ import { Catalog } from "../src/jobs/catalog.ts";
 import type { Entity } from "../src/jobs/entity.ts";
 import type { JobDirectory } from "../src/ports.ts";
 import { Runner } from "../src/runner.ts";
-import { command, entity, NOON, openWorld, postedAs, type World } from "./support/world.ts";
+import {
+  command,
+  entity,
+  fillDisk,
+  NOON,
+  openWorld,
+  postedAs,
+  type World,
+} from "./support/world.ts";
 
 const HOUR = 3_600_000;
 
@@ -129,6 +137,46 @@ describe("Runner", () => {
     expect(world.orders.map(({ attempt }) => attempt)).toEqual([1, 2, 3]);
     expect(new Set(world.orders.map(({ key }) => key)).size).toBe(1);
     expect(world.journal.runs("nightly", 1)).toMatchObject([{ state: "done" }]);
+    await stop();
+  });
+
+  test("does not spin on a delivery that a full disk cannot remember (I7)", async () => {
+    const world = openWorld();
+    world.api.creates = [postedAs(7, NOON + HOUR + 60_000)];
+    world.api.pages = ["end"];
+    let makeRoom = () => {};
+    world.edges.plugins.deliver = (order) => {
+      world.orders.push(order);
+      if (world.orders.length === 1) makeRoom = fillDisk(world);
+      // A loop that spins must fail the test, not hang it.
+      if (world.orders.length === 100) return new Promise(() => undefined);
+      return Promise.resolve({ kind: "delivered", message: "taken" });
+    };
+    const { stop } = await start(world, new Map([["nightly", entity({ plugins: ["mail"] })]]));
+    await world.clock.moveTo(NOON + HOUR + 90_000);
+    // One at once, and one every five seconds.
+    expect(world.orders.length).toBeGreaterThan(1);
+    expect(world.orders.length).toBeLessThan(10);
+    makeRoom();
+    await world.clock.moveTo(NOON + HOUR + 120_000);
+    expect(world.journal.deliveriesOf(1)).toMatchObject([{ state: "delivered" }]);
+    await stop();
+  });
+
+  test("knows of a fire time that passed while a new job was broken and the disk full", async () => {
+    const world = openWorld();
+    const makeRoom = fillDisk(world);
+    const jobs = new Map<string, Entity | Error>([["nightly", entity({})]]);
+    const { stop, touch } = await start(world, jobs);
+    jobs.set("nightly", new Error("a mistake"));
+    touch();
+    await world.clock.moveTo(NOON + HOUR + 10 * 60_000);
+    makeRoom();
+    jobs.set("nightly", entity({}));
+    touch();
+    await world.clock.moveTo(NOON + HOUR + 20 * 60_000);
+    const [firstAt, lastAt] = [NOON + HOUR, NOON + HOUR];
+    expect(world.journal.missed("nightly", 9)).toMatchObject([{ firstAt, lastAt, count: 1 }]);
     await stop();
   });
 

@@ -1,5 +1,4 @@
 // Deliver: give a durable result to a plugin, and remember whether it took it (I6).
-import { messageOf } from "../errors.ts";
 import type { DeliveryAnswer } from "../ports.ts";
 import { DAY_MS, type Milliseconds } from "../time.ts";
 import { backoffMs, DELIVERY_BACKOFF } from "./backoff.ts";
@@ -52,7 +51,11 @@ export interface AttemptOptions {
   readonly timeoutMs: Milliseconds | null;
 }
 
-/** Makes one attempt at one delivery and journals how it ended. Resolves with whether it did. */
+/**
+ * Makes one attempt at one delivery and journals how it ended. Resolves with whether it was taken.
+ *
+ * @throws {RunnerError} JOURNAL: the attempt is not remembered, so it is to be made again.
+ */
 export async function deliverResult(
   edges: DeliveryEdges,
   row: DeliveryRow,
@@ -105,25 +108,20 @@ function waitAfter(
 }
 
 /** Journals a delivery's transition; the last one that leaves the outbox settles the action. */
-export async function keepDelivery(
-  edges: Pick<Edges, "journal" | "clock" | "log">,
+async function keepDelivery(
+  edges: Pick<Edges, "journal" | "clock">,
   row: DeliveryRow,
   event: DeliveryEvent,
 ): Promise<void> {
   const now = edges.clock.now();
-  try {
-    await edges.journal.write((transaction) => {
-      const current = transaction.delivery(row.id);
-      // One that was put back meanwhile is to be made again: of a newer result.
-      if (current === null || current.state !== row.state) return;
-      if (current.updatedAt !== row.updatedAt) return;
-      transaction.saveDelivery(advanceDelivery(current, event, now));
-      settleDelivered(transaction, row.actionRow, now);
-    });
-  } catch (error) {
-    // The attempt is not remembered, so it is made again: at least once, never lost.
-    edges.log.emit("err", messageOf(error));
-  }
+  await edges.journal.write((transaction) => {
+    const current = transaction.delivery(row.id);
+    // One that was put back meanwhile is to be made again: of a newer result.
+    if (current === null || current.state !== row.state) return;
+    if (current.updatedAt !== row.updatedAt) return;
+    transaction.saveDelivery(advanceDelivery(current, event, now));
+    settleDelivered(transaction, row.actionRow, now);
+  });
 }
 
 /** Settles an action none of whose deliveries is pending or dead any more. */

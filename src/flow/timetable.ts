@@ -10,6 +10,7 @@ import { FireHeap } from "../jobs/heap.ts";
 import { nextFire } from "../jobs/schedule.ts";
 import type { Instant, Milliseconds } from "../time.ts";
 import { type Edges, say } from "./edges.ts";
+import type { Cursor } from "./journal.ts";
 import { cursorOf, isDecidedBy, type LaunchWindow } from "./launch.ts";
 
 export interface TimetableOptions {
@@ -32,8 +33,8 @@ export class Timetable {
   readonly #catalog: Catalog;
   readonly #options: TimetableOptions;
   readonly #heap = new FireHeap();
-  /** Since when jobs are known whose first cursor could not be written: the disk was full. */
-  readonly #seenAt = new Map<string, Instant>();
+  /** First cursors that could not be written: the disk was full. */
+  readonly #unwritten = new Map<string, Cursor>();
   /** First cursors of this scan that are being written. */
   readonly #firstCursors: Promise<void>[] = [];
   #scanAt: Instant = 0;
@@ -70,10 +71,10 @@ export class Timetable {
 
   /** How far back the fire times of a job are looked for. */
   windowOf({ job, spreadMs }: Entity, window: LaunchWindow): LaunchWindow {
-    const seenAt = this.#seenAt.get(job);
-    if (seenAt === undefined) return window;
+    const first = this.#unwritten.get(job);
+    if (first === undefined) return window;
     const now = this.#edges.clock.now() - spreadOffsetMs(job, spreadMs);
-    return { ...window, firstLookMs: Math.max(0, now - seenAt) };
+    return { ...window, firstLookMs: Math.max(0, now - first.decidedAt) };
   }
 
   /** A job could not be decided: it is due again after a while. */
@@ -112,6 +113,7 @@ export class Timetable {
     switch (change.kind) {
       case "removed":
         this.#heap.set(job, null);
+        this.#unwritten.delete(job);
         log.emit("info", `removed entity ${job}`);
         await this.#remember(() => journal.write((tables) => tables.removeCursor(job)));
         return;
@@ -145,16 +147,17 @@ export class Timetable {
     if (cursor !== null && isDecidedBy(cursor, entity)) {
       return this.#fireNext(entity, cursor.decidedAt);
     }
-    const now = clock.now();
-    const first = cursorOf(entity, now);
+    const unwritten = this.#unwritten.get(job) ?? null;
+    const isKnown = unwritten !== null && isDecidedBy(unwritten, entity);
+    const first = isKnown ? unwritten : cursorOf(entity, clock.now());
     const written = this.#remember(() => journal.write((tables) => tables.setCursor(job, first)));
     this.#firstCursors.push(
       written.then((isWritten) => {
-        if (isWritten) this.#seenAt.delete(job);
-        else this.#seenAt.set(job, now);
+        if (isWritten) this.#unwritten.delete(job);
+        else this.#unwritten.set(job, first);
       }),
     );
-    this.#fireNext(entity, now);
+    this.#fireNext(entity, first.decidedAt);
   }
 
   #fireNext(entity: Entity, after: Instant): void {

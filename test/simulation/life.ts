@@ -24,6 +24,7 @@ export interface Watch {
   delivering(order: { plugin: string; resultPath: string; key: string }): void;
   committed(): void;
   woken(): void;
+  logged(message: string): void;
 }
 
 /** A port's failure, before its effect or after it. */

@@ -62,7 +62,9 @@ export function makeClock(world: World, life: Life): Clock {
 export function makeLog(world: World, life: Life): Log {
   return {
     emit(level, message) {
-      if (life.alive) world.say(() => `  ${level}: ${message}`);
+      if (!life.alive) return;
+      world.say(() => `  ${level}: ${message}`);
+      world.watch.logged(message);
     },
   };
 }

@@ -14,7 +14,7 @@ import { Ledger } from "./ledger.ts";
 import type { CrashPoint, Life } from "./life.ts";
 import { makeHttp } from "./network.ts";
 import { happen } from "./operator.ts";
-import { Oracle } from "./oracle.ts";
+import { type Marks, Oracle } from "./oracle.ts";
 import { makeClock, makeLog, makePlugins, makeSigner, makeSpool } from "./ports.ts";
 import { makeProfile, type Profile } from "./profile.ts";
 import { Dice } from "./random.ts";
@@ -163,14 +163,12 @@ export class Simulation {
 
   /** As the command line loads a job. */
   async #load(spool: Spool, { job, path, files }: JobDirectory): Promise<Entity> {
-    const life = this.world.life.number;
     const contents = new Map<string, Uint8Array>();
     for (const { name } of files) {
       if (name === "entity.toml") contents.set(name, await spool.read(job, name, 1_000_000));
     }
     const entity = loadEntity({ job, path, files: contents, defaults: { timezone: "UTC" } });
     await loadTemplate({ spool }, entity);
-    this.oracle.loaded(job, life);
     return entity;
   }
 }
@@ -188,7 +186,7 @@ export function simulate(options: SimulationOptions): Outcome {
   world.settle();
   const calmAt = beginsAt + chaosMs;
   while (!world.calm && world.violations.length === 0) world.step();
-  const limits = marks(world);
+  const limits = marksOf(world);
   let lookAt = calmAt + PEACE_MIN_MS;
   while (world.violations.length === 0 && world.step()) {
     if (world.timeline.now < lookAt) continue;
@@ -233,28 +231,25 @@ function pacify(world: World): void {
   }
 }
 
-interface Marks {
-  readonly actions: number;
-  readonly runs: number;
-}
-
-function marks({ ledger }: World): Marks {
+function marksOf({ ledger, wall }: World): Marks {
   const last = (table: string): number =>
     Number(ledger.rows(`SELECT coalesce(max(id), 0) AS last FROM ${table}`)[0]?.last);
-  return { actions: last("action"), runs: last("run") };
+  const expireAt = wall + PEACE_MAX_MS - PEACE_MIN_MS;
+  return { actions: last("action"), runs: last("run"), expireAt };
 }
 
 /** Whether all that was begun in chaos has ended. A request for a job that is gone does not. */
-function isAtRest({ disk, ledger, life }: World, { actions, runs }: Marks): boolean {
+function isAtRest({ disk, ledger, life }: World, { actions, runs, expireAt }: Marks): boolean {
   if (!life.alive) return false;
   const [waiting] = ledger.rows(
-    "SELECT (SELECT count(*) FROM action WHERE state IN ('planned', 'posted') AND id <= ?1) + " +
-      "(SELECT count(*) FROM delivery WHERE state = 'pending' AND action_row <= ?1) + " +
-      "(SELECT count(*) FROM run WHERE state = 'open' AND id <= ?2) AS things",
-    actions,
-    runs,
+    "SELECT EXISTS (SELECT 1 FROM action WHERE id <= ?1 AND " +
+      "(state = 'planned' OR state = 'posted' AND expire_at <= ?2)) OR " +
+      "EXISTS (SELECT 1 FROM delivery WHERE state = 'pending' AND action_row <= ?1) OR " +
+      "EXISTS (SELECT 1 FROM run WHERE state = 'open' AND id <= ?3 AND NOT EXISTS " +
+      "(SELECT 1 FROM action WHERE run_id = run.id AND state = 'posted' AND expire_at > ?2)) AS yes",
+    ...[actions, expireAt, runs],
   );
-  if (waiting?.things !== 0) return false;
+  if (waiting?.yes !== 0) return false;
   const requested = ledger.rows("SELECT job FROM run WHERE state = 'requested' AND id <= ?", runs);
   return !requested.some(({ job }) => disk.jobs.has(String(job)));
 }

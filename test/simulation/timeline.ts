@@ -1,7 +1,7 @@
 // Timeline: what happens next in a simulated world. The only time there is; it never goes back.
 //
-// True time is what the world's physics runs on. The wall clock of the runner's host is true time
-// plus an offset that a fault may change.
+// True time is what the world's physics runs on, in whole milliseconds as every clock of a host. The
+// wall clock of the runner's host is true time plus an offset that a fault may change.
 
 /** Something that will happen. */
 export interface Planned {
@@ -25,9 +25,10 @@ export class Timeline {
     return this.#now;
   }
 
-  /** Plans `run` for `ms` from now. Cancel it by `cancel`. */
+  /** Plans `run` for `ms` from now, rounded up as a timer is. Cancel it by `cancel`. */
   after(ms: number, run: () => void): Planned {
-    const planned: Planned = { at: this.#now + Math.max(0, ms), order: this.#order++, run };
+    const at = this.#now + Math.max(0, Math.ceil(ms));
+    const planned: Planned = { at, order: this.#order++, run };
     this.#push(planned);
     return planned;
   }

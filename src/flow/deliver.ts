@@ -108,7 +108,7 @@ function waitAfter(
 }
 
 /** Journals a delivery's transition; the last one that leaves the outbox settles the action. */
-async function keepDelivery(
+export async function keepDelivery(
   edges: Pick<Edges, "journal" | "clock">,
   row: DeliveryRow,
   event: DeliveryEvent,

@@ -1,6 +1,6 @@
 // Catalog: the jobs of the spool as loaded, and what changed between two scans.
 import { messageOf, RunnerError, RunnerErrors } from "../errors.ts";
-import type { JobDirectory } from "../ports.ts";
+import type { FileMark, JobDirectory } from "../ports.ts";
 import type { Entity } from "./entity.ts";
 import { isModuleFile } from "./load.ts";
 
@@ -14,7 +14,7 @@ interface Loaded {
    * The files as they were when loaded: other marks mean a changed job. Null when the disk did not
    * give them: then nothing is known of them, and the next scan tries again.
    */
-  readonly marks: string | null;
+  readonly files: readonly FileMark[] | null;
   /** What files outside of the job's directory looked like when it was loaded. */
   readonly dependencies: ReadonlyMap<string, string | null>;
   /** Null while the job is broken. */
@@ -35,6 +35,10 @@ export interface CatalogOptions {
   /** What a file looks like now: equal marks mean an unchanged file. Null: there is none. */
   readonly markOf?: (path: string) => string | null;
 }
+
+/** Of nearly every job; one for all of them, because ten thousand empty ones are a megabyte. */
+const NO_DEPENDENCIES: ReadonlyMap<string, string | null> = new Map();
+const NO_ERRORS: readonly RunnerError[] = [];
 
 /** Jobs that are loaded at the same time. */
 const LOADS_MAX = 64;
@@ -132,7 +136,8 @@ export class Catalog {
     const { job } = directory;
     if (this.#pending.has(job)) return false;
     const before = this.#fresh.get(job) ?? this.#jobs.get(job);
-    if (before === undefined || before.marks !== marksOf(directory)) return true;
+    if (before === undefined || before.files === null) return true;
+    if (!isSameFiles(before.files, directory.files)) return true;
     for (const [path, mark] of before.dependencies) {
       if (!seen.has(path)) seen.set(path, this.#markOf(path));
       if (seen.get(path) !== mark) return true;
@@ -141,17 +146,17 @@ export class Catalog {
   }
 
   async #loadOne(directory: JobDirectory): Promise<void> {
-    const dependencies = new Map<string, string | null>();
-    const known = { marks: marksOf(directory), dependencies };
-    let loaded: Loaded;
+    const { files } = directory;
+    const named = new Map<string, string | null>();
+    let [entity, errors]: [Entity | null, readonly RunnerError[]] = [null, NO_ERRORS];
     try {
-      const entity = await this.#load(directory, (path, mark) => dependencies.set(path, mark));
-      loaded = { ...known, entity, errors: [] };
+      entity = await this.#load(directory, (path, mark) => named.set(path, mark));
     } catch (error) {
-      const errors = errorsOf(error, directory);
-      const marks = errors.some(({ code }) => code === "SPOOL") ? null : known.marks;
-      loaded = { ...known, marks, entity: null, errors };
+      errors = errorsOf(error, directory);
     }
+    const isUnread = errors.some(({ code }) => code === "SPOOL");
+    const dependencies = named.size === 0 ? NO_DEPENDENCIES : named;
+    const loaded: Loaded = { files: isUnread ? null : files, dependencies, entity, errors };
     this.#fresh.set(directory.job, loaded);
     this.#pending.delete(directory.job);
   }
@@ -162,9 +167,9 @@ function isModule({ files }: JobDirectory): boolean {
 }
 
 /** Whether a job that the disk did not give is as broken as it was at the last try. */
-function isToldAgain(before: Loaded | null, { marks, errors }: Loaded): boolean {
+function isToldAgain(before: Loaded | null, { files, errors }: Loaded): boolean {
   const messages = (told: readonly RunnerError[]): string => told.map(messageOf).join("\n");
-  return marks === null && before !== null && messages(before.errors) === messages(errors);
+  return files === null && before !== null && messages(before.errors) === messages(errors);
 }
 
 function changeOf(job: string, before: Loaded | null, loaded: Loaded): Change {
@@ -180,8 +185,20 @@ function errorsOf(error: unknown, directory: JobDirectory): readonly RunnerError
   return [new RunnerError("ENTITY", messageOf(error), detail, { cause: error })];
 }
 
-function marksOf(directory: JobDirectory): string {
-  return directory.files
-    .map(({ name, mtimeMs, size, inode }) => `${name}:${mtimeMs}:${size}:${inode}`)
-    .join("|");
+/** Whether two scans saw the same files, none of them changed. */
+export function isSameFiles(left: readonly FileMark[], right: readonly FileMark[]): boolean {
+  // A scan hands out what it saw before when nothing changed.
+  if (left === right) return true;
+  return (
+    left.length === right.length &&
+    left.every((file, index) => {
+      const other = right[index];
+      return (
+        file.name === other?.name &&
+        file.mtimeMs === other.mtimeMs &&
+        file.size === other.size &&
+        file.inode === other.inode
+      );
+    })
+  );
 }

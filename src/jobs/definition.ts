@@ -67,6 +67,10 @@ export interface DefinitionSource {
   readonly mistakes?: readonly RunnerError[];
 }
 
+/** What is the same for nearly all jobs is kept once for all of them. */
+const TEMPLATE_FILE: TemplateSource = { kind: "file", name: JOB_DEFAULTS.template };
+const NONE: readonly string[] = [];
+
 /** A definition being checked. */
 interface Check {
   readonly source: DefinitionSource;
@@ -179,7 +183,7 @@ function warningsOf(
     ...odd.map((text) => `${place("schedule")}: ${text}`),
   ];
   if (deaf) warnings.push(`${place("plugin")}: plugins get nothing, because sendonly is set`);
-  return warnings;
+  return warnings.length === 0 ? NONE : warnings;
 }
 
 /** The names of plugins, in order, each once. A name cannot leave the plugins directory. */
@@ -191,7 +195,7 @@ function pluginsOf(check: Check, plugin: SoundDefinition["plugin"]): readonly st
     const message = `Cannot use plugin ${JSON.stringify(name)}: ${why}`;
     note(check, "plugin", { message, hint: "Name a file of the plugins directory" });
   }
-  return [...new Set(names)];
+  return names.length === 0 ? NONE : [...new Set(names)];
 }
 
 function pluginFault(name: string): string | null {
@@ -202,21 +206,20 @@ function pluginFault(name: string): string | null {
 }
 
 function templateOf(check: Check, action: SoundDefinition["action"]): TemplateSource {
-  const fallback: TemplateSource = { kind: "file", name: JOB_DEFAULTS.template };
-  if (action === undefined) return fallback;
+  if (action === undefined) return TEMPLATE_FILE;
   if (typeof action === "string") {
     const name = action.replace(/^\.\//, "");
     if (pluginFault(name) === null) return { kind: "file", name };
     const message = `Cannot use action ${JSON.stringify(action)}: it is not in the job's directory`;
     note(check, "action", { message, hint: 'Write a file name such as "./action.json"' });
-    return fallback;
+    return TEMPLATE_FILE;
   }
   try {
     return { kind: "inline", json: JSON.stringify(action) };
   } catch (cause) {
     const message = `Cannot use the action: it is no JSON: ${messageOf(cause)}`;
     note(check, "action", { message, cause });
-    return fallback;
+    return TEMPLATE_FILE;
   }
 }
 

@@ -27,9 +27,14 @@ export interface Schedule {
 const FIRST_AT: Instant = Date.UTC(1969, 11, 30);
 const LAST_AT: Instant = Date.UTC(2100, 0, 3);
 
+/** Ten thousand jobs have some dozens of schedules: each is kept once, for all that are alike. */
+const SCHEDULES_MAX = 1_000;
+
+const schedules = new Map<string, Schedule>();
+
 /**
  * Reads a schedule in the language of the original (cron.ts). A schedule that can never fire is a
- * schedule: ask `neverFires`.
+ * schedule: ask `neverFires`. The same text gives the same object again.
  *
  * @param options `timezone` defaults to null, the zone of the host.
  * @throws {RunnerError} SCHEDULE, for an expression that is none or a zone that does not exist. Its
@@ -40,12 +45,18 @@ export function parseSchedule(
   options: { readonly timezone?: string | null } = {},
 ): Schedule {
   const timezone = options.timezone ?? null;
+  const key = `${timezone ?? ""}\n${expression}`;
+  const known = schedules.get(key);
+  if (known !== undefined) return known;
   if (timezone !== null && !isZone(timezone)) {
     const cause = new RangeError(`unknown time zone ${timezone}`);
     throw badSchedule(expression, { cause, hint: zoneHint(timezone) });
   }
   try {
-    return { expression, timezone, fields: parseCron(expression) };
+    const schedule = { expression, timezone, fields: parseCron(expression) };
+    if (schedules.size >= SCHEDULES_MAX) schedules.clear();
+    schedules.set(key, schedule);
+    return schedule;
   } catch (cause) {
     if (!(cause instanceof RangeError)) throw cause;
     throw badSchedule(expression, { cause, hint: expressionHint(expression, cause.message) });

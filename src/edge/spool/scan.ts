@@ -9,18 +9,19 @@ import { lstatSync, readdirSync, type Stats } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { RunnerError } from "../../errors.ts";
+import { isSameFiles } from "../../jobs/catalog.ts";
 import type { FileMark, JobDirectory } from "../../ports.ts";
 import { errnoCode, errnoHint, errnoText } from "../errno.ts";
 
-/** The files that make a job; whatever else is in its directory is not looked at. */
-export const JOB_FILES: ReadonlySet<string> = new Set([
+/** The files that make a job, sorted; whatever else is in its directory is not looked at. */
+export const JOB_FILES: readonly string[] = [
   "action.json",
   "entity.cfg",
   "entity.toml",
   "job.js",
   "job.mts",
   "job.ts",
-]);
+];
 
 /** What the runner itself puts into a job's directory. */
 const WRITTEN: ReadonlySet<string> = new Set(["inflight", "results"]);
@@ -38,7 +39,7 @@ const SLICE_MS = 5;
 interface Known {
   readonly found: JobDirectory;
   /** The file that defines the job, when no further one would change what the job is. */
-  readonly definition: { readonly mark: FileMark; readonly path: string } | null;
+  readonly definition: FileMark | null;
 }
 
 /**
@@ -132,14 +133,9 @@ export function sortByBytes(names: string[]): string[] {
 /** Whether the file that defines a complete job is as it was. */
 function isStillDefined(last: Known | undefined): last is Known {
   if (last === undefined || last.definition === null) return false;
-  const { mark, path } = last.definition;
-  const found = lstatFile(path);
-  return (
-    found !== null &&
-    found.mtimeMs === mark.mtimeMs &&
-    found.size === mark.size &&
-    found.ino === mark.inode
-  );
+  const { name, mtimeMs, size, inode } = last.definition;
+  const found = lstatFile(`${last.found.path}/${name}`);
+  return found !== null && found.mtimeMs === mtimeMs && found.size === size && found.ino === inode;
 }
 
 /** What is in a job's directory now; null when there is no job any more. */
@@ -149,23 +145,23 @@ function list(parent: string, job: string, last: Known | undefined): Known | nul
   const names = namesIn(path);
   // A job that was removed while in flight: its result came later, and is no broken job.
   if (names.length > 0 && names.every((name) => WRITTEN.has(name))) return null;
-  for (const name of names.filter((name) => JOB_FILES.has(name))) {
+  // Our own names: those of the listing would be two more strings a job, for as long as it lives.
+  for (const name of JOB_FILES) {
+    if (!names.includes(name)) continue;
     const found = lstatFile(`${path}/${name}`);
     if (found === null) continue;
     files.push({ name, mtimeMs: found.mtimeMs, size: found.size, inode: found.ino });
   }
   // A name that is no UTF-8 cannot be opened by its text: a job without files, which is told.
   if (files.length === 0 && !isDirectory(path) && !job.includes("\ufffd")) return null;
-  if (last !== undefined && isSame(last.found.files, files)) return last;
-  const mark = definitionOf(files);
-  const definition = mark === null ? null : { mark, path: `${path}/${mark.name}` };
-  return { found: { job, path, files }, definition };
+  if (last !== undefined && isSameFiles(last.found.files, files)) return last;
+  return { found: { job, path, files }, definition: definitionOf(files) };
 }
 
 /** An unreadable directory is a job without files: its loader says so. */
 function namesIn(path: string): readonly string[] {
   try {
-    return readdirSync(path).sort();
+    return readdirSync(path);
   } catch {
     return [];
   }
@@ -179,21 +175,6 @@ function lstatFile(path: string): Stats | null {
   } catch {
     return null;
   }
-}
-
-function isSame(left: readonly FileMark[], right: readonly FileMark[]): boolean {
-  return (
-    left.length === right.length &&
-    left.every((file, index) => {
-      const other = right[index];
-      return (
-        file.name === other?.name &&
-        file.mtimeMs === other.mtimeMs &&
-        file.size === other.size &&
-        file.inode === other.inode
-      );
-    })
-  );
 }
 
 /** The file that makes a job of these files; null while one is missing. */

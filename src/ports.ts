@@ -159,6 +159,20 @@ export interface Spool {
   resultPath(job: string, date: string, actionId: number): string;
 }
 
+/** The result files of a spool by the day of their folder, where they are not kept for ever. */
+export interface Shelf {
+  /**
+   * Removes result files in folders of days before `date` (YYYYMMDD), and folders that are empty.
+   *
+   * @param isKept Asked with each action's id; files that it answers true for are not removed.
+   * @returns How many were removed: at most `limit`.
+   */
+  removeBefore(
+    date: string,
+    options: { readonly limit: number; isKept(actionId: number): boolean },
+  ): Promise<number>;
+}
+
 /** One delivery to make. */
 export interface DeliveryOrder {
   readonly plugin: string;

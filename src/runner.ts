@@ -20,6 +20,7 @@ import type { LaunchWindow } from "./flow/launch.ts";
 import { type Launch, launchDue, launchRequested } from "./flow/launch.ts";
 import { NO_PATIENCE, type Patience } from "./flow/patience.ts";
 import { Pool } from "./flow/pool.ts";
+import { Upkeep } from "./flow/retention.ts";
 import { Timetable } from "./flow/timetable.ts";
 import type { Catalog } from "./jobs/catalog.ts";
 import type { Instant, Milliseconds } from "./time.ts";
@@ -59,6 +60,7 @@ export class Runner {
   readonly #posts: Pool;
   readonly #collects: Pool;
   readonly #deliveries: Pool;
+  readonly #upkeep: Upkeep;
   readonly #engine: Engine;
   readonly #stop = new AbortController();
   #wake = new AbortController();
@@ -83,6 +85,7 @@ export class Runner {
     this.#posts = new Pool(limits.dispatchesMax, changed);
     this.#collects = new Pool(limits.collectsMax, changed);
     this.#deliveries = new Pool(limits.deliveriesMax, changed);
+    this.#upkeep = new Upkeep(edges, changed);
     this.#timetable = new Timetable(edges, catalog, {
       checkDirectoryMs: options.checkDirectoryMs,
       isScheduled: this.#runId === null,
@@ -98,7 +101,8 @@ export class Runner {
 
   /** Things that went wrong since the start, each journaled or logged: `--once` exits 1 by it. */
   get failures(): number {
-    return this.#failures + this.#timetable.failures + this.#engine.failures;
+    const parts = [this.#timetable, this.#engine, this.#upkeep];
+    return parts.reduce((sum, { failures }) => sum + failures, this.#failures);
   }
 
   /** Ends the current wait: there may be something to do. */
@@ -196,6 +200,7 @@ export class Runner {
     this.#engine.tick(now);
     this.#work(now);
     this.#deliver(now);
+    if (this.#runId === null) this.#upkeep.tick(now);
   }
 
   #launch(job: string): void {
@@ -348,6 +353,8 @@ export class Runner {
     const times = [this.#timetable.nextAt(), now + NAP_MAX_MS];
     const due = this.#edges.journal.nextAt(now);
     if (due !== null) times.push(due);
+    const { nextAt } = this.#upkeep;
+    if (this.#runId === null && nextAt !== null) times.push(nextAt);
     const { probeAt } = this.#breaker;
     // A probe whose time has come waits for work, not for time (I7).
     if (probeAt !== null && probeAt > now) times.push(probeAt);
@@ -369,7 +376,7 @@ export class Runner {
   }
 
   #pools(): readonly Pool[] {
-    return [this.#launches, this.#posts, this.#collects, this.#deliveries];
+    return [this.#launches, this.#posts, this.#collects, this.#deliveries, this.#upkeep.pool];
   }
 
   async #drain(): Promise<void> {

@@ -10,6 +10,7 @@ import { lockDirectory, lockHolder } from "../edge/lock.ts";
 import { type OpenLog, openLog, systemLogContext } from "../edge/log/log.ts";
 import { openModules } from "../edge/plugins/modules.ts";
 import { type DiskPlugins, openPlugins } from "../edge/plugins/plugins.ts";
+import { openShelf } from "../edge/spool/shelf.ts";
 import { type DiskSpool, openSpool, watchSpool } from "../edge/spool.ts";
 import { openNotify } from "../edge/systemd.ts";
 import { workflowEdges } from "../edge/workflow/edges.ts";
@@ -238,6 +239,7 @@ async function openEdges(call: Call, { config, clock, log, lock }: Begun): Promi
   const edges = {
     ...{ clock, random, log, api: migApi, signer, spool, journal, plugins, limits },
     macros: config.targets,
+    ...retentionOf(config),
     workflows: workflowEdges(),
   };
   const notify = await openNotify(environment);
@@ -261,6 +263,11 @@ async function openEdges(call: Call, { config, clock, log, lock }: Begun): Promi
       await log.close();
     },
   };
+}
+
+function retentionOf({ directory, retention }: RunnerConfig): Pick<Edges, "retention"> {
+  if (retention.journalMs === null && retention.resultsMs === null) return {};
+  return { retention: { ...retention, shelf: openShelf({ directory }) } };
 }
 
 /** Loads the HTTP client at the first request: a pass in which nothing is due needs none. */

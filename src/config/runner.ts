@@ -85,6 +85,11 @@ export interface RunnerConfig {
   readonly timezone: string | null;
   readonly logging: LoggingConfig;
   readonly client: ClientLimits;
+  /** How long the journal's rows and the results are kept. Null: for ever. */
+  readonly retention: {
+    readonly journalMs: Milliseconds | null;
+    readonly resultsMs: Milliseconds | null;
+  };
   readonly pluginConfig: ReadonlyMap<string, PluginSettings>;
   /** `[client] clientconfpath` as written: "default", a path, or null when it is not set. */
   readonly clientConfPath: string | null;
@@ -115,6 +120,7 @@ const LEVELS: readonly LogLevel[] = [
 ];
 
 const YEAR_S = 31_536_000n;
+const KEPT_MAX_MS = 36_500 * DAY_MS;
 
 /** The configuration that a read runner.cfg makes. Pure; mistakes are noted in the resolver. */
 export function resolveRunner(resolver: Resolver, environment: Environment): RunnerConfig {
@@ -130,6 +136,10 @@ export function resolveRunner(resolver: Resolver, environment: Environment): Run
     timezone: timezoneOf(resolver),
     logging: loggingOf(resolver),
     client: clientLimitsOf(resolver, environment),
+    retention: {
+      journalMs: keptOf(resolver, "journal"),
+      resultsMs: keptOf(resolver, "results"),
+    },
     pluginConfig: pluginConfigOf(resolver),
     clientConfPath: textOf(resolver, ["client", "clientconfpath"]),
   };
@@ -284,6 +294,12 @@ function delayResultsOf(resolver: Resolver): Milliseconds {
   } catch (error) {
     return ignore(messageOf(error));
   }
+}
+
+/** What is younger than a day may still be needed to tell what was done already (I2). */
+function keptOf(resolver: Resolver, key: "journal" | "results"): Milliseconds | null {
+  const limits = { min: DAY_MS, max: KEPT_MAX_MS, fallback: null };
+  return durationOf(resolver, ["retention", key], limits);
 }
 
 function pluginConfigOf({ file }: Resolver): ReadonlyMap<string, PluginSettings> {

@@ -92,6 +92,7 @@ export const RUNNER_SCHEMA: Schema = {
     plugingrace: string,
   }),
   journal: struct({ path: string }),
+  retention: struct({ journal: string, results: string }),
   plugin: { shape: "free", keys: {} },
 };
 

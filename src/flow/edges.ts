@@ -1,6 +1,6 @@
 // Edges: the opened ports that the flow works with, and the limits it keeps.
 import type { MigApi } from "../mig/api.ts";
-import type { Clock, Log, LogLevel, Plugins, Random, Signer, Spool } from "../ports.ts";
+import type { Clock, Log, LogLevel, Plugins, Random, Shelf, Signer, Spool } from "../ports.ts";
 import type { Milliseconds } from "../time.ts";
 import type { BodyHost } from "../workflow/host.ts";
 import type { Journal } from "./journal.ts";
@@ -18,6 +18,8 @@ export interface Edges {
   readonly limits: Limits;
   /** Targets by name, from the configuration. */
   readonly macros: ReadonlyMap<string, string>;
+  /** Absent where everything is kept for ever. */
+  readonly retention?: Retention;
   /** Absent where no job has a workflow. */
   readonly workflows?: WorkflowEdges;
 }
@@ -34,6 +36,13 @@ export interface WorkflowEdges {
   bundle(path: string): Promise<{ readonly source: string; readonly hash: string }>;
   /** The bytes of a result file. */
   readFile(path: string): AsyncIterable<Uint8Array>;
+}
+
+/** How long things are kept. Null: for ever. */
+export interface Retention {
+  readonly journalMs: Milliseconds | null;
+  readonly resultsMs: Milliseconds | null;
+  readonly shelf: Shelf;
 }
 
 /** What bounds the flow. All of it has defaults in config/. */

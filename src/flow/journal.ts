@@ -72,6 +72,12 @@ export interface JournalReads {
   /** Open runs whose deadline has passed. */
   overdueRuns(now: Instant, limit: number): readonly RunRow[];
 
+  /**
+   * Runs that ended before a time and of which nothing waits any more, without the newest of each
+   * job; oldest first.
+   */
+  settledRuns(before: Instant, limit: number): readonly RunRow[];
+
   /** The body of a workflow run; null for any other run. */
   body(runId: number): BodyRow | null;
   /** Bodies of open runs of other jobs than these whose `nextAt` has come, most overdue first. */
@@ -136,6 +142,10 @@ export interface JournalTransaction extends JournalReads {
   /** Forgets how far a removed job was decided. */
   removeCursor(job: string): void;
   insertMissed(missed: Omit<MissedRow, "id">): void;
+  /** Forgets runs with all that belongs to them. */
+  removeRuns(ids: readonly number[]): void;
+  /** Forgets what was recorded before a time. Answers how many rows it was, at most `limit`. */
+  removeMissed(before: Instant, limit: number): number;
 }
 
 export interface Journal extends JournalReads {

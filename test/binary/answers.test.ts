@@ -1,5 +1,6 @@
-// Answers: when results are collected: early, when all agents have answered, and once more later.
+// Answers: when results are collected, and how long they are kept.
 import { expect, test } from "bun:test";
+import { DatabaseSync } from "node:sqlite";
 import { ended, Site } from "../support/site.ts";
 
 test("an early result comes before its action expires, and status says how whole it is", async () => {
@@ -26,4 +27,33 @@ test("an early result comes before its action expires, and status says how whole
   const left = Date.parse(job.lastRun.actions[0].sweepAt) - Date.now();
   expect(left).toBeGreaterThan(10 * 60_000);
   expect((await site.run("status")).stdout).toContain("waiting for late answers");
+});
+
+test("a pass removes results and runs that are older than the configuration keeps them", async () => {
+  await using site = await Site.create({
+    logging: [
+      'mode = "stdout"',
+      'level = "info"',
+      "[retention]",
+      'results = "24h"',
+      'journal = "24h"',
+    ],
+  });
+  const { scenario } = site;
+  await site.job("drift");
+  for (let run = 0; run < 2; run++) ended(await site.run("run", "drift", "--wait"));
+  const results = await site.results("drift");
+  expect(results.length).toBe(2);
+  await scenario.write("runners/drift/results/20200101/5.json", "{}");
+  const journal = new DatabaseSync(scenario.path("journal.db"));
+  // As if the first had been two days ago.
+  journal.exec("UPDATE run SET ended_at = ended_at - 172800000 WHERE id = 1");
+  journal.exec("UPDATE action SET updated_at = updated_at - 172800000 WHERE run_id = 1");
+  const { stderr } = ended(await site.run("--once"));
+  expect(stderr).toContain("removed 1 results from before ");
+  expect(stderr).toContain("removed 1 old rows from the journal");
+  expect(await site.results("drift")).toEqual(results);
+  expect(journal.prepare("SELECT id FROM run").all()).toMatchObject([{ id: 2 }]);
+  journal.close();
+  ended(await site.run("journal", "verify"));
 });

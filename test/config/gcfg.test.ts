@@ -59,11 +59,12 @@ describe("parseGcfg()", () => {
         "logging",
         "client",
         "journal",
+        "retention",
         "plugin",
       ].join(", ")})`,
       "x.cfg:10:8: expected subsection name or right bracket (Write a section as [name])",
       `x.cfg:12:2: can't store data at section "api" (Known sections: runner, logging, ` +
-        `client, ${"journal, plugin"})`,
+        `client, ${"journal, retention, plugin"})`,
     ]);
   });
 

@@ -41,6 +41,7 @@ describe("resolveRunner()", () => {
         pluginTimeoutMs: 600_000,
         pluginGraceMs: DEFAULTS.pluginGrace.value,
       },
+      retention: { journalMs: null, resultsMs: null },
       pluginConfig: new Map(),
       clientConfPath: null,
     });
@@ -49,6 +50,16 @@ describe("resolveRunner()", () => {
       "r.cfg: [runner] checkdirectory is not set: 60 seconds are used",
       "r.cfg: [logging] level is not set: info is used",
     ]);
+  });
+
+  test("keeps things for at least a day where they are not kept for ever", () => {
+    const kept = resolve(`${QUIET}[retention]\njournal = 2160h\nresults = 24h\n`);
+    expect(kept.mistakes).toEqual([]);
+    expect(kept.config.retention).toEqual({ journalMs: 7_776_000_000, resultsMs: 86_400_000 });
+    const short = resolve(`${QUIET}[retention]\njournal = 23h\n`);
+    expect(String(short.mistakes[0])).toContain(
+      'Cannot set [retention] journal to "23h": it is out of range, 24h',
+    );
   });
 
   test("is quiet about a complete file", () => {

@@ -68,6 +68,21 @@ export class Tables extends StepTables implements JournalTransaction {
     );
   }
 
+  settledRuns(before: Instant, limit: number): RunRow[] {
+    return this.all(
+      "SELECT * FROM run WHERE ended_at < ?1 AND state IN ('done', 'failed') " +
+        "AND EXISTS (SELECT 1 FROM run AS newer " +
+        "WHERE newer.job = run.job AND newer.fires_at > run.fires_at) " +
+        "AND NOT EXISTS (SELECT 1 FROM action WHERE run_id = run.id " +
+        "AND (action.state NOT IN ('settled', 'failed') OR action.updated_at >= ?1 " +
+        "OR EXISTS (SELECT 1 FROM delivery WHERE action_row = action.id " +
+        "AND delivery.state IN ('pending', 'dead')))) ORDER BY id LIMIT ?2",
+      runOf,
+      before,
+      limit,
+    );
+  }
+
   action(id: number): ActionRow | null {
     return this.one("SELECT * FROM action WHERE id = ?", actionOf, id);
   }
@@ -253,6 +268,29 @@ export class Tables extends StepTables implements JournalTransaction {
 
   removeCursor(job: string): void {
     this.prepared("DELETE FROM cursor WHERE job = ?").run(job);
+  }
+
+  removeRuns(ids: readonly number[]): void {
+    const list = JSON.stringify(ids);
+    const among = "IN (SELECT value FROM json_each(?))";
+    for (const sql of [
+      `DELETE FROM delivery WHERE action_row IN (SELECT id FROM action WHERE run_id ${among})`,
+      ...["action", "step", "body"].map((table) => `DELETE FROM ${table} WHERE run_id ${among}`),
+      `DELETE FROM run WHERE id ${among}`,
+    ]) {
+      this.prepared(sql).run(list);
+    }
+    this.prepared(
+      "DELETE FROM source WHERE NOT EXISTS (SELECT 1 FROM run WHERE source = hash) " +
+        "AND NOT EXISTS (SELECT 1 FROM body WHERE template = hash)",
+    ).run();
+  }
+
+  removeMissed(before: Instant, limit: number): number {
+    const { changes } = this.prepared(
+      "DELETE FROM missed WHERE id IN (SELECT id FROM missed WHERE recorded_at < ? LIMIT ?)",
+    ).run(before, limit);
+    return Number(changes);
   }
 
   insertMissed(missed: Omit<MissedRow, "id">): void {

@@ -71,7 +71,7 @@ export async function* readResult(path: string): AsyncGenerator<Uint8Array> {
 }
 
 /** The real directories of days in a job's results/, oldest first. */
-async function datesOf(jobPath: string): Promise<readonly string[]> {
+export async function datesOf(jobPath: string): Promise<readonly string[]> {
   const results = join(jobPath, "results");
   const names = await namesIn(results);
   const dates: string[] = [];
@@ -82,7 +82,7 @@ async function datesOf(jobPath: string): Promise<readonly string[]> {
 }
 
 /** The sorted names in a real directory; none when there is no such directory. */
-async function namesIn(path: string): Promise<readonly string[]> {
+export async function namesIn(path: string): Promise<readonly string[]> {
   try {
     if (!(await lstatOrNull(path))?.isDirectory()) return [];
     return sortByBytes(await readdir(path));

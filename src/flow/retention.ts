@@ -1,0 +1,109 @@
+// Retention: how long results and the journal's rows are kept, where the configuration says so.
+//
+// Never removed: what is in flight, undelivered, or part of a run that has not ended; the newest
+// run of each job; the cursors, which keep a fire time from being run twice (I2).
+
+import { messageOf } from "../errors.ts";
+import { formatUtcDate } from "../go/time.ts";
+import type { Instant, Milliseconds } from "../time.ts";
+import type { Edges, Retention } from "./edges.ts";
+import type { JournalReads } from "./journal.ts";
+import { hasEnded } from "./keep.ts";
+import { Pool } from "./pool.ts";
+
+/** What is removed in one step: a short one, between other work. */
+export const STEP_MAX = 200;
+
+/** How often something is removed, and the pause when there is more of it than one step. */
+const PERIOD_MS: Milliseconds = 3_600_000;
+const PAUSE_MS: Milliseconds = 1_000;
+
+/** Removes what is too old, a step at a time. */
+export class Upkeep {
+  readonly #edges: Edges;
+  readonly pool: Pool;
+  /** When the next step is to be made; null where everything is kept. */
+  nextAt: Instant | null;
+  /** Steps that could not be made. */
+  failures = 0;
+
+  /** @param changed Called when a step has ended. */
+  constructor(edges: Edges, changed: () => void) {
+    this.#edges = edges;
+    this.pool = new Pool(1, changed);
+    this.nextAt = edges.retention === undefined ? null : edges.clock.now();
+  }
+
+  tick(now: Instant): void {
+    const { retention } = this.#edges;
+    if (retention === undefined || this.nextAt === null || now < this.nextAt) return;
+    this.nextAt = now + PERIOD_MS;
+    this.pool.start("step", () => this.#step(retention));
+  }
+
+  async #step(retention: Retention): Promise<void> {
+    const { clock, log } = this.#edges;
+    try {
+      if (await removeOld(this.#edges, retention)) this.nextAt = clock.now() + PAUSE_MS;
+    } catch (error) {
+      this.failures++;
+      log.emit("err", messageOf(error));
+    }
+  }
+}
+
+/**
+ * Removes some of what is too old.
+ *
+ * @returns Whether there may be more.
+ * @throws {RunnerError} SPOOL or JOURNAL, when something cannot be removed.
+ */
+export async function removeOld(
+  edges: Pick<Edges, "clock" | "journal" | "spool" | "log">,
+  { journalMs, resultsMs, shelf }: Retention,
+): Promise<boolean> {
+  const now = edges.clock.now();
+  let removed = 0;
+  if (resultsMs !== null) {
+    const date = formatUtcDate(now - resultsMs);
+    const isKept = (actionId: number): boolean => isNeeded(edges.journal, actionId);
+    removed = await shelf.removeBefore(date, { limit: STEP_MAX, isKept });
+    if (removed > 0) edges.log.emit("info", `removed ${removed} results from before ${date}`);
+  }
+  const rows = journalMs === null ? 0 : await removeRuns(edges, now - journalMs);
+  return removed >= STEP_MAX || rows >= STEP_MAX;
+}
+
+/** Whether something is still to be done with the result of an action. */
+function isNeeded(journal: JournalReads, actionId: number): boolean {
+  const action = journal.actionById(actionId);
+  if (action === null) return false;
+  if (!hasEnded(action) || action.state === "collected") return true;
+  const run = journal.run(action.runId);
+  if (run !== null && run.endedAt === null) return true;
+  return journal
+    .deliveriesOf(action.id)
+    .some(({ state }) => state === "pending" || state === "dead");
+}
+
+async function removeRuns(
+  edges: Pick<Edges, "journal" | "spool" | "log">,
+  before: Instant,
+): Promise<number> {
+  const runs = edges.journal.settledRuns(before, STEP_MAX);
+  for (const { id } of runs) {
+    for (const { job, actionId } of edges.journal.actionsOf(id)) {
+      // One that was left behind would be adopted, and so collected again (I9).
+      if (actionId !== null) await edges.spool.removeInflight(job, actionId);
+    }
+  }
+  const removed = await edges.journal.write((transaction) => {
+    // Another process may have asked for a delivery meanwhile.
+    const still = new Set(transaction.settledRuns(before, STEP_MAX).map(({ id }) => id));
+    const old = runs.filter(({ id }) => still.has(id));
+    transaction.removeRuns(old.map(({ id }) => id));
+    return Math.max(old.length, transaction.removeMissed(before, STEP_MAX));
+  });
+  if (removed > 0) edges.log.emit("info", `removed ${removed} old rows from the journal`);
+  return removed;
+}

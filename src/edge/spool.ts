@@ -4,9 +4,8 @@
 //   <directory>/runners/<job>/inflight/<actionid>.json
 //   <directory>/runners/<job>/results/<YYYYMMDD>/<actionid>.json
 //
-// Names and ids become paths only here, after a check that they stay in their directory. Symbolic
-// links below runners/ are never followed: job directories and files that are links are not there,
-// as in the original, and nothing is written through one.
+// Names and ids become paths only here, after a check that they stay in their directory. A job's
+// directory that is a symbolic link is not there, as in the original; links in it: see links.ts.
 import {
   closeSync,
   constants,
@@ -35,6 +34,7 @@ import {
   syncDirectory,
   writeWhole,
 } from "./spool/durable.ts";
+import { isTrustedLink, statMeant } from "./spool/links.ts";
 import { openResult } from "./spool/result.ts";
 import { JobScanner, listDirectories, Slices, sortByBytes } from "./spool/scan.ts";
 
@@ -115,7 +115,7 @@ class DirectorySpool implements DiskSpool {
       if (directory?.isSymbolicLink()) {
         throw pathError(attempt, "its directory is a symbolic link");
       }
-      return readWhole(sizeMax, attempt);
+      return readWhole(sizeMax, attempt, { follow: isLinked(path) });
     } catch (error) {
       throw fileError(attempt, error);
     }
@@ -230,10 +230,12 @@ async function inflightOf(
   { skip, slices }: { readonly skip: (name: string) => boolean; readonly slices: Slices },
 ): Promise<readonly InflightFile[]> {
   try {
-    const found = await lstatOrNull(folder);
+    const found = statMeant(folder);
     if (found === null) return [];
     if (!found.isDirectory()) {
-      const message = found.isSymbolicLink() ? "it is a symbolic link" : "it is not a directory";
+      const message = found.isSymbolicLink()
+        ? "it is a symbolic link that is not followed"
+        : "it is not a directory";
       return [{ job, name: "inflight", path: folder, kind: "unreadable", message }];
     }
     const files: InflightFile[] = [];
@@ -265,9 +267,14 @@ async function inflightFile(job: string, path: string): Promise<InflightFile | n
 }
 
 /** The bytes of a regular file. @throws The system's error, or a RunnerError of `attempt`. */
-function readWhole(sizeMax: number, attempt: Attempt): Uint8Array {
+function readWhole(
+  sizeMax: number,
+  attempt: Attempt,
+  { follow = false }: { readonly follow?: boolean } = {},
+): Uint8Array {
+  const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
   // Without waiting: a FIFO under the name of a file would never open.
-  const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+  const flags = O_RDONLY | O_NONBLOCK | (follow ? 0 : O_NOFOLLOW);
   const descriptor = openSync(attempt.path, flags);
   try {
     const found = fstatSync(descriptor);
@@ -280,6 +287,12 @@ function readWhole(sizeMax: number, attempt: Attempt): Uint8Array {
   } finally {
     closeSync(descriptor);
   }
+}
+
+/** Whether a job's file is a link that may be followed. */
+function isLinked(path: string): boolean {
+  const found = lstatSync(path, { throwIfNoEntry: false });
+  return found !== undefined && isTrustedLink(found);
 }
 
 /** The first of NAME.bad, NAME.bad.2, … that is not taken. */
@@ -300,10 +313,10 @@ function isAbsent(path: string): boolean {
   }
 }
 
-/** The sorted names in a real directory; none when it is not there or cannot be read. */
+/** The sorted names in a directory; none when it is not there or cannot be read. */
 function names(directory: string): readonly string[] {
   try {
-    const found = lstatSync(directory, { throwIfNoEntry: false });
+    const found = statMeant(directory);
     return found?.isDirectory() === true ? sortByBytes(readdirSync(directory)) : [];
   } catch {
     return [];

@@ -58,11 +58,23 @@ describe("openSpool().read()", () => {
     expect(Buffer.from(found).toString()).toBe("[configuration]\n");
   });
 
-  test("refuses what is missing, too large, no file, or a link", async () => {
+  test("follows a link of its own user to a job's file, as the original does", async () => {
+    using scratch = new Scratch();
+    const spool = spoolWith(scratch, "a");
+    scratch.file("managed/action.json", "{}");
+    symlinkSync("../../managed/action.json", scratch.in("runners/a/action.json"));
+    expect(Buffer.from(await spool.read("a", "action.json", 100)).toString()).toBe("{}");
+    symlinkSync(scratch.folder("managed/folder"), scratch.in("runners/a/job.ts"));
+    expect((await refusalOf(spool.read("a", "job.ts", 100))).message).toEndWith(
+      "it is a directory",
+    );
+  });
+
+  test("refuses what is missing, too large, no file, or a link that leads nowhere", async () => {
     using scratch = new Scratch();
     const spool = spoolWith(scratch, "a");
     scratch.folder("runners/a/action.json");
-    symlinkSync("entity.cfg", scratch.in("runners/a/entity.toml"));
+    symlinkSync("nowhere", scratch.in("runners/a/entity.toml"));
     symlinkSync("a", scratch.in("runners/link"));
     expect(spawnSync("mkfifo", [scratch.in("runners/a/job.ts")]).status).toBe(0);
     const path = (name: string) => scratch.in("runners", name);
@@ -76,7 +88,7 @@ describe("openSpool().read()", () => {
     );
     expect(await message("a", "action.json")).toEndWith("it is a directory");
     expect(await message("a", "job.ts")).toEndWith("it is not a regular file");
-    expect(await message("a", "entity.toml")).toEndWith("too many levels of symbolic links");
+    expect(await message("a", "entity.toml")).toEndWith("no such file or directory");
     expect(await message("link", "entity.cfg")).toEndWith("its directory is a symbolic link");
   });
 
@@ -116,16 +128,30 @@ describe("openSpool().writeInflight()", () => {
     expect(error.message).toContain("is not a whole number");
   });
 
-  test("does not write through a link", async () => {
+  test("does not write through a link of a job, nor through one that leads nowhere", async () => {
     using scratch = new Scratch();
     const spool = spoolWith(scratch, "a");
     scratch.folder("elsewhere");
-    symlinkSync(scratch.in("elsewhere"), scratch.in("runners/a/inflight"));
+    symlinkSync(scratch.in("nowhere"), scratch.in("runners/a/inflight"));
     symlinkSync(scratch.in("elsewhere"), scratch.in("runners/link"));
     for (const job of ["a", "link"]) {
       const error = await refusalOf(spool.writeInflight(job, 7, bytes("{}")));
-      expect(error.message).toEndWith("is a symbolic link, not a directory");
+      expect(error.message).toEndWith("is a symbolic link that is not followed");
     }
+    expect(readdirSync(scratch.in("elsewhere"))).toEqual([]);
+    expect(existsSync(scratch.in("nowhere"))).toBe(false);
+  });
+
+  test("writes and reads through a link of its own user, as the original does", async () => {
+    using scratch = new Scratch();
+    const spool = spoolWith(scratch, "a");
+    symlinkSync(scratch.folder("elsewhere"), scratch.in("runners/a/inflight"));
+    await spool.writeInflight("a", 7, bytes("{}"));
+    expect(readdirSync(scratch.in("elsewhere"))).toEqual(["7.json"]);
+    expect((await spool.inflight()).map(({ name, kind }) => [name, kind])).toEqual([
+      ["7.json", "bytes"],
+    ]);
+    await spool.removeInflight("a", 7);
     expect(readdirSync(scratch.in("elsewhere"))).toEqual([]);
   });
 });
@@ -188,8 +214,7 @@ describe("openSpool().inflight()", () => {
     const spool = spoolWith(scratch, "a", "b", "c");
     scratch.folder("runners/a/inflight/1.json");
     scratch.file("runners/b/inflight", "a file");
-    scratch.folder("elsewhere");
-    symlinkSync(scratch.in("elsewhere"), scratch.in("runners/c/inflight"));
+    symlinkSync(scratch.in("nowhere"), scratch.in("runners/c/inflight"));
     scratch.file("runners/d/inflight/4.json", "{}");
     const found = await spool.inflight();
     expect(found.map(({ job, name, kind }) => `${job}/${name} ${kind}`)).toEqual([
@@ -200,7 +225,10 @@ describe("openSpool().inflight()", () => {
     ]);
     const messages = found.map((file) => (file.kind === "unreadable" ? file.message : ""));
     expect(messages[0]).toEndWith("it is a directory");
-    expect(messages.slice(1, 3)).toEqual(["it is not a directory", "it is a symbolic link"]);
+    expect(messages.slice(1, 3)).toEqual([
+      "it is not a directory",
+      "it is a symbolic link that is not followed",
+    ]);
   });
 
   test("leaves out links, what was set aside, and what was being written", async () => {
@@ -297,13 +325,22 @@ describe("openSpool().createResult()", () => {
     expect(text(scratch.in("runners/a/results/20261123/7.json")) === whole).toBe(true);
   });
 
-  test("refuses a link on the way, and a file in the way", async () => {
+  test("follows a link of its own user to a larger disk, as the original does", async () => {
+    using scratch = new Scratch();
+    const spool = spoolWith(scratch, "a");
+    symlinkSync(scratch.folder("large"), scratch.in("runners/a/results"));
+    const writer = await spool.createResult("a", "20261123", 7);
+    await writer.write(bytes("{}"));
+    await writer.commit();
+    expect(text(scratch.in("large/20261123/7.json"))).toBe("{}");
+  });
+
+  test("refuses a link that leads nowhere, and a file in the way", async () => {
     using scratch = new Scratch();
     const spool = spoolWith(scratch, "a", "b", "c");
-    scratch.folder("elsewhere");
-    symlinkSync(scratch.in("elsewhere"), scratch.in("runners/a/results"));
+    symlinkSync(scratch.in("nowhere"), scratch.in("runners/a/results"));
     scratch.folder("runners/b/results");
-    symlinkSync(scratch.in("elsewhere"), scratch.in("runners/b/results/20261123"));
+    symlinkSync(scratch.in("nowhere"), scratch.in("runners/b/results/20261123"));
     scratch.file("runners/c/results/20261123", "a file");
     const messages = await Promise.all(
       ["a", "b", "c"].map(
@@ -312,13 +349,13 @@ describe("openSpool().createResult()", () => {
     );
     expect(messages.map((message) => message.replaceAll(scratch.path, ""))).toEqual([
       'Cannot write result "/runners/a/results/20261123/7.json": ' +
-        '"/runners/a/results" is a symbolic link, not a directory',
+        '"/runners/a/results" is a symbolic link that is not followed',
       'Cannot write result "/runners/b/results/20261123/7.json": ' +
-        '"/runners/b/results/20261123" is a symbolic link, not a directory',
+        '"/runners/b/results/20261123" is a symbolic link that is not followed',
       'Cannot write result "/runners/c/results/20261123/7.json": ' +
         '"/runners/c/results/20261123" is not a directory',
     ]);
-    expect(readdirSync(scratch.in("elsewhere"))).toEqual([]);
+    expect(existsSync(scratch.in("nowhere"))).toBe(false);
   });
 
   test.each(["", "2026-1-1", "202611231", "../../..", "2026112x"])(

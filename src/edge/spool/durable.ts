@@ -1,4 +1,4 @@
-// Durable: writing so that a name is either absent or whole (I5), never through a symbolic link.
+// Durable: writing so that a name is either absent or whole (I5), never through a file's link.
 //
 //   open .NAME.<16 hex digits>.tmp ─▶ write ─▶ fsync ─▶ rename to NAME ─▶ fsync the directory
 //
@@ -9,6 +9,7 @@ import { type FileHandle, lstat, mkdir, open, rename, unlink } from "node:fs/pro
 import { basename, dirname, join } from "node:path";
 import { type ErrorDetail, RunnerError } from "../../errors.ts";
 import { errnoCode, errnoHint, errnoText } from "../errno.ts";
+import { statMeant } from "./links.ts";
 
 /** Nobody else may read what the agents of a fleet answered. */
 const FILE_MODE = 0o600;
@@ -101,7 +102,8 @@ export async function syncDirectory(path: string): Promise<void> {
  * Makes `base/name/name/…`, what of it is missing, durably and for this user alone.
  *
  * @returns The innermost path.
- * @throws {RunnerError} SPOOL, when one of the names is there and not a real directory.
+ * @throws {RunnerError} SPOOL, when one of the names is there and no directory. The first must be a
+ * real one; the others may be trusted links.
  * @throws The system's error otherwise.
  */
 export async function makeDirectories(
@@ -113,7 +115,8 @@ export async function makeDirectories(
   for (const name of names) {
     const parent = path;
     path = join(parent, name);
-    const found = await lstatOrNull(path);
+    // A link to a directory of jobs is no job; within a job, a trusted one is as good.
+    const found = parent === base ? await lstatOrNull(path) : statMeant(path);
     if (found !== null) {
       assertDirectory(path, found, attempt);
       continue;
@@ -145,7 +148,7 @@ function assertDirectory(path: string, found: Stats, attempt: Attempt): void {
   if (!found.isSymbolicLink()) throw pathError(attempt, `"${path}" is not a directory`);
   throw pathError(
     attempt,
-    `"${path}" is a symbolic link, not a directory`,
-    "Replace the link by a directory; a bind mount keeps the files elsewhere",
+    `"${path}" is a symbolic link that is not followed`,
+    "Put a directory there; below a job's it may be a link of root or of mig-runner's user",
   );
 }

@@ -12,6 +12,7 @@ import { RunnerError } from "../../errors.ts";
 import { isSameFiles } from "../../jobs/catalog.ts";
 import type { FileMark, JobDirectory } from "../../ports.ts";
 import { errnoCode, errnoHint, errnoText } from "../errno.ts";
+import { statMeant } from "./links.ts";
 
 /** The files that make a job, sorted; whatever else is in its directory is not looked at. */
 export const JOB_FILES: readonly string[] = [
@@ -134,7 +135,7 @@ export function sortByBytes(names: string[]): string[] {
 function isStillDefined(last: Known | undefined): last is Known {
   if (last === undefined || last.definition === null) return false;
   const { name, mtimeMs, size, inode } = last.definition;
-  const found = lstatFile(`${last.found.path}/${name}`);
+  const found = statFile(`${last.found.path}/${name}`);
   return found !== null && found.mtimeMs === mtimeMs && found.size === size && found.ino === inode;
 }
 
@@ -148,7 +149,7 @@ function list(parent: string, job: string, last: Known | undefined): Known | nul
   // Our own names: those of the listing would be two more strings a job, for as long as it lives.
   for (const name of JOB_FILES) {
     if (!names.includes(name)) continue;
-    const found = lstatFile(`${path}/${name}`);
+    const found = statFile(`${path}/${name}`);
     if (found === null) continue;
     files.push({ name, mtimeMs: found.mtimeMs, size: found.size, inode: found.ino });
   }
@@ -167,10 +168,10 @@ function namesIn(path: string): readonly string[] {
   }
 }
 
-/** A regular file; null for anything else, such as a symbolic link. */
-function lstatFile(path: string): Stats | null {
+/** A regular file, also by a trusted link; null for anything else. */
+function statFile(path: string): Stats | null {
   try {
-    const found = lstatSync(path, { throwIfNoEntry: false });
+    const found = statMeant(path);
     return found?.isFile() ? found : null;
   } catch {
     return null;

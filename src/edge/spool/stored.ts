@@ -1,12 +1,14 @@
 // Stored: the result files of a spool, found by their action's id or by their job.
 //
 // Names come from a command line: an id is digits, a job is one of the directories that the spool
-// lists, and links are never followed, so that nothing outside of results/ is ever found.
+// lists, and only trusted links to directories are followed (links.ts), so that nothing outside of
+// results/ is ever found.
 import { createReadStream } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { errnoCode } from "../errno.ts";
 import { type Attempt, fileError, lstatOrNull } from "./durable.ts";
+import { statMeant } from "./links.ts";
 import { listDirectories, sortByBytes } from "./scan.ts";
 
 /** Where a result lies. */
@@ -70,21 +72,21 @@ export async function* readResult(path: string): AsyncGenerator<Uint8Array> {
   }
 }
 
-/** The real directories of days in a job's results/, oldest first. */
+/** The directories of days in a job's results/, oldest first. */
 export async function datesOf(jobPath: string): Promise<readonly string[]> {
   const results = join(jobPath, "results");
   const names = await namesIn(results);
   const dates: string[] = [];
   for (const name of names.filter((each) => /^\d{8}$/.test(each))) {
-    if ((await lstatOrNull(join(results, name)))?.isDirectory()) dates.push(name);
+    if (statMeant(join(results, name))?.isDirectory()) dates.push(name);
   }
   return dates;
 }
 
-/** The sorted names in a real directory; none when there is no such directory. */
+/** The sorted names in a directory; none when there is no such directory. */
 export async function namesIn(path: string): Promise<readonly string[]> {
   try {
-    if (!(await lstatOrNull(path))?.isDirectory()) return [];
+    if (!statMeant(path)?.isDirectory()) return [];
     return sortByBytes(await readdir(path));
   } catch (error) {
     if (errnoCode(error) === "ENOENT") return [];

@@ -62,13 +62,25 @@ describe("JobScanner.scan()", () => {
     expect(names(await scanner.scan())).toEqual(["kept: action.json entity.cfg"]);
   });
 
-  test("does not see links to directories or files, nor directories named as files", async () => {
+  test("does not see links to directories, nor directories named as files", async () => {
     using scratch = new Scratch();
     const scanner = spoolOf(scratch, ["real"]);
     symlinkSync(scratch.in("runners/real"), scratch.in("runners/link"));
     scratch.folder("runners/odd/action.json");
-    symlinkSync(scratch.in("runners/real/entity.cfg"), scratch.in("runners/odd/entity.cfg"));
+    symlinkSync(scratch.in("nowhere"), scratch.in("runners/odd/entity.cfg"));
     expect(names(await scanner.scan())).toEqual(["odd: ", "real: action.json entity.cfg"]);
+  });
+
+  test("follows a link to a job's file, and sees when its target changes", async () => {
+    using scratch = new Scratch();
+    const scanner = spoolOf(scratch, ["a"]);
+    renameSync(scratch.in("runners/a/entity.cfg"), scratch.in("managed.cfg"));
+    symlinkSync(scratch.in("managed.cfg"), scratch.in("runners/a/entity.cfg"));
+    const [before] = await scanner.scan();
+    expect(before?.files.map(({ name }) => name)).toEqual(["action.json", "entity.cfg"]);
+    scratch.file("managed.cfg", "[configuration]\nexpiry = 1m\n");
+    const [after] = await scanner.scan();
+    expect(after?.files[1]?.size).not.toBe(before?.files[1]?.size ?? 0);
   });
 
   test("gives a file's mark", async () => {

@@ -1,0 +1,28 @@
+// Links: whose links are followed.
+import { describe, expect, test } from "bun:test";
+import { symlinkSync } from "node:fs";
+import { isTrustedLink, statMeant } from "../../../src/edge/spool/links.ts";
+import { Scratch } from "../../support/edge.ts";
+
+const linkOf = (uid: number) => ({ uid, isSymbolicLink: () => true });
+
+describe("isTrustedLink()", () => {
+  test("takes a link of the same user and of root, and no other", () => {
+    expect(isTrustedLink(linkOf(1000), 1000)).toBe(true);
+    expect(isTrustedLink(linkOf(0), 1000)).toBe(true);
+    expect(isTrustedLink(linkOf(1001), 1000)).toBe(false);
+    expect(isTrustedLink(linkOf(1001), 0)).toBe(false);
+    expect(isTrustedLink({ uid: 0, isSymbolicLink: () => false }, 0)).toBe(false);
+  });
+});
+
+describe("statMeant()", () => {
+  test("is the target of a link, the link itself when it leads nowhere, and null for nothing", () => {
+    using scratch = new Scratch();
+    symlinkSync(scratch.file("file"), scratch.in("good"));
+    symlinkSync(scratch.in("nothing"), scratch.in("dangling"));
+    expect(statMeant(scratch.in("good"))?.isFile()).toBe(true);
+    expect(statMeant(scratch.in("dangling"))?.isSymbolicLink()).toBe(true);
+    expect(statMeant(scratch.in("nothing"))).toBeNull();
+  });
+});

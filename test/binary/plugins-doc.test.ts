@@ -4,23 +4,15 @@ import { chmod, readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { SHIPPED_PLUGINS } from "../../src/edge/plugins/modules.ts";
 import type { PluginModule } from "../../src/sdk/plugin.ts";
+import { blocksOf, commandsOf, readPage, rowsBelow } from "../support/doc.ts";
 import { Listener, type Reply } from "../support/shipped.ts";
 import { ACTION, Site } from "../support/site.ts";
 
 const LIMIT_MS = 60_000;
 const root = resolve(import.meta.dirname, "../..");
-const text = await readFile(join(root, "docs/plugins.md"), "utf8");
+const text = await readPage("docs/plugins.md");
 
-interface Block {
-  readonly language: string;
-  /** The file that it is; "" for commands. */
-  readonly path: string;
-  readonly code: string;
-}
-
-const blocks: readonly Block[] = [...text.matchAll(/^```(\w+)(?: (\S+))?\n((?:.*\n)*?)```$/gm)].map(
-  ([, language = "", path = "", code = ""]) => ({ language, path, code }),
-);
+const blocks = blocksOf(text);
 const sections = blocks.filter(({ path }) => path === "runner.cfg").map(({ code }) => code);
 
 /** A site with all files of the page, and with its services at `url`. */
@@ -70,14 +62,10 @@ describe("docs/plugins.md", () => {
     "its first plugins take a result, and its commands do what it says",
     async () => {
       await using site = await siteOf("http://127.0.0.1:1");
-      const commands =
-        blocks
-          .find(({ path }) => path === "")
-          ?.code.trim()
-          .split("\n") ?? [];
+      const commands = commandsOf(blocks);
       expect(commands.length).toBe(3);
       for (const line of commands) {
-        const [program, flag, config, ...words] = line.split(" ");
+        const [program, flag, config, ...words] = line;
         expect([program, flag, config]).toEqual(["mig-runner", "-c", "runner.cfg"]);
         const { exit, stderr, stdout } = await site.run(...words);
         expect({ line, exit, stderr: exit === 0 ? "" : stderr }).toEqual({
@@ -169,17 +157,8 @@ describe("docs/plugins.md", () => {
         pipe?: readonly [{ entries: object }];
       };
       const known = Object.keys(pipe?.[0].entries ?? entries).sort();
-      const part = text.split(`### ${name}\n`)[1]?.split("\n###")[0] ?? "";
-      const rows = part
-        .split("\n")
-        .filter((line) => line.startsWith("| ") && !line.startsWith("| key"));
-      const keys = rows.flatMap(
-        (row) =>
-          row
-            .split("|")[1]
-            ?.split(",")
-            .map((key) => key.trim()) ?? [],
-      );
+      const rows = rowsBelow(text, `### ${name}`);
+      const keys = rows.flatMap(([names = ""]) => names.split(", "));
       expect(keys.sort()).toEqual(known);
       const source = await readFile(join(root, `plugins/${name}.ts`), "utf8");
       const header = source.split("\n").filter((line) => line.startsWith("//   "));

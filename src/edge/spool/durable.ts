@@ -15,6 +15,9 @@ import { statMeant } from "./links.ts";
 const FILE_MODE = 0o600;
 const DIRECTORY_MODE = 0o700;
 
+/** Where below runners/ a directory may be a link: runners/JOB/results. */
+const LINKED_DEPTH = 1;
+
 /** A file that is being written under another name. */
 export interface TemporaryFile {
   readonly handle: FileHandle;
@@ -102,8 +105,8 @@ export async function syncDirectory(path: string): Promise<void> {
  * Makes `base/name/name/…`, what of it is missing, durably and for this user alone.
  *
  * @returns The innermost path.
- * @throws {RunnerError} SPOOL, when one of the names is there and no directory. The first must be a
- * real one; the others may be trusted links.
+ * @throws {RunnerError} SPOOL, when one of the names is there and no directory. The second,
+ * which is a job's inflight/ or results/, may be a trusted link.
  * @throws The system's error otherwise.
  */
 export async function makeDirectories(
@@ -112,11 +115,11 @@ export async function makeDirectories(
   attempt: Attempt,
 ): Promise<string> {
   let path = base;
-  for (const name of names) {
+  for (const [depth, name] of names.entries()) {
     const parent = path;
     path = join(parent, name);
-    // A link to a directory of jobs is no job; within a job, a trusted one is as good.
-    const found = parent === base ? await lstatOrNull(path) : statMeant(path);
+    // Only what an operator may have moved to another disk: a job is real, and so is a day.
+    const found = depth === LINKED_DEPTH ? statMeant(path) : await lstatOrNull(path);
     if (found !== null) {
       assertDirectory(path, found, attempt);
       continue;
@@ -149,6 +152,6 @@ function assertDirectory(path: string, found: Stats, attempt: Attempt): void {
   throw pathError(
     attempt,
     `"${path}" is a symbolic link that is not followed`,
-    "Put a directory there; below a job's it may be a link of root or of mig-runner's user",
+    "Put a directory there; results/ and inflight/ may be links of root or mig-runner's user",
   );
 }

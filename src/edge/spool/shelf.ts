@@ -1,5 +1,5 @@
 // Shelf: result files by the day of their folder, for those that are kept for some time only.
-// Links are never followed: nothing outside of results/ is ever removed.
+// No link is followed but a trusted one named results: nothing outside of it is ever removed.
 import { rmdir, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import type { Shelf } from "../../ports.ts";

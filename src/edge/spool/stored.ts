@@ -1,8 +1,8 @@
 // Stored: the result files of a spool, found by their action's id or by their job.
 //
 // Names come from a command line: an id is digits, a job is one of the directories that the spool
-// lists, and only trusted links to directories are followed (links.ts), so that nothing outside of
-// results/ is ever found.
+// lists, and no link is followed but a trusted one named results (links.ts): nothing outside
+// of results/ is ever found.
 import { createReadStream } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
@@ -78,7 +78,7 @@ export async function datesOf(jobPath: string): Promise<readonly string[]> {
   const names = await namesIn(results);
   const dates: string[] = [];
   for (const name of names.filter((each) => /^\d{8}$/.test(each))) {
-    if (statMeant(join(results, name))?.isDirectory()) dates.push(name);
+    if ((await lstatOrNull(join(results, name)))?.isDirectory()) dates.push(name);
   }
   return dates;
 }

@@ -53,11 +53,17 @@ describe("removeBefore()", () => {
   test("never follows a link out of results/", async () => {
     put("elsewhere/20260101/1.json");
     mkdirSync(at("runners/one/results"), { recursive: true });
-    mkdirSync(at("runners/two"), { recursive: true });
     symlinkSync(at("elsewhere/20260101"), at("runners/one/results/20260101"));
-    symlinkSync(at("elsewhere"), at("runners/two/results"));
     symlinkSync(at("runners/one"), at("runners/three"));
     expect(await openShelf({ directory }).removeBefore("20270101", none)).toBe(0);
     expect(existsSync(at("elsewhere/20260101/1.json"))).toBe(true);
+  });
+
+  test("clears results/ that its own user linked to a larger disk", async () => {
+    put("large/20260101/1.json");
+    mkdirSync(at("runners/one"), { recursive: true });
+    symlinkSync(at("large"), at("runners/one/results"));
+    expect(await openShelf({ directory }).removeBefore("20270101", none)).toBe(1);
+    expect(existsSync(at("large/20260101"))).toBe(false);
   });
 });

@@ -29,17 +29,22 @@ describe("findResult()", () => {
     expect(await findResult(directory, 9)).toBeNull();
   });
 
-  test("looks only into days, and follows no link of a job or of a file", async () => {
+  test("looks only into days, and follows no link of a job, a day or a file", async () => {
     put("a/results/old/7.json");
     put("a/other/20260102/7.json");
     symlinkSync(join(directory, "runners/a/other"), join(directory, "runners/linked"));
+    mkdirSync(join(directory, "runners/c/results"), { recursive: true });
+    symlinkSync(
+      join(directory, "runners/a/other/20260102"),
+      join(directory, "runners/c/results/20260102"),
+    );
     mkdirSync(join(directory, "runners/d/results/20260102"), { recursive: true });
     symlinkSync(
       join(directory, "runners/a/other/20260102/7.json"),
       join(directory, "runners/d/results/20260102/7.json"),
     );
     expect(await findResult(directory, 7)).toBeNull();
-    for (const job of ["a", "d"]) expect(await latestResult(directory, job)).toBeNull();
+    for (const job of ["a", "c", "d"]) expect(await latestResult(directory, job)).toBeNull();
   });
 
   test("follows a link of its own user to a larger disk", async () => {

@@ -1,7 +1,9 @@
 // Serve: the work of the daemon, and of the one pass of --once.
+import { releaseMemory } from "../edge/runtime.ts";
 import { onSignals } from "../edge/signals.ts";
 import { messageOf, RunnerError, RunnerErrors } from "../errors.ts";
 import { DAEMON_WINDOW, ONCE_WINDOW } from "../flow/launch.ts";
+import type { Clock } from "../ports.ts";
 import { Runner } from "../runner.ts";
 import type { Milliseconds } from "../time.ts";
 import { type Opened, openRunner } from "./open.ts";
@@ -9,6 +11,9 @@ import { type Call, STATUS_CANNOT_START } from "./verb.ts";
 
 /** How long work in hand may take after a signal: within it the process ends by itself. */
 const STOP_GRACE_MS: Milliseconds = 4_000;
+
+/** How long after the start its memory is given back: by then what was due has been begun. */
+const SETTLE_MS: Milliseconds = 2_000;
 
 /** Runs jobs by their schedules until it is told to stop. Resolves with the exit status. */
 export async function runForever(call: Call): Promise<number> {
@@ -22,12 +27,14 @@ export async function runForever(call: Call): Promise<number> {
   });
   const close = handleSignals(runner, opened);
   const watcher = opened.watch(() => runner.rescan());
+  const ended = new AbortController();
   let keyError: unknown = null;
   const requireJournal = endWhenBroken(runner, opened);
   try {
     log.emit("info", "results processing routine started");
     await runner.start();
     opened.ready();
+    void settle(edges.clock, ended.signal);
     // A key that cannot be used is told at the start, not at three in the night.
     void opened.openKey().catch((error: unknown) => {
       // With an API key what is in flight can still be collected, as by the original.
@@ -44,10 +51,17 @@ export async function runForever(call: Call): Promise<number> {
     sayFailure(call, opened, error);
     return STATUS_CANNOT_START;
   } finally {
+    ended.abort();
     watcher.close();
     close();
     await opened.close();
   }
+}
+
+/** Gives back what only the start needed, once it is over. */
+async function settle(clock: Clock, ended: AbortSignal): Promise<void> {
+  await clock.sleep(SETTLE_MS, ended);
+  if (!ended.aborted) await releaseMemory();
 }
 
 /** Makes one pass; with `wait`, until nothing is in flight. Resolves with the exit status. */

@@ -2,8 +2,8 @@
 import { describe, expect, test } from "bun:test";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { closeSync, readSync } from "node:fs";
-import { openPipe, openUnixDatagram, runtimeName } from "../../src/edge/runtime.ts";
+import { closeSync, readFileSync, readSync } from "node:fs";
+import { openPipe, openUnixDatagram, releaseMemory, runtimeName } from "../../src/edge/runtime.ts";
 import { DatagramListener, Scratch } from "../support/edge.ts";
 
 describe("runtimeName()", () => {
@@ -85,5 +85,24 @@ describe("openPipe()", () => {
     expect(() => readSync(pipe.readFd, Buffer.alloc(1))).toThrow("EAGAIN");
     closeSync(pipe.writeFd);
     closeSync(pipe.readFd);
+  });
+});
+
+describe("releaseMemory()", () => {
+  /** KiB of files, above all of the program's code, that are mapped into this process. */
+  function fileKib(): number {
+    const [, kib] = /^RssFile:\s+(\d+) kB$/m.exec(readFileSync("/proc/self/status", "utf8")) ?? [];
+    return Number(kib);
+  }
+
+  test("gives back code, and all of it still works", async () => {
+    await releaseMemory();
+    const before = fileKib();
+    const text = JSON.stringify({ value: [new Intl.NumberFormat("de").format(1_234.5)] });
+    expect(JSON.parse(text)).toEqual({ value: ["1.234,5"] });
+    const used = fileKib();
+    expect(used).toBeGreaterThan(before);
+    await releaseMemory();
+    expect(fileKib()).toBeLessThan(used);
   });
 });

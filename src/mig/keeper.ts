@@ -1,5 +1,8 @@
 // Keeper: holds the bytes of one part of a stream, also when it is cut into several chunks.
 import { PageError } from "./fault.ts";
+import { Names } from "./names.ts";
+
+const UTF8 = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /** One part at a time. What `take` answers is the caller's own when it was cut, else a view. */
 export class Keeper {
@@ -8,6 +11,7 @@ export class Keeper {
   #from: number | null = null;
   #carry = new Uint8Array(0);
   #carried = 0;
+  readonly #names = new Names();
 
   /** @param sizeMax Most bytes of one part; more is a PageError ("large"). */
   constructor(sizeMax: number) {
@@ -34,6 +38,18 @@ export class Keeper {
     whole.set(last, this.#carried);
     this.#carried = 0;
     return whole;
+  }
+
+  /** The same for the inside of a text: its value. */
+  takeText(chunk: Uint8Array, end: number, hasEscapes: boolean): string {
+    const from = this.#carried > 0 || hasEscapes ? null : this.#from;
+    const known = from === null ? null : this.#names.textAt(chunk, from, end);
+    if (known !== null) {
+      this.#from = null;
+      return known;
+    }
+    const text = UTF8.decode(this.take(chunk, end));
+    return hasEscapes ? (JSON.parse(`"${text}"`) as string) : text;
   }
 
   /** Saves what belongs to the part, before the next chunk comes. */

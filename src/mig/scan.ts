@@ -63,8 +63,6 @@ export interface ScanListener {
 /** Nesting that Go's decoder accepts (encoding/json maxNestingDepth); deeper is refused. */
 export const DEPTH_MAX = 10_000;
 
-const UTF8 = new TextDecoder("utf-8", { ignoreBOM: true });
-
 export interface ScanOptions {
   readonly listener: ScanListener;
   /** How deep a container may be nested for the listener to hear what is in it; 1 is the top. */
@@ -341,8 +339,7 @@ export class JsonScanner {
   /** The token that ends before `at`, decoded; null when it was not wanted. */
   #takeText(at: number): string | null {
     if (this.#keptDepth !== 0 || !this.#keeper.isKeeping) return null;
-    const text = UTF8.decode(this.#keeper.take(this.#chunk, at));
-    return this.#tokenHasEscapes ? (JSON.parse(`"${text}"`) as string) : text;
+    return this.#keeper.takeText(this.#chunk, at, this.#tokenHasEscapes);
   }
 
   #open(kind: number, at: number): void {

@@ -4,10 +4,16 @@ import { RUNNERS } from "./ports.ts";
 import type { Profile, SimulatedJob } from "./profile.ts";
 import type { World } from "./world.ts";
 
-const TEMPLATE = JSON.stringify({
+const ACTION = {
   target: "status='online'",
   operations: [{ module: "timedrift", parameters: { drift: "" } }],
-});
+};
+const TEMPLATE = JSON.stringify(ACTION);
+
+/** The file that defines a job. */
+export function definitionName({ workflow }: SimulatedJob): string {
+  return workflow === null ? "entity.toml" : "job.ts";
+}
 
 /** The files of a sound job. @param mend Keeps the marks of files that are as they should be. */
 export function writeJob(
@@ -15,19 +21,10 @@ export function writeJob(
   job: SimulatedJob,
   { mend = false, schedule = job.schedule.text }: { mend?: boolean; schedule?: string } = {},
 ): void {
-  const { expirySeconds, onMissed, overlap, plugins, sendOnly, spreadSeconds } = job;
-  const timezone = job.schedule.timezone;
-  const entity = [
-    `schedule = "${schedule}"`,
-    ...(timezone === null ? [] : [`timezone = "${timezone}"`]),
-    `expiry = "${expirySeconds}s"`,
-    `plugins = [${plugins.map((name) => `"${name}"`).join(", ")}]`,
-    `sendonly = ${sendOnly}`,
-    `spread = "${spreadSeconds}s"`,
-    `onmissed = "${onMissed}"`,
-    `overlap = "${overlap}"`,
-  ].join("\n");
-  const files = { "entity.toml": entity, "action.json": TEMPLATE };
+  const files: Record<string, string> =
+    job.workflow === null
+      ? { "entity.toml": tableText(job, schedule), "action.json": TEMPLATE }
+      : { "job.ts": programText(job, schedule) };
   const known = world.disk.jobs.get(job.job);
   const broken = Object.entries(files).filter(([name]) => {
     if (!mend) return true;
@@ -35,6 +32,39 @@ export function writeJob(
     return text === "" || text.startsWith("broken");
   });
   world.disk.writeJob(job.job, Object.fromEntries(broken));
+}
+
+function tableText(job: SimulatedJob, schedule: string): string {
+  const { timezone } = job.schedule;
+  return [
+    `schedule = "${schedule}"`,
+    ...(timezone === null ? [] : [`timezone = "${timezone}"`]),
+    `expiry = "${job.expirySeconds}s"`,
+    `plugins = [${job.plugins.map((name) => `"${name}"`).join(", ")}]`,
+    `sendonly = ${job.sendOnly}`,
+    `spread = "${job.spreadSeconds}s"`,
+    `onmissed = "${job.onMissed}"`,
+    `overlap = "${job.overlap}"`,
+    `early = ${job.early}`,
+    `late = "${job.lateSeconds}s"`,
+    ...(job.deadlineSeconds === null ? [] : [`deadline = "${job.deadlineSeconds}s"`]),
+  ].join("\n");
+}
+
+/** What a job.ts says, as JSON: the simulation knows the body by its kind. */
+function programText(job: SimulatedJob, cron: string): string {
+  const { deadlineSeconds, onMissed, overlap, schedule, workflow: kind } = job;
+  const timezone = schedule.timezone ?? undefined;
+  const spread = `${job.spreadSeconds}s`;
+  const definition = {
+    schedule: { cron, timezone, spread, onMissed, overlap },
+    expiry: `${job.expirySeconds}s`,
+    plugin: job.plugins,
+    early: job.early,
+    deadline: deadlineSeconds === null ? undefined : `${deadlineSeconds}s`,
+    action: ACTION,
+  };
+  return JSON.stringify({ kind, definition });
 }
 
 /** A record of the original, of an action that it had posted before it was replaced. */

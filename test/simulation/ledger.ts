@@ -18,36 +18,53 @@ export interface LedgerWorld {
   strikes(fault: string, rate: number): boolean;
   latency(mostMs: number): number;
   dies(life: Life, name: string, side: Side): boolean;
+  /** The journal says that its process must end. */
+  fail(): void;
 }
 
-/** What the next COMMIT does instead. */
-let commitFault: { readonly side: "before" | "after"; readonly message: string } | null = null;
-/** What the next BEGIN does instead. */
-let beginFault: string | null = null;
+/** What the next statement that begins so does instead. */
+interface Instead {
+  readonly sql: "BEGIN" | "COMMIT";
+  readonly side: Side;
+  readonly error: Error;
+}
+
+let instead: Instead | null = null;
 let lastDatabase: DatabaseSync | null = null;
 let patched = false;
+
+const { exec, prepare } = DatabaseSync.prototype;
+
+function orInstead<Value>(sql: string, run: () => Value): Value {
+  if (instead === null || !sql.startsWith(instead.sql)) return run();
+  const { error, side } = instead;
+  instead = null;
+  if (side === "after") run();
+  throw error;
+}
 
 /** Puts a fault between the journal and SQLite. The journal itself is as it is. */
 function patchSqlite(): void {
   if (patched) return;
   patched = true;
-  const { exec } = DatabaseSync.prototype;
   DatabaseSync.prototype.exec = function (this: DatabaseSync, sql: string): void {
     lastDatabase = this;
-    if (beginFault !== null && sql.startsWith("BEGIN")) {
-      const message = beginFault;
-      beginFault = null;
-      throw new Error(message);
-    }
-    if (commitFault === null || sql !== "COMMIT") {
-      exec.call(this, sql);
-      return;
-    }
-    const { message, side } = commitFault;
-    commitFault = null;
-    if (side === "after") exec.call(this, sql);
-    throw new Error(message);
+    orInstead(sql, () => exec.call(this, sql));
   };
+  DatabaseSync.prototype.prepare = function (this: DatabaseSync, sql: string): StatementSync {
+    const statement = prepare.call(this, sql);
+    if (sql !== "COMMIT") return statement;
+    const run = statement.run.bind(statement);
+    statement.run = () => orInstead(sql, () => run());
+    return statement;
+  };
+}
+
+/** As SQLite tells of a disk that did not keep what was written. */
+const UNSYNCED = "disk I/O error";
+
+function unsynced(): Error {
+  return Object.assign(new Error(UNSYNCED), { code: "ERR_SQLITE_ERROR", errcode: 1034 });
 }
 
 /** Thrown inside works of a process that died before its commit. */
@@ -56,24 +73,49 @@ const DROPPED = new Error("the process that wrote this is dead");
 type Row = Record<string, string | number | null>;
 
 export class Ledger {
-  readonly #journal: Journal;
-  readonly #database: DatabaseSync;
+  #journal: Journal;
+  #database: DatabaseSync;
   readonly #statements = new Map<string, StatementSync>();
   readonly #tables: readonly string[];
   #world: LedgerWorld | null = null;
   #pending: (() => void) | null = null;
   /** Changes with every commit: what was read before may be told again until then. */
   #generation = 0;
-  /** Commits that failed and commits that held. */
-  commits = 0;
 
   constructor() {
     patchSqlite();
-    this.#journal = openJournal({ path: ":memory:", schedule: (flush) => this.#schedule(flush) });
-    if (lastDatabase === null) throw new Error("the journal has not used the database's exec");
-    this.#database = lastDatabase;
+    [this.#journal, this.#database] = this.#openJournal();
     const names = this.rows("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY rowid");
     this.#tables = names.map(({ name }) => name as string).reverse();
+  }
+
+  #openJournal(): [Journal, DatabaseSync] {
+    const journal = openJournal({
+      path: ":memory:",
+      schedule: (flush) => this.#schedule(flush),
+      onFailure: () => this.#world?.fail(),
+    });
+    if (lastDatabase === null) throw new Error("the journal has not used the database's exec");
+    return [journal, lastDatabase];
+  }
+
+  /** As a new process opens what the disk has kept: a journal whose disk failed stays closed. */
+  #reopen(): void {
+    const before = this.#database;
+    const rows = this.#tables.map((table) => prepare.call(before, `SELECT * FROM ${table}`).all());
+    [this.#journal, this.#database] = this.#openJournal();
+    this.#statements.clear();
+    this.#database.exec("PRAGMA foreign_keys = OFF");
+    for (const [index, table] of this.#tables.entries()) {
+      for (const row of rows[index] ?? []) {
+        const names = Object.keys(row);
+        const places = names.map(() => "?").join(", ");
+        const sql = `INSERT INTO ${table} (${names.join(", ")}) VALUES (${places})`;
+        prepare.call(this.#database, sql).run(...Object.values(row));
+      }
+    }
+    this.#database.exec("PRAGMA foreign_keys = ON");
+    before.close();
   }
 
   /** Forgets everything and belongs to another world. */
@@ -147,24 +189,34 @@ export class Ledger {
     const world = this.#world!;
     const { life } = world;
     const { rates } = world.profile;
-    if (!world.dies(life, "journal.commit", "before")) {
-      if (world.diskFull) {
-        commitFault = { side: "before", message: "database or disk is full" };
-        world.count("journal ENOSPC (disk full)");
-      } else if (world.strikes("journal ENOSPC", rates.journalBefore)) {
-        commitFault = { side: "before", message: "database or disk is full" };
-      } else if (world.strikes("journal EIO after commit", rates.journalAfter)) {
-        commitFault = { side: "after", message: "disk I/O error" };
-      } else if (world.strikes("journal busy", rates.busy)) {
-        beginFault = "database is locked";
-      }
-    }
+    if (!world.dies(life, "journal.commit", "before")) instead = this.#fault(world, rates);
+    const failing = instead?.error.message === UNSYNCED;
     flush();
-    [commitFault, beginFault] = [null, null];
+    if (instead !== null) throw new Error("the journal commits by a way that no fault reaches");
+    if (failing) this.#reopen();
     this.#generation++;
-    this.commits++;
     world.watch.committed();
     world.dies(life, "journal.commit", "after");
+  }
+
+  #fault(world: LedgerWorld, rates: Profile["rates"]): Instead | null {
+    const full = new Error("database or disk is full");
+    if (world.diskFull) {
+      world.count("journal ENOSPC (disk full)");
+      return { sql: "COMMIT", side: "before", error: full };
+    }
+    if (world.strikes("journal ENOSPC", rates.journalFull)) {
+      return { sql: "COMMIT", side: "before", error: full };
+    }
+    for (const side of ["before", "after"] as const) {
+      if (world.strikes(`journal fsync EIO, ${side} it kept the row`, rates.journalSync)) {
+        return { sql: "COMMIT", side, error: unsynced() };
+      }
+    }
+    if (world.strikes("journal busy", rates.busy)) {
+      return { sql: "BEGIN", side: "before", error: new Error("database is locked") };
+    }
+    return null;
   }
 }
 
@@ -172,6 +224,7 @@ export class Ledger {
 const WAITING =
   "SELECT (SELECT min(next_at) FROM action WHERE state = 'planned') AS planned, " +
   "(SELECT min(next_at) FROM action WHERE state = 'posted') AS posted, " +
+  "(SELECT min(next_at) FROM action WHERE state = 'collected') AS collected, " +
   "(SELECT min(next_at) FROM delivery) AS delivery, " +
   "(SELECT min(next_at) FROM body) AS body, (SELECT min(next_at) FROM step) AS step, " +
   "(SELECT min(deadline_at) FROM run WHERE state = 'open') AS run, " +
@@ -214,11 +267,17 @@ class Memo {
         return (state: "requested", limit: number) =>
           state === "requested" && this.#now().requested === 0 ? [] : journal.runsIn(state, limit);
       case "dueActions":
-        return (state: "planned" | "posted", now: number, limit: number) =>
+        return (...[state, now, limit]: Parameters<Journal["dueActions"]>) =>
           this.#isQuiet(state, now) ? [] : journal.dueActions(state, now, limit);
       case "dueDeliveries":
         return (now: number, limit: number) =>
           this.#isQuiet("delivery", now) ? [] : journal.dueDeliveries(now, limit);
+      case "dueBodies":
+        return (...[now, limit, without]: Parameters<Journal["dueBodies"]>) =>
+          this.#isQuiet("body", now) ? [] : journal.dueBodies(now, limit, without);
+      case "dueSteps":
+        return (now: number, limit: number) =>
+          this.#isQuiet("step", now) ? [] : journal.dueSteps(now, limit);
       case "overdueRuns":
         return (now: number, limit: number) =>
           this.#isQuiet("run", now) ? [] : journal.overdueRuns(now, limit);

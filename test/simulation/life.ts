@@ -24,6 +24,7 @@ export interface Watch {
   delivering(order: { plugin: string; resultPath: string; key: string }): void;
   committed(): void;
   woken(): void;
+  worked(key: string): void;
   logged(message: string): void;
 }
 

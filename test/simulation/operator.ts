@@ -1,6 +1,6 @@
 // Operator: what people and the machine itself do to a runner while it works.
 import { dropAction, redeliverResult } from "../../src/flow/redeliver.ts";
-import { writeJob } from "./files.ts";
+import { definitionName, writeJob } from "./files.ts";
 import type { Oracle } from "./oracle.ts";
 import { type Happening, PLUGINS, type SimulatedJob } from "./profile.ts";
 import type { World } from "./world.ts";
@@ -106,7 +106,7 @@ function byEditor(
       writeJob(world, job, { schedule: dice.pick(["* * * * *", "*/7 * * * *"]) });
       return;
     case "breakEntity":
-      disk.writeJob(job.job, { "entity.toml": "broken = [" });
+      disk.writeJob(job.job, { [definitionName(job)]: "broken = [" });
       return;
     case "breakTemplate":
       disk.writeJob(job.job, { "action.json": "broken {" });

@@ -143,6 +143,16 @@ export class Oracle implements Watch {
     }
   }
 
+  /** I3 for the steps of workflows: one whose outcome is saved is never done again. */
+  worked(key: string): void {
+    const [, runId, name] = /\/(\d+)\/(.+)$/.exec(key) ?? [];
+    const sql = "SELECT state FROM step WHERE run_id = ? AND name = ?";
+    const [step] = this.world.ledger.rows(sql, Number(runId), name ?? "");
+    if (step !== undefined && step.state !== "begun") {
+      this.world.violate(`I3: step ${key} was done again after it was ${step.state}`);
+    }
+  }
+
   /** A process says that it knows a job: from now on it must account for the job's fire times. */
   logged(message: string): void {
     const job = /^added entity (.+)$/.exec(message)?.[1];
@@ -192,7 +202,7 @@ export class Oracle implements Watch {
   atRest(marks: Marks): void {
     this.#checkFireTimes();
     this.#checkActions(marks);
-    this.#checkDeliveries(marks.actions);
+    this.#checkDeliveries(marks);
     this.#checkRuns(marks);
     this.#checkLegacy();
   }
@@ -282,12 +292,13 @@ export class Oracle implements Watch {
   }
 
   /** I6: a collected result has gone to each of its plugins, or is listed as dead. */
-  #checkDeliveries(lastRow: number): void {
+  #checkDeliveries({ actions: lastRow, expireAt }: Marks): void {
     const { ledger, received } = this.world;
     const rows = ledger.rows(
-      "SELECT action.id, action.job, action.plugins, action.state, action.action_id FROM action " +
-        "WHERE state IN ('collected', 'settled') AND send_only = 0 AND id <= ?",
-      lastRow,
+      "SELECT id, job, plugins, state, action_id FROM action " +
+        "WHERE state IN ('collected', 'settled') AND send_only = 0 AND id <= ? AND " +
+        "(next_at IS NULL OR expire_at <= ?)",
+      ...[lastRow, expireAt],
     );
     for (const row of rows) {
       const deliveries = ledger.rows(
@@ -322,11 +333,14 @@ export class Oracle implements Watch {
     const { ledger, disk } = this.world;
     for (const { id, job, state, note } of ledger.rows(
       "SELECT * FROM run WHERE id <= ?1 AND NOT EXISTS " +
-        "(SELECT 1 FROM action WHERE run_id = run.id AND state = 'posted' AND expire_at > ?2)",
+        "(SELECT 1 FROM action WHERE run_id = run.id AND next_at IS NOT NULL AND expire_at > ?2)",
       ...[lastRun, expireAt],
     )) {
       if (state === "open" || (state === "requested" && disk.jobs.has(String(job)))) {
         this.world.violate(`I4: run ${id} of ${job} is still ${state}`);
+      }
+      if (state === "paused" && !/was started \d+ times/.test(String(note))) {
+        this.world.violate(`I4: run ${id} of ${job} is paused: ${note}`);
       }
       if (state === "failed" && (note === null || note === "")) {
         this.world.violate(`I4: run ${id} of ${job} failed without a reason`);

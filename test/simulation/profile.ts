@@ -5,6 +5,7 @@
 import type { ApiManners } from "./api.ts";
 import type { Dice } from "./random.ts";
 import { atMinutes, everySeconds, type KnownSchedule, ODD_SCHEDULES } from "./schedules.ts";
+import type { WorkflowKind } from "./workflows.ts";
 
 /** What can happen to one HTTP exchange. The first four leave the API without effect. */
 export type HttpFault =
@@ -51,6 +52,12 @@ export interface SimulatedJob {
   readonly spreadSeconds: number;
   readonly onMissed: "skip" | "last" | "all";
   readonly overlap: "skip" | "queue" | "allow";
+  readonly early: boolean;
+  readonly lateSeconds: number;
+  /** Null: never. */
+  readonly deadlineSeconds: number | null;
+  /** Null: a table without a body. */
+  readonly workflow: WorkflowKind | null;
 }
 
 /** Rates are probabilities a port call; 0 draws nothing. */
@@ -62,13 +69,14 @@ export interface Rates {
   readonly spoolBefore: number;
   readonly spoolAfter: number;
   readonly scan: number;
-  readonly journalBefore: number;
-  readonly journalAfter: number;
+  readonly journalFull: number;
+  readonly journalSync: number;
   readonly busy: number;
   readonly sign: number;
   readonly pluginFails: number;
   readonly pluginHangs: number;
   readonly pluginTakesAndFails: number;
+  readonly step: number;
 }
 
 /** Things that happen at a time of their own. */
@@ -113,10 +121,16 @@ export interface Profile {
 
 export const PLUGINS = ["alpha", "beta", "gamma"] as const;
 
-/** The world of a seed. */
+/** The world of a seed. Most are small, so that there are many; a few are large. */
 export function makeProfile(dice: Dice): Profile {
-  const chaosMs = dice.int(120, 420) * 1_000;
-  const jobs = Array.from({ length: dice.int(1, 4) }, (_, index) => makeJob(dice, index));
+  const size = dice.weighted({ small: 18, middle: 5, large: 1 });
+  const chaosSeconds = { small: [15, 90], middle: [60, 240], large: [240, 600] } as const;
+  const jobsMax = { small: 2, middle: 3, large: 5 } as const;
+  const [least, most] = chaosSeconds[size];
+  const chaosMs = dice.int(least, most) * 1_000;
+  const jobs = Array.from({ length: dice.int(1, jobsMax[size]) }, (_, index) =>
+    makeJob(dice, index),
+  );
   return {
     // Anywhere in a year, often at a change of clocks.
     beginsAt: dice.chance(0.2)
@@ -127,10 +141,10 @@ export function makeProfile(dice: Dice): Profile {
     manners: makeManners(dice, jobs),
     rates: makeRates(dice),
     happenings: makeHappenings(dice, chaosMs),
-    legacy: dice.chance(0.25) ? makeLegacy(dice, jobs) : [],
+    legacy: dice.chance(0.2) ? makeLegacy(dice, jobs) : [],
     checkDirectoryMs: dice.pick([5_000, 20_000, 90_000]),
     limits: {
-      pageSize: dice.pick([2, 5, 1_000]),
+      pageSize: dice.pick([2, 5, 1_000, 1_000]),
       dispatchesMax: dice.pick([1, 2, 4]),
       collectsMax: dice.pick([1, 2, 16]),
       deliveriesMax: dice.pick([1, 2, 4]),
@@ -141,20 +155,25 @@ export function makeProfile(dice: Dice): Profile {
 }
 
 function makeJob(dice: Dice, index: number): SimulatedJob {
-  const schedule = dice.chance(0.12)
+  const schedule = dice.chance(0.1)
     ? dice.pick(ODD_SCHEDULES)
-    : dice.chance(0.5)
-      ? everySeconds(dice.pick([20, 30, 60, 60, 120, 180, 300]))
-      : atMinutes([...new Set(Array.from({ length: dice.int(1, 8) }, () => dice.int(0, 59)))]);
+    : dice.chance(0.6)
+      ? everySeconds(dice.pick([15, 20, 30, 60, 60, 120]))
+      : atMinutes([...new Set(Array.from({ length: dice.int(2, 20) }, () => dice.int(0, 59)))]);
+  const workflow = dice.chance(0.25) ? dice.pick(["chain", "chain", "fork"] as const) : null;
   return {
     job: `job${index + 1}`,
     schedule,
-    expirySeconds: dice.pick([5, 10, 30, 60, 60, 120, 300, 600]),
+    expirySeconds: dice.pick([5, 10, 20, 30, 60, 60, 120, 300]),
     plugins: dice.shuffled(PLUGINS).slice(0, dice.int(0, 3)),
-    sendOnly: dice.chance(0.1),
+    sendOnly: workflow === null && dice.chance(0.1),
     spreadSeconds: dice.chance(0.2) ? dice.pick([10, 45, 120]) : 0,
     onMissed: dice.pick(["skip", "skip", "last", "all"]),
     overlap: dice.pick(["allow", "allow", "skip", "queue"]),
+    early: dice.chance(0.15),
+    lateSeconds: dice.chance(0.1) ? dice.pick([5, 60]) : 0,
+    deadlineSeconds: dice.chance(0.1) ? dice.pick([5, 30, 120]) : null,
+    workflow,
   };
 }
 
@@ -165,7 +184,7 @@ function makeManners(dice: Dice, jobs: readonly SimulatedJob[]): ApiManners {
     counters: honest ? ["honest"] : ["honest", "absent", "low", "high"],
     pages: dice.pick(["stable", "ties", "ties", "shuffled"]),
     listedLateMaxMs: dice.chance(0.3) ? 3_000 : 0,
-    agentsMax: dice.pick([0, 3, 12, 30]),
+    agentsMax: dice.pick([0, 3, 3, 12, 30]),
     refused: new Set(refused),
   };
 }
@@ -187,13 +206,14 @@ function makeRates(dice: Dice): Rates {
     spoolBefore: rate(0.3, 0.02, 0.2),
     spoolAfter: rate(0.25, 0.02, 0.2),
     scan: rate(0.15, 0.05, 0.3),
-    journalBefore: rate(0.3, 0.02, 0.2),
-    journalAfter: 0,
+    journalFull: rate(0.3, 0.02, 0.2),
+    journalSync: rate(0.15, 0.01, 0.05),
     busy: rate(0.15, 0.05),
     sign: rate(0.15, 0.05, 0.3),
     pluginFails: rate(0.4, 0.1, 0.5, 0.9),
     pluginHangs: rate(0.2, 0.05, 0.3),
     pluginTakesAndFails: rate(0.2, 0.1, 0.4),
+    step: rate(0.3, 0.1, 0.4),
   };
 }
 
@@ -213,8 +233,9 @@ function makeHappenings(dice: Dice, chaosMs: number): Profile["happenings"] {
     "serverBefore",
     "cutAfter",
   ] as const;
-  const jumps = [1, 5, 30, 61, 300, 3_600, 7_200, 100_000] as const;
+  const jumps = [1, 5, 30, 61, 61, 300, 300, 3_600] as const;
   add(0.2, 3, () => ({ kind: "jump", byMs: dice.pick(jumps) * dice.pick([1_000, -1_000]) }));
+  add(0.01, 2, () => ({ kind: "jump", byMs: dice.pick([-1, 1]) * 100_000_000 }));
   add(0.2, 2, () => ({ kind: "diskFull", forMs: dice.int(1_000, 200_000) }));
   add(0.25, 2, () => {
     return { kind: "outage", forMs: dice.int(1_000, 300_000), fault: dice.pick(outages) };

@@ -1,11 +1,13 @@
 // Simulate: one seed from beginning to end. The whole runner lives in a world of its own, suffers
 // the faults of the seed, is left in peace, and is judged.
+import { RunnerError } from "../../src/errors.ts";
 import { loadTemplate } from "../../src/flow/dispatch.ts";
 import type { Edges } from "../../src/flow/edges.ts";
 import { DAEMON_WINDOW } from "../../src/flow/launch.ts";
 import { Catalog } from "../../src/jobs/catalog.ts";
 import type { Entity } from "../../src/jobs/entity.ts";
-import { loadEntity } from "../../src/jobs/load.ts";
+import { definitionFile, loadEntity } from "../../src/jobs/load.ts";
+import { moduleEntity } from "../../src/jobs/module.ts";
 import { openApi } from "../../src/mig/api.ts";
 import type { JobDirectory, Spool } from "../../src/ports.ts";
 import { Runner } from "../../src/runner.ts";
@@ -18,6 +20,7 @@ import { type Marks, Oracle } from "./oracle.ts";
 import { makeClock, makeLog, makePlugins, makeSigner, makeSpool } from "./ports.ts";
 import { makeProfile, type Profile } from "./profile.ts";
 import { Dice } from "./random.ts";
+import { type JobText, makeWorkflows } from "./workflows.ts";
 import { World } from "./world.ts";
 
 export interface SimulationOptions {
@@ -103,8 +106,9 @@ export class Simulation {
       plugins: makePlugins(world, life),
       limits: world.profile.limits,
       macros: new Map(),
+      workflows: makeWorkflows(world, life),
     };
-    const catalog = new Catalog((directory) => this.#load(spool, directory));
+    const catalog = new Catalog((directory) => loadJob(spool, directory));
     const { checkDirectoryMs } = world.profile;
     const options = { checkDirectoryMs, window: DAEMON_WINDOW, once: false };
     this.runner = new Runner(edges, catalog, options);
@@ -160,16 +164,31 @@ export class Simulation {
       if (life.alive) world.violate(`I8: not ended ${STOP_MAX_MS} ms after SIGTERM`);
     });
   }
+}
 
-  /** As the command line loads a job. */
-  async #load(spool: Spool, { job, path, files }: JobDirectory): Promise<Entity> {
-    const contents = new Map<string, Uint8Array>();
-    for (const { name } of files) {
-      if (name === "entity.toml") contents.set(name, await spool.read(job, name, 1_000_000));
-    }
-    const entity = loadEntity({ job, path, files: contents, defaults: { timezone: "UTC" } });
-    await loadTemplate({ spool }, entity);
-    return entity;
+/** As the command line loads a job. */
+async function loadJob(spool: Spool, { job, path, files }: JobDirectory): Promise<Entity> {
+  const name = definitionFile(
+    { job, path },
+    files.map((file) => file.name),
+  );
+  const bytes = await spool.read(job, name, 1_000_000);
+  const defaults = { timezone: "UTC" };
+  if (name === "job.ts") {
+    const text = new TextDecoder().decode(bytes);
+    const outline = { definition: definitionOf(text, job), workflow: true };
+    return moduleEntity(outline, { job, path: `${path}/${name}`, text, defaults });
+  }
+  const entity = loadEntity({ job, path, files: new Map([[name, bytes]]), defaults });
+  await loadTemplate({ spool }, entity);
+  return entity;
+}
+
+function definitionOf(text: string, job: string): unknown {
+  try {
+    return (JSON.parse(text) as JobText).definition;
+  } catch (cause) {
+    throw new RunnerError("ENTITY", `Cannot load job "${job}": it is broken`, { job }, { cause });
   }
 }
 
@@ -243,10 +262,11 @@ function isAtRest({ disk, ledger, life }: World, { actions, runs, expireAt }: Ma
   if (!life.alive) return false;
   const [waiting] = ledger.rows(
     "SELECT EXISTS (SELECT 1 FROM action WHERE id <= ?1 AND " +
-      "(state = 'planned' OR state = 'posted' AND expire_at <= ?2)) OR " +
+      "next_at IS NOT NULL AND (state = 'planned' OR expire_at <= ?2)) OR " +
       "EXISTS (SELECT 1 FROM delivery WHERE state = 'pending' AND action_row <= ?1) OR " +
       "EXISTS (SELECT 1 FROM run WHERE state = 'open' AND id <= ?3 AND NOT EXISTS " +
-      "(SELECT 1 FROM action WHERE run_id = run.id AND state = 'posted' AND expire_at > ?2)) AS yes",
+      "(SELECT 1 FROM action WHERE run_id = run.id AND next_at IS NOT NULL AND expire_at > ?2)) " +
+      "AS yes",
     ...[actions, expireAt, runs],
   );
   if (waiting?.yes !== 0) return false;

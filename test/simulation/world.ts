@@ -116,6 +116,14 @@ export class World {
     this.onDeath(`crash ${name}`);
   }
 
+  /** The journal has failed: the process ends by itself, as the program does. */
+  fail(): void {
+    if (!this.life.alive) return;
+    this.life.alive = false;
+    this.count("process ended by its journal");
+    this.onDeath("its journal failed");
+  }
+
   /** Lets everything run that is ready, then the next thing happen. False when there is none. */
   step(): boolean {
     const more = this.timeline.step();

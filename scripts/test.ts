@@ -94,7 +94,7 @@ function say(text: string): void {
 }
 
 function sayLane(name: string, counts: Counts, elapsedMs: number): void {
-  say(`${name.padEnd(8)}${formatCounts(counts)} (${(elapsedMs / 1_000).toFixed(1)} s)`);
+  say(`${name.padEnd(11)}${formatCounts(counts)} (${(elapsedMs / 1_000).toFixed(1)} s)`);
 }
 
 async function runSuite(suite: Suite, filter: Filter): Promise<Counts> {
@@ -201,6 +201,7 @@ async function build(): Promise<Counts> {
 
 async function runLane(lane: string, filter: Filter): Promise<Counts> {
   if (lane === "checks") return runChecks();
+  if (lane === "simulation") return runSimulation();
   if (lane === "bench") return runBench();
   const suite = SUITES.find(({ name }) => name === lane);
   assert(suite !== undefined, `no lane ${lane}`);

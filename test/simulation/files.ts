@@ -71,6 +71,7 @@ function programText(job: SimulatedJob, cron: string): string {
 export function writeLegacy(world: World, record: Profile["legacy"][number]): LegacyRecord {
   const { job, kind } = record;
   const { dice, disk, timeline } = world;
+  world.count(`legacy ${kind}`);
   const folder = `${RUNNERS}/${job}/inflight`;
   const put = (name: string, text: string): string => {
     const path = `${folder}/${name}`;

@@ -1,49 +1,116 @@
-// Main: searches seeds for one that breaks an invariant.
+// Main: searches seeds for a world in which the runner breaks an invariant.
 //
-//   npm run simulate -- --seeds 100000            many seeds, on all processors
-//   npm run simulate -- --seed 4711               one seed, with everything that happened in it
+//   npm run simulate -- --seeds 100000     many seeds, on all processors
+//   npm run simulate -- --seed 4711        one seed, with everything that happened in it
+import { availableParallelism } from "node:os";
+import { parseArgs } from "node:util";
+import { countKinds } from "./faults.ts";
+import { searchSeeds } from "./search.ts";
 import { simulate } from "./simulate.ts";
+import type { SeedReport, Tally } from "./tally.ts";
 
-const arg = (name: string): number | null => {
-  const at = process.argv.indexOf(name);
-  return at < 0 ? null : Number(process.argv[at + 1]);
-};
-const seed = arg("--seed");
-const seeds = arg("--seeds") ?? 1;
-let unhandled: unknown = null;
-process.on("unhandledRejection", (e) => {
-  unhandled = e;
+const HELP = `Searches seeds for a world in which the runner breaks an invariant.
+
+  npm run simulate -- --seeds N [--from S] [--processes P] [--faults]
+  npm run simulate -- --seed S
+
+  --seeds N       how many seeds (default 1000)
+  --from S        the first of them (default 1)
+  --processes P   how many at a time (default: one for each processor)
+  --faults        how often each kind of fault struck; one that never did is a failure
+  --seed S        one seed again, with everything that happened in it
+
+The exit status is 1 when an invariant was broken. A seed gives the same world on every machine,
+as long as the simulator and the runner are the same.
+`;
+
+const YEAR_MS = 365.25 * 86_400_000;
+
+/** Failing seeds that are shown one by one. */
+const SHOWN_MAX = 20;
+
+/** Shows every line of one seed. */
+function replay(seed: number): number {
+  const { lines, violations } = simulate({ seed, traced: true });
+  console.log(lines.join("\n"));
+  for (const violation of violations) console.log(`seed ${seed}: ${violation}`);
+  if (violations.length === 0) console.log(`seed ${seed}: every invariant held`);
+  return violations.length === 0 ? 0 : 1;
+}
+
+function sayFailure({ seed, violations }: Pick<SeedReport, "seed" | "violations">): void {
+  console.log(`seed ${seed}: ${violations[0]}`);
+  console.log(`  again by: npm run simulate -- --seed ${seed}`);
+}
+
+/** The line that says what many seeds came to. */
+function verdictOf(tally: Tally, elapsedMs: number): string {
+  const passed = tally.seeds - tally.failures.length;
+  const years = ((tally.virtualMs / YEAR_MS) * 60_000) / elapsedMs;
+  return `simulation: ${passed} of ${tally.seeds} seeds, ${years.toFixed(3)} runner-years per minute`;
+}
+
+/** What happened in them, as a table for the documents. */
+function summaryOf(tally: Tally, elapsedMs: number): readonly string[] {
+  const { actions, calls, lives, runs, virtualMs, workflows } = tally;
+  const minutes = (elapsedMs / 60_000).toFixed(1);
+  const days = Math.round(virtualMs / 86_400_000);
+  const lived = `${lives} processes of the runner, ${days} days of their time in ${minutes} minutes`;
+  const worked = `${runs} runs (${workflows} of workflows), ${actions} actions, ${calls} port calls`;
+  const rows = [...countKinds(tally.faults)].map(([kind, count]) => `| ${kind} | ${count} |`);
+  return [`${lived};`, `${worked}.`, "", "| fault | how often |", "|---|---|", ...rows];
+}
+
+async function search(options: {
+  readonly from: number;
+  readonly seeds: number;
+  readonly processes: number;
+  readonly faults: boolean;
+}): Promise<number> {
+  const startedAt = performance.now();
+  const isShown = process.stdout.isTTY === true;
+  const tally = await searchSeeds({
+    ...options,
+    onReport(sofar, report) {
+      if (isShown) process.stdout.write("\r\x1b[K");
+      if (report.violations.length > 0 && sofar.failures.length <= SHOWN_MAX) sayFailure(report);
+      if (isShown) process.stdout.write(verdictOf(sofar, performance.now() - startedAt));
+    },
+  });
+  if (isShown) process.stdout.write("\r\x1b[K");
+  const elapsedMs = performance.now() - startedAt;
+  const kinds = options.faults ? [...countKinds(tally.faults)] : [];
+  if (options.faults) for (const line of summaryOf(tally, elapsedMs)) console.log(line);
+  const idle = kinds.flatMap(([kind, count]) => (count === 0 ? [kind] : []));
+  for (const kind of idle) console.log(`never struck: ${kind}`);
+  console.log(verdictOf(tally, elapsedMs));
+  return tally.failures.length + idle.length === 0 ? 0 : 1;
+}
+
+function whole(name: string, text: string | undefined, otherwise: number): number {
+  const value = text === undefined ? otherwise : Number(text);
+  if (Number.isSafeInteger(value) && value >= 1) return value;
+  console.error(`Cannot use --${name} "${text}": a whole number from 1 is wanted`);
+  process.exit(2);
+}
+
+const { values } = parseArgs({
+  options: {
+    seeds: { type: "string" },
+    from: { type: "string" },
+    processes: { type: "string" },
+    faults: { type: "boolean", default: false },
+    seed: { type: "string" },
+    help: { type: "boolean", short: "h", default: false },
+  },
 });
-if (seed !== null && seeds === 1) {
-  const o = simulate({ seed, traced: true });
-  console.log(o.lines.join("\n"));
-  console.log(o.violations);
-} else {
-  const from = seed ?? 1;
-  const t = performance.now();
-  let virtual = 0;
-  let failed = 0;
-  let calls = 0;
-  const kinds = new Map<string, number[]>();
-  const faults = new Map<string, number>();
-  for (let s = from; s < from + seeds; s++) {
-    const o = simulate({ seed: s });
-    await new Promise<void>((r) => setImmediate(r));
-    virtual += o.virtualMs;
-    calls += o.calls;
-    for (const [k, v] of o.faults) faults.set(k, (faults.get(k) ?? 0) + v);
-    const violations =
-      unhandled === null ? o.violations : [...o.violations, `unhandled ${unhandled}`];
-    unhandled = null;
-    if (violations.length > 0) {
-      failed++;
-      const k = violations[0]!.replace(/\d+/g, "#").slice(0, 110);
-      kinds.set(k, [...(kinds.get(k) ?? []), s]);
-    }
-  }
-  const ms = performance.now() - t;
-  for (const [k, v] of [...kinds].sort((a, b) => b[1].length - a[1].length))
-    console.log(v.length, k, "seeds", v.slice(0, 5).join(","));
-  if (process.argv.includes("-v")) for (const [k, v] of [...faults].sort()) console.log(v, k);
-  console.log({ seeds, failed, msPerSeed: ms / seeds, years: virtual / 31557600e3, calls });
+if (values.help) console.log(HELP);
+else if (values.seed !== undefined) process.exitCode = replay(whole("seed", values.seed, 1));
+else {
+  process.exitCode = await search({
+    from: whole("from", values.from, 1),
+    seeds: whole("seeds", values.seeds, 1_000),
+    processes: whole("processes", values.processes, availableParallelism()),
+    faults: values.faults,
+  });
 }

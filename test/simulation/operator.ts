@@ -19,7 +19,7 @@ export function happen(simulation: Operated, what: Happening): void {
   const { oracle, world } = simulation;
   const { dice, timeline } = world;
   if (world.calm) return;
-  world.count(what.kind);
+  world.count(what.kind === "jump" ? `jump ${what.byMs > 0 ? "ahead" : "back"}` : what.kind);
   switch (what.kind) {
     case "jump":
       world.offsetMs += what.byMs;

@@ -39,6 +39,8 @@ export interface Outcome {
   readonly calls: number;
   readonly lives: number;
   readonly actions: number;
+  readonly runs: number;
+  readonly workflows: number;
   readonly faults: ReadonlyMap<string, number>;
 }
 
@@ -215,6 +217,7 @@ export function simulate(options: SimulationOptions): Outcome {
   if (world.violations.length === 0) restOnce(simulation, limits);
   const { calls, counts: faults, violations } = world;
   world.life.alive = false;
+  const [counted] = world.ledger.rows("SELECT count(*) AS runs, count(source) AS flows FROM run");
   return {
     violations,
     lines: world.lines ?? [],
@@ -222,6 +225,8 @@ export function simulate(options: SimulationOptions): Outcome {
     calls,
     lives: simulation.lives,
     actions: world.api.actions.size,
+    runs: Number(counted?.runs),
+    workflows: Number(counted?.flows),
     faults,
   };
 }

@@ -94,6 +94,7 @@ export class World {
   /** How long a port takes. */
   latency(mostMs: number): number {
     if (this.calm || !this.dice.chance(this.profile.rates.latency)) return 0;
+    this.counts.set("delay", (this.counts.get("delay") ?? 0) + 1);
     return this.dice.int(0, mostMs);
   }
 
@@ -104,6 +105,7 @@ export class World {
     const point = this.#crashPoint;
     const planned = point?.call === this.calls && point.side === side;
     if (!planned && (this.calm || !this.dice.chance(this.profile.rates.crash / 2))) return false;
+    this.count("crash");
     this.crash(life, { name: `${side} ${name}`, power: point?.power ?? this.dice.chance(0.5) });
     return true;
   }

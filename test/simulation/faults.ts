@@ -1,0 +1,46 @@
+// Faults: the kinds of faults that worlds suffer, by the names under which they are counted.
+
+/** Each kind, and which counted names are of it. In a search of many seeds each must strike. */
+export const FAULT_KINDS: Readonly<Record<string, RegExp>> = {
+  "a delay": /^delay$/,
+  "an error before the effect":
+    / fails$|^http (refused|lost|serverBefore|htmlBefore)$|^key locked$/,
+  "an error after the effect": / fails late$|^http (cutAfter|serverAfter|htmlAfter|garbageAfter)$/,
+  "a torn write": /^spool\.write fails/,
+  "a short read": /^http (tornBody|stalledBody)$/,
+  "a connection that is reset": /^http (lost|cutAfter|tornBody)$/,
+  "HTTP 401": /^http unauthorized$/,
+  "HTTP 429": /^http tooMany$/,
+  "HTTP 500": /^http server(Before|After)$/,
+  "HTML instead of an answer": /^http html(Before|After)$/,
+  "no answer": /^http hang(Before|After)$|^outage: hangBefore$/,
+  "an API that is down": /^outage$/,
+  "a clock that jumps ahead": /^jump ahead$/,
+  "a clock that jumps back": /^jump back$/,
+  "a full disk": / ENOSPC/,
+  "a journal that another process holds": /^journal busy$/,
+  "EIO on fsync of a result": /^spool\.(fsync|syncDirectory) fails/,
+  "EIO on fsync of the journal": /^journal fsync EIO/,
+  "a crash at a port call": /^crash$/,
+  "kill -9": /^kill$/,
+  "a power loss": /^power loss$/,
+  SIGTERM: /^terminate$/,
+  "a plugin that fails, hangs or is gone": /^plugin /,
+  "a step of a workflow that fails": /^step fails/,
+  "`run` from outside": /^request$/,
+  "`drop` from outside": /^drop$/,
+  "`redeliver` from outside": /^redeliver$/,
+  "an edited, broken or removed job": /^(touch|reschedule|breakEntity|breakTemplate|remove)$/,
+  "a record of the original, sound or broken": /^legacy /,
+};
+
+/** How often each kind struck, in the order of the kinds. */
+export function countKinds(counts: Readonly<Record<string, number>>): ReadonlyMap<string, number> {
+  const names = Object.entries(counts);
+  return new Map(
+    Object.entries(FAULT_KINDS).map(([kind, pattern]) => [
+      kind,
+      names.reduce((sum, [name, count]) => sum + (pattern.test(name) ? count : 0), 0),
+    ]),
+  );
+}

@@ -199,6 +199,23 @@ async function build(): Promise<Counts> {
   return counts;
 }
 
+/** Searches some seeds for a world that breaks an invariant. All of it counts as one test. */
+async function runSimulation(): Promise<Counts> {
+  const argv = ["test/simulation/main.ts", "--seeds", `${SEEDS}`, "--faults"];
+  const answer = await runTool({
+    argv: [process.execPath, ...argv],
+    timeMaxMs: LANE_TIME_MAX_MS,
+    onLine: (line) => showProgress(line),
+  });
+  const passed = answer.exit === 0;
+  const verdict = answer.lines.findLast((line) => line.startsWith("simulation: "));
+  if (!passed) for (const line of answer.lines) say(`  ${line}`);
+  else if (verdict !== undefined) say(verdict);
+  const counts = passed ? { ...NOTHING, passed: 1 } : { ...NOTHING, failed: 1 };
+  sayLane("simulation", counts, answer.elapsedMs);
+  return counts;
+}
+
 async function runLane(lane: string, filter: Filter): Promise<Counts> {
   if (lane === "checks") return runChecks();
   if (lane === "simulation") return runSimulation();

@@ -32,7 +32,16 @@ const SUITES: readonly Suite[] = [
   { name: "deno", folder: BLACK_BOX, env: { MIG_RUNNER_UNDER_TEST: "deno" } },
 ];
 
-const LANES = ["checks", ...SUITES.map(({ name }) => name), "bench"];
+const LANES = ["checks", ...SUITES.map(({ name }) => name), "simulation", "bench"];
+
+/** Lanes that run all they have or nothing: no file and no name of a test narrows them. */
+const WHOLE: readonly string[] = ["checks", "simulation", "bench"];
+
+/** The simulator: the same seeds each time, in which each kind of fault has to strike. */
+const SIMULATION = [
+  process.execPath,
+  ...["test/simulation/main.ts", "--seeds", "2000", "--faults"],
+] as const;
 
 /** Everything that is measured, with less of it: its table, and whether its results are right. */
 const BENCH = [process.execPath, "bench/main.ts", "--short"] as const;
@@ -70,8 +79,7 @@ function parseFilter(argv: readonly string[]): Filter {
   const files = positionals.map((path) => relative(root, resolve(path)));
   const name = values["test-name-pattern"] ?? null;
   const narrow = files.length > 0 || name !== null;
-  const isWhole = (lane: string) => lane === "checks" || lane === "bench";
-  const lanes = values.lane ?? LANES.filter((lane) => !narrow || !isWhole(lane));
+  const lanes = values.lane ?? LANES.filter((lane) => !narrow || !WHOLE.includes(lane));
   return { lanes, files, name };
 }
 
@@ -201,12 +209,8 @@ async function build(): Promise<Counts> {
 
 /** Searches some seeds for a world that breaks an invariant. All of it counts as one test. */
 async function runSimulation(): Promise<Counts> {
-  const argv = ["test/simulation/main.ts", "--seeds", `${SEEDS}`, "--faults"];
-  const answer = await runTool({
-    argv: [process.execPath, ...argv],
-    timeMaxMs: LANE_TIME_MAX_MS,
-    onLine: (line) => showProgress(line),
-  });
+  showProgress("simulation");
+  const answer = await runTool({ argv: SIMULATION, timeMaxMs: LANE_TIME_MAX_MS });
   const passed = answer.exit === 0;
   const verdict = answer.lines.findLast((line) => line.startsWith("simulation: "));
   if (!passed) for (const line of answer.lines) say(`  ${line}`);

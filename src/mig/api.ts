@@ -15,6 +15,7 @@ import { formBody } from "./action.ts";
 import { clockHint, isRefusal, parseRetryAfter } from "./answers.ts";
 import { Auth, type Concealed } from "./auth.ts";
 import { ENVELOPE_SIZE_MAX, faultText, readEnvelope, readFailure } from "./envelope.ts";
+import { tooLarge } from "./fault.ts";
 import { PageSplitter, type PageSummary } from "./page.ts";
 import { type PostedAction, parsePostedAction } from "./result.ts";
 
@@ -127,6 +128,9 @@ const NO_RESULTS = "no results found";
 
 /** Largest command. Agents send results through a queue that refuses far smaller ones. */
 const COMMAND_SIZE_MAX = 64 * 1024 * 1024;
+
+/** Most bytes of a page: room for one command of the largest size, and for this of each on average. */
+const COMMAND_ROOM = 1024 * 1024;
 
 /** Actions looked through for a signature, newest first: pages, and actions a page. */
 const FIND_PAGES_MAX = 20;
@@ -333,8 +337,10 @@ interface SearchOptions {
 /** Hands out the commands of a page; what is wrong with the page itself is a message. */
 async function readPage(
   body: AsyncIterable<Uint8Array>,
-  { onCommand }: CommandsRequest,
+  { limit, onCommand }: CommandsRequest,
 ): Promise<PageSummary | { readonly message: string }> {
+  const sizeMax = COMMAND_SIZE_MAX + limit * COMMAND_ROOM;
+  let size = 0;
   let ready: Uint8Array[] = [];
   const splitter = new PageSplitter({
     itemSizeMax: COMMAND_SIZE_MAX,
@@ -356,6 +362,8 @@ async function readPage(
   };
   try {
     for await (const part of body) {
+      size += part.length;
+      if (size > sizeMax) throw tooLarge(sizeMax);
       splitter.push(part);
       await handOut();
     }

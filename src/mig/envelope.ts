@@ -3,7 +3,7 @@
 // Every answer is collection+json, whatever its status; what is not comes from something between
 // the API and us. Both are bounded: an answer that is too large is given up, not held.
 import { messageOf } from "../errors.ts";
-import { PageError } from "./fault.ts";
+import { tooLarge } from "./fault.ts";
 import { PageSplitter, type PageSummary } from "./page.ts";
 
 /** Most bytes of one answer that is no page of commands. */
@@ -40,9 +40,7 @@ export async function readEnvelope(
   });
   for await (const part of body) {
     size += part.length;
-    if (size > sizeMax) {
-      throw new PageError("large", `Cannot read the API's answer: it is over ${sizeMax} bytes`);
-    }
+    if (size > sizeMax) throw tooLarge(sizeMax);
     splitter.push(part);
     if (isDone) return null;
   }

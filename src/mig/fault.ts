@@ -27,6 +27,11 @@ export function garbage(
   );
 }
 
+/** The fault of an answer that does not end. */
+export function tooLarge(sizeMax: number): PageError {
+  return new PageError("large", `Cannot read the API's answer: it is over ${sizeMax} bytes`);
+}
+
 /** The fault of what is nested deeper than is read. */
 export function tooDeep(depthMax: number): PageError {
   return new PageError("deep", `Cannot read the API's answer: nested over ${depthMax} deep`);

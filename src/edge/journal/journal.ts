@@ -8,7 +8,7 @@
 //
 // After an fsync that failed nobody knows what is on the disk: nothing is written any more, and
 // `onFailure` is called. A new process reads what is there.
-import { chmodSync, existsSync } from "node:fs";
+import { chmodSync, closeSync, constants, existsSync, openSync } from "node:fs";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { messageOf, RunnerError } from "../../errors.ts";
 import type { Journal, JournalTransaction } from "../../flow/journal.ts";
@@ -47,6 +47,7 @@ export function openJournal(options: JournalOptions): Journal {
   const { path, readOnly = false } = options;
   if (readOnly && path !== ":memory:" && !existsSync(path)) throw noneYet(path);
   try {
+    if (!readOnly && path !== ":memory:") createForOwner(path);
     const database = new DatabaseSync(path, { readOnly });
     try {
       prepare(database, { path, readOnly });
@@ -57,6 +58,16 @@ export function openJournal(options: JournalOptions): Journal {
     }
   } catch (error) {
     throw journalError(error, path);
+  }
+}
+
+/** Creates the file for this user alone; SQLite gives its mode to the files beside it. */
+function createForOwner(path: string): void {
+  const { O_WRONLY, O_CREAT, O_EXCL } = constants;
+  try {
+    closeSync(openSync(path, O_WRONLY | O_CREAT | O_EXCL, 0o600));
+  } catch {
+    // It is there already, or SQLite says what is wrong with it.
   }
 }
 

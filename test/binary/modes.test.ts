@@ -1,0 +1,68 @@
+// Modes: what the program writes is for its owner alone, whatever the umask, at every moment.
+import { expect, test } from "bun:test";
+import { readdirSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { eventually, type Running } from "../support/binary.ts";
+import { Site } from "../support/site.ts";
+
+/** The files and folders under a directory with their modes, those of the test left out. */
+function modesUnder(directory: string, without: ReadonlySet<string>): Record<string, number> {
+  const names = readdirSync(directory, { recursive: true }).map(String).sort();
+  return Object.fromEntries(
+    names
+      // What the runtime under test keeps for itself is in home/.
+      .filter((name) => !without.has(name) && !name.startsWith("home/"))
+      .map((name) => {
+        const mode =
+          (statSync(join(directory, name), { throwIfNoEntry: false })?.mode ?? 0) & 0o777;
+        return [name.replaceAll(/\d{8,}/g, "N").replace(/\.[0-9a-f]{16}\./, "."), mode];
+      }),
+  );
+}
+
+/** Starts the program with a umask that forbids nothing. */
+function startOpen(site: Site, ...argv: string[]): Running {
+  const before = process.umask(0);
+  try {
+    return site.start(...argv);
+  } finally {
+    process.umask(before);
+  }
+}
+
+test("journal, lock, records and results are for the owner alone; a log as the original's", async () => {
+  await using site = await Site.create({
+    logging: ['mode = "file"', 'file = "runner.log"', 'level = "info"'],
+  });
+  const { scenario } = site;
+  await scenario.plugin("hold", `until [ -e "${scenario.path("go")}" ]; do sleep 0.1; done`);
+  await site.job("drift", ['expiry = "3s"', 'plugin = "hold"']);
+  const own = new Set(readdirSync(scenario.directory, { recursive: true }).map(String));
+  const running = startOpen(site, "run", "drift", "--wait");
+  const seen: Record<string, number> = {};
+  await eventually(() => {
+    Object.assign(seen, modesUnder(scenario.directory, own));
+    return "runners/drift/results/N/N.json" in seen ? true : null;
+  });
+  await scenario.write("go", "");
+  expect((await running.ended()).exit).toBe(0);
+  // Some are there for a moment only, and may be gone before they are seen.
+  for (const passing of ["-journal", ".N.json.tmp"]) {
+    for (const name of Object.keys(seen).filter((each) => each.endsWith(passing))) {
+      if (seen[name] !== 0) expect([name, seen[name]]).toEqual([name, 0o600]);
+      delete seen[name];
+    }
+  }
+  expect(seen).toEqual({
+    "journal.db": 0o600,
+    "journal.db-shm": 0o600,
+    "journal.db-wal": 0o600,
+    "runner.lock": 0o600,
+    "runner.log": 0o640,
+    "runners/drift/inflight": 0o700,
+    "runners/drift/inflight/N.json": 0o600,
+    "runners/drift/results": 0o700,
+    "runners/drift/results/N": 0o700,
+    "runners/drift/results/N/N.json": 0o600,
+  });
+});

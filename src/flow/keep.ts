@@ -24,7 +24,7 @@ export async function keep(
     transaction.saveAction(next);
     also?.(transaction, next);
     wakeStep(transaction, next, now);
-    closeRun(transaction, next.runId, now);
+    if (hasEnded(next)) closeRun(transaction, next.runId, now);
     return next;
   });
 }

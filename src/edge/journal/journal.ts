@@ -208,7 +208,7 @@ class SqliteJournal extends Tables implements Journal {
     }
     const outcomes: (() => void)[] = [];
     try {
-      this.#database.exec("BEGIN IMMEDIATE");
+      this.prepared("BEGIN IMMEDIATE").run();
       for (const queued of group) outcomes.push(this.#runOne(queued, group.length > 1));
       this.#commit.run();
     } catch (error) {
@@ -226,10 +226,10 @@ class SqliteJournal extends Tables implements Journal {
 
   /** Runs one work; what it answers is handed on only after COMMIT. */
   #runOne(queued: Queued, shared: boolean): () => void {
-    if (shared) this.#database.exec("SAVEPOINT work");
+    if (shared) this.prepared("SAVEPOINT work").run();
     try {
       const value = queued.work(this);
-      if (shared) this.#database.exec("RELEASE work");
+      if (shared) this.prepared("RELEASE work").run();
       return () => queued.resolve(value as never);
     } catch (error) {
       if (isSqliteError(error)) throw error;

@@ -18,7 +18,7 @@ export interface TimetableOptions {
   readonly checkDirectoryMs: Milliseconds;
   /** False: jobs are loaded, and none is due by its schedule. */
   readonly isScheduled: boolean;
-  /** `--once`: every job is due once. */
+  /** `--once`: every job for which there may be something to decide is due once. */
   readonly once: boolean;
   /** A job that took long to load is there now. */
   loaded(): void;
@@ -143,7 +143,10 @@ export class Timetable {
     const { job, schedule } = entity;
     if (schedule === null || !this.#options.isScheduled) return this.#heap.set(job, null);
     const cursor = journal.cursor(job);
-    if (this.#options.once) return this.#heap.set(job, clock.now());
+    if (this.#options.once) {
+      const isOpen = cursor === null || mayDecide(entity, cursor, clock.now());
+      return this.#heap.set(job, isOpen ? clock.now() : null);
+    }
     if (cursor !== null && isDecidedBy(cursor, entity)) {
       return this.#fireNext(entity, cursor.decidedAt);
     }
@@ -188,4 +191,14 @@ export class Timetable {
       return false;
     }
   }
+}
+
+/** Whether a launch at `now` could find anything to decide beyond the cursor. */
+function mayDecide(entity: Entity, cursor: Cursor, now: Instant): boolean {
+  const { job, schedule, spreadMs } = entity;
+  const until = now - spreadOffsetMs(job, spreadMs);
+  // A cursor in the future may have been written under a wrong clock: the launch judges it.
+  if (schedule === null || !isDecidedBy(cursor, entity) || cursor.decidedAt > until) return true;
+  const at = nextFire(schedule, cursor.decidedAt);
+  return at !== null && at <= until;
 }

@@ -239,6 +239,7 @@ type Members<Value> = { readonly [Key in keyof Value]-?: Type<Value[Key]> };
  */
 export function struct<Value extends object>(name: string, members: Members<Value>): Type<Value> {
   const fields = Object.entries(members) as [Name<Value>, Type<Value[Name<Value>]>][];
+  const byName = new Map(fields.map((field) => [field[0] as string, field]));
   const byFoldedName = new Map(fields.map((field) => [fold(field[0]), field]));
   // Values are never changed in place, so all that begin with nothing may begin with the same.
   let zero: Value | null = null;
@@ -256,7 +257,7 @@ export function struct<Value extends object>(name: string, members: Members<Valu
       const value = { ...before };
       const outer = decoding.struct;
       for (const { key, value: part } of node.members) {
-        const [member, memberType] = byFoldedName.get(fold(key)) ?? [];
+        const [member, memberType] = byName.get(key) ?? byFoldedName.get(fold(key)) ?? [];
         if (member === undefined || memberType === undefined) continue;
         decoding.path.push(member);
         decoding.struct = name.slice(name.indexOf(".") + 1);

@@ -33,6 +33,9 @@ interface Span {
 /** More than the tz database has names; only a stream of odd spellings can reach it. */
 const ZONES_MAX = 2_000;
 
+/** A zone without a name, as Intl takes it. */
+const OFFSET = /^[+-]\d\d(?::?\d\d)?$/;
+
 const zones = new Map<string, Zone>();
 
 /**
@@ -60,10 +63,10 @@ export function zoneNamed(name: string | null): Zone {
 export function isZone(name: string): boolean {
   if (zones.has(name)) return true;
   try {
-    // Temporal alone would also take a whole timestamp and pick the zone out of it.
-    new Intl.DateTimeFormat("en-US", { timeZone: name });
-    Temporal.Instant.fromEpochMilliseconds(0).toZonedDateTimeISO(name);
-    return true;
+    const { timeZoneId } = Temporal.Instant.fromEpochMilliseconds(0).toZonedDateTimeISO(name);
+    // Temporal would also take a whole timestamp and pick the zone out of it. To ask Intl instead
+    // costs a start milliseconds.
+    return OFFSET.test(name) || timeZoneId.toLowerCase() === name.toLowerCase();
   } catch {
     return false;
   }

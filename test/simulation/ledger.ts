@@ -115,7 +115,7 @@ export class Ledger {
       }
     }
     this.#database.exec("PRAGMA foreign_keys = ON");
-    before.close();
+    // The one before is left open: what the dead process began may still read it.
   }
 
   /** Forgets everything and belongs to another world. */

@@ -11,13 +11,14 @@ import type { SeedReport, Tally } from "./tally.ts";
 
 const HELP = `Searches seeds for a world in which the runner breaks an invariant.
 
-  npm run simulate -- --seeds N [--from S] [--processes P] [--faults]
+  npm run simulate -- --seeds N [--from S] [--processes P] [--faults] [--first]
   npm run simulate -- --seed S
 
   --seeds N       how many seeds (default 1000)
   --from S        the first of them (default 1)
   --processes P   how many at a time (default: one for each processor)
   --faults        how often each kind of fault struck; one that never did is a failure
+  --first         ends at the first failure
   --seed S        one seed again, with everything that happened in it
 
 The exit status is 1 when an invariant was broken. A seed gives the same world on every machine,
@@ -66,6 +67,7 @@ async function search(options: {
   readonly seeds: number;
   readonly processes: number;
   readonly faults: boolean;
+  readonly first: boolean;
 }): Promise<number> {
   const startedAt = performance.now();
   const isShown = process.stdout.isTTY === true;
@@ -100,6 +102,7 @@ const { values } = parseArgs({
     from: { type: "string" },
     processes: { type: "string" },
     faults: { type: "boolean", default: false },
+    first: { type: "boolean", default: false },
     seed: { type: "string" },
     help: { type: "boolean", short: "h", default: false },
   },
@@ -112,5 +115,6 @@ else {
     seeds: whole("seeds", values.seeds, 1_000),
     processes: whole("processes", values.processes, availableParallelism()),
     faults: values.faults,
+    first: values.first,
   });
 }

@@ -14,6 +14,8 @@ export interface SearchOptions {
   readonly from: number;
   readonly seeds: number;
   readonly processes: number;
+  /** Whether the first failure ends it. @default false */
+  readonly first?: boolean;
   /** The program that runs one seed for each number that it is sent. @default worker.ts */
   readonly worker?: string;
   /** Called after each seed. */
@@ -25,7 +27,8 @@ export async function searchSeeds(options: SearchOptions): Promise<Tally> {
   const tally = new Tally();
   let next = options.from;
   const end = options.from + options.seeds;
-  const take = (): number | null => (next < end ? next++ : null);
+  const isOver = () => next >= end || (options.first === true && tally.failures.length > 0);
+  const take = (): number | null => (isOver() ? null : next++);
   const report = (made: SeedReport): void => {
     tally.add(made);
     options.onReport?.(tally, made);

@@ -74,7 +74,9 @@ export class World {
     this.lines.push(`${at}${skew} ${line()}`);
   }
 
+  /** An invariant is broken: nothing goes on after that, so that a loop which spins ends too. */
   violate(what: string): void {
+    this.life.alive = false;
     this.say(() => `VIOLATION ${what}`);
     if (this.violations.length < 20) this.violations.push(what);
   }

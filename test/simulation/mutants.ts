@@ -1,0 +1,165 @@
+// Mutants: patches that break one invariant each, to show that the simulator sees it.
+//
+// A patch is text of src/ and what stands there instead. When src/ changes so that a text is not
+// there exactly once any more, the test says which: then write the patch anew.
+
+export interface Edit {
+  /** In src/. */
+  readonly file: string;
+  readonly find: string;
+  readonly replace: string;
+}
+
+export interface Mutant {
+  /** What is wrong with it. */
+  readonly name: string;
+  /** The invariant that the oracle must name. */
+  readonly invariant: string;
+  readonly edits: readonly Edit[];
+}
+
+export const MUTANTS: readonly Mutant[] = [
+  {
+    name: "a write is told before it is durable",
+    invariant: "I1",
+    edits: [
+      {
+        file: "edge/journal/journal.ts",
+        find: "return () => queued.resolve(value as never);",
+        replace: "queued.resolve(value as never); return () => {};",
+      },
+    ],
+  },
+  {
+    name: "fire times that nobody ran are forgotten",
+    invariant: "I2",
+    edits: [
+      {
+        file: "flow/launch.ts",
+        find: "if (missed === null) return;",
+        replace: "return;",
+      },
+    ],
+  },
+  {
+    name: "one fire time is run twice",
+    invariant: "I2",
+    edits: [
+      { file: "edge/journal/schema.ts", find: "UNIQUE (job, fires_at)", replace: "CHECK (1)" },
+      {
+        file: "edge/journal/tables.ts",
+        find: "ON CONFLICT (job, fires_at) DO NOTHING RETURNING *",
+        replace: "RETURNING *",
+      },
+      {
+        file: "flow/plan.ts",
+        find: "transaction.setCursor(which.run.job, which.cursor);",
+        replace: "",
+      },
+    ],
+  },
+  {
+    name: "an action whose answer was lost is posted again without a search",
+    invariant: "I3",
+    edits: [
+      {
+        file: "flow/dispatch.ts",
+        find: "if (row.maybeSent && !options.fresh) {",
+        replace: "if (row.maybeSent && row.attempts > 1_000) {",
+      },
+    ],
+  },
+  {
+    name: "a collect that failed is never tried again",
+    invariant: "I4",
+    edits: [
+      {
+        file: "flow/collect.ts",
+        find: 'await keep(edges, row, { kind: "delayed", nextAt, error: why.message });',
+        replace:
+          'await keep(edges, row, { kind: "delayed", nextAt: nextAt + 1e12, error: why.message });',
+      },
+    ],
+  },
+  {
+    name: "a command that comes on two pages is kept twice",
+    invariant: "I5",
+    edits: [{ file: "flow/collect.ts", find: "this.#ids.has(facts.id)", replace: "false" }],
+  },
+  {
+    name: "a result is cut off before its end",
+    invariant: "I5",
+    edits: [
+      {
+        file: "flow/collect.ts",
+        find: 'await writer.write(resultTail(row.job, row.plugins[0] ?? ""));',
+        replace: "",
+      },
+    ],
+  },
+  {
+    name: "a result is delivered before it is durable",
+    invariant: "I6",
+    edits: [
+      { file: "flow/collect.ts", find: "await writer.commit();", replace: "void writer.commit();" },
+    ],
+  },
+  {
+    name: "a delivery that failed is taken for made",
+    invariant: "I6",
+    edits: [
+      {
+        file: "flow/deliver.ts",
+        find: 'if (answer.kind === "delivered") {',
+        replace: 'if (answer.kind !== "missing") {',
+      },
+    ],
+  },
+  {
+    name: "what a full disk cannot remember is done again at once",
+    invariant: "I7",
+    edits: [
+      {
+        file: "runner.ts",
+        find: "await clock.sleep(JOURNAL_RETRY_MS, this.#stop.signal);",
+        replace: "void clock;",
+      },
+    ],
+  },
+  {
+    name: "a spool that cannot be read ends the loop",
+    invariant: "I8",
+    edits: [
+      {
+        file: "flow/timetable.ts",
+        find: "this.#scanAt = this.#edges.clock.now() + this.#options.checkDirectoryMs;",
+        replace: "throw error;",
+      },
+    ],
+  },
+  {
+    name: "records of the original are left alone",
+    invariant: "I9",
+    edits: [
+      {
+        file: "flow/adopt.ts",
+        find: "const known = edges.journal.actionById(record.actionId);",
+        replace:
+          "const known = edges.journal.actionById(record.actionId); if (known === null) return false;",
+      },
+    ],
+  },
+];
+
+/** Of a journal that is damaged, which no world has: shown on the journal itself. */
+export const DAMAGE_MUTANT: Mutant = {
+  name: "a damaged journal is an error like any other",
+  invariant: "I10",
+  edits: [
+    {
+      file: "edge/journal/journal.ts",
+      find: "/not a database|malformed|corrupt|unsupported file format|too big/i",
+      replace: "/nothing says so/",
+    },
+  ],
+};

@@ -42,6 +42,9 @@ const NAP_MAX_MS: Milliseconds = 5_000;
 /** How long a start waits for in-flight records to be adopted. */
 const ADOPT_PATIENCE_MS: Milliseconds = 100;
 
+/** After records could not be adopted, how long until they are looked at again. */
+const ADOPT_RETRY_MS: Milliseconds = 30_000;
+
 /** After the journal failed to write, how long until the job is looked at again. */
 const JOURNAL_RETRY_MS: Milliseconds = 5_000;
 
@@ -147,11 +150,14 @@ export class Runner {
   async #adopt(): Promise<void> {
     const { signal } = this.#leaving;
     this.#adopting = true;
-    await this.#remember(() =>
+    const isDone = await this.#remember(() =>
       adoptInflight(this.#edges, (job) => this.#catalog.entity(job), { signal }),
     );
     this.#adopting = false;
     this.poke();
+    if (isDone || this.#options.once) return;
+    const retry = this.#edges.clock.sleep(ADOPT_RETRY_MS, signal);
+    void retry.then(() => (signal.aborted ? undefined : this.#adopt()));
   }
 
   /** Ticks until `stop`, then waits for what runs. */
@@ -361,13 +367,15 @@ export class Runner {
     return Math.max(Math.min(...times), now + 1);
   }
 
-  /** Does work whose failure is told and no reason to end. */
-  async #remember(write: () => Promise<unknown>): Promise<void> {
+  /** Does work whose failure is told and no reason to end. Resolves with whether it was done. */
+  async #remember(work: () => Promise<unknown>): Promise<boolean> {
     try {
-      await write();
+      await work();
+      return true;
     } catch (error) {
       this.#failures++;
       this.#edges.log.emit("err", messageOf(error));
+      return false;
     }
   }
 

@@ -163,7 +163,7 @@ describe("Runner", () => {
     await stop();
   });
 
-  test("knows of a fire time that passed while a new job was broken and the disk full", async () => {
+  test("knows of a fire time that passed while a job was broken and the disk full", async () => {
     const world = openWorld();
     const makeRoom = fillDisk(world);
     const jobs = new Map<string, Entity | Error>([["nightly", entity({})]]);
@@ -177,6 +177,24 @@ describe("Runner", () => {
     await world.clock.moveTo(NOON + HOUR + 20 * 60_000);
     const [firstAt, lastAt] = [NOON + HOUR, NOON + HOUR];
     expect(world.journal.missed("nightly", 9)).toMatchObject([{ firstAt, lastAt, count: 1 }]);
+    await stop();
+  });
+
+  test("adopts records of the original later when the disk was full at the start (I9)", async () => {
+    const world = openWorld();
+    const action = '{"id":9,"name":"x","expireafter":"2026-11-23T12:00:01Z","pgpsignatures":[]}';
+    const text = `{"action":${action},"commands":null,"name":"nightly","plugin":""}`;
+    const bytes = new TextEncoder().encode(text);
+    const path = "/runner/runners/nightly/inflight/9.json";
+    world.spool.found = [{ job: "nightly", name: "9.json", path, kind: "bytes", bytes }];
+    world.api.pages = ["end"];
+    const makeRoom = fillDisk(world);
+    const { stop } = await start(world, new Map([["nightly", entity({})]]));
+    await world.clock.moveTo(NOON + 60_000);
+    expect(world.journal.actionById(9)).toBeNull();
+    makeRoom();
+    await world.clock.moveTo(NOON + 120_000);
+    expect(world.journal.actionById(9)).toMatchObject({ state: "settled" });
     await stop();
   });
 

@@ -1,6 +1,6 @@
 // Adopt: take over the original's inflight/*.json, so that swapping the binary loses no pending
 // collect (I9). Runs once, at the start.
-import { messageOf } from "../errors.ts";
+import { messageOf, RunnerError } from "../errors.ts";
 import type { Entity } from "../jobs/entity.ts";
 import { type InflightRecord, parseInflight } from "../mig/result.ts";
 import type { InflightFile } from "../ports.ts";
@@ -15,6 +15,7 @@ import type { JournalTransaction } from "./journal.ts";
  * @param entityOf The loaded job of a directory, for its plugins; null when it is broken or gone.
  * @param signal Ends it between two records; the next start goes on. @default never
  * @returns How many were adopted.
+ * @throws {RunnerError} SPOOL or JOURNAL: nothing can be read or remembered now, but later it may.
  */
 export async function adoptInflight(
   edges: Edges,
@@ -27,6 +28,7 @@ export async function adoptInflight(
     try {
       if (await adoptOne(edges, file, entityOf(file.job))) adopted++;
     } catch (error) {
+      if (error instanceof RunnerError && error.code === "JOURNAL") throw error;
       edges.log.emit("err", `${file.job}: Cannot adopt "${file.path}": ${messageOf(error)}`);
     }
   }

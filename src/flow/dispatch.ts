@@ -193,14 +193,18 @@ async function findPosted(
   const lifeMs = row.expireAt - edges.clock.now();
   const shareMs = lifeMs <= 0 ? LISTED_WITHIN_MS : Math.max(SEARCH_LEAST_MS, lifeMs * SEARCH_SHARE);
   const listedBy = lastSentAt + Math.min(LISTED_WITHIN_MS, shareMs);
+  let waitedMs = 0;
   for (let search = 0; ; search++) {
     if (signal.aborted) return { kind: "failed", message: "the runner is stopping", status: null };
     const found = await edges.api.findAction({ name, signature, isTaken, signal });
     if (found.kind !== "absent") return found;
-    const leftMs = listedBy - edges.clock.now();
-    const waitMs = SEARCH_WAITS_MS[search];
-    if (leftMs <= 0 || waitMs === undefined) return { kind: "absent" };
-    await edges.clock.sleep(Math.min(waitMs, leftMs), signal);
+    // A clock that was set ahead must not end the search: some of it is by elapsed time.
+    const leftMs = Math.max(listedBy - edges.clock.now(), SEARCH_LEAST_MS - waitedMs);
+    const mostMs = SEARCH_WAITS_MS[search];
+    if (leftMs <= 0 || mostMs === undefined) return { kind: "absent" };
+    const waitMs = Math.min(mostMs, leftMs);
+    await edges.clock.sleep(waitMs, signal);
+    waitedMs += waitMs;
   }
 }
 

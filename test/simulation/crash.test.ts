@@ -1,5 +1,5 @@
-// Crash: each scenario by processes that die at each of its port calls, before and after its effect,
-// by kill -9 and by a power loss; the oracle judges what is there at rest.
+// Crash: each scenario by processes that die at each of its port calls, before and after its
+// effect, by kill -9 and by a power loss; the oracle judges what is there at rest.
 import { describe, expect, test } from "bun:test";
 import { SCENARIOS } from "./scenarios.ts";
 import { simulate } from "./simulate.ts";

@@ -1,5 +1,5 @@
-// Oracle: whether the invariants of DESIGN hold in a simulated world. Shares no code with the runner:
-// it compares what the API accepted, what lies on the disk, what plugins took, and the journal's
+// Oracle: whether the invariants hold in a simulated world. Shares no code with the runner: it
+// compares what the API accepted, what lies on the disk, what plugins took, and the journal's
 // rows as its own SQL reads them.
 //
 //   at once      I1 a POST without a durable plan · I3 accepted twice · I5 a file that is not whole
@@ -196,6 +196,16 @@ export class Oracle implements Watch {
   /** The clock jumped so far that the runner may not believe what it remembers. */
   uncountAll(): void {
     for (const { job } of this.world.profile.jobs) this.uncounted.add(job);
+  }
+
+  /** Whether a record of the original waits to be adopted: that is tried again now and then. */
+  get isAdopting(): boolean {
+    const { disk, ledger } = this.world;
+    return this.legacy.some(({ actionId, path }) => {
+      if (actionId === null) return disk.visible.has(path);
+      const [row] = ledger.rows("SELECT state FROM action WHERE action_id = ?", actionId);
+      return row === undefined || row.state === "posted";
+    });
   }
 
   /** All that must hold once faults have stopped and everything had time to end. */

@@ -212,7 +212,7 @@ export function simulate(options: SimulationOptions): Outcome {
   while (world.violations.length === 0 && world.step()) {
     if (world.timeline.now < lookAt) continue;
     lookAt = world.timeline.now + 5_000;
-    if (isAtRest(world, limits) || lookAt > calmAt + PEACE_MAX_MS) break;
+    if (isAtRest(simulation, limits) || lookAt > calmAt + PEACE_MAX_MS) break;
   }
   if (world.violations.length === 0) restOnce(simulation, limits);
   const { calls, counts: faults, violations } = world;
@@ -263,8 +263,9 @@ function marksOf({ ledger, wall }: World): Marks {
 }
 
 /** Whether all that was begun in chaos has ended. A request for a job that is gone does not. */
-function isAtRest({ disk, ledger, life }: World, { actions, runs, expireAt }: Marks): boolean {
-  if (!life.alive) return false;
+function isAtRest({ oracle, world }: Simulation, { actions, runs, expireAt }: Marks): boolean {
+  const { disk, ledger, life } = world;
+  if (!life.alive || oracle.isAdopting) return false;
   const [waiting] = ledger.rows(
     "SELECT EXISTS (SELECT 1 FROM action WHERE id <= ?1 AND " +
       "next_at IS NOT NULL AND (state = 'planned' OR expire_at <= ?2)) OR " +

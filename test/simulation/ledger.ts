@@ -53,7 +53,7 @@ function patchSqlite(): void {
   };
   DatabaseSync.prototype.prepare = function (this: DatabaseSync, sql: string): StatementSync {
     const statement = prepare.call(this, sql);
-    if (sql !== "COMMIT") return statement;
+    if (!/^(BEGIN|COMMIT)/.test(sql)) return statement;
     const run = statement.run.bind(statement);
     statement.run = () => orInstead(sql, () => run());
     return statement;

@@ -45,7 +45,7 @@ export function thrownProblem(thrown: Thrown, files: ReadonlyMap<string, string>
 function plain({ name, message, hint }: Thrown, found: Omit<ModuleProblem, "message" | "hint">) {
   // Deno writes the place into the message too.
   const text = message.replace(/ at file:\/\/\S+:\d+:\d+$/, "");
-  const isOurs = name === "RunnerError";
+  const isOurs = name === "RunnerError" || name === "RunnerErrors";
   return { ...found, message: isOurs ? text : `Cannot load job: it threw ${name}: ${text}`, hint };
 }
 

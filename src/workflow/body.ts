@@ -9,7 +9,7 @@
 import { messageOf } from "../errors.ts";
 import { formatDuration } from "../go/duration.ts";
 import type { Clock } from "../ports.ts";
-import { isFatal, retryAfterMs } from "../sdk/failure.ts";
+import { Fatal, isFatal, retryAfterMs } from "../sdk/failure.ts";
 import type { JobModule } from "../sdk/job.ts";
 import { encodeValue } from "./json.ts";
 import {
@@ -120,7 +120,7 @@ export class Body {
     if (run === null || pending === null) return;
     if (outcome.kind === "failed") {
       run.settle(name, now);
-      pending.reject(new Error(outcome.error));
+      pending.reject(this.#failure(pending, outcome.error));
       return;
     }
     try {
@@ -134,6 +134,13 @@ export class Body {
     }
   }
 
+  /** The error of a call that has failed. That of a step names its line already. */
+  #failure({ asked, work }: Pending, message: string): Error {
+    if (work !== null) return new Error(message);
+    asked.message = message;
+    return asked;
+  }
+
   async #try({ name, attempt, key }: Try): Promise<void> {
     const pending = this.#run?.pending(name) ?? null;
     if (this.#run === null || pending?.work == null) return;
@@ -142,9 +149,10 @@ export class Body {
   }
 
   async #outcome(
-    { name, work }: Pending,
+    pending: Pending,
     context: { readonly attempt: number; readonly key: string; readonly signal: AbortSignal },
   ): Promise<TryOutcome> {
+    const { name, work } = pending;
     if (work === null) throw new Error(`step "${name}" has no function`);
     const { clock, scopes } = this.#edges;
     const { run, timeoutMs } = work;
@@ -162,13 +170,23 @@ export class Body {
     try {
       const works = scopes.run({ prefix: "", step: name }, async () => run({ ...context, signal }));
       works.catch(() => undefined);
-      return saved(name, await Promise.race([works, timeout]));
+      const saved = savedText(await Promise.race([works, timeout]));
+      if (saved.kind === "json") return { kind: "value", json: saved.json };
+      throw new Fatal(`Cannot save what step "${name}" gave: ${saved.why}`);
     } catch (error) {
+      const message = cut(`${thrownText(error)}${this.#placeOf(error, pending)}`);
       const afterMs = retryAfterMs(error);
-      return { kind: "thrown", message: cut(thrownText(error)), fatal: isFatal(error), afterMs };
+      return { kind: "thrown", message, fatal: isFatal(error), afterMs };
     } finally {
       done.abort();
     }
+  }
+
+  /** The line that threw, or else the one that asked for the step, in brackets. */
+  #placeOf(error: unknown, { asked }: Pending): string {
+    const { locate } = this.#edges;
+    const place = (error instanceof Error ? locate(error) : null) ?? locate(asked);
+    return place === null ? "" : ` (${place})`;
   }
 
   /** Reads a file for the author's code, and does not call the body idle while it does. */
@@ -188,20 +206,22 @@ export class Body {
   }
 }
 
-/** What a step's function gave, as it is saved. */
-function saved(name: string, value: unknown): TryOutcome {
-  const refuse = (why: string): TryOutcome => {
-    const message = `Cannot save what step "${name}" gave: ${why}`;
-    return { kind: "thrown", message: cut(message), fatal: true, afterMs: null };
-  };
+/** What a step's function gave, as it is saved, or why it cannot be. */
+function savedText(value: unknown): { kind: "json"; json: string | null } | Unsaved {
   try {
     const json = encodeValue(value);
     const size = json?.length ?? 0;
-    if (size <= STEP_VALUE_SIZE_MAX) return { kind: "value", json };
-    return refuse(`it has ${size} characters, wanted at most ${STEP_VALUE_SIZE_MAX}`);
+    if (size <= STEP_VALUE_SIZE_MAX) return { kind: "json", json };
+    const why = `it has ${size} characters, wanted at most ${STEP_VALUE_SIZE_MAX}`;
+    return { kind: "unsaved", why };
   } catch (error) {
-    return refuse(`${messageOf(error)}, wanted JSON`);
+    return { kind: "unsaved", why: `${messageOf(error)}, wanted JSON` };
   }
+}
+
+interface Unsaved {
+  readonly kind: "unsaved";
+  readonly why: string;
 }
 
 /** An error in one line, with its kind when it is not a plain one. */

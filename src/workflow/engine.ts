@@ -148,7 +148,8 @@ export class Engine {
     }
     const source = run.source === null ? null : journal.source(run.source);
     if (source === null) {
-      return await this.#pause(run, `its source ${run.source} is not in the journal any more`);
+      const state = `its source ${run.source} is not in the journal any more`;
+      return await this.#pause(run, `${state}; \`mig-runner drop ${runId}\` gives it up`);
     }
     const { host } = this.#workflows();
     const { planned, stallMs = STALL_MS } = this.#options;

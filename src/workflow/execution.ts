@@ -37,6 +37,9 @@ const LINES_MAX = 10_000;
 /** A run is worth a thread when it goes on within this. */
 const PARK_MS: Milliseconds = 1_000;
 
+/** How long a replay may do nothing before it asks for what the journal has next. */
+const REPLAY_STALL_MS: Milliseconds = 10_000;
+
 /** After the journal failed to write, how long until the run is looked at again. */
 const JOURNAL_RETRY_MS: Milliseconds = 5_000;
 
@@ -128,7 +131,13 @@ export class Execution {
     this.pump();
     if (!this.#idle || this.#work.isBusy) this.#quietAt = null;
     else this.#quietAt ??= now;
-    if (this.#quietAt !== null && now - this.#quietAt >= this.#options.stallMs) this.#stalled();
+    if (this.#quietAt !== null && now - this.#quietAt >= this.#patienceMs()) this.#stalled();
+  }
+
+  /** What was asked for once is asked for soon in a replay, or never: nothing is done in between. */
+  #patienceMs(): Milliseconds {
+    const { stallMs } = this.#options;
+    return this.#next() === null ? stallMs : Math.min(stallMs, REPLAY_STALL_MS);
   }
 
   /** The time for another try of a step has come. */

@@ -51,6 +51,8 @@ export interface Scopes {
 /** What the body does with an answer before it hands it on, and what a step is to do. */
 export interface Pending {
   readonly name: string;
+  /** Made where the author's code asked: its stack names that line. */
+  readonly asked: Error;
   /** Makes the value that the body gets. */
   decode(value: string | null): unknown;
   resolve(value: unknown): void;
@@ -244,8 +246,10 @@ export class BodyRun implements Run {
     this.#names.add(full);
     const { promise, resolve, reject } = Promise.withResolvers<Value>();
     const { decode, work = null } = ask;
-    const pending = { name: full, decode, work, resolve: resolve as Pending["resolve"], reject };
-    this.#pending.set(full, pending);
+    this.#pending.set(full, {
+      ...{ name: full, asked: new Error(full), decode, work, reject },
+      resolve: resolve as Pending["resolve"],
+    });
     this.#edges.post({ kind: "ask", name: full, request: ask.request });
     return promise;
   }

@@ -70,6 +70,8 @@ describe("A body that does not match its journal (E3)", () => {
         'the code waits for "base" (collect) and never asks for it',
     );
     expect(stage.actions).toEqual([]);
+    // An operator who waits for the run is not kept waiting.
+    expect(stage.clock.now() - stage.run().firesAt).toBeLessThan(2 * MINUTE);
     await stage.stop();
   });
 
@@ -103,7 +105,7 @@ describe("A body that does not match its journal (E3)", () => {
     await stage.finish();
     expect(stage.run()).toMatchObject({
       state: "paused",
-      note: "its source 0ff1ce is not in the journal any more",
+      note: "its source 0ff1ce is not in the journal any more; `mig-runner drop 1` gives it up",
     });
     await stage.stop();
   });

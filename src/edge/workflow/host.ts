@@ -2,6 +2,7 @@
 import type { Milliseconds } from "../../time.ts";
 import type { BodyHost } from "../../workflow/host.ts";
 import { startWorker, type WorkerEnd } from "../worker.ts";
+import { locate } from "./locate.ts";
 
 /** Asks a thread whether it still listens, and its answer. */
 export const PING = "mig-runner: ping";
@@ -57,8 +58,11 @@ function endReason(end: WorkerEnd): string {
   switch (end.kind) {
     case "exited":
       return `its body ended the thread by process.exit(${end.code})`;
-    case "failed":
-      return `its body threw an error that nothing caught: ${end.message}`;
+    case "failed": {
+      const place = locate(end);
+      const where = place === null ? "" : ` (${place})`;
+      return `its body threw an error that nothing caught: ${end.message}${where}`;
+    }
     case "terminated":
       return "its thread was terminated";
   }

@@ -11,7 +11,7 @@ const OWN_FOLDER = (import.meta.dirname ?? "").replace(/\/src\/edge\/workflow$/,
  * `path:line` of the innermost frame in a file that is not this program's own, nor that of a
  * package; null when there is none.
  */
-export function locate(error: Error): string | null {
+export function locate(error: Pick<Error, "stack">): string | null {
   for (const line of (error.stack ?? "").split("\n")) {
     const [, path, number] = FRAME.exec(line) ?? [];
     if (path === undefined || OURS.test(path) || path.includes("/node_modules/")) continue;

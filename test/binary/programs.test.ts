@@ -318,7 +318,6 @@ describe("a job.ts", () => {
       const body = `
         const all = await run.collect("all", { target: "id>0" });
         const some = await run.collect("some", { target: all.agents, expiry: "1s" });
-        await run.step("count", () => [all.agents.length, some.agents.length, some.actionIds.length]);
         await run.deliver("keep", some);
       `;
       await site.scenario.job("split", { "job.ts": workflow(body) });

@@ -6,9 +6,11 @@ import { parseFlags, renderFlags, UsageError } from "./cli/flags.ts";
 import { CONFIG_FLAG, CONFIG_PATH, STATUS_CANNOT_START, type Verb } from "./cli/verb.ts";
 import { findVerb, splitVerb, VERBS } from "./cli/verbs.ts";
 import { processTerminal } from "./edge/terminal.ts";
+import { nameTimezone } from "./edge/timezone.ts";
 import { describeError, messageOf, RunnerError, RunnerErrors } from "./errors.ts";
 import { VERSION } from "./version.ts";
 
+nameTimezone();
 const terminal = processTerminal();
 
 async function main(argv: readonly string[]): Promise<number> {

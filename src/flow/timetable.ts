@@ -100,11 +100,13 @@ export class Timetable {
     const directories = await spool.scan();
     const patience = (signal: AbortSignal) => clock.sleep(LOAD_PATIENCE_MS, signal);
     const changes = await this.#catalog.refresh(directories, this.#options.once ? null : patience);
+    // Asked for now: what is loaded while the others are taken is to be told of as well.
+    const { loading } = this.#catalog;
     for (const change of changes) await this.#take(change);
     // One transaction for all new jobs.
     await Promise.all(this.#firstCursors.splice(0));
-    void this.#catalog.loading?.then(() => this.#options.loaded());
     this.#scanAt = clock.now() + this.#options.checkDirectoryMs;
+    void loading?.then(() => this.#options.loaded());
   }
 
   async #take(change: Change): Promise<void> {

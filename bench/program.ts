@@ -1,5 +1,5 @@
 // Program: the executable as a user starts it, with what it took: time, processor, memory.
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { resolve } from "node:path";
 
 /** What is measured: what `npm run build` made. */
@@ -120,10 +120,16 @@ export function memoryOf(pid: number): Memory | null {
 
 /** Processor time that a process has used so far, all threads, to the microsecond. */
 export function cpuMsOf(pid: number): number {
-  const threads = readdirSync(`/proc/${pid}/task`);
-  const times = threads.map((thread) => {
-    const [nanoseconds] = readFileSync(`/proc/${pid}/task/${thread}/schedstat`, "utf8").split(" ");
-    return Number(nanoseconds) / 1e6;
-  });
-  return times.reduce((sum, time) => sum + time, 0);
+  const times = threadTimes.get(pid) ?? new Map<string, number>();
+  threadTimes.set(pid, times);
+  for (const thread of readdirSync(`/proc/${pid}/task`)) {
+    const path = `/proc/${pid}/task/${thread}/schedstat`;
+    // One that ends between the two calls keeps what it had.
+    if (!existsSync(path)) continue;
+    times.set(thread, Number(readFileSync(path, "utf8").split(" ")[0]) / 1e6);
+  }
+  return times.values().reduce((sum, time) => sum + time, 0);
 }
+
+/** By process and thread: the kernel forgets a thread that has ended, and what it used. */
+const threadTimes = new Map<number, Map<string, number>>();

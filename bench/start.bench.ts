@@ -84,6 +84,8 @@ async function firstCollect({ short }: Scale): Promise<Row> {
   await place.pending(pending);
   const samples: number[] = [];
   for (let run = 0; run < (short ? 1 : 6); run++) {
+    // What the one before it has sent until it was killed.
+    await api.stats();
     const startedAt = performance.timeOrigin + performance.now();
     await using _daemon = startProgram(place.argv);
     let firstAt: number | null = null;

@@ -115,10 +115,10 @@ export function pluginsOf(
   { environment }: Pick<Call, "environment">,
   { config, log }: { readonly config: RunnerConfig; readonly log: Log },
 ): DiskPlugins {
-  const { directory, pluginConfig: settings } = config;
+  const { directory, pluginConfig: settings, pluginPlaces: places } = config;
   const { pluginTimeoutMs: timeoutMs, pluginGraceMs: graceMs } = config.client;
   const common = { directory, timeoutMs, graceMs, environment, log };
-  return openPlugins({ ...common, modules: openModules({ ...common, settings }) });
+  return openPlugins({ ...common, modules: openModules({ ...common, settings, places }) });
 }
 
 /** Where the configuration of this call comes from. */

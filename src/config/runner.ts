@@ -91,6 +91,8 @@ export interface RunnerConfig {
     readonly resultsMs: Milliseconds | null;
   };
   readonly pluginConfig: ReadonlyMap<string, PluginSettings>;
+  /** Where the keys of those sections begin, such as "/etc/mig/runner.cfg:12". */
+  readonly pluginPlaces: ReadonlyMap<string, string>;
   /** `[client] clientconfpath` as written: "default", a path, or null when it is not set. */
   readonly clientConfPath: string | null;
 }
@@ -141,6 +143,7 @@ export function resolveRunner(resolver: Resolver, environment: Environment): Run
       resultsMs: keptOf(resolver, "results"),
     },
     pluginConfig: pluginConfigOf(resolver),
+    pluginPlaces: pluginPlacesOf(resolver),
     clientConfPath: textOf(resolver, ["client", "clientconfpath"]),
   };
 }
@@ -300,6 +303,16 @@ function delayResultsOf(resolver: Resolver): Milliseconds {
 function keptOf(resolver: Resolver, key: "journal" | "results"): Milliseconds | null {
   const limits = { min: DAY_MS, max: KEPT_MAX_MS, fallback: null };
   return durationOf(resolver, ["retention", key], limits);
+}
+
+function pluginPlacesOf({ file }: Resolver): ReadonlyMap<string, string> {
+  const sections = [...(file.subsections.get("plugin") ?? [])].filter(([, { size }]) => size > 0);
+  return new Map(
+    sections.map(([name, keys]) => {
+      const line = Math.min(...[...keys.values()].map((setting) => setting.line));
+      return [name, `${file.path}:${line}`] as const;
+    }),
+  );
 }
 
 function pluginConfigOf({ file }: Resolver): ReadonlyMap<string, PluginSettings> {

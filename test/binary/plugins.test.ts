@@ -63,8 +63,10 @@ describe("a job with a plugin that comes with the runner", () => {
       await site.job("drift", ['plugin = "slack"']);
       const { exit, stderr } = await site.run("run", "drift", "--wait");
       expect(exit).not.toBe(0);
+      const text = await site.scenario.read("runner.cfg");
+      const line = text.slice(0, text.indexOf("ulr")).split("\n").length;
       expect(stderr).toContain(
-        '[plugin "slack"] of the configuration: ' +
+        `[plugin "slack"] of ${site.config}:${line}: ` +
           'unknown key "ulr" (did you mean "url"?); url is not set',
       );
     },

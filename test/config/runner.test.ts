@@ -43,6 +43,7 @@ describe("resolveRunner()", () => {
       },
       retention: { journalMs: null, resultsMs: null },
       pluginConfig: new Map(),
+      pluginPlaces: new Map(),
       clientConfPath: null,
     });
     expect(warnings).toEqual([
@@ -172,7 +173,10 @@ describe("resolveRunner()", () => {
   });
 
   test("hands the free keys of plugins on", () => {
-    const { config } = resolve(`${QUIET}[plugin "p"]\nurl = u\non\ntag = a\ntag = b\n`);
+    const text = `${QUIET}[plugin "p"]\nurl = u\non\ntag = a\ntag = b\n[plugin "none"]\n`;
+    const { config } = resolve(text);
+    const line = QUIET.split("\n").length + 1;
+    expect([...config.pluginPlaces]).toEqual([["p", `r.cfg:${line}`]]);
     expect(config.pluginConfig.get("p")).toEqual({ url: "u", on: true, tag: ["a", "b"] });
   });
 });

@@ -68,7 +68,8 @@ async function runWork(host: Host): Promise<Outcome> {
   const module = await loadPlugin(host);
   const read = await readSettings(module.config, work.settings);
   if (read.kind === "broken") {
-    const message = `[plugin "${work.plugin}"] of the configuration: ${read.problems.join("; ")}`;
+    const section = `[plugin "${work.plugin}"] of ${work.place}`;
+    const message = `${section}: ${read.problems.join("; ")}`;
     return { kind: "failed", message, final: false, retryAfterMs: 0 };
   }
   if (work.delivery === null) return { kind: "done", commands: 0 };

@@ -43,6 +43,8 @@ export interface ModuleOptions {
   readonly directory: string;
   /** The sections `[plugin "NAME"]` of the configuration. */
   readonly settings: ReadonlyMap<string, Settings>;
+  /** Where each of them begins, for messages. @default "the configuration" */
+  readonly places?: ReadonlyMap<string, string>;
   /** How long a plugin may work on one result, when the order does not say. */
   readonly timeoutMs: Milliseconds;
   /** How long it may go on after its signal has aborted. */
@@ -67,7 +69,8 @@ export function openModules(options: ModuleOptions): Plugins {
   function workOf(plugin: string, { path, delivery = null, timeoutMs }: WorkOrder): PluginWork {
     const settings = options.settings.get(plugin) ?? null;
     const environment = networkOf(options.environment);
-    return { plugin, path, settings, environment, timeoutMs, delivery };
+    const place = options.places?.get(plugin) ?? "the configuration";
+    return { plugin, path, settings, place, environment, timeoutMs, delivery };
   }
 
   return {

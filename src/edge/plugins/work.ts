@@ -21,6 +21,8 @@ export interface PluginWork {
   readonly path: string | null;
   /** Its section of the configuration; null: there is none. */
   readonly settings: Settings | null;
+  /** Where that begins, for messages. */
+  readonly place: string;
   /** For proxies and certificates. */
   readonly environment: Environment;
   /** For each HTTP exchange: the main thread ends the delivery itself. */

@@ -16,7 +16,15 @@ async function play(deliver: Deliver, changes: Partial<PluginWork> = {}) {
   const resultPath = scratch.file("7.json", JSON.stringify(resultOf(command())));
   const delivery: Delivery = { job: "nightly", actionId: 7, resultPath, key: "k", attempt: 1 };
   const work: PluginWork = {
-    ...{ plugin: "own", path: null, settings: null, environment: {}, timeoutMs: 5_000, delivery },
+    ...{
+      plugin: "own",
+      path: null,
+      settings: null,
+      place: "",
+      environment: {},
+      timeoutMs: 5_000,
+      delivery,
+    },
     ...changes,
   };
   const shipped: Shipped = { own: async () => ({ default: plugin({ deliver }) }) };

@@ -4,10 +4,10 @@
 //   bun test/faults/kill.ts [KILLS] [SEED]        default 200 kills, seed 1
 import { readFile } from "node:fs/promises";
 import { DatabaseSync } from "node:sqlite";
-import { Site } from "../support/site.ts";
+import { verifyJournal } from "../../src/edge/journal/maintenance.ts";
+import { Site, type SiteOptions } from "../support/site.ts";
 
 export interface Tally {
-  readonly kills: number;
   /** Actions that the API accepted. */
   readonly posted: number;
   /** Accepted actions without a whole result with each command once. */
@@ -18,6 +18,8 @@ export interface Tally {
   readonly torn: number;
   /** Results that no plugin got. */
   readonly undelivered: number;
+  /** What is wrong with the journal. */
+  readonly unsound: number;
 }
 
 const AGENTS = 5;
@@ -33,44 +35,67 @@ export function dice(seed: number): () => number {
   };
 }
 
-/** Kills the daemon `kills` times at random moments, lets it finish, and counts what is wrong. */
-export async function killLoop(kills: number, seed: number): Promise<Tally> {
-  await using site = await Site.create({
+const JOBS = ["one", "two", "three"];
+
+/** Three jobs every two seconds, each with a plugin, beside an API that takes its time. */
+export async function furnishJobs(options: SiteOptions = {}): Promise<Site> {
+  const site = await Site.create({
     sandbox: { agents: AGENTS, faults: ["latency=150"] },
+    ...options,
   });
   await site.scenario.plugin(
     "keep",
     `cat > /dev/null; echo "$MIG_RUNNER_ACTION_ID" >> "${site.scenario.path("delivered")}"`,
   );
-  for (const job of ["one", "two", "three"]) {
+  await scheduleJobs(site);
+  return site;
+}
+
+/** Writes the jobs; a directory that was mounted over them meanwhile is empty. */
+export async function scheduleJobs(site: Site): Promise<void> {
+  for (const job of JOBS) {
     await site.job(job, ['schedule = "*/2 * * * * * *"', 'expiry = "2s"', 'plugin = "keep"']);
   }
+}
+
+/** Lets everything that was begun come to its end, and counts what is wrong. */
+export async function settle(site: Site, journal = "journal.db"): Promise<Tally> {
+  for (const job of JOBS) await site.job(job, ['plugin = "keep"']);
+  for (let pass = 0; pass < 5; pass++) {
+    const { exit } = await site.run("--once", "--wait");
+    if (exit === 0) break;
+  }
+  return await count(site, site.scenario.path(journal));
+}
+
+/** Kills the daemon `kills` times at random moments, lets it finish, and counts what is wrong. */
+export async function killLoop(kills: number, seed: number): Promise<Tally> {
+  await using site = await furnishJobs();
   const roll = dice(seed);
   for (let count = 0; count < kills; count++) {
     const daemon = site.start();
     // From before the first line to long after a post, however slowly it starts.
     if (count % 4 === 3) await daemon.prints(/launched action/);
     else if (roll() > 0.3) await daemon.prints(/added entity/);
-    const livesMs = roll() * 1_200;
-    await new Promise((resolve) => setTimeout(resolve, livesMs));
+    await nap(roll() * 1_200);
     await daemon.kill();
   }
-  for (const job of ["one", "two", "three"]) await site.job(job, ['plugin = "keep"']);
-  for (let pass = 0; pass < 5; pass++) {
-    const { exit } = await site.run("--once", "--wait");
-    if (exit === 0) break;
-  }
-  return await count(site, kills);
+  return await settle(site);
 }
 
-async function count(site: Site, kills: number): Promise<Tally> {
+/** A random moment cannot be an event. */
+export function nap(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+async function count(site: Site, journalPath: string): Promise<Tally> {
   const accepted = site.sandbox.actions().map(({ id }) => id);
   const delivered = new Set(
     (await readFile(site.scenario.path("delivered"), "utf8").catch(() => "")).split("\n"),
   );
   const whole = new Set<number>();
   let torn = 0;
-  for (const job of ["one", "two", "three"]) {
+  for (const job of JOBS) {
     for (const path of await site.results(job)) {
       try {
         const document = JSON.parse(await readFile(path, "utf8"));
@@ -82,14 +107,15 @@ async function count(site: Site, kills: number): Promise<Tally> {
       }
     }
   }
-  const journal = new DatabaseSync(site.scenario.path("journal.db"), { readOnly: true });
+  const journal = new DatabaseSync(journalPath, { readOnly: true });
   const rows = journal
     .prepare("SELECT run_id, action_id FROM action WHERE action_id IS NOT NULL")
     .all() as { run_id: number; action_id: number }[];
   journal.close();
   const runs = new Set(rows.map(({ run_id }) => run_id));
+  const { damage, faults } = await verifyJournal(journalPath);
   return {
-    kills,
+    unsound: damage.length + faults.length,
     posted: accepted.length,
     lost: accepted.filter((id) => !whole.has(id)).length,
     twice: accepted.length - runs.size,
@@ -98,11 +124,14 @@ async function count(site: Site, kills: number): Promise<Tally> {
   };
 }
 
+/** Prints what was counted; anything but nothing wrong ends with 1. */
+export function report(tally: Tally, more: object = {}): void {
+  console.log(JSON.stringify({ ...more, ...tally }));
+  const { lost, twice, torn, undelivered, unsound } = tally;
+  process.exitCode = lost + twice + torn + undelivered + unsound === 0 ? 0 : 1;
+}
+
 if (import.meta.main) {
   const kills = Number(process.argv[2] ?? 200);
-  const seed = Number(process.argv[3] ?? 1);
-  const tally = await killLoop(kills, seed);
-  console.log(JSON.stringify(tally));
-  const { lost, twice, torn, undelivered } = tally;
-  process.exitCode = lost + twice + torn + undelivered === 0 ? 0 : 1;
+  report(await killLoop(kills, Number(process.argv[3] ?? 1)), { kills });
 }

@@ -85,7 +85,7 @@ async function signingMs(place: Place, count: number): Promise<number> {
 async function single({ short }: Scale): Promise<Row> {
   await using api = await LoadApi.start({});
   using place = new Place({ url: api.url });
-  const offsets = spreadJobs(short ? 4 : 10);
+  const offsets = spreadJobs(short ? 4 : 15);
   for (const job of offsets.keys()) place.job(job, "* * * * * * *", ['spread = "1s"']);
   await using _daemon = startProgram(place.argv);
   const late: number[] = [];

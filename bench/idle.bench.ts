@@ -16,7 +16,7 @@ export async function bench({ short }: Scale): Promise<readonly Row[]> {
   return [
     ...(await idle(100, { restMs: 3_000, memoryMax: null })),
     ...(await idle(1_000, { restMs: 5_000, memoryMax: 60 })),
-    ...(await idle(10_000, { restMs: 15_000, memoryMax: 90 })),
+    ...(await idle(10_000, { restMs: 10_000, memoryMax: 90 })),
   ];
 }
 

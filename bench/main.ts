@@ -34,7 +34,7 @@ const rows: Row[] = [];
 const growth: Growth[] = [];
 const wrong: string[] = [];
 for (const name of names) {
-  console.error(`${name} …`);
+  const began = performance.now();
   const { bench } = (await import(`./${name}`)) as { bench: Bench };
   try {
     for (const line of await bench({ short: values.short ?? false })) {
@@ -44,6 +44,7 @@ for (const name of names) {
   } catch (error) {
     wrong.push(`${name}: ${error instanceof Error ? (error.stack ?? error.message) : error}`);
   }
+  console.error(`${name}: ${Math.round((performance.now() - began) / 1_000)} s`);
 }
 const seconds = Math.round((performance.now() - startedAt) / 1_000);
 const tables = [

@@ -20,6 +20,10 @@ import { ConnectError, reasonOf } from "./http/faults.ts";
 import { basicCredentials, type Environment, findProxies, type ProxyFinder } from "./http/proxy.ts";
 import { REDIRECTS_MAX, redirected } from "./http/redirect.ts";
 import { readTrust } from "./http/trust.ts";
+import { collectGarbage } from "./runtime.ts";
+
+/** Bytes of answers that are read until the garbage is collected: what they may take at most. */
+const FORGOTTEN_BYTES_MAX = 24 * 1024 * 1024;
 
 export interface HttpOptions {
   /** Accepts any certificate, as the original's setting of this name does. */
@@ -60,6 +64,8 @@ class HttpClient implements Http {
   readonly #places: Places;
   readonly #kept: RouteAgent;
   readonly #fresh: RouteAgent;
+  /** Bytes of answers that were read since the garbage was collected. */
+  #forgotten = 0;
 
   constructor(options: HttpOptions) {
     const { connectionsMax, connectTimeoutMs, environment, skipVerifyCert } = options;
@@ -141,8 +147,19 @@ class HttpClient implements Http {
         return value === undefined ? null : String(value);
       },
       headers: pairsOf(response.rawHeaders),
-      body: openBody({ response, exchange, idleTimeoutMs, origin }),
+      body: openBody({
+        ...{ response, exchange, idleTimeoutMs, origin },
+        onPart: (bytes) => this.#forget(bytes),
+      }),
     };
+  }
+
+  /** The parts of answers lie outside of the heap, where the collector sees them too late. */
+  #forget(bytes: number): void {
+    this.#forgotten += bytes;
+    if (this.#forgotten < FORGOTTEN_BYTES_MAX) return;
+    this.#forgotten = 0;
+    collectGarbage();
   }
 
   /** One request without its redirects. */

@@ -209,6 +209,11 @@ export async function openPipe(): Promise<Pipe | null> {
   }
 }
 
+/** Collects garbage now, where the runtime can be asked to. Holds the thread for milliseconds. */
+export function collectGarbage(): void {
+  bunGlobal()?.gc(true);
+}
+
 /**
  * Gives back the memory that a start took and nothing needs any more: garbage, and the pages of
  * the program's own code, most of which ran once. What runs again comes from the page cache.

@@ -56,7 +56,8 @@ export class FactReader {
       if (isNamed(bytes, key, "id")) id = idIn(bytes, from, to);
       return to;
     });
-    return { id, status, finished: status !== null && ENDS.has(status), ...action };
+    const { actionId, counters } = action;
+    return { id, status, finished: status !== null && ENDS.has(status), actionId, counters };
   }
 
   /** Makes `known` hold the value at `from`; answers where it ends. */

@@ -10,6 +10,8 @@ export interface BodyOptions {
   readonly response: IncomingMessage;
   readonly exchange: Exchange;
   readonly idleTimeoutMs: Milliseconds;
+  /** Hears of each part that was handed out. */
+  readonly onPart: (bytes: number) => void;
   /** For messages: where the body comes from. */
   readonly origin: string;
 }
@@ -41,7 +43,7 @@ export function openBody(options: BodyOptions): AsyncIterable<Uint8Array> {
 }
 
 async function* read(stream: Readable, options: BodyOptions): AsyncGenerator<Uint8Array> {
-  const { exchange, idleTimeoutMs, origin, response } = options;
+  const { exchange, idleTimeoutMs, onPart, origin, response } = options;
   const parts = stream.iterator({ destroyOnReturn: true });
   try {
     for (;;) {
@@ -50,6 +52,8 @@ async function* read(stream: Readable, options: BodyOptions): AsyncGenerator<Uin
       const part = await parts.next().finally(() => clearTimeout(timer));
       if (part.done === true) break;
       yield part.value as Uint8Array;
+      // The reader has come back for more, so it is done with this one.
+      onPart((part.value as Uint8Array).length);
     }
     if (!response.complete) throw new Error("the connection was cut");
   } catch (error) {

@@ -11,6 +11,7 @@
 //   P2. Commands come in the order of the page, each as soon as it is complete.
 //   P3. Memory is bounded by `itemSizeMax` and one chunk, whatever the size of the page.
 import { isUtf8 } from "node:buffer";
+import { decodeUtf8 } from "../go/utf8.ts";
 import { PageError } from "./fault.ts";
 import { JsonScanner, type ScanListener, type TokenKind } from "./scan.ts";
 
@@ -179,9 +180,7 @@ function wrongShape(what: string): PageError {
   return new PageError("shape", `Cannot read the API's answer: ${what}, wanted collection+json`);
 }
 
-const UTF8 = new TextDecoder("utf-8", { ignoreBOM: true });
-
 /** The bytes themselves when they are UTF-8, else with U+FFFD for what is not, as Go decodes. */
 function wellFormed(bytes: Uint8Array): Uint8Array {
-  return isUtf8(bytes) ? bytes : new TextEncoder().encode(UTF8.decode(bytes));
+  return isUtf8(bytes) ? bytes : new TextEncoder().encode(decodeUtf8(bytes));
 }

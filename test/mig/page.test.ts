@@ -115,6 +115,9 @@ describe("PageSplitter", () => {
   test("puts U+FFFD for bytes that are no UTF-8, as Go does", () => {
     const page = Buffer.from(pageOf(command('{"a":"xé"}')), "latin1");
     expect(read(page).commands).toEqual(['{"a":"x\ufffd"}']);
+    // The first two bytes of a character of three: one for each, not one for both.
+    const cutOff = Buffer.from(pageOf(command('{"a":"\u00e2\u0082"}')), "latin1");
+    expect(read(cutOff).commands).toEqual(['{"a":"\ufffd\ufffd"}']);
   });
 
   test("takes other entries than commands when it is told so", () => {

@@ -214,6 +214,14 @@ async function keepPosted(
   answer: StoredAction & Pick<PostOptions, "early">,
 ): Promise<Reached> {
   const { actionId, actionBytes, expireAt, early = false } = answer;
+  const other = edges.journal.actionById(actionId);
+  if (other !== null && other.id !== row.id) {
+    // Such as after a new API's database. Its results would be taken for those of the other.
+    const error = `the API gave it the id ${actionId}, which an action of ${other.job} has`;
+    await keep(edges, row, { kind: "refused", error });
+    say(edges, row.job, "err", `Cannot keep action: ${error}; given up`);
+    return "answered";
+  }
   const expiredAt = expireAt + edges.limits.delayResultsMs;
   const collectAt = firstLookAt(expiredAt, { early }, edges.clock.now());
   const event: ActionEvent = row.sendOnly

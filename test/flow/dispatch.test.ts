@@ -18,7 +18,7 @@ const retries = 2;
 async function plan(world: World, changes = {}): Promise<ActionRow> {
   const nightly = entity(changes);
   await world.journal.write((tables) =>
-    tables.setCursor("nightly", { decidedAt: NOON - 1, schedule: "0 * * * * UTC" }),
+    tables.setCursor(nightly.job, { decidedAt: NOON - 1, schedule: "0 * * * * UTC" }),
   );
   const { planned } = await launchDue(world.edges, nightly, DAEMON_WINDOW);
   const [row] = planned;
@@ -49,6 +49,19 @@ describe("postAction()", () => {
     expect([...world.spool.records.values()]).toEqual([
       '{"action":{"id":7},"commands":null,"name":"nightly","plugin":""}',
     ]);
+  });
+
+  test("gives up an action to which the API gives the id of another, and says whose", async () => {
+    const world = openWorld();
+    world.api.creates = [postedAs(7, NOON + 300_000), postedAs(7, NOON + 300_000)];
+    await post(world, await plan(world));
+    const second = await plan(world, { job: "weekly" });
+    expect(await post(world, second)).toBe("answered");
+    expect(world.journal.action(second.id)).toMatchObject({
+      state: "failed",
+      error: "the API gave it the id 7, which an action of nightly has",
+    });
+    expect(world.journal.actionById(7)?.state).toBe("posted");
   });
 
   test("does not search before the first post, and does before any other (I3)", async () => {

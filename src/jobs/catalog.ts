@@ -3,6 +3,7 @@ import { messageOf, RunnerError, RunnerErrors } from "../errors.ts";
 import type { FileMark, JobDirectory } from "../ports.ts";
 import type { Entity } from "./entity.ts";
 import { isModuleFile } from "./load.ts";
+import { isSameFiles } from "./marks.ts";
 
 export type Change =
   | { readonly kind: "added" | "changed"; readonly job: string; readonly entity: Entity }
@@ -183,22 +184,4 @@ function errorsOf(error: unknown, directory: JobDirectory): readonly RunnerError
   if (error instanceof RunnerError) return [error];
   const detail = { job: directory.job, path: directory.path };
   return [new RunnerError("ENTITY", messageOf(error), detail, { cause: error })];
-}
-
-/** Whether two scans saw the same files, none of them changed. */
-export function isSameFiles(left: readonly FileMark[], right: readonly FileMark[]): boolean {
-  // A scan hands out what it saw before when nothing changed.
-  if (left === right) return true;
-  return (
-    left.length === right.length &&
-    left.every((file, index) => {
-      const other = right[index];
-      return (
-        file.name === other?.name &&
-        file.mtimeMs === other.mtimeMs &&
-        file.size === other.size &&
-        file.inode === other.inode
-      );
-    })
-  );
 }

@@ -9,7 +9,7 @@ import { lstatSync, readdirSync, type Stats } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { RunnerError } from "../../errors.ts";
-import { isSameFiles } from "../../jobs/catalog.ts";
+import { isSameFiles } from "../../jobs/marks.ts";
 import type { FileMark, JobDirectory } from "../../ports.ts";
 import { errnoCode, errnoHint, errnoText } from "../errno.ts";
 import { statMeant } from "./links.ts";

@@ -25,11 +25,13 @@ export type {
   ExamplepersistParameters,
 } from "./modules/examplepersist.ts";
 export type {
+  FileCheck,
   FileElements,
   FileMatch,
   FileOptions,
   FileParameters,
   FileSearch,
+  FileStatistics,
 } from "./modules/file.ts";
 export type {
   MemoryElements,
@@ -37,15 +39,38 @@ export type {
   MemoryOptions,
   MemoryParameters,
   MemorySearch,
+  MemoryStatistics,
 } from "./modules/memory.ts";
-export type { NetstatElements, NetstatMatch, NetstatParameters } from "./modules/netstat.ts";
+export type {
+  NetstatElements,
+  NetstatMatch,
+  NetstatMatches,
+  NetstatParameters,
+  NetstatStatistics,
+} from "./modules/netstat.ts";
 export type { AliveElements } from "./modules/persistent.ts";
 export type { PingElements, PingParameters } from "./modules/ping.ts";
-export type { PkgElements, PkgPackage, PkgParameters } from "./modules/pkg.ts";
-export type { ScribeElements, ScribeParameters, ScribeTestResult } from "./modules/scribe.ts";
-export type { ScribeDocument, ScribeObject, ScribeTest } from "./modules/scribe-types.ts";
+export type { PkgElements, PkgPackage, PkgParameters, PkgStatistics } from "./modules/pkg.ts";
+export type {
+  ScribeElements,
+  ScribeFinding,
+  ScribeParameters,
+  ScribeStatistics,
+  ScribeTestResult,
+} from "./modules/scribe.ts";
+export type {
+  ScribeDocument,
+  ScribeObject,
+  ScribeTag,
+  ScribeTest,
+} from "./modules/scribe-types.ts";
 export type { SshkeyElements, SshkeyKey, SshkeyParameters } from "./modules/sshkey.ts";
-export type { TimedriftElements, TimedriftParameters } from "./modules/timedrift.ts";
+export type {
+  TimedriftElements,
+  TimedriftParameters,
+  TimedriftServer,
+  TimedriftStatistics,
+} from "./modules/timedrift.ts";
 export type { YaraElements, YaraMatch, YaraParameters } from "./modules/yara.ts";
 export { modules } from "./modules.ts";
 export {
@@ -66,6 +91,7 @@ export type {
   Run,
   StepContext,
   StepOptions,
+  StepWork,
 } from "./run.ts";
 export type { Schema, SchemaOutput } from "./standard.ts";
 export {

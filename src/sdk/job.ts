@@ -9,9 +9,9 @@ import type { Run } from "./run.ts";
  * The workflow of a job: what it does at each firing. It may be run again from its beginning at any
  * time; then what it did by name (`run.collect`, `run.step`, ..) is not done again, and answers as
  * it did the first time. So everything that changes the world, or that could differ the next time,
- * belongs into a step.
+ * belongs into a step. Nobody looks at what it resolves with.
  */
-export type JobBody = (run: Run) => Promise<void>;
+export type JobBody = (run: Run) => Promise<unknown>;
 
 /** A job, ready to be loaded: the default export of a job.ts. */
 export interface JobModule {

@@ -99,7 +99,7 @@ export class Body {
     }
   }
 
-  async #follow(ended: Promise<void>): Promise<void> {
+  async #follow(ended: Promise<unknown>): Promise<void> {
     try {
       await ended;
       this.#edges.post({ kind: "ended", error: null });

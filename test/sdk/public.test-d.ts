@@ -39,6 +39,19 @@ job({ scheduel: "@daily" });
 job({ action: { target: "status='online'" } });
 // @ts-expect-error: durations are texts
 job({ expiry: 600 });
+// What it gives is of no use, and no harm.
+job({}, (run) => run.step("a", () => 1));
+job({}, async (run) => {
+  const one = await run.step("a", { simulated: () => 2 }, () => 1);
+  same<typeof one, number>();
+  // @ts-expect-error: what stands in for a function gives what that gives
+  await run.step("b", { simulated: () => "2" }, () => 1);
+  await run.step("c", { simulated: () => {} }, async () => {});
+  // @ts-expect-error: there is no such option
+  await run.step("d", { retires: 5 }, () => 1);
+  // @ts-expect-error: nor such an action
+  await run.collect("e", { expirey: "5m" });
+});
 // @ts-expect-error: a workflow is asynchronous
 job({}, () => 1);
 

@@ -219,10 +219,8 @@ function listen(server: Server, port: number): Promise<number> {
         new RunnerError(
           "USAGE",
           `Cannot start sandbox on port "${port}": ${error.message}`,
-          {},
-          {
-            cause: error,
-          },
+          { hint: "Stop what listens there, or give another --port and put it into [api] url" },
+          { cause: error },
         ),
       );
     });

@@ -35,6 +35,18 @@ function commandsQuery(id: number, rest = ""): string {
 }
 
 describe("startSandbox()", () => {
+  test("says what to do about a port that is taken", async () => {
+    const { port } = await start();
+    const refusal = await start({ port }).then(
+      () => null,
+      (error: unknown) => error,
+    );
+    expect(refusal).toBeInstanceOf(RunnerError);
+    const { message, detail } = refusal as RunnerError;
+    expect(message).toStartWith(`Cannot start sandbox on port "${port}": `);
+    expect(detail.hint).toContain("another --port");
+  });
+
   test("takes a signed action and answers with its commands once agents have", async () => {
     const sandbox = await start({ agents: 5 });
     const posted = await investigator.post(sandbox.port, { target: "id > 0" });

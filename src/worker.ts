@@ -11,6 +11,7 @@ const ROLES: Readonly<Partial<Record<WorkerRole, () => Promise<{ readonly start:
   load: () => import("./edge/modules/load.ts"),
   workflow: () => import("./edge/workflow/thread.ts"),
   test: () => import("./testkit/thread.ts"),
+  check: () => import("./edge/journal/check.ts"),
   plugin: async () => {
     const { startPlugin } = await import("./edge/plugins/host.ts");
     return { start: (thread) => startPlugin(thread, SHIPPED) };

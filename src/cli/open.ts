@@ -5,7 +5,7 @@ import type { RunnerConfig } from "../config/runner.ts";
 import { systemClock, systemRandom } from "../edge/clock.ts";
 import { homeDirectory, modeOf, readBytes } from "../edge/files.ts";
 import type { HttpOptions } from "../edge/http.ts";
-import { openJournal } from "../edge/journal/journal.ts";
+import { isLarge, openJournal } from "../edge/journal/journal.ts";
 import { lockDirectory, lockHolder } from "../edge/lock.ts";
 import { type OpenLog, openLog, systemLogContext } from "../edge/log/log.ts";
 import { openModules } from "../edge/plugins/modules.ts";
@@ -213,7 +213,9 @@ async function openEdges(call: Call, { config, clock, log, lock }: Begun): Promi
     else log.emit("warning", `plugins: skipping ${name}: ${problem}`);
   }
   const broken = Promise.withResolvers<RunnerError>();
-  const journal = openJournal({ path: config.journalPath, onFailure: broken.resolve });
+  const { journalPath } = config;
+  const journal = openJournal({ path: journalPath, onFailure: broken.resolve });
+  const check = isLarge(journalPath) ? await beginCheck(journalPath, broken.resolve) : null;
   const signer = lazySigner({ config, clock, environment });
   const http = lazyHttp({
     skipVerifyCert: api.skipVerifyCert,
@@ -258,11 +260,19 @@ async function openEdges(call: Call, { config, clock, log, lock }: Begun): Promi
       notify("STOPPING=1");
       http.close();
       await jobs.close();
+      await check?.close();
       await journal.close();
       lock?.release();
       await log.close();
     },
   };
+}
+
+/** Loaded only for a journal that is too large to be checked while everything waits. */
+async function beginCheck(
+  ...order: readonly [path: string, onDamage: (error: RunnerError) => void]
+): Promise<{ close(): Promise<void> }> {
+  return (await import("../edge/journal/check.ts")).checkBeside(...order);
 }
 
 function retentionOf({ directory, retention }: RunnerConfig): Pick<Edges, "retention"> {

@@ -8,7 +8,7 @@ import type { Milliseconds } from "../time.ts";
 import { workerUrl } from "./runtime.ts";
 
 /** What a thread is for; src/worker.ts knows the module of each. */
-export type WorkerRole = "load" | "workflow" | "plugin" | "test";
+export type WorkerRole = "load" | "workflow" | "plugin" | "test" | "check";
 
 /** What a role's module is given. It exports `start(thread)`. */
 export interface Thread {

@@ -2,6 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import { rename, rm } from "node:fs/promises";
 import { eventually } from "../support/binary.ts";
+import { damagePage, writeLargeJournal } from "../support/large-journal.ts";
 import { canMount, fill, mountMemory, mountReadOnly } from "../support/mount.ts";
 import { ended, Host, Site } from "../support/site.ts";
 import { canTrace, failSyncs } from "../support/trace.ts";
@@ -89,6 +90,21 @@ describe.concurrent("a disk that does not keep what is written", () => {
     await site.run("--once", "--wait");
     expect((await site.results("often")).length).toBe(site.sandbox.actions().length);
     ended(await site.run("journal", "verify"));
+  });
+});
+
+describe.concurrent("a large journal with a damaged page", () => {
+  test("ends the daemon with 9 soon after its start, and names the way out (I10)", async () => {
+    await using host = await Host.create();
+    const path = host.scenario.path("journal.db");
+    await writeLargeJournal(path);
+    const sound = await host.daemon();
+    sound.signal("SIGTERM");
+    ended(await sound.ended());
+    damagePage(path);
+    const { stderr } = ended(await host.start().ended(), 9);
+    expect(stderr).toContain(`the journal "${path}": it is damaged`);
+    expect(stderr).toContain("`mig-runner journal salvage`");
   });
 });
 

@@ -8,7 +8,7 @@
 //
 // After an fsync that failed nobody knows what is on the disk: nothing is written any more, and
 // `onFailure` is called. A new process reads what is there.
-import { chmodSync, closeSync, constants, existsSync, openSync } from "node:fs";
+import { chmodSync, closeSync, constants, existsSync, openSync, statSync } from "node:fs";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { messageOf, RunnerError } from "../../errors.ts";
 import type { Journal, JournalTransaction } from "../../flow/journal.ts";
@@ -78,7 +78,7 @@ function prepare(database: DatabaseSync, where: { path: string; readOnly: boolea
   const tables = numberOf(database, "SELECT count(*) FROM sqlite_schema");
   const isOurs = numberOf(database, OUR_TABLES) === 4;
   if (isOurs && (application !== APPLICATION_ID || version > VERSION_MAX)) {
-    throw damaged(where.path, "its header is not what a mig-runner writes");
+    throw damageError(where.path, "its header is not what a mig-runner writes");
   }
   if (application !== APPLICATION_ID && tables > 0) {
     throw new RunnerError("JOURNAL", `Cannot use "${where.path}": it is no mig-runner journal`, {
@@ -97,8 +97,8 @@ function prepare(database: DatabaseSync, where: { path: string; readOnly: boolea
   // Whoever was to make it was killed before anything was in it.
   if (where.readOnly && version === 0 && tables === 0) throw noneYet(where.path);
   if (where.readOnly) return;
-  const [finding] = database.prepare("PRAGMA quick_check(1)").all().flatMap(Object.values);
-  if (finding !== "ok") throw damaged(where.path, String(finding));
+  const finding = isLarge(where.path) ? null : findDamage(database);
+  if (finding !== null) throw damageError(where.path, finding);
   database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON");
   if (where.path !== ":memory:") chmodSync(where.path, 0o600);
   migrate(database);
@@ -119,7 +119,22 @@ const OUR_TABLES =
 /** No journal will ever have so high a schema version. */
 const VERSION_MAX = 1_000;
 
-function damaged(path: string, finding: string): RunnerError {
+/** Bytes of a journal that is checked when it is opened: some 4 ms for each million. */
+const CHECKED_SIZE_MAX = 8_000_000;
+
+/** Whether a journal is too large to be checked when it is opened: see check.ts. */
+export function isLarge(path: string): boolean {
+  return (statSync(path, { throwIfNoEntry: false })?.size ?? 0) > CHECKED_SIZE_MAX;
+}
+
+/** The first thing that SQLite finds wrong with the file; null when it is sound. */
+export function findDamage(database: DatabaseSync): string | null {
+  const [finding] = database.prepare("PRAGMA quick_check(1)").all().flatMap(Object.values);
+  return finding === "ok" ? null : String(finding);
+}
+
+/** The error of a journal that is damaged: it names the way out (I10). */
+export function damageError(path: string, finding: string): RunnerError {
   return journalError(new Error(`malformed: ${finding}`), path);
 }
 
@@ -270,7 +285,7 @@ function isUnsynced(error: unknown): boolean {
 }
 
 /** SQLite's words for a file that cannot be right. */
-const DAMAGE = /not a database|malformed|corrupt|unsupported file format|too big/i;
+export const DAMAGE = /not a database|malformed|corrupt|unsupported file format|too big/i;
 
 /** Whether this is the error of a journal that is damaged: salvage is its way out. */
 export function isDamage(error: unknown): boolean {

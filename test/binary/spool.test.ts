@@ -48,6 +48,52 @@ describe.concurrent("an in-flight record of the original (I9)", () => {
     });
   }
 
+  test("is collected beside records in every broken form, each told once and kept", async () => {
+    await using site = await leftBehind();
+    const { scenario, actionId } = site;
+    const sound = await scenario.read(`${INFLIGHT}/${actionId}.json`);
+    const { action } = JSON.parse(sound);
+    const named = (changes: object) => JSON.stringify({ action: { ...action, ...changes } });
+    const forms = {
+      "null.json": "null",
+      "list.json": "[]",
+      "text.json": '"action"',
+      "blank.json": " \n",
+      "zeros.json": "\0".repeat(4_096),
+      "without-action.json": "{}",
+      "action-null.json": '{"action":null}',
+      "without-id.json": named({ id: undefined }),
+      "id-zero.json": named({ id: 0 }),
+      "id-negative.json": named({ id: -7 }),
+      "id-text.json": named({ id: "7" }),
+      "id-large.json": named({ id: 2 ** 60 }),
+      "time.json": named({ id: 8, expireafter: "yesterday" }),
+      "deep.json": '{"action":'.repeat(100_000),
+      "html.json": "<html>404</html>",
+      "torn.json": sound.slice(0, -1),
+      "name\nwith a line.json": "{",
+    };
+    for (const [name, text] of Object.entries(forms)) {
+      await scenario.write(`${INFLIGHT}/${name}`, text);
+    }
+    await scenario.write("outside.json", sound);
+    await symlink(scenario.path("outside.json"), scenario.path(`${INFLIGHT}/9.json`));
+    await symlink("nowhere", scenario.path(`${INFLIGHT}/10.json`));
+    const { stderr } = ended(await site.run("--once", "--wait"));
+    expect((await site.result("drift")).document.commands.length).toBe(5);
+    expect(site.sandbox.actions().length).toBe(1);
+    const names = readdirSync(scenario.path(INFLIGHT));
+    const aside = Object.keys(forms).map((name) => `${name}.bad`);
+    expect(names.toSorted()).toEqual([...aside, "10.json", "9.json"].toSorted());
+    for (const name of aside) {
+      expect([name, stderr.includes(name)]).toEqual([name, true]);
+    }
+    // The original's own text, which a link may lead to, is as it was.
+    expect(await scenario.read("outside.json")).toBe(sound);
+    const again = ended(await site.run("--once", "--wait"));
+    expect(again.stderr).not.toContain(".json");
+  });
+
   test("is found beside a directory and behind a job whose inflight is a file", async () => {
     await using site = await leftBehind();
     await site.scenario.write(`${INFLIGHT}/sub/note`, "");

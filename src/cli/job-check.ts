@@ -4,7 +4,7 @@ import { type ErrorDetail, RunnerError } from "../errors.ts";
 import { loadTemplate, templatePath } from "../flow/dispatch.ts";
 import { JOB_DEFAULTS } from "../jobs/definition.ts";
 import type { Entity } from "../jobs/entity.ts";
-import { isModuleFile } from "../jobs/load.ts";
+import { isModuleFile, readTable } from "../jobs/load.ts";
 import { neverFires } from "../jobs/schedule.ts";
 import { actionMistakes, dateAction, hasStaleSignatures } from "../mig/action.ts";
 import type { Clock, Plugins, Spool } from "../ports.ts";
@@ -29,14 +29,37 @@ export async function checkJob(
   found.mistakes.push(...errors);
   const directory = `${around.folder}/${job}`;
   if (entity !== null) await checkSound(found, entity, around);
-  else if (!errors.some(({ code }) => code === "ACTION")) {
-    // A broken definition must not hide the mistakes of the template beside it.
+  else await checkBroken(found, { job, errors, directory }, around);
+  const files = entity === null ? [] : [entity.path, templatePath(entity)];
+  await checkPens(found, [directory, ...new Set(files)]);
+}
+
+/** A mistake in a definition must not hide the others, nor those of the template beside it. */
+async function checkBroken(
+  found: Gathering,
+  { job, errors, directory }: Pick<JobState, "job" | "errors"> & { readonly directory: string },
+  around: Surroundings,
+): Promise<void> {
+  if (!errors.some(({ code }) => code === "ACTION")) {
     const template = { kind: "file", name: JOB_DEFAULTS.template } as const;
     const path = `${directory}/${template.name}`;
     if (await isThere(path)) await checkTemplate(found, { job, path, template }, around);
   }
-  const files = entity === null ? [] : [entity.path, templatePath(entity)];
-  await checkPens(found, [directory, ...new Set(files)]);
+  const tables = errors.flatMap(
+    ({ detail }) => /\/(entity\.[a-z]+)$/.exec(detail.path ?? "") ?? [],
+  );
+  const name = tables[1];
+  if (name === undefined) return;
+  const bytes = await around.spool.read(job, name, Number.MAX_SAFE_INTEGER);
+  const files = new Map([[name, bytes]]);
+  const table = readTable({ job, path: directory, files, defaults: { timezone: null } });
+  found.warnings.push(...(table.source.warnings ?? []));
+  const named = [table.definition.plugin ?? []].flat();
+  // One that cannot be the name of a plugin at all was told already.
+  const plugins = named.filter(
+    (each) => !errors.some(({ message }) => message.includes(`"${each}"`)),
+  );
+  await checkPlugins(found, { job, path: `${directory}/${name}`, plugins }, around);
 }
 
 async function checkSound(found: Gathering, entity: Entity, around: Surroundings): Promise<void> {
@@ -56,11 +79,19 @@ async function checkSound(found: Gathering, entity: Entity, around: Surroundings
       ),
     );
   }
+  await checkPlugins(found, entity, around);
+}
+
+async function checkPlugins(
+  { mistakes }: Gathering,
+  entity: Pick<Entity, "job" | "path" | "plugins">,
+  { spool, plugins }: Surroundings,
+): Promise<void> {
   for (const name of entity.plugins) {
-    const problem = await around.plugins.check(name);
+    const problem = await plugins.check(name);
     if (problem === null) continue;
-    const place = await placeOf(around.spool, entity, "plugin");
-    const message = `Cannot deliver job "${job}" to plugin "${name}": ${problem}`;
+    const place = await placeOf(spool, entity, "plugin");
+    const message = `Cannot deliver job "${entity.job}" to plugin "${name}": ${problem}`;
     mistakes.push(new RunnerError("PLUGIN", message, place));
   }
 }
@@ -87,7 +118,11 @@ async function checkTemplate(
 }
 
 /** Where a key stands in a job's definition, when that can be seen without understanding it. */
-async function placeOf(spool: Spool, { job, path }: Entity, key: string): Promise<ErrorDetail> {
+async function placeOf(
+  spool: Spool,
+  { job, path }: Pick<Entity, "job" | "path">,
+  key: string,
+): Promise<ErrorDetail> {
   const name = path.replace(/^.*\//, "");
   const bytes = await spool.read(job, name, Number.MAX_SAFE_INTEGER).catch(() => new Uint8Array());
   const text = new TextDecoder().decode(bytes);

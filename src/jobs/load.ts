@@ -87,7 +87,13 @@ export function loadDefinition(files: JobFiles): RawDefinition {
   return definition;
 }
 
-function readTable({ job, path, files, defaults }: JobFiles): {
+/**
+ * What can be read of an entity.cfg or entity.toml, whatever else is wrong in it: its mistakes are
+ * noted in the source.
+ *
+ * @throws {RunnerErrors} When no such file defines the job.
+ */
+export function readTable({ job, path, files, defaults }: JobFiles): {
   readonly definition: RawDefinition;
   readonly source: DefinitionSource;
 } {

@@ -54,6 +54,19 @@ describe("check", () => {
     }
   });
 
+  test("finds the plugin and the comment in a definition that is broken elsewhere", async () => {
+    await using directory = await Directory.create();
+    const lines = ["expiry = soon", "plugin = kep", "timezone = Europe/Berlin#here"];
+    await directory.job("broken", lines);
+    await directory.plugin("keep", "cat");
+    const { out } = await directory.call(check, []);
+    const path = directory.at("runners/broken/entity.cfg");
+    expect(out).toContain(`${path}:3:10: bad expiry: `);
+    expect(out).toContain(`${path}:4: Cannot deliver job "broken" to plugin "kep": `);
+    expect(out).toMatch(/:5:\d+: .*comment/);
+    expect(out).toEndWith("1 job, 2 mistakes, 1 warning\n");
+  });
+
   test("finds the place of a plugin in a job.ts as well", async () => {
     await using directory = await Directory.create();
     const action = '{ target: "a", operations: [{ module: "m", parameters: {} }] }';

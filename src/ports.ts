@@ -23,7 +23,8 @@ export interface Clock {
   now(): Instant;
   /**
    * Resolves at the wall time `at`, or as soon as `signal` aborts. Never rejects.
-   * Follows clock jumps: an edge implementation looks at the clock at least once a minute.
+   * Follows a clock that is set ahead: an edge implementation looks at it at least once a minute.
+   * When it is set back, the wait does not grow: it ends when so much time has gone by.
    */
   until(at: Instant, signal?: AbortSignal): Promise<void>;
   /** Resolves after `ms` of elapsed (monotonic) time, or as soon as `signal` aborts. */

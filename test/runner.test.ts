@@ -125,6 +125,17 @@ describe("Runner", () => {
     await stop();
   });
 
+  test("looks at the spool as often as ever after the clock was set back (I8)", async () => {
+    const world = openWorld();
+    const jobs = new Map<string, Entity | Error>([["nightly", entity({})]]);
+    const { stop } = await start(world, jobs);
+    world.clock.jumpTo(NOON - 5 * HOUR);
+    jobs.set("other", entity({ job: "other" }));
+    await world.clock.moveBy(61_000);
+    expect(world.lines).toContain("info added entity other");
+    await stop();
+  });
+
   test("retries a delivery until the plugin takes it (I6)", async () => {
     const world = openWorld();
     world.api.creates = [postedAs(7, NOON + HOUR + 1_000)];

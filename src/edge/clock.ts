@@ -13,13 +13,15 @@ export const NAP_MS_MAX = MINUTE_MS;
 /** The longest single timer of `sleep`, well below the 2^31 ms at which timers overflow. */
 const TIMER_MS_MAX = DAY_MS;
 
-/** The machine's clock. `until` follows jumps of the wall clock, `sleep` ignores them. */
+/** The machine's clock. `until` follows a wall clock that is set ahead, `sleep` does not. */
 export function systemClock(): Clock {
   return {
     now: Date.now,
     async until(at, signal) {
       assert(!Number.isNaN(at), "until() needs an instant");
-      for (let left = at - Date.now(); left > 0; left = at - Date.now()) {
+      const end = performance.now() + at - Date.now();
+      const leftMs = (): number => Math.min(at - Date.now(), end - performance.now());
+      for (let left = leftMs(); left > 0; left = leftMs()) {
         if (signal?.aborted) return;
         await nap(Math.min(left, NAP_MS_MAX), signal);
       }

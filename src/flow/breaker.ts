@@ -30,5 +30,7 @@ export function afterRequest(breaker: Breaker, ok: boolean, now: Instant): Break
 /** How many requests may start now: all, one probe, or none. */
 export function admits(breaker: Breaker, now: Instant): "all" | "one" | "none" {
   if (breaker.probeAt === null) return "all";
-  return now >= breaker.probeAt ? "one" : "none";
+  // Further away than any wait: the clock was set back.
+  const leftMs = breaker.probeAt - now;
+  return leftMs <= 0 || leftMs > PROBE_CAP_MS ? "one" : "none";
 }

@@ -84,7 +84,9 @@ export class Timetable {
 
   /** A spool that cannot be read is read again later; the jobs stay as they were (I8). */
   async refresh(now: Instant): Promise<void> {
-    if (now < this.#scanAt) return;
+    // Further away than any wait: the clock was set back.
+    const leftMs = this.#scanAt - now;
+    if (leftMs > 0 && leftMs <= this.#options.checkDirectoryMs) return;
     try {
       await this.scan();
     } catch (error) {

@@ -50,18 +50,17 @@ describe("systemClock()", () => {
     expect(resolved).toBe(true);
   });
 
-  test("until() waits longer when the clock jumps back", async () => {
+  test("until() waits as long as it would have when the clock jumps back", async () => {
     jest.useFakeTimers({ now: 1_000_000 });
     let resolved = false;
     const waiting = clock.until(1_000_000 + 30_000).then(() => {
       resolved = true;
     });
     jest.setSystemTime(1_000_000 - HOUR_MS);
-    jest.advanceTimersByTime(30_000);
+    jest.advanceTimersByTime(29_000);
     await turn();
     expect(resolved).toBe(false);
-    jest.setSystemTime(1_000_000 + 30_000);
-    jest.advanceTimersByTime(NAP_MS_MAX);
+    jest.advanceTimersByTime(1_000);
     await waiting;
   });
 

@@ -24,6 +24,12 @@ describe("afterRequest() and admits()", () => {
     expect(failed(100, 0).probeAt).toBe(60_000);
   });
 
+  test("let a probe through when the clock was set back to long before its time", () => {
+    const open = failed(100, 3_600_000);
+    expect(admits(open, 3_600_001)).toBe("none");
+    expect(admits(open, 0)).toBe("one");
+  });
+
   test("close at the first answer", () => {
     expect(afterRequest(failed(9, 0), true, 1)).toEqual(CLOSED);
   });

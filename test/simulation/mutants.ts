@@ -53,8 +53,10 @@ export const MUTANTS: readonly Mutant[] = [
       },
       {
         file: "flow/plan.ts",
-        find: "transaction.setCursor(which.run.job, which.cursor);",
-        replace: "",
+        find: 'return transaction.insertRun({ ...which.run, source, deadlineAt }, "open", now);',
+        replace:
+          'transaction.insertRun(which.run, "done", now); ' +
+          'return transaction.insertRun({ ...which.run, source, deadlineAt }, "open", now);',
       },
     ],
   },
@@ -70,14 +72,13 @@ export const MUTANTS: readonly Mutant[] = [
     ],
   },
   {
-    name: "a collect that failed is never tried again",
+    name: "a collect that failed is given up",
     invariant: "I4",
     edits: [
       {
         file: "flow/collect.ts",
         find: 'await keep(edges, row, { kind: "delayed", nextAt, error: why.message });',
-        replace:
-          'await keep(edges, row, { kind: "delayed", nextAt: nextAt + 1e12, error: why.message });',
+        replace: 'await keep(edges, row, { kind: "dropped", error: why.message });',
       },
     ],
   },
@@ -134,6 +135,28 @@ export const MUTANTS: readonly Mutant[] = [
         file: "flow/timetable.ts",
         find: "this.#scanAt = this.#edges.clock.now() + this.#options.checkDirectoryMs;",
         replace: "throw error;",
+      },
+    ],
+  },
+  {
+    name: "a broken job keeps the program from starting",
+    invariant: "I8",
+    edits: [
+      {
+        file: "flow/timetable.ts",
+        find: "for (const error of change.errors) say(",
+        replace: "for (const error of change.errors) throw error; for (const error of []) say(",
+      },
+    ],
+  },
+  {
+    name: "a job that is due is not looked at any more after its first run",
+    invariant: "I8",
+    edits: [
+      {
+        file: "flow/timetable.ts",
+        find: "if (this.#catalog.entity(job) !== entity || this.#options.once) return;",
+        replace: "return;",
       },
     ],
   },

@@ -22,6 +22,7 @@ export function happen(simulation: Operated, what: Happening): void {
   world.count(what.kind === "jump" ? `jump ${what.byMs > 0 ? "ahead" : "back"}` : what.kind);
   switch (what.kind) {
     case "jump":
+      world.wallMax = Math.max(world.wallMax, world.wall);
       world.offsetMs += what.byMs;
       if (Math.abs(what.byMs) > 80_000_000) oracle.uncountAll();
       return;

@@ -15,6 +15,12 @@ import type { World } from "./world.ts";
 const TURNS_MAX = 200;
 const TURNS_A_ROW_MAX = 6;
 
+/** What was dated by a clock this far ahead has not ended in peace. */
+const FAR_AHEAD_MS = 2 * 3_600_000;
+
+/** So long after its time a job that is due has begun when nothing is wrong. */
+const STANDSTILL_MS = 20_000;
+
 const DECODER = new TextDecoder();
 
 /** What has to come to its end by the judgement: what was begun by the end of chaos. */
@@ -211,6 +217,8 @@ export class Oracle implements Watch {
   /** All that must hold once faults have stopped and everything had time to end. */
   atRest(marks: Marks): void {
     this.#checkFireTimes();
+    // After a clock that was set back from far ahead, much waits for times that are far away.
+    if (this.world.wallMax > this.world.wall + FAR_AHEAD_MS) return;
     this.#checkActions(marks);
     this.#checkDeliveries(marks);
     this.#checkRuns(marks);
@@ -226,6 +234,24 @@ export class Oracle implements Watch {
       this.world.violate(`I2: ${row.job} has two runs of ${row.fires_at}`);
     }
     for (const job of profile.jobs) this.#checkJob(job);
+  }
+
+  /** What must hold in peace, before a restart helps: every job that is sound goes on. */
+  inPeace(): void {
+    for (const job of this.world.profile.jobs) this.#checkGoesOn(job);
+  }
+
+  /** I8: what was due in peace is decided, whatever became of the other jobs. */
+  #checkGoesOn({ job, schedule, spreadSeconds }: SimulatedJob): void {
+    const { calmAt, disk, ledger, profile, wall } = this.world;
+    if (schedule.fires === null || this.uncounted.has(job) || !disk.jobs.has(job)) return;
+    const until = wall - spreadSeconds * 1_000 - STANDSTILL_MS;
+    // A job that was mended when peace began is seen by the next scan.
+    const since = calmAt + profile.checkDirectoryMs + STANDSTILL_MS;
+    const due = schedule.fires(since, until).at(-1);
+    const [cursor] = ledger.rows("SELECT decided_at FROM cursor WHERE job = ?", job);
+    if (due === undefined || Number(cursor?.decided_at ?? 0) >= due) return;
+    this.world.violate(`I8: ${job} stands still, it was due at ${new Date(due).toISOString()}`);
   }
 
   #checkJob({ job, schedule }: SimulatedJob): void {

@@ -50,7 +50,8 @@ export function makeClock(world: World, life: Life): Clock {
     now: () => world.wall,
     until(at, signal) {
       if (life.alive) world.watch.woken();
-      return wait(() => at - world.wall, signal);
+      const end = world.timeline.now + at - world.wall;
+      return wait(() => Math.min(at - world.wall, end - world.timeline.now), signal);
     },
     sleep(ms, signal) {
       const end = world.timeline.now + ms;

@@ -47,6 +47,9 @@ export interface Outcome {
 /** After chaos, everything must have come to its end within this. */
 const PEACE_MAX_MS = 3 * 3_600_000;
 
+/** Within this, records of the original have been adopted and collected. */
+const ADOPT_MAX_MS = 10 * 60_000;
+
 /** At least this long after chaos: a job of every schedule that counts has fired once more. */
 const PEACE_MIN_MS = 70_000;
 
@@ -139,8 +142,10 @@ export class Simulation {
       world.count("process ended by an error");
       const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
       world.say(() => `  process ended: ${text}`);
-      const named = error instanceof Error && error.name === "RunnerError";
-      if (started || !named) world.violate(`I8: the runner was ended by ${text}`);
+      // Nothing that is wrong with one job may keep a process from starting.
+      const code = (error as { readonly code?: unknown } | null)?.code;
+      const isHost = code === "SPOOL" || code === "JOURNAL";
+      if (started || !isHost) world.violate(`I8: the runner was ended by ${text}`);
     }
     world.onDeath("exit");
   }
@@ -212,7 +217,8 @@ export function simulate(options: SimulationOptions): Outcome {
   while (world.violations.length === 0 && world.step()) {
     if (world.timeline.now < lookAt) continue;
     lookAt = world.timeline.now + 5_000;
-    if (isAtRest(simulation, limits) || lookAt > calmAt + PEACE_MAX_MS) break;
+    const isEarly = lookAt < calmAt + ADOPT_MAX_MS;
+    if (isAtRest(simulation, limits, isEarly) || lookAt > calmAt + PEACE_MAX_MS) break;
   }
   if (world.violations.length === 0) restOnce(simulation, limits);
   const { calls, counts: faults, violations } = world;
@@ -234,6 +240,7 @@ export function simulate(options: SimulationOptions): Outcome {
 /** One orderly restart at the end, then the judgement. */
 function restOnce(simulation: Simulation, limits: Marks): void {
   const { world, oracle } = simulation;
+  oracle.inPeace();
   simulation.terminate();
   const before = simulation.lives;
   const until = world.timeline.now + 30_000;
@@ -249,6 +256,7 @@ function pacify(world: World): void {
   world.outage = null;
   // A clock that is set right again: what was dated ahead of it by hours stays that way.
   if (world.offsetMs < 3_600_000) world.offsetMs = 0;
+  world.calmAt = world.wall;
   world.missingPlugins.clear();
   for (const job of world.profile.jobs) {
     if (world.disk.jobs.has(job.job)) writeJob(world, job, { mend: true });
@@ -263,9 +271,13 @@ function marksOf({ ledger, wall }: World): Marks {
 }
 
 /** Whether all that was begun in chaos has ended. A request for a job that is gone does not. */
-function isAtRest({ oracle, world }: Simulation, { actions, runs, expireAt }: Marks): boolean {
+function isAtRest(
+  { oracle, world }: Simulation,
+  { actions, runs, expireAt }: Marks,
+  isEarly: boolean,
+): boolean {
   const { disk, ledger, life } = world;
-  if (!life.alive || oracle.isAdopting) return false;
+  if (!life.alive || (oracle.isAdopting && isEarly)) return false;
   const [waiting] = ledger.rows(
     "SELECT EXISTS (SELECT 1 FROM action WHERE id <= ?1 AND " +
       "next_at IS NOT NULL AND (state = 'planned' OR expire_at <= ?2)) OR " +

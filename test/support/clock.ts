@@ -3,7 +3,7 @@ import type { Clock } from "../../src/ports.ts";
 import type { Instant, Milliseconds } from "../../src/time.ts";
 
 interface Waiter {
-  readonly at: Instant;
+  at: Instant;
   readonly order: number;
   readonly wake: () => void;
 }
@@ -83,8 +83,10 @@ export class VirtualClock implements Clock {
     return true;
   }
 
-  /** Sets the wall clock without waking anybody: a jump. */
+  /** Sets the wall clock without waking anybody: a jump. No wait grows by one that goes back. */
   jumpTo(at: Instant): void {
+    const back = Math.max(0, this.#now - at);
+    for (const waiter of this.#waiters) waiter.at -= back;
     this.#now = at;
   }
 

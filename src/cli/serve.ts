@@ -3,17 +3,19 @@ import { releaseMemory } from "../edge/runtime.ts";
 import { onSignals } from "../edge/signals.ts";
 import { messageOf, RunnerError, RunnerErrors } from "../errors.ts";
 import { DAEMON_WINDOW, ONCE_WINDOW } from "../flow/launch.ts";
-import type { Clock } from "../ports.ts";
 import { Runner } from "../runner.ts";
-import type { Milliseconds } from "../time.ts";
+import { MINUTE_MS, type Milliseconds } from "../time.ts";
 import { type Opened, openRunner } from "./open.ts";
 import { type Call, STATUS_CANNOT_START } from "./verb.ts";
 
 /** How long work in hand may take after a signal: within it the process ends by itself. */
 const STOP_GRACE_MS: Milliseconds = 4_000;
 
-/** How long after the start its memory is given back: by then what was due has been begun. */
+/** How long after all jobs are loaded memory is given back: by then what was due has been begun. */
 const SETTLE_MS: Milliseconds = 2_000;
+
+/** How often it is given back again: what ran in between took some. */
+const RELEASE_EACH_MS: Milliseconds = 10 * MINUTE_MS;
 
 /** Runs jobs by their schedules until it is told to stop. Resolves with the exit status. */
 export async function runForever(call: Call): Promise<number> {
@@ -34,7 +36,7 @@ export async function runForever(call: Call): Promise<number> {
     log.emit("info", "results processing routine started");
     await runner.start();
     opened.ready();
-    void settle(edges.clock, ended.signal);
+    void giveBack(opened, ended.signal);
     // A key that cannot be used is told at the start, not at three in the night.
     void opened.openKey().catch((error: unknown) => {
       // With an API key what is in flight can still be collected, as by the original.
@@ -58,10 +60,14 @@ export async function runForever(call: Call): Promise<number> {
   }
 }
 
-/** Gives back what only the start needed, once it is over. */
-async function settle(clock: Clock, ended: AbortSignal): Promise<void> {
-  await clock.sleep(SETTLE_MS, ended);
-  if (!ended.aborted) await releaseMemory();
+/** Gives back the memory that only the start needed, and now and then what work has taken. */
+async function giveBack({ catalog, edges }: Opened, ended: AbortSignal): Promise<void> {
+  while (!ended.aborted) {
+    await catalog.loading;
+    await edges.clock.sleep(SETTLE_MS, ended);
+    if (!ended.aborted) await releaseMemory();
+    await edges.clock.sleep(RELEASE_EACH_MS, ended);
+  }
 }
 
 /** Makes one pass; with `wait`, until nothing is in flight. Resolves with the exit status. */

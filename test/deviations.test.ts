@@ -1,40 +1,15 @@
 // Deviations: each row of docs/deviations.md says what, how, why, and names tests that are there.
 import { describe, expect, test } from "bun:test";
-import { existsSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
+import { isNamed, referencesIn, rowsOf } from "./support/references.ts";
 
 const root = resolve(import.meta.dirname, "..");
 const document = readFileSync(resolve(root, "docs/deviations.md"), "utf8");
 
-/** The cells of the rows of every table with four columns, without its head. */
+/** The rows of every table with four columns, without its head. */
 function rows(): readonly (readonly string[])[] {
-  return document
-    .split("\n")
-    .filter((line) => line.startsWith("| "))
-    .map((line) => line.split(/(?<!\\)\|/).slice(1, -1))
-    .filter((cells) => cells.length === 4 && !/^ (the original|-+) $/.test(cells[0] ?? ""))
-    .map((cells) => cells.map((cell) => cell.trim().replaceAll("\\|", "|")));
-}
-
-interface Reference {
-  readonly path: string;
-  readonly name: string;
-}
-
-function referencesIn(cell: string): readonly Reference[] {
-  return cell.split("<br>").map((part) => {
-    const [, path = "", name = ""] = /^`(test\/\S+\.test\.ts)` (.+)$/.exec(part) ?? [];
-    return { path, name };
-  });
-}
-
-/** A test or a group of tests of that name, or one entry of the table that they are made from. */
-function isNamed({ path, name }: Reference): boolean {
-  const file = resolve(root, path);
-  if (path === "" || name === "" || !existsSync(file)) return false;
-  return readFileSync(file, "utf8")
-    .split("\n")
-    .some((line) => line.includes(name) && /["'`]/.test(line) && !/^\s*(\/\/|\*)/.test(line));
+  return rowsOf(document, 4).filter(([first = ""]) => first !== "the original");
 }
 
 describe("docs/deviations.md", () => {

@@ -1,6 +1,6 @@
-// Modes: what the program writes is for its owner alone, whatever the umask, at every moment.
+// What the program shows to other users of the host: no file that it writes, and no open port.
 import { expect, test } from "bun:test";
-import { readdirSync, statSync } from "node:fs";
+import { readdirSync, readFileSync, readlinkSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { eventually, type Running } from "../support/binary.ts";
 import { Site } from "../support/site.ts";
@@ -66,3 +66,46 @@ test("journal, lock, records and results are for the owner alone; a log as the o
     "runners/drift/results/N/N.json": 0o600,
   });
 });
+
+/** Inodes of the sockets that a process has open. */
+function socketsOf(pid: number): readonly string[] {
+  return readdirSync(`/proc/${pid}/fd`).flatMap((fd) => {
+    try {
+      return /^socket:\[(\d+)\]$/.exec(readlinkSync(`/proc/${pid}/fd/${fd}`))?.[1] ?? [];
+    } catch {
+      return [];
+    }
+  });
+}
+
+/** Inodes of the sockets of this machine that wait for connections: by TCP, or of a path. */
+function listening(): ReadonlySet<string> {
+  const tcp = ["tcp", "tcp6"].flatMap((name) =>
+    readFileSync(`/proc/net/${name}`, "utf8")
+      .split("\n")
+      .map((line) => line.trim().split(/\s+/))
+      .flatMap((fields) => (fields[3] === "0A" ? (fields[9] ?? []) : [])),
+  );
+  const unix = readFileSync("/proc/net/unix", "utf8")
+    .split("\n")
+    .map((line) => line.trim().split(/\s+/))
+    .flatMap((fields) => (fields[3] === "00010000" ? (fields[6] ?? []) : []));
+  return new Set([...tcp, ...unix]);
+}
+
+test.skipIf(process.platform !== "linux")(
+  "the daemon listens nowhere, the sandbox does",
+  async () => {
+    await using site = await Site.create();
+    await site.job("drift");
+    const daemon = await site.daemon();
+    await site.run("run", "drift");
+    await daemon.prints(/wrote results for/);
+    const waits = (pid: number) => socketsOf(pid).filter((inode) => listening().has(inode));
+    expect(waits(daemon.pid)).toEqual([]);
+    const sandbox = site.start("sandbox", "--json");
+    const { url } = JSON.parse(await sandbox.prints(/"url"/));
+    expect(new URL(url).hostname).toBe("127.0.0.1");
+    expect(waits(sandbox.pid).length).toBe(1);
+  },
+);

@@ -243,8 +243,10 @@ export class Oracle implements Watch {
 
   /** I8: what was due in peace is decided, whatever became of the other jobs. */
   #checkGoesOn({ job, schedule, spreadSeconds }: SimulatedJob): void {
-    const { calmAt, disk, ledger, profile, wall } = this.world;
+    const { calmAt, disk, ledger, profile, wall, wallMax } = this.world;
     if (schedule.fires === null || this.uncounted.has(job) || !disk.jobs.has(job)) return;
+    // What was to be tried again by a clock that has been set back waits for that time.
+    if (wallMax > calmAt) return;
     const until = wall - spreadSeconds * 1_000 - STANDSTILL_MS;
     // A job that was mended when peace began is seen by the next scan.
     const since = calmAt + profile.checkDirectoryMs + STANDSTILL_MS;

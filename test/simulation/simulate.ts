@@ -254,6 +254,7 @@ function pacify(world: World): void {
   world.say(() => "peace: no more faults");
   [world.calm, world.api.calm, world.diskFull] = [true, true, false];
   world.outage = null;
+  world.wallMax = Math.max(world.wallMax, world.wall);
   // A clock that is set right again: what was dated ahead of it by hours stays that way.
   if (world.offsetMs < 3_600_000) world.offsetMs = 0;
   world.calmAt = world.wall;

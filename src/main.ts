@@ -5,6 +5,7 @@
 import { parseFlags, renderFlags, UsageError } from "./cli/flags.ts";
 import { CONFIG_FLAG, CONFIG_PATH, STATUS_CANNOT_START, type Verb } from "./cli/verb.ts";
 import { findVerb, splitVerb, VERBS } from "./cli/verbs.ts";
+import { errnoCode } from "./edge/errno.ts";
 import { processTerminal } from "./edge/terminal.ts";
 import { nameTimezone } from "./edge/timezone.ts";
 import { describeError, messageOf, RunnerError, RunnerErrors } from "./errors.ts";
@@ -56,6 +57,8 @@ function renderHelp(name: string, verb: Verb): string {
 try {
   process.exitCode = await main(process.argv.slice(2));
 } catch (error) {
-  terminal.error(`error: ${messageOf(error)}\n${(error as Error).stack ?? ""}\n`);
+  // A bug needs its stack; a full disk behind standard output, say, does not.
+  const stack = errnoCode(error) === null ? `${(error as Error).stack ?? ""}\n` : "";
+  terminal.error(`error: ${messageOf(error)}\n${stack}`);
   process.exitCode = 1;
 }

@@ -1,7 +1,8 @@
 // The command line and the signals, as the original takes them.
 import { describe, expect, test } from "bun:test";
+import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
-import { Scenario, underTest } from "../support/binary.ts";
+import { programUnderTest, Scenario, underTest } from "../support/binary.ts";
 import { ended, Host, Site } from "../support/site.ts";
 
 /** Runs the program in an empty directory. */
@@ -109,6 +110,24 @@ describe.concurrent("every command", () => {
       for (const line of lines) expect(line.length).toBeLessThanOrEqual(100);
     });
   }
+});
+
+describe("standard output", () => {
+  const order = [...programUnderTest(), "next", "* * * * *", "-n", "1000"];
+  const shell = (script: string) =>
+    spawnSync("sh", ["-c", script, ...order], { encoding: "utf8", timeout: 30_000 });
+
+  test("that has no room is one line and 1, without a stack", () => {
+    const { status, stderr } = shell('"$0" "$@" > /dev/full');
+    expect(status).toBe(1);
+    expect(stderr).toMatch(/^error: .*no space left on device.*\n$/i);
+  });
+
+  test("that nobody reads any more ends it quietly", () => {
+    const { stdout, stderr } = shell('"$0" "$@" | head -n 1');
+    expect(stdout.split("\n").length).toBe(2);
+    expect(stderr).toBe("");
+  });
 });
 
 describe.concurrent("the signal", () => {

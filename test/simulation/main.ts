@@ -11,12 +11,13 @@ import type { SeedReport, Tally } from "./tally.ts";
 
 const HELP = `Searches seeds for a world in which the runner breaks an invariant.
 
-  npm run simulate -- --seeds N [--from S] [--processes P] [--faults] [--first]
+  npm run simulate -- --seeds N [--from S] [--processes P] [--minutes M] [--faults] [--first]
   npm run simulate -- --seed S
 
   --seeds N       how many seeds (default 1000)
   --from S        the first of them (default 1)
   --processes P   how many at a time (default: one for each processor)
+  --minutes M     begins no more seeds after so long (default: never)
   --faults        how often each kind of fault struck; one that never did is a failure
   --first         ends at the first failure
   --seed S        one seed again, with everything that happened in it
@@ -66,6 +67,7 @@ async function search(options: {
   readonly from: number;
   readonly seeds: number;
   readonly processes: number;
+  readonly timeMaxMs: number;
   readonly faults: boolean;
   readonly first: boolean;
 }): Promise<number> {
@@ -101,6 +103,7 @@ const { values } = parseArgs({
     seeds: { type: "string" },
     from: { type: "string" },
     processes: { type: "string" },
+    minutes: { type: "string" },
     faults: { type: "boolean", default: false },
     first: { type: "boolean", default: false },
     seed: { type: "string" },
@@ -114,6 +117,7 @@ else {
     from: whole("from", values.from, 1),
     seeds: whole("seeds", values.seeds, 1_000),
     processes: whole("processes", values.processes, availableParallelism()),
+    timeMaxMs: whole("minutes", values.minutes, Number.MAX_SAFE_INTEGER) * 60_000,
     faults: values.faults,
     first: values.first,
   });

@@ -45,6 +45,12 @@ describe("searchSeeds()", () => {
     expect(tally.failures.map(({ seed }) => seed)).toEqual([5]);
     expect(tally.seeds).toBe(2);
   });
+
+  test("begins no seed when there is no time", async () => {
+    const worker = join(folder, "worker.ts");
+    const tally = await searchSeeds({ from: 1, seeds: 9, processes: 2, worker, timeMaxMs: 0 });
+    expect(tally.seeds).toBe(0);
+  });
 });
 
 describe("simulate()", () => {

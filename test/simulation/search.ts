@@ -16,18 +16,24 @@ export interface SearchOptions {
   readonly processes: number;
   /** Whether the first failure ends it. @default false */
   readonly first?: boolean;
+  /** No seed is begun after so long. @default never */
+  readonly timeMaxMs?: number;
   /** The program that runs one seed for each number that it is sent. @default worker.ts */
   readonly worker?: string;
   /** Called after each seed. */
   onReport?(tally: Tally, report: SeedReport): void;
 }
 
-/** Runs the seeds `from`, `from + 1` and so on; resolves when all have been. */
+/** Runs the seeds `from`, `from + 1` and so on; resolves when all that were begun have ended. */
 export async function searchSeeds(options: SearchOptions): Promise<Tally> {
   const tally = new Tally();
   let next = options.from;
   const end = options.from + options.seeds;
-  const isOver = () => next >= end || (options.first === true && tally.failures.length > 0);
+  const endsAt = performance.now() + (options.timeMaxMs ?? Number.POSITIVE_INFINITY);
+  const isOver = (): boolean => {
+    const hasFailed = options.first === true && tally.failures.length > 0;
+    return next >= end || hasFailed || performance.now() >= endsAt;
+  };
   const take = (): number | null => (isOver() ? null : next++);
   const report = (made: SeedReport): void => {
     tally.add(made);

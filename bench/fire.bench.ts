@@ -10,7 +10,7 @@ import { KEY_ID, Place } from "./place.ts";
 import { startProgram, until } from "./program.ts";
 
 /** From one time that the crowd is due to the next: by far longer than all of it takes. */
-const PERIOD_MS = 10_000;
+const PERIOD_MS = 6_000;
 
 /** The configuration's default. */
 const DISPATCHES = 8;

@@ -31,9 +31,12 @@ import { plugin } from "mig-runner";
 
 export default plugin({
   async deliver(result) {
-    const ids = new Set();
-    for await (const command of result.commands) if (command.results !== null) ids.add(command.id);
-    writeFileSync(${JSON.stringify(counted)}, String(ids.size));
+    let [count, last] = [0, 0];
+    for await (const { id, results } of result.commands) {
+      if (results !== null && id > last) count++;
+      last = id;
+    }
+    writeFileSync(${JSON.stringify(counted)}, String(count));
   },
 });`,
 });

@@ -21,6 +21,7 @@ import { backoffMs, COLLECT_BACKOFF } from "./backoff.ts";
 import { queueDeliveries, settleDelivered } from "./deliver.ts";
 import type { Reached } from "./dispatch.ts";
 import { type Edges, say } from "./edges.ts";
+import { Ids } from "./ids.ts";
 import type { ActionRow, Completeness } from "./inflight.ts";
 import { keep } from "./keep.ts";
 import { isAnswered, isBetter, nextLookAt, type Patience, sweepAt } from "./patience.ts";
@@ -211,7 +212,7 @@ type ReadOutcome =
 /** What has been kept so far. */
 class Kept {
   readonly #reader = new FactReader();
-  readonly #ids = new Set<number>();
+  readonly #ids = new Ids();
   readonly #statuses = new Map<string, number>();
   fetched = 0;
   strays = 0;
@@ -227,8 +228,7 @@ class Kept {
     const sent = facts.counters?.sent ?? 0;
     // A command that is there was sent: none sent means that the API has not counted.
     if (sent > 0 && sent >= (this.sent ?? 0)) this.counters = facts.counters;
-    if (facts.id === null ? !first : this.#ids.has(facts.id)) return false;
-    if (facts.id !== null) this.#ids.add(facts.id);
+    if (facts.id === null ? !first : !this.#ids.add(facts.id)) return false;
     const status = facts.status ?? "";
     this.#statuses.set(status, (this.#statuses.get(status) ?? 0) + 1);
     this.fetched++;

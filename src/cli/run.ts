@@ -49,12 +49,13 @@ async function runHere(call: Call, opened: Opened, job: string): Promise<number>
   const options = { checkDirectoryMs: opened.config.checkDirectoryMs, window: ONCE_WINDOW };
   const runner = new Runner(edges, catalog, { ...options, once: true, runId: id });
   const close = handleSignals(runner, opened);
-  const requireJournal = endWhenBroken(runner, opened);
+  const journalFailure = endWhenBroken(runner, opened);
   const wait = call.flags.has("wait");
   try {
     await runner.start();
     await runner.runOnce(wait, () => showProgress(call, opened));
-    requireJournal();
+    const failure = journalFailure();
+    if (failure !== null) throw failure;
     return report(call, edges, { runId: id, wait, by: null });
   } finally {
     call.terminal.progress("");

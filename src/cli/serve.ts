@@ -31,7 +31,7 @@ export async function runForever(call: Call): Promise<number> {
   const watcher = opened.watch(() => runner.rescan());
   const ended = new AbortController();
   let keyError: unknown = null;
-  const requireJournal = endWhenBroken(runner, opened);
+  const journalFailure = endWhenBroken(runner, opened);
   try {
     log.emit("info", "results processing routine started");
     await runner.start();
@@ -45,7 +45,8 @@ export async function runForever(call: Call): Promise<number> {
       runner.stop();
     });
     await runner.run();
-    requireJournal();
+    const failure = journalFailure();
+    if (failure !== null) return endBroken(call, opened, failure);
     if (keyError !== null) throw keyError;
     log.emit("info", "runner exiting due to notification");
     return 0;
@@ -80,12 +81,13 @@ export async function runPass(call: Call, wait: boolean): Promise<number> {
     once: true,
   });
   const close = handleSignals(runner, opened);
-  const requireJournal = endWhenBroken(runner, opened);
+  const journalFailure = endWhenBroken(runner, opened);
   try {
     await runner.start();
     await runner.runOnce(wait, () => showProgress(call, opened));
     call.terminal.progress("");
-    requireJournal();
+    const failure = journalFailure();
+    if (failure !== null) return endBroken(call, opened, failure);
     return runner.failures > 0 || edges.journal.counts().deadDeliveries > 0 ? 1 : 0;
   } catch (error) {
     sayFailure(call, opened, error);
@@ -117,21 +119,25 @@ function reasonsOf(error: unknown): readonly string[] {
  * Ends everything at once when the disk has failed to keep what the journal wrote: nobody knows
  * what it holds now, until a new process has read it.
  *
- * @returns Throws that failure, if there was one.
+ * @returns Tells that failure, or null.
  */
 export function endWhenBroken(
   runner: Pick<Runner, "stop" | "abort">,
   { broken }: Pick<Opened, "broken">,
-): () => void {
+): () => RunnerError | null {
   let failure: RunnerError | null = null;
   void broken.then((error) => {
     failure = error;
     runner.stop();
     runner.abort();
   });
-  return () => {
-    if (failure !== null) throw failure;
-  };
+  return () => failure;
+}
+
+/** Not the status of a start that is no use to repeat: a service manager is to start it again. */
+function endBroken(call: Call, opened: Opened, failure: RunnerError): number {
+  sayFailure(call, opened, failure);
+  return 1;
 }
 
 /** Stops in order at the first signal; what then takes too long is aborted, and goes on later. */

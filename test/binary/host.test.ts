@@ -73,7 +73,7 @@ describe.concurrent("a full disk", () => {
 });
 
 describe.concurrent("a disk that does not keep what is written", () => {
-  const title = "ends the daemon with 9, and the next start goes on (I1)";
+  const title = "ends the daemon with 1, and the next start goes on (I1)";
   const reason = "needs strace";
   test.skipIf(!canTrace)(canTrace ? title : `${title} (${reason})`, async () => {
     await using site = await Site.create();
@@ -82,7 +82,7 @@ describe.concurrent("a disk that does not keep what is written", () => {
     await daemon.prints(/often: launched action/);
     {
       using _broken = await failSyncs(daemon.pid);
-      const { stderr } = ended(await daemon.ended(), 9);
+      const { stderr } = ended(await daemon.ended(), 1);
       expect(stderr).toContain("the disk did not keep what was written (look at the disk");
     }
     await site.job("often");

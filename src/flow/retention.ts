@@ -36,7 +36,9 @@ export class Upkeep {
 
   tick(now: Instant): void {
     const { retention } = this.#edges;
-    if (retention === undefined || this.nextAt === null || now < this.nextAt) return;
+    if (retention === undefined || this.nextAt === null) return;
+    // A clock that was set back does not put it off for longer than the period.
+    if (now < this.nextAt && this.nextAt - now <= PERIOD_MS) return;
     this.nextAt = now + PERIOD_MS;
     this.pool.start("step", () => this.#step(retention));
   }

@@ -184,6 +184,9 @@ describe("Upkeep", () => {
     expect(shelf.dates.length).toBe(1);
     upkeep.tick(NOON + 1_000);
     expect(upkeep.nextAt).toBe(NOON + 1_000 + 3_600_000);
+    await Promise.resolve();
+    upkeep.tick(NOON - 30 * DAY);
+    expect(upkeep.nextAt).toBe(NOON - 30 * DAY + 3_600_000);
   });
 
   test("does nothing where everything is kept", () => {

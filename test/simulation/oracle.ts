@@ -9,6 +9,7 @@ import type { ApiAction } from "./api.ts";
 import type { Watch } from "./life.ts";
 import { RUNNERS } from "./ports.ts";
 import type { Legacy, SimulatedJob } from "./profile.ts";
+import { resultProblem } from "./results.ts";
 import type { World } from "./world.ts";
 
 /** Turns of the loop in one second of true time: so many at least, and so many for each row. */
@@ -20,8 +21,6 @@ const FAR_AHEAD_MS = 2 * 3_600_000;
 
 /** So long after its time a job that is due has begun when nothing is wrong. */
 const STANDSTILL_MS = 20_000;
-
-const DECODER = new TextDecoder();
 
 /** What has to come to its end by the judgement: what was begun by the end of chaos. */
 export interface Marks {
@@ -98,42 +97,8 @@ export class Oracle implements Watch {
   }
 
   #resultProblem(path: string, bytes: Uint8Array): string | null {
-    const match = /runners\/([^/]+)\/results\/(\d{8})\/(\d+)\.json$/.exec(path);
-    if (match === null) return "no name of a result";
-    const text = DECODER.decode(bytes);
-    let result: {
-      action: { id: number };
-      commands: { id: number; action: { id: number } }[];
-      name: string;
-    };
-    try {
-      result = JSON.parse(text);
-    } catch {
-      return "it is no JSON";
-    }
-    const actionId = Number(match[3]);
-    if (result.name !== match[1] || result.action?.id !== actionId)
-      return "another job's or action's";
-    const ids = new Set(result.commands.map(({ id }) => id));
-    if (ids.size !== result.commands.length) return "it holds a command twice";
-    const truth = this.world.api.actions.get(actionId);
-    if (truth === undefined) return result.commands.length === 0 ? null : "commands of no action";
-    for (const id of ids) {
-      const texts = [...(truth.served.get(id) ?? [])];
-      if (!texts.some((served) => text.includes(served)))
-        return `command ${id} is not as it was sent`;
-    }
-    if (!this.#mustBeComplete(truth)) return null;
     const since = this.#collectingSince.get(path) ?? 0;
-    const missing = truth.commands.filter(({ id, startAt }) => startAt <= since && !ids.has(id));
-    return missing.length === 0 ? null : `${missing.length} commands are missing`;
-  }
-
-  /** Whether the API gave what it takes to notice that something is missing. */
-  #mustBeComplete(truth: ApiAction): boolean {
-    const { pages } = this.world.profile.manners;
-    if (truth.counters === "honest" || truth.counters === "high") return true;
-    return pages === "stable";
+    return resultProblem(this.world, { path, bytes, since });
   }
 
   /** I6: a plugin is given what is durable, and what the journal knows to be. */

@@ -4,6 +4,7 @@ import type { FileMode } from "../config/permissions.ts";
 import type { RunnerConfig } from "../config/runner.ts";
 import { isThere, isWritable } from "../edge/files.ts";
 import { verifyJournal } from "../edge/journal/maintenance.ts";
+import { linkedDirectories } from "../edge/spool/links.ts";
 import { RunnerError } from "../errors.ts";
 import { parseInflight } from "../mig/result.ts";
 import type { Log } from "../ports.ts";
@@ -85,7 +86,13 @@ async function checkSpool(
       found.warnings.push(`${runner.pluginsDirectory}/${name}: no job uses it: ${problem}`);
     }
   });
-  if (names.length === 0) await checkInflight(found, view);
+  if (names.length === 0) {
+    await checkInflight(found, view);
+    for (const name of linkedDirectories(path)) {
+      const hint = "make it a directory; the files in it may be links";
+      found.warnings.push(`${path}/${name}: a symbolic link is no job (${hint})`);
+    }
+  }
   return chosen.length;
 }
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { chmod, cp, mkdir, rm } from "node:fs/promises";
+import { chmod, cp, mkdir, rm, symlink } from "node:fs/promises";
 import { check } from "../../src/cli/check.ts";
 import { homeOf, LOCKED_KEY, RUNNER_PASSPHRASE } from "../support/keys.ts";
 import { Directory } from "../support/verb.ts";
@@ -65,6 +65,19 @@ describe("check", () => {
     expect(out).toContain(`${path}:4: Cannot deliver job "broken" to plugin "kep": `);
     expect(out).toMatch(/:5:\d+: .*comment/);
     expect(out).toEndWith("1 job, 2 mistakes, 1 warning\n");
+  });
+
+  test("warns of a link to a directory, which the runner passes over", async () => {
+    await using directory = await Directory.create();
+    await directory.job("nightly");
+    await symlink("nightly", directory.at("runners/linked"));
+    await symlink("nowhere", directory.at("runners/dangling"));
+    const { exit, out } = await directory.call(check, []);
+    expect([exit, out]).toEqual([
+      0,
+      `warning: ${directory.at("runners/linked")}: a symbolic link is no job ` +
+        "(make it a directory; the files in it may be links)\n1 job, no mistakes, 1 warning\n",
+    ]);
   });
 
   test("finds the place of a plugin in a job.ts as well", async () => {

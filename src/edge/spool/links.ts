@@ -3,7 +3,8 @@
 // Operators link a job's files to where their configuration is kept, and results/ to a larger disk,
 // as the original allows. A link of another user would let that user choose what is read and
 // where results go, so it stays a link: nothing is read or written through it.
-import { lstatSync, type Stats, statSync } from "node:fs";
+import { lstatSync, readdirSync, type Stats, statSync } from "node:fs";
+import { join } from "node:path";
 
 /** Whether the link was made by this process's user or by root. */
 export function isTrustedLink(
@@ -23,4 +24,13 @@ export function statMeant(path: string): Stats | null {
   const found = lstatSync(path, { throwIfNoEntry: false }) ?? null;
   if (found === null || !isTrustedLink(found)) return found;
   return statSync(path, { throwIfNoEntry: false }) ?? found;
+}
+
+/** The names in a directory that are links to directories, sorted. @throws The system's error. */
+export function linkedDirectories(path: string): readonly string[] {
+  return readdirSync(path, { withFileTypes: true })
+    .filter((entry) => entry.isSymbolicLink())
+    .filter(({ name }) => statSync(join(path, name), { throwIfNoEntry: false })?.isDirectory())
+    .map(({ name }) => name)
+    .sort();
 }

@@ -1,7 +1,7 @@
 // Links: whose links are followed.
 import { describe, expect, test } from "bun:test";
 import { symlinkSync } from "node:fs";
-import { isTrustedLink, statMeant } from "../../../src/edge/spool/links.ts";
+import { isTrustedLink, linkedDirectories, statMeant } from "../../../src/edge/spool/links.ts";
 import { Scratch } from "../../support/edge.ts";
 
 const linkOf = (uid: number) => ({ uid, isSymbolicLink: () => true });
@@ -24,5 +24,17 @@ describe("statMeant()", () => {
     expect(statMeant(scratch.in("good"))?.isFile()).toBe(true);
     expect(statMeant(scratch.in("dangling"))?.isSymbolicLink()).toBe(true);
     expect(statMeant(scratch.in("nothing"))).toBeNull();
+  });
+});
+
+describe("linkedDirectories()", () => {
+  test("names links to directories alone", () => {
+    using scratch = new Scratch();
+    scratch.folder("real");
+    scratch.file("file");
+    for (const target of ["real", "file", "nowhere"]) {
+      symlinkSync(target, scratch.in(`to-${target}`));
+    }
+    expect(linkedDirectories(scratch.path)).toEqual(["to-real"]);
   });
 });

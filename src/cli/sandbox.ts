@@ -50,6 +50,7 @@ const PORT_DEFAULT = 1664;
 
 const AGENTS_DEFAULT = 20;
 const AGENTS_MAX = 1_000_000;
+const PORT_MAX = 65_535;
 
 export const sandbox: Verb = {
   usage: "[--keyring FILE] [--port N] [--agents N] [--speed N] [--fault F,...] [--json]",
@@ -88,8 +89,10 @@ export const sandbox: Verb = {
     if (positionals.length > 0) throw new UsageError("sandbox takes flags only");
     const agents = flags.number("agents", 0) ?? AGENTS_DEFAULT;
     if (agents > AGENTS_MAX) throw new UsageError(`flag -agents goes up to ${AGENTS_MAX}`);
+    const port = flags.number("port", 0) ?? (flags.has("json") ? 0 : PORT_DEFAULT);
+    if (port > PORT_MAX) throw new UsageError(`flag -port goes up to ${PORT_MAX}`);
     const settings = {
-      port: flags.number("port", 0) ?? (flags.has("json") ? 0 : PORT_DEFAULT),
+      port,
       agents,
       seed: flags.text("seed") ?? "mig",
       rings: await ringsOf(call),

@@ -163,6 +163,9 @@ function unusable(path: string, error: unknown): RunnerError {
 
 function unusableHint(error: unknown): string | null {
   if (/disk is full/.test(messageOf(error))) return "Free space there";
+  if (/readonly database|unable to open/.test(messageOf(error))) {
+    return "Let the user who runs mig-runner write to the file and to its directory";
+  }
   if (/not a database|malformed/.test(messageOf(error))) return "Remove it, it holds nothing else";
   return errnoCode(error) === "ENOENT" ? "Create the runner directory" : null;
 }

@@ -47,5 +47,6 @@ describe("sandbox", () => {
       "nonsense",
     );
     expect(await say("--agents", "9999999")).toContain("flag -agents goes up to");
+    expect(await say("--port", "99999")).toContain("flag -port goes up to 65535");
   });
 });

@@ -94,6 +94,15 @@ describe("lockDirectory()", () => {
     expect(lockHolder(scratch.path)).toBeNull();
   });
 
+  test("says who must be able to write when it cannot", async () => {
+    using scratch = new Scratch();
+    // What a directory without write access is to SQLite, for root as well.
+    scratch.folder("runner.lock-journal/in-the-way");
+    const { message, detail } = await refusal(scratch.path);
+    expect(message).toMatch(/unable to open database file|readonly database/);
+    expect(detail.hint).toStartWith("Let the user who runs mig-runner write");
+  });
+
   test("does not follow a link out of the directory", async () => {
     using scratch = new Scratch();
     symlinkSync(scratch.in("elsewhere"), scratch.in("runner.lock"));

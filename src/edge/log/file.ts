@@ -40,8 +40,9 @@ export function openFile(path: string, { bytesMax, onStuck }: FileOptions): File
   let stuck = false;
 
   function rotate(): void {
+    if (bytesMax === null) return;
     const opened = fstatSync(fd);
-    if (bytesMax === null || !opened.isFile() || opened.size < bytesMax) return;
+    if (!opened.isFile() || opened.size < bytesMax) return;
     try {
       // Somebody else may have moved the file aside already.
       if (statSync(path, { throwIfNoEntry: false })?.ino === opened.ino) {

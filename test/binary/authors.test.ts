@@ -61,7 +61,10 @@ async function authorsDirectory(files: Readonly<Record<string, string>>): Promis
 /** Runs a tool in the directory, as its author would. */
 async function useTool(at: Scenario, program: Program, ...argv: string[]) {
   await using other = await Scenario.create(program);
-  const { exit, stderr, stdout } = await other.run(argv, { cwd: at.directory });
+  const { exit, stderr, stdout } = await other.run(argv, {
+    cwd: at.directory,
+    patienceMs: LIMIT_MS,
+  });
   return { exit, said: `${stdout}${stderr}` };
 }
 

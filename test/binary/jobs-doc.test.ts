@@ -60,7 +60,7 @@ async function siteOf(url: string, options: SiteOptions = {}): Promise<Site> {
 }
 
 async function expectSuccess(host: Host, ...words: string[]): Promise<string> {
-  const { exit, stdout, stderr } = await host.run(...words);
+  const { exit, stdout, stderr } = await host.runIn({ patienceMs: LIMIT_MS }, ...words);
   expect({ words, exit, stderr: exit === 0 ? "" : stderr }).toEqual({ words, exit: 0, stderr: "" });
   return `${stdout}${stderr}`;
 }
@@ -190,7 +190,10 @@ describe("docs/jobs.md", () => {
       )) {
         const path = join(root, "node_modules/.bin", tool);
         await using other = await Scenario.create([path]);
-        const { exit, stdout, stderr } = await other.run(words, { cwd: scenario.directory });
+        const { exit, stdout, stderr } = await other.run(words, {
+          cwd: scenario.directory,
+          patienceMs: LIMIT_MS,
+        });
         const said = exit === 0 ? "" : `${stdout}${stderr}`;
         expect({ tool, words, exit, said }).toEqual({ tool, words, exit: 0, said: "" });
       }

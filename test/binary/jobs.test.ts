@@ -10,6 +10,9 @@ const jobs = resolve(import.meta.dirname, "../../jobs");
 /** The examples; `sample` is a whole runner directory of its own. */
 const EXAMPLES = (await readdir(jobs)).filter((name) => name !== "sample").sort();
 
+/** Hundreds of runs of a job, which compete with other tests. */
+const LIMIT_MS = 180_000;
+
 /** The executable tests all of them; one shows that its sources do the same. */
 const TESTED = underTest === "binary" ? EXAMPLES : ["hunt"];
 
@@ -51,7 +54,8 @@ describe("the examples", () => {
       await using host = await copyOf(name);
       const folder = host.scenario.path(`runners/${name}`);
       const before = (await readdir(folder)).sort();
-      const { exit, stdout, stderr } = await host.run("test", "--json", "--agents", "4");
+      const options = { patienceMs: LIMIT_MS };
+      const { exit, stdout, stderr } = await host.runIn(options, "test", "--json", "--agents", "4");
       expect([exit, stderr]).toEqual([0, ""]);
       const [tested, ...more] = JSON.parse(stdout).jobs;
       expect(more).toEqual([]);
@@ -66,5 +70,6 @@ describe("the examples", () => {
       }
       expect((await readdir(folder)).sort()).toEqual(before);
     },
+    LIMIT_MS,
   );
 });

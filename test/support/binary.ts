@@ -55,6 +55,8 @@ export interface StartOptions {
   readonly env?: Readonly<Record<string, string | undefined>>;
   /** @default the scenario's directory */
   readonly cwd?: string;
+  /** How long its end is waited for, where half a minute is not far above what it takes. */
+  readonly patienceMs?: number;
 }
 
 /** The program while it runs, in a process group of its own. */
@@ -114,8 +116,8 @@ export class Running {
   }
 
   /** Resolves at the end of the process and of its output. Rejects when it does not come. */
-  async ended(): Promise<Outcome> {
-    const deadline = AbortSignal.timeout(WAIT_MAX_MS);
+  async ended(patienceMs = WAIT_MAX_MS): Promise<Outcome> {
+    const deadline = AbortSignal.timeout(patienceMs);
     while (this.#outcome === null && !deadline.aborted) await this.#nextOutput(deadline);
     if (this.#outcome === null) {
       throw new Error(`The program still runs:\n${this.lines.join("\n")}`);
@@ -243,7 +245,7 @@ export class Scenario {
 
   /** Runs the program to its end. */
   run(argv: readonly string[], options: StartOptions = {}): Promise<Outcome> {
-    return this.start(argv, options).ended();
+    return this.start(argv, options).ended(options.patienceMs);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

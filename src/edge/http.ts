@@ -23,7 +23,7 @@ import { readTrust } from "./http/trust.ts";
 import { collectGarbage } from "./runtime.ts";
 
 /** Bytes of answers that are read until the garbage is collected: what they may take at most. */
-const FORGOTTEN_BYTES_MAX = 24 * 1024 * 1024;
+const FORGOTTEN_BYTES_MAX = 16 * 1024 * 1024;
 
 export interface HttpOptions {
   /** Accepts any certificate, as the original's setting of this name does. */

@@ -11,6 +11,7 @@ import { join } from "node:path";
 import { RunnerError } from "../../errors.ts";
 import { isSameFiles } from "../../jobs/marks.ts";
 import type { FileMark, JobDirectory } from "../../ports.ts";
+import type { Milliseconds } from "../../time.ts";
 import { errnoCode, errnoHint, errnoText } from "../errno.ts";
 import { statMeant } from "./links.ts";
 
@@ -50,26 +51,35 @@ interface Known {
  * else happens meanwhile.
  */
 export class Slices {
-  #end = performance.now() + SLICE_MS;
+  readonly #elapsed: () => Milliseconds;
+  #end: Milliseconds;
+
+  /** @param elapsed A clock that only goes forward. */
+  constructor(elapsed: () => Milliseconds = () => performance.now()) {
+    this.#elapsed = elapsed;
+    this.#end = elapsed() + SLICE_MS;
+  }
 
   isOver(): boolean {
-    return performance.now() > this.#end;
+    return this.#elapsed() > this.#end;
   }
 
   async next(): Promise<void> {
     await new Promise((resolve) => setImmediate(resolve));
-    this.#end = performance.now() + SLICE_MS;
+    this.#end = this.#elapsed() + SLICE_MS;
   }
 }
 
 /** Looks at the directories under runners/, remembering what it saw. */
 export class JobScanner {
   readonly #path: string;
+  readonly #slices: Slices;
   #known = new Map<string, Known>();
   #scans = 0;
 
-  constructor(path: string) {
+  constructor(path: string, slices = new Slices()) {
     this.#path = path;
+    this.#slices = slices;
   }
 
   /**
@@ -83,9 +93,8 @@ export class JobScanner {
     const before = this.#known;
     const known = new Map<string, Known>();
     const found: JobDirectory[] = [];
-    const slices = new Slices();
     for (const [index, job] of jobs.entries()) {
-      if (slices.isOver()) await slices.next();
+      if (this.#slices.isOver()) await this.#slices.next();
       const last = before.get(job);
       const isListed = jobs.length <= JOBS_LISTED_MAX || index % LISTING_TURNS === turn;
       const now = !isListed && isStillDefined(last) ? last : list(this.#path, job, last);

@@ -6,6 +6,7 @@ import {
   JobScanner,
   LISTING_TURNS,
   listDirectories,
+  Slices,
   sortByBytes,
 } from "../../../src/edge/spool/scan.ts";
 import { RunnerError } from "../../../src/errors.ts";
@@ -195,14 +196,33 @@ describe("JobScanner.scan() of a large spool", () => {
     expect(at(last, "job100")).toBe(at(before, "job100") as JobDirectory);
   });
 
-  test("lets other things happen in between", async () => {
+  test("takes a turn whenever a slice of time is over", async () => {
     using scratch = new Scratch();
-    const scanner = spoolOf(scratch, jobs);
+    spoolOf(scratch, ["a", "b", "c", "d", "e"]);
     let turns = 0;
-    const count = setInterval(() => turns++, 1);
-    for (let scans = 0; scans < 5; scans++) await scanner.scan();
-    clearInterval(count);
-    expect(turns).toBeGreaterThan(5);
+    // A slow disk: each look at the clock is three milliseconds later, and a slice has five.
+    let elapsed = 0;
+    class Counted extends Slices {
+      override next(): Promise<void> {
+        turns++;
+        return super.next();
+      }
+    }
+    const found = await new JobScanner(
+      scratch.in("runners"),
+      new Counted(() => (elapsed += 3)),
+    ).scan();
+    expect([found.length, turns]).toEqual([5, 2]);
+  });
+});
+
+describe("Slices", () => {
+  test("lets other things happen before the next slice", async () => {
+    const order: string[] = [];
+    setImmediate(() => order.push("another thing"));
+    await new Slices(() => 0).next();
+    order.push("the next slice");
+    expect(order).toEqual(["another thing", "the next slice"]);
   });
 });
 

@@ -4,7 +4,7 @@
 //   npm run bench                   all, in under five minutes
 //   npm run bench -- start          those whose file name contains a word
 //   npm run bench -- --short        less of everything: what CI runs
-//   npm run bench -- --write        also puts the table into BENCHMARKS.md
+//   npm run bench -- --write        also puts both tables into BENCHMARKS.md
 //
 // The exit status is 1 when a result was wrong, never for a time.
 import { globSync, readFileSync, writeFileSync } from "node:fs";
@@ -24,6 +24,10 @@ const names = globSync("*.bench.ts", { cwd: import.meta.dirname })
   .sort();
 if (names.length === 0) {
   console.error(`Cannot bench "${positionals.join(" ")}": no file in bench/ has that in its name`);
+  process.exit(2);
+}
+if (values.write && (values.short || positionals.length > 0)) {
+  console.error("Cannot write BENCHMARKS.md: it holds the whole table, measured in full");
   process.exit(2);
 }
 
@@ -81,6 +85,6 @@ function writeReport(): void {
   const marked = /(<!-- npm run bench -->\n)[\s\S]*(\n<!-- end -->)/;
   writeFileSync(
     path,
-    text.replace(marked, (_, begin, end) => `${begin}${report}${end}`),
+    text.replace(marked, (_, begin, end) => `${begin}\n${report}\n${end}`),
   );
 }

@@ -41,12 +41,19 @@ export interface Opened {
   /** Tells a service manager that the start is over. */
   ready(): void;
   /** Resolves when the journal cannot be trusted any more: the process must end. */
-  readonly broken: Promise<RunnerError>;
+  readonly broken: Promise<Broken>;
   /** Opens the log file again, after somebody moved it away. */
   reopenLog(): void;
   /** Opens the key now instead of at the first signature. Rejects with RunnerError KEYRING. */
   openKey(): Promise<void>;
   close(): Promise<void>;
+}
+
+/** What is wrong with the journal of a process that runs. */
+export interface Broken {
+  readonly error: RunnerError;
+  /** Whether a new process may find it in order: a disk that failed once, as against damage. */
+  readonly mayHeal: boolean;
 }
 
 export interface OpenOptions {
@@ -212,10 +219,12 @@ async function openEdges(call: Call, { config, clock, log, lock }: Begun): Promi
     if (problem === null) log.emit("info", `plugins: registering ${name}`);
     else log.emit("warning", `plugins: skipping ${name}: ${problem}`);
   }
-  const broken = Promise.withResolvers<RunnerError>();
+  const broken = Promise.withResolvers<Broken>();
   const { journalPath } = config;
-  const journal = openJournal({ path: journalPath, onFailure: broken.resolve });
-  const check = isLarge(journalPath) ? await beginCheck(journalPath, broken.resolve) : null;
+  const onFailure = (error: RunnerError): void => broken.resolve({ error, mayHeal: true });
+  const onDamage = (error: RunnerError): void => broken.resolve({ error, mayHeal: false });
+  const journal = openJournal({ path: journalPath, onFailure });
+  const check = isLarge(journalPath) ? await beginCheck(journalPath, onDamage) : null;
   const signer = lazySigner({ config, clock, environment });
   const http = lazyHttp({
     skipVerifyCert: api.skipVerifyCert,

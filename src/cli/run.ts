@@ -55,7 +55,7 @@ async function runHere(call: Call, opened: Opened, job: string): Promise<number>
     await runner.start();
     await runner.runOnce(wait, () => showProgress(call, opened));
     const failure = journalFailure();
-    if (failure !== null) throw failure;
+    if (failure !== null) throw failure.error;
     return report(call, edges, { runId: id, wait, by: null });
   } finally {
     call.terminal.progress("");

@@ -5,7 +5,7 @@ import { messageOf, RunnerError, RunnerErrors } from "../errors.ts";
 import { DAEMON_WINDOW, ONCE_WINDOW } from "../flow/launch.ts";
 import { Runner } from "../runner.ts";
 import { MINUTE_MS, type Milliseconds } from "../time.ts";
-import { type Opened, openRunner } from "./open.ts";
+import { type Broken, type Opened, openRunner } from "./open.ts";
 import { type Call, STATUS_CANNOT_START } from "./verb.ts";
 
 /** How long work in hand may take after a signal: within it the process ends by itself. */
@@ -116,27 +116,30 @@ function reasonsOf(error: unknown): readonly string[] {
 }
 
 /**
- * Ends everything at once when the disk has failed to keep what the journal wrote: nobody knows
- * what it holds now, until a new process has read it.
+ * Ends everything at once when the journal is damaged, or the disk has failed to keep what was
+ * written to it: nobody knows what it holds now, until a new process has read it.
  *
  * @returns Tells that failure, or null.
  */
 export function endWhenBroken(
   runner: Pick<Runner, "stop" | "abort">,
   { broken }: Pick<Opened, "broken">,
-): () => RunnerError | null {
-  let failure: RunnerError | null = null;
-  void broken.then((error) => {
-    failure = error;
+): () => Broken | null {
+  let failure: Broken | null = null;
+  void broken.then((found) => {
+    failure = found;
     runner.stop();
     runner.abort();
   });
   return () => failure;
 }
 
-/** Not the status of a start that is no use to repeat: a service manager is to start it again. */
-function endBroken(call: Call, opened: Opened, failure: RunnerError): number {
-  sayFailure(call, opened, failure);
+/**
+ * The status that lets a service manager start it again. @throws {RunnerError} When that is no use.
+ */
+function endBroken(call: Call, opened: Opened, { error, mayHeal }: Broken): number {
+  if (!mayHeal) throw error;
+  sayFailure(call, opened, error);
   return 1;
 }
 

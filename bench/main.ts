@@ -58,7 +58,7 @@ const tables = [
 const report = [describeMachine(), ...tables].join("\n\n");
 console.log(report);
 for (const text of wrong) console.error(`\nwrong: ${text}`);
-if (values.write) writeReport();
+if (values.write && wrong.length === 0) writeReport();
 process.exitCode = wrong.length > 0 ? 1 : 0;
 
 function build(): void {

@@ -57,3 +57,26 @@ test("a pass removes results and runs that are older than the configuration keep
   journal.close();
   ended(await site.run("journal", "verify"));
 });
+
+test("a delivery that was given up is shown until somebody delivers it: status, and exit 1", async () => {
+  await using site = await Site.create();
+  const { scenario } = site;
+  await scenario.plugin("keep", `[ -e "${scenario.path("mended")}" ]`);
+  await site.job("drift", ['plugin = "keep"']);
+  ended(await site.run("run", "drift", "--wait"), 1);
+  const journal = new DatabaseSync(scenario.path("journal.db"));
+  // As after its last try, twenty hours later.
+  journal.exec("UPDATE delivery SET attempts = 29, next_at = 1");
+  const { stderr } = ended(await site.run("--once"), 1);
+  expect(stderr).toContain("given up, `mig-runner redeliver` tries again");
+  journal.close();
+  // Nothing fails in a pass that finds it given up, and it is told all the same.
+  ended(await site.run("--once"), 1);
+  const { undelivered } = JSON.parse((await site.run("status", "--json")).stdout);
+  expect(undelivered).toMatchObject([{ job: "drift", plugin: "keep", state: "dead" }]);
+  expect((await site.run("status")).stdout).toMatch(/1 result undelivered\n.*given up/);
+  await scenario.write("mended", "");
+  ended(await site.run("redeliver", "drift"));
+  ended(await site.run("--once"));
+  expect(JSON.parse((await site.run("status", "--json")).stdout).undelivered).toEqual([]);
+});

@@ -1,10 +1,13 @@
 // Kill: the program under `kill -9`, again and again, beside an API that takes its time. At the end
 // nothing may be lost, posted twice, torn or undelivered.
 //
-//   bun test/faults/kill.ts [KILLS] [SEED]        default 200 kills, seed 1
+//   bun test/faults/kill.ts [KILLS] [SEED] [SIGNAL]        default 200 kills, seed 1, SIGKILL
+//
+// With SIGTERM each process has to end by itself, with 0, whatever it is at.
 import { readFile } from "node:fs/promises";
 import { DatabaseSync } from "node:sqlite";
 import { verifyJournal } from "../../src/edge/journal/maintenance.ts";
+import type { Running } from "../support/binary.ts";
 import { Site, type SiteOptions } from "../support/site.ts";
 
 export interface Tally {
@@ -69,7 +72,11 @@ export async function settle(site: Site, journal = "journal.db"): Promise<Tally>
 }
 
 /** Kills the daemon `kills` times at random moments, lets it finish, and counts what is wrong. */
-export async function killLoop(kills: number, seed: number): Promise<Tally> {
+export async function killLoop(
+  kills: number,
+  seed: number,
+  signal: "SIGKILL" | "SIGTERM" = "SIGKILL",
+): Promise<Tally> {
   await using site = await furnishJobs();
   const roll = dice(seed);
   for (let count = 0; count < kills; count++) {
@@ -78,9 +85,17 @@ export async function killLoop(kills: number, seed: number): Promise<Tally> {
     if (count % 4 === 3) await daemon.prints(/launched action/);
     else if (roll() > 0.3) await daemon.prints(/added entity/);
     await nap(roll() * 1_200);
-    await daemon.kill();
+    if (signal === "SIGKILL") await daemon.kill();
+    else await stop(daemon);
   }
   return await settle(site);
+}
+
+async function stop(daemon: Running): Promise<void> {
+  daemon.signal("SIGTERM");
+  const { exit, signal, stderr } = await daemon.ended();
+  // Before its first line nobody has told the system what the signal is to do.
+  if (exit !== 0 && stderr !== "") throw new Error(`It ended with ${exit ?? signal}:\n${stderr}`);
 }
 
 /** A random moment cannot be an event. */
@@ -133,5 +148,6 @@ export function report(tally: Tally, more: object = {}): void {
 
 if (import.meta.main) {
   const kills = Number(process.argv[2] ?? 200);
-  report(await killLoop(kills, Number(process.argv[3] ?? 1)), { kills });
+  const signal = process.argv[4] === "SIGTERM" ? "SIGTERM" : "SIGKILL";
+  report(await killLoop(kills, Number(process.argv[3] ?? 1), signal), { kills, signal });
 }

@@ -3,7 +3,7 @@
 //
 //   bun test/faults/kill.ts [KILLS] [SEED] [SIGNAL]        default 200 kills, seed 1, SIGKILL
 //
-// With SIGTERM each process has to end by itself, with 0, whatever it is at.
+// With SIGTERM each process that has opened its files ends by itself, with 0, whatever it is at.
 import { readFile } from "node:fs/promises";
 import { DatabaseSync } from "node:sqlite";
 import { verifyJournal } from "../../src/edge/journal/maintenance.ts";
@@ -94,8 +94,9 @@ export async function killLoop(
 async function stop(daemon: Running): Promise<void> {
   daemon.signal("SIGTERM");
   const { exit, signal, stderr } = await daemon.ended();
-  // Before its first line nobody has told the system what the signal is to do.
-  if (exit !== 0 && stderr !== "") throw new Error(`It ended with ${exit ?? signal}:\n${stderr}`);
+  // While it opens its files the signal ends it as the system does: nothing was begun.
+  const isOpen = stderr.includes("results processing routine started");
+  if (exit !== 0 && isOpen) throw new Error(`It ended with ${exit ?? signal}:\n${stderr}`);
 }
 
 /** A random moment cannot be an event. */

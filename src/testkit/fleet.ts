@@ -35,6 +35,8 @@ export interface SimulatedAgent {
  */
 export type AnswerKind = "found" | "nothing" | "failed" | "timeout" | "silent";
 
+const KINDS: readonly AnswerKind[] = ["found", "nothing", "failed", "timeout", "silent"];
+
 /** A kind of answer, or the members of a result; missing ones say success, found nothing. */
 export type SimulatedAnswer = AnswerKind | Partial<ModuleResult>;
 
@@ -85,7 +87,9 @@ export function scriptOf(answers: Answers): AnswerScript {
     if (typeof answer === "object") {
       return { status: "success", result: { success: true, ...answer } };
     }
-    return scriptedKind(answer, agent, operation);
+    if (KINDS.includes(answer)) return scriptedKind(answer, agent, operation);
+    const wanted = `one of ${KINDS.join(", ")} is wanted, or the members of a result`;
+    throw new RangeError(`Cannot simulate the answer "${String(answer)}": ${wanted}`);
   };
 }
 

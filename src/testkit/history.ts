@@ -138,8 +138,9 @@ class Stage {
     this.#death = death;
     this.#clock = new VirtualClock(plot.firesAt);
     this.#spool = new MemorySpool(plot.entity.job, plot.file);
+    const script = plot.script === null ? null : this.#watched(plot.script);
     this.#store = createStore({
-      ...{ seed: SEED, fleet: plot.fleet, behaviour: CALM, script: plot.script },
+      ...{ seed: SEED, fleet: plot.fleet, behaviour: CALM, script },
       createdAt: plot.firesAt,
       note: (line) => void this.#notes.push(line),
     });
@@ -249,6 +250,18 @@ class Stage {
         bundle: () => Promise.resolve({ source: entity.job, hash: entity.job }),
         readFile,
       },
+    };
+  }
+
+  /** The answers of a test, whose error is the test's own and no trouble of a network. */
+  #watched(script: AnswerScript): AnswerScript {
+    return (...asked) => {
+      try {
+        return script(...asked);
+      } catch (error) {
+        this.#broken ??= { error };
+        return null;
+      }
     };
   }
 

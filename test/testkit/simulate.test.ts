@@ -68,6 +68,19 @@ describe("simulate()", () => {
     expect(run.actions[0]?.operations).toEqual([{ module: "pkg", parameters }]);
   });
 
+  test("fails with the error of a test's answers, and for an answer that is none", async () => {
+    const table = job({ action });
+    const broken = simulate(table, {
+      answers() {
+        throw new TypeError("not a fleet");
+      },
+    });
+    expect(broken).rejects.toThrow(new TypeError("not a fleet"));
+    const odd = simulate(table, { answers: () => "fuond" as "found" });
+    expect(odd).rejects.toThrow('Cannot simulate the answer "fuond": one of found, nothing, ');
+    await Promise.allSettled([broken, odd]);
+  });
+
   test("gives a result that a test wrote to the job", async () => {
     const drift = job({}, async (run) => {
       const result = await run.collect("drift", {

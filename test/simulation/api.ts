@@ -205,7 +205,7 @@ export class SimulatedApi {
     const odd = `{"foundanything":true,"elements":{"n":1.50e1,"t":"\\u00e9<&>"}}`;
     return (
       `{"id":${command.id},"action":${action.stored},"counters":${counters}},` +
-      `"agent":{"id":${command.agent},"name":"agent${command.agent}"},"status":"${status}",` +
+      `"agent":{"id":${command.agent + 1},"name":"agent${command.agent + 1}"},"status":"${status}",` +
       `"results":[${status === "success" ? odd : ""}]}`
     );
   }

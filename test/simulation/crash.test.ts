@@ -5,7 +5,13 @@ import { SCENARIOS } from "./scenarios.ts";
 import { simulate } from "./simulate.ts";
 
 /** The dice of a world without faults decide how many agents there are and what they answer. */
-const SEED = 7;
+const SEED = 8;
+
+/** How many actions the API has in the end, where that is not one. */
+const ACTIONS: Readonly<Record<string, number>> = {
+  "records of the original": 3,
+  "a workflow of two collects and a step": 2,
+};
 
 const DEATHS = [
   { side: "before", power: false },
@@ -14,12 +20,12 @@ const DEATHS = [
 ] as const;
 
 describe("A process that dies at any port call", () => {
-  test.each(Object.entries(SCENARIOS))("breaks nothing in %s", (_, profile) => {
+  test.each(Object.entries(SCENARIOS))("breaks nothing in %s", (name, profile) => {
     const whole = simulate({ seed: SEED, profile });
     expect(whole.violations).toEqual([]);
     // The first process lives until peace, and is ended once in an orderly way.
     expect(whole.lives).toBe(2);
-    expect(whole.actions).toBeGreaterThan(0);
+    expect(whole.actions).toBe(ACTIONS[name] ?? 1);
     const broken: string[] = [];
     for (let call = 1; call <= whole.calls; call++) {
       for (const death of DEATHS) {

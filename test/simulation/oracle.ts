@@ -345,6 +345,9 @@ export class Oracle implements Watch {
       if (state === "paused" && !/was started \d+ times/.test(String(note))) {
         this.world.violate(`I4: run ${id} of ${job} is paused: ${note}`);
       }
+      if (state === "failed" && /Cannot begin|TypeError/.test(String(note))) {
+        this.world.violate(`I4: run ${id} of ${job} failed by its own body: ${note}`);
+      }
       if (state === "failed" && (note === null || note === "")) {
         this.world.violate(`I4: run ${id} of ${job} failed without a reason`);
       }

@@ -1,7 +1,7 @@
 // Scenarios: small worlds without chance, in which one thing happens from its beginning to its end.
 // Each is lived again and again by processes that die at another port call.
 import type { Profile, Rates, SimulatedJob } from "./profile.ts";
-import { everySeconds } from "./schedules.ts";
+import { atMinutes } from "./schedules.ts";
 
 const QUIET: Rates = {
   crash: 0,
@@ -23,7 +23,7 @@ const QUIET: Rates = {
 
 const JOB: SimulatedJob = {
   job: "job1",
-  schedule: everySeconds(60),
+  schedule: atMinutes([0]),
   expirySeconds: 5,
   plugins: ["alpha"],
   sendOnly: false,
@@ -39,7 +39,7 @@ const JOB: SimulatedJob = {
 /** A world in which the job fires ten seconds after it begins, and is collected before peace. */
 function scenario(job: Partial<SimulatedJob>, changes: Partial<Profile> = {}): Profile {
   return {
-    beginsAt: Date.UTC(2026, 10, 28, 3, 0, 50),
+    beginsAt: Date.UTC(2026, 10, 28, 3, 59, 50),
     chaosMs: 45_000,
     jobs: [{ ...JOB, ...job }],
     manners: {

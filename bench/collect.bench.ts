@@ -31,6 +31,7 @@ async function throughput({ short }: Scale): Promise<readonly Row[]> {
   const peak = (all: readonly Ended[]) =>
     `peak ${Math.round(Math.max(...all.map((ended) => ended.peakBytes)) / MIB)} MiB`;
   const megabytes = (actions * commands * COMMAND_BYTES) / 1e6;
+  const processor = median(ours.map(({ cpuMs }, run) => cpuMs / (floors[run]?.cpuMs ?? cpuMs)));
   const speed = `${Math.round(megabytes / (median(times(ours)) / 1_000))} MB/s`;
   return [
     {
@@ -39,7 +40,7 @@ async function throughput({ short }: Scale): Promise<readonly Row[]> {
       samples: times(ours),
       target: { most: 2 },
       against: { name: "fetch and write only", samples: times(floors) },
-      note: `${speed}, ${peak(ours)}`,
+      note: `${speed}, ${peak(ours)}, ${processor.toFixed(1)} × its processor time`,
     },
     {
       figure: "the same against a stand-in for the original",

@@ -33,6 +33,9 @@ export class Timetable {
   readonly #catalog: Catalog;
   readonly #options: TimetableOptions;
   readonly #heap = new FireHeap();
+  /** Jobs that wait in the heap to be decided once more, not for a fire time. */
+  readonly #retried = new Set<string>();
+  #takenAt: Instant = 0;
   /** First cursors that could not be written: the disk was full. */
   readonly #unwritten = new Map<string, Cursor>();
   /** First cursors of this scan that are being written. */
@@ -49,7 +52,12 @@ export class Timetable {
 
   /** The jobs that are due, each once. */
   takeDue(now: Instant): readonly string[] {
-    return this.#heap.takeDue(now);
+    // A clock that was set back must not hold up what is only to be tried again (I8).
+    if (now < this.#takenAt) for (const job of this.#retried) this.#heap.set(job, now);
+    this.#takenAt = now;
+    const due = this.#heap.takeDue(now);
+    for (const job of due) this.#retried.delete(job);
+    return due;
   }
 
   /** When the next job is due, or the next scan. */
@@ -79,7 +87,9 @@ export class Timetable {
 
   /** A job could not be decided: it is due again after a while. */
   again(job: string, waitMs: Milliseconds): void {
-    if (!this.#options.once) this.#heap.set(job, this.#edges.clock.now() + waitMs);
+    if (this.#options.once) return;
+    this.#heap.set(job, this.#edges.clock.now() + waitMs);
+    this.#retried.add(job);
   }
 
   /** A spool that cannot be read is read again later; the jobs stay as they were (I8). */
@@ -117,6 +127,7 @@ export class Timetable {
     switch (change.kind) {
       case "removed":
         this.#heap.set(job, null);
+        this.#retried.delete(job);
         this.#unwritten.delete(job);
         log.emit("info", `removed entity ${job}`);
         await this.#remember(() => journal.write((tables) => tables.removeCursor(job)));

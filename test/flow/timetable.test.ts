@@ -40,6 +40,21 @@ describe("Timetable", () => {
     expect(told).toBe(1);
   });
 
+  test("tries a job again at once when the clock was set back behind the wait", async () => {
+    const { clock, edges, spool } = openWorld();
+    spool.scan = () => Promise.resolve([directory("nightly")] as never);
+    const catalog = new Catalog(() => Promise.resolve(entity({ schedule: null })));
+    const timetable = new Timetable(edges, catalog, {
+      ...{ checkDirectoryMs: HOUR, isScheduled: true, once: false, loaded() {} },
+    });
+    await timetable.scan();
+    const now = clock.now();
+    timetable.again("nightly", 5_000);
+    expect(timetable.takeDue(now)).toEqual([]);
+    expect(timetable.takeDue(now - 2 * HOUR)).toEqual(["nightly"]);
+    expect(timetable.takeDue(now - 3 * HOUR)).toEqual([]);
+  });
+
   describe("for a pass", () => {
     /** What is due of a job that fires each hour, with a cursor that is decided up to then. */
     async function dueAfter(decidedAt: number | null, schedule = "0 * * * * UTC") {

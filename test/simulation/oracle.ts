@@ -210,8 +210,7 @@ export class Oracle implements Watch {
   #checkGoesOn({ job, schedule, spreadSeconds }: SimulatedJob): void {
     const { calmAt, disk, ledger, profile, wall, wallMax } = this.world;
     if (schedule.fires === null || this.uncounted.has(job) || !disk.jobs.has(job)) return;
-    // What was to be tried again by a clock that has been set back waits for that time.
-    if (wallMax > calmAt) return;
+    if (wallMax > wall + FAR_AHEAD_MS) return;
     const until = wall - spreadSeconds * 1_000 - STANDSTILL_MS;
     // A job that was mended when peace began is seen by the next scan.
     const since = calmAt + profile.checkDirectoryMs + STANDSTILL_MS;

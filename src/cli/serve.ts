@@ -1,6 +1,6 @@
 // Serve: the work of the daemon, and of the one pass of --once.
 import { releaseMemory } from "../edge/runtime.ts";
-import { onSignals } from "../edge/signals.ts";
+import { holdSignals, onSignals } from "../edge/signals.ts";
 import { messageOf, RunnerError, RunnerErrors } from "../errors.ts";
 import { DAEMON_WINDOW, ONCE_WINDOW } from "../flow/launch.ts";
 import { Runner } from "../runner.ts";
@@ -19,7 +19,7 @@ const RELEASE_EACH_MS: Milliseconds = 10 * MINUTE_MS;
 
 /** Runs jobs by their schedules until it is told to stop. Resolves with the exit status. */
 export async function runForever(call: Call): Promise<number> {
-  const opened = await openRunner(call, {});
+  const { held, opened } = await openHeld(call);
   const { config, edges, catalog } = opened;
   const { log } = edges;
   const runner = new Runner(edges, catalog, {
@@ -28,6 +28,7 @@ export async function runForever(call: Call): Promise<number> {
     once: false,
   });
   const close = handleSignals(runner, opened);
+  if (held.release()) runner.stop();
   const watcher = opened.watch(() => runner.rescan());
   const ended = new AbortController();
   let keyError: unknown = null;
@@ -61,6 +62,19 @@ export async function runForever(call: Call): Promise<number> {
   }
 }
 
+type Held = ReturnType<typeof holdSignals>;
+
+/** Opens everything. A signal that comes meanwhile is heard when it is released. */
+async function openHeld(call: Call): Promise<{ readonly held: Held; readonly opened: Opened }> {
+  const held = holdSignals();
+  try {
+    return { held, opened: await openRunner(call, {}) };
+  } catch (error) {
+    held.release();
+    throw error;
+  }
+}
+
 /** Gives back the memory that only the start needed, and now and then what work has taken. */
 async function giveBack({ catalog, edges }: Opened, ended: AbortSignal): Promise<void> {
   while (!ended.aborted) {
@@ -73,7 +87,7 @@ async function giveBack({ catalog, edges }: Opened, ended: AbortSignal): Promise
 
 /** Makes one pass; with `wait`, until nothing is in flight. Resolves with the exit status. */
 export async function runPass(call: Call, wait: boolean): Promise<number> {
-  const opened = await openRunner(call, {});
+  const { held, opened } = await openHeld(call);
   const { config, edges, catalog } = opened;
   const runner = new Runner(edges, catalog, {
     checkDirectoryMs: config.checkDirectoryMs,
@@ -81,6 +95,7 @@ export async function runPass(call: Call, wait: boolean): Promise<number> {
     once: true,
   });
   const close = handleSignals(runner, opened);
+  if (held.release()) runner.stop();
   const journalFailure = endWhenBroken(runner, opened);
   try {
     await runner.start();

@@ -48,6 +48,25 @@ export function onSignals(handlers: SignalHandlers): { close(): void } {
   };
 }
 
+/**
+ * Keeps a signal from ending the process while it opens what it needs.
+ *
+ * @returns `release` gives the signals back, and tells whether one asked to stop meanwhile.
+ */
+export function holdSignals(): { release(): boolean } {
+  let isStopped = false;
+  const stop = (): void => {
+    isStopped = true;
+  };
+  const signals = onSignals({ stop, scan() {} });
+  return {
+    release() {
+      signals.close();
+      return isStopped;
+    },
+  };
+}
+
 /** Sends a signal to a process; false when there is none, or it is another user's. */
 export function signalProcess(pid: number, signal: "SIGHUP" | "SIGTERM"): boolean {
   try {

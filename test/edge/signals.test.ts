@@ -1,6 +1,6 @@
 // Signals: a process that listens, and what it does when it is signalled.
 import { describe, expect, test } from "bun:test";
-import { onSignals } from "../../src/edge/signals.ts";
+import { holdSignals, onSignals } from "../../src/edge/signals.ts";
 import { Scenario } from "../support/binary.ts";
 import { DENO, source } from "../support/edge.ts";
 
@@ -51,4 +51,21 @@ describe("onSignals()", () => {
     signals.close();
     expect(process.listenerCount("SIGHUP")).toBe(listening - 1);
   });
+});
+
+describe("holdSignals()", () => {
+  test.each([
+    { came: ["SIGHUP"], stops: false },
+    { came: ["SIGTERM"], stops: true },
+    { came: ["SIGHUP", "SIGINT"], stops: true },
+  ] as const)(
+    "tells whether $came asked to stop, and gives the signals back",
+    ({ came, stops }) => {
+      const listening = process.listenerCount("SIGTERM");
+      const held = holdSignals();
+      for (const name of came) process.emit(name);
+      expect(held.release()).toBe(stops);
+      expect(process.listenerCount("SIGTERM")).toBe(listening);
+    },
+  );
 });

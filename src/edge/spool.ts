@@ -148,8 +148,8 @@ class DirectorySpool implements DiskSpool {
   async removeInflight(job: string, actionId: number): Promise<string> {
     const path = join(this.#jobPath(job), "inflight", fileName(actionId));
     try {
+      // Not waited for: one that a power loss brings back is removed when it is adopted.
       await unlink(path);
-      await syncDirectory(join(this.#jobPath(job), "inflight"));
     } catch (error) {
       if (errnoCode(error) !== "ENOENT") {
         throw fileError({ verb: "remove", thing: "inflight file", path }, error);

@@ -79,12 +79,18 @@ export async function discard({ handle, path }: TemporaryFile): Promise<void> {
   await unlink(path).catch(() => {});
 }
 
-/** Writes a whole file under its name, or nothing. @throws The system's error. */
+/**
+ * Writes a whole file under its name, or nothing, whenever this process dies. It does not wait for
+ * the disk: a power loss may take the file. For what the journal knows already.
+ *
+ * @throws The system's error.
+ */
 export async function writeWhole(path: string, bytes: Uint8Array): Promise<void> {
   const temporary = await createTemporary(path);
   try {
     await temporary.handle.writeFile(bytes);
-    await publish(temporary, path);
+    await temporary.handle.close();
+    await rename(temporary.path, path);
   } catch (error) {
     await discard(temporary);
     throw error;

@@ -3,11 +3,15 @@ import { createReadStream } from "node:fs";
 import { resultParts } from "../../mig/document.ts";
 import { PageError } from "../../mig/fault.ts";
 import type { Command, PostedAction, Result } from "../../sdk/action.ts";
+import { collectGarbage } from "../runtime.ts";
 import { fileError } from "../spool/durable.ts";
 import type { Delivery } from "./work.ts";
 
 /** Bytes that are read at a time. */
 const CHUNK_BYTES = 256 * 1024;
+
+/** Chunks after which the garbage is collected: 4 MiB. */
+const CHUNKS_COLLECTED = 16;
 
 const UTF8 = new TextDecoder("utf-8", { ignoreBOM: true });
 
@@ -63,8 +67,12 @@ async function* partsOf(path: string): ReturnType<typeof resultParts> {
 
 async function* readChunks(path: string): AsyncGenerator<Uint8Array> {
   try {
-    const stream = createReadStream(path, { highWaterMark: CHUNK_BYTES });
-    for await (const chunk of stream) yield chunk as Uint8Array;
+    let chunks = 0;
+    for await (const chunk of createReadStream(path, { highWaterMark: CHUNK_BYTES })) {
+      yield chunk as Uint8Array;
+      // What was made of them is garbage by now, which a thread of its own collects late.
+      if (++chunks % CHUNKS_COLLECTED === 0) collectGarbage();
+    }
   } catch (error) {
     throw fileError({ verb: "read", thing: "result", path }, error);
   }

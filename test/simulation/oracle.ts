@@ -212,8 +212,9 @@ export class Oracle implements Watch {
     if (schedule.fires === null || this.uncounted.has(job) || !disk.jobs.has(job)) return;
     if (wallMax > wall + FAR_AHEAD_MS) return;
     const until = wall - spreadSeconds * 1_000 - STANDSTILL_MS;
-    // A job that was mended when peace began is seen by the next scan.
-    const since = calmAt + profile.checkDirectoryMs + STANDSTILL_MS;
+    // A job that was mended when peace began is seen by the next scan. What a clock that was ahead
+    // has decided, or has found to lie before a job's first look, is over.
+    const since = Math.max(calmAt, wallMax) + profile.checkDirectoryMs + STANDSTILL_MS;
     const due = schedule.fires(since, until).at(-1);
     const [cursor] = ledger.rows("SELECT decided_at FROM cursor WHERE job = ?", job);
     if (due === undefined || Number(cursor?.decided_at ?? 0) >= due) return;

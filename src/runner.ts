@@ -178,8 +178,7 @@ export class Runner {
       progress();
       const idle = this.#isIdle() && !this.#wake.signal.aborted;
       if (idle && !(wait && this.#isPending()) && this.#untried().length === 0) break;
-      const at = idle ? this.#nextAt() : this.#edges.clock.now() + NAP_MAX_MS;
-      await this.#edges.clock.until(at, this.#wake.signal);
+      await this.#edges.clock.until(this.#nextAt(), this.#wake.signal);
     }
     await this.#drain();
   }

@@ -1,7 +1,8 @@
 import { describe, expect, test } from "bun:test";
-import { DAEMON_WINDOW } from "../src/flow/launch.ts";
+import { DAEMON_WINDOW, ONCE_WINDOW } from "../src/flow/launch.ts";
 import { Catalog } from "../src/jobs/catalog.ts";
 import type { Entity } from "../src/jobs/entity.ts";
+import type { CreateAnswer } from "../src/mig/api.ts";
 import type { JobDirectory } from "../src/ports.ts";
 import { Runner } from "../src/runner.ts";
 import {
@@ -48,6 +49,38 @@ async function start(world: World, entities: Map<string, Entity | Error>) {
     },
   };
 }
+
+describe("Runner.runOnce()", () => {
+  test("tries again at its time, also while another action keeps the pass busy", async () => {
+    const world = openWorld();
+    const { api, clock, edges, journal, spool } = world;
+    spool.scan = () => Promise.resolve([directory("nightly"), directory("slow")] as never);
+    const catalog = new Catalog(({ job }) => Promise.resolve(entity({ job, schedule: null })));
+    for (const job of ["nightly", "slow"]) {
+      const run = { job, firesAt: NOON, cause: "manual" } as const;
+      await journal.write((tables) => tables.insertRun(run, "requested", NOON));
+    }
+    const slow = Promise.withResolvers<CreateAnswer>();
+    const tries: number[] = [];
+    api.create = (body) => {
+      if (body.includes("slow")) return slow.promise;
+      tries.push(clock.now() - NOON);
+      return Promise.resolve({
+        ...{ kind: "unsent", refusal: false, message: "HTTP 429: later", status: 429 },
+        retryAfterMs: 1_000,
+      });
+    };
+    const options = { checkDirectoryMs: 60_000, window: ONCE_WINDOW, once: true };
+    const runner = new Runner(edges, catalog, options);
+    await runner.start();
+    const ended = runner.runOnce(false, () => {});
+    await clock.moveBy(1_500);
+    expect(tries).toEqual([0, 1_000]);
+    runner.stop();
+    slow.resolve(postedAs(7, NOON + HOUR));
+    await ended;
+  });
+});
 
 describe("Runner", () => {
   test("tells the next fire time, not one that passed while nothing ran", async () => {

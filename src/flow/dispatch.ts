@@ -215,6 +215,13 @@ async function keepPosted(
 ): Promise<Reached> {
   const { actionId, actionBytes, expireAt, early = false } = answer;
   const other = edges.journal.actionById(actionId);
+  if (other !== null && other.id !== row.id && other.signature === row.signature) {
+    // Dated within one second, they are signed alike: one search took the other's action for its
+    // own. Then this one's is that of its twin, and is found by the same search (I3).
+    const error = `action ${actionId} was taken for that of another run`;
+    await delay(edges, row, { error, maybeSent: true, retryAfterMs: null });
+    return "answered";
+  }
   if (other !== null && other.id !== row.id) {
     // Such as after a new API's database. Its results would be taken for those of the other.
     const error = `the API gave it the id ${actionId}, which an action of ${other.job} has`;

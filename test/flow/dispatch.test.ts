@@ -64,6 +64,29 @@ describe("postAction()", () => {
     expect(world.journal.actionById(7)?.state).toBe("posted");
   });
 
+  test("finds its twin's action when the twin has taken its own: two signed alike (I3)", async () => {
+    const world = openWorld();
+    const row = await plan(world);
+    const twin = await world.journal.write((tables) => {
+      const run = { job: row.job, firesAt: NOON + 1, cause: "manual" } as const;
+      const runId = tables.insertRun(run, "open", NOON)?.id ?? 0;
+      return tables.insertAction({ ...row, runId, agentsMax: null, pageSize: null }, NOON);
+    });
+    expect(twin.signature).toBe(row.signature);
+    world.api.creates = [{ ...lost, message: "cut" }, postedAs(7, NOON + 300_000)];
+    await post(world, twin);
+    world.api.finds = [{ ...postedAs(7, NOON + 300_000), kind: "found" }];
+    await post(world, world.journal.action(twin.id) as ActionRow, false);
+    await post(world, row);
+    const again = world.journal.action(row.id) as ActionRow;
+    expect(again).toMatchObject({ state: "planned", maybeSent: true, attempts: 1 });
+    world.api.finds = [{ ...postedAs(8, NOON + 300_000), kind: "found" }];
+    await post(world, again, false);
+    expect(world.api.posted.length).toBe(2);
+    expect(world.journal.actionById(7)?.id).toBe(twin.id);
+    expect(world.journal.actionById(8)?.id).toBe(row.id);
+  });
+
   test("does not search before the first post, and does before any other (I3)", async () => {
     const world = openWorld();
     const row = await plan(world);

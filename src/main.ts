@@ -2,8 +2,9 @@
 //
 // The daemon in five files: cli/serve.ts opens the edges, runner.ts ticks, flow/launch.ts and
 // flow/dispatch.ts send, flow/collect.ts and flow/deliver.ts bring back and hand over.
-import { parseFlags, renderFlags, UsageError } from "./cli/flags.ts";
-import { CONFIG_FLAG, CONFIG_PATH, STATUS_CANNOT_START, type Verb } from "./cli/verb.ts";
+import { parseFlags, UsageError } from "./cli/flags.ts";
+import { renderHelp } from "./cli/help.ts";
+import { CONFIG_FLAG, CONFIG_PATH, STATUS_CANNOT_START } from "./cli/verb.ts";
 import { findVerb, splitVerb, VERBS } from "./cli/verbs.ts";
 import { errnoCode } from "./edge/errno.ts";
 import { processTerminal } from "./edge/terminal.ts";
@@ -19,14 +20,13 @@ async function main(argv: readonly string[]): Promise<number> {
   try {
     const { name, rest } = splitVerb(argv);
     const verb = await findVerb(name);
-    help = renderHelp(name, verb);
+    help = renderHelp(name, verb, VERBS);
     const { flags, positionals } = parseFlags(rest, [CONFIG_FLAG, ...verb.flags]);
     if (flags.has("help")) {
-      if (name === "") terminal.error(help);
-      else terminal.out(help);
+      terminal.out(help);
       return 0;
     }
-    if (flags.has("V")) {
+    if (flags.has("V") || flags.has("version")) {
       terminal.out(`${VERSION}\n`);
       return 0;
     }
@@ -42,16 +42,6 @@ async function main(argv: readonly string[]): Promise<number> {
     for (const each of errors) terminal.error(`error: ${describeError(each)}\n`);
     return STATUS_CANNOT_START;
   }
-}
-
-function renderHelp(name: string, verb: Verb): string {
-  const program = name === "" ? "mig-runner" : `mig-runner ${name}`;
-  const flags = renderFlags([...verb.flags, CONFIG_FLAG]);
-  const head = `Usage of ${program}: ${program} ${verb.usage}\n${flags}\n${verb.help}\n`;
-  if (name !== "") return head;
-  const width = Math.max(...VERBS.map((entry) => entry.name.length)) + 2;
-  const rows = VERBS.map((entry) => `  ${entry.name.padEnd(width)}${entry.summary}\n`).join("");
-  return `${head}\nCommands (each has --help):\n${rows}`;
 }
 
 try {

@@ -26,7 +26,8 @@ export function completionOf(table: readonly VerbEntry[], daemon: Verb): Verb {
       if (script === undefined || others.length > 0) {
         throw new UsageError("completion takes bash, zsh or fish");
       }
-      const verbs = await Promise.all(table.map(describeVerb));
+      const names = table.map(({ name }) => name);
+      const verbs = await Promise.all(table.map((entry) => describeVerb(entry, names)));
       call.terminal.out(script({ daemon: { name: "", summary: "", flags: daemon.flags }, verbs }));
       return 0;
     },
@@ -34,7 +35,8 @@ export function completionOf(table: readonly VerbEntry[], daemon: Verb): Verb {
 }
 
 /** A verb, as a shell is told of it. */
-interface Described extends Pick<VerbEntry, "name" | "summary" | "words"> {
+interface Described extends Pick<VerbEntry, "name" | "summary"> {
+  readonly words?: "jobs" | readonly string[];
   readonly flags: readonly FlagSpec[];
 }
 
@@ -44,9 +46,13 @@ interface Commands {
   readonly verbs: readonly Described[];
 }
 
-async function describeVerb({ name, summary, words, load }: VerbEntry): Promise<Described> {
-  const { flags } = await load();
-  return { name, summary, flags, ...(words === undefined ? {} : { words }) };
+async function describeVerb(
+  { name, summary, words, load }: VerbEntry,
+  commands: readonly string[],
+): Promise<Described> {
+  const described = { name, summary, flags: (await load()).flags };
+  if (words === undefined) return described;
+  return { ...described, words: words === "commands" ? commands : words };
 }
 
 const SCRIPTS: ReadonlyMap<string, (commands: Commands) => string> = new Map([

@@ -7,6 +7,7 @@ export const daemon: Verb = {
   usage: "[-c FILE] [-V] [--once [--wait]]",
   flags: [
     { name: "V", kind: "switch", help: "Show build version and exit" },
+    { name: "version", kind: "switch", help: "The same" },
     {
       name: "once",
       kind: "switch",

@@ -24,8 +24,8 @@ export interface Verb {
 export interface VerbEntry {
   readonly name: string;
   readonly summary: string;
-  /** What its words are, for completion: names of jobs, or some of these. @default files */
-  readonly words?: "jobs" | readonly string[];
+  /** What its words are, for completion: of jobs, of verbs, or some of these. @default files */
+  readonly words?: "jobs" | "commands" | readonly string[];
   readonly load: () => Promise<Verb>;
 }
 

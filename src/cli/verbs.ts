@@ -87,35 +87,76 @@ export const VERBS: readonly VerbEntry[] = [
     words: [],
     load: async () => (await import("./sandbox.ts")).sandbox,
   },
+  {
+    name: "help",
+    summary: "Show what a command does",
+    words: "commands",
+    load: async () => (await import("./help.ts")).helpOf({ table: VERBS, find: findVerb }),
+  },
+  {
+    name: "version",
+    summary: "Show the version",
+    words: [],
+    load: async () => (await import("./version.ts")).version,
+  },
+];
+
+/** What people type who know other programs, and what it is here. */
+const ELSEWHERE: readonly (readonly [words: string, advice: string])[] = [
+  ["start daemon serve up", "without a command, mig-runner runs the jobs by their schedules"],
+  ["stop quit exit down", "SIGTERM stops it, as does its service manager"],
+  ["restart", "its service manager restarts it; SIGTERM stops it"],
+  ["reload hup rescan", "SIGHUP makes it look at the jobs again"],
+  ["list ls ps jobs info state history", 'did you mean "status"?'],
+  ["log logs tail", "its log is where [logging] of its configuration says"],
+  ["config configtest validate lint doctor", 'did you mean "check"?'],
+  ["verify backup salvage", 'did you mean "journal"?'],
+  ["once pass", 'did you mean "--once"?'],
+  ["trigger fire exec execute launch dispatch", 'did you mean "run"?'],
+  ["cancel kill rm remove delete abort", 'did you mean "drop"?'],
+  ["retry resend", 'did you mean "redeliver"?'],
+  ["continue unpause", 'did you mean "resume"?'],
+  ["simulate", 'did you mean "test"?'],
+  ["new create setup", 'did you mean "init"?'],
 ];
 
 /**
- * Takes the verb out of the command line: the first word that is one. Flags may stand before it.
- * Without a verb the name is "", the daemon, which ignores other words as the original does.
+ * Takes the verb out of the command line: its first word. Flags may stand before it. Without a word
+ * the name is "", the daemon.
  *
- * @throws {UsageError} When the first word is nearly a verb: a slip must not start a daemon.
+ * @throws {UsageError} When the word is no verb: it must not start a daemon.
  */
 export function splitVerb(argv: readonly string[]): { name: string; rest: readonly string[] } {
   const at = firstWord(argv);
   const word = argv[at];
   if (word === undefined) return { name: "", rest: argv };
-  if (VERBS.some(({ name }) => name === word)) {
-    return { name: word, rest: [...argv.slice(0, at), ...argv.slice(at + 1)] };
-  }
+  if (isVerb(word)) return { name: word, rest: [...argv.slice(0, at), ...argv.slice(at + 1)] };
+  throw new UsageError(`unknown command "${word}"${adviceFor(word, argv.slice(at + 1))}`);
+}
+
+function isVerb(word: string): boolean {
+  return VERBS.some(({ name }) => name === word);
+}
+
+/** What to do instead, as the end of the message. */
+function adviceFor(word: string, more: readonly string[]): string {
+  const lower = word.toLowerCase();
+  const known = ELSEWHERE.find(([words]) => words.split(" ").includes(lower));
+  if (known !== undefined) return `: ${known[1]}`;
   const meant = nearest(
     word,
     VERBS.map(({ name }) => name),
   );
-  if (meant !== null) {
-    throw new UsageError(`unknown command "${word}", did you mean "${meant}"?`);
-  }
-  return { name: "", rest: argv };
+  if (meant !== null) return `, did you mean "${meant}"?`;
+  const verb = more.find(isVerb);
+  if (verb !== undefined) return `: write "${verb}" first, its flags and words behind it`;
+  return ': "mig-runner help" lists the commands';
 }
 
 /** The index of the first word that is neither a flag nor the value of -c. */
 function firstWord(argv: readonly string[]): number {
   let index = 0;
-  while (index < argv.length && (argv[index] ?? "").startsWith("-")) {
+  while (index < argv.length && /^-./.test(argv[index] ?? "")) {
     index += /^--?c$/.test(argv[index] ?? "") ? 2 : 1;
   }
   return index;

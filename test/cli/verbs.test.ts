@@ -9,15 +9,29 @@ describe("splitVerb()", () => {
     });
   });
 
-  test("is the daemon without a verb, and ignores other words as the original does", () => {
-    expect(splitVerb(["-V"])).toEqual({ name: "", rest: ["-V"] });
-    expect(splitVerb(["something", "else"]).name).toBe("");
+  test("is the daemon without a verb", () => {
+    for (const argv of [[], ["-V"], ["-c", "some.cfg", "--once"], ["-c=some.cfg"], ["--"]]) {
+      expect(splitVerb(argv)).toEqual({ name: "", rest: argv });
+    }
   });
 
-  test("refuses a slip, which must not start a daemon", () => {
-    expect(() => splitVerb(["chek"])).toThrow('unknown command "chek", did you mean "check"?');
-    expect(() => splitVerb(["-c", "x", "statu"])).toThrow('did you mean "status"?');
-  });
+  const refused: readonly (readonly [argv: readonly string[], said: string])[] = [
+    [["chek"], 'unknown command "chek", did you mean "check"?'],
+    [["-c", "x", "statu"], 'unknown command "statu", did you mean "status"?'],
+    [["STATUS"], 'unknown command "STATUS", did you mean "status"?'],
+    [["list"], 'unknown command "list": did you mean "status"?'],
+    [["start"], 'unknown command "start": without a command, mig-runner runs the jobs'],
+    [["--once", "now"], 'unknown command "now": "mig-runner help" lists the commands'],
+    [["-c=x", "--", "stop"], 'unknown command "stop": SIGTERM stops it'],
+    [["--agents", "5", "test"], 'unknown command "5": write "test" first'],
+    [[""], 'unknown command "": "mig-runner help" lists'],
+    [["-"], 'unknown command "-"'],
+  ];
+  for (const [argv, said] of refused) {
+    test(`never is the daemon for ${JSON.stringify(argv.join(" "))}`, () => {
+      expect(() => splitVerb(argv)).toThrow(said);
+    });
+  }
 });
 
 describe("VERBS", () => {

@@ -8,9 +8,6 @@ export interface Check {
   readonly argv: readonly [string, ...string[]];
 }
 
-/** A check that takes longer is ended, and has failed. */
-export const CHECK_TIME_MAX_MS = 3 * 60_000;
-
 /** All of them, the cheapest first. */
 export function checks(): readonly Check[] {
   const examples = globSync("{jobs,plugins}/**/*.ts", { cwd: root })

@@ -6,7 +6,6 @@
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { posix, resolve } from "node:path";
-import { CHECK_TIME_MAX_MS } from "./checks.ts";
 import { root, runTool, tool } from "./process.ts";
 
 /** A statement of a declaration file, with the comment above it. */
@@ -65,7 +64,7 @@ async function declare(entry: string, folder: string): Promise<void> {
   };
   await writeFile(project, JSON.stringify(config));
   const argv = [tool("tsc"), "-p", project] as const;
-  const { exit, lines } = await runTool({ argv, timeMaxMs: CHECK_TIME_MAX_MS });
+  const { exit, lines } = await runTool({ argv });
   if (exit !== 0) throw new Error(`Cannot declare ${entry}: ${lines.join("\n")}`);
 }
 

@@ -46,7 +46,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 /** What a checker prints about the author's directory; nothing when all is well. */
 async function check(argv: readonly [string, ...string[]]): Promise<readonly string[]> {
-  const { exit, lines } = await runTool({ argv, timeMaxMs: 60_000 });
+  const { exit, lines } = await runTool({ argv });
   return exit === 0 ? [] : lines;
 }
 

@@ -10,6 +10,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
+import { patience } from "./limits.ts";
 
 const root = resolve(import.meta.dirname, "../..");
 
@@ -36,7 +37,7 @@ export function programUnderTest(): Program {
 }
 
 /** How long a scenario waits for anything before the test fails. Far above what anything takes. */
-const WAIT_MAX_MS = 30_000;
+const WAIT_MAX_MS = 60_000;
 
 /** How a process ended, and all that it printed. */
 export interface Outcome {
@@ -55,7 +56,7 @@ export interface StartOptions {
   readonly env?: Readonly<Record<string, string | undefined>>;
   /** @default the scenario's directory */
   readonly cwd?: string;
-  /** How long its end is waited for, where half a minute is not far above what it takes. */
+  /** How long its end is waited for, where a minute is not far above what it takes. */
   readonly patienceMs?: number;
 }
 
@@ -103,7 +104,7 @@ export class Running {
 
   /** The first line that matches, printed before or after the call. Rejects when it cannot come. */
   async prints(pattern: RegExp): Promise<string> {
-    const deadline = AbortSignal.timeout(WAIT_MAX_MS);
+    const deadline = AbortSignal.timeout(patience(WAIT_MAX_MS));
     for (;;) {
       const line = this.lines.find((text) => pattern.test(text));
       if (line !== undefined) return line;
@@ -117,7 +118,7 @@ export class Running {
 
   /** Resolves at the end of the process and of its output. Rejects when it does not come. */
   async ended(patienceMs = WAIT_MAX_MS): Promise<Outcome> {
-    const deadline = AbortSignal.timeout(patienceMs);
+    const deadline = AbortSignal.timeout(patience(patienceMs));
     while (this.#outcome === null && !deadline.aborted) await this.#nextOutput(deadline);
     if (this.#outcome === null) {
       throw new Error(`The program still runs:\n${this.lines.join("\n")}`);
@@ -275,13 +276,13 @@ const POLL_MS = 20;
 
 /**
  * Asks until the answer is neither null nor an error, for what only the file system can tell.
- * Rejects with the last error after `limitMs`, half a minute.
+ * Rejects with the last error after `limitMs`, a minute on a quiet machine.
  */
 export async function eventually<T>(
   ask: () => T | null | Promise<T | null>,
   limitMs = WAIT_MAX_MS,
 ): Promise<T> {
-  const deadline = AbortSignal.timeout(limitMs);
+  const deadline = AbortSignal.timeout(patience(limitMs));
   for (;;) {
     let failure: unknown = new Error("The answer stayed null");
     try {

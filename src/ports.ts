@@ -72,6 +72,8 @@ export type HttpAnswer =
        * is cut, stalls past the time limit or is torn. Leaving the loop early closes the exchange.
        */
       readonly body: AsyncIterable<Uint8Array>;
+      /** The origin that a redirect led to, where it is another than was asked. It got no secrets. */
+      readonly movedTo?: string;
     }
   | { readonly kind: "unreachable"; readonly sent: boolean; readonly message: string };
 

@@ -1,6 +1,6 @@
 // Post: a request to a service, in the words that the runner understands: what may be tried again,
 // when, and what is of no use.
-import { Fatal, Retry, type StepContext } from "mig-runner";
+import { Fatal, Retry, retryAfter, type StepContext } from "mig-runner";
 
 /**
  * Posts JSON and gives the beginning of what comes back. The key is the same at each try, so a
@@ -16,8 +16,8 @@ export async function post(url: string, body: object, context: StepContext): Pro
   });
   const { status } = response;
   if (status === 429) {
-    const seconds = Number(response.headers.get("retry-after")) || 60;
-    throw new Retry("too many requests", { after: `${seconds}s` });
+    const waitMs = retryAfter(response.headers.get("retry-after"), Date.now());
+    throw new Retry("too many requests", { after: waitMs ?? "60s" });
   }
   if (status >= 400 && status < 500) throw new Fatal(`${url} answers HTTP ${status}`);
   if (!response.ok) throw new Error(`${url} answers HTTP ${status}`);

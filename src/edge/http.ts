@@ -119,7 +119,10 @@ class HttpClient implements Http {
         const location = response.headers.location ?? null;
         const isLast = current.redirects === "returned";
         const next = isLast ? null : redirected(current, { status, location });
-        if (next === null) return this.#answer(response, { exchange, origin, status });
+        if (next === null) {
+          const movedTo = origin === new URL(request.url).origin ? null : origin;
+          return this.#answer(response, { exchange, origin, status, movedTo });
+        }
         current = next;
       } catch (error) {
         const message = `Cannot use the answer of "${origin}": ${reasonOf(error)}`;
@@ -135,13 +138,19 @@ class HttpClient implements Http {
 
   #answer(
     response: IncomingMessage,
-    about: { readonly exchange: Exchange; readonly origin: string; readonly status: number },
+    about: {
+      readonly exchange: Exchange;
+      readonly origin: string;
+      readonly status: number;
+      readonly movedTo: string | null;
+    },
   ): HttpAnswer {
-    const { exchange, origin, status } = about;
+    const { exchange, movedTo, origin, status } = about;
     const { idleTimeoutMs } = this.#options;
     return {
       kind: "answer",
       status,
+      ...(movedTo === null ? {} : { movedTo }),
       header: (name) => {
         const value = response.headers[name.toLowerCase()];
         return value === undefined ? null : String(value);

@@ -1,5 +1,5 @@
 // Answers: what the words and headers of the API's answers mean.
-import type { Instant, Milliseconds } from "../time.ts";
+import type { Instant } from "../time.ts";
 
 /**
  * What the API says of an action before it has stored anything of it: of the form, the JSON, the
@@ -24,14 +24,6 @@ export function isRefusal(apiMessage: string): boolean {
   return REFUSALS.some((refusal) => refusal.test(apiMessage));
 }
 
-/** Milliseconds that a Retry-After header asks for: whole seconds, or an HTTP date. */
-export function parseRetryAfter(value: string | null, now: Instant): Milliseconds | null {
-  if (value === null) return null;
-  const text = value.trim();
-  const waitMs = /^\d{1,9}$/.test(text) ? Number(text) * 1_000 : Date.parse(text) - now;
-  return Number.isNaN(waitMs) ? null : Math.max(0, waitMs);
-}
-
 /**
  * By how much two clocks differ, in brackets, when a token was refused for its time; else nothing.
  *
@@ -43,4 +35,13 @@ export function clockHint(apiMessage: string, date: string | null, now: Instant)
   if (Number.isNaN(aheadSeconds)) return " (compare this host's clock with the API's)";
   const direction = aheadSeconds < 0 ? "behind" : "ahead of";
   return ` (this host's clock is ${Math.abs(aheadSeconds)} s ${direction} the API's)`;
+}
+
+/** What to do about a redirect to another origin, which gets no token; in brackets, or nothing. */
+export function movedHint(movedTo: string | undefined): string {
+  if (movedTo === undefined) return "";
+  return (
+    ` (a redirect led to ${movedTo}, which gets no token or key, because it is another scheme, ` +
+    "host or port: if it is the API, write it as url in [api] of the client configuration)"
+  );
 }

@@ -10,9 +10,10 @@
 import { messageOf } from "../errors.ts";
 import { queryEscape } from "../go/escape.ts";
 import type { Clock, Http, HttpAnswer, Signer } from "../ports.ts";
+import { retryAfter } from "../sdk/retry-after.ts";
 import type { Instant, Milliseconds } from "../time.ts";
 import { formBody } from "./action.ts";
-import { clockHint, isRefusal, parseRetryAfter } from "./answers.ts";
+import { clockHint, isRefusal, movedHint } from "./answers.ts";
 import { Auth, type Concealed } from "./auth.ts";
 import { ENVELOPE_SIZE_MAX, faultText, readEnvelope, readFailure } from "./envelope.ts";
 import { tooLarge } from "./fault.ts";
@@ -286,6 +287,8 @@ class Api implements MigApi {
     if ("kind" in header) return header;
     const answer = await this.#send(asked, header);
     if (answer.kind !== "answer" || answer.status !== 401 || !this.#auth.canRenew) return answer;
+    // It got no token: another would not get there either.
+    if (answer.movedTo !== undefined) return answer;
     // Reading it gives the connection back.
     await readFailure(answer.status, answer.body);
     const renewed = await this.#authorize(() => this.#auth.renewed(header[1]));
@@ -317,8 +320,9 @@ class Api implements MigApi {
     const { status } = answer;
     const { apiMessage, message } = await readFailure(status, answer.body);
     const now = this.#options.clock.now();
-    const hint = status === 401 ? clockHint(apiMessage ?? "", answer.header("date"), now) : "";
-    const retryAfterMs = parseRetryAfter(answer.header("retry-after"), now);
+    const clock = status === 401 ? clockHint(apiMessage ?? "", answer.header("date"), now) : "";
+    const hint = clock + movedHint(answer.movedTo);
+    const retryAfterMs = retryAfter(answer.header("retry-after"), now);
     return { message: message + hint, status, retryAfterMs, apiMessage };
   }
 }

@@ -1,6 +1,6 @@
 // Failure: the two errors by which a step or a plugin says what is to happen next.
-import { RunnerError } from "../errors.ts";
 import { durationToMs, parseDuration } from "../go/duration.ts";
+import { DAY_MS, type Milliseconds } from "../time.ts";
 import { brand, hasBrand } from "./brand.ts";
 
 /**
@@ -30,45 +30,51 @@ export class Fatal extends Error {
  *
  * @example
  * ```ts
- * import { Retry } from "mig-runner";
+ * import { Retry, retryAfter } from "mig-runner";
  *
  * export function check(response: Response): void {
- *   const seconds = response.headers.get("retry-after");
- *   if (response.status === 429) throw new Retry("too fast", { after: `${seconds ?? 60}s` });
+ *   if (response.status !== 429) return;
+ *   const waitMs = retryAfter(response.headers.get("retry-after"), Date.now());
+ *   throw new Retry("too fast", { after: waitMs ?? "60s" });
  * }
  * ```
  */
 export class Retry extends Error {
   override readonly name = "Retry";
-  /** Milliseconds, not negative. */
-  readonly afterMs: number;
+  /** Milliseconds, from 0 to a day. */
+  readonly afterMs: Milliseconds;
 
   /**
-   * @param options.after A duration such as "30s".
-   * @throws {RunnerError} ENTITY, when `after` is not a duration or is negative.
+   * @param options.after A duration such as "30s", or milliseconds; a day at most. One that is
+   *   neither is told behind the message, which is never lost, and no time is waited for.
    */
-  constructor(message: string, options: { readonly after: string; readonly cause?: unknown }) {
-    super(message, "cause" in options ? { cause: options.cause } : undefined);
+  constructor(
+    message: string,
+    options: { readonly after: string | number; readonly cause?: unknown },
+  ) {
+    const { after } = options;
+    const waitMs = waitOf(after);
+    const usable = waitMs !== null && waitMs >= 0;
+    const written = typeof after === "string" ? `"${after}"` : String(after);
+    const note = `its wait ${written} is not usable: give milliseconds, or a duration such as 90s`;
+    super(usable ? message : `${message} (${note})`, causeOf(options));
     brand(this, "retry");
-    this.afterMs = waitOf(options.after);
+    this.afterMs = usable ? Math.min(waitMs, DAY_MS) : 0;
   }
 }
 
-function waitOf(after: string): number {
-  let ms: number;
+function causeOf(options: { readonly cause?: unknown }): ErrorOptions | undefined {
+  return "cause" in options ? { cause: options.cause } : undefined;
+}
+
+/** Null for what is no length of time. */
+function waitOf(after: string | number): Milliseconds | null {
+  if (typeof after === "number") return Number.isNaN(after) ? null : after;
   try {
-    ms = durationToMs(parseDuration(after));
-  } catch (cause) {
-    const hint = "Write a duration such as 90s, 10m or 1h30m";
-    throw new RunnerError(
-      "ENTITY",
-      `Cannot retry after "${after}": not a duration`,
-      { hint },
-      { cause },
-    );
+    return durationToMs(parseDuration(after));
+  } catch {
+    return null;
   }
-  if (ms >= 0) return ms;
-  throw new RunnerError("ENTITY", `Cannot retry after "${after}": it is negative`);
 }
 
 /** Whether an error says that no try can succeed, whichever copy of the SDK made it. */
@@ -77,8 +83,8 @@ export function isFatal(error: unknown): boolean {
 }
 
 /** How many milliseconds to wait before the next try, when the error names them; else null. */
-export function retryAfterMs(error: unknown): number | null {
+export function retryAfterMs(error: unknown): Milliseconds | null {
   if (!hasBrand(error, "retry")) return null;
   const afterMs = Reflect.get(error, "afterMs");
-  return typeof afterMs === "number" && afterMs >= 0 ? afterMs : null;
+  return typeof afterMs === "number" && afterMs >= 0 ? Math.min(afterMs, DAY_MS) : null;
 }

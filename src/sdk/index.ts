@@ -80,6 +80,7 @@ export {
   type PluginModule,
   plugin,
 } from "./plugin.ts";
+export { retryAfter } from "./retry-after.ts";
 export type {
   AgentSummary,
   CollectAction,

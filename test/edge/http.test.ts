@@ -396,14 +396,18 @@ describe("redirects", () => {
     }
   });
 
-  test("take no token to another host", async () => {
-    const other = await serve({ onRequest: (_, socket) => socket.write(hello) });
-    const location = `Location: http://localhost:${other.port}/there`;
-    const away = answerWith("", { status: "307 X", headers: [location] });
-    const server = await serve({ onRequest: (_, socket) => socket.write(away) });
-    expect(await textOf(await client().send(post(`${server.url}/here`, "a=b")))).toBe("hello");
-    expect(other.requests[0]?.head).not.toContain("X-Pgpauthorization");
-    expect(other.requests[0]?.head).toContain("Referer: ");
+  test("take no token or key to another origin, and name it", async () => {
+    for (const host of ["localhost", "127.0.0.1"]) {
+      const other = await serve({ onRequest: (_, socket) => socket.write(hello) });
+      const location = `Location: http://${host}:${other.port}/there`;
+      const away = answerWith("", { status: "307 X", headers: [location] });
+      const server = await serve({ onRequest: (_, socket) => socket.write(away) });
+      const answer = await client().send(post(`${server.url}/here`, "a=b"));
+      expect(answer).toMatchObject({ movedTo: `http://${host}:${other.port}` });
+      expect(await textOf(answer)).toBe("hello");
+      expect(other.requests[0]?.head).not.toContain("X-Pgpauthorization");
+      expect(other.requests[0]?.head).toContain(`Referer: ${server.url}/\r\n`);
+    }
   });
 
   test("end after ten", async () => {

@@ -27,8 +27,12 @@ describe("post.ts", () => {
     expect(await answered(404)).toBeInstanceOf(Fatal);
     const busy = await answered(429, { "retry-after": "7" });
     expect(busy instanceof Retry && busy.afterMs).toBe(7_000);
-    const later = await answered(429, { "retry-after": "Sun, 29 Nov 2026 12:00:00 GMT" });
-    expect(later instanceof Retry && later.afterMs).toBe(60_000);
+    const past = await answered(429, { "retry-after": "Sun, 29 Nov 2015 12:00:00 GMT" });
+    expect(past instanceof Retry && past.afterMs).toBe(0);
+    const untold = await answered(429);
+    expect(untold instanceof Retry && untold.afterMs).toBe(60_000);
+    const endless = await answered(429, { "retry-after": "99999999999" });
+    expect(endless).toMatchObject({ message: "too many requests", afterMs: 86_400_000 });
     const down = await answered(503);
     expect(down instanceof Error && down.message).toBe("http://a.example/ answers HTTP 503");
     expect(down instanceof Fatal || down instanceof Retry).toBe(false);

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { clockHint, isRefusal, parseRetryAfter } from "../../src/mig/answers.ts";
+import { clockHint, isRefusal } from "../../src/mig/answers.ts";
 
 const now = Date.UTC(2026, 10, 23, 15, 56, 19);
 
@@ -32,19 +32,6 @@ describe("isRefusal()", () => {
       "runtime error: invalid memory address or nil pointer dereference",
     ];
     expect(open.filter(isRefusal)).toEqual([]);
-  });
-});
-
-describe("parseRetryAfter()", () => {
-  test("reads seconds and dates", () => {
-    expect(parseRetryAfter("120", now)).toBe(120_000);
-    expect(parseRetryAfter(" 0 ", now)).toBe(0);
-    expect(parseRetryAfter("Mon, 23 Nov 2026 15:56:49 GMT", now)).toBe(30_000);
-    expect(parseRetryAfter("Mon, 23 Nov 2026 15:00:00 GMT", now)).toBe(0);
-  });
-
-  test("is null without a time", () => {
-    for (const value of [null, "", "soon"]) expect(parseRetryAfter(value, now)).toBeNull();
   });
 });
 

@@ -168,6 +168,34 @@ describe("create()", () => {
     expect(await api.create("{}")).toMatchObject({ kind: "unclear", message: "cut" });
   });
 
+  test("says what to write where a redirect led to another origin", async () => {
+    const movedTo = "https://api.test";
+    const { api, http } = setup([{ status: 401, body: failing("no token"), movedTo }]);
+    const answer = await api.create("{}");
+    expect(answer).toMatchObject({ kind: "unsent", status: 401 });
+    if (answer.kind === "posted") return;
+    expect(answer.message).toStartWith("HTTP 401: no token (a redirect led to https://api.test,");
+    expect(answer.message).toContain("write it as url in [api]");
+    expect(http.requests).toHaveLength(1);
+    expectAllRead(http);
+  });
+
+  test.each([
+    ["99999999999", 86_400_000],
+    ["Fri, 31 Dec 9999 23:59:59 GMT", 86_400_000],
+    ["-99999999999", null],
+    ["1.5", 1_500],
+    ["soon", null],
+  ])("waits for a Retry-After of %s within a day, and keeps the reason", async (value, wait) => {
+    const busy = { status: 503, body: failing("busy"), headers: { "retry-after": value } };
+    const { api } = setup([busy]);
+    expect(await api.create("{}")).toMatchObject({
+      kind: "unclear",
+      message: "HTTP 503: busy",
+      retryAfterMs: wait,
+    });
+  });
+
   test("sends an API key as it is and does not repeat it", async () => {
     const apiKey = { reveal: () => "k3y" };
     const { api, http } = setup([{ status: 401, body: failing("API key failed") }], { apiKey });

@@ -14,6 +14,7 @@ describe("mig-runner", () => {
       "modules",
       "plugin",
       "quoteText",
+      "retryAfter",
       "sql",
     ]);
   });

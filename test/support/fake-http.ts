@@ -8,6 +8,8 @@ export interface FakeAnswer {
   readonly body?: string | readonly (string | Uint8Array)[];
   /** Thrown after the last part. */
   readonly cut?: string;
+  /** The origin that a redirect led to. */
+  readonly movedTo?: string;
 }
 
 /** What the client is to answer to a request; anything else is given as it is. */
@@ -39,9 +41,10 @@ export function fakeHttp(respond: Responder | readonly (FakeAnswer | HttpAnswer)
       if ("kind" in given) return Promise.resolve(given);
       open++;
       const body = bodyOf(given, () => open--);
-      const { headers = {}, status = 200 } = given;
+      const { headers = {}, movedTo, status = 200 } = given;
+      const moved = movedTo === undefined ? {} : { movedTo };
       const header = (name: string): string | null => headers[name.toLowerCase()] ?? null;
-      return Promise.resolve({ kind: "answer", status, header, body });
+      return Promise.resolve({ kind: "answer", status, header, body, ...moved });
     },
   };
 }

@@ -1,18 +1,39 @@
-// Redirect: where an answer sends a request, by the rules of Go's net/http client.
+// Redirect: where an answer sends a request, by the rules of Go's net/http client; and what of the
+// request may go there.
 import type { HttpRequest } from "../../ports.ts";
 
 /** Redirects followed for one request. */
 export const REDIRECTS_MAX = 10;
 
-/** Headers that prove who is asking. They stay with the host that they were meant for. */
-const SECRET = /^(?:authorization|cookie|x-pgpauthorization|x-migapikey)$/i;
+/**
+ * Headers that say nothing of who is asking. All others are secrets as far as anybody here can
+ * know: a service's token has whatever name the service gave it.
+ */
+const HARMLESS: ReadonlySet<string> = new Set([
+  "accept",
+  "accept-charset",
+  "accept-encoding",
+  "accept-language",
+  "cache-control",
+  "content-encoding",
+  "content-language",
+  "content-type",
+  "idempotency-key",
+  "user-agent",
+]);
+
+/** Whether two URLs are of one origin: the same scheme, host and port. */
+export function isSameOrigin(a: URL, b: URL): boolean {
+  return a.protocol === b.protocol && a.host === b.host;
+}
 
 /**
  * The request that an answer asks for, or null when it is the last answer. After 301, 302 and 303
- * a POST becomes a GET without its body; 307 and 308 repeat it.
+ * a POST becomes a GET without its body; 307 and 308 repeat it. To another origin go only headers
+ * that are harmless, and not the path that it came from.
  *
  * @throws {TypeError} If the place named is no http or https URL.
- * @see net/http/client.go `redirectBehavior` of Go 1.19
+ * @see net/http/client.go `redirectBehavior` of Go 1.19, which keeps more headers
  */
 export function redirected(
   request: HttpRequest,
@@ -30,28 +51,33 @@ export function redirected(
   return {
     ...rest,
     ...(keepsBody && body !== undefined ? { body } : {}),
-    method: keepsBody ? request.method : "GET",
+    method: keepsBody || request.method === "HEAD" ? request.method : "GET",
     url: to.href,
     headers: headersFor(request, { from, to }),
   };
 }
 
-/** The same headers with a Referer, and without secrets when they would reach another host. */
+/** The headers that may go to the new place, with a Referer. */
 function headersFor(
   request: HttpRequest,
   { from, to }: { readonly from: URL; readonly to: URL },
 ): HttpRequest["headers"] {
-  const isDowngrade = from.protocol === "https:" && to.protocol === "http:";
-  const isSame = from.hostname === to.hostname && !isDowngrade;
-  const kept = request.headers.filter(
-    ([name]) => !/^referer$/i.test(name) && (isSame || !SECRET.test(name)),
+  const isSame = isSameOrigin(from, to);
+  const kept = request.headers.filter(([name]) =>
+    isSame ? !/^referer$/i.test(name) : HARMLESS.has(name.toLowerCase()),
   );
-  if (isDowngrade) return kept;
+  if (from.protocol === "https:" && to.protocol === "http:") return kept;
   // Go sorts headers by name, after User-Agent.
   const later = kept.findIndex(([name]) => /^[S-Z]/.test(name) && name !== "User-Agent");
   const at = later < 0 ? kept.length : later;
-  const referer = new URL(from);
+  return [...kept.slice(0, at), ["Referer", refererOf(from, isSame)], ...kept.slice(at)];
+}
+
+/** Without a user; without the path too where another origin would read it: it may be a secret. */
+function refererOf(from: URL, isSame: boolean): string {
+  const referer = new URL(isSame ? from : from.origin);
   referer.username = "";
   referer.password = "";
-  return [...kept.slice(0, at), ["Referer", referer.href], ...kept.slice(at)];
+  referer.hash = "";
+  return referer.href;
 }

@@ -2,13 +2,14 @@
 import { lockHolder } from "../edge/lock.ts";
 import { signalProcess } from "../edge/signals.ts";
 import { RunnerError } from "../errors.ts";
+import type { RunRow } from "../flow/inflight.ts";
 import { hasEnded } from "../flow/keep.ts";
-import { dropAction, dropRuns } from "../flow/redeliver.ts";
-import { dropRun } from "../workflow/operate.ts";
+import { dropAction } from "../flow/redeliver.ts";
+import { dropRun, dropRuns } from "../workflow/operate.ts";
 import { UsageError } from "./flags.ts";
 import { loadJobs, unknownJob } from "./jobs.ts";
 import { type Bench, openBench } from "./open.ts";
-import { joinLines, plural } from "./text.ts";
+import { joinLines } from "./text.ts";
 import { type Call, JSON_FLAG, type Verb } from "./verb.ts";
 
 export const drop: Verb = {
@@ -21,7 +22,7 @@ export const drop: Verb = {
     "Gives up an action: one in flight is neither posted again nor collected, the result of a\n" +
     "collected one goes to no plugin any more. The action may go on running on the agents, and its\n" +
     "result file stays. With a RUN that run is ended, and what it has posted is still collected.\n" +
-    "With a JOB everything of that job that is pending is given up.\n\n" +
+    "With a JOB, also one that was removed, everything of it that is pending is given up.\n\n" +
     "Examples:\n" +
     "  mig-runner -c runner.cfg drop 6019583\n" +
     "  mig-runner -c runner.cfg drop 6019583 --plugin slack",
@@ -37,9 +38,9 @@ export const drop: Verb = {
       if (run !== null && plugin === null) return await giveUpRun(call, bench, run);
       const rows = await actionsOf(bench, word);
       const given = await giveUp(bench, rows, plugin);
-      const runs = rows.job === null || plugin !== null ? 0 : await giveUpRuns(bench, rows.job);
-      if (given.length === 0 && runs === 0) throw nothingPending(word, plugin);
-      if (call.flags.has("json")) call.terminal.out(`${JSON.stringify({ given, runs })}\n`);
+      const runs = rows.job === null || plugin !== null ? [] : await giveUpRuns(bench, rows.job);
+      if (given.length === 0 && runs.length === 0) throw nothingPending(word, plugin);
+      if (call.flags.has("json")) call.terminal.out(encode(given, runs));
       else call.terminal.out(joinLines(describe(given, runs)));
       return 0;
     } finally {
@@ -57,12 +58,12 @@ function runOf({ edges: { journal } }: Bench, word: string): number | null {
 
 async function giveUpRun(call: Call, { config, edges }: Bench, runId: number): Promise<number> {
   const { clock, journal, log } = edges;
-  const { job } = await journal.write((tables) => dropRun(tables, runId, clock.now()));
-  log.emit("notice", `${job}: run ${runId} given up`);
+  const run = await journal.write((tables) => dropRun(tables, runId, clock.now()));
+  log.emit("notice", `${run.job}: run ${runId} given up`);
   const holder = lockHolder(config.directory);
   if (holder !== null) signalProcess(holder, "SIGHUP");
-  if (call.flags.has("json")) call.terminal.out(`${JSON.stringify({ given: [], runs: 1 })}\n`);
-  else call.terminal.out(`${job}: run ${runId} is given up\n`);
+  if (call.flags.has("json")) call.terminal.out(encode([], [run]));
+  else call.terminal.out(joinLines(describe([], [run])));
   return 0;
 }
 
@@ -84,8 +85,9 @@ async function actionsOf(bench: Bench, word: string): Promise<Chosen> {
   const waiting = journal.undelivered(ROWS_MAX).filter(({ job }) => job === word);
   const ids = new Set([...pending.map(({ id }) => id), ...waiting.map((row) => row.actionRow)]);
   // A job may be gone from the spool while something of it is pending.
+  if (ids.size > 0 || journal.runs(word, 1).length > 0) return { ids: [...ids], job: word };
   const jobs = (await loadJobs(bench)).map(({ job }) => job);
-  if (ids.size > 0 || jobs.includes(word)) return { ids: [...ids], job: word };
+  if (jobs.includes(word)) return { ids: [], job: word };
   const path = bench.config.runnersDirectory;
   if (!/^\d+$/.test(word)) throw unknownJob({ verb: "drop", job: word }, { jobs, path });
   throw new RunnerError(
@@ -133,8 +135,11 @@ async function giveUp(
   return given;
 }
 
-async function giveUpRuns({ edges }: Bench, job: string): Promise<number> {
-  return await edges.journal.write((transaction) => dropRuns(transaction, job, edges.clock.now()));
+async function giveUpRuns({ edges }: Bench, job: string): Promise<readonly RunRow[]> {
+  const { clock, journal, log } = edges;
+  const runs = await journal.write((transaction) => dropRuns(transaction, job, clock.now()));
+  for (const { id } of runs) log.emit("notice", `${job}: run ${id} given up`);
+  return runs;
 }
 
 function nothingPending(word: string, plugin: string | null): RunnerError {
@@ -144,12 +149,26 @@ function nothingPending(word: string, plugin: string | null): RunnerError {
   });
 }
 
-function describe(given: readonly Given[], runs: number): string[] {
-  const lines = given.map(({ job, actionId, what, plugins }) => {
-    const id = actionId === null ? "an action" : `action ${actionId}`;
-    if (what === "deliver") return `${job}: ${id} is not delivered to ${plugins.join(", ")}`;
-    if (what === "sweep") return `${job}: ${id} is not read once more`;
-    return `${job}: ${id} is not ${what === "post" ? "posted" : "collected"}`;
-  });
-  return runs === 0 ? lines : [...lines, `${plural(runs, "run")} given up`];
+function encode(given: readonly Given[], runs: readonly RunRow[]): string {
+  const runIds = runs.map(({ id }) => id);
+  return `${JSON.stringify({ given, runs: runs.length, runIds })}\n`;
+}
+
+function describe(given: readonly Given[], runs: readonly RunRow[]): string[] {
+  const lines = given.map(describeGiven);
+  return [...lines, ...runs.map(({ job, id }) => `${job}: run ${id} is given up`)];
+}
+
+function describeGiven({ job, actionId, what, plugins }: Given): string {
+  const id = actionId === null ? "an action" : `action ${actionId}`;
+  switch (what) {
+    case "post":
+      return `${job}: ${id} is given up and will not be posted`;
+    case "collect":
+      return `${job}: ${id} is given up, its results will not be collected`;
+    case "sweep":
+      return `${job}: late answers to ${id} will not be collected`;
+    case "deliver":
+      return `${job}: the result of ${id} will not be delivered to ${plugins.join(", ")}`;
+  }
 }

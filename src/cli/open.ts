@@ -97,7 +97,7 @@ export interface Bench extends SpoolView {
 export async function openBench(call: Call): Promise<Bench> {
   const view = await openSpoolView(call);
   const { config, clock } = view;
-  const log = await openLog(logConfig(config), systemLogContext(clock));
+  const log = await openLog(logConfig(config, { begins: false }), systemLogContext(clock));
   try {
     const plugins = pluginsOf(call, { config, log });
     const journal = openJournal({ path: config.journalPath });
@@ -175,10 +175,12 @@ export async function openRunner(call: Call, options: OpenOptions): Promise<Open
   const mistakes = await openPermissions([...guardedFiles(config), ring]);
   if (mistakes.length > 0) throw new RunnerErrors(mistakes);
   const clock = systemClock();
-  const log = await openLog(logConfig(config), systemLogContext(clock));
-  log.emit("info", "logging routine started");
-  for (const warning of warnings) log.emit("warning", warning);
-  const lock = await takeLock(config.directory, options);
+  // Beside a daemon, which has said all that a start says, only the answer to the call is wanted.
+  const begins = options.lock !== "if free" || lockHolder(config.directory) === null;
+  const log = await openLog(logConfig(config, { begins }), systemLogContext(clock));
+  if (begins) log.emit("info", "logging routine started");
+  for (const warning of begins ? warnings : []) log.emit("warning", warning);
+  const lock = begins ? await lockDirectory(config.directory) : null;
   try {
     return await openEdges(call, { config, clock, log, lock });
   } catch (error) {
@@ -188,17 +190,14 @@ export async function openRunner(call: Call, options: OpenOptions): Promise<Open
   }
 }
 
-async function takeLock(
-  directory: string,
-  { lock = "required" }: OpenOptions,
-): Promise<{ release(): void } | null> {
-  if (lock === "if free" && lockHolder(directory) !== null) return null;
-  return await lockDirectory(directory);
-}
-
-function logConfig({ logging }: RunnerConfig): Parameters<typeof openLog>[0] {
+/** @param begins Whether the log says with what it begins, such as a mode that is not set. */
+function logConfig(
+  { logging }: RunnerConfig,
+  { begins }: { readonly begins: boolean },
+): Parameters<typeof openLog>[0] {
   const none = { file: null, host: null, port: null, protocol: null, facility: null };
-  const mode = logging.mode === "stdout" && logging.isAssumed ? null : logging.mode;
+  const isNamed = !begins || logging.mode !== "stdout" || !logging.isAssumed;
+  const mode = isNamed ? logging.mode : null;
   return { ...none, maxFileSizeBytes: null, ...logging, mode };
 }
 
@@ -215,7 +214,7 @@ async function openEdges(call: Call, { config, clock, log, lock }: Begun): Promi
   const spool = openSpool({ directory: config.directory });
   if (lock !== null) await spool.removeLeftovers();
   const plugins = pluginsOf(call, { config, log });
-  for (const { name, problem } of await plugins.list()) {
+  for (const { name, problem } of lock === null ? [] : await plugins.list()) {
     if (problem === null) log.emit("info", `plugins: registering ${name}`);
     else log.emit("warning", `plugins: skipping ${name}: ${problem}`);
   }

@@ -10,7 +10,7 @@ import { UsageError } from "./flags.ts";
 import { unknownJob } from "./jobs.ts";
 import { type Opened, openRunner } from "./open.ts";
 import { endWhenBroken, handleSignals, showProgress } from "./serve.ts";
-import { jsonAnswer } from "./text.ts";
+import { jsonAnswer, plural } from "./text.ts";
 import { type Call, JSON_FLAG, type Verb } from "./verb.ts";
 
 /** How often a run in a daemon's hands is looked at. */
@@ -163,11 +163,30 @@ function report(call: Call, edges: Edges, { runId, wait, by }: Outcome): number 
   if (actions.length === 0 && by !== null && row?.state === "requested") {
     lines.push(`mig-runner (process ${by}) was asked to run it and has not begun yet`);
   }
-  if (row?.note != null && !actions.some(({ error }) => error === row.note)) lines.push(row.note);
+  if (row !== null) lines.push(...describeOutcome(journal, row));
   call.terminal.out(lines.map((line) => `${line}\n`).join(""));
   return good ? 0 : 1;
 }
 
+/** What a workflow came to, also without an action; of other runs, why they failed. */
+function describeOutcome(journal: JournalReads, { id, state, note, source }: RunRow): string[] {
+  const told = journal.actionsOf(id).some(({ error }) => error === note);
+  if (source === null) return note === null || told ? [] : [note];
+  const saved = journal.stepsOf(id).filter((step) => step.state === "saved").length;
+  const done = plural(saved, "step");
+  switch (state) {
+    case "done":
+      return [`run ${id}: done, ${done}`];
+    case "failed":
+    case "paused": {
+      const why = note === null ? "" : `: ${note}`;
+      const advice = `mig-runner resume ${id} tries again, drop ${id} gives it up`;
+      return [`run ${id}: ${state} after ${done}${why} (${advice})`];
+    }
+    default:
+      return [`run ${id}: not ended yet, ${done} so far; the daemon or --once goes on with it`];
+  }
+}
 function plainAction(action: ActionRow) {
   const { name, state, actionId, resultPath, completeness, error } = action;
   return { name, state, actionId, resultPath, completeness, error };

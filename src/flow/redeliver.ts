@@ -143,18 +143,3 @@ export function dropAction(
   const only = isLast && waiting.length === 0 ? "collected" : null;
   return { action: only, plugins: waiting.map((row) => row.plugin) };
 }
-
-/** Gives up the runs of a job that have not begun, or have a workflow. Answers how many. */
-export function dropRuns(transaction: JournalTransaction, job: string, now: Instant): number {
-  const states = ["requested", "open", "paused"] as const;
-  const runs = states
-    .flatMap((state) => transaction.runsIn(state, RUNS_MAX))
-    .filter((run) => run.job === job && (run.state === "requested" || run.source !== null));
-  for (const run of runs) {
-    transaction.saveRun({ ...run, state: "failed", note: DROPPED, endedAt: now });
-  }
-  return runs.length;
-}
-
-/** Runs of all jobs that are looked through for those of one. */
-const RUNS_MAX = 10_000;

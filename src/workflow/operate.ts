@@ -57,6 +57,25 @@ export function dropRun(transaction: JournalTransaction, runId: number, now: Ins
   return dropped;
 }
 
+/**
+ * Ends the runs of a job that have not begun, or have a workflow; others end with their actions.
+ * Answers them as they are now, oldest first.
+ */
+export function dropRuns(
+  transaction: JournalTransaction,
+  job: string,
+  now: Instant,
+): readonly RunRow[] {
+  return (["requested", "open", "paused"] as const)
+    .flatMap((state) => transaction.runsIn(state, RUNS_MAX))
+    .filter((run) => run.job === job && (run.state === "requested" || run.source !== null))
+    .map((run) => dropRun(transaction, run.id, now))
+    .toSorted((left, right) => left.id - right.id);
+}
+
+/** Runs of all jobs that are looked through for those of one. */
+const RUNS_MAX = 10_000;
+
 /** The steps that failed with nothing recorded after them: those that ended the run. */
 function lastFailed(transaction: JournalTransaction, runId: number): readonly StepRow[] {
   const ended = transaction

@@ -214,11 +214,16 @@ ${code}
     const paused = await site.run("run", "twice", "--wait");
     const file = site.scenario.path("runners/twice/job.ts");
     const note = `the code asks for "nap" a second time at ${file}:5, names must be unique in a run`;
-    expect([paused.exit, paused.stdout.trimEnd()]).toEqual([1, note]);
+    const advice = (id: number) => `(mig-runner resume ${id} tries again, drop ${id} gives it up)`;
+    expect([paused.exit, paused.stdout.trimEnd()]).toEqual([
+      1,
+      `run 1: paused after 1 step: ${note} ${advice(1)}`,
+    ]);
     const failed = await site.run("run", "thrown", "--wait");
     expect([failed.exit, failed.stdout.trimEnd()]).toEqual([
       1,
-      `not yet (${site.scenario.path("runners/thrown/job.ts")}:5)`,
+      `run 2: failed after 1 step: not yet (${site.scenario.path("runners/thrown/job.ts")}:5) ` +
+        advice(2),
     ]);
     expect((await site.run("status")).stdout.replace(/\s+/g, " ")).toContain(
       "names must be unique",
@@ -231,6 +236,22 @@ ${code}
     expect((await site.run("--once", "--wait")).exit).toBe(0);
     const states = await look(site, (journal) => [1, 2].map((id) => journal.run(id)?.state));
     expect(states).toEqual(["failed", "done"]);
+  }, 60_000);
+
+  test("without an action tells its outcome, also beside a daemon, and nothing else", async () => {
+    await using site = await Site.create();
+    const code = `import { job } from "mig-runner";
+export default job({}, async (run) => { await run.step("a", () => 1); await run.step("b", () => 2); });
+`;
+    await site.scenario.job("quiet", { "job.ts": code });
+    const alone = await site.run("run", "quiet", "--wait");
+    expect([alone.exit, alone.stdout]).toEqual([0, "run 1: done, 2 steps\n"]);
+    await site.daemon();
+    const beside = await site.run("run", "quiet", "--wait");
+    expect(beside).toMatchObject({ exit: 0, stdout: "run 2: done, 2 steps\n", stderr: "" });
+    const left = await site.run("run", "quiet");
+    expect([left.exit, left.stderr]).toEqual([0, ""]);
+    expect(left.stdout).toStartWith("run 3: ");
   }, 60_000);
 
   test("in an endless loop does not hold up another, nor the end of the program (I8)", async () => {

@@ -22,7 +22,10 @@ describe("drop", () => {
     const { runId } = await directory.posted("nightly", 7);
     await directory.write("runners/nightly/inflight/7.json", "{}");
     const { exit, out } = await directory.call(drop, ["7"]);
-    expect([exit, out]).toEqual([0, "nightly: action 7 is not collected\n"]);
+    expect([exit, out]).toEqual([
+      0,
+      "nightly: action 7 is given up, its results will not be collected\n",
+    ]);
     await look(directory, (journal) => {
       expect(journal.actionById(7)).toMatchObject({
         state: "failed",
@@ -40,12 +43,13 @@ describe("drop", () => {
     await directory.job("nightly");
     await directory.collected("nightly", 8, ["one", "two"]);
     const first = await directory.call(drop, ["8", "--plugin", "one"]);
-    expect(first.out).toBe("nightly: action 8 is not delivered to one\n");
+    expect(first.out).toBe("nightly: the result of action 8 will not be delivered to one\n");
     await look(directory, (journal) => expect(journal.actionById(8)?.state).toBe("collected"));
     const second = await directory.call(drop, ["8", "--json"]);
     expect(JSON.parse(second.out)).toEqual({
       given: [{ job: "nightly", actionId: 8, what: "deliver", plugins: ["two"] }],
       runs: 0,
+      runIds: [],
     });
     await look(directory, (journal) => {
       const action = journal.actionById(8);
@@ -66,14 +70,30 @@ describe("drop", () => {
     expect(exit).toBe(0);
     expect(out.split("\n").toSorted()).toEqual([
       "",
-      "1 run given up",
-      "nightly: action 7 is not collected",
-      "nightly: action 8 is not delivered to one",
+      "nightly: action 7 is given up, its results will not be collected",
+      "nightly: run 4 is given up",
+      "nightly: the result of action 8 will not be delivered to one",
     ]);
     await look(directory, (journal) => {
       expect(journal.counts()).toMatchObject({ pendingActions: 1, pendingDeliveries: 0 });
       expect(journal.actionById(9)?.state).toBe("posted");
     });
+  });
+
+  test("gives up the runs of a job that was removed, by name and number", async () => {
+    await using directory = await Directory.create();
+    await directory.job("nightly");
+    for (const firesAt of [1, 2]) {
+      await directory.remember((transaction) => {
+        const run = { job: "gone", firesAt, cause: "manual", source: "hash" } as const;
+        transaction.insertRun(run, firesAt === 1 ? "paused" : "open", THEN);
+      });
+    }
+    const { exit, out } = await directory.call(drop, ["gone"]);
+    expect([exit, out]).toEqual([0, "gone: run 1 is given up\ngone: run 2 is given up\n"]);
+    const again = await directory.call(drop, ["gone", "--json"]);
+    expect(again.thrown).toContain('Cannot drop "gone": nothing of it is pending');
+    await look(directory, (journal) => expect(journal.openRuns("gone")).toBe(0));
   });
 
   test("says that there is nothing to give up", async () => {

@@ -5,7 +5,6 @@ import type { Journal, JournalTransaction } from "../../src/flow/journal.ts";
 import {
   adoptResult,
   dropAction,
-  dropRuns,
   type FoundResult,
   redeliverResult,
 } from "../../src/flow/redeliver.ts";
@@ -164,26 +163,6 @@ describe("dropAction()", () => {
         ]);
         expect(rows.action(action.id)?.state).toBe("settled");
         expect(rows.run(action.runId)?.state).toBe("done");
-      });
-    }));
-});
-
-describe("dropRuns()", () => {
-  test("ends what has not begun or has a workflow, of one job", () =>
-    inJournal(async (write) => {
-      await write((rows) => {
-        for (const [index, state] of (["requested", "paused", "open"] as const).entries()) {
-          const source = state === "paused" ? "hash" : null;
-          rows.insertRun({ job: "nightly", firesAt: index, cause: "manual", source }, state, NOW);
-        }
-        rows.insertRun({ job: "other", firesAt: 0, cause: "manual" }, "requested", NOW);
-        expect(dropRuns(rows, "nightly", NOW)).toBe(2);
-        expect(rows.runs("nightly", 9).map(({ state }) => state)).toEqual([
-          "open",
-          "failed",
-          "failed",
-        ]);
-        expect(rows.openRuns("other")).toBe(1);
       });
     }));
 });

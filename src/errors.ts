@@ -1,5 +1,7 @@
 // Errors: what an operator can act on. Bugs assert; what the network did is a value (see flow/).
 
+import { visible } from "./text.ts";
+
 /** One code per thing that the operator would do differently. */
 export type ErrorCode =
   | "CONFIG"
@@ -57,14 +59,19 @@ export class RunnerErrors extends Error {
 
 /**
  * `path:line:column: message (hint)`, with the parts that are known. One line for one mistake, and
- * below it the lines of the program where it is, if it is in one.
+ * after it the lines of the program where it is, if it is in one. Safe to show (text.ts).
  */
-export function describeError(error: RunnerError): string {
+export function errorLines(error: RunnerError): readonly string[] {
   const { path, line, column, hint, frame } = error.detail;
   const where = [path, line, column].filter((part) => part !== undefined).join(":");
   const mend = hint === undefined ? "" : ` (${hint})`;
-  const shown = frame === undefined ? "" : `\n${frame}`;
-  return `${where === "" ? "" : `${where}: `}${error.message}${mend}${shown}`;
+  const text = `${where === "" ? "" : `${where}: `}${error.message}${mend}`;
+  return [text, ...(frame?.split("\n") ?? [])].map((line) => visible(line));
+}
+
+/** The same as one text. */
+export function describeError(error: RunnerError): string {
+  return errorLines(error).join("\n");
 }
 
 /** The message of anything thrown. */

@@ -9,14 +9,14 @@ import { findVerb, splitVerb, VERBS } from "./cli/verbs.ts";
 import { errnoCode } from "./edge/errno.ts";
 import { processTerminal } from "./edge/terminal.ts";
 import { nameTimezone } from "./edge/timezone.ts";
-import { describeError, messageOf, RunnerError, RunnerErrors } from "./errors.ts";
+import { errorLines, messageOf, RunnerError, RunnerErrors } from "./errors.ts";
 import { VERSION } from "./version.ts";
 
 nameTimezone();
 const terminal = processTerminal();
 
 async function main(argv: readonly string[]): Promise<number> {
-  let help = "";
+  let help: readonly string[] = [];
   try {
     const { name, rest } = splitVerb(argv);
     const verb = await findVerb(name);
@@ -27,19 +27,20 @@ async function main(argv: readonly string[]): Promise<number> {
       return 0;
     }
     if (flags.has("V") || flags.has("version")) {
-      terminal.out(`${VERSION}\n`);
+      terminal.out([VERSION]);
       return 0;
     }
     const configPath = flags.text("c") ?? CONFIG_PATH;
     return await verb.run({ flags, positionals, terminal, configPath, environment: process.env });
   } catch (error) {
     if (error instanceof UsageError) {
-      terminal.error(`${error.message}\n${help}`);
+      terminal.error([error.message, ...help]);
       return 2;
     }
     if (!(error instanceof RunnerError || error instanceof RunnerErrors)) throw error;
     const errors = error instanceof RunnerErrors ? error.errors : [error];
-    for (const each of errors) terminal.error(`error: ${describeError(each)}\n`);
+    for (const [first, ...frame] of errors.map(errorLines))
+      terminal.error([`error: ${first}`, ...frame]);
     return STATUS_CANNOT_START;
   }
 }
@@ -48,7 +49,7 @@ try {
   process.exitCode = await main(process.argv.slice(2));
 } catch (error) {
   // A bug needs its stack; a full disk behind standard output, say, does not.
-  const stack = errnoCode(error) === null ? `${(error as Error).stack ?? ""}\n` : "";
-  terminal.error(`error: ${messageOf(error)}\n${stack}`);
+  const stack = errnoCode(error) === null ? ((error as Error).stack ?? "").split("\n") : [];
+  terminal.error([`error: ${messageOf(error)}`, ...stack]);
   process.exitCode = 1;
 }

@@ -1,8 +1,8 @@
 // Check: the verb that finds every mistake of a runner directory at once, and changes nothing.
-import { describeError, type RunnerError } from "../errors.ts";
+import { errorLines, type RunnerError } from "../errors.ts";
 import type { Findings } from "./findings.ts";
 import { findMistakes } from "./runner-check.ts";
-import { joinLines, plural } from "./text.ts";
+import { plural } from "./text.ts";
 import { JSON_FLAG, type Verb } from "./verb.ts";
 
 export const check: Verb = {
@@ -18,8 +18,8 @@ export const check: Verb = {
     "  mig-runner -c runner.cfg check sshd-config --json",
   async run(call) {
     const findings = await findMistakes(call, call.positionals);
-    if (call.flags.has("json")) call.terminal.out(`${encodeFindings(findings)}\n`);
-    else call.terminal.out(joinLines(describe(findings)));
+    if (call.flags.has("json")) call.terminal.json(encodeFindings(findings));
+    else call.terminal.out(describe(findings));
     return findings.mistakes.length > 0 ? 1 : 0;
   },
 };
@@ -38,7 +38,7 @@ function describe({ jobs, mistakes, warnings }: Findings): string[] {
   const count = mistakes.length === 0 ? "no mistakes" : plural(mistakes.length, "mistake");
   const more = warnings.length === 0 ? "" : `, ${plural(warnings.length, "warning")}`;
   return [
-    ...mistakes.map(describeError),
+    ...mistakes.flatMap(errorLines),
     ...warnings.map((warning) => `warning: ${warning}`),
     `${looked}, ${count}${more}`,
   ];

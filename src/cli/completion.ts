@@ -5,7 +5,6 @@
 import { RunnerError, RunnerErrors } from "../errors.ts";
 import { type FlagSpec, UsageError } from "./flags.ts";
 import { openSpoolView } from "./open.ts";
-import { joinLines } from "./text.ts";
 import { type Call, CONFIG_FLAG, type Verb, type VerbEntry } from "./verb.ts";
 
 /** @param daemon The program without a verb, for its flags. */
@@ -28,7 +27,7 @@ export function completionOf(table: readonly VerbEntry[], daemon: Verb): Verb {
       }
       const names = table.map(({ name }) => name);
       const verbs = await Promise.all(table.map((entry) => describeVerb(entry, names)));
-      call.terminal.out(script({ daemon: { name: "", summary: "", flags: daemon.flags }, verbs }));
+      call.terminal.file(script({ daemon: { name: "", summary: "", flags: daemon.flags }, verbs }));
       return 0;
     },
   };
@@ -65,7 +64,7 @@ const SCRIPTS: ReadonlyMap<string, (commands: Commands) => string> = new Map([
 async function printJobs(call: Call): Promise<number> {
   try {
     const { spool } = await openSpoolView(call);
-    call.terminal.out(joinLines((await spool.scan()).map(({ job }) => job)));
+    call.terminal.out((await spool.scan()).map(({ job }) => job));
     return 0;
   } catch (error) {
     if (!(error instanceof RunnerError || error instanceof RunnerErrors)) throw error;
@@ -195,7 +194,7 @@ function fishScript({ daemon, verbs }: Commands): string {
     }
     lines.push(...flags.map((flag) => fishFlag(seen, flag)));
   }
-  return joinLines(lines);
+  return `${lines.join("\n")}\n`;
 }
 
 function fishFlag(condition: string, { name, kind, value, help }: FlagSpec): string {

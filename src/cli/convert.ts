@@ -57,10 +57,10 @@ export const convert: Verb = {
     if (reasons.length > 0) throw refusal(source, { form, reasons });
     const { text, template } = encodeDefinition(outline.definition, form);
     if (form !== "ts" && !isModuleFile(source.name)) requireSame(view, source, { form, text });
-    if (source.hasComments) terminal.error("Comments are not carried over\n");
+    if (source.hasComments) terminal.error(["Comments are not carried over"]);
     if (!flags.has("write")) {
-      if (template !== null) terminal.error(`Its action goes into ${JOB_DEFAULTS.template}\n`);
-      terminal.out(text);
+      if (template !== null) terminal.error([`Its action goes into ${JOB_DEFAULTS.template}`]);
+      terminal.file(text);
       return 0;
     }
     const aside = await replaceDefinition({
@@ -70,8 +70,8 @@ export const convert: Verb = {
       text,
       others: new Map(template === null ? [] : [[JOB_DEFAULTS.template, template]]),
     });
-    terminal.out(`${posix.join(source.directory.path, formFile(form))}: written\n`);
-    terminal.out(`${aside}: the old definition\n`);
+    const path = posix.join(source.directory.path, formFile(form));
+    terminal.out([`${path}: written`, `${aside}: the old definition`]);
     return 0;
   },
 };

@@ -9,7 +9,6 @@ import { dropRun, dropRuns } from "../workflow/operate.ts";
 import { UsageError } from "./flags.ts";
 import { loadJobs, unknownJob } from "./jobs.ts";
 import { type Bench, openBench } from "./open.ts";
-import { joinLines } from "./text.ts";
 import { type Call, JSON_FLAG, type Verb } from "./verb.ts";
 
 export const drop: Verb = {
@@ -40,8 +39,8 @@ export const drop: Verb = {
       const given = await giveUp(bench, rows, plugin);
       const runs = rows.job === null || plugin !== null ? [] : await giveUpRuns(bench, rows.job);
       if (given.length === 0 && runs.length === 0) throw nothingPending(word, plugin);
-      if (call.flags.has("json")) call.terminal.out(encode(given, runs));
-      else call.terminal.out(joinLines(describe(given, runs)));
+      if (call.flags.has("json")) call.terminal.json(encode(given, runs));
+      else call.terminal.out(describe(given, runs));
       return 0;
     } finally {
       await bench.close();
@@ -62,8 +61,8 @@ async function giveUpRun(call: Call, { config, edges }: Bench, runId: number): P
   log.emit("notice", `${run.job}: run ${runId} given up`);
   const holder = lockHolder(config.directory);
   if (holder !== null) signalProcess(holder, "SIGHUP");
-  if (call.flags.has("json")) call.terminal.out(encode([], [run]));
-  else call.terminal.out(joinLines(describe([], [run])));
+  if (call.flags.has("json")) call.terminal.json(encode([], [run]));
+  else call.terminal.out(describe([], [run]));
   return 0;
 }
 
@@ -151,7 +150,7 @@ function nothingPending(word: string, plugin: string | null): RunnerError {
 
 function encode(given: readonly Given[], runs: readonly RunRow[]): string {
   const runIds = runs.map(({ id }) => id);
-  return `${JSON.stringify({ given, runs: runs.length, runIds })}\n`;
+  return JSON.stringify({ given, runs: runs.length, runIds });
 }
 
 function describe(given: readonly Given[], runs: readonly RunRow[]): string[] {

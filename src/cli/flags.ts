@@ -119,12 +119,12 @@ function parseSwitch(spec: FlagSpec, value: string): "true" | "false" {
 }
 
 /** The flags as lines of help, two columns. */
-export function renderFlags(specs: readonly FlagSpec[]): string {
+export function renderFlags(specs: readonly FlagSpec[]): string[] {
   const rows = specs.map((spec) => {
     const dashes = spec.name.length === 1 ? "-" : "--";
     const value = spec.value === undefined ? "" : ` ${spec.value}`;
     return { left: `  ${dashes}${spec.name}${value}`, help: spec.help };
   });
   const width = Math.max(0, ...rows.map(({ left }) => left.length)) + 2;
-  return rows.map(({ left, help }) => `${left.padEnd(width)}${help}\n`).join("");
+  return rows.map(({ left, help }) => `${left.padEnd(width)}${help}`);
 }

@@ -10,15 +10,15 @@ export interface Commands {
 }
 
 /** The whole help of a command; that of the program itself lists the others. */
-export function renderHelp(name: string, verb: Verb, table: readonly VerbEntry[]): string {
+export function renderHelp(name: string, verb: Verb, table: readonly VerbEntry[]): string[] {
   const program = name === "" ? "mig-runner" : `mig-runner ${name}`;
   const usage = `${program} ${verb.usage}`.trimEnd();
   const flags = renderFlags([...verb.flags, CONFIG_FLAG]);
-  const head = `Usage of ${program}: ${usage}\n${flags}\n${verb.help}\n`;
+  const head = [`Usage of ${program}: ${usage}`, ...flags, "", ...verb.help.split("\n")];
   if (name !== "") return head;
   const width = Math.max(...table.map((entry) => entry.name.length)) + 2;
-  const rows = table.map((entry) => `  ${entry.name.padEnd(width)}${entry.summary}\n`).join("");
-  return `${head}\nCommands (each has --help):\n${rows}`;
+  const rows = table.map((entry) => `  ${entry.name.padEnd(width)}${entry.summary}`);
+  return [...head, "", "Commands (each has --help):", ...rows];
 }
 
 /** The verb that shows the help of another. */

@@ -6,7 +6,7 @@ import { RunnerError } from "../errors.ts";
 import { UsageError } from "./flags.ts";
 import { AUTHOR_FILES, configFiles, SAMPLE_FILES, SANDBOX_URL } from "./init-files.ts";
 import { writeSdk } from "./init-sdk.ts";
-import { joinLines, renderTable } from "./text.ts";
+import { renderTable } from "./text.ts";
 import type { Verb } from "./verb.ts";
 
 export const init: Verb = {
@@ -57,7 +57,7 @@ export const init: Verb = {
     }
     // A client configuration that was there names its own key.
     const hasKey = settings.keyId !== "" || made.get(".migrc") === false;
-    terminal.out(joinLines(describe(name, { made, hasKey, keys, hasJobs })));
+    terminal.out(describe(name, { made, hasKey, keys, hasJobs }));
     return 0;
   },
 };

@@ -90,9 +90,11 @@ async function checkPlugins(
   for (const name of entity.plugins) {
     const problem = await plugins.check(name);
     if (problem === null) continue;
+    const [text, ...frame] = problem.split("\n");
+    const message = `Cannot deliver job "${entity.job}" to plugin "${name}": ${text}`;
     const place = await placeOf(spool, entity, "plugin");
-    const message = `Cannot deliver job "${entity.job}" to plugin "${name}": ${problem}`;
-    mistakes.push(new RunnerError("PLUGIN", message, place));
+    const shown = frame.length === 0 ? {} : { frame: frame.join("\n") };
+    mistakes.push(new RunnerError("PLUGIN", message, { ...place, ...shown }));
   }
 }
 

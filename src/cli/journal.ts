@@ -12,7 +12,7 @@ import { isFile } from "../edge/spool/stored.ts";
 import { nearest, RunnerError } from "../errors.ts";
 import { UsageError } from "./flags.ts";
 import { openSpoolView } from "./open.ts";
-import { joinLines, plural, renderTable } from "./text.ts";
+import { plural, renderTable } from "./text.ts";
 import { type Call, JSON_FLAG, type Verb } from "./verb.ts";
 
 export const journal: Verb = {
@@ -67,9 +67,9 @@ async function verify(call: Call, { path }: Place): Promise<number> {
   const faults = [...report.faults, ...lost];
   const isSound = report.damage.length === 0 && faults.length === 0;
   if (call.flags.has("json")) {
-    call.terminal.out(`${JSON.stringify({ path, sound: isSound, ...report, faults })}\n`);
+    call.terminal.json(JSON.stringify({ path, sound: isSound, ...report, faults }));
   } else {
-    call.terminal.out(joinLines(describe(path, { ...report, faults })));
+    call.terminal.out(describe(path, { ...report, faults }));
   }
   return isSound ? 0 : 1;
 }
@@ -111,10 +111,10 @@ function describe(path: string, { damage, faults, rows }: JournalReport): string
 async function backup(call: Call, { path, file }: Place): Promise<number> {
   const { rows, bytes } = await backupJournal(path, file);
   if (call.flags.has("json")) {
-    call.terminal.out(`${JSON.stringify({ path, copy: file, bytes, rows })}\n`);
+    call.terminal.json(JSON.stringify({ path, copy: file, bytes, rows }));
   } else {
     const all = Object.values(rows).reduce((sum, count) => sum + count, 0);
-    call.terminal.out(`${file}: a copy of ${path}, ${plural(all, "row")}, ${bytes} bytes\n`);
+    call.terminal.out([`${file}: a copy of ${path}, ${plural(all, "row")}, ${bytes} bytes`]);
   }
   return 0;
 }
@@ -130,13 +130,13 @@ async function salvage(call: Call, { directory, path }: Place): Promise<number> 
     const { damage } = await verifyJournal(path);
     if (damage.length === 0) {
       const plain = { path, salvaged: false };
-      const text = `${path}: it is sound, nothing is to be salvaged\n`;
-      call.terminal.out(call.flags.has("json") ? `${JSON.stringify(plain)}\n` : text);
+      if (call.flags.has("json")) call.terminal.json(JSON.stringify(plain));
+      else call.terminal.out([`${path}: it is sound, nothing is to be salvaged`]);
       return 0;
     }
     const { tables, aside } = await salvageJournal(path);
     if (call.flags.has("json")) {
-      call.terminal.out(`${JSON.stringify({ path, salvaged: true, aside, tables })}\n`);
+      call.terminal.json(JSON.stringify({ path, salvaged: true, aside, tables }));
       return 0;
     }
     const rows = tables.map(({ table, saved, dropped, whole }) => {
@@ -144,14 +144,12 @@ async function salvage(call: Call, { directory, path }: Place): Promise<number> 
       const alone = dropped === 0 ? "" : `, ${dropped} that mean nothing alone left out`;
       return [table, plural(saved, "row"), `${some}${alone}`];
     });
-    call.terminal.out(
-      joinLines([
-        `${path}: a new journal of what could be read`,
-        ...renderTable(rows),
-        `The damaged one is kept as ${aside}`,
-        "The next start takes actions that are missing from the in-flight records of the jobs",
-      ]),
-    );
+    call.terminal.out([
+      `${path}: a new journal of what could be read`,
+      ...renderTable(rows),
+      `The damaged one is kept as ${aside}`,
+      "The next start takes actions that are missing from the in-flight records of the jobs",
+    ]);
     return 0;
   } finally {
     lock.release();

@@ -2,7 +2,7 @@
 import { systemClock } from "../edge/clock.ts";
 import { nearest, RunnerError, RunnerErrors } from "../errors.ts";
 import { spreadOffsetMs } from "../jobs/fires.ts";
-import { answerBatchLine, NEXT_COUNT_MAX, renderNext } from "../jobs/next.ts";
+import { answerBatchLine, encodeNext, NEXT_COUNT_MAX, renderNext } from "../jobs/next.ts";
 import { parseSchedule, type Schedule } from "../jobs/schedule.ts";
 import type { Milliseconds } from "../time.ts";
 import { UsageError } from "./flags.ts";
@@ -65,8 +65,9 @@ async function answerOne(
 ): Promise<number> {
   const from = call.flags.instant("from") ?? systemClock().now();
   const { schedule, delayMs } = scheduleOf(call, words, await loadSpool(call));
-  const json = call.flags.has("json");
-  call.terminal.out(renderNext(schedule, { from, count, json, delayMs }));
+  const question = { from, count, delayMs };
+  if (call.flags.has("json")) call.terminal.json(encodeNext(schedule, question));
+  else call.terminal.out(renderNext(schedule, question));
   return 0;
 }
 
@@ -132,7 +133,7 @@ async function answerBatch(call: Call, count: number): Promise<number> {
   const defaults = { from, timezone: flags.text("tz"), count };
   for (const line of terminal.lines()) {
     // At once, and not in larger pieces: who asks may wait for this answer before the next line.
-    if (line.trim() !== "") terminal.out(`${answerBatchLine(line, defaults)}\n`);
+    if (line.trim() !== "") terminal.json(answerBatchLine(line, defaults));
   }
   return 0;
 }

@@ -11,7 +11,6 @@ import { readStoredResult } from "../mig/stored.ts";
 import { UsageError } from "./flags.ts";
 import { type JobState, loadJobs, unknownJob } from "./jobs.ts";
 import { type Bench, openBench } from "./open.ts";
-import { joinLines } from "./text.ts";
 import { type Call, JSON_FLAG, type Verb } from "./verb.ts";
 
 export const redeliver: Verb = {
@@ -223,17 +222,17 @@ function report(
   const deliveries = after.map(({ plugin, state, error }) => ({ plugin, state, error }));
   if (call.flags.has("json")) {
     const plain = { job, actionId, resultPath, by: holder, deliveries };
-    call.terminal.out(`${JSON.stringify(plain)}\n`);
+    call.terminal.json(JSON.stringify(plain));
   } else if (holder !== null) {
     const plugins = deliveries.map(({ plugin }) => plugin).join(", ");
     const text = `mig-runner (process ${holder}) delivers it to ${plugins}`;
-    call.terminal.out(`${job}: action ${actionId}: ${text}\n`);
+    call.terminal.out([`${job}: action ${actionId}: ${text}`]);
   } else {
     const lines = deliveries.map(({ plugin, state, error }) => {
       const why = error === null ? "" : `: ${error}; the next mig-runner tries again`;
       return `${job}: action ${actionId}: plugin ${plugin}: ${state}${why}`;
     });
-    call.terminal.out(joinLines(lines));
+    call.terminal.out(lines);
   }
   return holder !== null || deliveries.every(({ state }) => state === "delivered") ? 0 : 1;
 }

@@ -32,12 +32,12 @@ export const resume: Verb = {
       const holder = lockHolder(bench.config.directory);
       if (holder !== null) signalProcess(holder, "SIGHUP");
       if (call.flags.has("json")) {
-        call.terminal.out(`${JSON.stringify({ run: runId, job, by: holder, again })}\n`);
+        call.terminal.json(JSON.stringify({ run: runId, job, by: holder, again }));
         return 0;
       }
       const who = holder === null ? "the next mig-runner" : `mig-runner (process ${holder})`;
       const what = again.length === 0 ? "" : `, ${again.join(", ")} anew`;
-      call.terminal.out(`${job}: ${who} goes on with run ${runId}${what}\n`);
+      call.terminal.out([`${job}: ${who} goes on with run ${runId}${what}`]);
       return 0;
     } finally {
       await bench.close();

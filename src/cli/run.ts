@@ -153,7 +153,7 @@ function report(call: Call, edges: Edges, { runId, wait, by }: Outcome): number 
   if (call.flags.has("json")) {
     const { job, firesAt, state = "requested", note } = row ?? {};
     const came = { actions: actions.map(plainAction), deliveries: deliveries.map(plainDelivery) };
-    call.terminal.out(jsonAnswer({ job, firesAt, state, note, by, ...came }));
+    call.terminal.json(jsonAnswer({ job, firesAt, state, note, by, ...came }));
     return good ? 0 : 1;
   }
   const lines = actions.flatMap((action) => describe(action));
@@ -164,7 +164,7 @@ function report(call: Call, edges: Edges, { runId, wait, by }: Outcome): number 
     lines.push(`mig-runner (process ${by}) was asked to run it and has not begun yet`);
   }
   if (row !== null) lines.push(...describeOutcome(journal, row));
-  call.terminal.out(lines.map((line) => `${line}\n`).join(""));
+  call.terminal.out(lines);
   return good ? 0 : 1;
 }
 

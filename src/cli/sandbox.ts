@@ -105,8 +105,8 @@ export const sandbox: Verb = {
     const signals = onSignals({ stop: () => stop.abort(), scan() {} });
     try {
       return await runSandbox(settings, {
-        print: (line) => terminal.out(`${line}\n`),
-        note: (line) => terminal.error(`${line}\n`),
+        print: (line) => (settings.json ? terminal.json(line) : terminal.out([line])),
+        note: (line) => terminal.error([line]),
         signal: stop.signal,
       });
     } finally {

@@ -117,7 +117,7 @@ export async function runPass(call: Call, wait: boolean): Promise<number> {
 function sayFailure({ terminal }: Call, { config, edges }: Opened, error: unknown): void {
   for (const reason of reasonsOf(error)) {
     edges.log.emit("crit", `runner error: ${reason}`);
-    if (config.logging.mode !== "stdout") terminal.error(`error: ${reason}\n`);
+    if (config.logging.mode !== "stdout") terminal.error([`error: ${reason}`]);
   }
 }
 

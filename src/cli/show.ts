@@ -1,6 +1,6 @@
 // Show: the verb that prints what a job would post, without a key, an API or a client
 // configuration. The signed text is made by the code that signs, so it is what would be signed.
-import { type RunnerError, RunnerErrors } from "../errors.ts";
+import { errorLines, type RunnerError, RunnerErrors } from "../errors.ts";
 import { draftAction, loadTemplate } from "../flow/dispatch.ts";
 import { formatDuration } from "../go/duration.ts";
 import { encodeJson } from "../go/json.ts";
@@ -22,7 +22,6 @@ import {
   loadJobs,
 } from "./jobs.ts";
 import { openSpoolView } from "./open.ts";
-import { joinLines } from "./text.ts";
 import { JSON_FLAG, type Verb } from "./verb.ts";
 
 export const show: Verb = {
@@ -59,9 +58,9 @@ export const show: Verb = {
     let failed = false;
     for (const [index, state] of chosen.entries()) {
       const shown = await draft(view.spool, state, at);
-      if (flags.has("json")) terminal.out(`${jsonLine(state.job, shown)}\n`);
-      else if (shown.kind === "broken") terminal.error(joinLines(describeErrors(shown.errors)));
-      else terminal.out(`${index === 0 ? "" : "\n"}${joinLines(describe(shown))}`);
+      if (flags.has("json")) terminal.json(jsonLine(state.job, shown));
+      else if (shown.kind === "broken") terminal.error(shown.errors.flatMap(errorLines));
+      else terminal.out([...(index === 0 ? [] : [""]), ...describe(shown)]);
       failed ||= shown.kind === "broken";
     }
     return failed ? 1 : 0;

@@ -17,15 +17,7 @@ import {
   type RunView,
   type UndeliveredView,
 } from "./overview.ts";
-import {
-  formatClock,
-  formatDistance,
-  joinLines,
-  jsonAnswer,
-  plural,
-  renderTable,
-  wrapText,
-} from "./text.ts";
+import { formatClock, formatDistance, jsonAnswer, plural, renderTable, wrapText } from "./text.ts";
 import { JSON_FLAG, type Verb } from "./verb.ts";
 
 export const status: Verb = {
@@ -47,8 +39,8 @@ export const status: Verb = {
     const { journal, problem } = await openReadable(journalPath);
     try {
       const overview = overviewOf(journal, { directory, states, now });
-      if (call.flags.has("json")) call.terminal.out(jsonAnswer({ ...overview, problem }));
-      else call.terminal.out(joinLines(renderOverview(overview, { now, problem })));
+      if (call.flags.has("json")) call.terminal.json(jsonAnswer({ ...overview, problem }));
+      else call.terminal.out(renderOverview(overview, { now, problem }));
     } finally {
       await journal?.close();
     }
@@ -112,7 +104,9 @@ function part(heading: string, lines: readonly string[]): string[] {
 }
 
 function hanging(text: string): string[] {
-  return wrapText(text, "  ", "  ");
+  return text
+    .split("\n")
+    .flatMap((line, index) => wrapText(line, index === 0 ? "  " : "    ", "  "));
 }
 
 function andMore(all: number, shown: number): string {

@@ -12,7 +12,7 @@ import { MINUTE_MS, type Milliseconds } from "../time.ts";
 import { UsageError } from "./flags.ts";
 import { chooseJobs, describeErrors, errorsOf, type JobState, loadJobs } from "./jobs.ts";
 import { openSpoolView, sourcesOf } from "./open.ts";
-import { joinLines, plural, renderTable, wrapText } from "./text.ts";
+import { plural, renderTable, wrapText } from "./text.ts";
 import { type Call, JSON_FLAG, type Verb } from "./verb.ts";
 
 const AGENTS = 20;
@@ -58,8 +58,8 @@ export const test: Verb = {
       tested.push(await testJob(state, of, progress));
     }
     terminal.progress("");
-    if (flags.has("json")) terminal.out(`${JSON.stringify({ jobs: tested })}\n`);
-    else terminal.out(joinLines(describe(tested)));
+    if (flags.has("json")) terminal.json(JSON.stringify({ jobs: tested }));
+    else terminal.out(describe(tested));
     return tested.some(({ isBroken }) => isBroken) ? 1 : 0;
   },
 };

@@ -1,5 +1,6 @@
 // Text: tables, wrapped lines and times for people, within 100 columns.
 import { zoneOffsetSeconds } from "../jobs/zone.ts";
+import { shownLine } from "../text.ts";
 import { DAY_MS, HOUR_MS, type Instant, MINUTE_MS, type Milliseconds, SECOND_MS } from "../time.ts";
 
 /** Nothing but a word that is longer itself goes beyond this column. */
@@ -10,6 +11,9 @@ const LAST_WIDTH_MIN = 24;
 
 const GAP = "  ";
 
+/** Most characters of one cell, or of one text that is wrapped: a screen and a half. */
+const CELL_SIZE_MAX = 4_000;
+
 /**
  * `text` in lines that begin with `indent` and end before COLUMNS_MAX, broken between words. Every
  * line after the first is indented `hang` further. Nothing is cut off.
@@ -17,7 +21,9 @@ const GAP = "  ";
 export function wrapText(text: string, indent: string, hang = ""): string[] {
   const lines: string[] = [];
   let line = "";
-  for (const word of text.split(/\s+/).filter((part) => part !== "")) {
+  for (const word of shownCell(text)
+    .split(/\s+/)
+    .filter((part) => part !== "")) {
     const start = lines.length === 0 ? indent : `${indent}${hang}`;
     if (line === "") line = `${start}${word}`;
     else if (widthOf(line) + 1 + widthOf(word) <= COLUMNS_MAX) line += ` ${word}`;
@@ -33,7 +39,8 @@ export function wrapText(text: string, indent: string, hang = ""): string[] {
  * Rows as aligned columns, each row beginning with `indent`. The last cell is wrapped under
  * itself; when the cells before it leave no room, it goes below them.
  */
-export function renderTable(rows: readonly (readonly string[])[], indent = GAP): string[] {
+export function renderTable(table: readonly (readonly string[])[], indent = GAP): string[] {
+  const rows = table.map((row) => row.map(shownCell));
   const count = Math.max(0, ...rows.map((row) => row.length));
   const widths = Array.from({ length: Math.max(0, count - 1) }, (_, index) =>
     Math.max(0, ...rows.map((row) => widthOf(row[index] ?? ""))),
@@ -52,6 +59,11 @@ export function renderTable(rows: readonly (readonly string[])[], indent = GAP):
   });
 }
 
+/** What stands in a cell, before its width is measured: see text.ts. */
+function shownCell(text: string): string {
+  return shownLine(text, CELL_SIZE_MAX);
+}
+
 function pad(text: string, width: number): string {
   return text + " ".repeat(width - widthOf(text));
 }
@@ -62,10 +74,9 @@ function widthOf(text: string): number {
 
 /** An answer as one line of JSON. Instants, which end in `At`, go out as RFC 3339 in UTC. */
 export function jsonAnswer(answer: unknown): string {
-  const line = JSON.stringify(answer, (key, value: unknown) =>
+  return JSON.stringify(answer, (key, value: unknown) =>
     key.endsWith("At") && typeof value === "number" ? new Date(value).toISOString() : value,
   );
-  return `${line}\n`;
 }
 
 /** `2026-01-02 03:04:05`, as a clock in the zone shows it. Null: the host's zone. */
@@ -104,9 +115,4 @@ function formatSpan(ms: Milliseconds): string {
 /** `1 job`, `3 jobs`. */
 export function plural(count: number, noun: string): string {
   return `${count} ${count === 1 ? noun : noun.endsWith("y") ? `${noun.slice(0, -1)}ies` : `${noun}s`}`;
-}
-
-/** Lines as one text, each ended. */
-export function joinLines(lines: readonly string[]): string {
-  return lines.map((line) => `${line}\n`).join("");
 }

@@ -9,7 +9,7 @@ export const version: Verb = {
   help: "Prints which version this is, as -V does.\n\nExample:\n  mig-runner version",
   async run({ positionals, terminal }) {
     if (positionals.length > 0) throw new UsageError("version takes no words");
-    terminal.out(`${VERSION}\n`);
+    terminal.out([VERSION]);
     return 0;
   },
 };

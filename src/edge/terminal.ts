@@ -1,11 +1,19 @@
 // Terminal: standard input, output and error of this process.
+//
+// All that a verb prints leaves by here. Lines for people are made safe to show one by one
+// (text.ts): what is inside of a line, whoever wrote it, cannot begin another.
 import { fstatSync, readSync, writeSync } from "node:fs";
+import { firstOf, shownLine, shownLines, visible, visibleJson } from "../text.ts";
 
 export interface Terminal {
-  /** To standard output, whole before it returns. */
-  out(text: string): void;
-  /** To standard error. */
-  error(text: string): void;
+  /** Lines for people, to standard output, whole before it returns. */
+  out(lines: readonly string[]): void;
+  /** The same to standard error. */
+  error(lines: readonly string[]): void;
+  /** A line of JSON, to standard output. */
+  json(line: string): void;
+  /** A file or a script, to standard output, byte by byte unless that is a terminal. */
+  file(text: string): void;
   /** A line that replaces itself, on a terminal only: progress of long work. "" clears it. */
   progress(text: string): void;
   /** Standard input line by line, without the line ends. */
@@ -21,20 +29,28 @@ export function processTerminal(): Terminal {
     shown = false;
   };
   return {
-    out(text) {
+    out(lines) {
       clear();
-      write(1, text);
+      write(1, shownLines(lines));
     },
-    error(text) {
+    error(lines) {
       clear();
-      write(2, text);
+      write(2, shownLines(lines));
+    },
+    json(line) {
+      clear();
+      write(1, `${visibleJson(line)}\n`);
+    },
+    file(text) {
+      clear();
+      write(1, isTerminal(1) ? visible(text, "\n") : text);
     },
     progress(text) {
       live ??= isTerminal(2);
       if (!live) return;
       clear();
       if (text === "") return;
-      write(2, text.slice(0, (process.stderr.columns ?? 80) - 1));
+      write(2, firstOf(shownLine(text), (process.stderr.columns ?? 80) - 1));
       shown = true;
     },
     lines: readLines,
@@ -42,9 +58,10 @@ export function processTerminal(): Terminal {
 }
 
 /** Asks for the stream only when it may be one: making it loads a tenth of the runtime. */
-function isTerminal(descriptor: 2): boolean {
+function isTerminal(descriptor: 1 | 2): boolean {
   try {
-    return fstatSync(descriptor).isCharacterDevice() && process.stderr.isTTY === true;
+    if (!fstatSync(descriptor).isCharacterDevice()) return false;
+    return (descriptor === 1 ? process.stdout : process.stderr).isTTY === true;
   } catch {
     return false;
   }

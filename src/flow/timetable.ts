@@ -2,7 +2,7 @@
 //
 // It takes what a scan finds, and keeps for every job the first fire time that the journal's cursor
 // has not decided yet.
-import { describeError, messageOf } from "../errors.ts";
+import { errorLines, messageOf } from "../errors.ts";
 import type { Catalog, Change } from "../jobs/catalog.ts";
 import type { Entity } from "../jobs/entity.ts";
 import { fireText, spreadOffsetMs } from "../jobs/fires.ts";
@@ -135,7 +135,7 @@ export class Timetable {
       case "broken":
         this.#heap.set(job, null);
         this.failures++;
-        for (const error of change.errors) say(this.#edges, job, "err", describeError(error));
+        for (const line of change.errors.flatMap(errorLines)) say(this.#edges, job, "err", line);
         return;
       case "changed":
         say(this.#edges, job, "info", "asked to terminate, stopping");

@@ -25,8 +25,6 @@ export interface NextQuestion {
   readonly from: Instant;
   /** 0 to NEXT_COUNT_MAX. */
   readonly count: number;
-  /** One JSON object instead of lines for people. */
-  readonly json: boolean;
   /** How much later than its fire times the job runs, by its spread. @default 0 */
   readonly delayMs?: Milliseconds;
 }
@@ -46,26 +44,31 @@ export function formatFire(schedule: Schedule, at: Instant): string {
 }
 
 /**
- * The answer of `mig-runner next`: lines, each ended. For people one line a fire time, with its
- * weekday and how far it is from `from`, then the warnings; as JSON one object
- * `{"expr","tz","next","warnings"}`, where `tz` is null for the zone of the host.
+ * The answer of `mig-runner next` as JSON: one object `{"expr","tz","next","warnings"}`, where `tz`
+ * is null for the zone of the host.
  */
-export function renderNext(schedule: Schedule, question: NextQuestion): string {
-  const { from, count, json, delayMs = 0 } = question;
-  const fires = [...nextFires(schedule, from - delayMs, count)].map((at) => at + delayMs);
-  const warnings = scheduleWarnings(schedule);
-  if (json) {
-    const next = fires.map((at) => formatFire(schedule, at));
-    const { expression: expr, timezone: tz } = schedule;
-    return `${JSON.stringify({ expr, tz, next, warnings })}\n`;
-  }
+export function encodeNext(schedule: Schedule, question: NextQuestion): string {
+  const next = firesOf(schedule, question).map((at) => formatFire(schedule, at));
+  const { expression: expr, timezone: tz } = schedule;
+  return JSON.stringify({ expr, tz, next, warnings: scheduleWarnings(schedule) });
+}
+
+function firesOf(schedule: Schedule, { from, count, delayMs = 0 }: NextQuestion): Instant[] {
+  return [...nextFires(schedule, from - delayMs, count)].map((at) => at + delayMs);
+}
+
+/**
+ * The same in lines for people: one a fire time, with its weekday and how far it is from `from`,
+ * then the warnings.
+ */
+export function renderNext(schedule: Schedule, question: NextQuestion): string[] {
+  const { from, count, delayMs = 0 } = question;
+  const fires = firesOf(schedule, question);
   const lines = fires.map((at) => describeFire(schedule, { at, from }));
   if (fires.length < count && nextFire(schedule, (fires.at(-1) ?? from) - delayMs) === null) {
     lines.push(fires.length === 0 ? "never" : "never again");
   }
-  return [...lines, ...warnings.map((warning) => `warning: ${warning}`)]
-    .map((line) => `${line}\n`)
-    .join("");
+  return [...lines, ...scheduleWarnings(schedule).map((warning) => `warning: ${warning}`)];
 }
 
 const WEEKDAYS = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];

@@ -10,7 +10,10 @@ import { callVerb, Directory } from "../support/verb.ts";
 async function greet(...argv: readonly string[]): Promise<{ line: string; exit: number }> {
   const { flags, positionals } = parseFlags(argv, [CONFIG_FLAG, ...sandbox.flags]);
   const { promise, resolve } = Promise.withResolvers<string>();
-  const terminal = { out: resolve, error() {}, progress() {}, lines: () => [] };
+  const terminal = {
+    ...{ out() {}, error() {}, progress() {}, file() {}, lines: () => [] },
+    json: resolve,
+  };
   const configPath = flags.text("c") ?? "/nowhere/runner.cfg";
   const call = { flags, positionals, terminal, configPath, environment: { HOME: "/nowhere" } };
   const ended = sandbox.run(call);

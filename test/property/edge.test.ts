@@ -2,7 +2,6 @@
 import { describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import fc from "fast-check";
-import { escapeControls } from "../../src/edge/log/line.ts";
 import { LINE_CHARACTERS_MAX, LineSplitter } from "../../src/edge/plugins/output.ts";
 import { sortByBytes } from "../../src/edge/spool/scan.ts";
 import { openSpool } from "../../src/edge/spool.ts";
@@ -14,18 +13,6 @@ function cut(bytes: Uint8Array, places: readonly number[]): readonly Uint8Array[
   ends.sort((left, right) => left - right);
   return ends.map((end, index) => bytes.subarray(ends[index - 1] ?? 0, end));
 }
-
-describe("escapeControls()", () => {
-  test("leaves no control character but tabs, and nothing else changed", () => {
-    fc.assert(
-      fc.property(fc.string({ unit: "binary" }), (text) => {
-        const escaped = escapeControls(text);
-        expect(escaped).not.toMatch(/[^\P{Cc}\t]|[\u2028\u2029]/u);
-        if (!/[\p{Cc}\u2028\u2029]/u.test(text)) expect(escaped).toBe(text);
-      }),
-    );
-  });
-});
 
 describe("LineSplitter", () => {
   test("gives the same lines however the bytes came", () => {

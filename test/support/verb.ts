@@ -10,6 +10,7 @@ import { queueDeliveries } from "../../src/flow/deliver.ts";
 import { type ActionRow, advance } from "../../src/flow/inflight.ts";
 import type { JournalTransaction } from "../../src/flow/journal.ts";
 import { closeRun } from "../../src/flow/keep.ts";
+import { shownLines } from "../../src/text.ts";
 import { homeOf, RUNNER_KEY } from "./keys.ts";
 
 /** When everything was remembered: long ago, so that all of it is due. */
@@ -38,11 +39,17 @@ export async function callVerb(
 ): Promise<VerbOutcome> {
   const printed = { out: "", error: "" };
   const terminal = {
-    out(text: string) {
-      printed.out += text;
+    out(lines: readonly string[]) {
+      printed.out += shownLines(lines);
     },
-    error(text: string) {
-      printed.error += text;
+    error(lines: readonly string[]) {
+      printed.error += shownLines(lines);
+    },
+    json(line: string) {
+      printed.out += `${line}\n`;
+    },
+    file(text: string) {
+      printed.out += text;
     },
     progress() {},
     lines: () => stdin,

@@ -6,6 +6,7 @@
 //
 // The three dashes stand where MIG's other programs print the ids of an operation.
 import type { LogLevel } from "../../ports.ts";
+import { shownLine } from "../../text.ts";
 import { HOUR_MS, type Instant, MINUTE_MS, type Milliseconds } from "../../time.ts";
 
 /** The levels in the order of their numbers in syslog, most severe first. */
@@ -39,6 +40,9 @@ const FACILITIES: ReadonlyMap<string, number> = new Map([
 
 const MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(" ");
 
+/** Most characters of a message: what is longer was not written to be read in a log. */
+const MESSAGE_SIZE_MAX = 16 * 1024;
+
 /** The tag that syslog files the runner's lines under. */
 export const LOG_TAG = "mig-runner";
 
@@ -61,15 +65,15 @@ export function priority(facility: number, level: LogLevel): number {
 }
 
 /**
- * A line as the original writes it to stderr and to files. A message may have several lines.
+ * A line as the original writes it to stderr and to files. There a message that has several lines
+ * tears it; here what it has is told inside of one.
  *
- * @returns With one newline at its end, also when the message brought its own.
  * @see Go `log.Logger.Output`; test/golden/log/runner.log
  */
 export function plainLine(message: string, at: Instant, offsetMs: Milliseconds): string {
   const time = new Date(at + offsetMs).toISOString();
   const day = time.slice(0, 10).replaceAll("-", "/");
-  return `${day} ${time.slice(11, 19)} ${withNewline(escapeControls(message, "\n"))}`;
+  return `${day} ${time.slice(11, 19)} ${shownMessage(message)}\n`;
 }
 
 /**
@@ -84,7 +88,7 @@ export function networkLine(
   const offsetMs = at.offsetMs(at.at);
   const time = new Date(at.at + offsetMs).toISOString().slice(0, 19) + zone(offsetMs);
   const head = `<${priority(at.facility, at.level)}>${time} ${at.hostname}`;
-  return `${head} ${LOG_TAG}[${at.pid}]: ${escapeControls(message.trimEnd())}\n`;
+  return `${head} ${LOG_TAG}[${at.pid}]: ${shownMessage(message.trimEnd())}\n`;
 }
 
 /**
@@ -100,33 +104,12 @@ export function localLine(
   const time = new Date(at.at + at.offsetMs(at.at));
   const day = `${MONTHS[time.getUTCMonth()]} ${String(time.getUTCDate()).padStart(2)}`;
   const head = `<${priority(at.facility, at.level)}>${day} ${time.toISOString().slice(11, 19)}`;
-  return `${head} ${LOG_TAG}[${at.pid}]: ${escapeControls(message.trimEnd())}`;
+  return `${head} ${LOG_TAG}[${at.pid}]: ${shownMessage(message.trimEnd())}`;
 }
 
-/**
- * The text with its control characters made visible, as Go's `%q` writes them.
- *
- * A message can hold what an API, a plugin or a file name said: it must not move a terminal's
- * cursor, nor end a syslog message early. Tabs stay.
- *
- * @param keep More characters to leave as they are.
- */
-export function escapeControls(text: string, keep = ""): string {
-  return text.replace(/[\p{Cc}\u2028\u2029]/gu, (character) => {
-    if (character === "\t" || keep.includes(character)) return character;
-    if (character === "\n") return "\\n";
-    if (character === "\r") return "\\r";
-    const code = character.charCodeAt(0);
-    return code < 0x80 ? `\\x${hex(code, 2)}` : `\\u${hex(code, 4)}`;
-  });
-}
-
-function hex(code: number, digits: number): string {
-  return code.toString(16).padStart(digits, "0");
-}
-
-function withNewline(text: string): string {
-  return text.endsWith("\n") ? text : `${text}\n`;
+/** A message as every line carries it: one line whatever is in it, for people (text.ts). */
+export function shownMessage(message: string): string {
+  return shownLine(message, MESSAGE_SIZE_MAX);
 }
 
 /** The zone as RFC 3339 writes it. */

@@ -21,13 +21,13 @@ import {
 } from "./carriers.ts";
 import { openFile } from "./file.ts";
 import {
-  escapeControls,
   facilityNumber,
   LEVELS,
   localLine,
   networkLine,
   plainLine,
   priority,
+  shownMessage,
 } from "./line.ts";
 import { type Carrier, LineQueue } from "./queue.ts";
 
@@ -278,7 +278,7 @@ function forSocket(lines: Lines): LineMaker {
 
 function forLogger(lines: Lines): LineMaker {
   return (level, message) => {
-    const text = escapeControls(bracketed(level, message.trimEnd()));
+    const text = shownMessage(bracketed(level, message.trimEnd()));
     return `<${priority(lines.facility, level ?? "warning")}>${text}`;
   };
 }

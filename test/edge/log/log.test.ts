@@ -120,7 +120,7 @@ describe("mode file", () => {
     log.emit("warning", "this");
     log.emit("emerg", "and\nthis");
     expect(text(scratch)).toBe(
-      "2026/11/23 15:43:08 - - - [warning] this\n2026/11/23 15:43:08 - - - [emerg] and\nthis\n",
+      "2026/11/23 15:43:08 - - - [warning] this\n2026/11/23 15:43:08 - - - [emerg] and\\nthis\n",
     );
     await log.close();
   });

@@ -46,6 +46,9 @@ const SIMULATION = [
 /** Everything that is measured, with less of it: its table, and whether its results are right. */
 const BENCH = [process.execPath, "bench/main.ts", "--short"] as const;
 
+/** For one test: far above what any takes on a machine that is loaded tenfold. */
+const TEST_TIME_MAX_MS = 10 * 60_000;
+
 /** Test files at a time in one lane. */
 const PARALLEL = Math.min(8, Math.max(2, availableParallelism()));
 
@@ -112,6 +115,7 @@ async function runSuite(suite: Suite, filter: Filter): Promise<Counts> {
       "test",
       "--no-orphans",
       `--parallel=${PARALLEL}`,
+      `--timeout=${TEST_TIME_MAX_MS}`,
       "--reporter=junit",
       `--reporter-outfile=${junit}`,
       ...(suite.folder === BLACK_BOX ? [] : ["--path-ignore-patterns", `${BLACK_BOX}/**`]),

@@ -1,150 +1,86 @@
-// Calendar: which moment of a wall clock comes next. No zones, no daylight saving.
+// Calendar: which moment of a wall clock comes next, found by croner. No zones, no daylight saving.
 //
-// Owns:    months, leap years, weekdays, and the search over the lists of a schedule.
-// Not its: what an instant is in a zone (zone.ts), the language (cron.ts).
+//   lists of a schedule -> patterns -> croner in UTC -> the earliest of their answers
 //
-// Why not croner's search: it takes 60 to 80 microseconds for one fire time and 83 kB for one
-// schedule, needs up to three objects for one expression of ours (`LW` in a list), and has no word
-// for an empty field. This one is shorter than its adapter would be, and takes under one
-// microsecond. In test/property/schedule.test.ts croner is the second opinion.
+// Owns:    how our lists are written for croner, and how many of its objects are kept.
+// Not its: what an instant is in a zone (zone.ts), the language (cron.ts), which croner lacks.
+import { Cron } from "croner";
 import type { CronFields, MonthDays, WeekDays } from "./cron.ts";
 
 /** Whole seconds that a wall clock shows since 1970-01-01 00:00:00, as if there were no zones. */
 export type WallSeconds = number;
 
-const DAY_SECONDS = 86_400;
-const DAY_MS = 86_400_000;
+/**
+ * A pattern's object takes 83 kB, most of it the list of its years. So many are kept, the newest;
+ * ten thousand jobs have some dozens of schedules, and one that is made again takes 10 to 40 µs.
+ */
+const PATTERNS_MAX = 128;
+
+const patterns = new Map<CronFields, readonly Cron[]>();
+
+/** The first matching moment after `after`, or null when there is none until the end of 2099. */
+export function nextWall(fields: CronFields, after: WallSeconds): WallSeconds | null {
+  const from = new Date(after * 1_000);
+  let first: number | null = null;
+  for (const pattern of patternsOf(fields)) {
+    const at = pattern.nextRun(from)?.getTime() ?? null;
+    if (at !== null && (first === null || at < first)) first = at;
+  }
+  return first === null ? null : first / 1_000;
+}
+
+function patternsOf(fields: CronFields): readonly Cron[] {
+  const known = patterns.get(fields);
+  if (known !== undefined) return known;
+  // An offset of 0, because a zone that is named takes croner 20 times as long, also "UTC".
+  const made = patternTexts(fields).map((text) => new Cron(text, { utcOffset: 0 }));
+  const [oldest] = patterns.keys();
+  if (patterns.size >= PATTERNS_MAX && oldest !== undefined) patterns.delete(oldest);
+  patterns.set(fields, made);
+  return made;
+}
 
 /**
- * The first matching moment after `after`, or null when there is none until the end of 2099.
- * Takes at most one look at each of the 1560 months of the years 1970 to 2099.
+ * What to ask croner for, in seven fields: a moment matches if it matches one of them. None when
+ * the schedule has an empty field, for which croner has no word, and so never fires.
  */
-export function nextWall(fields: CronFields, after: WallSeconds): WallSeconds | null {
-  const from = after + 1;
-  const today = Math.floor(from / DAY_SECONDS);
-  const laterToday = timeFrom(fields, from - today * DAY_SECONDS);
-  const day = dayFrom(fields, laterToday === null ? today + 1 : today);
-  const time = day === today ? laterToday : timeFrom(fields, 0);
-  return day === null || time === null ? null : day * DAY_SECONDS + time;
+export function patternTexts(fields: CronFields): readonly string[] {
+  const { seconds, minutes, hours, months, years } = fields;
+  if ([seconds, minutes, hours, months, years].some((list) => list.length === 0)) return [];
+  const time = [seconds, minutes, hours].map(listText).join(" ");
+  return dayTexts(fields).map(
+    ([monthDay, weekday]) =>
+      `${time} ${monthDay} ${listText(months)} ${weekday} ${listText(years)}`,
+  );
 }
 
-/** The first matching second of a day at or after `second`, or null. */
-function timeFrom(fields: CronFields, second: number): number | null {
-  const { hours, minutes, seconds } = fields;
-  const hourNow = Math.floor(second / 3600);
-  const minuteNow = Math.floor(second / 60) % 60;
-  const [firstMinute, firstSecond] = [minutes[0], seconds[0]];
-  if (firstMinute === undefined || firstSecond === undefined) return null;
-  for (let index = indexFrom(hours, hourNow); ; index++) {
-    const hour = hours[index];
-    if (hour === undefined) return null;
-    if (hour > hourNow) return hour * 3600 + firstMinute * 60 + firstSecond;
-    const minute = minutes[indexFrom(minutes, minuteNow)];
-    if (minute === minuteNow) {
-      const exact = seconds[indexFrom(seconds, second % 60)];
-      if (exact !== undefined) return hour * 3600 + minute * 60 + exact;
-    }
-    const later = minutes[indexFrom(minutes, minuteNow + 1)];
-    if (later !== undefined) return hour * 3600 + later * 60 + firstSecond;
+/** The day-of-month and day-of-week fields. croner takes either one of two that are restricted. */
+function dayTexts({ monthDays, weekDays }: CronFields): readonly (readonly [string, string])[] {
+  const weekday = weekDays === null ? "*" : weekdayText(weekDays);
+  if (monthDays === null) return weekday === "" ? [] : [["*", weekday]];
+  const texts = monthDayTexts(monthDays);
+  if (texts.length === 0) return weekday === "" || weekday === "*" ? [] : [["*", weekday]];
+  return texts.map((text) => [text, weekday === "" ? "*" : weekday]);
+}
+
+/** `LW` cannot stand in a list of croner's. */
+function monthDayTexts({ days, workdays, last, lastWorkday }: MonthDays): readonly string[] {
+  const listed = [...days, ...workdays.map((day) => `${day}W`), ...(last ? ["L"] : [])];
+  return [...(listed.length === 0 ? [] : [listed.join()]), ...(lastWorkday ? ["LW"] : [])];
+}
+
+function weekdayText({ days, nth, last }: WeekDays): string {
+  const nths = nth.map(({ week, weekday }) => `${weekday}#${week}`);
+  return [...days, ...nths, ...last.map((weekday) => `${weekday}L`)].join();
+}
+
+/** Runs of numbers as ranges: croner looks at less when the years are one of them. */
+function listText(list: readonly number[]): string {
+  const runs: [number, number][] = [];
+  for (const value of list) {
+    const run = runs.at(-1);
+    if (run !== undefined && value === run[1] + 1) run[1] = value;
+    else runs.push([value, value]);
   }
-}
-
-/** The first matching day at or after `day`, counted from 1970-01-01, or null. */
-function dayFrom(fields: CronFields, day: number): number | null {
-  const { years, months } = fields;
-  const date = new Date(day * DAY_MS);
-  const [yearNow, monthNow] = [date.getUTCFullYear(), date.getUTCMonth() + 1];
-  for (let at = indexFrom(years, yearNow); at < years.length; at++) {
-    const year = years[at] ?? yearNow;
-    const isNow = year === yearNow;
-    for (const month of months) {
-      if (isNow && month < monthNow) continue;
-      const past = isNow && month === monthNow ? date.getUTCDate() - 1 : 0;
-      const left = (daysOf(fields, year, month) >>> past) << past;
-      if (left !== 0) return Date.UTC(year, month - 1, lowestDay(left)) / DAY_MS;
-    }
-  }
-  return null;
-}
-
-/** The index of the first value of a sorted list that is not below `value`; its length if none. */
-function indexFrom(list: readonly number[], value: number): number {
-  let [low, high] = [0, list.length];
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if ((list[middle] ?? value) < value) low = middle + 1;
-    else high = middle;
-  }
-  return low;
-}
-
-/** A set of days of one month: day d is bit d - 1, so that 31 days fit a positive integer. */
-type DaySet = number;
-
-function bit(day: number): DaySet {
-  return 1 << (day - 1);
-}
-
-function lowestDay(days: DaySet): number {
-  return 32 - Math.clz32(days & -days);
-}
-
-/** The matching days of a month. Restricted by both fields, a day needs to match only one. */
-function daysOf(fields: CronFields, year: number, month: number): DaySet {
-  const { monthDays, weekDays } = fields;
-  const length = monthLength(year, month);
-  const all = 2 ** length - 1;
-  if (monthDays === null && weekDays === null) return all;
-  const firstWeekday = new Date(Date.UTC(year, month - 1, 1)).getUTCDay();
-  const shape = { length, firstWeekday };
-  const byMonth = monthDays === null ? 0 : byMonthDay(monthDays, shape);
-  const byWeek = weekDays === null ? 0 : byWeekday(weekDays, shape);
-  return (byMonth | byWeek) & all;
-}
-
-function monthLength(year: number, month: number): number {
-  // Right for 1970 to 2099: the one century among them, 2000, has its leap day.
-  if (month === 2) return year % 4 === 0 ? 29 : 28;
-  return month === 4 || month === 6 || month === 9 || month === 11 ? 30 : 31;
-}
-
-interface MonthShape {
-  /** Days in the month. */
-  readonly length: number;
-  /** The weekday of day 1. */
-  readonly firstWeekday: number;
-}
-
-function byMonthDay(rule: MonthDays, month: MonthShape): DaySet {
-  let days = 0;
-  for (const day of rule.days) days |= bit(day);
-  for (const day of rule.workdays) if (day <= month.length) days |= bit(workdayNear(day, month));
-  if (rule.last) days |= bit(month.length);
-  if (rule.lastWorkday) days |= bit(workdayNear(month.length, month));
-  return days;
-}
-
-function byWeekday(rule: WeekDays, month: MonthShape): DaySet {
-  const first = (weekday: number) => 1 + ((weekday - month.firstWeekday + 7) % 7);
-  let days = 0;
-  for (const weekday of rule.days) {
-    for (let day = first(weekday); day <= month.length; day += 7) days |= bit(day);
-  }
-  for (const { week, weekday } of rule.nth) {
-    const day = first(weekday) + 7 * (week - 1);
-    if (day <= month.length) days |= bit(day);
-  }
-  for (const weekday of rule.last) {
-    const day = first(weekday);
-    days |= bit(day + 7 * Math.floor((month.length - day) / 7));
-  }
-  return days;
-}
-
-/** Monday to Friday nearest to `day` without leaving the month, for `nW` and `LW`. */
-function workdayNear(day: number, month: MonthShape): number {
-  const weekday = (month.firstWeekday + day - 1) % 7;
-  if (weekday === 6) return day > 1 ? day - 1 : day + 2;
-  if (weekday === 0) return day < month.length ? day + 1 : day - 2;
-  return day;
+  return runs.map(([from, to]) => (from === to ? `${from}` : `${from}-${to}`)).join();
 }

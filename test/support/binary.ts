@@ -10,7 +10,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
-import { patience } from "./limits.ts";
+import { patience } from "./patience.ts";
 
 const root = resolve(import.meta.dirname, "../..");
 

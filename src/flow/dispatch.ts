@@ -17,7 +17,7 @@ import {
   dateAction,
   parseTemplate,
 } from "../mig/action.ts";
-import type { FindAnswer, StoredAction } from "../mig/api.ts";
+import type { CreateAnswer, FindAnswer, StoredAction } from "../mig/api.ts";
 import { encodeInflight } from "../mig/result.ts";
 import type { Instant, Milliseconds } from "../time.ts";
 import { DAY_MS } from "../time.ts";
@@ -42,6 +42,9 @@ const LISTED_WITHIN_MS: Milliseconds = 14_000;
  */
 const SEARCH_LEAST_MS: Milliseconds = 6_000;
 const SEARCH_SHARE = 0.6;
+
+/** One that was answered is listed at once, if it was stored. */
+const ANSWERED_LISTED_MS: Milliseconds = 2_000;
 
 /** A possibly posted action that cannot be looked up for this long after its expiry is given up. */
 const UNKNOWN_MAX_MS: Milliseconds = 7 * DAY_MS;
@@ -147,17 +150,36 @@ export async function postAction(
   if (!isOurs) return "answered";
   const answer = await edges.api.create(row.body, options.signal);
   if (answer.kind === "posted") return await keepPosted(edges, row, { ...options, ...answer });
-  if (answer.refusal && row.attempts >= options.retries) {
-    await keep(edges, row, { kind: "refused", error: answer.message });
-    say(edges, row.job, "err", `Cannot post action: ${answer.message}; given up`);
-    return "answered";
-  }
+  if (answer.refusal) return await keepRefused(edges, row, { ...options, answer });
   await delay(edges, row, {
     error: answer.message,
     maybeSent: answer.kind === "unclear",
     retryAfterMs: answer.retryAfterMs,
   });
   return answer.status === null ? "unreachable" : "answered";
+}
+
+/**
+ * The API has said no, which proves nothing: an action that carries two signatures of one key is
+ * stored, runs, and is answered 500. Only the search tells.
+ */
+async function keepRefused(
+  edges: Edges,
+  row: ActionRow,
+  options: PostOptions & { readonly answer: Exclude<CreateAnswer, { kind: "posted" }> },
+): Promise<Reached> {
+  const { message, retryAfterMs } = options.answer;
+  // It answers when it has stored or not: what is not listed now was not stored.
+  const found = await findPosted(edges, row, { ...options, isAnswered: true });
+  if (found.kind === "found") return await keepPosted(edges, row, { ...options, ...found });
+  if (found.kind === "failed") return await keepUnknown(edges, row, `${message}; ${found.message}`);
+  if (row.attempts < options.retries) {
+    await delay(edges, row, { error: message, maybeSent: false, retryAfterMs });
+    return "answered";
+  }
+  await keep(edges, row, { kind: "refused", error: message });
+  say(edges, row.job, "err", `Cannot post action: ${message}; given up`);
+  return "answered";
 }
 
 /** Null when the target matches few enough agents now; else the action is not posted. */
@@ -186,20 +208,22 @@ async function refuseTooMany(
 async function findPosted(
   edges: Edges,
   row: ActionRow,
-  { lastSentAt, signal }: Pick<PostOptions, "lastSentAt" | "signal">,
+  options: Pick<PostOptions, "lastSentAt" | "signal"> & { readonly isAnswered?: boolean },
 ): Promise<FindAnswer> {
+  const { isAnswered = false, lastSentAt, signal } = options;
   const { name, signature } = row;
   const isTaken = (actionId: number): boolean => edges.journal.actionById(actionId) !== null;
   const lifeMs = row.expireAt - edges.clock.now();
   const shareMs = lifeMs <= 0 ? LISTED_WITHIN_MS : Math.max(SEARCH_LEAST_MS, lifeMs * SEARCH_SHARE);
-  const listedBy = lastSentAt + Math.min(LISTED_WITHIN_MS, shareMs);
+  const listedBy = isAnswered ? 0 : lastSentAt + Math.min(LISTED_WITHIN_MS, shareMs);
+  const leastMs = isAnswered ? ANSWERED_LISTED_MS : SEARCH_LEAST_MS;
   let waitedMs = 0;
   for (let search = 0; ; search++) {
     if (signal.aborted) return { kind: "failed", message: "the runner is stopping", status: null };
     const found = await edges.api.findAction({ name, signature, isTaken, signal });
     if (found.kind !== "absent") return found;
     // A clock that was set ahead must not end the search: some of it is by elapsed time.
-    const leftMs = Math.max(listedBy - edges.clock.now(), SEARCH_LEAST_MS - waitedMs);
+    const leftMs = Math.max(listedBy - edges.clock.now(), leastMs - waitedMs);
     const mostMs = SEARCH_WAITS_MS[search];
     if (leftMs <= 0 || mostMs === undefined) return { kind: "absent" };
     const waitMs = Math.min(mostMs, leftMs);

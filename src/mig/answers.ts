@@ -2,8 +2,9 @@
 import type { Instant } from "../time.ts";
 
 /**
- * What the API says of an action before it has stored anything of it: of the form, the JSON, the
- * action's own checks, its signatures, and a text that its database has no room for.
+ * What the API says of an action that it will refuse again: of the form, the JSON, the action's own
+ * checks, its signatures, and a text that its database has no room for. The words are no proof that
+ * nothing was stored.
  *
  * @see mig-api/action_endpoints.go `createAction`, mig/action.go `Validate`; test/golden/http
  */
@@ -19,7 +20,7 @@ const REFUSALS = [
   /^Failed to store action: .*value too long for type/,
 ];
 
-/** Whether the API has judged the action itself, so that it was not stored. */
+/** Whether the API has judged the action itself: another try of the same is of no use. */
 export function isRefusal(apiMessage: string): boolean {
   return REFUSALS.some((refusal) => refusal.test(apiMessage));
 }

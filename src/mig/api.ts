@@ -4,7 +4,7 @@
 // Not its: connections (edge/http.ts), when to ask again (flow/), what is in an action (action.ts).
 //
 // Invariants:
-//   W1. `unsent` is said only when no action can have come of the POST.
+//   W1. `unsent` is said only when no action can have come of the POST; never of a 500.
 //   W2. Nothing that the API or something before it answers throws: every fault has its words.
 //   W3. A request is repeated once, with a new token, and only after a 401: then nothing was done.
 import { messageOf } from "../errors.ts";
@@ -39,13 +39,14 @@ export interface Failure {
 }
 
 /**
- * What became of a POST. `unsent` proves that the action does not run; after `unclear` it may. With
- * `refusal` the API has looked at the action and said no: the same action will be refused again.
+ * What became of a POST. `unsent` proves that the action does not run; after `unclear` it may, and
+ * has to be searched for. With `refusal` the API has looked at the action and said no: if it was
+ * not stored all the same, the same action will be refused again.
  */
 export type CreateAnswer =
   | ({ readonly kind: "posted" } & StoredAction)
-  | ({ readonly kind: "unsent"; readonly refusal: boolean } & Failure)
-  | ({ readonly kind: "unclear"; readonly refusal: false } & Failure);
+  | ({ readonly kind: "unsent"; readonly refusal: false } & Failure)
+  | ({ readonly kind: "unclear"; readonly refusal: boolean } & Failure);
 
 /**
  * What a request for commands came to. A page that fails has often handed out commands before.
@@ -167,11 +168,9 @@ class Api implements MigApi {
     }
     if (answer.status >= 200 && answer.status < 300) return await this.#readCreated(answer);
     const { apiMessage, ...failure } = await this.#failure(answer);
+    if (isUnsent(answer.status)) return { kind: "unsent", refusal: false, ...failure };
     const refusal = answer.status === 500 && isRefusal(apiMessage ?? "");
-    if (refusal || (answer.status >= 400 && answer.status < 500)) {
-      return { kind: "unsent", refusal, ...failure };
-    }
-    return { kind: "unclear", refusal: false, ...failure };
+    return { kind: "unclear", refusal, ...failure };
   }
 
   /** A success without the action in it proves nothing: the action may have been stored. */
@@ -336,6 +335,14 @@ interface SearchOptions {
   readonly signal: AbortSignal | undefined;
   onValue(bytes: Uint8Array): boolean;
   readonly sizeMax?: number;
+}
+
+/**
+ * Whether an answer proves that nothing was done with the request: it was not let in. The API's 500
+ * proves nothing, whatever its words, and 408 comes of something that has begun.
+ */
+function isUnsent(status: number): boolean {
+  return status >= 400 && status < 500 && status !== 408;
 }
 
 /** Hands out the commands of a page; what is wrong with the page itself is a message. */

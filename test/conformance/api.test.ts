@@ -103,13 +103,13 @@ describe("the API client", () => {
     const { api, signed } = await setup();
     const { body } = await signed("job", "");
     expect(await api.create(body)).toMatchObject({
-      kind: "unsent",
+      kind: "unclear",
       refusal: true,
       message: "HTTP 500: action target is empty",
     });
     const tampered = (await signed("job", "id > 0")).body.replace("\\u003e 0", "\\u003e 1");
     expect(await api.create(tampered)).toMatchObject({
-      kind: "unsent",
+      kind: "unclear",
       refusal: true,
     });
   });

@@ -34,6 +34,8 @@ const post = (world: World, row: ActionRow, fresh = true) =>
     signal: never(),
   });
 
+const refused = { kind: "unclear", refusal: true, status: 500, retryAfterMs: null } as const;
+
 const lost = { kind: "unclear", refusal: false, status: null, retryAfterMs: null } as const;
 
 describe("postAction()", () => {
@@ -199,15 +201,50 @@ describe("postAction()", () => {
   test("gives up a refused action after its retries, in the API's words", async () => {
     const world = openWorld();
     const row = await plan(world);
-    const refused = { ...lost, kind: "unsent", refusal: true, status: 500 } as const;
     world.api.creates = [{ ...refused, message: "action target is empty" }];
     let next: ActionRow | null = row;
     for (let tries = 0; tries < 3 && next !== null; tries++) {
-      await post(world, next);
+      const posting = post(world, next);
+      await world.clock.moveBy(2_000);
+      await posting;
       next = world.journal.action(row.id);
     }
     expect(world.api.posted.length).toBe(3);
     expect(next).toMatchObject({ state: "failed", error: "action target is empty" });
+  });
+
+  test("takes no refusal's word for it: finds the action that was stored all the same (I3)", async () => {
+    const world = openWorld();
+    const row = await plan(world);
+    world.api.creates = [{ ...refused, message: "VerifySignatures() -> EOF" }];
+    world.api.finds = [{ ...postedAs(8, NOON + 300_000), kind: "found" }];
+    expect(await post(world, row)).toBe("answered");
+    expect(world.api.posted.length).toBe(1);
+    expect(world.journal.action(row.id)).toMatchObject({ state: "posted", actionId: 8 });
+  });
+
+  test("also after its last retry, and when it is listed at the second look (I3)", async () => {
+    const world = openWorld();
+    const row = await plan(world);
+    world.api.creates = [{ ...refused, message: "action target is empty" }];
+    world.api.finds = [{ kind: "absent" }, { ...postedAs(8, NOON + 300_000), kind: "found" }];
+    const posting = post(world, { ...row, attempts: retries });
+    await world.clock.moveBy(2_000);
+    await posting;
+    expect(world.journal.action(row.id)).toMatchObject({ state: "posted", actionId: 8 });
+  });
+
+  test("posts nothing again while a refused action cannot be searched for (I3)", async () => {
+    const world = openWorld();
+    const row = await plan(world);
+    world.api.creates = [{ ...refused, message: "json: oops" }];
+    world.api.finds = [{ kind: "failed", message: "HTTP 502", status: 502 }];
+    expect(await post(world, { ...row, attempts: retries })).toBe("unreachable");
+    expect(world.journal.action(row.id)).toMatchObject({
+      state: "planned",
+      maybeSent: true,
+      error: "json: oops; HTTP 502",
+    });
   });
 
   test("settles a sendonly action without a record", async () => {

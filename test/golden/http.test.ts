@@ -124,7 +124,7 @@ describe("a recorded answer", () => {
     for (const exchange of refused) {
       const { message } = JSON.parse(exchange.response?.body ?? "").collection.error;
       expect(await api.create(actionOf(exchange))).toEqual({
-        kind: "unsent",
+        kind: "unclear",
         refusal: true,
         message: `HTTP 500: ${message}`,
         status: 500,

@@ -97,7 +97,7 @@ describe("create()", () => {
     [{ status: 202, body: [collection().slice(0, 9)], cut: "cut" }, { kind: "unclear" }],
     [
       { status: 500, body: failing("action target is empty") },
-      { kind: "unsent", refusal: true },
+      { kind: "unclear", refusal: true },
     ],
     [
       { status: 500, body: failing("something") },
@@ -106,6 +106,7 @@ describe("create()", () => {
     [{ status: 502, body: "<h1>Bad Gateway</h1>" }, { kind: "unclear" }],
     [{ status: 304 }, { kind: "unclear" }],
     [{ status: 400 }, { kind: "unsent", refusal: false }],
+    [{ status: 408 }, { kind: "unclear", refusal: false }],
     [
       { status: 404, body: "404 page not found" },
       { kind: "unsent", refusal: false },

@@ -70,6 +70,8 @@ export class SimulatedApi {
   readonly #watch: ApiWatch;
   #nextAction = FIRST_ACTION_ID;
   #nextCommand = FIRST_COMMAND_ID;
+  /** Actions below this id are listed, however late they were to be. */
+  #listedBelow = FIRST_ACTION_ID;
   /** Whether lies have ended: counters are honest, pages stable, everything is listed. */
   calm = false;
 
@@ -210,13 +212,22 @@ export class SimulatedApi {
     );
   }
 
+  /** Lists all that was accepted until now. */
+  listAll(): void {
+    this.#listedBelow = this.#nextAction;
+  }
+
+  #isListed({ id, listedAt }: ApiAction, now: number): boolean {
+    return this.calm || id < this.#listedBelow || listedAt <= now;
+  }
+
   #search(
     pattern: string,
     { limit, offset, now }: { limit: number; offset: number; now: number },
   ): ApiAnswer {
     const name = pattern.replaceAll(/\\([\\%_])/g, "$1");
     const found = [...this.actions.values()]
-      .filter((action) => action.name === name && (this.calm || action.listedAt <= now))
+      .filter((action) => action.name === name && this.#isListed(action, now))
       .reverse()
       .slice(offset, offset + limit);
     if (found.length === 0) return failure(404, "no results found");

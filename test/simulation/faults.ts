@@ -5,13 +5,14 @@ export const FAULT_KINDS: Readonly<Record<string, RegExp>> = {
   "a delay": /^delay$/,
   "an error before the effect":
     / fails$|^http (refused|lost|serverBefore|htmlBefore)$|^key locked$/,
-  "an error after the effect": / fails late$|^http (cutAfter|serverAfter|htmlAfter|garbageAfter)$/,
+  "an error after the effect":
+    / fails late$|^http (cutAfter|serverAfter|refusedAfter|htmlAfter|garbageAfter)$/,
   "a torn write": /^spool\.write fails/,
   "a short read": /^http (tornBody|stalledBody)$/,
   "a connection that is reset": /^http (lost|cutAfter|tornBody)$/,
   "HTTP 401": /^http unauthorized$/,
   "HTTP 429": /^http tooMany$/,
-  "HTTP 500": /^http server(Before|After)$/,
+  "HTTP 500": /^http (server(Before|After)|refusedAfter)$/,
   "HTML instead of an answer": /^http html(Before|After)$/,
   "no answer": /^http hang(Before|After)$|^outage: hangBefore$/,
   "an API that is down": /^outage$/,

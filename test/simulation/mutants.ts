@@ -72,6 +72,17 @@ export const MUTANTS: readonly Mutant[] = [
     ],
   },
   {
+    name: "the words of a refusal are taken for proof that nothing was stored",
+    invariant: "I3",
+    edits: [
+      {
+        file: "flow/dispatch.ts",
+        find: "const found = await findPosted(edges, row, { ...options, isAnswered: true });",
+        replace: 'const found = { kind: "absent" } as FindAnswer;',
+      },
+    ],
+  },
+  {
     name: "a collect that failed is given up",
     invariant: "I4",
     edits: [

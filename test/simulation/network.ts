@@ -94,6 +94,8 @@ function exchange(world: World, life: Life, { request, fault, settle }: Exchange
   const body = request.body === undefined ? "" : DECODER.decode(request.body);
   const answer = world.api.handle({ method: request.method, url: request.url, body }, timeline.now);
   world.say(() => `    answered ${answer.status}`);
+  // What the API has answered is listed: it stores before it answers.
+  if (fault === "refusedAfter") world.api.listAll();
   if (!world.dies(life, "http", "after")) settleBy(afterwards(answer, fault));
 }
 
@@ -131,6 +133,8 @@ function afterwards(answer: ApiAnswer, fault: HttpFault | null): Outcome {
       return unreachable("connection reset by peer", true);
     case "serverAfter":
       return failure(500, "pq: connection lost");
+    case "refusedAfter":
+      return failure(500, "VerifySignatures() -> no valid signature");
     case "htmlAfter":
       return { status: 504, headers: {}, body: HTML };
     case "garbageAfter":

@@ -19,6 +19,7 @@ export type HttpFault =
   | "hangBefore"
   | "cutAfter"
   | "serverAfter"
+  | "refusedAfter"
   | "htmlAfter"
   | "hangAfter"
   | "garbageAfter"
@@ -36,6 +37,7 @@ export const HTTP_FAULTS: readonly HttpFault[] = [
   "hangBefore",
   "cutAfter",
   "serverAfter",
+  "refusedAfter",
   "htmlAfter",
   "hangAfter",
   "garbageAfter",

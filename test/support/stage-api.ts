@@ -75,7 +75,7 @@ export function stageApi(order: StageApiOrder): MigApi {
       const { name, target, operations, pgpsignatures } = JSON.parse(json);
       const why = refuse(name);
       if (why !== null) {
-        const refused = { kind: "unsent", refusal: true, message: why, status: 500 } as const;
+        const refused = { kind: "unclear", refusal: true, message: why, status: 500 } as const;
         return alive({ ...refused, retryAfterMs: null });
       }
       const id = 1_000 + actions.length;

@@ -36,8 +36,11 @@ export interface RunnerOptions {
   readonly runId?: number | null;
 }
 
-/** The longest sleep: how soon a request of another process is seen without a signal. */
+/** The longest time without a tick. */
 const NAP_MAX_MS: Milliseconds = 5_000;
+
+/** How soon it is seen what another process has written: a request of `run`, `resume`, `drop`. */
+const LOOK_MS: Milliseconds = 500;
 
 /** How long a start waits for in-flight records to be adopted. */
 const ADOPT_PATIENCE_MS: Milliseconds = 100;
@@ -71,6 +74,8 @@ export class Runner {
   #breaker: Breaker = CLOSED;
   /** Deliveries that were tried in this `--once` pass. */
   readonly #tried = new Set<number>();
+  /** Of the journal at the last tick: what another process writes changes it. */
+  #version = 0;
   #failures = 0;
   #adopting = false;
   /** Aborted by `stop`. */
@@ -165,7 +170,7 @@ export class Runner {
     while (!this.#stopping) {
       this.#wake = new AbortController();
       await this.tick();
-      if (!this.#stopping) await this.#edges.clock.until(this.#nextAt(), this.#wake.signal);
+      if (!this.#stopping) await this.#rest();
     }
     await this.#drain();
   }
@@ -178,9 +183,20 @@ export class Runner {
       progress();
       const idle = this.#isIdle() && !this.#wake.signal.aborted;
       if (idle && !(wait && this.#isPending()) && this.#untried().length === 0) break;
-      await this.#edges.clock.until(this.#nextAt(), this.#wake.signal);
+      await this.#rest();
     }
     await this.#drain();
+  }
+
+  /** Until something is due, was changed here, or another process has written to the journal. */
+  async #rest(): Promise<void> {
+    const { clock, journal } = this.#edges;
+    const at = this.#nextAt();
+    for (let now = clock.now(); now < at && !this.#wake.signal.aborted; now = clock.now()) {
+      await clock.until(Math.min(at, now + LOOK_MS), this.#wake.signal);
+      // The wait for a time ends when so much has gone by, also if the clock was set back.
+      if (clock.now() < now || journal.version() !== this.#version) return;
+    }
   }
 
   /** Whether something that this pass works on is still in flight. */
@@ -198,6 +214,7 @@ export class Runner {
   /** One turn. Never rejects for what one job, plugin or answer did (I8). */
   async tick(): Promise<void> {
     const now = this.#edges.clock.now();
+    this.#version = this.#edges.journal.version();
     await this.#timetable.refresh(now);
     for (const job of this.#timetable.takeDue(now)) this.#launch(job);
     this.#launchRequested();
@@ -356,8 +373,8 @@ export class Runner {
   #nextAt(): Instant {
     const now = this.#edges.clock.now();
     const times = [this.#timetable.nextAt(), now + NAP_MAX_MS];
-    const due = this.#edges.journal.nextAt(now);
-    if (due !== null) times.push(due);
+    const due = [this.#edges.journal.nextAt(now), this.#engine.nextAt()];
+    times.push(...due.filter((at) => at !== null));
     const { nextAt } = this.#upkeep;
     if (this.#runId === null && nextAt !== null) times.push(nextAt);
     const { probeAt } = this.#breaker;

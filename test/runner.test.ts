@@ -1,10 +1,12 @@
 import { describe, expect, test } from "bun:test";
+import { openJournal } from "../src/edge/journal/journal.ts";
 import { DAEMON_WINDOW, ONCE_WINDOW } from "../src/flow/launch.ts";
 import { Catalog } from "../src/jobs/catalog.ts";
 import type { Entity } from "../src/jobs/entity.ts";
 import type { CreateAnswer } from "../src/mig/api.ts";
 import type { JobDirectory } from "../src/ports.ts";
 import { Runner } from "../src/runner.ts";
+import { Scratch } from "./support/edge.ts";
 import {
   command,
   entity,
@@ -143,6 +145,24 @@ describe("Runner", () => {
     expect(world.lines).toContain("err broken: /runner/runners/broken: missing schedule");
     expect(runner.failures).toBe(1);
     await stop();
+  });
+
+  test("does what another process asks for within a second, told by the journal alone", async () => {
+    using scratch = new Scratch();
+    const world = openWorld();
+    const path = scratch.in("journal.db");
+    const other = openJournal({ path, schedule: queueMicrotask });
+    const journal = openJournal({ path, schedule: queueMicrotask });
+    Object.assign(world.edges, { journal });
+    world.api.creates = [postedAs(7, NOON + HOUR)];
+    const { stop } = await start(world, new Map([["nightly", entity({ schedule: null })]]));
+    await world.clock.moveBy(10_000);
+    const run = { job: "nightly", firesAt: NOON, cause: "manual" } as const;
+    await other.write((tables) => tables.insertRun(run, "requested", NOON));
+    await world.clock.moveBy(1_000);
+    expect(world.api.posted.length).toBe(1);
+    await stop();
+    await Promise.all([journal.close(), other.close()]);
   });
 
   test("stops firing a job that was removed, and fires one that was added", async () => {

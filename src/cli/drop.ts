@@ -1,6 +1,4 @@
 // Drop: the verb by which an operator gives up what is in flight or cannot be delivered.
-import { lockHolder } from "../edge/lock.ts";
-import { signalProcess } from "../edge/signals.ts";
 import { RunnerError } from "../errors.ts";
 import type { RunRow } from "../flow/inflight.ts";
 import { hasEnded } from "../flow/keep.ts";
@@ -55,12 +53,10 @@ function runOf({ edges: { journal } }: Bench, word: string): number | null {
   return journal.run(id) === null ? null : id;
 }
 
-async function giveUpRun(call: Call, { config, edges }: Bench, runId: number): Promise<number> {
+async function giveUpRun(call: Call, { edges }: Bench, runId: number): Promise<number> {
   const { clock, journal, log } = edges;
   const run = await journal.write((tables) => dropRun(tables, runId, clock.now()));
   log.emit("notice", `${run.job}: run ${runId} given up`);
-  const holder = lockHolder(config.directory);
-  if (holder !== null) signalProcess(holder, "SIGHUP");
   if (call.flags.has("json")) call.terminal.json(encode([], [run]));
   else call.terminal.out(describe([], [run]));
   return 0;

@@ -1,6 +1,6 @@
 // Redeliver: the verb that gives a stored result to its plugins again.
 import { lockDirectory, lockHolder } from "../edge/lock.ts";
-import { onSignals, signalProcess } from "../edge/signals.ts";
+import { onSignals } from "../edge/signals.ts";
 import { findResult, isFile, latestResult, readResult } from "../edge/spool/stored.ts";
 import { messageOf, RunnerError } from "../errors.ts";
 import { deliverResult } from "../flow/deliver.ts";
@@ -194,7 +194,6 @@ async function handOver(call: Call, bench: Bench, order: Order): Promise<number>
   });
   if (lock === null) {
     const holder = lockHolder(bench.config.directory);
-    if (holder !== null) signalProcess(holder, "SIGHUP");
     return report(call, bench, { ...order, holder });
   }
   const stop = new AbortController();

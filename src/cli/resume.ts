@@ -1,6 +1,5 @@
 // Resume: the verb by which an operator lets a paused or failed workflow run go on.
 import { lockHolder } from "../edge/lock.ts";
-import { signalProcess } from "../edge/signals.ts";
 import { resumeRun } from "../workflow/operate.ts";
 import { UsageError } from "./flags.ts";
 import { openBench } from "./open.ts";
@@ -30,7 +29,6 @@ export const resume: Verb = {
       const job = journal.run(runId)?.job ?? "";
       log.emit("notice", `${job}: run ${runId} resumed by an operator`);
       const holder = lockHolder(bench.config.directory);
-      if (holder !== null) signalProcess(holder, "SIGHUP");
       if (call.flags.has("json")) {
         call.terminal.json(JSON.stringify({ run: runId, job, by: holder, again }));
         return 0;

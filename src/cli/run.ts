@@ -1,6 +1,5 @@
 // Run: fire one job now. A daemon on the directory does it when there is one; else this process.
 import { lockHolder } from "../edge/lock.ts";
-import { signalProcess } from "../edge/signals.ts";
 import type { Edges } from "../flow/edges.ts";
 import { type ActionRow, type DeliveryRow, isSwept, type RunRow } from "../flow/inflight.ts";
 import type { JournalReads } from "../flow/journal.ts";
@@ -69,7 +68,6 @@ async function runThere(call: Call, opened: Opened, job: string): Promise<number
   requireJob(opened, job);
   const { id } = await request(edges, job);
   const holder = lockHolder(config.directory);
-  if (holder !== null) signalProcess(holder, "SIGHUP");
   const wait = call.flags.has("wait");
   const beginBy = edges.clock.now() + BEGIN_MAX_MS;
   for (;;) {

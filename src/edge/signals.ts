@@ -66,12 +66,3 @@ export function holdSignals(): { release(): boolean } {
     },
   };
 }
-
-/** Sends a signal to a process; false when there is none, or it is another user's. */
-export function signalProcess(pid: number, signal: "SIGHUP" | "SIGTERM"): boolean {
-  try {
-    return process.kill(pid, signal);
-  } catch {
-    return false;
-  }
-}

@@ -92,6 +92,12 @@ export class Engine {
     return this.#active.size === 0 && this.#busy.size === 0 && this.#settling.size === 0;
   }
 
+  /** When one of the bodies at work has done nothing for too long; null when none waits for that. */
+  nextAt(): Instant | null {
+    const times = [...this.#active.values()].flatMap(({ stallsAt }) => stallsAt ?? []);
+    return times.length === 0 ? null : Math.min(...times);
+  }
+
   /** Whether a run is planning actions right now, which are new and not to be searched for. */
   isPlanning(runId: number): boolean {
     return this.#active.get(runId)?.isPlanning === true;
@@ -162,6 +168,7 @@ export class Engine {
           planned: (rows) => planned(rows),
           over: (lost) => this.#over(run, lost),
           failed: () => this.#failures++,
+          recorded: () => this.#options.changed(),
         },
       },
     );

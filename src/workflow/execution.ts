@@ -54,6 +54,8 @@ export interface ExecutionHooks {
   over(lost: string | null): void;
   /** The run was recorded as failed or paused. */
   failed(): void;
+  /** Something was recorded that may have a time of its own. */
+  recorded(): void;
 }
 
 export interface ExecutionOptions {
@@ -130,8 +132,14 @@ export class Execution {
     }
     this.pump();
     if (!this.#idle || this.#work.isBusy) this.#quietAt = null;
-    else this.#quietAt ??= now;
-    if (this.#quietAt !== null && now - this.#quietAt >= this.#patienceMs()) this.#stalled();
+    else this.#quietAt = Math.min(this.#quietAt ?? now, now);
+    const { stallsAt } = this;
+    if (stallsAt !== null && now >= stallsAt) this.#stalled();
+  }
+
+  /** When a body that has been seen to do nothing has done so for too long; null for any other. */
+  get stallsAt(): Instant | null {
+    return this.#quietAt === null ? null : this.#quietAt + this.#patienceMs();
   }
 
   /** What was asked for once is asked for soon in a replay, or never: nothing is done in between. */
@@ -251,6 +259,7 @@ export class Execution {
     if (again !== null && this.#asked.has(again)) this.#unbegun.add(again);
     this.pump();
     if (this.#stopping && !this.#work.isBusy) void this.#stopNow();
+    this.#options.hooks.recorded();
   }
 
   /** Lines of a replay were written before. */

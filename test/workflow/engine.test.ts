@@ -266,6 +266,25 @@ describe("Engine steps", () => {
     await stage.stop();
   });
 
+  test("are tried again at their time, however short the wait is, and not at the next nap", async () => {
+    const waitsOf = async (retry: number | { max: number; first: "200ms"; cap: "1s" }) => {
+      const at: number[] = [];
+      const stage = await play(async (run) => {
+        await run.step("call", { retry }, ({ attempt }) => {
+          at.push(stageClock());
+          if (attempt < 5) throw new Error("no answer");
+        });
+        await run.sleep("pause", "30ms");
+        at.push(stageClock());
+      });
+      await stage.stop();
+      return at.slice(1).map((time, index) => time - (at[index] ?? 0));
+    };
+    // Three quarters of 200, 400, 800 and 1,000 ms, and of 1, 2, 4 and 8 s: the jitter is 0.5.
+    expect(await waitsOf({ max: 5, first: "200ms", cap: "1s" })).toEqual([150, 300, 600, 750, 30]);
+    expect(await waitsOf(5)).toEqual([750, 1_500, 3_000, 6_000, 30]);
+  });
+
   test("fail for good after their last try, and say how often", async () => {
     const stage = await play(async (run) => {
       await run.step("call", { retry: 2 }, () => {

@@ -13,11 +13,11 @@ import { endOverdue } from "./flow/deadline.ts";
 import { deliverResult } from "./flow/deliver.ts";
 import { postAction, type Reached } from "./flow/dispatch.ts";
 import type { Edges } from "./flow/edges.ts";
-import type { ActionRow, DeliveryRow, RunRow } from "./flow/inflight.ts";
+import type { ActionRow, DeliveryRow } from "./flow/inflight.ts";
 import type { ActiveState } from "./flow/journal.ts";
 import { hasEnded } from "./flow/keep.ts";
 import type { LaunchWindow } from "./flow/launch.ts";
-import { type Launch, launchDue, launchRequested } from "./flow/launch.ts";
+import { Launcher } from "./flow/launcher.ts";
 import { NO_PATIENCE, type Patience } from "./flow/patience.ts";
 import { Pool } from "./flow/pool.ts";
 import { Upkeep } from "./flow/retention.ts";
@@ -48,7 +48,7 @@ const ADOPT_PATIENCE_MS: Milliseconds = 100;
 /** After records could not be adopted, how long until they are looked at again. */
 const ADOPT_RETRY_MS: Milliseconds = 30_000;
 
-/** After the journal failed to write, how long until the job is looked at again. */
+/** After something could not be remembered, how long until it is tried again. */
 const JOURNAL_RETRY_MS: Milliseconds = 5_000;
 
 /** Refusals of an action by the API until it is a failure, for actions of jobs that are gone. */
@@ -62,7 +62,7 @@ export class Runner {
   readonly #options: RunnerOptions;
   readonly #runId: number | null;
   readonly #timetable: Timetable;
-  readonly #launches: Pool;
+  readonly #launcher: Launcher;
   readonly #posts: Pool;
   readonly #collects: Pool;
   readonly #deliveries: Pool;
@@ -89,7 +89,6 @@ export class Runner {
     this.#runId = options.runId ?? null;
     const { limits } = edges;
     const changed = () => this.poke();
-    this.#launches = new Pool(limits.dispatchesMax, changed);
     this.#posts = new Pool(limits.dispatchesMax, changed);
     this.#collects = new Pool(limits.collectsMax, changed);
     this.#deliveries = new Pool(limits.deliveriesMax, changed);
@@ -105,11 +104,15 @@ export class Runner {
       for (const row of rows) this.#post(row, true);
     };
     this.#engine = new Engine(edges, { isMine, planned, changed });
+    this.#launcher = new Launcher(edges, catalog, this.#timetable, {
+      ...{ window: options.window, isMine, planned, changed },
+      rested: (work) => this.#rested(work),
+    });
   }
 
   /** Things that went wrong since the start, each journaled or logged: `--once` exits 1 by it. */
   get failures(): number {
-    const parts = [this.#timetable, this.#engine, this.#upkeep];
+    const parts = [this.#timetable, this.#launcher, this.#engine, this.#upkeep];
     return parts.reduce((sum, { failures }) => sum + failures, this.#failures);
   }
 
@@ -216,50 +219,12 @@ export class Runner {
     const now = this.#edges.clock.now();
     this.#version = this.#edges.journal.version();
     await this.#timetable.refresh(now);
-    for (const job of this.#timetable.takeDue(now)) this.#launch(job);
-    this.#launchRequested();
+    this.#launcher.tick(now);
     await this.#remember(() => endOverdue(this.#edges));
     this.#engine.tick(now);
     this.#work(now);
     this.#deliver(now);
     if (this.#runId === null) this.#upkeep.tick(now);
-  }
-
-  #launch(job: string): void {
-    const entity = this.#catalog.entity(job);
-    if (entity === null) return;
-    const started = this.#launches.start(job, async () => {
-      const launched = await this.#launchNow(() =>
-        launchDue(this.#edges, entity, this.#timetable.windowOf(entity, this.#options.window)),
-      );
-      if (launched) this.#timetable.launched(entity);
-      else this.#timetable.again(job, JOURNAL_RETRY_MS);
-    });
-    if (!started) this.#timetable.again(job, 1_000);
-  }
-
-  /** Runs that an operator asked for, or that waited for the run before them. */
-  #launchRequested(): void {
-    for (const run of this.#edges.journal.runsIn("requested", 100)) {
-      const entity = this.#catalog.entity(run.job);
-      if (entity === null || !this.#isMine(run.id) || !this.#mayStart(run)) continue;
-      this.#launches.start(run.id, () =>
-        this.#launchNow(() => launchRequested(this.#edges, entity, run)),
-      );
-    }
-  }
-
-  #mayStart(run: RunRow): boolean {
-    if (run.cause === "manual") return true;
-    return this.#edges.journal.runs(run.job, 100).every(({ state }) => state !== "open");
-  }
-
-  async #launchNow(launch: () => Promise<Launch>): Promise<boolean> {
-    const launched = await this.#rested(launch);
-    if (launched === null) return false;
-    this.#failures += launched.failed;
-    for (const row of launched.planned) this.#post(row, true);
-    return true;
   }
 
   /**
@@ -286,7 +251,7 @@ export class Runner {
     let room = admitted === "one" ? 1 : Number.MAX_SAFE_INTEGER;
     for (const row of this.#due("planned", this.#posts, now)) {
       // A launch posts what it has planned itself: it alone knows that it was never sent.
-      if (this.#launches.has(row.job) || this.#launches.has(row.runId)) continue;
+      if (this.#launcher.isPlanning(row)) continue;
       if (this.#engine.isPlanning(row.runId)) continue;
       if (room > 0 && this.#post(row, false)) room--;
     }
@@ -400,7 +365,7 @@ export class Runner {
   }
 
   #pools(): readonly Pool[] {
-    return [this.#launches, this.#posts, this.#collects, this.#deliveries, this.#upkeep.pool];
+    return [this.#launcher.pool, this.#posts, this.#collects, this.#deliveries, this.#upkeep.pool];
   }
 
   async #drain(): Promise<void> {

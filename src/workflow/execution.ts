@@ -19,6 +19,7 @@ import type { Instant, Milliseconds } from "../time.ts";
 import type { ActiveRun } from "./actions.ts";
 import type { BodyHandle, BodyHost } from "./host.ts";
 import {
+  answerOf,
   type FromBody,
   parseFromBody,
   type StepAsk,
@@ -384,14 +385,6 @@ export class Execution {
     this.#over = true;
     this.#options.hooks.over(lost);
   }
-}
-
-function answerOf({ name, state, value, error, endedAt }: StepRow): ToBody {
-  const outcome =
-    state === "failed"
-      ? ({ kind: "failed", error: error ?? "" } as const)
-      : ({ kind: "saved", value } as const);
-  return { kind: "answer", name, now: endedAt ?? 0, outcome };
 }
 
 function describe({ name, kind, state }: StepRow): string {

@@ -7,6 +7,7 @@
 //
 // A body runs a job's own code, which can send anything: the engine checks all that it gets.
 import * as v from "valibot";
+import type { StepRow } from "../flow/steps.ts";
 import type { LogLevel } from "../sdk/run.ts";
 import type { Instant } from "../time.ts";
 
@@ -157,6 +158,15 @@ export type DispatchValue = Pick<CollectValue, "actionIds">;
 export function parseFromBody(message: unknown): FromBody | null {
   const parsed = v.safeParse(FromBody, message);
   return parsed.success ? parsed.output : null;
+}
+
+/** The message that hands a body the outcome of a step that has ended. */
+export function answerOf({ name, state, value, error, endedAt }: StepRow): ToBody {
+  const outcome =
+    state === "failed"
+      ? ({ kind: "failed", error: error ?? "" } as const)
+      : ({ kind: "saved", value } as const);
+  return { kind: "answer", name, now: endedAt ?? 0, outcome };
 }
 
 /** A text cut to what a message may hold. */

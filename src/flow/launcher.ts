@@ -1,0 +1,99 @@
+// Launcher: launches what is due, by the schedule and by request, in a bounded pool.
+//
+// Owns:    which jobs and requests are begun in this tick.
+// Not its: when a job is due (timetable.ts), what a launch does (launch.ts).
+import type { Catalog } from "../jobs/catalog.ts";
+import type { Instant, Milliseconds } from "../time.ts";
+import type { Edges } from "./edges.ts";
+import type { ActionRow, RunRow } from "./inflight.ts";
+import { type Launch, type LaunchWindow, launchDue, launchRequested } from "./launch.ts";
+import { Pool } from "./pool.ts";
+import type { Timetable } from "./timetable.ts";
+
+export interface LauncherOptions {
+  readonly window: LaunchWindow;
+  /** Whether a run is to be worked on. */
+  isMine(runId: number): boolean;
+  /** Actions were journaled that were never sent: they can be posted without a search. */
+  planned(rows: readonly ActionRow[]): void;
+  /** There may be something to do. */
+  changed(): void;
+  /** What work comes to; null when it failed, after a rest (I7). */
+  rested<Value>(work: () => Promise<Value>): Promise<Value | null>;
+}
+
+/** After a launch was not remembered, how long until the job is looked at again. */
+const AGAIN_MS: Milliseconds = 5_000;
+
+/** A job that is due while it is being launched is looked at again after this. */
+const BUSY_MS: Milliseconds = 1_000;
+
+/** Requests and runs of a job that are looked at in one tick. */
+const RUNS_MAX = 100;
+
+/** Begins runs. The runner ticks it. */
+export class Launcher {
+  readonly #edges: Edges;
+  readonly #catalog: Catalog;
+  readonly #timetable: Timetable;
+  readonly #options: LauncherOptions;
+  readonly pool: Pool;
+  /** Fire times that could not be planned, since the start. */
+  failures = 0;
+
+  constructor(edges: Edges, catalog: Catalog, timetable: Timetable, options: LauncherOptions) {
+    this.#edges = edges;
+    this.#catalog = catalog;
+    this.#timetable = timetable;
+    this.#options = options;
+    this.pool = new Pool(edges.limits.dispatchesMax, () => options.changed());
+  }
+
+  /** Begins what is due. */
+  tick(now: Instant): void {
+    for (const job of this.#timetable.takeDue(now)) this.#launch(job);
+    this.#launchRequested();
+  }
+
+  /** Whether this action is just being planned: its launch alone knows that it was never sent. */
+  isPlanning({ job, runId }: Pick<ActionRow, "job" | "runId">): boolean {
+    return this.pool.has(job) || this.pool.has(runId);
+  }
+
+  #launch(job: string): void {
+    const entity = this.#catalog.entity(job);
+    if (entity === null) return;
+    const started = this.pool.start(job, async () => {
+      const launched = await this.#launchNow(() =>
+        launchDue(this.#edges, entity, this.#timetable.windowOf(entity, this.#options.window)),
+      );
+      if (launched) this.#timetable.launched(entity);
+      else this.#timetable.again(job, AGAIN_MS);
+    });
+    if (!started) this.#timetable.again(job, BUSY_MS);
+  }
+
+  /** Runs that an operator asked for, or that waited for the run before them. */
+  #launchRequested(): void {
+    for (const run of this.#edges.journal.runsIn("requested", RUNS_MAX)) {
+      const entity = this.#catalog.entity(run.job);
+      if (entity === null || !this.#options.isMine(run.id) || !this.#mayStart(run)) continue;
+      this.pool.start(run.id, () =>
+        this.#launchNow(() => launchRequested(this.#edges, entity, run)),
+      );
+    }
+  }
+
+  #mayStart(run: RunRow): boolean {
+    if (run.cause === "manual") return true;
+    return this.#edges.journal.runs(run.job, RUNS_MAX).every(({ state }) => state !== "open");
+  }
+
+  async #launchNow(launch: () => Promise<Launch>): Promise<boolean> {
+    const launched = await this.#options.rested(launch);
+    if (launched === null) return false;
+    this.failures += launched.failed;
+    this.#options.planned(launched.planned);
+    return true;
+  }
+}

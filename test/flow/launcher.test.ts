@@ -1,0 +1,75 @@
+import { describe, expect, test } from "bun:test";
+import { DAEMON_WINDOW } from "../../src/flow/launch.ts";
+import { Launcher } from "../../src/flow/launcher.ts";
+import { Timetable } from "../../src/flow/timetable.ts";
+import { Catalog } from "../../src/jobs/catalog.ts";
+import type { Entity } from "../../src/jobs/entity.ts";
+import { settle } from "../support/clock.ts";
+import { entity, NOON, openWorld, type World } from "../support/world.ts";
+
+const HOUR = 3_600_000;
+
+/** A launcher over one job, which a test ticks; the ids of the runs that it has planned. */
+async function launcherOf(world: World, job: Partial<Entity> = {}) {
+  const { edges, spool } = world;
+  const directory = { job: "nightly", path: "/runner/runners/nightly", files: [] };
+  spool.scan = () => Promise.resolve([directory] as never);
+  const catalog = new Catalog(() => Promise.resolve(entity(job)));
+  const timetable = new Timetable(edges, catalog, {
+    ...{ checkDirectoryMs: HOUR, isScheduled: true, once: false, loaded() {} },
+  });
+  await timetable.scan();
+  const planned: number[] = [];
+  const launcher = new Launcher(edges, catalog, timetable, {
+    window: DAEMON_WINDOW,
+    isMine: () => true,
+    planned: (rows) => void planned.push(...rows.map(({ runId }) => runId)),
+    changed() {},
+    rested: (work) => work(),
+  });
+  const tick = async (): Promise<void> => {
+    launcher.tick(world.clock.now());
+    await settle();
+    await settle();
+  };
+  return { launcher, planned, tick };
+}
+
+describe("Launcher", () => {
+  test("plans a job at its fire time, once", async () => {
+    const world = openWorld();
+    const { planned, tick } = await launcherOf(world);
+    await tick();
+    expect(planned).toEqual([]);
+    await world.clock.moveTo(NOON + HOUR);
+    await tick();
+    await tick();
+    expect(planned).toEqual([1]);
+  });
+
+  test("lets a queued run wait for the one before it, and a request of an operator not", async () => {
+    const world = openWorld();
+    const { planned, tick } = await launcherOf(world, { schedule: null, overlap: "queue" });
+    const ids = await world.journal.write((tables) => {
+      const add = (cause: "schedule" | "manual", state: "open" | "requested", ms: number) =>
+        tables.insertRun({ job: "nightly", firesAt: NOON + ms, cause }, state, NOON)?.id ?? 0;
+      return [add("schedule", "open", 1), add("schedule", "requested", 2)];
+    });
+    await tick();
+    expect(planned).toEqual([]);
+    const asked = await world.journal.write((tables) => {
+      const run = { job: "nightly", firesAt: NOON + 3, cause: "manual" } as const;
+      return tables.insertRun(run, "requested", NOON)?.id ?? 0;
+    });
+    await tick();
+    expect(planned).toEqual([asked]);
+    await world.journal.write((tables) => {
+      for (const id of [ids[0] ?? 0, asked]) {
+        const run = tables.run(id);
+        if (run !== null) tables.saveRun({ ...run, state: "done", endedAt: NOON });
+      }
+    });
+    await tick();
+    expect(planned).toEqual([asked, ids[1] ?? 0]);
+  });
+});

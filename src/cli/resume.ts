@@ -10,8 +10,9 @@ export const resume: Verb = {
   flags: [JSON_FLAG],
   help:
     "Lets a workflow run go on that is paused or has failed. It is replayed with the source\n" +
-    "that it began with: what is saved is not done again, what failed last is tried anew. A\n" +
-    "deadline that has passed is taken off. The mig-runner that works on the directory does\n" +
+    "that it began with: what is saved is not done again, what failed last is tried again. A\n" +
+    "job.ts that was mended needs a new run: drop this one, and run the job.\n" +
+    "A deadline that has passed is taken off. The mig-runner that works on the directory does\n" +
     "it, now or when it starts. `mig-runner status` shows the runs, `mig-runner drop RUN`\n" +
     "gives one up.\n\n" +
     "Example:\n" +
@@ -25,20 +26,34 @@ export const resume: Verb = {
     const bench = await openBench(call);
     try {
       const { clock, journal, log } = bench.edges;
+      const why = journal.run(runId)?.note ?? null;
       const again = await journal.write((tables) => resumeRun(tables, runId, clock.now()));
       const job = journal.run(runId)?.job ?? "";
       log.emit("notice", `${job}: run ${runId} resumed by an operator`);
       const holder = lockHolder(bench.config.directory);
+      const advice = again.length === 0 ? sameAgain({ runId, job, why }) : null;
       if (call.flags.has("json")) {
-        call.terminal.json(JSON.stringify({ run: runId, job, by: holder, again }));
+        call.terminal.json(JSON.stringify({ run: runId, job, by: holder, again, advice }));
         return 0;
       }
       const who = holder === null ? "the next mig-runner" : `mig-runner (process ${holder})`;
-      const what = again.length === 0 ? "" : `, ${again.join(", ")} anew`;
-      call.terminal.out([`${job}: ${who} goes on with run ${runId}${what}`]);
+      const what = again.length === 0 ? "" : ` and tries ${again.join(", ")} again`;
+      const goes = `${job}: ${who} goes on with run ${runId}${what}`;
+      call.terminal.out(advice === null ? [goes] : [goes, advice]);
       return 0;
     } finally {
       await bench.close();
     }
   },
 };
+
+/** No step has failed: it was the code itself that stopped, and a replay has the same code. */
+function sameAgain(run: { runId: number; job: string; why: string | null }): string {
+  const { runId, job, why } = run;
+  const before = why === null ? "" : ` (${why})`;
+  return (
+    "No step of it failed, so if nothing outside of it was mended it will end in the same way" +
+    `${before}. A job.ts that was mended needs a new run: ` +
+    `mig-runner drop ${runId}, then mig-runner run ${job}`
+  );
+}

@@ -5,6 +5,7 @@ import { type ActionRow, type DeliveryRow, isSwept, type RunRow } from "../flow/
 import type { JournalReads } from "../flow/journal.ts";
 import { ONCE_WINDOW } from "../flow/launch.ts";
 import { Runner } from "../runner.ts";
+import { wayOut } from "../workflow/operate.ts";
 import { UsageError } from "./flags.ts";
 import { unknownJob } from "./jobs.ts";
 import { type Opened, openRunner } from "./open.ts";
@@ -167,7 +168,8 @@ function report(call: Call, edges: Edges, { runId, wait, by }: Outcome): number 
 }
 
 /** What a workflow came to, also without an action; of other runs, why they failed. */
-function describeOutcome(journal: JournalReads, { id, state, note, source }: RunRow): string[] {
+function describeOutcome(journal: JournalReads, row: RunRow): string[] {
+  const { id, state, note, source } = row;
   const told = journal.actionsOf(id).some(({ error }) => error === note);
   if (source === null) return note === null || told ? [] : [note];
   const saved = journal.stepsOf(id).filter((step) => step.state === "saved").length;
@@ -178,8 +180,7 @@ function describeOutcome(journal: JournalReads, { id, state, note, source }: Run
     case "failed":
     case "paused": {
       const why = note === null ? "" : `: ${note}`;
-      const advice = `mig-runner resume ${id} tries again, drop ${id} gives it up`;
-      return [`run ${id}: ${state} after ${done}${why} (${advice})`];
+      return [`run ${id}: ${state} after ${done}${why} (${wayOut(row)})`];
     }
     default:
       return [`run ${id}: not ended yet, ${done} so far; the daemon or --once goes on with it`];

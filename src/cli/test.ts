@@ -5,10 +5,11 @@ import { systemClock } from "../edge/clock.ts";
 import { bundleJob } from "../edge/modules/bundle.ts";
 import { startWorker, type WorkerEnd } from "../edge/worker.ts";
 import { RunnerError, RunnerErrors } from "../errors.ts";
+import { durationToMs, parseDuration } from "../go/duration.ts";
 import { isModuleFile } from "../jobs/load.ts";
-import type { ScenarioOutcome } from "../testkit/scenarios.ts";
+import { SCENARIOS, type ScenarioOutcome } from "../testkit/scenarios.ts";
 import type { TestMessage, TestOrder } from "../testkit/thread.ts";
-import { MINUTE_MS, type Milliseconds } from "../time.ts";
+import { DAY_MS, type Milliseconds } from "../time.ts";
 import { UsageError } from "./flags.ts";
 import { chooseJobs, describeErrors, errorsOf, type JobState, loadJobs } from "./jobs.ts";
 import { openSpoolView, sourcesOf } from "./open.ts";
@@ -18,12 +19,18 @@ import { type Call, JSON_FLAG, type Verb } from "./verb.ts";
 const AGENTS = 20;
 
 /** How long one scenario may take in real time. */
-const SCENARIO_MAX_MS: Milliseconds = 2 * MINUTE_MS;
+const SCENARIO_MAX = "2m";
 
 export const test: Verb = {
-  usage: "[JOB...] [--agents N] [--json]",
+  usage: "[JOB...] [--agents N] [--timeout TIME] [--json]",
   flags: [
     { name: "agents", kind: "number", value: "N", help: `Simulated agents (default ${AGENTS})` },
+    {
+      name: "timeout",
+      kind: "text",
+      value: "TIME",
+      help: `How long one scenario may take (default ${SCENARIO_MAX}): a job that hangs is ended`,
+    },
     JSON_FLAG,
   ],
   help:
@@ -40,6 +47,8 @@ export const test: Verb = {
   async run(call) {
     const { flags, positionals, terminal } = call;
     const agents = flags.number("agents", 1) ?? AGENTS;
+    const limit = flags.text("timeout") ?? SCENARIO_MAX;
+    const limitMs = limitOf(limit);
     const view = await openSpoolView(call);
     const path = view.config.runnersDirectory;
     const states = await loadJobs(view);
@@ -55,11 +64,14 @@ export const test: Verb = {
     for (const state of programs) {
       const of = { agents, macros, directory: `${path}/${state.job}` };
       const progress = (scenario: string): void => terminal.progress(`${state.job}: ${scenario}`);
-      tested.push(await testJob(state, of, progress));
+      const one = await testJob(state, of, { limit, limitMs, progress });
+      terminal.progress("");
+      // Each as soon as it is known: the next may take its whole limit.
+      if (!flags.has("json")) terminal.out(describeJob(one));
+      tested.push(one);
     }
-    terminal.progress("");
     if (flags.has("json")) terminal.json(JSON.stringify({ jobs: tested }));
-    else terminal.out(describe(tested));
+    else terminal.out([describeAll(tested)]);
     return tested.some(({ isBroken }) => isBroken) ? 1 : 0;
   },
 };
@@ -90,10 +102,30 @@ async function macrosOf(call: Call): Promise<Readonly<Record<string, string>>> {
   }
 }
 
+function limitOf(text: string): Milliseconds {
+  try {
+    const ms = durationToMs(parseDuration(text));
+    if (ms >= 1 && ms <= LIMIT_MAX_MS) return ms;
+  } catch {
+    // Told below.
+  }
+  throw new UsageError(`invalid value "${text}" for flag -timeout: a time such as 30s or 5m`);
+}
+
+const LIMIT_MAX_MS = DAY_MS;
+
+/** How long a job may take for a scenario, and who is told when it has done one. */
+interface Watch {
+  /** As it was written. */
+  readonly limit: string;
+  readonly limitMs: Milliseconds;
+  progress(scenario: string): void;
+}
+
 async function testJob(
   { job, entity, errors }: JobState,
   of: Pick<TestOrder, "agents" | "directory" | "macros">,
-  progress: (scenario: string) => void,
+  watch: Watch,
 ): Promise<Tested> {
   if (entity === null) return broken(job, describeErrors(errors));
   let source: string;
@@ -102,7 +134,7 @@ async function testJob(
   } catch (error) {
     return broken(job, describeErrors(errorsOf(error)));
   }
-  const { scenarios, lost } = await play({ ...of, job, source }, progress);
+  const { scenarios, lost } = await play({ ...of, job, source }, watch);
   const failsAlways = scenarios.every(({ state }) => state === "failed");
   const always = failsAlways && lost === null ? ["it fails whatever the fleet answers"] : [];
   const problems = lost === null ? always : [lost];
@@ -121,16 +153,15 @@ interface Played {
 }
 
 /** Plays all scenarios of a job in a thread. */
-async function play(order: TestOrder, progress: (scenario: string) => void): Promise<Played> {
+async function play(order: TestOrder, { limit, limitMs, progress }: Watch): Promise<Played> {
   const thread = startWorker({ role: "test", data: order });
   const scenarios: ScenarioOutcome[] = [];
   const { promise: ended, resolve: end } = Promise.withResolvers<string | null>();
   let heard = new AbortController();
   const watch = async (): Promise<void> => {
     const { signal } = heard;
-    await systemClock().sleep(SCENARIO_MAX_MS, signal);
-    const limit = SCENARIO_MAX_MS / MINUTE_MS;
-    if (!signal.aborted) end(`it has not come to its end within ${limit} minutes`);
+    await systemClock().sleep(limitMs, signal);
+    if (!signal.aborted) end(hungText(scenarios.length, limit));
   };
   thread.onMessage((message) => {
     heard.abort();
@@ -149,6 +180,14 @@ async function play(order: TestOrder, progress: (scenario: string) => void): Pro
   return { scenarios, lost };
 }
 
+function hungText(played: number, limit: string): string {
+  const scenario = SCENARIOS[played]?.name ?? "its last scenario";
+  return (
+    `it hangs: "${scenario}" did not end within ${limit} and was stopped ` +
+    "(look for a loop without an end; --timeout gives slow code more time)"
+  );
+}
+
 function endText(end: WorkerEnd): string {
   switch (end.kind) {
     case "exited":
@@ -160,22 +199,23 @@ function endText(end: WorkerEnd): string {
   }
 }
 
-function describe(tested: readonly Tested[]): string[] {
-  if (tested.length === 0) return ["no job is a program (job.ts): nothing to test"];
+function describeJob({ job, problems, scenarios }: Tested): string[] {
+  return [
+    job,
+    ...problems.flatMap((problem) => problem.split("\n").map((line) => `  ${line}`)),
+    ...renderTable(scenarios.map(row)),
+    ...details(scenarios),
+  ];
+}
+
+function describeAll(tested: readonly Tested[]): string {
+  if (tested.length === 0) return "no job is a program (job.ts): nothing to test";
   const runs = tested.flatMap(({ scenarios }) => scenarios);
   const bad = tested.filter(({ isBroken }) => isBroken).length;
   const crashes = runs.reduce((sum, run) => sum + run.crashes, 0);
   const of = `${plural(tested.length, "job")}, ${plural(runs.length, "run")}`;
   const verdict = bad === 0 ? "all replayed" : `${plural(bad, "job")} broken`;
-  return [
-    ...tested.flatMap(({ job, problems, scenarios }) => [
-      job,
-      ...problems.flatMap((problem) => problem.split("\n").map((line) => `  ${line}`)),
-      ...renderTable(scenarios.map(row)),
-      ...details(scenarios),
-    ]),
-    `${of}, ${crashes} ${crashes === 1 ? "crash" : "crashes"}: ${verdict}`,
-  ];
+  return `${of}, ${crashes} ${crashes === 1 ? "crash" : "crashes"}: ${verdict}`;
 }
 
 function row(outcome: ScenarioOutcome): string[] {

@@ -26,6 +26,7 @@ import {
   type StepRequest,
   type ToBody,
 } from "./messages.ts";
+import { wayOut } from "./operate.ts";
 import { digestOf, newStep, recordParked, recordRun, recordStopped } from "./record.ts";
 import { type Asked, Work } from "./work.ts";
 
@@ -370,14 +371,14 @@ export class Execution {
   }
 
   #report(state: End, note: string | null): void {
-    const { id } = this.#active.run;
+    const { id, job } = this.#active.run;
     if (state === "done") {
       say(this.#edges, this.job, "info", `run ${id} is done`);
       return;
     }
     this.#options.hooks.failed();
     const what = state === "failed" ? `run ${id} failed` : `run ${id} is paused`;
-    say(this.#edges, this.job, "err", `${what}: ${note}; \`mig-runner resume ${id}\` tries again`);
+    say(this.#edges, this.job, "err", `${what}: ${note} (${wayOut({ id, job, state })})`);
   }
 
   #end(lost: string | null): void {

@@ -40,6 +40,15 @@ export function resumeRun(
   return again.map(({ name }) => name);
 }
 
+/** What an operator can do about a run that is paused or has failed, as the end of a message. */
+export function wayOut({ id, job, state }: Pick<RunRow, "id" | "job" | "state">): string {
+  const drop = state === "paused" ? `mig-runner drop ${id}, then ` : "";
+  return (
+    `mig-runner resume ${id} tries again with the source that the run began with; ` +
+    `a job that was mended needs a new run: ${drop}mig-runner run ${job}`
+  );
+}
+
 /**
  * Ends a run that has not ended. What it has posted is still collected and delivered.
  *

@@ -214,16 +214,19 @@ ${code}
     const paused = await site.run("run", "twice", "--wait");
     const file = site.scenario.path("runners/twice/job.ts");
     const note = `the code asks for "nap" a second time at ${file}:5, names must be unique in a run`;
-    const advice = (id: number) => `(mig-runner resume ${id} tries again, drop ${id} gives it up)`;
+    const resume = (id: number) =>
+      `(mig-runner resume ${id} tries again with the source that the run began with; ` +
+      "a job that was mended needs a new run: ";
     expect([paused.exit, paused.stdout.trimEnd()]).toEqual([
       1,
-      `run 1: paused after 1 step: ${note} ${advice(1)}`,
+      `run 1: paused after 1 step: ${note} ` +
+        `${resume(1)}mig-runner drop 1, then mig-runner run twice)`,
     ]);
     const failed = await site.run("run", "thrown", "--wait");
     expect([failed.exit, failed.stdout.trimEnd()]).toEqual([
       1,
       `run 2: failed after 1 step: not yet (${site.scenario.path("runners/thrown/job.ts")}:5) ` +
-        advice(2),
+        `${resume(2)}mig-runner run thrown)`,
     ]);
     expect((await site.run("status")).stdout.replace(/\s+/g, " ")).toContain(
       "names must be unique",
@@ -232,7 +235,8 @@ ${code}
     expect([dropped.exit, dropped.stdout]).toEqual([0, "twice: run 1 is given up\n"]);
     await site.scenario.write("mended", "");
     const resumed = await site.run("resume", "2");
-    expect(resumed.stdout).toBe("thrown: the next mig-runner goes on with run 2\n");
+    expect(resumed.stdout).toStartWith("thrown: the next mig-runner goes on with run 2\nNo step ");
+    expect(resumed.stdout).toContain("mig-runner drop 2, then mig-runner run thrown");
     expect((await site.run("--once", "--wait")).exit).toBe(0);
     const states = await look(site, (journal) => [1, 2].map((id) => journal.run(id)?.state));
     expect(states).toEqual(["failed", "done"]);

@@ -52,6 +52,7 @@ describe("completion", () => {
     expect(await callVerb(completion, ["jobs"])).toEqual({
       exit: 1,
       out: "",
+      parts: [],
       error: "",
       thrown: "",
     });

@@ -94,6 +94,24 @@ describe("test", () => {
     expect(sound?.scenarios[1]).toMatchObject({ requests: ["GET https://a.example"] });
   });
 
+  check("ends jobs that hang after the limit, and tells each before the next begins", async () => {
+    const loop = `${HEAD}export default job({}, async () => { for (;;) {} });\n`;
+    await using directory = await runnerWith({ first: loop, second: loop });
+    const { exit, out, parts } = await directory.call(verb, ["--timeout", "1s"]);
+    expect(exit).toBe(1);
+    const hangs = 'it hangs: "nobody finds anything" did not end within 1s and was stopped';
+    expect(out.split(hangs)).toHaveLength(3);
+    expect(out).toEndWith("2 jobs, 0 runs, 0 crashes: 2 jobs broken\n");
+    expect(parts.map((part) => part.split("\n")[0])).toEqual([
+      "first",
+      "second",
+      "2 jobs, 0 runs, 0 crashes: 2 jobs broken",
+    ]);
+    expect((await directory.call(verb, ["--timeout", "soon"])).thrown).toBe(
+      'invalid value "soon" for flag -timeout: a time such as 30s or 5m',
+    );
+  });
+
   check("takes names of programs, and of nothing else", async () => {
     await using directory = await runnerWith({ sound: SOUND });
     await directory.job("table");

@@ -21,6 +21,8 @@ export interface VerbOutcome {
   /** Null when it threw. */
   readonly exit: number | null;
   readonly out: string;
+  /** The same, in the parts in which it was printed. */
+  readonly parts: readonly string[];
   readonly error: string;
   /** What it threw, a line a mistake; a usage mistake by its message. */
   readonly thrown: string;
@@ -37,10 +39,11 @@ export async function callVerb(
   argv: readonly string[],
   { stdin = [], environment = {} }: VerbOptions = {},
 ): Promise<VerbOutcome> {
-  const printed = { out: "", error: "" };
+  const printed = { out: "", error: "", parts: [] as string[] };
   const terminal = {
     out(lines: readonly string[]) {
       printed.out += shownLines(lines);
+      printed.parts.push(shownLines(lines));
     },
     error(lines: readonly string[]) {
       printed.error += shownLines(lines);

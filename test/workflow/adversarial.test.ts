@@ -46,7 +46,9 @@ describe("A body that does not match its journal (E3)", () => {
     const note = 'the journal has the saved step "a" (step), the code asks for a sleep';
     expect(stage.run()).toMatchObject({ state: "paused", note, endedAt: null });
     expect(stage.lines.at(-1)).toBe(
-      `err nightly: run 1 is paused: ${note}; \`mig-runner resume 1\` tries again`,
+      `err nightly: run 1 is paused: ${note} (mig-runner resume 1 tries again with the source ` +
+        "that the run began with; a job that was mended needs a new run: mig-runner drop 1, then " +
+        "mig-runner run nightly)",
     );
     await stage.stop();
   });

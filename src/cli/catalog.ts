@@ -3,8 +3,8 @@ import type { RunnerConfig } from "../config/runner.ts";
 import type { Loader } from "../edge/loader.ts";
 import { loadTemplate } from "../flow/dispatch.ts";
 import { Catalog } from "../jobs/catalog.ts";
-import { JOB_DEFAULTS } from "../jobs/definition.ts";
 import type { Entity } from "../jobs/entity.ts";
+import { TEMPLATE_NAME } from "../jobs/keys.ts";
 import { DEFINITION_FILES, definitionFile, isModuleFile, loadEntity } from "../jobs/load.ts";
 import type { JobDirectory, Spool } from "../ports.ts";
 
@@ -90,5 +90,5 @@ async function loadModule(
 /** Whether the action is in a file; a workflow may do without one. */
 function hasTemplateFile({ workflow, template }: Entity, names: readonly string[]): boolean {
   if (template.kind === "inline") return false;
-  return !workflow || template.name !== JOB_DEFAULTS.template || names.includes(template.name);
+  return !workflow || template.name !== TEMPLATE_NAME || names.includes(template.name);
 }

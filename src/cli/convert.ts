@@ -11,7 +11,7 @@ import {
   type Outline,
   obstacles,
 } from "../jobs/convert.ts";
-import { JOB_DEFAULTS } from "../jobs/definition.ts";
+import { type RawDefinition, TEMPLATE_NAME } from "../jobs/keys.ts";
 import {
   DEFINITION_FILES,
   definitionFile,
@@ -19,7 +19,6 @@ import {
   loadDefinition,
   loadEntity,
 } from "../jobs/load.ts";
-import type { RawDefinition } from "../jobs/shape.ts";
 import { encodeAction, parseTemplate } from "../mig/action.ts";
 import type { JobDirectory } from "../ports.ts";
 import { UsageError } from "./flags.ts";
@@ -59,7 +58,7 @@ export const convert: Verb = {
     if (form !== "ts" && !isModuleFile(source.name)) requireSame(view, source, { form, text });
     if (source.hasComments) terminal.error(["Comments are not carried over"]);
     if (!flags.has("write")) {
-      if (template !== null) terminal.error([`Its action goes into ${JOB_DEFAULTS.template}`]);
+      if (template !== null) terminal.error([`Its action goes into ${TEMPLATE_NAME}`]);
       terminal.file(text);
       return 0;
     }
@@ -68,7 +67,7 @@ export const convert: Verb = {
       from: source.name,
       to: formFile(form),
       text,
-      others: new Map(template === null ? [] : [[JOB_DEFAULTS.template, template]]),
+      others: new Map(template === null ? [] : [[TEMPLATE_NAME, template]]),
     });
     const path = posix.join(source.directory.path, formFile(form));
     terminal.out([`${path}: written`, `${aside}: the old definition`]);
@@ -139,7 +138,7 @@ async function withAction(view: SpoolView, source: Source): Promise<Outline> {
   const { directory, outline } = source;
   const { definition } = outline;
   if (typeof definition.action === "object") return outline;
-  const name = (definition.action ?? JOB_DEFAULTS.template).replace(/^\.\//, "");
+  const name = (definition.action ?? TEMPLATE_NAME).replace(/^\.\//, "");
   const { job, path } = directory;
   const template = { kind: "file", name } as const;
   // Read as the runner reads it first, for its message when it is no action.

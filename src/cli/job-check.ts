@@ -2,8 +2,8 @@
 import { isThere, modeOf } from "../edge/files.ts";
 import { type ErrorDetail, RunnerError } from "../errors.ts";
 import { loadTemplate, templatePath } from "../flow/dispatch.ts";
-import { JOB_DEFAULTS } from "../jobs/definition.ts";
 import type { Entity } from "../jobs/entity.ts";
+import { JOB_KEYS, TEMPLATE_NAME } from "../jobs/keys.ts";
 import { isModuleFile, readTable } from "../jobs/load.ts";
 import { neverFires } from "../jobs/schedule.ts";
 import { actionMistakes, dateAction, hasStaleSignatures } from "../mig/action.ts";
@@ -41,7 +41,7 @@ async function checkBroken(
   around: Surroundings,
 ): Promise<void> {
   if (!errors.some(({ code }) => code === "ACTION")) {
-    const template = { kind: "file", name: JOB_DEFAULTS.template } as const;
+    const template = { kind: "file", name: TEMPLATE_NAME } as const;
     const path = `${directory}/${template.name}`;
     if (await isThere(path)) await checkTemplate(found, { job, path, template }, around);
   }
@@ -103,7 +103,7 @@ async function checkTemplate(
   entity: Pick<Entity, "job" | "path" | "template"> & Partial<Pick<Entity, "expiryMs">>,
   { spool, clock }: Surroundings,
 ): Promise<void> {
-  const { job, expiryMs = JOB_DEFAULTS.expiryMs } = entity;
+  const { job, expiryMs = JOB_KEYS.expiry.default } = entity;
   const path = templatePath(entity);
   try {
     const template = await loadTemplate({ spool }, entity);

@@ -2,8 +2,8 @@
 import { isThere } from "../edge/files.ts";
 import { describeError, nearest, RunnerError, RunnerErrors } from "../errors.ts";
 import { templatePath } from "../flow/dispatch.ts";
-import { JOB_DEFAULTS } from "../jobs/definition.ts";
 import type { Entity } from "../jobs/entity.ts";
+import { TEMPLATE_NAME } from "../jobs/keys.ts";
 import type { SpoolView } from "./open.ts";
 
 /** One job directory: its entity, or why it is broken. */
@@ -72,6 +72,6 @@ export function describeErrors(errors: readonly RunnerError[]): string[] {
 
 /** Whether a job has an action to post at its fire time: a workflow may make all of its own. */
 export async function hasAction({ workflow, template, path }: Entity): Promise<boolean> {
-  const isDefault = template.kind === "file" && template.name === JOB_DEFAULTS.template;
+  const isDefault = template.kind === "file" && template.name === TEMPLATE_NAME;
   return !workflow || !isDefault || (await isThere(templatePath({ path, template })));
 }

@@ -98,21 +98,3 @@ export const RUNNER_SCHEMA: Schema = {
 
 /** .migrc, or a client configuration in TOML. */
 export const CLIENT_SCHEMA: Schema = ORIGINAL.client;
-
-/** entity.cfg and entity.toml. */
-export const ENTITY_SCHEMA: Schema = {
-  configuration: struct({
-    ...ORIGINAL.entity.configuration.keys,
-    plugins: list,
-    timezone: string,
-    spread: string,
-    onmissed: string,
-    overlap: string,
-    early: bool,
-    late: string,
-    deadline: string,
-    maxagents: int,
-    retries: int,
-    plugintimeout: string,
-  }),
-};

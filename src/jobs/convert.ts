@@ -5,9 +5,8 @@
 import { stringify } from "smol-toml";
 import { encodeGcfg } from "../config/encode.ts";
 import type { SettingValue } from "../config/settings.ts";
-import { JOB_DEFAULTS } from "./definition.ts";
+import { KEY_NAMES, keyNamed, MORE_PLUGINS, type RawDefinition, TEMPLATE_NAME } from "./keys.ts";
 import type { DefinitionFile } from "./load.ts";
-import type { RawDefinition, RawSchedule } from "./shape.ts";
 
 /** The forms that a job can have. */
 export const JOB_FORMS = ["cfg", "toml", "ts"] as const;
@@ -40,9 +39,9 @@ export function obstacles({ definition, workflow }: Outline, form: JobForm): rea
   const reasons: string[] = [];
   if (workflow) reasons.push(`${name} cannot hold a workflow function`);
   if (cronOf(schedule) === "") reasons.push(`${name} needs a schedule, and the job has none`);
-  const isElsewhere = typeof action === "string" && fileOf(action) !== JOB_DEFAULTS.template;
+  const isElsewhere = typeof action === "string" && fileOf(action) !== TEMPLATE_NAME;
   if (isElsewhere) {
-    reasons.push(`${name} takes its action from ${JOB_DEFAULTS.template}, not from ${action}`);
+    reasons.push(`${name} takes its action from ${TEMPLATE_NAME}, not from ${action}`);
   }
   return reasons;
 }
@@ -70,27 +69,29 @@ function textOf(definition: RawDefinition, form: JobForm): string {
 
 /** The keys of a table and their values, in the order in which operators write them. */
 function tableOf(definition: RawDefinition): readonly (readonly [string, SettingValue])[] {
-  const { schedule, maxAgents, retries } = definition;
-  const timing: Partial<RawSchedule> = typeof schedule === "object" ? schedule : {};
+  const { schedule, plugin: _, ...rest } = definition;
+  const written: Readonly<Record<string, unknown>> = {
+    ...(typeof schedule === "object" ? schedule : { cron: schedule ?? "" }),
+    ...rest,
+  };
   const plugins = pluginsOf(definition);
-  const values: readonly (readonly [string, SettingValue | undefined])[] = [
-    ["schedule", cronOf(schedule)],
-    ["timezone", timing.timezone],
-    ["spread", timing.spread],
-    ["onmissed", timing.onMissed],
-    ["overlap", timing.overlap],
-    ["plugin", plugins.length === 1 ? plugins[0] : undefined],
-    ["plugins", plugins.length > 1 ? plugins : undefined],
-    ["expiry", definition.expiry],
-    ["sendonly", definition.sendOnly === true ? true : undefined],
-    ["early", definition.early === true ? true : undefined],
-    ["late", definition.late],
-    ["deadline", definition.deadline],
-    ["maxagents", maxAgents === undefined ? undefined : BigInt(maxAgents)],
-    ["retries", retries === undefined ? undefined : BigInt(retries)],
-    ["plugintimeout", definition.pluginTimeout],
-  ];
-  return values.flatMap(([key, value]) => (value === undefined ? [] : [[key, value] as const]));
+  const values = KEY_NAMES.map(keyNamed).flatMap((key, index) => {
+    if (key.kind === "plugins") {
+      return plugins.length > 1
+        ? [[MORE_PLUGINS, plugins] as const]
+        : plugins.map((one) => [key.file, one] as const);
+    }
+    return [[key.file, settingOf(written[KEY_NAMES[index] ?? ""])] as const];
+  });
+  return values.flatMap(([file, value]) =>
+    typeof file !== "string" || value === null ? [] : [[file, value] as const],
+  );
+}
+
+/** A value as tables write it. Null: it is not written, because that says the same. */
+function settingOf(value: unknown): SettingValue | null {
+  if (typeof value === "number") return BigInt(value);
+  return typeof value === "string" || value === true ? value : null;
 }
 
 function cronOf(schedule: RawDefinition["schedule"]): string {
@@ -108,19 +109,15 @@ function fileOf(action: string): string {
 function programOf(definition: RawDefinition): string {
   const plugins = pluginsOf(definition);
   const { action } = definition;
-  const members = {
-    schedule: shortSchedule(definition.schedule),
-    expiry: definition.expiry,
-    action: action ?? `./${JOB_DEFAULTS.template}`,
-    plugin: plugins.length > 1 ? plugins : plugins[0],
-    sendOnly: definition.sendOnly === true ? true : undefined,
-    early: definition.early === true ? true : undefined,
-    late: definition.late,
-    deadline: definition.deadline,
-    maxAgents: definition.maxAgents,
-    retries: definition.retries,
-    pluginTimeout: definition.pluginTimeout,
-  };
+  const own = { ...definition, schedule: shortSchedule(definition.schedule) };
+  const members: Record<string, unknown> = { schedule: own.schedule };
+  for (const name of KEY_NAMES) {
+    if (keyNamed(name).within !== null) continue;
+    const value = (own as Readonly<Record<string, unknown>>)[name];
+    members[name] = value === false ? undefined : value;
+  }
+  members.action = action ?? `./${TEMPLATE_NAME}`;
+  members.plugin = plugins.length > 1 ? plugins : plugins[0];
   return `import { job } from "mig-runner";\n\nexport default job(${literal(members, "")});\n`;
 }
 

@@ -5,36 +5,20 @@
 // every mistake they find.
 import { messageOf, RunnerError, RunnerErrors } from "../errors.ts";
 import { durationToMs, formatDuration, parseDuration } from "../go/duration.ts";
-import { DAY_MS, MINUTE_MS, type Milliseconds } from "../time.ts";
+import type { Milliseconds } from "../time.ts";
 import type { Entity, TemplateSource } from "./entity.ts";
+import {
+  type EntityValues,
+  type JobKey,
+  keyNamed,
+  memberOf,
+  PLAIN_NAMES,
+  type RawDefinition,
+  type SoundDefinition,
+  TEMPLATE_NAME,
+} from "./keys.ts";
 import { parseSchedule, type Schedule, scheduleFault, scheduleWarnings } from "./schedule.ts";
-import { type RawDefinition, type SoundDefinition, soundPart } from "./shape.ts";
-
-/** What holds for a job that does not say otherwise. */
-export const JOB_DEFAULTS = {
-  /** The original's: mig-runner/entity.go `defaultExpiry`. */
-  expiryMs: 5 * MINUTE_MS,
-  template: "action.json",
-  spreadMs: 0,
-  onMissed: "skip",
-  overlap: "allow",
-  retries: 2,
-  early: false,
-  lateMs: 0,
-} as const;
-
-/** Longer actions make RabbitMQ refuse the scheduler's queue: its limit is 2^32 milliseconds. */
-const EXPIRY_MAX_MS = 49 * DAY_MS;
-const SPREAD_MAX_MS = 7 * DAY_MS;
-const LATE_MAX_MS = 7 * DAY_MS;
-const DEADLINE_MAX_MS = 366 * DAY_MS;
-const PLUGIN_TIMEOUT_MAX_MS = DAY_MS;
-
-/** An entity, with what only the delivery of its results needs. */
-export interface LoadedEntity extends Entity {
-  /** Time limit of its plugins. Null: `[client] plugintimeout`. */
-  readonly pluginTimeoutMs: Milliseconds | null;
-}
+import { soundPart } from "./shape.ts";
 
 /** What a job takes over from the configuration. */
 export interface EntityDefaults {
@@ -68,7 +52,7 @@ export interface DefinitionSource {
 }
 
 /** What is the same for nearly all jobs is kept once for all of them. */
-const TEMPLATE_FILE: TemplateSource = { kind: "file", name: JOB_DEFAULTS.template };
+const TEMPLATE_FILE: TemplateSource = { kind: "file", name: TEMPLATE_NAME };
 const NONE: readonly string[] = [];
 
 /** A definition being checked. */
@@ -82,63 +66,46 @@ interface Check {
  *
  * @throws {RunnerErrors} With all mistakes, each with code ENTITY or SCHEDULE.
  */
-export function makeEntity(definition: RawDefinition, source: DefinitionSource): LoadedEntity {
+export function makeEntity(definition: RawDefinition, source: DefinitionSource): Entity {
   const check: Check = { source, mistakes: [...(source.mistakes ?? [])] };
   const { sound, faults } = soundPart(definition, (key) => nameOf(check, key));
   for (const { key, message, hint } of faults) {
     note(check, key, hint === null ? { message } : { message, hint });
   }
-  const { schedule: timing, ...rest } = sound;
-  const schedule = scheduleOf(check, timing);
-  const plugins = pluginsOf(check, rest.plugin);
-  const sendOnly = rest.sendOnly ?? false;
-  const entity: LoadedEntity = {
+  const schedule = scheduleOf(check, sound.schedule);
+  const plugins = pluginsOf(check, sound.plugin);
+  const values = valuesOf(check, sound);
+  const entity: Entity = {
+    ...values,
     job: source.job,
     path: source.path,
     schedule,
     plugins,
-    expiryMs: timeOf(check, "expiry", {
-      text: rest.expiry,
-      min: 1,
-      max: EXPIRY_MAX_MS,
-      fallback: JOB_DEFAULTS.expiryMs,
-    }),
-    sendOnly,
-    early: rest.early ?? JOB_DEFAULTS.early,
-    lateMs: timeOf(check, "late", {
-      text: rest.late,
-      min: 0,
-      max: LATE_MAX_MS,
-      fallback: JOB_DEFAULTS.lateMs,
-    }),
-    template: templateOf(check, rest.action),
-    spreadMs: timeOf(check, "spread", {
-      text: timing?.spread,
-      min: 0,
-      max: SPREAD_MAX_MS,
-      fallback: JOB_DEFAULTS.spreadMs,
-    }),
-    onMissed: timing?.onMissed ?? JOB_DEFAULTS.onMissed,
-    overlap: timing?.overlap ?? JOB_DEFAULTS.overlap,
-    deadlineMs: timeOf(check, "deadline", {
-      text: rest.deadline,
-      min: 1,
-      max: DEADLINE_MAX_MS,
-      fallback: null,
-    }),
-    maxAgents: rest.maxAgents ?? null,
-    retries: rest.retries ?? JOB_DEFAULTS.retries,
+    template: templateOf(check, sound.action),
     workflow: source.workflow ?? false,
-    warnings: warningsOf(source, { schedule, deaf: sendOnly && plugins.length > 0 }),
-    pluginTimeoutMs: timeOf(check, "pluginTimeout", {
-      text: rest.pluginTimeout,
-      min: 1,
-      max: PLUGIN_TIMEOUT_MAX_MS,
-      fallback: null,
-    }),
+    warnings: warningsOf(source, { schedule, deaf: values.sendOnly && plugins.length > 0 }),
   };
-  if (check.mistakes.length > 0) throw new RunnerErrors(check.mistakes);
+  if (check.mistakes.length > 0) throw new RunnerErrors(check.mistakes.toSorted(byPlace));
   return entity;
+}
+
+/** As they stand in the file; those without a place first. */
+function byPlace(left: RunnerError, right: RunnerError): number {
+  const lines = (left.detail.line ?? 0) - (right.detail.line ?? 0);
+  return lines === 0 ? (left.detail.column ?? 0) - (right.detail.column ?? 0) : lines;
+}
+
+/** The plain keys, each as it is written or by its default. */
+function valuesOf(check: Check, sound: SoundDefinition): EntityValues {
+  const written: Readonly<Record<string, unknown>> = { ...sound.schedule, ...sound };
+  const values = PLAIN_NAMES.map((name) => {
+    const [key, value] = [keyNamed(name), written[name]];
+    const settled =
+      key.kind === "duration" ? timeOf(check, name, { key, text: value }) : (value ?? key.default);
+    return [memberOf(name), settled] as const;
+  });
+  // Their types are those of the table that they were made by.
+  return Object.fromEntries(values) as EntityValues;
 }
 
 function scheduleOf(check: Check, timing: SoundDefinition["schedule"]): Schedule | null {
@@ -223,21 +190,15 @@ function templateOf(check: Check, action: SoundDefinition["action"]): TemplateSo
   }
 }
 
-interface TimeLimits<Fallback> {
-  readonly text: string | undefined;
-  readonly min: Milliseconds;
-  readonly max: Milliseconds;
-  readonly fallback: Fallback;
-}
-
 /** A duration within its limits; an empty text is the same as none. */
-function timeOf<Fallback>(
+function timeOf(
   check: Check,
-  key: string,
-  { text, min, max, fallback }: TimeLimits<Fallback>,
-): Milliseconds | Fallback {
-  if (text === undefined || text === "") return fallback;
-  const name = nameOf(check, key);
+  name: string,
+  { key, text }: { readonly key: JobKey & { readonly kind: "duration" }; readonly text: unknown },
+): Milliseconds | null {
+  const { min, max } = key;
+  if (typeof text !== "string" || text === "") return key.default;
+  const called = nameOf(check, name);
   try {
     const ms = durationToMs(parseDuration(text));
     if (ms >= min && ms <= max) return ms;
@@ -245,13 +206,13 @@ function timeOf<Fallback>(
       ms > max
         ? `it is too long, at most ${formatDuration(BigInt(max) * 1_000_000n)} is possible`
         : `it must be ${min === 0 ? "positive or 0" : "above 0"}`;
-    note(check, key, { message: `Cannot set ${name} to "${text}": ${limit}` });
+    note(check, name, { message: `Cannot set ${called} to "${text}": ${limit}` });
   } catch (cause) {
-    const message = `bad ${name}: ${messageOf(cause)}`;
+    const message = `bad ${called}: ${messageOf(cause)}`;
     const hint = "Write a duration such as 90s, 10m or 1h30m (there is no unit of days)";
-    note(check, key, { message, hint, cause });
+    note(check, name, { message, hint, cause });
   }
-  return fallback;
+  return key.default;
 }
 
 /** How the operator calls a key: in files it is the last name, in lower case. */

@@ -1,16 +1,11 @@
 // Load: entity.cfg or entity.toml as an Entity.
 import { posix } from "node:path";
 import { readSettings } from "../config/read.ts";
-import { ENTITY_SCHEMA } from "../config/schema.ts";
 import type { Section } from "../config/settings.ts";
 import { RunnerError, RunnerErrors } from "../errors.ts";
-import {
-  type DefinitionSource,
-  type EntityDefaults,
-  type LoadedEntity,
-  makeEntity,
-} from "./definition.ts";
-import type { RawDefinition } from "./shape.ts";
+import { type DefinitionSource, type EntityDefaults, makeEntity } from "./definition.ts";
+import type { Entity } from "./entity.ts";
+import { ENTITY_SCHEMA, KEY_NAMES, keyNamed, MORE_PLUGINS, type RawDefinition } from "./keys.ts";
 
 /** The files that may hold a job's program. */
 export const MODULE_FILES = ["job.ts", "job.mts", "job.js"] as const;
@@ -71,7 +66,7 @@ export function definitionFile(
  *
  * @throws {RunnerErrors} With all mistakes of the file; also for a job that has a job.ts as well.
  */
-export function loadEntity(files: JobFiles): LoadedEntity {
+export function loadEntity(files: JobFiles): Entity {
   const { definition, source } = readTable(files);
   return makeEntity(definition, source);
 }
@@ -112,7 +107,7 @@ export function readTable({ job, path, files, defaults }: JobFiles): {
   } as const;
   const { file, mistakes } = readSettings(bytes, options);
   const section: Section = file.sections.get("configuration") ?? new Map();
-  const plugins = section.get("plugins");
+  const plugins = section.get(MORE_PLUGINS);
   const source: DefinitionSource = {
     job,
     path: options.path,
@@ -128,34 +123,17 @@ export function readTable({ job, path, files, defaults }: JobFiles): {
 
 /** The keys of a table as job.ts would write them. An empty text counts as not set. */
 function definitionOf(section: Section): RawDefinition {
-  const text = (key: string): string | undefined => {
-    const value = section.get(key)?.value;
-    return typeof value === "string" && value !== "" ? value : undefined;
-  };
-  const whole = (key: string): number | undefined => {
-    const value = section.get(key)?.value;
-    return typeof value === "bigint" ? Number(value) : undefined;
-  };
-  const plugins = section.get("plugins")?.value;
-  const names = [text("plugin") ?? [], typeof plugins === "object" ? plugins : []].flat();
-  const definition = {
-    schedule: {
-      cron: text("schedule") ?? "",
-      timezone: text("timezone"),
-      spread: text("spread"),
-      onMissed: text("onmissed"),
-      overlap: text("overlap"),
-    },
-    expiry: text("expiry"),
-    plugin: names,
-    sendOnly: section.get("sendonly")?.value === true,
-    early: section.get("early")?.value === true,
-    late: text("late"),
-    deadline: text("deadline"),
-    maxAgents: whole("maxagents"),
-    retries: whole("retries"),
-    pluginTimeout: text("plugintimeout"),
-  };
-  // makeEntity checks the words of onmissed and overlap.
-  return definition as RawDefinition;
+  const members: Record<string, unknown> = {};
+  const schedule: Record<string, unknown> = { cron: "" };
+  for (const name of KEY_NAMES) {
+    const { file, within } = keyNamed(name);
+    const value = file === null ? undefined : section.get(file)?.value;
+    if (value === undefined || value === "") continue;
+    const written = typeof value === "bigint" ? Number(value) : value;
+    (within === "schedule" ? schedule : members)[name] = written;
+  }
+  const more = section.get(MORE_PLUGINS)?.value;
+  const plugin = [members.plugin ?? [], typeof more === "object" ? more : []].flat();
+  // makeEntity checks the shape of it.
+  return { ...members, schedule, plugin } as unknown as RawDefinition;
 }

@@ -5,14 +5,10 @@
 import { RunnerErrors } from "../errors.ts";
 import { parseTemplate } from "../mig/action.ts";
 import { isJobModule } from "../sdk/job.ts";
-import {
-  type EntityDefaults,
-  type KeyPosition,
-  type LoadedEntity,
-  makeEntity,
-} from "./definition.ts";
+import { type EntityDefaults, type KeyPosition, makeEntity } from "./definition.ts";
+import type { Entity } from "./entity.ts";
+import type { RawDefinition } from "./keys.ts";
 import { type ModuleProblem, problemError } from "./problem.ts";
-import type { RawDefinition } from "./shape.ts";
 
 /** What a job's module says of itself. Plain data. */
 export interface JobOutline {
@@ -122,7 +118,7 @@ export interface OutlineSource {
  *
  * @throws {RunnerErrors} With all mistakes, each with its place in the file where it can be found.
  */
-export function moduleEntity(outline: JobOutline, source: OutlineSource): LoadedEntity {
+export function moduleEntity(outline: JobOutline, source: OutlineSource): Entity {
   const { job, path, text, defaults } = source;
   let places: Places | null = null;
   const get = (key: string): KeyPosition | undefined => {

@@ -13,7 +13,7 @@ import type { Journal } from "../flow/journal.ts";
 import { DAEMON_WINDOW } from "../flow/launch.ts";
 import type { StepRow } from "../flow/steps.ts";
 import { Catalog } from "../jobs/catalog.ts";
-import type { LoadedEntity } from "../jobs/definition.ts";
+import type { Entity } from "../jobs/entity.ts";
 import { openApi } from "../mig/api.ts";
 import { firstNonce } from "../mig/token.ts";
 import { Runner } from "../runner.ts";
@@ -42,7 +42,7 @@ import type { Transcript } from "./transcript.ts";
 
 /** What is the same in all histories of one simulation. */
 export interface Plot {
-  readonly entity: LoadedEntity;
+  readonly entity: Entity;
   /** Gives the job anew for each execution. */
   load(): Promise<JobModule>;
   /** What is in a file of the job's directory; null when there is none. */

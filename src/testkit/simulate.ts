@@ -3,7 +3,7 @@
 import { readBytes } from "../edge/files.ts";
 import { RunnerErrors } from "../errors.ts";
 import { durationToMs, parseDuration } from "../go/duration.ts";
-import type { LoadedEntity } from "../jobs/definition.ts";
+import type { Entity } from "../jobs/entity.ts";
 import { examineModule, moduleEntity } from "../jobs/module.ts";
 import { problemError } from "../jobs/problem.ts";
 import type { Duration } from "../sdk/definition.ts";
@@ -149,7 +149,7 @@ async function plotOf(load: () => Promise<JobModule>, options: SimulateOptions):
   };
 }
 
-function entityOf(job: JobModule, name: string): LoadedEntity {
+function entityOf(job: JobModule, name: string): Entity {
   const examined = examineModule({ default: job });
   const path = `${name}/job.ts`;
   if (examined.kind === "problem") {
@@ -161,7 +161,7 @@ function entityOf(job: JobModule, name: string): LoadedEntity {
 }
 
 async function templateOf(
-  { job, template, workflow }: LoadedEntity,
+  { job, template, workflow }: Entity,
   directory: string | undefined,
 ): Promise<{ readonly name: string; readonly bytes: Uint8Array } | null> {
   if (template.kind === "inline") return null;

@@ -13,7 +13,7 @@ describe("convert", () => {
     const toml = await directory.call(convert, ["nightly", "--to", "toml"]);
     expect(toml.exit).toBe(0);
     expect(toml.out).toBe(
-      '[configuration]\nschedule = "0 3 * * *"\nplugin = "print"\nexpiry = "10m"\n',
+      '[configuration]\nschedule = "0 3 * * *"\nexpiry = "10m"\nplugin = "print"\n',
     );
     expect(toml.error).toBe("Comments are not carried over\n");
     const program = await directory.call(convert, ["nightly", "--to", "ts"]);

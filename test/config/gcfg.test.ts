@@ -1,8 +1,9 @@
 import { describe, expect, test } from "bun:test";
 import { parseGcfg, readGcfg } from "../../src/config/gcfg.ts";
-import { CLIENT_SCHEMA, ENTITY_SCHEMA, RUNNER_SCHEMA } from "../../src/config/schema.ts";
+import { CLIENT_SCHEMA, RUNNER_SCHEMA } from "../../src/config/schema.ts";
 import type { Schema, SettingsFile } from "../../src/config/settings.ts";
 import { describeError, RunnerErrors } from "../../src/errors.ts";
+import { ENTITY_SCHEMA } from "../../src/jobs/keys.ts";
 
 function bytes(text: string): Uint8Array {
   return new TextEncoder().encode(text);

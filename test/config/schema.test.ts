@@ -1,7 +1,8 @@
 import { describe, expect, test } from "bun:test";
 import { readSettings } from "../../src/config/read.ts";
-import { CLIENT_SCHEMA, ENTITY_SCHEMA, ORIGINAL, RUNNER_SCHEMA } from "../../src/config/schema.ts";
+import { CLIENT_SCHEMA, ORIGINAL, RUNNER_SCHEMA } from "../../src/config/schema.ts";
 import type { Schema } from "../../src/config/settings.ts";
+import { ENTITY_SCHEMA } from "../../src/jobs/keys.ts";
 
 describe("the schemas", () => {
   test("have every key of the original, with its kind", () => {

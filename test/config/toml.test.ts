@@ -1,8 +1,9 @@
 import { describe, expect, test } from "bun:test";
-import { CLIENT_SCHEMA, ENTITY_SCHEMA, RUNNER_SCHEMA } from "../../src/config/schema.ts";
+import { CLIENT_SCHEMA, RUNNER_SCHEMA } from "../../src/config/schema.ts";
 import type { Schema } from "../../src/config/settings.ts";
 import { parseToml, readToml } from "../../src/config/toml.ts";
 import { describeError, RunnerErrors } from "../../src/errors.ts";
+import { ENTITY_SCHEMA } from "../../src/jobs/keys.ts";
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 const parse = (text: string, schema: Schema = RUNNER_SCHEMA) =>

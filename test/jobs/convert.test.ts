@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { encodeDefinition, formFile, type JobForm, obstacles } from "../../src/jobs/convert.ts";
+import { KEY_NAMES, type RawDefinition } from "../../src/jobs/keys.ts";
 import { loadDefinition, loadEntity } from "../../src/jobs/load.ts";
-import type { RawDefinition } from "../../src/jobs/shape.ts";
 
 const PLACE = { job: "nightly", path: "/runners/nightly", defaults: { timezone: null } };
 
@@ -32,7 +32,11 @@ const FULL: RawDefinition = {
     overlap: "queue",
   },
   expiry: "1h30m",
+  action: "./action.json",
   plugin: ["one", 'with "quotes" and \\'],
+  sendOnly: true,
+  early: true,
+  late: "3h",
   deadline: "2h",
   maxAgents: 40,
   retries: 0,
@@ -47,6 +51,12 @@ const DEFINITIONS: Readonly<Record<string, RawDefinition>> = {
 };
 
 describe("encodeDefinition()", () => {
+  test("is tried with every key that there is", () => {
+    const { schedule, ...rest } = FULL;
+    const names = [...Object.keys(rest), ...Object.keys(schedule ?? {})];
+    expect(names.toSorted()).toEqual([...KEY_NAMES].toSorted());
+  });
+
   for (const [name, definition] of Object.entries(DEFINITIONS)) {
     for (const form of ["cfg", "toml"] as const) {
       test(`writes ${name} as ${form} that loads to the same entity`, () => {
@@ -79,6 +89,9 @@ describe("encodeDefinition()", () => {
     expect(entity).toMatchObject({
       plugins: ["one", 'with "quotes" and \\'],
       expiryMs: 5_400_000,
+      sendOnly: true,
+      early: true,
+      lateMs: 10_800_000,
       spreadMs: 90_000,
       onMissed: "last",
       overlap: "queue",

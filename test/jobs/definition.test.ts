@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { describeError, RunnerErrors } from "../../src/errors.ts";
 import { makeEntity } from "../../src/jobs/definition.ts";
-import type { RawDefinition } from "../../src/jobs/shape.ts";
+import type { RawDefinition } from "../../src/jobs/keys.ts";
 
 const source = { job: "hunt", path: "/r/hunt/job.ts", defaults: { timezone: null } };
 const make = (definition: unknown) => makeEntity(definition as RawDefinition, source);

@@ -132,10 +132,10 @@ describe("loadEntity()", () => {
       table("schedule = @daily\nexpiry = 5\nplugin = ../x\nspread = 2000h\n"),
     );
     expect(meaning).toEqual([
-      '/r/runners/daily/entity.cfg:4:10: Cannot use plugin "../x": the name has a slash in it ' +
-        "(Name a file of the plugins directory)",
       '/r/runners/daily/entity.cfg:3:10: bad expiry: time: missing unit in duration "5" ' +
         "(Write a duration such as 90s, 10m or 1h30m (there is no unit of days))",
+      '/r/runners/daily/entity.cfg:4:10: Cannot use plugin "../x": the name has a slash in it ' +
+        "(Name a file of the plugins directory)",
       '/r/runners/daily/entity.cfg:5:10: Cannot set spread to "2000h": it is too long, ' +
         "at most 168h0m0s is possible",
     ]);

@@ -3,10 +3,11 @@
 //   FUZZ=100 bun test --timeout=600000 ./test/property/untrusted.test.ts    a hundred times as much
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { ENTITY_SCHEMA, RUNNER_SCHEMA } from "../../src/config/schema.ts";
+import { RUNNER_SCHEMA } from "../../src/config/schema.ts";
 import { parseToml } from "../../src/config/toml.ts";
 import { parseFromPlugin } from "../../src/edge/plugins/work.ts";
 import { RunnerError, RunnerErrors } from "../../src/errors.ts";
+import { ENTITY_SCHEMA } from "../../src/jobs/keys.ts";
 import { DEFINITION_FILES, loadEntity } from "../../src/jobs/load.ts";
 import { parseSchedule } from "../../src/jobs/schedule.ts";
 import { actionMistakes, parseTemplate } from "../../src/mig/action.ts";

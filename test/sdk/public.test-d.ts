@@ -1,7 +1,7 @@
 // Public types: what the type checker must accept and must refuse in a job or plugin. Nothing here
 // runs; `tsc` fails when a line marked as an error is none.
 import * as v from "valibot";
-import type { RawDefinition } from "../../src/jobs/shape.ts";
+import type { RawDefinition } from "../../src/jobs/keys.ts";
 import {
   type Command,
   type JobDefinition,

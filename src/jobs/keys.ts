@@ -1,0 +1,230 @@
+// Keys: every key of a job, once. The schema of entity.cfg and entity.toml, the checks, readers and
+// writers, the entity's members and the tables of the docs are derived from this table; the SDK's
+// types are written by hand and held against it by test/sdk/public.test-d.ts.
+//
+// A new key is one line here and one in sdk/definition.ts.
+import type { KeySpec, Schema } from "../config/settings.ts";
+import { DAY_MS, MINUTE_MS, type Milliseconds } from "../time.ts";
+
+/** The name of a job's template, unless its definition names another. */
+export const TEMPLATE_NAME = "action.json";
+
+/** Longer actions make RabbitMQ refuse the scheduler's queue: its limit is 2^32 milliseconds. */
+const EXPIRY_MAX_MS = 49 * DAY_MS;
+
+/** What a key takes, its bounds and what holds without it. Null: nothing does. */
+export type KeyRule =
+  | { readonly kind: "cron" | "zone" | "action" | "plugins"; readonly default: null }
+  | { readonly kind: "flag"; readonly default: boolean }
+  | { readonly kind: "choice"; readonly of: readonly string[]; readonly default: string }
+  | {
+      readonly kind: "whole";
+      readonly min: number;
+      readonly max: number;
+      readonly default: number | null;
+    }
+  | {
+      readonly kind: "duration";
+      readonly min: Milliseconds;
+      readonly max: Milliseconds;
+      readonly default: Milliseconds | null;
+    };
+
+/** One key of a job. In files its name is in lower case. */
+export type JobKey = KeyRule & {
+  /** The member of a definition that it is in; null: of the definition itself. */
+  readonly within: "schedule" | null;
+  /** Its name in entity.cfg and entity.toml. Null: these forms have no such key. */
+  readonly file: string | null;
+  /** Who knows it: both, or only this program. */
+  readonly since: "original" | "0.1";
+  /** What holds without it, for people. */
+  readonly unset: string;
+  /** What it does, for people. */
+  readonly about: string;
+};
+
+/** All of them, in the order in which they are written. */
+export const JOB_KEYS = {
+  cron: {
+    ...{ kind: "cron", default: null, within: "schedule", file: "schedule", since: "original" },
+    unset: "must be set, but in job.ts",
+    about: "cron: 5 fields; 6 end with the year; 7 begin with seconds; `@hourly` and so on",
+  },
+  timezone: {
+    ...{ kind: "zone", default: null, within: "schedule", file: "timezone", since: "0.1" },
+    unset: "of runner.cfg",
+    about: "zone of the schedule, such as `Europe/Berlin`",
+  },
+  spread: {
+    ...{ kind: "duration", min: 0, max: 7 * DAY_MS, default: 0 },
+    ...{ within: "schedule", file: "spread", since: "0.1" },
+    unset: "`0s`",
+    about: "each firing is later by a part of this, always the same part for a job; at most 7 days",
+  },
+  onMissed: {
+    ...{ kind: "choice", of: ["skip", "last", "all"], default: "skip" },
+    ...{ within: "schedule", file: "onmissed", since: "0.1" },
+    unset: "`skip`",
+    about: "fire times that passed while nothing ran: `skip`, `last` or `all`",
+  },
+  overlap: {
+    ...{ kind: "choice", of: ["skip", "queue", "allow"], default: "allow" },
+    ...{ within: "schedule", file: "overlap", since: "0.1" },
+    unset: "`allow`",
+    about: "a fire time while a run of the job is open: `allow`, `skip` or `queue`",
+  },
+  expiry: {
+    ...{ kind: "duration", min: 1, max: EXPIRY_MAX_MS, default: 5 * MINUTE_MS },
+    ...{ within: null, file: "expiry", since: "original" },
+    unset: "`5m`",
+    about: "how long agents may answer: the life of the action, at most 49 days",
+  },
+  action: {
+    ...{ kind: "action", default: null, within: null, file: null, since: "0.1" },
+    unset: "`./action.json`",
+    about: "the action, or the name of its file",
+  },
+  plugin: {
+    ...{ kind: "plugins", default: null, within: null, file: "plugin", since: "original" },
+    unset: "none",
+    about: "who gets the result: the name of a file in `plugins/`; in job.ts also a list of names",
+  },
+  sendOnly: {
+    ...{ kind: "flag", default: false, within: null, file: "sendonly", since: "original" },
+    unset: "`false`",
+    about: "post only: no result is collected",
+  },
+  early: {
+    ...{ kind: "flag", default: false, within: null, file: "early", since: "0.1" },
+    unset: "`false`",
+    about: "collect as soon as every agent has answered, and once more at the expiry",
+  },
+  late: {
+    ...{ kind: "duration", min: 0, max: 7 * DAY_MS, default: 0 },
+    ...{ within: null, file: "late", since: "0.1" },
+    unset: "`0s`",
+    about: "a result that lacks answers is read once more after this, at most 7 days",
+  },
+  deadline: {
+    ...{ kind: "duration", min: 1, max: 366 * DAY_MS, default: null },
+    ...{ within: null, file: "deadline", since: "0.1" },
+    unset: "never",
+    about: "a run that is open for longer is given up",
+  },
+  maxAgents: {
+    ...{ kind: "whole", min: 1, max: Number.MAX_SAFE_INTEGER, default: null },
+    ...{ within: null, file: "maxagents", since: "0.1" },
+    unset: "no limit",
+    about: "do not post when the target matches more agents",
+  },
+  retries: {
+    ...{ kind: "whole", min: 0, max: 100, default: 2 },
+    ...{ within: null, file: "retries", since: "0.1" },
+    unset: "2",
+    about: "how often an action that was refused is posted again, at most 100 times",
+  },
+  pluginTimeout: {
+    ...{ kind: "duration", min: 1, max: DAY_MS, default: null },
+    ...{ within: null, file: "plugintimeout", since: "0.1" },
+    unset: "of runner.cfg",
+    about: "how long a plugin may take for one result, at most a day",
+  },
+} as const satisfies Readonly<Record<string, JobKey>>;
+
+type Keys = typeof JOB_KEYS;
+
+/** A key by its name in job.ts, without the member that it is in. */
+export type KeyName = keyof Keys;
+
+/** The names of all keys, in order. */
+export const KEY_NAMES = Object.keys(JOB_KEYS) as readonly KeyName[];
+
+/** The rule of a key, in the common type of all. */
+export function keyNamed(name: KeyName): JobKey {
+  return JOB_KEYS[name];
+}
+
+/** What a person writes for a key in job.ts. */
+type Written<Key> = Key extends { readonly kind: "flag" }
+  ? boolean
+  : Key extends { readonly kind: "whole" }
+    ? number
+    : Key extends { readonly kind: "choice"; readonly of: readonly (infer Word)[] }
+      ? Word
+      : Key extends { readonly kind: "plugins" }
+        ? string | readonly string[]
+        : Key extends { readonly kind: "action" }
+          ? string | object
+          : string;
+
+type NamesWithin<Within> = {
+  [Name in KeyName]: Keys[Name]["within"] extends Within ? Name : never;
+}[KeyName];
+
+/** When a job fires, as job.ts writes it. */
+export type RawSchedule = Readonly<Pick<{ [Name in KeyName]: Written<Keys[Name]> }, "cron">> & {
+  readonly [Name in Exclude<NamesWithin<"schedule">, "cron">]?: Written<Keys[Name]> | undefined;
+};
+
+/** The declarative part of a job, as job.ts writes it. A text as `schedule` is its `cron` alone. */
+export type RawDefinition = { readonly schedule?: string | RawSchedule | undefined } & {
+  readonly [Name in NamesWithin<null>]?: Written<Keys[Name]> | undefined;
+};
+
+/** A definition in which every key that is there has its type. */
+export type SoundDefinition = Omit<RawDefinition, "schedule" | "plugin"> & {
+  readonly schedule?: RawSchedule | undefined;
+  readonly plugin?: readonly string[] | undefined;
+};
+
+/** Keys whose value is a member of the entity as it is, or in milliseconds. */
+type PlainKind = "flag" | "choice" | "whole" | "duration";
+
+type PlainName = {
+  [Name in KeyName]: Keys[Name]["kind"] extends PlainKind ? Name : never;
+}[KeyName];
+
+type Member<Name extends PlainName> = Keys[Name]["kind"] extends "duration" ? `${Name}Ms` : Name;
+
+type OrDefault<Key, Value> = Key extends { readonly default: null } ? Value | null : Value;
+
+type Settled<Key> = Key extends { readonly kind: "duration" }
+  ? OrDefault<Key, Milliseconds>
+  : OrDefault<Key, Written<Key>>;
+
+/** What the plain keys come to: a member each, durations in milliseconds under NAMEMs. */
+export type EntityValues = {
+  readonly [Name in PlainName as Member<Name>]: Settled<Keys[Name]>;
+};
+
+/** The keys of `EntityValues`, in order. */
+export const PLAIN_NAMES = KEY_NAMES.filter((name) =>
+  ["flag", "choice", "whole", "duration"].includes(keyNamed(name).kind),
+) as readonly PlainName[];
+
+/** The member of an entity that holds a plain key. */
+export function memberOf(name: PlainName): keyof EntityValues {
+  return (keyNamed(name).kind === "duration" ? `${name}Ms` : name) as keyof EntityValues;
+}
+
+const FILE_KINDS: Readonly<Record<JobKey["kind"], KeySpec["kind"]>> = {
+  ...{ cron: "string", zone: "string", action: "string", plugins: "string" },
+  ...{ duration: "string", choice: "string", flag: "bool", whole: "int" },
+};
+
+/** Names of plugins beyond the one that the original has, in files. */
+export const MORE_PLUGINS = "plugins";
+
+/** entity.cfg and entity.toml. */
+export const ENTITY_SCHEMA: Schema = {
+  configuration: {
+    shape: "struct",
+    keys: Object.fromEntries([
+      ...KEY_NAMES.map(keyNamed).flatMap(({ file, kind }) =>
+        file === null ? [] : [[file, { kind: FILE_KINDS[kind] }] as const],
+      ),
+      [MORE_PLUGINS, { kind: "list" }] as const,
+    ]),
+  },
+};

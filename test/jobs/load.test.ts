@@ -117,16 +117,16 @@ describe("loadEntity()", () => {
     expect(found).toEqual([
       `/r/runners/daily/entity.cfg:2:1: can't store data at section "configuration", ` +
         `variable "schdule" (Did you mean schedule?)`,
-      '/r/runners/daily/entity.cfg:8:13: failed to parse "many" as int: expected integer ' +
-        "(Write a whole number)",
-      '/r/runners/daily/entity.cfg:6:12: Cannot set onmissed to "maybe": skip, last or all ' +
-        "is wanted",
+      '/r/runners/daily/entity.cfg:3:10: bad expiry: time: missing unit in duration "5" ' +
+        "(Write a duration such as 90s, 10m or 1h30m (there is no unit of days))",
       '/r/runners/daily/entity.cfg:4:10: Cannot use plugin "../x": the name has a slash in it ' +
         "(Name a file of the plugins directory)",
       '/r/runners/daily/entity.cfg:4:10: Cannot use plugin "..": the name is a directory ' +
         "(Name a file of the plugins directory)",
-      '/r/runners/daily/entity.cfg:3:10: bad expiry: time: missing unit in duration "5" ' +
-        "(Write a duration such as 90s, 10m or 1h30m (there is no unit of days))",
+      '/r/runners/daily/entity.cfg:6:12: Cannot set onmissed to "maybe": skip, last or all ' +
+        "is wanted",
+      '/r/runners/daily/entity.cfg:8:13: failed to parse "many" as int: expected integer ' +
+        "(Write a whole number)",
     ]);
     const meaning = mistakes(
       table("schedule = @daily\nexpiry = 5\nplugin = ../x\nspread = 2000h\n"),

@@ -163,13 +163,13 @@ describe("moduleEntity()", () => {
       retrys: 3,
     };
     expect(mistakesOf(definition)).toEqual([
+      "/r/daily/job.ts: Cannot read retrys: there is no such key (Did you mean retries?)",
       '/r/daily/job.ts:8:31: Cannot set schedule.onMissed to "sometimes": ' +
         "skip, last or all is wanted",
-      "/r/daily/job.ts: Cannot read retrys: there is no such key (Did you mean retries?)",
-      '/r/daily/job.ts:11:3: Cannot use plugin "a/b": the name has a slash in it ' +
-        "(Name a file of the plugins directory)",
       '/r/daily/job.ts:9:3: bad expiry: time: unknown unit " day" in duration "1 day" ' +
         "(Write a duration such as 90s, 10m or 1h30m (there is no unit of days))",
+      '/r/daily/job.ts:11:3: Cannot use plugin "a/b": the name has a slash in it ' +
+        "(Name a file of the plugins directory)",
     ]);
   });
 

@@ -8,11 +8,11 @@ import { CONFIG_FLAG, CONFIG_PATH, STATUS_CANNOT_START } from "./cli/verb.ts";
 import { findVerb, splitVerb, VERBS } from "./cli/verbs.ts";
 import { errnoCode } from "./edge/errno.ts";
 import { processTerminal } from "./edge/terminal.ts";
-import { nameTimezone } from "./edge/timezone.ts";
+import { useHostZone } from "./edge/timezone.ts";
 import { errorLines, messageOf, RunnerError, RunnerErrors } from "./errors.ts";
 import { VERSION } from "./version.ts";
 
-nameTimezone();
+const hostZone = useHostZone();
 const terminal = processTerminal();
 
 async function main(argv: readonly string[]): Promise<number> {
@@ -31,7 +31,8 @@ async function main(argv: readonly string[]): Promise<number> {
       return 0;
     }
     const configPath = flags.text("c") ?? CONFIG_PATH;
-    return await verb.run({ flags, positionals, terminal, configPath, environment: process.env });
+    const call = { flags, positionals, terminal, configPath, hostZone };
+    return await verb.run({ ...call, environment: process.env });
   } catch (error) {
     if (error instanceof UsageError) {
       terminal.error([error.message, ...help]);

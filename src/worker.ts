@@ -2,6 +2,7 @@
 // not ours (jobs, plugins) run only here.
 import { parentPort, workerData } from "node:worker_threads";
 import { evaluateSource, registerSdk } from "./edge/modules/evaluate.ts";
+import { useHostZone } from "./edge/timezone.ts";
 import { READY, type Thread, type WorkerRole } from "./edge/worker.ts";
 
 type Start = (thread: Thread) => void | Promise<void>;
@@ -28,6 +29,7 @@ const SHIPPED = {
   webhook: () => import("../plugins/webhook.ts"),
 } as const;
 
+useHostZone();
 const { role, data } = workerData as { readonly role: WorkerRole; readonly data: unknown };
 const port = parentPort;
 const module = await ROLES[role]?.();

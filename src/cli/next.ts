@@ -1,5 +1,6 @@
 // Next: the verb that shows when a schedule or a job fires next, for one or for many.
 import { systemClock } from "../edge/clock.ts";
+import { zoneWarning } from "../edge/timezone.ts";
 import { nearest, RunnerError, RunnerErrors } from "../errors.ts";
 import { spreadOffsetMs } from "../jobs/fires.ts";
 import { answerBatchLine, encodeNext, NEXT_COUNT_MAX, renderNext } from "../jobs/next.ts";
@@ -65,6 +66,10 @@ async function answerOne(
 ): Promise<number> {
   const from = call.flags.instant("from") ?? systemClock().now();
   const { schedule, delayMs } = scheduleOf(call, words, await loadSpool(call));
+  const { problem } = call.hostZone;
+  if (schedule.timezone === null && problem !== null) {
+    call.terminal.error([`warning: ${zoneWarning(problem)}`]);
+  }
   const question = { from, count, delayMs };
   if (call.flags.has("json")) call.terminal.json(encodeNext(schedule, question));
   else call.terminal.out(renderNext(schedule, question));

@@ -13,6 +13,7 @@ import { type DiskPlugins, openPlugins } from "../edge/plugins/plugins.ts";
 import { openShelf } from "../edge/spool/shelf.ts";
 import { type DiskSpool, openSpool, watchSpool } from "../edge/spool.ts";
 import { openNotify } from "../edge/systemd.ts";
+import { describeHostZone, zoneWarning } from "../edge/timezone.ts";
 import { workflowEdges } from "../edge/workflow/edges.ts";
 import { type RunnerError, RunnerErrors } from "../errors.ts";
 import type { DeliveryEdges } from "../flow/deliver.ts";
@@ -180,6 +181,7 @@ export async function openRunner(call: Call, options: OpenOptions): Promise<Open
   const log = await openLog(logConfig(config, { begins }), systemLogContext(clock));
   if (begins) log.emit("info", "logging routine started");
   for (const warning of begins ? warnings : []) log.emit("warning", warning);
+  if (begins) sayZone(call, { log, clock });
   const lock = begins ? await lockDirectory(config.directory) : null;
   try {
     return await openEdges(call, { config, clock, log, lock });
@@ -191,6 +193,12 @@ export async function openRunner(call: Call, options: OpenOptions): Promise<Open
 }
 
 /** @param begins Whether the log says with what it begins, such as a mode that is not set. */
+/** A host that is in another zone than it seems runs every job at another hour. */
+function sayZone({ hostZone }: Call, { log, clock }: { log: Log; clock: Clock }): void {
+  log.emit("info", describeHostZone(hostZone, clock.now()));
+  if (hostZone.problem !== null) log.emit("warning", zoneWarning(hostZone.problem));
+}
+
 function logConfig(
   { logging }: RunnerConfig,
   { begins }: { readonly begins: boolean },

@@ -5,6 +5,7 @@ import type { RunnerConfig } from "../config/runner.ts";
 import { isThere, isWritable } from "../edge/files.ts";
 import { verifyJournal } from "../edge/journal/maintenance.ts";
 import { linkedDirectories } from "../edge/spool/links.ts";
+import { zoneWarning } from "../edge/timezone.ts";
 import { RunnerError } from "../errors.ts";
 import { parseInflight } from "../mig/result.ts";
 import type { Log } from "../ports.ts";
@@ -26,6 +27,8 @@ export async function findMistakes(call: Call, names: readonly string[]): Promis
   if (client !== null && !mistakes.some(({ code }) => code === "KEYRING")) {
     await checkKey(found, { client, runner, environment: call.environment });
   }
+  const { problem } = call.hostZone;
+  if (problem !== null) found.warnings.push(zoneWarning(problem));
   if (runner === null) return { jobs: null, ...found };
   await attempt(found, () => checkPlaces(found, runner));
   const jobs = await attempt(found, () => checkSpool(call, found, { runner, names }));

@@ -1,11 +1,14 @@
 // Verb: what every command of the command line has in common.
 import type { Terminal } from "../edge/terminal.ts";
+import type { HostZone } from "../edge/timezone.ts";
 import type { CommandLine, FlagSpec } from "./flags.ts";
 
 export interface Call extends CommandLine {
   readonly terminal: Terminal;
   /** The value of -c. */
   readonly configPath: string;
+  /** The time zone of this host, and where it was found. */
+  readonly hostZone: HostZone;
   readonly environment: Readonly<Record<string, string | undefined>>;
 }
 

@@ -5,7 +5,7 @@
 // between them.
 import assert from "node:assert/strict";
 import type { Clock, Random } from "../ports.ts";
-import { DAY_MS, type Instant, MINUTE_MS, type Milliseconds } from "../time.ts";
+import { DAY_MS, MINUTE_MS, type Milliseconds } from "../time.ts";
 
 /** The longest time that a wait for a wall time trusts its timer: clock jumps show this late. */
 export const NAP_MS_MAX = MINUTE_MS;
@@ -40,15 +40,6 @@ export function systemClock(): Clock {
 /** The runtime's dice. Not for secrets. */
 export function systemRandom(): Random {
   return { next: Math.random };
-}
-
-/**
- * How far local time is ahead of UTC at an instant, by the process's TZ.
- *
- * @returns Milliseconds, in whole minutes; negative west of Greenwich.
- */
-export function localOffsetMs(at: Instant): Milliseconds {
-  return -new Date(at).getTimezoneOffset() * MINUTE_MS;
 }
 
 function nap(ms: Milliseconds, signal: AbortSignal | undefined): Promise<void> {

@@ -2,12 +2,14 @@
 //
 // Owns:    offsets and their changes, the rule for hours that a zone skips or repeats, and the
 //          letters that Go prints for a zone.
-// Not its: which wall time is wanted (calendar.ts). It reads which zone the host is in, no clock.
+// Not its: which wall time is wanted (calendar.ts), where the host's zone is found
+//          (edge/timezone.ts).
 //
-// A zone's offset is constant over long spans. Spans are found on demand by Temporal, which knows
-// every change to the second, and are kept for all schedules of the zone: a lookup is a search in
-// a list of numbers, and no schedule holds an object of Intl.
-
+// A zone's offset is constant over long spans. Spans are found on demand, for a name by Temporal,
+// which knows every change to the second, for the host in its own file, and are kept for all
+// schedules of the zone: a lookup is a search in a list of numbers, and no schedule holds an object
+// of Intl.
+import { type Location, spanAt as locationSpanAt } from "../go/location.ts";
 import type { Instant } from "../time.ts";
 import { abbreviationIn } from "./abbreviation.ts";
 import type { WallSeconds } from "./calendar.ts";
@@ -15,6 +17,8 @@ import type { WallSeconds } from "./calendar.ts";
 /** A time zone and what is known of it so far. Shared by all that name it alike. */
 export interface Zone {
   readonly name: string;
+  /** Where its changes are read; null: what Temporal knows of its name. */
+  readonly location: Location | null;
   /** In order, without overlap; grows as instants are asked for. */
   readonly spans: Span[];
 }
@@ -38,23 +42,32 @@ const OFFSET = /^[+-]\d\d(?::?\d\d)?$/;
 
 const zones = new Map<string, Zone>();
 
+/** The zone of the host, once it was looked for. */
+let host: Zone | null = null;
+
+/** Says what the zone of the host is. To be called before any of its times is asked for. */
+export function setHostZone(zone: { readonly name: string; readonly location: Location | null }) {
+  host = { ...zone, spans: [] };
+}
+
 /**
- * The zone of that name, or for null the zone of the host (TZ, else the system's; UTC when that
- * names none, as in Go).
+ * The zone of that name, or for null the zone of the host: the one that was set, else the one that
+ * the runtime names, UTC when it names none.
  *
  * @param name As in the tz database, in any case, or an offset such as "+02:00".
  * @throws {RangeError} If there is no such zone.
  */
 export function zoneNamed(name: string | null): Zone {
   if (name === null) {
-    const host = Temporal.Now.timeZoneId();
-    return isZone(host) ? zoneNamed(host) : zoneNamed("UTC");
+    if (host !== null) return host;
+    const runtime = Temporal.Now.timeZoneId();
+    return isZone(runtime) ? zoneNamed(runtime) : zoneNamed("UTC");
   }
   const known = zones.get(name);
   if (known !== undefined) return known;
   if (!isZone(name)) throw new RangeError(`unknown time zone ${name}`);
   if (zones.size >= ZONES_MAX) zones.clear();
-  const zone = { name, spans: [] };
+  const zone: Zone = { name, location: null, spans: [] };
   zones.set(name, zone);
   return zone;
 }
@@ -138,12 +151,17 @@ function spanAt(zone: Zone, at: Instant): Span {
     else if (at >= span.endAt) low = middle + 1;
     else return span;
   }
-  const span = findSpan(zone.name, at);
+  const span = zone.location === null ? namedSpan(zone.name, at) : fileSpan(zone.location, at);
   spans.splice(low, 0, span);
   return span;
 }
 
-function findSpan(name: string, at: Instant): Span {
+function fileSpan(location: Location, at: Instant): Span {
+  const { start, end, ...span } = locationSpanAt(location, Math.floor(at / 1_000));
+  return { startAt: start * 1_000, endAt: end * 1_000, ...span };
+}
+
+function namedSpan(name: string, at: Instant): Span {
   const moment = Temporal.Instant.fromEpochMilliseconds(Math.floor(at)).toZonedDateTimeISO(name);
   // "previous" means before, and a span begins at its change: ask from just after `at`.
   const start = moment.add({ milliseconds: 1 }).getTimeZoneTransition("previous");

@@ -5,6 +5,7 @@ import { copyFile, mkdir, rm } from "node:fs/promises";
 import { userInfo } from "node:os";
 import { homeOf, LOCKED_KEY, RUNNER_KEY, RUNNER_PASSPHRASE } from "../support/keys.ts";
 import { ACTION, ended, Host, Site } from "../support/site.ts";
+import { zoneFile } from "../support/zones.ts";
 
 /** The configuration without the line that says where the key ring is. */
 async function withoutHome({ scenario }: Host): Promise<void> {
@@ -88,6 +89,37 @@ describe.concurrent("TZ", () => {
     ended(await site.runIn({ env }, "run", "drift"));
     const utc = new Date().toISOString().slice(0, 10).replaceAll("-", "");
     expect([utc, today]).toContain(/results\/(\d+)\//.exec(await wrote)?.[1] ?? "");
+  });
+
+  test("may name a copied file: schedules, log lines and the first lines follow it", async () => {
+    await using site = await Site.create();
+    await site.job("often", ['schedule = "* * * * * * *"', "sendonly"]);
+    const file = await site.scenario.write("our-time", zoneFile("Asia/Kathmandu"));
+    const daemon = await site.daemon({ env: { TZ: `:${file}` } });
+    expect(await daemon.prints(/time zone /)).toEndWith(
+      `[info] time zone ${file} (+0545, UTC+05:45 now), by TZ=":${file}"`,
+    );
+    const line = await daemon.prints(/often: will run at /);
+    const aheadMs = Date.parse(`${line.slice(0, 19).replaceAll("/", "-")}Z`) - Date.now();
+    expect(Math.round(aheadMs / 60_000)).toBe(5 * 60 + 45);
+    expect(line).toMatch(/ \+0545 \+0545 \(in /);
+    const next = ["next", "0 12 * * *", "--from", "2026-01-01T00:00:00Z", "-n", "1"];
+    const { stdout } = await site.runIn({ env: { TZ: file } }, ...next);
+    expect(stdout).toStartWith("2026-01-01T12:00:00+05:45 ");
+  });
+
+  test("that cannot be read is UTC, with a warning by every command that it matters to", async () => {
+    await using site = await Site.create();
+    await site.job("drift");
+    const file = await site.scenario.write("our-time", zoneFile("Asia/Kathmandu").subarray(0, 99));
+    const env = { TZ: file };
+    const warning = `UTC is used: ${file} is no file of the tz database`;
+    const daemon = await site.daemon({ env });
+    expect(await daemon.prints(/UTC is used/)).toContain(warning);
+    expect((await site.runIn({ env }, "check")).stdout).toContain(warning);
+    const next = await site.runIn({ env }, "next", "0 12 * * *", "-n", "1");
+    expect(next.stdout).toMatch(/^\S+T12:00:00Z /);
+    expect(next.stderr).toContain(warning);
   });
 });
 

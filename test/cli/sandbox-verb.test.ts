@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { parseFlags } from "../../src/cli/flags.ts";
 import { sandbox } from "../../src/cli/sandbox.ts";
 import { CONFIG_FLAG } from "../../src/cli/verb.ts";
+import { findHostZone } from "../../src/edge/timezone.ts";
 import { homeOf, RUNNER_KEY } from "../support/keys.ts";
 import { callVerb, Directory } from "../support/verb.ts";
 
@@ -15,7 +16,15 @@ async function greet(...argv: readonly string[]): Promise<{ line: string; exit: 
     json: resolve,
   };
   const configPath = flags.text("c") ?? "/nowhere/runner.cfg";
-  const call = { flags, positionals, terminal, configPath, environment: { HOME: "/nowhere" } };
+  const environment = { HOME: "/nowhere" };
+  const call = {
+    flags,
+    positionals,
+    terminal,
+    configPath,
+    environment,
+    hostZone: findHostZone(""),
+  };
   const ended = sandbox.run(call);
   const line = await Promise.race([promise, ended.then(() => "")]);
   process.kill(process.pid, "SIGTERM");

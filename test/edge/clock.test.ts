@@ -1,6 +1,6 @@
 // Clock: waiting by the wall and by elapsed time, with the machine's own timers.
 import { afterEach, describe, expect, jest, test } from "bun:test";
-import { localOffsetMs, NAP_MS_MAX, systemClock, systemRandom } from "../../src/edge/clock.ts";
+import { NAP_MS_MAX, systemClock, systemRandom } from "../../src/edge/clock.ts";
 import { DAY_MS, HOUR_MS } from "../../src/time.ts";
 
 const clock = systemClock();
@@ -120,21 +120,5 @@ describe("systemRandom()", () => {
     const numbers = Array.from({ length: 100 }, () => random.next());
     expect(numbers.every((number) => number >= 0 && number < 1)).toBe(true);
     expect(new Set(numbers).size).toBeGreaterThan(1);
-  });
-});
-
-describe("localOffsetMs()", () => {
-  test("is how far local time is ahead of UTC", () => {
-    const zone = process.env.TZ;
-    try {
-      process.env.TZ = "Asia/Kolkata";
-      expect(localOffsetMs(0)).toBe(5.5 * HOUR_MS);
-      process.env.TZ = "America/New_York";
-      expect(localOffsetMs(Date.UTC(2026, 0, 15))).toBe(-5 * HOUR_MS);
-      expect(localOffsetMs(Date.UTC(2026, 6, 15))).toBe(-4 * HOUR_MS);
-    } finally {
-      if (zone === undefined) delete process.env.TZ;
-      else process.env.TZ = zone;
-    }
   });
 });

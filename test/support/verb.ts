@@ -5,6 +5,7 @@ import { dirname, join } from "node:path";
 import { parseFlags } from "../../src/cli/flags.ts";
 import { CONFIG_FLAG, type Verb } from "../../src/cli/verb.ts";
 import { openJournal } from "../../src/edge/journal/journal.ts";
+import { findHostZone, type HostZone } from "../../src/edge/timezone.ts";
 import { describeError, RunnerError, RunnerErrors } from "../../src/errors.ts";
 import { queueDeliveries } from "../../src/flow/deliver.ts";
 import { type ActionRow, advance } from "../../src/flow/inflight.ts";
@@ -29,6 +30,7 @@ export interface VerbOutcome {
 }
 
 export interface VerbOptions {
+  readonly hostZone?: HostZone;
   readonly stdin?: readonly string[];
   readonly environment?: Readonly<Record<string, string | undefined>>;
 }
@@ -37,7 +39,7 @@ export interface VerbOptions {
 export async function callVerb(
   verb: Verb,
   argv: readonly string[],
-  { stdin = [], environment = {} }: VerbOptions = {},
+  { stdin = [], environment = {}, hostZone = findHostZone("UTC") }: VerbOptions = {},
 ): Promise<VerbOutcome> {
   const printed = { out: "", error: "", parts: [] as string[] };
   const terminal = {
@@ -60,7 +62,7 @@ export async function callVerb(
   try {
     const { flags, positionals } = parseFlags(argv, [CONFIG_FLAG, ...verb.flags]);
     const configPath = flags.text("c") ?? "/nowhere/runner.cfg";
-    const call = { flags, positionals, terminal, configPath };
+    const call = { flags, positionals, terminal, configPath, hostZone };
     const exit = await verb.run({ ...call, environment: { HOME: "/nowhere", ...environment } });
     return { exit, ...printed, thrown: "" };
   } catch (error) {

@@ -5,9 +5,9 @@
 // daemon. Once open, a log never fails its caller: lines wait in bounds and losses are counted.
 import { hostname } from "node:os";
 import { RunnerError } from "../../errors.ts";
+import { zoneOffsetSeconds } from "../../jobs/zone.ts";
 import type { Clock, Log, LogLevel } from "../../ports.ts";
-import { type Instant, MINUTE_MS, type Milliseconds } from "../../time.ts";
-import { localOffsetMs } from "../clock.ts";
+import { type Instant, MINUTE_MS, type Milliseconds, SECOND_MS } from "../../time.ts";
 import { errnoCode, errnoHint, errnoText } from "../errno.ts";
 import {
   connectTcp,
@@ -81,6 +81,10 @@ interface Way {
 /** This machine, for `openLog`. */
 export function systemLogContext(clock: Clock): LogContext {
   return { clock, hostname: hostname(), pid: process.pid, offsetMs: quarterly(localOffsetMs) };
+}
+
+function localOffsetMs(at: Instant): Milliseconds {
+  return zoneOffsetSeconds(null, at) * SECOND_MS;
 }
 
 /** Asks once for the lines of a quarter of an hour: no zone changes within one. */

@@ -13,6 +13,8 @@ export type ErrorCode =
   | "SPOOL"
   | "PLUGIN"
   | "API"
+  /** Another process is at work: the same again may succeed a little later. */
+  | "BUSY"
   | "USAGE";
 
 /** Where a mistake is and how to mend it. Every member may be missing. */

@@ -4,7 +4,7 @@
 // flow/dispatch.ts send, flow/collect.ts and flow/deliver.ts bring back and hand over.
 import { parseFlags, UsageError } from "./cli/flags.ts";
 import { renderHelp } from "./cli/help.ts";
-import { CONFIG_FLAG, CONFIG_PATH, STATUS_CANNOT_START } from "./cli/verb.ts";
+import { CONFIG_FLAG, CONFIG_PATH, STATUS_CANNOT_START, STATUS_TRY_AGAIN } from "./cli/verb.ts";
 import { findVerb, splitVerb, VERBS } from "./cli/verbs.ts";
 import { errnoCode } from "./edge/errno.ts";
 import { processTerminal } from "./edge/terminal.ts";
@@ -42,7 +42,7 @@ async function main(argv: readonly string[]): Promise<number> {
     const errors = error instanceof RunnerErrors ? error.errors : [error];
     for (const [first, ...frame] of errors.map(errorLines))
       terminal.error([`error: ${first}`, ...frame]);
-    return STATUS_CANNOT_START;
+    return errors.every(({ code }) => code === "BUSY") ? STATUS_TRY_AGAIN : STATUS_CANNOT_START;
   }
 }
 

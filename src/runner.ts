@@ -13,7 +13,7 @@ import { endOverdue } from "./flow/deadline.ts";
 import { deliverResult } from "./flow/deliver.ts";
 import { postAction, type Reached } from "./flow/dispatch.ts";
 import type { Edges } from "./flow/edges.ts";
-import type { ActionRow, DeliveryRow } from "./flow/inflight.ts";
+import type { ActionRow, DeliveryRow, RunRow } from "./flow/inflight.ts";
 import type { ActiveState } from "./flow/journal.ts";
 import { hasEnded } from "./flow/keep.ts";
 import type { LaunchWindow } from "./flow/launch.ts";
@@ -32,7 +32,10 @@ export interface RunnerOptions {
   readonly window: LaunchWindow;
   /** `--once`: every undelivered result is tried in this pass, whatever its backoff says. */
   readonly once: boolean;
-  /** `run JOB`: only this run is worked on, no schedule is looked at. @default null */
+  /**
+   * `run JOB`: only this run is worked on, and what operators ask for meanwhile; no schedule is
+   * looked at. @default null
+   */
   readonly runId?: number | null;
 }
 
@@ -61,6 +64,8 @@ export class Runner {
   readonly #catalog: Catalog;
   readonly #options: RunnerOptions;
   readonly #runId: number | null;
+  /** With `runId`: it, and the runs that operators have asked for since. */
+  readonly #mine = new Set<number>();
   readonly #timetable: Timetable;
   readonly #launcher: Launcher;
   readonly #posts: Pool;
@@ -75,7 +80,7 @@ export class Runner {
   /** Deliveries that were tried in this `--once` pass. */
   readonly #tried = new Set<number>();
   /** Of the journal at the last tick: what another process writes changes it. */
-  #version = 0;
+  #version: number | null = null;
   #failures = 0;
   #adopting = false;
   /** Aborted by `stop`. */
@@ -87,6 +92,7 @@ export class Runner {
     this.#catalog = catalog;
     this.#options = options;
     this.#runId = options.runId ?? null;
+    if (this.#runId !== null) this.#mine.add(this.#runId);
     const { limits } = edges;
     const changed = () => this.poke();
     this.#posts = new Pool(limits.dispatchesMax, changed);
@@ -105,7 +111,8 @@ export class Runner {
     };
     this.#engine = new Engine(edges, { isMine, planned, changed });
     this.#launcher = new Launcher(edges, catalog, this.#timetable, {
-      ...{ window: options.window, isMine, planned, changed },
+      ...{ window: options.window, planned, changed },
+      isMine: (run) => this.#takeOn(run),
       rested: (work) => this.#rested(work),
     });
   }
@@ -195,8 +202,9 @@ export class Runner {
   async #rest(): Promise<void> {
     const { clock, journal } = this.#edges;
     const at = this.#nextAt();
+    const lookMs = this.#version === null ? NAP_MAX_MS : LOOK_MS;
     for (let now = clock.now(); now < at && !this.#wake.signal.aborted; now = clock.now()) {
-      await clock.until(Math.min(at, now + LOOK_MS), this.#wake.signal);
+      await clock.until(Math.min(at, now + lookMs), this.#wake.signal);
       // The wait for a time ends when so much has gone by, also if the clock was set back.
       if (clock.now() < now || journal.version() !== this.#version) return;
     }
@@ -267,8 +275,8 @@ export class Runner {
     const { journal } = this.#edges;
     if (this.#runId === null) return journal.dueActions(state, now, pool.running + pool.free);
     // What else is overdue must not stand before the one run that was asked for.
-    return journal
-      .actionsOf(this.#runId)
+    return [...this.#mine]
+      .flatMap((runId) => journal.actionsOf(runId))
       .filter((row) => row.state === state && row.nextAt !== null && row.nextAt <= now);
   }
 
@@ -326,12 +334,18 @@ export class Runner {
     const { journal } = this.#edges;
     return journal.undelivered(1_000).filter(({ id, state, actionRow }) => {
       if (state !== "pending" || this.#tried.has(id)) return false;
-      return this.#runId === null || journal.action(actionRow)?.runId === this.#runId;
+      return this.#runId === null || this.#isMine(journal.action(actionRow)?.runId ?? 0);
     });
   }
 
   #isMine(runId: number): boolean {
-    return this.#runId === null || this.#runId === runId;
+    return this.#runId === null || this.#mine.has(runId);
+  }
+
+  /** Who asks while this process has the directory must not wait until it has ended. */
+  #takeOn({ id, cause }: RunRow): boolean {
+    if (this.#runId !== null && cause === "manual" && id > this.#runId) this.#mine.add(id);
+    return this.#isMine(id);
   }
 
   /** When the next tick is worth it. */

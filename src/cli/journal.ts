@@ -125,7 +125,7 @@ async function salvage(call: Call, { directory, path }: Place): Promise<number> 
       path,
     });
   }
-  const lock = await lockDirectory(directory);
+  const lock = await lockDirectory(directory, { work: "journal salvage" });
   try {
     const { damage } = await verifyJournal(path);
     if (damage.length === 0) {

@@ -6,7 +6,6 @@ import { systemClock, systemRandom } from "../edge/clock.ts";
 import { homeDirectory, modeOf, readBytes } from "../edge/files.ts";
 import type { HttpOptions } from "../edge/http.ts";
 import { isLarge, openJournal } from "../edge/journal/journal.ts";
-import { lockDirectory, lockHolder } from "../edge/lock.ts";
 import { type OpenLog, openLog, systemLogContext } from "../edge/log/log.ts";
 import { openModules } from "../edge/plugins/modules.ts";
 import { type DiskPlugins, openPlugins } from "../edge/plugins/plugins.ts";
@@ -24,6 +23,7 @@ import { firstNonce } from "../mig/token.ts";
 import type { Clock, Http, Log, Signer } from "../ports.ts";
 import { HOUR_MS } from "../time.ts";
 import { openCatalog } from "./catalog.ts";
+import { Hold } from "./hold.ts";
 import type { Call } from "./verb.ts";
 
 /** One page of a very large result may take this long, as long as it never stands still. */
@@ -35,8 +35,8 @@ export interface Opened {
   readonly config: Config;
   readonly edges: Edges;
   readonly catalog: Catalog;
-  /** Whether this process holds the directory's lock. */
-  readonly locked: boolean;
+  /** The directory's lock. */
+  readonly hold: Hold;
   /** Calls `onChange` when the spool may have changed. */
   watch(onChange: () => void): { close(): void };
   /** Tells a service manager that the start is over. */
@@ -58,8 +58,12 @@ export interface Broken {
 }
 
 export interface OpenOptions {
+  /** What this process is about to do, for those who find the directory taken. */
+  readonly work: string;
   /** Who else may work on the directory: with "if free" somebody may. @default "required" */
   readonly lock?: "required" | "if free";
+  /** Ends the wait for the directory. */
+  readonly signal?: AbortSignal;
 }
 
 /** The spool and its jobs, for verbs that need neither key nor API. */
@@ -176,17 +180,18 @@ export async function openRunner(call: Call, options: OpenOptions): Promise<Open
   const mistakes = await openPermissions([...guardedFiles(config), ring]);
   if (mistakes.length > 0) throw new RunnerErrors(mistakes);
   const clock = systemClock();
+  const hold = new Hold(config.directory, options.work);
   // Beside a daemon, which has said all that a start says, only the answer to the call is wanted.
-  const begins = options.lock !== "if free" || lockHolder(config.directory) === null;
+  const begins = options.lock !== "if free" || (await hold.take());
   const log = await openLog(logConfig(config, { begins }), systemLogContext(clock));
   if (begins) log.emit("info", "logging routine started");
   for (const warning of begins ? warnings : []) log.emit("warning", warning);
   if (begins) sayZone(call, { log, clock });
-  const lock = begins ? await lockDirectory(config.directory) : null;
   try {
-    return await openEdges(call, { config, clock, log, lock });
+    if (options.lock !== "if free") await hold.wait({ ...options, log });
+    return await openEdges(call, { config, clock, log, hold });
   } catch (error) {
-    lock?.release();
+    hold.release();
     await log.close();
     throw error;
   }
@@ -213,16 +218,16 @@ interface Begun {
   readonly config: Config;
   readonly clock: Clock;
   readonly log: OpenLog;
-  readonly lock: { release(): void } | null;
+  readonly hold: Hold;
 }
 
-async function openEdges(call: Call, { config, clock, log, lock }: Begun): Promise<Opened> {
+async function openEdges(call: Call, { config, clock, log, hold }: Begun): Promise<Opened> {
   const { environment } = call;
   const { client, api, gpg } = config;
   const spool = openSpool({ directory: config.directory });
-  if (lock !== null) await spool.removeLeftovers();
+  if (hold.isHeld) await spool.removeLeftovers();
   const plugins = pluginsOf(call, { config, log });
-  for (const { name, problem } of lock === null ? [] : await plugins.list()) {
+  for (const { name, problem } of hold.isHeld ? await plugins.list() : []) {
     if (problem === null) log.emit("info", `plugins: registering ${name}`);
     else log.emit("warning", `plugins: skipping ${name}: ${problem}`);
   }
@@ -266,7 +271,7 @@ async function openEdges(call: Call, { config, clock, log, lock }: Begun): Promi
     config,
     edges,
     catalog: jobs.catalog,
-    locked: lock !== null,
+    hold,
     broken: broken.promise,
     watch: (onChange) => watchSpool(config.directory, onChange),
     ready: () => notify("READY=1"),
@@ -278,7 +283,7 @@ async function openEdges(call: Call, { config, clock, log, lock }: Begun): Promi
       await jobs.close();
       await check?.close();
       await journal.close();
-      lock?.release();
+      hold.release();
       await log.close();
     },
   };

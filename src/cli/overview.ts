@@ -115,7 +115,7 @@ export function overviewOf(
   const pendingDeliveries = counts?.pendingDeliveries ?? 0;
   return {
     directory,
-    holder: lockHolder(directory),
+    holder: lockHolder(directory)?.pid ?? null,
     jobs: states.map((state) => jobView(journal, state, now)),
     inFlight: (journal?.pendingActions(ROWS_MAX) ?? []).map(inFlightView),
     undelivered: (journal?.undelivered(ROWS_MAX) ?? []).map((row) => undeliveredView(journal, row)),

@@ -1,5 +1,4 @@
 // Redeliver: the verb that gives a stored result to its plugins again.
-import { lockDirectory, lockHolder } from "../edge/lock.ts";
 import { onSignals } from "../edge/signals.ts";
 import { findResult, isFile, latestResult, readResult } from "../edge/spool/stored.ts";
 import { messageOf, RunnerError } from "../errors.ts";
@@ -9,6 +8,7 @@ import { adoptResult, redeliverResult } from "../flow/redeliver.ts";
 import type { Entity } from "../jobs/entity.ts";
 import { readStoredResult } from "../mig/stored.ts";
 import { UsageError } from "./flags.ts";
+import { Hold, servingHolder } from "./hold.ts";
 import { type JobState, loadJobs, unknownJob } from "./jobs.ts";
 import { type Bench, openBench } from "./open.ts";
 import { type Call, JSON_FLAG, type Verb } from "./verb.ts";
@@ -188,13 +188,12 @@ interface Order {
 
 /** Lets the daemon of the directory deliver, or does it here while holding the directory. */
 async function handOver(call: Call, bench: Bench, order: Order): Promise<number> {
-  const lock = await lockDirectory(bench.config.directory).catch((error: unknown) => {
-    if (lockHolder(bench.config.directory) !== null) return null;
-    throw error;
-  });
-  if (lock === null) {
-    const holder = lockHolder(bench.config.directory);
-    return report(call, bench, { ...order, holder });
+  const { directory } = bench.config;
+  const hold = new Hold(directory, "redeliver");
+  if (!(await hold.take())) {
+    const holder = servingHolder(directory)?.pid ?? null;
+    if (holder !== null) return report(call, bench, { ...order, holder });
+    await hold.wait(bench.edges);
   }
   const stop = new AbortController();
   const signals = onSignals({ stop: () => stop.abort(), scan() {} });
@@ -207,7 +206,7 @@ async function handOver(call: Call, bench: Bench, order: Order): Promise<number>
     return report(call, bench, { ...order, holder: null });
   } finally {
     signals.close();
-    lock.release();
+    hold.release();
   }
 }
 

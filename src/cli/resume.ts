@@ -1,7 +1,7 @@
 // Resume: the verb by which an operator lets a paused or failed workflow run go on.
-import { lockHolder } from "../edge/lock.ts";
 import { resumeRun } from "../workflow/operate.ts";
 import { UsageError } from "./flags.ts";
+import { servingHolder } from "./hold.ts";
 import { openBench } from "./open.ts";
 import { JSON_FLAG, type Verb } from "./verb.ts";
 
@@ -30,7 +30,7 @@ export const resume: Verb = {
       const again = await journal.write((tables) => resumeRun(tables, runId, clock.now()));
       const job = journal.run(runId)?.job ?? "";
       log.emit("notice", `${job}: run ${runId} resumed by an operator`);
-      const holder = lockHolder(bench.config.directory);
+      const holder = servingHolder(bench.config.directory)?.pid ?? null;
       const advice = again.length === 0 ? sameAgain({ runId, job, why }) : null;
       if (call.flags.has("json")) {
         call.terminal.json(JSON.stringify({ run: runId, job, by: holder, again, advice }));

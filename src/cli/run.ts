@@ -1,5 +1,4 @@
 // Run: fire one job now. A daemon on the directory does it when there is one; else this process.
-import { lockHolder } from "../edge/lock.ts";
 import type { Edges } from "../flow/edges.ts";
 import { type ActionRow, type DeliveryRow, isSwept, type RunRow } from "../flow/inflight.ts";
 import type { JournalReads } from "../flow/journal.ts";
@@ -16,15 +15,22 @@ import { type Call, JSON_FLAG, type Verb } from "./verb.ts";
 /** How often a run in a daemon's hands is looked at. */
 const LOOK_MS = 200;
 
-/** How long a daemon may take to begin: it looks for requests every five seconds at the latest. */
+/** How long whoever works on the directory may take to begin. */
 const BEGIN_MAX_MS = 15_000;
+
+/** How often it is looked whether somebody waits for the directory. */
+const WANTED_LOOK_MS = 500;
+
+/** Looks that must find nobody on the directory: a daemon that is started again goes first. */
+const FREE_LOOKS_MAX = 5;
 
 export const run: Verb = {
   usage: "JOB [--wait] [--json]",
   flags: [{ name: "wait", kind: "switch", help: "Stay until the result is delivered" }, JSON_FLAG],
   help:
     "Fires the job now, outside its schedule. If a mig-runner works on the directory it is asked to\n" +
-    "do it; otherwise this process does, and leaves what it did not wait for to the next one.\n" +
+    "do it; otherwise this process does, and leaves what it did not wait for to the next one. It\n" +
+    "makes room for a daemon that starts meanwhile, and sees to the end what that one does.\n" +
     "Ends with 1 when the action was not posted, or with --wait when not all of it went well.\n\n" +
     "Examples:\n" +
     "  mig-runner -c runner.cfg run sshd-config\n" +
@@ -32,54 +38,89 @@ export const run: Verb = {
   async run(call) {
     const [job, ...others] = call.positionals;
     if (job === undefined || others.length > 0) throw new UsageError("run takes one JOB");
-    const opened = await openRunner(call, { lock: "if free" });
+    const opened = await openRunner(call, { lock: "if free", work: `run ${job}` });
     try {
-      return opened.locked ? await runHere(call, opened, job) : await runThere(call, opened, job);
+      const { edges, catalog } = opened;
+      await catalog.refresh(await edges.spool.scan());
+      requireJob(opened, job);
+      const { id: runId } = await request(edges, job);
+      const by = await seeThrough(call, opened, runId);
+      return report(call, edges, { runId, wait: call.flags.has("wait"), by });
     } finally {
+      call.terminal.progress("");
       await opened.close();
     }
   },
 };
 
-async function runHere(call: Call, opened: Opened, job: string): Promise<number> {
-  const { edges, catalog } = opened;
-  await catalog.refresh(await edges.spool.scan());
-  requireJob(opened, job);
-  const { id } = await request(edges, job);
-  const options = { checkDirectoryMs: opened.config.checkDirectoryMs, window: ONCE_WINDOW };
-  const runner = new Runner(edges, catalog, { ...options, once: true, runId: id });
-  const close = handleSignals(runner, opened);
-  const journalFailure = endWhenBroken(runner, opened);
-  const wait = call.flags.has("wait");
-  try {
-    await runner.start();
-    await runner.runOnce(wait, () => showProgress(call, opened));
-    const failure = journalFailure();
-    if (failure !== null) throw failure.error;
-    return report(call, edges, { runId: id, wait, by: null });
-  } finally {
-    call.terminal.progress("");
-    close();
+/**
+ * Sees to a run: here, or in the hands of whoever works on the directory, as often as that changes.
+ *
+ * @returns The process that had it in the end; null for this one.
+ */
+async function seeThrough(call: Call, opened: Opened, runId: number): Promise<number | null> {
+  for (;;) {
+    if (!opened.hold.isHeld) {
+      const watched = await watchOthers(call, opened, runId);
+      if (watched.isOver) return watched.by;
+    }
+    if (await workHere(call, opened, runId)) return null;
+    opened.hold.release();
   }
 }
 
-async function runThere(call: Call, opened: Opened, job: string): Promise<number> {
+/** Works on the run. False when somebody who does all the work waits for the directory. */
+async function workHere(call: Call, opened: Opened, runId: number): Promise<boolean> {
   const { edges, catalog, config } = opened;
-  await catalog.refresh(await edges.spool.scan());
-  requireJob(opened, job);
-  const { id } = await request(edges, job);
-  const holder = lockHolder(config.directory);
+  const options = { checkDirectoryMs: config.checkDirectoryMs, window: ONCE_WINDOW };
+  const runner = new Runner(edges, catalog, { ...options, once: true, runId });
+  const signals = handleSignals(runner, opened);
+  const journalFailure = endWhenBroken(runner, opened);
+  const over = new AbortController();
+  const wanted = untilWanted(opened, over.signal).then((isWanted) => {
+    if (isWanted) signals.stop();
+    return isWanted;
+  });
+  try {
+    await runner.start();
+    await runner.runOnce(call.flags.has("wait"), () => showProgress(call, opened));
+    const failure = journalFailure();
+    if (failure !== null) throw failure.error;
+  } finally {
+    over.abort();
+    signals.close();
+  }
+  return !(await wanted);
+}
+
+/** Resolves with true when somebody waits for the directory, with false when it is over. */
+async function untilWanted({ edges, hold }: Opened, over: AbortSignal): Promise<boolean> {
+  while (!over.aborted) {
+    if (hold.isWanted) return true;
+    await edges.clock.sleep(WANTED_LOOK_MS, over);
+  }
+  return false;
+}
+
+type Watched = { readonly isOver: false } | { readonly isOver: true; readonly by: number | null };
+
+/** Until others have done it, or have left the directory, which this process then has. */
+async function watchOthers(call: Call, opened: Opened, runId: number): Promise<Watched> {
+  const { edges, hold } = opened;
   const wait = call.flags.has("wait");
-  const beginBy = edges.clock.now() + BEGIN_MAX_MS;
-  for (;;) {
-    const { begun, ended } = progressOf(edges, id);
-    if (ended || (begun && !wait)) break;
-    if (!wait && edges.clock.now() > beginBy) break;
+  let by: number | null = null;
+  let freeLooks = 0;
+  for (let waitedMs = 0; ; waitedMs += LOOK_MS) {
+    const { holder } = hold;
+    by = holder?.pid ?? by;
+    const { begun, ended } = progressOf(edges, runId);
+    if (ended || (begun && !wait) || (!wait && waitedMs > BEGIN_MAX_MS))
+      return { isOver: true, by };
+    freeLooks = holder === null && !hold.isWanted ? freeLooks + 1 : 0;
+    if (freeLooks > FREE_LOOKS_MAX && (await hold.take())) return { isOver: false };
     showProgress(call, opened);
     await edges.clock.sleep(LOOK_MS);
   }
-  call.terminal.progress("");
-  return report(call, edges, { runId: id, wait, by: holder });
 }
 
 /** How far a run in another process's hands has come. */

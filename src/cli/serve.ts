@@ -5,6 +5,7 @@ import { messageOf, RunnerError, RunnerErrors } from "../errors.ts";
 import { DAEMON_WINDOW, ONCE_WINDOW } from "../flow/launch.ts";
 import { Runner } from "../runner.ts";
 import { MINUTE_MS, type Milliseconds } from "../time.ts";
+import { DAEMON, PASS } from "./hold.ts";
 import { type Broken, type Opened, openRunner } from "./open.ts";
 import { type Call, STATUS_CANNOT_START } from "./verb.ts";
 
@@ -19,7 +20,9 @@ const RELEASE_EACH_MS: Milliseconds = 10 * MINUTE_MS;
 
 /** Runs jobs by their schedules until it is told to stop. Resolves with the exit status. */
 export async function runForever(call: Call): Promise<number> {
-  const { held, opened } = await openHeld(call);
+  const begun = await openHeld(call, DAEMON);
+  if (begun === null) return 0;
+  const { held, opened } = begun;
   const { config, edges, catalog } = opened;
   const { log } = edges;
   const runner = new Runner(edges, catalog, {
@@ -27,7 +30,7 @@ export async function runForever(call: Call): Promise<number> {
     window: DAEMON_WINDOW,
     once: false,
   });
-  const close = handleSignals(runner, opened);
+  const signals = handleSignals(runner, opened);
   if (held.release()) runner.stop();
   const watcher = opened.watch(() => runner.rescan());
   const ended = new AbortController();
@@ -57,20 +60,26 @@ export async function runForever(call: Call): Promise<number> {
   } finally {
     ended.abort();
     watcher.close();
-    close();
+    signals.close();
     await opened.close();
   }
 }
 
-type Held = ReturnType<typeof holdSignals>;
+interface Begun {
+  readonly held: ReturnType<typeof holdSignals>;
+  readonly opened: Opened;
+}
 
-/** Opens everything. A signal that comes meanwhile is heard when it is released. */
-async function openHeld(call: Call): Promise<{ readonly held: Held; readonly opened: Opened }> {
+/**
+ * Opens everything. A signal that comes meanwhile is heard when it is released; null when one
+ * ended the wait for another process.
+ */
+async function openHeld(call: Call, work: string): Promise<Begun | null> {
   const held = holdSignals();
   try {
-    return { held, opened: await openRunner(call, {}) };
+    return { held, opened: await openRunner(call, { work, signal: held.signal }) };
   } catch (error) {
-    held.release();
+    if (held.release() && error instanceof RunnerError && error.code === "BUSY") return null;
     throw error;
   }
 }
@@ -87,14 +96,16 @@ async function giveBack({ catalog, edges }: Opened, ended: AbortSignal): Promise
 
 /** Makes one pass; with `wait`, until nothing is in flight. Resolves with the exit status. */
 export async function runPass(call: Call, wait: boolean): Promise<number> {
-  const { held, opened } = await openHeld(call);
+  const begun = await openHeld(call, PASS);
+  if (begun === null) return 0;
+  const { held, opened } = begun;
   const { config, edges, catalog } = opened;
   const runner = new Runner(edges, catalog, {
     checkDirectoryMs: config.checkDirectoryMs,
     window: ONCE_WINDOW,
     once: true,
   });
-  const close = handleSignals(runner, opened);
+  const signals = handleSignals(runner, opened);
   if (held.release()) runner.stop();
   const journalFailure = endWhenBroken(runner, opened);
   try {
@@ -108,7 +119,7 @@ export async function runPass(call: Call, wait: boolean): Promise<number> {
     sayFailure(call, opened, error);
     return STATUS_CANNOT_START;
   } finally {
-    close();
+    signals.close();
     await opened.close();
   }
 }
@@ -159,13 +170,19 @@ function endBroken(call: Call, opened: Opened, { error, mayHeal }: Broken): numb
 }
 
 /** Stops in order at the first signal; what then takes too long is aborted, and goes on later. */
-export function handleSignals(runner: Runner, { edges, reopenLog }: Opened): () => void {
+export function handleSignals(
+  runner: Runner,
+  { edges, reopenLog }: Opened,
+): { stop(): void; close(): void } {
   const ended = new AbortController();
+  const stop = (): void => {
+    runner.stop();
+    void edges.clock.sleep(STOP_GRACE_MS, ended.signal).then(() => runner.abort());
+  };
   const signals = onSignals({
     stop() {
       edges.log.emit("info", "signal, exiting");
-      runner.stop();
-      void edges.clock.sleep(STOP_GRACE_MS, ended.signal).then(() => runner.abort());
+      stop();
     },
     scan() {
       reopenLog();
@@ -173,9 +190,12 @@ export function handleSignals(runner: Runner, { edges, reopenLog }: Opened): () 
       runner.rescan();
     },
   });
-  return () => {
-    signals.close();
-    ended.abort();
+  return {
+    stop,
+    close() {
+      signals.close();
+      ended.abort();
+    },
   };
 }
 

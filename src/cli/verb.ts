@@ -46,3 +46,6 @@ export const JSON_FLAG: FlagSpec = { name: "json", kind: "switch", help: "Answer
 
 /** The original's exit status when it cannot start. */
 export const STATUS_CANNOT_START = 9;
+
+/** The status of what cannot start now, and may a little later (EX_TEMPFAIL of sysexits.h). */
+export const STATUS_TRY_AGAIN = 75;

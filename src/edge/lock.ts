@@ -10,39 +10,101 @@ import { closeSync, constants, lstatSync, openSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { messageOf, RunnerError } from "../errors.ts";
+import type { Milliseconds } from "../time.ts";
 import { systemClock } from "./clock.ts";
 import { errnoCode, errnoHint, errnoText } from "./errno.ts";
 
 /** The lock's file in the runner directory. */
 export const LOCK_FILE = "runner.lock";
 
+/** Held by the one that is next: whoever only does one job lets go when it sees that. */
+const TURN_FILE = "runner.next";
+
 /** A try that meets somebody who only asks who holds the lock succeeds a moment later. */
 const TRIES_MAX = 10;
 const TRY_AGAIN_MS = 50;
 
+/** How often it is looked whether the one that is waited for has let go. */
+const WAIT_STEP_MS = 250;
+
 /** The locks of this process: a database that nobody refers to is closed by the runtime. */
 const held = new Set<DatabaseSync>();
+
+/** A lock that this process holds. */
+export interface Lock {
+  /** Ends the lock early; the death of the process ends it anyway. */
+  release(): void;
+}
+
+/** Who works on a runner directory. */
+export interface Holder {
+  /** Its process id, as that process saw it: in another container it is somebody else's. */
+  readonly pid: number;
+  /** What it does there, such as "run sshd-config"; "" when it did not say. */
+  readonly work: string;
+}
+
+export interface LockOptions {
+  /** What this process is about to do, for those who find the directory taken. @default "" */
+  readonly work?: string;
+  /** How long to wait for another process to let go. @default 0 */
+  readonly waitMs?: Milliseconds;
+  /** Called once, when there is somebody to wait for. */
+  readonly onWait?: (holder: Holder | null) => void;
+  /** Ends the wait. */
+  readonly signal?: AbortSignal;
+}
 
 /**
  * Makes this process the only one that works on a runner directory.
  *
- * @returns `release` ends the lock early; the death of the process ends it anyway.
- * @throws {RunnerError} SPOOL, when another process holds it or the file cannot be made.
+ * @throws {RunnerError} BUSY, when another process holds it; SPOOL, when the file cannot be made.
  */
-export async function lockDirectory(directory: string): Promise<{ release(): void }> {
-  const path = join(directory, LOCK_FILE);
-  createLockFile(path);
-  const database = open(path, directory);
+export async function lockDirectory(directory: string, options: LockOptions = {}): Promise<Lock> {
+  const { work = "", waitMs = 0, onWait, signal } = options;
   const clock = systemClock();
+  let turn: Lock | null = null;
   try {
-    for (let tries = 1; ; tries++) {
-      if (tryLock(database)) break;
-      if (tries === TRIES_MAX) throw heldBy(directory, readHolder(database));
-      await clock.sleep(TRY_AGAIN_MS);
+    for (let waitedMs = 0; ; waitedMs += WAIT_STEP_MS) {
+      const lock = await tryLockDirectory(directory, work);
+      if (lock !== null) return lock;
+      const holder = lockHolder(directory);
+      if (waitedMs >= waitMs || signal?.aborted === true) throw heldBy(directory, holder);
+      if (waitedMs === 0) onWait?.(holder);
+      turn ??= await tryLockFile(join(directory, TURN_FILE), work);
+      await clock.sleep(WAIT_STEP_MS, signal);
+    }
+  } finally {
+    turn?.release();
+  }
+}
+
+/** Whether a process waits in `lockDirectory` for the one that holds the directory to let go. */
+export function isWanted(directory: string): boolean {
+  return holderOf(join(directory, TURN_FILE)) !== null;
+}
+
+/**
+ * The lock of a runner directory; null when another process holds it.
+ *
+ * @throws {RunnerError} SPOOL, when the file cannot be made.
+ */
+export async function tryLockDirectory(directory: string, work = ""): Promise<Lock | null> {
+  return await tryLockFile(join(directory, LOCK_FILE), work);
+}
+
+async function tryLockFile(path: string, work: string): Promise<Lock | null> {
+  createLockFile(path);
+  const database = open(path);
+  if (database === null) return null;
+  try {
+    if (!(await holds(database, work))) {
+      database.close();
+      return null;
     }
   } catch (error) {
     database.close();
-    throw error instanceof RunnerError ? error : unusable(path, error);
+    throw unusable(path, error);
   }
   held.add(database);
   return {
@@ -52,13 +114,21 @@ export async function lockDirectory(directory: string): Promise<{ release(): voi
   };
 }
 
-/**
- * The process that works on a runner directory, or null when none does (or nobody may look).
- *
- * @returns Its process id, as that process saw it: not comparable across containers.
- */
-export function lockHolder(directory: string): number | null {
-  const path = join(directory, LOCK_FILE);
+async function holds(database: DatabaseSync, work: string): Promise<boolean> {
+  const clock = systemClock();
+  for (let tries = 1; tries < TRIES_MAX; tries++) {
+    if (tryLock(database, work)) return true;
+    await clock.sleep(TRY_AGAIN_MS);
+  }
+  return tryLock(database, work);
+}
+
+/** The process that works on a runner directory, or null when none does (or nobody may look). */
+export function lockHolder(directory: string): Holder | null {
+  return holderOf(join(directory, LOCK_FILE));
+}
+
+function holderOf(path: string): Holder | null {
   // Opening would create the file.
   if (lstatSync(path, { throwIfNoEntry: false }) === undefined) return null;
   let database: DatabaseSync | null = null;
@@ -89,33 +159,38 @@ function createLockFile(path: string): void {
   }
 }
 
-function open(path: string, directory: string): DatabaseSync {
+/** The database; null when another process is in it just now. */
+function open(path: string): DatabaseSync | null {
   let database: DatabaseSync | null = null;
   try {
     database = new DatabaseSync(path);
     database.exec("PRAGMA journal_mode = DELETE");
     return database;
   } catch (error) {
-    const holder = database === null ? null : readHolder(database);
     database?.close();
-    throw isLocked(error) ? heldBy(directory, holder) : unusable(path, error);
+    if (isLocked(error)) return null;
+    throw unusable(path, error);
   }
 }
 
 /** Names this process in the row, then holds the write lock; false when another process does. */
-function tryLock(database: DatabaseSync): boolean {
+function tryLock(database: DatabaseSync, work: string): boolean {
   try {
     // The row only names a process that runs, so it need not outlast the machine: of four waits for
     // the disk at each start none is left. The file itself is made durably.
     if (isMade(database)) database.exec("PRAGMA synchronous = OFF");
     database.exec("BEGIN IMMEDIATE");
-    database.exec("CREATE TABLE IF NOT EXISTS holder (pid INTEGER NOT NULL)");
+    if (!isMade(database)) {
+      // Versions before this one knew the process id alone, and still name themselves here.
+      database.exec("DROP TABLE IF EXISTS holder");
+      database.exec("CREATE TABLE holder (pid INTEGER NOT NULL, work TEXT NOT NULL DEFAULT '')");
+    }
     database.exec("DELETE FROM holder");
-    database.prepare("INSERT INTO holder (pid) VALUES (?)").run(process.pid);
+    database.prepare("INSERT INTO holder (pid, work) VALUES (?, ?)").run(process.pid, work);
     database.exec("COMMIT");
     database.exec("BEGIN IMMEDIATE");
     // Another process may have put its name there between the two transactions.
-    if (readHolder(database) === process.pid) return true;
+    if (readHolder(database)?.pid === process.pid) return true;
     database.exec("ROLLBACK");
     return false;
   } catch (error) {
@@ -128,14 +203,15 @@ function tryLock(database: DatabaseSync): boolean {
 
 /** Whether the table is there. After that one small page is all that ever changes. */
 function isMade(database: DatabaseSync): boolean {
-  const made = "SELECT 1 FROM sqlite_schema WHERE name = 'holder'";
+  const made = "SELECT 1 FROM pragma_table_info('holder') WHERE name = 'work'";
   return database.prepare(made).get() !== undefined;
 }
 
-function readHolder(database: DatabaseSync): number | null {
+function readHolder(database: DatabaseSync): Holder | null {
   try {
-    const row = database.prepare("SELECT pid FROM holder").get();
-    return typeof row?.pid === "number" ? row.pid : null;
+    const row = database.prepare("SELECT * FROM holder").get();
+    if (typeof row?.pid !== "number") return null;
+    return { pid: row.pid, work: typeof row.work === "string" ? row.work : "" };
   } catch {
     return null;
   }
@@ -146,12 +222,17 @@ function isLocked(error: unknown): boolean {
   return /\b(locked|busy)\b/.test(messageOf(error));
 }
 
-function heldBy(directory: string, pid: number | null): RunnerError {
-  const who = pid === null ? "another mig-runner" : `another mig-runner (process ${pid})`;
-  return new RunnerError("SPOOL", `Cannot start: ${who} works on "${directory}"`, {
+function heldBy(directory: string, holder: Holder | null): RunnerError {
+  const who = holder === null ? "another mig-runner" : `another mig-runner (${nameHolder(holder)})`;
+  return new RunnerError("BUSY", `Cannot start: ${who} works on "${directory}"`, {
     path: join(directory, LOCK_FILE),
-    hint: "Stop that process first, or give this one a directory of its own",
+    hint: "Wait until it has ended or stop it, or give this one a directory of its own",
   });
+}
+
+/** The words for a process that holds a directory. */
+export function nameHolder({ pid, work }: Holder): string {
+  return work === "" ? `process ${pid}` : `process ${pid}, ${work}`;
 }
 
 function unusable(path: string, error: unknown): RunnerError {

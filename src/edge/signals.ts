@@ -51,18 +51,17 @@ export function onSignals(handlers: SignalHandlers): { close(): void } {
 /**
  * Keeps a signal from ending the process while it opens what it needs.
  *
- * @returns `release` gives the signals back, and tells whether one asked to stop meanwhile.
+ * @returns `release` gives the signals back, and tells whether one asked to stop meanwhile, which
+ * aborts `signal` at once.
  */
-export function holdSignals(): { release(): boolean } {
-  let isStopped = false;
-  const stop = (): void => {
-    isStopped = true;
-  };
-  const signals = onSignals({ stop, scan() {} });
+export function holdSignals(): { readonly signal: AbortSignal; release(): boolean } {
+  const stopped = new AbortController();
+  const signals = onSignals({ stop: () => stopped.abort(), scan() {} });
   return {
+    signal: stopped.signal,
     release() {
       signals.close();
-      return isStopped;
+      return stopped.signal.aborted;
     },
   };
 }

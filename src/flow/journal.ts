@@ -113,8 +113,8 @@ export interface JournalReads {
 
   /** The earliest time after `now` that anything waits for; null when nothing does. */
   nextAt(now: Instant): Instant | null;
-  /** Changes whenever any process wrote: cheap to poll. */
-  version(): number;
+  /** Changes whenever another process wrote: cheap to poll. Null when no other process can. */
+  version(): number | null;
   counts(): JournalCounts;
 
   cursor(job: string): Cursor | null;

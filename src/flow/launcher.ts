@@ -12,8 +12,8 @@ import type { Timetable } from "./timetable.ts";
 
 export interface LauncherOptions {
   readonly window: LaunchWindow;
-  /** Whether a run is to be worked on. */
-  isMine(runId: number): boolean;
+  /** Whether a run that is asked for is to be worked on. */
+  isMine(run: RunRow): boolean;
   /** Actions were journaled that were never sent: they can be posted without a search. */
   planned(rows: readonly ActionRow[]): void;
   /** There may be something to do. */
@@ -77,7 +77,7 @@ export class Launcher {
   #launchRequested(): void {
     for (const run of this.#edges.journal.runsIn("requested", RUNS_MAX)) {
       const entity = this.#catalog.entity(run.job);
-      if (entity === null || !this.#options.isMine(run.id) || !this.#mayStart(run)) continue;
+      if (entity === null || !this.#options.isMine(run) || !this.#mayStart(run)) continue;
       this.pool.start(run.id, () =>
         this.#launchNow(() => launchRequested(this.#edges, entity, run)),
       );

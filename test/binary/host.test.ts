@@ -150,19 +150,6 @@ describe.concurrent("a results path that is taken", () => {
 });
 
 describe.concurrent("a second mig-runner", () => {
-  test("on the directory names the first and ends with 9", async () => {
-    await using host = await Host.create();
-    const daemon = await host.daemon();
-    for (const argv of [[], ["--once"]]) {
-      const { exit, stderr } = await host.run(...argv);
-      expect(exit).toBe(9);
-      expect(stderr).toContain(`Cannot start: another mig-runner (process ${daemon.pid}) works`);
-      expect(stderr).toContain(
-        "(Stop that process first, or give this one a directory of its own)",
-      );
-    }
-  });
-
   test("begins when the first was killed", async () => {
     await using host = await Host.create();
     await (await host.daemon()).kill();

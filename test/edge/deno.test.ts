@@ -167,7 +167,7 @@ describe("in Deno", () => {
   test("the lock is held and named", async () => {
     await runInDeno(`
       const lock = await lockDirectory(directory);
-      assert.equal(lockHolder(directory), process.pid);
+      assert.equal(lockHolder(directory).pid, process.pid);
       const refusal = /another mig-runner \\(process \\d+\\) works on/;
       await assert.rejects(lockDirectory(directory), refusal);
       lock.release();

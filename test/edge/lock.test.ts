@@ -1,14 +1,15 @@
 // Lock: one process a directory, however the last one ended.
 import { describe, expect, test } from "bun:test";
 import { chmodSync, existsSync, statSync, symlinkSync } from "node:fs";
-import { lockDirectory, lockHolder } from "../../src/edge/lock.ts";
+import { DatabaseSync } from "node:sqlite";
+import { type Holder, isWanted, lockDirectory, lockHolder } from "../../src/edge/lock.ts";
 import { RunnerError } from "../../src/errors.ts";
-import { Scenario } from "../support/binary.ts";
+import { eventually, Scenario } from "../support/binary.ts";
 import { DENO, Scratch, source } from "../support/edge.ts";
 
 const HOLD = `
 import { lockDirectory } from "${source("edge/lock.ts")}";
-await lockDirectory(process.argv[2]);
+await lockDirectory(process.argv[2], { work: "test" });
 setInterval(() => {}, 1000);
 globalThis.Bun?.gc(true);
 console.log("held");
@@ -34,17 +35,17 @@ describe.each(RUNTIMES)("a lock held by a process in %s", (_, program) => {
     const script = await scenario.write("hold.ts", HOLD);
     const holder = scenario.start([script, scenario.directory]);
     await holder.prints(/held/);
-    expect(lockHolder(scenario.directory)).toBe(holder.pid);
+    expect(lockHolder(scenario.directory)?.pid).toBe(holder.pid);
     const error = await refusal(scenario.directory);
-    expect(error.code).toBe("SPOOL");
+    expect(error.code).toBe("BUSY");
     expect(error.message).toBe(
-      `Cannot start: another mig-runner (process ${holder.pid}) works on "${scenario.directory}"`,
+      `Cannot start: another mig-runner (process ${holder.pid}, test) works on "${scenario.directory}"`,
     );
     process.kill(holder.pid, "SIGKILL");
     await holder.ended();
     expect(lockHolder(scenario.directory)).toBeNull();
     const lock = await lockDirectory(scenario.directory);
-    expect(lockHolder(scenario.directory)).toBe(process.pid);
+    expect(lockHolder(scenario.directory)?.pid).toBe(process.pid);
     lock.release();
   });
 });
@@ -67,6 +68,54 @@ describe("lockDirectory()", () => {
     const won = tries.filter((each) => each.status === "fulfilled");
     expect(won).toHaveLength(1);
     for (const each of won) each.value.release();
+  });
+
+  test("waits for the one that has it, and says for whom", async () => {
+    using scratch = new Scratch();
+    const first = await lockDirectory(scratch.path, { work: "run drift" });
+    const seen: (Holder | null)[] = [];
+    const second = await lockDirectory(scratch.path, {
+      ...{ work: "daemon", waitMs: 600_000 },
+      onWait(holder) {
+        seen.push(holder);
+        first.release();
+      },
+    });
+    expect(seen).toEqual([{ pid: process.pid, work: "run drift" }]);
+    expect(lockHolder(scratch.path)).toEqual({ pid: process.pid, work: "daemon" });
+    expect(isWanted(scratch.path)).toBe(false);
+    second.release();
+  });
+
+  test("is seen to wait, until it is told not to", async () => {
+    using scratch = new Scratch();
+    const first = await lockDirectory(scratch.path);
+    expect(isWanted(scratch.path)).toBe(false);
+    const stop = new AbortController();
+    const waiting = lockDirectory(scratch.path, { waitMs: 600_000, signal: stop.signal });
+    const refused = waiting.then(
+      () => null,
+      (error: unknown) => (error as RunnerError).code,
+    );
+    await eventually(() => (isWanted(scratch.path) ? true : null));
+    stop.abort();
+    expect(await refused).toBe("BUSY");
+    expect(isWanted(scratch.path)).toBe(false);
+    first.release();
+  });
+
+  test("knows the process that a version before this one has named, and is known to it", async () => {
+    using scratch = new Scratch();
+    const before = new DatabaseSync(scratch.in("runner.lock"));
+    before.exec("CREATE TABLE holder (pid INTEGER NOT NULL); INSERT INTO holder VALUES (17)");
+    before.exec("BEGIN IMMEDIATE");
+    expect(lockHolder(scratch.path)).toEqual({ pid: 17, work: "" });
+    before.exec("ROLLBACK");
+    const lock = await lockDirectory(scratch.path, { work: "daemon" });
+    expect(before.prepare("SELECT pid FROM holder").get()).toEqual({ pid: process.pid });
+    lock.release();
+    before.exec("DELETE FROM holder; INSERT INTO holder (pid) VALUES (18)");
+    before.close();
   });
 
   test("makes a file for this user alone", async () => {

@@ -187,6 +187,10 @@ class SqliteJournal extends Tables implements Journal {
     return isDecoded || isSqlite(error) ? journalError(error, this.#path) : error;
   }
 
+  override version(): number | null {
+    return this.#path === ":memory:" ? null : super.version();
+  }
+
   write<T>(work: (transaction: JournalTransaction) => T): Promise<T> {
     if (this.#failure !== null) return Promise.reject(this.#failure);
     if (this.#closed) {

@@ -149,7 +149,7 @@ export class Tables extends StepTables implements JournalTransaction {
     return times.length === 0 ? null : Math.min(...times);
   }
 
-  version(): number {
+  version(): number | null {
     const row = this.prepared("PRAGMA data_version").get() as { data_version: number };
     return row.data_version;
   }

@@ -1,0 +1,65 @@
+// Hold: several mig-runners that want the same directory at the same time.
+import { describe, expect, test } from "bun:test";
+import { ended, Host, Site } from "../support/site.ts";
+
+describe.concurrent("two mig-runner run --wait without a daemon", () => {
+  test("both see their action through, also the one that came second", async () => {
+    await using site = await Site.create();
+    await site.job("first");
+    await site.job("second", ['expiry = "6s"']);
+    const first = site.start("run", "first", "--wait");
+    await first.prints(/launched action/);
+    const second = site.start("run", "second", "--wait");
+    // The first one posts it at once, although it stays only for its own.
+    await first.prints(/second: launched action/);
+    expect((await first.ended()).exit).toBe(0);
+    const { exit, stdout } = await second.ended();
+    expect([exit, stdout]).toEqual([0, expect.stringContaining("5 of 5 commands")]);
+  });
+
+  test("go on with what one of them left when it was killed", async () => {
+    await using site = await Site.create();
+    await site.job("drift", ['expiry = "5s"']);
+    await site.job("other", ['expiry = "5s"']);
+    const first = site.start("run", "drift", "--wait");
+    await first.prints(/launched action/);
+    const second = site.start("run", "other", "--wait");
+    await first.prints(/other: launched action/);
+    await first.kill();
+    ended(await second.ended());
+  });
+});
+
+describe.concurrent("a daemon", () => {
+  test("takes the directory over from a run that only waits, which sees its end all the same", async () => {
+    await using site = await Site.create();
+    await site.job("drift", ['expiry = "8s"']);
+    const run = site.start("run", "drift", "--wait");
+    await run.prints(/launched action/);
+    const daemon = await site.daemon();
+    await daemon.prints(/waiting up to 15 s for another mig-runner \(process \d+, run drift\)/);
+    await daemon.prints(/fetching results for drift/);
+    ended(await run.ended());
+  });
+
+  test("ends with 0 when it is told to stop while it waits for another", async () => {
+    await using host = await Host.create();
+    await host.daemon();
+    const second = host.start();
+    await second.prints(/waiting up to 15 s/);
+    second.signal("SIGTERM");
+    ended(await second.ended());
+  });
+});
+
+test("a second daemon or pass waits for a while, then ends with a status that is tried again", async () => {
+  await using host = await Host.create();
+  const daemon = await host.daemon();
+  const outcomes = await Promise.all([host.run(), host.run("--once")]);
+  for (const { exit, stderr } of outcomes) {
+    expect(exit).toBe(75);
+    const who = `Cannot start: another mig-runner (process ${daemon.pid}, daemon) works on`;
+    expect(stderr).toContain(who);
+    expect(stderr).toContain("(Wait until it has ended or stop it, or give this one a directory");
+  }
+});

@@ -2,7 +2,7 @@
 // others are spared.
 //
 // It has no schedule: fire it by `mig-runner run canary`.
-import { type AgentSummary, job, modules } from "mig-runner";
+import { type AgentSummary, type CollectedResult, job, modules } from "mig-runner";
 
 /** One host in this many is a canary; at least one is. */
 const SHARE = 100;
@@ -37,17 +37,25 @@ export default job(
     await run.sleep("look", "15m");
     const after = await run.collect("still there", { ...alive, target: canaries });
     await run.deliver("slack", first);
-    refuse(first.agents, "could not be scanned");
-    refuse(after.agents, "are gone since they were scanned");
+    refuse(canaries, first, "could not be scanned");
+    refuse(canaries, after, "are gone since they were scanned");
 
     const rest = await run.collect("others", { target: others });
     await run.deliver("slack", rest);
   },
 );
 
-/** Ends the run when more than one canary in twenty did not come through. */
-function refuse(canaries: readonly AgentSummary[], trouble: string): void {
-  const bad = canaries.filter(({ success }) => !success).map(({ name }) => name);
+/**
+ * Ends the run when more than one canary in twenty did not come through. One that is off is not in
+ * the result at all; one that was started anew is there with another id, so they go by their names.
+ */
+function refuse(
+  canaries: readonly AgentSummary[],
+  { agents }: CollectedResult,
+  trouble: string,
+): void {
+  const good = new Set(agents.filter(({ success }) => success).map(({ name }) => name));
+  const bad = canaries.map(({ name }) => name).filter((name) => !good.has(name));
   if (bad.length * 20 <= canaries.length) return;
   throw new Error(`${bad.length} of ${canaries.length} canaries ${trouble}: ${bad.join(", ")}`);
 }

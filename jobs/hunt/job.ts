@@ -39,6 +39,9 @@ export default job(
       expiry: "5m",
     });
     const infected = deep.agents.filter(({ found }) => found);
+    // A suspect that is off by now is not in the result at all.
+    const searched = new Set(deep.agents.filter(({ success }) => success).map(({ name }) => name));
+    unknown.push(...suspects.filter(({ name }) => !searched.has(name)));
 
     await run.step("ticket", { retry: 10, timeout: "30s" }, (context) =>
       post(

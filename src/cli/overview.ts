@@ -8,6 +8,7 @@ import {
   type RunRow,
 } from "../flow/inflight.ts";
 import type { JournalReads } from "../flow/journal.ts";
+import { shortfalls } from "../flow/shortfall.ts";
 import { spreadOffsetMs } from "../jobs/fires.ts";
 import { nextFire } from "../jobs/schedule.ts";
 import type { Instant } from "../time.ts";
@@ -38,6 +39,8 @@ export interface RunView {
   readonly endedAt: Instant | null;
   readonly note: string | null;
   readonly actions: readonly ActionView[];
+  /** What its results lack, such as "no command succeeded". */
+  readonly warnings: readonly string[];
   readonly deliveries: readonly Pick<DeliveryRow, "plugin" | "state" | "attempts" | "error">[];
 }
 
@@ -154,7 +157,9 @@ function runView(journal: JournalReads, row: RunRow): RunView {
   const deliveries = actions
     .flatMap(({ id }) => journal.deliveriesOf(id))
     .map(({ plugin, state, attempts, error }) => ({ plugin, state, attempts, error }));
-  return { firesAt, cause, state, endedAt, note, actions: actions.map(actionView), deliveries };
+  const went = { firesAt, cause, state, endedAt, note };
+  const warnings = shortfalls(actions.flatMap(({ completeness }) => completeness ?? []));
+  return { ...went, actions: actions.map(actionView), warnings, deliveries };
 }
 
 function actionView(row: ActionRow): ActionView {

@@ -3,6 +3,7 @@ import type { Edges } from "../flow/edges.ts";
 import { type ActionRow, type DeliveryRow, isSwept, type RunRow } from "../flow/inflight.ts";
 import type { JournalReads } from "../flow/journal.ts";
 import { ONCE_WINDOW } from "../flow/launch.ts";
+import { hasAllFailed, shortfalls } from "../flow/shortfall.ts";
 import { Runner } from "../runner.ts";
 import { wayOut } from "../workflow/operate.ts";
 import { UsageError } from "./flags.ts";
@@ -31,7 +32,8 @@ export const run: Verb = {
     "Fires the job now, outside its schedule. If a mig-runner works on the directory it is asked to\n" +
     "do it; otherwise this process does, and leaves what it did not wait for to the next one. It\n" +
     "makes room for a daemon that starts meanwhile, and sees to the end what that one does.\n" +
-    "Ends with 1 when the action was not posted, or with --wait when not all of it went well.\n\n" +
+    "Ends with 1 when the action was not posted, or with --wait when not all of it went well, or\n" +
+    "when no command of any agent succeeded.\n\n" +
     "Examples:\n" +
     "  mig-runner -c runner.cfg run sshd-config\n" +
     "  mig-runner -c runner.cfg run sshd-config --wait --json",
@@ -189,14 +191,18 @@ function report(call: Call, edges: Edges, { runId, wait, by }: Outcome): number 
   const posted = actions.length > 0 && actions.every(({ actionId }) => actionId !== null);
   // A workflow may have nothing to post, or not yet.
   const begun = row?.source == null ? posted : row.state === "open" || row.state === "done";
-  const good = wait ? row?.state === "done" || onlySweeps(journal, runId) : begun;
+  const results = actions.flatMap(({ completeness }) => completeness ?? []);
+  const isOver = row?.state === "done" || onlySweeps(journal, runId);
+  const good = wait ? isOver && !hasAllFailed(results) : begun;
+  const warnings = shortfalls(results);
   if (call.flags.has("json")) {
     const { job, firesAt, state = "requested", note } = row ?? {};
     const came = { actions: actions.map(plainAction), deliveries: deliveries.map(plainDelivery) };
-    call.terminal.json(jsonAnswer({ job, firesAt, state, note, by, ...came }));
+    call.terminal.json(jsonAnswer({ job, firesAt, state, note, by, warnings, ...came }));
     return good ? 0 : 1;
   }
   const lines = actions.flatMap((action) => describe(action));
+  lines.push(...warnings.map((warning) => `warning: ${warning}`));
   for (const { plugin, state, error } of deliveries) {
     lines.push(`plugin ${plugin}: ${state}${error === null ? "" : `: ${error}`}`);
   }

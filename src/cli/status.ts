@@ -132,7 +132,7 @@ export function describeRun(run: RunView, now: Instant): string {
     case "open":
       return `${openState(run)} since ${when.replace(" ago", "")}${undelivered}`;
     case "done":
-      return `done ${ended}${commandsText(run)}${undelivered}`;
+      return `done ${ended}${commandsText(run)}${undelivered}${warningsText(run)}`;
     case "failed":
       return `failed ${ended}: ${run.note ?? "nobody knows why"}`;
     case "paused":
@@ -145,6 +145,10 @@ function openState({ actions }: RunView): string {
   if (actions.some(({ state }) => state === "posted")) return "in flight";
   if (actions.some(({ sweepAt }) => sweepAt !== null)) return "waiting for late answers";
   return "being delivered";
+}
+
+function warningsText({ warnings }: RunView): string {
+  return warnings.map((warning) => `; warning: ${warning}`).join("");
 }
 
 function commandsText({ actions }: RunView): string {

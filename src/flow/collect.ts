@@ -16,6 +16,7 @@ import type { PageAnswer } from "../mig/api.ts";
 import { FactReader } from "../mig/facts.ts";
 import { type CommandCounts, resultHead, resultTail } from "../mig/result.ts";
 import type { ResultWriter } from "../ports.ts";
+import { listedAgents } from "../sdk/target.ts";
 import type { Instant, Milliseconds } from "../time.ts";
 import { backoffMs, COLLECT_BACKOFF } from "./backoff.ts";
 import { queueDeliveries, settleDelivered } from "./deliver.ts";
@@ -25,6 +26,7 @@ import { Ids } from "./ids.ts";
 import type { ActionRow, Completeness } from "./inflight.ts";
 import { keep } from "./keep.ts";
 import { isAnswered, isBetter, nextLookAt, type Patience, sweepAt } from "./patience.ts";
+import { shortfalls } from "./shortfall.ts";
 
 /** Pages of one reading: bounds an API that never ends its list. */
 export const PAGES_MAX = 100_000;
@@ -115,7 +117,7 @@ async function writeResult(
       await writer.abort();
       return await delay(edges, row, outcome);
     }
-    const { completeness } = outcome;
+    const completeness = { ...outcome.completeness, ...listedBy(row) };
     if (row.state === "posted" && now < collectAt && !isAnswered(completeness)) {
       await writer.abort();
       return await watch(edges, row, options.early);
@@ -134,6 +136,14 @@ async function writeResult(
     await writer?.abort();
     return await delay(edges, row, { message: messageOf(error), reached: "answered" });
   }
+}
+
+/** How many agents the target lists, by the action as it was signed: an adopted one is not here. */
+function listedBy({ body }: ActionRow): Pick<Completeness, "listed"> {
+  if (!body.includes(" IN (")) return {};
+  const { target } = JSON.parse(body) as { readonly target: string };
+  const listed = listedAgents(target);
+  return listed === null ? {} : { listed };
 }
 
 async function keepSwept(edges: Edges, row: ActionRow): Promise<Reached> {
@@ -157,6 +167,9 @@ async function keepCollected(edges: Edges, row: ActionRow, result: Collected): P
   edges.log.emit("info", `${where}: fetched results, ${fetched} commands returned`);
   if (sent !== null && sent > fetched) {
     edges.log.emit("warning", `${where}: the API counts ${sent} commands, ${fetched} came`);
+  }
+  for (const shortfall of shortfalls([completeness])) {
+    edges.log.emit("warning", `${where}: ${shortfall}`);
   }
   if (strays > 0) edges.log.emit("warning", `${where}: ${strays} entries were no commands`);
   edges.log.emit("info", `wrote results for ${row.actionId} to ${resultPath}`);

@@ -39,6 +39,8 @@ export interface Completeness {
   readonly statuses: Readonly<Record<string, number>>;
   /** Entries of the pages that were no command at all. */
   readonly strays: number;
+  /** How many agents the target lists; missing when it is no list. */
+  readonly listed?: number;
 }
 
 /** One action in the journal. */

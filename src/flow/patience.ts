@@ -6,6 +6,7 @@
 // Pure rules. Of a step of a workflow there is no sweep: its body has gone on with what it got.
 import type { Instant, Milliseconds } from "../time.ts";
 import type { ActionRow, Completeness } from "./inflight.ts";
+import { answersOf } from "./shortfall.ts";
 
 /** What a job says of the time of its collects. */
 export interface Patience {
@@ -39,13 +40,6 @@ export function nextLookAt(
 ): Instant {
   const waitMs = Math.round((now - updatedAt) * 1.5);
   return Math.min(collectAt, now + Math.min(LOOK_CAP_MS, Math.max(LOOK_FIRST_MS, waitMs)));
-}
-
-/** Statuses that an agent gave; "expired" is what the API says for one that gave none. */
-const ANSWERS = ["success", "failed", "timeout", "cancelled"];
-
-function answersOf({ statuses }: Completeness): number {
-  return ANSWERS.reduce((sum, status) => sum + (statuses[status] ?? 0), 0);
 }
 
 /** Whether there is an answer of every agent that was asked. */

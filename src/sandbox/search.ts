@@ -353,8 +353,7 @@ function targetRows(
   if (answer.kind === "refused") {
     return failure(`Error while finding agents: '${answer.message}'`);
   }
-  const byQueue = new Map(answer.agents.map((agent) => [agent.queueLocation, agent]));
-  const sorted = [...byQueue.values()].sort((left, right) =>
+  const sorted = answer.agents.toSorted((left, right) =>
     left.queueLocation < right.queueLocation ? -1 : 1,
   );
   // The API stops after the first item whose index is above the limit: two too many.

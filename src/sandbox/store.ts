@@ -196,16 +196,23 @@ export type TargetAnswer =
   | { readonly kind: "agents"; readonly agents: readonly Agent[] }
   | { readonly kind: "refused"; readonly message: string; readonly agents: readonly [] };
 
-/** The online and idle agents that a target matches, as the scheduler asks for them. */
+/**
+ * The online and idle agents that a target matches, as the scheduler asks for them: one a queue.
+ * An agent that restarted has a new row beside its old one, which is online for a while.
+ *
+ * @see database/agents.go `ActiveAgentsByTarget`
+ */
 export function agentsByTarget(store: Store, target: string, now: number): TargetAnswer {
   const world = {
     nowMicros: now * 1000,
+    fleet: store.fleet,
     agentsOf: (actionId: number, found: boolean) => agentsThatFound(store, actionId, found, now),
   };
   try {
     const condition = parseTarget(target);
+    const isMatch = (agent: Agent): boolean => condition(agent, world) === true;
     const active = store.fleet.filter(({ status }) => status === "online" || status === "idle");
-    return { kind: "agents", agents: active.filter((agent) => condition(agent, world) === true) };
+    return { kind: "agents", agents: oneAQueue(active.filter(isMatch)) };
   } catch (error) {
     if (error instanceof UnsupportedSql) {
       const message = `sandbox: cannot evaluate ${error.message} in a target`;
@@ -214,6 +221,16 @@ export function agentsByTarget(store: Store, target: string, now: number): Targe
     if (!(error instanceof SqlError)) throw error;
     return { kind: "refused", message: `pq: ${error.message}`, agents: [] };
   }
+}
+
+function oneAQueue(agents: readonly Agent[]): readonly Agent[] {
+  const byQueue = new Map<string, Agent>();
+  for (const agent of agents) {
+    const other = byQueue.get(agent.queueLocation);
+    if (other !== undefined && other.heartbeatMicros > agent.heartbeatMicros) continue;
+    byQueue.set(agent.queueLocation, agent);
+  }
+  return [...byQueue.values()];
 }
 
 function agentsThatFound(store: Store, actionId: number, found: boolean, now: number): Set<number> {

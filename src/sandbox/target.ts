@@ -6,15 +6,20 @@
 //          | NOW() [- INTERVAL 'n unit']
 //
 // What is not in this list is refused as unsupported; it never matches anything by accident.
-// NULL is three-valued, as in SQL. The one subquery that MIG itself writes (agents that found
-// something in an earlier action) is known by its shape.
-import { type Agent, encodeEnvironment } from "./fleet.ts";
+// NULL is three-valued, as in SQL. Two subqueries are known: a column of the agents themselves, and
+// by its shape the one that MIG itself writes (agents that found something in an earlier action).
+//
+//   [NOT] IN (SELECT column FROM agents [WHERE or])
+import { COLUMNS, KEYWORDS, textAt, type Value, valueAt } from "./columns.ts";
+import type { Agent } from "./fleet.ts";
 import { isLike, SqlError, syntaxError, type Token, tokensOf, UnsupportedSql } from "./sql.ts";
 
 /** What a condition can look at besides the agent. */
 export interface TargetWorld {
   /** Microseconds since the Unix epoch. */
   readonly nowMicros: number;
+  /** All agents, also those that are offline: what a subquery looks through. */
+  readonly fleet: readonly Agent[];
   /** Agents with a result of that action whose foundanything is `found`. */
   agentsOf(actionId: number, found: boolean): ReadonlySet<number>;
 }
@@ -22,7 +27,6 @@ export interface TargetWorld {
 /** True, false, or SQL's NULL. */
 export type Condition = (agent: Agent, world: TargetWorld) => boolean | null;
 
-type Value = string | number | null;
 type Expression = (agent: Agent, world: TargetWorld) => Value;
 
 /** Brackets and NOTs within each other. */
@@ -191,7 +195,8 @@ const COMPARISONS: Readonly<Record<string, (order: number) => boolean>> = {
 
 function parseIn(parser: Parser, left: Expression): Condition {
   expect(parser, "(");
-  if (peek(parser).text === "select") return parseFoundIn(parser, left);
+  if (peek(parser).text === "select")
+    return parseAgentsIn(parser, left) ?? parseFoundIn(parser, left);
   const values: Expression[] = [];
   do {
     const value = parseValue(parser);
@@ -205,6 +210,37 @@ function parseIn(parser: Parser, left: Expression): Condition {
     const matches = values.map((value) => equals(wanted, value(agent, world)));
     return matches.includes(true) ? true : matches.includes(null) ? null : false;
   };
+}
+
+/** A subquery over the agents; null when it is another one. */
+function parseAgentsIn(parser: Parser, left: Expression): Condition | null {
+  const start = parser.at;
+  const column = take(parser, "select") ? parseColumn(parser) : null;
+  const isKnown = column !== null && take(parser, "from") && take(parser, "agents");
+  const isWanted = isKnown && take(parser, "where") ? parseOr(parser) : () => true;
+  if (!isKnown || !take(parser, ")")) {
+    parser.at = start;
+    return null;
+  }
+  // The same for every agent that is tested, so looked up once.
+  const found = new WeakMap<TargetWorld, ReadonlySet<Value>>();
+  return (agent, world) => {
+    const values = found.get(world) ?? valuesOf(column, isWanted, world);
+    found.set(world, values);
+    return values.has(left(agent, world));
+  };
+}
+
+function valuesOf(column: Expression, isWanted: Condition, world: TargetWorld): ReadonlySet<Value> {
+  const agents = world.fleet.filter((agent) => isWanted(agent, world) === true);
+  return new Set(agents.map((agent) => column(agent, world)));
+}
+
+/** A column of the agents, with or without the table's name; null for anything else. */
+function parseColumn(parser: Parser): Expression | null {
+  const token = next(parser);
+  const column = token.text === "agents" && take(parser, ".") ? next(parser) : token;
+  return COLUMNS.get(column.text) ?? null;
 }
 
 /** The subquery of `mig -target-found`, also with the table's name before its columns. */
@@ -260,30 +296,6 @@ function parseValue(parser: Parser): Expression | { readonly condition: Conditio
   parser.problem ??= new SqlError(`column "${column.text}" does not exist`);
   return () => null;
 }
-
-/** Words that cannot stand where a column can. @see PostgreSQL 15, appendix C */
-const KEYWORDS = new Set(
-  (
-    "all and any array as asc between both case cast check collate column create desc distinct " +
-    "do else end except exists fetch for from grant group having ilike in interval into is like " +
-    "limit not null offset on only or order returning select some table then to union unique " +
-    "using when where window with"
-  ).split(" "),
-);
-
-const COLUMNS: ReadonlyMap<string, Expression> = new Map<string, Expression>([
-  ["id", (agent) => agent.id],
-  ["name", (agent) => agent.name],
-  ["queueloc", (agent) => agent.queueLocation],
-  ["mode", (agent) => agent.mode],
-  ["version", (agent) => agent.version],
-  ["pid", (agent) => agent.pid],
-  ["status", (agent) => agent.status],
-  ["loadername", () => ""],
-  ["starttime", (agent) => agent.startMicros],
-  ["refreshtime", (agent) => agent.startMicros],
-  ["heartbeattime", (agent) => agent.heartbeatMicros],
-]);
 
 /** `now() [- interval 'n unit']`, in microseconds since the Unix epoch. */
 function parseNow(parser: Parser): Expression {
@@ -347,20 +359,4 @@ function parseJsonPath(
       return value === undefined || value === null ? null : value === wanted.text;
     },
   };
-}
-
-function valueAt(agent: Agent, column: "environment" | "tags", keys: readonly string[]): unknown {
-  let value: unknown =
-    column === "tags" ? agent.tags : JSON.parse(encodeEnvironment(agent.environment));
-  for (const key of keys) {
-    if (typeof value !== "object" || value === null || !Object.hasOwn(value, key)) return undefined;
-    value = (value as Record<string, unknown>)[key];
-  }
-  return value;
-}
-
-function textAt(agent: Agent, column: "environment" | "tags", keys: readonly string[]): Value {
-  const value = valueAt(agent, column, keys);
-  if (value === undefined || value === null) return null;
-  return typeof value === "string" ? value : JSON.stringify(value);
 }

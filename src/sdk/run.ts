@@ -12,9 +12,10 @@ export type LogLevel = "err" | "warning" | "notice" | "info" | "debug";
 /** What to dispatch in a workflow. What is left out is taken from the job's own action. */
 export interface CollectAction {
   /**
-   * An SQL condition, the name of a macro, or agents of an earlier result. A list that does not
-   * fit into one target becomes several actions, collected as one result; an empty list dispatches
-   * nothing and gives an empty result.
+   * An SQL condition, the name of a macro, or agents of an earlier result: their hosts, also those
+   * whose agent was started anew and has another id by now. A list that does not fit into one
+   * target becomes several actions, collected as one result; an empty list dispatches nothing and
+   * gives an empty result. Hosts that are off get nothing: see `completeness.listed`.
    */
   readonly target?: string | readonly { readonly id: number }[] | undefined;
   readonly operations?: readonly Operation[] | undefined;
@@ -61,6 +62,11 @@ export interface Completeness {
   readonly sent: number | null;
   /** How many commands ended how, such as {"success": 78, "expired": 2}. */
   readonly statuses: Readonly<Record<string, number>>;
+  /**
+   * How many agents the target listed; missing when it was a condition. With more of them than
+   * `fetched`, the others were offline or gone, and got no command.
+   */
+  readonly listed?: number | undefined;
 }
 
 /** A result that a workflow collected. It is kept as a file; only the summary is in memory. */

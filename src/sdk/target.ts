@@ -97,8 +97,11 @@ function scalar(value: unknown): string {
 }
 
 /**
- * The conditions that together match agents by their ids, each of at most 2,048 characters: about
- * 135 agents. Empty when there are no agents.
+ * The conditions that together match the hosts of agents, each of at most 2,048 characters: about
+ * 130 agents. Empty when there are no agents.
+ *
+ * An agent's id is that of a process: after a restart the host has another. So the ids only say
+ * whose queue is meant, which a host keeps.
  *
  * @param agents Each is taken once, in the order given.
  * @throws {RunnerError} ACTION, for an id that is not a whole number from 1 to 2^53 - 1.
@@ -116,7 +119,17 @@ export function agentsTarget(agents: readonly { readonly id: number }[]): readon
 }
 
 function idsTarget(list: string): string {
-  return `id IN (${list})`;
+  return `queueloc IN (SELECT queueloc FROM agents WHERE id IN (${list}))`;
+}
+
+/** Just a list of agents, as `agentsTarget` or a person writes it. */
+const LIST =
+  /^\s*(?:queueloc\s+IN\s*\(\s*SELECT\s+queueloc\s+FROM\s+agents\s+WHERE\s+)?id\s+IN\s*\(([\d\s,]+)\)[\s)]*$/i;
+
+/** How many agents a target lists that is nothing but a list of them; null for any other. */
+export function listedAgents(target: string): number | null {
+  const list = LIST.exec(target)?.[1];
+  return list === undefined ? null : new Set(list.match(/\d+/g)).size;
 }
 
 function agentId({ id }: { readonly id: number }): string {

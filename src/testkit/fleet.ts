@@ -16,6 +16,11 @@ export interface SimulatedAgent {
   readonly id?: number | undefined;
   /** The host's full name. */
   readonly name?: string | undefined;
+  /**
+   * The queue of its host, which stays when the agent restarts and has another id: two agents of
+   * one queue are one host. @default each its own
+   */
+  readonly queueloc?: string | undefined;
   /** Only online and idle agents get actions. @default "online" */
   readonly status?: "online" | "idle" | "offline" | "destroyed" | undefined;
   /** @default "daemon" */
@@ -64,11 +69,12 @@ export function makeFleet(
 }
 
 function specOf(agent: SimulatedAgent): AgentSpec {
-  const { environment = {}, id, name, version } = agent;
+  const { environment = {}, id, name, queueloc, version } = agent;
   const { publicip, ...rest } = environment;
   return {
     ...(id === undefined ? {} : { id }),
     ...(name === undefined ? {} : { name }),
+    ...(queueloc === undefined ? {} : { queueLocation: queueloc }),
     ...(version === undefined ? {} : { version }),
     status: agent.status ?? "online",
     mode: agent.mode ?? "daemon",

@@ -157,13 +157,13 @@ function saved<Value>(value: Value): StepOutcome {
 }
 
 function plainCounts(completeness: Completeness | null): CollectValue["completeness"] {
-  const { fetched = 0, sent = null, statuses = {} } = completeness ?? {};
-  return { fetched, sent, statuses };
+  const { fetched = 0, sent = null, statuses = {}, listed } = completeness ?? {};
+  return { fetched, sent, statuses, ...(listed === undefined ? {} : { listed }) };
 }
 
 /** What a step without an agent comes to at once. */
 export function emptyOutcome({ kind }: ActionRequest): StepOutcome {
   if (kind === "dispatch") return saved<DispatchValue>({ actionIds: [] });
-  const completeness = { fetched: 0, sent: 0, statuses: {} };
+  const completeness = { fetched: 0, sent: 0, statuses: {}, listed: 0 };
   return saved<CollectValue>({ actionIds: [], path: null, completeness });
 }

@@ -85,6 +85,9 @@ function sumOf(parts: readonly ActionRow[]): Completeness {
       statuses.set(status, (statuses.get(status) ?? 0) + count);
     }
   }
+  const lists = parts.flatMap(({ completeness }) => completeness?.listed ?? []);
+  const listed = lists.reduce((sum, count) => sum + count, 0);
   // Counters of several actions say nothing together but how many were sent.
-  return { fetched, sent, counters: null, statuses: Object.fromEntries(statuses), strays };
+  const sum = { fetched, sent, counters: null, statuses: Object.fromEntries(statuses), strays };
+  return lists.length === 0 ? sum : { ...sum, listed };
 }

@@ -148,6 +148,7 @@ export interface CollectValue {
     readonly fetched: number;
     readonly sent: number | null;
     readonly statuses: Readonly<Record<string, number>>;
+    readonly listed?: number;
   };
 }
 

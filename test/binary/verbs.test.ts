@@ -178,6 +178,36 @@ describe.concurrent("run and status", () => {
     expect(stdout).toMatch(/drift .*done /);
   });
 
+  test("warn of a run whose commands all failed, and end with 1", async () => {
+    await using site = await Site.create();
+    const operations = [{ module: "nosuch", parameters: {} }];
+    const target = "status='online' OR status='idle'";
+    await site.job("broken", [], JSON.stringify({ target, operations }));
+    const ran = await site.run("run", "broken", "--wait");
+    expect(ran.exit).toBe(1);
+    expect(ran.stdout).toContain("warning: no command succeeded");
+    expect(ran.stderr).toContain("no command succeeded");
+    expect(ended(await site.run("status")).stdout).toMatch(
+      /broken .*; warning: no command\s+succeeded/,
+    );
+    expect(json(await site.run("run", "broken", "--wait", "--json"))).toMatchObject({
+      state: "done",
+      warnings: ["no command succeeded"],
+    });
+  });
+
+  test("warn of a run whose target matched no agent", async () => {
+    await using site = await Site.create();
+    const operations = [{ module: "timedrift", parameters: {} }];
+    await site.job("lonely", [], JSON.stringify({ target: "name='nobody'", operations }));
+    const ran = ended(await site.run("run", "lonely", "--wait"));
+    expect(ran.stdout).toContain("warning: its target matched no agent");
+    const status = json(ended(await site.run("status", "--json")));
+    expect(status.jobs).toMatchObject([
+      { job: "lonely", lastRun: { warnings: ["its target matched no agent"] } },
+    ]);
+  });
+
   test("show what is in flight, what is undelivered and who works on the directory", async () => {
     await using site = await Site.create();
     await site.scenario.plugin("moody", "exit 1");

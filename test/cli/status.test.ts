@@ -122,6 +122,7 @@ describe("describeRun()", () => {
   const completeness = { fetched: 78, sent: 80, counters: null, statuses: {}, strays: 0 };
   const run: RunView = {
     ...{ firesAt: 0, cause: "schedule", state: "done", endedAt: 0, note: null, deliveries: [] },
+    warnings: [],
     actions: [{ ...action, state: "settled", completeness }],
   };
   const at = 60_000;
@@ -142,6 +143,14 @@ describe("describeRun()", () => {
     const [one] = some.actions;
     const told = { ...some, actions: [{ ...one, completeness: { ...completeness, statuses } }] };
     expect(describeRun(told, at)).toBe("done 1m ago, 78 of 80 commands (75 success, 3 expired)");
+  });
+
+  test("warns of what its results lack", () => {
+    const warnings = ["no command succeeded", "2 commands have no final status yet"];
+    expect(describeRun({ ...run, warnings }, at)).toBe(
+      "done 1m ago, 78 of 80 commands; warning: no command succeeded" +
+        "; warning: 2 commands have no final status yet",
+    );
   });
 
   test("says why a run failed", () => {

@@ -3,6 +3,7 @@ import { collectAction } from "../../src/flow/collect.ts";
 import { deliverResult, keepDelivery } from "../../src/flow/deliver.ts";
 import { type ActionRow, advance } from "../../src/flow/inflight.ts";
 import { NO_PATIENCE, type Patience } from "../../src/flow/patience.ts";
+import { agentsTarget } from "../../src/sdk/target.ts";
 import { command, NOON, never, openWorld, type World } from "../support/world.ts";
 
 const reply = new TextEncoder().encode('{"id":7,"name":"mig-runner: nightly"}');
@@ -157,6 +158,59 @@ describe("collectAction()", () => {
     expect(world.spool.results.get(PATH)).toContain('"commands":[],');
     expect(world.journal.action(row.id)?.state).toBe("settled");
     expect(world.journal.run(row.runId)?.state).toBe("done");
+  });
+});
+
+describe("collectAction() of a result that lacks something", () => {
+  const warningsOf = ({ lines }: ReturnType<typeof openWorld>): readonly string[] =>
+    lines
+      .filter((line) => line.startsWith("warning "))
+      .map((line) => line.replace("warning nightly/7: ", ""));
+
+  test("says that the target matched no agent", async () => {
+    const world = openWorld();
+    const row = await posted(world);
+    world.api.pages = ["end"];
+    await collect(world, row);
+    expect(warningsOf(world)).toEqual(["its target matched no agent"]);
+  });
+
+  test("says that no command succeeded", async () => {
+    const world = openWorld();
+    const row = await posted(world);
+    world.api.pages = [[command(1, 2, "failed"), command(2, 2, "expired")]];
+    await collect(world, row);
+    expect(warningsOf(world)).toEqual(["no command succeeded"]);
+  });
+
+  test("says how many commands may still end differently, also when nobody waits for them", async () => {
+    const world = openWorld();
+    const row = await posted(world);
+    world.api.pages = [[command(1, 3), command(2, 3, "sent"), command(3, 3, "inprogress")]];
+    await collect(world, row, { lateMs: 0 });
+    expect(warningsOf(world)).toEqual(["2 commands have no final status yet"]);
+  });
+
+  test("says how many agents of a list answered, and keeps how many it had", async () => {
+    const world = openWorld();
+    const row = await posted(world);
+    const [target = ""] = agentsTarget([1, 2, 3, 4].map((id) => ({ id })));
+    world.api.pages = [[command(1, 3), command(2, 3), command(3, 3, "expired")]];
+    await collect(world, { ...row, body: JSON.stringify({ target }) });
+    expect(warningsOf(world)).toEqual([
+      "2 of the 4 agents that it lists answered, 3 were asked: the others are offline or gone",
+    ]);
+    const { completeness } = world.journal.action(row.id) ?? {};
+    expect(completeness).toMatchObject({ fetched: 3, sent: 3, listed: 4 });
+  });
+
+  test("says nothing when all agents of a list answered", async () => {
+    const world = openWorld();
+    const row = await posted(world);
+    const [target = ""] = agentsTarget([{ id: 1 }, { id: 2 }]);
+    world.api.pages = [[command(1, 2), command(2, 2, "failed")]];
+    await collect(world, { ...row, body: JSON.stringify({ target }) });
+    expect(warningsOf(world)).toEqual([]);
   });
 });
 

@@ -55,6 +55,15 @@ describe("jobs/canary", () => {
     expect(run.error).toStartWith("1 of 2 canaries are gone since they were scanned: h1000");
   });
 
+  test("spares the others when a canary is off by the time of its scan", async () => {
+    const run = await simulate(canary, {
+      ...{ ...once, agents },
+      answers: ({ name }, { module }) =>
+        module === "yara" && name === "h1000" ? "silent" : "nothing",
+    });
+    expect(run.error).toStartWith("1 of 2 canaries could not be scanned: h1000");
+  });
+
   test("does not go where it was not meant to", async () => {
     const { definition } = canary;
     expect(definition.maxAgents).toBe(20_000);

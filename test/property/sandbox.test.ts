@@ -54,7 +54,7 @@ describe("parseTarget()", () => {
 
   test("gives a condition that decides, or an error of PostgreSQL or of its own", () => {
     const fleet = createFleet({ agents: 3, seed: 1, now });
-    const world = { nowMicros: 0, agentsOf: () => new Set<number>() };
+    const world = { nowMicros: 0, fleet: [], agentsOf: () => new Set<number>() };
     fc.assert(
       fc.property(
         fc.oneof(
@@ -80,7 +80,7 @@ describe("parseTarget()", () => {
       fc.property(fc.string({ unit: "grapheme", minLength: 1 }), (name) => {
         const [agent] = createFleet({ agents: [{ name }], seed: 1, now });
         const condition = parseTarget(`name='${name.replaceAll("'", "''")}'`);
-        const world = { nowMicros: 0, agentsOf: () => new Set<number>() };
+        const world = { nowMicros: 0, fleet: [], agentsOf: () => new Set<number>() };
         expect(agent !== undefined && condition(agent, world)).toBe(true);
       }),
     );

@@ -1,7 +1,17 @@
 import { describe, test } from "bun:test";
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { likePattern, quoteText, sql, targetMistakes } from "../../src/sdk/target.ts";
+import { createFleet } from "../../src/sandbox/fleet.ts";
+import { agentsByTarget, createStore, REALISTIC } from "../../src/sandbox/store.ts";
+import {
+  agentsTarget,
+  likePattern,
+  listedAgents,
+  quoteText,
+  sql,
+  TARGET_SIZE_MAX,
+  targetMistakes,
+} from "../../src/sdk/target.ts";
 
 interface Token {
   readonly kind: "literal" | "other";
@@ -123,6 +133,57 @@ describe("sql", () => {
         },
       ),
       { numRuns: 1_000 },
+    );
+  });
+});
+
+describe("agentsTarget()", () => {
+  const id = fc.integer({ min: 1, max: 60 });
+  const status = fc.constantFrom("online", "idle", "offline", "destroyed");
+
+  /** Hosts by what became of their agents, the oldest process first. */
+  const hosts = fc.array(fc.array(status, { minLength: 1, maxLength: 3 }), { maxLength: 20 });
+
+  test("reaches each host of a listed agent that has one at work, whichever was listed", () => {
+    fc.assert(
+      fc.property(hosts, fc.array(id), (processes, listed) => {
+        const rows = processes.flatMap((statuses, host) =>
+          statuses.map((each) => ({ host, status: each })),
+        );
+        const agents = rows.map(({ host, status: each }, index) => {
+          return { id: index + 1, queueLocation: `linux.host${host}`, status: each } as const;
+        });
+        const fleet = createFleet({ agents, seed: 1, now: 0 });
+        const made = { seed: 1, fleet, behaviour: REALISTIC, script: null, createdAt: 0 };
+        const store = createStore({ ...made, note: () => {} });
+        const targets = agentsTarget(listed.map((each) => ({ id: each })));
+        const asked = targets.flatMap((target) => agentsByTarget(store, target, 0).agents);
+        const reached = asked.map(({ queueLocation }) => queueLocation).toSorted();
+        const meant = new Set(listed.flatMap((each) => rows[each - 1]?.host ?? []));
+        const wanted = [...meant]
+          .filter((host) => processes[host]?.some((each) => each === "online" || each === "idle"))
+          .map((host) => `linux.host${host}`);
+        assert.deepEqual(reached, wanted.toSorted());
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  test("lists each agent once, in targets that the API takes", () => {
+    fc.assert(
+      fc.property(fc.array(fc.maxSafeNat().map((nat) => Math.max(1, nat))), (ids) => {
+        const targets = agentsTarget(ids.map((each) => ({ id: each })));
+        const listed = targets.flatMap((target) => target.match(/\d+/g)?.map(Number) ?? []);
+        assert.deepEqual(listed, [...new Set(ids)]);
+        assert(targets.every((target) => target.length <= TARGET_SIZE_MAX));
+        assert.deepEqual(targets.flatMap(targetMistakes), []);
+        const counts = targets.map((target) => listedAgents(target) ?? 0);
+        assert.equal(
+          counts.reduce((sum, count) => sum + count, 0),
+          listed.length,
+        );
+      }),
+      { numRuns: 300 },
     );
   });
 });

@@ -47,6 +47,7 @@ const fleet: Agent[] = createFleet({
 
 const world = {
   nowMicros: now * 1000,
+  fleet,
   agentsOf: (actionId: number, found: boolean) =>
     new Set(actionId === 7 ? (found ? [12] : [11, 13]) : []),
 };
@@ -103,6 +104,10 @@ describe("parseTarget()", () => {
     ["(status='online' OR status='idle') AND (true)", [11, 12, 13]],
     ["version >= 'b'", [12, 13]],
     ["id = -11", []],
+    ["id IN (SELECT id FROM agents)", [11, 12, 13]],
+    ["queueloc IN (SELECT agents.queueloc FROM agents WHERE id IN (12,13) AND id > 12)", [13]],
+    ["queueloc NOT IN (SELECT queueloc FROM agents WHERE name LIKE 'o%' OR id = 13)", [11]],
+    ["name = 'o''brien' AND id IN (select id from agents where status = 'online')", []],
   ])("evaluates %s with SQL's rules of NULL, quotes and precedence", (target, ids) => {
     expect(idsOf(target)).toEqual(ids);
   });
@@ -135,7 +140,9 @@ describe("parseTarget()", () => {
     "tags::jsonb @> '{}'",
     "CASE WHEN true THEN true END",
     "EXISTS (SELECT 1)",
-    "id IN (SELECT id FROM agents)",
+    "id IN (SELECT id FROM agents, commands)",
+    "id IN (SELECT max(id) FROM agents)",
+    "id IN (SELECT id FROM agents ORDER BY id)",
     "lower(name) = 'x'",
     "true; DROP TABLE agents",
     "name BETWEEN 'a' AND 'b'",

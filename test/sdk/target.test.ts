@@ -2,6 +2,7 @@ import { describe, expect, test } from "bun:test";
 import {
   agentsTarget,
   likePattern,
+  listedAgents,
   quoteText,
   resolveTarget,
   type SqlValue,
@@ -93,8 +94,10 @@ describe("sql", () => {
 describe("agentsTarget()", () => {
   const agents = (ids: readonly number[]) => ids.map((id) => ({ id, name: "x" }));
 
-  test("lists the ids in order, each once", () => {
-    expect(agentsTarget(agents([3, 1, 3, 2]))).toEqual(["id IN (3,1,2)"]);
+  const listing = (ids: string) => `queueloc IN (SELECT queueloc FROM agents WHERE id IN (${ids}))`;
+
+  test("means the hosts of the ids, in order, each once", () => {
+    expect(agentsTarget(agents([3, 1, 3, 2]))).toEqual([listing("3,1,2")]);
   });
 
   test("has no target for no agents", () => {
@@ -102,13 +105,13 @@ describe("agentsTarget()", () => {
   });
 
   test("splits at 2,048 characters, and not earlier", () => {
-    // "id IN (" and ")" take 8 characters, an id of 14 digits and its comma 15: 136 ids fit.
-    const ids = Array.from({ length: 137 }, (_, index) => 10_000_000_000_000 + index);
-    expect(agentsTarget(agents(ids.slice(0, 136)))).toHaveLength(1);
+    // What is around the ids takes 56 characters, an id of 14 digits and its comma 15: 132 ids fit.
+    const ids = Array.from({ length: 133 }, (_, index) => 10_000_000_000_000 + index);
+    expect(agentsTarget(agents(ids.slice(0, 132)))).toHaveLength(1);
     const [first = "", second = "", ...others] = agentsTarget(agents(ids));
     expect(others).toEqual([]);
-    expect(first).toHaveLength(8 + 136 * 15 - 1);
-    expect(second).toBe("id IN (10000000000136)");
+    expect(first).toHaveLength(56 + 132 * 15 - 1);
+    expect(second).toBe(listing("10000000000132"));
   });
 
   test("loses no agent of a large fleet and no target is too long", () => {
@@ -119,12 +122,37 @@ describe("agentsTarget()", () => {
   });
 
   test("writes the largest id without an exponent", () => {
-    expect(agentsTarget(agents([Number.MAX_SAFE_INTEGER]))).toEqual(["id IN (9007199254740991)"]);
+    expect(agentsTarget(agents([Number.MAX_SAFE_INTEGER]))).toEqual([listing("9007199254740991")]);
   });
 
   test.each([0, -1, 1.5, 2 ** 53, Number.NaN, "7) OR (TRUE"])("refuses the id %p", (id) => {
     expect(() => agentsTarget([{ id: id as number }])).toThrow("an agent's id is a whole number");
   });
+});
+
+describe("listedAgents()", () => {
+  test.each([
+    ["queueloc IN (SELECT queueloc FROM agents WHERE id IN (3,1,2))", 3],
+    ["id IN (7)", 1],
+    [" ID in ( 7, 8,\n7 ) ", 2],
+    ["id IN (7) OR TRUE", null],
+    ["NOT id IN (7)", null],
+    ["pid IN (7)", null],
+    ["name IN ('a', 'b')", null],
+    ["id IN (SELECT agentid FROM commands)", null],
+    ["status='online'", null],
+    ["", null],
+  ])("of %j is %p", (target, count) => expect(listedAgents(target)).toBe(count));
+
+  test("reads what agentsTarget() writes", () => {
+    const ids = Array.from({ length: 1_000 }, (_, index) => 28_061_811_146_753 + index);
+    const counts = agentsTarget(agents(ids)).map((target) => listedAgents(target) ?? 0);
+    expect(counts.reduce((sum, count) => sum + count)).toBe(1_000);
+  });
+
+  function agents(ids: readonly number[]) {
+    return ids.map((id) => ({ id }));
+  }
 });
 
 describe("resolveTarget()", () => {

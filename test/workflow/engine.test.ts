@@ -43,7 +43,8 @@ describe("Engine", () => {
     await stage.move(SECOND);
     expect(stage.run()).toMatchObject({ state: "done", note: null });
     expect(stage.names).toEqual(["mig-runner: nightly", "mig-runner: nightly/deep"]);
-    expect(stage.actions[1]).toMatchObject({ target: "id IN (102)", module: "memory" });
+    const target = "queueloc IN (SELECT queueloc FROM agents WHERE id IN (102))";
+    expect(stage.actions[1]).toMatchObject({ target, module: "memory" });
     expect(keys).toEqual(["nightly/1/ticket"]);
     expect(stage.deliveries.map(({ plugin, actionId }) => [plugin, actionId])).toEqual([
       ["mozdef", 1_000],

@@ -1,10 +1,12 @@
 // Client: .migrc, or a client configuration in TOML, as the part of the configuration it holds.
 import { posix } from "node:path";
-import { DEFAULTS } from "./defaults.ts";
 import { flagOf, listOf, noteMistake, type Resolver, textOf } from "./resolve.ts";
 import type { Environment } from "./runner.ts";
 import { quoteGo } from "./scalars.ts";
 import { Secret } from "./secret.ts";
+
+/** Where GnuPG keeps its keys, under $HOME, unless it is told. */
+const GPG_HOME = ".gnupg";
 
 /** What .migrc says. */
 export interface ClientConfig {
@@ -63,7 +65,7 @@ export function resolveClient(
 
 function defaultGpgHome(environment: Environment, home: string): string {
   const gnupgHome = environment.GNUPGHOME ?? "";
-  if (gnupgHome === "") return posix.join(home, DEFAULTS.gpgHome.value);
+  if (gnupgHome === "") return posix.join(home, GPG_HOME);
   return posix.isAbsolute(gnupgHome) ? gnupgHome : posix.join(home, gnupgHome);
 }
 

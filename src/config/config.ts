@@ -9,18 +9,20 @@ import assert from "node:assert/strict";
 import { posix } from "node:path";
 import { messageOf, RunnerError, RunnerErrors } from "../errors.ts";
 import { type ClientConfig, homeOf, resolveClient } from "./client.ts";
-import { DEFAULTS } from "./defaults.ts";
+import { CLIENT_SCHEMA, RUNNER_SCHEMA } from "./keys.ts";
 import { readSettings } from "./read.ts";
 import { openResolver, placeOf, type Resolver, settingOf } from "./resolve.ts";
 import { type Environment, type RunnerConfig, resolveRunner } from "./runner.ts";
-import { CLIENT_SCHEMA, RUNNER_SCHEMA } from "./schema.ts";
+
+/** The file that is read without `-c`. @see main.go, flag c */
+export const CONFIG_PATH = "/etc/mig/runner.cfg";
 
 /** Everything that the runner is told. */
 export type Config = RunnerConfig & ClientConfig;
 
 /** Where a configuration comes from. */
 export interface ConfigSources {
-  /** runner.cfg or runner.toml. @default DEFAULTS.configPath */
+  /** runner.cfg or runner.toml. @default CONFIG_PATH */
   readonly path?: string;
   readonly environment: Environment;
   /** The bytes of a file. Rejects with the system's error, whose `code` is an errno. */
@@ -109,7 +111,7 @@ function inOrder({ mistakes }: Resolver): readonly RunnerError[] {
 
 /** @throws {RunnerErrors} When the file cannot be opened. */
 async function openRunner(sources: Omit<ConfigSources, "homeDirectory">): Promise<Resolver> {
-  const path = sources.path ?? DEFAULTS.configPath.value;
+  const path = sources.path ?? CONFIG_PATH;
   let bytes: Uint8Array;
   try {
     bytes = await sources.readFile(path);

@@ -67,32 +67,32 @@ export function listOf(resolver: Resolver, path: KeyPath): readonly string[] {
 export function wholeOf<Fallback>(
   resolver: Resolver,
   path: KeyPath,
-  limits: { readonly min: number; readonly max: number; readonly fallback: Fallback },
+  rule: { readonly min: number; readonly max: number; readonly default: Fallback },
 ): number | Fallback {
   const value = settingOf(resolver, path)?.value;
-  if (typeof value !== "bigint") return limits.fallback;
-  if (value >= BigInt(limits.min) && value <= BigInt(limits.max)) return Number(value);
+  if (typeof value !== "bigint") return rule.default;
+  if (value >= BigInt(rule.min) && value <= BigInt(rule.max)) return Number(value);
   const [section, key] = path;
-  const wanted = `a whole number from ${limits.min} to ${limits.max}`;
+  const wanted = `a whole number from ${rule.min} to ${rule.max}`;
   noteMistake(resolver, path, {
     message: `Cannot set [${section}] ${key} to ${value}: it is out of range, ${wanted} is wanted`,
   });
-  return limits.fallback;
+  return rule.default;
 }
 
 /** A Go duration within limits, in milliseconds, or the default. */
 export function durationOf<Fallback>(
   resolver: Resolver,
   path: KeyPath,
-  limits: { readonly min: Milliseconds; readonly max: Milliseconds; readonly fallback: Fallback },
+  rule: { readonly min: Milliseconds; readonly max: Milliseconds; readonly default: Fallback },
 ): Milliseconds | Fallback {
   const text = textOf(resolver, path);
-  if (text === null) return limits.fallback;
+  if (text === null) return rule.default;
   const [section, key] = path;
   try {
     const ms = durationToMs(parseDuration(text));
-    if (ms >= limits.min && ms <= limits.max) return ms;
-    const wanted = `${textOfMs(limits.min)} to ${textOfMs(limits.max)} is wanted`;
+    if (ms >= rule.min && ms <= rule.max) return ms;
+    const wanted = `${textOfMs(rule.min)} to ${textOfMs(rule.max)} is wanted`;
     noteMistake(resolver, path, {
       message: `Cannot set [${section}] ${key} to "${text}": it is out of range, ${wanted}`,
     });
@@ -100,7 +100,7 @@ export function durationOf<Fallback>(
     const message = `Cannot set [${section}] ${key}: ${messageOf(cause)}`;
     noteMistake(resolver, path, { message, hint: DURATION_HINT, cause });
   }
-  return limits.fallback;
+  return rule.default;
 }
 
 function textOfMs(ms: Milliseconds): string {

@@ -4,8 +4,8 @@ import { messageOf, nearest } from "../errors.ts";
 import { durationToMs, parseDuration } from "../go/duration.ts";
 import { isZone } from "../jobs/zone.ts";
 import type { LogLevel } from "../ports.ts";
-import { DAY_MS, type Milliseconds, SECOND_MS } from "../time.ts";
-import { DEFAULTS } from "./defaults.ts";
+import { type Milliseconds, SECOND_MS } from "../time.ts";
+import { RUNNER_KEYS } from "./keys.ts";
 import {
   durationOf,
   noteMistake,
@@ -121,9 +121,6 @@ const LEVELS: readonly LogLevel[] = [
   "debug",
 ];
 
-const YEAR_S = 31_536_000n;
-const KEPT_MAX_MS = 36_500 * DAY_MS;
-
 /** The configuration that a read runner.cfg makes. Pure; mistakes are noted in the resolver. */
 export function resolveRunner(resolver: Resolver, environment: Environment): RunnerConfig {
   const directory = directoryOf(resolver);
@@ -133,7 +130,8 @@ export function resolveRunner(resolver: Resolver, environment: Environment): Run
     runnersDirectory: posix.join(directory, "runners"),
     pluginsDirectory: posix.join(directory, "plugins"),
     journalPath:
-      textOf(resolver, ["journal", "path"]) ?? posix.join(directory, DEFAULTS.journal.value),
+      textOf(resolver, ["journal", "path"]) ??
+      posix.join(directory, RUNNER_KEYS.journal.path.default),
     checkDirectoryMs: checkDirectoryOf(resolver),
     timezone: timezoneOf(resolver),
     logging: loggingOf(resolver),
@@ -157,19 +155,19 @@ function directoryOf(resolver: Resolver): string {
     const text = `[runner] directory "${directory}" is taken literally: ~ has no meaning here`;
     noteWarning(resolver, ["runner", "directory"], text);
   }
-  return directory ?? DEFAULTS.directory.value;
+  return directory ?? RUNNER_KEYS.runner.directory.default;
 }
 
 function checkDirectoryOf(resolver: Resolver): Milliseconds {
   const path = ["runner", "checkdirectory"] as const;
   const seconds = settingOf(resolver, path)?.value;
-  const fallback = DEFAULTS.checkDirectory.value;
+  const { default: fallback, max } = RUNNER_KEYS.runner.checkdirectory;
   if (typeof seconds !== "bigint" || seconds <= 0n) {
     const state = seconds === undefined ? "is not set" : `is ${seconds}`;
     noteWarning(resolver, path, `[runner] checkdirectory ${state}: ${fallback} seconds are used`);
     return fallback * SECOND_MS;
   }
-  return Number(seconds < YEAR_S ? seconds : YEAR_S) * SECOND_MS;
+  return Math.min(Number(seconds), max) * SECOND_MS;
 }
 
 function timezoneOf(resolver: Resolver): string | null {
@@ -202,7 +200,7 @@ function levelOf(resolver: Resolver): LogLevel {
   const level = LEVELS.find((candidate) => candidate === text);
   if (level !== undefined) return level;
   const meant = text === null ? undefined : LEVELS.find((word) => word === text.toLowerCase());
-  const used = meant ?? DEFAULTS.logLevel.value;
+  const used = meant ?? RUNNER_KEYS.logging.level.default;
   const state = text === null ? "is not set" : `"${text}" is none of ${LEVELS.join(", ")}`;
   noteWarning(resolver, path, `[logging] level ${state}: ${used} is used`);
   return used;
@@ -223,7 +221,8 @@ function fileLoggingOf(resolver: Resolver, level: LogLevel): LoggingConfig {
 }
 
 function syslogOf(resolver: Resolver, level: LogLevel): LoggingConfig {
-  const facility = textOf(resolver, ["logging", "facility"]) ?? DEFAULTS.facility.value;
+  const facility =
+    textOf(resolver, ["logging", "facility"]) ?? RUNNER_KEYS.logging.facility.default;
   const text = textOf(resolver, ["logging", "protocol"]);
   const protocol = PROTOCOLS.find((known) => known === text) ?? null;
   if (protocol === "local") {
@@ -235,8 +234,8 @@ function syslogOf(resolver: Resolver, level: LogLevel): LoggingConfig {
   const written = settingOf(resolver, ["logging", "port"])?.value;
   const isSet = written !== undefined && written !== 0n;
   if (!isSet) noteMissing(resolver, "port");
-  const limits = { min: 1, max: 65_535, fallback: 0 };
-  const port = isSet ? wholeOf(resolver, ["logging", "port"], limits) : limits.fallback;
+  const rule = RUNNER_KEYS.logging.port;
+  const port = isSet ? wholeOf(resolver, ["logging", "port"], rule) : rule.default;
   if (text === null) noteMissing(resolver, "protocol");
   else if (protocol === null) {
     const known = "tcp, udp or local is wanted";
@@ -260,24 +259,21 @@ function noteMissing(resolver: Resolver, key: "host" | "port" | "protocol"): voi
 function clientLimitsOf(resolver: Resolver, environment: Environment): ClientLimits {
   const passphrase =
     textOf(resolver, ["client", "passphrase"]) ?? environment.MIGPGPPASSPHRASE ?? "";
-  const atOnce = (key: "collects" | "dispatches" | "deliveries"): number =>
-    wholeOf(resolver, ["client", key], { min: 1, max: 1_000, fallback: DEFAULTS[key].value });
-  const time = (key: string, fallback: Milliseconds): Milliseconds =>
-    durationOf(resolver, ["client", key], { min: 1, max: DAY_MS, fallback });
+  const { client } = RUNNER_KEYS;
+  const whole = (key: "collects" | "dispatches" | "deliveries" | "pagesize"): number =>
+    wholeOf(resolver, ["client", key], client[key]);
+  const time = (key: "timeout" | "plugintimeout" | "plugingrace"): Milliseconds =>
+    durationOf(resolver, ["client", key], client[key]);
   return {
     passphrase: passphrase === "" ? null : new Secret(passphrase),
     delayResultsMs: delayResultsOf(resolver),
-    pageSize: wholeOf(resolver, ["client", "pagesize"], {
-      min: 1,
-      max: 1_000_000,
-      fallback: DEFAULTS.pageSize.value,
-    }),
-    timeoutMs: time("timeout", DEFAULTS.timeout.value),
-    collectsMax: atOnce("collects"),
-    dispatchesMax: atOnce("dispatches"),
-    deliveriesMax: atOnce("deliveries"),
-    pluginTimeoutMs: time("plugintimeout", DEFAULTS.pluginTimeout.value),
-    pluginGraceMs: time("plugingrace", DEFAULTS.pluginGrace.value),
+    pageSize: whole("pagesize"),
+    timeoutMs: time("timeout"),
+    collectsMax: whole("collects"),
+    dispatchesMax: whole("dispatches"),
+    deliveriesMax: whole("deliveries"),
+    pluginTimeoutMs: time("plugintimeout"),
+    pluginGraceMs: time("plugingrace"),
   };
 }
 
@@ -285,10 +281,10 @@ function clientLimitsOf(resolver: Resolver, environment: Environment): ClientLim
 function delayResultsOf(resolver: Resolver): Milliseconds {
   const path = ["client", "delayresults"] as const;
   const text = textOf(resolver, path);
-  if (text === null) return DEFAULTS.delayResults.value;
+  if (text === null) return RUNNER_KEYS.client.delayresults.default;
   const ignore = (why: string): Milliseconds => {
     noteWarning(resolver, path, `ignoring specified results delay: ${why}`);
-    return DEFAULTS.delayResults.value;
+    return RUNNER_KEYS.client.delayresults.default;
   };
   try {
     const ms = durationToMs(parseDuration(text));
@@ -301,8 +297,7 @@ function delayResultsOf(resolver: Resolver): Milliseconds {
 
 /** What is younger than a day may still be needed to tell what was done already (I2). */
 function keptOf(resolver: Resolver, key: "journal" | "results"): Milliseconds | null {
-  const limits = { min: DAY_MS, max: KEPT_MAX_MS, fallback: null };
-  return durationOf(resolver, ["retention", key], limits);
+  return durationOf(resolver, ["retention", key], RUNNER_KEYS.retention[key]);
 }
 
 function pluginPlacesOf({ file }: Resolver): ReadonlyMap<string, string> {

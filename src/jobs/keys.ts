@@ -44,89 +44,100 @@ export type JobKey = KeyRule & {
   readonly about: string;
 };
 
+/** Part of a key, with the types of its own values: so a part stays on one line. */
+function part<const Part>(part: Part): Part {
+  return part;
+}
+
 /** All of them, in the order in which they are written. */
 export const JOB_KEYS = {
   cron: {
-    ...{ kind: "cron", default: null, within: "schedule", file: "schedule", since: "original" },
+    ...part({
+      kind: "cron",
+      default: null,
+      within: "schedule",
+      file: "schedule",
+      since: "original",
+    }),
     unset: "must be set, but in job.ts",
     about: "cron: 5 fields; 6 end with the year; 7 begin with seconds; `@hourly` and so on",
   },
   timezone: {
-    ...{ kind: "zone", default: null, within: "schedule", file: "timezone", since: "0.1" },
+    ...part({ kind: "zone", default: null, within: "schedule", file: "timezone", since: "0.1" }),
     unset: "of runner.cfg",
     about: "zone of the schedule, such as `Europe/Berlin`",
   },
   spread: {
-    ...{ kind: "duration", min: 0, max: 7 * DAY_MS, default: 0 },
-    ...{ within: "schedule", file: "spread", since: "0.1" },
+    ...part({ kind: "duration", min: 0, max: 7 * DAY_MS, default: 0 }),
+    ...part({ within: "schedule", file: "spread", since: "0.1" }),
     unset: "`0s`",
     about: "each firing is later by a part of this, always the same part for a job; at most 7 days",
   },
   onMissed: {
-    ...{ kind: "choice", of: ["skip", "last", "all"], default: "skip" },
-    ...{ within: "schedule", file: "onmissed", since: "0.1" },
+    ...part({ kind: "choice", of: ["skip", "last", "all"], default: "skip" }),
+    ...part({ within: "schedule", file: "onmissed", since: "0.1" }),
     unset: "`skip`",
     about: "fire times that passed while nothing ran: `skip`, `last` or `all`",
   },
   overlap: {
-    ...{ kind: "choice", of: ["skip", "queue", "allow"], default: "allow" },
-    ...{ within: "schedule", file: "overlap", since: "0.1" },
+    ...part({ kind: "choice", of: ["skip", "queue", "allow"], default: "allow" }),
+    ...part({ within: "schedule", file: "overlap", since: "0.1" }),
     unset: "`allow`",
     about: "a fire time while a run of the job is open: `allow`, `skip` or `queue`",
   },
   expiry: {
-    ...{ kind: "duration", min: 1, max: EXPIRY_MAX_MS, default: 5 * MINUTE_MS },
-    ...{ within: null, file: "expiry", since: "original" },
+    ...part({ kind: "duration", min: 1, max: EXPIRY_MAX_MS, default: 5 * MINUTE_MS }),
+    ...part({ within: null, file: "expiry", since: "original" }),
     unset: "`5m`",
     about: "how long agents may answer: the life of the action, at most 49 days",
   },
   action: {
-    ...{ kind: "action", default: null, within: null, file: null, since: "0.1" },
+    ...part({ kind: "action", default: null, within: null, file: null, since: "0.1" }),
     unset: "`./action.json`",
     about: "the action, or the name of its file",
   },
   plugin: {
-    ...{ kind: "plugins", default: null, within: null, file: "plugin", since: "original" },
+    ...part({ kind: "plugins", default: null, within: null, file: "plugin", since: "original" }),
     unset: "none",
     about: "who gets the result: the name of a file in `plugins/`; in job.ts also a list of names",
   },
   sendOnly: {
-    ...{ kind: "flag", default: false, within: null, file: "sendonly", since: "original" },
+    ...part({ kind: "flag", default: false, within: null, file: "sendonly", since: "original" }),
     unset: "`false`",
     about: "post only: no result is collected",
   },
   early: {
-    ...{ kind: "flag", default: false, within: null, file: "early", since: "0.1" },
+    ...part({ kind: "flag", default: false, within: null, file: "early", since: "0.1" }),
     unset: "`false`",
     about: "collect as soon as every agent has answered, and once more at the expiry",
   },
   late: {
-    ...{ kind: "duration", min: 0, max: 7 * DAY_MS, default: 0 },
-    ...{ within: null, file: "late", since: "0.1" },
+    ...part({ kind: "duration", min: 0, max: 7 * DAY_MS, default: 0 }),
+    ...part({ within: null, file: "late", since: "0.1" }),
     unset: "`0s`",
     about: "a result that lacks answers is read once more after this, at most 7 days",
   },
   deadline: {
-    ...{ kind: "duration", min: 1, max: 366 * DAY_MS, default: null },
-    ...{ within: null, file: "deadline", since: "0.1" },
+    ...part({ kind: "duration", min: 1, max: 366 * DAY_MS, default: null }),
+    ...part({ within: null, file: "deadline", since: "0.1" }),
     unset: "never",
     about: "a run that is open for longer is given up",
   },
   maxAgents: {
-    ...{ kind: "whole", min: 1, max: Number.MAX_SAFE_INTEGER, default: null },
-    ...{ within: null, file: "maxagents", since: "0.1" },
+    ...part({ kind: "whole", min: 1, max: Number.MAX_SAFE_INTEGER, default: null }),
+    ...part({ within: null, file: "maxagents", since: "0.1" }),
     unset: "no limit",
     about: "do not post when the target matches more agents",
   },
   retries: {
-    ...{ kind: "whole", min: 0, max: 100, default: 2 },
-    ...{ within: null, file: "retries", since: "0.1" },
+    ...part({ kind: "whole", min: 0, max: 100, default: 2 }),
+    ...part({ within: null, file: "retries", since: "0.1" }),
     unset: "2",
     about: "how often an action that was refused is posted again, at most 100 times",
   },
   pluginTimeout: {
-    ...{ kind: "duration", min: 1, max: DAY_MS, default: null },
-    ...{ within: null, file: "plugintimeout", since: "0.1" },
+    ...part({ kind: "duration", min: 1, max: DAY_MS, default: null }),
+    ...part({ within: null, file: "plugintimeout", since: "0.1" }),
     unset: "of runner.cfg",
     about: "how long a plugin may take for one result, at most a day",
   },

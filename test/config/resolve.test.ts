@@ -32,7 +32,7 @@ function resolver(text: string) {
 describe("the looks into a settings file", () => {
   test("answer values that are set, and defaults for the others", () => {
     const set = resolver("[s]\ntext = 90s\nwhole = 7\nflag\nlist = a\nlist = b\n");
-    const limits = { min: 0, max: 100_000, fallback: null };
+    const limits = { min: 0, max: 100_000, default: null };
     expect(textOf(set, ["s", "text"])).toBe("90s");
     expect(durationOf(set, ["s", "text"], limits)).toBe(90_000);
     expect(wholeOf(set, ["s", "whole"], limits)).toBe(7);
@@ -48,10 +48,10 @@ describe("the looks into a settings file", () => {
 
   test("note a mistake and answer the default for a value outside of its limits", () => {
     const set = resolver("[s]\ntext = 9s\nwhole = 18446744073709551\n");
-    expect(durationOf(set, ["s", "text"], { min: 10_000, max: 20_000, fallback: 15_000 })).toBe(
+    expect(durationOf(set, ["s", "text"], { min: 10_000, max: 20_000, default: 15_000 })).toBe(
       15_000,
     );
-    expect(wholeOf(set, ["s", "whole"], { min: 1, max: 9, fallback: 5 })).toBe(5);
+    expect(wholeOf(set, ["s", "whole"], { min: 1, max: 9, default: 5 })).toBe(5);
     expect(set.mistakes.map(describeError)).toEqual([
       'f:2:8: Cannot set [s] text to "9s": it is out of range, 10s to 20s is wanted',
       "f:3:9: Cannot set [s] whole to 18446744073709551: it is out of range, " +

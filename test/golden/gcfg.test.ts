@@ -3,12 +3,13 @@ import { describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { resolveClient } from "../../src/config/client.ts";
 import { parseGcfg, readGcfg } from "../../src/config/gcfg.ts";
+import { CLIENT_SCHEMA, RUNNER_SCHEMA } from "../../src/config/keys.ts";
 import { openResolver } from "../../src/config/resolve.ts";
-import { CLIENT_SCHEMA, ORIGINAL, RUNNER_SCHEMA } from "../../src/config/schema.ts";
 import type { KeyKind, Schema, SettingValue } from "../../src/config/settings.ts";
 import { describeError, RunnerErrors } from "../../src/errors.ts";
 import { ENTITY_SCHEMA } from "../../src/jobs/keys.ts";
 import { loadEntity } from "../../src/jobs/load.ts";
+import { ORIGINAL } from "../support/original-schema.ts";
 
 interface Vector {
   readonly id: string;

@@ -2,7 +2,6 @@
 import { describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
-import { ORIGINAL } from "../../src/config/schema.ts";
 import { makeEntity } from "../../src/jobs/definition.ts";
 import {
   ENTITY_SCHEMA,
@@ -11,6 +10,7 @@ import {
   type KeyName,
   keyNamed,
 } from "../../src/jobs/keys.ts";
+import { ORIGINAL } from "../support/original-schema.ts";
 
 const root = resolve(import.meta.dirname, "../..");
 const configuration = readFileSync(resolve(root, "docs/configuration.md"), "utf8");

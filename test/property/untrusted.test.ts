@@ -3,7 +3,7 @@
 //   FUZZ=100 bun test --timeout=600000 ./test/property/untrusted.test.ts    a hundred times as much
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { RUNNER_SCHEMA } from "../../src/config/schema.ts";
+import { RUNNER_SCHEMA } from "../../src/config/keys.ts";
 import { parseToml } from "../../src/config/toml.ts";
 import { parseFromPlugin } from "../../src/edge/plugins/work.ts";
 import { RunnerError, RunnerErrors } from "../../src/errors.ts";

@@ -1,10 +1,11 @@
 // Public types: what the type checker must accept and must refuse in a job or plugin. Nothing here
 // runs; `tsc` fails when a line marked as an error is none.
 import * as v from "valibot";
-import type { RawDefinition } from "../../src/jobs/keys.ts";
+import type { RawDefinition, RawSchedule } from "../../src/jobs/keys.ts";
 import {
   type Command,
   type JobDefinition,
+  type JobSchedule,
   job,
   modules,
   type PluginModule,
@@ -24,6 +25,8 @@ function same<Left, Right>(..._: Same<Left, Right> extends true ? [] : [never]):
 // A definition is what the rule for all forms of a job takes, key for key.
 export const raw: RawDefinition = {} as JobDefinition;
 same<keyof JobDefinition, keyof RawDefinition>();
+same<keyof JobSchedule, keyof RawSchedule>();
+export const written: Omit<JobDefinition, "action"> = {} as Omit<RawDefinition, "action">;
 
 job({});
 job({ schedule: "@daily", plugin: ["a", "b"], expiry: undefined });

@@ -1,8 +1,6 @@
-// Schema: every section and key of runner.cfg, .migrc and entity.cfg (and their .toml forms).
-//
-// `ORIGINAL` has what the original's structs have, and nothing else. The tables that the runner
-// reads by add our own keys; all of those are optional.
-import type { KeySpec, Schema, SectionSpec } from "./settings.ts";
+// Original schema: the sections and keys of the structs of the original, from its sources: what the
+// golden tests read its files by, and what ours is held against.
+import type { KeySpec, Schema, SectionSpec } from "../../src/config/settings.ts";
 
 const bool: KeySpec = { kind: "bool" };
 const int: KeySpec = { kind: "int" };
@@ -76,25 +74,3 @@ export const ORIGINAL = {
     configuration: struct({ schedule: string, plugin: string, expiry: string, sendonly: bool }),
   },
 } as const satisfies Record<string, Schema>;
-
-/** runner.cfg and runner.toml. */
-export const RUNNER_SCHEMA: Schema = {
-  ...ORIGINAL.runner,
-  runner: struct({ ...ORIGINAL.runner.runner.keys, timezone: string }),
-  client: struct({
-    ...ORIGINAL.runner.client.keys,
-    pagesize: int,
-    timeout: string,
-    collects: int,
-    dispatches: int,
-    deliveries: int,
-    plugintimeout: string,
-    plugingrace: string,
-  }),
-  journal: struct({ path: string }),
-  retention: struct({ journal: string, results: string }),
-  plugin: { shape: "free", keys: {} },
-};
-
-/** .migrc, or a client configuration in TOML. */
-export const CLIENT_SCHEMA: Schema = ORIGINAL.client;

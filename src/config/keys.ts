@@ -1,0 +1,294 @@
+// Keys: every section and key of runner.cfg and .migrc (and their .toml forms), once. The schemas,
+// the bounds and defaults of the readers and the tables of docs/configuration.md are derived from
+// these two tables; the keys of a job are in jobs/keys.ts.
+//
+// A new key is one line here and one in the type that holds its value (runner.ts, client.ts).
+import { DAY_MS, type Milliseconds, SECOND_MS } from "../time.ts";
+import type { KeyKind, KeySpec, Schema, SectionSpec } from "./settings.ts";
+
+/** What a key takes, its bounds and what holds without it. Null: nothing does. */
+export type KeyRule =
+  | { readonly kind: "text"; readonly default: string | null }
+  | { readonly kind: "flag"; readonly default: boolean }
+  | { readonly kind: "list" }
+  | {
+      readonly kind: "whole" | "whole64";
+      readonly min: number;
+      readonly max: number;
+      readonly default: number | null;
+    }
+  | {
+      readonly kind: "duration";
+      readonly min: Milliseconds;
+      readonly max: Milliseconds;
+      readonly default: Milliseconds | null;
+    }
+  /** The original overwrites it after reading it. */
+  | { readonly kind: "overwritten" }
+  /** An inside of the original that its reader lets through: a Go type that takes no value. */
+  | { readonly kind: "opaque"; readonly type: string };
+
+/** One key, by its name in lower case. */
+export type ConfigKey = KeyRule & {
+  /** Who knows it: both, or only this program. */
+  readonly since: "original" | "0.1";
+  /** What holds without it, for people. Null: the docs do not list it. */
+  readonly unset: string | null;
+  /** What it does, for people. */
+  readonly about: string;
+};
+
+/** The keys of one section. */
+export type SectionKeys = Readonly<Record<string, ConfigKey>>;
+
+const original = "original";
+const ours = "0.1";
+const overwritten = { kind: "overwritten", since: original, unset: null, about: "" } as const;
+const text = { kind: "text", default: null } as const;
+
+/** Part of a key, with the types of its own values: so a part stays on one line. */
+function part<const Part>(part: Part): Part {
+  return part;
+}
+
+function whole<const Fallback extends number | null>(min: number, max: number, fallback: Fallback) {
+  return { kind: "whole", min, max, default: fallback } as const;
+}
+
+function duration<const Fallback extends Milliseconds | null>(
+  min: Milliseconds,
+  max: Milliseconds,
+  fallback: Fallback,
+) {
+  return { kind: "duration", min, max, default: fallback } as const;
+}
+
+/** What can be told apart by the words of the original's Go types, and holds nothing. */
+function opaque(type: string): ConfigKey {
+  return { kind: "opaque", type, since: original, unset: null, about: "" };
+}
+
+const KEPT_MAX_MS = 36_500 * DAY_MS;
+
+/**
+ * runner.cfg and runner.toml.
+ *
+ * @see mig-runner/context.go `Context`, logging.go `Logging`; test/golden/gcfg.
+ */
+export const RUNNER_KEYS = {
+  runner: {
+    directory: {
+      ...part({ kind: "text", default: ".", since: original, unset: "`.`" }),
+      about: "the runner directory: `runners/`, `plugins/`, `journal.db`",
+    },
+    checkdirectory: {
+      ...whole(1, 31_536_000, 60),
+      ...part({ since: original, unset: "60" }),
+      about: "seconds between two looks at the jobs; a change is often seen sooner",
+    },
+    rundirectory: overwritten,
+    plugindirectory: overwritten,
+    timezone: {
+      ...part({ ...text, since: ours, unset: "the host's" }),
+      about: "zone of schedules that name none, such as `Europe/Berlin`",
+    },
+  },
+  client: {
+    clientconfpath: {
+      ...part({ ...text, since: original, unset: "must be set" }),
+      about: "path of the client configuration; `default` is `$HOME/.migrc`",
+    },
+    passphrase: {
+      ...part({ ...text, since: original, unset: "`MIGPGPPASSPHRASE`" }),
+      about: "of the private key",
+    },
+    delayresults: {
+      ...duration(0, Number.MAX_SAFE_INTEGER, 0),
+      ...part({ since: original, unset: "`0s`" }),
+      about: "how long after an action's expiry its results are fetched",
+    },
+    pagesize: {
+      ...whole(1, 1_000_000, 1_000),
+      ...part({ since: ours, unset: "1000" }),
+      about: "commands asked for in one page (the original: 37)",
+    },
+    timeout: {
+      ...duration(1, DAY_MS, 60 * SECOND_MS),
+      ...part({ since: ours, unset: "`60s`" }),
+      about: "an exchange with the API that stands still this long is cut",
+    },
+    collects: {
+      ...whole(1, 1_000, 16),
+      ...part({ since: ours, unset: "16" }),
+      about: "actions collected at the same time",
+    },
+    dispatches: {
+      ...whole(1, 1_000, 8),
+      ...part({ since: ours, unset: "8" }),
+      about: "actions posted at the same time",
+    },
+    deliveries: {
+      ...whole(1, 1_000, 4),
+      ...part({ since: ours, unset: "4" }),
+      about: "plugins that work at the same time",
+    },
+    plugintimeout: {
+      ...duration(1, DAY_MS, 600 * SECOND_MS),
+      ...part({ since: ours, unset: "`10m`" }),
+      about: "a plugin is ended after this time",
+    },
+    plugingrace: {
+      ...duration(1, DAY_MS, 10 * SECOND_MS),
+      ...part({ since: ours, unset: "`10s`" }),
+      about: "from SIGTERM to SIGKILL",
+    },
+  },
+  logging: {
+    mode: {
+      ...part({ kind: "text", default: "stdout", since: original, unset: "`stdout`" }),
+      about: "`stdout` (which goes to standard error, as ever), `file`, `syslog`",
+    },
+    level: {
+      ...part({ kind: "text", default: "info", since: original, unset: "`info`" }),
+      about: "emerg, alert, crit, err, warning, notice, info, debug",
+    },
+    file: {
+      ...part({ ...text, since: original, unset: "" }),
+      about: "path, with mode `file`",
+    },
+    maxfilesize: {
+      ...part({ kind: "whole64", min: 0, max: Number.MAX_SAFE_INTEGER, default: null }),
+      ...part({ since: original, unset: "0: never" }),
+      about: "bytes; a file this large is moved to `FILE.1`",
+    },
+    host: {
+      ...part({ ...text, since: original, unset: "" }),
+      about: "of a syslog server",
+    },
+    port: {
+      ...whole(1, 65_535, 0),
+      ...part({ since: original, unset: "" }),
+      about: "of a syslog server",
+    },
+    protocol: {
+      ...part({ ...text, since: original, unset: "" }),
+      about: "`tcp` or `udp` to a syslog server; `local` is `/dev/log`",
+    },
+    facility: {
+      ...part({ kind: "text", default: "daemon", since: original, unset: "`daemon`" }),
+      about: "of the syslog messages",
+    },
+  },
+  journal: {
+    path: {
+      ...part({ kind: "text", default: "journal.db", since: ours, unset: "`journal.db`" }),
+      about: "in the runner directory",
+    },
+  },
+  retention: {
+    journal: {
+      ...duration(DAY_MS, KEPT_MAX_MS, null),
+      ...part({ since: ours, unset: "for ever" }),
+      about: "rows of runs that ended longer ago are removed, at least `24h`",
+    },
+    results: {
+      ...duration(DAY_MS, KEPT_MAX_MS, null),
+      ...part({ since: ours, unset: "for ever" }),
+      about: "results of days longer ago are removed, at least `24h`",
+    },
+  },
+} as const satisfies Readonly<Record<string, SectionKeys>>;
+
+/**
+ * .migrc, or a client configuration in TOML.
+ *
+ * @see client/client.go `Configuration`; test/golden/gcfg.
+ */
+export const CLIENT_KEYS = {
+  api: {
+    url: {
+      ...part({ ...text, since: original, unset: "must be set" }),
+      about: "of the MIG API, such as `https://mig.example.net/api/v1/`",
+    },
+    skipverifycert: {
+      ...part({ kind: "flag", default: false, since: original, unset: "false" }),
+      about: "accepts any certificate",
+    },
+  },
+  gpg: {
+    home: {
+      ...part({ ...text, since: original, unset: "`$GNUPGHOME`, `~/.gnupg`" }),
+      about: "a directory with `secring.gpg`, a GnuPG 2 home, or a key file",
+    },
+    keyid: {
+      ...part({ ...text, since: original, unset: "must be set" }),
+      about: "fingerprint, key id or e-mail of the signing key, if only one has it",
+    },
+    useapikeyauth: {
+      ...part({ ...text, since: original, unset: "" }),
+      about: "an API key; actions are signed all the same",
+    },
+    keyserver: {
+      ...part({ ...text, since: original, unset: "" }),
+      about: "accepted, not used",
+    },
+  },
+  targets: {
+    macro: {
+      ...part({ kind: "list", since: original, unset: "" }),
+      about: "`name:condition`, may be repeated",
+    },
+  },
+} as const satisfies Readonly<Record<string, SectionKeys>>;
+
+const FILE_KINDS: Readonly<Record<KeyRule["kind"], KeyKind>> = {
+  ...{ text: "string", duration: "string", overwritten: "string" },
+  ...{ flag: "bool", whole: "int", whole64: "int64", list: "list", opaque: "opaque" },
+};
+
+function specOf(key: ConfigKey): KeySpec {
+  const kind = FILE_KINDS[key.kind];
+  if (key.kind === "opaque") return { kind, type: key.type };
+  return key.kind === "overwritten" ? { kind, ignored: true } : { kind };
+}
+
+function structOf(keys: SectionKeys): SectionSpec {
+  const specs = Object.entries(keys).map(([name, key]) => [name, specOf(key)] as const);
+  return { shape: "struct", keys: Object.fromEntries(specs) };
+}
+
+function schemaOf(sections: Readonly<Record<string, SectionKeys>>): Schema {
+  const specs = Object.entries(sections).map(([name, keys]) => [name, structOf(keys)] as const);
+  return Object.fromEntries(specs);
+}
+
+/** runner.cfg and runner.toml, as their reader needs them. */
+export const RUNNER_SCHEMA: Schema = {
+  ...schemaOf(RUNNER_KEYS),
+  plugin: { shape: "free", keys: {} },
+  // These are insides of the original that its reader lets through.
+  entities: { shape: "map", keys: {}, internal: true },
+  channels: {
+    ...structOf({
+      log: opaque("chan mig.Log"),
+      exitnotify: opaque("chan bool"),
+      results: opaque("chan mig.RunnerResult"),
+    }),
+    internal: true,
+  },
+  clientconf: {
+    ...structOf({
+      api: opaque("client.APIConf"),
+      homedir: { ...text, since: original, unset: null, about: "" },
+      gpg: opaque("client.GpgConf"),
+      targets: opaque("client.TargetConf"),
+    }),
+    internal: true,
+  },
+};
+
+/** .migrc, as its reader needs it. */
+export const CLIENT_SCHEMA: Schema = {
+  ...schemaOf(CLIENT_KEYS),
+  homedir: { shape: "scalar", keys: {}, internal: true },
+};

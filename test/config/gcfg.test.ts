@@ -57,8 +57,8 @@ describe("parseGcfg()", () => {
       `x.cfg:7:6: expected '=' ${LINE_HINT}`,
       `x.cfg:8:2: can't store data at section "nosuch" (Known sections: ${[
         "runner",
-        "logging",
         "client",
+        "logging",
         "journal",
         "retention",
         "plugin",

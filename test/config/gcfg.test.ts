@@ -64,8 +64,8 @@ describe("parseGcfg()", () => {
         "plugin",
       ].join(", ")})`,
       "x.cfg:10:8: expected subsection name or right bracket (Write a section as [name])",
-      `x.cfg:12:2: can't store data at section "api" (Known sections: runner, logging, ` +
-        `client, ${"journal, retention, plugin"})`,
+      `x.cfg:12:2: can't store data at section "api" (Known sections: runner, client, ` +
+        `logging, ${"journal, retention, plugin"})`,
     ]);
   });
 

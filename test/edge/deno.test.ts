@@ -2,6 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import { Scenario } from "../support/binary.ts";
 import { DatagramListener, DENO, source } from "../support/edge.ts";
+import { CHAIN_CASES, NAME_CASES, NAMED } from "../support/tls-names.ts";
 
 /** The beginning of each script: all edges, and the directory that it may use. */
 const HEAD = `
@@ -9,6 +10,8 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import * as fs from "node:fs";
 import { createServer } from "node:net";
+import { createServer as createTlsServer } from "node:tls";
+import { openHttp } from "${source("edge/http.ts")}";
 import { createSocket } from "node:dgram";
 import { systemClock } from "${source("edge/clock.ts")}";
 import { lockDirectory, lockHolder } from "${source("edge/lock.ts")}";
@@ -173,5 +176,38 @@ describe("in Deno", () => {
       lock.release();
       assert.equal(lockHolder(directory), null);
     `);
+  });
+
+  test("a certificate is for the same hosts as in Bun", async () => {
+    const cases = [...NAME_CASES, ...CHAIN_CASES].filter(
+      ([, host]) => host === "localhost" || host === "127.0.0.1",
+    );
+    await runInDeno(
+      `
+      const { authority, key, certificates, cases } =
+        JSON.parse(fs.readFileSync(directory + "/names.json", "utf8"));
+      fs.writeFileSync(directory + "/ca.pem", authority);
+      const http = openHttp({ skipVerifyCert: false, connectionsMax: 1,
+        environment: { SSL_CERT_FILE: directory + "/ca.pem" }, connectTimeoutMs: 20_000,
+        headersTimeoutMs: 20_000, idleTimeoutMs: 20_000, exchangeTimeoutMs: 60_000 });
+      const odd = [];
+      for (const [name, host, isMeant] of cases) {
+        const server = createTlsServer({ key, cert: certificates[name] }, (socket) => {
+          socket.on("error", () => {});
+          socket.end("HTTP/1.1 200 OK\\r\\nContent-Length: 0\\r\\n\\r\\n");
+        });
+        server.on("tlsClientError", () => {});
+        await once(server.listen(0, "127.0.0.1"), "listening");
+        const url = "https://" + host + ":" + server.address().port + "/";
+        const answer = await http.send({ method: "GET", url, headers: [] });
+        if (answer.kind === "answer") for await (const _ of answer.body);
+        if ((answer.kind === "answer") !== isMeant) odd.push([name, host, answer]);
+        server.close();
+      }
+      http.close();
+      assert.deepEqual(odd, []);
+      `,
+      (scenario) => scenario.write("names.json", JSON.stringify({ ...NAMED, cases })),
+    );
   });
 });

@@ -2,10 +2,11 @@
 //
 // Invariant C1: a socket is handed out only when it is ready for the request's first byte. So
 // every error of this file proves that nothing of the request was sent.
-import { connect as connectTcp, isIP, type Socket } from "node:net";
+import { connect as connectTcp, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
 import type { Milliseconds } from "../../time.ts";
 import { ConnectError, reasonOf } from "./faults.ts";
+import { identityProblem, serverNameOf } from "./identity.ts";
 import { basicCredentials, hostOf, portOf } from "./proxy.ts";
 import type { Trust } from "./trust.ts";
 
@@ -77,13 +78,17 @@ async function secure(
   { options, opened }: { options: ConnectOptions; opened: Socket[] },
 ): Promise<Socket> {
   const host = hostOf(url);
+  const servername = serverNameOf(host);
   const secured = connectTls({
     socket,
     host,
-    // An address is no server name (RFC 6066, section 3).
-    ...(isIP(host) === 0 ? { servername: host } : {}),
+    ...(servername === undefined ? {} : { servername }),
     secureContext: options.trust.context(),
     rejectUnauthorized: !options.skipVerifyCert,
+    checkServerIdentity: (_, certificate) => {
+      const problem = identityProblem(host, certificate);
+      return problem === null ? undefined : new Error(problem);
+    },
   });
   opened.push(secured);
   secured.on("error", ignore);

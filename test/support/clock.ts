@@ -21,6 +21,11 @@ export class VirtualClock implements Clock {
     return this.#now;
   }
 
+  /** How many wait. */
+  get waiting(): number {
+    return this.#waiters.size;
+  }
+
   until(at: Instant, signal?: AbortSignal): Promise<void> {
     if (at <= this.#now || signal?.aborted === true) return Promise.resolve();
     return new Promise((resolve) => {

@@ -1,16 +1,17 @@
 // Carriers: the ways on which log lines leave this process.
 //
 // Each opens one way or throws the system's error, sends a line at a time and says when it is of
-// no more use. Waiting, order and what to do about a failure are the queue's (queue.ts). What a way
+// no more use. Limits, order and what to do about a failure are the queue's (queue.ts). What a way
 // needs of the runtime is loaded when it is taken: most logs go to a file or to standard error.
+import type { Socket as DatagramSocket } from "node:dgram";
 import { closeSync, constants, fstatSync, openSync, statSync, writeSync } from "node:fs";
-import type { Socket } from "node:net";
 import type { Clock } from "../../ports.ts";
-import { MINUTE_MS, SECOND_MS } from "../../time.ts";
+import { firstBytes } from "../../text.ts";
+import { type Instant, MINUTE_MS, type Milliseconds, SECOND_MS } from "../../time.ts";
 import { errnoCode } from "../errno.ts";
 import { openUnixDatagram } from "../runtime.ts";
 import { LOG_TAG } from "./line.ts";
-import type { Carrier } from "./queue.ts";
+import { type Carrier, TooSlow } from "./queue.ts";
 
 /** Where the syslog daemon of this machine listens. */
 export const SYSLOG_SOCKET = "/dev/log";
@@ -19,8 +20,14 @@ export const SYSLOG_SOCKET = "/dev/log";
 const UDP_BYTES_MAX = 65_000;
 const LOCAL_BYTES_MAX = 32_768;
 
-/** How long a TCP connection may take to open, and to take a line. */
-const TCP_MS_MAX = 10 * SECOND_MS;
+/** How often the name of a server is looked up again: its address may have moved. */
+const LOOK_UP_MS: Milliseconds = MINUTE_MS;
+
+/** For so long a refusal by network may be on its way. */
+const REFUSAL_MS: Milliseconds = SECOND_MS;
+
+/** For so long the kernel goes on sending what nobody acknowledges. @see tcp(7), tcp_retries2 */
+const UNKNOWN_MS: Milliseconds = 20 * MINUTE_MS;
 
 /** A full queue or pipe is tried again after this, this often before the carrier gives up. */
 const FULL_MS = 10;
@@ -42,6 +49,7 @@ export interface ServerAddress {
 export function openStderr(clock: Clock): Carrier {
   const fd = stderrDescriptor();
   return {
+    isOnly: true,
     send(line) {
       if (fd === null) return undefined;
       const rest = writeSome(fd, Buffer.from(line));
@@ -95,10 +103,45 @@ async function writeRest(fd: number, bytes: Uint8Array, clock: Clock): Promise<v
   for (let rest = bytes; rest.length > 0; rest = writeSome(fd, rest)) await clock.sleep(FULL_MS);
 }
 
-/** A syslog server by TCP. @throws The system's error when nobody answers. */
-export async function connectTcp({ host, port, family }: ServerAddress): Promise<Carrier> {
+/** Counts lines by when they were sent: the last of them may not have arrived. */
+class SentLines {
+  readonly #clock: Clock;
+  /** How many in each second that had one. */
+  readonly #counts = new Map<Instant, number>();
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  add(): void {
+    const now = this.#clock.now();
+    const second = now - (now % SECOND_MS);
+    this.#counts.set(second, (this.#counts.get(second) ?? 0) + 1);
+    for (const old of this.#counts.keys()) {
+      if (old >= now - UNKNOWN_MS && old <= now) break;
+      this.#counts.delete(old);
+    }
+  }
+
+  /** How many were sent in the last `ms`, rounded up to whole seconds. */
+  within(ms: Milliseconds): number {
+    const since = this.#clock.now() - ms - SECOND_MS;
+    return [...this.#counts].reduce((sum, [at, count]) => sum + (at > since ? count : 0), 0);
+  }
+}
+
+/**
+ * A syslog server by TCP.
+ *
+ * @throws The system's error when nobody answers, or when `signal` aborts meanwhile.
+ */
+export async function connectTcp(
+  { host, port, family }: ServerAddress,
+  { clock, signal }: { readonly clock: Clock; readonly signal?: AbortSignal },
+): Promise<Carrier> {
   const { connect } = await import("node:net");
   const socket = connect({ host, port, family });
+  const sent = new SentLines(clock);
   let lost: Error | null = null;
   let fail: ((error: Error) => void) | null = null;
   const end = (error: Error): void => {
@@ -107,13 +150,17 @@ export async function connectTcp({ host, port, family }: ServerAddress): Promise
     socket.destroy();
   };
   socket.on("error", end);
-  socket.on("close", () => end(new Error("the syslog server closed the connection")));
+  socket.on("close", () => end(new Error(CLOSED)));
   // Nothing is expected from the server, but its end of the connection is seen only by reading.
-  socket.on("end", () => end(new Error("the syslog server closed the connection")));
+  socket.on("end", () => end(new Error(CLOSED)));
   socket.resume();
-  await connected(socket, (reject) => {
+  const cancel = (): void => end(new Error("the connection is not wanted any more"));
+  signal?.addEventListener("abort", cancel);
+  await new Promise<void>((resolve, reject) => {
     fail = reject;
-  });
+    if (signal?.aborted === true) cancel();
+    socket.once("connect", resolve);
+  }).finally(() => signal?.removeEventListener("abort", cancel));
   socket.setKeepAlive(true, MINUTE_MS);
   socket.setNoDelay(true);
   socket.unref();
@@ -123,62 +170,106 @@ export async function connectTcp({ host, port, family }: ServerAddress): Promise
       return new Promise((resolve, reject) => {
         fail = reject;
         socket.write(line, (error) => {
-          if (error instanceof Error) reject(error);
-          else resolve();
+          if (error instanceof Error) return reject(error);
+          sent.add();
+          resolve();
         });
       });
+    },
+    doubtful(error) {
+      // Closed in order, it has read what came before.
+      if (error instanceof Error && error.message === CLOSED) return 0;
+      const isSilent = error instanceof TooSlow || errnoCode(error) === "ETIMEDOUT";
+      return sent.within(isSilent ? UNKNOWN_MS : REFUSAL_MS);
     },
     close: () => socket.destroy(),
   };
 }
 
-function connected(socket: Socket, onFailure: (fail: (error: Error) => void) => void) {
-  return new Promise<void>((resolve, reject) => {
-    onFailure(reject);
-    socket.setTimeout(TCP_MS_MAX, () => {
-      socket.destroy(Object.assign(new Error("i/o timeout"), { code: "ETIMEDOUT" }));
-    });
-    socket.once("connect", () => {
-      socket.setTimeout(0);
-      resolve();
-    });
-  });
-}
+const CLOSED = "the syslog server closed the connection";
 
-/** A syslog server by UDP, which nobody needs to answer. The name is looked up once. */
-export async function openUdp({ host, port, family }: ServerAddress): Promise<Carrier> {
-  const [{ createSocket }, { lookup }] = await Promise.all([
-    import("node:dgram"),
-    import("node:dns/promises"),
-  ]);
-  const server = await lookup(host, { family });
-  const socket = createSocket(server.family === 6 ? "udp6" : "udp4");
+/** Where a name leads to. */
+export type LookUp = (
+  host: string,
+  options: { readonly family: 0 | 4 | 6 },
+) => Promise<{ readonly address: string; readonly family: number }>;
+
+/**
+ * A syslog server by UDP, which nobody needs to answer.
+ *
+ * Its name is looked up again now and then, while lines go on to where it led before. A server that
+ * refuses a packet is of no more use, as for Go: the next carrier looks the name up at once.
+ */
+export async function openUdp(
+  { host, port, family }: ServerAddress,
+  { clock, lookUp }: { readonly clock: Clock; readonly lookUp?: LookUp },
+): Promise<Carrier> {
+  const find = lookUp ?? (await import("node:dns/promises")).lookup;
+  const sent = new SentLines(clock);
   let lost: Error | null = null;
-  socket.on("error", (error) => {
-    if (!isRefused(error)) lost = error;
-  });
-  socket.unref();
-  const send = (bytes: Uint8Array): Promise<Error | null> =>
-    new Promise((resolve) => socket.send(bytes, port, server.address, resolve));
+  const onError = (error: Error): void => {
+    lost ??= error;
+  };
+  let server = await find(host, { family });
+  let socket: DatagramSocket | null = null;
+  try {
+    socket = await connectUdp(server, { port, onError });
+  } catch (error) {
+    // No way there now, such as before the network is up: told with the first line.
+    lost = error as Error;
+  }
+  let lookAt = clock.now() + LOOK_UP_MS;
 
-  async function sendTwice(bytes: Uint8Array): Promise<void> {
-    let error = await send(bytes);
-    // Refused was the packet before, and this one was not sent for it.
-    if (error !== null && isRefused(error)) error = await send(bytes);
-    if (error !== null && !isRefused(error)) throw error;
+  async function follow(): Promise<void> {
+    lookAt = clock.now() + LOOK_UP_MS;
+    try {
+      const found = await find(host, { family });
+      if (found.address === server.address) return;
+      const next = await connectUdp(found, { port, onError });
+      socket?.close();
+      [server, socket] = [found, next];
+    } catch {
+      // What it led to may still be right; a name server is away.
+    }
   }
 
   return {
     send(line) {
-      if (lost !== null) throw lost;
-      return sendTwice(clip(line, UDP_BYTES_MAX));
+      if (lost !== null || socket === null) throw lost;
+      const through = socket;
+      // A clock that was set back must not put it off.
+      const isDue = clock.now() >= lookAt || clock.now() < lookAt - LOOK_UP_MS;
+      if (isDue) void follow();
+      return new Promise((resolve, reject) => {
+        through.send(firstBytes(line, UDP_BYTES_MAX), (error) => {
+          if (error != null) return reject(error);
+          sent.add();
+          resolve();
+        });
+      });
     },
-    close: () => socket.close(),
+    doubtful: () => sent.within(REFUSAL_MS),
+    close: () => socket?.close(),
   };
 }
 
-function isRefused(error: Error): boolean {
-  return errnoCode(error) === "ECONNREFUSED";
+/** Connected, so that the kernel tells who refuses a packet. Deno does not pass that on. */
+async function connectUdp(
+  { address, family }: { readonly address: string; readonly family: number },
+  { port, onError }: { readonly port: number; readonly onError: (error: Error) => void },
+): Promise<DatagramSocket> {
+  const { createSocket } = await import("node:dgram");
+  const socket = createSocket(family === 6 ? "udp6" : "udp4");
+  socket.on("error", onError);
+  await new Promise<void>((resolve, reject) => {
+    socket.once("error", reject);
+    socket.connect(port, address, () => {
+      socket.off("error", reject);
+      resolve();
+    });
+  });
+  socket.unref();
+  return socket;
 }
 
 /**
@@ -192,7 +283,7 @@ export async function openLocal(path: string, clock: Clock): Promise<Carrier | n
   if (socket === null) return null;
   return {
     send(line) {
-      const bytes = clip(line, LOCAL_BYTES_MAX);
+      const bytes = firstBytes(line, LOCAL_BYTES_MAX);
       return socket.send(bytes) ? undefined : sendLater(bytes);
     },
     close: () => socket.close(),
@@ -238,12 +329,10 @@ export async function spawnLogger(socketPath: string, pid: number): Promise<Carr
         child.stdin.write(`${line}\n`, (error) => (error ? reject(error) : resolve()));
       });
     },
-    close: () => child.stdin.end(),
+    close(isStuck) {
+      child.stdin.end();
+      // One that takes nothing would stay when this process has ended.
+      if (isStuck) child.kill("SIGKILL");
+    },
   };
-}
-
-/** The line's bytes, cut to what one datagram carries. */
-function clip(line: string, bytesMax: number): Uint8Array {
-  const bytes = Buffer.from(line);
-  return bytes.length <= bytesMax ? bytes : bytes.subarray(0, bytesMax);
 }

@@ -29,7 +29,7 @@ import {
   priority,
   shownMessage,
 } from "./line.ts";
-import { type Carrier, LineQueue } from "./queue.ts";
+import { CARRIER_MS_MAX, type Carrier, LineQueue } from "./queue.ts";
 
 /** The section [logging]. Null stands for a key that is not set, and so does an empty text. */
 export interface LogConfig {
@@ -62,9 +62,9 @@ export interface LogContext {
 
 /** A log that has to be ended: what is said last is what matters most. */
 export interface OpenLog extends Log {
-  /** Opens the log file again, after somebody moved it. Other modes have no need. */
+  /** Opens the log file again, after somebody moved it, or the way to the syslog server. */
   reopen(): void;
-  /** Waits at most two seconds for lines that are still under way. */
+  /** Waits a moment for lines that are still under way; what is left is told on standard error. */
   close(): Promise<void>;
 }
 
@@ -73,9 +73,11 @@ type LineMaker = (level: LogLevel | null, message: string) => string;
 
 /** An opened mode: its lines, its first carrier and how to get the next ones. */
 interface Way {
+  /** Where the lines go, as its failures are told. */
+  readonly place: string;
   readonly line: LineMaker;
   readonly carrier: Carrier;
-  connect(): Promise<Carrier>;
+  connect(signal: AbortSignal): Promise<Carrier>;
 }
 
 /** This machine, for `openLog`. */
@@ -109,13 +111,19 @@ export async function openLog(config: LogConfig, context: LogContext): Promise<O
   const facility = facilityNumber(config.facility || "daemon");
   const lines = { ...context, facility: facility ?? 3 };
   const way = await openWay(config, lines);
+  // To standard error itself, what cannot be written there cannot be told either.
+  const isElsewhere = config.mode === "file" || config.mode === "syslog";
   const queue = new LineQueue(way.carrier, {
     clock: context.clock,
     connect: way.connect,
     onFailure: (error) => {
-      if (config.mode === "file" || config.mode === "syslog") complain(error, context);
+      if (isElsewhere) complain(`${way.place}: ${errnoText(error)}`, context);
     },
-    lossLine: (count) => way.line("warning", `${count} log lines were lost on their way out`),
+    lossLine: (lost, doubtful) => way.line("warning", lossText(lost, doubtful)),
+    onLeft(count) {
+      const what = `${plural(count, "line")} had not gone out at the end, and are lost`;
+      if (isElsewhere) complain(`${way.place}: ${what}`, context);
+    },
   });
   const limit = config.level === null ? -1 : LEVELS.indexOf(config.level);
   const log: OpenLog = {
@@ -123,7 +131,7 @@ export async function openLog(config: LogConfig, context: LogContext): Promise<O
       if (LEVELS.indexOf(level) <= limit) queue.write(way.line(level, message));
     },
     reopen() {
-      if (config.mode === "file") queue.reopen();
+      if (isElsewhere) queue.reopen();
     },
     close: () => queue.close(),
   };
@@ -134,6 +142,16 @@ export async function openLog(config: LogConfig, context: LogContext): Promise<O
     log.emit("warning", `logging facility "${config.facility}" is unknown, using "daemon"`);
   }
   return log;
+}
+
+function lossText(lost: number, doubtful: number): string {
+  const sure = lost === 0 ? [] : [`${plural(lost, "log line")} could not be kept, and are lost`];
+  const maybe = `up to ${plural(doubtful, "log line")} sent before the last failure may be lost`;
+  return [...sure, ...(doubtful === 0 ? [] : [maybe])].join("; ");
+}
+
+function plural(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? "" : "s"}`;
 }
 
 type Lines = LogContext & { readonly facility: number };
@@ -151,16 +169,16 @@ function openWay(config: LogConfig, lines: Lines): Promise<Way> {
 
 async function stderrWay(lines: Lines): Promise<Way> {
   const connect = async (): Promise<Carrier> => openStderr(lines.clock);
-  return { line: plain(lines), carrier: await connect(), connect };
+  return { place: "standard error", line: plain(lines), carrier: await connect(), connect };
 }
 
 async function fileWay(config: LogConfig, lines: Lines): Promise<Way> {
   const path = config.file ?? "";
   const bytesMax = config.maxFileSizeBytes || null;
-  const onStuck = (error: unknown): void => complain(error, lines);
+  const onStuck = (error: unknown): void => complain(`${path}: ${errnoText(error)}`, lines);
   const connect = async (): Promise<Carrier> => openFile(path, { bytesMax, onStuck });
   try {
-    return { line: plain(lines), carrier: await connect(), connect };
+    return { place: path, line: plain(lines), carrier: await connect(), connect };
   } catch (error) {
     const hint = path === "" ? "Set file in [logging]" : errnoHint(error);
     throw new RunnerError(
@@ -188,9 +206,14 @@ async function networkWay(config: LogConfig, lines: Lines): Promise<Way> {
   }
   const family = digit === "4" ? 4 : digit === "6" ? 6 : 0;
   const server: ServerAddress = { host, port, family };
-  const connect = (): Promise<Carrier> => (name === "tcp" ? connectTcp(server) : openUdp(server));
+  const { clock } = lines;
+  const connect = (signal?: AbortSignal): Promise<Carrier> => {
+    if (name === "udp") return openUdp(server, { clock });
+    return connectTcp(server, signal === undefined ? { clock } : { clock, signal });
+  };
   try {
-    return { line: forNetwork(lines), carrier: await connect(), connect };
+    const carrier = await firstInTime(clock, connect);
+    return { place: `syslog ${address}`, line: forNetwork(lines), carrier, connect };
   } catch (error) {
     throw new RunnerError(
       "CONFIG",
@@ -198,6 +221,23 @@ async function networkWay(config: LogConfig, lines: Lines): Promise<Way> {
       { hint: "Start the syslog server first, or use protocol udp, which needs no answer" },
       { cause: error },
     );
+  }
+}
+
+/** The first carrier: a server that says nothing keeps nobody from starting. */
+async function firstInTime(
+  clock: Clock,
+  connect: (signal: AbortSignal) => Promise<Carrier>,
+): Promise<Carrier> {
+  const [opening, ended] = [new AbortController(), new AbortController()];
+  void clock.sleep(CARRIER_MS_MAX, ended.signal).then(() => opening.abort());
+  try {
+    return await connect(opening.signal);
+  } catch (error) {
+    const late = Object.assign(new Error("i/o timeout"), { code: "ETIMEDOUT" });
+    throw opening.signal.aborted ? late : error;
+  } finally {
+    ended.abort();
   }
 }
 
@@ -211,10 +251,11 @@ async function localWay(config: LogConfig, lines: Lines): Promise<Way> {
         if (next === null) throw new Error("no socket can be made");
         return next;
       };
-      return { line: forSocket(lines), carrier, connect };
+      return { place: `syslog ${path}`, line: forSocket(lines), carrier, connect };
     }
     const connect = (): Promise<Carrier> => spawnLogger(path, lines.pid);
-    return { line: forLogger(lines), carrier: await connect(), connect };
+    const place = `syslog ${path}`;
+    return { place, line: forLogger(lines), carrier: await connect(), connect };
   } catch (error) {
     throw new RunnerError(
       "CONFIG",
@@ -288,7 +329,7 @@ function forLogger(lines: Lines): LineMaker {
 }
 
 /** Says on stderr that the log itself fails: it is the only place left. */
-function complain(error: unknown, { clock, offsetMs }: LogContext): void {
+function complain(text: string, { clock, offsetMs }: LogContext): void {
   const at = clock.now();
-  tryStderr(plainLine(bracketed("err", `log: ${errnoText(error)}`), at, offsetMs(at)));
+  tryStderr(plainLine(bracketed("err", `log: ${text}`), at, offsetMs(at)));
 }

@@ -2,9 +2,10 @@
 //
 // A line goes out at once while its carrier takes it. Otherwise it waits here, in memory and within
 // bounds; the oldest lines give way to new ones and are counted, and the count is said in their
-// place once lines flow again. Whoever logs never waits and never learns of any of it.
+// place once lines flow again. A carrier that does not take a line in time is given up for another.
+// Whoever logs never waits and never learns of any of it.
 //
-// Owns:    order, bounds, waiting times, what was lost.
+// Owns:    order, bounds, time limits, what was lost.
 // Not its: how a line is sent (carriers), how it looks (line.ts).
 import type { Clock } from "../../ports.ts";
 import { MINUTE_MS, SECOND_MS } from "../../time.ts";
@@ -16,18 +17,33 @@ export interface Carrier {
    * line is then offered to the next one.
    */
   send(line: string): Promise<void> | undefined;
-  close(): void;
+  /**
+   * How many of the lines that it took may not have arrived, now that it has failed with `error`.
+   * Missing: none.
+   */
+  doubtful?(error: unknown): number;
+  /** A line may take for ever: there is no other way to send it. @default false */
+  readonly isOnly?: boolean;
+  /** @param isStuck It has not taken a line in time: nothing more is to be waited for. */
+  close(isStuck?: boolean): void;
+}
+
+/** A carrier did not take a line, or could not be opened, within the time that it had. */
+export class TooSlow extends Error {
+  override readonly name = "TooSlow";
 }
 
 /** What a queue needs to know of its lines and its carriers. */
 export interface QueueOptions {
   readonly clock: Clock;
-  /** Opens another carrier after one was lost. */
-  connect(): Promise<Carrier>;
+  /** Opens another carrier after one was lost. What is still opening when `signal` aborts ends. */
+  connect(signal: AbortSignal): Promise<Carrier>;
   /** Called when carriers begin to fail, at most once a minute. */
   onFailure(error: unknown): void;
-  /** The line that stands for lost ones. */
-  lossLine(count: number): string;
+  /** The line that stands for lost ones, and for those that may be. */
+  lossLine(lost: number, doubtful: number): string;
+  /** Called at the end with how many lines never went out, if any. */
+  onLeft(count: number): void;
 }
 
 /** Most lines and characters that wait, whichever comes first. */
@@ -37,8 +53,11 @@ export const CHARACTERS_MAX = 4 * 1024 * 1024;
 const RETRY_MS = 0.25 * SECOND_MS;
 const RETRY_MS_MAX = 30 * SECOND_MS;
 
-/** How long `close` waits for lines to go out. */
-const CLOSE_MS_MAX = 2 * SECOND_MS;
+/** How long a carrier may take to open, or to take a line. */
+export const CARRIER_MS_MAX = 10 * SECOND_MS;
+
+/** How long `close` waits for lines to go out: the process has five seconds to end in all. */
+const CLOSE_MS_MAX = 0.75 * SECOND_MS;
 
 /** The queue in front of a carrier that is already open. */
 export class LineQueue {
@@ -52,9 +71,12 @@ export class LineQueue {
   #first = 0;
   #characters = 0;
   #lost = 0;
+  #doubtful = 0;
   #pumping = false;
   #pumped: Promise<void> = Promise.resolve();
   #reopening = false;
+  /** Ends the time limit of what is under way, and what is being opened. */
+  #underWay: AbortController | null = null;
   #quietUntil = 0;
 
   constructor(carrier: Carrier, options: QueueOptions) {
@@ -79,14 +101,17 @@ export class LineQueue {
     this.#reopening = true;
   }
 
-  /** Waits at most `CLOSE_MS_MAX` for the lines to go out, then lets go of them. */
+  /** Waits at most `CLOSE_MS_MAX` for the lines to go out, then says how many did not. */
   async close(): Promise<void> {
     this.#closing.abort();
     this.#start();
     const limit = new AbortController();
     await Promise.race([this.#pumped, this.#options.clock.sleep(CLOSE_MS_MAX, limit.signal)]);
     limit.abort();
-    this.#drop();
+    const left = this.#waiting() + (this.#current === null ? 0 : 1) + this.#lost;
+    this.#drop(left > 0);
+    this.#underWay?.abort();
+    if (left > 0) this.#options.onLeft(left);
   }
 
   #start(): void {
@@ -102,14 +127,19 @@ export class LineQueue {
       this.#current ??= this.#take();
       if (this.#current === null) break;
       try {
-        if (this.#reopening) this.#drop();
-        this.#carrier ??= await this.#options.connect();
+        if (this.#reopening) this.#drop(false);
+        this.#carrier ??= await this.#open();
         const sending = this.#carrier.send(this.#current);
-        if (sending !== undefined) await sending;
+        if (sending !== undefined) {
+          await (this.#carrier.isOnly === true
+            ? sending
+            : this.#inTime(sending, "no line was taken"));
+        }
         this.#current = null;
         retryMs = RETRY_MS;
       } catch (error) {
-        this.#drop();
+        this.#doubtful += this.#carrier?.doubtful?.(error) ?? 0;
+        this.#drop(error instanceof TooSlow);
         if (this.#closing.signal.aborted) break;
         if (retryMs === RETRY_MS) this.#complain(error);
         await this.#options.clock.sleep(retryMs, this.#closing.signal);
@@ -126,18 +156,52 @@ export class LineQueue {
     this.#options.onFailure(error);
   }
 
-  #drop(): void {
+  /** One that opens too late is closed as it comes. */
+  async #open(): Promise<Carrier> {
+    const opening = new AbortController();
+    const work = this.#options.connect(opening.signal);
+    const close = (carrier: Carrier): void => {
+      if (opening.signal.aborted) carrier.close(true);
+    };
+    void work.then(close, () => {});
+    try {
+      return await this.#inTime(work, "no connection was made");
+    } catch (error) {
+      opening.abort();
+      throw error;
+    }
+  }
+
+  /** What the work comes to. @throws {TooSlow} When that takes too long, or `close` cannot wait. */
+  async #inTime<Value>(work: Promise<Value>, otherwise: string): Promise<Value> {
+    const underWay = new AbortController();
+    this.#underWay = underWay;
+    let isDone = false;
+    const late = this.#options.clock.sleep(CARRIER_MS_MAX, underWay.signal).then(() => {
+      if (isDone) return work;
+      throw new TooSlow(`${otherwise} within ${CARRIER_MS_MAX / SECOND_MS} seconds`);
+    });
+    try {
+      return await Promise.race([work, late]);
+    } finally {
+      isDone = true;
+      underWay.abort();
+    }
+  }
+
+  #drop(isStuck: boolean): void {
     this.#reopening = false;
-    this.#carrier?.close();
+    this.#carrier?.close(isStuck);
     this.#carrier = null;
   }
 
   /** The next line to send: what was lost comes before what was said after. */
   #take(): string | null {
-    if (this.#lost > 0) {
-      const count = this.#lost;
+    if (this.#lost > 0 || this.#doubtful > 0) {
+      const [lost, doubtful] = [this.#lost, this.#doubtful];
       this.#lost = 0;
-      return this.#options.lossLine(count);
+      this.#doubtful = 0;
+      return this.#options.lossLine(lost, doubtful);
     }
     return this.#waiting() === 0 ? null : this.#shift();
   }

@@ -6,7 +6,9 @@ import { existsSync, readFileSync, renameSync } from "node:fs";
 import { type AddressInfo, createServer, type Socket } from "node:net";
 import { systemClock } from "../../../src/edge/clock.ts";
 import { type LogConfig, openLog, systemLogContext } from "../../../src/edge/log/log.ts";
+import { CARRIER_MS_MAX } from "../../../src/edge/log/queue.ts";
 import { RunnerError } from "../../../src/errors.ts";
+import type { Clock } from "../../../src/ports.ts";
 import { eventually, Scenario } from "../../support/binary.ts";
 import { DatagramListener, DENO, Scratch, source } from "../../support/edge.ts";
 
@@ -37,6 +39,42 @@ async function refusal(config: Partial<LogConfig>): Promise<RunnerError> {
   );
   if (error instanceof RunnerError) return error;
   throw new Error(`not refused: ${error}`);
+}
+
+/** The machine's clock, but that time limits pass when a test says so. */
+class Limits implements Clock {
+  readonly #real = systemClock();
+  readonly #pending = new Set<() => void>();
+  #begun = 0;
+
+  readonly now = (): number => AT;
+  readonly until: Clock["until"] = (at, signal) => this.#real.until(at, signal);
+
+  readonly sleep: Clock["sleep"] = (ms, signal) => {
+    if (ms !== CARRIER_MS_MAX) return this.#real.sleep(ms, signal);
+    this.#begun++;
+    return new Promise((resolve) => {
+      const end = (): void => {
+        this.#pending.delete(end);
+        resolve();
+      };
+      this.#pending.add(end);
+      signal?.addEventListener("abort", end);
+    });
+  };
+
+  /** Resolves when for so many turns of the event loop nothing more was begun. */
+  async settled(turns: number): Promise<void> {
+    for (let [same, begun] = [0, -1]; same < turns; same++) {
+      if (begun !== this.#begun) [same, begun] = [0, this.#begun];
+      await new Promise((turn) => setImmediate(turn));
+    }
+  }
+
+  /** Lets all limits that are under way pass. */
+  pass(): void {
+    for (const end of [...this.#pending]) end();
+  }
 }
 
 /** A program that logs as its arguments say, and prints how long that took. */
@@ -269,6 +307,61 @@ describe("mode syslog by network", () => {
     await log.close();
     for (const socket of sockets) socket.destroy();
     second.close();
+  });
+
+  test("leaves a TCP server that takes the connection and never reads, and says what may be lost", async () => {
+    const received: string[] = [];
+    const sockets: Socket[] = [];
+    const server = createServer((socket) => {
+      sockets.push(socket);
+      socket.on("error", () => {});
+      if (sockets.length === 1) return void socket.pause();
+      let rest = "";
+      socket.setEncoding("utf8").on("data", (data: string) => {
+        const lines = (rest + data).split("\n");
+        rest = lines.pop() ?? "";
+        received.push(...lines);
+      });
+    });
+    server.listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const { port } = server.address() as AddressInfo;
+    const limits = new Limits();
+    const log = await openLog({ ...syslog, port, protocol: "tcp" }, { ...context, clock: limits });
+    // More than the kernel keeps for one who does not read.
+    const count = 9_000;
+    for (let number = 0; number < count; number++) {
+      log.emit("info", `line ${number} ${"x".repeat(2_000)}`);
+      if (number % 200 === 0) await limits.settled(20);
+    }
+    await limits.settled(2_000);
+    limits.pass();
+    const last = `line ${count - 1} `;
+    await eventually(() => (received.at(-1)?.includes(last) ? true : null));
+    const told = received.filter((line) => line.includes("[warning]")).join("\n");
+    const lost = [...told.matchAll(/(\d+) log lines/g)].reduce((sum, [, n]) => sum + Number(n), 0);
+    expect(told).toMatch(/up to \d+ log lines sent before the last failure may be lost/);
+    expect(lost + received.filter((line) => line.includes("[info]")).length).toBe(count);
+    await log.close();
+    for (const socket of sockets) socket.destroy();
+    server.close();
+  });
+
+  test("looks for its server anew when asked to", async () => {
+    const sockets: Socket[] = [];
+    const server = createServer((socket) => void sockets.push(socket.resume()));
+    server.listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const { port } = server.address() as AddressInfo;
+    const log = await openLog({ ...syslog, port, protocol: "tcp" }, context);
+    log.emit("info", "before");
+    await eventually(() => (sockets.length === 1 ? true : null));
+    log.reopen();
+    log.emit("info", "after");
+    await eventually(() => (sockets.length === 2 ? true : null));
+    await log.close();
+    for (const socket of sockets) socket.destroy();
+    server.close();
   });
 
   test("refuses to start when a TCP server is away, in the original's words", async () => {

@@ -1,6 +1,12 @@
 // Queue: order, bounds and counts, with carriers that fail when a test says so.
 import { describe, expect, test } from "bun:test";
-import { type Carrier, CHARACTERS_MAX, LINES_MAX, LineQueue } from "../../../src/edge/log/queue.ts";
+import {
+  type Carrier,
+  CHARACTERS_MAX,
+  LINES_MAX,
+  LineQueue,
+  TooSlow,
+} from "../../../src/edge/log/queue.ts";
 import { SECOND_MS } from "../../../src/time.ts";
 import { settle, VirtualClock } from "../../support/clock.ts";
 
@@ -9,6 +15,9 @@ class World {
   readonly clock = new VirtualClock(0);
   readonly sent: string[] = [];
   readonly failures: unknown[] = [];
+  /** How many lines were left at the end. */
+  readonly left: number[] = [];
+  doubtful = 0;
   up = true;
   connects = 0;
   closed = 0;
@@ -20,7 +29,8 @@ class World {
       return this.#carrier();
     },
     onFailure: (error) => this.failures.push(error),
-    lossLine: (count) => `lost ${count}`,
+    lossLine: (lost, doubtful) => (doubtful === 0 ? `lost ${lost}` : `lost ${lost}+${doubtful}`),
+    onLeft: (count) => this.left.push(count),
   });
 
   #carrier(): Carrier {
@@ -30,6 +40,7 @@ class World {
         this.sent.push(line);
         return undefined;
       },
+      doubtful: () => this.doubtful,
       close: () => {
         this.closed++;
       },
@@ -121,6 +132,7 @@ describe("LineQueue", () => {
 
   test("waits for a carrier that takes its time", async () => {
     const sent: string[] = [];
+    const left: number[] = [];
     const taken: (() => void)[] = [];
     const queue = new LineQueue(
       {
@@ -135,6 +147,7 @@ describe("LineQueue", () => {
         connect: () => Promise.reject(new Error("not asked for")),
         onFailure: () => {},
         lossLine: String,
+        onLeft: (count) => left.push(count),
       },
     );
     queue.write("one");
@@ -144,6 +157,103 @@ describe("LineQueue", () => {
     taken[0]?.();
     await settle();
     expect(sent).toEqual(["one", "two"]);
+  });
+
+  test("gives up a carrier that takes no line in time, and sends the line by the next", async () => {
+    const clock = new VirtualClock(0);
+    const failures: unknown[] = [];
+    const sent: string[] = [];
+    const closed: (boolean | undefined)[] = [];
+    const carrier = (isStuck: boolean): Carrier => ({
+      send(line) {
+        if (isStuck) return new Promise(() => {});
+        sent.push(line);
+        return Promise.resolve();
+      },
+      doubtful: (error) => (error instanceof TooSlow ? 7 : 0),
+      close: (stuck) => closed.push(stuck),
+    });
+    const queue = new LineQueue(carrier(true), {
+      clock,
+      connect: async () => carrier(false),
+      onFailure: (error) => failures.push(error),
+      lossLine: (lost, doubtful) => `lost ${lost}+${doubtful}`,
+      onLeft: () => {},
+    });
+    for (const line of ["one", "two"]) queue.write(line);
+    await clock.moveBy(10 * SECOND_MS - 1);
+    expect([sent, closed]).toEqual([[], []]);
+    await clock.moveBy(2 * SECOND_MS);
+    expect(sent).toEqual(["one", "lost 0+7", "two"]);
+    expect(closed).toEqual([true]);
+    expect(String(failures[0])).toContain("no line was taken within 10 seconds");
+  });
+
+  test("does not wait for ever for a carrier that opens, and closes it when it comes late", async () => {
+    const clock = new VirtualClock(0);
+    const opening: { open: (carrier: Carrier) => void; signal: AbortSignal }[] = [];
+    const closed: string[] = [];
+    const sent: string[] = [];
+    const carrier = (name: string): Carrier => ({
+      send: (line) => void sent.push(`${name} ${line}`),
+      close: () => closed.push(name),
+    });
+    const broken: Carrier = { ...carrier("broken"), send: () => Promise.reject(new Error("gone")) };
+    const queue = new LineQueue(broken, {
+      clock,
+      connect: (signal) => new Promise((open) => opening.push({ open, signal })),
+      onFailure: () => {},
+      lossLine: String,
+      onLeft: () => {},
+    });
+    queue.write("one");
+    await clock.moveBy(SECOND_MS);
+    expect(opening.length).toBe(1);
+    await clock.moveBy(12 * SECOND_MS);
+    expect([opening.length, opening[0]?.signal.aborted]).toEqual([2, true]);
+    opening[0]?.open(carrier("late"));
+    opening[1]?.open(carrier("second"));
+    await settle();
+    expect(closed).toEqual(["broken", "late"]);
+    expect(sent).toEqual(["second one"]);
+  });
+
+  test("waits as long as it takes where there is only one carrier", async () => {
+    const clock = new VirtualClock(0);
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const sent: string[] = [];
+    const only: Carrier = {
+      isOnly: true,
+      send(line) {
+        sent.push(line);
+        return sent.length === 1 ? promise : undefined;
+      },
+      close: () => {},
+    };
+    const queue = new LineQueue(only, {
+      clock,
+      connect: () => Promise.reject(new Error("not asked for")),
+      onFailure: () => {},
+      lossLine: String,
+      onLeft: () => {},
+    });
+    for (const line of ["one", "two"]) queue.write(line);
+    await clock.moveBy(3_600 * SECOND_MS);
+    resolve();
+    await settle();
+    expect(sent).toEqual(["one", "two"]);
+  });
+
+  test("says how many of the lines before a failure may be lost", async () => {
+    const world = new World();
+    world.queue.write("one");
+    world.doubtful = 1;
+    world.up = false;
+    world.queue.write("two");
+    await settle();
+    world.up = true;
+    await world.clock.moveBy(SECOND_MS);
+    expect(world.sent).toEqual(["one", "two", "lost 0+1"]);
   });
 
   test("opens anew when asked to, with the next line", async () => {
@@ -165,6 +275,7 @@ describe("LineQueue.close()", () => {
     world.up = true;
     await world.queue.close();
     expect(world.sent).toEqual(["one"]);
+    expect(world.left).toEqual([]);
   });
 
   test("does not wait for a peer that stays away", async () => {
@@ -172,13 +283,16 @@ describe("LineQueue.close()", () => {
     world.up = false;
     world.queue.write("one");
     await settle();
+    world.queue.write("two");
     await world.queue.close();
     expect(world.sent).toEqual([]);
     expect(world.closed).toBeGreaterThan(0);
+    expect(world.left).toEqual([2]);
   });
 
-  test("waits two seconds for a line under way, no longer, and takes no more", async () => {
+  test("waits a moment for a line under way, no longer, and takes no more", async () => {
     const clock = new VirtualClock(0);
+    const left: number[] = [];
     let closed = 0;
     const queue = new LineQueue(
       { send: () => new Promise(() => {}), close: () => closed++ },
@@ -187,13 +301,18 @@ describe("LineQueue.close()", () => {
         connect: () => Promise.reject(new Error("away")),
         onFailure: () => {},
         lossLine: String,
+        onLeft: (count) => left.push(count),
       },
     );
     queue.write("one");
-    const closing = queue.close();
-    await clock.moveBy(2 * SECOND_MS);
-    await closing;
     queue.write("two");
+    const closing = queue.close();
+    await clock.moveBy(0.75 * SECOND_MS);
+    await closing;
+    queue.write("three");
     expect(closed).toBe(1);
+    expect(left).toEqual([2]);
+    // Nothing that it waits for keeps the process from ending.
+    expect(clock.waiting).toBe(0);
   });
 });

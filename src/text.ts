@@ -92,3 +92,18 @@ export function firstBytes(text: string, bytesMax: number): Uint8Array {
   while (end > 0 && ((bytes[end] ?? 0) & 0xc0) === 0x80) end--;
   return bytes.subarray(0, end);
 }
+
+/**
+ * The encoding of a text in units of two or four bytes, by its mark or its many NULs; null for
+ * everything else. Editors of other systems write such files, and no reader here takes them.
+ */
+export function wideEncoding(bytes: Uint8Array): "UTF-16" | "UTF-32" | null {
+  const [first = 0, second = 0, third = 0, fourth = 0] = bytes;
+  const isLittle = first === 0xff && second === 0xfe;
+  if (bytes.length >= 4 && isLittle && third === 0 && fourth === 0) return "UTF-32";
+  if (isLittle || (first === 0xfe && second === 0xff)) return "UTF-16";
+  const head = bytes.subarray(0, 256);
+  const zeros = head.reduce((count, byte) => count + (byte === 0 ? 1 : 0), 0);
+  if (head.length < 4 || zeros < head.length / 3) return null;
+  return zeros > head.length * 0.6 ? "UTF-32" : "UTF-16";
+}

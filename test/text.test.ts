@@ -10,6 +10,7 @@ import {
   shownLines,
   visible,
   visibleJson,
+  wideEncoding,
 } from "../src/text.ts";
 
 /** Every kind of character that must not reach a terminal, by its code point. */
@@ -130,5 +131,29 @@ describe("firstBytes()", () => {
         if (whole > size) expect(bytes.length).toBeGreaterThan(size - 4);
       }),
     );
+  });
+});
+
+describe("wideEncoding()", () => {
+  test("knows UTF-16 and UTF-32, with a mark or without one", () => {
+    const text = '[runner]\ndirectory = "/srv/mig"\n';
+    const little = Buffer.from(text, "utf16le");
+    const big = Buffer.from(little).swap16();
+    const wide = Buffer.concat(
+      [...text].map((letter) => Buffer.from([letter.charCodeAt(0), 0, 0, 0])),
+    );
+    expect(wideEncoding(little)).toBe("UTF-16");
+    expect(wideEncoding(big)).toBe("UTF-16");
+    expect(wideEncoding(Buffer.concat([Buffer.from([0xff, 0xfe]), little]))).toBe("UTF-16");
+    expect(wideEncoding(Buffer.concat([Buffer.from([0xfe, 0xff]), big]))).toBe("UTF-16");
+    expect(wideEncoding(wide)).toBe("UTF-32");
+    expect(wideEncoding(Buffer.concat([Buffer.from([0xff, 0xfe, 0, 0]), wide]))).toBe("UTF-32");
+  });
+
+  test("is nothing for all other bytes", () => {
+    for (const text of ["", "a", "\0", "[runner]\0\n", "\ufeff[runner]", "J\u00e9r\u00f4me"]) {
+      expect(wideEncoding(Buffer.from(text))).toBeNull();
+      expect(wideEncoding(Buffer.from(text, "latin1"))).toBeNull();
+    }
   });
 });

@@ -1,15 +1,16 @@
 // Job check: everything that can be wrong with one job, beyond what loading it shows.
 import { isThere, modeOf } from "../edge/files.ts";
 import { type ErrorDetail, RunnerError } from "../errors.ts";
-import { loadTemplate, templatePath } from "../flow/dispatch.ts";
+import { templatePath } from "../flow/dispatch.ts";
 import type { Entity } from "../jobs/entity.ts";
-import { JOB_KEYS, TEMPLATE_NAME } from "../jobs/keys.ts";
+import { TEMPLATE_NAME } from "../jobs/keys.ts";
 import { isModuleFile, readTable } from "../jobs/load.ts";
 import { neverFires } from "../jobs/schedule.ts";
-import { actionMistakes, dateAction, hasStaleSignatures } from "../mig/action.ts";
 import type { Clock, Plugins, Spool } from "../ports.ts";
 import type { Gathering } from "./findings.ts";
-import { errorsOf, hasAction, type JobState } from "./jobs.ts";
+import { hasAction, type JobState } from "./jobs.ts";
+import { pluginMistake } from "./plugin-check.ts";
+import { checkTemplate, type Templated } from "./template-check.ts";
 
 /** What a job is held against. */
 export interface Surroundings {
@@ -17,6 +18,8 @@ export interface Surroundings {
   readonly folder: string;
   readonly spool: Spool;
   readonly plugins: Plugins;
+  /** Plugins that cannot be used and were told; names are added. */
+  readonly toldPlugins: Set<string>;
   readonly clock: Clock;
 }
 
@@ -40,10 +43,10 @@ async function checkBroken(
   { job, errors, directory }: Pick<JobState, "job" | "errors"> & { readonly directory: string },
   around: Surroundings,
 ): Promise<void> {
-  if (!errors.some(({ code }) => code === "ACTION")) {
-    const template = { kind: "file", name: TEMPLATE_NAME } as const;
-    const path = `${directory}/${template.name}`;
-    if (await isThere(path)) await checkTemplate(found, { job, path, template }, around);
+  const template = { kind: "file", name: TEMPLATE_NAME } as const;
+  const path = `${directory}/${template.name}`;
+  if (!errors.some(({ code, detail }) => code === "ACTION" || detail.path === path)) {
+    if (await isThere(path)) await checkAction(found, { job, path, template }, around);
   }
   const tables = errors.flatMap(
     ({ detail }) => /\/(entity\.[a-z]+)$/.exec(detail.path ?? "") ?? [],
@@ -65,7 +68,7 @@ async function checkBroken(
 async function checkSound(found: Gathering, entity: Entity, around: Surroundings): Promise<void> {
   const { mistakes, warnings } = found;
   warnings.push(...entity.warnings);
-  if (await hasAction(entity)) await checkTemplate(found, entity, around);
+  if (await hasAction(entity)) await checkAction(found, entity, around);
   const { job, schedule } = entity;
   if (schedule !== null && neverFires(schedule, around.clock.now())) {
     mistakes.push(
@@ -85,38 +88,25 @@ async function checkSound(found: Gathering, entity: Entity, around: Surroundings
 async function checkPlugins(
   { mistakes }: Gathering,
   entity: Pick<Entity, "job" | "path" | "plugins">,
-  { spool, plugins }: Surroundings,
+  { spool, plugins, toldPlugins }: Surroundings,
 ): Promise<void> {
   for (const name of entity.plugins) {
     const problem = await plugins.check(name);
-    if (problem === null) continue;
-    const [text, ...frame] = problem.split("\n");
-    const message = `Cannot deliver job "${entity.job}" to plugin "${name}": ${text}`;
-    const place = await placeOf(spool, entity, "plugin");
-    const shown = frame.length === 0 ? {} : { frame: frame.join("\n") };
-    mistakes.push(new RunnerError("PLUGIN", message, { ...place, ...shown }));
+    if (problem === null || toldPlugins.has(name)) continue;
+    // What is wrong with a plugin itself is told once, for the first job that names it.
+    if ((await plugins.names()).includes(name)) toldPlugins.add(name);
+    const message = `Cannot deliver job "${entity.job}" to plugin "${name}"`;
+    mistakes.push(pluginMistake(message, problem, await placeOf(spool, entity, "plugin")));
   }
 }
 
-async function checkTemplate(
-  { mistakes, warnings }: Gathering,
-  entity: Pick<Entity, "job" | "path" | "template"> & Partial<Pick<Entity, "expiryMs">>,
+async function checkAction(
+  found: Gathering,
+  entity: Templated,
   { spool, clock }: Surroundings,
 ): Promise<void> {
-  const { job, expiryMs = JOB_KEYS.expiry.default } = entity;
-  const path = templatePath(entity);
-  try {
-    const template = await loadTemplate({ spool }, entity);
-    const action = dateAction(template, { name: `mig-runner: ${job}`, now: clock.now(), expiryMs });
-    for (const { message, hint } of actionMistakes(action)) {
-      mistakes.push(new RunnerError("ACTION", message, { job, path, hint }));
-    }
-    if (hasStaleSignatures(template)) {
-      warnings.push(`${path}: its signature can never hold and is left out (remove pgpsignatures)`);
-    }
-  } catch (error) {
-    mistakes.push(...errorsOf(error));
-  }
+  const place = await placeOf(spool, entity, "action");
+  await checkTemplate(found, entity, { spool, clock, place });
 }
 
 /** Where a key stands in a job's definition, when that can be seen without understanding it. */

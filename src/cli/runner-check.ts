@@ -14,6 +14,7 @@ import { checkJob } from "./job-check.ts";
 import { chooseJobs, errorsOf, loadJobs } from "./jobs.ts";
 import { checkKey } from "./key-check.ts";
 import { guardedFiles, openPermissions, pluginsOf, sourcesOf, viewSpool } from "./open.ts";
+import { checkedOnce, checkOtherPlugins } from "./plugin-check.ts";
 import type { Call } from "./verb.ts";
 
 /** Looks at everything. Never rejects for a mistake of the operator. */
@@ -73,23 +74,22 @@ async function checkSpool(
   { runner, names }: { readonly runner: RunnerConfig; readonly names: readonly string[] },
 ): Promise<number> {
   const view = viewSpool(runner);
-  const plugins = pluginsOf(call, { config: runner, log: SILENT });
+  const plugins = checkedOnce(pluginsOf(call, { config: runner, log: SILENT }));
   const used = new Set<string>();
+  const toldPlugins = new Set<string>();
   const states = await loadJobs(view);
   const path = runner.runnersDirectory;
   const { chosen, unknown } = chooseJobs(states, { verb: "check", names, path });
   found.mistakes.push(...unknown);
   for (const state of chosen) {
     for (const name of state.entity?.plugins ?? []) used.add(name);
-    await attempt(found, () => checkJob(found, state, { ...view, plugins, folder: path }));
+    const around = { ...view, plugins, toldPlugins, folder: path };
+    await attempt(found, () => checkJob(found, state, around));
   }
-  await attempt(found, async () => {
-    for (const { name, problem } of await plugins.list()) {
-      if (problem === null || used.has(name) || names.length > 0) continue;
-      found.warnings.push(`${runner.pluginsDirectory}/${name}: no job uses it: ${problem}`);
-    }
-  });
   if (names.length === 0) {
+    const hasWorkflows = states.some(({ entity }) => entity?.workflow === true);
+    const use = { plugins, used, hasWorkflows };
+    await attempt(found, () => checkOtherPlugins(found, runner, use));
     await checkInflight(found, view);
     for (const name of linkedDirectories(path)) {
       const hint = "make it a directory; the files in it may be links";

@@ -100,9 +100,17 @@ export function readGcfg(bytes: Uint8Array, options: ReadOptions): Reading {
 function takeFaults(reader: Reader): readonly Fault[] {
   const { faults } = reader.scanner;
   if (faults.length > 0) reader.scanner.faults = [];
-  for (const fault of faults) addMistake(reader, fault.at, { message: fault.message });
+  for (const { at, message } of faults) {
+    // One letter of another encoding is rarely the only one: the first says it all.
+    const isTold =
+      ENCODING.test(message) && reader.mistakes.some((one) => ENCODING.test(one.message));
+    if (!isTold) addMistake(reader, at, { message });
+  }
   return faults;
 }
+
+/** What the scanner says of bytes that are no text in UTF-8. */
+const ENCODING = /^illegal (?:UTF-8 encoding|character NUL|character U\+FFFD)/;
 
 function addMistake(reader: Reader, at: number, text: { message: string; hint?: string }): void {
   const hint = text.hint ?? SYNTAX_HINTS.find(([pattern]) => pattern.test(text.message))?.[1];

@@ -1,9 +1,25 @@
 // Read: a configuration file by the language that its name ends in.
+import { wideEncoding } from "../text.ts";
 import { readGcfg } from "./gcfg.ts";
-import type { Reading } from "./settings.ts";
+import { mistakeAt, type Reading } from "./settings.ts";
 import { readToml, type TomlOptions } from "./toml.ts";
 
 /** The settings of a file: TOML when its path ends in `.toml`, otherwise gcfg. */
 export function readSettings(bytes: Uint8Array, options: TomlOptions): Reading {
+  const encoding = wideEncoding(bytes);
+  if (encoding !== null) return unreadable(encoding, options);
   return options.path.endsWith(".toml") ? readToml(bytes, options) : readGcfg(bytes, options);
+}
+
+/** A file that no line of can be read: one mistake, and not one a letter. */
+function unreadable(encoding: string, options: TomlOptions): Reading {
+  const { path } = options;
+  const hint = `The file is ${encoding}: save it as UTF-8`;
+  const mistake = mistakeAt(
+    options,
+    { line: 1, column: 1 },
+    { message: "illegal UTF-8 encoding", hint },
+  );
+  const file = { path, sections: new Map(), subsections: new Map(), warnings: [] };
+  return { file, mistakes: [mistake] };
 }

@@ -16,6 +16,7 @@ import {
   compressAction,
   dateAction,
   parseTemplate,
+  sizeMistake,
 } from "../mig/action.ts";
 import type { CreateAnswer, FindAnswer, StoredAction } from "../mig/api.ts";
 import { encodeInflight } from "../mig/result.ts";
@@ -57,11 +58,16 @@ export async function loadTemplate(
   edges: Pick<Edges, "spool">,
   entity: Pick<Entity, "job" | "path" | "template">,
 ): Promise<Action> {
-  const bytes =
-    entity.template.kind === "inline"
-      ? new TextEncoder().encode(entity.template.json)
-      : await edges.spool.read(entity.job, entity.template.name, TEMPLATE_SIZE_MAX);
-  return readTemplate(entity, bytes);
+  return readTemplate(entity, await templateBytes(edges, entity));
+}
+
+/** The job's action template as it is written. */
+export async function templateBytes(
+  { spool }: Pick<Edges, "spool">,
+  { job, template }: Pick<Entity, "job" | "template">,
+): Promise<Uint8Array> {
+  if (template.kind === "inline") return new TextEncoder().encode(template.json);
+  return await spool.read(job, template.name, TEMPLATE_SIZE_MAX);
 }
 
 /** The file that a mistake in a job's action is in. */
@@ -69,7 +75,8 @@ export function templatePath({ path, template }: Pick<Entity, "path" | "template
   return template.kind === "inline" ? path : posix.join(posix.dirname(path), template.name);
 }
 
-function readTemplate(
+/** The action that a template is. @throws {RunnerError} ACTION, with the place of the mistake. */
+export function readTemplate(
   entity: Pick<Entity, "job" | "path" | "template">,
   bytes: Uint8Array,
 ): Action {
@@ -96,11 +103,12 @@ export function prepareAction(
   where: ErrorDetail = {},
 ): Action {
   const dated = dateAction(template, order);
-  const mistake = actionMistakes(dated)[0];
-  if (mistake !== undefined) {
+  const compressed = compressAction(dated);
+  const mistake = actionMistakes(dated)[0] ?? sizeMistake(compressed);
+  if (mistake !== null) {
     throw new RunnerError("ACTION", mistake.message, { ...where, hint: mistake.hint });
   }
-  return compressAction(dated);
+  return compressed;
 }
 
 /** The action of a job as it would be signed at `now`. @throws {RunnerError} ACTION. */

@@ -12,8 +12,14 @@ import { JsonError, type JsonNode, parseJson } from "./syntax.ts";
 import { formatRfc3339Nano, type GoTime, parseTimeJson, ZERO_TIME } from "./time.ts";
 import { decodeUtf8 } from "./utf8.ts";
 
+/** What a type is made of: the members of a struct, the element of a slice. */
+export interface Shape {
+  readonly members?: ReadonlyMap<string, Shape>;
+  readonly element?: Shape;
+}
+
 /** How values of one Go type are read and written. */
-export interface Type<Value> {
+export interface Type<Value> extends Shape {
   /** As Go's messages name it, such as `[]string`. */
   readonly name: string;
   zero(): Value;
@@ -178,6 +184,7 @@ export const RAW: Type<Uint8Array | null> = {
 export function slice<Value>(element: Type<Value>): Type<readonly Value[] | null> {
   const type: Type<readonly Value[] | null> = {
     name: `[]${element.name}`,
+    element,
     zero: () => null,
     decode(node, before, decoding) {
       if (node.kind === "null") return null;
@@ -240,11 +247,12 @@ type Members<Value> = { readonly [Key in keyof Value]-?: Type<Value[Key]> };
 export function struct<Value extends object>(name: string, members: Members<Value>): Type<Value> {
   const fields = Object.entries(members) as [Name<Value>, Type<Value[Name<Value>]>][];
   const byName = new Map(fields.map((field) => [field[0] as string, field]));
-  const byFoldedName = new Map(fields.map((field) => [fold(field[0]), field]));
+  const byFoldedName = new Map(fields.map((field) => [foldName(field[0]), field]));
   // Values are never changed in place, so all that begin with nothing may begin with the same.
   let zero: Value | null = null;
   const type: Type<Value> = {
     name,
+    members: new Map<string, Shape>(fields),
     zero() {
       zero ??= Object.fromEntries(fields.map(([member, part]) => [member, part.zero()])) as Value;
       return zero;
@@ -257,7 +265,7 @@ export function struct<Value extends object>(name: string, members: Members<Valu
       const value = { ...before };
       const outer = decoding.struct;
       for (const { key, value: part } of node.members) {
-        const [member, memberType] = byName.get(key) ?? byFoldedName.get(fold(key)) ?? [];
+        const [member, memberType] = byName.get(key) ?? byFoldedName.get(foldName(key)) ?? [];
         if (member === undefined || memberType === undefined) continue;
         decoding.path.push(member);
         decoding.struct = name.slice(name.indexOf(".") + 1);
@@ -284,7 +292,7 @@ export function struct<Value extends object>(name: string, members: Members<Valu
  *
  * @see encoding/json/fold.go of Go 1.19
  */
-function fold(name: string): string {
+export function foldName(name: string): string {
   return name
     .replace(/[A-Z]/g, (letter) => letter.toLowerCase())
     .replaceAll("\u017F", "s")

@@ -25,6 +25,8 @@ export type JsonNode = Span &
 /** One member of an object. Several may have the same key. */
 export interface JsonMember {
   readonly key: string;
+  /** Where the key begins, with its quotation mark. */
+  readonly at: number;
   readonly value: JsonNode;
 }
 
@@ -55,6 +57,7 @@ type Open =
       readonly start: number;
       readonly members: JsonMember[];
       key: string;
+      at: number;
     };
 
 /**
@@ -76,7 +79,7 @@ export function parseJson(bytes: Uint8Array): JsonNode {
       return value;
     } else {
       if (parent.kind === "array") parent.items.push(value);
-      else parent.members.push({ key: parent.key, value });
+      else parent.members.push({ key: parent.key, at: parent.at, value });
       value = endValue(cursor, open);
     }
   }
@@ -122,7 +125,7 @@ function beginContainer(cursor: Cursor, open: Open[]): JsonNode | null {
     open.push({ kind: "array", start, items: [] });
     return skipSpace(cursor) === "]" ? close(cursor, open) : null;
   }
-  open.push({ kind: "object", start, members: [], key: "" });
+  open.push({ kind: "object", start, members: [], key: "", at: start });
   if (skipSpace(cursor) === "}") return close(cursor, open);
   readKey(cursor, open);
   return null;
@@ -159,8 +162,12 @@ function readKey(cursor: Cursor, open: Open[]): void {
   if (first === null) throw unexpectedEnd(cursor);
   if (first !== '"') throw unexpected(cursor, "looking for beginning of object key string");
   const object = open.at(-1);
+  const { at } = cursor;
   const key = readString(cursor);
-  if (object?.kind === "object") object.key = key;
+  if (object?.kind === "object") {
+    object.key = key;
+    object.at = at;
+  }
   const next = skipSpace(cursor);
   if (next === null) throw unexpectedEnd(cursor);
   if (next !== ":") throw unexpected(cursor, "after object key");

@@ -31,6 +31,16 @@ function decodeBroken(bytes: Uint8Array): string {
   return text + STRICT.decode(bytes.subarray(kept));
 }
 
+/** Where the first byte is that is not part of a character, or null. */
+export function firstBroken(bytes: Uint8Array): number | null {
+  for (let at = 0; at < bytes.length; ) {
+    const size = characterSize(bytes, at);
+    if (size === 0) return at;
+    at += size;
+  }
+  return null;
+}
+
 /** Bytes of the character that begins at `at`, or 0 when none does. */
 function characterSize(bytes: Uint8Array, at: number): number {
   const [first = 0, second = 0, third = 0, fourth = 0] = bytes.subarray(at, at + 4);

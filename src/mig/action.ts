@@ -18,6 +18,7 @@ import { encodeJson } from "../go/json.ts";
 import { unmarshal } from "../go/struct.ts";
 import { JsonError } from "../go/syntax.ts";
 import { timeAt } from "../go/time.ts";
+import { wideEncoding } from "../text.ts";
 import { type Instant, MINUTE_MS, type Milliseconds } from "../time.ts";
 import { ACTION, type Action, OPERATIONS, type Operation } from "./model.ts";
 
@@ -45,7 +46,7 @@ export function parseTemplate(bytes: Uint8Array): Action {
 }
 
 /** Line and column of a byte, counted from 1; a column is a character. */
-function positionOf(bytes: Uint8Array, offset: number): { line: number; column: number } {
+export function positionOf(bytes: Uint8Array, offset: number): { line: number; column: number } {
   const before = Buffer.from(bytes.subarray(0, offset)).toString("utf8");
   const lines = before.split("\n");
   return { line: lines.length, column: [...(lines.at(-1) ?? "")].length + 1 };
@@ -53,6 +54,8 @@ function positionOf(bytes: Uint8Array, offset: number): { line: number; column: 
 
 /** How to mend the mistakes whose message does not say it. */
 function hintFor({ message, offset }: JsonError, bytes: Uint8Array): string | null {
+  const encoding = wideEncoding(bytes);
+  if (encoding !== null) return `The file is ${encoding}: save it as UTF-8`;
   if (offset === 0 && bytes[0] === 0xef) return "Save the file as UTF-8 without a byte order mark";
   if (message.startsWith("invalid character '}' looking for beginning of object key")) {
     return "Remove the comma before the closing brace";
@@ -146,8 +149,31 @@ export function formBody(actionJson: string): string {
   return `action=${queryEscape(actionJson)}`;
 }
 
+/** The longest form that the API reads. @see net/http `Request.ParseForm` of Go */
+const FORM_SIZE_MAX = 10 * 1024 * 1024;
+
+/** What the signature and its member add to the form, at most, with room to spare. */
+const SIGNATURE_SIZE_MAX = 16 * 1024;
+
+/** What the API says of an action that is too large as it is posted; null for all others. */
+export function sizeMistake(compressed: Action): ActionMistake | null {
+  const size = formBody(encodeAction(compressed)).length + SIGNATURE_SIZE_MAX;
+  if (size <= FORM_SIZE_MAX) return null;
+  const message =
+    `Cannot post the action: it has ${millions(size)} MB as it is posted, ` +
+    `the API takes at most ${millions(FORM_SIZE_MAX)} MB`;
+  const hint = 'Shorten it, make it several jobs, or set "want_compressed": true in its operations';
+  return { member: "operations", message, hint };
+}
+
+function millions(bytes: number): string {
+  return (bytes / 1_000_000).toFixed(1);
+}
+
 /** Why the API would refuse an action, and how to mend its template. */
 export interface ActionMistake {
+  /** The member that is at fault. */
+  readonly member: "name" | "target" | "operations" | "module";
   readonly message: string;
   readonly hint: string;
 }
@@ -161,22 +187,29 @@ export function actionMistakes(action: Action): readonly ActionMistake[] {
   const { name, target, operations } = action;
   if (target === "") {
     const hint = `Set "target" to a condition over the agents, such as "status='online'"`;
-    mistakes.push({ message: "Cannot post the action: its target is empty", hint });
+    const message = "Cannot post the action: its target is empty";
+    mistakes.push({ member: "target", message, hint });
   }
-  for (const [member, text] of Object.entries({ name, target })) {
+  for (const [member, text] of [
+    ["name", name],
+    ["target", target],
+  ] as const) {
     const size = [...text].length;
     if (size <= TEXT_SIZE_MAX) continue;
     const message = `Cannot post the action: its ${member} has ${size} characters`;
-    mistakes.push({ message, hint: `Shorten the ${member} to ${TEXT_SIZE_MAX} characters` });
+    const hint = `Shorten the ${member} to ${TEXT_SIZE_MAX} characters`;
+    mistakes.push({ member, message, hint });
   }
   if (operations === null || operations.length === 0) {
     const hint = 'Give "operations" at least one object with a "module" and its "parameters"';
-    mistakes.push({ message: "Cannot post the action: it has no operations", hint });
+    const message = "Cannot post the action: it has no operations";
+    mistakes.push({ member: "operations", message, hint });
   }
   for (const [index, { module }] of (operations ?? []).entries()) {
     if (module !== "") continue;
     const message = `Cannot post the action: operation ${index + 1} names no module`;
-    mistakes.push({ message, hint: 'Set its "module", such as "file" or "timedrift"' });
+    const hint = 'Set its "module", such as "file" or "timedrift"';
+    mistakes.push({ member: "module", message, hint });
   }
   return mistakes;
 }

@@ -233,6 +233,120 @@ describe("check", () => {
     expect(out).toContain("plugins/lib: no job uses it: ");
   });
 
+  test("tells each mistake once: a file in UTF-16, too large, or that no parser can read", async () => {
+    await using directory = await Directory.create();
+    await directory.job("wide");
+    const table = '[configuration]\nschedule = "0 3 * * *"\nplugin = "keep"\n';
+    await directory.write("runners/wide/entity.cfg", Buffer.from(`\ufeff${table}`, "utf16le"));
+    await directory.job("large", [], `{"target": "${"a".repeat(16 * 1024 * 1024)}"}`);
+    const program = 'export default job({ expiry: 5m, plugin: "x" retries: 3 }, async (run) => {\n';
+    await directory.write("runners/torn/job.ts", program);
+    const { exit, out } = await directory.call(check, ["--json"]);
+    expect(exit).toBe(1);
+    const { mistakes } = JSON.parse(out);
+    const told = mistakes.map(({ job, path, line, hint }: { [key: string]: unknown }) => {
+      return [job, String(path).replace(directory.path, ""), line, hint];
+    });
+    expect(told).toEqual([
+      [undefined, "/runners/large/action.json", undefined, undefined],
+      ["torn", "/runners/torn/job.ts", 1, undefined],
+      ["wide", "/runners/wide/entity.cfg", 1, "The file is UTF-16: save it as UTF-8"],
+    ]);
+  });
+
+  test("finds what Go would pass over in a template, each thing once", async () => {
+    await using directory = await Directory.create();
+    const call = '{"module": "timedrfit", "parameters": {"drft": "5s"}}';
+    await directory.job(
+      "typos",
+      [],
+      `{"target": "id=1",\n"target": "true",\n"operation": [${call}]}`,
+    );
+    const path = directory.at("runners/typos/action.json");
+    expect(await linesOf(directory)).toEqual([
+      `${path}:2:1: "target" is given twice in one object (Keep one: only the last of them counts)`,
+      `${path}:3:1: "operation" is no member of an action and would be ignored ` +
+        '(did you mean "operations"?)',
+      `${path}:3:26: module "timedrfit" is none of MIG's, agents would refuse the action ` +
+        '(did you mean "timedrift"?)',
+      `${path}:3:54: Cannot use timedrift drft "5s": there is no such parameter, did you mean drift?`,
+    ]);
+  });
+
+  test("finds the same in the action of a program, at its key", async () => {
+    await using directory = await Directory.create();
+    const operations = '[{ module: "timedrfit", parameters: {} }]';
+    const text =
+      'import { job } from "mig-runner";\nexport default job({\n' +
+      `  schedule: "@daily",\n  action: { target: "id=1", operations: ${operations} },\n});\n`;
+    await directory.write("runners/typos/job.ts", text);
+    const [line = ""] = await linesOf(directory);
+    expect(line).toStartWith(`${directory.at("runners/typos/job.ts")}:4:3: module "timedrfit" is`);
+  });
+
+  test("finds an action that is too large for the API once it is posted", async () => {
+    await using directory = await Directory.create();
+    // Each sign is three in a form.
+    const names = Array.from({ length: 300 }, () => "$".repeat(12_000));
+    const search = { a: { paths: ["/"], names } };
+    const operations = [{ module: "file", parameters: { searches: search } }];
+    const text = JSON.stringify({ target: "id=1", operations });
+    await directory.job("large", [], text);
+    const small = JSON.stringify({
+      target: "id=1",
+      operations: [{ ...operations[0], want_compressed: true }],
+    });
+    await directory.job("packed", [], small);
+    const [line = "", ...others] = await linesOf(directory);
+    expect(line).toMatch(
+      /large\/action\.json: Cannot post the action: it has \d+\.\d MB as it is posted, the API takes at most 10\.5 MB/,
+    );
+    expect(others).toEqual([]);
+  });
+
+  test("finds plugins that cannot run, whether a job names them or not, each once", async () => {
+    await using directory = await Directory.create();
+    for (const job of ["one", "two"]) await directory.job(job, ['plugin = "windows"']);
+    await directory.write("plugins/windows", "#!/bin/sh\r\ncat\r\n", 0o755);
+    await directory.write("plugins/bare", "cat\n", 0o755);
+    await directory.write("plugins/torn.ts", "export default plugin({ ;\n");
+    const lines = (await linesOf(directory)).filter((line) => /^\//.test(line));
+    expect(lines).toHaveLength(3);
+    expect(lines[0]).toStartWith(
+      `${directory.at("runners/one/entity.cfg")}:3: Cannot deliver job "one" to plugin "windows": ` +
+        "its lines end with CR LF, mend it with: ",
+    );
+    expect(lines[1]).toStartWith(
+      `${directory.at("plugins/bare")}: Cannot use plugin "bare": it has no #!`,
+    );
+    expect(lines[2]).toStartWith(
+      `${directory.at("plugins/torn.ts")}:1:25: Cannot use plugin "torn": Cannot read the program`,
+    );
+  });
+
+  test("finds sections of settings that nobody reads", async () => {
+    await using directory = await Directory.create();
+    await directory.config(
+      ...['[plugin "hitz"]', 'path = "a"', '[plugin "keep"]', 'path = "b"'],
+      ...['[plugin "hits"]', '[plugin "slack"]', 'url = "https://hooks.example.net/"'],
+    );
+    await directory.job("nightly", ['plugins = "keep"', 'plugins = "hits"']);
+    await directory.plugin("keep", "cat");
+    const hits =
+      'import { plugin } from "mig-runner";\nexport default plugin({ async deliver() {} });\n';
+    await directory.write("plugins/hits.ts", hits);
+    const { exit, out } = await directory.call(check, []);
+    expect(exit).toBe(1);
+    const path = directory.runnerConfig;
+    expect(out.trimEnd().split("\n")).toEqual([
+      `${path}:11: [plugin "hitz"] is for no plugin that there is (did you mean "hits"?)`,
+      `warning: ${path}:13: [plugin "keep"] has no effect: "keep" is a program, and only modules ` +
+        "get settings",
+      `warning: ${path}:16: [plugin "slack"] has no effect: no job uses "slack"`,
+      "1 job, 1 mistake, 2 warnings",
+    ]);
+  });
+
   test("says where it cannot log", async () => {
     await using directory = await Directory.create();
     const text = await Bun.file(directory.runnerConfig).text();

@@ -22,9 +22,10 @@ describe("parseJson()", () => {
       start: 1,
       end: 30,
       members: [
-        { key: "b", value: { kind: "number", digits: "1.0", start: 6, end: 9 } },
+        { key: "b", at: 2, value: { kind: "number", digits: "1.0", start: 6, end: 9 } },
         {
           key: "a",
+          at: 10,
           value: {
             kind: "array",
             start: 14,
@@ -32,7 +33,7 @@ describe("parseJson()", () => {
             items: [{ kind: "bool", value: true, start: 15, end: 19 }],
           },
         },
-        { key: "b", value: { kind: "null", start: 25, end: 29 } },
+        { key: "b", at: 21, value: { kind: "null", start: 25, end: 29 } },
       ],
     });
   });

@@ -60,7 +60,7 @@ async function bundleTogether(
 
 async function bundleOne(tools: ModuleTools, entry: string, files: Files): Promise<Bundled> {
   const { outputs, logs } = await build(tools, [entry], files);
-  if (logs.length > 0) return { kind: "broken", problems: logs.map(problemOf) };
+  if (logs.length > 0) return { kind: "broken", problems: onceAFile(logs).map(problemOf) };
   const asset = outputs.find(({ kind }) => !isText(kind));
   if (asset !== undefined) {
     const name = asset.path.replace(/^\.\//, "");
@@ -140,13 +140,44 @@ interface SourceMap {
   readonly mappings: string;
 }
 
+/**
+ * What the parser cannot read is told once a file: behind the first mistake it guesses. Imports and
+ * exports that are missing are each a mistake of their own.
+ */
+function onceAFile(logs: readonly BuildLog[]): readonly BuildLog[] {
+  const unread = new Set<string>();
+  return inOrder(logs).filter((log) => {
+    if (log.specifier !== undefined || isMissing(log)) return true;
+    const file = log.position?.file ?? "";
+    const isFirst = !unread.has(file);
+    unread.add(file);
+    return isFirst;
+  });
+}
+
+/** From the top of each file to its bottom. */
+function inOrder(logs: readonly BuildLog[]): readonly BuildLog[] {
+  const placeOf = ({ position }: BuildLog): number =>
+    (position?.line ?? 0) * 2 ** 20 + (position?.column ?? 0);
+  return logs.toSorted((left, right) => placeOf(left) - placeOf(right));
+}
+
+function isMissing({ message }: BuildLog): boolean {
+  return MISSING_EXPORT.test(message);
+}
+
+const MISSING_EXPORT = /^No matching export in "(.*)" for import "(.*)"$/;
+
 function problemOf({ message, position, specifier }: BuildLog): ModuleProblem {
   const place = {
     path: position?.file ?? null,
     line: position?.line ?? null,
     column: position?.column ?? null,
   };
-  if (specifier === undefined) return { ...place, message: textOf(message), hint: null };
+  if (specifier === undefined) {
+    const hint = /^Unexpected \ufffd/.test(message) ? "Save the file as UTF-8" : null;
+    return { ...place, message: textOf(message), hint };
+  }
   const text = `Cannot find import "${specifier}"`;
   return { ...place, message: text, hint: importHint(specifier) };
 }
@@ -154,7 +185,7 @@ function problemOf({ message, position, specifier }: BuildLog): ModuleProblem {
 /** What the bundler says, in the words of an operator. */
 function textOf(message: string): string {
   if (message === "Macros are disabled") return "Cannot use macros: they are disabled";
-  const missing = /^No matching export in "(.*)" for import "(.*)"$/.exec(message);
+  const missing = MISSING_EXPORT.exec(message);
   if (missing === null) return `Cannot read the program: ${message}`;
   return `Cannot import ${missing[2]}: "${resolve(missing[1] ?? "")}" does not export it`;
 }

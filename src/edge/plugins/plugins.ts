@@ -44,6 +44,8 @@ export interface DiskPlugins extends Plugins {
    * @throws {RunnerError} PLUGIN: `loadPlugins() -> open PATH: no such file or directory`.
    */
   list(): Promise<readonly PluginEntry[]>;
+  /** Whether a name is that of a program, which gets no settings. */
+  isProgram(name: string): Promise<boolean>;
 }
 
 /** The plugins of a runner directory. Looks at nothing yet. */
@@ -103,9 +105,13 @@ export function openPlugins(options: PluginOptions): DiskPlugins {
   return {
     list,
     names,
+    isProgram: async (name) => (await find(name)).kind === "usable",
     async check(name) {
       const found = await find(name);
-      if (found.kind === "usable") return null;
+      if (found.kind === "usable") {
+        const { programFault } = await import("./program.ts");
+        return await programFault(found.path, options.environment);
+      }
       return found.kind === "module" ? ((await modules?.check(name)) ?? null) : found.message;
     },
     deliver: (order) =>

@@ -21,29 +21,40 @@ export interface ModuleDefinition<Parameters, Elements, Statistics> {
   readonly statistics: v.GenericSchema<unknown, Statistics>;
 }
 
+/** What is wrong with the parameters of each module, by its name. */
+const CHECKS = new Map<string, (parameters: unknown) => readonly Fault[]>();
+
+/**
+ * All that is wrong with the parameters of an operation that nobody has built by its builder; null
+ * for a module that is none of MIG's.
+ */
+export function findFaults(module: string, parameters: unknown): readonly Fault[] | null {
+  return CHECKS.get(module)?.(parameters) ?? null;
+}
+
 /** A module from its schemas. */
 export function defineModule<Parameters, Elements, Statistics>(
   definition: ModuleDefinition<Parameters, Elements, Statistics>,
 ): Module<Parameters, Elements, Statistics> {
   const { module } = definition;
   const schema = resultSchema(definition);
+  const check = (parameters: unknown) => faultsIn(definition, parameters);
+  CHECKS.set(module, check);
   const build = (parameters: Parameters, options?: OperationOptions) => {
-    checkParameters(definition, parameters);
+    refuse(module, check(parameters));
     return makeOperation(module, parameters, options);
   };
   const read = (result: ModuleResult | null | undefined) => readResult(schema, result);
   return Object.assign(build, { module, read });
 }
 
-function checkParameters<Parameters>(
-  { module, parameters: schema, check }: ModuleDefinition<Parameters, unknown, unknown>,
+function faultsIn<Parameters>(
+  { parameters: schema, check }: ModuleDefinition<Parameters, unknown, unknown>,
   parameters: unknown,
-): void {
+): readonly Fault[] {
   const parsed = v.safeParse(schema, parameters);
-  const faults = parsed.success
-    ? (check?.(parsed.output) ?? [])
-    : parsed.issues.map((issue) => faultOf(issue));
-  refuse(module, faults);
+  if (parsed.success) return check?.(parsed.output) ?? [];
+  return parsed.issues.map((issue) => faultOf(issue));
 }
 
 function faultOf(issue: v.BaseIssue<unknown>): Fault {
@@ -54,14 +65,18 @@ function faultOf(issue: v.BaseIssue<unknown>): Fault {
 }
 
 function refuse(module: string, faults: readonly Fault[]): void {
-  const errors = faults.map(({ path, value, message }) => {
-    const parameter = [`modules.${module}`, formatPath(path), excerpt(value)];
-    const text = parameter.filter((part) => part !== "").join(" ");
-    return new RunnerError("ACTION", `Cannot use ${text}: ${message}`);
-  });
+  const errors = faults.map(
+    (fault) => new RunnerError("ACTION", describeFault(`modules.${module}`, fault)),
+  );
   const [first, ...others] = errors;
   if (first === undefined) return;
   throw others.length === 0 ? first : new RunnerErrors(errors);
+}
+
+/** @param owner Whose parameters they are, such as "modules.file". */
+export function describeFault(owner: string, { path, value, message }: Fault): string {
+  const parts = [owner, formatPath(path), excerpt(value)].filter((part) => part !== "");
+  return `Cannot use ${parts.join(" ")}: ${message}`;
 }
 
 const EXCERPT_MAX = 80;

@@ -11,7 +11,7 @@ export interface AliveElements {
 }
 
 function alive(module: string): PlainModule<AliveElements, unknown> {
-  const defined = defineModule<Readonly<Record<string, never>>, AliveElements, unknown>({
+  const defined = defineModule<Readonly<Record<string, unknown>>, AliveElements, unknown>({
     module,
     parameters: members({}),
     elements: v.looseObject({ ok: v.boolean() }),

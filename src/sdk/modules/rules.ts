@@ -51,13 +51,30 @@ export function whole(min: number, max: number = Number.MAX_SAFE_INTEGER) {
 
 /** An object with these members and no other, so that a misspelt one cannot widen a search. */
 export function members<const Entries extends v.ObjectEntries>(entries: Entries) {
-  return v.strictObject(entries, (issue) => {
-    if (issue.expected === "Object") return "an object is wanted";
-    const key = String(issue.path?.at(-1)?.key ?? "");
-    if (issue.expected !== "never") return "it is missing";
-    const near = nearest(key, Object.keys(entries));
-    return `there is no such parameter${near === null ? "" : `, did you mean ${near}?`}`;
-  });
+  const known = Object.keys(entries);
+  const message = (issue: v.LooseObjectIssue): string =>
+    issue.expected === "Object" ? "an object is wanted" : "it is missing";
+  return v.pipe(
+    v.looseObject(entries, message),
+    // A strict object would tell the first of them alone.
+    v.rawCheck(({ dataset, addIssue }) => {
+      if (!isObject(dataset.value)) return;
+      const given: Readonly<Record<string, unknown>> = dataset.value;
+      for (const key of Object.keys(given).filter((name) => !known.includes(name))) {
+        const item = { type: "object", origin: "value", input: given, key, value: given[key] };
+        addIssue({ message: unknownParameter(key, known), path: [item as v.ObjectPathItem] });
+      }
+    }),
+  );
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null;
+}
+
+function unknownParameter(key: string, known: readonly string[]): string {
+  const near = nearest(key, known);
+  return `there is no such parameter${near === null ? "" : `, did you mean ${near}?`}`;
 }
 
 /** Labels under which JavaScript would lose a search or its results. */

@@ -1,0 +1,80 @@
+// Template check: everything that is wrong or odd about the action that a job would post.
+import { describeError, type ErrorDetail, RunnerError } from "../errors.ts";
+import { readTemplate, templateBytes, templatePath } from "../flow/dispatch.ts";
+import type { Entity } from "../jobs/entity.ts";
+import { JOB_KEYS } from "../jobs/keys.ts";
+import {
+  type Action,
+  type ActionMistake,
+  actionMistakes,
+  compressAction,
+  dateAction,
+  hasStaleSignatures,
+  positionOf,
+  sizeMistake,
+} from "../mig/action.ts";
+import { lintTemplate, type Oddity } from "../mig/lint.ts";
+import type { Clock, Spool } from "../ports.ts";
+import type { Gathering } from "./findings.ts";
+import { errorsOf } from "./jobs.ts";
+
+/** The part of a job that says which action it posts. */
+export type Templated = Pick<Entity, "job" | "path" | "template"> &
+  Partial<Pick<Entity, "expiryMs">>;
+
+export interface TemplateEdges {
+  readonly spool: Spool;
+  readonly clock: Clock;
+}
+
+/**
+ * Adds what is wrong with a job's action template to what was found.
+ *
+ * @param place Of the action, when it is in the job's program.
+ */
+export async function checkTemplate(
+  found: Gathering,
+  entity: Templated,
+  { spool, clock, place }: TemplateEdges & { readonly place: ErrorDetail },
+): Promise<void> {
+  const { mistakes, warnings } = found;
+  const path = templatePath(entity);
+  try {
+    const bytes = await templateBytes({ spool }, entity);
+    const isInline = entity.template.kind === "inline";
+    const whereOf = (offset: number): ErrorDetail =>
+      isInline ? place : { job: entity.job, path, ...positionOf(bytes, offset) };
+    const oddities = lintTemplate(bytes);
+    for (const oddity of oddities) tell(found, oddity, whereOf(oddity.offset));
+    const action = readTemplate(entity, bytes);
+    // What is only misspelt is not told as missing as well.
+    const meant = oddities.map((oddity) => oddity.meant);
+    for (const { member, message, hint } of refusals(action, entity, clock)) {
+      if (meant.includes(member)) continue;
+      const where = isInline ? place : { job: entity.job, path };
+      mistakes.push(new RunnerError("ACTION", message, { ...where, hint }));
+    }
+    if (hasStaleSignatures(action)) {
+      warnings.push(`${path}: its signature can never hold and is left out (remove pgpsignatures)`);
+    }
+  } catch (error) {
+    mistakes.push(...errorsOf(error));
+  }
+}
+
+function tell(
+  { mistakes, warnings }: Gathering,
+  { isMistake, message, hint }: Oddity,
+  where: ErrorDetail,
+): void {
+  const error = new RunnerError("ACTION", message, hint === null ? where : { ...where, hint });
+  if (isMistake) mistakes.push(error);
+  else warnings.push(describeError(error));
+}
+
+/** What the API would refuse, whatever the signature. */
+function refusals(template: Action, { job, expiryMs }: Templated, clock: Clock): ActionMistake[] {
+  const order = { name: `mig-runner: ${job}`, now: clock.now() };
+  const action = dateAction(template, { ...order, expiryMs: expiryMs ?? JOB_KEYS.expiry.default });
+  return [...actionMistakes(action), sizeMistake(compressAction(action)) ?? []].flat();
+}

@@ -22,6 +22,7 @@ import { NO_PATIENCE, type Patience } from "./flow/patience.ts";
 import { Pool } from "./flow/pool.ts";
 import { Upkeep } from "./flow/retention.ts";
 import { Timetable } from "./flow/timetable.ts";
+import { endStranded } from "./flow/unreadable.ts";
 import type { Catalog } from "./jobs/catalog.ts";
 import type { Instant, Milliseconds } from "./time.ts";
 import { Engine } from "./workflow/engine.ts";
@@ -156,6 +157,10 @@ export class Runner {
   async start(): Promise<void> {
     await this.#timetable.scan();
     if (this.#runId !== null) return;
+    if (this.#edges.journal.unreadable(1).length > 0) {
+      this.#failures++;
+      await this.#remember(() => endStranded(this.#edges));
+    }
     const adopted = this.#adopt();
     const patience = new AbortController();
     await Promise.race([adopted, this.#edges.clock.sleep(ADOPT_PATIENCE_MS, patience.signal)]);
@@ -214,8 +219,7 @@ export class Runner {
   #isPending(): boolean {
     const { journal } = this.#edges;
     if (this.#runId === null) {
-      const { openBodies, pendingActions } = journal.counts();
-      return pendingActions > 0 || openBodies > 0;
+      return journal.pendingActions(1).length > 0 || journal.counts().openBodies > 0;
     }
     const run = journal.run(this.#runId);
     if (run?.source != null && run.state === "open") return true;

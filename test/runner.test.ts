@@ -196,7 +196,10 @@ describe("Runner", () => {
     world.deliveries.splice(0, 1, { kind: "failed", message: "exit status 3" });
     world.deliveries.push({ kind: "failed", message: "exit status 3" });
     world.deliveries.push({ kind: "delivered", message: "wrote 2 bytes to plugin" });
-    const { stop } = await start(world, new Map([["nightly", entity({ plugins: ["mail"] })]]));
+    const { stop } = await start(
+      world,
+      new Map([["nightly", entity({ plugins: ["mail"], expiryMs: 1_000 })]]),
+    );
     await world.clock.moveTo(NOON + HOUR + 60_000);
     expect(world.orders.map(({ attempt }) => attempt)).toEqual([1, 2, 3]);
     expect(new Set(world.orders.map(({ key }) => key)).size).toBe(1);
@@ -216,7 +219,10 @@ describe("Runner", () => {
       if (world.orders.length === 100) return new Promise(() => undefined);
       return Promise.resolve({ kind: "delivered", message: "taken" });
     };
-    const { stop } = await start(world, new Map([["nightly", entity({ plugins: ["mail"] })]]));
+    const { stop } = await start(
+      world,
+      new Map([["nightly", entity({ plugins: ["mail"], expiryMs: 60_000 })]]),
+    );
     await world.clock.moveTo(NOON + HOUR + 90_000);
     // One at once, and one every five seconds.
     expect(world.orders.length).toBeGreaterThan(1);

@@ -1,8 +1,12 @@
 // Drop: the verb by which an operator gives up what is in flight or cannot be delivered.
+import { keepAside } from "../edge/journal/aside.ts";
 import { RunnerError } from "../errors.ts";
 import type { RunRow } from "../flow/inflight.ts";
+import type { RemovedRow } from "../flow/journal.ts";
 import { hasEnded } from "../flow/keep.ts";
 import { dropAction } from "../flow/redeliver.ts";
+import { dropUnreadable } from "../flow/unreadable.ts";
+import { parseActionId } from "../mig/ids.ts";
 import { dropRun, dropRuns } from "../workflow/operate.ts";
 import { UsageError } from "./flags.ts";
 import { loadJobs, unknownJob } from "./jobs.ts";
@@ -31,14 +35,18 @@ export const drop: Verb = {
     const plugin = call.flags.text("plugin");
     const bench = await openBench(call);
     try {
+      const removed = plugin === null ? await takeOut(bench, word) : [];
       const run = runOf(bench, word);
-      if (run !== null && plugin === null) return await giveUpRun(call, bench, run);
-      const rows = await actionsOf(bench, word);
+      if (run !== null && plugin === null && removed.length === 0) {
+        return await giveUpRun(call, bench, run);
+      }
+      const rows = await actionsOf(bench, word, removed.length > 0);
       const given = await giveUp(bench, rows, plugin);
       const runs = rows.job === null || plugin !== null ? [] : await giveUpRuns(bench, rows.job);
-      if (given.length === 0 && runs.length === 0) throw nothingPending(word, plugin);
-      if (call.flags.has("json")) call.terminal.json(encode(given, runs));
-      else call.terminal.out(describe(given, runs));
+      const isNothing = given.length === 0 && runs.length === 0 && removed.length === 0;
+      if (isNothing) throw nothingPending(word, plugin);
+      if (call.flags.has("json")) call.terminal.json(encode(given, runs, removed));
+      else call.terminal.out(describe(given, runs, removed));
       return 0;
     } finally {
       await bench.close();
@@ -48,7 +56,7 @@ export const drop: Verb = {
 
 /** The run that a word means; an action's id goes first, and is far larger. */
 function runOf({ edges: { journal } }: Bench, word: string): number | null {
-  const id = /^[1-9]\d{0,15}$/.test(word) ? Number(word) : null;
+  const id = parseActionId(word);
   if (id === null || journal.actionById(id) !== null) return null;
   return journal.run(id) === null ? null : id;
 }
@@ -57,8 +65,8 @@ async function giveUpRun(call: Call, { edges }: Bench, runId: number): Promise<n
   const { clock, journal, log } = edges;
   const run = await journal.write((tables) => dropRun(tables, runId, clock.now()));
   log.emit("notice", `${run.job}: run ${runId} given up`);
-  if (call.flags.has("json")) call.terminal.json(encode([], [run]));
-  else call.terminal.out(describe([], [run]));
+  if (call.flags.has("json")) call.terminal.json(encode([], [run], []));
+  else call.terminal.out(describe([], [run], []));
   return 0;
 }
 
@@ -72,9 +80,11 @@ interface Chosen {
 /** The most rows that one call gives up. */
 const ROWS_MAX = 100_000;
 
-async function actionsOf(bench: Bench, word: string): Promise<Chosen> {
+/** @param isKnown Whether something else of that name was found. */
+async function actionsOf(bench: Bench, word: string, isKnown: boolean): Promise<Chosen> {
   const { journal } = bench.edges;
-  const action = /^[1-9]\d{0,15}$/.test(word) ? journal.actionById(Number(word)) : null;
+  const actionId = parseActionId(word);
+  const action = actionId === null ? null : journal.actionById(actionId);
   if (action !== null) return { ids: [action.id], job: null };
   const pending = journal.pendingActions(ROWS_MAX).filter(({ job }) => job === word);
   const waiting = journal.undelivered(ROWS_MAX).filter(({ job }) => job === word);
@@ -82,7 +92,7 @@ async function actionsOf(bench: Bench, word: string): Promise<Chosen> {
   // A job may be gone from the spool while something of it is pending.
   if (ids.size > 0 || journal.runs(word, 1).length > 0) return { ids: [...ids], job: word };
   const jobs = (await loadJobs(bench)).map(({ job }) => job);
-  if (jobs.includes(word)) return { ids: [], job: word };
+  if (isKnown || jobs.includes(word)) return { ids: [], job: word };
   const path = bench.config.runnersDirectory;
   if (!/^\d+$/.test(word)) throw unknownJob({ verb: "drop", job: word }, { jobs, path });
   throw new RunnerError(
@@ -93,6 +103,21 @@ async function actionsOf(bench: Bench, word: string): Promise<Chosen> {
       hint: "mig-runner status lists what is pending",
     },
   );
+}
+
+/** Takes rows that cannot be read out of the journal. A copy of them is kept beside it. */
+async function takeOut({ edges, config }: Bench, word: string): Promise<readonly RemovedRow[]> {
+  const { clock, journal, log } = edges;
+  if (journal.unreadable(1).length === 0) return [];
+  return await journal.write((tables) => {
+    const removed = dropUnreadable(tables, word, clock.now());
+    if (removed.length === 0) return [];
+    const path = keepAside(config.journalPath, removed);
+    for (const { text } of removed) {
+      log.emit("notice", `taken out of the journal: ${text}; a copy is in "${path}"`);
+    }
+    return removed;
+  });
 }
 
 /** One line of what was given up. */
@@ -144,14 +169,26 @@ function nothingPending(word: string, plugin: string | null): RunnerError {
   });
 }
 
-function encode(given: readonly Given[], runs: readonly RunRow[]): string {
+type Parts = readonly [
+  given: readonly Given[],
+  runs: readonly RunRow[],
+  removed: readonly RemovedRow[],
+];
+
+function encode(...[given, runs, removed]: Parts): string {
   const runIds = runs.map(({ id }) => id);
-  return JSON.stringify({ given, runs: runs.length, runIds });
+  return JSON.stringify({
+    ...{ given, runs: runs.length, runIds },
+    removed: removed.map(({ text }) => text),
+  });
 }
 
-function describe(given: readonly Given[], runs: readonly RunRow[]): string[] {
-  const lines = given.map(describeGiven);
-  return [...lines, ...runs.map(({ job, id }) => `${job}: run ${id} is given up`)];
+function describe(...[given, runs, removed]: Parts): string[] {
+  return [
+    ...given.map(describeGiven),
+    ...runs.map(({ job, id }) => `${job}: run ${id} is given up`),
+    ...removed.map(({ text }) => `${text}: it is taken out of the journal`),
+  ];
 }
 
 function describeGiven({ job, actionId, what, plugins }: Given): string {

@@ -19,10 +19,12 @@ export const journal: Verb = {
   usage: "verify | backup FILE | salvage [--json]",
   flags: [JSON_FLAG],
   help:
-    "verify   looks for damage in the file and for rows that say what cannot be. Changes nothing.\n" +
+    "verify   looks for damage in the file and for rows that cannot be read or cannot be right.\n" +
+    "         Changes nothing.\n" +
     "backup   writes a consistent copy to FILE, which must not exist yet.\n" +
     "salvage  puts a journal of all rows that can still be read in the place of a damaged one,\n" +
-    "         which is kept beside it. Not while a mig-runner works on the directory.\n" +
+    "         or of one with rows that cannot, which is kept beside it. Not while a mig-runner works\n" +
+    "         on the directory.\n" +
     "verify and backup may be used while a mig-runner runs. Ends with 1 when something is wrong.\n\n" +
     "Examples:\n" +
     "  mig-runner -c runner.cfg journal verify\n" +
@@ -65,7 +67,7 @@ async function verify(call: Call, { path }: Place): Promise<number> {
   const report = await verifyJournal(path);
   const lost = report.damage.length > 0 ? [] : await lostResults(path);
   const faults = [...report.faults, ...lost];
-  const isSound = report.damage.length === 0 && faults.length === 0;
+  const isSound = [report.damage, report.unreadable, faults].every(({ length }) => length === 0);
   if (call.flags.has("json")) {
     call.terminal.json(JSON.stringify({ path, sound: isSound, ...report, faults }));
   } else {
@@ -95,7 +97,7 @@ async function lostResults(path: string): Promise<readonly string[]> {
   }
 }
 
-function describe(path: string, { damage, faults, rows }: JournalReport): string[] {
+function describe(path: string, { damage, unreadable, faults, rows }: JournalReport): string[] {
   if (damage.length > 0) {
     const head = `${path}: it is damaged`;
     const way = "mig-runner journal salvage puts what can be read into a new one";
@@ -103,9 +105,23 @@ function describe(path: string, { damage, faults, rows }: JournalReport): string
   }
   const counted = Object.entries(rows).filter(([, count]) => count > 0);
   const table = renderTable(counted.map(([name, count]) => [name, plural(count, "row")]));
-  if (faults.length === 0) return [`${path}: it is sound`, ...table];
-  const head = `${path}: ${plural(faults.length, "row")} cannot be right`;
-  return [head, ...faults.map((text) => `  ${text}`), ...table];
+  if (unreadable.length + faults.length === 0) return [`${path}: it is sound`, ...table];
+  return [
+    ...listed(
+      `${path}: ${plural(unreadable.length, "row")} cannot be read, nothing works on them`,
+      unreadable,
+    ),
+    ...(unreadable.length === 0 ? [] : [TAKE_OUT]),
+    ...listed(`${path}: ${plural(faults.length, "row")} cannot be right`, faults),
+    ...table,
+  ];
+}
+
+const TAKE_OUT =
+  "mig-runner journal salvage takes them out while no mig-runner runs, mig-runner drop JOB beside one";
+
+function listed(head: string, texts: readonly string[]): string[] {
+  return texts.length === 0 ? [] : [head, ...texts.map((text) => `  ${text}`)];
 }
 
 async function backup(call: Call, { path, file }: Place): Promise<number> {
@@ -127,8 +143,8 @@ async function salvage(call: Call, { directory, path }: Place): Promise<number> 
   }
   const lock = await lockDirectory(directory, { work: "journal salvage" });
   try {
-    const { damage } = await verifyJournal(path);
-    if (damage.length === 0) {
+    const { damage, unreadable } = await verifyJournal(path);
+    if (damage.length + unreadable.length === 0) {
       const plain = { path, salvaged: false };
       if (call.flags.has("json")) call.terminal.json(JSON.stringify(plain));
       else call.terminal.out([`${path}: it is sound, nothing is to be salvaged`]);
@@ -141,13 +157,13 @@ async function salvage(call: Call, { directory, path }: Place): Promise<number> 
     }
     const rows = tables.map(({ table, saved, dropped, whole }) => {
       const some = whole ? "all that there were" : "others could not be read";
-      const alone = dropped === 0 ? "" : `, ${dropped} that mean nothing alone left out`;
+      const alone = dropped === 0 ? "" : `, ${dropped} that cannot be used left out`;
       return [table, plural(saved, "row"), `${some}${alone}`];
     });
     call.terminal.out([
       `${path}: a new journal of what could be read`,
       ...renderTable(rows),
-      `The damaged one is kept as ${aside}`,
+      `The old one is kept as ${aside}`,
       "The next start takes actions that are missing from the in-flight records of the jobs",
     ]);
     return 0;

@@ -101,12 +101,17 @@ export interface Overview {
   readonly workflows: readonly WorkflowView[];
   /** The newest first. */
   readonly missed: readonly MissedView[];
+  /** Rows of the journal that cannot be read, each with what is wrong; nothing works on them. */
+  readonly unreadable: readonly string[];
   /** How many there are altogether; the lists end at ROWS_MAX. */
   readonly counts: { readonly inFlight: number; readonly undelivered: number };
 }
 
 /** What is shown of missed fire times: the newest tell enough. */
 const MISSED_MAX = 20;
+
+/** What is shown of rows that cannot be read: `journal verify` lists them all. */
+const UNREADABLE_MAX = 20;
 
 /** @param journal Null when there is none yet, or it cannot be read. */
 export function overviewOf(
@@ -124,6 +129,7 @@ export function overviewOf(
     undelivered: (journal?.undelivered(ROWS_MAX) ?? []).map((row) => undeliveredView(journal, row)),
     workflows: journal === null ? [] : workflowViews(journal, ROWS_MAX),
     missed: (journal?.missed(null, MISSED_MAX) ?? []).map(missedView),
+    unreadable: journal?.unreadable(UNREADABLE_MAX) ?? [],
     counts: {
       inFlight: counts?.pendingActions ?? 0,
       undelivered: pendingDeliveries + (counts?.deadDeliveries ?? 0),

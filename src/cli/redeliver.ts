@@ -6,6 +6,7 @@ import { deliverResult } from "../flow/deliver.ts";
 import type { ActionRow, DeliveryRow } from "../flow/inflight.ts";
 import { adoptResult, redeliverResult } from "../flow/redeliver.ts";
 import type { Entity } from "../jobs/entity.ts";
+import { parseActionId } from "../mig/ids.ts";
 import { readStoredResult } from "../mig/stored.ts";
 import { UsageError } from "./flags.ts";
 import { Hold, servingHolder } from "./hold.ts";
@@ -59,7 +60,7 @@ interface Wanted {
 /** The collected action that a word means, adopted from its file when the journal has none. */
 async function findAction(bench: Bench, wanted: Wanted): Promise<ActionRow> {
   const { word, states } = wanted;
-  const actionId = /^[1-9]\d{0,15}$/.test(word) ? Number(word) : null;
+  const actionId = parseActionId(word);
   const byId = actionId === null ? null : await resultOfAction(bench, actionId, wanted);
   if (byId !== null) return byId;
   // Of a job that was removed the results may be all that is left.

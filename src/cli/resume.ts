@@ -1,4 +1,5 @@
 // Resume: the verb by which an operator lets a paused or failed workflow run go on.
+import { parseActionId } from "../mig/ids.ts";
 import { resumeRun } from "../workflow/operate.ts";
 import { UsageError } from "./flags.ts";
 import { servingHolder } from "./hold.ts";
@@ -19,10 +20,10 @@ export const resume: Verb = {
     "  mig-runner -c runner.cfg resume 12",
   async run(call) {
     const [word, ...others] = call.positionals;
-    if (word === undefined || others.length > 0 || !/^[1-9]\d{0,15}$/.test(word)) {
+    const runId = parseActionId(word ?? "");
+    if (runId === null || others.length > 0) {
       throw new UsageError("resume takes one RUN, a number that status shows");
     }
-    const runId = Number(word);
     const bench = await openBench(call);
     try {
       const { clock, journal, log } = bench.edges;

@@ -66,7 +66,8 @@ export function renderOverview(
   overview: Overview,
   { now, problem }: { readonly now: Instant; readonly problem: string | null },
 ): string[] {
-  const { directory, holder, jobs, inFlight, undelivered, workflows, missed, counts } = overview;
+  const { directory, holder, jobs, inFlight, undelivered, workflows, missed, unreadable, counts } =
+    overview;
   const who = holder === null ? "no mig-runner works on it" : `mig-runner runs (process ${holder})`;
   const broken = jobs.flatMap(({ errors }) => errors);
   return [
@@ -86,6 +87,10 @@ export function renderOverview(
     ...part(
       `${plural(workflows.length, "workflow run")} not ended`,
       workflows.flatMap((row) => workflowLines(row, now)),
+    ),
+    ...part(
+      `${plural(unreadable.length, "row")} of the journal cannot be read, see journal verify`,
+      unreadable.flatMap(hanging),
     ),
     ...part(
       "missed fire times",

@@ -2,6 +2,7 @@
 // collect (I9). Runs once, at the start.
 import { messageOf, RunnerError } from "../errors.ts";
 import type { Entity } from "../jobs/entity.ts";
+import { parseActionId } from "../mig/ids.ts";
 import { type InflightRecord, parseInflight } from "../mig/result.ts";
 import type { InflightFile } from "../ports.ts";
 import type { Edges } from "./edges.ts";
@@ -37,8 +38,8 @@ export async function adoptInflight(
 
 /** Whether the file's name is that of an action that waits for its collect: nearly all of ours. */
 function isAtWork({ journal }: Edges, name: string): boolean {
-  const id = /^(\d{1,16})\.json$/.exec(name)?.[1];
-  return id !== undefined && journal.actionById(Number(id))?.state === "posted";
+  const id = name.endsWith(".json") ? parseActionId(name.slice(0, -".json".length)) : null;
+  return id !== null && journal.actionById(id)?.state === "posted";
 }
 
 async function adoptOne(edges: Edges, file: InflightFile, entity: Entity | null): Promise<boolean> {

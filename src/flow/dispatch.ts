@@ -9,6 +9,7 @@
 // Not its: when to launch (runner.ts), the legal transitions (inflight.ts), HTTP (mig/api.ts).
 import { posix } from "node:path";
 import { type ErrorDetail, messageOf, RunnerError } from "../errors.ts";
+import { formatRfc3339Nano, timeAt } from "../go/time.ts";
 import type { Entity } from "../jobs/entity.ts";
 import {
   type Action,
@@ -245,7 +246,7 @@ async function keepPosted(
   row: ActionRow,
   answer: StoredAction & Pick<PostOptions, "early">,
 ): Promise<Reached> {
-  const { actionId, actionBytes, expireAt, early = false } = answer;
+  const { actionId, actionBytes, early = false } = answer;
   const other = edges.journal.actionById(actionId);
   if (other !== null && other.id !== row.id && other.signature === row.signature) {
     // Dated within one second, they are signed alike: one search took the other's action for its
@@ -261,6 +262,7 @@ async function keepPosted(
     say(edges, row.job, "err", `Cannot keep action: ${error}; given up`);
     return "answered";
   }
+  const expireAt = expiryOf(edges, row, answer);
   const expiredAt = expireAt + edges.limits.delayResultsMs;
   const collectAt = firstLookAt(expiredAt, { early }, edges.clock.now());
   const event: ActionEvent = row.sendOnly
@@ -273,6 +275,18 @@ async function keepPosted(
   edges.log.emit("info", `monitoring result for ${row.job}/${actionId}`);
   await markInflight(edges, row, { actionId, actionBytes });
   return "answered";
+}
+
+/** How far the API's time of expiry may be from the signed one: it rounds to its database's. */
+const EXPIRY_ROUNDED_MS: Milliseconds = 60_000;
+
+/** When an action expires: agents go by what was signed, so another time is not waited for. */
+function expiryOf(edges: Edges, row: ActionRow, { expireAt }: StoredAction): Instant {
+  if (Math.abs(expireAt - row.expireAt) <= EXPIRY_ROUNDED_MS) return expireAt;
+  const [told, signed] = [expireAt, row.expireAt].map((at) => formatRfc3339Nano(timeAt(at)));
+  const message = `the API says that the action expires at ${told}, it was signed for ${signed}`;
+  say(edges, row.job, "warning", `${message}: the signed time holds`);
+  return row.expireAt;
 }
 
 /**

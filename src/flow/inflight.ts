@@ -25,7 +25,10 @@ import assert from "node:assert/strict";
 import type { CommandCounts } from "../mig/result.ts";
 import type { Instant } from "../time.ts";
 
-export type ActionState = "planned" | "posted" | "collected" | "settled" | "failed";
+/** The states of an action. */
+export const ACTION_STATES = ["planned", "posted", "collected", "settled", "failed"] as const;
+
+export type ActionState = (typeof ACTION_STATES)[number];
 
 /** How whole a result is: what was fetched against what the action's counters promise. */
 export interface Completeness {
@@ -195,7 +198,10 @@ function settle(row: ActionRow): ActionRow {
   return { ...row, state: "settled", nextAt: null, body: "", reply: null };
 }
 
-export type DeliveryState = "pending" | "delivered" | "dead" | "dropped";
+/** The states of a delivery. */
+export const DELIVERY_STATES = ["pending", "delivered", "dead", "dropped"] as const;
+
+export type DeliveryState = (typeof DELIVERY_STATES)[number];
 
 /** One result on its way to one plugin: a row of the outbox. */
 export interface DeliveryRow {
@@ -246,10 +252,15 @@ export function advanceDelivery(row: DeliveryRow, event: DeliveryEvent, now: Ins
   }
 }
 
-export type RunState = "requested" | "open" | "done" | "failed" | "paused";
+/** The states of a run. */
+export const RUN_STATES = ["requested", "open", "done", "failed", "paused"] as const;
+
+export type RunState = (typeof RUN_STATES)[number];
 
 /** Why a run exists: its schedule, an operator's `run`, or the original's inflight file. */
-export type RunCause = "schedule" | "manual" | "adopted";
+export const RUN_CAUSES = ["schedule", "manual", "adopted"] as const;
+
+export type RunCause = (typeof RUN_CAUSES)[number];
 
 /** One firing of a job. (job, firesAt) is unique: I2. */
 export interface RunRow {

@@ -119,6 +119,27 @@ export interface JournalReads {
 
   cursor(job: string): Cursor | null;
   missed(job: string | null, limit: number): readonly MissedRow[];
+
+  /**
+   * Rows that cannot be read, each with what is wrong with it. Nothing else answers with one: it
+   * costs itself alone. In a large journal only those that something waits for.
+   */
+  unreadable(limit: number): readonly string[];
+  /** A step of a run that cannot be read, with what is wrong; null when all can be. */
+  unreadableStep(runId: number): string | null;
+  /** Open runs without a workflow of which nothing is left that can be worked on. */
+  strandedRuns(limit: number): readonly RunRow[];
+}
+
+/** A row that was taken out of the journal because it could not be read. */
+export interface RemovedRow {
+  readonly table: string;
+  /** Which it was and what was wrong with it. */
+  readonly text: string;
+  /** The run that it was a part of, if it says. */
+  readonly runId: number | null;
+  /** All of it. */
+  readonly json: string;
 }
 
 export interface JournalTransaction extends JournalReads {
@@ -144,6 +165,11 @@ export interface JournalTransaction extends JournalReads {
   insertMissed(missed: Omit<MissedRow, "id">): void;
   /** Forgets runs with all that belongs to them. */
   removeRuns(ids: readonly number[]): void;
+  /**
+   * Takes out the rows that cannot be read of a job, of a run, or with the API's id, whatever the
+   * word means, together with what refers to them.
+   */
+  removeUnreadable(word: string): readonly RemovedRow[];
   /** Forgets what was recorded before a time. Answers how many rows it was, at most `limit`. */
   removeMissed(before: Instant, limit: number): number;
 }

@@ -14,7 +14,13 @@
 import assert from "node:assert/strict";
 import type { Instant, Milliseconds } from "../time.ts";
 
-export type StepKind = "collect" | "dispatch" | "step" | "sleep" | "deliver";
+/** What a step does. */
+export const STEP_KINDS = ["collect", "dispatch", "step", "sleep", "deliver"] as const;
+
+export type StepKind = (typeof STEP_KINDS)[number];
+
+/** The states of a step. */
+export const STEP_STATES = ["begun", "saved", "failed"] as const;
 
 /** One named step of a run. (runId, name) is unique. */
 export interface StepRow {
@@ -24,7 +30,7 @@ export interface StepRow {
   readonly kind: StepKind;
   /** A hash of what was asked for, which a replay must ask for again; "" for a function. */
   readonly digest: string;
-  readonly state: "begun" | "saved" | "failed";
+  readonly state: (typeof STEP_STATES)[number];
   /** JSON of what the body gets; null until saved, and for a step without a value. */
   readonly value: string | null;
   /** Why it failed, or why its last attempt did. */

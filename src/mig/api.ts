@@ -18,7 +18,7 @@ import { Auth, type Concealed } from "./auth.ts";
 import { ENVELOPE_SIZE_MAX, faultText, readEnvelope, readFailure } from "./envelope.ts";
 import { tooLarge } from "./fault.ts";
 import { PageSplitter, type PageSummary } from "./page.ts";
-import { type PostedAction, parsePostedAction } from "./result.ts";
+import { type PostedAction, parseListedAction, parsePostedAction } from "./result.ts";
 
 /** An action as the API has it. */
 export interface StoredAction {
@@ -235,8 +235,8 @@ class Api implements MigApi {
     let [actions, found]: [number, StoredAction | null] = [0, null];
     const onValue = (bytes: Uint8Array): boolean => {
       actions++;
-      const action = parsePostedAction(bytes);
-      if (!action.signatures.includes(signature)) return true;
+      const action = parseListedAction(bytes, signature);
+      if (action?.signatures.includes(signature) !== true) return true;
       if (isTaken?.(action.actionId) === true) return true;
       found = stored(action, bytes);
       return false;

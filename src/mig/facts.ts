@@ -1,5 +1,6 @@
 // Facts: the few members of a command that decide how it is collected, read without decoding it.
 import { PLAIN, QUOTE } from "./grammar.ts";
+import { isActionId, isCount } from "./ids.ts";
 import { Known } from "./known.ts";
 import type { CommandCounts } from "./result.ts";
 
@@ -97,7 +98,7 @@ function countersIn(bytes: Uint8Array, start: number): CommandCounts | null {
     const to = skipValue(bytes, from);
     const count = Number(textAt(bytes, from, to));
     const name = textAt(bytes, key, skipText(bytes, key - 1) - 1);
-    if (Number.isSafeInteger(count)) counts.set(name, count);
+    if (isCount(count)) counts.set(name, count);
     return to;
   });
   const count = (name: string): number => counts.get(name) ?? 0;
@@ -124,7 +125,7 @@ function idIn(bytes: Uint8Array, from: number, to: number): number | null {
     }
     id = id * 10 + digit;
   }
-  return Number.isSafeInteger(id) && id > 0 ? id : null;
+  return isActionId(id) ? id : null;
 }
 
 function textIn(bytes: Uint8Array, from: number, to: number): string | null {

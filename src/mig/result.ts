@@ -12,7 +12,9 @@ import { encodeText } from "../go/json.ts";
 import { FLOAT, RAW, slice, struct, TEXT, TIME, type Type, unmarshal } from "../go/struct.ts";
 import { JsonError } from "../go/syntax.ts";
 import { instantOf, ZERO_TIME } from "../go/time.ts";
+import { decodeUtf8 } from "../go/utf8.ts";
 import type { Instant } from "../time.ts";
+import { ACTION_ID_MAX, isActionId, isCount } from "./ids.ts";
 import { type Action, COUNTERS, type Counters } from "./model.ts";
 
 /** What comes before the first command. @param actionBytes The action as JSON. */
@@ -45,7 +47,7 @@ export type CommandCounts = { readonly [State in keyof Counters]: number };
 
 /** What the runner needs to know of an action that the API has accepted. */
 export interface PostedAction {
-  /** 1 to 2^53. */
+  /** A whole number from 1 to ACTION_ID_MAX. */
   readonly actionId: number;
   readonly name: string;
   readonly signatures: readonly string[];
@@ -77,6 +79,23 @@ export function parsePostedAction(bytes: Uint8Array): PostedAction {
     if (expireAt === null) throw new JsonError("its action has no expireafter", 0);
     return { ...posted, expireAt };
   });
+}
+
+/**
+ * An action of a list; null for one that cannot be read and carries other signatures than this:
+ * what is wrong with it is no reason not to find another.
+ *
+ * @throws {RunnerError} API, when it may be the one with the signature.
+ */
+export function parseListedAction(bytes: Uint8Array, signature: string): PostedAction | null {
+  try {
+    return parsePostedAction(bytes);
+  } catch (error) {
+    const { pgpsignatures } = JSON.parse(decodeUtf8(bytes)) as { pgpsignatures?: unknown };
+    const isList = Array.isArray(pgpsignatures) && pgpsignatures.length > 0;
+    if (isList && !pgpsignatures.includes(signature)) return null;
+    throw error;
+  }
 }
 
 /**
@@ -120,8 +139,9 @@ function readPosted(
   bytes: Uint8Array,
 ): Omit<PostedAction, "expireAt"> & { readonly expireAt: Instant | null } {
   const { id, name, expireafter, pgpsignatures, counters } = unmarshal(POSTED, bytes);
-  if (!Number.isInteger(id) || id < 1 || id > 2 ** 53) {
-    throw new JsonError(`its action has the id ${id}, not a whole number from 1`, 0);
+  if (!isActionId(id)) {
+    const wanted = `a whole number from 1 to ${ACTION_ID_MAX}`;
+    throw new JsonError(`its action has the id ${id}, wanted ${wanted}`, 0);
   }
   const isUnset = expireafter.unixSeconds === ZERO_TIME.unixSeconds;
   const lastPart = expireafter.nanoseconds % 1_000_000 === 0 ? 0 : 1;
@@ -134,10 +154,12 @@ function readPosted(
   };
 }
 
+/** Null also for counters with a number that counts nothing, such as one below 0. */
 function countsOf(counters: Counters): CommandCounts | null {
   const counts = Object.entries(counters).map(([state, count]) => [state, Number(count)] as const);
   const isCounted = counts.some(([, count]) => count !== 0);
-  return isCounted ? (Object.fromEntries(counts) as CommandCounts) : null;
+  const areCounts = counts.every(([, count]) => isCount(count));
+  return isCounted && areCounts ? (Object.fromEntries(counts) as CommandCounts) : null;
 }
 
 function readAs<Value>(code: "API" | "SPOOL", what: string, read: () => Value): Value {

@@ -152,6 +152,11 @@ export class Engine {
       const note = `its body was started ${STARTS_MAX} times and never got to the end of a step`;
       return await this.#pause(run, note);
     }
+    const step = journal.unreadableStep(runId);
+    if (step !== null) {
+      const way = `\`mig-runner journal salvage\` or \`mig-runner drop ${runId}\` takes it out`;
+      return await this.#pause(run, `the journal's ${step}; ${way}`);
+    }
     const source = run.source === null ? null : journal.source(run.source);
     if (source === null) {
       const state = `its source ${run.source} is not in the journal any more`;

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { statSync } from "node:fs";
 import { drop } from "../../src/cli/drop.ts";
 import { openJournal } from "../../src/edge/journal/journal.ts";
 import { Directory, THEN } from "../support/verb.ts";
@@ -50,6 +51,7 @@ describe("drop", () => {
       given: [{ job: "nightly", actionId: 8, what: "deliver", plugins: ["two"] }],
       runs: 0,
       runIds: [],
+      removed: [],
     });
     await look(directory, (journal) => {
       const action = journal.actionById(8);
@@ -94,6 +96,34 @@ describe("drop", () => {
     const again = await directory.call(drop, ["gone", "--json"]);
     expect(again.thrown).toContain('Cannot drop "gone": nothing of it is pending');
     await look(directory, (journal) => expect(journal.openRuns("gone")).toBe(0));
+  });
+
+  test("takes out rows that cannot be read, by job, by id or by run, and keeps a copy", async () => {
+    for (const word of ["nightly", "9007199254740992", "1"]) {
+      await using directory = await Directory.create();
+      await directory.job("nightly");
+      const { runId } = await directory.posted("nightly", 7);
+      await directory.posted("other", 9);
+      directory.meddle("UPDATE action SET action_id = 9007199254740992 WHERE id = 1");
+      const { exit, out } = await directory.call(drop, [word]);
+      expect([word, exit]).toEqual([word, 0]);
+      expect(out).toContain("action 1 (nightly): its action_id is 9007199254740992, wanted");
+      await look(directory, (journal) => {
+        expect(journal.unreadable(5)).toEqual([]);
+        expect(journal.run(runId)).toMatchObject({
+          state: "failed",
+          note: "given up by an operator, a row of it could not be read",
+        });
+        expect(journal.actionById(9)?.state).toBe("posted");
+      });
+      const kept = directory.at("journal.db.removed.jsonl");
+      const [line = ""] = (await Bun.file(kept).text()).split("\n");
+      expect(JSON.parse(line)).toMatchObject({
+        table: "action",
+        row: { job: "nightly", action_id: "9007199254740992", reply: btoa('{"id":7}') },
+      });
+      expect(statSync(kept).mode & 0o777).toBe(0o600);
+    }
   });
 
   test("says that there is nothing to give up", async () => {

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { DatabaseSync } from "node:sqlite";
 import { journal } from "../../src/cli/journal.ts";
 import { lockDirectory } from "../../src/edge/lock.ts";
 import { Directory } from "../support/verb.ts";
@@ -72,8 +73,32 @@ describe("journal salvage", () => {
     expect(verified.out).toContain("mig-runner journal salvage puts what can be read");
     const { exit, out } = await directory.call(journal, ["salvage"]);
     expect(exit).toBe(0);
-    expect(out).toContain(`The damaged one is kept as ${directory.at("journal.db.damaged")}`);
+    expect(out).toContain(`The old one is kept as ${directory.at("journal.db.damaged")}`);
     expect((await directory.call(journal, ["verify"])).exit).toBe(0);
+  });
+
+  test("takes rows that cannot be read out of a sound file, and keeps the old one", async () => {
+    await using directory = await Directory.create();
+    await directory.posted("nightly", 7);
+    await directory.posted("other", 9);
+    directory.meddle("UPDATE action SET action_id = -7 WHERE id = 1");
+    const verified = await directory.call(journal, ["verify"]);
+    expect(verified.exit).toBe(1);
+    expect(verified.out).toContain(
+      "1 row cannot be read, nothing works on them\n  action 1 (nightly): its action_id is -7, ",
+    );
+    expect(verified.out).toContain("mig-runner journal salvage takes them out");
+    const told = JSON.parse((await directory.call(journal, ["verify", "--json"])).out);
+    expect(told).toMatchObject({ sound: false, damage: [], faults: [] });
+    expect(told.unreadable).toHaveLength(1);
+    const { exit, out } = await directory.call(journal, ["salvage"]);
+    expect(exit).toBe(0);
+    expect(out).toContain("1 that cannot be used left out");
+    expect((await directory.call(journal, ["verify"])).exit).toBe(0);
+    const aside = new DatabaseSync(directory.at("journal.db.damaged"), { readOnly: true });
+    const kept = aside.prepare("SELECT count(*) AS n FROM action WHERE action_id = -7").get();
+    aside.close();
+    expect(kept).toMatchObject({ n: 1 });
   });
 
   test("refuses while a mig-runner works on the directory", async () => {

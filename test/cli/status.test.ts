@@ -20,6 +20,27 @@ describe("status", () => {
     expect(await Bun.file(directory.at("journal.db")).exists()).toBe(false);
   });
 
+  test("tells which rows of the journal cannot be read, and all the others (I8)", async () => {
+    await using directory = await Directory.create();
+    await directory.job("nightly");
+    await directory.posted("nightly", 7);
+    await directory.posted("nightly", 8);
+    directory.meddle("UPDATE action SET action_id = 9007199254740992 WHERE id = 1");
+    directory.meddle("UPDATE run SET fires_at = 9007199254740993 WHERE id = 1");
+    const { exit, out } = await directory.call(status, ["--json"]);
+    expect(exit).toBe(0);
+    const told = JSON.parse(out);
+    expect(told.unreadable).toEqual([
+      expect.stringContaining("run 1 (nightly): its fires_at is 9007199254740993, wanted"),
+      expect.stringContaining("action 1 (nightly): its action_id is 9007199254740992, wanted"),
+    ]);
+    expect(told.inFlight).toMatchObject([{ actionId: 8 }]);
+    const text = await directory.call(status, []);
+    expect(text.out).toContain(
+      "2 rows of the journal cannot be read, see journal verify\n  run 1 ",
+    );
+  });
+
   test("needs no client configuration and shows no secret", async () => {
     await using directory = await Directory.create();
     await directory.config('passphrase = "t0p-s3cret"');

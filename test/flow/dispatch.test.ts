@@ -53,6 +53,20 @@ describe("postAction()", () => {
     ]);
   });
 
+  test("goes by the signed time of expiry when the API's is another one", async () => {
+    const world = openWorld();
+    world.api.creates = [postedAs(7, NOON + 300_400), postedAs(8, 253_402_300_799_000)];
+    await post(world, await plan(world));
+    const second = await plan(world, { job: "weekly" });
+    await post(world, second);
+    expect(world.journal.actionById(7)?.expireAt).toBe(NOON + 300_400);
+    expect(world.journal.actionById(8)).toMatchObject({
+      expireAt: second.expireAt,
+      nextAt: second.expireAt,
+    });
+    expect(world.lines.join("\n")).toContain("expires at 9999-12-31T23:59:59Z, it was signed for");
+  });
+
   test("gives up an action to which the API gives the id of another, and says whose", async () => {
     const world = openWorld();
     world.api.creates = [postedAs(7, NOON + 300_000), postedAs(7, NOON + 300_000)];

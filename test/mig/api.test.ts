@@ -48,6 +48,24 @@ function expectAllRead(http: FakeHttp): void {
 }
 
 describe("create()", () => {
+  test("does not take an id that is no safe integer for one: the action is searched for", async () => {
+    for (const id of [
+      "9007199254740992",
+      "18446744073709551615",
+      "-1",
+      "0",
+      "7.5",
+      '"7"',
+      "1e300",
+    ]) {
+      const stored = action(7, "s").replace('"id":7', `"id":${id}`);
+      const { api } = setup([{ status: 202, body: collection([`action ID ${id}`, stored]) }]);
+      const answer = await api.create("{}");
+      expect([id, answer]).toMatchObject([id, { kind: "unclear", refusal: false, status: 202 }]);
+      expect("message" in answer && answer.message).toContain("HTTP 202: Cannot read the action");
+    }
+  });
+
   test("posts the action as a form and gives what the API made of it", async () => {
     const stored = action(28061811146766, "s");
     const { api, http } = setup([
@@ -386,6 +404,18 @@ describe("findAction()", () => {
       expireAt: Date.UTC(2026, 10, 23, 15, 36, 0, 500),
     });
     expectAllRead(http);
+  });
+
+  test("finds it behind actions that cannot be read, and says so of one that may be it", async () => {
+    const broken = (id: string, signature: string) =>
+      action(5, signature).replace('"id":5', `"id":${id}`);
+    for (const id of ["9007199254740992", "-1", "1e300", '"7"']) {
+      const body = collection(["action", broken(id, "x")], ["action", action(5, "wsBc=S1")]);
+      const { api } = setup([{ body }]);
+      expect(await api.findAction(wanted)).toMatchObject({ kind: "found", actionId: 5 });
+      const own = setup([{ body: collection(["action", broken(id, "wsBc=S1")]) }]);
+      expect(await own.api.findAction(wanted)).toMatchObject({ kind: "failed" });
+    }
   });
 
   test("looks through more pages while they are full, and not for ever", async () => {

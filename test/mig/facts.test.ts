@@ -51,6 +51,11 @@ describe("commandFacts()", () => {
     expect(factsOf('{"id":1.5,"action":{"id":-1,"counters":3}}')).toEqual(none);
     expect(factsOf('{"id":0,"action":{"id":1e400}}')).toEqual(none);
     expect(factsOf('{"action":{"counters":{}}}').counters).toEqual(zero);
+    for (const count of ["-5", "9007199254740992", "1e300", "1.5", '"7"']) {
+      const { counters } = factsOf(`{"id":${count},"action":{"counters":{"sent":${count}}}}`);
+      expect(counters).toEqual(zero);
+    }
+    expect(factsOf('{"id":9007199254740992}').id).toBeNull();
   });
 
   test("is not fooled by texts and deeper members", () => {

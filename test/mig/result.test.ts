@@ -82,14 +82,34 @@ describe("parsePostedAction()", () => {
     expect(parsePostedAction(bytes(odd)).actionId).toBe(28_061_811_146_766);
   });
 
-  test("takes ids up to 2^53, whole and positive", () => {
+  test("takes ids below 2^53, whole and positive, and says what is wrong with others", () => {
     const id = (digits: string) => () =>
       parsePostedAction(bytes(ACTION.replace("28061811146766", digits)));
-    expect(id("9007199254740992")().actionId).toBe(2 ** 53);
-    for (const digits of ["0", "-1", "1.5", "9007199254740994", "null"]) {
+    expect(id("9007199254740991")().actionId).toBe(2 ** 53 - 1);
+    for (const digits of ["9007199254740992", "9007199254740993", "1e300", "0", "-1", "1.5"]) {
+      const wanted = "wanted a whole number from 1 to 9007199254740991";
       expect(id(digits)).toThrow(RunnerError);
+      expect(id(digits)).toThrow(wanted);
     }
+    expect(id("null")).toThrow(RunnerError);
     expect(id('"1"')).toThrow("Cannot read the action that the API returned: json: cannot");
+  });
+
+  test.each(["-1", "9007199254740992", "9223372036854775807"])(
+    "takes counters of %s for none: they count nothing",
+    (sent) => {
+      const counted = ACTION.replace("{", `{"counters":{"sent":${sent},"done":1},`);
+      expect(parsePostedAction(bytes(counted)).counters).toBeNull();
+    },
+  );
+
+  test("refuses times that no calendar has", () => {
+    for (const time of ["292277026596-12-04T15:30:08Z", "-001-01-01T00:00:00Z", "1e9"]) {
+      const odd = ACTION.replace("2026-11-23T15:31:25.012958564Z", time);
+      expect(() => parsePostedAction(bytes(odd))).toThrow("parsing time");
+    }
+    const first = ACTION.replace("2026-11-23T15:31:25.012958564Z", "0000-01-01T00:00:00Z");
+    expect(parsePostedAction(bytes(first)).expireAt).toBe(-62_167_219_200_000);
   });
 });
 
@@ -122,6 +142,7 @@ describe("parseInflight()", () => {
     ["{}", "it has no action"],
     [whole.replace('"id":28061811146766,', ""), "its action has the id 0"],
     [whole.replace("28061811146766", "0"), "its action has the id 0"],
+    [whole.replace("28061811146766", "9007199254740992"), "its action has the id 9007199254740992"],
     ['{"action":null,"name":"a"}', "its action has the id 0"],
     ["[]", "cannot unmarshal array into Go value of type mig.RunnerResult"],
     ["\0\0\0", "invalid character '\\x00' looking for beginning of value"],

@@ -155,8 +155,8 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: "flow/timetable.ts",
-        find: "for (const error of change.errors) say(",
-        replace: "for (const error of change.errors) throw error; for (const error of []) say(",
+        find: "for (const line of change.errors.flatMap(errorLines)) say(",
+        replace: "for (const error of change.errors) throw error; for (const line of []) say(",
       },
     ],
   },

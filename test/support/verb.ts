@@ -2,6 +2,7 @@
 import { chmod, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { parseFlags } from "../../src/cli/flags.ts";
 import { CONFIG_FLAG, type Verb } from "../../src/cli/verb.ts";
 import { openJournal } from "../../src/edge/journal/journal.ts";
@@ -153,6 +154,13 @@ export class Directory {
     } finally {
       await journal.close();
     }
+  }
+
+  /** Changes the journal past all rules, as sqlite3 does in a shell. */
+  meddle(sql: string): void {
+    const database = new DatabaseSync(this.at("journal.db"));
+    database.exec(sql);
+    database.close();
   }
 
   /** A posted action of a run of its own, as the runner leaves it. */

@@ -197,11 +197,13 @@ export function fillDisk({ journal }: World): () => void {
 }
 
 /** A new world at noon. */
-export function openWorld(limits: Partial<Limits> = {}): World {
+export function openWorld(
+  limits: Partial<Limits> = {},
+  journal = openJournal({ path: ":memory:", schedule: queueMicrotask }),
+): World {
   const clock = new VirtualClock(NOON);
   const api = new ScriptedApi();
   const spool = new MemorySpool();
-  const journal = openJournal({ path: ":memory:", schedule: queueMicrotask });
   const lines: string[] = [];
   const orders: DeliveryOrder[] = [];
   const deliveries: DeliveryAnswer[] = [{ kind: "delivered", message: "wrote 2 bytes to plugin" }];

@@ -37,6 +37,17 @@ function hunt(keys: string[]): JobBody {
 }
 
 describe("Engine", () => {
+  test("pauses a run with a step that cannot be read, and does none of its steps again", async () => {
+    const keys: string[] = [];
+    const stage = new Stage({ body: hunt(keys) });
+    const why = "step 3 (ticket of run 1): its attempts is -1";
+    stage.journal.unreadableStep = (runId) => (runId === 1 ? why : null);
+    await stage.play();
+    expect(stage.run()).toMatchObject({ state: "paused", note: expect.stringContaining(why) });
+    expect([stage.names, keys]).toEqual([[], []]);
+    await stage.stop();
+  });
+
   test("takes a workflow from its first action to its delivery", async () => {
     const keys: string[] = [];
     const stage = await play(hunt(keys), { entity: { plugins: ["mozdef"] } });

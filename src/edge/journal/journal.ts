@@ -12,6 +12,7 @@ import { chmodSync, closeSync, constants, existsSync, openSync, statSync } from 
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { messageOf, RunnerError } from "../../errors.ts";
 import type { Journal, JournalTransaction } from "../../flow/journal.ts";
+import { READABLE_VIEWS } from "./readable.ts";
 import { APPLICATION_ID, MIGRATIONS, SCHEMA_VERSION } from "./schema.ts";
 import { Tables } from "./tables.ts";
 
@@ -96,12 +97,14 @@ function prepare(database: DatabaseSync, where: { path: string; readOnly: boolea
   }
   // Whoever was to make it was killed before anything was in it.
   if (where.readOnly && version === 0 && tables === 0) throw noneYet(where.path);
-  if (where.readOnly) return;
-  const finding = isLarge(where.path) ? null : findDamage(database);
-  if (finding !== null) throw damageError(where.path, finding);
-  database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON");
-  if (where.path !== ":memory:") chmodSync(where.path, 0o600);
-  migrate(database);
+  if (!where.readOnly) {
+    const finding = isLarge(where.path) ? null : findDamage(database);
+    if (finding !== null) throw damageError(where.path, finding);
+    database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON");
+    if (where.path !== ":memory:") chmodSync(where.path, 0o600);
+    migrate(database);
+  }
+  database.exec(READABLE_VIEWS);
 }
 
 function noneYet(path: string): RunnerError {
@@ -129,9 +132,28 @@ export function isLarge(path: string): boolean {
 
 /** The first thing that SQLite finds wrong with the file; null when it is sound. */
 export function findDamage(database: DatabaseSync): string | null {
-  const [finding] = database.prepare("PRAGMA quick_check(1)").all().flatMap(Object.values);
-  return finding === "ok" ? null : String(finding);
+  return damageOf(database, "quick_check")[0] ?? null;
 }
+
+/**
+ * What SQLite finds wrong with the file. A value of the wrong type is a row that cannot be read,
+ * which is no damage of the file (readable.ts).
+ */
+export function damageOf(
+  database: DatabaseSync,
+  check: "quick_check" | "integrity_check",
+): readonly string[] {
+  const findings = database
+    .prepare(`PRAGMA ${check}(${FINDINGS_MAX})`)
+    .all()
+    .flatMap(Object.values);
+  return findings.map(String).filter((text) => text !== "ok" && !WRONG_TYPE.test(text));
+}
+
+/** Findings that SQLite lists; wrong types, which are none of ours, may stand before the others. */
+const FINDINGS_MAX = 1_000;
+
+const WRONG_TYPE = /^(non-[A-Z]+|NULL) value in /;
 
 /** The error of a journal that is damaged: it names the way out (I10). */
 export function damageError(path: string, finding: string): RunnerError {
@@ -183,8 +205,7 @@ class SqliteJournal extends Tables implements Journal {
   }
 
   protected override named(error: unknown): unknown {
-    const isDecoded = error instanceof SyntaxError;
-    return isDecoded || isSqlite(error) ? journalError(error, this.#path) : error;
+    return isSqlite(error) ? journalError(error, this.#path) : error;
   }
 
   override version(): number | null {
@@ -294,14 +315,14 @@ export const DAMAGE = /not a database|malformed|corrupt|unsupported file format|
 /** Whether this is the error of a journal that is damaged: salvage is its way out. */
 export function isDamage(error: unknown): boolean {
   if (!(error instanceof RunnerError)) return false;
-  return error.cause instanceof SyntaxError || DAMAGE.test(messageOf(error.cause));
+  return DAMAGE.test(messageOf(error.cause));
 }
 
 /** SQLite's error as one that tells the operator the way out (I10). */
 function journalError(error: unknown, path: string): RunnerError {
   if (error instanceof RunnerError) return error;
   const text = messageOf(error);
-  const isDamage = error instanceof SyntaxError || DAMAGE.test(text);
+  const isDamage = DAMAGE.test(text);
   const [state, hint] = isUnsynced(error)
     ? ["the disk did not keep what was written", "look at the disk, then start mig-runner again"]
     : isDamage

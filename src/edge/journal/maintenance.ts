@@ -11,15 +11,24 @@ import { DatabaseSync } from "node:sqlite";
 import { messageOf, RunnerError } from "../../errors.ts";
 import { errnoCode, errnoHint, errnoText } from "../errno.ts";
 import { syncDirectory } from "../spool/durable.ts";
-import { isDamage, openJournal } from "./journal.ts";
-import { DAMAGE_RULES, ROW_RULES } from "./rules.ts";
+import { damageOf, isDamage, openJournal } from "./journal.ts";
+import {
+  READABLE_VIEWS,
+  ROW_TABLES,
+  type RowTable,
+  unreadable,
+  whyUnreadable,
+} from "./readable.ts";
+import { ROW_RULES } from "./rules.ts";
 import { copyReadable, type TableSalvage } from "./salvage.ts";
 
 /** How a journal is. */
 export interface JournalReport {
   /** What SQLite finds wrong with the file: rows may be lost. `salvage` is the way out. */
   readonly damage: readonly string[];
-  /** Rows that say what cannot be, in a sound file. */
+  /** Rows of a sound file that cannot be read; nothing works on them. `salvage` takes them out. */
+  readonly unreadable: readonly string[];
+  /** Rows that can be read and say what cannot be. */
   readonly faults: readonly string[];
   /** Rows by table; empty for a file that cannot be read at all. */
   readonly rows: Readonly<Record<string, number>>;
@@ -42,28 +51,37 @@ export async function verifyJournal(
     await openJournal({ path, readOnly: true }).close();
   } catch (error) {
     if (!isDamage(error)) throw error;
-    return { damage: [messageOf((error as Error).cause ?? error)], faults: [], rows: {} };
+    return damaged([messageOf((error as Error).cause ?? error)]);
   }
   const database = new DatabaseSync(path, { readOnly: true });
   try {
-    const check = quick ? "quick_check" : "integrity_check";
-    const damage = texts(database, `PRAGMA ${check}(${FINDINGS_MAX})`).filter(
-      (row) => row !== "ok",
-    );
-    damage.push(...findings(database, DAMAGE_RULES));
-    if (damage.length > 0) return { damage, faults: [], rows: {} };
-    const orphans = database.prepare("PRAGMA foreign_key_check").all() as unknown as Orphan[];
+    const damage = damageOf(database, quick ? "quick_check" : "integrity_check");
+    if (damage.length > 0) return damaged(damage.slice(0, FINDINGS_MAX));
+    database.exec(READABLE_VIEWS);
+    const unreadable = ROW_TABLES.flatMap((table) => unreadableIn(database, table));
+    const check = database.prepare("PRAGMA foreign_key_check");
+    check.setReadBigInts(true);
+    const orphans = check.all() as unknown as Orphan[];
     const strays = orphans
       .slice(0, FINDINGS_MAX)
       .map(({ table, parent, rowid }) => `${table} ${rowid}: its ${parent} is missing`);
     const broken = findings(database, ROW_RULES);
-    return { damage, faults: [...strays, ...broken], rows: countRows(database) };
+    return { damage, unreadable, faults: [...strays, ...broken], rows: countRows(database) };
   } catch (error) {
     // A damaged page may only show when it is read.
-    return { damage: [messageOf(error)], faults: [], rows: {} };
+    return damaged([messageOf(error)]);
   } finally {
     database.close();
   }
+}
+
+function damaged(damage: readonly string[]): JournalReport {
+  return { damage, unreadable: [], faults: [], rows: {} };
+}
+
+function unreadableIn(database: DatabaseSync, table: RowTable): string[] {
+  const sql = `SELECT ${whyUnreadable(table)} FROM "${table}" WHERE ${unreadable(table)}`;
+  return texts(database, `${sql} LIMIT ${FINDINGS_MAX}`);
 }
 
 function findings(database: DatabaseSync, rules: readonly string[]): string[] {
@@ -72,7 +90,7 @@ function findings(database: DatabaseSync, rules: readonly string[]): string[] {
 
 interface Orphan {
   readonly table: string;
-  readonly rowid: number;
+  readonly rowid: bigint;
   readonly parent: string;
 }
 

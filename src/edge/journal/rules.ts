@@ -1,40 +1,19 @@
-// Rules: what every row of a journal must say, as questions for the rows that do not.
-// Each answers one text a row, such as "action 7 (nightly): it is posted and has no id".
+// Rules: what every row of a journal must say, as questions for the rows that can be read
+// (readable.ts) and do not. Each answers one text a row, such as
+// "run 7 (nightly): it ended, but when was not recorded".
 
-/** How a row of each table is called. */
-const NAMES = {
-  run: "'run ' || id || ' (' || job || ')'",
-  action: "'action ' || id || ' (' || job || ')'",
-  delivery: "'delivery ' || id || ' (' || job || ')'",
-  body: "'workflow of run ' || run_id",
-  step: "'step ' || id || ' (' || name || ' of run ' || run_id || ')'",
-  missed: "'missed ' || id || ' (' || job || ')'",
-  cursor: "'cursor of ' || job",
-} as const;
+import { type RowTable, rowName } from "./readable.ts";
 
-function rule(table: keyof typeof NAMES, wrong: { state: string; when: string }): string {
+function rule(table: RowTable, wrong: { state: string; when: string }): string {
   const { state, when } = wrong;
   const text = state.replaceAll("'", "''");
-  return `SELECT ${NAMES[table]} || ': ${text}' FROM ${table} WHERE ${when}`;
+  return `SELECT ${rowName(table)} || ': ${text}' FROM readable_${table} AS ${table} WHERE ${when}`;
 }
-
-/** What no program wrote: the row cannot even be decoded. */
-export const DAMAGE_RULES: readonly string[] = [
-  rule("action", {
-    state: "what it says of its plugins or its result is no JSON",
-    when: "NOT json_valid(plugins) OR (completeness IS NOT NULL AND NOT json_valid(completeness))",
-  }),
-  rule("body", { state: "its list of plugins is no JSON", when: "NOT json_valid(plugins)" }),
-];
 
 /** One statement a rule; the state machine of flow/inflight.ts is where they come from. */
 export const ROW_RULES: readonly string[] = [
   rule("run", {
-    state: "its state is unknown",
-    when: "state NOT IN ('requested', 'open', 'done', 'failed', 'paused')",
-  }),
-  rule("run", {
-    state: "it ended, but nobody knows when",
+    state: "it ended, but when was not recorded",
     when: "state IN ('done', 'failed') AND ended_at IS NULL",
   }),
   rule("run", {
@@ -48,36 +27,12 @@ export const ROW_RULES: readonly string[] = [
       "WHERE run_id = run.id AND action.state IN ('planned', 'posted', 'collected'))",
   }),
   rule("action", {
-    state: "its state is unknown",
-    when: "state NOT IN ('planned', 'posted', 'collected', 'settled', 'failed')",
-  }),
-  rule("action", {
     state: "it is in flight, but never worked on",
     when: "state IN ('planned', 'posted') AND next_at IS NULL",
   }),
   rule("action", {
     state: "it is not in flight, but to be worked on",
     when: "state NOT IN ('planned', 'posted', 'collected') AND next_at IS NOT NULL",
-  }),
-  rule("action", {
-    state: "its result is to be read once more, but the API's answer is gone",
-    when: "state = 'collected' AND next_at IS NOT NULL AND (action_id IS NULL OR reply IS NULL)",
-  }),
-  rule("action", {
-    state: "it is planned, but its signed action is gone (I1)",
-    when: "state = 'planned' AND body = ''",
-  }),
-  rule("action", {
-    state: "it is posted, but the API's answer is gone",
-    when: "state = 'posted' AND (action_id IS NULL OR reply IS NULL)",
-  }),
-  rule("action", {
-    state: "it is collected, but nobody knows where its result is (I6)",
-    when: "state = 'collected' AND (result_path IS NULL OR completeness IS NULL)",
-  }),
-  rule("delivery", {
-    state: "its state is unknown",
-    when: "state NOT IN ('pending', 'delivered', 'dead', 'dropped')",
   }),
   rule("delivery", {
     state: "it is pending, but never tried",
@@ -116,32 +71,16 @@ export const ROW_RULES: readonly string[] = [
       "AND EXISTS (SELECT 1 FROM run WHERE run.id = run_id AND run.ended_at IS NULL)",
   }),
   rule("step", {
-    state: "its state is unknown",
-    when: "state NOT IN ('begun', 'saved', 'failed')",
-  }),
-  rule("step", {
-    state: "its kind is unknown",
-    when: "kind NOT IN ('collect', 'dispatch', 'step', 'sleep', 'deliver')",
-  }),
-  rule("step", {
     state: "it has not ended, but has a place among those that have (W2)",
     when: "state = 'begun' AND (sequence IS NOT NULL OR ended_at IS NOT NULL)",
-  }),
-  rule("step", {
-    state: "it ended, but has no place or no time (W2)",
-    when: "state IN ('saved', 'failed') AND (sequence IS NULL OR ended_at IS NULL)",
   }),
   rule("step", {
     state: "it ended, but is to be worked on (W1)",
     when: "state IN ('saved', 'failed') AND next_at IS NOT NULL",
   }),
   rule("step", {
-    state: "it failed, but nobody knows why",
+    state: "it failed, but no reason was recorded",
     when: "state = 'failed' AND error IS NULL",
-  }),
-  rule("step", {
-    state: "its value is no JSON",
-    when: "value IS NOT NULL AND NOT json_valid(value)",
   }),
   rule("step", {
     state: "no step ended in the place before it (W2)",

@@ -2,15 +2,16 @@
 //
 // A damaged page hides the rows on it and ends any walk over the table. So a table is walked from
 // its begin, then from its end, and between the two its rows are asked for one by one.
-import { DatabaseSync } from "node:sqlite";
-import type { Bindable, Raw } from "./rows.ts";
+import { DatabaseSync, type StatementSync } from "node:sqlite";
+import { MENDINGS, ROW_TABLES, type RowTable, unreadable } from "./readable.ts";
+import type { Raw } from "./rows.ts";
 
 /** What was saved of one table. */
 export interface TableSalvage {
   readonly table: string;
   /** Rows in the new journal. */
   readonly saved: number;
-  /** Rows that were read and mean nothing alone, such as a delivery without its action. */
+  /** Rows that say what cannot be, or mean nothing alone, such as a delivery without its action. */
   readonly dropped: number;
   /** Whether all of the table could be read. */
   readonly whole: boolean;
@@ -37,10 +38,14 @@ export function copyReadable({ path, target, tables }: Order): readonly TableSal
   target.exec("PRAGMA foreign_keys = OFF; BEGIN");
   try {
     const copied = tables.map((table) => ({ table, ...copyTable(source, target, table) }));
+    for (const sql of MENDINGS) target.exec(sql);
+    const left = new Map(
+      ROW_TABLES.map((table) => [table as string, dropUnreadable(target, table)]),
+    );
     giveRuns(target);
-    for (const sql of MENDED) target.exec(sql);
+    endStranded(target);
     const salvaged = copied.map(({ table, whole }) => {
-      const dropped = dropOrphans(target, table);
+      const dropped = dropOrphans(target, table) + (left.get(table) ?? 0);
       const saved = (target.prepare(`SELECT count(*) AS n FROM "${table}"`).get() as { n: number })
         .n;
       return { table, saved, dropped, whole };
@@ -94,13 +99,16 @@ function copyTable(
   const insert = target.prepare(`INSERT OR IGNORE INTO "${table}" (${names}) VALUES (${holes})`);
   const take = (row: Raw): void => {
     try {
-      insert.run(...columns.map((name) => row[name] as Bindable));
+      insert.run(...columns.map((name) => row[name] as Exact));
     } catch {
       // A damaged value that its column cannot hold.
     }
   };
   return { whole: readAll(source, { table, names, key }, take) };
 }
+
+/** A value as SQLite has it, with whole numbers of any size. */
+type Exact = string | number | bigint | null | Uint8Array;
 
 interface Walk {
   readonly table: string;
@@ -114,10 +122,10 @@ function readAll(source: DatabaseSync, walk: Walk, take: (row: Raw) => void): bo
   if (up.ended) return true;
   const down = walkRows(source, { ...walk, order: "DESC" }, take);
   if (walk.key.type !== "INTEGER") return false;
-  const from = typeof up.last === "number" ? up.last + 1 : 1;
-  const to = typeof down.last === "number" ? down.last : from + PROBES_MAX;
+  const from = typeof up.last === "bigint" ? Number(up.last) + 1 : 1;
+  const to = typeof down.last === "bigint" ? Number(down.last) : from + PROBES_MAX;
   const { table, names, key } = walk;
-  const one = source.prepare(`SELECT ${names} FROM "${table}" WHERE "${key.name}" = ?`);
+  const one = exact(source, `SELECT ${names} FROM "${table}" WHERE "${key.name}" = ?`);
   let failures = 0;
   for (let id = from; id < Math.min(to, from + PROBES_MAX) && failures < FAILURES_MAX; id++) {
     try {
@@ -131,6 +139,12 @@ function readAll(source: DatabaseSync, walk: Walk, take: (row: Raw) => void): bo
   return false;
 }
 
+function exact(source: DatabaseSync, sql: string): StatementSync {
+  const statement = source.prepare(sql);
+  statement.setReadBigInts(true);
+  return statement;
+}
+
 function walkRows(
   source: DatabaseSync,
   { table, names, key, order }: Walk & { readonly order: "ASC" | "DESC" },
@@ -139,7 +153,7 @@ function walkRows(
   let last: unknown = null;
   try {
     const sql = `SELECT ${names} FROM "${table}" ORDER BY "${key.name}" ${order}`;
-    for (const row of source.prepare(sql).iterate()) {
+    for (const row of exact(source, sql).iterate()) {
       take(row as Raw);
       last = (row as Raw)[key.name];
     }
@@ -158,12 +172,21 @@ function giveRuns(target: DatabaseSync): void {
   );
 }
 
-/** Values that no program wrote, as the least that the row can say and be worked on. */
-const MENDED: readonly string[] = [
-  "UPDATE action SET plugins = '[]' WHERE NOT json_valid(plugins)",
-  "UPDATE action SET completeness = NULL WHERE NOT json_valid(completeness)",
-  "UPDATE body SET plugins = '[]' WHERE NOT json_valid(plugins)",
-];
+/** Runs of which nothing is left that could be worked on: they would keep the next ones waiting. */
+function endStranded(target: DatabaseSync): void {
+  target.exec(
+    "UPDATE run SET state = 'failed', note = 'its actions were lost with the damaged journal', " +
+      "ended_at = max(fires_at, 0) WHERE state = 'open' AND source IS NULL AND NOT EXISTS (" +
+      "SELECT 1 FROM action WHERE run_id = run.id AND action.state IN " +
+      "('planned', 'posted', 'collected'))",
+  );
+}
+
+/** Rows that could not be read and cannot be mended. */
+function dropUnreadable(target: DatabaseSync, table: RowTable): number {
+  const { changes } = target.prepare(`DELETE FROM "${table}" WHERE ${unreadable(table)}`).run();
+  return Number(changes);
+}
 
 function dropOrphans(target: DatabaseSync, table: string): number {
   const sql = `PRAGMA foreign_key_check("${table}")`;

@@ -25,13 +25,18 @@ export class Statements {
     return statement;
   }
 
+  /** Changes rows. Answers how many. */
+  protected change(sql: string, ...values: readonly Bindable[]): number {
+    return Number(this.prepared(sql).run(...checked(values)).changes);
+  }
+
   protected one<Row>(
     sql: string,
     decode: (raw: Raw) => Row,
     ...values: readonly Bindable[]
   ): Row | null {
     return this.#read(() => {
-      const raw = this.prepared(sql).get(...values) as Raw | undefined;
+      const raw = this.prepared(sql).get(...checked(values)) as Raw | undefined;
       return raw === undefined ? null : decode(raw);
     });
   }
@@ -41,12 +46,21 @@ export class Statements {
     decode: (raw: Raw) => Row,
     ...values: readonly Bindable[]
   ): Row[] {
-    return this.#read(() => (this.prepared(sql).all(...values) as Raw[]).map(decode));
+    return this.#read(() => (this.prepared(sql).all(...checked(values)) as Raw[]).map(decode));
+  }
+
+  /** Rows as they are, with whole numbers of any size. */
+  protected exact(sql: string, ...values: readonly Bindable[]): readonly Raw[] {
+    const statement = this.#database.prepare(sql);
+    statement.setReadBigInts(true);
+    return this.#read(() => statement.all(...checked(values)) as Raw[]);
   }
 
   /** The column `value` of the one row. */
   protected number(sql: string, ...values: readonly Bindable[]): number {
-    return this.#read(() => (this.prepared(sql).get(...values) as { value: number }).value);
+    return this.#read(
+      () => (this.prepared(sql).get(...checked(values)) as { value: number }).value,
+    );
   }
 
   #read<Value>(read: () => Value): Value {
@@ -65,4 +79,29 @@ export class Statements {
  */
 function steady(sql: string): string {
   return sql.startsWith("SELECT") ? sql.replaceAll("?", "+?") : sql;
+}
+
+/**
+ * The last door: SQLite would keep a number that nobody can read any more, and NaN as nothing.
+ *
+ * @throws {RangeError} For a number that is no safe integer.
+ */
+function checked(values: readonly Bindable[]): readonly Bindable[] {
+  for (const value of values) {
+    if (typeof value !== "number" || Number.isSafeInteger(value)) continue;
+    throw new RangeError(`Cannot journal the number ${value}: it is not a whole number below 2^53`);
+  }
+  return values;
+}
+
+/** Ids that are given out end here: a row that somebody wrote by hand has no say above it. */
+const ID_GIVEN_MAX = 2 ** 52;
+
+/**
+ * The id of the next row, as an expression. SQLite's own choice follows the highest id that there
+ * is, and is a random one behind the highest possible.
+ */
+export function nextId(table: string): string {
+  const given = `id BETWEEN 0 AND ${ID_GIVEN_MAX}`;
+  return `(SELECT coalesce(max(id), 0) + 1 FROM main."${table}" WHERE ${given})`;
 }

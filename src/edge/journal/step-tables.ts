@@ -2,17 +2,18 @@
 import type { BodyRow, NewBody, NewStep, StepFrontier, StepRow } from "../../flow/steps.ts";
 import type { Instant } from "../../time.ts";
 import { bodyOf, stepOf } from "./rows.ts";
-import { Statements } from "./statements.ts";
+import { nextId } from "./statements.ts";
+import { UnreadableRows } from "./unreadable-rows.ts";
 
 /** The reads and writes of workflow bodies, steps and sources. */
-export class StepTables extends Statements {
+export class StepTables extends UnreadableRows {
   body(runId: number): BodyRow | null {
-    return this.one("SELECT * FROM body WHERE run_id = ?", bodyOf, runId);
+    return this.one("SELECT * FROM readable_body WHERE run_id = ?", bodyOf, runId);
   }
 
   dueBodies(now: Instant, limit: number, without: readonly string[]): BodyRow[] {
     return this.all(
-      "SELECT body.* FROM body JOIN run ON run.id = body.run_id " +
+      "SELECT body.* FROM readable_body AS body JOIN readable_run AS run ON run.id = body.run_id " +
         "WHERE body.next_at <= ? AND run.state = 'open' " +
         "AND run.job NOT IN (SELECT value FROM json_each(?)) " +
         "ORDER BY body.next_at, run_id LIMIT ?",
@@ -28,20 +29,25 @@ export class StepTables extends Statements {
   }
 
   step(id: number): StepRow | null {
-    return this.one("SELECT * FROM step WHERE id = ?", stepOf, id);
+    return this.one("SELECT * FROM readable_step WHERE id = ?", stepOf, id);
   }
 
   stepNamed(runId: number, name: string): StepRow | null {
-    return this.one("SELECT * FROM step WHERE run_id = ? AND name = ?", stepOf, runId, name);
+    return this.one(
+      "SELECT * FROM readable_step WHERE run_id = ? AND name = ?",
+      stepOf,
+      runId,
+      name,
+    );
   }
 
   stepsOf(runId: number): StepRow[] {
-    return this.all("SELECT * FROM step WHERE run_id = ? ORDER BY id", stepOf, runId);
+    return this.all("SELECT * FROM readable_step WHERE run_id = ? ORDER BY id", stepOf, runId);
   }
 
   stepAt(runId: number, sequence: number): StepRow | null {
     return this.one(
-      "SELECT * FROM step WHERE run_id = ? AND sequence = ?",
+      "SELECT * FROM readable_step WHERE run_id = ? AND sequence = ?",
       stepOf,
       runId,
       sequence,
@@ -50,7 +56,7 @@ export class StepTables extends Statements {
 
   dueSteps(now: Instant, limit: number): StepRow[] {
     return this.all(
-      "SELECT step.* FROM step JOIN run ON run.id = step.run_id " +
+      "SELECT step.* FROM readable_step AS step JOIN readable_run AS run ON run.id = step.run_id " +
         "WHERE step.next_at <= ? AND run.state = 'open' ORDER BY step.next_at, step.id LIMIT ?",
       stepOf,
       now,
@@ -60,7 +66,7 @@ export class StepTables extends Statements {
 
   frontier(runId: number): StepFrontier {
     const last = this.one(
-      "SELECT * FROM step WHERE run_id = ? AND sequence IS NOT NULL ORDER BY sequence DESC LIMIT 1",
+      "SELECT * FROM readable_step WHERE run_id = ? AND sequence IS NOT NULL ORDER BY sequence DESC LIMIT 1",
       stepOf,
       runId,
     );
@@ -68,16 +74,17 @@ export class StepTables extends Statements {
   }
 
   insertSource(hash: string, text: string): void {
-    this.prepared(
+    this.change(
       "INSERT INTO source (hash, text) VALUES (?, ?) ON CONFLICT (hash) DO NOTHING",
-    ).run(hash, text);
+      hash,
+      text,
+    );
   }
 
   insertBody(body: NewBody): void {
-    this.prepared(
+    this.change(
       "INSERT INTO body (run_id, template, expiry_ms, agents_max, plugins, seed, begun_at, " +
         "next_at, starts) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0)",
-    ).run(
       body.runId,
       body.template,
       body.expiryMs,
@@ -90,7 +97,8 @@ export class StepTables extends Statements {
   }
 
   saveBody(row: BodyRow): void {
-    this.prepared("UPDATE body SET next_at = ?, starts = ? WHERE run_id = ?").run(
+    this.change(
+      "UPDATE body SET next_at = ?, starts = ? WHERE run_id = ?",
       row.nextAt,
       row.starts,
       row.runId,
@@ -99,8 +107,9 @@ export class StepTables extends Statements {
 
   insertStep(step: NewStep): StepRow | null {
     return this.one(
-      "INSERT INTO step (run_id, name, kind, digest, state, attempts, next_at) " +
-        "VALUES (?, ?, ?, ?, 'begun', 0, ?) ON CONFLICT (run_id, name) DO NOTHING RETURNING *",
+      "INSERT INTO step (id, run_id, name, kind, digest, state, attempts, next_at) " +
+        `VALUES (${nextId("step")}, ?, ?, ?, ?, 'begun', 0, ?) ` +
+        "ON CONFLICT (run_id, name) DO NOTHING RETURNING *",
       stepOf,
       step.runId,
       step.name,
@@ -111,10 +120,9 @@ export class StepTables extends Statements {
   }
 
   saveStep(row: StepRow): void {
-    this.prepared(
+    this.change(
       "UPDATE step SET state = ?, value = ?, error = ?, attempts = ?, next_at = ?, sequence = ?, " +
         "ended_at = ? WHERE id = ?",
-    ).run(
       row.state,
       row.value,
       row.error,

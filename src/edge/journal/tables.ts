@@ -13,6 +13,7 @@ import type {
 } from "../../flow/journal.ts";
 import type { Instant } from "../../time.ts";
 import { ACTION_UPDATE, actionOf, actionValues, deliveryOf, missedOf, runOf } from "./rows.ts";
+import { nextId } from "./statements.ts";
 import { StepTables } from "./step-tables.ts";
 
 /** The condition of the index `run_state`, word for word. */
@@ -24,20 +25,20 @@ const IN_FLIGHT = "next_at IS NOT NULL AND state IN ('planned', 'posted')";
 /** Every table with rows that wait for a time. */
 const NEXT_AT: readonly string[] = [
   ...["action", "delivery", "body", "step"].map(
-    (table) => `SELECT min(next_at) AS value FROM ${table} WHERE next_at > ?`,
+    (table) => `SELECT min(next_at) AS value FROM readable_${table} WHERE next_at > ?`,
   ),
-  "SELECT min(deadline_at) AS value FROM run WHERE deadline_at > ? AND state = 'open'",
+  "SELECT min(deadline_at) AS value FROM readable_run WHERE deadline_at > ? AND state = 'open'",
 ];
 
 /** All reads and writes of the journal, outside of any transaction of their own. */
 export class Tables extends StepTables implements JournalTransaction {
   run(id: number): RunRow | null {
-    return this.one("SELECT * FROM run WHERE id = ?", runOf, id);
+    return this.one("SELECT * FROM readable_run WHERE id = ?", runOf, id);
   }
 
   runs(job: string, limit: number): RunRow[] {
     return this.all(
-      "SELECT * FROM run WHERE job = ? ORDER BY fires_at DESC LIMIT ?",
+      "SELECT * FROM readable_run WHERE job = ? ORDER BY fires_at DESC LIMIT ?",
       runOf,
       job,
       limit,
@@ -48,7 +49,7 @@ export class Tables extends StepTables implements JournalTransaction {
     // The first condition is that of the index over the runs that are not settled.
     const unsettled = state === "done" || state === "failed" ? "" : `${UNSETTLED} AND `;
     return this.all(
-      `SELECT * FROM run WHERE ${unsettled}state = ? ORDER BY id LIMIT ?`,
+      `SELECT * FROM readable_run WHERE ${unsettled}state = ? ORDER BY id LIMIT ?`,
       runOf,
       state,
       limit,
@@ -56,12 +57,15 @@ export class Tables extends StepTables implements JournalTransaction {
   }
 
   openRuns(job: string): number {
-    return this.number(`SELECT count(*) AS value FROM run WHERE ${UNSETTLED} AND job = ?`, job);
+    return this.number(
+      `SELECT count(*) AS value FROM readable_run WHERE ${UNSETTLED} AND job = ?`,
+      job,
+    );
   }
 
   overdueRuns(now: Instant, limit: number): RunRow[] {
     return this.all(
-      "SELECT * FROM run WHERE deadline_at <= ? AND state = 'open' ORDER BY deadline_at LIMIT ?",
+      "SELECT * FROM readable_run WHERE deadline_at <= ? AND state = 'open' ORDER BY deadline_at LIMIT ?",
       runOf,
       now,
       limit,
@@ -70,7 +74,7 @@ export class Tables extends StepTables implements JournalTransaction {
 
   settledRuns(before: Instant, limit: number): RunRow[] {
     return this.all(
-      "SELECT * FROM run WHERE ended_at < ?1 AND state IN ('done', 'failed') " +
+      "SELECT * FROM readable_run AS run WHERE ended_at < ?1 AND state IN ('done', 'failed') " +
         "AND EXISTS (SELECT 1 FROM run AS newer " +
         "WHERE newer.job = run.job AND newer.fires_at > run.fires_at) " +
         "AND NOT EXISTS (SELECT 1 FROM action WHERE run_id = run.id " +
@@ -84,20 +88,20 @@ export class Tables extends StepTables implements JournalTransaction {
   }
 
   action(id: number): ActionRow | null {
-    return this.one("SELECT * FROM action WHERE id = ?", actionOf, id);
+    return this.one("SELECT * FROM readable_action WHERE id = ?", actionOf, id);
   }
 
   actionById(actionId: number): ActionRow | null {
-    return this.one("SELECT * FROM action WHERE action_id = ?", actionOf, actionId);
+    return this.one("SELECT * FROM readable_action WHERE action_id = ?", actionOf, actionId);
   }
 
   actionsOf(runId: number): ActionRow[] {
-    return this.all("SELECT * FROM action WHERE run_id = ? ORDER BY id", actionOf, runId);
+    return this.all("SELECT * FROM readable_action WHERE run_id = ? ORDER BY id", actionOf, runId);
   }
 
   dueActions(state: ActiveState, now: Instant, limit: number): ActionRow[] {
     return this.all(
-      "SELECT * FROM action WHERE state = ? AND next_at <= ? ORDER BY next_at LIMIT ?",
+      "SELECT * FROM readable_action WHERE state = ? AND next_at <= ? ORDER BY next_at LIMIT ?",
       actionOf,
       state,
       now,
@@ -107,19 +111,19 @@ export class Tables extends StepTables implements JournalTransaction {
 
   pendingActions(limit: number): ActionRow[] {
     return this.all(
-      `SELECT * FROM action WHERE ${IN_FLIGHT} ORDER BY next_at LIMIT ?`,
+      `SELECT * FROM readable_action WHERE ${IN_FLIGHT} ORDER BY next_at LIMIT ?`,
       actionOf,
       limit,
     );
   }
 
   delivery(id: number): DeliveryRow | null {
-    return this.one("SELECT * FROM delivery WHERE id = ?", deliveryOf, id);
+    return this.one("SELECT * FROM readable_delivery WHERE id = ?", deliveryOf, id);
   }
 
   deliveriesOf(actionRow: number): DeliveryRow[] {
     return this.all(
-      "SELECT * FROM delivery WHERE action_row = ? ORDER BY id",
+      "SELECT * FROM readable_delivery WHERE action_row = ? ORDER BY id",
       deliveryOf,
       actionRow,
     );
@@ -127,7 +131,7 @@ export class Tables extends StepTables implements JournalTransaction {
 
   dueDeliveries(now: Instant, limit: number): DeliveryRow[] {
     return this.all(
-      "SELECT * FROM delivery WHERE next_at <= ? ORDER BY next_at LIMIT ?",
+      "SELECT * FROM readable_delivery WHERE next_at <= ? ORDER BY next_at LIMIT ?",
       deliveryOf,
       now,
       limit,
@@ -136,7 +140,7 @@ export class Tables extends StepTables implements JournalTransaction {
 
   undelivered(limit: number): DeliveryRow[] {
     return this.all(
-      "SELECT * FROM delivery WHERE state IN ('pending', 'dead') ORDER BY id LIMIT ?",
+      "SELECT * FROM readable_delivery WHERE state IN ('pending', 'dead') ORDER BY id LIMIT ?",
       deliveryOf,
       limit,
     );
@@ -162,7 +166,7 @@ export class Tables extends StepTables implements JournalTransaction {
       ),
       deadDeliveries: this.number("SELECT count(*) AS value FROM delivery WHERE state = 'dead'"),
       openBodies: this.number(
-        `SELECT count(*) AS value FROM run WHERE ${UNSETTLED} AND state = 'open' ` +
+        `SELECT count(*) AS value FROM readable_run WHERE ${UNSETTLED} AND state = 'open' ` +
           "AND source IS NOT NULL",
       ),
     };
@@ -170,7 +174,7 @@ export class Tables extends StepTables implements JournalTransaction {
 
   cursor(job: string): Cursor | null {
     return this.one(
-      "SELECT * FROM cursor WHERE job = ?",
+      "SELECT * FROM readable_cursor WHERE job = ?",
       (raw) => ({ decidedAt: raw.decided_at as number, schedule: raw.schedule as string }),
       job,
     );
@@ -178,9 +182,9 @@ export class Tables extends StepTables implements JournalTransaction {
 
   missed(job: string | null, limit: number): MissedRow[] {
     return job === null
-      ? this.all("SELECT * FROM missed ORDER BY id DESC LIMIT ?", missedOf, limit)
+      ? this.all("SELECT * FROM readable_missed ORDER BY id DESC LIMIT ?", missedOf, limit)
       : this.all(
-          "SELECT * FROM missed WHERE job = ? ORDER BY id DESC LIMIT ?",
+          "SELECT * FROM readable_missed WHERE job = ? ORDER BY id DESC LIMIT ?",
           missedOf,
           job,
           limit,
@@ -190,8 +194,9 @@ export class Tables extends StepTables implements JournalTransaction {
   insertRun(run: NewRun, state: RunRow["state"], now: Instant): RunRow | null {
     const ended = state === "requested" || state === "open" || state === "paused" ? null : now;
     return this.one(
-      "INSERT INTO run (job, fires_at, cause, state, source, deadline_at, ended_at) " +
-        "VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (job, fires_at) DO NOTHING RETURNING *",
+      "INSERT INTO run (id, job, fires_at, cause, state, source, deadline_at, ended_at) " +
+        `VALUES (${nextId("run")}, ?, ?, ?, ?, ?, ?, ?) ` +
+        "ON CONFLICT (job, fires_at) DO NOTHING RETURNING *",
       runOf,
       run.job,
       run.firesAt,
@@ -204,16 +209,23 @@ export class Tables extends StepTables implements JournalTransaction {
   }
 
   saveRun(row: RunRow): void {
-    this.prepared(
+    this.change(
       "UPDATE run SET state = ?, source = ?, note = ?, deadline_at = ?, ended_at = ? WHERE id = ?",
-    ).run(row.state, row.source, row.note, row.deadlineAt, row.endedAt, row.id);
+      row.state,
+      row.source,
+      row.note,
+      row.deadlineAt,
+      row.endedAt,
+      row.id,
+    );
   }
 
   insertAction(action: NewAction, now: Instant): ActionRow {
     const row = this.one(
-      "INSERT INTO action (run_id, job, step, part, state, name, body, signature, expire_at, " +
+      "INSERT INTO action (id, run_id, job, step, part, state, name, body, signature, expire_at, " +
         "send_only, agents_max, page_size, plugins, maybe_sent, attempts, next_at, updated_at) " +
-        "VALUES (?, ?, ?, ?, 'planned', ?, ?, ?, ?, ?, ?, ?, ?, 1, 0, ?, ?) RETURNING *",
+        `VALUES (${nextId("action")}, ?, ?, ?, ?, 'planned', ` +
+        "?, ?, ?, ?, ?, ?, ?, ?, 1, 0, ?, ?) RETURNING *",
       actionOf,
       action.runId,
       action.job,
@@ -235,13 +247,15 @@ export class Tables extends StepTables implements JournalTransaction {
   }
 
   saveAction(row: ActionRow): void {
-    this.prepared(ACTION_UPDATE).run(...actionValues(row), row.id);
+    this.change(ACTION_UPDATE, ...actionValues(row), row.id);
   }
 
   insertDelivery(delivery: NewDelivery, now: Instant): DeliveryRow | null {
     return this.one(
-      "INSERT INTO delivery (action_row, job, plugin, key, state, attempts, next_at, updated_at) " +
-        "VALUES (?, ?, ?, ?, 'pending', 0, ?, ?) ON CONFLICT (key) DO NOTHING RETURNING *",
+      "INSERT INTO delivery " +
+        "(id, action_row, job, plugin, key, state, attempts, next_at, updated_at) " +
+        `VALUES (${nextId("delivery")}, ?, ?, ?, ?, 'pending', 0, ?, ?) ` +
+        "ON CONFLICT (key) DO NOTHING RETURNING *",
       deliveryOf,
       delivery.actionRow,
       delivery.job,
@@ -253,21 +267,30 @@ export class Tables extends StepTables implements JournalTransaction {
   }
 
   saveDelivery(row: DeliveryRow): void {
-    this.prepared(
+    this.change(
       "UPDATE delivery SET state = ?, attempts = ?, next_at = ?, error = ?, updated_at = ? " +
         "WHERE id = ?",
-    ).run(row.state, row.attempts, row.nextAt, row.error, row.updatedAt, row.id);
+      row.state,
+      row.attempts,
+      row.nextAt,
+      row.error,
+      row.updatedAt,
+      row.id,
+    );
   }
 
   setCursor(job: string, cursor: Cursor): void {
-    this.prepared(
+    this.change(
       "INSERT INTO cursor (job, decided_at, schedule) VALUES (?, ?, ?) ON CONFLICT (job) " +
         "DO UPDATE SET decided_at = excluded.decided_at, schedule = excluded.schedule",
-    ).run(job, cursor.decidedAt, cursor.schedule);
+      job,
+      cursor.decidedAt,
+      cursor.schedule,
+    );
   }
 
   removeCursor(job: string): void {
-    this.prepared("DELETE FROM cursor WHERE job = ?").run(job);
+    this.change("DELETE FROM cursor WHERE job = ?", job);
   }
 
   removeRuns(ids: readonly number[]): void {
@@ -278,26 +301,26 @@ export class Tables extends StepTables implements JournalTransaction {
       ...["action", "step", "body"].map((table) => `DELETE FROM ${table} WHERE run_id ${among}`),
       `DELETE FROM run WHERE id ${among}`,
     ]) {
-      this.prepared(sql).run(list);
+      this.change(sql, list);
     }
-    this.prepared(
+    this.change(
       "DELETE FROM source WHERE NOT EXISTS (SELECT 1 FROM run WHERE source = hash) " +
         "AND NOT EXISTS (SELECT 1 FROM body WHERE template = hash)",
-    ).run();
+    );
   }
 
   removeMissed(before: Instant, limit: number): number {
-    const { changes } = this.prepared(
+    return this.change(
       "DELETE FROM missed WHERE id IN (SELECT id FROM missed WHERE recorded_at < ? LIMIT ?)",
-    ).run(before, limit);
-    return Number(changes);
+      before,
+      limit,
+    );
   }
 
   insertMissed(missed: Omit<MissedRow, "id">): void {
-    this.prepared(
-      "INSERT INTO missed (job, first_at, last_at, count, reason, recorded_at) " +
-        "VALUES (?, ?, ?, ?, ?, ?)",
-    ).run(
+    this.change(
+      "INSERT INTO missed (id, job, first_at, last_at, count, reason, recorded_at) " +
+        `VALUES (${nextId("missed")}, ?, ?, ?, ?, ?, ?)`,
       missed.job,
       missed.firstAt,
       missed.lastAt,

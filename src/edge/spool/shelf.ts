@@ -6,7 +6,7 @@ import type { Shelf } from "../../ports.ts";
 import { errnoCode } from "../errno.ts";
 import { fileError } from "./durable.ts";
 import { listDirectories } from "./scan.ts";
-import { datesOf, namesIn } from "./stored.ts";
+import { actionOf, datesOf, namesIn } from "./stored.ts";
 
 /** The results of a runner directory. */
 export function openShelf({ directory }: { readonly directory: string }): Shelf {
@@ -33,8 +33,8 @@ async function clear(
 ): Promise<number> {
   let removed = 0;
   for (const name of await namesIn(folder)) {
-    const id = /^([1-9]\d{0,15})\.json$/.exec(name)?.[1];
-    if (id === undefined || isKept(Number(id))) continue;
+    const actionId = actionOf(name);
+    if (actionId === null || isKept(actionId)) continue;
     if (removed >= limit) return removed;
     const path = join(folder, name);
     try {

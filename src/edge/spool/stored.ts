@@ -6,6 +6,7 @@
 import { createReadStream } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
+import { parseActionId } from "../../mig/ids.ts";
 import { errnoCode } from "../errno.ts";
 import { type Attempt, fileError, lstatOrNull } from "./durable.ts";
 import { statMeant } from "./links.ts";
@@ -42,8 +43,7 @@ export async function latestResult(directory: string, job: string): Promise<Resu
   for (const date of (await datesOf(join(runners, job))).toReversed()) {
     const folder = join(runners, job, "results", date);
     const ids = (await namesIn(folder))
-      .flatMap((name) => /^([1-9]\d{0,15})\.json$/.exec(name)?.[1] ?? [])
-      .map(Number)
+      .flatMap((name) => actionOf(name) ?? [])
       .sort((left, right) => right - left);
     for (const actionId of ids) {
       const path = join(folder, `${actionId}.json`);
@@ -51,6 +51,11 @@ export async function latestResult(directory: string, job: string): Promise<Resu
     }
   }
   return null;
+}
+
+/** The id of the action whose result a file is by its name; null for any other name. */
+export function actionOf(name: string): number | null {
+  return name.endsWith(".json") ? parseActionId(name.slice(0, -".json".length)) : null;
 }
 
 /** Whether a result file is still where the journal says. */

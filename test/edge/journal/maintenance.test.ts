@@ -129,11 +129,9 @@ describe("verifyJournal()", () => {
   });
 
   for (const [wrong, sql] of [
-    ["its state is unknown", "UPDATE action SET state = 'lost' WHERE id = 3"],
     ["it is in flight, but never worked on", "UPDATE action SET next_at = NULL WHERE id = 3"],
     ["it is not in flight, but to be worked on", "UPDATE action SET next_at = 5 WHERE id = 1"],
-    ["the API's answer is gone", "UPDATE action SET reply = NULL WHERE id = 4"],
-    ["it ended, but nobody knows when", "UPDATE run SET ended_at = NULL WHERE id = 1"],
+    ["it ended, but when was not recorded", "UPDATE run SET ended_at = NULL WHERE id = 1"],
     ["nothing of it is in flight", "UPDATE run SET state = 'open', ended_at = NULL WHERE id = 1"],
     ["its run is missing", "PRAGMA foreign_keys = OFF; DELETE FROM run WHERE id = 3"],
   ] as const) {
@@ -146,19 +144,23 @@ describe("verifyJournal()", () => {
     });
   }
 
-  test("finds values that cannot be decoded, which salvage mends", async () => {
+  test("names what cannot be read and mends or leaves it out at a salvage", async () => {
     await make(4);
     meddle("UPDATE action SET plugins = '[', completeness = '{' WHERE id = 1");
-    expect((await verifyJournal(path)).damage).toEqual([
-      "action 1 (nightly): what it says of its plugins or its result is no JSON",
+    meddle("UPDATE action SET action_id = 9007199254740992 WHERE id = 4");
+    const { damage: found, unreadable } = await verifyJournal(path);
+    expect(found).toEqual([]);
+    expect(unreadable).toEqual([
+      "action 1 (nightly): its plugins is '[', wanted a list of names",
+      "action 4 (nightly): its action_id is 9007199254740992, wanted a whole number " +
+        "from 1 to 9007199254740991",
     ]);
-    const journal = openJournal({ path });
-    expect(() => journal.action(1)).toThrow(`Cannot use the journal "${path}": it is damaged`);
-    await journal.close();
     await salvageJournal(path);
-    expect((await verifyJournal(path)).damage).toEqual([]);
+    expect(await verifyJournal(path)).toMatchObject({ damage: [], unreadable: [], faults: [] });
     const salvaged = openJournal({ path });
-    expect(salvaged.action(1)).toMatchObject({ plugins: [], completeness: null });
+    expect(salvaged.action(1)).toMatchObject({ plugins: [], completeness: { fetched: 0 } });
+    expect(salvaged.action(4)).toBeNull();
+    expect(salvaged.run(4)).toMatchObject({ state: "failed" });
     await salvaged.close();
   });
 
@@ -181,13 +183,9 @@ describe("verifyJournal()", () => {
     ["it is an open workflow that waits for nothing", "DELETE FROM step WHERE state = 'begun'"],
     ["its run has no workflow", "UPDATE run SET source = NULL WHERE id = 1"],
     ["its action template is gone", "DELETE FROM source WHERE hash = 'template'"],
-    ["its state is unknown", "UPDATE step SET state = 'lost' WHERE id = 2"],
-    ["its kind is unknown", "UPDATE step SET kind = 'nap' WHERE id = 2"],
     ["has a place among those that have (W2)", "UPDATE step SET ended_at = 5 WHERE id = 3"],
-    ["it ended, but has no place or no time (W2)", "UPDATE step SET sequence = NULL WHERE id = 2"],
     ["it ended, but is to be worked on (W1)", "UPDATE step SET next_at = 5 WHERE id = 2"],
-    ["it failed, but nobody knows why", "UPDATE step SET state = 'failed' WHERE id = 2"],
-    ["its value is no JSON", "UPDATE step SET value = '{' WHERE id = 2"],
+    ["it failed, but no reason was recorded", "UPDATE step SET state = 'failed' WHERE id = 2"],
     ["no step ended in the place before it (W2)", "UPDATE step SET sequence = 7 WHERE id = 2"],
     ["it ended before the one in the place before it", "UPDATE step SET ended_at = 9 WHERE id = 1"],
     ["the step that it belongs to is gone", "UPDATE step SET name = 'x' WHERE name = 'deep'"],

@@ -1,0 +1,64 @@
+// Unreadable: rows of the journal that no program wrote. Nothing works on one; here is what is done
+// about what waits for it, and how an operator takes it out.
+import type { Instant } from "../time.ts";
+import type { Edges } from "./edges.ts";
+import type { JournalTransaction, RemovedRow } from "./journal.ts";
+
+/** Rows that are told at a start; `journal verify` lists them all. */
+const TOLD_MAX = 20;
+
+/** Runs that are ended in one go. */
+const STRANDED_MAX = 1_000;
+
+/** Why a run ends of which nothing can be worked on any more. */
+const STRANDED = "what it waited for cannot be read in the journal";
+
+/**
+ * Says which rows of the journal cannot be read, and ends the runs that wait for nothing else: an
+ * open run may keep the next one of its job waiting.
+ *
+ * @throws {RunnerError} JOURNAL, when that cannot be remembered.
+ */
+export async function endStranded({
+  clock,
+  journal,
+  log,
+}: Pick<Edges, "clock" | "journal" | "log">): Promise<void> {
+  const rows = journal.unreadable(TOLD_MAX);
+  for (const row of rows) {
+    const hint = "nothing works on it, `mig-runner journal verify` says what can be done";
+    log.emit("err", `the journal has a row that cannot be read: ${row} (${hint})`);
+  }
+  const ended = await journal.write((transaction) => {
+    const runs = transaction.strandedRuns(STRANDED_MAX);
+    const endedAt = clock.now();
+    for (const run of runs) {
+      transaction.saveRun({ ...run, state: "failed", note: STRANDED, endedAt });
+    }
+    return runs;
+  });
+  for (const { id, job } of ended) log.emit("err", `${job}: run ${id} failed: ${STRANDED}`);
+}
+
+/** Why a run has ended a row of which was taken out. */
+export const TAKEN_OUT = "given up by an operator, a row of it could not be read";
+
+/**
+ * Takes out the rows that cannot be read of a job, of a run, or with the API's id, and gives up the
+ * runs that they were a part of.
+ */
+export function dropUnreadable(
+  transaction: JournalTransaction,
+  word: string,
+  now: Instant,
+): readonly RemovedRow[] {
+  const removed = transaction.removeUnreadable(word);
+  for (const runId of new Set(removed.flatMap((row) => row.runId ?? []))) {
+    const run = transaction.run(runId);
+    if (run === null || run.endedAt !== null) continue;
+    transaction.saveRun({ ...run, state: "failed", note: TAKEN_OUT, endedAt: now });
+    const body = transaction.body(runId);
+    if (body !== null) transaction.saveBody({ ...body, nextAt: null });
+  }
+  return removed;
+}

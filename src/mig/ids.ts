@@ -1,0 +1,20 @@
+// Ids: which numbers of the API are ids and counts. Go has 64 bits for them; a number from 2^53 on
+// is one of several here, so it is refused where it comes in and goes no further.
+
+/** The highest id of an action or a command. */
+export const ACTION_ID_MAX = Number.MAX_SAFE_INTEGER;
+
+/** Whether a number is the id of an action or a command. */
+export function isActionId(value: number): boolean {
+  return Number.isSafeInteger(value) && value >= 1;
+}
+
+/** Whether a number can be how many there are of something. */
+export function isCount(value: number): boolean {
+  return Number.isSafeInteger(value) && value >= 0;
+}
+
+/** The id that a word or a file's name stands for; null when it is none. */
+export function parseActionId(word: string): number | null {
+  return /^[1-9]\d{0,15}$/.test(word) && isActionId(Number(word)) ? Number(word) : null;
+}

@@ -4,6 +4,7 @@ import { type ActionRow, type DeliveryRow, isSwept, type RunRow } from "../flow/
 import type { JournalReads } from "../flow/journal.ts";
 import { ONCE_WINDOW } from "../flow/launch.ts";
 import { hasAllFailed, shortfalls } from "../flow/shortfall.ts";
+import { describeStatuses } from "../mig/statuses.ts";
 import { Runner } from "../runner.ts";
 import { wayOut } from "../workflow/operate.ts";
 import { UsageError } from "./flags.ts";
@@ -254,8 +255,7 @@ function describe(action: ActionRow): string[] {
     const stands = sendOnly ? "posted, send only" : state;
     return [`${name}: action ${actionId} ${stands}, it expires at ${until}${why}`];
   }
-  const statuses = Object.entries(completeness.statuses);
-  const counted = statuses.map(([status, count]) => `${count} ${status}`).join(", ");
+  const counted = describeStatuses(completeness.statuses);
   const of = completeness.sent === null ? "" : ` of ${completeness.sent}`;
   return [
     `${name}: action ${actionId}, ${completeness.fetched}${of} commands (${counted || "none"})`,

@@ -5,6 +5,7 @@ import { openJournal } from "../edge/journal/journal.ts";
 import { describeError, RunnerError } from "../errors.ts";
 import type { Completeness } from "../flow/inflight.ts";
 import type { Journal } from "../flow/journal.ts";
+import { describeStatuses, StatusCounts } from "../mig/statuses.ts";
 import type { Instant } from "../time.ts";
 import type { WorkflowView } from "../workflow/view.ts";
 import { loadJobs } from "./jobs.ts";
@@ -167,12 +168,13 @@ function commandsText({ actions }: RunView): string {
 
 /** How many commands had each status, unless all were a success. */
 function statusesText(counted: readonly Completeness[]): string {
-  const statuses = new Map<string, number>();
+  const statuses = new StatusCounts();
   for (const [status, count] of counted.flatMap((one) => Object.entries(one.statuses))) {
-    statuses.set(status, (statuses.get(status) ?? 0) + count);
+    statuses.add(status, count);
   }
-  if ([...statuses.keys()].every((status) => status === "success")) return "";
-  return ` (${[...statuses].map(([status, count]) => `${count} ${status || "unknown"}`).join(", ")})`;
+  const { record } = statuses;
+  const isFine = Object.keys(record).every((status) => status === "success");
+  return isFine ? "" : ` (${describeStatuses(record)})`;
 }
 
 function inFlightRow(row: InFlightView, now: Instant): string[] {

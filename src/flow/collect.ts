@@ -15,6 +15,7 @@ import { formatUtcDate } from "../go/time.ts";
 import type { PageAnswer } from "../mig/api.ts";
 import { FactReader } from "../mig/facts.ts";
 import { type CommandCounts, resultHead, resultTail } from "../mig/result.ts";
+import { StatusCounts } from "../mig/statuses.ts";
 import type { ResultWriter } from "../ports.ts";
 import { listedAgents } from "../sdk/target.ts";
 import type { Instant, Milliseconds } from "../time.ts";
@@ -226,7 +227,7 @@ type ReadOutcome =
 class Kept {
   readonly #reader = new FactReader();
   readonly #ids = new Ids();
-  readonly #statuses = new Map<string, number>();
+  readonly #statuses = new StatusCounts();
   fetched = 0;
   strays = 0;
   counters: CommandCounts | null = null;
@@ -242,8 +243,7 @@ class Kept {
     // A command that is there was sent: none sent means that the API has not counted.
     if (sent > 0 && sent >= (this.sent ?? 0)) this.counters = facts.counters;
     if (facts.id === null ? !first : !this.#ids.add(facts.id)) return false;
-    const status = facts.status ?? "";
-    this.#statuses.set(status, (this.#statuses.get(status) ?? 0) + 1);
+    this.#statuses.add(facts.status ?? "");
     this.fetched++;
     return true;
   }
@@ -253,9 +253,8 @@ class Kept {
   }
 
   get completeness(): Completeness {
-    const statuses = Object.fromEntries(this.#statuses);
     const { fetched, sent, counters, strays } = this;
-    return { fetched, sent, counters, statuses, strays };
+    return { fetched, sent, counters, statuses: this.#statuses.record, strays };
   }
 }
 

@@ -8,6 +8,7 @@ import { commandFacts } from "./facts.ts";
 import { PageError } from "./fault.ts";
 import { type PostedAction, parsePostedAction } from "./result.ts";
 import { JsonScanner, type ScanListener, type TokenKind } from "./scan.ts";
+import { StatusCounts } from "./statuses.ts";
 
 /** What a result file tells. */
 export interface StoredResult {
@@ -55,7 +56,7 @@ class StoredReader implements ScanListener {
   #plugin = "";
   #hasCommands = false;
   #commands = 0;
-  readonly #statuses = new Map<string, number>();
+  readonly #statuses = new StatusCounts();
 
   result(): StoredResult {
     if (this.#actionBytes === null) throw new Error("it has no action");
@@ -65,7 +66,7 @@ class StoredReader implements ScanListener {
       actionBytes: this.#actionBytes,
       plugin: this.#plugin,
       commands: this.#commands,
-      statuses: Object.fromEntries(this.#statuses),
+      statuses: this.#statuses.record,
     };
   }
 
@@ -96,8 +97,7 @@ class StoredReader implements ScanListener {
   }
 
   #count(command: Uint8Array): void {
-    const status = commandFacts(command).status ?? "";
     this.#commands++;
-    this.#statuses.set(status, (this.#statuses.get(status) ?? 0) + 1);
+    this.#statuses.add(commandFacts(command).status ?? "");
   }
 }

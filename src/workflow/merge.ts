@@ -9,6 +9,7 @@ import { formatUtcDate } from "../go/time.ts";
 import { resultParts } from "../mig/document.ts";
 import { commandFacts } from "../mig/facts.ts";
 import { resultHead, resultTail } from "../mig/result.ts";
+import { StatusCounts } from "../mig/statuses.ts";
 import type { ResultWriter } from "../ports.ts";
 
 /** One result file, and how whole it is. */
@@ -74,7 +75,7 @@ async function copyParts(
 const COMMA = new TextEncoder().encode(",");
 
 function sumOf(parts: readonly ActionRow[]): Completeness {
-  const statuses = new Map<string, number>();
+  const statuses = new StatusCounts();
   let [fetched, strays]: [number, number] = [0, 0];
   let sent: number | null = 0;
   for (const { completeness } of parts) {
@@ -82,12 +83,12 @@ function sumOf(parts: readonly ActionRow[]): Completeness {
     strays += completeness?.strays ?? 0;
     sent = sent === null || completeness?.sent == null ? null : sent + completeness.sent;
     for (const [status, count] of Object.entries(completeness?.statuses ?? {})) {
-      statuses.set(status, (statuses.get(status) ?? 0) + count);
+      statuses.add(status, count);
     }
   }
   const lists = parts.flatMap(({ completeness }) => completeness?.listed ?? []);
   const listed = lists.reduce((sum, count) => sum + count, 0);
   // Counters of several actions say nothing together but how many were sent.
-  const sum = { fetched, sent, counters: null, statuses: Object.fromEntries(statuses), strays };
+  const sum = { fetched, sent, counters: null, statuses: statuses.record, strays };
   return lists.length === 0 ? sum : { ...sum, listed };
 }

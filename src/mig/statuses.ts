@@ -1,0 +1,56 @@
+// Statuses: how many commands had each status, within bounds.
+//
+// A status comes from an agent by way of the API: it may be any text, of any size, and each command
+// may have another. What MIG itself gives is always counted exactly.
+import { cutText } from "../text.ts";
+
+/** What MIG gives. @see mig `command.go` */
+const KNOWN: ReadonlySet<string> = new Set([
+  "prepared",
+  "sent",
+  "success",
+  "cancelled",
+  "expired",
+  "failed",
+  "timeout",
+]);
+
+/** Most characters of a status. */
+const SIZE_MAX = 64;
+
+/** Most statuses that MIG does not give and that are counted apart. */
+const KINDS_MAX = 20;
+
+/** What further ones are counted as. */
+export const OTHER_STATUS = "other";
+
+/** Counts commands by status. */
+export class StatusCounts {
+  readonly #counts = new Map<string, number>();
+  #strange = 0;
+
+  add(status: string, count = 1): void {
+    const text = cutText(status, SIZE_MAX);
+    const name = this.#counts.has(text) || this.#isApart(text) ? text : OTHER_STATUS;
+    this.#counts.set(name, (this.#counts.get(name) ?? 0) + count);
+  }
+
+  #isApart(status: string): boolean {
+    if (KNOWN.has(status)) return true;
+    this.#strange++;
+    return this.#strange <= KINDS_MAX;
+  }
+
+  get record(): Readonly<Record<string, number>> {
+    return Object.fromEntries(this.#counts);
+  }
+}
+
+/** Such as `3 success, 1 timeout`; a status without a name is unknown. */
+export function describeStatuses(record: Readonly<Record<string, number>>): string {
+  // Of a journal that was written before there were bounds.
+  const counts = new StatusCounts();
+  for (const [status, count] of Object.entries(record)) counts.add(status, count);
+  const texts = Object.entries(counts.record);
+  return texts.map(([status, count]) => `${count} ${status || "unknown"}`).join(", ");
+}

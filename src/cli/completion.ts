@@ -3,6 +3,7 @@
 // The scripts hold verbs and flags; names of jobs are asked of the program (`completion jobs`) when
 // they are wanted, with the -c of the line.
 import { RunnerError, RunnerErrors } from "../errors.ts";
+import { nameFault } from "../jobs/name.ts";
 import { type FlagSpec, UsageError } from "./flags.ts";
 import { openSpoolView } from "./open.ts";
 import { type Call, CONFIG_FLAG, type Verb, type VerbEntry } from "./verb.ts";
@@ -64,7 +65,8 @@ const SCRIPTS: ReadonlyMap<string, (commands: Commands) => string> = new Map([
 async function printJobs(call: Call): Promise<number> {
   try {
     const { spool } = await openSpoolView(call);
-    call.terminal.out((await spool.scan()).map(({ job }) => job));
+    const jobs = (await spool.scan()).map(({ job }) => job);
+    call.terminal.out(jobs.filter((job) => nameFault(job) === null));
     return 0;
   } catch (error) {
     if (!(error instanceof RunnerError || error instanceof RunnerErrors)) throw error;

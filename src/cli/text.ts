@@ -11,6 +11,9 @@ const LAST_WIDTH_MIN = 24;
 
 const GAP = "  ";
 
+/** Widest cell that others are aligned by. */
+const ALIGNED_MAX = 60;
+
 /** Most characters of one cell, or of one text that is wrapped: a screen and a half. */
 const CELL_SIZE_MAX = 4_000;
 
@@ -43,7 +46,7 @@ export function renderTable(table: readonly (readonly string[])[], indent = GAP)
   const rows = table.map((row) => row.map(shownCell));
   const count = Math.max(0, ...rows.map((row) => row.length));
   const widths = Array.from({ length: Math.max(0, count - 1) }, (_, index) =>
-    Math.max(0, ...rows.map((row) => widthOf(row[index] ?? ""))),
+    Math.max(0, ...rows.map((row) => alignedWidth(row[index] ?? ""))),
   );
   return rows.flatMap((row) => {
     const last = row[count - 1] ?? "";
@@ -61,11 +64,17 @@ export function renderTable(table: readonly (readonly string[])[], indent = GAP)
 
 /** What stands in a cell, before its width is measured: see text.ts. */
 function shownCell(text: string): string {
-  return shownLine(text, CELL_SIZE_MAX);
+  return shownLine(text, CELL_SIZE_MAX).replaceAll("\t", "\\t");
+}
+
+/** A cell that is very long stands out of its column, and does not push those of all other rows. */
+function alignedWidth(text: string): number {
+  const width = widthOf(text);
+  return width > ALIGNED_MAX ? 0 : width;
 }
 
 function pad(text: string, width: number): string {
-  return text + " ".repeat(width - widthOf(text));
+  return text + " ".repeat(Math.max(0, width - widthOf(text)));
 }
 
 function widthOf(text: string): number {

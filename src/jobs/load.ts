@@ -6,6 +6,7 @@ import { RunnerError, RunnerErrors } from "../errors.ts";
 import { type DefinitionSource, type EntityDefaults, makeEntity } from "./definition.ts";
 import type { Entity } from "./entity.ts";
 import { ENTITY_SCHEMA, KEY_NAMES, keyNamed, MORE_PLUGINS, type RawDefinition } from "./keys.ts";
+import { nameFault } from "./name.ts";
 
 /** The files that may hold a job's program. */
 export const MODULE_FILES = ["job.ts", "job.mts", "job.js"] as const;
@@ -40,13 +41,14 @@ export function definitionFile(
   { job, path }: { readonly job: string; readonly path: string },
   names: Iterable<string>,
 ): DefinitionFile {
-  const present = new Set(names);
-  const [first, ...others] = DEFINITION_FILES.filter((name) => present.has(name));
-  if (first === undefined && job.includes("\ufffd")) {
-    const message = `Cannot load job "${job}": the name of its directory is no UTF-8`;
-    const hint = "Rename the directory";
+  const fault = nameFault(job);
+  if (fault !== null) {
+    const message = `Cannot load job "${job}": ${fault.message}`;
+    const { hint } = fault;
     throw new RunnerErrors([new RunnerError("ENTITY", message, { job, path, hint })]);
   }
+  const present = new Set(names);
+  const [first, ...others] = DEFINITION_FILES.filter((name) => present.has(name));
   if (first === undefined) {
     const message = `stat ${posix.join(path, "entity.cfg")}: no such file or directory`;
     const hint = "A job is defined by entity.cfg, entity.toml or job.ts in its directory";

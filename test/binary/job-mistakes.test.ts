@@ -292,9 +292,45 @@ describe.concurrent("the directory of jobs", () => {
     rmdirSync(name);
     expect(exit).toBe(1);
     expect(stderr).toContain(
-      'Cannot load job "odd\ufffd": the name of its directory is no UTF-8 (Rename the directory)',
+      'Cannot load job "odd\ufffd": the name of its directory is no UTF-8 (Rename the directory, ',
     );
     expect(stderr).toContain("added entity plain");
+  });
+
+  test("may hold names that would break or forge lines: each is refused, shown in one line", async () => {
+    await using host = await Host.create();
+    const forged = "plain: delivered to splunk";
+    const odd = [`new\n${forged}`, "esc\x1b[2J", "tab\tbed", "back\\slash", "turn\u202ednuor"];
+    for (const name of [...odd, "x".repeat(250)]) await host.job(name);
+    await host.job("plain");
+    const said = await Promise.all(
+      [
+        ...[["--once"], ["check"], ["status"], ["run", odd[0] ?? ""], ["show", odd[1] ?? ""]],
+        ...[
+          ["status", "--json"],
+          ["check", "--json"],
+          ["completion", "jobs"],
+        ],
+      ].map((words) => host.run(...words)),
+    );
+    for (const { stdout, stderr } of said) {
+      const lines = `${stdout}${stderr}`.split("\n");
+      expect(lines.filter((line) => /[^\P{Cc}\t]|[\u202a-\u202e]/u.test(line))).toEqual([]);
+      expect(lines.filter((line) => line.startsWith(forged))).toEqual([]);
+    }
+    const [once, check, status, run, , statusJson, checkJson, completion] = said;
+    for (const text of [once?.stderr, check?.stdout]) {
+      expect(text?.match(/Cannot load job ".*": the name of its directory /g)?.length).toBe(6);
+      expect(text?.match(/\(Rename the directory, /g)?.length).toBe(6);
+      expect(text).toContain('Cannot load job "new\\nplain: delivered');
+    }
+    expect(once?.stderr).toContain("added entity plain");
+    expect(status?.stdout).toContain("6 mistakes in broken jobs");
+    expect([run?.exit, run?.stderr.includes("Rename the directory")]).toEqual([9, true]);
+    const names = JSON.parse(statusJson?.stdout ?? "").jobs.map(({ job }: { job: string }) => job);
+    expect(names).toContain(odd[0]);
+    expect(JSON.parse(checkJson?.stdout ?? "").mistakes.length).toBeGreaterThanOrEqual(6);
+    expect(completion?.stdout).toBe("plain\n");
   });
 
   test("may hold a broken job, which is tried again when one of its files changes", async () => {

@@ -47,6 +47,24 @@ describe("renderTable()", () => {
     expect(lines[1]).toBe("      a cell that cannot stand beside it at all");
   });
 
+  test("shows what a cell holds in its place, whoever wrote it", () => {
+    const rows = renderTable([
+      ["a\tb", "x\nplugin y: delivered"],
+      ["c\x1b[2J", "\u202edone"],
+    ]);
+    expect(rows).toEqual(["  a\\tb      x\\nplugin y: delivered", "  c\\x1b[2J  \\u202edone"]);
+    expect(renderTable([["a", "y".repeat(20_000_000)]]).join("").length).toBeLessThan(5_000);
+  });
+
+  test("does not push all rows for one cell that is very long", () => {
+    const [short, long] = renderTable([
+      ["a", "1", "b"],
+      ["x".repeat(120), "2", "c"],
+    ]);
+    expect(short).toBe("  a  1  b");
+    expect(long).toStartWith(`  ${"x".repeat(120)}  2`);
+  });
+
   test("is empty without rows", () => expect(renderTable([])).toEqual([]));
 });
 

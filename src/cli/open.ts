@@ -327,8 +327,10 @@ function lazySigner({
   let opened: Promise<Signer> | null = null;
   const open = async (): Promise<Signer> => {
     const { openSigner } = await import("../edge/pgp/signer.ts");
-    const { home, keyId } = gpg;
-    return await openSigner({ home, keyId, passphrase: client.passphrase, clock, environment });
+    const { home, keyId, keyIdPlace } = gpg;
+    const { passphrase, passphrasePlace } = client;
+    const places = { keyId: keyIdPlace, passphrase: passphrasePlace };
+    return await openSigner({ home, keyId, passphrase, places, clock, environment });
   };
   const shared = (): Promise<Signer> => {
     opened ??= open().catch((error: unknown) => {

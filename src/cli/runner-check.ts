@@ -15,6 +15,7 @@ import { chooseJobs, errorsOf, loadJobs } from "./jobs.ts";
 import { checkKey } from "./key-check.ts";
 import { guardedFiles, openPermissions, pluginsOf, sourcesOf, viewSpool } from "./open.ts";
 import { checkedOnce, checkOtherPlugins } from "./plugin-check.ts";
+import { readableConfigs } from "./secret-check.ts";
 import type { Call } from "./verb.ts";
 
 /** Looks at everything. Never rejects for a mistake of the operator. */
@@ -28,6 +29,8 @@ export async function findMistakes(call: Call, names: readonly string[]): Promis
   if (client !== null && !mistakes.some(({ code }) => code === "KEYRING")) {
     await checkKey(found, { client, runner, environment: call.environment });
   }
+  const { environment } = call;
+  found.mistakes.push(...(await readableConfigs({ client, runner, environment })));
   const { problem } = call.hostZone;
   if (problem !== null) found.warnings.push(zoneWarning(problem));
   if (runner === null) return { jobs: null, ...found };

@@ -1,6 +1,14 @@
 // Client: .migrc, or a client configuration in TOML, as the part of the configuration it holds.
 import { posix } from "node:path";
-import { flagOf, listOf, noteMistake, type Resolver, textOf } from "./resolve.ts";
+import {
+  flagOf,
+  listOf,
+  noteMistake,
+  type PlaceInFile,
+  placeOf,
+  type Resolver,
+  textOf,
+} from "./resolve.ts";
 import type { Environment } from "./runner.ts";
 import { quoteGo } from "./scalars.ts";
 import { Secret } from "./secret.ts";
@@ -25,6 +33,8 @@ export interface ClientConfig {
     readonly secringPath: string;
     /** As written; the signer says what it must be. Empty when it is not set. */
     readonly keyId: string;
+    /** Where it is set, for messages. */
+    readonly keyIdPlace: PlaceInFile;
     /** Sent instead of a signed token. Null: tokens are used. Actions are signed either way. */
     readonly useApiKeyAuth: Secret | null;
   };
@@ -57,6 +67,7 @@ export function resolveClient(
       home: gpgHome,
       secringPath: posix.join(gpgHome, "secring.gpg"),
       keyId: textOf(resolver, ["gpg", "keyid"]) ?? "",
+      keyIdPlace: placeOf(resolver, ["gpg", "keyid"]),
       useApiKeyAuth: apiKey === null ? null : new Secret(apiKey),
     },
     targets: macrosOf(resolver),

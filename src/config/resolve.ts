@@ -44,7 +44,8 @@ export function placeOf(resolver: Resolver, path: KeyPath): PlaceInFile {
     : { path: file, line: setting.line, column: setting.column };
 }
 
-type PlaceInFile = Pick<ErrorDetail, "line" | "column"> & { readonly path: string };
+/** A place in a file; without a line when nothing is set there. */
+export type PlaceInFile = Pick<ErrorDetail, "line" | "column"> & { readonly path: string };
 
 /** A string; null when it is not set or empty, which mean the same everywhere. */
 export function textOf(resolver: Resolver, path: KeyPath): string | null {

@@ -10,6 +10,8 @@ import {
   durationOf,
   noteMistake,
   noteWarning,
+  type PlaceInFile,
+  placeOf,
   type Resolver,
   settingOf,
   textOf,
@@ -52,6 +54,8 @@ export type LoggingConfig =
 export interface ClientLimits {
   /** For the private key: of the file, else MIGPGPPASSPHRASE. Null: there is none. */
   readonly passphrase: Secret | null;
+  /** Where it is set or should be, for messages. */
+  readonly passphrasePlace: PlaceInFile;
   /** From an action's expiry to its collect. */
   readonly delayResultsMs: Milliseconds;
   /** Commands in one page of a collect. */
@@ -266,6 +270,7 @@ function clientLimitsOf(resolver: Resolver, environment: Environment): ClientLim
     durationOf(resolver, ["client", key], client[key]);
   return {
     passphrase: passphrase === "" ? null : new Secret(passphrase),
+    passphrasePlace: placeOf(resolver, ["client", "passphrase"]),
     delayResultsMs: delayResultsOf(resolver),
     pageSize: whole("pagesize"),
     timeoutMs: time("timeout"),

@@ -33,6 +33,16 @@ export async function modeOf(path: string): Promise<number | null> {
   }
 }
 
+/** The same of a file; null for everything else, too. */
+export async function fileModeOf(path: string): Promise<number | null> {
+  try {
+    const found = await stat(path);
+    return found.isFile() ? found.mode & 0o7777 : null;
+  } catch {
+    return null;
+  }
+}
+
 /** Makes a file that does not exist yet, and the directories above it. Rejects with EEXIST. */
 export async function createFile(
   path: string,

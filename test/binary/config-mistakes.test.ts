@@ -312,7 +312,7 @@ describe.concurrent("a key that cannot sign ends the start with 9 and the remedy
       runner: [RUNNER_PASSPHRASE, "wr0ng pass"],
       says: [
         `${sign(LOCKED_KEY)}failed to decrypt key "A1BD5B2C": the passphrase does not open it ` +
-          "(correct passphrase in section [client] of runner.cfg)",
+          "(correct passphrase in [client] of runner.cfg, or MIGPGPPASSPHRASE)",
       ],
     },
     "no passphrase for a locked key": {
@@ -320,7 +320,7 @@ describe.concurrent("a key that cannot sign ends the start with 9 and the remedy
       runner: [/passphrase.*/, ""],
       says: [
         `${sign(LOCKED_KEY)}failed to decrypt key "A1BD5B2C": it is locked and no passphrase ` +
-          "is set (set passphrase in section [client] of runner.cfg)",
+          "is set (set passphrase in [client] of runner.cfg, or MIGPGPPASSPHRASE)",
       ],
     },
     "a key ring that is none": {

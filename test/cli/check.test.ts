@@ -169,6 +169,7 @@ describe("check", () => {
   test("refuses a folder of keys in which everybody can put a key", async () => {
     await using directory = await Directory.create();
     await cp(homeOf(), directory.at("keys"), { recursive: true });
+    await chmod(directory.at("keys/secring.gpg"), 0o600);
     await directory.client({ home: directory.at("keys") });
     await chmod(directory.at("keys"), 0o777);
     const [line = ""] = await linesOf(directory);
@@ -188,6 +189,42 @@ describe("check", () => {
       `warning: ${path}: every user can write to it (chmod o-w ${path})\n` +
         "1 job, no mistakes, 1 warning\n",
     );
+  });
+
+  test("finds secrets that every user can read", async () => {
+    await using directory = await Directory.create();
+    await directory.config('passphrase = "not needed"');
+    await chmod(directory.runnerConfig, 0o644);
+    await chmod(directory.at("keys/secring.gpg"), 0o644);
+    const migrc = await Bun.file(directory.at(".migrc")).text();
+    await directory.write(".migrc", `${migrc}useapikeyauth = "key"\n`, 0o644);
+    expect(await linesOf(directory)).toEqual(
+      [
+        ["keys/secring.gpg", "the private key in it"],
+        ["runner.cfg", "the passphrase in it"],
+        [".migrc", "the API key in it"],
+      ].map(([name = "", what]) => {
+        const path = directory.at(name);
+        return `${path}: every user of this host can read ${what} (mode 0644) (chmod 600 ${path})`;
+      }),
+    );
+    for (const name of ["runner.cfg", ".migrc", "keys/secring.gpg"]) {
+      await chmod(directory.at(name), 0o640);
+    }
+    expect(await linesOf(directory)).toEqual([]);
+  });
+
+  test("finds a wrong key id and a wrong passphrase in the line where they are set", async () => {
+    await using directory = await Directory.create();
+    await directory.client({ keyId: "0123456789ABCDEF0123456789ABCDEF01234567" });
+    expect((await linesOf(directory))[0]).toStartWith(`${directory.at(".migrc")}:5:9: Cannot sign`);
+    await directory.client({ keyId: LOCKED_KEY });
+    await directory.config("", 'passphrase = "wrong"');
+    expect((await linesOf(directory))[0]).toStartWith(
+      `${directory.runnerConfig}:11:14: Cannot sign`,
+    );
+    await directory.config();
+    expect((await linesOf(directory))[0]).toStartWith(`${directory.runnerConfig}: Cannot sign`);
   });
 
   test("tells a wrong passphrase, and a missing one, without showing it", async () => {

@@ -31,6 +31,7 @@ describe("resolveRunner()", () => {
       logging: { mode: "stdout", level: "info", isAssumed: true },
       client: {
         passphrase: null,
+        passphrasePlace: { path: "r.cfg" },
         delayResultsMs: 0,
         pageSize: 1_000,
         timeoutMs: 60_000,

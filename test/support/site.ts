@@ -1,6 +1,6 @@
 // Site: a host that runs mig-runner beside a MIG API: a scenario with a configuration, a key ring
 // and, in a Site, a sandbox that trusts its key.
-import { copyFile, readdir, readFile } from "node:fs/promises";
+import { chmod, copyFile, readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type Sandbox, type SandboxOptions, startSandbox } from "../../src/sandbox/server.ts";
 import { type Outcome, type Running, Scenario, type StartOptions } from "./binary.ts";
@@ -143,7 +143,9 @@ export class Site extends Host {
 async function furnish(scenario: Scenario, options: HostOptions): Promise<string> {
   const { locked = false, url = NOWHERE } = options;
   await scenario.write("home/.gnupg/README", "keys of this test");
-  await copyFile(join(homeOf(), "secring.gpg"), scenario.path("home/.gnupg/secring.gpg"));
+  const ring = scenario.path("home/.gnupg/secring.gpg");
+  await copyFile(join(homeOf(), "secring.gpg"), ring);
+  await chmod(ring, 0o600);
   const migrc = [
     "[api]",
     `url = "${url}"`,

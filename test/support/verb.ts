@@ -13,7 +13,7 @@ import { type ActionRow, advance } from "../../src/flow/inflight.ts";
 import type { JournalTransaction } from "../../src/flow/journal.ts";
 import { closeRun } from "../../src/flow/keep.ts";
 import { shownLines } from "../../src/text.ts";
-import { homeOf, RUNNER_KEY } from "./keys.ts";
+import { keyFile, RUNNER_KEY } from "./keys.ts";
 
 /** When everything was remembered: long ago, so that all of it is due. */
 export const THEN = Date.UTC(2026, 0, 2, 3, 4, 5);
@@ -89,6 +89,7 @@ export class Directory {
   static async create(): Promise<Directory> {
     const directory = new Directory(await mkdtemp(join(tmpdir(), "mig-runner-verb-")));
     for (const folder of ["runners", "plugins"]) await mkdir(directory.at(folder));
+    await directory.write("keys/secring.gpg", keyFile("keys/secring.gpg"));
     await directory.config();
     await directory.client();
     return directory;
@@ -129,7 +130,7 @@ export class Directory {
   }
 
   /** .migrc with the recorded key, or another. */
-  async client({ keyId = RUNNER_KEY, home = homeOf() } = {}): Promise<void> {
+  async client({ keyId = RUNNER_KEY, home = this.at("keys") } = {}): Promise<void> {
     const gpg = `[gpg]\nhome = "${home}"\nkeyid = "${keyId}"\n`;
     await this.write(".migrc", `[api]\nurl = "http://127.0.0.1:1/api/v1/"\n${gpg}`);
   }

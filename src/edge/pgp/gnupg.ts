@@ -2,7 +2,7 @@
 //
 // gpg tells which secret keys there are and signs; its packets are read and written by ours, so
 // that a signature gets the full-length RSA number that the API insists on.
-import { parseKeyring, type RingKey } from "../../mig/keyring.ts";
+import { parseKeyring } from "../../mig/keyring.ts";
 import { bitLength, joinBytes } from "../../mig/numbers.ts";
 import { PacketError, parsePackets, TAG } from "../../mig/packets.ts";
 import {
@@ -13,10 +13,17 @@ import {
   parseSignature,
 } from "../../mig/signature.ts";
 import { gate } from "./gate.ts";
-import { type HeldKey, holdKeys, type KeySource, type SignText } from "./held.ts";
+import {
+  expiredText,
+  type HeldKey,
+  holdKeys,
+  type KeySource,
+  type SignText,
+  type SourceKey,
+} from "./held.ts";
 import { KeyProblem } from "./problem.ts";
 import { type GnupgHome, type GpgAnswer, runGpg } from "./program.ts";
-import { locked, wrongPassphrase } from "./unlock.ts";
+import { locked, PASSPHRASE, wrongPassphrase } from "./unlock.ts";
 
 const NO_INPUT = new Uint8Array();
 
@@ -38,8 +45,8 @@ export async function loadGnupgHome(gnupg: GnupgHome): Promise<KeySource> {
   return {
     ...{ kind: "gnupg", path: gnupg.home, damage },
     keys: holdKeys(entries, ({ fingerprint }) => secrets.get(fingerprint) ?? "missing"),
-    async open({ key }, passphrase) {
-      const sign = textSigner(gnupg, { key, passphrase });
+    async open(held, passphrase) {
+      const sign = textSigner(gnupg, { held, passphrase });
       // gpg opens a key only to sign: a wrong passphrase must show now, not at the first job.
       await sign(NO_INPUT);
       return sign;
@@ -74,23 +81,24 @@ async function succeed(gnupg: GnupgHome, args: readonly string[]): Promise<Uint8
 
 function textSigner(
   gnupg: GnupgHome,
-  { key, passphrase }: { readonly key: RingKey; readonly passphrase: string | null },
+  { held, passphrase }: { readonly held: SourceKey; readonly passphrase: string | null },
 ): SignText {
   // With mode "error" gpg-agent uses what it has cached, and fails instead of asking.
   const mode = passphrase === null ? ["error"] : ["loopback", "--passphrase-fd", "0"];
   const args = ["--pinentry-mode", ...mode, "--digest-algo", "SHA256"];
-  args.push("--output", "-", "--local-user", `${key.fingerprint}!`, "--detach-sign");
+  args.push("--output", "-", "--local-user", `${held.fingerprint}!`, "--detach-sign");
   const secret = new TextEncoder().encode(passphrase === null ? "" : `${passphrase}\n`);
   // gpg-agent signs one at a time anyway; more processes would only wait for it.
   return gate(1, async (text: Uint8Array) => {
     // gpg takes the first line as the passphrase and all after it as the text.
     const input = joinBytes(secret, text);
-    return reencode(await runGpg(gnupg, { args, input }), key);
+    return reencode(await runGpg(gnupg, { args, input }), held);
   });
 }
 
-function reencode(answer: GpgAnswer, key: RingKey): string {
-  if (answer.status !== 0) throw refusal(answer.message, key);
+function reencode(answer: GpgAnswer, held: SourceKey): string {
+  const { key } = held;
+  if (answer.status !== 0) throw refusal(answer.message, held);
   const [packet] = parsePackets(answer.output).packets;
   if (packet?.tag !== TAG.signature) throw new KeyProblem("gpg gave no signature");
   try {
@@ -110,11 +118,19 @@ function reencode(answer: GpgAnswer, key: RingKey): string {
   }
 }
 
-function refusal(message: string, key: RingKey): KeyProblem {
+function refusal(message: string, held: SourceKey): KeyProblem {
+  const { key, expiresAt } = held;
+  if (expiresAt !== null && /expired|unusable/i.test(message)) {
+    return new KeyProblem(`${expiredText(held)}, and gpg refuses to sign by it (${message})`, {
+      hint: `extend it with gpg --quick-set-expire ${held.primaryFingerprint} 2y, or name another`,
+      about: "keyId",
+    });
+  }
   if (/bad passphrase/i.test(message)) return wrongPassphrase(key);
   if (/no pinentry|cancel|no passphrase|timeout/i.test(message)) {
     return locked(key, `it is locked and no passphrase is set (gpg: ${message})`, {
-      hint: "set passphrase in section [client] of runner.cfg, or unlock the key in gpg-agent",
+      hint: `unlock the key in gpg-agent, or set ${PASSPHRASE}`,
+      about: "passphrase",
     });
   }
   return new KeyProblem(`gpg refused to sign: ${message}`);

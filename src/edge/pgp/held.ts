@@ -76,10 +76,22 @@ function holdKey(
     fingerprint: key.fingerprint,
     primaryFingerprint: primary.fingerprint,
     ...{ userIds, algorithm: key.algorithmName, createdAt: key.createdAt },
-    ...{ expiresAt: key.expiresAt, secret, problem, key },
+    ...{ expiresAt: earlier(key.expiresAt, primary.expiresAt), secret, problem, key },
     advice: problem === null ? null : adviceFor(key, subkeys),
     canSign: secret !== "missing" && hasSigningAlgorithm(key) && allowed,
   };
+}
+
+/** A subkey ends with its primary key. */
+function earlier(one: Instant | null, other: Instant | null): Instant | null {
+  if (one === null || other === null) return one ?? other;
+  return Math.min(one, other);
+}
+
+/** That a key's time has passed, for messages. */
+export function expiredText(key: HeldKey): string {
+  const day = new Date(key.expiresAt ?? 0).toISOString().slice(0, 10);
+  return `the key ${describeKey(key)} expired on ${day}`;
 }
 
 function adviceFor(key: RingKey, subkeys: readonly RingKey[]): string | null {
@@ -137,6 +149,7 @@ export function chooseKey(keyId: string, { keys, path }: KeySource): SourceKey |
   if (found.length > 1) {
     throw new KeyProblem(`it means ${found.length} keys of ${path}`, {
       hint: `use the fingerprint of one: ${listed(found)}`,
+      about: "keyId",
     });
   }
   return found[0] ?? null;
@@ -154,6 +167,7 @@ export function notFound(keyId: string, sources: readonly KeySource[]): KeyProbl
   }
   return new KeyProblem(`Signer '${keyId}' not found in ${places}`, {
     hint: keys.length === 0 ? "the key ring is empty" : `it holds ${nearestFirst(keyId, keys)}`,
+    about: "keyId",
   });
 }
 

@@ -1,16 +1,31 @@
 // Problem: why a key cannot be used, before it is known what for.
-import { RunnerError } from "../../errors.ts";
+import { type ErrorDetail, RunnerError } from "../../errors.ts";
+
+/** What of the configuration a problem is about. */
+export type KeySetting = "keyId" | "passphrase";
+
+/** Where these are set, for messages. */
+export type KeyPlaces = Readonly<Partial<Record<KeySetting, ErrorDetail>>>;
 
 /** A reason that becomes a RunnerError where the purpose is known. Holds no secret. */
 export class KeyProblem extends Error {
   override readonly name = "KeyProblem";
   /** How to mend it, in one sentence without a period. */
   readonly hint: string | undefined;
+  /** Null: about the keys themselves. */
+  readonly about: KeySetting | null;
 
-  constructor(message: string, options: { readonly hint?: string; readonly cause?: unknown } = {}) {
-    super(message, { cause: options.cause });
-    this.hint = options.hint;
+  constructor(message: string, { hint, about, cause }: KeyProblemOptions = {}) {
+    super(message, { cause });
+    this.hint = hint;
+    this.about = about ?? null;
   }
+}
+
+export interface KeyProblemOptions {
+  readonly hint?: string;
+  readonly about?: KeySetting;
+  readonly cause?: unknown;
 }
 
 /**
@@ -19,14 +34,16 @@ export class KeyProblem extends Error {
  * @param where What the operator was about to do, and the file or folder that it is about.
  */
 export async function asRunnerError<Value>(
-  where: { readonly purpose: string; readonly path: string },
+  where: { readonly purpose: string; readonly path: string; readonly places?: KeyPlaces },
   action: () => Promise<Value>,
 ): Promise<Value> {
   try {
     return await action();
   } catch (error) {
     if (!(error instanceof KeyProblem)) throw error;
-    const detail = { path: where.path, ...(error.hint === undefined ? {} : { hint: error.hint }) };
+    const { about, hint } = error;
+    const place = about === null ? undefined : where.places?.[about];
+    const detail = { path: where.path, ...place, ...(hint === undefined ? {} : { hint }) };
     throw new RunnerError("KEYRING", `Cannot ${where.purpose}: ${error.message}`, detail, {
       cause: error,
     });

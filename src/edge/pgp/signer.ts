@@ -11,8 +11,15 @@ import { join } from "node:path";
 import type { Signer } from "../../ports.ts";
 import type { Instant, Milliseconds } from "../../time.ts";
 import { loadGnupgHome } from "./gnupg.ts";
-import { chooseKey, describeKey, type HeldKey, type KeySource, notFound } from "./held.ts";
-import { asRunnerError, KeyProblem } from "./problem.ts";
+import {
+  chooseKey,
+  describeKey,
+  expiredText,
+  type HeldKey,
+  type KeySource,
+  notFound,
+} from "./held.ts";
+import { asRunnerError, type KeyPlaces, KeyProblem } from "./problem.ts";
 import type { Environment } from "./program.ts";
 import { loadRing } from "./ring.ts";
 
@@ -35,6 +42,8 @@ export interface SignerOptions extends KeyringOptions {
   readonly keyId: string;
   /** Null when none is configured. */
   readonly passphrase: Revealable | null;
+  /** Where key id and passphrase are set, for messages. @default the home */
+  readonly places?: KeyPlaces;
 }
 
 /** A signer, and what the API will think of it. */
@@ -43,6 +52,8 @@ export interface OpenedSigner extends Signer {
   readonly problem: string | null;
   /** What to do about the problem, or null. */
   readonly advice: string | null;
+  /** That the key has expired, or null. The API and the agents of MIG do not look at that. */
+  readonly expired: string | null;
   /** The file or folder that holds the key. */
   readonly path: string;
 }
@@ -57,12 +68,15 @@ export interface OpenedSigner extends Signer {
  * @see pgp/sign.go `Sign`; test/golden/keyrings.
  */
 export async function openSigner(options: SignerOptions): Promise<OpenedSigner> {
-  const { keyId, home } = options;
-  const purpose = `sign with key "${keyId}"`;
-  const { key, sign, path } = await asRunnerError({ purpose, path: home }, () => openKey(options));
+  const { keyId, home, clock, places = {} } = options;
+  const where = { purpose: `sign with key "${keyId}"`, places };
+  const opened = await asRunnerError({ ...where, path: home }, () => openKey(options));
+  const { key, sign, path } = opened;
+  const { fingerprint, problem, advice, expiresAt } = key;
+  const expired = expiresAt !== null && expiresAt <= clock.now() ? expiredText(key) : null;
   return {
-    ...{ fingerprint: key.fingerprint, problem: key.problem, advice: key.advice, path },
-    sign: (text) => asRunnerError({ purpose, path }, () => sign(text)),
+    ...{ fingerprint, problem, advice, expired, path },
+    sign: (text) => asRunnerError({ ...where, path }, () => sign(text)),
   };
 }
 
@@ -76,6 +90,7 @@ async function openKey({ keyId, passphrase, ...options }: SignerOptions) {
       const { problem, advice } = key;
       throw new KeyProblem(problem ?? `${describeKey(key)} cannot sign`, {
         ...(advice === null ? {} : { hint: advice }),
+        about: "keyId",
       });
     }
     const secret = passphrase?.reveal() ?? "";

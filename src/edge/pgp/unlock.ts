@@ -5,7 +5,7 @@
 import { messageOf } from "../../errors.ts";
 import type { RingKey } from "../../mig/keyring.ts";
 import { Cursor } from "../../mig/packets.ts";
-import { KeyProblem } from "./problem.ts";
+import { KeyProblem, type KeyProblemOptions } from "./problem.ts";
 import { openProtected } from "./protection.ts";
 
 /**
@@ -41,25 +41,26 @@ export async function secretNumbers(
   }
 }
 
+/** Where the passphrase comes from. */
+export const PASSPHRASE = "passphrase in [client] of runner.cfg, or MIGPGPPASSPHRASE";
+
 function noPassphrase(key: RingKey): KeyProblem {
   return locked(key, "it is locked and no passphrase is set", {
-    hint: "set passphrase in section [client] of runner.cfg",
+    hint: `set ${PASSPHRASE}`,
+    about: "passphrase",
   });
 }
 
 /** A key that could not be opened; the words before `why` are the original's. */
-export function locked(
-  key: RingKey,
-  why: string,
-  options: { readonly hint: string; readonly cause?: unknown },
-): KeyProblem {
+export function locked(key: RingKey, why: string, options: KeyProblemOptions): KeyProblem {
   return new KeyProblem(`failed to decrypt key "${key.keyId.slice(-8)}": ${why}`, options);
 }
 
 /** A key that the configured passphrase does not open. */
 export function wrongPassphrase(key: RingKey): KeyProblem {
   return locked(key, "the passphrase does not open it", {
-    hint: "correct passphrase in section [client] of runner.cfg",
+    hint: `correct ${PASSPHRASE}`,
+    about: "passphrase",
   });
 }
 

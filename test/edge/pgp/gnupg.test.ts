@@ -127,7 +127,10 @@ describe.if(gpgTests)("openSigner() on a GnuPG 2 home", () => {
     const ed25519 = await refusal(open("ed25519"));
     expect(ed25519.message).toContain("the MIG API cannot verify Ed25519 keys");
     const expired = await refusal(open("expired"));
-    expect(expired.message).toMatch(/gpg refused to sign: .*(expired|unusable)/i);
+    expect(expired.message).toMatch(
+      /the key 59955241\w+ \(expired\) expired on 2026-11-23, and gpg refuses to sign by it/,
+    );
+    expect(expired.detail.hint).toContain("gpg --quick-set-expire 59955241");
     const certify = await refusal(open(CERTIFY_ONLY));
     expect(certify.message).toContain("its key flags allow no signing");
     expect(certify.detail.hint).toBe(`use its subkey ${CERTIFY_ONLY_SUBKEY} as keyid`);

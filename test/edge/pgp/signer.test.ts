@@ -146,13 +146,37 @@ describe("openSigner()", () => {
     const error = await refusal({ keyId: LOCKED_KEY, passphrase: secret("not it at all") });
     const shown = [error.message, error.stack, error.detail, String(error.cause)];
     expect(JSON.stringify(shown)).not.toContain("not it at all");
-    expect(error.detail.hint).toBe("correct passphrase in section [client] of runner.cfg");
+    expect(error.detail.hint).toBe(
+      "correct passphrase in [client] of runner.cfg, or MIGPGPPASSPHRASE",
+    );
+  });
+
+  test("places a problem where the key id or the passphrase is set, else at the keys", async () => {
+    const places = {
+      keyId: { path: "/home/mig/.migrc", line: 4, column: 11 },
+      passphrase: { path: "/etc/mig/runner.cfg", line: 7, column: 14 },
+    };
+    const unknown = await refusal({ keyId: `${LOCKED_KEY.slice(0, 38)}00`, places });
+    expect(unknown.detail).toMatchObject(places.keyId);
+    const wrong = await refusal({ keyId: LOCKED_KEY, passphrase: secret("not it"), places });
+    expect(wrong.detail).toMatchObject(places.passphrase);
+    const missing = await refusal({ home: "/nowhere", places });
+    expect(missing.detail.path).toBe("/nowhere");
+  });
+
+  test("says of an expired key when it expired, and signs by it as MIG takes it", async () => {
+    const keyId = "59955241B5FDC45FCF54356289B689DA57C6C86F";
+    const after = clockAt(Date.UTC(2040, 0, 1));
+    const late = await open({ home: homeOf("expired"), keyId, clock: after });
+    expect(late.expired).toBe(`the key ${keyId} (expired) expired on 2026-11-23`);
+    const early = await open({ home: homeOf("expired"), keyId, clock: clockAt(0) });
+    expect(early.expired).toBeNull();
   });
 
   test("takes an empty passphrase for none", async () => {
     const error = await refusal({ keyId: LOCKED_KEY, passphrase: { reveal: () => "" } });
     expect(error.message).toEndWith("it is locked and no passphrase is set");
-    expect(error.detail.hint).toBe("set passphrase in section [client] of runner.cfg");
+    expect(error.detail.hint).toBe("set passphrase in [client] of runner.cfg, or MIGPGPPASSPHRASE");
   });
 
   test("opens keys protected by a checksum, with an empty passphrase too", async () => {

@@ -2,6 +2,7 @@
 //
 // A second formulation of the signed text, apart from src/mig: it starts from the JSON that was
 // posted, as the real API does, so that a mistake of the runner's encoder is refused here as well.
+import { parseTimeJson } from "../go/time.ts";
 import { encodeJson, encodeString, type Json, JsonError, parseJson } from "./json.ts";
 import {
   compareTimestamps,
@@ -45,6 +46,8 @@ export interface PostedAction {
 const SYNTAX_VERSION = 2;
 /** Characters in a name or target. @see database/schema.sql */
 const NAME_MAX = 2048;
+/** Characters in the JSON of all signatures: ten of an RSA key of 2,048 bits fit. */
+const SIGNATURES_MAX = 4096;
 
 const DESCRIPTION = ["author", "email", "url", "revision"] as const;
 const THREAT = ["ref", "level", "family", "type"] as const;
@@ -145,13 +148,20 @@ function membersOf(value: Json, type: string): Members {
       if (member === null) return ZERO_TIME;
       const time = typeof member === "string" ? parseTimestamp(member) : null;
       if (time !== null) return time;
-      const layout = "2006-01-02T15:04:05Z07:00";
-      throw new JsonError(
-        `parsing time ${encodeString(encodeJson(member))} as ${encodeString(`"${layout}"`)}: ` +
-          `cannot parse ${encodeString(typeof member === "string" ? member : "")} as "2006"`,
-      );
+      throw new JsonError(timeProblem(member));
     },
   };
+}
+
+/** Go's words for a time that is none. */
+function timeProblem(value: Json): string {
+  try {
+    parseTimeJson(new TextEncoder().encode(encodeJson(value)));
+  } catch (error) {
+    if (error instanceof RangeError) return error.message;
+    throw error;
+  }
+  return `parsing time ${encodeString(encodeJson(value))}: it cannot be read`;
 }
 
 /** Letter case as Go's encoding/json folds it: U+017F is an s, U+212A a k. */
@@ -206,6 +216,9 @@ export function storageRefusalOf(action: PostedAction): string | null {
     if ([...text].length > NAME_MAX) {
       return `pq: value too long for type character varying(${NAME_MAX})`;
     }
+  }
+  if (encodeJson(action.signatures ?? []).length > SIGNATURES_MAX) {
+    return `pq: value too long for type character varying(${SIGNATURES_MAX})`;
   }
   return null;
 }

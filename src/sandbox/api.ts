@@ -7,6 +7,7 @@ import {
   storageRefusalOf,
 } from "./action.ts";
 import { refuseAccess, type Trust } from "./auth.ts";
+import { dashboardItems } from "./dashboard.ts";
 import {
   collection,
   encodeItem,
@@ -17,13 +18,7 @@ import {
 } from "./envelope.ts";
 import { encodeFoundAgent } from "./fleet.ts";
 import { encodeString, JsonError } from "./json.ts";
-import {
-  commandItem,
-  countersOf,
-  encodeCreatedAction,
-  encodeFoundAction,
-  sharedPieces,
-} from "./print.ts";
+import { encodeCreatedAction, encodeFoundAction, singleCommandItem } from "./print.ts";
 import {
   encodeParameters,
   type Form,
@@ -111,6 +106,7 @@ const ROUTES: Readonly<Record<string, Route>> = {
   "/action/create/": { method: "POST", answer: answerCreate },
   "/command": { method: "GET", answer: answerCommand },
   "/agent": { method: "GET", answer: answerAgent },
+  "/dashboard": { method: "GET", answer: answerDashboard },
 };
 
 function queryOf(url: string): Form {
@@ -227,28 +223,38 @@ async function createAction(call: Call, text: string): Promise<Creation> {
   const id = api.nextId++;
   const refusal = refusalOf(action, now);
   if (refusal !== null) return refused(refusal);
-  const signers: Investigator[] = [];
+  const signers: (Investigator | undefined)[] = [];
   for (const signature of action.signatures ?? []) {
     const verdict = await api.trust.verify(signedText, signature);
     if (verdict.kind === "bad") return refused(`VerifySignatures() -> ${verdict.message}`);
-    const signer = api.trust.investigators.find(
-      ({ fingerprint }) => fingerprint === verdict.fingerprint,
-    );
-    if (signer !== undefined) signers.push(signer);
+    const { fingerprint } = verdict;
+    signers.push(api.trust.investigators.find((known) => known.fingerprint === fingerprint));
   }
   const storageRefusal = storageRefusalOf(action);
   if (storageRefusal !== null) return refused(`Failed to store action: '${storageRefusal}'`);
-  // From here on the action runs, whatever is answered: a second signature of one investigator is
-  // refused only after the action was stored.
-  const investigators = signers.filter((signer, index) => signers.indexOf(signer) === index);
+  // From here on the action runs, whatever is answered: the signers are stored after the action.
+  const problem = signers.map(signerProblem).find((text) => text !== null) ?? null;
+  const known = signers.filter((signer) => signer !== undefined);
+  const investigators = known.filter((signer, index) => known.indexOf(signer) === index);
   const stored = insertAction(api.store, action, { id, investigators, now });
-  if (investigators.length < signers.length) {
-    return refused(
-      "Failed to store signature: 'pq: duplicate key value violates unique constraint " +
-        '"signatures_actionid_investigatorid_idx"\'',
-    );
-  }
+  if (problem !== null) return refused(problem);
   return { kind: "created", id, json: encodeCreatedAction(stored, action) };
+}
+
+/** Why the API cannot store a signer: it is nobody's, or that investigator's second signature. */
+function signerProblem(
+  signer: Investigator | undefined,
+  index: number,
+  signers: readonly (Investigator | undefined)[],
+): string | null {
+  if (signer === undefined) {
+    return "Error while finding investigator: 'sql: no rows in result set'";
+  }
+  if (signers.indexOf(signer) === index) return null;
+  return (
+    "Failed to store signature: 'pq: duplicate key value violates unique constraint " +
+    '"signatures_actionid_investigatorid_idx"\''
+  );
 }
 
 /** The id that a resource was asked for by, or the answer to a wrong one. */
@@ -282,11 +288,15 @@ function answerCommand(call: Call): Reply {
   for (const stored of store.actions.values()) {
     const command = commandsOf(store, stored, call.now).find(({ id }) => id === asked.id);
     if (command === undefined) continue;
-    const shared = sharedPieces(store, stored, countersOf(store, stored, call.now));
-    const at = { now: call.now, shared, baseUrl: baseUrlOf(call), resultBytes: 0 };
-    return jsonReply(200, collection(call.href, [commandItem(store, stored, command, at)]));
+    const at = { now: call.now, baseUrl: baseUrlOf(call) };
+    return jsonReply(200, collection(call.href, [singleCommandItem(store, stored, command, at)]));
   }
   return errorReply(call, 404, `Command ID '${asked.id}' not found`);
+}
+
+function answerDashboard(call: Call): Reply {
+  const items = dashboardItems(call.api.store, { now: call.now, baseUrl: baseUrlOf(call) });
+  return jsonReply(200, collection(call.href, items));
 }
 
 function answerAgent(call: Call): Reply {

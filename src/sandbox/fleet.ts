@@ -187,6 +187,17 @@ export function encodeCommandAgent(agent: Agent): string {
   return encoded;
 }
 
+/** The agent as a command holds it that was asked for by its id. */
+export function encodeSingleCommandAgent(agent: Agent): string {
+  return (
+    `{"id":${agent.id},"name":${encodeString(agent.name)},` +
+    `"queueloc":${encodeString(agent.queueLocation)},"mode":"${agent.mode}",` +
+    `"version":${encodeString(agent.version)},"starttime":"${UNSET}",` +
+    `"destructiontime":"${UNSET}","heartbeatts":"${UNSET}","refreshts":"${UNSET}",` +
+    `"environment":{"isproxied":false,"aws":{}}}`
+  );
+}
+
 /** The agent as a search prints it; only a search by target knows the time of its last refresh. */
 export function encodeFoundAgent(agent: Agent, { byTarget }: { byTarget: boolean }): string {
   const time = (micros: number) => formatTimestamp(timestampOfMicros(micros));

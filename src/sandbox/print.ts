@@ -6,7 +6,7 @@
 import { encodeAction } from "./action.ts";
 import { encodeResult } from "./answers.ts";
 import { itemFrame } from "./envelope.ts";
-import { encodeCommandAgent } from "./fleet.ts";
+import { encodeCommandAgent, encodeSingleCommandAgent } from "./fleet.ts";
 import { encodeString, jsonOf, plainOf } from "./json.ts";
 import {
   type CommandStatus,
@@ -142,13 +142,43 @@ function remember(store: Store, key: string, encode: () => string): Uint8Array {
   return bytes;
 }
 
+/**
+ * A command as it is asked for by its id: without the counters and the signers of its action, and
+ * without the environment and the tags of its agent, but with the queue of that.
+ */
+export function singleCommandItem(
+  store: Store,
+  stored: StoredAction,
+  command: StoredCommand,
+  { baseUrl, now }: { readonly baseUrl: string; readonly now: number },
+): Uint8Array[] {
+  const status = statusOf(store, stored, command, now);
+  const { head, tail } = encodeAction(stored.action, {
+    id: stored.id,
+    investigators: null,
+    status: "",
+    startAt: ZERO_TIME,
+    finishAt: ZERO_TIME,
+    updateAt: ZERO_TIME,
+  });
+  const agent = encodeSingleCommandAgent(command.agent);
+  const own = encodeOwn(store, stored, command, { status, resultBytes: 0, agent });
+  const { before } = itemFrame(`${baseUrl}/command?commandid=${command.id}`, "command");
+  const action = encodeString(`${baseUrl}/action?actionid=${stored.id}`);
+  const text =
+    `${before}{"id":${command.id},"action":${head}{}${tail},${own}}}],` +
+    `"links":[{"rel":"action","href":${action}}]}`;
+  return [Buffer.from(text)];
+}
+
 /** The members of a command from its agent on. */
 function encodeOwn(
   store: Store,
   stored: StoredAction,
   command: StoredCommand,
-  { status, resultBytes }: { status: CommandStatus; resultBytes: number },
+  options: { status: CommandStatus; resultBytes: number; agent?: string },
 ): string {
+  const { status, resultBytes, agent = encodeCommandAgent(command.agent) } = options;
   const results = resultsOf(store, stored, command, status);
   const finishAt = finishOf(store, stored, command, status);
   let encoded = results.map(encodeResult).join(",");
@@ -160,13 +190,14 @@ function encodeOwn(
     encoded = [padded, ...others].map(encodeResult).join(",");
   }
   return (
-    `"agent":${encodeCommandAgent(command.agent)},"status":"${status}","results":[${encoded}],` +
+    `"agent":${agent},"status":"${status}","results":[${encoded}],` +
     `"starttime":"${formatTimestamp(timestampOfMicros(command.startMicros))}",` +
     `"finishtime":"${formatTimestamp(finishAt)}"`
   );
 }
 
-function finishOf(
+/** When a command in this status has finished; a time far away when it has not. */
+export function finishOf(
   store: Store,
   stored: StoredAction,
   command: StoredCommand,

@@ -9,16 +9,11 @@ import {
   type SharedPieces,
   sharedPieces,
 } from "./print.ts";
-import {
-  ANY,
-  ANY_ID,
-  parseFloatText,
-  type SearchParameters,
-  type SearchQuery,
-  WINDOW_SECONDS,
-} from "./query.ts";
+import { ANY, ANY_ID, parseFloatText, type SearchParameters, type SearchQuery } from "./query.ts";
 import { hash } from "./random.ts";
+import { type FoundCommand, reportOf } from "./reports.ts";
 import { isLike } from "./sql.ts";
+import { isAfterSet, isBeforeSet, rangeOf } from "./statement.ts";
 import {
   agentsByTarget,
   commandsOf,
@@ -73,8 +68,12 @@ export function runSearch(store: Store, query: SearchQuery, context: SearchConte
   if (!kinds.includes(parameters.type)) return failure("search type is invalid");
   const range = rangeOf(query, context.now);
   if ("message" in range) return { kind: "error", message: range.message };
-  if (parameters.report !== "") return failure("sandbox: reports are not simulated");
   const [from, to] = [range.offset, range.offset + range.limit];
+  if (parameters.report !== "") {
+    const isCommand = parameters.type === "command";
+    const found = isCommand ? foundCommands(store, query, { ...context, from, to }) : null;
+    return reportOf(store, parameters, found, context);
+  }
   switch (parameters.type) {
     case "command":
       return itemsOf(commandRows(store, query, { ...context, from, to }));
@@ -97,81 +96,6 @@ function failure(message: string): SearchAnswer {
 
 function itemsOf(items: readonly (readonly Uint8Array[])[]): SearchAnswer {
   return items.length === 0 ? { kind: "none" } : { kind: "items", items };
-}
-
-/** The names under which the API reports a broken statement. */
-const PLURALS: Readonly<Record<string, string>> = {
-  action: "actions",
-  agent: "agents",
-  command: "commands",
-  investigator: "investigators",
-};
-
-/**
- * Checks what the statement would be refused for: ids that are no numbers, a WHERE without a
- * condition, and limits that do not fit an unsigned integer.
- */
-function rangeOf(
-  query: SearchQuery,
-  now: number,
-): { limit: number; offset: number } | { message: string } {
-  const { parameters } = query;
-  if (parameters.type === "agent" && parameters.target !== "") return { limit: 0, offset: 0 };
-  const ids = ["actionid", "commandid", "agentid", "investigatorid", "manifestid", "loaderid"];
-  for (const name of ids as "actionid"[]) {
-    const text = parameters[name];
-    if (text === ANY_ID || parseFloatText(text) !== null) continue;
-    const why = /^[+-]?[\d.]+e/i.test(text) ? "value out of range" : "invalid syntax";
-    return { message: `strconv.ParseFloat: parsing ${encodeString(text)}: ${why}` };
-  }
-  const filters = countArguments(query, now);
-  const prepare = "Error while preparing search statement";
-  if (parameters.type === "action" && parameters.status !== ANY) {
-    // The statement names a table that it does not read.
-    return { message: `${prepare}: 'pq: missing FROM-clause entry for table "action"'` };
-  }
-  if (filters === 0) {
-    const word = PLURALS[parameters.type] === undefined ? "ORDER" : "GROUP";
-    return { message: `${prepare}: 'pq: syntax error at or near "${word}"'` };
-  }
-  for (const [index, name] of (["limit", "offset"] as const).entries()) {
-    const value = parameters[name];
-    if (Number.isNaN(value) || Math.trunc(value) < 0 || value >= 2 ** 63) {
-      const plural = PLURALS[parameters.type] ?? "rows";
-      return {
-        message:
-          `Error while finding ${plural}: 'sql: converting argument ` +
-          `$${filters + 1 + index} type: uint64 values with high bit set are not supported'`,
-      };
-    }
-  }
-  return { limit: Math.trunc(parameters.limit), offset: Math.trunc(parameters.offset) };
-}
-
-/** How many arguments the statement has before its limit. */
-function countArguments({ parameters, hasFound }: SearchQuery, now: number): number {
-  const { type } = parameters;
-  let count = Number(isBeforeSet(parameters, now)) + Number(isAfterSet(parameters, now));
-  const ids = ["actionid", "agentid", "commandid", "investigatorid"] as const;
-  const texts = ["actionname", "agentname", "agentversion", "investigatorname"] as const;
-  for (const name of ids) count += parameters[name] === ANY_ID ? 0 : 2;
-  for (const name of [...texts, "status", "threatfamily"] as const) {
-    count += parameters[name] === ANY ? 0 : 1;
-  }
-  for (const name of ["loadername", "manifestname"] as const) {
-    const isUsed = name.startsWith(type);
-    count += isUsed && parameters[name] !== ANY ? 1 : 0;
-  }
-  return count + (type === "command" && hasFound ? 4 : 0);
-}
-
-/** The API looks at `before` only when it is well within the window. */
-function isBeforeSet({ before }: SearchParameters, now: number): boolean {
-  return before.seconds < now / 1000 + WINDOW_SECONDS - 3600;
-}
-
-function isAfterSet({ after }: SearchParameters, now: number): boolean {
-  return after.seconds > now / 1000 - (WINDOW_SECONDS - 3600);
 }
 
 function matchesId(wanted: string, id: number): boolean {
@@ -226,14 +150,14 @@ function visibleActions(
  *
  * @see the recorded measurement in pagination-stability
  */
-function commandRows(
+function foundCommands(
   store: Store,
   query: SearchQuery,
   context: SearchContext & { from: number; to: number },
-): Uint8Array[][] {
+): readonly FoundCommand[] {
   const { parameters } = query;
-  const { now, tweaks, baseUrl } = context;
-  const rows: { stored: StoredAction; command: StoredCommand }[] = [];
+  const { now, tweaks } = context;
+  const rows: FoundCommand[] = [];
   for (const stored of visibleActions(store, parameters, context)) {
     if (!matchesSigner(parameters, stored)) continue;
     for (const command of commandsOf(store, stored, now)) {
@@ -248,8 +172,17 @@ function commandRows(
   );
   const limit = context.to - context.from;
   const from = tweaks.repeatPage ? Math.max(context.from - limit, 0) : context.from;
+  return rows.slice(from, from + limit);
+}
+
+function commandRows(
+  store: Store,
+  query: SearchQuery,
+  context: SearchContext & { from: number; to: number },
+): Uint8Array[][] {
+  const { now, tweaks, baseUrl } = context;
   const shared = new Map<StoredAction, SharedPieces>();
-  return rows.slice(from, from + limit).map(({ stored, command }) => {
+  return foundCommands(store, query, context).map(({ stored, command }) => {
     const pieces = shared.get(stored) ?? piecesOf(store, stored, context);
     shared.set(stored, pieces);
     const resultBytes = Math.max(tweaks.resultBytes, store.behaviour.resultBytes);

@@ -5,7 +5,8 @@
 //          the two sides share no arithmetic beyond powers.
 //
 // V1. An RSA value must have exactly the length of the modulus: leading zeros are never added.
-// V2. The checksum of the line is not looked at, nor anything after the first known signature.
+// V2. The checksum of the line is looked at only where its end is reached, which what follows the
+//     first known signature is not.
 import { createHash } from "node:crypto";
 import {
   type Curve,
@@ -24,7 +25,7 @@ import {
   unexpectedEnd,
   unsupported,
 } from "../mig/packets.ts";
-import { HASH_NAMES, parseSignature, type Signature } from "../mig/signature.ts";
+import { crc24, HASH_NAMES, parseSignature, type Signature } from "../mig/signature.ts";
 
 /** A public key that the API knows. */
 export interface PublicKey {
@@ -103,7 +104,7 @@ function unknownEntity(): PacketError {
 }
 
 /** @see pgp/verify.go `reArmorSignature`: what follows the last `=` is the checksum (V2). */
-function decodeLine(line: string): Uint8Array {
+function decodeLine(line: string): Armored {
   const end = line.lastIndexOf("=");
   if (end === -1) throw new PacketError("EOF");
   const digits = line
@@ -113,7 +114,21 @@ function decodeLine(line: string): Uint8Array {
   const wrong = digits.search(/[^A-Za-z0-9+/]/);
   if (wrong !== -1) throw new PacketError(`illegal base64 data at input byte ${wrong}`);
   if (digits.length % 4 === 1) throw unexpectedEnd();
-  return Uint8Array.fromBase64(digits, { lastChunkHandling: "loose" });
+  const bytes = Uint8Array.fromBase64(digits, { lastChunkHandling: "loose" });
+  return { bytes, isWhole: checksumOf(line.slice(end)) === crc24(bytes) };
+}
+
+/** What a line holds. */
+interface Armored {
+  readonly bytes: Uint8Array;
+  /** Whether its checksum is right. That is looked at only by who reads to the end. */
+  readonly isWhole: boolean;
+}
+
+/** Zero where there is none, as in the reader of the original. */
+function checksumOf(text: string): number {
+  const digits = /^=([A-Za-z0-9+/]{4})$/.exec(text)?.[1] ?? "AAAA";
+  return Buffer.from(digits, "base64").readUIntBE(0, 3);
 }
 
 interface KnownSignature {
@@ -122,17 +137,36 @@ interface KnownSignature {
 }
 
 /** The first signature whose issuer is known; the ones before it are skipped. */
-function knownSignature(bytes: Uint8Array, publicKeys: readonly PublicKey[]): KnownSignature {
+function knownSignature(
+  { bytes, isWhole }: Armored,
+  publicKeys: readonly PublicKey[],
+): KnownSignature {
   const cursor = new Cursor(bytes);
   while (cursor.left > 0) {
-    const { tag, body } = parsePacket(cursor);
+    const { tag, body } = nextPacket(cursor, isWhole);
     if (tag !== TAG.signature) throw structural("non signature packet found");
     const signature = parseSignature(body);
     if (signature.issuerKeyId === null) throw structural("signature doesn't have an issuer");
     const keys = publicKeys.filter(({ key }) => key.keyId === signature.issuerKeyId);
     if (keys.length > 0) return { signature, keys };
   }
-  throw unknownEntity();
+  throw isWhole ? unknownEntity() : brokenArmor();
+}
+
+/** Who reads on at the end of a damaged line learns that it is damaged. */
+function nextPacket(cursor: Cursor, isWhole: boolean): ReturnType<typeof parsePacket> {
+  try {
+    return parsePacket(cursor);
+  } catch (error) {
+    if (!isWhole && error instanceof PacketError && error.message === unexpectedEnd().message) {
+      throw brokenArmor();
+    }
+    throw error;
+  }
+}
+
+function brokenArmor(): PacketError {
+  return new PacketError("openpgp: invalid data: armor invalid");
 }
 
 /** A text signature covers the text with every line end as CR LF (RFC 4880 section 5.2.1). */

@@ -93,6 +93,13 @@ describe("storageRefusalOf()", () => {
       "pq: value too long for type character varying(2048)",
     );
     expect(storageRefusalOf(posted({ name: "a\u0000" }))).toContain("0x00");
+    // Each with its quotes and its comma or bracket; two more for the first bracket and nothing.
+    const signatures = (count: number, size: number) =>
+      Array.from({ length: count }, () => "s".repeat(size));
+    expect(storageRefusalOf(posted({ pgpsignatures: signatures(9, 452) }))).toBeNull();
+    expect(storageRefusalOf(posted({ pgpsignatures: signatures(9, 453) }))).toBe(
+      "pq: value too long for type character varying(4096)",
+    );
   });
 });
 

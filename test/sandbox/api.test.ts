@@ -126,9 +126,83 @@ describe("answerRequest()", () => {
     const found = await ask(api, "/api/v1/search?type=command&actionid=101", { at });
     const { id, agent } = found.item.data[0].value;
     const command = await ask(api, `/api/v1/command?commandid=${id}`, { at });
-    expect(command.item.data[0].value).toEqual(found.item.data[0].value);
+    const { action: of, agent: on, ...rest } = found.item.data[0].value;
+    const { counters: _, investigators: __, ...bare } = of;
+    expect(command.item).toEqual({
+      href: `http://h/api/v1/command?commandid=${id}`,
+      data: [
+        {
+          name: "command",
+          value: {
+            ...rest,
+            action: { ...bare, counters: {} },
+            agent: {
+              ...{ id: on.id, name: on.name, version: on.version },
+              queueloc: expect.stringMatching(/^(linux|darwin|windows)\.[0-9a-f]{40}$/),
+              mode: expect.stringMatching(/^(daemon|checkin)$/),
+              ...{ starttime: on.starttime, destructiontime: on.destructiontime },
+              ...{ heartbeatts: on.heartbeatts, refreshts: on.refreshts },
+              environment: { isproxied: false, aws: {} },
+            },
+          },
+        },
+      ],
+      links: [{ rel: "action", href: "http://h/api/v1/action?actionid=101" }],
+    });
     const shown = await ask(api, `/api/v1/agent?agentid=${agent.id}`, { at });
     expect(shown.item.data[0].value.name).toBe(agent.name);
+  });
+
+  test("counts its agents on the dashboard, and shows the last ten actions", async () => {
+    const api = apiOf();
+    const idsAt = async (at: number) => {
+      const { items } = JSON.parse((await ask(api, "/api/v1/dashboard", { at })).text).collection;
+      const [summary, ...actions] = items as readonly { href: string; data: { name: string }[] }[];
+      return { summary, ids: actions.map(({ href }) => Number(href.split("=")[1])) };
+    };
+    const { summary, ids } = await idsAt(now);
+    expect(ids).toEqual([]);
+    expect(summary?.href).toBe("http://h/api/v1/dashboard");
+    expect(summary?.data.map(({ name }) => name)).toEqual([
+      ...["online agents", "online agents by version", "online endpoints"],
+      ...["idle agents", "idle agents by version", "idle endpoints", "new endpoints"],
+      ...["endpoints running 2 or more agents", "disappeared endpoints", "flapping endpoints"],
+    ]);
+    const numbers = (summary?.data ?? []) as readonly { value?: number }[];
+    expect((numbers[0]?.value ?? 0) + (numbers[3]?.value ?? 0)).toBe(2);
+    for (let count = 0; count < 12; count++)
+      await ask(api, CREATE, { method: "POST", body: form() });
+    const shown = await idsAt(now + 60_000);
+    expect(shown.ids).toHaveLength(10);
+    expect((await ask(api, "/api/v1/dashboard")).status).toBe(200);
+  });
+
+  test("answers 500 to a signer that is nobody's, and stores the action all the same", async () => {
+    const api = apiOf();
+    const body = form({ pgpsignatures: ["sig A", "sig C"] });
+    const answer = await ask(api, CREATE, { method: "POST", body });
+    expect(answer.status).toBe(500);
+    expect(answer.error.message).toBe(
+      "Error while finding investigator: 'sql: no rows in result set'",
+    );
+    expect(api.store.actions.size).toBe(1);
+  });
+
+  test.each([
+    ["2026-02-30T00:00:00Z", String.raw`parsing time "\"2026-02-30T00:00:00Z\"": day out of range`],
+    [
+      "tomorrow",
+      String.raw`parsing time "\"tomorrow\"" as "\"2006-01-02T15:04:05Z07:00\"": ` +
+        String.raw`cannot parse "tomorrow\"" as "2006"`,
+    ],
+    [
+      "2026-02-03 00:00:00Z",
+      String.raw`parsing time "\"2026-02-03 00:00:00Z\"" as "\"2006-01-02T15:04:05Z07:00\"": ` +
+        String.raw`cannot parse " 00:00:00Z\"" as "T"`,
+    ],
+  ])("says of the time %s what Go does", async (validfrom, message) => {
+    const answer = await ask(apiOf(), CREATE, { method: "POST", body: form({ validfrom }) });
+    expect(answer).toMatchObject({ status: 500, error: { message } });
   });
 
   test.each([

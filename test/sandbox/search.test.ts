@@ -197,9 +197,19 @@ describe("runSearch()", () => {
 
   test.each([
     ["type=x", "search type is invalid"],
-    ["type=command", 'syntax error at or near "GROUP"'],
-    ["type=manifest", 'syntax error at or near "ORDER"'],
+    ["type=command", `'pq: syntax error at or near "GROUP"' in 'SELECT commands.id, `],
+    ["type=agent", `'pq: syntax error at or near "GROUP"' in 'SELECT agents.id, `],
+    ["type=investigator", "GROUP BY investigators.id\n\t\tORDER BY investigators.id ASC LIMIT $1"],
+    ["type=manifest", `'pq: syntax error at or near "ORDER"' in 'SELECT manifests.id, `],
+    ["type=loader", "FROM loaders WHERE  ORDER BY loadername;'"],
     ["type=action&status=pending", 'missing FROM-clause entry for table "action"'],
+    [
+      "type=action&status=pending&actionid=7&agentname=a",
+      "FROM actions INNER JOIN commands ON ( commands.actionid = actions.id) " +
+        " INNER JOIN agents ON ( commands.agentid = agents.id )  WHERE action.status ILIKE $1 " +
+        "AND actions.id >= $2 AND actions.id <= $3 AND agents.name ILIKE $4 GROUP BY actions.id" +
+        "\n\t\tORDER BY actions.validfrom DESC LIMIT $5 OFFSET $6;'",
+    ],
     ["type=command&agentid=x", 'strconv.ParseFloat: parsing "x": invalid syntax'],
     ["type=command&actionid=1e999", "value out of range"],
     ["type=command&actionname=x&offset=-1", "converting argument $3 type: uint64"],
@@ -207,7 +217,15 @@ describe("runSearch()", () => {
       "type=action&actionid=1&limit=-1",
       "Error while finding actions: 'sql: converting argument $3",
     ],
-    ["type=command&actionid=1&report=geolocations", "not simulated"],
+    ["type=command&actionid=1&report=geolocations", "maxmind database not initialized"],
+    [
+      "type=action&actionid=1&report=geolocations",
+      "geolocations reporting is only available for the 'command' type",
+    ],
+    [
+      "type=agent&agentname=x&report=complianceitems",
+      "compliance items reporting is only available for the 'command' type",
+    ],
   ])("refuses %s", (query, message) => {
     expect(search(store, query)).toContain(message);
   });

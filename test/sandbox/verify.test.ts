@@ -12,10 +12,25 @@ function judge(signature: string, text = first.signed) {
   return verifySignature({ text, signature, publicKeys });
 }
 
-/** The line of a packet with a checksum that is wrong: nobody looks at it (V2). */
+/** The line of a packet with a checksum that is wrong, which shows only at its end (V2). */
 function lineOf(bytes: Uint8Array): string {
   return `${bytes.toBase64()}=AAAA`;
 }
+
+/** The checksum of RFC 4880, section 6.1, bit by bit. */
+function checksumOf(bytes: Uint8Array): string {
+  let crc = 0xb704ce;
+  for (const byte of bytes) {
+    crc ^= byte << 16;
+    for (let bit = 0; bit < 8; bit++) {
+      crc <<= 1;
+      if ((crc & 0x1000000) !== 0) crc ^= 0x1864cfb;
+    }
+  }
+  return Buffer.from([crc >> 16, crc >> 8, crc]).toString("base64");
+}
+
+const corrupt = { kind: "bad", message: "openpgp: invalid data: armor invalid" } as const;
 
 describe("parsePublicKeys()", () => {
   test("takes the public parts of a secret ring", () => {
@@ -58,7 +73,12 @@ describe("verifySignature()", () => {
     expect(
       await verifySignature({ text: first.signed, signature: line, publicKeys: others }),
     ).toEqual(unknown);
-    expect(await judge(lineOf(new Uint8Array()))).toEqual(unknown);
+    expect(await judge("=twTO")).toEqual(unknown);
+    // The end of the line is reached, so that its checksum is looked at.
+    const damaged = `${line.slice(0, line.lastIndexOf("="))}=AAAA`;
+    expect(
+      await verifySignature({ text: first.signed, signature: damaged, publicKeys: others }),
+    ).toEqual(corrupt);
   });
 
   test("refuses an RSA value of another length than the modulus (V1)", async () => {
@@ -97,7 +117,14 @@ describe("verifySignature()", () => {
     ["nothing", "", "EOF"],
     ["no base64", "wsBc!BAA=AAAA", "illegal base64 data at input byte 4"],
     ["cut base64", "wsBcB=AAAA", "unexpected EOF"],
-    ["a cut packet", "wsBcBAAB=AAAA", "unexpected EOF"],
+    ["a cut packet", "wsBcBAAB=AAAA", corrupt.message],
+    ["a cut packet without a checksum", "wsBcBAAB=", corrupt.message],
+    ["a cut packet with the checksum of the whole", `wsBcBAAB${line.slice(-5)}`, corrupt.message],
+    [
+      "a cut packet with a checksum of its own",
+      `wsBcBAAB=${checksumOf(Uint8Array.fromBase64("wsBcBAAB"))}`,
+      "unexpected EOF",
+    ],
     ["no packet", "AAAA=AAAA", "openpgp: invalid data: tag byte does not have MSB set"],
     ["another packet", "tAFh=AAAA", "openpgp: invalid data: non signature packet found"],
   ];

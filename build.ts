@@ -13,12 +13,8 @@ import { parseArgs } from "node:util";
 import manifest from "./package.json" with { type: "json" };
 import { sdkFiles, writeSdk } from "./scripts/sdk.ts";
 
-/**
- * The modules that begin a thread of execution: the program, then one line a worker. Entries that
- * are not first must lie beside src/main.ts, because in the executable the URL of every bundled
- * module is that of the first entry.
- */
-const ENTRIES = ["src/main.ts", "src/worker.ts"] as const;
+/** Where every process of the program begins. */
+const ENTRY = "src/main.ts";
 
 /** What a `--target` is: Bun's name for it, the npm package of its runtime, npm's flags for it. */
 const TARGETS = {
@@ -126,9 +122,7 @@ async function build({ target, out }: Order): Promise<void> {
   const sdk = await sdkFiles();
   await writeSdk(sdk);
   const { success, logs, outputs } = await Bun.build({
-    entrypoints: ENTRIES.map((entry) => resolve(root, entry)).filter(
-      (path, index) => index === 0 || existsSync(path),
-    ),
+    entrypoints: [resolve(root, ENTRY)],
     compile: {
       ...machine(target),
       outfile: out,

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { systemClock, systemRandom } from "../src/edge/clock.ts";
 import { openJournal } from "../src/edge/journal/journal.ts";
-import { threadHost } from "../src/edge/workflow/host.ts";
+import { workerHost } from "../src/edge/workflow/host.ts";
 import type { Edges } from "../src/flow/edges.ts";
 import { Engine } from "../src/workflow/engine.ts";
 import { hashSource } from "../src/workflow/source.ts";
@@ -88,7 +88,7 @@ async function play(journal: Edges["journal"]): Promise<readonly number[]> {
       },
     },
     workflows: {
-      host: threadHost(),
+      host: workerHost(),
       bundle: () => Promise.reject(),
       readFile: () => {
         throw new Error();

@@ -7,6 +7,7 @@ import { renderHelp } from "./cli/help.ts";
 import { CONFIG_FLAG, CONFIG_PATH, STATUS_CANNOT_START, STATUS_TRY_AGAIN } from "./cli/verb.ts";
 import { findVerb, splitVerb, VERBS } from "./cli/verbs.ts";
 import { errnoCode } from "./edge/errno.ts";
+import { WORKER_ARGUMENT } from "./edge/runtime.ts";
 import { processTerminal } from "./edge/terminal.ts";
 import { useHostZone } from "./edge/timezone.ts";
 import { errorLines, messageOf, RunnerError, RunnerErrors } from "./errors.ts";
@@ -46,11 +47,18 @@ async function main(argv: readonly string[]): Promise<number> {
   }
 }
 
-try {
-  process.exitCode = await main(process.argv.slice(2));
-} catch (error) {
-  // A bug needs its stack; a full disk behind standard output, say, does not.
-  const stack = errnoCode(error) === null ? ((error as Error).stack ?? "").split("\n") : [];
-  terminal.error([`error: ${messageOf(error)}`, ...stack]);
-  process.exitCode = 1;
+/** The process that a person or a service manager has started. */
+async function begin(argv: readonly string[]): Promise<void> {
+  try {
+    process.exitCode = await main(argv);
+  } catch (error) {
+    // A bug needs its stack; a full disk behind standard output, say, does not.
+    const stack = errnoCode(error) === null ? ((error as Error).stack ?? "").split("\n") : [];
+    terminal.error([`error: ${messageOf(error)}`, ...stack]);
+    process.exitCode = 1;
+  }
 }
+
+// The executable starts itself for code that is not ours.
+if (process.argv[2] === WORKER_ARGUMENT) await import("./worker.ts");
+else await begin(process.argv.slice(2));

@@ -1,25 +1,27 @@
-// Worker: where every thread but the first begins. Its role says what it does; programs that are
-// not ours (jobs, plugins) run only here.
-import { parentPort, workerData } from "node:worker_threads";
+// Worker: where every process of this program but the main one begins. Its role says what it does;
+// programs that are not ours (jobs, plugins) run only here.
+import { openChannel } from "./edge/channel.ts";
+import { confineProcess, followDaemon } from "./edge/confine.ts";
 import { evaluateSource, registerSdk } from "./edge/modules/evaluate.ts";
 import { useHostZone } from "./edge/timezone.ts";
-import { READY, type Thread, type WorkerRole } from "./edge/worker.ts";
+import type { Worker, WorkerRole } from "./edge/worker.ts";
+import { messageOf } from "./errors.ts";
 
-type Start = (thread: Thread) => void | Promise<void>;
+type Start = (worker: Worker) => void | Promise<void>;
 
 /** The module of each role. It sets its listener before it resolves. */
 const ROLES: Readonly<Partial<Record<WorkerRole, () => Promise<{ readonly start: Start }>>>> = {
   load: () => import("./edge/modules/load.ts"),
-  workflow: () => import("./edge/workflow/thread.ts"),
-  test: () => import("./testkit/thread.ts"),
+  workflow: () => import("./edge/workflow/worker.ts"),
+  test: () => import("./testkit/worker.ts"),
   check: () => import("./edge/journal/check.ts"),
   plugin: async () => {
     const { startPlugin } = await import("./edge/plugins/host.ts");
-    return { start: (thread) => startPlugin(thread, SHIPPED) };
+    return { start: (worker) => startPlugin(worker, SHIPPED) };
   },
 };
 
-/** The plugins that come with the runner. Of a thread that runs one of them only that is loaded. */
+/** The plugins that come with the runner. In a worker that runs one of them only that is loaded. */
 const SHIPPED = {
   elastic: () => import("../plugins/elastic.ts"),
   "mozdef-compliance": () => import("../plugins/mozdef-compliance.ts"),
@@ -29,11 +31,18 @@ const SHIPPED = {
   webhook: () => import("../plugins/webhook.ts"),
 } as const;
 
+followDaemon();
+const channel = openChannel();
+let uncaught: (error: unknown) => void = fail;
+process.on("uncaughtException", (error) => uncaught(error));
+process.on("unhandledRejection", (error) => uncaught(error));
 useHostZone();
-const { role, data } = workerData as { readonly role: WorkerRole; readonly data: unknown };
-const port = parentPort;
-const module = await ROLES[role]?.();
-if (module === undefined || port === null) throw new Error(`Cannot start worker "${role}"`);
+
+const { data, memoryMax } = channel.receive() as { data: unknown; memoryMax: number };
+confineProcess(memoryMax);
+const role = process.argv.at(-1) ?? "";
+const module = await ROLES[role as WorkerRole]?.();
+if (module === undefined) throw new Error(`Cannot start worker "${role}"`);
 await registerSdk({
   "mig-runner": await import("./sdk/index.ts"),
   valibot: await import("valibot"),
@@ -41,7 +50,16 @@ await registerSdk({
 await module.start({
   data,
   evaluate: evaluateSource,
-  send: (message) => port.postMessage(message),
-  onMessage: (listener) => void port.on("message", listener),
+  send: (message) => channel.send(message),
+  onMessage: (listener) => channel.listen(listener),
+  onUncaught(listener) {
+    uncaught = listener;
+  },
 });
-port.postMessage(READY);
+channel.ready();
+
+function fail(error: unknown): void {
+  const stack = error instanceof Error ? (error.stack ?? "") : "";
+  channel.fail({ message: messageOf(error), stack });
+  process.exit(1);
+}

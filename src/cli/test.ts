@@ -1,14 +1,14 @@
-// Test: the verb that runs TypeScript jobs in virtual time. Each job is tested in a thread of its
+// Test: the verb that runs TypeScript jobs in virtual time. Each job is tested in a worker of its
 // own, which is ended when the job does not come to an end.
 import { loadConfig } from "../config/config.ts";
 import { systemClock } from "../edge/clock.ts";
 import { bundleJob } from "../edge/modules/bundle.ts";
-import { startWorker, type WorkerEnd } from "../edge/worker.ts";
+import { describeEnd, startWorker } from "../edge/worker.ts";
 import { RunnerError, RunnerErrors } from "../errors.ts";
 import { durationToMs, parseDuration } from "../go/duration.ts";
 import { isModuleFile } from "../jobs/load.ts";
 import { SCENARIOS, type ScenarioOutcome } from "../testkit/scenarios.ts";
-import type { TestMessage, TestOrder } from "../testkit/thread.ts";
+import type { TestMessage, TestOrder } from "../testkit/worker.ts";
 import { DAY_MS, type Milliseconds } from "../time.ts";
 import { UsageError } from "./flags.ts";
 import { chooseJobs, describeErrors, errorsOf, type JobState, loadJobs } from "./jobs.ts";
@@ -152,9 +152,9 @@ interface Played {
   readonly lost: string | null;
 }
 
-/** Plays all scenarios of a job in a thread. */
+/** Plays all scenarios of a job in a worker. */
 async function play(order: TestOrder, { limit, limitMs, progress }: Watch): Promise<Played> {
-  const thread = startWorker({ role: "test", data: order });
+  const worker = startWorker({ role: "test", data: order });
   const scenarios: ScenarioOutcome[] = [];
   const { promise: ended, resolve: end } = Promise.withResolvers<string | null>();
   let heard = new AbortController();
@@ -163,20 +163,22 @@ async function play(order: TestOrder, { limit, limitMs, progress }: Watch): Prom
     await systemClock().sleep(limitMs, signal);
     if (!signal.aborted) end(hungText(scenarios.length, limit));
   };
-  thread.onMessage((message) => {
+  worker.onMessage((message) => {
     heard.abort();
-    const said = message as TestMessage;
+    // Null: the job itself wrote where only the worker writes.
+    const said = message as TestMessage | null;
+    if (said === null) return end("its code wrote to a descriptor that it did not open");
     if (said.kind === "done") return end(null);
     scenarios.push(said.outcome);
     progress(said.outcome.scenario);
     heard = new AbortController();
     void watch();
   });
-  void thread.exited.then((exit) => end(endText(exit)));
+  void worker.exited.then((exit) => end(describeEnd(exit)));
   void watch();
   const lost = await ended;
   heard.abort();
-  await thread.terminate();
+  await worker.terminate();
   return { scenarios, lost };
 }
 
@@ -186,17 +188,6 @@ function hungText(played: number, limit: string): string {
     `it hangs: "${scenario}" did not end within ${limit} and was stopped ` +
     "(look for a loop without an end; --timeout gives slow code more time)"
   );
-}
-
-function endText(end: WorkerEnd): string {
-  switch (end.kind) {
-    case "exited":
-      return `it called process.exit(${end.code})`;
-    case "failed":
-      return `it threw where nobody caught it: ${end.message}`;
-    case "terminated":
-      return "it was ended";
-  }
 }
 
 function describeJob({ job, problems, scenarios }: Tested): string[] {

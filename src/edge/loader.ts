@@ -1,6 +1,6 @@
 // Loader: from a job.ts to what it says of itself.
 //
-// The main thread reads and bundles files, which runs nothing of them. One thread evaluates the
+// This process reads and bundles files, which runs nothing of them. One worker evaluates the
 // bundles, one at a time. It is ended when a job does not come to an end, uses too much memory or
 // has broken something; and after some work or some idleness, because what was loaded stays in its
 // memory. Nothing is started before the first job.
@@ -9,13 +9,13 @@ import { RunnerError, RunnerErrors } from "../errors.ts";
 import type { JobOutline } from "../jobs/module.ts";
 import { type ModuleProblem, problemError } from "../jobs/problem.ts";
 import { thrownProblem } from "../jobs/thrown.ts";
-import { type Milliseconds, SECOND_MS } from "../time.ts";
+import { MINUTE_MS, type Milliseconds, SECOND_MS } from "../time.ts";
 import { hashSource } from "../workflow/source.ts";
+import { type LoadAnswer, parseLoadAnswer } from "./modules/answer.ts";
 import { bundleError, bundleJobs } from "./modules/bundle.ts";
 import type { Bundled, Files } from "./modules/bundler.ts";
 import { readGraph } from "./modules/graph.ts";
-import type { LoadAnswer } from "./modules/load.ts";
-import { startWorker, type WorkerEnd, type WorkerHandle, watchMemory } from "./worker.ts";
+import { describeEnd, startWorker, type WorkerEnd, type WorkerHandle } from "./worker.ts";
 
 /** A job's module, loaded. */
 export interface LoadedModule {
@@ -39,7 +39,7 @@ export interface LoadRequest {
 export interface Loader {
   /** @throws {RunnerErrors} ENTITY, with the place of each mistake. */
   load(request: LoadRequest): Promise<LoadedModule>;
-  /** Ends the thread, if there is one. */
+  /** Ends the worker, if there is one. */
   close(): Promise<void>;
 }
 
@@ -47,11 +47,11 @@ export interface Loader {
 export interface LoaderOptions {
   /** How long a module may take from its first line to its last. @default 10 s */
   readonly timeoutMs?: Milliseconds;
-  /** By how many bytes the process may grow meanwhile. @default 512 MiB */
+  /** How many bytes of memory it may take. @default 512 MiB */
   readonly memoryMax?: number;
-  /** The thread is ended after this time without work. @default 10 s */
+  /** The worker is ended after this time without work. @default 10 s */
   readonly idleMs?: Milliseconds;
-  /** The thread is replaced after it has evaluated this many bytes of source. @default 512 KiB */
+  /** The worker is replaced after it has evaluated this many bytes of source. @default 512 KiB */
   readonly sourceMax?: number;
 }
 
@@ -62,6 +62,9 @@ const DEFAULTS = {
   sourceMax: 512 * 1024,
 } as const;
 
+/** How long a worker may take to begin. */
+const START_MAX_MS: Milliseconds = MINUTE_MS;
+
 /** The part of its time after which a module makes way for others that wait. */
 const SHORT_PART = 10;
 
@@ -70,7 +73,7 @@ const BATCH_MAX = 32;
 
 /** A loader. Starts nothing yet. */
 export function openLoader(options: LoaderOptions = {}): Loader {
-  return new ThreadLoader({ ...DEFAULTS, ...options });
+  return new WorkerLoader({ ...DEFAULTS, ...options });
 }
 
 interface Waiting {
@@ -81,17 +84,17 @@ interface Waiting {
 }
 
 /** How an evaluation ended, when it did not end by an answer. */
-type Ended = WorkerEnd | { readonly kind: "timeout" } | { readonly kind: "memory" };
+type Ended = WorkerEnd | { readonly kind: "timeout" };
 
-class ThreadLoader implements Loader {
+class WorkerLoader implements Loader {
   readonly #options: Required<LoaderOptions>;
   #waiting: Waiting[] = [];
   #isBundling = false;
   /** Evaluations come one after the other. */
   #turn: Promise<unknown> = Promise.resolve();
   #queued = 0;
-  #thread: WorkerHandle | null = null;
-  /** Bytes of source that the thread has evaluated; 0: nothing that could have broken it. */
+  #worker: WorkerHandle | null = null;
+  /** Bytes of source that the worker has evaluated; 0: nothing that could have broken it. */
   #evaluated = 0;
   #idle: ReturnType<typeof setTimeout> | null = null;
   #isClosed = false;
@@ -116,6 +119,7 @@ class ThreadLoader implements Loader {
       const text = files.get(path) ?? "";
       return { outline: answer.outline, text, hash: hashSource(source) };
     }
+    if (answer.kind === "unstarted") throw new RunnerErrors([notRead(job, path, answer)]);
     const problem = describe(answer, { files, options: this.#options });
     const textOf = (file: string): string | null => files.get(file) ?? null;
     throw new RunnerErrors([problemError(problem, { job, path, textOf })]);
@@ -174,7 +178,7 @@ class ThreadLoader implements Loader {
     if (answer.kind === "job" || answer.kind === "problem") return answer;
     await this.#end();
     if (!wasUsed || answer.kind === "timeout" || answer.kind === "memory") return answer;
-    // A job before it may have broken the thread, or may have ended it just now.
+    // A job before it may have broken the worker, or may have ended it just now.
     const again = await this.#evaluateOnce(source, limitMs);
     if (again.kind !== "job") await this.#end();
     return again;
@@ -184,10 +188,15 @@ class ThreadLoader implements Loader {
     if (this.#isClosed) return { kind: "terminated" };
     const { promise, resolve: settle } = Promise.withResolvers<LoadAnswer | Ended>();
     this.#settle = settle;
-    const thread = this.#begin();
+    const worker = this.#begin();
     this.#evaluated += source.length;
-    const timer = setTimeout(() => settle({ kind: "timeout" }), limitMs);
-    thread.send({ source });
+    worker.send({ source });
+    // The time counts from where the worker begins, which a busy machine may start late.
+    let timer = setTimeout(() => settle({ kind: "timeout" }), START_MAX_MS);
+    void worker.ready.then(() => {
+      clearTimeout(timer);
+      timer = setTimeout(() => settle({ kind: "timeout" }), limitMs);
+    });
     const answer = await promise;
     clearTimeout(timer);
     this.#rest();
@@ -197,35 +206,30 @@ class ThreadLoader implements Loader {
   #begin(): WorkerHandle {
     if (this.#idle !== null) clearTimeout(this.#idle);
     this.#idle = null;
-    const thread = this.#thread ?? this.#start();
-    thread.hold(true);
-    return thread;
+    const worker = this.#worker ?? this.#start();
+    worker.hold(true);
+    return worker;
   }
 
   #start(): WorkerHandle {
-    const thread = startWorker({ role: "load" });
-    this.#thread = thread;
-    // A thread that was ended may still have something to say.
+    const worker = startWorker({ role: "load", memoryMax: this.#options.memoryMax });
+    this.#worker = worker;
+    // A worker that was ended may still have something to say.
     const settle = (answer: LoadAnswer | Ended): void => {
-      if (this.#thread === thread) this.#settle(answer);
+      if (this.#worker === worker) this.#settle(answer);
     };
-    thread.onMessage((answer) => settle(answer as LoadAnswer));
-    const watch = watchMemory(this.#options.memoryMax, () => {
-      settle({ kind: "memory" });
-      void this.#end();
-    });
-    void thread.exited.then((end) => {
-      watch.close();
+    worker.onMessage((answer) => settle(parseLoadAnswer(answer)));
+    void worker.exited.then((end) => {
       settle(end);
-      if (this.#thread === thread) void this.#end();
+      if (this.#worker === worker) void this.#end();
     });
-    return thread;
+    return worker;
   }
 
-  /** Between two jobs: the thread keeps nobody waiting. */
+  /** Between two jobs: the worker keeps nobody waiting. */
   #rest(): void {
-    if (this.#thread === null || this.#queued > 1) return;
-    this.#thread.hold(false);
+    if (this.#worker === null || this.#queued > 1) return;
+    this.#worker.hold(false);
     this.#idle = setTimeout(() => void this.#end(), this.#options.idleMs);
     this.#idle.unref();
   }
@@ -233,12 +237,12 @@ class ThreadLoader implements Loader {
   async #end(): Promise<void> {
     if (this.#idle !== null) clearTimeout(this.#idle);
     this.#idle = null;
-    const thread = this.#thread;
-    if (thread === null) return;
+    const worker = this.#worker;
+    if (worker === null) return;
     this.#settle({ kind: "terminated" });
-    this.#thread = null;
+    this.#worker = null;
     this.#evaluated = 0;
-    await thread.terminate();
+    await worker.terminate();
   }
 }
 
@@ -246,14 +250,20 @@ function inJob({ code, message, detail }: RunnerError, job: string): RunnerError
   return new RunnerError(code, message, { ...detail, job });
 }
 
+/** What can pass: the job is not at fault, and is loaded again with the next scan. */
+function notRead(job: string, path: string, end: WorkerEnd): RunnerError {
+  const hint = "It is tried again with the next scan";
+  return new RunnerError("SPOOL", `Cannot load job: ${describeEnd(end)}`, { job, path, hint });
+}
+
 interface Evaluated {
   readonly files: Files;
   readonly options: Required<LoaderOptions>;
 }
 
-/** What went wrong in the thread, with its place in the job's files. */
+/** What went wrong in the worker, with its place in the job's files. */
 function describe(
-  answer: Exclude<LoadAnswer, { kind: "job" }> | Ended,
+  answer: Exclude<LoadAnswer, { kind: "job" }> | Exclude<Ended, { kind: "unstarted" }>,
   { files, options }: Evaluated,
 ): ModuleProblem {
   const nowhere = { path: null, line: null, column: null, hint: null };
@@ -267,7 +277,8 @@ function describe(
       return thrownProblem({ name: "Error", message, stack, hint: null }, files);
     }
     case "exited":
-      return { ...nowhere, message: `Cannot load job: it called process.exit(${answer.code})` };
+    case "killed":
+      return { ...nowhere, message: `Cannot load job: ${describeEnd(answer)}` };
     case "timeout": {
       const limit = `${options.timeoutMs / SECOND_MS} s`;
       const message = `Cannot load job: it has not come to its end within ${limit}`;
@@ -275,8 +286,7 @@ function describe(
       return { ...nowhere, message, hint };
     }
     case "memory": {
-      const size = Math.round(options.memoryMax / 1024 / 1024);
-      const message = `Cannot load job: it took more than ${size} MiB of memory`;
+      const message = `Cannot load job: ${describeEnd(answer)}`;
       return { ...nowhere, message, hint: "Read large data in a step" };
     }
     case "terminated":

@@ -4,8 +4,12 @@
 // datagram sockets (syslog, systemd) and real pipes, by calls into the C library. Without one that
 // can be called (another system, a static build), each of them answers null. Then what only Bun
 // has: a bundler, an executable that holds modules, and a collector that can be asked.
-import { closeSync, constants, openSync, readFileSync } from "node:fs";
+import { closeSync, constants, createReadStream, openSync, readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { connect, type NetConnectOpts } from "node:net";
+import { resolve } from "node:path";
 import { platform } from "node:process";
+import type { Readable } from "node:stream";
 
 /** What runs this program. */
 export type RuntimeName = "bun" | "deno" | "node";
@@ -25,7 +29,7 @@ export interface Pipe {
 }
 
 /** The functions of the C library that are used, with numbers and buffers only. */
-interface Libc {
+export interface Libc {
   socket(domain: number, type: number, protocol: number): number;
   // Six arguments, in the order of the C library.
   sendto: (
@@ -41,6 +45,12 @@ interface Libc {
   pipe2(pair: Int32Array, flags: number): number;
   madvise(address: number, length: number, advice: number): number;
   close(fd: number): number;
+  fcntl(fd: number, command: number, argument: number): number;
+  prctl(option: number, argument: number, ...none: readonly [0, 0, 0]): number;
+  getrlimit(resource: number, limit: Uint8Array): number;
+  setrlimit(resource: number, limit: Uint8Array): number;
+  waitpid(pid: number, status: Uint8Array, options: number): number;
+  memset(address: number, byte: number, length: number): void;
 }
 
 interface BunFfi {
@@ -61,6 +71,31 @@ const MADV_DONTNEED = 4;
 
 /** sizeof sun_path, with its NUL. */
 const SOCKET_PATH_MAX = 108;
+
+/** Bun's names of types by Deno's. */
+const BUN_TYPES = {
+  i32: "i32",
+  u32: "u32",
+  i64: "i64",
+  usize: "usize",
+  buffer: "ptr",
+  void: "void",
+} as const;
+
+/** What each function takes and gives, in Deno's names of types. */
+const LIBC = {
+  socket: [["i32", "i32", "i32"], "i32"],
+  sendto: [["i32", "buffer", "usize", "i32", "buffer", "u32"], "i32"],
+  pipe2: [["buffer", "i32"], "i32"],
+  madvise: [["usize", "usize", "i32"], "i32"],
+  close: [["i32"], "i32"],
+  fcntl: [["i32", "i32", "i64"], "i32"],
+  prctl: [["i32", "i64", "i64", "i64", "i64"], "i32"],
+  getrlimit: [["i32", "buffer"], "i32"],
+  setrlimit: [["i32", "buffer"], "i32"],
+  waitpid: [["i32", "buffer", "i32"], "i32"],
+  memset: [["usize", "i32", "usize"], "void"],
+} as const satisfies Record<keyof Libc, readonly [readonly (keyof typeof BUN_TYPES)[], string]>;
 
 const LIBC_NAMES = ["libc.so.6", "libc.musl-x86_64.so.1", "libc.musl-aarch64.so.1"];
 
@@ -145,11 +180,36 @@ export function moduleTools(): ModuleTools | null {
   };
 }
 
-/** The file in which threads of this program begin. */
-export function workerUrl(): URL {
-  // In the executable the URL of every module is that of main, beside which the worker lies.
-  const isCompiled = /\/(?:\$bunfs|~BUN)\//.test(import.meta.url);
-  return new URL(isCompiled ? "./worker.ts" : "../worker.ts", import.meta.url);
+/** How a process of this program is started that is not its main one. */
+export interface WorkerCommand {
+  readonly file: string;
+  readonly args: readonly string[];
+  /** What its environment must have beside what it is given. */
+  readonly environment: Readonly<Record<string, string>>;
+}
+
+/** The argument by which the executable knows that it is to be a worker. */
+export const WORKER_ARGUMENT = "__worker";
+
+/**
+ * Starts src/worker.ts: in the executable by its first argument, from source as a program.
+ *
+ * The executable is named by what runs now, not by its path: that may hold another version since.
+ */
+export function workerCommand(): WorkerCommand {
+  if (/\/(?:\$bunfs|~BUN)\//.test(import.meta.url)) {
+    const file = platform === "linux" ? "/proc/self/exe" : process.execPath;
+    return { file, args: [WORKER_ARGUMENT], environment: {} };
+  }
+  const source = resolve(import.meta.dirname, "../worker.ts");
+  if (denoFfi() === undefined) {
+    return { file: process.execPath, args: [source, WORKER_ARGUMENT], environment: {} };
+  }
+  // Where Deno keeps what it has compiled.
+  const { DENO_DIR } = process.env;
+  const environment: Record<string, string> = DENO_DIR === undefined ? {} : { DENO_DIR };
+  const args = ["run", "--quiet", "--allow-all", source, WORKER_ARGUMENT];
+  return { file: process.execPath, args, environment };
 }
 
 /**
@@ -160,8 +220,8 @@ export function workerUrl(): URL {
  * @returns Null where no such socket can be made.
  * @see unix(7); syslog(3) is not used, because it waits for a full queue
  */
-export async function openUnixDatagram(path: string): Promise<UnixDatagram | null> {
-  const libc = await loadLibc();
+export function openUnixDatagram(path: string): UnixDatagram | null {
+  const libc = loadLibc();
   const address = socketAddress(path);
   if (libc === null || address === null) return null;
   const fd = libc.socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
@@ -189,8 +249,8 @@ export async function openUnixDatagram(path: string): Promise<UnixDatagram | nul
  *
  * @returns Null where no pipe can be made.
  */
-export async function openPipe(): Promise<Pipe | null> {
-  const libc = await loadLibc();
+export function openPipe(): Pipe | null {
+  const libc = loadLibc();
   const pair = new Int32Array(2);
   if (libc === null || libc.pipe2(pair, SOCK_CLOEXEC) !== 0) return null;
   const [readEnd, writeEnd] = pair as unknown as readonly [number, number];
@@ -209,6 +269,17 @@ export async function openPipe(): Promise<Pipe | null> {
   }
 }
 
+/**
+ * Reads a descriptor that this process was started with, a socket or a pipe, as it comes.
+ *
+ * Bun waits for a socket among all its other events, which takes half the time of a thread that
+ * reads it; Deno knows such a descriptor as a file only.
+ */
+export function readDescriptor(fd: number): Readable {
+  if (runtimeName() !== "bun") return createReadStream("", { fd });
+  return connect({ fd } as unknown as NetConnectOpts);
+}
+
 /** Collects garbage now, where the runtime can be asked to. Holds the thread for milliseconds. */
 export function collectGarbage(): void {
   bunGlobal()?.gc(true);
@@ -220,11 +291,11 @@ export function collectGarbage(): void {
  *
  * Under Bun on Linux; elsewhere nothing happens. Holds the thread for some milliseconds.
  */
-export async function releaseMemory(): Promise<void> {
+export function releaseMemory(): void {
   const bun = bunGlobal();
   if (bun === undefined) return;
   bun.gc(true);
-  const libc = await loadLibc();
+  const libc = loadLibc();
   if (libc === null) return;
   for (const { address, length } of codeMappings()) libc.madvise(address, length, MADV_DONTNEED);
 }
@@ -258,18 +329,19 @@ function socketAddress(path: string): Uint8Array | null {
   return address;
 }
 
-let libc: Promise<Libc | null> | null = null;
+let libc: Libc | null | undefined;
 
-function loadLibc(): Promise<Libc | null> {
+/** The C library; null where none can be called. Opened at the first call. */
+export function loadLibc(): Libc | null {
   libc ??= openLibc();
   return libc;
 }
 
-async function openLibc(): Promise<Libc | null> {
+function openLibc(): Libc | null {
   if (platform !== "linux") return null;
   for (const name of LIBC_NAMES) {
     try {
-      const library = runtimeName() === "bun" ? await openByBun(name) : openByDeno(name);
+      const library = runtimeName() === "bun" ? openByBun(name) : openByDeno(name);
       if (library !== null) return library;
     } catch {
       // Not this library.
@@ -278,28 +350,20 @@ async function openLibc(): Promise<Libc | null> {
   return null;
 }
 
-async function openByBun(name: string): Promise<Libc> {
-  // A variable: Deno refuses a specifier that it does not know when it reads the file.
-  const specifier = "bun:ffi";
-  const { dlopen } = (await import(specifier)) as BunFfi;
-  return dlopen(name, {
-    socket: { args: ["i32", "i32", "i32"], returns: "i32" },
-    sendto: { args: ["i32", "ptr", "usize", "i32", "ptr", "u32"], returns: "i32" },
-    pipe2: { args: ["ptr", "i32"], returns: "i32" },
-    madvise: { args: ["usize", "usize", "i32"], returns: "i32" },
-    close: { args: ["i32"], returns: "i32" },
-  }).symbols;
+function openByBun(name: string): Libc {
+  // Deno refuses an import that it does not know when it reads the file.
+  const { dlopen } = createRequire(import.meta.url)("bun:ffi") as BunFfi;
+  const symbols = Object.entries(LIBC).map(([symbol, [args, returns]]) => {
+    return [symbol, { args: args.map((type) => BUN_TYPES[type]), returns: BUN_TYPES[returns] }];
+  });
+  return dlopen(name, Object.fromEntries(symbols)).symbols;
 }
 
 function openByDeno(name: string): Libc | null {
-  const symbols = {
-    socket: { parameters: ["i32", "i32", "i32"], result: "i32" },
-    sendto: { parameters: ["i32", "buffer", "usize", "i32", "buffer", "u32"], result: "i32" },
-    pipe2: { parameters: ["buffer", "i32"], result: "i32" },
-    madvise: { parameters: ["usize", "usize", "i32"], result: "i32" },
-    close: { parameters: ["i32"], result: "i32" },
-  };
-  return denoFfi()?.dlopen(name, symbols).symbols ?? null;
+  const symbols = Object.entries(LIBC).map(([symbol, [parameters, result]]) => {
+    return [symbol, { parameters, result }];
+  });
+  return denoFfi()?.dlopen(name, Object.fromEntries(symbols)).symbols ?? null;
 }
 
 function bunGlobal(): BunGlobal | undefined {

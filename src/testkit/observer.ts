@@ -112,7 +112,7 @@ export class Observer {
         if (this.#options.intercept(message)) return;
         this.#options.scopes.run(OUTSIDE, () => listener.onMessage(raw));
       },
-      onLost: (reason) => listener.onLost(reason),
+      onLost: (reason, cause) => listener.onLost(reason, cause),
     };
   }
 

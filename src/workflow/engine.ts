@@ -17,6 +17,7 @@ import type { BodyRow, StepRow } from "../flow/steps.ts";
 import { type Instant, MINUTE_MS, type Milliseconds } from "../time.ts";
 import { type Settled, settleStep } from "./actions.ts";
 import { Execution } from "./execution.ts";
+import type { Lost } from "./host.ts";
 import {
   recordDelay,
   recordEnd,
@@ -189,17 +190,17 @@ export class Engine {
     say(this.#edges, run.job, "err", `run ${run.id} is paused: ${note}`);
   }
 
-  #over(run: RunRow, lost: string | null): void {
+  #over(run: RunRow, lost: Lost | null): void {
     this.#active.delete(run.id);
     if (lost === null || this.#stopping) this.#options.changed();
     else this.#do(run.id, () => this.#lose(run, lost));
   }
 
   /** A body that went by itself is started again, some times. */
-  async #lose(run: RunRow, reason: string): Promise<void> {
+  async #lose(run: RunRow, lost: Lost): Promise<void> {
     const { clock, journal } = this.#edges;
-    say(this.#edges, run.job, "warning", `run ${run.id} lost its body: ${reason}`);
-    const order = { runId: run.id, reason, lostMax: LOST_MAX };
+    say(this.#edges, run.job, "warning", `run ${run.id} lost its body: ${lost.reason}`);
+    const order = { runId: run.id, lostMax: LOST_MAX, ...lost };
     const failed = await journal.write((tables) => recordLost(tables, order, clock.now()));
     if (failed) this.#failures++;
   }

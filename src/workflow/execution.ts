@@ -17,7 +17,7 @@ import type { JournalTransaction } from "../flow/journal.ts";
 import type { StepRow } from "../flow/steps.ts";
 import type { Instant, Milliseconds } from "../time.ts";
 import type { ActiveRun } from "./actions.ts";
-import type { BodyHandle, BodyHost } from "./host.ts";
+import type { BodyHandle, BodyHost, Lost } from "./host.ts";
 import {
   answerOf,
   type FromBody,
@@ -53,7 +53,7 @@ export interface ExecutionHooks {
   /** Actions were journaled that were never sent. */
   planned(rows: readonly ActionRow[]): void;
   /** The body is gone; `lost` says why when nobody wanted it. */
-  over(lost: string | null): void;
+  over(lost: Lost | null): void;
   /** The run was recorded as failed or paused. */
   failed(): void;
   /** Something was recorded that may have a time of its own. */
@@ -104,7 +104,7 @@ export class Execution {
     });
     this.#handle = options.host.start({
       onMessage: (message) => this.#take(message),
-      onLost: (reason) => this.#end(reason),
+      onLost: (reason, cause = "body") => this.#end({ reason, cause }),
     });
   }
 
@@ -381,7 +381,7 @@ export class Execution {
     say(this.#edges, this.job, "err", `${what}: ${note} (${wayOut({ id, job, state })})`);
   }
 
-  #end(lost: string | null): void {
+  #end(lost: Lost | null): void {
     if (this.#over) return;
     this.#over = true;
     this.#options.hooks.over(lost);

@@ -1,4 +1,4 @@
-// Host: where bodies run. A thread in the program, the same thread in tests and the simulator.
+// Host: where bodies run. In the program each has a process, in tests and the simulator none has.
 import type { ToBody } from "./messages.ts";
 
 /** Hears a body. Nothing is heard any more after `stop`, or after `onLost`. */
@@ -6,7 +6,16 @@ export interface BodyListener {
   /** Anything that the body sent: nobody has checked it. */
   onMessage(message: unknown): void;
   /** The body is gone without having been stopped: it exited, or did not answer any more. */
-  onLost(reason: string): void;
+  onLost(reason: string, cause?: LossCause): void;
+}
+
+/** Whose fault it is: the system's when it had nothing left to start a body with. */
+export type LossCause = "body" | "system";
+
+/** Why a body is gone that nobody stopped. */
+export interface Lost {
+  readonly reason: string;
+  readonly cause: LossCause;
 }
 
 /** A body at work. */

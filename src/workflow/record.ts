@@ -12,6 +12,7 @@ import {
   type StepRow,
 } from "../flow/steps.ts";
 import type { Instant, Milliseconds } from "../time.ts";
+import type { LossCause } from "./host.ts";
 import type { StepRequest } from "./messages.ts";
 
 /** A hash of what a step asks for. How a function is tried is no part of it. */
@@ -96,6 +97,9 @@ export function callBody(transaction: JournalTransaction, runId: number, now: In
   transaction.saveBody({ ...body, nextAt: isCalled ? body.nextAt : now, starts: 0 });
 }
 
+/** How long until a body is started again for which the system had no process. */
+const UNSTARTED_MS: Milliseconds = 5_000;
+
 /** Longest wait before a body is started again that never got anywhere. */
 const RESTART_CAP_MS: Milliseconds = 300_000;
 
@@ -146,12 +150,23 @@ export function recordStopped(transaction: JournalTransaction, runId: number, no
  */
 export function recordLost(
   transaction: JournalTransaction,
-  lost: { readonly runId: number; readonly reason: string; readonly lostMax: number },
+  lost: {
+    readonly runId: number;
+    readonly reason: string;
+    readonly cause: LossCause;
+    readonly lostMax: number;
+  },
   now: Instant,
 ): boolean {
-  const { runId, reason, lostMax } = lost;
+  const { runId, reason, cause, lostMax } = lost;
   const body = transaction.body(runId);
   if (body === null || transaction.run(runId)?.state !== "open") return false;
+  if (cause === "system") {
+    // It never was: this start does not count.
+    const starts = Math.max(0, body.starts - 1);
+    transaction.saveBody({ ...body, starts, nextAt: now + UNSTARTED_MS });
+    return false;
+  }
   if (body.starts >= lostMax) {
     return recordRun(transaction, { runId, state: "failed", note: reason }, now);
   }

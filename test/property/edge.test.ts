@@ -2,7 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import fc from "fast-check";
-import { LINE_CHARACTERS_MAX, LineSplitter } from "../../src/edge/plugins/output.ts";
+import { LINE_CHARACTERS_MAX, LineSplitter } from "../../src/edge/output.ts";
 import { sortByBytes } from "../../src/edge/spool/scan.ts";
 import { openSpool } from "../../src/edge/spool.ts";
 import { Scratch } from "../support/edge.ts";

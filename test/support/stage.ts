@@ -266,7 +266,7 @@ export class Stage {
             this.#events++;
             if (life.alive) listener.onMessage(message);
           },
-          onLost: (reason) => void (life.alive && listener.onLost(reason)),
+          onLost: (reason, cause) => void (life.alive && listener.onLost(reason, cause)),
         });
         return {
           post: (message) => {

@@ -1,8 +1,8 @@
-// Check: looks a large journal through for damage, in a thread beside the first ticks: what is due
+// Check: looks a large journal through for damage, in a worker beside the first ticks: what is due
 // does not wait for it. A small one is checked when it is opened.
 import { DatabaseSync } from "node:sqlite";
 import { messageOf, type RunnerError } from "../../errors.ts";
-import { startWorker, type Thread } from "../worker.ts";
+import { startWorker, type Worker } from "../worker.ts";
 import { DAMAGE, damageError, findDamage } from "./journal.ts";
 
 /** @param onDamage Called with the named error (I10) when there is damage, else not at all. */
@@ -16,8 +16,8 @@ export function checkBeside(
   return { close: () => worker.terminate() };
 }
 
-/** In the thread: sends what is wrong, or ends without a word. */
-export function start({ data, send }: Pick<Thread, "data" | "send">): void {
+/** In the worker: sends what is wrong, or ends without a word. */
+export function start({ data, send }: Pick<Worker, "data" | "send">): void {
   const finding = damageOf(String(data));
   if (finding !== null) send(finding);
 }

@@ -1,28 +1,25 @@
-// Load: the role of a thread that evaluates jobs, one after the other, and answers what they say.
-import { type Examined, examineModule } from "../../jobs/module.ts";
+// Load: the role of a worker that evaluates jobs, one after the other, and answers what they say.
+import { examineModule } from "../../jobs/module.ts";
 import type { Thrown } from "../../jobs/thrown.ts";
-import type { Thread } from "../worker.ts";
+import type { Worker } from "../worker.ts";
+import type { LoadAnswer } from "./answer.ts";
 
-/** What the thread is asked. */
+/** What the worker is asked. */
 export interface LoadOrder {
   /** As `bundleJob` made it. */
   readonly source: string;
 }
 
-/** What it answers. */
-export type LoadAnswer = Examined | { readonly kind: "thrown"; readonly thrown: Thrown };
-
 /** Answers orders in turn. */
-export function start(thread: Thread): void {
-  redirectConsole();
-  thread.onMessage((order) => {
-    void load(thread, order as LoadOrder).then((answer) => thread.send(answer));
+export function start(worker: Worker): void {
+  worker.onMessage((order) => {
+    void load(worker, order as LoadOrder).then((answer) => worker.send(answer));
   });
 }
 
-async function load(thread: Thread, { source }: LoadOrder): Promise<LoadAnswer> {
+async function load(worker: Worker, { source }: LoadOrder): Promise<LoadAnswer> {
   try {
-    return examineModule(await thread.evaluate(source));
+    return examineModule(await worker.evaluate(source));
   } catch (error) {
     return { kind: "thrown", thrown: plainThrown(error) };
   }
@@ -36,9 +33,4 @@ function plainThrown(error: unknown): Thrown {
   const { name, message, stack = "" } = error;
   const hint = (error as { detail?: { hint?: unknown } }).detail?.hint;
   return { name, message, stack, hint: typeof hint === "string" ? hint : null };
-}
-
-/** Standard output is the runner's own; a job that is being loaded has no business there. */
-function redirectConsole(): void {
-  for (const method of ["log", "info", "debug"] as const) console[method] = console.error;
 }

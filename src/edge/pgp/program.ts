@@ -47,6 +47,12 @@ export async function runGpg(
     env: minimal(gnupg.environment),
     stdio: ["pipe", "pipe", "pipe"],
   });
+  if (!child.stdout) {
+    // The system has no descriptors or processes left: there are no pipes, the reason comes later.
+    return await new Promise((_, reject) => {
+      child.on("error", (error) => reject(notStarted(error)));
+    });
+  }
   const output = collect(child.stdout, OUTPUT_MAX);
   const messages = collect(child.stderr, MESSAGES_MAX);
   // gpg may end without reading all: how it ended says more than the broken pipe.

@@ -10,8 +10,9 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, constants, fstatSync, openSync } from "node:fs";
 import type { DeliveryAnswer, DeliveryOrder, Log } from "../../ports.ts";
 import type { Milliseconds } from "../../time.ts";
+import { type Environment, passedEnvironment } from "../environment.ts";
 import { errnoCode, errnoText } from "../errno.ts";
-import { openOutput, type PluginOutput } from "./output.ts";
+import { openOutput, type PluginOutput } from "../output.ts";
 
 /** A program and the bounds of its life. */
 export interface ExecutableOptions {
@@ -24,9 +25,6 @@ export interface ExecutableOptions {
   readonly log: Log;
   readonly environment: Environment;
 }
-
-/** Environment variables by name. */
-export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** Go's names of the signals that end a process. @see Go `syscall.Signal.String` on Linux */
 const SIGNALS: Readonly<Record<string, string>> = {
@@ -50,13 +48,8 @@ const SIGNALS: Readonly<Record<string, string>> = {
   SIGXFSZ: "file size limit exceeded",
 };
 
-/** What of the runner's own environment a plugin gets. Never more: the rest may hold secrets. */
-const PASSED = new RegExp(
-  `^(?:${[
-    "PATH|HOME|USER|LOGNAME|SHELL|LANG|LC_[A-Z]+|TZ|TMPDIR|SSL_CERT_(?:FILE|DIR)",
-    "(?:https?|no|all)_proxy|(?:HTTPS?|NO|ALL)_PROXY",
-  ].join("|")})$`,
-);
+/** How long a plugin may go on after SIGTERM when the runner itself is about to end. */
+export const STOPPING_GRACE_MS: Milliseconds = 500;
 
 /** Timers above this overflow. */
 const TIMER_MS_MAX = 2 ** 31 - 1;
@@ -71,12 +64,8 @@ export function pluginEnvironment(
   environment: Environment,
   order: Pick<DeliveryOrder, "job" | "actionId" | "key" | "attempt">,
 ): Record<string, string> {
-  const passed: Record<string, string> = {};
-  for (const [name, value] of Object.entries(environment)) {
-    if (value !== undefined && PASSED.test(name)) passed[name] = value;
-  }
   return {
-    ...passed,
+    ...passedEnvironment(environment),
     MIG_RUNNER_JOB: order.job,
     MIG_RUNNER_ACTION_ID: String(order.actionId),
     MIG_RUNNER_DELIVERY_KEY: order.key,
@@ -115,10 +104,10 @@ async function run(
   what: { size: number; order: DeliveryOrder; options: ExecutableOptions },
 ): Promise<DeliveryAnswer> {
   const { order, options } = what;
-  const outputs = await Promise.all([
+  const outputs = [
     openOutput((line) => options.log.emit("info", `${order.plugin}: ${line}`)),
     openOutput((line) => options.log.emit("warning", `${order.plugin}: ${line}`)),
-  ]);
+  ];
   const end = await runWith(input, { ...what, outputs });
   // What the program printed is in the pipes by now.
   for (const output of outputs) output?.drain();
@@ -185,16 +174,18 @@ function limitOf(
   const passed = new Promise<"stuck">((resolve) => {
     giveUp = resolve;
   });
-  const stop = (why: string): void => {
+  const stop = (why: string, waitMs: Milliseconds): void => {
+    // Once more when the runner stops: that does not wait for as long.
+    timers.push(setTimeout(() => killGroup(child, "SIGKILL"), cap(waitMs)));
+    // A process in an uninterruptible wait ends later, or never: that is not worth waiting for.
+    timers.push(setTimeout(() => giveUp("stuck"), cap(2 * waitMs + 1_000)));
     if (reason !== null) return;
     reason = why;
     killGroup(child, "SIGTERM");
-    timers.push(setTimeout(() => killGroup(child, "SIGKILL"), cap(graceMs)));
-    // A process in an uninterruptible wait ends later, or never: that is not worth waiting for.
-    timers.push(setTimeout(() => giveUp("stuck"), cap(2 * graceMs + 1_000)));
   };
-  const onAbort = (): void => stop("the runner is stopping");
-  timers.push(setTimeout(() => stop(`its time limit of ${timeoutMs} ms passed`), cap(timeoutMs)));
+  const onAbort = (): void => stop("the runner is stopping", Math.min(graceMs, STOPPING_GRACE_MS));
+  const late = (): void => stop(`its time limit of ${timeoutMs} ms passed`, graceMs);
+  timers.push(setTimeout(late, cap(timeoutMs)));
   order.signal?.addEventListener("abort", onAbort);
   return {
     passed,

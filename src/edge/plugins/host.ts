@@ -1,4 +1,4 @@
-// Host: the role of a thread that runs one plugin for one result.
+// Host: the role of a worker that runs one plugin for one result.
 //
 // Nothing of a plugin outlives its delivery: no variable, no timer, no copy of a file that has
 // changed since.
@@ -11,9 +11,9 @@ import { isPluginModule, type PluginContext, type PluginModule } from "../../sdk
 import type { LogLevel } from "../../sdk/run.ts";
 import { openHttp } from "../http.ts";
 import { bundleJob } from "../modules/bundle.ts";
-import type { Thread } from "../worker.ts";
+import { LineSplitter } from "../output.ts";
+import type { Worker } from "../worker.ts";
 import { openFetch } from "./fetch.ts";
-import { LineSplitter } from "./output.ts";
 import { openResult } from "./result.ts";
 import { readSettings } from "./settings.ts";
 import {
@@ -30,23 +30,21 @@ export type Shipped = Readonly<Record<string, () => Promise<object>>>;
 /** HTTP exchanges that a plugin may have open at the same time. */
 const CONNECTIONS_MAX = 256;
 
-/** Runs the work that the thread was started with. */
-export function startPlugin(thread: Thread, shipped: Shipped): void {
-  const work = thread.data as PluginWork;
+/** Runs the work that the worker was started with. */
+export function startPlugin(worker: Worker, shipped: Shipped): void {
+  const work = worker.data as PluginWork;
   const stop = new AbortController();
-  thread.onMessage((message) => {
+  worker.onMessage((message) => {
     stop.abort(new DOMException((message as AbortMessage).reason, "AbortError"));
   });
-  const log = openLog(thread);
+  const log = openLog(worker);
   redirectOutput(log.say);
   const end = (outcome: Outcome): void => {
     log.end();
-    thread.send({ kind: "ended", outcome });
+    worker.send({ kind: "ended", outcome });
   };
-  const lost = (error: unknown): void => end(failureOf(error, work, UNCAUGHT));
-  process.on("uncaughtException", lost);
-  process.on("unhandledRejection", lost);
-  const host = { thread, work, shipped, signal: stop.signal, say: log.say };
+  worker.onUncaught((error) => end(failureOf(error, work, UNCAUGHT)));
+  const host = { worker, work, shipped, signal: stop.signal, say: log.say };
   runWork(host).then(end, (error: unknown) => end(failureOf(error, work)));
 }
 
@@ -56,7 +54,7 @@ const UNCAUGHT = "it threw where nobody caught it: ";
 type Say = (level: LogLevel, message: string) => void;
 
 interface Host {
-  readonly thread: Thread;
+  readonly worker: Worker;
   readonly work: PluginWork;
   readonly shipped: Shipped;
   readonly signal: AbortSignal;
@@ -77,12 +75,12 @@ async function runWork(host: Host): Promise<Outcome> {
 }
 
 /** @throws {RunnerError|RunnerErrors} What is wrong with the module, and where. */
-async function loadPlugin({ thread, work, shipped }: Host): Promise<PluginModule> {
+async function loadPlugin({ worker, work, shipped }: Host): Promise<PluginModule> {
   const { path, plugin } = work;
   const exports =
     path === null
       ? await shipped[plugin]?.()
-      : await thread.evaluate((await bundleJob(path)).source);
+      : await worker.evaluate((await bundleJob(path)).source);
   const module = Reflect.get(exports ?? {}, "default");
   if (isPluginModule(module)) return module;
   const what = hasBrand(module, "job") ? "a job" : module === undefined ? "missing" : "no plugin";
@@ -166,10 +164,10 @@ function withoutFrame({
 }
 
 /** A log that cuts what it gets into lines and keeps the first of them. */
-function openLog(thread: Thread): { readonly say: Say; end(): void } {
+function openLog(worker: Worker): { readonly say: Say; end(): void } {
   const encoder = new TextEncoder();
   let level: LogLevel = "info";
-  const lines = new LineSplitter((message) => thread.send({ kind: "log", level, message }));
+  const lines = new LineSplitter((message) => worker.send({ kind: "log", level, message }));
   return {
     say(as, message) {
       level = as;

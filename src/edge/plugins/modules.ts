@@ -1,18 +1,19 @@
-// Modules: plugins that are modules, each delivery in a thread of its own.
+// Modules: plugins that are modules, each delivery in a worker of its own.
 //
-// A thread takes some 15 ms to start. For that, a plugin that loops, exits or breaks its globals
-// ends its own delivery and nothing else; nothing of it stays in memory; and a file that has
-// changed, helpers included, is in force at the next delivery. Without such plugins no thread is
-// ever started.
+// A worker takes some 15 ms to start. For that, a plugin that loops, crashes or takes all memory
+// and descriptors that it can get ends its own delivery and nothing else; nothing of it stays; and
+// a file that has changed, helpers included, is in force at the next delivery. Without such plugins
+// no worker is ever started.
 import { resolve } from "node:path";
-import { messageOf } from "../../errors.ts";
 import { placeIn } from "../../jobs/problem.ts";
-import type { DeliveryAnswer, DeliveryOrder, Log, Plugins } from "../../ports.ts";
+import type { DeliveryAnswer, DeliveryOrder, Log, LogLevel, Plugins } from "../../ports.ts";
 import type { Milliseconds } from "../../time.ts";
+import { type Environment, passedEnvironment } from "../environment.ts";
+import { LINES_MAX } from "../output.ts";
 import { sortByBytes } from "../spool/scan.ts";
-import { startWorker, type WorkerEnd, type WorkerHandle, watchMemory } from "../worker.ts";
+import { describeEnd, startWorker, type WorkerEnd, type WorkerHandle } from "../worker.ts";
 import { examine, listFolder } from "./entry.ts";
-import { type Environment, pluginEnvironment } from "./executable.ts";
+import { STOPPING_GRACE_MS } from "./executable.ts";
 import type { Settings } from "./settings.ts";
 import { cutMessage, type Outcome, type PluginWork, parseFromPlugin } from "./work.ts";
 
@@ -35,9 +36,6 @@ const NO_PLUGIN = /^\.|\.(?:d|test|spec)\.m?[jt]s$/;
 /** How long a look at a plugin may take: its top-level code and its schema. */
 const CHECK_TIMEOUT_MS: Milliseconds = 20_000;
 
-/** By how many bytes the process may grow meanwhile: threads have no limits of their own. */
-const MEMORY_MAX = 1024 * 1024 * 1024;
-
 export interface ModuleOptions {
   /** The runner directory; modules are in its folder `plugins`. */
   readonly directory: string;
@@ -52,7 +50,7 @@ export interface ModuleOptions {
   readonly log: Log;
   /** The runner's own environment, for proxies and certificates. */
   readonly environment: Environment;
-  /** By how many bytes the process may grow while a plugin works. @default 1 GiB */
+  /** How many bytes of memory a plugin may take. @default 1 GiB */
   readonly memoryMax?: number;
 }
 
@@ -68,7 +66,7 @@ export function openModules(options: ModuleOptions): Plugins {
 
   function workOf(plugin: string, { path, delivery = null, timeoutMs }: WorkOrder): PluginWork {
     const settings = options.settings.get(plugin) ?? null;
-    const environment = networkOf(options.environment);
+    const environment = passedEnvironment(options.environment);
     const place = options.places?.get(plugin) ?? "the configuration";
     return { plugin, path, settings, place, environment, timeoutMs, delivery };
   }
@@ -128,40 +126,30 @@ function stemOf(file: string): string | null {
   return extension === undefined ? null : file.slice(0, -extension.length);
 }
 
-/** Of the environment what an executable gets too, without what tells it of its delivery. */
-function networkOf(environment: Environment): Environment {
-  const nothing = { job: "", actionId: 0, key: "", attempt: 0 };
-  const passed = Object.entries(pluginEnvironment(environment, nothing));
-  return Object.fromEntries(passed.filter(([name]) => !name.startsWith("MIG_RUNNER_")));
-}
-
-const TOO_LARGE = "it took too much memory, iterate result.commands instead of holding all of them";
-
 interface Bounds extends Pick<ModuleOptions, "directory" | "graceMs" | "log" | "memoryMax"> {
   readonly signal?: DeliveryOrder["signal"];
 }
 
-/** Has it done in a thread and ends the thread. Never rejects. */
+/** Has it done in a worker and ends the worker. Never rejects. */
 async function runWork(work: PluginWork, bounds: Bounds): Promise<Outcome> {
-  let thread: WorkerHandle;
-  try {
-    thread = startWorker({ role: "plugin", data: work });
-  } catch (error) {
-    return failed(`Cannot start a thread: ${messageOf(error)}`);
-  }
+  const { log, memoryMax } = bounds;
+  const say = (level: LogLevel, line: string): void => log.emit(level, `${work.plugin}: ${line}`);
+  const onLine = (line: string): void => say("info", line);
+  const order = { role: "plugin", data: work, onLine } as const;
+  const worker = startWorker(memoryMax === undefined ? order : { ...order, memoryMax });
   const { promise: answered, resolve: settle } = Promise.withResolvers<Outcome>();
-  thread.onMessage((message) => {
+  let lines = 0;
+  worker.onMessage((message) => {
     const said = parseFromPlugin(message);
-    if (said?.kind === "log") bounds.log.emit(said.level, `${work.plugin}: ${said.message}`);
+    // The worker bounds its lines itself; foreign code may pass by that.
+    if (said?.kind === "log" && ++lines <= LINES_MAX + 1) say(said.level, cutMessage(said.message));
     if (said?.kind === "ended") settle(said.outcome);
   });
-  void thread.exited.then((end) => settle(failed(endText(end, bounds.directory))));
-  const memory = watchMemory(bounds.memoryMax ?? MEMORY_MAX, () => settle(failed(TOO_LARGE)));
-  const limit = limitOf(thread, { work, bounds, giveUp: settle });
+  void worker.exited.then((end) => settle(failed(endText(end, bounds.directory))));
+  const limit = limitOf(worker, { work, bounds, giveUp: settle });
   const outcome = await answered;
   limit.clear();
-  memory.close();
-  await thread.terminate();
+  await worker.terminate();
   const reason = limit.reason();
   if (reason === null) return outcome;
   // What it did in its grace time is not known to be whole.
@@ -169,22 +157,23 @@ async function runWork(work: PluginWork, bounds: Bounds): Promise<Outcome> {
   return failed(isOwn ? `${reason}: ${outcome.message}` : reason);
 }
 
-/** Asks the thread to end when its time is over or the runner stops, and then does not wait. */
+/** Asks the worker to end when its time is over or the runner stops, and then does not wait. */
 function limitOf(
-  thread: WorkerHandle,
+  worker: WorkerHandle,
   { work, bounds, giveUp }: { work: PluginWork; bounds: Bounds; giveUp(outcome: Outcome): void },
 ) {
   const { graceMs, signal } = bounds;
   const timers: ReturnType<typeof setTimeout>[] = [];
   let reason: string | null = null;
-  const stop = (why: string): void => {
+  const stop = (why: string, waitMs: Milliseconds): void => {
+    // Once more when the runner stops: that does not wait for as long.
+    timers.push(setTimeout(() => giveUp(failed(reason ?? why)), waitMs));
     if (reason !== null) return;
     reason = why;
-    thread.send({ reason: why });
-    timers.push(setTimeout(() => giveUp(failed(why)), graceMs));
+    worker.send({ reason: why });
   };
-  const onAbort = (): void => stop("the runner is stopping");
-  const late = (): void => stop(`its time limit of ${work.timeoutMs} ms passed`);
+  const onAbort = (): void => stop("the runner is stopping", Math.min(graceMs, STOPPING_GRACE_MS));
+  const late = (): void => stop(`its time limit of ${work.timeoutMs} ms passed`, graceMs);
   timers.push(setTimeout(late, work.timeoutMs));
   signal?.addEventListener("abort", onAbort);
   return {
@@ -197,18 +186,15 @@ function limitOf(
 }
 
 function endText(end: WorkerEnd, directory: string): string {
-  switch (end.kind) {
-    case "exited":
-      return `it called process.exit(${end.code})`;
-    case "terminated":
-      return "it was ended";
-    case "failed": {
-      const has = (path: string): boolean => path.startsWith(`${directory}/`);
-      const place = placeIn(end.stack, { has });
-      const where = place === null ? "" : ` (${place.path}:${place.line}:${place.column})`;
-      return cutMessage(`it threw where nobody caught it: ${end.message}${where}`);
-    }
+  const text = describeEnd(end);
+  if (end.kind === "memory") {
+    return `${text}, iterate result.commands instead of holding all of them`;
   }
+  if (end.kind !== "failed") return text;
+  const has = (path: string): boolean => path.startsWith(`${directory}/`);
+  const place = placeIn(end.stack, { has });
+  const where = place === null ? "" : ` (${place.path}:${place.line}:${place.column})`;
+  return cutMessage(`${text}${where}`);
 }
 
 function answerOf(outcome: Outcome): DeliveryAnswer {

@@ -7,9 +7,9 @@ import { join } from "node:path";
 import { messageOf, nearest } from "../../errors.ts";
 import type { DeliveryAnswer, DeliveryOrder, Log, Plugins } from "../../ports.ts";
 import type { Milliseconds } from "../../time.ts";
+import type { Environment } from "../environment.ts";
 import { sortByBytes } from "../spool/scan.ts";
 import { examine, listFolder } from "./entry.ts";
-import type { Environment } from "./executable.ts";
 
 /** The end of a module's file name. */
 const MODULE = /\.m?[jt]s$/;

@@ -4,7 +4,7 @@
 // then fails at each delivery with a text that names neither the line nor the remedy.
 import { access, constants, open } from "node:fs/promises";
 import { basename, isAbsolute, join } from "node:path";
-import type { Environment } from "./executable.ts";
+import type { Environment } from "../environment.ts";
 
 /** Longer first lines are cut by the kernel. */
 const HEAD_SIZE = 256;

@@ -1,20 +1,20 @@
-// Work: what the main thread and the thread of a plugin say to each other.
+// Work: what the daemon and the worker of a plugin say to each other.
 //
-//   main ── PluginWork (as the thread's data), abort ──▶ plugin
-//   plugin ── log, ended ──▶ main
+//   daemon ── PluginWork (as the worker's data), abort ──▶ plugin
+//   plugin ── log, ended ──▶ daemon
 //
-// A plugin is foreign code in the same thread as its host and can send anything: the main thread
-// checks all that it gets.
+// A plugin is foreign code in the same process as its host and can send anything: the daemon checks
+// all that it gets.
 import * as v from "valibot";
 import type { DeliveryOrder } from "../../ports.ts";
 import type { Milliseconds } from "../../time.ts";
-import type { Environment } from "./executable.ts";
+import type { Environment } from "../environment.ts";
 import type { Settings } from "./settings.ts";
 
 /** Characters of a message of a plugin. Longer ones are cut. */
 export const MESSAGE_SIZE_MAX = 2_000;
 
-/** What one thread is for. */
+/** What one worker is for. */
 export interface PluginWork {
   readonly plugin: string;
   /** The module's file; null: the module of this name that the runner brings with it. */
@@ -25,7 +25,7 @@ export interface PluginWork {
   readonly place: string;
   /** For proxies and certificates. */
   readonly environment: Environment;
-  /** For each HTTP exchange: the main thread ends the delivery itself. */
+  /** For each HTTP exchange: the daemon ends the delivery itself. */
   readonly timeoutMs: Milliseconds;
   /** Null: only look whether it could deliver. */
   readonly delivery: Delivery | null;
@@ -48,7 +48,7 @@ const Outcome = v.variant("kind", [
   v.strictObject({ kind: v.literal("done"), commands: v.number() }),
   v.strictObject({
     kind: v.literal("failed"),
-    message: v.string(),
+    message: v.pipe(v.string(), v.transform(boundMessage)),
     final: v.boolean(),
     retryAfterMs: v.pipe(v.number(), v.finite(), v.minValue(0)),
   }),
@@ -62,13 +62,18 @@ const FromPlugin = v.variant("kind", [
 /** How it ended. */
 export type Outcome = v.InferOutput<typeof Outcome>;
 
-/** What a plugin's thread says. */
+/** What a plugin's worker says. */
 export type FromPlugin = v.InferOutput<typeof FromPlugin>;
 
-/** A message of a plugin's thread, or null when it is none. */
+/** A message of a plugin's worker, or null when it is none. */
 export function parseFromPlugin(message: unknown): FromPlugin | null {
   const parsed = v.safeParse(FromPlugin, message);
   return parsed.success ? parsed.output : null;
+}
+
+/** Of the look at a plugin's settings a message may have some lines. */
+function boundMessage(text: string): string {
+  return text.length <= MESSAGE_SIZE_MAX ? text : `${text.slice(0, MESSAGE_SIZE_MAX)}…`;
 }
 
 /** A text in one line, cut to what a message may hold. */

@@ -1,28 +1,38 @@
-// Host: a thread for each body, ended when it does not answer any more.
+// Host: a worker for each body, ended when it does not answer any more.
 import type { Milliseconds } from "../../time.ts";
-import type { BodyHost } from "../../workflow/host.ts";
-import { startWorker, type WorkerEnd } from "../worker.ts";
+import type { BodyHost, LossCause } from "../../workflow/host.ts";
+import { cut } from "../../workflow/messages.ts";
+import { describeEnd, MEMORY_MAX, startWorker, type WorkerEnd } from "../worker.ts";
 import { locate } from "./locate.ts";
 
-/** Asks a thread whether it still listens, and its answer. */
+/** Asks a worker whether it still listens, and its answer. */
 export const PING = "mig-runner: ping";
 export const PONG = "mig-runner: pong";
 
-export interface ThreadOptions {
-  /** How long a thread may be deaf: the longest stretch of work without an await. @default 30 s */
+export interface WorkerHostOptions {
+  /** How long a worker may be deaf: the longest stretch of work without an await. @default 30 s */
   readonly deafMs?: Milliseconds;
+  /** How many bytes of memory it may take, its steps included. @default 1 GiB */
+  readonly memoryMax?: number;
 }
 
 const DEAF_MS: Milliseconds = 30_000;
 
-/** Pings within the time that a thread may be deaf. */
+/** Pings within the time that a worker may be deaf. */
 const PINGS = 3;
 
 /** A host whose bodies can neither hold up the program nor bring it down. */
-export function threadHost({ deafMs = DEAF_MS }: ThreadOptions = {}): BodyHost {
+export function workerHost({
+  deafMs = DEAF_MS,
+  memoryMax = MEMORY_MAX,
+}: WorkerHostOptions = {}): BodyHost {
   return {
     start(listener) {
-      const worker = startWorker({ role: "workflow" });
+      // What it prints goes the way of what it logs.
+      const onLine = (line: string): void => {
+        if (isOpen) listener.onMessage({ kind: "log", level: "info", message: cut(line) });
+      };
+      const worker = startWorker({ role: "workflow", memoryMax, onLine });
       let isOpen = true;
       let unanswered = 0;
       const stop = (): void => {
@@ -30,10 +40,10 @@ export function threadHost({ deafMs = DEAF_MS }: ThreadOptions = {}): BodyHost {
         clearInterval(timer);
         void worker.terminate();
       };
-      const lose = (reason: string): void => {
+      const lose = (reason: string, cause: LossCause = "body"): void => {
         if (!isOpen) return;
         stop();
-        listener.onLost(reason);
+        listener.onLost(reason, cause);
       };
       const timer = setInterval(() => {
         if (unanswered++ >= PINGS) lose(deafReason(deafMs));
@@ -43,7 +53,9 @@ export function threadHost({ deafMs = DEAF_MS }: ThreadOptions = {}): BodyHost {
         if (message === PONG) unanswered = 0;
         else if (isOpen) listener.onMessage(message);
       });
-      void worker.exited.then((end) => lose(endReason(end)));
+      void worker.exited.then((end) => {
+        lose(endReason(end), end.kind === "unstarted" ? "system" : "body");
+      });
       return { post: (message) => isOpen && worker.send(message), stop };
     },
   };
@@ -55,15 +67,7 @@ function deafReason(deafMs: Milliseconds): string {
 }
 
 function endReason(end: WorkerEnd): string {
-  switch (end.kind) {
-    case "exited":
-      return `its body ended the thread by process.exit(${end.code})`;
-    case "failed": {
-      const place = locate(end);
-      const where = place === null ? "" : ` (${place})`;
-      return `its body threw an error that nothing caught: ${end.message}${where}`;
-    }
-    case "terminated":
-      return "its thread was terminated";
-  }
+  const text = describeEnd(end);
+  const place = end.kind === "failed" ? locate(end) : null;
+  return place === null ? text : `${text} (${place})`;
 }

@@ -32,7 +32,7 @@ async function play(deliver: Deliver, changes: Partial<PluginWork> = {}) {
   const lines: string[] = [];
   const { promise, resolve } = Promise.withResolvers<Outcome>();
   let hear: (message: unknown) => void = () => undefined;
-  const thread = {
+  const worker = {
     data: work,
     evaluate: async () => ({}),
     send(message: unknown) {
@@ -43,17 +43,13 @@ async function play(deliver: Deliver, changes: Partial<PluginWork> = {}) {
     onMessage: (listener: (message: unknown) => void) => {
       hear = listener;
     },
+    onUncaught() {},
   };
-  const listeners = new Set(process.listeners("unhandledRejection"));
   try {
-    startPlugin(thread, shipped);
+    startPlugin(worker, shipped);
     return { abort: (reason: string) => hear({ reason }), outcome: await promise, lines };
   } finally {
     Object.assign(console, { log, info, debug, warn, error, trace });
-    process.removeAllListeners("uncaughtException");
-    for (const each of process.listeners("unhandledRejection")) {
-      if (!listeners.has(each)) process.removeListener("unhandledRejection", each);
-    }
   }
 }
 

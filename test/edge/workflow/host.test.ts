@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { bundleJob } from "../../../src/edge/modules/bundle.ts";
-import { threadHost } from "../../../src/edge/workflow/host.ts";
+import { workerHost } from "../../../src/edge/workflow/host.ts";
 import type { FromBody, ToBody } from "../../../src/workflow/messages.ts";
 import { parseFromBody } from "../../../src/workflow/messages.ts";
 
@@ -24,7 +24,7 @@ async function hear(
     const { source } = await bundleJob(path);
     const messages: FromBody[] = [];
     const { promise, resolve } = Promise.withResolvers<string | null>();
-    const handle = threadHost({ deafMs: DEAF_MS }).start({
+    const handle = workerHost({ deafMs: DEAF_MS }).start({
       onMessage(raw) {
         const message = parseFromBody(raw);
         if (message === null) throw new Error(`no message: ${JSON.stringify(raw)}`);
@@ -49,7 +49,7 @@ async function hear(
 
 const ended = (messages: readonly FromBody[]) => messages.at(-1)?.kind === "ended";
 
-describe("threadHost()", () => {
+describe("workerHost()", () => {
   test("runs a body to its end, with the time of the run", async () => {
     const { messages } = await hear('run.log(run.job + " " + run.id + " " + run.now());', ended);
     expect(messages).toContainEqual({ kind: "log", level: "info", message: "hunt 7 5" });
@@ -81,12 +81,12 @@ describe("threadHost()", () => {
 
   test("loses a body that ends its thread or throws where nobody waits", async () => {
     const exit = await hear("process.exit(3);", ended);
-    expect(exit.lost).toBe("its body ended the thread by process.exit(3)");
+    expect(exit.lost).toBe("it called process.exit(3)");
     const thrown = await hear(
       'setTimeout(() => { throw new Error("late"); }, 1); await new Promise(() => {});',
       ended,
     );
-    expect(thrown.lost).toMatch(/^its body threw an error that nothing caught: .*late/);
+    expect(thrown.lost).toMatch(/^it threw an error that nothing caught: .*late/);
   });
 
   test("knows the branches of code through every await", async () => {

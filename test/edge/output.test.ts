@@ -1,13 +1,8 @@
 // Output: lines of a plugin, cut and counted.
 import { describe, expect, test } from "bun:test";
 import { closeSync, writeSync } from "node:fs";
-import {
-  LINE_CHARACTERS_MAX,
-  LINES_MAX,
-  LineSplitter,
-  openOutput,
-} from "../../../src/edge/plugins/output.ts";
-import { eventually } from "../../support/binary.ts";
+import { LINE_CHARACTERS_MAX, LINES_MAX, LineSplitter, openOutput } from "../../src/edge/output.ts";
+import { eventually } from "../support/binary.ts";
 
 function split(...pieces: readonly (string | Uint8Array)[]): readonly string[] {
   const lines: string[] = [];

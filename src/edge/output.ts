@@ -4,8 +4,8 @@
 // /dev/stderr by name. Reading never waits, and goes on for a while after the plugin's end, for
 // its own children: whoever writes to a pipe without a reader is killed.
 import { closeSync, readSync } from "node:fs";
-import { errnoCode } from "../errno.ts";
-import { openPipe } from "../runtime.ts";
+import { errnoCode } from "./errno.ts";
+import { openPipe } from "./runtime.ts";
 
 /** What is kept of one line, in characters, and of one delivery, in lines. */
 export const LINE_CHARACTERS_MAX = 2_000;
@@ -31,8 +31,8 @@ export interface PluginOutput {
  *
  * @returns Null where no pipe can be made: the output is then discarded.
  */
-export async function openOutput(onLine: (line: string) => void): Promise<PluginOutput | null> {
-  const pipe = await openPipe();
+export function openOutput(onLine: (line: string) => void): PluginOutput | null {
+  const pipe = openPipe();
   if (pipe === null) return null;
   const { readFd, writeFd } = pipe;
   const lines = new LineSplitter(onLine);
@@ -62,6 +62,8 @@ export async function openOutput(onLine: (line: string) => void): Promise<Plugin
   }
 
   const timer = setInterval(() => read(16), LOOK_MS);
+  // Whoever writes keeps this process, if anybody does.
+  timer.unref();
   return {
     writeFd,
     // A pipe holds 64 KiB by default and a megabyte at most.
@@ -69,7 +71,6 @@ export async function openOutput(onLine: (line: string) => void): Promise<Plugin
     close(ms) {
       if (!open) return;
       lines.flush();
-      timer.unref();
       setTimeout(end, ms).unref();
     },
   };

@@ -1,29 +1,25 @@
 import { describe, expect, test } from "bun:test";
 import { PING, PONG } from "../../../src/edge/workflow/host.ts";
-import { start } from "../../../src/edge/workflow/thread.ts";
+import { start } from "../../../src/edge/workflow/worker.ts";
 import { job } from "../../../src/sdk/job.ts";
 
-/** Starts the role in this thread, without taking the console for good. */
+/** Starts the role in this process. */
 function begin(exported: object) {
-  const { log, info, debug } = console;
   const sent: unknown[] = [];
   let listener: (message: unknown) => void = () => undefined;
   const { promise: ended, resolve } = Promise.withResolvers<void>();
-  try {
-    start({
-      data: null,
-      evaluate: () => Promise.resolve(exported),
-      send(message) {
-        sent.push(message);
-        if ((message as { kind?: string }).kind === "ended") resolve();
-      },
-      onMessage(take) {
-        listener = take;
-      },
-    });
-  } finally {
-    Object.assign(console, { log, info, debug });
-  }
+  start({
+    data: null,
+    evaluate: () => Promise.resolve(exported),
+    send(message) {
+      sent.push(message);
+      if ((message as { kind?: string }).kind === "ended") resolve();
+    },
+    onMessage(take) {
+      listener = take;
+    },
+    onUncaught() {},
+  });
   return { sent, ended, say: (message: unknown) => listener(message) };
 }
 

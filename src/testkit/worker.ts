@@ -1,6 +1,6 @@
-// Thread: the role of a thread that tests one job, one scenario after the other.
+// Worker: the role of a worker that tests one job, one scenario after the other.
 import { isolateThread } from "../edge/isolate.ts";
-import type { Thread } from "../edge/worker.ts";
+import type { Worker } from "../edge/worker.ts";
 import type { JobModule } from "../sdk/job.ts";
 import { importSource } from "../workflow/source.ts";
 import { playScenario, SCENARIOS, type ScenarioOutcome } from "./scenarios.ts";
@@ -15,18 +15,18 @@ export interface TestOrder {
   readonly agents: number;
 }
 
-/** What the thread says: the outcome of each scenario in turn, and that there are no more. */
+/** What the worker says: the outcome of each scenario in turn, and that there are no more. */
 export type TestMessage =
   | { readonly kind: "outcome"; readonly outcome: ScenarioOutcome }
   | { readonly kind: "done" };
 
-/** Tests what the thread was started with. */
-export function start(thread: Thread): void {
-  const { agents, directory, job, macros, source } = thread.data as TestOrder;
+/** Tests what the worker was started with. */
+export function start(worker: Worker): void {
+  const { agents, directory, job, macros, source } = worker.data as TestOrder;
   const requests: string[] = [];
   isolateThread((what) => void requests.push(what));
-  const send = (message: TestMessage): void => thread.send(message);
-  const load = (): Promise<JobModule> => importSource(source, (text) => thread.evaluate(text));
+  const send = (message: TestMessage): void => worker.send(message);
+  const load = (): Promise<JobModule> => importSource(source, (text) => worker.evaluate(text));
   const options = { name: job, directory, macros, agents, requests };
   void (async () => {
     for (const scenario of SCENARIOS) {

@@ -2,6 +2,7 @@
 import { isThere, modeOf } from "../edge/files.ts";
 import { type ErrorDetail, RunnerError } from "../errors.ts";
 import { templatePath } from "../flow/dispatch.ts";
+import { scheduleAdvice } from "../jobs/advice.ts";
 import type { Entity } from "../jobs/entity.ts";
 import { TEMPLATE_NAME } from "../jobs/keys.ts";
 import { isModuleFile, readTable } from "../jobs/load.ts";
@@ -70,6 +71,12 @@ async function checkSound(found: Gathering, entity: Entity, around: Surroundings
   warnings.push(...entity.warnings);
   if (await hasAction(entity)) await checkAction(found, entity, around);
   const { job, schedule } = entity;
+  const advice = schedule === null ? [] : scheduleAdvice(schedule, around.clock.now());
+  if (advice.length > 0) {
+    const { path, line } = await placeOf(around.spool, entity, "schedule");
+    const where = line === undefined ? path : `${path}:${line}`;
+    warnings.push(...advice.map((text) => `${where}: ${text}`));
+  }
   if (schedule !== null && neverFires(schedule, around.clock.now())) {
     mistakes.push(
       new RunnerError(

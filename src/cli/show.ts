@@ -5,10 +5,10 @@ import { draftAction, loadTemplate } from "../flow/dispatch.ts";
 import { formatDuration } from "../go/duration.ts";
 import { encodeJson } from "../go/json.ts";
 import { formatRfc3339Nano } from "../go/time.ts";
+import { scheduleAdvice } from "../jobs/advice.ts";
 import type { Entity } from "../jobs/entity.ts";
 import { spreadOffsetMs } from "../jobs/fires.ts";
-import { formatFire } from "../jobs/next.ts";
-import { nextFire } from "../jobs/schedule.ts";
+import { formatFire, nextFire } from "../jobs/schedule.ts";
 import { type Action, encodeAction, hasStaleSignatures, signedText } from "../mig/action.ts";
 import type { Spool } from "../ports.ts";
 import type { Instant } from "../time.ts";
@@ -106,7 +106,7 @@ function jsonLine(job: string, shown: Shown): string {
     const { plugins, warnings } = shown.entity;
     return JSON.stringify({ job, action: null, plugins, next: nextOf(shown), warnings });
   }
-  const { entity, action, template } = shown;
+  const { entity, action } = shown;
   const rest = {
     signedText: signedText(action),
     validFrom: formatRfc3339Nano(action.validfrom),
@@ -114,7 +114,7 @@ function jsonLine(job: string, shown: Shown): string {
     plugins: entity.plugins,
     sendOnly: entity.sendOnly,
     next: nextOf(shown),
-    warnings: warningsOf(entity, template),
+    warnings: warningsOf(shown),
   };
   const tail = JSON.stringify(rest).slice(1);
   return `{"job":${JSON.stringify(job)},"action":${encodeAction(action)},${tail}`;
@@ -128,7 +128,10 @@ function nextOf({ entity: { job, schedule, spreadMs }, at }: Draft | Unknown): s
   return fire === null ? null : formatFire(schedule, fire + delayMs);
 }
 
-function warningsOf({ warnings }: Entity, template: Action): readonly string[] {
+function warningsOf({ entity, template, at }: Draft): readonly string[] {
+  const { schedule } = entity;
+  const advice = schedule === null ? [] : scheduleAdvice(schedule, at);
+  const warnings = [...entity.warnings, ...advice];
   if (!hasStaleSignatures(template)) return warnings;
   return [...warnings, "the signature in the template can never hold: it is left out"];
 }
@@ -154,7 +157,7 @@ function describe(shown: Draft | Unknown): string[] {
       return [`operation ${index + 1}`, `${module} ${encodeJson(parameters)}${how}`];
     }),
     ["signed text", signedText(action)],
-    ...warningsOf(entity, template).map((warning) => ["warning", warning]),
+    ...warningsOf(shown).map((warning) => ["warning", warning]),
   ];
   const width = Math.max(...rows.map(([label = ""]) => label.length));
   return [entity.job, ...rows.map(([label = "", text]) => `  ${label.padEnd(width)}  ${text}`)];

@@ -3,6 +3,7 @@
 // It takes what a scan finds, and keeps for every job the first fire time that the journal's cursor
 // has not decided yet.
 import { errorLines, messageOf } from "../errors.ts";
+import { scheduleAdvice } from "../jobs/advice.ts";
 import type { Catalog, Change } from "../jobs/catalog.ts";
 import type { Entity } from "../jobs/entity.ts";
 import { fireText, spreadOffsetMs } from "../jobs/fires.ts";
@@ -144,7 +145,9 @@ export class Timetable {
         break;
     }
     log.emit("info", `added entity ${job}`);
-    for (const warning of change.entity.warnings) say(this.#edges, job, "warning", warning);
+    const { schedule, warnings } = change.entity;
+    const advice = schedule === null ? [] : scheduleAdvice(schedule, this.#edges.clock.now());
+    for (const text of [...warnings, ...advice]) say(this.#edges, job, "warning", text);
     for (const plugin of change.entity.plugins) {
       const problem = await this.#edges.plugins.check(plugin);
       if (problem !== null) say(this.#edges, job, "warning", `plugin "${plugin}": ${problem}`);

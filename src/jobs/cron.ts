@@ -122,6 +122,11 @@ export function parseCron(expression: string): CronFields {
   };
 }
 
+/** The fields of an expression as they are written, nicknames replaced; none beyond the seventh. */
+export function cronWords(expression: string): readonly string[] {
+  return fieldTexts(expression).slice(0, FIELDS_MAX);
+}
+
 /** The fields of an expression, nicknames replaced. Only ASCII blanks part fields, as in Go's \S. */
 function fieldTexts(expression: string): readonly string[] {
   const whole = expression.replace(NICKNAME, (name) => NICKNAMES.get(name) ?? name);

@@ -4,9 +4,11 @@
 // Not its: flags, jobs, standard input and the clock; the caller brings all of them.
 import { messageOf } from "../errors.ts";
 import { formatDuration } from "../go/duration.ts";
-import { formatRfc3339Nano, instantOf, parseTime } from "../go/time.ts";
+import { instantOf, parseTime } from "../go/time.ts";
 import type { Instant, Milliseconds } from "../time.ts";
+import { scheduleAdvice } from "./advice.ts";
 import {
+  formatFire,
   nextFire,
   nextFires,
   parseSchedule,
@@ -37,12 +39,6 @@ export interface BatchDefaults {
   readonly count: number;
 }
 
-/** A fire time in RFC 3339 with the zone's offset at it, `Z` for none, as Go prints it. */
-export function formatFire(schedule: Schedule, at: Instant): string {
-  const offsetSeconds = zoneOffsetSeconds(schedule.timezone, at);
-  return formatRfc3339Nano({ unixSeconds: Math.floor(at / 1_000), nanoseconds: 0, offsetSeconds });
-}
-
 /**
  * The answer of `mig-runner next` as JSON: one object `{"expr","tz","next","warnings"}`, where `tz`
  * is null for the zone of the host.
@@ -50,7 +46,7 @@ export function formatFire(schedule: Schedule, at: Instant): string {
 export function encodeNext(schedule: Schedule, question: NextQuestion): string {
   const next = firesOf(schedule, question).map((at) => formatFire(schedule, at));
   const { expression: expr, timezone: tz } = schedule;
-  return JSON.stringify({ expr, tz, next, warnings: scheduleWarnings(schedule) });
+  return JSON.stringify({ expr, tz, next, warnings: warningsOf(schedule, question) });
 }
 
 function firesOf(schedule: Schedule, { from, count, delayMs = 0 }: NextQuestion): Instant[] {
@@ -68,7 +64,11 @@ export function renderNext(schedule: Schedule, question: NextQuestion): string[]
   if (fires.length < count && nextFire(schedule, (fires.at(-1) ?? from) - delayMs) === null) {
     lines.push(fires.length === 0 ? "never" : "never again");
   }
-  return [...lines, ...scheduleWarnings(schedule).map((warning) => `warning: ${warning}`)];
+  return [...lines, ...warningsOf(schedule, question).map((warning) => `warning: ${warning}`)];
+}
+
+function warningsOf(schedule: Schedule, { from }: NextQuestion): readonly string[] {
+  return [...scheduleWarnings(schedule), ...scheduleAdvice(schedule, from)];
 }
 
 const WEEKDAYS = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];

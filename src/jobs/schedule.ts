@@ -9,10 +9,19 @@
 // back in time (a gap west of UTC, the second pass of a repeated hour) we go on to the next time.
 import assert from "node:assert/strict";
 import { messageOf, nearest, RunnerError } from "../errors.ts";
+import { formatRfc3339Nano } from "../go/time.ts";
 import type { Instant } from "../time.ts";
 import { nextWall } from "./calendar.ts";
 import { CRON_NICKNAMES, type CronFields, parseCron } from "./cron.ts";
-import { calmBefore, instantOfWall, isZone, wallAt, type Zone, zoneNamed } from "./zone.ts";
+import {
+  calmBefore,
+  instantOfWall,
+  isZone,
+  wallAt,
+  type Zone,
+  zoneNamed,
+  zoneOffsetSeconds,
+} from "./zone.ts";
 
 /** A parsed schedule. Plain data, small, and safe to share. */
 export interface Schedule {
@@ -111,6 +120,12 @@ function nextIn(zone: Zone, of: { fields: CronFields; after: Instant }): Instant
   }
 }
 
+/** A fire time in RFC 3339 with the zone's offset at it, `Z` for none, as Go prints it. */
+export function formatFire(schedule: Schedule, at: Instant): string {
+  const offsetSeconds = zoneOffsetSeconds(schedule.timezone, at);
+  return formatRfc3339Nano({ unixSeconds: Math.floor(at / 1_000), nanoseconds: 0, offsetSeconds });
+}
+
 /** True when the schedule has no fire time after `now`, such as February 30 or a year gone by. */
 export function neverFires(schedule: Schedule, now: Instant): boolean {
   return nextFire(schedule, now) === null;
@@ -149,8 +164,19 @@ function expressionHint(expression: string, fault: string): string {
     return "Use a step from 1 to the largest value of the field, for example */15 for minutes";
   }
   const count = expression.trim().split(/\s+/).length;
-  if (count === 6) return "Six fields end with a year; to begin with seconds, give all seven";
+  if (count === 6) return sixHint(expression);
   return 'Use values, ranges, steps and lists of them, for example "0,30 8-18/2 * * mon-fri"';
+}
+
+/** Six fields are often meant to begin with seconds: said in the seven that this language wants. */
+function sixHint(expression: string): string {
+  try {
+    const meant = `${expression.trim()} *`;
+    parseCron(meant);
+    return `Six fields end with a year; if it begins with seconds, write "${meant}"`;
+  } catch {
+    return "Six fields end with a year; to begin with seconds, give all seven";
+  }
 }
 
 function zoneHint(timezone: string): string {

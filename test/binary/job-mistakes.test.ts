@@ -49,7 +49,7 @@ const BROKEN: Readonly<Record<string, Broken>> = {
     entity: ['schedule = "0 30 10 * * *"'],
     says: [
       "JOB/entity.cfg:2:12: bad cron expression: syntax error in hour field: '30' " +
-        "(Six fields end with a year; to begin with seconds, give all seven)",
+        '(Six fields end with a year; if it begins with seconds, write "0 30 10 * * * *")',
     ],
   },
   "an expiry beyond the limit of the scheduler": {
@@ -139,6 +139,10 @@ const DOUBTFUL: Readonly<Record<string, { entity: readonly string[]; says: strin
   "ended with a year gone by": {
     entity: ['schedule = "0 0 1 1 * 2001"'],
     says: "will never run",
+  },
+  "begins with seconds in six fields": {
+    entity: ['schedule = "0 */5 * * * *"'],
+    says: 'If it begins with seconds, write "0 */5 * * * * *", which fires next at ',
   },
   "wraps around hours": {
     entity: ['schedule = "0 22-2 * * *"'],

@@ -1,11 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import {
-  answerBatchLine,
-  encodeNext,
-  formatFire,
-  NEXT_COUNT_MAX,
-  renderNext,
-} from "../../src/jobs/next.ts";
+import { answerBatchLine, encodeNext, NEXT_COUNT_MAX, renderNext } from "../../src/jobs/next.ts";
 import { parseSchedule } from "../../src/jobs/schedule.ts";
 
 const from = Date.parse("2026-03-28T12:00:00Z");
@@ -18,16 +12,6 @@ function answer(question: unknown): unknown {
 function errorOf(line: string): string {
   return JSON.parse(answerBatchLine(line, defaults)).error;
 }
-
-describe("formatFire()", () => {
-  test("has the offset of the zone at that time, and Z for none", () => {
-    const berlin = parseSchedule("@daily", { timezone: "Europe/Berlin" });
-    expect(formatFire(berlin, Date.UTC(2026, 0, 1))).toBe("2026-01-01T01:00:00+01:00");
-    expect(formatFire(berlin, Date.UTC(2026, 6, 1))).toBe("2026-07-01T02:00:00+02:00");
-    const lisbon = parseSchedule("@daily", { timezone: "Europe/Lisbon" });
-    expect(formatFire(lisbon, Date.UTC(2026, 0, 1))).toBe("2026-01-01T00:00:00Z");
-  });
-});
 
 describe("renderNext()", () => {
   const schedule = parseSchedule("30 2 * * *", { timezone: "Europe/Berlin" });

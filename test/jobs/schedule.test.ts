@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { RunnerError } from "../../src/errors.ts";
 import {
+  formatFire,
   neverFires,
   nextFire,
   nextFires,
@@ -72,6 +73,16 @@ describe("parseSchedule()", () => {
       expect({ expression, is: neverFires(schedule, now) }).toEqual({ expression, is: true });
     }
     expect(neverFires(parseSchedule("0 0 29 2 *"), now)).toBe(false);
+  });
+});
+
+describe("formatFire()", () => {
+  test("has the offset of the zone at that time, and Z for none", () => {
+    const berlin = parseSchedule("@daily", { timezone: "Europe/Berlin" });
+    expect(formatFire(berlin, Date.UTC(2026, 0, 1))).toBe("2026-01-01T01:00:00+01:00");
+    expect(formatFire(berlin, Date.UTC(2026, 6, 1))).toBe("2026-07-01T02:00:00+02:00");
+    const lisbon = parseSchedule("@daily", { timezone: "Europe/Lisbon" });
+    expect(formatFire(lisbon, Date.UTC(2026, 0, 1))).toBe("2026-01-01T00:00:00Z");
   });
 });
 

@@ -1,0 +1,111 @@
+// Advice: schedules that mean what they say, but hardly what was meant.
+//
+// The language is the original's, and it is kept: six fields end with a year where most others
+// begin with seconds, and a day of the month beside a day of the week is either of them. Whoever
+// writes a schedule is told how it was read.
+//
+// Owns:    which schedules deserve a word, and the schedule that was probably meant.
+// Not its: mistakes (cron.ts refuses them), how a single field was read (scheduleWarnings).
+import type { Instant } from "../time.ts";
+import { DAY_MS } from "../time.ts";
+import { cronWords } from "./cron.ts";
+import { formatFire, nextFires, parseSchedule, type Schedule } from "./schedule.ts";
+
+/** The next fire time is told when it is further away: a leap day is, and many a slip. */
+const FAR_MS = 366 * DAY_MS;
+
+/** What an operator should know about when a schedule fires. Sentences without a period. */
+export function scheduleAdvice(schedule: Schedule, now: Instant): readonly string[] {
+  const words = cronWords(schedule.expression);
+  const [second = "", five] = words.length >= 7 ? [words[0], words.slice(1, 6)] : ["0", words];
+  const [minute = "", hour = "", monthDay = "", , weekday = ""] = five;
+  const shown = JSON.stringify(schedule.expression);
+  return [
+    secondsAdvice(schedule, { words, now }),
+    oftenAdvice(shown, { small: ["minute", minute], large: ["hour", hour] }),
+    oftenAdvice(shown, { small: ["second", second], large: ["minute", minute] }),
+    eitherAdvice(shown, { monthDay, weekday }),
+    farAdvice(schedule, { words, now }),
+  ].filter((text) => text !== null);
+}
+
+/**
+ * What was probably meant by six fields that begin with seconds, as the seven that this language
+ * wants; null when they cannot be meant so.
+ */
+export function secondsFirst(expression: string, timezone: string | null): Schedule | null {
+  const words = cronWords(expression);
+  if (words.length !== 6) return null;
+  try {
+    return parseSchedule([...words, "*"].join(" "), { timezone });
+  } catch {
+    return null;
+  }
+}
+
+interface Asked {
+  readonly words: readonly string[];
+  readonly now: Instant;
+}
+
+/** Six fields whose last one names no year: it was hardly meant to be one. */
+function secondsAdvice(schedule: Schedule, { words, now }: Asked): string | null {
+  const { expression, timezone } = schedule;
+  const year = words[5] ?? "";
+  if (words.length !== 6 || /\d{4}/.test(year)) return null;
+  const meant = secondsFirst(expression, timezone);
+  if (meant === null) return null;
+  const alike =
+    year === "*" || year === "?" ? `; "${words.slice(0, 5).join(" ")}" says the same` : "";
+  return (
+    `${JSON.stringify(expression)} is read as minute hour day month weekday year and ` +
+    `${firesText(schedule, now)}${alike}. If it begins with seconds, write ` +
+    `"${meant.expression}", which ${firesText(meant, now)}`
+  );
+}
+
+function firesText(schedule: Schedule, now: Instant): string {
+  const fires = [...nextFires(schedule, now, 2)].map((at) => formatFire(schedule, at));
+  if (fires.length === 0) return "never fires";
+  return `fires next at ${fires.join(" and ")}`;
+}
+
+type Named = readonly [name: string, text: string];
+
+/** Every minute of an hour that was picked: one of them was probably meant. */
+function oftenAdvice(
+  shown: string,
+  of: { readonly small: Named; readonly large: Named },
+): string | null {
+  const [small, text] = of.small;
+  const [large, picked] = of.large;
+  const isEvery = text === "*" || text === "?" || text === "*/1";
+  // A range, such as 9-17, is a time of the day.
+  if (!isEvery || !/^(?:\d+(?:,\d+)*|(?:\*|\d+)\/\d+)$/.test(picked) || picked === "*/1")
+    return null;
+  return `${shown} fires in every ${small} of each ${large} that it names: for once, begin with 0`;
+}
+
+/** Both fields of days: one that matches is enough, where "both" is often meant. */
+function eitherAdvice(
+  shown: string,
+  { monthDay, weekday }: { readonly monthDay: string; readonly weekday: string },
+): string | null {
+  const isOpen = (text: string): boolean => text === "" || /(?:^|,)[*?](?:,|$)/.test(text);
+  if (isOpen(monthDay) || isOpen(weekday)) return null;
+  const either = `day ${monthDay} of the month, and also on weekday ${weekday}`;
+  const first = /^1-7$/.test(monthDay)
+    ? `; for the first one of a month, write "${weekday}#1"`
+    : "";
+  return `${shown} fires on ${either}, whichever it is${first}`;
+}
+
+/** So far away that it may never have been meant, unless a year is named. */
+function farAdvice(schedule: Schedule, { words, now }: Asked): string | null {
+  if (/\d{4}/.test(words[words.length >= 7 ? 6 : 5] ?? "")) return null;
+  const [next] = nextFires(schedule, now, 1);
+  if (next === undefined || next - now <= FAR_MS) return null;
+  const days = Math.round((next - now) / DAY_MS);
+  const at = formatFire(schedule, next);
+  return `${JSON.stringify(schedule.expression)} fires next at ${at}, in ${days} days`;
+}

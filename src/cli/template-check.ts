@@ -15,6 +15,7 @@ import {
 } from "../mig/action.ts";
 import { lintTemplate, type Oddity } from "../mig/lint.ts";
 import type { Clock, Spool } from "../ports.ts";
+import { picksProcesses, targetMistakes } from "../sdk/target.ts";
 import type { Gathering } from "./findings.ts";
 import { errorsOf } from "./jobs.ts";
 
@@ -49,11 +50,12 @@ export async function checkTemplate(
     const action = readTemplate(entity, bytes);
     // What is only misspelt is not told as missing as well.
     const meant = oddities.map((oddity) => oddity.meant);
+    const where = isInline ? place : { job: entity.job, path };
     for (const { member, message, hint } of refusals(action, entity, clock)) {
       if (meant.includes(member)) continue;
-      const where = isInline ? place : { job: entity.job, path };
       mistakes.push(new RunnerError("ACTION", message, { ...where, hint }));
     }
+    warnings.push(...targetWarnings(action.target, where));
     if (hasStaleSignatures(action)) {
       warnings.push(`${path}: its signature can never hold and is left out (remove pgpsignatures)`);
     }
@@ -70,6 +72,26 @@ function tell(
   const error = new RunnerError("ACTION", message, hint === null ? where : { ...where, hint });
   if (isMistake) mistakes.push(error);
   else warnings.push(describeError(error));
+}
+
+/** What the API takes and the scheduler cannot run, or runs otherwise than was meant. */
+function targetWarnings(target: string, where: ErrorDetail): string[] {
+  const warn = (message: string, hint: string): string =>
+    describeError(new RunnerError("ACTION", message, { ...where, hint }));
+  const mistakes = targetMistakes(target);
+  return [
+    ...(mistakes.length === 0
+      ? []
+      : [warn(`Cannot run the target: ${mistakes.join(", ")}`, "mend the SQL of the target")]),
+    ...(picksProcesses(target)
+      ? [
+          warn(
+            "The target picks agents by id: one that is started anew has another id",
+            "pick hosts: queueloc IN (SELECT queueloc FROM agents WHERE id IN (...))",
+          ),
+        ]
+      : []),
+  ];
 }
 
 /** What the API would refuse, whatever the signature. */

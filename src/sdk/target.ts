@@ -123,8 +123,11 @@ function idsTarget(list: string): string {
 }
 
 /** Just a list of agents, as `agentsTarget` or a person writes it. */
-const LIST =
-  /^\s*(?:queueloc\s+IN\s*\(\s*SELECT\s+queueloc\s+FROM\s+agents\s+WHERE\s+)?id\s+IN\s*\(([\d\s,]+)\)[\s)]*$/i;
+const LIST = new RegExp(
+  String.raw`^\s*(?:queueloc\s+IN\s*\(\s*SELECT\s+queueloc\s+FROM\s+agents\s+WHERE\s+)?` +
+    String.raw`id\s+IN\s*\(([\d\s,]+)\)[\s)]*$`,
+  "i",
+);
 
 /** How many agents a target lists that is nothing but a list of them; null for any other. */
 export function listedAgents(target: string): number | null {
@@ -146,6 +149,21 @@ function agentId({ id }: { readonly id: number }): string {
  */
 export function resolveTarget(target: string, macros: ReadonlyMap<string, string>): string {
   return macros.get(target) ?? target;
+}
+
+/** Texts, names in quotes and comments, in which words mean nothing. */
+const QUOTED = /'(?:[^']|'')*'|"(?:[^"]|"")*"|--[^\n]*|\/\*[\s\S]*?\*\//g;
+
+const ID_LIST = /(?<![\w.>])(?:agents\s*\.\s*)?id\s+(?:NOT\s+)?IN\s*\(/i;
+
+/**
+ * Whether a target picks agents from a list of ids, and so loses each host whose agent was started
+ * anew since: it has another id now.
+ */
+export function picksProcesses(target: string): boolean {
+  const words = target.replaceAll(QUOTED, "''");
+  const meansHosts = /\bSELECT\s+queueloc\s+FROM\s+agents\b/i.test(words);
+  return ID_LIST.test(words) && !meansHosts;
 }
 
 /**

@@ -67,6 +67,25 @@ describe("check", () => {
     expect(out).toEndWith("1 job, 2 mistakes, 1 warning\n");
   });
 
+  test("warns of a target that the scheduler cannot run, or that loses hosts", async () => {
+    await using directory = await Directory.create();
+    const operations = [{ module: "timedrift", parameters: {} }];
+    const job = (name: string, target: string) =>
+      directory.job(name, [], JSON.stringify({ target, operations }));
+    await job("lost", "id IN (28061811146753, 28061811146754)");
+    await job("open", "true); DROP TABLE agents; --");
+    await job("sound", "queueloc IN (SELECT queueloc FROM agents WHERE id IN (28061811146753))");
+    const { exit, out } = await directory.call(check, []);
+    expect(exit).toBe(0);
+    const path = (name: string) => directory.at(`runners/${name}/action.json`);
+    const lines = out.replaceAll(/\s+/g, " ");
+    expect(lines).toContain(`${path("lost")}: The target picks agents by id: one that is started`);
+    expect(lines).toContain("queueloc IN (SELECT queueloc FROM agents WHERE id IN (...))");
+    expect(lines).toContain(`${path("open")}: Cannot run the target: `);
+    expect(lines).toContain("a semicolon ends the statement");
+    expect(lines).not.toContain(path("sound"));
+  });
+
   test("warns of a link to a directory, which the runner passes over", async () => {
     await using directory = await Directory.create();
     await directory.job("nightly");

@@ -3,6 +3,7 @@ import {
   agentsTarget,
   likePattern,
   listedAgents,
+  picksProcesses,
   quoteText,
   resolveTarget,
   type SqlValue,
@@ -128,6 +129,23 @@ describe("agentsTarget()", () => {
   test.each([0, -1, 1.5, 2 ** 53, Number.NaN, "7) OR (TRUE"])("refuses the id %p", (id) => {
     expect(() => agentsTarget([{ id: id as number }])).toThrow("an agent's id is a whole number");
   });
+});
+
+describe("picksProcesses()", () => {
+  test.each([
+    ["id IN (7, 8)", true],
+    ["ID NOT IN(7) OR name='x'", true],
+    ["status='online' AND agents.id in (SELECT agentid FROM commands)", true],
+    ["NOT id IN (7)", true],
+    ["id > 0", false],
+    ["pid = 7", false],
+    ["commands.id IN (7)", false],
+    ["environment->>'id' IN ('x')", false],
+    ["name = 'id IN (7)'", false],
+    ["TRUE -- id IN (7)", false],
+    ["queueloc IN (SELECT queueloc FROM agents WHERE id IN (7))", false],
+    ["mode='daemon' AND queueloc IN ( select queueloc from agents where id = 7 )", false],
+  ])("of %j is %p", (target, isOne) => expect(picksProcesses(target)).toBe(isOne));
 });
 
 describe("listedAgents()", () => {

@@ -1,14 +1,18 @@
-// SDK: what authors of jobs get beside their jobs: "mig-runner" and "mig-runner/test" as JavaScript
-// with types, which need no package. `mig-runner init` writes these files; build.ts puts them into
-// the executable, and leaves them in dist/sdk/ for the program when it runs from its sources.
+// SDK: what authors of jobs get beside their jobs: "mig-runner", "mig-runner/test" and valibot,
+// which the runner serves to jobs and plugins, as JavaScript with types, which need no package.
+// `mig-runner init` writes these files; build.ts puts them into the executable, and leaves them in
+// dist/sdk/ for the program when it runs from its sources.
 import assert from "node:assert/strict";
-import { mkdir, writeFile } from "node:fs/promises";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { root } from "./process.ts";
 import { declarationText } from "./types.ts";
 
 /** The modules, by the names of their files, with their paths from src/. */
 const MODULES = { index: "sdk/index.ts", simulate: "testkit/simulate.ts" } as const;
+
+/** The library that schemas of settings are written with, as it is published. */
+const VALIBOT = resolve(root, "node_modules/valibot");
 
 const HEADER = "// Made from the sources of mig-runner: changes here are lost.";
 
@@ -25,9 +29,24 @@ export async function sdkFiles(): Promise<Readonly<Record<string, string>>> {
       [`${name}.d.ts`, types],
     ] as const;
   });
-  return Object.fromEntries((await Promise.all(modules)).flat());
+  return Object.fromEntries([...(await Promise.all(modules)).flat(), ...(await valibotFiles())]);
 }
 
+async function valibotFiles(): Promise<readonly (readonly [string, string])[]> {
+  const dist = resolve(VALIBOT, "dist");
+  const [code, types, license] = await Promise.all([
+    codeOf(resolve(dist, "index.mjs")),
+    readFile(resolve(dist, "index.d.mts"), "utf8"),
+    readFile(resolve(VALIBOT, "LICENSE.md"), "utf8"),
+  ]);
+  const notice = `/*!\nvalibot, which this is a copy of:\n\n${license.trim()}\n*/\n`;
+  return [
+    ["valibot.js", `// @ts-self-types="./valibot.d.ts"\n${notice}${code}`],
+    ["valibot.d.ts", `${notice}${types}`],
+  ];
+}
+
+/** @param entry A path, absolute or below src/. */
 async function codeOf(entry: string): Promise<string> {
   const { outputs } = await Bun.build({
     entrypoints: [resolve(root, "src", entry)],

@@ -74,8 +74,12 @@ const PRINT = `#!/bin/sh
 printf 'got a result of %s bytes\\n' "$(wc -c)"
 `;
 
-/** Each name may be imported by jobs, and by their tests. */
-const MODULES = { "mig-runner": "index", "mig-runner/test": "simulate" } as const;
+/** Each name may be imported by jobs and plugins, and by their tests. */
+const MODULES = {
+  "mig-runner": "index",
+  "mig-runner/test": "simulate",
+  valibot: "valibot",
+} as const;
 
 /** Which files of the SDK stand for the names, for editors, tsc, Bun and Deno. */
 function mappings<Target>(target: (file: string) => Target): Readonly<Record<string, Target>> {
@@ -99,7 +103,8 @@ const TSCONFIG = {
     // Without the end of the name: it is .d.ts for types, and .js for what runs.
     paths: mappings((path) => [path]),
   },
-  include: ["runners", "plugins"],
+  // The last one is there from the start: a compiler without a file to look at fails.
+  include: ["runners", "plugins", "sdk/index.d.ts"],
 };
 
 const DENO = {

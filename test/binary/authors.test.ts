@@ -4,6 +4,7 @@ import { describe, expect, test } from "bun:test";
 import { symlink } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { type Program, Scenario } from "../support/binary.ts";
+import { blocksOf, readPage } from "../support/doc.ts";
 
 const root = resolve(import.meta.dirname, "../..");
 const tool = (name: string): string => join(root, "node_modules/.bin", name);
@@ -72,7 +73,32 @@ const tsc: Program = [tool("tsc")];
 const deno: Program = [tool("deno")];
 const bun: Program = [tool("bun")];
 
+/** The TypeScript of the pages for authors, and the data beside it, but for tests. */
+async function documented(): Promise<Readonly<Record<string, string>>> {
+  const pages = await Promise.all(["docs/plugins.md", "docs/jobs.md"].map(readPage));
+  const files = pages
+    .flatMap(blocksOf)
+    .filter(({ path }) => /\.(?:ts|json)$/.test(path) && !path.endsWith(".test.ts"));
+  return Object.fromEntries(files.map(({ path, code }) => [path, code]));
+}
+
 describe("a fresh directory", () => {
+  test(
+    "is clean for tsc and Deno from the start, and with all that the docs show",
+    async () => {
+      await using directory = await authorsDirectory({});
+      expect(await useTool(directory, tsc)).toEqual({ exit: 0, said: "" });
+      expect((await useTool(directory, deno, "check", ".")).exit).toBe(0);
+      const files = await documented();
+      expect(Object.keys(files)).toContain("plugins/tickets.ts");
+      expect(Object.keys(files)).toContain("runners/hunt/job.ts");
+      for (const [name, text] of Object.entries(files)) await directory.write(name, text);
+      expect(await useTool(directory, tsc)).toEqual({ exit: 0, said: "" });
+      expect(await useTool(directory, deno, "check", ".")).toMatchObject({ exit: 0 });
+    },
+    LIMIT_MS,
+  );
+
   test(
     "has the types of a job for tsc and for Deno, and both find what is wrong",
     async () => {

@@ -82,7 +82,9 @@ describe("init", () => {
       const read = (name: string) => JSON.parse(readFileSync(join(folder, name), "utf8"));
       const { paths } = read("tsconfig.json").compilerOptions;
       const { imports } = read("deno.json");
-      const names = Object.keys(manifest.exports).map((name) => `mig-runner${name.slice(1)}`);
+      const names = Object.keys(manifest.exports)
+        .map((name) => `mig-runner${name.slice(1)}`)
+        .concat("valibot");
       expect(Object.keys(paths)).toEqual(names);
       expect(Object.keys(imports)).toEqual(names);
     }));

@@ -4,6 +4,7 @@
 // /dev/stderr by name. Reading never waits, and goes on for a while after the plugin's end, for
 // its own children: whoever writes to a pipe without a reader is killed.
 import { closeSync, readSync } from "node:fs";
+import { firstOf } from "../text.ts";
 import { errnoCode } from "./errno.ts";
 import { openPipe } from "./runtime.ts";
 
@@ -122,6 +123,6 @@ export class LineSplitter {
     this.#count++;
     if (this.#count > LINES_MAX) return;
     const isCut = line.length > LINE_CHARACTERS_MAX;
-    this.#onLine(isCut ? `${line.slice(0, LINE_CHARACTERS_MAX)}…` : line);
+    this.#onLine(isCut ? `${firstOf(line, LINE_CHARACTERS_MAX)}…` : line);
   }
 }

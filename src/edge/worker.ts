@@ -11,6 +11,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, readFileSync } from "node:fs";
 import type { Duplex } from "node:stream";
 import { messageOf } from "../errors.ts";
+import { shownLine } from "../text.ts";
 import type { Milliseconds } from "../time.ts";
 import { decodeFrame, encodeLine, LineReader, type WorkerFailure } from "./channel.ts";
 import { lifeline } from "./confine.ts";
@@ -143,7 +144,7 @@ export function describeEnd(end: WorkerEnd): string {
 }
 
 function printLine(line: string): void {
-  process.stderr.write(`${line}\n`);
+  process.stderr.write(`${shownLine(line)}\n`);
 }
 
 function neverStarted(reason: Promise<string>): WorkerHandle {

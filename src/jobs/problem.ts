@@ -1,5 +1,6 @@
 // Problem: what is wrong with a job.ts, as the operator sees it: place, message, lines of the file.
 import { type ErrorDetail, RunnerError } from "../errors.ts";
+import { firstOf } from "../text.ts";
 
 /** A mistake in a module, as plain data that can cross threads. */
 export interface ModuleProblem {
@@ -43,7 +44,8 @@ export function codeFrame(text: string, line: number, column: number): string | 
   const from = pointed.length <= FRAME_COLUMNS_MAX ? 0 : start;
   const shown = lines.slice(Math.max(0, line - 1 - LINES_BEFORE), line).map((code, index, all) => {
     const number = String(line - all.length + 1 + index).padStart(width);
-    return `${number} | ${code.slice(from, from + FRAME_COLUMNS_MAX)}`.trimEnd();
+    const part = firstOf(code.slice(from).replace(/^[\udc00-\udfff]/, " "), FRAME_COLUMNS_MAX);
+    return `${number} | ${part}`.trimEnd();
   });
   const before = pointed.slice(from, column - 1).replace(/[^\t]/g, " ");
   return [...shown, `${" ".repeat(width)} | ${before}^`].join("\n");

@@ -64,7 +64,9 @@ export async function readFailure(
   const parts: Uint8Array[] = [];
   const apiMessage = await readMessage(recorded(body, parts));
   if (apiMessage !== null) return { message: `HTTP ${status}: ${shorten(apiMessage)}`, apiMessage };
-  const text = new TextDecoder().decode(joined(parts).subarray(0, STRANGE_SIZE_MAX));
+  // As a stream: half a character at the end, where it was cut, is left out.
+  const start = joined(parts).subarray(0, STRANGE_SIZE_MAX);
+  const text = new TextDecoder().decode(start, { stream: true });
   const words = shorten(text.replaceAll(/<(style|script)[\s\S]*?<\/\1>|<[^>]*>/gi, " "));
   const isStrange = words !== "" && !text.trimStart().startsWith("{");
   return { message: isStrange ? `HTTP ${status}: ${words}` : `HTTP ${status}`, apiMessage: null };

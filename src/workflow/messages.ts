@@ -9,6 +9,7 @@
 import * as v from "valibot";
 import type { StepRow } from "../flow/steps.ts";
 import type { LogLevel } from "../sdk/run.ts";
+import { cutText } from "../text.ts";
 import type { Instant } from "../time.ts";
 
 /** Characters of a step's name with the names of the branches around it. */
@@ -172,5 +173,5 @@ export function answerOf({ name, state, value, error, endedAt }: StepRow): ToBod
 
 /** A text cut to what a message may hold. */
 export function cut(text: string): string {
-  return text.length <= TEXT_SIZE_MAX ? text : `${text.slice(0, TEXT_SIZE_MAX - 1)}…`;
+  return cutText(text, TEXT_SIZE_MAX);
 }

@@ -33,6 +33,12 @@ describe("LineSplitter", () => {
     expect(split(`${exact}\n`)).toEqual([exact]);
   });
 
+  test("cuts between characters", () => {
+    const [odd = "", even = ""] = split(`x${"😀".repeat(5_000)}\n${"😀".repeat(5_000)}\n`);
+    expect(odd).toBe(`x${"😀".repeat(LINE_CHARACTERS_MAX / 2 - 1)}…`);
+    expect(even).toBe(`${"😀".repeat(LINE_CHARACTERS_MAX / 2)}…`);
+  });
+
   test("counts the lines that it leaves out", () => {
     const lines = split("line\n".repeat(LINES_MAX + 7));
     expect(lines).toHaveLength(LINES_MAX + 1);

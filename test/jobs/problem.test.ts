@@ -23,6 +23,8 @@ describe("codeFrame()", () => {
   });
 
   test("cuts a long line around the column", () => {
+    const smiles = codeFrame(`${"😀".repeat(500)}!${"😀".repeat(500)}`, 1, 1_002) ?? "";
+    expect(smiles.isWellFormed()).toBe(true);
     const frame = codeFrame(`${"a".repeat(500)}!${"b".repeat(500)}`, 1, 501) ?? "";
     const [line = "", caret = ""] = frame.split("\n");
     expect(line.length).toBe(100);

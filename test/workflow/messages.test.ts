@@ -56,6 +56,7 @@ describe("parseFromBody()", () => {
 describe("cut()", () => {
   test("leaves a text that fits, and marks one that does not", () => {
     expect(cut("short")).toBe("short");
+    expect(cut(`x${"😀".repeat(TEXT_SIZE_MAX)}`).isWellFormed()).toBe(true);
     const long = cut("x".repeat(TEXT_SIZE_MAX + 1));
     expect([long.length, long.at(-1)]).toEqual([TEXT_SIZE_MAX, "…"]);
   });

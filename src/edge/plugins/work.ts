@@ -7,6 +7,7 @@
 // all that it gets.
 import * as v from "valibot";
 import type { DeliveryOrder } from "../../ports.ts";
+import { firstOf } from "../../text.ts";
 import type { Milliseconds } from "../../time.ts";
 import type { Environment } from "../environment.ts";
 import type { Settings } from "./settings.ts";
@@ -73,11 +74,11 @@ export function parseFromPlugin(message: unknown): FromPlugin | null {
 
 /** Of the look at a plugin's settings a message may have some lines. */
 function boundMessage(text: string): string {
-  return text.length <= MESSAGE_SIZE_MAX ? text : `${text.slice(0, MESSAGE_SIZE_MAX)}…`;
+  return text.length <= MESSAGE_SIZE_MAX ? text : `${firstOf(text, MESSAGE_SIZE_MAX)}…`;
 }
 
 /** A text in one line, cut to what a message may hold. */
 export function cutMessage(text: string): string {
   const line = text.trim().replace(/\s*\n\s*/g, " ");
-  return line.length <= MESSAGE_SIZE_MAX ? line : `${line.slice(0, MESSAGE_SIZE_MAX)}…`;
+  return boundMessage(line);
 }

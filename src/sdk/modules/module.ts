@@ -6,6 +6,7 @@
 //       form of its module's is a failed result, so that it cannot pass for a clean one.
 import * as v from "valibot";
 import { RunnerError, RunnerErrors } from "../../errors.ts";
+import { cutText } from "../../text.ts";
 import type { ModuleResult, Operation } from "../action.ts";
 import type { Module, OperationOptions } from "../module.ts";
 import { copyJson } from "./json.ts";
@@ -85,8 +86,8 @@ const EXCERPT_MAX = 80;
 function excerpt(value: unknown): string {
   if (value === undefined || (typeof value === "object" && value !== null)) return "";
   if (typeof value !== "string") return String(value);
-  const text = JSON.stringify(value);
-  return text.length > EXCERPT_MAX ? `${text.slice(0, EXCERPT_MAX)}…"` : text;
+  // Cut before it is quoted: not in the middle of an escape.
+  return JSON.stringify(cutText(value, EXCERPT_MAX));
 }
 
 /** Such as `searches.sshd.names[0]`, or `searches["my label"]` for what is no identifier. */

@@ -4,7 +4,9 @@ import { readFileSync } from "node:fs";
 import type { Sandbox } from "../../src/sandbox/server.ts";
 import { underTest } from "../support/binary.ts";
 import { type Forward, startForward } from "../support/forward.ts";
+import { startRawServer } from "../support/raw-server.ts";
 import { ended, Host, NOWHERE, Site } from "../support/site.ts";
+import { NAMED } from "../support/tls-names.ts";
 
 const fixture = (name: string): string => `${import.meta.dirname}/../fixtures/tls/${name}`;
 const pem = (name: string): string => readFileSync(fixture(name), "utf8");
@@ -65,7 +67,21 @@ describe.concurrent("an API whose certificate", () => {
     const env = { ...TRUSTING.env, https_proxy: proxy.host };
     const { exit, stdout } = await site.runIn({ env }, "run", "drift");
     expect(exit).toBe(1);
-    expect(stdout).toContain("its certificate is for another host name");
+    const names = "localhost, mig.test, address 127.0.0.1";
+    expect(stdout).toContain(`its certificate is for ${names}, not for elsewhere.test`);
+  });
+
+  test("has the host as its common name only gets nothing, and the message says why", async () => {
+    const { authority, certificates, key } = NAMED;
+    const tls = { key, cert: certificates["common-address"] ?? "" };
+    const address = (sandbox: Sandbox) => `https://localhost:${sandbox.port}/api/v1/`;
+    await using site = await Site.create({ sandbox: { tls }, address });
+    await site.job("drift");
+    const env = { SSL_CERT_FILE: await site.scenario.write("ca.pem", authority) };
+    const { exit, stdout } = await site.runIn({ env }, "run", "drift");
+    expect(exit).toBe(1);
+    expect(stdout).toContain("its certificate is for address 10.0.0.1, not for localhost");
+    expect(posts(site.sandbox)).toBe(0);
   });
 });
 
@@ -129,6 +145,42 @@ describe.concurrent("a proxy", () => {
     await site.job("drift");
     const env = { http_proxy: "http://127.0.0.1:1", HTTPS_PROXY: "http://127.0.0.1:1" };
     ended(await site.runIn({ env }, "run", "drift"));
+  });
+});
+
+describe.concurrent("an API that redirects to another port", () => {
+  test.each([["a token"], ["an API key"]])("gets no %s there, and is named", async (what) => {
+    let port = 0;
+    const heads: string[] = [];
+    const elsewhere = await startRawServer({
+      onRequest: ({ head }, socket) => {
+        heads.push(head);
+        socket.end("HTTP/1.1 401 X\r\nContent-Length: 0\r\n\r\n");
+      },
+    });
+    port = elsewhere.port;
+    const here = await startRawServer({
+      onRequest: (_, socket) => {
+        const to = `http://127.0.0.1:${port}/api/v1/action/create/`;
+        socket.end(`HTTP/1.1 307 X\r\nLocation: ${to}\r\nContent-Length: 0\r\n\r\n`);
+      },
+    });
+    await using _ = {
+      async [Symbol.asyncDispose]() {
+        await Promise.all([here.close(), elsewhere.close()]);
+      },
+    };
+    const migrc = what === "a token" ? [] : ['useapikeyauth = "k3y-k3y"'];
+    await using site = await Site.create({ address: () => `${here.url}/api/v1/`, migrc });
+    await site.job("drift");
+    const { exit, stdout } = await site.run("run", "drift");
+    expect(exit).toBe(1);
+    expect(stdout).toContain(`a redirect led to http://127.0.0.1:${port}, which gets no token`);
+    expect(heads.length).toBeGreaterThan(0);
+    expect(heads.join("\n")).not.toMatch(/x-pgpauthorization|x-migapikey|authorization/i);
+    expect(here.requests.every(({ head }) => /x-(pgpauthorization|migapikey): /i.test(head))).toBe(
+      true,
+    );
   });
 });
 

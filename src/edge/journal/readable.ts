@@ -100,6 +100,7 @@ const COMPLETENESS: Kind = {
       "json_type(@, '$.statuses') IS NULL OR " +
       "EXISTS (SELECT 1 FROM json_each(@) AS member WHERE NOT CASE member.key " +
       `WHEN 'fetched' THEN ${isCount("member")} WHEN 'strays' THEN ${isCount("member")} ` +
+      `WHEN 'listed' THEN ${isCount("member")} ` +
       `WHEN 'sent' THEN member.type = 'null' OR (${isCount("member")}) ` +
       `WHEN 'statuses' THEN ${areCounts("member")} ` +
       `WHEN 'counters' THEN member.type = 'null' OR ${areCounts("member")} ELSE 1 END)`,

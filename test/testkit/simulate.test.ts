@@ -40,6 +40,31 @@ describe("simulate()", () => {
     expect(run.elapsedMs).toBe(720 * 3_600_000);
   });
 
+  test("reaches the host of an agent that was started anew, and counts who is gone", async () => {
+    const agents = [
+      { id: 1, name: "moved", queueloc: "linux.moved", status: "offline" },
+      { id: 2, name: "moved", queueloc: "linux.moved" },
+      { id: 3, name: "gone", status: "offline" },
+      { id: 4, name: "there" },
+      { id: 5, name: "other" },
+    ] as const;
+    const deeper = job({}, async (run) => {
+      const listed = [{ id: 1 }, { id: 3 }, { id: 4 }];
+      const { agents: seen, completeness } = await run.collect("deep", {
+        ...{ target: listed, operations: [pkg], expiry: "5m" },
+      });
+      const { fetched, listed: wanted } = completeness;
+      run.log(`${seen.map(({ id, name }) => `${name} ${id}`).join(", ")}: ${fetched} of ${wanted}`);
+      const all = await run.collect("all", { ...action, expiry: "5m" });
+      run.log(`${all.agents.length}, ${all.completeness.listed}`);
+    });
+    const run = await simulate(deeper, { ...once, agents, answers: () => "nothing" });
+    expect(run.log.map(({ message }) => message)).toEqual([
+      "moved 2, there 4: 2 of 3",
+      "3, undefined",
+    ]);
+  });
+
   test("asks the test what agents answer, with parameters as they were written", async () => {
     const asked: unknown[] = [];
     const compressed = modules.pkg({ pkgmatch: { matches: ["^telnetd$"] } }, { compress: true });

@@ -200,7 +200,8 @@ export async function openRunner(call: Call, options: OpenOptions): Promise<Open
 /** @param begins Whether the log says with what it begins, such as a mode that is not set. */
 /** A host that is in another zone than it seems runs every job at another hour. */
 function sayZone({ hostZone }: Call, { log, clock }: { log: Log; clock: Clock }): void {
-  log.emit("info", describeHostZone(hostZone, clock.now()));
+  // Of UTC by name there is nothing to be told, and the original's first lines are these.
+  if (!hostZone.isPlain) log.emit("info", describeHostZone(hostZone, clock.now()));
   if (hostZone.problem !== null) log.emit("warning", zoneWarning(hostZone.problem));
 }
 

@@ -242,6 +242,21 @@ export function openUnixDatagram(path: string): UnixDatagram | null {
 }
 
 /**
+ * Writes to a connected stream socket of this process without ever waiting.
+ *
+ * @returns Tells how many bytes it took: none when it is full, or when nobody is there any more.
+ *   Null where that cannot be done.
+ */
+export function socketWriter(fd: number): ((bytes: Uint8Array) => number) | null {
+  const libc = loadLibc();
+  if (libc === null) return null;
+  // To whom it is connected: of an address no byte is looked at.
+  const nobody = new Uint8Array(2);
+  return (bytes) =>
+    Math.max(0, libc.sendto(fd, bytes, bytes.length, MSG_DONTWAIT | MSG_NOSIGNAL, nobody, 0));
+}
+
+/**
  * A pipe to hand to a child.
  *
  * Bun and Node give their children socket pairs instead, which a child cannot open again by name

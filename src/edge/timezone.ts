@@ -17,6 +17,8 @@ export interface HostZone {
   readonly location: Location | null;
   /** Such as "/etc/localtime", or "TZ". */
   readonly source: string;
+  /** TZ says UTC in so many words: nothing was looked for. */
+  readonly isPlain: boolean;
   /** Why it is not what the host seems to want, with the remedy; null when it is. */
   readonly problem: string | null;
 }
@@ -61,7 +63,9 @@ export function findHostZone(tz: string | undefined, places: ZonePlaces = PLACES
     return { ...UTC, source: isMissing ? `TZ is not set, and ${found}` : found, problem };
   }
   const word = tz.replace(/^:/, "");
-  if (word === "" || word === "UTC") return { ...UTC, source: `TZ="${tz}"`, problem: null };
+  if (word === "" || word === "UTC") {
+    return { ...UTC, source: `TZ="${tz}"`, isPlain: true, problem: null };
+  }
   if (word.startsWith("/")) {
     const found = readZone(word);
     if (typeof found !== "string") return { ...found, source: `TZ="${tz}"`, problem: null };
@@ -70,7 +74,7 @@ export function findHostZone(tz: string | undefined, places: ZonePlaces = PLACES
   return findNamed(tz, word, places.folders);
 }
 
-const UTC = { name: "UTC", location: null } as const;
+const UTC = { name: "UTC", location: null, isPlain: false } as const;
 
 function findNamed(tz: string, word: string, folders: readonly string[]): HostZone {
   const faults: string[] = [];
@@ -84,7 +88,7 @@ function findNamed(tz: string, word: string, folders: readonly string[]): HostZo
   const isKnown = isZone(word) && /^[A-Za-z]/.test(word);
   if (isKnown) {
     const source = `TZ="${tz}", the time zones of this program`;
-    return { name: word, location: null, source, problem: null };
+    return { name: word, location: null, source, isPlain: false, problem: null };
   }
   // The C library would follow a rule of POSIX. Go does not, and so did not the original.
   const what =
@@ -96,12 +100,12 @@ function findNamed(tz: string, word: string, folders: readonly string[]): HostZo
 }
 
 /** The zone of a file, or why it is none. */
-function readZone(path: string): Pick<HostZone, "name" | "location"> | string {
+function readZone(path: string): Pick<HostZone, "name" | "location" | "isPlain"> | string {
   try {
     const bytes = readSmall(path);
     const location = bytes === null ? null : parseLocation(bytes);
     if (location === null) return `${path} is no file of the tz database, or a damaged one`;
-    return { name: nameOf(path) ?? path, location };
+    return { name: nameOf(path) ?? path, location, isPlain: false };
   } catch (error) {
     return `${path}: ${errnoText(error)}`;
   }

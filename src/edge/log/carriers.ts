@@ -4,12 +4,20 @@
 // no more use. Limits, order and what to do about a failure are the queue's (queue.ts). What a way
 // needs of the runtime is loaded when it is taken: most logs go to a file or to standard error.
 import type { Socket as DatagramSocket } from "node:dgram";
-import { closeSync, constants, fstatSync, openSync, statSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  openSync,
+  type Stats,
+  statSync,
+  writeSync,
+} from "node:fs";
 import type { Clock } from "../../ports.ts";
 import { firstBytes } from "../../text.ts";
 import { type Instant, MINUTE_MS, type Milliseconds, SECOND_MS } from "../../time.ts";
 import { errnoCode } from "../errno.ts";
-import { openUnixDatagram } from "../runtime.ts";
+import { openUnixDatagram, socketWriter } from "../runtime.ts";
 import { LOG_TAG } from "./line.ts";
 import { type Carrier, TooSlow } from "./queue.ts";
 
@@ -43,52 +51,74 @@ export interface ServerAddress {
 /**
  * Standard error, as it was when the process started.
  *
- * A pipe that nobody reads keeps lines waiting without holding up the process. A closed standard
- * error swallows them, as it does for every program.
+ * A pipe, a socket or a terminal that nobody reads keeps lines waiting without holding up the
+ * process. A closed standard error swallows them, as it does for every program.
  */
 export function openStderr(clock: Clock): Carrier {
-  const fd = stderrDescriptor();
+  const stderr = openWriter();
   return {
     isOnly: true,
     send(line) {
-      if (fd === null) return undefined;
-      const rest = writeSome(fd, Buffer.from(line));
-      return rest.length === 0 ? undefined : writeRest(fd, rest, clock);
+      const rest = stderr.writeSome(Buffer.from(line));
+      return rest.length === 0 ? undefined : writeRest(stderr, rest, clock);
     },
-    close() {
-      if (fd !== null && fd !== 2) closeSync(fd);
-    },
+    close: () => stderr.close(),
   };
 }
 
 /** Writes to standard error what fits there now, and says nothing if that fails. */
 export function tryStderr(line: string): void {
-  const fd = stderrDescriptor();
-  if (fd === null) return;
+  const stderr = openWriter();
   try {
-    writeSome(fd, Buffer.from(line));
+    stderr.writeSome(Buffer.from(line));
   } catch {
     // It is the last place to say anything.
   } finally {
-    if (fd !== 2) closeSync(fd);
+    stderr.close();
   }
 }
 
-function stderrDescriptor(): number | null {
+/** Standard error, written to without waiting. */
+interface Writer {
+  /** Writes what fits now; the rest comes back. Throws unless "full" is all that is wrong. */
+  writeSome(bytes: Uint8Array): Uint8Array;
+  close(): void;
+}
+
+const CLOSED_WRITER: Writer = { writeSome: () => new Uint8Array(), close() {} };
+
+function openWriter(): Writer {
+  let found: Stats;
   try {
-    // Only for a pipe: a file opened twice would have two places to write at.
-    if (!fstatSync(2).isFIFO()) return 2;
+    found = fstatSync(2);
   } catch {
-    return null;
+    return CLOSED_WRITER;
   }
+  // systemd's journal gives its services a socket, which cannot be opened again by name.
+  const send = found.isSocket() ? socketWriter(2) : null;
+  if (send !== null) {
+    let isOpen = true;
+    return {
+      writeSome: (bytes) => (isOpen ? bytes.subarray(send(bytes)) : new Uint8Array()),
+      close: () => {
+        isOpen = false;
+      },
+    };
+  }
+  // Not a file: opened twice it would have two places to write at.
+  const fd = found.isFIFO() || found.isCharacterDevice() ? openAgain() : 2;
+  return { writeSome: (bytes) => writeSome(fd, bytes), close: () => fd !== 2 && closeSync(fd) };
+}
+
+function openAgain(): number {
   try {
-    return openSync("/proc/self/fd/2", constants.O_WRONLY | constants.O_NONBLOCK);
+    const flags = constants.O_WRONLY | constants.O_NONBLOCK | constants.O_NOCTTY;
+    return openSync("/proc/self/fd/2", flags);
   } catch {
     return 2;
   }
 }
 
-/** Writes what fits now; the rest comes back. Throws unless "full" is all that is wrong. */
 function writeSome(fd: number, bytes: Uint8Array): Uint8Array {
   let rest = bytes;
   try {
@@ -99,8 +129,8 @@ function writeSome(fd: number, bytes: Uint8Array): Uint8Array {
   return rest;
 }
 
-async function writeRest(fd: number, bytes: Uint8Array, clock: Clock): Promise<void> {
-  for (let rest = bytes; rest.length > 0; rest = writeSome(fd, rest)) await clock.sleep(FULL_MS);
+async function writeRest(stderr: Writer, bytes: Uint8Array, clock: Clock): Promise<void> {
+  for (let rest = bytes; rest.length > 0; rest = stderr.writeSome(rest)) await clock.sleep(FULL_MS);
 }
 
 /** Counts lines by when they were sent: the last of them may not have arrived. */

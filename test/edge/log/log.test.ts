@@ -1,5 +1,6 @@
 // Log: each mode as an operator sets it, from the first line to the last.
 import { describe, expect, test } from "bun:test";
+import { spawn } from "node:child_process";
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { existsSync, readFileSync, renameSync } from "node:fs";
@@ -124,6 +125,27 @@ describe.each(RUNTIMES)("mode stdout in %s", (_, program) => {
     expect(Number(unread.stdout.slice(5))).toBeLessThan(800);
     const closed = await scenario.run([`{ ${command} 2>&1 >&3 | true; } 3>&1; ${command} 2>&-`]);
     expect(closed.stdout).toMatch(/^took \d+\ntook \d+\n$/);
+  });
+
+  test("is not held up by a socket that nobody reads, as one of the journal may be", async () => {
+    await using scenario = await Scenario.create(given);
+    const script = await scenario.write("script.ts", SCRIPT);
+    const setup = JSON.stringify([{ ...UNSET, mode: "stdout" }, 8_000, 200]);
+    const [command = "", ...words] = given;
+    // What Node makes for a child is a pair of sockets.
+    const child = spawn(command, [...words, script, setup], { stdio: ["ignore", "pipe", "pipe"] });
+    let printed = "";
+    child.stdout.setEncoding("utf8").on("data", (text: string) => {
+      printed += text;
+    });
+    await eventually(() => (printed.startsWith("took ") ? true : null));
+    let lines = 0;
+    child.stderr.setEncoding("utf8").on("data", (text: string) => {
+      lines += text.split("\n").length - 1;
+    });
+    await once(child, "close");
+    // The end waits for a moment: by then all or most of them have been read.
+    expect(lines).toBeGreaterThan(100);
   });
 
   test("loses no line on a pipe that is read", async () => {

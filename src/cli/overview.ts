@@ -77,6 +77,7 @@ export interface UndeliveredView {
   readonly actionId: number | null;
   readonly plugin: string;
   readonly state: DeliveryRow["state"];
+  /** Tries that were begun. */
   readonly attempts: number;
   readonly nextAt: Instant | null;
   readonly error: string | null;

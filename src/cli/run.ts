@@ -132,10 +132,10 @@ function progressOf({ journal }: Edges, runId: number): { begun: boolean; ended:
   const actions = journal.actionsOf(runId);
   const isSettled =
     (run?.state !== "requested" && run?.state !== "open") || onlySweeps(journal, runId);
-  // A workflow is done before its results are delivered: what was never tried is waited for.
+  // A workflow is done before its results are delivered: a first try is waited for.
   const isUntried = actions
     .flatMap(({ id }) => journal.deliveriesOf(id))
-    .some(({ state, attempts }) => state === "pending" && attempts === 0);
+    .some(({ state, attempts, error }) => state === "pending" && attempts < 2 && error === null);
   const isWorkflow = run?.source != null && run.state !== "requested";
   const begun = isWorkflow || actions.some(({ actionId }) => actionId !== null);
   return { begun, ended: isSettled && !(run?.state === "done" && isUntried) };

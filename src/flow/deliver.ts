@@ -44,6 +44,18 @@ export function queueDeliveries(
 /** How long a plugin that asks for time may be left alone, at most. */
 const RETRY_AFTER_MAX_MS = DAY_MS;
 
+/** Attempts that a process may die of before the next ones wait as after failures. */
+const CRASHES_AT_ONCE = 3;
+
+/** After a crash it is made again at once; if it is what takes the process down, not at once. */
+function beginning({ clock, random }: DeliveryEdges, { attempts }: DeliveryRow): DeliveryEvent {
+  const isOften = attempts >= CRASHES_AT_ONCE;
+  const waitMs = isOften
+    ? (backoffMs(DELIVERY_BACKOFF, attempts, random.next()) ?? DELIVERY_BACKOFF.capMs)
+    : 0;
+  return { kind: "begun", nextAt: clock.now() + waitMs };
+}
+
 /** How one attempt is made. */
 export interface AttemptOptions {
   readonly signal: AbortSignal;
@@ -52,15 +64,19 @@ export interface AttemptOptions {
 }
 
 /**
- * Makes one attempt at one delivery and journals how it ended. Resolves with whether it was taken.
+ * Makes one attempt at one delivery. It is journaled before it is made, so that its number is right
+ * after a crash (I1), and how it ended after it.
  *
+ * @returns Whether nothing of it failed: the plugin took it, or an operator moved it on meanwhile.
  * @throws {RunnerError} JOURNAL: the attempt is not remembered, so it is to be made again.
  */
 export async function deliverResult(
   edges: DeliveryEdges,
-  row: DeliveryRow,
+  queued: DeliveryRow,
   { signal, timeoutMs }: AttemptOptions,
 ): Promise<boolean> {
+  const row = await keepDelivery(edges, queued, beginning(edges, queued));
+  if (row === null) return true;
   const action = edges.journal.action(row.actionRow);
   if (action === null || action.resultPath === null || action.actionId === null) {
     await keepDelivery(edges, row, { kind: "failed", error: "its result is gone", nextAt: null });
@@ -72,7 +88,7 @@ export async function deliverResult(
     actionId: action.actionId,
     resultPath: action.resultPath,
     key: row.key,
-    attempt: row.attempts + 1,
+    attempt: row.attempts,
     timeoutMs,
     signal,
   });
@@ -81,7 +97,7 @@ export async function deliverResult(
     await keepDelivery(edges, row, { kind: "delivered" });
     return true;
   }
-  const waitMs = waitAfter(answer, row.attempts + 1, edges.random.next());
+  const waitMs = waitAfter(answer, row.attempts, edges.random.next());
   const nextAt = waitMs === null ? null : edges.clock.now() + waitMs;
   const next =
     waitMs === null
@@ -107,20 +123,26 @@ function waitAfter(
   return Math.max(waitMs, Math.min(answer.retryAfterMs ?? 0, RETRY_AFTER_MAX_MS));
 }
 
-/** Journals a delivery's transition; the last one that leaves the outbox settles the action. */
+/**
+ * Journals a delivery's transition; the last one that leaves the outbox settles the action.
+ *
+ * @returns The new row, or null when somebody else has moved it on.
+ */
 export async function keepDelivery(
   edges: Pick<Edges, "journal" | "clock">,
   row: DeliveryRow,
   event: DeliveryEvent,
-): Promise<void> {
+): Promise<DeliveryRow | null> {
   const now = edges.clock.now();
-  await edges.journal.write((transaction) => {
+  return await edges.journal.write((transaction) => {
     const current = transaction.delivery(row.id);
     // One that was put back meanwhile is to be made again: of a newer result.
-    if (current === null || current.state !== row.state) return;
-    if (current.updatedAt !== row.updatedAt) return;
-    transaction.saveDelivery(advanceDelivery(current, event, now));
+    if (current === null || current.state !== row.state) return null;
+    if (current.updatedAt !== row.updatedAt || current.attempts !== row.attempts) return null;
+    const next = advanceDelivery(current, event, now);
+    transaction.saveDelivery(next);
     settleDelivered(transaction, row.actionRow, now);
+    return next;
   });
 }
 

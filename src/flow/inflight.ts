@@ -213,13 +213,17 @@ export interface DeliveryRow {
   /** Stable across attempts, so that a plugin can tell a retry from a new result. */
   readonly key: string;
   readonly state: DeliveryState;
+  /** Tries that were begun since it was queued, or put back. */
   readonly attempts: number;
   readonly nextAt: Instant | null;
+  /** Why the last try failed; null while none has, and while one is made. */
   readonly error: string | null;
   readonly updatedAt: Instant;
 }
 
 export type DeliveryEvent =
+  /** A try is about to be made. Should the process die of it, the next one is at `nextAt`. */
+  | { readonly kind: "begun"; readonly nextAt: Instant }
   | { readonly kind: "delivered" }
   | { readonly kind: "failed"; readonly error: string; readonly nextAt: Instant | null }
   | { readonly kind: "redeliver" }
@@ -231,6 +235,11 @@ export type DeliveryEvent =
  */
 export function advanceDelivery(row: DeliveryRow, event: DeliveryEvent, now: Instant): DeliveryRow {
   switch (event.kind) {
+    case "begun": {
+      assert(row.state === "pending", `I6: begun after ${row.state}`);
+      const attempts = row.attempts + 1;
+      return { ...row, attempts, nextAt: event.nextAt, error: null, updatedAt: now };
+    }
     case "delivered":
       assert(row.state === "pending", `I6: delivered after ${row.state}`);
       return { ...row, state: "delivered", nextAt: null, error: null, updatedAt: now };
@@ -239,7 +248,6 @@ export function advanceDelivery(row: DeliveryRow, event: DeliveryEvent, now: Ins
       return {
         ...row,
         state: event.nextAt === null ? "dead" : "pending",
-        attempts: row.attempts + 1,
         nextAt: event.nextAt,
         error: event.error,
         updatedAt: now,

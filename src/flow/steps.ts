@@ -33,10 +33,12 @@ export interface StepRow {
   readonly state: (typeof STEP_STATES)[number];
   /** JSON of what the body gets; null until saved, and for a step without a value. */
   readonly value: string | null;
-  /** Why it failed, or why its last attempt did. */
+  /** Why it failed, or why its last try did. */
   readonly error: string | null;
-  /** Failed attempts; for a collect, how often it was begun anew. */
+  /** Tries that failed; for a collect, how often it was begun anew. */
   readonly attempts: number;
+  /** Tries that were begun: more than have failed, if a process died in one of them. */
+  readonly tries: number;
   /** When there is something to do for it next; null: not by itself, or as soon as it is asked. */
   readonly nextAt: Instant | null;
   /** Its place among the steps that have ended, from 1. */

@@ -25,7 +25,7 @@ import { DAY_MS, type Instant, type Milliseconds } from "../time.ts";
 import type { Scope } from "../workflow/run.ts";
 import { VirtualClock } from "./clock.ts";
 import { SEED } from "./fleet.ts";
-import { type CrashPoint, Life } from "./life.ts";
+import { type CrashPoint, Life, lostTries } from "./life.ts";
 import {
   API_URL,
   CALM,
@@ -124,6 +124,8 @@ class Stage {
   readonly #taken: TakenDelivery[] = [];
   readonly #repeated: string[] = [];
   readonly #risky = new Set<number>();
+  /** Steps and deliveries of which the process that died had begun a try, and not heard of it. */
+  #lost: ReadonlySet<string> = new Set();
   /** Whether anything was done in the world since the last write. */
   #isDirty = false;
   #life: Life = new Life(() => undefined);
@@ -149,6 +151,7 @@ class Stage {
     this.#observer = new Observer({
       ...{ load, standIns, tries, clock: this.#clock, scopes: openScopes<Scope>() },
       readFile: (path) => this.#spool.readResult(path),
+      isLost: (step) => this.#lost.has(step),
       active: () => void this.#activity++,
       wanted: (step) => this.#noteCall(step),
       intercept: (message) => message.kind === "ended" && this.#dieAtTheEnd(),
@@ -183,6 +186,7 @@ class Stage {
   #runner: Runner | null = null;
 
   #boot(): void {
+    if (this.#hasDied) this.#lost = lostTries(this.#journal, this.#runId);
     const life = new Life(() => this.#clock.forget());
     this.#life = life;
     const { entity } = this.#plot;
@@ -216,6 +220,7 @@ class Stage {
     const taken = this.#taken;
     const own = simulatedPlugins({
       ...{ plugins, tries, taken, readFile },
+      isLost: (key) => this.#lost.has(key),
       active: () => {
         this.#isDirty = true;
       },

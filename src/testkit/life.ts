@@ -1,6 +1,6 @@
 // Life: one life of the runner's process in a simulation. Its ports are those of the simulation
 // until it is over; from then on nothing that it began goes on.
-import type { Journal, JournalTransaction } from "../flow/journal.ts";
+import type { Journal, JournalReads, JournalTransaction } from "../flow/journal.ts";
 import type { Clock } from "../ports.ts";
 
 /** A moment in which a process dies: at a write of its journal, counted from 1. */
@@ -101,4 +101,16 @@ export class Life {
 
 function never<Value>(): Promise<Value> {
   return new Promise(() => undefined);
+}
+
+/** Names of steps and keys of deliveries of which a try was begun that nobody has heard of. */
+export function lostTries(journal: JournalReads, runId: number): ReadonlySet<string> {
+  const steps = journal
+    .stepsOf(runId)
+    .filter(({ state, tries, attempts }) => state === "begun" && tries > attempts);
+  const deliveries = journal
+    .actionsOf(runId)
+    .flatMap(({ id }) => journal.deliveriesOf(id))
+    .filter(({ state, attempts, error }) => state === "pending" && attempts > 0 && error === null);
+  return new Set([...steps.map(({ name }) => name), ...deliveries.map(({ key }) => key)]);
 }

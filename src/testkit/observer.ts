@@ -35,6 +35,8 @@ export interface ObserverOptions {
   readonly clock: Pick<Clock, "now" | "sleep">;
   readonly scopes: Scopes;
   readonly tries: Tries;
+  /** Whether the process died before it heard of a try of this step: it is made once more. */
+  isLost(step: string): boolean;
   readonly standIns: ReadonlyMap<string, StandIn>;
   readFile(path: string): AsyncIterable<Uint8Array>;
   /** Called with each message; nothing else happens when it answers true. */
@@ -152,9 +154,10 @@ export class Observer {
 
   /** Calls a step's function, or hands on what the same try came to before. */
   #call(run: Run, context: StepContext, work: StepWork<unknown>): Promise<unknown> {
-    const { standIns, tries } = this.#options;
+    const { standIns, tries, isLost } = this.#options;
     const name = context.key.slice(`${run.job}/${run.id}/`.length);
-    const key = `${context.attempt} ${name}`;
+    const attempt = context.attempt - (isLost(name) ? 1 : 0);
+    const key = `${attempt} ${name}`;
     this.#options.wanted(name);
     const known = tries.outcomes.get(key);
     if (known !== undefined) return known;
@@ -165,7 +168,7 @@ export class Observer {
         : () => standIn
       : work;
     tries.running++;
-    const outcome = (async () => await chosen(context))().finally(() => {
+    const outcome = (async () => await chosen({ ...context, attempt }))().finally(() => {
       tries.running--;
       this.#options.active();
     });

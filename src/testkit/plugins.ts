@@ -13,6 +13,8 @@ export type SimulatedPlugin = (result: Result, context: PluginContext) => Promis
 
 /** One result that was given to a plugin. */
 export interface TakenDelivery {
+  /** Of the delivery; the same for all its tries. */
+  readonly key: string;
   readonly plugin: string;
   readonly action: PostedAction;
   readonly commands: readonly Command[];
@@ -25,6 +27,8 @@ export interface TakenDelivery {
 export interface PluginsOptions {
   readonly plugins: ReadonlyMap<string, SimulatedPlugin>;
   readonly tries: Tries;
+  /** Whether the process died before it heard of a try of this delivery: it is made once more. */
+  isLost(key: string): boolean;
   readonly taken: TakenDelivery[];
   readFile(path: string): AsyncIterable<Uint8Array>;
   /** A plugin is called. */
@@ -41,18 +45,24 @@ export function simulatedPlugins(options: PluginsOptions): Plugins {
   };
 }
 
-async function deliver(options: PluginsOptions, order: DeliveryOrder): Promise<DeliveryAnswer> {
-  const { plugin, attempt } = order;
+async function deliver(options: PluginsOptions, made: DeliveryOrder): Promise<DeliveryAnswer> {
+  const order = { ...made, attempt: made.attempt - (options.isLost(made.key) ? 1 : 0) };
+  const { plugin, attempt, key } = order;
   const { action, commands } = await readResult(options.readFile(order.resultPath));
-  const taken = { plugin, action, commands, attempt };
+  const taken = { key, plugin, action, commands, attempt };
+  const note = (error: string | null): void => {
+    // A try that is made once more, because the process died before it heard of it, is one.
+    const isTold = options.taken.some((told) => told.key === key && told.attempt === attempt);
+    if (!isTold) options.taken.push({ ...taken, error });
+  };
   options.active();
   try {
     await callOnce(options, order, { action, commands });
-    options.taken.push({ ...taken, error: null });
+    note(null);
     return { kind: "delivered", message: `took ${commands.length} commands` };
   } catch (error) {
     const message = messageOf(error);
-    options.taken.push({ ...taken, error: message });
+    note(message);
     const retry = retryAfterMs(error) ?? 0;
     return { kind: "failed", message, final: isFatal(error), retryAfterMs: retry };
   }

@@ -88,10 +88,9 @@ export function tell(history: History, crashes: number): Simulation {
 }
 
 function tellStep(row: StepRow): SimulatedStep {
-  const { name, state, error, attempts } = row;
+  const { name, state, error, tries } = row;
   const kind: StepKind = row.kind;
   const value: unknown = row.value === null ? undefined : JSON.parse(row.value);
-  // The try that worked is not counted as an attempt.
-  const runs = kind === "step" ? attempts + 1 : 1;
+  const runs = kind === "step" ? tries : 1;
   return { name, kind, state, value, error: state === "failed" ? error : null, runs };
 }

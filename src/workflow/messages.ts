@@ -10,7 +10,7 @@ import * as v from "valibot";
 import type { StepRow } from "../flow/steps.ts";
 import type { LogLevel } from "../sdk/run.ts";
 import { cutText } from "../text.ts";
-import type { Instant } from "../time.ts";
+import { DAY_MS, type Instant } from "../time.ts";
 
 /** Characters of a step's name with the names of the branches around it. */
 export const STEP_NAME_SIZE_MAX = 512;
@@ -33,7 +33,10 @@ export const PLUGIN_NAME = /^(?!\.{1,2}$)[^/\0]+$/;
 const Name = v.pipe(v.string(), v.minLength(1), v.maxLength(STEP_NAME_SIZE_MAX));
 const Text = v.pipe(v.string(), v.maxLength(TEXT_SIZE_MAX));
 const Count = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
-const Wait = v.pipe(v.number(), v.finite(), v.minValue(0));
+/** Longer than Go's longest duration: a moment so far ahead is still one. */
+const WAIT_MAX_MS = 300 * 366 * DAY_MS;
+
+const Wait = v.pipe(v.number(), v.finite(), v.minValue(0), v.maxValue(WAIT_MAX_MS));
 
 /** What an action of a step is made of; null is the job's own. */
 const ActionRequest = v.strictObject({

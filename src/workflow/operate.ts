@@ -99,7 +99,15 @@ function lastFailed(transaction: JournalTransaction, runId: number): readonly St
 function begunAnew(transaction: JournalTransaction, step: StepRow): StepRow {
   const parts = transaction.actionsOf(step.runId).filter((action) => action.step === step.name);
   const attempts = parts.reduce((next, { part }) => Math.max(next, part + 1), 0);
-  return { ...step, state: "begun", attempts, nextAt: null, sequence: null, endedAt: null };
+  return {
+    ...step,
+    state: "begun",
+    attempts,
+    tries: 0,
+    nextAt: null,
+    sequence: null,
+    endedAt: null,
+  };
 }
 
 function requireRun(

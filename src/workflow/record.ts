@@ -47,6 +47,15 @@ export function recordEnd(
   return ended;
 }
 
+/** Notes that a step is about to be tried. Null when it has ended before, or its run has. */
+export function recordBegun(transaction: JournalTransaction, step: NewStep): StepRow | null {
+  const row = openStep(transaction, step);
+  if (row === null) return null;
+  const begun = { ...row, tries: row.tries + 1 };
+  transaction.saveStep(begun);
+  return begun;
+}
+
 /** Notes a failed try of a step; its next one is due at `nextAt`. */
 export function recordTry(
   transaction: JournalTransaction,

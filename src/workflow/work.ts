@@ -7,7 +7,7 @@ import { backoffMs } from "../flow/backoff.ts";
 import { type Edges, say } from "../flow/edges.ts";
 import type { ActionRow } from "../flow/inflight.ts";
 import type { JournalTransaction } from "../flow/journal.ts";
-import type { NewStep, StepOutcome } from "../flow/steps.ts";
+import type { NewStep, StepOutcome, StepRow } from "../flow/steps.ts";
 import type { Instant, Milliseconds } from "../time.ts";
 import { type ActiveRun, emptyOutcome, partsOf, planStep } from "./actions.ts";
 import { deliverStep } from "./deliver.ts";
@@ -19,7 +19,7 @@ import type {
   TryOutcome,
   WorkRequest,
 } from "./messages.ts";
-import { recordEnd, recordTry } from "./record.ts";
+import { recordBegun, recordEnd, recordTry } from "./record.ts";
 
 /** A step that a body waits for. */
 export interface Asked {
@@ -49,7 +49,8 @@ export class Work {
   readonly #active: ActiveRun;
   readonly #hooks: WorkHooks;
   readonly #busy = new Set<string>();
-  readonly #trying = new Map<string, number>();
+  /** The number of the try that a step's function is called for, and how many failed before. */
+  readonly #trying = new Map<string, { readonly attempt: number; readonly failures: number }>();
   #planning = 0;
 
   constructor(edges: Edges, active: ActiveRun, hooks: WorkHooks) {
@@ -86,18 +87,21 @@ export class Work {
         );
         break;
       case "step":
-        if (row === null || row.nextAt === null) this.#try(step, (row?.attempts ?? 0) + 1);
+        if (row === null || row.nextAt === null) this.#try(step);
     }
   }
 
   /** Records what a try came to. */
   tried({ step, request }: Asked, message: Extract<FromBody, { kind: "tried" }>): void {
-    const { attempt, outcome } = message;
-    if (request.kind !== "step" || this.#trying.get(step.name) !== attempt) {
+    const { outcome } = message;
+    const trying = this.#trying.get(step.name);
+    if (request.kind !== "step" || trying?.attempt !== message.attempt) {
       this.#hooks.broken(`its body tried step "${step.name}", which nobody asked it to`);
       return;
     }
     this.#trying.delete(step.name);
+    // A try that died with its process is none of the retries that a step is given.
+    const attempt = trying.failures + 1;
     this.#do(step.name, async () => {
       await this.#insist((transaction, now) => {
         const end = (ended: StepOutcome) => recordEnd(transaction, { step, outcome: ended }, now);
@@ -162,11 +166,25 @@ export class Work {
     });
   }
 
-  #try({ name, runId }: NewStep, attempt: number): void {
+  /** Has the body try a step, once it is journaled that it does (I1). It is busy until it has. */
+  #try(step: NewStep): void {
+    const { name, runId } = step;
     this.#busy.add(name);
-    this.#trying.set(name, attempt);
-    const key = `${this.#active.run.job}/${runId}/${name}`;
-    this.#hooks.post({ kind: "try", name, attempt, key });
+    void (async () => {
+      let begun: StepRow | null = null;
+      const isDone = await this.#isDone(async () => {
+        begun = await this.#write((transaction) => recordBegun(transaction, step));
+      });
+      if (begun === null) {
+        this.#busy.delete(name);
+        this.#hooks.changed(isDone ? null : name);
+        return;
+      }
+      const { tries: attempt, attempts } = begun as StepRow;
+      this.#trying.set(name, { attempt, failures: attempts });
+      const key = `${this.#active.run.job}/${runId}/${name}`;
+      this.#hooks.post({ kind: "try", name, attempt, key });
+    })();
   }
 
   /** How long to wait for the next try; null when there is none. */

@@ -164,7 +164,7 @@ describe.concurrent("run and status", () => {
     });
     expect(ran).toMatchObject({
       firesAt: expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/),
-      deliveries: [{ plugin: "keep", state: "delivered", attempts: 0, error: null }],
+      deliveries: [{ plugin: "keep", state: "delivered", attempts: 1, error: null }],
     });
     const status = json(ended(await site.run("status", "--json")));
     expect(status).toMatchObject({

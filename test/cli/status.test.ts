@@ -60,7 +60,8 @@ describe("status", () => {
       const [delivery] = transaction.dueDeliveries(THEN, 1);
       if (delivery === undefined) throw new Error("no delivery");
       const event = { kind: "failed", error: "exit status 1", nextAt: null } as const;
-      transaction.saveDelivery(advanceDelivery(delivery, event, THEN));
+      const begun = advanceDelivery(delivery, { kind: "begun", nextAt: THEN }, THEN);
+      transaction.saveDelivery(advanceDelivery(begun, event, THEN));
       const times = { firstAt: THEN, lastAt: THEN, recordedAt: THEN };
       const missed = { job: "nightly", ...times, count: 1, reason: "nobody ran it in time" };
       transaction.insertMissed(missed);

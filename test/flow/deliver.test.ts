@@ -3,17 +3,20 @@ import { describe, expect, test } from "bun:test";
 import { openJournal } from "../../src/edge/journal/journal.ts";
 import { type AttemptOptions, deliverResult } from "../../src/flow/deliver.ts";
 import type { DeliveryRow } from "../../src/flow/inflight.ts";
+import type { Journal } from "../../src/flow/journal.ts";
 import { adoptResult } from "../../src/flow/redeliver.ts";
 import type { DeliveryAnswer, DeliveryOrder } from "../../src/ports.ts";
 import { VirtualClock } from "../support/clock.ts";
 import { MemoryLog } from "../support/edge.ts";
 
 const NOW = Date.UTC(2026, 0, 2);
+const never = new AbortController().signal;
 
 /** Makes one attempt with a plugin that answers so. */
 async function attempt(
-  answer: DeliveryAnswer,
-  { signal = new AbortController().signal, timeoutMs = null }: Partial<AttemptOptions> = {},
+  answer: DeliveryAnswer | ((journal: Journal) => DeliveryAnswer),
+  { attempts = 0, signal = never, timeoutMs = null }: Partial<AttemptOptions & DeliveryRow> = {},
+  { stale = false } = {},
 ) {
   const journal = openJournal({ path: ":memory:" });
   const orders: DeliveryOrder[] = [];
@@ -23,7 +26,7 @@ async function attempt(
     check: async () => null,
     deliver: async (order: DeliveryOrder) => {
       orders.push(order);
-      return answer;
+      return typeof answer === "function" ? answer(journal) : answer;
     },
   };
   const edges = { clock: new VirtualClock(NOW), random: { next: () => 1 }, log, journal, plugins };
@@ -40,7 +43,10 @@ async function attempt(
         statuses: {},
       };
       const found = { job: "nightly", path: "/r/7.json", result, plugins: ["one"] };
-      return rows.deliveriesOf(adoptResult(rows, found, NOW).id)[0] as DeliveryRow;
+      const [first] = rows.deliveriesOf(adoptResult(rows, found, NOW).id);
+      const queued = { ...(first as DeliveryRow), attempts };
+      rows.saveDelivery(stale ? { ...queued, state: "dropped", nextAt: null } : queued);
+      return queued;
     });
     const delivered = await deliverResult(edges, row, { signal, timeoutMs });
     return { delivered, orders, log: log.lines, row: journal.delivery(row.id) };
@@ -68,6 +74,37 @@ describe("deliverResult()", () => {
         signal,
       },
     ]);
+  });
+
+  test("counts an attempt before it is made, so that the next one has its number (I1)", async () => {
+    for (const { row, random, waitMs } of [
+      { row: { attempts: 0 }, random: 1, waitMs: 0 },
+      { row: { attempts: 2 }, random: 1, waitMs: 0 },
+      // What has taken the process down three times must not keep it down.
+      { row: { attempts: 3 }, random: 1, waitMs: 20_000 },
+      { row: { attempts: 40 }, random: 1, waitMs: 3_600_000 },
+    ]) {
+      let during: DeliveryRow | null = null;
+      const { orders } = await attempt((journal) => {
+        during = journal.delivery(1);
+        return { kind: "delivered", message: "ok" };
+      }, row);
+      expect(during).toMatchObject({
+        state: "pending",
+        attempts: row.attempts + 1,
+        nextAt: NOW + waitMs * random,
+      });
+      expect(orders[0]?.attempt).toBe(row.attempts + 1);
+    }
+  });
+
+  test("gives nothing to a plugin that somebody has given up meanwhile", async () => {
+    const { delivered, orders } = await attempt(
+      { kind: "delivered", message: "ok" },
+      {},
+      { stale: true },
+    );
+    expect([delivered, orders]).toEqual([true, []]);
   });
 
   test("remembers a delivery that was made (I6)", async () => {

@@ -143,17 +143,15 @@ describe("advanceDelivery()", () => {
   });
 
   test("keeps a failed delivery pending while there is a next try (I6)", () => {
-    const row = advanceDelivery(
-      deliveryRow(),
-      { kind: "failed", error: "exit 3", nextAt: 9_000 },
-      NOW,
-    );
+    const begun = advanceDelivery(deliveryRow(), { kind: "begun", nextAt: 2_000 }, NOW);
+    expect(begun).toMatchObject({ state: "pending", attempts: 1, nextAt: 2_000, error: null });
+    const row = advanceDelivery(begun, { kind: "failed", error: "exit 3", nextAt: 9_000 }, NOW);
     expect(row).toMatchObject({ state: "pending", attempts: 1, nextAt: 9_000, error: "exit 3" });
   });
 
   test("makes a delivery dead after its last try, and lets it live again", () => {
     const dead = advanceDelivery(
-      deliveryRow({ attempts: 29 }),
+      deliveryRow({ attempts: 30 }),
       { kind: "failed", error: "exit 3", nextAt: null },
       NOW,
     );

@@ -181,7 +181,7 @@ const TABLES = {
         value: optional(JSON_TEXT, null),
         error: optional(TEXT, "''"),
       },
-      ...{ attempts: COUNT, next_at: NEXT, sequence: optional(ID, null) },
+      ...{ attempts: COUNT, tries: COUNT, next_at: NEXT, sequence: optional(ID, null) },
       ended_at: optional(INSTANT, "0"),
     },
     states: [

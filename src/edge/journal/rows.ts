@@ -147,6 +147,7 @@ export function stepOf(raw: Raw): StepRow {
     value: raw.value as string | null,
     error: raw.error as string | null,
     attempts: raw.attempts as number,
+    tries: raw.tries as number,
     nextAt: raw.next_at as number | null,
     sequence: raw.sequence as number | null,
     endedAt: raw.ended_at as number | null,

@@ -4,7 +4,7 @@
 export const APPLICATION_ID = 0x4d494752;
 
 /** The schema that this program writes. Lower versions are migrated when the file is opened. */
-export const SCHEMA_VERSION = 1;
+export const SCHEMA_VERSION = 2;
 
 /** Statement lists, one a version: `MIGRATIONS[n]` takes a journal from version n to n + 1. */
 export const MIGRATIONS: readonly string[] = [
@@ -124,4 +124,5 @@ export const MIGRATIONS: readonly string[] = [
   ) STRICT;
   CREATE INDEX missed_job ON missed (job, id);
   `,
+  "ALTER TABLE step ADD COLUMN tries INTEGER NOT NULL DEFAULT 0",
 ];

@@ -121,12 +121,13 @@ export class StepTables extends UnreadableRows {
 
   saveStep(row: StepRow): void {
     this.change(
-      "UPDATE step SET state = ?, value = ?, error = ?, attempts = ?, next_at = ?, sequence = ?, " +
-        "ended_at = ? WHERE id = ?",
+      "UPDATE step SET state = ?, value = ?, error = ?, attempts = ?, tries = ?, next_at = ?, " +
+        "sequence = ?, ended_at = ? WHERE id = ?",
       row.state,
       row.value,
       row.error,
       row.attempts,
+      row.tries,
       row.nextAt,
       row.sequence,
       row.endedAt,

@@ -36,8 +36,8 @@ async function makeWhole(): Promise<void> {
     INSERT INTO run VALUES (${id}, 'job${id}', ${id}, 'schedule', 'open', 'code', NULL, 900, NULL);
     INSERT INTO body VALUES (${id}, 'template', 300000, NULL, '["mail"]', 7, 1, 100, 0);
     INSERT INTO step
-      VALUES (${id}, ${id}, 'look', 'step', '', 'saved', '1', NULL, 0, NULL, 1, 5),
-      (${id + 10}, ${id}, 'nap', 'sleep', 'd', 'begun', NULL, NULL, 0, 100, NULL, NULL);
+      VALUES (${id}, ${id}, 'look', 'step', '', 'saved', '1', NULL, 0, NULL, 1, 5, 1),
+      (${id + 10}, ${id}, 'nap', 'sleep', 'd', 'begun', NULL, NULL, 0, 100, NULL, NULL, 0);
     INSERT INTO run VALUES
       (${id + 20}, 'plain${id}', ${id}, 'schedule', 'open', NULL, NULL, NULL, NULL);
     INSERT INTO action VALUES (${id}, ${id + 20}, 'plain${id}', '', 0, 'posted', 'n', '{}', 's', 90,
@@ -139,6 +139,7 @@ const WRONG: readonly (readonly [where: string, column: string, values: readonly
   ["step WHERE id = 11", "kind", ["'nap'"]],
   ["step WHERE id = 11", "state", ["'lost'", "'saved'"]],
   ["step WHERE id = 11", "attempts", NO_COUNT],
+  ["step WHERE id = 11", "tries", NO_COUNT],
   ["step WHERE id = 11", "next_at", NO_TIME],
   ["step WHERE id = 1", "value", ["'{'", "''"]],
   ["step WHERE id = 1", "sequence", [...NO_COUNT, "0", "NULL"]],

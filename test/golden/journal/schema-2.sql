@@ -1,0 +1,139 @@
+-- Schema 2, in which a step counts the tries that were begun, with rows in every state.
+-- Made from a journal of that program: its own CREATE statements out of sqlite_schema, rows by hand.
+PRAGMA application_id = 1296648018;
+PRAGMA user_version = 2;
+CREATE TABLE run (
+    id          INTEGER PRIMARY KEY,
+    job         TEXT    NOT NULL,
+    fires_at    INTEGER NOT NULL,
+    cause       TEXT    NOT NULL,
+    state       TEXT    NOT NULL,
+    source      TEXT,
+    note        TEXT,
+    deadline_at INTEGER,
+    ended_at    INTEGER,
+    UNIQUE (job, fires_at)
+  ) STRICT;
+CREATE INDEX run_state ON run (state, id) WHERE state IN ('requested', 'open', 'paused');
+CREATE INDEX run_deadline ON run (deadline_at)
+    WHERE deadline_at IS NOT NULL AND state = 'open';
+CREATE TABLE action (
+    id           INTEGER PRIMARY KEY,
+    run_id       INTEGER NOT NULL REFERENCES run (id),
+    job          TEXT    NOT NULL,
+    step         TEXT    NOT NULL,
+    part         INTEGER NOT NULL,
+    state        TEXT    NOT NULL,
+    name         TEXT    NOT NULL,
+    body         TEXT    NOT NULL,
+    signature    TEXT    NOT NULL,
+    expire_at    INTEGER NOT NULL,
+    send_only    INTEGER NOT NULL,
+    agents_max   INTEGER,
+    page_size    INTEGER,
+    plugins      TEXT    NOT NULL,
+    action_id    INTEGER,
+    reply        BLOB,
+    maybe_sent   INTEGER NOT NULL,
+    attempts     INTEGER NOT NULL,
+    next_at      INTEGER,
+    result_path  TEXT,
+    completeness TEXT,
+    error        TEXT,
+    updated_at   INTEGER NOT NULL,
+    UNIQUE (run_id, step, part)
+  ) STRICT;
+CREATE UNIQUE INDEX action_api ON action (action_id) WHERE action_id IS NOT NULL;
+CREATE INDEX action_next ON action (next_at) WHERE next_at IS NOT NULL;
+CREATE INDEX action_due ON action (state, next_at) WHERE next_at IS NOT NULL;
+CREATE TABLE source (
+    hash TEXT PRIMARY KEY,
+    text TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
+CREATE TABLE body (
+    run_id     INTEGER PRIMARY KEY REFERENCES run (id),
+    template   TEXT,
+    expiry_ms  INTEGER NOT NULL,
+    agents_max INTEGER,
+    plugins    TEXT    NOT NULL,
+    seed       INTEGER NOT NULL,
+    begun_at   INTEGER NOT NULL,
+    next_at    INTEGER,
+    starts     INTEGER NOT NULL
+  ) STRICT;
+CREATE INDEX body_next ON body (next_at) WHERE next_at IS NOT NULL;
+CREATE TABLE step (
+    id       INTEGER PRIMARY KEY,
+    run_id   INTEGER NOT NULL REFERENCES run (id),
+    name     TEXT    NOT NULL,
+    kind     TEXT    NOT NULL,
+    digest   TEXT    NOT NULL,
+    state    TEXT    NOT NULL,
+    value    TEXT,
+    error    TEXT,
+    attempts INTEGER NOT NULL,
+    next_at  INTEGER,
+    sequence INTEGER,
+    ended_at INTEGER, tries INTEGER NOT NULL DEFAULT 0,
+    UNIQUE (run_id, name)
+  ) STRICT;
+CREATE UNIQUE INDEX step_sequence ON step (run_id, sequence) WHERE sequence IS NOT NULL;
+CREATE INDEX step_next ON step (next_at) WHERE next_at IS NOT NULL;
+CREATE TABLE delivery (
+    id         INTEGER PRIMARY KEY,
+    action_row INTEGER NOT NULL REFERENCES action (id),
+    job        TEXT    NOT NULL,
+    plugin     TEXT    NOT NULL,
+    key        TEXT    NOT NULL UNIQUE,
+    state      TEXT    NOT NULL,
+    attempts   INTEGER NOT NULL,
+    next_at    INTEGER,
+    error      TEXT,
+    updated_at INTEGER NOT NULL
+  ) STRICT;
+CREATE INDEX delivery_action ON delivery (action_row);
+CREATE INDEX delivery_next ON delivery (next_at) WHERE next_at IS NOT NULL;
+CREATE INDEX delivery_open ON delivery (state, id) WHERE state IN ('pending', 'dead');
+CREATE TABLE cursor (
+    job        TEXT PRIMARY KEY,
+    decided_at INTEGER NOT NULL,
+    schedule   TEXT    NOT NULL
+  ) STRICT, WITHOUT ROWID;
+CREATE TABLE missed (
+    id          INTEGER PRIMARY KEY,
+    job         TEXT    NOT NULL,
+    first_at    INTEGER NOT NULL,
+    last_at     INTEGER NOT NULL,
+    count       INTEGER NOT NULL,
+    reason      TEXT    NOT NULL,
+    recorded_at INTEGER NOT NULL
+  ) STRICT;
+CREATE INDEX missed_job ON missed (job, id);
+INSERT INTO source VALUES ('hash-code', 'export default 1'), ('hash-template', '{"target":"id=1"}');
+INSERT INTO run VALUES
+  (1, 'nightly', 1000, 'schedule', 'done', NULL, NULL, NULL, 9000),
+  (2, 'nightly', 2000, 'schedule', 'open', NULL, NULL, 90000, NULL),
+  (3, 'nightly', 3000, 'manual', 'requested', NULL, NULL, NULL, NULL),
+  (4, 'weekly', 4000, 'adopted', 'open', NULL, NULL, NULL, NULL),
+  (5, 'weekly', 5000, 'schedule', 'failed', NULL, 'no target', NULL, 9500),
+  (6, 'hunt', 6000, 'schedule', 'open', 'hash-code', NULL, NULL, NULL),
+  (7, 'hunt', 7000, 'schedule', 'paused', 'hash-code', 'the journal does not match', NULL, NULL);
+INSERT INTO action VALUES
+  (1, 1, 'nightly', '', 0, 'settled', 'mig-runner: nightly', '', 'sig-1', 1900, 0, NULL, NULL, '["mail"]', 101, NULL, 1, 0, NULL, '/spool/101.json', '{"fetched":2,"sent":3,"statuses":{"success":2},"strays":1}', NULL, 1950),
+  (2, 2, 'nightly', '', 0, 'planned', 'mig-runner: nightly', '{"name":"mig-runner: nightly"}', 'sig-2', 2900, 0, 50, NULL, '["mail","chat"]', NULL, NULL, 1, 2, 2500, NULL, NULL, 'refused', 2450),
+  (3, 4, 'weekly', '', 0, 'collected', 'mig-runner: weekly', '', 'sig-3', 4900, 0, NULL, NULL, '["mail"]', 103, X'7B226964223A3130337D', 1, 0, NULL, '/spool/103.json', '{"fetched":1,"sent":1,"statuses":{"success":1},"strays":0}', NULL, 4950),
+  (4, 5, 'weekly', '', 0, 'failed', 'mig-runner: weekly', '', 'sig-4', 5900, 1, NULL, NULL, '[]', NULL, NULL, 0, 0, NULL, NULL, NULL, 'no target', 5950),
+  (5, 6, 'hunt', 'deep', 0, 'posted', 'mig-runner: hunt/deep', '{"name":"mig-runner: hunt/deep"}', 'sig-5', 6900, 0, NULL, 10, '[]', 105, X'7B226964223A3130357D', 1, 0, 6900, NULL, NULL, NULL, 6100);
+INSERT INTO body VALUES
+  (6, 'hash-template', 300000, 9, '["mail"]', 7, 6000, NULL, 0),
+  (7, NULL, 300000, NULL, '[]', 8, 7000, NULL, 0);
+INSERT INTO step VALUES
+  (1, 6, 'look', 'step', '', 'saved', '{"found":1}', NULL, 1, NULL, 1, 6050, 2),
+  (2, 6, 'deep', 'collect', 'digest', 'begun', NULL, NULL, 0, NULL, NULL, NULL, 0),
+  (3, 7, 'ticket', 'step', '', 'failed', NULL, 'no answer', 5, NULL, 1, 7050, 6);
+INSERT INTO delivery VALUES
+  (1, 1, 'nightly', 'mail', 'nightly/101/mail', 'delivered', 0, NULL, NULL, 1950),
+  (2, 3, 'weekly', 'mail', 'weekly/103/mail', 'pending', 3, 5000, 'exit status 3', 4990),
+  (3, 1, 'nightly', 'chat', 'nightly/101/chat', 'dropped', 30, NULL, 'exit status 1', 1960);
+INSERT INTO cursor VALUES ('nightly', 3000, '0 * * * * Europe/Berlin'), ('weekly', 5000, '@weekly');
+INSERT INTO missed VALUES (1, 'nightly', 100, 900, 8, 'nobody ran it in time', 950);

@@ -255,6 +255,7 @@ async function openEdges(call: Call, { config, clock, log, hold }: Begun): Promi
     url: api.url,
     nonce: () => nonce++,
     signer,
+    keyName: () => signer.fingerprint() ?? gpg.keyId,
     apiKey: gpg.useApiKeyAuth,
   });
   const { pageSize, collectsMax, dispatchesMax, deliveriesMax, delayResultsMs } = client;
@@ -324,14 +325,19 @@ function lazySigner({
   environment,
 }: Pick<Begun, "config" | "clock"> & Pick<Call, "environment">): Pick<Signer, "sign"> & {
   open(): Promise<void>;
+  /** Null before it was opened. */
+  fingerprint(): string | null;
 } {
   let opened: Promise<Signer> | null = null;
+  let fingerprint: string | null = null;
   const open = async (): Promise<Signer> => {
     const { openSigner } = await import("../edge/pgp/signer.ts");
     const { home, keyId, keyIdPlace } = gpg;
     const { passphrase, passphrasePlace } = client;
     const places = { keyId: keyIdPlace, passphrase: passphrasePlace };
-    return await openSigner({ home, keyId, passphrase, places, clock, environment });
+    const signer = await openSigner({ home, keyId, passphrase, places, clock, environment });
+    fingerprint = signer.fingerprint;
+    return signer;
   };
   const shared = (): Promise<Signer> => {
     opened ??= open().catch((error: unknown) => {
@@ -347,5 +353,6 @@ function lazySigner({
     async open() {
       await shared();
     },
+    fingerprint: () => fingerprint,
   };
 }

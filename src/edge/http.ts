@@ -16,7 +16,7 @@ import { RouteAgent, type RoutedOptions } from "./http/agent.ts";
 import { discardBody, openBody } from "./http/body.ts";
 import { type ConnectOptions, isForwarded, type Route, routeTo } from "./http/connect.ts";
 import { Exchange, Places } from "./http/exchange.ts";
-import { ConnectError, reasonOf } from "./http/faults.ts";
+import { ConnectError, reasonBy, reasonOf } from "./http/faults.ts";
 import { basicCredentials, type Environment, findProxies, type ProxyFinder } from "./http/proxy.ts";
 import { REDIRECTS_MAX, redirected } from "./http/redirect.ts";
 import { readTrust } from "./http/trust.ts";
@@ -255,5 +255,7 @@ function pairsOf(flat: readonly string[]): readonly (readonly [string, string])[
 
 function describe(route: Route, error: unknown): string {
   if (error instanceof ConnectError) return error.message;
-  return `Cannot get an answer from "${route.url.origin}": ${reasonOf(error)}`;
+  const { origin, protocol } = route.url;
+  const isPlain = protocol === "http:" && route.proxy === null;
+  return `Cannot get an answer from "${origin}": ${reasonBy(error, { isPlain })}`;
 }

@@ -46,3 +46,74 @@ export function movedHint(movedTo: string | undefined): string {
     "host or port: if it is the API, write it as url in [api] of the client configuration)"
   );
 }
+
+/** Where a request went, for messages: without credentials, and without what was asked. */
+export function placeOf(base: string, path: string): string {
+  const url = URL.parse(base + path.replace(/\?.*$/, ""));
+  if (url === null) return base;
+  return `${url.origin}${url.pathname}`;
+}
+
+/** An answer that says no. */
+export interface Refused {
+  readonly status: number;
+  /** What the API itself says; null when it was not the API that answered. */
+  readonly apiMessage: string | null;
+  /** What was answered, for people. */
+  readonly message: string;
+  /** Where the request went. */
+  readonly place: string;
+  /** The key that signs. */
+  readonly key: string;
+}
+
+/** What to do about an answer whose words do not say it; in brackets, or nothing. */
+export function adviceFor(refused: Refused): string {
+  const advice = refused.apiMessage === null ? strangeAdvice(refused) : apiAdvice(refused);
+  return advice === null ? "" : ` (${advice})`;
+}
+
+/** That something else than a MIG API answers at a place. */
+export function strangeAnswer(place: string): string {
+  return ` (${place} does not answer as a MIG API does: is url in [api] of .migrc right?)`;
+}
+
+const URL_ADVICE = "look at url in [api] of .migrc, which ends like /api/v1/";
+
+function strangeAdvice({ status, message, place }: Refused): string {
+  if (/HTTP request (?:was sent )?to (?:an )?HTTPS/i.test(message)) {
+    return `${place} speaks TLS: begin url in [api] of .migrc with https://`;
+  }
+  switch (status) {
+    case 404:
+    case 405:
+      return `there is no MIG API at ${place}: ${URL_ADVICE}`;
+    case 407:
+      return "the proxy wants a name and a password: put user:password@ into its variable";
+    case 413:
+      return `what stands before the API at ${place} takes nothing of this size`;
+    case 502:
+    case 503:
+    case 504:
+      return `what stands before the API answers for ${place}: is the API itself running?`;
+    default:
+      return `${place} does not answer as a MIG API does: ${URL_ADVICE}`;
+  }
+}
+
+function apiAdvice({ apiMessage, key }: Refused): string | null {
+  const said = apiMessage ?? "";
+  if (/unknown entity|finding investigator/.test(said)) {
+    return (
+      `the API does not know the key ${key}: make its owner an active investigator of MIG ` +
+      "with this public key, which the API sees within 5 minutes"
+    );
+  }
+  if (/API key authentication failed/.test(said)) {
+    return "the API does not know the key that useapikeyauth in [gpg] of .migrc holds";
+  }
+  if (/authentication header not found/.test(said)) {
+    return "something on the way to the API takes the token out of the request";
+  }
+  return null;
+}

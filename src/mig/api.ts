@@ -13,11 +13,11 @@ import type { Clock, Http, HttpAnswer, Signer } from "../ports.ts";
 import { retryAfter } from "../sdk/retry-after.ts";
 import type { Instant, Milliseconds } from "../time.ts";
 import { formBody } from "./action.ts";
-import { clockHint, isRefusal, movedHint } from "./answers.ts";
+import { adviceFor, clockHint, isRefusal, movedHint, placeOf, strangeAnswer } from "./answers.ts";
 import { Auth, type Concealed } from "./auth.ts";
 import { ENVELOPE_SIZE_MAX, faultText, readEnvelope, readFailure } from "./envelope.ts";
-import { tooLarge } from "./fault.ts";
-import { PageSplitter, type PageSummary } from "./page.ts";
+import { PageError } from "./fault.ts";
+import { type HandedPage, readPage } from "./read-page.ts";
 import { type PostedAction, parseListedAction, parsePostedAction } from "./result.ts";
 
 /** An action as the API has it. */
@@ -74,11 +74,8 @@ export type CountAnswer =
   | { readonly kind: "counted"; readonly agents: number; readonly isAtLeast: boolean }
   | ({ readonly kind: "failed" } & Omit<Failure, "retryAfterMs">);
 
-export interface CommandsRequest {
+export interface CommandsRequest extends HandedPage {
   readonly offset: number;
-  readonly limit: number;
-  /** Gets each command's bytes, one whole JSON object, in order; the next waits for its promise. */
-  onCommand(bytes: Uint8Array): void | Promise<void>;
   readonly signal?: AbortSignal;
 }
 
@@ -114,6 +111,8 @@ export interface ApiOptions {
   readonly apiKey: Concealed | null;
   /** The next free number of a token. */
   nonce(): number;
+  /** The key that signs, for messages. @default "that signs" */
+  keyName?(): string;
 }
 
 /** Opens the API over an HTTP client. Nothing is sent yet. */
@@ -127,12 +126,6 @@ const RESULTS_AGENT = "MIG Client mig-runner-results";
 
 /** What the API says instead of an empty list. */
 const NO_RESULTS = "no results found";
-
-/** Largest command. Agents send results through a queue that refuses far smaller ones. */
-const COMMAND_SIZE_MAX = 64 * 1024 * 1024;
-
-/** Most bytes of a page: room for one command of the largest size, and for this of each on average. */
-const COMMAND_ROOM = 1024 * 1024;
 
 /** Actions looked through for a signature, newest first: pages, and actions a page. */
 const FIND_PAGES_MAX = 20;
@@ -160,14 +153,15 @@ class Api implements MigApi {
 
   async create(actionJson: string, signal?: AbortSignal): Promise<CreateAnswer> {
     const form = formBody(actionJson);
-    const answer = await this.#ask({ path: "action/create/", agent: RUNNER_AGENT, form, signal });
+    const path = "action/create/";
+    const answer = await this.#ask({ path, agent: RUNNER_AGENT, form, signal });
     if (answer.kind === "unreachable") {
       const failure = { message: answer.message, status: null, retryAfterMs: null };
       if (answer.sent) return { kind: "unclear", refusal: false, ...failure };
       return { kind: "unsent", refusal: false, ...failure };
     }
     if (answer.status >= 200 && answer.status < 300) return await this.#readCreated(answer);
-    const { apiMessage, ...failure } = await this.#failure(answer);
+    const { apiMessage, ...failure } = await this.#failure(answer, path);
     if (isUnsent(answer.status)) return { kind: "unsent", refusal: false, ...failure };
     const refusal = answer.status === 500 && isRefusal(apiMessage ?? "");
     return { kind: "unclear", refusal, ...failure };
@@ -187,7 +181,7 @@ class Api implements MigApi {
       const message = `HTTP ${status}: ${said}`;
       return { kind: "unclear", refusal: false, message, status, retryAfterMs: null };
     } catch (error) {
-      const message = `HTTP ${status}: ${faultText(error)}`;
+      const message = `HTTP ${status}: ${this.#faultText(error, "action/create/")}`;
       return { kind: "unclear", refusal: false, message, status, retryAfterMs: null };
     }
   }
@@ -199,11 +193,11 @@ class Api implements MigApi {
     if (answer.kind === "unreachable") return unanswered(answer.message);
     const { status } = answer;
     if (status !== 200) {
-      const { apiMessage, ...failure } = await this.#failure(answer);
+      const { apiMessage, ...failure } = await this.#failure(answer, path);
       if (status === 404 && apiMessage === NO_RESULTS) return { kind: "end" };
       return { kind: "failed", ...failure };
     }
-    const page = await readPage(answer.body, request);
+    const page = await readPage(answer.body, request, (error) => this.#faultText(error, path));
     if ("message" in page) return { kind: "failed", status, retryAfterMs: null, ...page };
     const { commands, errorMessage, strays } = page;
     if (errorMessage !== null && errorMessage !== NO_RESULTS) {
@@ -266,7 +260,7 @@ class Api implements MigApi {
     if (answer.kind === "unreachable") return { message: answer.message, status: null };
     const { status } = answer;
     if (status !== 200) {
-      const { apiMessage, message } = await this.#failure(answer);
+      const { apiMessage, message } = await this.#failure(answer, path);
       return status === 404 && apiMessage === NO_RESULTS ? null : { message, status };
     }
     try {
@@ -276,8 +270,14 @@ class Api implements MigApi {
       const said = summary?.errorMessage ?? NO_RESULTS;
       return said === NO_RESULTS ? null : { message: `HTTP 200: ${faultText(said)}`, status };
     } catch (error) {
-      return { message: `HTTP ${status}: ${faultText(error)}`, status };
+      return { message: `HTTP ${status}: ${this.#faultText(error, path)}`, status };
     }
+  }
+
+  /** What is wrong with an answer, and where it came from when it is none of a MIG API. */
+  #faultText(error: unknown, path: string): string {
+    const isStrange = error instanceof PageError && error.fault !== "torn";
+    return `${faultText(error)}${isStrange ? strangeAnswer(placeOf(this.#options.url, path)) : ""}`;
   }
 
   /** Sends a request, once more with a new token when the first was refused (W3). */
@@ -315,12 +315,19 @@ class Api implements MigApi {
     });
   }
 
-  async #failure(answer: Answered): Promise<Failure & { readonly apiMessage: string | null }> {
+  async #failure(
+    answer: Answered,
+    path: string,
+  ): Promise<Failure & { readonly apiMessage: string | null }> {
     const { status } = answer;
     const { apiMessage, message } = await readFailure(status, answer.body);
     const now = this.#options.clock.now();
     const clock = status === 401 ? clockHint(apiMessage ?? "", answer.header("date"), now) : "";
-    const hint = clock + movedHint(answer.movedTo);
+    const key = this.#options.keyName?.() ?? "that signs";
+    const place = placeOf(this.#options.url, path);
+    const moved = movedHint(answer.movedTo);
+    const advice = moved || adviceFor({ status, apiMessage, message, place, key });
+    const hint = clock + advice;
     const retryAfterMs = retryAfter(answer.header("retry-after"), now);
     return { message: message + hint, status, retryAfterMs, apiMessage };
   }
@@ -343,46 +350,6 @@ interface SearchOptions {
  */
 function isUnsent(status: number): boolean {
   return status >= 400 && status < 500 && status !== 408;
-}
-
-/** Hands out the commands of a page; what is wrong with the page itself is a message. */
-async function readPage(
-  body: AsyncIterable<Uint8Array>,
-  { limit, onCommand }: CommandsRequest,
-): Promise<PageSummary | { readonly message: string }> {
-  const sizeMax = COMMAND_SIZE_MAX + limit * COMMAND_ROOM;
-  let size = 0;
-  let ready: Uint8Array[] = [];
-  const splitter = new PageSplitter({
-    itemSizeMax: COMMAND_SIZE_MAX,
-    onCommand: (bytes) => ready.push(bytes),
-  });
-  // What the caller throws is the caller's own, not a fault of the page.
-  let failure: { readonly error: unknown } | null = null;
-  const handOut = async (): Promise<void> => {
-    try {
-      for (const bytes of ready) {
-        const written = onCommand(bytes);
-        if (written !== undefined) await written;
-      }
-    } catch (error) {
-      failure = { error };
-      throw error;
-    }
-    ready = [];
-  };
-  try {
-    for await (const part of body) {
-      size += part.length;
-      if (size > sizeMax) throw tooLarge(sizeMax);
-      splitter.push(part);
-      await handOut();
-    }
-    return splitter.finish();
-  } catch (error) {
-    if (failure !== null) throw (failure as { readonly error: unknown }).error;
-    return { message: faultText(error) };
-  }
 }
 
 function storedAction(bytes: Uint8Array): StoredAction {

@@ -146,6 +146,21 @@ describe("send()", () => {
     expect(answer.message).toContain("ECONNREFUSED");
   });
 
+  test("names the other scheme when a port speaks TLS and the URL does not, or the reverse", async () => {
+    const plain = await serve({ onRequest: (_, socket) => socket.write(hello) });
+    const secured = await serve({ tls, onRequest: (_, socket) => socket.write(hello) });
+    const said = async (url: string): Promise<string> => {
+      const answer = await client({ environment: trusting }).send(get(url));
+      return answer.kind === "answer" ? "an answer" : answer.message;
+    };
+    expect(await said(plain.url.replace("http:", "https:"))).toEndWith(
+      "; if it does not speak TLS, its URL begins with http://",
+    );
+    expect(await said(secured.url.replace("https:", "http:"))).toEndWith(
+      "; if it speaks TLS, its URL begins with https://",
+    );
+  });
+
   test("proves that nothing was sent when the host has no address", async () => {
     const answer = await client().send(get("http://no-such-host.invalid/"));
     expect(answer).toMatchObject({ kind: "unreachable", sent: false });
@@ -488,7 +503,8 @@ describe("TLS", () => {
     const url = server.url.replace("http:", "https:");
     const answer = await client({ connectTimeoutMs: 50 }).send(get(url));
     expect(answer).toMatchObject({ kind: "unreachable", sent: false });
-    if (answer.kind !== "answer") expect(answer.message).toContain("no connection within 0.05 s");
+    if (answer.kind !== "answer")
+      expect(answer.message).toContain("no TLS handshake within 0.05 s");
     await server.drained();
   });
 });

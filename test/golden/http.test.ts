@@ -146,7 +146,8 @@ describe("a recorded answer", () => {
       kind: "unsent",
       status: 401,
       message:
-        "HTTP 401: Authorization verification failed with error 'API key authentication failed'",
+        "HTTP 401: Authorization verification failed with error 'API key authentication failed' " +
+        "(the API does not know the key that useapikeyauth in [gpg] of .migrc holds)",
     });
     expect(key.server.requests).toHaveLength(1);
   });

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { clockHint, isRefusal } from "../../src/mig/answers.ts";
+import { adviceFor, clockHint, isRefusal, placeOf } from "../../src/mig/answers.ts";
 
 const now = Date.UTC(2026, 10, 23, 15, 56, 19);
 
@@ -46,5 +46,54 @@ describe("clockHint()", () => {
 
   test("says nothing when time is not the matter", () => {
     expect(clockHint("API key authentication failed", null, now)).toBe("");
+  });
+});
+
+describe("adviceFor()", () => {
+  const place = "https://mig.test/api/v1/search";
+  const key = "0123456789ABCDEF0123456789ABCDEF01234567";
+  const strange = (status: number, message = "") =>
+    adviceFor({ status, apiMessage: null, message, place, key });
+  const said = (status: number, apiMessage: string) =>
+    adviceFor({ status, apiMessage, message: "", place, key });
+
+  test("names the address that no MIG API answers at", () => {
+    for (const status of [301, 400, 403, 404, 405, 413, 418, 500, 502, 503, 504]) {
+      expect(strange(status)).toContain(place);
+    }
+    expect(strange(404, "HTTP 404: 404 page not found")).toContain("url in [api] of .migrc");
+  });
+
+  test("knows who is asked in plain HTTP on a port of TLS", () => {
+    for (const message of [
+      "HTTP 400: Client sent an HTTP request to an HTTPS server.",
+      "HTTP 400: The plain HTTP request was sent to HTTPS port nginx",
+    ]) {
+      expect(strange(400, message)).toContain("begin url in [api] of .migrc with https://");
+    }
+  });
+
+  test("names the key that the API does not know, for a token and for an action", () => {
+    for (const message of [
+      "Authorization verification failed with error 'verifySignedToken() -> " +
+        "GetFingerprintFromSignature() -> openpgp: signature made by unknown entity'",
+      "VerifySignatures() -> openpgp: signature made by unknown entity",
+    ]) {
+      expect(said(401, message)).toContain(`the API does not know the key ${key}: `);
+    }
+    expect(said(401, "API key authentication failed")).toContain("useapikeyauth");
+  });
+
+  test("adds nothing to words of the API that say it all", () => {
+    expect(said(500, "action target is empty")).toBe("");
+  });
+});
+
+describe("placeOf()", () => {
+  test("is where a request goes, without credentials and what is asked", () => {
+    const base = "https://me:secret@mig.test:1664/api/v1/";
+    expect(placeOf(base, "search?type=command&offset=0")).toBe(
+      "https://mig.test:1664/api/v1/search",
+    );
   });
 });

@@ -174,7 +174,9 @@ describe("create()", () => {
       kind: "unsent",
       refusal: false,
       status: 401,
-      message: "HTTP 401: Valid authentication header not found",
+      message:
+        "HTTP 401: Valid authentication header not found (something on the way to the API takes " +
+        "the token out of the request)",
     });
     expectAllRead(http);
   });

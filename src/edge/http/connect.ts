@@ -3,9 +3,9 @@
 // Invariant C1: a socket is handed out only when it is ready for the request's first byte. So
 // every error of this file proves that nothing of the request was sent.
 import { connect as connectTcp, type Socket } from "node:net";
-import { connect as connectTls } from "node:tls";
+import { connect as connectTls, TLSSocket } from "node:tls";
 import type { Milliseconds } from "../../time.ts";
-import { ConnectError, reasonOf } from "./faults.ts";
+import { ConnectError, reasonBy, TlsError } from "./faults.ts";
 import { identityProblem, serverNameOf } from "./identity.ts";
 import { basicCredentials, hostOf, portOf } from "./proxy.ts";
 import type { Trust } from "./trust.ts";
@@ -41,8 +41,7 @@ export async function connect(route: Route, options: ConnectOptions): Promise<So
   const opened: Socket[] = [];
   let timer: ReturnType<typeof setTimeout> | undefined;
   const deadline = new Promise<never>((_, reject) => {
-    const late = `no connection within ${options.timeoutMs / 1_000} s`;
-    timer = setTimeout(() => reject(new Error(late)), options.timeoutMs);
+    timer = setTimeout(() => reject(lateError(opened, options)), options.timeoutMs);
   });
   try {
     return await Promise.race([open(route, options, opened), deadline]);
@@ -53,6 +52,12 @@ export async function connect(route: Route, options: ConnectOptions): Promise<So
   } finally {
     clearTimeout(timer);
   }
+}
+
+function lateError(opened: readonly Socket[], { timeoutMs }: ConnectOptions): Error {
+  const within = `within ${timeoutMs / 1_000} s`;
+  if (!(opened.at(-1) instanceof TLSSocket)) return new Error(`no connection ${within}`);
+  return new TlsError("TLS", { cause: new Error(`no TLS handshake ${within}`) });
 }
 
 async function open(route: Route, options: ConnectOptions, opened: Socket[]): Promise<Socket> {
@@ -92,7 +97,11 @@ async function secure(
   });
   opened.push(secured);
   secured.on("error", ignore);
-  await ready(secured, "secureConnect");
+  try {
+    await ready(secured, "secureConnect");
+  } catch (cause) {
+    throw new TlsError("TLS could not be set up", { cause });
+  }
   return secured;
 }
 
@@ -167,7 +176,7 @@ function readHead(socket: Socket): Promise<string> {
 
 function describe(route: Route, error: unknown, { trust }: ConnectOptions): string {
   const through = route.proxy === null ? "" : ` through proxy "${route.proxy.host}"`;
-  const reason = reasonOf(error);
+  const reason = reasonBy(error, { isPlain: false });
   const unread = /certificate/.test(reason) && trust.problem !== null ? `; ${trust.problem}` : "";
   return `Cannot reach "${route.url.origin}"${through}: ${reason}${unread}`;
 }

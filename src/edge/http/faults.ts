@@ -31,6 +31,28 @@ const REASONS: Readonly<Record<string, string>> = {
   ERR_TLS_CERT_ALTNAME_INVALID: "its certificate is for another host name than that of the URL",
 };
 
+/** A connection that broke while TLS was set up on it. */
+export class TlsError extends Error {
+  override readonly name = "TlsError";
+}
+
+const NO_TLS = "if it does not speak TLS, its URL begins with http://";
+const TLS = "if it speaks TLS, its URL begins with https://";
+
+/**
+ * The reason, and the other scheme where that may be the cure: who hears TLS and expects none, or
+ * the reverse, mostly hangs up.
+ *
+ * @param isPlain Whether the request went out without TLS.
+ */
+export function reasonBy(error: unknown, { isPlain }: { readonly isPlain: boolean }): string {
+  const isTls = error instanceof TlsError;
+  const reason = reasonOf(isTls ? error.cause : error);
+  if (!isTls && !isPlain) return reason;
+  const isOdd = /connection was cut|TLS handshake|is not HTTP/.test(reason);
+  return isOdd ? `${reason}; ${isTls ? NO_TLS : TLS}` : reason;
+}
+
 /** One sentence without a period for what a socket, TLS or the HTTP parser reported. */
 export function reasonOf(error: unknown): string {
   const code = codeOf(error);

@@ -41,6 +41,29 @@ describe("status", () => {
     );
   });
 
+  test("shows what agents and plugins said in its place, bounded, whatever it is", async () => {
+    await using directory = await Directory.create();
+    await directory.job("nightly");
+    const evil = "\x1b[2Jdone\nnightly: plugin splunk: delivered \u202etxt\u009b";
+    await directory.collected("nightly", 8, ["slack"]);
+    await directory.remember((transaction) => {
+      const [delivery] = transaction.dueDeliveries(THEN, 1);
+      if (delivery === undefined) throw new Error("nothing is delivered");
+      const event = { kind: "failed", error: evil, nextAt: null } as const;
+      transaction.saveDelivery(advanceDelivery(delivery, event, THEN));
+    });
+    const statuses = { [evil]: 1, ["x".repeat(1_000_000)]: 2, success: 3 };
+    const told = JSON.stringify({ fetched: 6, sent: 6, counters: null, statuses, strays: 0 });
+    directory.meddle(`UPDATE action SET completeness = '${told}' WHERE action_id = 8`);
+    const { out } = await directory.call(status, []);
+    expect(out).toContain("\\x1b[2Jdone\\nnightly: plugin splunk");
+    expect(out).not.toMatch(/[^\P{Cc}\n]|[\u202a-\u202e]/u);
+    expect(out.split("\n").filter((line) => line.startsWith("nightly:"))).toEqual([]);
+    expect(out.length).toBeLessThan(5_000);
+    const json = await directory.call(status, ["--json"]);
+    expect(JSON.parse(json.out).undelivered[0].error).toBe(evil);
+  });
+
   test("needs no client configuration and shows no secret", async () => {
     await using directory = await Directory.create();
     await directory.config('passphrase = "t0p-s3cret"');

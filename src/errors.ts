@@ -81,6 +81,12 @@ export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
+/** The same with how to mend it, where that is known. */
+export function explain(error: unknown): string {
+  const hint = error instanceof RunnerError ? error.detail.hint : undefined;
+  return hint === undefined ? messageOf(error) : `${messageOf(error)} (${hint})`;
+}
+
 /**
  * The known word nearest to a half-typed or misspelt one, or null when none is near.
  * Near is an edit distance of at most a third of the longer word, or being its beginning.

@@ -5,11 +5,14 @@ import { loadTemplate } from "../flow/dispatch.ts";
 import { Catalog } from "../jobs/catalog.ts";
 import type { Entity } from "../jobs/entity.ts";
 import { TEMPLATE_NAME } from "../jobs/keys.ts";
-import { DEFINITION_FILES, definitionFile, isModuleFile, loadEntity } from "../jobs/load.ts";
+import {
+  DEFINITION_FILES,
+  definitionFile,
+  isModuleFile,
+  JOB_FILE_SIZE_MAX,
+  loadEntity,
+} from "../jobs/load.ts";
 import type { JobDirectory, Spool } from "../ports.ts";
-
-/** A job file larger than this is refused. */
-const JOB_FILE_SIZE_MAX = 16 * 1024 * 1024;
 
 /** The jobs of a spool. */
 export interface SpoolCatalog {
@@ -34,7 +37,7 @@ export function openCatalog(config: RunnerConfig, spool: Spool): SpoolCatalog {
       import("../edge/modules/graph.ts"),
       import("../jobs/module.ts"),
     ]);
-    opened ??= { loader: openLoader(), markOf: fileMark, moduleEntity };
+    opened ??= { loader: openLoader({ below: config.directory }), markOf: fileMark, moduleEntity };
     return opened;
   };
   const catalog = new Catalog(

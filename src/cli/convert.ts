@@ -16,6 +16,7 @@ import {
   DEFINITION_FILES,
   definitionFile,
   isModuleFile,
+  JOB_FILE_SIZE_MAX,
   loadDefinition,
   loadEntity,
 } from "../jobs/load.ts";
@@ -25,9 +26,6 @@ import { UsageError } from "./flags.ts";
 import { unknownJob } from "./jobs.ts";
 import { openSpoolView, type SpoolView } from "./open.ts";
 import type { Verb } from "./verb.ts";
-
-/** A job file larger than this is not rewritten. */
-const FILE_SIZE_MAX = 16 * 1024 * 1024;
 
 export const convert: Verb = {
   usage: "JOB --to cfg|toml|ts [--inline] [--write]",
@@ -104,13 +102,13 @@ async function readJob({ spool, config }: SpoolView, job: string): Promise<Sourc
   const files = new Map<string, Uint8Array>();
   for (const { name } of directory.files) {
     if (!(DEFINITION_FILES as readonly string[]).includes(name)) continue;
-    files.set(name, await spool.read(job, name, FILE_SIZE_MAX));
+    files.set(name, await spool.read(job, name, JOB_FILE_SIZE_MAX));
   }
   const name = definitionFile({ job, path }, files.keys());
   const text = new TextDecoder().decode(files.get(name));
   const isModule = isModuleFile(name);
   const outline = isModule
-    ? await outlineOf({ job, path: posix.join(path, name) })
+    ? await outlineOf({ job, path: posix.join(path, name), below: config.directory })
     : { definition: loadDefinition({ job, path, files, defaults: NO_ZONE }), workflow: false };
   const hasComments = (isModule ? /^\s*(\/\/|\/\*)/m : /^\s*[;#]/m).test(text);
   return { directory, name, files, outline, hasComments };
@@ -120,10 +118,14 @@ async function readJob({ spool, config }: SpoolView, job: string): Promise<Sourc
 const NO_ZONE = { timezone: null };
 
 /** What a job.ts says. @throws {RunnerErrors} With all its mistakes. */
-async function outlineOf({ job, path }: { job: string; path: string }): Promise<Outline> {
+async function outlineOf({
+  job,
+  path,
+  below,
+}: Record<"job" | "path" | "below", string>): Promise<Outline> {
   const { openLoader } = await import("../edge/loader.ts");
   const { moduleEntity } = await import("../jobs/module.ts");
-  const loader = openLoader();
+  const loader = openLoader({ below });
   try {
     const { outline, text } = await loader.load({ job, path, dependsOn() {} });
     moduleEntity(outline, { job, path, text, defaults: NO_ZONE });
@@ -144,7 +146,7 @@ async function withAction(view: SpoolView, source: Source): Promise<Outline> {
   // Read as the runner reads it first, for its message when it is no action.
   const entity = { job, path: posix.join(path, source.name), template };
   const before = encodeAction(await loadTemplate(view, entity));
-  const bytes = await view.spool.read(job, name, FILE_SIZE_MAX);
+  const bytes = await view.spool.read(job, name, JOB_FILE_SIZE_MAX);
   const action = JSON.parse(new TextDecoder().decode(bytes)) as object;
   const after = encodeAction(parseTemplate(new TextEncoder().encode(JSON.stringify(action))));
   if (before === after) return { ...outline, definition: { ...definition, action } };

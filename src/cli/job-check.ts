@@ -1,11 +1,11 @@
 // Job check: everything that can be wrong with one job, beyond what loading it shows.
-import { isThere, modeOf } from "../edge/files.ts";
+import { isThere } from "../edge/files.ts";
+import { findFlawIfThere } from "../edge/ownership.ts";
 import { type ErrorDetail, RunnerError } from "../errors.ts";
-import { templatePath } from "../flow/dispatch.ts";
 import { scheduleAdvice } from "../jobs/advice.ts";
 import type { Entity } from "../jobs/entity.ts";
 import { TEMPLATE_NAME } from "../jobs/keys.ts";
-import { isModuleFile, readTable } from "../jobs/load.ts";
+import { isModuleFile, JOB_FILE_SIZE_MAX, readTable } from "../jobs/load.ts";
 import { neverFires } from "../jobs/schedule.ts";
 import type { Clock, Plugins, Spool } from "../ports.ts";
 import type { Gathering } from "./findings.ts";
@@ -34,8 +34,7 @@ export async function checkJob(
   const directory = `${around.folder}/${job}`;
   if (entity !== null) await checkSound(found, entity, around);
   else await checkBroken(found, { job, errors, directory }, around);
-  const files = entity === null ? [] : [entity.path, templatePath(entity)];
-  await checkPens(found, [directory, ...new Set(files)]);
+  checkKept(found, directory);
 }
 
 /** A mistake in a definition must not hide the others, nor those of the template beside it. */
@@ -54,7 +53,8 @@ async function checkBroken(
   );
   const name = tables[1];
   if (name === undefined) return;
-  const bytes = await around.spool.read(job, name, Number.MAX_SAFE_INTEGER);
+  const bytes = await around.spool.read(job, name, JOB_FILE_SIZE_MAX).catch(() => null);
+  if (bytes === null) return;
   const files = new Map([[name, bytes]]);
   const table = readTable({ job, path: directory, files, defaults: { timezone: null } });
   found.warnings.push(...(table.source.warnings ?? []));
@@ -123,7 +123,7 @@ async function placeOf(
   key: string,
 ): Promise<ErrorDetail> {
   const name = path.replace(/^.*\//, "");
-  const bytes = await spool.read(job, name, Number.MAX_SAFE_INTEGER).catch(() => new Uint8Array());
+  const bytes = await spool.read(job, name, JOB_FILE_SIZE_MAX).catch(() => new Uint8Array());
   const text = new TextDecoder().decode(bytes);
   if (isModuleFile(name)) {
     const { keyPositions } = await import("../jobs/module.ts");
@@ -134,11 +134,10 @@ async function placeOf(
   return line === 0 ? { job, path } : { job, path, line };
 }
 
-/** Whoever may write a job's files decides what the key signs. */
-async function checkPens({ warnings }: Gathering, paths: readonly string[]): Promise<void> {
-  for (const path of paths) {
-    const mode = await modeOf(path);
-    if (mode === null || (mode & 0o002) === 0) continue;
-    warnings.push(`${path}: every user can write to it (chmod o-w ${path})`);
-  }
+/** Whoever can write a job's results decides what its plugins get when one is delivered again. */
+function checkKept({ warnings }: Gathering, directory: string): void {
+  const path = `${directory}/results`;
+  const flaw = findFlawIfThere(path, { below: directory });
+  if (flaw !== null && flaw.path !== directory)
+    warnings.push(`${path}: ${flaw.state} (${flaw.mend})`);
 }

@@ -1,12 +1,12 @@
 // Open: from a configuration to opened edges. The only place that knows which edge is which.
 import { type Config, type ConfigSources, loadConfig, loadRunnerConfig } from "../config/config.ts";
-import { type FileMode, permissionMistakes } from "../config/permissions.ts";
 import type { RunnerConfig } from "../config/runner.ts";
 import { systemClock, systemRandom } from "../edge/clock.ts";
-import { homeDirectory, modeOf, readBytes } from "../edge/files.ts";
+import { homeDirectory, readBytes } from "../edge/files.ts";
 import type { HttpOptions } from "../edge/http.ts";
 import { isLarge, openJournal } from "../edge/journal/journal.ts";
 import { type OpenLog, openLog, systemLogContext } from "../edge/log/log.ts";
+import { thisUser, type User } from "../edge/ownership.ts";
 import { openModules } from "../edge/plugins/modules.ts";
 import { type DiskPlugins, openPlugins } from "../edge/plugins/plugins.ts";
 import { openShelf } from "../edge/spool/shelf.ts";
@@ -24,12 +24,18 @@ import type { Clock, Http, Log, Signer } from "../ports.ts";
 import { HOUR_MS } from "../time.ts";
 import { openCatalog } from "./catalog.ts";
 import { Hold } from "./hold.ts";
+import {
+  configMistakes,
+  directoryMistakes,
+  fileMistakes,
+  toldOnce,
+  viewerOf,
+  warningsAbove,
+} from "./owners.ts";
 import type { Call } from "./verb.ts";
 
 /** One page of a very large result may take this long, as long as it never stands still. */
 const EXCHANGE_TIMEOUT_MS = HOUR_MS;
-
-const STICKY = 0o1000;
 
 export interface Opened {
   readonly config: Config;
@@ -78,12 +84,19 @@ export interface SpoolView {
 /** @throws {RunnerErrors} All mistakes of runner.cfg. */
 export async function openSpoolView(call: Call): Promise<SpoolView> {
   const { config, warnings } = await loadRunnerConfig(sourcesOf(call));
-  return { config, warnings, ...viewSpool(config) };
+  return { config, warnings, ...viewSpool(config, viewerOf(config.directory)) };
 }
 
-/** The spool that a configuration means. Opens nothing: the first scan shows whether it is there. */
-export function viewSpool(config: RunnerConfig): Pick<SpoolView, "clock" | "spool" | "catalog"> {
-  const spool = openSpool({ directory: config.directory });
+/**
+ * The spool that a configuration means. Opens nothing: the first scan shows whether it is there.
+ *
+ * @param user Whose files are read, beside root's.
+ */
+export function viewSpool(
+  config: RunnerConfig,
+  user: User | null = thisUser(),
+): Pick<SpoolView, "clock" | "spool" | "catalog"> {
+  const spool = openSpool({ directory: config.directory, user });
   return { clock: systemClock(), spool, catalog: openCatalog(config, spool).catalog };
 }
 
@@ -102,6 +115,7 @@ export interface Bench extends SpoolView {
 export async function openBench(call: Call): Promise<Bench> {
   const view = await openSpoolView(call);
   const { config, clock } = view;
+  assertTrusted([...fileMistakes(config.path), ...directoryMistakes(config)]);
   const log = await openLog(logConfig(config, { begins: false }), systemLogContext(clock));
   try {
     const plugins = pluginsOf(call, { config, log });
@@ -138,36 +152,6 @@ export function sourcesOf({ configPath, environment }: Call): ConfigSources {
   return { path: configPath, environment, readFile: readBytes, homeDirectory: homeDirectory() };
 }
 
-/** The files of this configuration that must not be open to everybody's pen. */
-export function guardedFiles(config: {
-  readonly path: string;
-  readonly clientPath: string;
-  readonly gpg: Pick<Config["gpg"], "home">;
-}): readonly Omit<FileMode, "mode">[] {
-  return [
-    { path: config.path, kind: "config" },
-    { path: config.clientPath, kind: "config" },
-    // Whoever opens the ring looks at the ring itself.
-    { path: config.gpg.home, kind: "key" },
-  ];
-}
-
-/** A mistake for each of these files that anybody may write to. Missing files are none. */
-export async function openPermissions(
-  files: readonly Omit<FileMode, "mode">[],
-): Promise<readonly RunnerError[]> {
-  const modes = await Promise.all(
-    files.map(async (file) => ({ ...file, mode: await modeOf(file.path) })),
-  );
-  return permissionMistakes(
-    modes.flatMap(({ mode, ...file }) => {
-      // In a folder with the sticky bit everybody can only write to files of their own.
-      const isOwned = mode === null || (file.kind === "key" && (mode & STICKY) !== 0);
-      return isOwned ? [] : [{ ...file, mode }];
-    }),
-  );
-}
-
 /**
  * Opens everything for the daemon, `--once` and `run`.
  *
@@ -175,17 +159,15 @@ export async function openPermissions(
  */
 export async function openRunner(call: Call, options: OpenOptions): Promise<Opened> {
   const { config, warnings } = await loadConfig(sourcesOf(call));
-  // The ring is looked at again when it is opened; here it is told with the other files.
-  const ring = { path: config.gpg.secringPath, kind: "key" } as const;
-  const mistakes = await openPermissions([...guardedFiles(config), ring]);
-  if (mistakes.length > 0) throw new RunnerErrors(mistakes);
+  assertTrusted([...configMistakes(config), ...directoryMistakes(config)]);
   const clock = systemClock();
   const hold = new Hold(config.directory, options.work);
   // Beside a daemon, which has said all that a start says, only the answer to the call is wanted.
   const begins = options.lock !== "if free" || (await hold.take());
   const log = await openLog(logConfig(config, { begins }), systemLogContext(clock));
   if (begins) log.emit("info", "logging routine started");
-  for (const warning of begins ? warnings : []) log.emit("warning", warning);
+  const said = begins ? [...warnings, ...warningsAbove(config.directory)] : [];
+  for (const warning of said) log.emit("warning", warning);
   if (begins) sayZone(call, { log, clock });
   try {
     if (options.lock !== "if free") await hold.wait({ ...options, log });
@@ -195,6 +177,10 @@ export async function openRunner(call: Call, options: OpenOptions): Promise<Open
     await log.close();
     throw error;
   }
+}
+
+function assertTrusted(mistakes: readonly RunnerError[]): void {
+  if (mistakes.length > 0) throw new RunnerErrors(toldOnce(mistakes));
 }
 
 /** @param begins Whether the log says with what it begins, such as a mode that is not set. */
@@ -265,7 +251,7 @@ async function openEdges(call: Call, { config, clock, log, hold }: Begun): Promi
     ...{ clock, random, log, api: migApi, signer, spool, journal, plugins, limits },
     macros: config.targets,
     ...retentionOf(config),
-    workflows: workflowEdges(),
+    workflows: workflowEdges(config),
   };
   const notify = await openNotify(environment);
   const jobs = openCatalog(config, spool);

@@ -4,6 +4,7 @@ import type { DiskPlugins } from "../edge/plugins/plugins.ts";
 import { describeError, type ErrorDetail, nearest, RunnerError } from "../errors.ts";
 import type { Plugins } from "../ports.ts";
 import type { Gathering } from "./findings.ts";
+import { pluginMistakes } from "./owners.ts";
 
 /** The same plugins, each looked at once however many jobs name it: a module takes a thread. */
 export function checkedOnce(plugins: DiskPlugins): DiskPlugins {
@@ -31,22 +32,30 @@ export interface PluginUse {
   readonly hasWorkflows: boolean;
 }
 
-/** Adds what is wrong with files of plugins/ that no job names, and with sections of settings. */
+/**
+ * Adds what is wrong with files of plugins/ that no job names, and with sections of settings; and
+ * whatever others can have written there, also what only programs use.
+ */
 export async function checkOtherPlugins(
   found: Gathering,
   config: RunnerConfig,
   { plugins, used, hasWorkflows }: PluginUse & { readonly plugins: DiskPlugins },
 ): Promise<void> {
   const { mistakes, warnings } = found;
+  const told = mistakes.map(({ message }) => message).join("\n");
+  const foreign = pluginMistakes(config).map((error) => ({ error, mend: error.detail.hint ?? "" }));
+  mistakes.push(...foreign.filter(({ mend }) => !told.includes(mend)).map(({ error }) => error));
+  const isTold = (problem: string): boolean => foreign.some(({ mend }) => problem.includes(mend));
   for (const { name, problem } of await plugins.list()) {
     if (used.has(name)) continue;
     const path = `${config.pluginsDirectory}/${name}`;
+    if (problem !== null && isTold(problem)) continue;
     if (problem !== null) {
       warnings.push(`${path}: no job uses it: ${problem}`);
       continue;
     }
     const fault = await plugins.check(name);
-    if (fault !== null) mistakes.push(unusable(name, fault, { path }));
+    if (fault !== null && !isTold(fault)) mistakes.push(unusable(name, fault, { path }));
   }
   const names = await plugins.names();
   for (const name of config.pluginConfig.keys()) {

@@ -1,6 +1,5 @@
 // Runner check: everything that `check` can find wrong, part by part. No part stops another.
 import { inspectConfig } from "../config/config.ts";
-import type { FileMode } from "../config/permissions.ts";
 import type { RunnerConfig } from "../config/runner.ts";
 import { isThere, isWritable } from "../edge/files.ts";
 import { verifyJournal } from "../edge/journal/maintenance.ts";
@@ -13,7 +12,14 @@ import { attempt, type Findings, type Gathering } from "./findings.ts";
 import { checkJob } from "./job-check.ts";
 import { chooseJobs, errorsOf, loadJobs } from "./jobs.ts";
 import { checkKey } from "./key-check.ts";
-import { guardedFiles, openPermissions, pluginsOf, sourcesOf, viewSpool } from "./open.ts";
+import { pluginsOf, sourcesOf, viewSpool } from "./open.ts";
+import {
+  configMistakes,
+  directoryMistakes,
+  fileMistakes,
+  toldOnce,
+  warningsAbove,
+} from "./owners.ts";
 import { checkedOnce, checkOtherPlugins } from "./plugin-check.ts";
 import { readableConfigs } from "./secret-check.ts";
 import type { Call } from "./verb.ts";
@@ -23,10 +29,10 @@ export async function findMistakes(call: Call, names: readonly string[]): Promis
   const { runner, client, mistakes, warnings } = await inspectConfig(sourcesOf(call));
   const found: Gathering = { mistakes: [...mistakes], warnings: [...warnings] };
   const { configPath: path } = call;
-  const alone: readonly Omit<FileMode, "mode">[] = [{ path, kind: "config" }];
-  const files = client === null ? alone : guardedFiles({ path, ...client });
-  found.mistakes.push(...(await openPermissions(files)));
-  if (client !== null && !mistakes.some(({ code }) => code === "KEYRING")) {
+  const foreign = client === null ? fileMistakes(path) : configMistakes({ path, ...client });
+  found.mistakes.push(...foreign);
+  const isKeyKnown = found.mistakes.some(({ code }) => code === "KEYRING");
+  if (client !== null && !isKeyKnown) {
     await checkKey(found, { client, runner, environment: call.environment });
   }
   const { environment } = call;
@@ -34,10 +40,14 @@ export async function findMistakes(call: Call, names: readonly string[]): Promis
   const { problem } = call.hostZone;
   if (problem !== null) found.warnings.push(zoneWarning(problem));
   if (runner === null) return { jobs: null, ...found };
+  const untrusted = directoryMistakes(runner);
+  found.mistakes.push(...untrusted);
+  found.warnings.push(...warningsAbove(runner.directory));
   await attempt(found, () => checkPlaces(found, runner));
   const jobs = await attempt(found, () => checkSpool(call, found, { runner, names }));
-  await attempt(found, () => checkJournal(found, runner));
-  return { jobs, ...found };
+  const isJournalTrusted = !untrusted.some(({ code }) => code === "JOURNAL");
+  if (isJournalTrusted) await attempt(found, () => checkJournal(found, runner));
+  return { jobs, mistakes: toldOnce(found.mistakes), warnings: found.warnings };
 }
 
 /** Where the runner writes. */

@@ -1,7 +1,7 @@
 // Serve: the work of the daemon, and of the one pass of --once.
 import { releaseMemory } from "../edge/runtime.ts";
 import { holdSignals, onSignals } from "../edge/signals.ts";
-import { messageOf, RunnerError, RunnerErrors } from "../errors.ts";
+import { explain, RunnerError, RunnerErrors } from "../errors.ts";
 import { DAEMON_WINDOW, ONCE_WINDOW } from "../flow/launch.ts";
 import { Runner } from "../runner.ts";
 import { MINUTE_MS, type Milliseconds } from "../time.ts";
@@ -135,10 +135,7 @@ function sayFailure({ terminal }: Call, { config, edges }: Opened, error: unknow
 /** The original's texts begin with their call and name the path themselves. */
 function reasonsOf(error: unknown): readonly string[] {
   const errors = error instanceof RunnerErrors ? error.errors : [error];
-  return errors.map((each) => {
-    const hint = each instanceof RunnerError ? each.detail.hint : undefined;
-    return hint === undefined ? messageOf(each) : `${messageOf(each)} (${hint})`;
-  });
+  return errors.map(explain);
 }
 
 /**

@@ -8,8 +8,8 @@ import type { Journal } from "../flow/journal.ts";
 import { describeStatuses, StatusCounts } from "../mig/statuses.ts";
 import type { Instant } from "../time.ts";
 import type { WorkflowView } from "../workflow/view.ts";
-import { loadJobs } from "./jobs.ts";
-import { openSpoolView } from "./open.ts";
+import { type JobState, loadJobs } from "./jobs.ts";
+import { openSpoolView, type SpoolView } from "./open.ts";
 import {
   type InFlightView,
   type JobView,
@@ -18,6 +18,7 @@ import {
   type RunView,
   type UndeliveredView,
 } from "./overview.ts";
+import { directoryMistakes, isDistrust, toldOnce } from "./owners.ts";
 import { formatClock, formatDistance, jsonAnswer, plural, renderTable, wrapText } from "./text.ts";
 import { JSON_FLAG, type Verb } from "./verb.ts";
 
@@ -35,19 +36,31 @@ export const status: Verb = {
   async run(call) {
     const view = await openSpoolView(call);
     const { directory, journalPath } = view.config;
-    const states = await loadJobs(view);
+    const mistakes = toldOnce(directoryMistakes(view.config)).map(describeError);
+    const states = await loadTrusted(view);
     const now = view.clock.now();
     const { journal, problem } = await openReadable(journalPath);
     try {
       const overview = overviewOf(journal, { directory, states, now });
-      if (call.flags.has("json")) call.terminal.json(jsonAnswer({ ...overview, problem }));
-      else call.terminal.out(renderOverview(overview, { now, problem }));
+      const whole = { ...overview, mistakes, problem };
+      if (call.flags.has("json")) call.terminal.json(jsonAnswer(whole));
+      else call.terminal.out(renderOverview(overview, { now, mistakes, problem }));
     } finally {
       await journal?.close();
     }
     return problem === null ? 0 : 1;
   },
 };
+
+/** The jobs; none of a directory that is not to be trusted, which is told beside them. */
+async function loadTrusted(view: SpoolView): Promise<readonly JobState[]> {
+  try {
+    return await loadJobs(view);
+  } catch (error) {
+    if (error instanceof RunnerError && isDistrust(error)) return [];
+    throw error;
+  }
+}
 
 /** The journal, or null without one; a damaged one is told and does not hide the rest. */
 async function openReadable(
@@ -65,7 +78,16 @@ async function openReadable(
 /** What of the overview is there, one part a heading. */
 export function renderOverview(
   overview: Overview,
-  { now, problem }: { readonly now: Instant; readonly problem: string | null },
+  {
+    now,
+    mistakes = [],
+    problem,
+  }: {
+    readonly now: Instant;
+    /** What is wrong with the directory as a whole. */
+    readonly mistakes?: readonly string[];
+    readonly problem: string | null;
+  },
 ): string[] {
   const { directory, holder, jobs, inFlight, undelivered, workflows, missed, unreadable, counts } =
     overview;
@@ -73,6 +95,7 @@ export function renderOverview(
   const broken = jobs.flatMap(({ errors }) => errors);
   return [
     `${directory}: ${who}`,
+    ...mistakes.flatMap((text) => wrapText(`error: ${text}`, "", "  ")),
     ...(problem === null ? [] : wrapText(`error: ${problem}`, "", "  ")),
     ...part(plural(jobs.length, "job"), renderTable(jobs.map((job) => jobRow(job, now)))),
     ...part(`${plural(broken.length, "mistake")} in broken jobs`, broken.flatMap(hanging)),

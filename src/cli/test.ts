@@ -62,7 +62,8 @@ export const test: Verb = {
     const macros = await macrosOf(call);
     const tested: Tested[] = [];
     for (const state of programs) {
-      const of = { agents, macros, directory: `${path}/${state.job}` };
+      const below = view.config.directory;
+      const of = { agents, macros, below, directory: `${path}/${state.job}` };
       const progress = (scenario: string): void => terminal.progress(`${state.job}: ${scenario}`);
       const one = await testJob(state, of, { limit, limitMs, progress });
       terminal.progress("");
@@ -124,17 +125,22 @@ interface Watch {
 
 async function testJob(
   { job, entity, errors }: JobState,
-  of: Pick<TestOrder, "agents" | "directory" | "macros">,
+  {
+    agents,
+    below,
+    directory,
+    macros,
+  }: Pick<TestOrder, "agents" | "directory" | "macros"> & { readonly below: string },
   watch: Watch,
 ): Promise<Tested> {
   if (entity === null) return broken(job, describeErrors(errors));
   let source: string;
   try {
-    ({ source } = await bundleJob(entity.path));
+    ({ source } = await bundleJob(entity.path, { below }));
   } catch (error) {
     return broken(job, describeErrors(errorsOf(error)));
   }
-  const { scenarios, lost } = await play({ ...of, job, source }, watch);
+  const { scenarios, lost } = await play({ agents, directory, macros, job, source }, watch);
   const failsAlways = scenarios.every(({ state }) => state === "failed");
   const always = failsAlways && lost === null ? ["it fails whatever the fleet answers"] : [];
   const problems = lost === null ? always : [lost];

@@ -183,7 +183,7 @@ async function checkKeyring(
 /** Whether the home, which has no secring.gpg, is one of GnuPG 2, or is itself a file with a key. */
 async function hasOtherKeys(readFile: ConfigSources["readFile"], home: string): Promise<boolean> {
   const looks = [home, posix.join(home, "pubring.kbx"), posix.join(home, "private-keys-v1.d")];
-  const faults = await Promise.all(looks.map((path) => readFile(path).then(() => null, errnoOf)));
+  const faults = await Promise.all(looks.map((path) => readFile(path).then(() => null, faultOf)));
   const [file, box, keys] = faults;
   return file === null || box === null || keys === "EISDIR";
 }
@@ -204,6 +204,11 @@ const OPEN_REASONS: Readonly<Record<string, string>> = {
   ENOENT: "no such file or directory",
   ENOTDIR: "not a directory",
 };
+
+/** Why a file cannot be read, in a word. */
+function faultOf(error: unknown): string {
+  return errnoOf(error) ?? "unfit";
+}
 
 function errnoOf(error: unknown): string | null {
   const code = (error as { code?: unknown } | null)?.code;

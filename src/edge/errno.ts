@@ -2,6 +2,7 @@
 //
 // The original prints errors as its C library spells them ("permission denied", "is a directory");
 // libuv spells some of them otherwise. Operators search their logs for the former.
+import { UnfitFile } from "./read.ts";
 
 /** The kernel's texts for the errors that files, sockets and processes give. */
 const TEXTS: Readonly<Record<string, string>> = {
@@ -61,6 +62,7 @@ export function errnoCode(error: unknown): string | null {
  * @see Go `syscall.Errno.Error`, whose texts the original's messages end in
  */
 export function errnoText(error: unknown): string {
+  if (error instanceof UnfitFile) return error.message;
   const known = TEXTS[errnoCode(error) ?? ""];
   if (known !== undefined) return known;
   return error instanceof Error ? error.message : String(error);
@@ -68,6 +70,7 @@ export function errnoText(error: unknown): string {
 
 /** What an operator can do about a failed write, open or rename, or null when nobody can say. */
 export function errnoHint(error: unknown): string | null {
+  if (error instanceof UnfitFile) return error.hint ?? null;
   switch (errnoCode(error)) {
     case "ENOSPC":
     case "EDQUOT":

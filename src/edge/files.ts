@@ -1,12 +1,19 @@
 // Files: small reads of configuration, outside the spool.
 import { constants } from "node:fs";
-import { access, mkdir, readdir, readFile, rename, stat, writeFile } from "node:fs/promises";
+import { access, mkdir, readdir, rename, stat, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { dirname, resolve } from "node:path";
+import { readRegular } from "./read.ts";
 
-/** The bytes of a file. Rejects with the system's error, whose `code` is an errno. */
+/** A configuration, a template or a key ring that is larger than this is none. */
+const FILE_BYTES_MAX = 16 * 1024 * 1024;
+
+/**
+ * The bytes of a regular file. Rejects with an UnfitFile, or with the system's error, whose `code`
+ * is an errno.
+ */
 export async function readBytes(path: string): Promise<Uint8Array> {
-  return await readFile(path);
+  return readRegular(path, { sizeMax: FILE_BYTES_MAX });
 }
 
 /** Whether there is anything under this path. A link to nothing counts as nothing. */
@@ -25,7 +32,7 @@ export async function isWritable(path: string): Promise<boolean> {
 }
 
 /** The permission bits of a file or directory, or null when there is none. */
-export async function modeOf(path: string): Promise<number | null> {
+async function modeOf(path: string): Promise<number | null> {
   try {
     return (await stat(path)).mode & 0o7777;
   } catch {

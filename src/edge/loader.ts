@@ -12,7 +12,7 @@ import { thrownProblem } from "../jobs/thrown.ts";
 import { MINUTE_MS, type Milliseconds, SECOND_MS } from "../time.ts";
 import { hashSource } from "../workflow/source.ts";
 import { type LoadAnswer, parseLoadAnswer } from "./modules/answer.ts";
-import { bundleError, bundleJobs } from "./modules/bundle.ts";
+import { assertOwnPackages, bundleError, bundleJobs } from "./modules/bundle.ts";
 import type { Bundled, Files } from "./modules/bundler.ts";
 import { readGraph } from "./modules/graph.ts";
 import { describeEnd, startWorker, type WorkerEnd, type WorkerHandle } from "./worker.ts";
@@ -53,6 +53,8 @@ export interface LoaderOptions {
   readonly idleMs?: Milliseconds;
   /** The worker is replaced after it has evaluated this many bytes of source. @default 512 KiB */
   readonly sourceMax?: number;
+  /** The runner directory, which all modules are in: see ownership.ts. @default null */
+  readonly below?: string | null;
 }
 
 const DEFAULTS = {
@@ -60,6 +62,7 @@ const DEFAULTS = {
   memoryMax: 512 * 1024 * 1024,
   idleMs: 10 * SECOND_MS,
   sourceMax: 512 * 1024,
+  below: null,
 } as const;
 
 /** How long a worker may take to begin. */
@@ -107,12 +110,13 @@ class WorkerLoader implements Loader {
 
   async load({ job, path: written, dependsOn }: LoadRequest): Promise<LoadedModule> {
     const path = resolve(written);
-    const graph = readGraph(path);
+    const graph = readGraph(path, this.#options);
     for (const [file, mark] of graph.marks) dependsOn(file, mark);
     if (graph.problem !== null) throw new RunnerErrors([inJob(graph.problem, job)]);
     const { files } = graph;
     const bundled = await this.#bundle(path, files);
     if (bundled?.kind !== "source") throw bundleError(bundled, { job, path, files });
+    assertOwnPackages(bundled, this.#options);
     const { source } = bundled;
     const answer = await this.#evaluateInTurn(source);
     if (answer.kind === "job") {

@@ -116,7 +116,14 @@ export interface BuildOrder {
   readonly root: string;
   readonly naming: string;
   readonly macros: boolean;
+  readonly metafile: true;
   readonly throw: false;
+}
+
+/** What went into one thing that was made. Paths are from the working directory. */
+interface BuildFacts {
+  readonly entryPoint?: string;
+  readonly inputs: Readonly<Record<string, unknown>>;
 }
 
 /** One thing that the bundler made. */
@@ -144,6 +151,7 @@ export interface ModuleTools {
   build(order: BuildOrder): Promise<{
     readonly outputs: readonly BuildArtifact[];
     readonly logs: readonly BuildLog[];
+    readonly metafile?: { readonly outputs: Readonly<Record<string, BuildFacts>> };
   }>;
   /** Lets a name be imported in this thread, as a module with these exports. */
   provide(name: string, exports: object): void;

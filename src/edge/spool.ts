@@ -6,23 +6,21 @@
 //
 // Names and ids become paths only here, after a check that they stay in their directory. A job's
 // directory that is a symbolic link is not there, as in the original; links in it: see links.ts.
-import {
-  closeSync,
-  constants,
-  type FSWatcher,
-  fstatSync,
-  lstatSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  unlinkSync,
-  watch,
-} from "node:fs";
+import { type FSWatcher, lstatSync, readdirSync, unlinkSync, watch } from "node:fs";
 import { readdir, rename, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import { RunnerError } from "../errors.ts";
 import type { InflightFile, JobDirectory, ResultWriter, Spool } from "../ports.ts";
 import { errnoCode, errnoText } from "./errno.ts";
+import {
+  distrust,
+  findFlaw,
+  findFlawIfThere,
+  type Look,
+  thisUser,
+  type User,
+} from "./ownership.ts";
+import { readRegular, UnfitFile } from "./read.ts";
 import {
   type Attempt,
   createTemporary,
@@ -34,7 +32,7 @@ import {
   syncDirectory,
   writeWhole,
 } from "./spool/durable.ts";
-import { isTrustedLink, statMeant } from "./spool/links.ts";
+import { statMeant } from "./spool/links.ts";
 import { openResult } from "./spool/result.ts";
 import { JobScanner, listDirectories, Slices, sortByBytes } from "./spool/scan.ts";
 
@@ -61,9 +59,15 @@ export interface DiskSpool extends Spool {
   removeLeftovers(): Promise<number>;
 }
 
+export interface SpoolOptions {
+  readonly directory: string;
+  /** Whose files are read, beside root's. @default the user of this process */
+  readonly user?: User | null;
+}
+
 /** The spool in a runner directory. Opens nothing: the first scan shows whether it is there. */
-export function openSpool({ directory }: { readonly directory: string }): DiskSpool {
-  return new DirectorySpool(join(directory, "runners"));
+export function openSpool({ directory, user = thisUser() }: SpoolOptions): DiskSpool {
+  return new DirectorySpool(join(directory, "runners"), { below: directory, user });
 }
 
 /**
@@ -94,16 +98,21 @@ export function watchSpool(directory: string, onChange: () => void): { close(): 
 
 class DirectorySpool implements DiskSpool {
   readonly #path: string;
+  readonly #owned: Look;
   readonly #scanner: JobScanner;
   readonly #reads = new Slices();
 
-  constructor(path: string) {
+  constructor(path: string, owned: Look) {
     this.#path = path;
+    this.#owned = owned;
     this.#scanner = new JobScanner(path);
   }
 
-  scan(): Promise<readonly JobDirectory[]> {
-    return this.#scanner.scan();
+  async scan(): Promise<readonly JobDirectory[]> {
+    const path = this.#path;
+    const flaw = findFlawIfThere(path, this.#owned);
+    if (flaw !== null) throw distrust({ code: "SPOOL", thing: "directory of jobs", path }, flaw);
+    return await this.#scanner.scan();
   }
 
   async read(job: string, name: string, sizeMax: number): Promise<Uint8Array> {
@@ -115,7 +124,7 @@ class DirectorySpool implements DiskSpool {
       if (directory?.isSymbolicLink()) {
         throw pathError(attempt, "its directory is a symbolic link");
       }
-      return readWhole(sizeMax, attempt, { follow: isLinked(path) });
+      return readRegular(path, { sizeMax, owned: this.#owned });
     } catch (error) {
       throw fileError(attempt, error);
     }
@@ -128,7 +137,7 @@ class DirectorySpool implements DiskSpool {
       if (slices.isOver()) await slices.next();
       const folder = join(this.#path, job, "inflight");
       if (isAbsent(folder)) continue;
-      found.push(...(await inflightOf(job, folder, { skip, slices })));
+      found.push(...(await inflightOf(job, folder, { skip, slices, owned: this.#owned })));
     }
     return found;
   }
@@ -227,7 +236,15 @@ function fileName(actionId: number): string {
 async function inflightOf(
   job: string,
   folder: string,
-  { skip, slices }: { readonly skip: (name: string) => boolean; readonly slices: Slices },
+  {
+    skip,
+    slices,
+    owned,
+  }: {
+    readonly skip: (name: string) => boolean;
+    readonly slices: Slices;
+    readonly owned: Look;
+  },
 ): Promise<readonly InflightFile[]> {
   try {
     const found = statMeant(folder);
@@ -238,61 +255,40 @@ async function inflightOf(
         : "it is not a directory";
       return [{ job, name: "inflight", path: folder, kind: "unreadable", message }];
     }
+    const flaw = findFlaw(folder, owned);
+    if (flaw !== null) throw new UnfitFile(flaw.state, { flaw });
     const files: InflightFile[] = [];
     for (const name of sortByBytes(await readdir(folder))) {
       if (slices.isOver()) await slices.next();
       if (isTemporaryName(name) || /\.bad(\.\d+)?$/.test(name) || skip(name)) continue;
-      const file = await inflightFile(job, join(folder, name));
+      const file = await inflightFile(job, join(folder, name), owned);
       if (file !== null) files.push({ ...file, name });
     }
     return files;
   } catch (error) {
-    const message = errnoText(error);
+    const message = unreadableText(error);
     return [{ job, name: "inflight", path: folder, kind: "unreadable", message }];
   }
 }
 
 /** One record; null for a symbolic link, and for a file that has gone since it was listed. */
-async function inflightFile(job: string, path: string): Promise<InflightFile | null> {
+async function inflightFile(job: string, path: string, owned: Look): Promise<InflightFile | null> {
   const file = { job, name: "", path };
   try {
     const found = await lstatOrNull(path);
     if (found === null || found.isSymbolicLink()) return null;
-    const attempt: Attempt = { verb: "read", thing: "inflight file", path };
-    return { ...file, kind: "bytes", bytes: readWhole(INFLIGHT_BYTES_MAX, attempt) };
+    const bytes = readRegular(path, { sizeMax: INFLIGHT_BYTES_MAX, follow: false, owned });
+    return { ...file, kind: "bytes", bytes };
   } catch (error) {
     if (errnoCode(error) === "ENOENT") return null;
-    return { ...file, kind: "unreadable", message: errnoText(error) };
+    return { ...file, kind: "unreadable", message: unreadableText(error) };
   }
 }
 
-/** The bytes of a regular file. @throws The system's error, or a RunnerError of `attempt`. */
-function readWhole(
-  sizeMax: number,
-  attempt: Attempt,
-  { follow = false }: { readonly follow?: boolean } = {},
-): Uint8Array {
-  const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
-  // Without waiting: a FIFO under the name of a file would never open.
-  const flags = O_RDONLY | O_NONBLOCK | (follow ? 0 : O_NOFOLLOW);
-  const descriptor = openSync(attempt.path, flags);
-  try {
-    const found = fstatSync(descriptor);
-    if (found.isDirectory()) throw pathError(attempt, "it is a directory");
-    if (!found.isFile()) throw pathError(attempt, "it is not a regular file");
-    if (found.size > sizeMax) {
-      throw pathError(attempt, `it has ${found.size} bytes, at most ${sizeMax} are allowed`);
-    }
-    return readFileSync(descriptor);
-  } finally {
-    closeSync(descriptor);
-  }
-}
-
-/** Whether a job's file is a link that may be followed. */
-function isLinked(path: string): boolean {
-  const found = lstatSync(path, { throwIfNoEntry: false });
-  return found !== undefined && isTrustedLink(found);
+/** Why a record is not read, with what mends it where that is known. */
+function unreadableText(error: unknown): string {
+  const text = errnoText(error);
+  return error instanceof UnfitFile && error.hint !== undefined ? `${text} (${error.hint})` : text;
 }
 
 /** The first of NAME.bad, NAME.bad.2, … that is not taken. */

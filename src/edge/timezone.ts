@@ -3,11 +3,12 @@
 // Go looks for it as the C library does: in the file that TZ names, or in /etc/localtime. The
 // runtimes know zones by name only: a file that was copied into a container, or that TZ means by
 // its path, they take for UTC, or for another zone with the same letters.
-import { closeSync, constants, fstatSync, openSync, readSync, realpathSync } from "node:fs";
+import { realpathSync } from "node:fs";
 import { type Location, parseLocation, parsePosixRule } from "../go/location.ts";
 import { isZone, setHostZone, zoneAbbreviation, zoneOffsetSeconds } from "../jobs/zone.ts";
 import type { Instant } from "../time.ts";
 import { errnoText } from "./errno.ts";
+import { readRegular, UnfitFile } from "./read.ts";
 
 /** The zone of the host and where it was found. */
 export interface HostZone {
@@ -113,14 +114,11 @@ function readZone(path: string): Pick<HostZone, "name" | "location" | "isPlain">
 
 /** The bytes of a small file; null for a large one, or for what is no file. Never waits. */
 function readSmall(path: string): Uint8Array | null {
-  const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
   try {
-    const status = fstatSync(fd);
-    if (!status.isFile() || status.size > SIZE_MAX) return null;
-    const bytes = new Uint8Array(status.size);
-    return bytes.subarray(0, readSync(fd, bytes));
-  } finally {
-    closeSync(fd);
+    return readRegular(path, { sizeMax: SIZE_MAX });
+  } catch (error) {
+    if (error instanceof UnfitFile) return null;
+    throw error;
   }
 }
 

@@ -2,7 +2,7 @@
 //
 // It takes what a scan finds, and keeps for every job the first fire time that the journal's cursor
 // has not decided yet.
-import { errorLines, messageOf } from "../errors.ts";
+import { errorLines, explain, messageOf } from "../errors.ts";
 import { scheduleAdvice } from "../jobs/advice.ts";
 import type { Catalog, Change } from "../jobs/catalog.ts";
 import type { Entity } from "../jobs/entity.ts";
@@ -102,7 +102,7 @@ export class Timetable {
       await this.scan();
     } catch (error) {
       this.failures++;
-      this.#edges.log.emit("err", messageOf(error));
+      this.#edges.log.emit("err", explain(error));
       this.#scanAt = this.#edges.clock.now() + this.#options.checkDirectoryMs;
     }
   }

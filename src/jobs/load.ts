@@ -8,6 +8,9 @@ import type { Entity } from "./entity.ts";
 import { ENTITY_SCHEMA, KEY_NAMES, keyNamed, MORE_PLUGINS, type RawDefinition } from "./keys.ts";
 import { nameFault } from "./name.ts";
 
+/** A file of a job that is larger than this is refused. */
+export const JOB_FILE_SIZE_MAX = 16 * 1024 * 1024;
+
 /** The files that may hold a job's program. */
 export const MODULE_FILES = ["job.ts", "job.mts", "job.js"] as const;
 

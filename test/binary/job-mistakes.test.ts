@@ -186,7 +186,7 @@ const DOUBTFUL: Readonly<Record<string, { entity: readonly string[]; says: strin
   },
   "names a plugin that every user can write to": {
     entity: [MINUTELY, 'plugin = "open"'],
-    says: 'plugin "open": everybody can write to DIR/plugins/open, mend it with: chmod o-w DIR/plug',
+    says: 'plugin "open": every user can write to it (mode 0777), mend it with: chmod o-w DIR/plug',
   },
 };
 

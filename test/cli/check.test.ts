@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { chmod, cp, mkdir, rm, symlink } from "node:fs/promises";
+import { chmod, cp, mkdir, rm, stat, symlink } from "node:fs/promises";
 import { check } from "../../src/cli/check.ts";
 import { homeOf, LOCKED_KEY, RUNNER_PASSPHRASE } from "../support/keys.ts";
 import { Directory } from "../support/verb.ts";
@@ -176,8 +176,7 @@ describe("check", () => {
       await chmod(directory.at(name), 0o777);
     }
     const lines = await linesOf(directory);
-    expect(lines.join("\n")).toContain(`chmod 600 ${directory.at("keys/secring.gpg")}`);
-    for (const name of [".migrc", "runner.cfg", "plugins/keep"]) {
+    for (const name of [".migrc", "runner.cfg", "keys/secring.gpg", "plugins/keep"]) {
       expect(lines.filter((line) => line.includes(`chmod o-w ${directory.at(name)}`)).length).toBe(
         1,
       );
@@ -197,17 +196,57 @@ describe("check", () => {
     expect(await linesOf(directory)).toEqual([]);
   });
 
-  test("only warns of a job's file that everybody can write to, and ends with 0", async () => {
+  test.each([
+    ["", 'config "DIR/runner.cfg": every user can write to the folder "DIR" (mode 0702)'],
+    ["runners", 'file "DIR/runners": every user can write to it'],
+    ["journal.db", 'journal "DIR/journal.db": every user can write to it'],
+    ["runners/nightly", 'job file "DIR/runners/nightly/entity.cfg": every user can write to the'],
+    ["runners/nightly/entity.cfg", 'job file "DIR/runners/nightly/entity.cfg": every user'],
+    ["runners/nightly/action.json", 'job file "DIR/runners/nightly/action.json": every user'],
+    [
+      "plugins",
+      'Cannot deliver job "nightly" to plugin "keep": every user can write to the folder',
+    ],
+    ["plugins/lib", 'plugins "DIR/plugins": every user can write to "DIR/plugins/lib"'],
+    ["plugins/lib/deep/x.py", 'plugins "DIR/plugins": every user can write to "DIR/plugins/lib/'],
+  ])(
+    "tells once of %p that everybody can write to, with the chmod, and ends with 1",
+    async (...of) => {
+      const [name, says] = of;
+      await using directory = await Directory.create();
+      await directory.job("nightly", ['plugin = "keep"']);
+      await directory.plugin("keep", "cat");
+      const own =
+        'import { plugin } from "mig-runner";\nexport default plugin({ async deliver() {} });\n';
+      await directory.write("plugins/own.ts", own);
+      await directory.write("plugins/lib/deep/x.py", "");
+      await directory.collected("nightly", 7, []);
+      const path = directory.at(name).replace(/\/$/, "");
+      const { mode } = await stat(path);
+      await chmod(path, (mode & 0o7777) | 0o002);
+      const { exit, out } = await directory.call(check, []);
+      expect(exit).toBe(1);
+      const told = out.replaceAll(directory.path, "DIR");
+      expect(told).toContain(says);
+      expect(told.split(`chmod o-w ${path.replace(directory.path, "DIR")}`).length).toBe(2);
+      expect(told).toEndWith(", 1 mistake\n");
+      await chmod(path, mode & 0o7777);
+      expect(await linesOf(directory)).toEqual([]);
+    },
+  );
+
+  test("warns of results that others can write to, and of a runner directory that can be moved", async () => {
     await using directory = await Directory.create();
     await directory.job("nightly");
-    const path = directory.at("runners/nightly/action.json");
-    await chmod(path, 0o666);
+    const path = directory.at("runners/nightly/results");
+    await mkdir(path);
+    await chmod(path, 0o777);
     const { exit, out } = await directory.call(check, []);
-    expect(exit).toBe(0);
-    expect(out).toBe(
-      `warning: ${path}: every user can write to it (chmod o-w ${path})\n` +
+    expect([exit, out]).toEqual([
+      0,
+      `warning: ${path}: every user can write to it (mode 0777) (chmod o-w ${path})\n` +
         "1 job, no mistakes, 1 warning\n",
-    );
+    ]);
   });
 
   test("finds secrets that every user can read", async () => {

@@ -190,8 +190,8 @@ describe("openLoader()", () => {
       const path = jobs.write("a", `${HEAD}export default job({});\n`);
       chmodSync(path, 0o646);
       expect(await jobs.told("a")).toBe(
-        'DIR/job.ts: Cannot load module "DIR/job.ts": everybody can write to it ' +
-          "(Mend it with: chmod o-w DIR/job.ts)",
+        'DIR/job.ts: Cannot trust module "DIR/job.ts": every user can write to it (mode 0646) ' +
+          "(chmod o-w DIR/job.ts)",
       );
       rmSync(path);
       expect(await jobs.told("a")).toBe(
@@ -199,7 +199,7 @@ describe("openLoader()", () => {
       );
       mkdirSync(path);
       expect(await jobs.told("a")).toStartWith(
-        'DIR/job.ts: Cannot load module "DIR/job.ts": it is not a regular file',
+        'DIR/job.ts: Cannot read module "DIR/job.ts": it is a directory (Put a file of code there',
       );
     });
   });

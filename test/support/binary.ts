@@ -56,6 +56,8 @@ export interface StartOptions {
   readonly env?: Readonly<Record<string, string | undefined>>;
   /** @default the scenario's directory */
   readonly cwd?: string;
+  /** Runs it as another user: only where the tests run as root. */
+  readonly user?: { readonly uid: number; readonly gid: number };
   /** How long its end is waited for, where a minute is not far above what it takes. */
   readonly patienceMs?: number;
 }
@@ -228,13 +230,22 @@ export class Scenario {
   }
 
   /** Starts the program and leaves it running. */
-  start(argv: readonly string[], { stdin = "", env = {}, cwd }: StartOptions = {}): Running {
+  start(
+    argv: readonly string[],
+    {
+      stdin = "",
+      env = {},
+      cwd,
+      user = {} as NonNullable<StartOptions["user"]>,
+    }: StartOptions = {},
+  ): Running {
     const [command, ...rest] = this.#program;
     const child = spawn(command, [...rest, ...argv], {
       cwd: cwd ?? this.directory,
       env: { ...this.#environment(), ...env } as NodeJS.ProcessEnv,
       stdio: ["pipe", "pipe", "pipe"],
       detached: true,
+      ...user,
     });
     // A program that does not read its input may be gone before the input is written.
     child.stdin.on("error", () => undefined);

@@ -1,9 +1,10 @@
 // Trust: which authorities may sign the API's certificate, as Go finds them on Unix.
 import { X509Certificate } from "node:crypto";
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { createSecureContext, rootCertificates, type SecureContext } from "node:tls";
 import { messageOf } from "../../errors.ts";
+import { readText } from "../read.ts";
 import type { Environment } from "./proxy.ts";
 
 /** Where distributions keep the system's bundle; the first that can be read counts. */
@@ -15,6 +16,9 @@ const BUNDLES = [
   "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
   "/etc/ssl/cert.pem",
 ];
+
+/** Larger than any bundle. */
+const BUNDLE_SIZE_MAX = 16 * 1024 * 1024;
 
 export interface Trust {
   /** Made at the first use: the system's some 140 certificates take a while to read. */
@@ -41,7 +45,7 @@ export function readTrust(environment: Environment): Trust {
     }
   };
   const file = environment.SSL_CERT_FILE ?? "";
-  if (file !== "") take(() => readFileSync(file, "utf8"));
+  if (file !== "") take(() => readBundle(file));
   for (const folder of (environment.SSL_CERT_DIR ?? "").split(":")) {
     if (folder !== "") take(() => readFolder(folder));
   }
@@ -59,11 +63,15 @@ export function readTrust(environment: Environment): Trust {
   };
 }
 
+function readBundle(path: string): string {
+  return readText(path, { sizeMax: BUNDLE_SIZE_MAX });
+}
+
 function readFolder(folder: string): string {
   return readdirSync(folder)
     .map((name) => {
       try {
-        return readFileSync(join(folder, name), "utf8");
+        return readBundle(join(folder, name));
       } catch {
         // A folder in it, or a dangling link.
         return "";
@@ -75,7 +83,7 @@ function readFolder(folder: string): string {
 function readSystem(): string {
   for (const path of BUNDLES) {
     try {
-      return readFileSync(path, "utf8");
+      return readBundle(path);
     } catch {
       // Another distribution's place.
     }

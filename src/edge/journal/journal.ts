@@ -12,6 +12,7 @@ import { chmodSync, closeSync, constants, existsSync, openSync, statSync } from 
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { messageOf, RunnerError } from "../../errors.ts";
 import type { Journal, JournalTransaction } from "../../flow/journal.ts";
+import { assertRegularAt, UnfitFile } from "../read.ts";
 import { READABLE_VIEWS } from "./readable.ts";
 import { APPLICATION_ID, MIGRATIONS, SCHEMA_VERSION } from "./schema.ts";
 import { Tables } from "./tables.ts";
@@ -48,6 +49,7 @@ export function openJournal(options: JournalOptions): Journal {
   const { path, readOnly = false } = options;
   if (readOnly && path !== ":memory:" && !existsSync(path)) throw noneYet(path);
   try {
+    if (path !== ":memory:") assertRegularAt(path);
     if (!readOnly && path !== ":memory:") createForOwner(path);
     const database = new DatabaseSync(path, { readOnly });
     try {
@@ -325,15 +327,17 @@ function journalError(error: unknown, path: string): RunnerError {
   const isDamage = DAMAGE.test(text);
   const [state, hint] = isUnsynced(error)
     ? ["the disk did not keep what was written", "look at the disk, then start mig-runner again"]
-    : isDamage
-      ? ["it is damaged", "run `mig-runner journal verify`, then `mig-runner journal salvage`"]
-      : /full/i.test(text)
-        ? ["the disk is full", "free some space; nothing is dispatched until then"]
-        : /locked|busy/i.test(text)
-          ? ["another process holds it", "wait for the other mig-runner command to end"]
-          : /readonly|unable to open|permission|denied/i.test(text)
-            ? [text, "make the directory writable for this user"]
-            : [text, "look at the disk and the file's permissions"];
+    : error instanceof UnfitFile
+      ? [text, "move it away"]
+      : isDamage
+        ? ["it is damaged", "run `mig-runner journal verify`, then `mig-runner journal salvage`"]
+        : /full/i.test(text)
+          ? ["the disk is full", "free some space; nothing is dispatched until then"]
+          : /locked|busy/i.test(text)
+            ? ["another process holds it", "wait for the other mig-runner command to end"]
+            : /readonly|unable to open|permission|denied/i.test(text)
+              ? [text, "make the directory writable for this user"]
+              : [text, "look at the disk and the file's permissions"];
   return new RunnerError(
     "JOURNAL",
     `Cannot use the journal "${path}": ${state}`,

@@ -5,9 +5,10 @@ import { resolve } from "node:path";
 import { RunnerErrors } from "../../errors.ts";
 import { problemError } from "../../jobs/problem.ts";
 import { hashSource } from "../../workflow/source.ts";
+import { distrust, findFlawIfThere } from "../ownership.ts";
 import { moduleTools } from "../runtime.ts";
 import { type Bundled, bundleAll, type Files } from "./bundler.ts";
-import { readGraph } from "./graph.ts";
+import { type Below, readGraph } from "./graph.ts";
 
 /** A job's module with all that it imports, and the name of that text. */
 export interface JobSource {
@@ -31,15 +32,33 @@ export async function bundleJobs(
  * The source of a job as it is now, for a run to keep.
  *
  * @param file The job.ts.
- * @throws {RunnerErrors} ENTITY, with the place of each mistake.
+ * @throws {RunnerErrors} ENTITY, with the place of each mistake; SPOOL for a file that others can
+ *   have written.
  */
-export async function bundleJob(file: string): Promise<JobSource> {
+export async function bundleJob(file: string, owned: Below = {}): Promise<JobSource> {
   const path = resolve(file);
-  const { files, problem } = readGraph(path);
+  const { files, problem } = readGraph(path, owned);
   if (problem !== null) throw new RunnerErrors([problem]);
   const bundled = (await bundleJobs(new Map([[path, files]]))).get(path);
   if (bundled?.kind !== "source") throw bundleError(bundled, { job: jobOf(path), path, files });
+  assertOwnPackages(bundled, owned);
   return { source: bundled.source, hash: hashSource(bundled.source) };
+}
+
+/**
+ * Looks at the files of packages that were bundled: which ones those are is known only afterwards.
+ *
+ * @throws {RunnerErrors} SPOOL, when others can have written one of them.
+ */
+export function assertOwnPackages(
+  { packages }: Extract<Bundled, { kind: "source" }>,
+  owned: Below,
+): void {
+  for (const path of packages) {
+    const flaw = findFlawIfThere(path, owned);
+    if (flaw === null) continue;
+    throw new RunnerErrors([distrust({ code: "SPOOL", thing: "package", path }, flaw)]);
+  }
 }
 
 /** What the bundler found, as mistakes of the operator. */

@@ -12,7 +12,12 @@ import { CODE } from "./graph.ts";
 
 /** What became of one entry. */
 export type Bundled =
-  | { readonly kind: "source"; readonly source: string }
+  | {
+      readonly kind: "source";
+      readonly source: string;
+      /** The files of packages that went into it. */
+      readonly packages: readonly string[];
+    }
   | { readonly kind: "broken"; readonly problems: readonly ModuleProblem[] };
 
 /** The text of files by their paths. */
@@ -45,7 +50,7 @@ async function bundleTogether(
   entries: ReadonlyMap<string, Files>,
 ): Promise<ReadonlyMap<string, Bundled> | null> {
   const files = new Map([...entries.values()].flatMap((known) => [...known]));
-  const { outputs, logs } = await build(tools, [...entries.keys()], files);
+  const { outputs, logs, inputsOf } = await build(tools, [...entries.keys()], files);
   if (logs.length > 0 || outputs.some(({ kind }) => !isText(kind))) return null;
   const bundled = new Map<string, Bundled>();
   for (const entry of entries.keys()) {
@@ -53,13 +58,14 @@ async function bundleTogether(
     const code = outputs.find((output) => output.path === path);
     const map = outputs.find((output) => output.path === `${path}.map`);
     if (code === undefined || map === undefined) return null;
-    bundled.set(entry, { kind: "source", source: await sourceOf(code, map) });
+    const packages = inputsOf(entry).filter((path) => !files.has(path));
+    bundled.set(entry, { kind: "source", source: await sourceOf(code, map), packages });
   }
   return bundled;
 }
 
 async function bundleOne(tools: ModuleTools, entry: string, files: Files): Promise<Bundled> {
-  const { outputs, logs } = await build(tools, [entry], files);
+  const { outputs, logs, inputsOf } = await build(tools, [entry], files);
   if (logs.length > 0) return { kind: "broken", problems: onceAFile(logs).map(problemOf) };
   const asset = outputs.find(({ kind }) => !isText(kind));
   if (asset !== undefined) {
@@ -73,15 +79,16 @@ async function bundleOne(tools: ModuleTools, entry: string, files: Files): Promi
   }
   const [code, map] = [outputs.find(isCode), outputs.find((output) => !isCode(output))];
   if (code === undefined || map === undefined) throw new Error(`No bundle of "${entry}" came out`);
-  return { kind: "source", source: await sourceOf(code, map) };
+  const packages = inputsOf(entry).filter((path) => !files.has(path));
+  return { kind: "source", source: await sourceOf(code, map), packages };
 }
 
 async function build(
   { build: run }: ModuleTools,
   entrypoints: readonly string[],
   files: Files,
-): Promise<{ readonly outputs: readonly BuildArtifact[]; readonly logs: readonly BuildLog[] }> {
-  const { outputs, logs } = await run({
+): Promise<Built> {
+  const { outputs, logs, metafile } = await run({
     entrypoints,
     // The texts that are known, so that what runs is what was read.
     files: Object.fromEntries([...files].map(([path, text]) => [path, placedText(path, text)])),
@@ -95,9 +102,27 @@ async function build(
     naming: "[dir]/[name].[ext]",
     // They would run code of the job in this thread.
     macros: false,
+    metafile: true,
     throw: false,
   });
-  return { outputs, logs: logs.filter(({ level }) => level === "error") };
+  const made = Object.values(metafile?.outputs ?? {});
+  return {
+    outputs,
+    logs: logs.filter(({ level }) => level === "error"),
+    inputsOf(entry) {
+      const own = made.filter(({ entryPoint = "" }) => resolve(entryPoint) === entry);
+      // Of a path with a link in it the bundler may know another name.
+      const outputsOf = own.length > 0 ? own : made;
+      return outputsOf.flatMap(({ inputs }) => Object.keys(inputs).map((path) => resolve(path)));
+    },
+  };
+}
+
+interface Built {
+  readonly outputs: readonly BuildArtifact[];
+  readonly logs: readonly BuildLog[];
+  /** The files that went into what was made of an entry. */
+  inputsOf(entry: string): readonly string[];
 }
 
 function isCode({ kind }: BuildArtifact): boolean {

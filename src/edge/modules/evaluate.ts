@@ -2,6 +2,7 @@
 // anything, and may never come to an end.
 import { createRequire } from "node:module";
 import { moduleTools } from "../runtime.ts";
+import { assertOwnPackages } from "./bundle.ts";
 import { bundleAll } from "./bundler.ts";
 import { decodePack } from "./pack.ts";
 
@@ -35,7 +36,10 @@ export async function evaluateSource(source: string): Promise<object> {
   // A run that was begun by Deno.
   const files = new Map(Object.entries(pack.files));
   const bundled = (await bundleAll(tools, new Map([[pack.entry, files]]))).get(pack.entry);
-  if (bundled?.kind === "source") return await importText(bundled.source);
+  if (bundled?.kind === "source") {
+    assertOwnPackages(bundled, {});
+    return await importText(bundled.source);
+  }
   throw new Error(bundled?.problems[0]?.message ?? `Cannot bundle "${pack.entry}"`);
 }
 

@@ -1,20 +1,20 @@
 // Graph: the files that a module is made of, found by following its imports.
 //
 // Packages (node_modules) are not followed: of them only package.json is watched.
-import { readFileSync, type Stats, statSync } from "node:fs";
+import { type Stats, statSync } from "node:fs";
 import { dirname, extname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { RunnerError } from "../../errors.ts";
 import { isFileSpecifier, packageOf, parseImports } from "../../jobs/imports.ts";
 import { errnoCode, errnoHint, errnoText } from "../errno.ts";
+import { distrust, findFlawIfThere, type Look } from "../ownership.ts";
+import { readText, UnfitFile } from "../read.ts";
 
 /** A file larger than this is no program. */
 const FILE_BYTES_MAX = 16 * 1024 * 1024;
 
 /** More files than this are no job; what is beyond is not watched. */
 const FILES_MAX = 2_000;
-
-const WRITABLE_BY_ALL = 0o002;
 
 /** What an import may leave out, in the order in which it is looked for. */
 const EXTENSIONS = [".ts", ".mts", ".cts", ".tsx", ".js", ".mjs", ".cjs", ".jsx", ".json"] as const;
@@ -31,19 +31,26 @@ export interface ModuleGraph {
    * that leads nowhere is mended by the file that comes.
    */
   readonly marks: ReadonlyMap<string, string | null>;
-  /** ENTITY: a file that cannot be read, or that everybody can write to. Null: none. */
+  /**
+   * ENTITY: a file that cannot be read; SPOOL: one that others can have written, as with all files
+   * of the spool that must be looked at again. Null: none.
+   */
   readonly problem: RunnerError | null;
 }
 
+/** A folder that everything of ours is in, such as the runner directory: see ownership.ts. */
+export type Below = Pick<Look, "below">;
+
 interface Walk {
+  readonly owned: Look;
   readonly files: Map<string, string>;
   readonly marks: Map<string, string | null>;
   readonly waiting: string[];
 }
 
 /** Follows the imports of a module, up to the first file that must not be loaded. */
-export function readGraph(entry: string): ModuleGraph {
-  const walk: Walk = { files: new Map(), marks: new Map(), waiting: [entry] };
+export function readGraph(entry: string, owned: Below = {}): ModuleGraph {
+  const walk: Walk = { owned, files: new Map(), marks: new Map(), waiting: [entry] };
   try {
     for (let path = walk.waiting.pop(); path !== undefined; path = walk.waiting.pop()) {
       if (walk.files.has(path) || walk.files.size >= FILES_MAX) continue;
@@ -54,9 +61,9 @@ export function readGraph(entry: string): ModuleGraph {
     }
   } catch (error) {
     if (!(error instanceof RunnerError)) throw error;
-    return { ...walk, problem: error };
+    return { files: walk.files, marks: walk.marks, problem: error };
   }
-  return { ...walk, problem: null };
+  return { files: walk.files, marks: walk.marks, problem: null };
 }
 
 /** What a file looks like: equal marks mean an unchanged file. Null when there is none. */
@@ -81,6 +88,9 @@ function follow(specifier: string, from: string, walk: Walk): void {
   if (name === null) return;
   const path = packageFile(name, from);
   walk.marks.set(path, fileMark(path));
+  // What of a package is loaded is known only when it is: see bundler.ts and hooks.ts.
+  const flaw = findFlawIfThere(path, walk.owned);
+  if (flaw !== null) throw distrust({ code: "SPOOL", thing: "package", path }, flaw);
 }
 
 /** The files that an import may mean, the most literal first. */
@@ -106,38 +116,26 @@ export function packageFile(name: string, from: string): string {
   }
 }
 
-function readModule(path: string, { marks }: Walk): string {
+function readModule(path: string, { marks, owned }: Walk): string {
   try {
-    const found = statSync(path);
-    marks.set(path, markOf(found));
-    const problem = problemOf(path, found);
-    if (problem !== null) throw problem;
-    return readFileSync(path, "utf8");
+    marks.set(path, markOf(statSync(path)));
+    return readText(path, { sizeMax: FILE_BYTES_MAX, owned });
   } catch (error) {
-    if (error instanceof RunnerError) throw error;
     if (errnoCode(error) === "ENOENT") marks.set(path, null);
-    const hint = errnoHint(error);
+    if (error instanceof UnfitFile && error.flaw !== null) {
+      throw distrust({ code: "SPOOL", thing: "module", path }, error.flaw);
+    }
+    const hint = error instanceof UnfitFile ? UNFIT_HINT : errnoHint(error);
     const detail = { path, ...(hint === null ? {} : { hint }) };
     const message = `Cannot read module "${path}": ${errnoText(error)}`;
     throw new RunnerError("ENTITY", message, detail, { cause: error });
   }
 }
 
-/** Why a file must not be run, or null. */
-function problemOf(path: string, found: Stats): RunnerError | null {
-  const refuse = (state: string, hint: string): RunnerError =>
-    new RunnerError("ENTITY", `Cannot load module "${path}": ${state}`, { path, hint });
-  if (!found.isFile()) return refuse("it is not a regular file", "Put a file there");
-  if (found.size > FILE_BYTES_MAX) {
-    const state = `it has ${found.size} bytes, at most ${FILE_BYTES_MAX} are allowed`;
-    return refuse(state, "Read large data in a step instead");
-  }
-  if ((found.mode & WRITABLE_BY_ALL) === 0) return null;
-  return refuse("everybody can write to it", `Mend it with: chmod o-w ${path}`);
-}
+const UNFIT_HINT = "Put a file of code there; read large data in a step instead";
 
 function markOf(found: Stats): string {
-  return `${found.mtimeMs}:${found.size}:${found.ino}:${found.mode & 0o7777}`;
+  return `${found.mtimeMs}:${found.size}:${found.ino}:${found.mode & 0o7777}:${found.uid}`;
 }
 
 function statOrNull(path: string): Stats | null {

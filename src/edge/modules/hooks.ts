@@ -2,11 +2,12 @@
 //
 // Deno's own loader would find neither the SDK nor a node_modules folder outside its project, and
 // would keep a file that has changed since.
-import { readFileSync } from "node:fs";
 import nodeModule from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { isFileSpecifier, packageOf } from "../../jobs/imports.ts";
+import { distrust, findFlawIfThere } from "../ownership.ts";
+import { readText } from "../read.ts";
 import { CODE, candidatesOf, fileMark, packageFile, resolveFile } from "./graph.ts";
 import { type Pack, plainCode, TYPED } from "./pack.ts";
 
@@ -38,6 +39,12 @@ interface LoadContext {
 const values = new Map<string, object>();
 const VALUES_KEY = Symbol.for("mig-runner.values");
 
+/** A file of a package that is larger than this is no program. */
+const FILE_BYTES_MAX = 64 * 1024 * 1024;
+
+/** The URLs of what packages of CommonJS are made of. */
+const packaged = new Set<string>();
+
 const packs: Pack[] = [];
 let isHooked = false;
 
@@ -59,9 +66,30 @@ function hook(): void {
   Object.defineProperty(globalThis, VALUES_KEY, { value: values });
   nodeModule.registerHooks({
     resolve: (specifier, context, next) =>
-      resolve(specifier, context.parentURL) ?? next(specifier, context),
-    load: (url, context, next) => load(url, context) ?? next(url, context),
+      resolve(specifier, context.parentURL) ??
+      follow(next(specifier, context), context.parentURL ?? ""),
+    load(url, context, next) {
+      if (packaged.has(url)) assertOwn(fileURLToPath(url));
+      return load(url, context) ?? next(url, context);
+    },
   });
+}
+
+/** What a package of CommonJS requires is of a package as well. */
+function follow<Found extends { readonly url: string }>(found: Found, parent: string): Found {
+  if (packaged.has(parent) && found.url.startsWith("file:")) packaged.add(found.url);
+  return found;
+}
+
+/** @throws {RunnerError} When others can have written a file of a package. */
+function assertOwn(path: string): void {
+  const flaw = findFlawIfThere(path);
+  if (flaw !== null) throw distrust({ code: "SPOOL", thing: "package", path }, flaw);
+}
+
+function readFile(path: string): string {
+  assertOwn(path);
+  return readText(path, { sizeMax: FILE_BYTES_MAX });
 }
 
 function urlOf(path: string, pack: number): string {
@@ -104,7 +132,7 @@ function load(url: string, { importAttributes }: LoadContext): Loaded | null {
   if (place === null) return null;
   const { pack, path } = place;
   const packed = packs[pack]?.files[path];
-  const source = packed ?? plainCode(path, readFileSync(path, "utf8"));
+  const source = packed ?? plainCode(path, readFile(path));
   return { source, format: formatOf(path, importAttributes?.type), shortCircuit: true };
 }
 
@@ -120,7 +148,9 @@ function providePackage(specifier: string, from: { pack: number; path: string })
   const require = nodeModule.createRequire(from.path);
   const path = moduleFile(specifier, from.path) ?? requiredFile(specifier, require);
   if (isModule(path)) return urlOf(path, from.pack);
-  const url = `${VALUE}${pathToFileURL(path).href}`;
+  const { href } = pathToFileURL(path);
+  const url = `${VALUE}${href}`;
+  packaged.add(href);
   if (!values.has(url)) values.set(url, exportsOf(require(path)));
   return url;
 }
@@ -139,7 +169,7 @@ function isModule(path: string): boolean {
   for (let folder = dirname(path); folder !== dirname(folder); folder = dirname(folder)) {
     const manifest = join(folder, "package.json");
     if (fileMark(manifest) === null) continue;
-    return (JSON.parse(readFileSync(manifest, "utf8")) as { type?: unknown }).type === "module";
+    return (JSON.parse(readFile(manifest)) as { type?: unknown }).type === "module";
   }
   return false;
 }
@@ -150,7 +180,7 @@ function moduleFile(specifier: string, from: string): string | null {
   if (name === null) return null;
   const manifest = packageFile(name, from);
   try {
-    const { exports } = JSON.parse(readFileSync(manifest, "utf8")) as { exports?: unknown };
+    const { exports } = JSON.parse(readFile(manifest)) as { exports?: unknown };
     const target = targetOf(exports, `.${specifier.slice(name.length)}`);
     return target === null ? null : join(dirname(manifest), target);
   } catch {

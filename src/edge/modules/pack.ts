@@ -35,7 +35,9 @@ export function packFiles(entry: string, files: Files): Bundled {
     }
   }
   if (problems.length > 0) return { kind: "broken", problems };
-  return { kind: "source", source: encodePack({ pack: 1, entry, files: texts }) };
+  const source = encodePack({ pack: 1, entry, files: texts });
+  // Packages are read where it is evaluated: see hooks.ts.
+  return { kind: "source", source, packages: [] };
 }
 
 function encodePack(pack: Pack): string {

@@ -1,9 +1,11 @@
 // Public: the public keys of a home, for who must verify what its owner signs (the sandbox).
-import { readFile, stat } from "node:fs/promises";
+import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { errnoCode, errnoText } from "../errno.ts";
+import { readRegular } from "../read.ts";
 import { asRunnerError, KeyProblem } from "./problem.ts";
 import { type GnupgHome, runGpg } from "./program.ts";
+import { RING_SIZE_MAX } from "./ring.ts";
 
 /** A key ring, armored or binary, of public or secret keys. */
 export interface RingFile {
@@ -40,7 +42,7 @@ async function isFolder(path: string): Promise<boolean> {
 
 async function readOrNull(path: string): Promise<Uint8Array | null> {
   try {
-    return await readFile(path);
+    return readRegular(path, { sizeMax: RING_SIZE_MAX });
   } catch (cause) {
     if (errnoCode(cause) === "ENOENT") return null;
     throw new KeyProblem(errnoText(cause), { cause });

@@ -1,6 +1,5 @@
 // Ring: a key ring file as a source of keys: secring.gpg of old, or an exported secret key.
 import { createHash } from "node:crypto";
-import { readFile, stat } from "node:fs/promises";
 import { parseKeyring, type RingKey } from "../../mig/keyring.ts";
 import { joinBytes } from "../../mig/numbers.ts";
 import {
@@ -10,6 +9,9 @@ import {
   hashSuffix,
 } from "../../mig/signature.ts";
 import type { Instant } from "../../time.ts";
+import { errnoText } from "../errno.ts";
+import type { Flaw } from "../ownership.ts";
+import { readRegular, UnfitFile } from "../read.ts";
 import { gate } from "./gate.ts";
 import { type HeldKey, holdKeys, type KeySource, type SignText } from "./held.ts";
 import { privateKey, type SignNumbers } from "./private.ts";
@@ -25,10 +27,10 @@ const SIGNING_MAX = 4;
 /**
  * Reads the key ring file at `path`. A damaged one is a source with fewer keys.
  *
- * @throws {KeyProblem} If it cannot be read, or everybody may write to it.
+ * @throws {KeyProblem} If it cannot be read, or others can have written it.
  */
 export async function loadRing(path: string, clock: { now(): Instant }): Promise<KeySource> {
-  const { entries, damage } = parseKeyring(await readKeyFile(path));
+  const { entries, damage } = parseKeyring(readKeyFile(path));
   return {
     ...{ kind: "ring", path, damage, keys: holdKeys(entries, secretIn) },
     async open({ key }, passphrase) {
@@ -42,24 +44,19 @@ function secretIn({ secret }: RingKey): HeldKey["secret"] {
   return secret.kind === "plain" || secret.kind === "locked" ? secret.kind : "missing";
 }
 
-async function readKeyFile(path: string): Promise<Uint8Array> {
+function readKeyFile(path: string): Uint8Array {
   try {
-    const { mode, size } = await stat(path);
-    if ((mode & 0o002) !== 0) {
-      const octal = (mode & 0o777).toString(8).padStart(4, "0");
-      throw new KeyProblem(`everybody may write to ${path} (mode ${octal})`, {
-        hint: `chmod 600 ${path}`,
-      });
-    }
-    if (size > RING_SIZE_MAX) {
-      throw new KeyProblem(`${path} is larger than ${RING_SIZE_MAX} bytes`);
-    }
-    return await readFile(path);
+    return readRegular(path, { sizeMax: RING_SIZE_MAX, owned: {} });
   } catch (cause) {
-    if (cause instanceof KeyProblem) throw cause;
-    const why = cause instanceof Error ? cause.message : String(cause);
-    throw new KeyProblem(`${path} cannot be read: ${why}`, { cause });
+    const flaw = cause instanceof UnfitFile ? cause.flaw : null;
+    if (flaw !== null) throw distrusted(path, flaw);
+    throw new KeyProblem(`${path} cannot be read: ${errnoText(cause)}`, { cause });
   }
+}
+
+/** The problem of a file or folder of keys that others can have written. */
+export function distrusted(path: string, { state, mend }: Flaw): KeyProblem {
+  return new KeyProblem(`${path} cannot be trusted: ${state}`, { hint: mend });
 }
 
 function textSigner(

@@ -10,6 +10,7 @@ import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { Signer } from "../../ports.ts";
 import type { Instant, Milliseconds } from "../../time.ts";
+import { findFlaw, firstFlawIn } from "../ownership.ts";
 import { loadGnupgHome } from "./gnupg.ts";
 import {
   chooseKey,
@@ -21,7 +22,7 @@ import {
 } from "./held.ts";
 import { asRunnerError, type KeyPlaces, KeyProblem } from "./problem.ts";
 import type { Environment } from "./program.ts";
-import { loadRing } from "./ring.ts";
+import { distrusted, loadRing } from "./ring.ts";
 
 /** A text that must not be printed. */
 export interface Revealable {
@@ -137,6 +138,8 @@ async function* sourcesOf(options: KeyringOptions): AsyncGenerator<KeySource> {
   const ring = join(home, "secring.gpg");
   const hasRing = (await kindOf(ring)) !== null;
   if (hasRing) yield await loadRing(ring, clock);
+  const flaw = findFlaw(home) ?? firstFlawIn(home);
+  if (flaw !== null) throw distrusted(home, flaw);
   const marks = ["private-keys-v1.d", "pubring.kbx"].map((name) => kindOf(join(home, name)));
   if ((await Promise.all(marks)).some((mark) => mark !== null)) {
     const gnupg = { home, environment, ...(timeoutMs === undefined ? {} : { timeoutMs }) };

@@ -1,17 +1,16 @@
 // Entry: what stands under a name in plugins/, and whether it is safe to run.
 //
 // The folder is looked at again at each call: a plugin that was added or mended is there at once.
-// A symbolic link is followed if it leads to a file that is safe, wherever it is: operators link
-// plugins from where packages install them.
+// A symbolic link is followed if it leads to a file that is safe (ownership.ts), wherever it is:
+// operators link plugins from where packages install them.
 import { realpathSync, type Stats } from "node:fs";
 import { lstat, readdir, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { RunnerError } from "../../errors.ts";
 import { errnoCode, errnoHint, errnoText } from "../errno.ts";
+import { findFlaw } from "../ownership.ts";
 import { sortByBytes } from "../spool/scan.ts";
 
-const WRITABLE_BY_ALL = 0o002;
-const STICKY = 0o1000;
 const EXECUTABLE = 0o111;
 
 /** What a name stands for. Messages have no period. */
@@ -48,19 +47,13 @@ export async function examine(folder: string, name: string, use: EntryUse): Prom
   const missing = { kind: "missing", message: `unable to locate plugin "${name}"` } as const;
   if (name === "" || name === "." || name === ".." || /[/\0]/.test(name)) return missing;
   try {
-    if (((await stat(folder)).mode & WRITABLE_BY_ALL) !== 0) {
-      return refused(`everybody can write to ${folder}, mend it with: chmod o-w ${folder}`);
-    }
+    const flaw = findFlaw(path, { below: dirname(folder) });
+    if (flaw !== null) return refused(`${flaw.state}, mend it with: ${flaw.mend}`);
     const real = (await lstat(path)).isSymbolicLink() ? realpathSync(path) : path;
     const found = await stat(real);
     if (found.isDirectory()) return { kind: "folder", message: `${path} is a directory` };
     const problem = problemOf(real, found, use);
-    if (problem !== null) return refused(problem);
-    const parent = dirname(real);
-    const isExposed = ((await stat(parent)).mode & (WRITABLE_BY_ALL | STICKY)) === WRITABLE_BY_ALL;
-    if (isExposed)
-      return refused(`everybody can replace ${real}, mend it with: chmod o-w ${parent}`);
-    return { kind: "usable", path };
+    return problem === null ? { kind: "usable", path } : refused(problem);
   } catch (error) {
     if (errnoCode(error) !== "ENOENT") return refused(`${path}: ${errnoText(error)}`);
     const isDangling = (await lstat(path).catch(() => null))?.isSymbolicLink() === true;
@@ -78,6 +71,5 @@ function problemOf(path: string, found: Stats, use: EntryUse): string | null {
   if (use === "program" && (found.mode & EXECUTABLE) === 0) {
     return `not executable, mend it with: chmod +x ${path}`;
   }
-  if ((found.mode & WRITABLE_BY_ALL) === 0) return null;
-  return `everybody can write to ${path}, mend it with: chmod o-w ${path}`;
+  return null;
 }

@@ -7,12 +7,13 @@
 //
 // Not its: which program may run (plugins.ts), what is done about a failure (flow/).
 import { type ChildProcess, spawn } from "node:child_process";
-import { closeSync, constants, fstatSync, openSync } from "node:fs";
+import { closeSync, fstatSync } from "node:fs";
 import type { DeliveryAnswer, DeliveryOrder, Log } from "../../ports.ts";
 import type { Milliseconds } from "../../time.ts";
 import { type Environment, passedEnvironment } from "../environment.ts";
 import { errnoCode, errnoText } from "../errno.ts";
 import { openOutput, type PluginOutput } from "../output.ts";
+import { openRegular } from "../read.ts";
 
 /** A program and the bounds of its life. */
 export interface ExecutableOptions {
@@ -87,7 +88,7 @@ export async function deliverToExecutable(
   if (order.signal?.aborted) return failed("the runner is stopping");
   let input: number;
   try {
-    input = openSync(order.resultPath, constants.O_RDONLY | constants.O_NOFOLLOW);
+    input = openRegular(order.resultPath, { follow: false });
   } catch (error) {
     return failed(`open ${order.resultPath}: ${errnoText(error)}`);
   }

@@ -80,7 +80,7 @@ async function loadPlugin({ worker, work, shipped }: Host): Promise<PluginModule
   const exports =
     path === null
       ? await shipped[plugin]?.()
-      : await worker.evaluate((await bundleJob(path)).source);
+      : await worker.evaluate((await bundleJob(path, work)).source);
   const module = Reflect.get(exports ?? {}, "default");
   if (isPluginModule(module)) return module;
   const what = hasBrand(module, "job") ? "a job" : module === undefined ? "missing" : "no plugin";

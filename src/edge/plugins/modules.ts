@@ -68,7 +68,8 @@ export function openModules(options: ModuleOptions): Plugins {
     const settings = options.settings.get(plugin) ?? null;
     const environment = passedEnvironment(options.environment);
     const place = options.places?.get(plugin) ?? "the configuration";
-    return { plugin, path, settings, place, environment, timeoutMs, delivery };
+    const { directory: below } = options;
+    return { plugin, path, below, settings, place, environment, timeoutMs, delivery };
   }
 
   return {

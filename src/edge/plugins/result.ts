@@ -1,8 +1,8 @@
 // Result: a result file as a plugin gets it: the action in memory, the commands as they are read.
-import { createReadStream } from "node:fs";
 import { resultParts } from "../../mig/document.ts";
 import { PageError } from "../../mig/fault.ts";
 import type { Command, PostedAction, Result } from "../../sdk/action.ts";
+import { streamRegular } from "../read.ts";
 import { collectGarbage } from "../runtime.ts";
 import { fileError } from "../spool/durable.ts";
 import type { Delivery } from "./work.ts";
@@ -68,8 +68,8 @@ async function* partsOf(path: string): ReturnType<typeof resultParts> {
 async function* readChunks(path: string): AsyncGenerator<Uint8Array> {
   try {
     let chunks = 0;
-    for await (const chunk of createReadStream(path, { highWaterMark: CHUNK_BYTES })) {
-      yield chunk as Uint8Array;
+    for await (const chunk of streamRegular(path, { chunkBytes: CHUNK_BYTES })) {
+      yield chunk;
       // What was made of them is garbage by now, which a thread of its own collects late.
       if (++chunks % CHUNKS_COLLECTED === 0) collectGarbage();
     }

@@ -20,6 +20,8 @@ export interface PluginWork {
   readonly plugin: string;
   /** The module's file; null: the module of this name that the runner brings with it. */
   readonly path: string | null;
+  /** The runner directory, which the file is in. */
+  readonly below: string;
   /** Its section of the configuration; null: there is none. */
   readonly settings: Settings | null;
   /** Where that begins, for messages. */

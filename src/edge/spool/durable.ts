@@ -9,6 +9,8 @@ import { type FileHandle, lstat, mkdir, open, rename, unlink } from "node:fs/pro
 import { basename, dirname, join } from "node:path";
 import { type ErrorDetail, RunnerError } from "../../errors.ts";
 import { errnoCode, errnoHint, errnoText } from "../errno.ts";
+import { distrust } from "../ownership.ts";
+import { UnfitFile } from "../read.ts";
 import { statMeant } from "./links.ts";
 
 /** Nobody else may read what the agents of a fleet answered. */
@@ -34,6 +36,9 @@ export interface Attempt {
 /** The RunnerError of a file that could not be read or written; its cause keeps the errno. */
 export function fileError({ verb, thing, path }: Attempt, error: unknown): RunnerError {
   if (error instanceof RunnerError) return error;
+  if (error instanceof UnfitFile && error.flaw !== null) {
+    return distrust({ code: "SPOOL", thing, path }, error.flaw);
+  }
   const hint = errnoHint(error);
   return new RunnerError(
     "SPOOL",

@@ -5,13 +5,14 @@
 // where results go, so it stays a link: nothing is read or written through it.
 import { lstatSync, readdirSync, type Stats, statSync } from "node:fs";
 import { join } from "node:path";
+import { isOwn, thisUser, type User } from "../ownership.ts";
 
 /** Whether the link was made by this process's user or by root. */
 export function isTrustedLink(
   link: Pick<Stats, "uid" | "isSymbolicLink">,
-  user: number | undefined = process.getuid?.(),
+  user: User | null = thisUser(),
 ): boolean {
-  return link.isSymbolicLink() && (link.uid === 0 || link.uid === user);
+  return link.isSymbolicLink() && isOwn(link.uid, user);
 }
 
 /**

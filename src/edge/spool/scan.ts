@@ -13,7 +13,7 @@ import { isSameFiles } from "../../jobs/marks.ts";
 import type { FileMark, JobDirectory } from "../../ports.ts";
 import type { Milliseconds } from "../../time.ts";
 import { errnoCode, errnoHint, errnoText } from "../errno.ts";
-import { statMeant } from "./links.ts";
+import { isTrustedLink, statMeant } from "./links.ts";
 
 /** The files that make a job, sorted; whatever else is in its directory is not looked at. */
 export const JOB_FILES: readonly string[] = [
@@ -177,11 +177,12 @@ function namesIn(path: string): readonly string[] {
   }
 }
 
-/** A regular file, also by a trusted link; null for anything else. */
+/** What is there, also by a trusted link. What is no regular file is told when it is read. */
 function statFile(path: string): Stats | null {
   try {
     const found = statMeant(path);
-    return found?.isFile() ? found : null;
+    // A trusted link that is not followed leads nowhere.
+    return found === null || found.isDirectory() || isTrustedLink(found) ? null : found;
   } catch {
     return null;
   }

@@ -3,11 +3,11 @@
 // Names come from a command line: an id is digits, a job is one of the directories that the spool
 // lists, and no link is followed but a trusted one named results (links.ts): nothing outside
 // of results/ is ever found.
-import { createReadStream } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { parseActionId } from "../../mig/ids.ts";
 import { errnoCode } from "../errno.ts";
+import { streamRegular } from "../read.ts";
 import { type Attempt, fileError, lstatOrNull } from "./durable.ts";
 import { statMeant } from "./links.ts";
 import { listDirectories, sortByBytes } from "./scan.ts";
@@ -71,7 +71,7 @@ export async function isFile(path: string): Promise<boolean> {
 /** The bytes of a result file. Iterating throws a RunnerError when it cannot be read. */
 export async function* readResult(path: string): AsyncGenerator<Uint8Array> {
   try {
-    for await (const chunk of createReadStream(path)) yield chunk as Uint8Array;
+    yield* streamRegular(path);
   } catch (error) {
     throw fileError(attemptOn(path), error);
   }

@@ -48,7 +48,9 @@ describe("bundleJob()", () => {
     try {
       const entries = new Map(paths.map((path) => [path, readGraph(path).files]));
       const together = await bundleJobs(entries);
-      expect([...together.values()]).toEqual(alone.map((source) => ({ kind: "source", source })));
+      expect([...together.values()]).toEqual(
+        alone.map((source) => ({ kind: "source", source, packages: [] })),
+      );
     } finally {
       process.chdir(before);
     }

@@ -52,7 +52,7 @@ describe("readGraph()", () => {
     scratch.file("a.ts", "", 0o666);
     const { marks, problem } = readGraph(path);
     expect(problem?.message).toBe(
-      `Cannot load module "${scratch.in("a.ts")}": everybody can write to it`,
+      `Cannot trust module "${scratch.in("a.ts")}": every user can write to it (mode 0666)`,
     );
     expect([...marks.keys()]).toEqual([path, scratch.in("a.ts")]);
     expect(readGraph(scratch.in("gone.ts")).problem?.message).toBe(

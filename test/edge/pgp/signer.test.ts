@@ -69,9 +69,10 @@ describe("openSigner()", () => {
       const error = await refusal({ home, keyId: PLAIN });
       expect(error.code).toBe("KEYRING");
       expect(error.message).toBe(
-        `Cannot sign with key "${PLAIN}": everybody may write to ${path} (mode 0666)`,
+        `Cannot sign with key "${PLAIN}": ${path} cannot be trusted: ` +
+          "every user can write to it (mode 0666)",
       );
-      expect(error.detail.hint).toBe(`chmod 600 ${path}`);
+      expect(error.detail.hint).toBe(`chmod o-w ${path}`);
       chmodSync(path, 0o600);
       expect(await open({ home, keyId: PLAIN })).toHaveProperty("fingerprint", PLAIN);
     }

@@ -19,6 +19,7 @@ async function play(deliver: Deliver, changes: Partial<PluginWork> = {}) {
     ...{
       plugin: "own",
       path: null,
+      below: scratch.path,
       settings: null,
       place: "",
       environment: {},

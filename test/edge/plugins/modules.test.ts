@@ -388,7 +388,7 @@ describe("openModules().check()", () => {
     const path = site.body("loose.ts", "");
     chmodSync(path, 0o646);
     expect(await site.modules.check("loose")).toBe(
-      `everybody can write to ${path}, mend it with: chmod o-w ${path}`,
+      `every user can write to it (mode 0646), mend it with: chmod o-w ${path}`,
     );
     chmodSync(path, 0o644);
     const folder = site.scratch.in("plugins");

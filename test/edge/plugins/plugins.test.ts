@@ -153,7 +153,7 @@ describe("openPlugins().check()", () => {
     using scratch = new Scratch();
     const loose = scratch.file("plugins/loose", SCRIPT, 0o757);
     expect(await open(scratch).check("loose")).toBe(
-      `everybody can write to ${loose}, mend it with: chmod o-w ${loose}`,
+      `every user can write to it (mode 0757), mend it with: chmod o-w ${loose}`,
     );
     const target = scratch.file("lib/x", SCRIPT, 0o757);
     symlinkSync(target, scratch.in("plugins/link"));
@@ -166,7 +166,8 @@ describe("openPlugins().check()", () => {
     chmodSync(scratch.in("plugins"), 0o777);
     const folder = scratch.in("plugins");
     expect(await open(scratch).check("link")).toBe(
-      `everybody can write to ${folder}, mend it with: chmod o-w ${folder}`,
+      `every user can write to the folder "${folder}" (mode 0777), ` +
+        `mend it with: chmod o-w ${folder}`,
     );
   });
 

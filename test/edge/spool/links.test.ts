@@ -8,11 +8,12 @@ const linkOf = (uid: number) => ({ uid, isSymbolicLink: () => true });
 
 describe("isTrustedLink()", () => {
   test("takes a link of the same user and of root, and no other", () => {
-    expect(isTrustedLink(linkOf(1000), 1000)).toBe(true);
-    expect(isTrustedLink(linkOf(0), 1000)).toBe(true);
-    expect(isTrustedLink(linkOf(1001), 1000)).toBe(false);
-    expect(isTrustedLink(linkOf(1001), 0)).toBe(false);
-    expect(isTrustedLink({ uid: 0, isSymbolicLink: () => false }, 0)).toBe(false);
+    const [user, root] = [1000, 0].map((id) => ({ user: id, group: id }));
+    expect(isTrustedLink(linkOf(1000), user)).toBe(true);
+    expect(isTrustedLink(linkOf(0), user)).toBe(true);
+    expect(isTrustedLink(linkOf(1001), user)).toBe(false);
+    expect(isTrustedLink(linkOf(1001), root)).toBe(false);
+    expect(isTrustedLink({ uid: 0, isSymbolicLink: () => false }, root)).toBe(false);
   });
 });
 

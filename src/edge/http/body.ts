@@ -37,7 +37,15 @@ export function openBody(options: BodyOptions): AsyncIterable<Uint8Array> {
   return {
     [Symbol.asyncIterator]: () => {
       clearTimeout(unread);
-      return read(stream, options);
+      const parts = read(stream, options);
+      return {
+        next: () => parts.next(),
+        // A generator that was not begun would do nothing, and the exchange would go on.
+        return(value) {
+          letGo(stream, exchange);
+          return parts.return(value);
+        },
+      };
     },
   };
 }
@@ -61,10 +69,14 @@ async function* read(stream: Readable, options: BodyOptions): AsyncGenerator<Uin
       cause: error,
     });
   } finally {
-    // A reader that leaves early does not want the rest: reading it would hold the connection.
-    if (!stream.readableEnded) stream.destroy();
-    exchange.end();
+    letGo(stream, exchange);
   }
+}
+
+/** A reader that leaves early does not want the rest: reading it would hold the connection. */
+function letGo(stream: Readable, exchange: Exchange): void {
+  if (!stream.readableEnded) stream.destroy();
+  exchange.end();
 }
 
 /** Longest body of a redirect that is read to keep its connection. */

@@ -3,9 +3,14 @@
 // A plugin so meets the same proxies, certificates, time limits and messages as the runner itself,
 // under Bun and under Deno. The runtimes' own `fetch` sends loopback addresses to a proxy, reads
 // other variables for certificates, and says of every failure that it failed.
+//
+// A redirect to another origin (scheme, host or port) gets no header that may be a secret, as
+// http/redirect.ts has it, and no body: a request for a token has the secret in its body.
+import { messageOf } from "../../errors.ts";
 import type { Http, HttpAnswer, HttpRequest } from "../../ports.ts";
 import type { PluginContext } from "../../sdk/plugin.ts";
 import { VERSION } from "../../version.ts";
+import { isSameOrigin, REDIRECTS_MAX, redirected } from "../http/redirect.ts";
 
 /** As in the context of a plugin. */
 export type Fetch = PluginContext<unknown>["fetch"];
@@ -40,7 +45,7 @@ export function openFetch(open: OpenClient, signal: AbortSignal): Fetch {
     const { href, bare } = readUrl(url);
     const request = new Request(bare, init);
     const encoded = await encodeRequest(request, { url: href, signal: ending });
-    const answer = await clientFor(direct).send(encoded);
+    const answer = await exchange(clientFor(direct), encoded);
     ending.throwIfAborted();
     if (answer.kind === "unreachable") throw new TypeError(answer.message.replace(API_ADVICE, ""));
     if (request.redirect === "error" && isRedirect(answer.status)) {
@@ -48,6 +53,46 @@ export function openFetch(open: OpenClient, signal: AbortSignal): Fetch {
     }
     return decodeAnswer(answer, request.method);
   };
+}
+
+/** Sends a request, and follows what its redirects ask for unless they ask for its body elsewhere. */
+async function exchange(client: Http, request: HttpRequest): Promise<HttpAnswer> {
+  if (request.body === undefined || request.redirects === "returned") {
+    return await client.send(request);
+  }
+  let current: HttpRequest = { ...request, redirects: "returned" };
+  for (let hop = 0; hop <= REDIRECTS_MAX; hop++) {
+    const answer = await client.send(current);
+    if (answer.kind === "unreachable") return answer;
+    const next = nextRequest(current, answer);
+    if (next === null) return answer;
+    await answer.body[Symbol.asyncIterator]().return?.();
+    current = next;
+  }
+  const { origin } = new URL(current.url);
+  throw new TypeError(`Cannot use the answer of "${origin}": over ${REDIRECTS_MAX} redirects`);
+}
+
+/** @throws {TypeError} If the answer asks for what may not be sent. */
+function nextRequest(
+  request: HttpRequest,
+  answer: HttpAnswer & { readonly kind: "answer" },
+): HttpRequest | null {
+  const from = new URL(request.url);
+  let why: string;
+  try {
+    const next = redirected(request, {
+      status: answer.status,
+      location: answer.header("location"),
+    });
+    if (next?.body === undefined) return next;
+    const to = new URL(next.url);
+    if (isSameOrigin(from, to)) return next;
+    why = `it redirects to "${to.origin}", which gets no body of another origin: write its URL`;
+  } catch (error) {
+    why = messageOf(error);
+  }
+  throw new TypeError(`Cannot use the answer of "${from.origin}": ${why}`);
 }
 
 /** The URL as it is used, and without a user and a password, which a Request refuses. */

@@ -117,6 +117,71 @@ describe("openFetch()", () => {
     await expect(fetch(there.url, { redirect: "error" })).rejects.toThrow("it redirects");
   });
 
+  test.each([307, 308])(
+    "hands no secret and no body to another origin after %d",
+    async (status) => {
+      await using elsewhere = await listen();
+      await using there = await listen([
+        { status, headers: { Location: `${elsewhere.url}/in` }, body: "moved" },
+      ]);
+      const secrets = {
+        Authorization: "s3cret",
+        Cookie: "a=s3cret",
+        "Proxy-Authorization": "s3cret",
+        "X-Auth-Token": "s3cret",
+        "Private-Token": "s3cret",
+        "DD-API-KEY": "s3cret",
+        "X-Team": "blue",
+      };
+      const fetch = open();
+      // The other one listens on another port of the same host.
+      const url = `${there.url}/path/s3cret?key=s3cret`;
+      await fetch(url, { headers: { ...secrets, Accept: "text/plain" } });
+      expect(elsewhere.listener.heard.length).toBe(1);
+      expect(JSON.stringify(elsewhere.listener.heard)).not.toMatch(/s3cret|blue/);
+      expect(elsewhere.listener.heard[0]?.headers.accept).toBe("text/plain");
+      const withBody = fetch(url, {
+        method: "POST",
+        headers: secrets,
+        body: "client_secret=s3cret",
+      });
+      await expect(withBody).rejects.toThrow(
+        `Cannot use the answer of "${there.url}": it redirects to "${elsewhere.url}", ` +
+          "which gets no body of another origin: write its URL",
+      );
+      expect(elsewhere.listener.heard.length).toBe(1);
+    },
+  );
+
+  test("repeats a body at the same origin, and becomes a GET where the answer says so", async () => {
+    const steps: Readonly<Record<string, Reply>> = {
+      "/": { status: 307, headers: { Location: "/a" }, body: "moved" },
+      "/a": { status: 308, headers: { Location: "/b" } },
+      "/b": { status: 303, headers: { Location: "/c" } },
+    };
+    await using there = await listen(({ path }) => steps[path] ?? { status: 200, body: "ok" });
+    const init = { method: "POST", headers: { Authorization: "t0ken" }, body: "x" };
+    expect(await (await open()(there.url, init)).text()).toBe("ok");
+    const { heard } = there.listener;
+    expect(heard.map(({ body, method, path }) => [method, path, body])).toEqual([
+      ["POST", "/", "x"],
+      ["POST", "/a", "x"],
+      ["POST", "/b", "x"],
+      ["GET", "/c", ""],
+    ]);
+    expect(heard.map(({ headers }) => headers.authorization)).toEqual(Array(4).fill("t0ken"));
+  });
+
+  test("follows no circle and no place that is not of the web", async () => {
+    await using circle = await listen([{ status: 307, headers: { Location: "/" } }]);
+    await using odd = await listen([{ status: 307, headers: { Location: "file:///etc/passwd" } }]);
+    const init = { method: "POST", body: "x" };
+    await expect(open()(circle.url, init)).rejects.toThrow("over 10 redirects");
+    await expect(open()(circle.url)).rejects.toThrow("over 10 redirects");
+    await expect(open()(odd.url, init)).rejects.toThrow("no http or https URL");
+    await expect(open()(odd.url)).rejects.toThrow("no http or https URL");
+  });
+
   test("says why nothing came, and nothing of the path", async () => {
     await using there = await listen([{ action: "close" }]);
     const fetch = open();

@@ -187,6 +187,10 @@ export interface DeliveryOrder {
   readonly key: string;
   /** 1 for the first attempt. */
   readonly attempt: number;
+  /** What an earlier attempt saved, as JSON. Null or missing: nothing. */
+  readonly progress?: string | null;
+  /** Saves what is done, as JSON, for the next attempt. Resolves when it is durable. */
+  saveProgress?(progress: string | null): Promise<void>;
   /** How long the plugin may work on it. Null or missing: as long as any plugin may. */
   readonly timeoutMs?: Milliseconds | null;
   readonly signal?: AbortSignal;

@@ -33,7 +33,7 @@ export function queueDeliveries(
 ): void {
   const before = transaction.deliveriesOf(action.id);
   for (const row of before.filter(({ state }) => state !== "dropped")) {
-    transaction.saveDelivery(advanceDelivery(row, { kind: "redeliver" }, now));
+    transaction.saveDelivery(advanceDelivery(row, { kind: "redeliver", isNew: true }, now));
   }
   for (const plugin of action.plugins) {
     const key = deliveryKey(action, plugin);
@@ -89,6 +89,10 @@ export async function deliverResult(
     resultPath: action.resultPath,
     key: row.key,
     attempt: row.attempts,
+    progress: row.progress,
+    async saveProgress(progress) {
+      await keepDelivery(edges, row, { kind: "progress", progress });
+    },
     timeoutMs,
     signal,
   });
@@ -107,7 +111,8 @@ export async function deliverResult(
     waitMs === null ? "err" : "warning",
     `results error for ${row.job}: ${row.plugin}: ${answer.message}; ${next}`,
   );
-  await keepDelivery(edges, row, { kind: "failed", error: answer.message, nextAt });
+  const isFinal = answer.kind === "failed" && answer.final === true;
+  await keepDelivery(edges, row, { kind: "failed", error: answer.message, nextAt, isFinal });
   return false;
 }
 

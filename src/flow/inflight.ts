@@ -218,6 +218,8 @@ export interface DeliveryRow {
   readonly nextAt: Instant | null;
   /** Why the last try failed; null while none has, and while one is made. */
   readonly error: string | null;
+  /** What the plugin says is done, as JSON; null when it has said nothing. */
+  readonly progress: string | null;
   readonly updatedAt: Instant;
 }
 
@@ -225,8 +227,20 @@ export type DeliveryEvent =
   /** A try is about to be made. Should the process die of it, the next one is at `nextAt`. */
   | { readonly kind: "begun"; readonly nextAt: Instant }
   | { readonly kind: "delivered" }
-  | { readonly kind: "failed"; readonly error: string; readonly nextAt: Instant | null }
-  | { readonly kind: "redeliver" }
+  | {
+      readonly kind: "failed";
+      readonly error: string;
+      readonly nextAt: Instant | null;
+      /** No other try can succeed: if an operator makes one, it is of the whole. @default false */
+      readonly isFinal?: boolean;
+    }
+  /** The plugin has done a part: the next attempt goes on behind it. */
+  | { readonly kind: "progress"; readonly progress: string | null }
+  | {
+      readonly kind: "redeliver";
+      /** Another result than before. @default false */
+      readonly isNew?: boolean;
+    }
   | { readonly kind: "drop" };
 
 /**
@@ -242,7 +256,14 @@ export function advanceDelivery(row: DeliveryRow, event: DeliveryEvent, now: Ins
     }
     case "delivered":
       assert(row.state === "pending", `I6: delivered after ${row.state}`);
-      return { ...row, state: "delivered", nextAt: null, error: null, updatedAt: now };
+      return {
+        ...row,
+        ...{ state: "delivered", nextAt: null, error: null, progress: null, updatedAt: now },
+      };
+    case "progress":
+      assert(row.state === "pending", `progress after ${row.state}`);
+      // The time stays: it tells the attempt from another one.
+      return { ...row, progress: event.progress };
     case "failed":
       assert(row.state === "pending", `I6: failed after ${row.state}`);
       return {
@@ -250,13 +271,20 @@ export function advanceDelivery(row: DeliveryRow, event: DeliveryEvent, now: Ins
         state: event.nextAt === null ? "dead" : "pending",
         nextAt: event.nextAt,
         error: event.error,
+        progress: event.isFinal === true ? null : row.progress,
         updatedAt: now,
       };
-    case "redeliver":
-      return { ...row, state: "pending", attempts: 0, nextAt: now, error: null, updatedAt: now };
+    case "redeliver": {
+      const goesOn = row.state === "pending" || row.state === "dead";
+      const progress = goesOn && event.isNew !== true ? row.progress : null;
+      return {
+        ...row,
+        ...{ state: "pending", attempts: 0, nextAt: now, error: null, progress, updatedAt: now },
+      };
+    }
     case "drop":
       assert(row.state !== "delivered", "a delivered result cannot be dropped");
-      return { ...row, state: "dropped", nextAt: null, updatedAt: now };
+      return { ...row, state: "dropped", nextAt: null, progress: null, updatedAt: now };
   }
 }
 

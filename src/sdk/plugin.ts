@@ -26,11 +26,26 @@ export interface PluginContext<Config = undefined> {
   readonly key: string;
   /** 1 for the first try. */
   readonly attempt: number;
+  /**
+   * What the last attempt of this delivery saved by `saveProgress`; null when none has, or when the
+   * result has changed since.
+   */
+  readonly progress: unknown;
+  /**
+   * Keeps a value for the next attempt, in place of the one before: what is done of the result, so
+   * that it need not be done again. Resolves when it is durable, rejects when it cannot be kept.
+   * It is forgotten when the result was taken, or failed for good.
+   *
+   * @param value Anything that JSON can hold; at most 64 KiB of it.
+   */
+  saveProgress(value: unknown): Promise<void>;
   /** Aborts when the plugin's time is over or the runner stops. */
   readonly signal: AbortSignal;
   /**
    * As the global `fetch`, ended by `signal`, over the runner's own HTTP client: with its proxies,
-   * its certificates and its messages. Tests hand in another one.
+   * its certificates and its messages. A redirect to another origin (scheme, host or port) gets
+   * no body, and of the headers only harmless ones such as Accept and Content-Type. Tests hand in
+   * another one.
    */
   readonly fetch: (url: string | URL, init?: FetchOptions) => Promise<Response>;
   /** Writes a line to the runner's log. */

@@ -5,6 +5,7 @@ import type { DeliveryAnswer, DeliveryOrder, Plugins } from "../ports.ts";
 import type { Command, PostedAction, Result } from "../sdk/action.ts";
 import { isFatal, retryAfterMs } from "../sdk/failure.ts";
 import type { PluginContext } from "../sdk/plugin.ts";
+import { decodeProgress, encodeProgress } from "../sdk/progress.ts";
 import type { LogLevel } from "../sdk/run.ts";
 import type { Tries } from "./observer.ts";
 
@@ -87,6 +88,8 @@ function callOnce(
   const result: Result = { job, action, path, commands: each(commands) };
   const context: PluginContext = {
     ...{ config: undefined, job, actionId, key, attempt },
+    progress: decodeProgress(order.progress),
+    saveProgress: async (value) => await order.saveProgress?.(encodeProgress(value)),
     signal: order.signal ?? new AbortController().signal,
     fetch: () => Promise.reject(new Error("Cannot fetch: a simulation has no network")),
     log: (...line: [string] | [LogLevel, string]) =>

@@ -2,7 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import { openJournal } from "../../src/edge/journal/journal.ts";
 import { type AttemptOptions, deliverResult } from "../../src/flow/deliver.ts";
-import type { DeliveryRow } from "../../src/flow/inflight.ts";
+import { advanceDelivery, type DeliveryRow } from "../../src/flow/inflight.ts";
 import type { Journal } from "../../src/flow/journal.ts";
 import { adoptResult } from "../../src/flow/redeliver.ts";
 import type { DeliveryAnswer, DeliveryOrder } from "../../src/ports.ts";
@@ -12,9 +12,14 @@ import { MemoryLog } from "../support/edge.ts";
 const NOW = Date.UTC(2026, 0, 2);
 const never = new AbortController().signal;
 
-/** Makes one attempt with a plugin that answers so. */
+/** How a plugin answers at one attempt, and what it does before. */
+type Answer =
+  | DeliveryAnswer
+  | ((journal: Journal, order: DeliveryOrder) => DeliveryAnswer | Promise<DeliveryAnswer>);
+
+/** Makes one attempt with a plugin that answers so, or several in a row. */
 async function attempt(
-  answer: DeliveryAnswer | ((journal: Journal) => DeliveryAnswer),
+  answers: Answer | readonly Answer[],
   { attempts = 0, signal = never, timeoutMs = null }: Partial<AttemptOptions & DeliveryRow> = {},
   { stale = false } = {},
 ) {
@@ -25,11 +30,12 @@ async function attempt(
     names: async () => ["one"],
     check: async () => null,
     deliver: async (order: DeliveryOrder) => {
-      orders.push(order);
-      return typeof answer === "function" ? answer(journal) : answer;
+      const answer = [answers].flat()[orders.push(order) - 1] as Answer;
+      return typeof answer === "function" ? await answer(journal, order) : answer;
     },
   };
-  const edges = { clock: new VirtualClock(NOW), random: { next: () => 1 }, log, journal, plugins };
+  const clock = new VirtualClock(NOW);
+  const edges = { clock, random: { next: () => 1 }, log, journal, plugins };
   try {
     const row = await journal.write((rows) => {
       const action = {
@@ -48,7 +54,12 @@ async function attempt(
       rows.saveDelivery(stale ? { ...queued, state: "dropped", nextAt: null } : queued);
       return queued;
     });
-    const delivered = await deliverResult(edges, row, { signal, timeoutMs });
+    let delivered = await deliverResult(edges, row, { signal, timeoutMs });
+    for (const _ of [answers].flat().slice(1)) {
+      await clock.moveBy(1_000);
+      const again = journal.delivery(row.id) ?? row;
+      delivered = await deliverResult(edges, again, { signal, timeoutMs });
+    }
     return { delivered, orders, log: log.lines, row: journal.delivery(row.id) };
   } finally {
     await journal.close();
@@ -70,6 +81,8 @@ describe("deliverResult()", () => {
         resultPath: "/r/7.json",
         key: "nightly/7/one",
         attempt: 1,
+        progress: null,
+        saveProgress: expect.any(Function),
         timeoutMs: 30_000,
         signal,
       },
@@ -105,6 +118,39 @@ describe("deliverResult()", () => {
       { stale: true },
     );
     expect([delivered, orders]).toEqual([true, []]);
+  });
+
+  /** Saves these, then fails, or does as it is told. */
+  function saving(texts: readonly string[], answer: Partial<DeliveryAnswer> = {}): Answer {
+    return async (_, order) => {
+      for (const text of texts) await order.saveProgress?.(text);
+      return { kind: "failed", message: "no", ...answer } as DeliveryAnswer;
+    };
+  }
+
+  test("hands on what the attempt before has done, until the result was taken", async () => {
+    const { orders, row } = await attempt([
+      ...[saving(["[1]", "[2]"]), saving([]), saving(["[3]"])],
+      saving(["[4]"], { kind: "delivered" }),
+    ]);
+    expect(orders.map(({ progress }) => progress)).toEqual([null, "[2]", "[2]", "[3]"]);
+    expect(row).toMatchObject({ state: "delivered", progress: null });
+  });
+
+  test("forgets it where no try can help, and where the result has changed meanwhile", async () => {
+    const final = await attempt(saving(["[1]"], { final: true }));
+    expect(final.row).toMatchObject({ state: "dead", progress: null });
+    const changed = await attempt(async (journal, order) => {
+      await order.saveProgress?.("[1]");
+      const event = { kind: "redeliver", isNew: true } as const;
+      await journal.write((rows) => {
+        const row = rows.delivery(1) as DeliveryRow;
+        rows.saveDelivery(advanceDelivery(row, event, NOW + 1));
+      });
+      await order.saveProgress?.("[2]");
+      return { kind: "failed", message: "no" };
+    });
+    expect(changed.row).toMatchObject({ state: "pending", attempts: 0, progress: null });
   });
 
   test("remembers a delivery that was made (I6)", async () => {

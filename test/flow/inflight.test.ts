@@ -1,5 +1,10 @@
 import { describe, expect, test } from "bun:test";
-import { type ActionEvent, advance, advanceDelivery } from "../../src/flow/inflight.ts";
+import {
+  type ActionEvent,
+  advance,
+  advanceDelivery,
+  type DeliveryEvent,
+} from "../../src/flow/inflight.ts";
 import { actionRow, deliveryRow } from "../support/rows.ts";
 
 const NOW = 2_000;
@@ -137,6 +142,31 @@ describe("advance() with dropped", () => {
 });
 
 describe("advanceDelivery()", () => {
+  test("keeps what a plugin has done until it is over or there is another result", () => {
+    const pending = deliveryRow({ updatedAt: 5 });
+    const begun = advanceDelivery(pending, { kind: "progress", progress: "[1]" }, NOW);
+    expect(begun).toEqual({ ...pending, progress: "[1]" });
+    const failed = { kind: "failed", error: "no", nextAt: 9_000 } as const;
+    const after = (...events: readonly DeliveryEvent[]) =>
+      events.reduce((row, event) => advanceDelivery(row, event, NOW), begun).progress;
+    const [again, other] = [{ kind: "redeliver" }, { kind: "redeliver", isNew: true }] as const;
+    const dead = { ...failed, nextAt: null };
+    for (const events of [[failed], [again], [dead], [dead, again]]) {
+      expect([events, after(...events)]).toEqual([events, "[1]"]);
+    }
+    const final = { ...dead, isFinal: true };
+    for (const events of [
+      [{ kind: "delivered" }],
+      [{ kind: "drop" }],
+      [final],
+      [other],
+      [dead, other],
+      [{ kind: "drop" }, again],
+    ] as const) {
+      expect([events, after(...events)]).toEqual([events, null]);
+    }
+  });
+
   test("delivers a pending result", () => {
     const row = advanceDelivery(deliveryRow(), { kind: "delivered" }, NOW);
     expect(row).toMatchObject({ state: "delivered", nextAt: null });

@@ -112,7 +112,7 @@ describe("dropUnreadable()", () => {
   test("takes a row out with what refers to it, and ends its run", async () => {
     using world = await meddledWorld(2);
     world.meddle(`INSERT INTO delivery
-      VALUES (1, 1, 'nightly', 'mail', 'k', 'dead', 0, NULL, '', 1);
+      VALUES (1, 1, 'nightly', 'mail', 'k', 'dead', 0, NULL, '', 1, NULL);
       UPDATE action SET expire_at = 9223372036854775807 WHERE id = 1`);
     const take = (word: string) =>
       world.journal.write((tables) => dropUnreadable(tables, word, NOON));

@@ -53,6 +53,17 @@ describe("a journal of every schema", () => {
   }
 });
 
+describe("a journal of schema 2", () => {
+  test("says what plugins have done of a delivery", async () => {
+    make(2);
+    const journal = openJournal({ path });
+    expect(journal.undelivered(9)).toMatchObject([
+      { key: "weekly/103/mail", attempts: 3, progress: '{"next":500}' },
+    ]);
+    await journal.close();
+  });
+});
+
 describe("a journal of schema 1", () => {
   test("says of each action what it said", async () => {
     make(1);
@@ -79,7 +90,9 @@ describe("a journal of schema 1", () => {
   test("goes on with what it had to do", async () => {
     make(1);
     const journal = openJournal({ path });
-    expect(journal.undelivered(9)).toMatchObject([{ key: "weekly/103/mail", attempts: 3 }]);
+    expect(journal.undelivered(9)).toMatchObject([
+      { key: "weekly/103/mail", attempts: 3, progress: null },
+    ]);
     expect(journal.runsIn("requested", 9)).toMatchObject([{ id: 3, cause: "manual" }]);
     expect(journal.cursor("nightly")).toEqual({
       decidedAt: 3_000,

@@ -41,6 +41,7 @@ export function deliveryRow(changes: Partial<DeliveryRow> = {}): DeliveryRow {
     attempts: 0,
     nextAt: 1_000,
     error: null,
+    progress: null,
     updatedAt: 1_000,
     ...changes,
   };

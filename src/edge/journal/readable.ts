@@ -161,7 +161,7 @@ const TABLES = {
     columns: {
       ...{ id: ID, action_row: ID, job: TEXT, plugin: TEXT, key: TEXT },
       ...{ state: oneOf(DELIVERY_STATES), attempts: COUNT, next_at: NEXT },
-      ...{ error: optional(TEXT), updated_at: INSTANT },
+      ...{ error: optional(TEXT), progress: optional(TEXT), updated_at: INSTANT },
     },
   },
   body: {

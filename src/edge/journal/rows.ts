@@ -103,6 +103,7 @@ export function deliveryOf(raw: Raw): DeliveryRow {
     attempts: raw.attempts as number,
     nextAt: raw.next_at as number | null,
     error: raw.error as string | null,
+    progress: raw.progress as string | null,
     updatedAt: raw.updated_at as number,
   };
 }

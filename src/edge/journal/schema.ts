@@ -124,5 +124,8 @@ export const MIGRATIONS: readonly string[] = [
   ) STRICT;
   CREATE INDEX missed_job ON missed (job, id);
   `,
-  "ALTER TABLE step ADD COLUMN tries INTEGER NOT NULL DEFAULT 0",
+  `
+  ALTER TABLE step ADD COLUMN tries INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE delivery ADD COLUMN progress TEXT;
+  `,
 ];

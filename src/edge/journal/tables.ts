@@ -268,12 +268,13 @@ export class Tables extends StepTables implements JournalTransaction {
 
   saveDelivery(row: DeliveryRow): void {
     this.change(
-      "UPDATE delivery SET state = ?, attempts = ?, next_at = ?, error = ?, updated_at = ? " +
-        "WHERE id = ?",
+      "UPDATE delivery SET state = ?, attempts = ?, next_at = ?, error = ?, progress = ?, " +
+        "updated_at = ? WHERE id = ?",
       row.state,
       row.attempts,
       row.nextAt,
       row.error,
+      row.progress,
       row.updatedAt,
       row.id,
     );

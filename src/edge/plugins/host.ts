@@ -8,21 +8,17 @@ import type { Http } from "../../ports.ts";
 import { hasBrand } from "../../sdk/brand.ts";
 import { isFatal, retryAfterMs } from "../../sdk/failure.ts";
 import { isPluginModule, type PluginContext, type PluginModule } from "../../sdk/plugin.ts";
+import { decodeProgress } from "../../sdk/progress.ts";
 import type { LogLevel } from "../../sdk/run.ts";
 import { openHttp } from "../http.ts";
 import { bundleJob } from "../modules/bundle.ts";
 import { LineSplitter } from "../output.ts";
 import type { Worker } from "../worker.ts";
 import { openFetch } from "./fetch.ts";
+import { openProgress, type ProgressKeeper } from "./progress.ts";
 import { openResult } from "./result.ts";
 import { readSettings } from "./settings.ts";
-import {
-  type AbortMessage,
-  cutMessage,
-  type Delivery,
-  type Outcome,
-  type PluginWork,
-} from "./work.ts";
+import { cutMessage, type Delivery, type Outcome, type PluginWork, type ToPlugin } from "./work.ts";
 
 /** The modules that the runner brings with it, by name. */
 export type Shipped = Readonly<Record<string, () => Promise<object>>>;
@@ -34,8 +30,11 @@ const CONNECTIONS_MAX = 256;
 export function startPlugin(worker: Worker, shipped: Shipped): void {
   const work = worker.data as PluginWork;
   const stop = new AbortController();
+  const progress = openProgress((message) => worker.send(message));
   worker.onMessage((message) => {
-    stop.abort(new DOMException((message as AbortMessage).reason, "AbortError"));
+    const heard = message as ToPlugin;
+    if ("saved" in heard) progress.answered(heard);
+    else stop.abort(new DOMException(heard.reason, "AbortError"));
   });
   const log = openLog(worker);
   redirectOutput(log.say);
@@ -44,7 +43,7 @@ export function startPlugin(worker: Worker, shipped: Shipped): void {
     worker.send({ kind: "ended", outcome });
   };
   worker.onUncaught((error) => end(failureOf(error, work, UNCAUGHT)));
-  const host = { worker, work, shipped, signal: stop.signal, say: log.say };
+  const host = { worker, work, shipped, signal: stop.signal, say: log.say, progress };
   runWork(host).then(end, (error: unknown) => end(failureOf(error, work)));
 }
 
@@ -59,6 +58,7 @@ interface Host {
   readonly shipped: Shipped;
   readonly signal: AbortSignal;
   readonly say: Say;
+  readonly progress: ProgressKeeper;
 }
 
 async function runWork(host: Host): Promise<Outcome> {
@@ -92,7 +92,17 @@ async function loadPlugin({ worker, work, shipped }: Host): Promise<PluginModule
 
 async function deliver(
   module: PluginModule,
-  { work, signal, say, delivery, config }: Host & { delivery: Delivery; config: unknown },
+  {
+    work,
+    signal,
+    say,
+    progress,
+    delivery,
+    config,
+  }: Host & {
+    delivery: Delivery;
+    config: unknown;
+  },
 ): Promise<Outcome> {
   const { actionId, attempt, job, key } = delivery;
   const context: PluginContext<unknown> = {
@@ -101,6 +111,8 @@ async function deliver(
     actionId,
     key,
     attempt,
+    progress: decodeProgress(delivery.progress),
+    saveProgress: progress.save,
     signal,
     fetch: openFetch((how) => openClient(work, how), signal),
     log: (...line: [string] | [LogLevel, string]) =>

@@ -14,6 +14,7 @@ import { sortByBytes } from "../spool/scan.ts";
 import { describeEnd, startWorker, type WorkerEnd, type WorkerHandle } from "../worker.ts";
 import { examine, listFolder } from "./entry.ts";
 import { STOPPING_GRACE_MS } from "./executable.ts";
+import { saveProgress } from "./progress.ts";
 import type { Settings } from "./settings.ts";
 import { cutMessage, type Outcome, type PluginWork, parseFromPlugin } from "./work.ts";
 
@@ -86,11 +87,12 @@ export function openModules(options: ModuleOptions): Plugins {
       const found = await findModule(folder, plugin);
       if (found.kind !== "found") return { kind: "missing", message: found.message };
       if (signal?.aborted) return { kind: "failed", message: "the runner is stopping" };
-      const { job, actionId, resultPath, key, attempt } = order;
-      const delivery = { job, actionId, resultPath, key, attempt };
+      const { job, actionId, resultPath, key, attempt, progress = null } = order;
+      const delivery = { job, actionId, resultPath, key, attempt, progress };
       const timeoutMs = order.timeoutMs ?? options.timeoutMs;
       const work = workOf(plugin, { path: found.path, delivery, timeoutMs });
-      return answerOf(await runWork(work, { ...options, signal }));
+      const { saveProgress: save } = order;
+      return answerOf(await runWork(work, { ...options, signal, save }));
     },
   };
 }
@@ -129,6 +131,7 @@ function stemOf(file: string): string | null {
 
 interface Bounds extends Pick<ModuleOptions, "directory" | "graceMs" | "log" | "memoryMax"> {
   readonly signal?: DeliveryOrder["signal"];
+  readonly save?: DeliveryOrder["saveProgress"];
 }
 
 /** Has it done in a worker and ends the worker. Never rejects. */
@@ -140,10 +143,12 @@ async function runWork(work: PluginWork, bounds: Bounds): Promise<Outcome> {
   const worker = startWorker(memoryMax === undefined ? order : { ...order, memoryMax });
   const { promise: answered, resolve: settle } = Promise.withResolvers<Outcome>();
   let lines = 0;
+  const onProgress = saveProgress(bounds.save, (message) => worker.send(message));
   worker.onMessage((message) => {
     const said = parseFromPlugin(message);
     // The worker bounds its lines itself; foreign code may pass by that.
     if (said?.kind === "log" && ++lines <= LINES_MAX + 1) say(said.level, cutMessage(said.message));
+    if (said?.kind === "progress") onProgress(said);
     if (said?.kind === "ended") settle(said.outcome);
   });
   void worker.exited.then((end) => settle(failed(endText(end, bounds.directory))));

@@ -1,12 +1,13 @@
 // Work: what the daemon and the worker of a plugin say to each other.
 //
-//   daemon ── PluginWork (as the worker's data), abort ──▶ plugin
-//   plugin ── log, ended ──▶ daemon
+//   daemon ── PluginWork (as the worker's data), abort, saved ──▶ plugin
+//   plugin ── log, progress, ended ──▶ daemon
 //
 // A plugin is foreign code in the same process as its host and can send anything: the daemon checks
 // all that it gets.
 import * as v from "valibot";
 import type { DeliveryOrder } from "../../ports.ts";
+import { PROGRESS_SIZE_MAX } from "../../sdk/progress.ts";
 import { firstOf } from "../../text.ts";
 import type { Milliseconds } from "../../time.ts";
 import type { Environment } from "../environment.ts";
@@ -35,12 +36,25 @@ export interface PluginWork {
 }
 
 /** The part of an order that a plugin gets to see. */
-export type Delivery = Pick<DeliveryOrder, "job" | "actionId" | "resultPath" | "key" | "attempt">;
+export type Delivery = Pick<
+  DeliveryOrder,
+  "job" | "actionId" | "resultPath" | "key" | "attempt" | "progress"
+>;
 
 /** Asks the plugin to end: its time is over, or the runner is stopping. */
 export interface AbortMessage {
   readonly reason: string;
 }
+
+/** Answers all that the plugin has said of its progress up to one serial number. */
+export interface SavedMessage {
+  readonly saved: number;
+  /** Why it could not be saved; null when it is durable. */
+  readonly problem: string | null;
+}
+
+/** What a plugin's worker hears. */
+export type ToPlugin = AbortMessage | SavedMessage;
 
 const LEVELS = ["err", "warning", "notice", "info", "debug"] as const;
 
@@ -57,10 +71,20 @@ const Outcome = v.variant("kind", [
   }),
 ]);
 
+const Progress = v.strictObject({
+  kind: v.literal("progress"),
+  serial: v.pipe(v.number(), v.safeInteger(), v.minValue(1)),
+  text: v.pipe(v.string(), v.maxLength(PROGRESS_SIZE_MAX)),
+});
+
 const FromPlugin = v.variant("kind", [
   v.strictObject({ kind: v.literal("log"), level: v.picklist(LEVELS), message: Text }),
+  Progress,
   v.strictObject({ kind: v.literal("ended"), outcome: Outcome }),
 ]);
+
+/** What a plugin says is done, as JSON. */
+export type ProgressMessage = v.InferOutput<typeof Progress>;
 
 /** How it ended. */
 export type Outcome = v.InferOutput<typeof Outcome>;

@@ -316,6 +316,63 @@ describe("openModules().deliver()", () => {
     LIMIT_MS,
   );
 
+  test(
+    "hands on what a module says is done, and keeps it",
+    async () => {
+      using site = new Site();
+      site.body(
+        "own.ts",
+        `const before = context.progress as { next: number } | null;
+         await context.saveProgress({ next: (before?.next ?? 0) + 5 });
+         context.log(JSON.stringify(before));`,
+      );
+      const kept: (string | null)[] = [];
+      const saveProgress = async (text: string | null) => void kept.push(text);
+      await site.deliver("own", { saveProgress });
+      await site.deliver("own", { saveProgress, progress: '{"next":5}' });
+      await site.deliver("own", { saveProgress, progress: "no JSON" });
+      expect(kept).toEqual(['{"next":5}', '{"next":10}', '{"next":5}']);
+      expect(site.log.lines).toEqual([
+        "info: own: null",
+        'info: own: {"next":5}',
+        "info: own: null",
+      ]);
+    },
+    LIMIT_MS,
+  );
+
+  test(
+    "tells a module when its progress cannot be kept, and is not flooded by it",
+    async () => {
+      using site = new Site();
+      site.body(
+        "own.ts",
+        `const say = (error: unknown) => context.log((error as Error).message);
+         await context.saveProgress("x".repeat(70_000)).catch(say);
+         await context.saveProgress(() => 1).catch(say);
+         await context.saveProgress("full").catch(say);
+         await Promise.all(Array.from({ length: 20_000 }, (_, n) => context.saveProgress(n)));`,
+      );
+      const kept: (string | null)[] = [];
+      const answer = await site.deliver("own", {
+        async saveProgress(text) {
+          kept.push(text);
+          if (text === '"full"') throw new Error("the disk is full");
+          await new Promise((resolve) => setImmediate(resolve));
+        },
+      });
+      expect(answer.kind).toBe("delivered");
+      expect(site.log.lines).toEqual([
+        "info: own: Cannot save the progress: it has 70002 characters of JSON, wanted at most 65536",
+        "info: own: Cannot save the progress: JSON cannot hold it",
+        "info: own: Cannot save the progress: the disk is full",
+      ]);
+      expect(kept.at(-1)).toBe("19999");
+      expect(kept.length).toBeLessThan(20_000);
+    },
+    LIMIT_MS,
+  );
+
   test("misses a plugin that went", async () => {
     using site = new Site();
     expect(await site.deliver("gone")).toEqual({

@@ -1,4 +1,5 @@
--- Schema 2, in which a step counts the tries that were begun, with rows in every state.
+-- Schema 2, in which a step counts the tries that were begun, and a delivery has what its plugin
+-- says is done, with rows in every state.
 -- Made from a journal of that program: its own CREATE statements out of sqlite_schema, rows by hand.
 PRAGMA application_id = 1296648018;
 PRAGMA user_version = 2;
@@ -90,7 +91,7 @@ CREATE TABLE delivery (
     next_at    INTEGER,
     error      TEXT,
     updated_at INTEGER NOT NULL
-  ) STRICT;
+  , progress TEXT) STRICT;
 CREATE INDEX delivery_action ON delivery (action_row);
 CREATE INDEX delivery_next ON delivery (next_at) WHERE next_at IS NOT NULL;
 CREATE INDEX delivery_open ON delivery (state, id) WHERE state IN ('pending', 'dead');
@@ -132,8 +133,9 @@ INSERT INTO step VALUES
   (2, 6, 'deep', 'collect', 'digest', 'begun', NULL, NULL, 0, NULL, NULL, NULL, 0),
   (3, 7, 'ticket', 'step', '', 'failed', NULL, 'no answer', 5, NULL, 1, 7050, 6);
 INSERT INTO delivery VALUES
-  (1, 1, 'nightly', 'mail', 'nightly/101/mail', 'delivered', 0, NULL, NULL, 1950),
-  (2, 3, 'weekly', 'mail', 'weekly/103/mail', 'pending', 3, 5000, 'exit status 3', 4990),
-  (3, 1, 'nightly', 'chat', 'nightly/101/chat', 'dropped', 30, NULL, 'exit status 1', 1960);
+  (1, 1, 'nightly', 'mail', 'nightly/101/mail', 'delivered', 0, NULL, NULL, 1950, NULL),
+  (2, 3, 'weekly', 'mail', 'weekly/103/mail', 'pending', 3, 5000, 'exit status 3', 4990,
+   '{"next":500}'),
+  (3, 1, 'nightly', 'chat', 'nightly/101/chat', 'dropped', 30, NULL, 'exit status 1', 1960, NULL);
 INSERT INTO cursor VALUES ('nightly', 3000, '0 * * * * Europe/Berlin'), ('weekly', 5000, '@weekly');
 INSERT INTO missed VALUES (1, 'nightly', 100, 900, 8, 'nobody ran it in time', 950);

@@ -10,22 +10,25 @@
 //   elements  what modules found: "text" is one field of JSON, which no mapping can refuse;
 //             "object" is members of their own, to search in. Default: text
 //   commands  documents in one request, 1 to 10000. Default: 500
-//   bytes     bytes of them, 1000 to 100000000. Default: 5000000
+//   bytes     bytes of them, 1000 to 100000000. Default: 5000000. Of a larger document what modules
+//             found is left out as far as needed, and its field `left_out` says how much that is
 //   timeout   for one request. Default: 60s
 //
 // A document's id is made of the delivery and the command, so a delivery that is made again writes
 // over what is there. Its field `kind` is "result", or "failure" for a host that failed.
 //
 // Of a batch that was taken in part only the rest is sent again. A refused document is logged, and
-// the delivery fails for good once the others are out; after any other failure it is made again.
+// the delivery fails for good once the others are out; after any other failure it goes on with what
+// is left.
 import { type PluginContext, plugin, type Result } from "mig-runner";
 import * as v from "valibot";
-import { type Batch, batches, type Piece, sendBatch } from "./lib/batch.ts";
+import { type Batch, batches, type Piece, type PlacedPiece, sendBatch } from "./lib/batch.ts";
 import { documentOf } from "./lib/document.ts";
 import { itemKey, type Posted, pause, post, TRIES_MAX, waitBefore } from "./lib/post.ts";
 import { listOr, objectOr, textOr } from "./lib/read.ts";
 import { duration, oneOf, text, url, whole } from "./lib/settings.ts";
 import { eachOf, Tally } from "./lib/tally.ts";
+import { encodeJson, lineOf } from "./lib/text.ts";
 
 const config = v.strictObject({
   url: url(),
@@ -46,11 +49,12 @@ export default plugin({
   config,
   async deliver(result, context) {
     const { bytes: bytesMax, commands: countMax } = context.config;
-    const tally = new Tally(context, "documents");
+    const { attempt } = context;
+    const tally = new Tally(context, { what: "documents" });
     const send = (batch: Batch): Promise<Posted | null> => postBulk(batch, { context, tally });
-    const all = batches(piecesOf(result, context), { countMax, bytesMax });
-    await eachOf(all, { tally, width: 1 }, (batch) => sendBatch(batch, { tally, send }));
-    tally.finish();
+    const all = batches(piecesOf(result, context), { countMax, bytesMax, tally });
+    await eachOf(all, { tally, width: 1 }, (batch) => sendBatch(batch, { attempt, tally, send }));
+    await tally.finish();
   },
 });
 
@@ -58,18 +62,20 @@ async function* piecesOf(
   result: Result,
   { config: settings, key }: Context,
 ): AsyncGenerator<Piece> {
-  const { elements, index, op } = settings;
+  const { bytes: bytesMax, elements, index, op } = settings;
+  let place = 0;
   for await (const command of result.commands) {
-    const { at, fields, id, label } = documentOf(command, { elements, result });
+    const document = documentOf(command, { elements, result, place: place++, bytesMax });
+    const { at, fields, id, label, leftOut } = document;
     const head = { [op]: { _index: index, _id: itemKey(key, id) } };
-    const document = { "@timestamp": at.toISOString(), ...fields };
-    yield { label, id, text: `${JSON.stringify(head)}\n${JSON.stringify(document)}\n` };
+    const body = { "@timestamp": at.toISOString(), ...fields };
+    yield { label, id, text: `${encodeJson(head)}\n${encodeJson(body)}\n`, leftOut };
   }
 }
 
 /** Sends a batch, and again what of it may be taken later. Null: each document is noted. */
 async function postBulk(
-  { pieces }: Batch,
+  { group, pieces }: Batch,
   { context, tally }: { readonly context: Context; readonly tally: Tally },
 ): Promise<Posted | null> {
   let left = pieces;
@@ -77,7 +83,7 @@ async function postBulk(
     const posted = await post(context, requestOf(left, context));
     if (posted.kind !== "taken") {
       if (left === pieces || posted.kind === "refused") return posted;
-      tally.failed(posted.message, { count: left.length, retryAfterMs: posted.retryAfterMs });
+      tally.failed(group, posted);
       return null;
     }
     const answers = answersOf(posted.text, left.length);
@@ -85,7 +91,7 @@ async function postBulk(
     const later = noteAnswers(left, { answers, op: context.config.op, tally });
     if (later.pieces.length === 0) return null;
     if (attempt === TRIES_MAX) {
-      tally.failed(later.message, { count: later.pieces.length });
+      tally.failed(group, later);
       return null;
     }
     left = later.pieces;
@@ -131,7 +137,13 @@ function answersOf(body: string, count: number): readonly BulkAnswer[] | null {
     const { reason, type } = objectOr(error);
     return {
       status: typeof status === "number" ? status : 0,
-      reason: [textOr(type), textOr(reason)].filter((part) => part !== "").join(": "),
+      reason: lineOf(
+        [type, reason]
+          .map((part) => textOr(part))
+          .filter(Boolean)
+          .join(": "),
+        200,
+      ),
     };
   });
   return answers.length === count ? answers : null;
@@ -150,17 +162,22 @@ interface Noted {
 }
 
 /** Notes what is decided, and answers what may be taken later. */
-function noteAnswers(pieces: readonly Piece[], { answers, op, tally }: Noted) {
-  const later: Piece[] = [];
+function noteAnswers(pieces: readonly PlacedPiece[], { answers, op, tally }: Noted) {
+  const later: PlacedPiece[] = [];
   let message = "";
   for (const [index, piece] of pieces.entries()) {
+    const { label, place } = piece;
     const { reason, status } = answers[index] ?? { status: 0, reason: "" };
+    const run = [place, place + 1] as const;
     const isThere = op === "create" && status === 409;
-    if ((status >= 200 && status < 300) || isThere) tally.taken();
+    if ((status >= 200 && status < 300) || isThere) tally.taken(run);
     else if (status === 429 || status >= 500) {
       later.push(piece);
-      message = `the cluster answered ${status} to a document: ${reason.slice(0, 200)}`;
-    } else tally.refused(piece.label, `${status} ${reason.slice(0, 200)}`.trim());
+      message = `the cluster answered ${status} to a document: ${reason}`;
+    } else {
+      const refusal = { label, message: `${status} ${reason}`.trim() };
+      tally.refused({ run, group: `${place}` }, refusal);
+    }
   }
   return { pieces: later, message };
 }

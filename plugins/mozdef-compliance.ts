@@ -7,6 +7,7 @@
 //                path. Without it events have no link
 //   errorurl     where events go about hosts that were not checked. Default: url
 //   processname  of the events. Default: mozdef-compliance
+//   events       of one command, 1 to 100000. Default: 1000
 //   connections  requests at the same time, 1 to 64. Default: 4
 //   timeout      for one request. Default: 30s
 //
@@ -14,13 +15,23 @@
 // passes nor fails: it gets an event of category "complianceerrors", so that it is not forgotten.
 // Results of other modules than file are passed over.
 //
+// Of a command with more findings than `events` those that fail go before those that pass. How many
+// were left out is in the log and in an event of category "complianceerrors".
+//
 // A refused event (400, 413, 422) is logged, and the delivery fails for good once the others are
-// out; after any other failure the whole delivery is made again. Each event has the same
+// out; after any other failure it goes on with what is left. Each event has the same
 // Idempotency-Key header at each try.
 import { hostname } from "node:os";
 import { type Command, plugin, type Result } from "mig-runner";
 import * as v from "valibot";
-import { type Answer, hostLabel, type Reading, readCommand } from "./lib/command.ts";
+import {
+  type Answer,
+  commandId,
+  hostLabel,
+  NAME_MAX,
+  type Reading,
+  readCommand,
+} from "./lib/command.ts";
 import { formatId, type MozdefEvent, postEvents } from "./lib/mozdef.ts";
 import {
   type Members,
@@ -34,12 +45,14 @@ import {
   Unreadable,
 } from "./lib/read.ts";
 import { duration, text, url, whole } from "./lib/settings.ts";
+import { cutText, lineOf } from "./lib/text.ts";
 
 const config = v.strictObject({
   url: url(),
   api: v.optional(url()),
   errorurl: v.optional(url()),
   processname: v.optional(text(), "mozdef-compliance"),
+  events: whole({ min: 1, max: 100_000, fallback: 1_000 }),
   connections: whole({ min: 1, max: 64, fallback: 4 }),
   timeout: duration("30s"),
 });
@@ -49,8 +62,9 @@ type Config = v.InferOutput<typeof config>;
 export default plugin({
   config,
   async deliver(result, context) {
-    const { connections: width, timeout: timeoutMs } = context.config;
-    await postEvents(context, eventsOf(result, context.config), { width, timeoutMs });
+    const { connections: width, events: eventsMax, timeout: timeoutMs } = context.config;
+    const form = `compliance 1, ${eventsMax} a command`;
+    await postEvents(context, eventsOf(result, context.config), { width, timeoutMs, form });
   },
 });
 
@@ -68,21 +82,30 @@ const CHECKS = [
 ] as const;
 
 async function* eventsOf(result: Result, settings: Config): AsyncGenerator<MozdefEvent> {
+  let place = 0;
   for await (const command of result.commands) {
     const about = aboutCommand(command, settings);
-    const { items, troubles } = readItems(about);
-    const id = String(about.reading.id);
-    for (const [index, item] of items.entries()) {
-      const label = `the event about ${item.location} of ${about.host}`;
+    const findings = readFindings(about);
+    const id = commandId(about.reading, place++);
+    const group = `command ${id} of ${about.host}`;
+    for (const [index, item] of findings.items().entries()) {
+      const label = `the event about ${lineOf(item.location, NAME_MAX)} of ${about.host}`;
       const event = itemEvent(about, item);
-      yield { url: settings.url, label, id: `${id}/${index}`, event };
+      yield { url: settings.url, group, label, id: `${id}/${index}`, event };
     }
+    const { leftOut, troubles } = findings;
     if (troubles.length === 0) continue;
     const label = `the event about the trouble of ${about.host}`;
-    const event = errorEvent(about, troubles);
-    yield { url: settings.errorurl ?? settings.url, label, id: `${id}/error`, event };
+    const event = errorEvent(about, { troubles, leftOut });
+    const url = settings.errorurl ?? settings.url;
+    yield { url, group: `${group}, its trouble`, label, id: `${id}/error`, event, leftOut };
   }
 }
+
+/** Characters of a list of places, and of a reason; reasons of one command. */
+const PLACES_MAX = 4_000;
+const TROUBLE_MAX = 1_000;
+const TROUBLES_MAX = 50;
 
 /** What all events of a command have in common. */
 interface About {
@@ -106,13 +129,13 @@ function aboutCommand(command: Command, settings: Config): About {
     reading,
     host: hostLabel(reading),
     action,
-    tags: typeof tags.operator === "string" ? { operator: tags.operator } : null,
+    tags: typeof tags.operator === "string" ? { operator: cutText(tags.operator, NAME_MAX) } : null,
     policy: {
-      name: textOr(member(threat, "type")),
-      url: textOr(member(objectOr(member(action, "description")), "url")),
-      level: textOr(member(threat, "level")),
+      name: cutText(textOr(member(threat, "type")), NAME_MAX),
+      url: cutText(textOr(member(objectOr(member(action, "description")), "url")), TROUBLE_MAX),
+      level: cutText(textOr(member(threat, "level")), NAME_MAX),
     },
-    ref: textOr(member(threat, "ref")),
+    ref: cutText(textOr(member(threat, "ref")), NAME_MAX),
     link: linkOf(settings.api, reading.id),
     at: new Date().toISOString(),
     settings,
@@ -135,28 +158,67 @@ interface Item {
   readonly test: string;
 }
 
-/** What a command says of compliance, and what it should have said and does not. */
-function readItems({ action, reading }: About): {
-  readonly items: readonly Item[];
-  readonly troubles: readonly string[];
-} {
-  const items: Item[] = [];
-  const troubles: string[] = [];
+/** What a command says of compliance, and what it should have said and does not; within bounds. */
+class Findings {
+  readonly #max: number;
+  readonly #found: PlacedItem[] = [];
+  readonly #missed: PlacedItem[] = [];
+  readonly #troubles: string[] = [];
+  #count = { found: 0, missed: 0, troubles: 0 };
+
+  constructor(max: number) {
+    this.#max = max;
+  }
+
+  add(item: Item): void {
+    const list = item.isFound ? this.#found : this.#missed;
+    this.#count[item.isFound ? "found" : "missed"]++;
+    const place = this.#count.found + this.#count.missed;
+    if (list.length < this.#max) list.push({ ...item, place });
+  }
+
+  trouble(why: string): void {
+    if (this.#count.troubles++ < TROUBLES_MAX) this.#troubles.push(lineOf(why, TROUBLE_MAX));
+  }
+
+  /** In the order of the result. Where there are too many, those that were missed are kept. */
+  items(): readonly Item[] {
+    const room = this.#max - this.#missed.length;
+    const kept = [...this.#missed, ...this.#found.slice(0, room)];
+    return kept.sort((one, other) => one.place - other.place);
+  }
+
+  get leftOut(): number {
+    return this.#count.found + this.#count.missed - this.items().length;
+  }
+
+  /** Why this is not the whole word of the host. */
+  get troubles(): readonly string[] {
+    const { found, missed, troubles } = this.#count;
+    const more = troubles - this.#troubles.length;
+    const all = more > 0 ? [...this.#troubles, `and ${more} more`] : this.#troubles;
+    if (this.leftOut === 0) return all;
+    const leftFound = found - this.items().filter(({ isFound }) => isFound).length;
+    const what = `${leftFound} that pass and ${this.leftOut - leftFound} that fail`;
+    return [`${this.leftOut} of its ${found + missed} findings were left out: ${what}`, ...all];
+  }
+}
+
+type PlacedItem = Item & { readonly place: number };
+
+function readFindings({ action, reading, settings }: About): Findings {
+  const findings = new Findings(settings.events);
   const files = reading.answers.filter(({ module }) => module === "file");
   // Without a file search it has nothing to do with compliance.
-  if (files.length === 0 && reading.answers.length > 0) return { items, troubles };
-  if (reading.status !== "success") troubles.push(`its command ended as "${reading.status}"`);
-  for (const answer of files) {
-    if (answer.trouble !== null) {
-      troubles.push(answer.trouble);
-      continue;
-    }
-    const searches = searchesOf(action, answer.index);
-    const read = readAnswer(answer, searches);
-    items.push(...read.items);
-    troubles.push(...read.troubles);
+  if (files.length === 0 && reading.answers.length > 0) return findings;
+  if (reading.status !== "success") {
+    findings.trouble(`its command ended as "${reading.status}"`);
   }
-  return { items, troubles };
+  for (const answer of files) {
+    if (answer.trouble !== null) findings.trouble(answer.trouble);
+    else readAnswer(answer, { searches: searchesOf(action, answer.index), findings });
+  }
+  return findings;
 }
 
 /** The searches that were asked for, by label; none when they were sent compressed. */
@@ -167,15 +229,16 @@ function searchesOf(action: Members, index: number): Members {
 }
 
 /** One unreadable entry does not cost the others. */
-function readAnswer({ elements, index }: Answer, searches: Members) {
-  const items: Item[] = [];
-  const troubles: string[] = [];
+function readAnswer(
+  { elements, index }: Answer,
+  { findings, searches }: { readonly findings: Findings; readonly searches: Members },
+): void {
   const attempt = (read: () => void): void => {
     try {
       read();
     } catch (error) {
       if (!(error instanceof Unreadable)) throw error;
-      troubles.push(`operation ${index + 1} (file) gave what cannot be read: ${error.message}`);
+      findings.trouble(`operation ${index + 1} (file) gave what cannot be read: ${error.message}`);
     }
   };
   attempt(() => {
@@ -184,12 +247,11 @@ function readAnswer({ elements, index }: Answer, searches: Members) {
       attempt(() => {
         for (const [place, entry] of readList(entries, `elements.${label}`).entries()) {
           const where = `elements.${label}[${place}]`;
-          attempt(() => void items.push(readItem(entry, { where, label, searches })));
+          attempt(() => findings.add(readItem(entry, { where, label, searches })));
         }
       });
     }
   });
-  return { items, troubles };
 }
 
 interface ItemPlace {
@@ -204,11 +266,16 @@ function readItem(value: unknown, { label, searches, where }: ItemPlace): Item {
   const file = readText(member(entry, "file"), `${where}.file`);
   const search = readObject(member(entry, "search"), `${where}.search`);
   const test = describeChecks(search, `${where}.search`);
-  if (file !== "") return { search: label, location: file, isFound: true, test };
+  const name = cutText(label, NAME_MAX);
+  if (file !== "") {
+    return { search: name, location: cutText(file, PLACES_MAX), isFound: true, test };
+  }
   const own = readTexts(member(search, "paths"), `${where}.search.paths`);
-  const asked = readTexts(member(objectOr(searches[label]), "paths"), "the search's paths");
+  const given = Object.hasOwn(searches, label) ? searches[label] : null;
+  const asked = readTexts(member(objectOr(given), "paths"), "the search's paths");
   const paths = own.length > 0 ? own : asked;
-  return { search: label, location: paths.join(", "), isFound: false, test };
+  const location = cutText(paths.join(", "), PLACES_MAX);
+  return { search: name, location, isFound: false, test };
 }
 
 /** `name='…' and content!='…'`: a check that is turned around is written so. */
@@ -221,12 +288,15 @@ function describeChecks(search: Members, where: string): string {
       (value) => `${name}${sign}'${value}'`,
     );
   });
-  return checks.join(" and ");
+  return cutText(checks.join(" and "), PLACES_MAX);
 }
 
 function itemEvent(about: About, { isFound, location, search, test }: Item): object {
   const { action, at, host, link, policy, reading, ref, tags } = about;
-  const rule = [ref, textOr(member(action, "name")), search].find((text) => text !== "") ?? "";
+  const description = cutText(textOr(member(action, "name")), TROUBLE_MAX);
+  // The action is the operator's own, the label of the search is the agent's word.
+  const names = [ref, description, lineOf(search, NAME_MAX)];
+  const rule = names.find((text) => text !== "") ?? "";
   return {
     ...envelope(about, "complianceitems", "INFO"),
     summary: `${host} ${isFound ? "passes" : "fails"} compliance with ${rule}`,
@@ -240,7 +310,7 @@ function itemEvent(about: About, { isFound, location, search, test }: Item): obj
       policy,
       check: {
         ref,
-        description: textOr(member(action, "name")),
+        description,
         name: search,
         location,
         test: { type: "file", value: test },
@@ -250,13 +320,17 @@ function itemEvent(about: About, { isFound, location, search, test }: Item): obj
 }
 
 /** There is no `compliance` in it: nothing is known. */
-function errorEvent(about: About, troubles: readonly string[]): object {
+function errorEvent(
+  about: About,
+  { leftOut, troubles }: Pick<Findings, "leftOut" | "troubles">,
+): object {
   const { action, at, host, link, policy, reading, ref, tags } = about;
-  const description = textOr(member(action, "name"));
+  const description = cutText(textOr(member(action, "name")), TROUBLE_MAX);
   const rule = ref === "" ? description : ref;
+  const checked = leftOut > 0 ? "was not checked in full" : "was not checked";
   return {
     ...envelope(about, "complianceerrors", "WARNING"),
-    summary: `${host} was not checked for compliance with ${rule}: ${troubles[0]}`,
+    summary: `${host} ${checked} for compliance with ${rule}: ${troubles[0]}`,
     tags: ["mig", "compliance", "error"],
     details: {
       utctimestamp: at,

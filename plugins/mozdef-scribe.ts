@@ -14,19 +14,23 @@
 //
 // A host that was not looked at (no answer, a failed module, a result that cannot be read) gets an
 // event of its own, without `vulnerabilities`: an empty list would close what is open on it. If
-// something was found on it all the same, it gets both. Only results of the module scribe count.
+// something was found on it all the same, it gets both. Only results of the module scribe count. Of
+// a host with more than 5,000 vulnerabilities the first are sent, in an event whose
+// `credentialed_checks` is false, because what was left out is not closed; an event of its trouble
+// says how many that is.
 //
 // Without the assets nothing is sent: the delivery fails and is made again. A refused event (400,
 // 413, 422) is logged, and the delivery fails for good once the others are out; after any other
-// failure the whole delivery is made again, with the same Idempotency-Key headers.
+// failure it goes on with what is left, with the same Idempotency-Key headers.
 import { type Command, plugin, type Result } from "mig-runner";
 import * as v from "valibot";
 import { firstIpv4 } from "./lib/address.ts";
 import { fetchOwners, type Owners } from "./lib/assets.ts";
-import { hostLabel, type Reading, readCommand } from "./lib/command.ts";
+import { hostLabel, NAME_MAX, type Reading, readCommand } from "./lib/command.ts";
 import { type MozdefEvent, postEvents } from "./lib/mozdef.ts";
 import { listOr, objectOr, textOr } from "./lib/read.ts";
 import { duration, flag, url, whole } from "./lib/settings.ts";
+import { cutText, encodeJson, lineOf, textOf } from "./lib/text.ts";
 import { readVulnerabilities, type Vulnerability } from "./lib/vulnerability.ts";
 
 const config = v.pipe(
@@ -69,20 +73,31 @@ export default plugin({
     if (unclear > 0)
       context.log("notice", `${unclear} scribe tests ended in an error of their own`);
     const events = eventsOf(hosts.values(), { owners, settings: context.config });
-    await postEvents(context, events, { width, timeoutMs, direct });
+    await postEvents(context, events, { width, timeoutMs, direct, form: "scribe 1" });
   },
 });
 
+/** Vulnerabilities and reasons of one host, and characters of a reason. */
+const VULNERABILITIES_MAX = 5_000;
+const TROUBLES_MAX = 50;
+const TROUBLE_MAX = 1_000;
+
 /** What is known of a host, of all its commands. */
 interface Host {
+  /** Other for any other host, whatever their names are. */
   readonly id: string;
   readonly label: string;
   readonly name: string;
   readonly address: string;
   os: string;
   operator: string;
-  readonly vulnerabilities: Vulnerability[];
+  /** By their JSON, so that none is listed twice. */
+  readonly vulnerabilities: Map<string, Vulnerability>;
+  /** Vulnerabilities beyond those that are kept; one that is found twice counts twice. */
+  leftOut: number;
   readonly troubles: string[];
+  /** Reasons beyond those that are kept. */
+  moreTroubles: number;
   /** Tests that could not be evaluated. */
   errors: number;
   /** Whether scribe said anything of it. */
@@ -98,10 +113,10 @@ async function readHosts(result: Result): Promise<ReadonlyMap<string, Host>> {
     if (scribes.length === 0 && reading.answers.length > 0) continue;
     const host = hostOf(command, reading, hosts);
     if (reading.status !== "success") {
-      host.troubles.push(`its command ended as "${reading.status}"`);
+      addTrouble(host, `its command ended as "${reading.status}"`);
     }
     for (const answer of scribes) {
-      if (answer.trouble !== null) host.troubles.push(answer.trouble);
+      if (answer.trouble !== null) addTrouble(host, answer.trouble);
       else readAnswer(answer, host);
     }
   }
@@ -116,17 +131,32 @@ function scribesOf({ answers }: Reading): Reading["answers"] {
 
 function readAnswer({ elements, index }: Reading["answers"][number], host: Host): void {
   const { errors, unreadable, vulnerabilities } = readVulnerabilities(elements);
-  const known = new Set(host.vulnerabilities.map((each) => JSON.stringify(each)));
   for (const vulnerability of vulnerabilities) {
-    const text = JSON.stringify(vulnerability);
-    if (!known.has(text)) host.vulnerabilities.push(vulnerability);
-    known.add(text);
+    const text = encodeJson(vulnerability);
+    if (host.vulnerabilities.has(text)) continue;
+    if (host.vulnerabilities.size < VULNERABILITIES_MAX) {
+      host.vulnerabilities.set(text, vulnerability);
+    } else host.leftOut++;
   }
   host.errors += errors;
   host.isRead = true;
-  host.troubles.push(
-    ...unreadable.map((why) => `operation ${index + 1} (scribe) gave what cannot be read: ${why}`),
-  );
+  for (const why of unreadable) {
+    addTrouble(host, `operation ${index + 1} (scribe) gave what cannot be read: ${why}`);
+  }
+}
+
+function addTrouble(host: Host, why: string): void {
+  if (host.troubles.length < TROUBLES_MAX) host.troubles.push(lineOf(why, TROUBLE_MAX));
+  else host.moreTroubles++;
+}
+
+/** Why what is sent is not the whole word of the host; none when it is. */
+function troublesOf({ leftOut, moreTroubles, troubles }: Host): readonly string[] {
+  return [
+    ...(leftOut > 0 ? [`${leftOut} vulnerabilities were left out, there are too many`] : []),
+    ...troubles,
+    ...(moreTroubles > 0 ? [`and ${moreTroubles} more`] : []),
+  ];
 }
 
 /** The same host for commands of one name and address; without an address, of one agent. */
@@ -134,10 +164,10 @@ function hostOf(command: Command, reading: Reading, hosts: Map<string, Host>): H
   const agent = objectOr(command.agent);
   const environment = objectOr(agent.environment);
   const address = firstIpv4(listOr(environment.addresses));
-  const own = address === "" ? `agent ${String(reading.agentId)}` : address;
-  const id = `${reading.host} ${own}`;
-  const os = textOr(environment.os);
-  const operator = textOr(objectOr(agent.tags).operator);
+  const own = address === "" ? ["agent", textOf(reading.agentId)] : [address];
+  const id = encodeJson([textOf(objectOr(command.agent).name), ...own]);
+  const os = cutText(textOr(environment.os), NAME_MAX);
+  const operator = cutText(textOr(objectOr(agent.tags).operator), NAME_MAX);
   const known = hosts.get(id);
   if (known !== undefined) {
     if (known.os === "") known.os = os;
@@ -151,8 +181,10 @@ function hostOf(command: Command, reading: Reading, hosts: Map<string, Host>): H
     address,
     os,
     operator,
-    vulnerabilities: [],
+    vulnerabilities: new Map(),
+    leftOut: 0,
     troubles: [],
+    moreTroubles: 0,
     errors: 0,
     isRead: false,
   };
@@ -165,17 +197,19 @@ async function* eventsOf(
   { owners, settings }: { readonly owners: Owners; readonly settings: Config },
 ): AsyncGenerator<MozdefEvent> {
   for (const host of hosts) {
-    const { id, label, troubles, vulnerabilities } = host;
+    const { id, label, leftOut, vulnerabilities } = host;
     const at = { owners, utctimestamp: new Date().toISOString() };
+    const troubles = troublesOf(host);
     const isClean = troubles.length === 0 && host.isRead;
-    if (isClean || vulnerabilities.length > 0) {
+    if (isClean || vulnerabilities.size > 0) {
       const event = hostEvent(host, at);
-      yield { url: settings.url, label: `the event about ${label}`, id, event };
+      yield { url: settings.url, group: id, label: `the event about ${label}`, id, event };
     }
     if (troubles.length === 0) continue;
-    const event = errorEvent(host, at);
+    const event = errorEvent(host, { ...at, troubles });
     const url = settings.errorurl ?? settings.url;
-    yield { url, label: `the event about the trouble of ${label}`, id: `${id}/error`, event };
+    const about = `the event about the trouble of ${label}`;
+    yield { url, group: `${id}/error`, label: about, id: `${id}/error`, event, leftOut };
   }
 }
 
@@ -185,12 +219,13 @@ interface Moment {
 }
 
 function hostEvent(host: Host, { owners, utctimestamp }: Moment): object {
-  const { vulnerabilities } = host;
+  const vulnerabilities = [...host.vulnerabilities.values()];
   return {
     description: "MIG vulnerability identification",
     utctimestamp,
     sourcename: "runner-scribe",
-    credentialed_checks: true,
+    // A list that is not whole may not close what it does not name.
+    credentialed_checks: host.leftOut === 0,
     vulnerabilities: vulnerabilities.length === 0 ? null : vulnerabilities,
     exempt_vulnerabilities: null,
     version: 2,
@@ -200,13 +235,16 @@ function hostEvent(host: Host, { owners, utctimestamp }: Moment): object {
 }
 
 /** No list of vulnerabilities and no credentialed check: nobody may take it for a clean host. */
-function errorEvent(host: Host, { owners, utctimestamp }: Moment): object {
+function errorEvent(
+  host: Host,
+  { owners, troubles, utctimestamp }: Moment & { readonly troubles: readonly string[] },
+): object {
   return {
     description: "MIG vulnerability identification failed",
     utctimestamp,
     sourcename: "runner-scribe",
     credentialed_checks: false,
-    errors: host.troubles,
+    errors: troubles,
     version: 2,
     zone: "mig",
     asset: assetOf(host, owners),

@@ -9,7 +9,8 @@
 //   elements    what modules found: "object" is members of their own, "text" is one field of JSON.
 //               Default: object
 //   commands    events in one request, 1 to 10000. Default: 500
-//   bytes       bytes of them, 1000 to 100000000. Default: 1000000
+//   bytes       bytes of them, 1000 to 100000000. Default: 1000000. Of a larger event what modules
+//               found is left out as far as needed, and its field `left_out` says how much that is
 //   timeout     for one request. Default: 30s
 //
 // The event's `kind`, which is an indexed field as well, is "result", or "failure" for a host that
@@ -17,7 +18,7 @@
 // event twice when a delivery is made again, and a search can leave out the second one by it.
 //
 // An event that the collector refuses is logged, and the delivery fails for good once the others
-// are out; after any other failure the whole is made again.
+// are out; after any other failure it goes on with what is left.
 import { createHash } from "node:crypto";
 import { type PluginContext, plugin, type Result } from "mig-runner";
 import * as v from "valibot";
@@ -27,6 +28,7 @@ import { itemKey, type Posted, post } from "./lib/post.ts";
 import { objectOr } from "./lib/read.ts";
 import { duration, oneOf, text, url, whole } from "./lib/settings.ts";
 import { eachOf, Tally } from "./lib/tally.ts";
+import { encodeJson } from "./lib/text.ts";
 
 const config = v.strictObject({
   url: url(),
@@ -46,11 +48,12 @@ export default plugin({
   config,
   async deliver(result, context) {
     const { bytes: bytesMax, commands: countMax } = context.config;
-    const tally = new Tally(context, "events");
+    const { attempt } = context;
+    const tally = new Tally(context, { what: "events" });
     const send = (batch: Batch): Promise<Posted | null> => postEvents(batch, { context, tally });
-    const all = batches(piecesOf(result, context), { countMax, bytesMax });
-    await eachOf(all, { tally, width: 1 }, (batch) => sendBatch(batch, { tally, send }));
-    tally.finish();
+    const all = batches(piecesOf(result, context), { countMax, bytesMax, tally });
+    await eachOf(all, { tally, width: 1 }, (batch) => sendBatch(batch, { attempt, tally, send }));
+    await tally.finish();
   },
 });
 
@@ -58,9 +61,11 @@ async function* piecesOf(
   result: Result,
   { config: settings, key }: Context,
 ): AsyncGenerator<Piece> {
-  const { elements, index, source, sourcetype } = settings;
+  const { bytes: bytesMax, elements, index, source, sourcetype } = settings;
+  let place = 0;
   for await (const command of result.commands) {
-    const { at, fields, host, id, kind, label } = documentOf(command, { elements, result });
+    const document = documentOf(command, { elements, result, place: place++, bytesMax });
+    const { at, fields, host, id, kind, label, leftOut } = document;
     const event = {
       time: at.getTime() / 1_000,
       host,
@@ -70,7 +75,7 @@ async function* piecesOf(
       event: fields,
       fields: { kind, key: itemKey(key, id) },
     };
-    yield { label, id, text: JSON.stringify(event) };
+    yield { label, id, text: encodeJson(event), leftOut };
   }
 }
 
@@ -80,17 +85,21 @@ interface Sending {
 }
 
 /** Sends a batch, and again without an event that the collector points at. Null: all is noted. */
-async function postEvents({ isLast, pieces }: Batch, at: Sending): Promise<Posted | null> {
+async function postEvents(batch: Batch, at: Sending): Promise<Posted | null> {
+  const { pieces } = batch;
   const { context, tally } = at;
   const posted = await post(context, requestOf(pieces, context));
   const faulty = posted.kind === "refused" ? faultyEvent(posted.text, pieces.length) : null;
   if (faulty === null || posted.kind !== "refused") return posted;
-  tally.refused(pieces[faulty]?.label ?? "an event", posted.message);
+  const { label = "an event", place = 0 } = pieces[faulty] ?? {};
+  const run = [place, place + 1] as const;
+  tally.refused({ run, group: `${place}` }, { label, message: posted.message });
   // Whether those before it were taken is not said, so all the others are sent again.
-  const others = { isLast, pieces: pieces.filter((_, index) => index !== faulty) };
+  const others = { ...batch, pieces: pieces.filter((_, index) => index !== faulty) };
   if (others.pieces.length === 0) return null;
-  if (tally.isHopeless) tally.failed(posted.message, { count: others.pieces.length });
-  else await sendBatch(others, { tally, send: (batch) => postEvents(batch, at) });
+  const { attempt } = context;
+  if (tally.isHopeless) tally.passedOver(posted.message);
+  else await sendBatch(others, { attempt, tally, send: (each) => postEvents(each, at) });
   return null;
 }
 

@@ -93,5 +93,5 @@ function parse(text: string): unknown {
 function failure(what: string, answer: Exclude<Posted, { kind: "taken" }>): Error {
   const message = `Cannot get ${what}: ${answer.message}`;
   const wait = answer.kind === "failed" ? answer.retryAfterMs : 0;
-  return wait === 0 ? new Error(message) : new Retry(message, { after: `${Math.ceil(wait)}ms` });
+  return wait === 0 ? new Error(message) : new Retry(message, { after: wait });
 }

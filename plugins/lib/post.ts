@@ -8,7 +8,8 @@
 // short; else the delivery ends and is made again after it. No message has more of a URL than its
 // origin, because paths and users of URLs are secrets of some services.
 import { createHash } from "node:crypto";
-import type { PluginContext } from "mig-runner";
+import { type PluginContext, retryAfter } from "mig-runner";
+import { lineOf } from "./text.ts";
 
 /** What a POST came to. */
 export type Posted =
@@ -24,7 +25,7 @@ export type Posted =
       readonly message: string;
       /** Null when the service has not answered. */
       readonly status: number | null;
-      /** The pause that the service asked for; 0 when it named none. */
+      /** The pause that the service asked for, a day at most; 0 when it named none. */
       readonly retryAfterMs: number;
     };
 
@@ -160,12 +161,12 @@ function judge(
     return { posted: { kind: "taken", status, text }, mayPass: false };
   }
   const where = status >= 300 && status < 400 ? placeOf(headers.get("location"), origin) : "";
-  const said = text.replace(/\s+/g, " ").trim().slice(0, QUOTE_MAX);
+  const said = lineOf(text, QUOTE_MAX);
   const message = `${origin} answered ${status}${where}${said === "" ? "" : `: ${said}`}`;
   if (REFUSALS.has(status)) {
     return { posted: { kind: "refused", status, text, message }, mayPass: false };
   }
-  const retryAfterMs = readRetryAfter(headers.get("retry-after"), Date.now());
+  const retryAfterMs = retryAfter(headers.get("retry-after"), Date.now()) ?? 0;
   const posted = { kind: "failed", message, status, retryAfterMs } as const;
   return { posted, mayPass: PASSING.has(status) };
 }
@@ -173,14 +174,6 @@ function judge(
 function placeOf(location: string | null, origin: string): string {
   const to = location === null ? null : URL.parse(location, origin);
   return to === null ? "" : `, a redirect to ${to.origin}: set the URL to where it leads`;
-}
-
-/** Milliseconds until the time that a Retry-After header names; 0 when it names none. Pure. */
-export function readRetryAfter(value: string | null, now: number): number {
-  if (value === null || value.trim() === "") return 0;
-  const seconds = Number(value);
-  const ms = Number.isFinite(seconds) ? seconds * 1_000 : Date.parse(value) - now;
-  return Number.isFinite(ms) && ms > 0 ? ms : 0;
 }
 
 /** The answer's text, up to a bound: what is beyond is not read. */

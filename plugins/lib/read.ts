@@ -16,7 +16,8 @@ export type Members = Readonly<Record<string, unknown>>;
 export function member(members: Members, name: string): unknown {
   if (Object.hasOwn(members, name)) return members[name];
   const wanted = name.toLowerCase();
-  return members[Object.keys(members).findLast((key) => key.toLowerCase() === wanted) ?? ""];
+  const own = Object.keys(members).findLast((key) => key.toLowerCase() === wanted);
+  return own === undefined ? undefined : members[own];
 }
 
 /** @throws {Unreadable} */

@@ -17,7 +17,8 @@ const sections = blocks.filter(({ path }) => path === "runner.cfg").map(({ code 
 
 /** A site with all files of the page, and with its services at `url`. */
 async function siteOf(url: string, behaviour: object = {}): Promise<Site> {
-  const here = sections.join("").replace(/https:\/\/[\w.]+(?::\d+)?/g, url);
+  const local = (code: string): string => code.replace(/https:\/\/[\w.]+(?::\d+)?/g, url);
+  const here = local(sections.join(""));
   const site = await Site.create({
     sandbox: {
       behaviour: { speed: 1_000, silentRate: 0, failedRate: 0, timeoutRate: 0, ...behaviour },
@@ -28,7 +29,8 @@ async function siteOf(url: string, behaviour: object = {}): Promise<Site> {
     if (path === "" || path === "runner.cfg") continue;
     // An action lives five minutes, and a test does not.
     const hurry = path.endsWith("entity.cfg") ? 'expiry = "1s"\n' : "";
-    await site.scenario.write(path, `${code}${hurry}`);
+    const isOwn = path === "plugins/inventory.ts";
+    await site.scenario.write(path, `${isOwn ? local(code) : code}${hurry}`);
     if (language !== "ts") await chmod(site.scenario.path(path), 0o755);
   }
   await site.scenario.write("runners/nightly/action.json", ACTION);
@@ -48,6 +50,7 @@ describe("docs/plugins.md", () => {
       "",
       "plugins/failures.ts",
       "plugins/hosts",
+      "plugins/inventory.ts",
       "plugins/keep",
       "plugins/lib/hosts.ts",
       "plugins/tickets.ts",
@@ -116,6 +119,24 @@ describe("docs/plugins.md", () => {
       const retried = await site.run("redeliver", "tickets");
       expect(retried.stderr).toContain("too many tickets");
       expect(retried.stderr).toContain("trying again in 120 s");
+    },
+    LIMIT_MS,
+  );
+
+  test(
+    "its module that saves its progress goes on where it was interrupted",
+    async () => {
+      await using service = await Listener.open((_, index) => ({
+        status: index === 2 ? 500 : 200,
+      }));
+      await using site = await siteOf(service.url);
+      const { stderr } = await runWith(site, "inventory");
+      expect(stderr).toContain("inventory: the inventory answered 500");
+      if (service.heard.length === 3) await site.run("redeliver", "inventory");
+      const hosts = (service.bodies as { name: string }[]).map(({ name }) => name);
+      expect(hosts.length).toBe(6);
+      expect(hosts[3]).toBe(hosts[2] ?? "");
+      expect(new Set(hosts).size).toBe(5);
     },
     LIMIT_MS,
   );

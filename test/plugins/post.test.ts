@@ -1,6 +1,6 @@
 // Post: one request of the shipped plugins, on a listener that misbehaves in every way.
 import { describe, expect, test } from "bun:test";
-import { itemKey, pause, post, readRetryAfter, waitBefore } from "../../plugins/lib/post.ts";
+import { itemKey, pause, post, waitBefore } from "../../plugins/lib/post.ts";
 import { openHttp } from "../../src/edge/http.ts";
 import { openFetch } from "../../src/edge/plugins/fetch.ts";
 import { Listener, type Reply } from "../support/shipped.ts";
@@ -94,6 +94,26 @@ describe("post()", () => {
     expect(heard.length).toBe(1);
   });
 
+  test.each(["99999999999", "9".repeat(400), "Fri, 31 Dec 9999 23:59:59 GMT"])(
+    "takes a pause of %p for one of a day, and keeps the reason",
+    async (pause) => {
+      const reply = { status: 503, headers: { "Retry-After": pause }, body: "closed" };
+      const { posted, url } = await tryPost([reply]);
+      expect(posted).toMatchObject({
+        message: `${url} answered 503: closed`,
+        retryAfterMs: 86_400_000,
+      });
+    },
+  );
+
+  test.each(["-1", "soon", "0x10", "1e9", "NaN", "Fri, 20 Nov 2015 09:00:00 GMT"])(
+    "takes a pause of %p for none",
+    async (pause) => {
+      const { posted } = await tryPost([{ status: 500, headers: { "Retry-After": pause } }]);
+      expect(posted).toMatchObject({ kind: "failed", retryAfterMs: 0 });
+    },
+  );
+
   test("repeats itself where 307 and 308 of the same service say, and nowhere else", async () => {
     const there = await tryPost([
       { status: 307, headers: { Location: "/there" } },
@@ -159,22 +179,6 @@ describe("waitBefore()", () => {
     expect([2, 3, 4].map((attempt) => waitBefore(attempt, 0))).toEqual([250, 500, 1_000]);
     expect(waitBefore(3, 7_000)).toBe(7_000);
   });
-});
-
-describe("readRetryAfter()", () => {
-  const now = Date.parse("2026-11-20T10:00:00Z");
-
-  test("reads seconds and dates", () => {
-    expect(readRetryAfter("120", now)).toBe(120_000);
-    expect(readRetryAfter("Fri, 20 Nov 2026 10:01:00 GMT", now)).toBe(60_000);
-  });
-
-  test.each([null, "", "soon", "-5", "Fri, 20 Nov 2026 09:00:00 GMT"])(
-    "takes %p for none",
-    (text) => {
-      expect(readRetryAfter(text, now)).toBe(0);
-    },
-  );
 });
 
 describe("itemKey()", () => {

@@ -8,6 +8,7 @@ import { readSettings, type Settings } from "../../src/edge/plugins/settings.ts"
 import { messageOf } from "../../src/errors.ts";
 import { isFatal, retryAfterMs } from "../../src/sdk/failure.ts";
 import type { PluginContext, PluginModule } from "../../src/sdk/plugin.ts";
+import { decodeProgress, encodeProgress } from "../../src/sdk/progress.ts";
 import { Scratch } from "./edge.ts";
 
 /** A request as it came. */
@@ -90,6 +91,9 @@ export interface TryOptions {
   /** For proxies. @default none */
   readonly environment?: Readonly<Record<string, string>>;
   readonly key?: string;
+  readonly attempt?: number;
+  /** What an earlier attempt has saved. */
+  readonly progress?: unknown;
   readonly signal?: AbortSignal;
 }
 
@@ -101,25 +105,29 @@ export interface Tried {
   readonly final: boolean;
   readonly retryAfterMs: number;
   readonly log: readonly string[];
+  /** What it has saved last of its progress; what it was given if nothing. */
+  readonly progress: unknown;
 }
 
 /** Delivers once. `unset` is the answer to settings that the plugin refuses. */
 export async function tryPlugin(module: PluginModule, options: TryOptions): Promise<Tried> {
   using scratch = new Scratch();
   const log: string[] = [];
+  let saved: unknown = options.progress ?? null;
   const ended = (kind: Tried["kind"], error?: unknown): Tried => ({
     kind,
     message: error === undefined ? "" : messageOf(error),
     final: isFatal(error),
     retryAfterMs: retryAfterMs(error) ?? 0,
     log,
+    progress: saved,
   });
   const read = await readSettings(module.config, options.settings);
   if (read.kind === "broken") return ended("unset", read.problems.join("; "));
-  const { environment = {}, key = "nightly/7/shipped", result } = options;
+  const { attempt = 1, environment = {}, key = "nightly/7/shipped", result } = options;
   const text = typeof result === "string" ? result : JSON.stringify(result);
   const resultPath = scratch.file("7.json", text);
-  const delivery = { job: "nightly", actionId: 7, resultPath, key, attempt: 1 };
+  const delivery = { job: "nightly", actionId: 7, resultPath, key, attempt };
   const signal = options.signal ?? new AbortController().signal;
   const limits = { connectTimeoutMs: 5_000, headersTimeoutMs: 5_000, idleTimeoutMs: 5_000 };
   const fetch = openFetch(
@@ -133,9 +141,12 @@ export async function tryPlugin(module: PluginModule, options: TryOptions): Prom
       }),
     signal,
   );
-  const { job, actionId, attempt } = delivery;
+  const { job, actionId } = delivery;
   const context: PluginContext<unknown> = {
-    ...{ config: read.config, job, actionId, key, attempt, signal, fetch },
+    ...{ config: read.config, job, actionId, key, attempt, signal, fetch, progress: saved },
+    saveProgress: async (value) => {
+      saved = decodeProgress(encodeProgress(value));
+    },
     log: (...line: readonly [string] | readonly [string, string]) =>
       void log.push(line.length === 1 ? `info: ${line[0]}` : `${line[0]}: ${line[1]}`),
   };

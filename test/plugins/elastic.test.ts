@@ -2,7 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import elastic from "../../plugins/elastic.ts";
 import { command, expired, resultOf } from "../support/results.ts";
-import { type Heard, Listener, type Reply, tryPlugin } from "../support/shipped.ts";
+import { type Heard, Listener, limitOf, type Reply, tryPlugin } from "../support/shipped.ts";
 
 interface Head {
   readonly index?: { readonly _index: string; readonly _id: string };
@@ -151,7 +151,7 @@ describe("elastic", () => {
     ["a page of something else", { status: 200, body: "<html>" }, /did not answer as the bulk API/],
     ["too few answers", { status: 200, body: '{"errors":true,"items":[]}' }, /as the bulk API/],
   ] as const)("fails on %s, to be made again", async (_, reply, wanted) => {
-    const { final, kind, message } = await deliver(commands(2), { timeout: "50ms" }, [reply]);
+    const { final, kind, message } = await deliver(commands(2), limitOf(reply), [reply]);
     expect({ kind, final }).toEqual({ kind: "failed", final: false });
     expect(message).toMatch(wanted);
   });

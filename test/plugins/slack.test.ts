@@ -2,7 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import slack from "../../plugins/slack.ts";
 import { answer, command, expired, resultOf, scribeElements } from "../support/results.ts";
-import { Listener, type Reply, tryPlugin } from "../support/shipped.ts";
+import { Listener, limitOf, type Reply, tryPlugin } from "../support/shipped.ts";
 
 async function deliver(
   result: unknown,
@@ -95,7 +95,7 @@ describe("slack", () => {
   ] as const)(
     "fails on %s, to be made again, and keeps the URL to itself",
     async (_, reply, why) => {
-      const { final, kind, log, message } = await deliver(resultOf(), { timeout: "50ms" }, [reply]);
+      const { final, kind, log, message } = await deliver(resultOf(), limitOf(reply), [reply]);
       expect({ kind, final }).toEqual({ kind: "failed", final: false });
       expect(message).toMatch(why);
       expect(message + log.join("")).not.toContain("s3cret");

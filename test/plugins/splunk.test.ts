@@ -2,7 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import splunk from "../../plugins/splunk.ts";
 import { command, expired, resultOf } from "../support/results.ts";
-import { type Heard, Listener, type Reply, tryPlugin } from "../support/shipped.ts";
+import { type Heard, Listener, limitOf, type Reply, tryPlugin } from "../support/shipped.ts";
 
 interface Event {
   readonly time: number;
@@ -106,7 +106,7 @@ describe("splunk", () => {
     ["a cut connection", { action: "close" }, /the connection was cut/],
     ["silence", { action: "hang" }, /did not answer within 0\.05 s$/],
   ] as const)("fails on %s, to be made again", async (_, reply, wanted) => {
-    const { final, kind, message } = await deliver(commands(2), { timeout: "50ms" }, [reply]);
+    const { final, kind, message } = await deliver(commands(2), limitOf(reply), [reply]);
     expect({ kind, final }).toEqual({ kind: "failed", final: false });
     expect(message).toMatch(wanted);
     expect(message).not.toContain("t0ken");

@@ -3,7 +3,7 @@ import { describe, expect, test } from "bun:test";
 import { createHmac } from "node:crypto";
 import webhook from "../../plugins/webhook.ts";
 import { command, expired, resultOf } from "../support/results.ts";
-import { type Heard, Listener, type Reply, tryPlugin } from "../support/shipped.ts";
+import { type Heard, Listener, limitOf, type Reply, tryPlugin } from "../support/shipped.ts";
 
 interface Batch {
   readonly name: string;
@@ -113,9 +113,7 @@ describe("webhook", () => {
     ["a cut connection", { action: "close" }, /the connection was cut/],
     ["silence", { action: "hang" }, /did not answer within 0\.05 s$/],
   ] as const)("fails on %s, to be made again", async (_, reply, wanted) => {
-    const { final, kind, message } = await deliver(resultOf(command()), { timeout: "50ms" }, [
-      reply,
-    ]);
+    const { final, kind, message } = await deliver(resultOf(command()), limitOf(reply), [reply]);
     expect({ kind, final }).toEqual({ kind: "failed", final: false });
     expect(message).toMatch(wanted);
   });

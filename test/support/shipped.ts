@@ -28,6 +28,11 @@ export type Reply =
     }
   | { readonly action: "close" | "hang" };
 
+/** The time limit of a request that gets this: short where the time passes for certain. */
+export function limitOf(reply: Reply): { readonly timeout: string } {
+  return { timeout: "action" in reply && reply.action === "hang" ? "50ms" : "60s" };
+}
+
 /** A server on loopback that remembers what it heard. */
 export class Listener implements AsyncDisposable {
   readonly heard: Heard[] = [];

@@ -46,7 +46,8 @@ async function makeWhole(): Promise<void> {
       's', 90, 0, NULL, NULL, '["mail"]', ${id + 10}, NULL, 1, 0, NULL, '/result',
       '{"fetched":1,"sent":1,"counters":null,"statuses":{"success":1},"strays":0}', NULL, 1);
     INSERT INTO delivery
-      VALUES (${id}, ${id + 10}, 'plain${id}', 'mail', 'key${id}', 'pending', 0, 100, NULL, 1, NULL);
+      VALUES (${id}, ${id + 10}, 'plain${id}', 'mail', 'key${id}', 'pending', 0, 100, NULL, 1,
+      NULL);
     INSERT INTO cursor VALUES ('plain${id}', 5, 'always');
     INSERT INTO missed VALUES (${id}, 'plain${id}', 1, 2, 2, 'the runner was down', 3);`;
   meddle(`INSERT INTO source VALUES ('code', 'x'), ('template', '{}'); ${row(1)} ${row(2)}`);

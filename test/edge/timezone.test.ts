@@ -117,10 +117,10 @@ describe("findHostZone()", () => {
 
 const SCRIPT = `
 import { describeHostZone, useHostZone } from "${source("edge/timezone.ts")}";
-import { nextFire, parseSchedule } from "${source("jobs/schedule.ts")}";
+import { instantOfWall, zoneNamed } from "${source("jobs/zone.ts")}";
 const zone = useHostZone();
-const fire = nextFire(parseSchedule("0 12 * * *"), Date.UTC(2026, 6, 1));
-console.log(new Date(fire).toISOString(), describeHostZone(zone, fire));
+const noon = instantOfWall(zoneNamed(null), Date.UTC(2026, 6, 1, 12) / 1_000);
+console.log(new Date(noon).toISOString(), describeHostZone(zone, noon));
 `;
 
 describe.each([

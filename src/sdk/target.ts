@@ -107,19 +107,33 @@ function scalar(value: unknown): string {
  * @throws {RunnerError} ACTION, for an id that is not a whole number from 1 to 2^53 - 1.
  */
 export function agentsTarget(agents: readonly { readonly id: number }[]): readonly string[] {
-  const targets: string[] = [];
-  let list = "";
-  for (const id of new Set(agents.map(agentId))) {
-    const longer = list === "" ? id : `${list},${id}`;
-    const isFull = idsTarget(longer).length > TARGET_SIZE_MAX;
-    if (isFull) targets.push(idsTarget(list));
-    list = isFull ? id : longer;
-  }
-  return list === "" ? targets : [...targets, idsTarget(list)];
+  return splitList(new Set(agents.map(agentId)), hostsTarget);
 }
 
-function idsTarget(list: string): string {
+/** Conditions of at most 2,048 characters, each written around a part of a list of ids. */
+function splitList(ids: Iterable<string>, write: (list: string) => string): readonly string[] {
+  const targets: string[] = [];
+  let list = "";
+  for (const id of ids) {
+    const longer = list === "" ? id : `${list},${id}`;
+    const isFull = write(longer).length > TARGET_SIZE_MAX;
+    if (isFull) targets.push(write(list));
+    list = isFull ? id : longer;
+  }
+  return list === "" ? targets : [...targets, write(list)];
+}
+
+function hostsTarget(list: string): string {
   return `queueloc IN (SELECT queueloc FROM agents WHERE id IN (${list}))`;
+}
+
+/**
+ * The agents that `targets` list, written in the one form that never changes, whatever words the
+ * targets have: journals of runs that are under way compare it.
+ */
+export function agentLists(targets: readonly string[]): readonly string[] {
+  const ids = targets.flatMap((target) => LIST.exec(target)?.[1]?.match(/\d+/g) ?? []);
+  return splitList(ids, (list) => `id IN (${list})`);
 }
 
 /** Just a list of agents, as `agentsTarget` or a person writes it. */

@@ -11,14 +11,23 @@ import {
   type StepOutcome,
   type StepRow,
 } from "../flow/steps.ts";
+import { agentLists } from "../sdk/target.ts";
 import type { Instant, Milliseconds } from "../time.ts";
 import type { LossCause } from "./host.ts";
-import type { StepRequest } from "./messages.ts";
+import type { ActionRequest, StepRequest } from "./messages.ts";
 
-/** A hash of what a step asks for. How a function is tried is no part of it. */
+/**
+ * A hash of what a step asks for. How a function is tried is no part of it, and neither is how a
+ * list of agents is written as a target: a run goes on after an upgrade that writes it otherwise.
+ */
 export function digestOf(request: StepRequest): string {
   if (request.kind === "step") return "";
-  return createHash("sha256").update(JSON.stringify(request)).digest("hex");
+  const asked = "targets" in request ? { ...request, targets: sameTargets(request) } : request;
+  return createHash("sha256").update(JSON.stringify(asked)).digest("hex");
+}
+
+function sameTargets({ targets, agents }: ActionRequest): readonly string[] | null {
+  return targets === null || agents === null ? targets : agentLists(targets);
 }
 
 /** The step as it would be begun. */

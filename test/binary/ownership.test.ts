@@ -255,6 +255,8 @@ describe.skipIf(!isRoot)("beside another user of the host", () => {
     if (who === "mig") give(scenario.directory, MIG);
     expect((await host.runIn(as[who], "--once")).exit).toBe(0);
     const owner = who === "root" ? "root" : String(MIG.uid);
+    // One that cannot be read at all would hide the others.
+    await chmod(scenario.path("home/.gnupg/secring.gpg"), 0o644);
     const all = ["runner.cfg", "home/.migrc", "home/.gnupg/secring.gpg"].concat([
       "runners",
       "journal.db",

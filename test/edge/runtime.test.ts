@@ -1,14 +1,24 @@
 // Runtime: sockets and pipes by the C library, in this runtime; deno.test.ts tries the other.
 import { describe, expect, test } from "bun:test";
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { closeSync, readFileSync, readSync } from "node:fs";
 import { openPipe, openUnixDatagram, releaseMemory, runtimeName } from "../../src/edge/runtime.ts";
-import { DatagramListener, Scratch } from "../support/edge.ts";
+import { DatagramListener, DENO, Scratch, source } from "../support/edge.ts";
 
 describe("runtimeName()", () => {
   test("knows what runs it", () => {
     expect(runtimeName()).toBe("bun");
+  });
+
+  test.each([
+    ["bun", [process.execPath, "run"]],
+    ["deno", DENO],
+  ] as const)("knows %s in a process of its own", (name, [program = "", ...words]) => {
+    using scratch = new Scratch();
+    const script = `import { runtimeName } from "${source("edge/runtime.ts")}";\nconsole.log(runtimeName());\n`;
+    const { stdout } = spawnSync(program, [...words, scratch.file("script.ts", script)]);
+    expect(`${stdout}`).toBe(`${name}\n`);
   });
 });
 

@@ -1,7 +1,7 @@
 // Deliver: what one attempt gives to the plugin and leaves in the journal.
 import { describe, expect, test } from "bun:test";
 import { openJournal } from "../../src/edge/journal/journal.ts";
-import { type AttemptOptions, deliverResult } from "../../src/flow/deliver.ts";
+import { type AttemptOptions, deliverResult, queueDeliveries } from "../../src/flow/deliver.ts";
 import { advanceDelivery, type DeliveryRow } from "../../src/flow/inflight.ts";
 import type { Journal } from "../../src/flow/journal.ts";
 import { adoptResult } from "../../src/flow/redeliver.ts";
@@ -60,7 +60,9 @@ async function attempt(
       const again = journal.delivery(row.id) ?? row;
       delivered = await deliverResult(edges, again, { signal, timeoutMs });
     }
-    return { delivered, orders, log: log.lines, row: journal.delivery(row.id) };
+    const { actionRow, id } = row;
+    const [left, action] = [journal.delivery(id), journal.action(actionRow)];
+    return { delivered, orders, log: log.lines, row: left, action };
   } finally {
     await journal.close();
   }
@@ -152,6 +154,26 @@ describe("deliverResult()", () => {
     });
     expect(changed.row).toMatchObject({ state: "pending", attempts: 0, progress: null });
   });
+
+  test.each([
+    { kind: "delivered", message: "ok" },
+    { kind: "failed", message: "no", final: true },
+  ] as const)(
+    "gives a result again that became better during an attempt that %p (I6)",
+    async (answer) => {
+      const { orders, row, action } = await attempt(async (journal) => {
+        await journal.write((rows) => {
+          const collected = rows.action(1);
+          if (collected === null) throw new Error("there is no action");
+          queueDeliveries(rows, collected, NOW + 5);
+        });
+        return answer;
+      });
+      expect(orders.length).toBe(1);
+      expect(row).toMatchObject({ state: "pending", attempts: 0, nextAt: NOW + 5, error: null });
+      expect(action?.state).toBe("collected");
+    },
+  );
 
   test("remembers a delivery that was made (I6)", async () => {
     const { delivered, row } = await attempt({ kind: "delivered", message: "ok" });

@@ -114,6 +114,28 @@ describe("removeOld() of rows", () => {
     expect([...world.spool.records.keys()]).toEqual([]);
   });
 
+  test("keeps a run whose result somebody asks to deliver again at this moment", async () => {
+    const world = openWorld();
+    const asked = await make(world, { actionId: 1, at: NOON - 40 * DAY });
+    const old = await make(world, { actionId: 2, at: NOON - 39 * DAY });
+    await make(world, { actionId: 3, at: NOON });
+    const spool = Object.create(world.spool) as typeof world.spool;
+    // Another process writes between the look at what is old and its removal.
+    spool.removeInflight = async (job, actionId) => {
+      await world.journal.write((tables) => {
+        const [delivery] = tables.deliveriesOf(asked.id);
+        if (delivery === undefined || delivery.state === "pending") return;
+        tables.saveDelivery(advanceDelivery(delivery, { kind: "redeliver" }, NOON));
+      });
+      return await world.spool.removeInflight(job, actionId);
+    };
+    const retention = { journalMs: DAY, resultsMs: null, shelf: new MemoryShelf() };
+    await removeOld({ ...world.edges, spool }, retention);
+    expect(world.journal.run(old.runId)).toBeNull();
+    expect(world.journal.run(asked.runId)).not.toBeNull();
+    expect(world.journal.deliveriesOf(asked.id)).toMatchObject([{ state: "pending" }]);
+  });
+
   test("works in steps, so that nothing else waits for long", async () => {
     const world = openWorld();
     for (let index = 0; index < STEP_MAX + 2; index++) {

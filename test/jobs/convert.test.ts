@@ -57,6 +57,23 @@ describe("encodeDefinition()", () => {
     expect(names.toSorted()).toEqual([...KEY_NAMES].toSorted());
   });
 
+  test("writes every key that is set, and under its own name in files", () => {
+    const { cron, ...schedule } = { cron: "", ...Object(FULL.schedule) } as Record<string, unknown>;
+    const { schedule: _, plugin, action: __, ...rest } = FULL;
+    const plain = { schedule: cron, ...schedule, ...rest };
+    for (const form of ["cfg", "toml"] as const) {
+      const { text } = encodeDefinition(FULL, form);
+      for (const [key, value] of Object.entries(plain)) {
+        const line = text.split("\n").find((each) => each.startsWith(`${key.toLowerCase()} = `));
+        expect(line?.replace(/^\w+ = /, "").replaceAll('"', "")).toBe(`${value}`);
+      }
+    }
+    expect(evaluate(encodeDefinition(FULL, "ts").text)).toEqual(FULL);
+    expect(load("toml", encodeDefinition(FULL, "toml").text).plugins).toEqual(
+      [plugin ?? []].flat(),
+    );
+  });
+
   for (const [name, definition] of Object.entries(DEFINITIONS)) {
     for (const form of ["cfg", "toml"] as const) {
       test(`writes ${name} as ${form} that loads to the same entity`, () => {

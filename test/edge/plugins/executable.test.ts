@@ -168,6 +168,22 @@ describe("deliverToExecutable()", () => {
     await eventually(() => (isAlive(pid) ? null : true));
   });
 
+  test("kills children that are deaf to the signal which their program obeyed", async () => {
+    using world = new World();
+    const [pidFile, stop] = [world.in("child"), new AbortController()];
+    const delivering = world.deliver(
+      `(trap '' TERM; echo $$ > "${pidFile}.new"; mv "${pidFile}.new" "${pidFile}"; exec sleep 600) &\n` +
+        `echo $! > "${world.in("pid")}"; exec sleep 600`,
+      { order: { signal: stop.signal } },
+    );
+    await eventually(() => (existsSync(pidFile) && existsSync(world.in("pid")) ? true : null));
+    stop.abort();
+    expect((await delivering).message).toBe("signal: terminated (the runner is stopping)");
+    const pid = Number(world.text("pid"));
+    expect(pid).toBeGreaterThan(0);
+    await eventually(() => (isAlive(pid) ? null : true));
+  });
+
   test("ends a program when the runner stops", async () => {
     using world = new World();
     const stop = new AbortController();

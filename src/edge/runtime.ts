@@ -209,7 +209,7 @@ export function workerCommand(): WorkerCommand {
     const file = platform === "linux" ? "/proc/self/exe" : process.execPath;
     return { file, args: [WORKER_ARGUMENT], environment: {} };
   }
-  const source = resolve(import.meta.dirname, "../worker.ts");
+  const source = resolve(import.meta.dirname ?? "", "../worker.ts");
   if (denoFfi() === undefined) {
     return { file: process.execPath, args: [source, WORKER_ARGUMENT], environment: {} };
   }

@@ -65,9 +65,12 @@ export class RunnerErrors extends Error {
  */
 export function errorLines(error: RunnerError): readonly string[] {
   const { path, line, column, hint, frame } = error.detail;
-  const where = [path, line, column].filter((part) => part !== undefined).join(":");
   const mend = hint === undefined ? "" : ` (${hint})`;
-  const text = `${where === "" ? "" : `${where}: `}${error.message}${mend}`;
+  const said = `${error.message}${mend}`;
+  // Where it is said twice already, a third time would only be in the way.
+  const isSaid = path !== undefined && line === undefined && said.split(path).length > 2;
+  const where = isSaid ? "" : [path, line, column].filter((part) => part !== undefined).join(":");
+  const text = `${where === "" ? "" : `${where}: `}${said}`;
   return [text, ...(frame?.split("\n") ?? [])].map((line) => visible(line));
 }
 
@@ -76,9 +79,32 @@ export function describeError(error: RunnerError): string {
   return errorLines(error).join("\n");
 }
 
-/** The message of anything thrown. */
+/** The message of anything thrown, which may be no error at all. Never throws. */
 export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  try {
+    return messageIn(error) ?? valueText(error);
+  } catch {
+    return `a thrown ${typeof error} that cannot be shown`;
+  }
+}
+
+/** Null when there is none. Errors of another thread or realm are no instances of our class. */
+function messageIn(error: unknown): string | null {
+  if (typeof error !== "object" || error === null) return null;
+  const { message, errors } = error as { readonly message?: unknown; readonly errors?: unknown };
+  if (typeof message === "string" && message !== "") return message;
+  // Several tries that failed, such as one for each address of a host.
+  if (Array.isArray(errors) && errors.length > 0) return errors.map(messageOf).join("; ");
+  return error instanceof Error ? (error.name ?? "") : null;
+}
+
+const VALUE_SIZE_MAX = 500;
+
+/** A value as JSON has it, or as a template would write it. */
+function valueText(value: unknown): string {
+  if (typeof value !== "object" || value === null) return String(value);
+  const text = JSON.stringify(value) ?? "";
+  return text.length > VALUE_SIZE_MAX ? `${text.slice(0, VALUE_SIZE_MAX)}…` : text;
 }
 
 /** The same with how to mend it, where that is known. */

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { describeError, nearest, RunnerError } from "../src/errors.ts";
+import { describeError, messageOf, nearest, RunnerError } from "../src/errors.ts";
 
 describe("nearest()", () => {
   const keys = ["schedule", "plugin", "expiry", "sendonly", "level"];
@@ -31,5 +31,42 @@ describe("describeError()", () => {
     const error = new RunnerError("ENTITY", 'Cannot read expiry "5"', detail);
     expect(describeError(error)).toBe('a/entity.cfg:3:7: Cannot read expiry "5" (write 5m)');
     expect(describeError(new RunnerError("API", "no answer"))).toBe("no answer");
+  });
+
+  test("names a file twice at most", () => {
+    const path = "/a/b.db";
+    const error = new RunnerError("JOURNAL", `Cannot read "${path}": it is no database`, { path });
+    expect(describeError(error)).toBe(`${path}: Cannot read "${path}": it is no database`);
+    const hint = `chmod 600 ${path}`;
+    const mended = new RunnerError("KEYRING", `Cannot trust "${path}"`, { path, hint });
+    expect(describeError(mended)).toBe(`Cannot trust "${path}" (${hint})`);
+  });
+});
+
+describe("messageOf()", () => {
+  test("has words for whatever was thrown, and never throws itself", () => {
+    const circular: { self?: unknown } = {};
+    circular.self = circular;
+    const odd = {
+      get message(): string {
+        throw new Error("no");
+      },
+    };
+    const thrown: readonly (readonly [unknown, string])[] = [
+      [new TypeError("no such thing"), "no such thing"],
+      [{ message: "from elsewhere" }, "from elsewhere"],
+      [{ code: 5, why: "full" }, '{"code":5,"why":"full"}'],
+      [["a", 1], '["a",1]'],
+      ["a text", "a text"],
+      [undefined, "undefined"],
+      [null, "null"],
+      [Symbol("s"), "Symbol(s)"],
+      [new AggregateError([new Error("one"), new Error("two")]), "one; two"],
+      [circular, "a thrown object that cannot be shown"],
+      [odd, "a thrown object that cannot be shown"],
+      [Object.create(null), "{}"],
+    ];
+    for (const [value, text] of thrown) expect(messageOf(value)).toBe(text);
+    expect(messageOf({ long: "x".repeat(5_000) }).length).toBeLessThan(600);
   });
 });

@@ -111,12 +111,16 @@ function scheduleOf(
     const isName = !/[\s@*]/.test(words);
     if (isName && failure !== null && call.flags.text("c") !== null) throw failure;
     const jobs = states.map(({ job }) => job);
-    const meant = isName ? nearest(words, jobs) : null;
-    if (meant === null) throw error;
+    if (!isName) throw error;
+    const meant = nearest(words, jobs);
     const message = `Cannot show when "${words}" fires: it is neither a job nor an expression`;
-    throw new RunnerError("SCHEDULE", message, { hint: `did you mean "${meant}"?` });
+    const hint = meant === null ? JOBS_OR_FIELDS : `did you mean "${meant}"?`;
+    throw new RunnerError("SCHEDULE", message, { hint });
   }
 }
+
+const JOBS_OR_FIELDS =
+  'mig-runner status lists the jobs; an expression has five to seven fields, such as "0 3 * * *"';
 
 function ofJob({ job, entity, errors }: JobState, zone: string | null) {
   if (entity === null) throw new RunnerErrors(errors);

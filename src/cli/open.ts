@@ -2,7 +2,7 @@
 import { type Config, type ConfigSources, loadConfig, loadRunnerConfig } from "../config/config.ts";
 import type { RunnerConfig } from "../config/runner.ts";
 import { systemClock, systemRandom } from "../edge/clock.ts";
-import { homeDirectory, readBytes } from "../edge/files.ts";
+import { absolutePath, homeDirectory, readBytes } from "../edge/files.ts";
 import type { HttpOptions } from "../edge/http.ts";
 import { isLarge, openJournal } from "../edge/journal/journal.ts";
 import { type OpenLog, openLog, systemLogContext } from "../edge/log/log.ts";
@@ -149,7 +149,9 @@ export function pluginsOf(
 
 /** Where the configuration of this call comes from. */
 export function sourcesOf({ configPath, environment }: Call): ConfigSources {
-  return { path: configPath, environment, readFile: readBytes, homeDirectory: homeDirectory() };
+  const workingDirectory = absolutePath(".");
+  const where = { homeDirectory: homeDirectory(), workingDirectory };
+  return { path: configPath, environment, readFile: readBytes, ...where };
 }
 
 /**

@@ -1,9 +1,10 @@
 // Sandbox: the verb that runs a MIG API with a simulated fleet until it is told to stop.
 import { loadConfig } from "../config/config.ts";
+import { errnoText } from "../edge/errno.ts";
 import { readBytes } from "../edge/files.ts";
 import { loadPublicRing } from "../edge/pgp/public.ts";
 import { onSignals } from "../edge/signals.ts";
-import { messageOf, RunnerError } from "../errors.ts";
+import { RunnerError } from "../errors.ts";
 import { FAULT_FORM, FAULT_NAMES, parseFault } from "../sandbox/faults.ts";
 import { type Sandbox, startSandbox } from "../sandbox/server.ts";
 import { UsageError } from "./flags.ts";
@@ -90,6 +91,9 @@ export const sandbox: Verb = {
     const agents = flags.number("agents", 0) ?? AGENTS_DEFAULT;
     if (agents > AGENTS_MAX) throw new UsageError(`flag -agents goes up to ${AGENTS_MAX}`);
     const port = flags.number("port", 0) ?? (flags.has("json") ? 0 : PORT_DEFAULT);
+    const faults = listOf(flags.text("fault"));
+    // Before a configuration is asked for.
+    for (const fault of faults) parseFault(fault);
     if (port > PORT_MAX) throw new UsageError(`flag -port goes up to ${PORT_MAX}`);
     const settings = {
       port,
@@ -97,7 +101,7 @@ export const sandbox: Verb = {
       seed: flags.text("seed") ?? "mig",
       rings: await ringsOf(call),
       apiKeys: listOf(flags.text("apikey")),
-      faults: listOf(flags.text("fault")),
+      faults,
       speed: flags.number("speed", 1) ?? 1,
       json: flags.has("json"),
     };
@@ -131,7 +135,7 @@ async function readRing(path: string): Promise<Uint8Array> {
   try {
     return await readBytes(path);
   } catch (cause) {
-    const message = `Cannot read keyring "${path}": ${messageOf(cause)}`;
+    const message = `Cannot read keyring "${path}": ${errnoText(cause)}`;
     throw new RunnerError("KEYRING", message, {}, { cause });
   }
 }

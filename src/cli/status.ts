@@ -8,6 +8,7 @@ import type { Journal } from "../flow/journal.ts";
 import { describeStatuses, StatusCounts } from "../mig/statuses.ts";
 import type { Instant } from "../time.ts";
 import type { WorkflowView } from "../workflow/view.ts";
+import { UsageError } from "./flags.ts";
 import { type JobState, loadJobs } from "./jobs.ts";
 import { openSpoolView, type SpoolView } from "./open.ts";
 import {
@@ -34,6 +35,7 @@ export const status: Verb = {
     "  mig-runner -c runner.cfg status\n" +
     "  mig-runner -c runner.cfg status --json | jq '.undelivered[] | select(.state == \"dead\")'",
   async run(call) {
+    if (call.positionals.length > 0) throw new UsageError("status takes no words");
     const view = await openSpoolView(call);
     const { directory, journalPath } = view.config;
     const mistakes = toldOnce(directoryMistakes(view.config)).map(describeError);

@@ -29,6 +29,8 @@ export interface ConfigSources {
   readonly readFile: (path: string) => Promise<Uint8Array>;
   /** The user's home directory, for an empty $HOME. */
   readonly homeDirectory: string;
+  /** What relative paths are relative to, for messages. */
+  readonly workingDirectory?: string;
 }
 
 /** A value, and what is worth saying about it once. */
@@ -70,7 +72,7 @@ export async function inspectConfig(sources: ConfigSources): Promise<Inspection>
     if (!(error instanceof RunnerErrors)) throw error;
     return { runner: null, client: null, mistakes: error.errors, warnings: [] };
   }
-  const config = resolveRunner(runner, environment);
+  const config = resolveRunner(runner, sources);
   const isPlaced = !runner.incomplete || settingOf(runner, ["runner", "directory"]) !== null;
   const known = { runner: isPlaced ? config : null, warnings: runner.warnings };
   const home = homeOf(environment, sources.homeDirectory);
@@ -98,7 +100,7 @@ export async function loadRunnerConfig(
   sources: Omit<ConfigSources, "homeDirectory">,
 ): Promise<Loaded<RunnerConfig>> {
   const resolver = await openRunner(sources);
-  const config = resolveRunner(resolver, sources.environment);
+  const config = resolveRunner(resolver, sources);
   if (resolver.mistakes.length > 0) throw new RunnerErrors(inOrder(resolver));
   return { config, warnings: resolver.warnings };
 }
@@ -116,7 +118,7 @@ async function openRunner(sources: Omit<ConfigSources, "homeDirectory">): Promis
   try {
     bytes = await sources.readFile(path);
   } catch (cause) {
-    const hint = "Name the file with -c, or run mig-runner init DIR to make one";
+    const hint = openHint(path, cause);
     const message = openFault(path, cause);
     throw new RunnerErrors([new RunnerError("CONFIG", message, { hint }, { cause })]);
   }
@@ -193,6 +195,21 @@ function openFault(path: string, error: unknown): string {
   const code = errnoOf(error);
   const reason = code === null ? undefined : OPEN_REASONS[code];
   return `open ${path}: ${reason ?? messageOf(error)}`;
+}
+
+/** What to do about a runner.cfg that cannot be read: a new one helps only where there is none. */
+function openHint(path: string, error: unknown): string {
+  switch (errnoOf(error)) {
+    case "ENOENT":
+      return "Name the file with -c, or run mig-runner init DIR to make one";
+    case "EISDIR":
+      return `Name the file in it, such as -c ${posix.join(path, "runner.cfg")}`;
+    case "EACCES":
+    case "EPERM":
+      return "Run it as the user who owns the file, or let the user who runs it read the file";
+    default:
+      return "Name the file with -c";
+  }
 }
 
 const ACCESS = { hint: "Name a file that the user who runs mig-runner may read" };

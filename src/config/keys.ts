@@ -208,11 +208,16 @@ export const CLIENT_KEYS = {
   api: {
     url: {
       ...part({ ...text, since: original, unset: "must be set" }),
-      about: "of the MIG API, such as `https://mig.example.net/api/v1/`",
+      about:
+        "of the MIG API, such as `https://mig.example.net/api/v1/`. Where it redirects to another " +
+        "scheme, host or port, write that one: no token and no key goes there",
     },
     skipverifycert: {
       ...part({ kind: "flag", default: false, since: original, unset: "false" }),
-      about: "accepts any certificate",
+      about:
+        "accepts any certificate. Else it must be signed by an authority that this host trusts " +
+        "(`SSL_CERT_FILE` names others) and name the host in subjectAltName; its common name does " +
+        "not count",
     },
   },
   gpg: {

@@ -125,9 +125,19 @@ const LEVELS: readonly LogLevel[] = [
   "debug",
 ];
 
+/** What of the process a configuration depends on. */
+export interface RunnerSurroundings {
+  readonly environment: Environment;
+  /** What relative paths are relative to, for messages. */
+  readonly workingDirectory?: string;
+}
+
 /** The configuration that a read runner.cfg makes. Pure; mistakes are noted in the resolver. */
-export function resolveRunner(resolver: Resolver, environment: Environment): RunnerConfig {
-  const directory = directoryOf(resolver);
+export function resolveRunner(
+  resolver: Resolver,
+  { environment, workingDirectory }: RunnerSurroundings,
+): RunnerConfig {
+  const directory = directoryOf(resolver, workingDirectory ?? "");
   return {
     path: resolver.file.path,
     directory,
@@ -150,13 +160,18 @@ export function resolveRunner(resolver: Resolver, environment: Environment): Run
   };
 }
 
-function directoryOf(resolver: Resolver): string {
+function directoryOf(resolver: Resolver, workingDirectory: string): string {
   const directory = textOf(resolver, ["runner", "directory"]);
+  const now =
+    workingDirectory === "" ? "" : `, now ${posix.resolve(workingDirectory, directory ?? "")}`;
   if (directory === null) {
-    const text = "[runner] directory is not set: the working directory is used";
+    const text = `[runner] directory is not set: the working directory is used${now}`;
     noteWarning(resolver, ["runner", "directory"], text);
   } else if (directory.startsWith("~")) {
     const text = `[runner] directory "${directory}" is taken literally: ~ has no meaning here`;
+    noteWarning(resolver, ["runner", "directory"], text);
+  } else if (!posix.isAbsolute(directory)) {
+    const text = `[runner] directory "${directory}" is relative to where mig-runner is started${now}`;
     noteWarning(resolver, ["runner", "directory"], text);
   }
   return directory ?? RUNNER_KEYS.runner.directory.default;

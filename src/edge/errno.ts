@@ -2,6 +2,8 @@
 //
 // The original prints errors as its C library spells them ("permission denied", "is a directory");
 // libuv spells some of them otherwise. Operators search their logs for the former.
+
+import { messageOf } from "../errors.ts";
 import { UnfitFile } from "./read.ts";
 
 /** The kernel's texts for the errors that files, sockets and processes give. */
@@ -65,7 +67,7 @@ export function errnoText(error: unknown): string {
   if (error instanceof UnfitFile) return error.message;
   const known = TEXTS[errnoCode(error) ?? ""];
   if (known !== undefined) return known;
-  return error instanceof Error ? error.message : String(error);
+  return messageOf(error);
 }
 
 /** What an operator can do about a failed write, open or rename, or null when nobody can say. */

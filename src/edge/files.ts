@@ -87,6 +87,11 @@ export function absolutePath(path: string): string {
   return resolve(path);
 }
 
+/** Where a relative path begins, as the end of a sentence; nothing for one from the root. */
+export function fromWhere(path: string): string {
+  return path.startsWith("/") ? "" : `; the path is relative to ${resolve(".")}`;
+}
+
 /** The user's home directory by the system's list of users, for an empty $HOME. */
 export function homeDirectory(): string {
   return homedir();

@@ -13,6 +13,7 @@ import { messageOf, RunnerError } from "../errors.ts";
 import type { Milliseconds } from "../time.ts";
 import { systemClock } from "./clock.ts";
 import { errnoCode, errnoHint, errnoText } from "./errno.ts";
+import { fromWhere } from "./files.ts";
 
 /** The lock's file in the runner directory. */
 export const LOCK_FILE = "runner.lock";
@@ -236,17 +237,17 @@ export function nameHolder({ pid, work }: Holder): string {
 }
 
 function unusable(path: string, error: unknown): RunnerError {
-  const hint = errnoHint(error) ?? unusableHint(error);
+  const hint = errnoHint(error) ?? unusableHint(path, error);
   const detail = hint === null ? { path } : { path, hint };
   const state = errnoText(error);
   return new RunnerError("SPOOL", `Cannot lock "${path}": ${state}`, detail, { cause: error });
 }
 
-function unusableHint(error: unknown): string | null {
+function unusableHint(path: string, error: unknown): string | null {
   if (/disk is full/.test(messageOf(error))) return "Free space there";
   if (/readonly database|unable to open/.test(messageOf(error))) {
     return "Let the user who runs mig-runner write to the file and to its directory";
   }
   if (/not a database|malformed/.test(messageOf(error))) return "Remove it, it holds nothing else";
-  return errnoCode(error) === "ENOENT" ? "Create the runner directory" : null;
+  return errnoCode(error) === "ENOENT" ? `Create the runner directory${fromWhere(path)}` : null;
 }

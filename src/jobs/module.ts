@@ -2,7 +2,7 @@
 //
 // `examineModule` runs in the thread where the module was evaluated, `moduleEntity` in the main
 // thread: what crosses is data, so that the program itself never holds anything of a job's making.
-import { RunnerErrors } from "../errors.ts";
+import { messageOf, RunnerErrors } from "../errors.ts";
 import { parseTemplate } from "../mig/action.ts";
 import { isJobModule } from "../sdk/job.ts";
 import { type EntityDefaults, type KeyPosition, makeEntity } from "./definition.ts";
@@ -145,7 +145,7 @@ function checkTemplate(
   try {
     parseTemplate(new TextEncoder().encode(json));
   } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
+    const message = messageOf(error);
     const at = placeOf("action");
     const found = problem(message, null);
     const placed = { ...found, line: at?.line ?? null, column: at?.column ?? null };

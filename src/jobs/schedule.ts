@@ -157,25 +157,51 @@ function expressionHint(expression: string, fault: string): string {
     const meant = /^@midnight$/i.test(word) ? "@daily" : nearest(word, CRON_NICKNAMES);
     return meant === null ? `Use one of ${CRON_NICKNAMES.join(", ")}` : `Use ${meant}`;
   }
-  if (fault.startsWith("missing")) {
-    return 'Use five to seven fields: minute hour day month weekday, for example "0 */4 * * *"';
-  }
-  if (fault.startsWith("invalid interval")) {
-    return "Use a step from 1 to the largest value of the field, for example */15 for minutes";
-  }
   const count = expression.trim().split(/\s+/).length;
-  if (count === 6) return sixHint(expression);
-  return 'Use values, ranges, steps and lists of them, for example "0,30 8-18/2 * * mon-fri"';
+  if (fault.startsWith("missing")) {
+    const has = expression.trim() === "" ? "" : `It has ${count} of them: `;
+    const order = "minute hour day-of-month month day-of-week";
+    return `${has}use five to seven fields, ${order}, for example "0 */4 * * *"`;
+  }
+  if (fault.startsWith("invalid interval")) return intervalHint(fault);
+  const six = count === 6 ? sixHint(expression) : null;
+  return six ?? rangeHint(fault);
+}
+
+/** What each field takes, by its name in messages. */
+const RANGES: Readonly<Record<string, string>> = {
+  second: "0 to 59",
+  minute: "0 to 59",
+  hour: "0 to 23",
+  "day-of-month": "1 to 31, L (the last day), LW and 15W (the weekday nearest to the 15th)",
+  month: "1 to 12 or jan to dec",
+  "day-of-week": "0 to 7 (0 and 7 are sunday) or sun to sat, 5L (the last friday) and 5#2",
+  year: "1970 to 2099",
+};
+
+function rangeHint(fault: string): string {
+  const field = /^(?:syntax error in )?([a-z-]+) field/.exec(fault)?.[1] ?? "";
+  const range = RANGES[field];
+  const shapes = 'also lists, ranges and steps, such as "0,30 8-18/2 * * mon-fri"';
+  return range === undefined ? `Use values, ${shapes}` : `The ${field} is ${range}; ${shapes}`;
+}
+
+function intervalHint(fault: string): string {
+  const step = fault.replace("invalid interval ", "");
+  return (
+    `${step} is no step of its field: steps begin at 1 and end with the largest value, 59 for ` +
+    "minutes and seconds, 23 for hours, 31 for days, 12 for months, 6 for days of the week"
+  );
 }
 
 /** Six fields are often meant to begin with seconds: said in the seven that this language wants. */
-function sixHint(expression: string): string {
+function sixHint(expression: string): string | null {
   try {
     const meant = `${expression.trim()} *`;
     parseCron(meant);
     return `Six fields end with a year; if it begins with seconds, write "${meant}"`;
   } catch {
-    return "Six fields end with a year; to begin with seconds, give all seven";
+    return null;
   }
 }
 

@@ -52,22 +52,93 @@ export function positionOf(bytes: Uint8Array, offset: number): { line: number; c
   return { line: lines.length, column: [...(lines.at(-1) ?? "")].length + 1 };
 }
 
-/** How to mend the mistakes whose message does not say it. */
+/** How to mend the mistakes whose message does not say it. The first that fits holds. */
 function hintFor({ message, offset }: JsonError, bytes: Uint8Array): string | null {
   const encoding = wideEncoding(bytes);
   if (encoding !== null) return `The file is ${encoding}: save it as UTF-8`;
   if (offset === 0 && bytes[0] === 0xef) return "Save the file as UTF-8 without a byte order mark";
-  if (message.startsWith("invalid character '}' looking for beginning of object key")) {
-    return "Remove the comma before the closing brace";
-  }
-  if (message.startsWith("invalid character ']' looking for beginning of value")) {
-    return "Remove the comma before the closing bracket";
-  }
-  if (message.startsWith("parsing time ")) {
-    return "Leave validfrom and expireafter out; write other times as 2026-01-02T03:04:05Z";
-  }
-  return null;
+  if (bytes.length === 0)
+    return 'The file is empty: write an object with "target" and "operations"';
+  return HINTS.find(([pattern]) => pattern.test(message))?.[1] ?? null;
 }
+
+const HINTS: readonly (readonly [message: RegExp, hint: string])[] = [
+  [
+    /^invalid character '}' looking for beginning of object key/,
+    "Remove the comma before the closing brace",
+  ],
+  [
+    /^invalid character ']' looking for beginning of value/,
+    "Remove the comma before the closing bracket",
+  ],
+  [/^invalid character ',' looking for/, "Remove the comma: nothing stands before it"],
+  [/^invalid character '[/#]'/, "Remove the comment: JSON has none"],
+  [/^invalid character '\\'' looking for/, "Write texts in double quotes"],
+  [/looking for beginning of object key/, "Write the name of a member in double quotes"],
+  [
+    /^invalid character '[TFN]' looking for beginning of value/,
+    "Write true, false and null in small letters",
+  ],
+  [
+    /looking for beginning of value/,
+    "Write a text in double quotes, a number, true, false, null, [ ] or { }",
+  ],
+  [
+    /^invalid character .* after object key:value pair/,
+    "Put a comma between two members, and a brace behind the last",
+  ],
+  [
+    /^invalid character .* after object key/,
+    "Put a colon between the name of a member and its value",
+  ],
+  [
+    /^invalid character .* after array element/,
+    "Put a comma between two elements, and a bracket behind the last",
+  ],
+  [/^invalid character .* after top-level value/, "Remove what stands behind the last brace"],
+  [
+    /^invalid character .* in string literal/,
+    String.raw`End the text in its line: write \n for a new line, \t for a tab`,
+  ],
+  [
+    /^invalid character .* in string escape code/,
+    String.raw`Write each backslash of a text twice: \\`,
+  ],
+  [
+    /^invalid character .* in \\u hexadecimal/,
+    String.raw`Write \u with four hexadecimal digits, or a backslash twice: \\`,
+  ],
+  [
+    /^invalid character .* in numeric literal/,
+    "Write a number without a leading zero or plus, or a text in double quotes",
+  ],
+  [
+    /^invalid character .* in literal/,
+    "Write true, false and null in small letters, and texts in double quotes",
+  ],
+  [/^unexpected end of JSON input/, "Close every brace, bracket and text; is the file complete?"],
+  [/^exceeded max depth|exceeded max depth/, "Nest it less deeply"],
+  [
+    /^json: cannot unmarshal .* Action\.operations\b.* of type \[\]/,
+    'Write "operations": [ { "module": "file", "parameters": { } } ], with the brackets of a list',
+  ],
+  [/^json: cannot unmarshal .* of type string/, "Write a text in double quotes"],
+  [
+    /^json: cannot unmarshal .* of type (?:int|uint16|float64)/,
+    "Write a number, without quotes and within its range",
+  ],
+  [/^json: cannot unmarshal .* of type bool/, "Write true or false, without quotes"],
+  [/^json: cannot unmarshal .* of type \[\]/, "Write a list: [ ]"],
+  [
+    /^json: cannot unmarshal .* of type mig\.Operation$/,
+    'Write an operation as an object: { "module": "file", "parameters": { } }',
+  ],
+  [/^json: cannot unmarshal .* of type mig\./, "Write an object: { }"],
+  [
+    /^parsing time /,
+    "Leave validfrom and expireafter out; write other times as 2026-01-02T03:04:05Z",
+  ],
+];
 
 /** Whether the template carries signatures, which cannot hold once the action is dated. */
 export function hasStaleSignatures(template: Action): boolean {

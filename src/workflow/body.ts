@@ -226,7 +226,7 @@ interface Unsaved {
 
 /** An error in one line, with its kind when it is not a plain one. */
 function thrownText(error: unknown): string {
-  if (!(error instanceof Error)) return `a thrown ${typeof error}: ${String(error)}`;
+  if (!(error instanceof Error)) return `a thrown ${typeof error}: ${messageOf(error)}`;
   const plain = ["Error", "Fatal", "Retry", "RunnerError"].includes(error.name);
   return plain ? error.message : `${error.name}: ${error.message}`;
 }

@@ -5,6 +5,7 @@
 //
 // Owns:    names and their branches, checks of what the author wrote, time and chance of the run.
 // Not its: the order of answers (body.ts), what a step does in the world (engine.ts).
+import { messageOf } from "../errors.ts";
 import { durationToMs, parseDuration } from "../go/duration.ts";
 import type { StepWork } from "../sdk/run.ts";
 import {
@@ -205,7 +206,11 @@ export class BodyRun implements Run {
   log(levelOrMessage: string, message?: string): void {
     const [level, text] =
       message === undefined ? ["info", levelOrMessage] : [levelOrMessage, message];
-    this.#edges.post({ kind: "log", level: level as LogLevel, message: cut(String(text)) });
+    this.#edges.post({
+      kind: "log",
+      level: level as LogLevel,
+      message: cut(typeof text === "string" ? text : messageOf(text)),
+    });
   }
 
   /** For the body: the step that an answer or a try is for; null when nobody waits for it. */
@@ -239,7 +244,7 @@ export class BodyRun implements Run {
       if (full.length > STEP_NAME_SIZE_MAX) throw new TypeError("its branches have too long names");
       ask = make(full);
     } catch (error) {
-      const why = error instanceof Error ? error.message : String(error);
+      const why = messageOf(error);
       return Promise.reject(new TypeError(`Cannot begin ${what} "${full}": ${why}`));
     }
     if (this.#names.has(full)) return this.#refuseTwice(full);

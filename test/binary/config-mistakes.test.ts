@@ -111,7 +111,7 @@ describe.concurrent("a mistake in runner.cfg is told with its place and its reme
     "a log file in a directory that is not there": {
       options: { logging: ["mode = file", "file = /no/such/runner.log"] },
       says: [
-        '/no/such/runner.log: Cannot log to file "/no/such/runner.log": ' +
+        'Cannot log to file "/no/such/runner.log": ' +
           "open /no/such/runner.log: no such file or directory",
       ],
     },
@@ -236,11 +236,11 @@ describe.concurrent("a file that every user can write to is refused, with the ch
         await chmod(scenario.path("home/.gnupg/secring.gpg"), 0o606);
       },
       says: [
-        'DIR/runner.cfg: Cannot trust config "DIR/runner.cfg": every user can write to it ' +
+        'Cannot trust config "DIR/runner.cfg": every user can write to it ' +
           "(mode 0666) (chmod o-w DIR/runner.cfg)",
-        'DIR/home/.migrc: Cannot trust config "DIR/home/.migrc": every user can write to it ' +
+        'Cannot trust config "DIR/home/.migrc": every user can write to it ' +
           "(mode 0646) (chmod o-w DIR/home/.migrc)",
-        `${RING}: Cannot trust key "${RING}": every user can write to it ` +
+        `Cannot trust key "${RING}": every user can write to it ` +
           `(mode 0606) (chmod o-w ${RING})`,
       ],
     },

@@ -68,6 +68,15 @@ describe("next", () => {
     );
   });
 
+  test("tells a word that is neither a job nor an expression from a short expression", async () => {
+    const word = await callVerb(next, ["nosuch"]);
+    expect(word.thrown).toStartWith(
+      'Cannot show when "nosuch" fires: it is neither a job nor an expression (mig-runner status ',
+    );
+    const short = await callVerb(next, ["0 0 * *"]);
+    expect(short.thrown).toContain("missing field(s) (It has 4 of them: ");
+  });
+
   test("tells why the configuration that was named cannot be read", async () => {
     const { thrown } = await callVerb(next, ["-c", "/nowhere/runner.cfg", "nightly"]);
     expect(thrown).toContain("open /nowhere/runner.cfg: no such file or directory");

@@ -14,6 +14,11 @@ describe("status", () => {
     expect(out).toStartWith(`${directory.path}: no mig-runner works on it\n\n1 job\n  nightly  `);
   });
 
+  test("takes no words, which would seem to choose jobs", async () => {
+    await using directory = await Directory.create();
+    expect((await directory.call(status, ["nightly"])).thrown).toBe("status takes no words");
+  });
+
   test("makes no journal", async () => {
     await using directory = await Directory.create();
     await directory.call(status, []);

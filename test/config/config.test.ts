@@ -32,6 +32,7 @@ function sources(
     reads.push(path);
     const text = files[path];
     if (text === undefined) throw Object.assign(new Error("ENOENT"), { code: "ENOENT" });
+    if (text === "FOLDER") throw Object.assign(new Error("EISDIR"), { code: "EISDIR" });
     if (text === "DENIED") throw Object.assign(new Error("EACCES"), { code: "EACCES" });
     return new TextEncoder().encode(text);
   };
@@ -130,6 +131,18 @@ describe("loadConfig()", () => {
       "/etc/mig/runner.cfg:8:18: no configuration found at /home/mig/.migrc " +
         "(Write one with [api] url and [gpg] keyid, or run mig-runner init DIR)",
     );
+  });
+
+  test("does not advise a new directory where one only may not be read", async () => {
+    const denied = sources({ "/etc/mig/runner.cfg": "DENIED" });
+    expect(await mistakesOf(denied)).toEqual([
+      "open /etc/mig/runner.cfg: permission denied (Run it as the user who owns the file, or let " +
+        "the user who runs it read the file)",
+    ]);
+    const folder = sources({ "/etc/mig": "FOLDER" }, { path: "/etc/mig" });
+    expect(await mistakesOf(folder)).toEqual([
+      "open /etc/mig: is a directory (Name the file in it, such as -c /etc/mig/runner.cfg)",
+    ]);
   });
 
   test("says which file may not be read", async () => {

@@ -8,7 +8,7 @@ import { describeError } from "../../src/errors.ts";
 function resolve(text: string, environment: Environment = {}) {
   const options = { path: "r.cfg", schema: RUNNER_SCHEMA };
   const resolver = openResolver(readGcfg(new TextEncoder().encode(text), options));
-  const config = resolveRunner(resolver, environment);
+  const config = resolveRunner(resolver, { environment, workingDirectory: "/home/mig" });
   const mistakes = resolver.mistakes.map(describeError);
   return { config, mistakes, warnings: resolver.warnings };
 }
@@ -47,7 +47,7 @@ describe("resolveRunner()", () => {
       clientConfPath: null,
     });
     expect(warnings).toEqual([
-      "r.cfg: [runner] directory is not set: the working directory is used",
+      "r.cfg: [runner] directory is not set: the working directory is used, now /home/mig",
       "r.cfg: [runner] checkdirectory is not set: 60 seconds are used",
       "r.cfg: [logging] level is not set: info is used",
     ]);
@@ -178,5 +178,13 @@ describe("resolveRunner()", () => {
     const line = QUIET.split("\n").length + 1;
     expect([...config.pluginPlaces]).toEqual([["p", `r.cfg:${line}`]]);
     expect(config.pluginConfig.get("p")).toEqual({ url: "u", on: true, tag: ["a", "b"] });
+  });
+
+  test("says what a relative directory is relative to", () => {
+    const { warnings } = resolve(QUIET.replace("/d", "srv/../mig"));
+    expect(warnings).toEqual([
+      'r.cfg:2:13: [runner] directory "srv/../mig" is relative to where mig-runner is started, ' +
+        "now /home/mig/mig",
+    ]);
   });
 });

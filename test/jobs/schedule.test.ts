@@ -53,7 +53,25 @@ describe("parseSchedule()", () => {
     expect(hint("@reboot")).toStartWith("Use one of @yearly");
     expect(hint("0 30 10 * * *")).toContain("year");
     expect(hint("*/60 * * * *")).toContain("step");
-    expect(hint("0 25 * * *")).toContain("for example");
+  });
+
+  test("hints at the range of the field that is at fault, and at the number of fields", () => {
+    const ranges: Readonly<Record<string, string>> = {
+      "60 0 * * *": "The minute is 0 to 59;",
+      "0 25 * * *": "The hour is 0 to 23;",
+      "0 0 32 * *": "The day-of-month is 1 to 31",
+      "0 0 * 13 *": "The month is 1 to 12 or jan to dec;",
+      "0 0 * * 8": "The day-of-week is 0 to 7 (0 and 7 are sunday)",
+      "0 0 * * fry": "The day-of-week is 0 to 7",
+      "61 0 0 * * * *": "The second is 0 to 59;",
+      "0 0 * * * 1950": "The year is 1970 to 2099;",
+      "0 0 * * 8 2030": "The day-of-week is 0 to 7",
+      "0 0 * *": "It has 4 of them: use five to seven fields",
+      "*/60 * * * *": "*/60 is no step of its field",
+    };
+    for (const [expression, said] of Object.entries(ranges)) {
+      expect([expression, hint(expression)]).toEqual([expression, expect.stringContaining(said)]);
+    }
   });
 
   test("refuses an unknown zone and names the nearest", () => {

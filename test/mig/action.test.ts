@@ -44,7 +44,7 @@ describe("parseTemplate()", () => {
   test("says line, column and Go's words for a mistake of syntax", () => {
     const error = errorOf('{\n  "name": "é",\n  "é" "x"\n}');
     expect(error.code).toBe("ACTION");
-    expect(error.detail).toEqual({ line: 3, column: 7 });
+    expect(error.detail).toMatchObject({ line: 3, column: 7 });
     expect(error.message).toBe(
       "Cannot read the action template: invalid character '\"' after object key",
     );
@@ -54,7 +54,7 @@ describe("parseTemplate()", () => {
     const error = errorOf('{\n "operations": [\n  {"module": 1}]}');
     expect(describeError(error)).toBe(
       "3:14: Cannot read the action template: json: cannot unmarshal number into " +
-        "Go struct field Operation.operations.module of type string",
+        "Go struct field Operation.operations.module of type string (Write a text in double quotes)",
     );
   });
 
@@ -197,3 +197,42 @@ describe("actionMistakes()", () => {
     expect(actionMistakes(action)).toEqual([]);
   });
 });
+
+describe("parseTemplate() says how to mend", () => {
+  const mistakes: Readonly<Record<string, readonly [text: string, hint: string]>> = {
+    "an empty file": ["", "The file is empty"],
+    "an object that does not end": ['{"a": 1', "Close every brace"],
+    "a comma before a brace": ['{"a": 1,}', "Remove the comma before the closing brace"],
+    "a comma before a bracket": ['{"a": [1,]}', "Remove the comma before the closing bracket"],
+    "a comma too many": ['{"a": 1,, "b": 2}', "Remove the comma: nothing stands before it"],
+    "a comma too few": ['{"a": 1 "b": 2}', "Put a comma between two members"],
+    "a colon too few": ['{"a" 1}', "Put a colon between"],
+    "quotes of another kind": ["{'a': 1}", "Write texts in double quotes"],
+    "a name without quotes": ["{a: 1}", "Write the name of a member in double quotes"],
+    "a comment": ['{"a": 1 // one\n}', "Remove the comment: JSON has none"],
+    "truth in capitals": ['{"a": True}', "Write true, false and null in small letters"],
+    "a line end in a text": ['{"a": "x\ny"}', "End the text in its line"],
+    "a backslash of a pattern": ['{"a": "\\d"}', "Write each backslash of a text twice"],
+    "a number where a text belongs": ['{"target": 5}', "Write a text in double quotes"],
+    "an object for the list of operations": ['{"operations": {}}', "with the brackets of a list"],
+    "a name for an operation": ['{"operations": ["file"]}', "Write an operation as an object"],
+    "a text for a truth": ['{"operations": [{"want_compressed": "yes"}]}', "Write true or false"],
+    "a time that is none": ['{"validfrom": "now"}', "Leave validfrom and expireafter out"],
+    "text behind the end": ["{} {}", "Remove what stands behind the last brace"],
+  };
+  for (const [what, [text, hint]] of Object.entries(mistakes)) {
+    test(what, () => {
+      const thrown = thrownBy(() => parseTemplate(new TextEncoder().encode(text)));
+      expect(thrown).toBeInstanceOf(RunnerError);
+      expect((thrown as RunnerError).detail.hint).toContain(hint);
+    });
+  }
+});
+
+function thrownBy(work: () => unknown): unknown {
+  try {
+    return work();
+  } catch (error) {
+    return error;
+  }
+}

@@ -8,6 +8,7 @@ import { lstat, readdir, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { RunnerError } from "../../errors.ts";
 import { errnoCode, errnoHint, errnoText } from "../errno.ts";
+import { fromWhere } from "../files.ts";
 import { findFlaw } from "../ownership.ts";
 import { sortByBytes } from "../spool/scan.ts";
 
@@ -36,7 +37,7 @@ export async function listFolder(folder: string): Promise<readonly string[]> {
   } catch (error) {
     const call = errnoCode(error) === "ENOTDIR" ? "readdirent" : "open";
     const message = `loadPlugins() -> ${call} ${folder}: ${errnoText(error)}`;
-    const hint = errnoHint(error) ?? "Create it, empty if there are no plugins";
+    const hint = errnoHint(error) ?? `Create it, empty if there are no plugins${fromWhere(folder)}`;
     throw new RunnerError("PLUGIN", message, { path: folder, hint }, { cause: error });
   }
 }

@@ -13,6 +13,7 @@ import { isSameFiles } from "../../jobs/marks.ts";
 import type { FileMark, JobDirectory } from "../../ports.ts";
 import type { Milliseconds } from "../../time.ts";
 import { errnoCode, errnoHint, errnoText } from "../errno.ts";
+import { fromWhere } from "../files.ts";
 import { isTrustedLink, statMeant } from "./links.ts";
 
 /** The files that make a job, sorted; whatever else is in its directory is not looked at. */
@@ -125,7 +126,8 @@ export async function listDirectories(path: string): Promise<readonly string[]> 
   } catch (error) {
     const call = errnoCode(error) === "ENOTDIR" ? "readdirent" : "open";
     const message = `runnerScan() -> ${call} ${path}: ${errnoText(error)}`;
-    const hint = errnoHint(error) ?? "Create it: each job is a directory in it";
+    const create = `Create it: each job is a directory in it${fromWhere(path)}`;
+    const hint = errnoHint(error) ?? create;
     throw new RunnerError("SPOOL", message, { path, hint }, { cause: error });
   }
 }

@@ -7,11 +7,12 @@
 // versions and file name give the same bytes.
 import { spawnSync } from "node:child_process";
 import { existsSync, statSync } from "node:fs";
-import { mkdir, rm } from "node:fs/promises";
+import { mkdir, rm, writeFile } from "node:fs/promises";
 import { dirname, relative, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import manifest from "./package.json" with { type: "json" };
 import { sdkFiles, writeSdk } from "./scripts/sdk.ts";
+import { readNotices } from "./src/edge/notices.ts";
 
 /** Where every process of the program begins. */
 const ENTRY = "src/main.ts";
@@ -117,10 +118,33 @@ function machine(target: Target | null): Partial<Bun.CompileBuildOptions> {
   return { target: bun, executablePath: executablePath ?? bringRuntime(target) };
 }
 
+/** The files of packages that are bundled, by the names of the packages. */
+async function bundledPackages(): Promise<ReadonlyMap<string, readonly string[]>> {
+  const entrypoints = [resolve(root, ENTRY)];
+  const how = {
+    target: "bun",
+    format: "esm",
+    splitting: true,
+    metafile: true,
+    throw: false,
+  } as const;
+  const { logs, metafile, success } = await Bun.build({ entrypoints, ...how });
+  for (const log of logs) console.error(log);
+  if (!success || metafile === undefined) fail("Cannot find out which packages are bundled");
+  const files = Object.keys(metafile.inputs).flatMap((path) => {
+    const [, name, file] = /(?:^|\/)node_modules\/((?:@[^/]+\/)?[^/]+)\/(.*)$/.exec(path) ?? [];
+    return name === undefined || file === undefined ? [] : [{ name, file }];
+  });
+  const byName = Map.groupBy(files, ({ name }) => name);
+  return new Map([...byName].map(([name, all]) => [name, all.map(({ file }) => file)]));
+}
+
 async function build({ target, out }: Order): Promise<void> {
   await mkdir(dirname(out), { recursive: true });
   const sdk = await sdkFiles();
   await writeSdk(sdk);
+  const notices = await readNotices({ root, packages: await bundledPackages(), withRuntime: true });
+  await writeFile(resolve(dirname(out), "THIRD_PARTY_NOTICES"), notices);
   const { success, logs, outputs } = await Bun.build({
     entrypoints: [resolve(root, ENTRY)],
     compile: {
@@ -145,6 +169,7 @@ async function build({ target, out }: Order): Promise<void> {
       MIG_RUNNER_VERSION: JSON.stringify(manifest.version),
       // A text of JSON: what init alone reads is no object before that.
       MIG_RUNNER_SDK: JSON.stringify(JSON.stringify(sdk)),
+      MIG_RUNNER_NOTICES: JSON.stringify(notices),
       "process.env.NODE_ENV": JSON.stringify("production"),
     },
     throw: false,

@@ -94,6 +94,12 @@ export const VERBS: readonly VerbEntry[] = [
     load: async () => (await import("./help.ts")).helpOf({ table: VERBS, find: findVerb }),
   },
   {
+    name: "licenses",
+    summary: "Show the licences of what is in this program",
+    words: [],
+    load: async () => (await import("./licenses.ts")).licenses,
+  },
+  {
     name: "version",
     summary: "Show the version",
     words: [],
@@ -117,6 +123,7 @@ const ELSEWHERE: readonly (readonly [words: string, advice: string])[] = [
   ["retry resend", 'did you mean "redeliver"?'],
   ["continue unpause", 'did you mean "resume"?'],
   ["simulate", 'did you mean "test"?'],
+  ["license licence licences copyright notices", 'did you mean "licenses"?'],
   ["new create setup", 'did you mean "init"?'],
 ];
 

@@ -112,7 +112,7 @@ describe.concurrent("a word that is no command", () => {
 describe.concurrent("every command", () => {
   const verbs = [
     ..."check next show run status redeliver drop resume journal".split(" "),
-    ..."init convert sandbox test completion help version".split(" "),
+    ..."init convert sandbox test completion help licenses version".split(" "),
   ];
   for (const verb of verbs) {
     test(`has help: ${verb}`, async () => {

@@ -6,8 +6,10 @@ import { parseFlags, UsageError } from "./cli/flags.ts";
 import { renderHelp } from "./cli/help.ts";
 import { CONFIG_FLAG, CONFIG_PATH, STATUS_CANNOT_START, STATUS_TRY_AGAIN } from "./cli/verb.ts";
 import { findVerb, splitVerb, VERBS } from "./cli/verbs.ts";
+import { PASSPHRASE_VARIABLE } from "./config/secret.ts";
 import { errnoCode } from "./edge/errno.ts";
 import { WORKER_ARGUMENT } from "./edge/runtime.ts";
+import { forgetVariable } from "./edge/secrecy.ts";
 import { processTerminal } from "./edge/terminal.ts";
 import { useHostZone } from "./edge/timezone.ts";
 import { errorLines, messageOf, RunnerError, RunnerErrors } from "./errors.ts";
@@ -15,6 +17,9 @@ import { VERSION } from "./version.ts";
 
 const hostZone = useHostZone();
 const terminal = processTerminal();
+/** As it was at the start: from here on the process itself has the secret no more. */
+const environment = { ...process.env };
+forgetVariable(PASSPHRASE_VARIABLE);
 
 async function main(argv: readonly string[]): Promise<number> {
   let help: readonly string[] = [];
@@ -33,7 +38,7 @@ async function main(argv: readonly string[]): Promise<number> {
     }
     const configPath = flags.text("c") ?? CONFIG_PATH;
     const call = { flags, positionals, terminal, configPath, hostZone };
-    return await verb.run({ ...call, environment: process.env });
+    return await verb.run({ ...call, environment });
   } catch (error) {
     if (error instanceof UsageError) {
       terminal.error([error.message, ...help]);

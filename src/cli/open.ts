@@ -9,6 +9,7 @@ import { type OpenLog, openLog, systemLogContext } from "../edge/log/log.ts";
 import { thisUser, type User } from "../edge/ownership.ts";
 import { openModules } from "../edge/plugins/modules.ts";
 import { type DiskPlugins, openPlugins } from "../edge/plugins/plugins.ts";
+import { sealProcess } from "../edge/secrecy.ts";
 import { openShelf } from "../edge/spool/shelf.ts";
 import { type DiskSpool, openSpool, watchSpool } from "../edge/spool.ts";
 import { openNotify } from "../edge/systemd.ts";
@@ -160,6 +161,8 @@ export function sourcesOf({ configPath, environment }: Call): ConfigSources {
  * @throws {RunnerError|RunnerErrors} What keeps it from starting.
  */
 export async function openRunner(call: Call, options: OpenOptions): Promise<Opened> {
+  // From here on this process holds the key.
+  sealProcess();
   const { config, warnings } = await loadConfig(sourcesOf(call));
   assertTrusted([...configMistakes(config), ...directoryMistakes(config)]);
   const clock = systemClock();

@@ -22,10 +22,12 @@ export async function readableConfigs({
   readonly runner: RunnerConfig | null;
 } & Pick<Call, "environment">): Promise<readonly RunnerError[]> {
   const passphrase = runner?.client.passphrase?.reveal() ?? "";
+  const file = runner?.client.passphraseFile ?? null;
   const isWritten = passphrase !== "" && passphrase !== environment.MIGPGPPASSPHRASE;
+  const written = isWritten ? (file ?? runner?.path ?? null) : null;
   const apiKey = client?.gpg.useApiKeyAuth ?? null;
   const found = await Promise.all([
-    isWritten && runner !== null ? mistakesOf("CONFIG", runner.path, "the passphrase in it") : [],
+    written === null ? [] : mistakesOf("CONFIG", written, "the passphrase in it"),
     client !== null && apiKey !== null
       ? mistakesOf("CONFIG", client.clientPath, "the API key in it")
       : [],

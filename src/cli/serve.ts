@@ -1,4 +1,5 @@
 // Serve: the work of the daemon, and of the one pass of --once.
+import { reapOrphans } from "../edge/reaper.ts";
 import { releaseMemory } from "../edge/runtime.ts";
 import { holdSignals, onSignals } from "../edge/signals.ts";
 import { explain, RunnerError, RunnerErrors } from "../errors.ts";
@@ -34,6 +35,7 @@ export async function runForever(call: Call): Promise<number> {
   if (held.release()) runner.stop();
   const watcher = opened.watch(() => runner.rescan());
   const ended = new AbortController();
+  const reaper = reapOrphans();
   let keyError: unknown = null;
   const journalFailure = endWhenBroken(runner, opened);
   try {
@@ -59,6 +61,7 @@ export async function runForever(call: Call): Promise<number> {
     return STATUS_CANNOT_START;
   } finally {
     ended.abort();
+    reaper.close();
     watcher.close();
     signals.close();
     await opened.close();

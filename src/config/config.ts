@@ -11,8 +11,15 @@ import { messageOf, RunnerError, RunnerErrors } from "../errors.ts";
 import { type ClientConfig, homeOf, resolveClient } from "./client.ts";
 import { CLIENT_SCHEMA, RUNNER_SCHEMA } from "./keys.ts";
 import { readSettings } from "./read.ts";
-import { openResolver, placeOf, type Resolver, settingOf } from "./resolve.ts";
-import { type Environment, type RunnerConfig, resolveRunner } from "./runner.ts";
+import { noteMistake, openResolver, placeOf, type Resolver, settingOf, textOf } from "./resolve.ts";
+import {
+  type Environment,
+  PASSPHRASE_FILE,
+  passphraseFileOf,
+  type RunnerConfig,
+  resolveRunner,
+} from "./runner.ts";
+import { PASSPHRASE_VARIABLE } from "./secret.ts";
 
 /** The file that is read without `-c`. @see main.go, flag c */
 export const CONFIG_PATH = "/etc/mig/runner.cfg";
@@ -72,7 +79,8 @@ export async function inspectConfig(sources: ConfigSources): Promise<Inspection>
     if (!(error instanceof RunnerErrors)) throw error;
     return { runner: null, client: null, mistakes: error.errors, warnings: [] };
   }
-  const config = resolveRunner(runner, sources);
+  const secret = await readPassphrase(runner, sources);
+  const config = resolveRunner(runner, { ...sources, environment: { ...environment, ...secret } });
   const isPlaced = !runner.incomplete || settingOf(runner, ["runner", "directory"]) !== null;
   const known = { runner: isPlaced ? config : null, warnings: runner.warnings };
   const home = homeOf(environment, sources.homeDirectory);
@@ -123,6 +131,31 @@ async function openRunner(sources: Omit<ConfigSources, "homeDirectory">): Promis
     throw new RunnerErrors([new RunnerError("CONFIG", message, { hint }, { cause })]);
   }
   return openResolver(readSettings(bytes, { path, schema: RUNNER_SCHEMA }));
+}
+
+/** What the file of the passphrase holds, in the place of the variable. */
+async function readPassphrase(
+  runner: Resolver,
+  { environment, readFile }: ConfigSources,
+): Promise<Environment> {
+  const key = PASSPHRASE_FILE;
+  const path = passphraseFileOf(runner, environment);
+  const name = textOf(runner, key);
+  if (path === null) {
+    if (name !== null && textOf(runner, ["client", "passphrase"]) === null) {
+      const message = `Cannot read the passphrase: "${name}" is no path, and there are no credentials`;
+      const hint = "Write a path that begins with a slash, or give the unit LoadCredential=";
+      noteMistake(runner, key, { message, hint });
+    }
+    return {};
+  }
+  try {
+    const text = new TextDecoder().decode(await readFile(path));
+    return { [PASSPHRASE_VARIABLE]: text.replace(/\r?\n$/, "") };
+  } catch (cause) {
+    noteMistake(runner, key, { message: openFault(path, cause), ...ACCESS });
+    return {};
+  }
 }
 
 /** The client configuration, why it cannot be opened, or null when nobody can say where it is. */

@@ -102,6 +102,10 @@ export const RUNNER_KEYS = {
       ...part({ ...text, since: original, unset: "`MIGPGPPASSPHRASE`" }),
       about: "of the private key",
     },
+    passphrasefile: {
+      ...part({ ...text, since: ours, unset: "" }),
+      about: "the file that holds it instead; a name without a path is in `$CREDENTIALS_DIRECTORY`",
+    },
     delayresults: {
       ...duration(0, Number.MAX_SAFE_INTEGER, 0),
       ...part({ since: original, unset: "`0s`" }),

@@ -17,7 +17,7 @@ import {
   textOf,
   wholeOf,
 } from "./resolve.ts";
-import { Secret } from "./secret.ts";
+import { PASSPHRASE_VARIABLE, Secret } from "./secret.ts";
 import { isList } from "./settings.ts";
 
 /** The variables that the configuration looks at; the caller passes them. */
@@ -56,6 +56,8 @@ export interface ClientLimits {
   readonly passphrase: Secret | null;
   /** Where it is set or should be, for messages. */
   readonly passphrasePlace: PlaceInFile;
+  /** The file that it was read from; null when it is not in one of its own. */
+  readonly passphraseFile: string | null;
   /** From an action's expiry to its collect. */
   readonly delayResultsMs: Milliseconds;
   /** Commands in one page of a collect. */
@@ -277,7 +279,7 @@ function noteMissing(resolver: Resolver, key: "host" | "port" | "protocol"): voi
 
 function clientLimitsOf(resolver: Resolver, environment: Environment): ClientLimits {
   const passphrase =
-    textOf(resolver, ["client", "passphrase"]) ?? environment.MIGPGPPASSPHRASE ?? "";
+    textOf(resolver, ["client", "passphrase"]) ?? environment[PASSPHRASE_VARIABLE] ?? "";
   const { client } = RUNNER_KEYS;
   const whole = (key: "collects" | "dispatches" | "deliveries" | "pagesize"): number =>
     wholeOf(resolver, ["client", key], client[key]);
@@ -285,7 +287,8 @@ function clientLimitsOf(resolver: Resolver, environment: Environment): ClientLim
     durationOf(resolver, ["client", key], client[key]);
   return {
     passphrase: passphrase === "" ? null : new Secret(passphrase),
-    passphrasePlace: placeOf(resolver, ["client", "passphrase"]),
+    passphrasePlace: placeOf(resolver, passphraseKey(resolver)),
+    passphraseFile: passphraseFileOf(resolver, environment),
     delayResultsMs: delayResultsOf(resolver),
     pageSize: whole("pagesize"),
     timeoutMs: time("timeout"),
@@ -295,6 +298,26 @@ function clientLimitsOf(resolver: Resolver, environment: Environment): ClientLim
     pluginTimeoutMs: time("plugintimeout"),
     pluginGraceMs: time("plugingrace"),
   };
+}
+
+/** The key that names the file. */
+export const PASSPHRASE_FILE = ["client", "passphrasefile"] as const;
+
+/**
+ * The file that holds the passphrase, where there is one. A name without a path is a credential of
+ * the service manager. @see systemd.exec(5), LoadCredential=
+ */
+export function passphraseFileOf(resolver: Resolver, environment: Environment): string | null {
+  const file = textOf(resolver, PASSPHRASE_FILE);
+  if (file === null || textOf(resolver, ["client", "passphrase"]) !== null) return null;
+  if (posix.isAbsolute(file)) return file;
+  const folder = environment.CREDENTIALS_DIRECTORY ?? "";
+  return folder === "" ? null : posix.join(folder, file);
+}
+
+function passphraseKey(resolver: Resolver): readonly ["client", string] {
+  const isInFile = textOf(resolver, PASSPHRASE_FILE) !== null;
+  return isInFile ? PASSPHRASE_FILE : ["client", "passphrase"];
 }
 
 /** The original logs a bad delay at each collect and goes on without one; so does this. */

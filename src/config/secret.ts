@@ -1,5 +1,8 @@
 // Secret: a text that no log, message, JSON or debugger output shows.
 
+/** The variable that may hold the passphrase, when neither runner.cfg nor a file of its own does. */
+export const PASSPHRASE_VARIABLE = "MIGPGPPASSPHRASE";
+
 /** Holds a passphrase or an API key. Every way to print it gives `[secret]`. */
 export class Secret {
   readonly #text: string;

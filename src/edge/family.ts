@@ -1,6 +1,25 @@
 // Family: the processes that a process has started, and theirs.
+import type { ChildProcess } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+
+/** Children of this process whose end the runtime asks for. */
+const own = new Set<number>();
+
+/** Notes a child that was just started, until it has ended. Gives it back. */
+export function noteChild<Child extends ChildProcess>(child: Child): Child {
+  const { pid } = child;
+  if (pid !== undefined) {
+    own.add(pid);
+    child.once("exit", () => own.delete(pid));
+  }
+  return child;
+}
+
+/** Whether a process is such a child, whose status nobody else may ask for. */
+export function isOwnChild(pid: number): boolean {
+  return own.has(pid);
+}
 
 /** Processes of one family: what forks without an end is ended in more than one go. */
 const FAMILY_MAX = 10_000;

@@ -6,7 +6,7 @@
 // has: a bundler, an executable that holds modules, and a collector that can be asked.
 import { closeSync, constants, createReadStream, openSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { connect, type NetConnectOpts } from "node:net";
+import type { NetConnectOpts } from "node:net";
 import { resolve } from "node:path";
 import { platform } from "node:process";
 import type { Readable } from "node:stream";
@@ -300,7 +300,8 @@ export function openPipe(): Pipe | null {
  */
 export function readDescriptor(fd: number): Readable {
   if (runtimeName() !== "bun") return createReadStream("", { fd });
-  return connect({ fd } as unknown as NetConnectOpts);
+  // Only workers need it: loaded then.
+  return process.getBuiltinModule("node:net").connect({ fd } as unknown as NetConnectOpts);
 }
 
 /** Collects garbage now, where the runtime can be asked to. Holds the thread for milliseconds. */

@@ -16,7 +16,7 @@ import type { Milliseconds } from "../time.ts";
 import { decodeFrame, encodeLine, LineReader, type WorkerFailure } from "./channel.ts";
 import { lifeline } from "./confine.ts";
 import { passedEnvironment } from "./environment.ts";
-import { endTree } from "./family.ts";
+import { endTree, noteChild } from "./family.ts";
 import { openOutput } from "./output.ts";
 import { workerCommand } from "./runtime.ts";
 
@@ -102,6 +102,7 @@ export function startWorker(order: WorkerOrder): WorkerHandle {
       argv0: "mig-runner",
       detached: true,
     });
+    noteChild(child);
     const failed = new Promise<string>((resolve) => {
       child.once("error", (error) => resolve(messageOf(error)));
     });

@@ -13,11 +13,12 @@ import assert from "node:assert/strict";
 import { messageOf, RunnerError } from "../errors.ts";
 import { type Edges, say, type WorkflowEdges } from "../flow/edges.ts";
 import type { ActionRow, RunRow } from "../flow/inflight.ts";
-import { type BodyRow, due, type StepRow } from "../flow/steps.ts";
+import type { BodyRow, StepRow } from "../flow/steps.ts";
 import { type Instant, MINUTE_MS, type Milliseconds } from "../time.ts";
 import { type Settled, settleStep } from "./actions.ts";
 import { Execution } from "./execution.ts";
 import type { Lost } from "./host.ts";
+import { wayOut } from "./operate.ts";
 import {
   recordDelay,
   recordEnd,
@@ -54,8 +55,8 @@ const DUE_MAX = 1_000;
 /** After the results of a step could not be put together, how long until it is tried again. */
 const MERGE_RETRY_MS: Milliseconds = MINUTE_MS;
 
-/** Starts without a step that ended since, until a run is paused. */
-const STARTS_MAX = 20;
+/** Starts that the process did not outlive, without a step that ended since: the run is paused. */
+const STARTS_MAX = 3;
 
 /** Bodies lost without a step that ended since, until their run has failed. */
 const LOST_MAX = 3;
@@ -93,10 +94,9 @@ export class Engine {
     return this.#active.size === 0 && this.#busy.size === 0 && this.#settling.size === 0;
   }
 
-  /** When one of the bodies at work will have done nothing for too long; null for never. */
-  nextAt(now: Instant): Instant | null {
-    const stalls = [...this.#active.values()].flatMap(({ stallsAt }) => stallsAt ?? []);
-    const times = stalls.filter((at) => at > now);
+  /** When one of the bodies at work has done nothing for too long; null when none waits for that. */
+  nextAt(): Instant | null {
+    const times = [...this.#active.values()].flatMap(({ stallsAt }) => stallsAt ?? []);
     return times.length === 0 ? null : Math.min(...times);
   }
 
@@ -151,7 +151,8 @@ export class Engine {
     const run = journal.run(runId);
     if (body === null || run === null || this.#stopping) return;
     if (body.starts > STARTS_MAX) {
-      const note = `its body was started ${STARTS_MAX} times and never got to the end of a step`;
+      const times = `its body was started ${STARTS_MAX} times`;
+      const note = `${times}, and each time the runner ended before a step did`;
       return await this.#pause(run, note);
     }
     const step = journal.unreadableStep(runId);
@@ -200,10 +201,17 @@ export class Engine {
   /** A body that went by itself is started again, some times. */
   async #lose(run: RunRow, lost: Lost): Promise<void> {
     const { clock, journal } = this.#edges;
-    say(this.#edges, run.job, "warning", `run ${run.id} lost its body: ${lost.reason}`);
     const order = { runId: run.id, lostMax: LOST_MAX, ...lost };
     const failed = await journal.write((tables) => recordLost(tables, order, clock.now()));
-    if (failed) this.#failures++;
+    if (!failed) {
+      const isOpen = journal.run(run.id)?.state === "open";
+      const again = `run ${run.id} is tried again: ${lost.reason}`;
+      if (isOpen) say(this.#edges, run.job, "warning", again);
+      return;
+    }
+    this.#failures++;
+    const way = wayOut({ id: run.id, job: run.job, state: "failed" });
+    say(this.#edges, run.job, "err", `run ${run.id} failed: ${lost.reason} (${way})`);
   }
 
   #settle(step: StepRow): void {
@@ -245,9 +253,8 @@ export class Engine {
     const { clock, journal, log } = this.#edges;
     const why = messageOf(error);
     log.emit("err", `step "${step.name}" of run ${step.runId}: ${why}`);
-    const now = clock.now();
-    const delay = { id: step.id, error: why, ...due(now + MERGE_RETRY_MS, now) };
-    await journal.write((tables) => recordDelay(tables, delay));
+    const nextAt = clock.now() + MERGE_RETRY_MS;
+    await journal.write((tables) => recordDelay(tables, { id: step.id, error: why, nextAt }));
   }
 
   #readFile(): WorkflowEdges["readFile"] {

@@ -6,7 +6,6 @@ import { createHash } from "node:crypto";
 import type { JournalTransaction } from "../flow/journal.ts";
 import {
   type BodyRow,
-  due,
   endStep,
   type NewStep,
   type StepOutcome,
@@ -74,12 +73,11 @@ export function recordTry(
     readonly attempt: number;
     readonly error: string;
     readonly nextAt: Instant;
-    readonly setAt: Instant;
   },
 ): void {
-  const { step, attempt, ...rest } = tried;
+  const { step, attempt, error, nextAt } = tried;
   const begun = openStep(transaction, step);
-  if (begun !== null) transaction.saveStep({ ...begun, ...rest, attempts: attempt });
+  if (begun !== null) transaction.saveStep({ ...begun, attempts: attempt, error, nextAt });
 }
 
 /** The time for another try has come: the body makes it. */
@@ -93,11 +91,11 @@ export function recordRetry(transaction: JournalTransaction, stepId: number, now
 /** A step has come to its end, which cannot be recorded before `nextAt`. */
 export function recordDelay(
   transaction: JournalTransaction,
-  delay: Pick<StepRow, "id" | "error" | "setAt"> & { readonly nextAt: Instant },
+  delay: { readonly id: number; readonly error: string; readonly nextAt: Instant },
 ): void {
-  const { id, error, nextAt, setAt } = delay;
+  const { id, error, nextAt } = delay;
   const step = transaction.step(id);
-  if (step?.state === "begun") transaction.saveStep({ ...step, error, nextAt, setAt });
+  if (step?.state === "begun") transaction.saveStep({ ...step, error, nextAt });
 }
 
 /** The row of a step that has not ended, in a run that is open; made when there is none. */
@@ -114,15 +112,14 @@ export function callBody(transaction: JournalTransaction, runId: number, now: In
   const isCalled = body.nextAt !== null && body.nextAt <= now;
   // At work already: a row that stays as it is costs no page of the disk.
   if (isCalled && body.starts === 0) return;
-  const called = isCalled ? body : { ...body, ...due(now, now) };
-  transaction.saveBody({ ...called, starts: 0 });
+  transaction.saveBody({ ...body, nextAt: isCalled ? body.nextAt : now, starts: 0 });
 }
 
 /** How long until a body is started again for which the system had no process. */
 const UNSTARTED_MS: Milliseconds = 5_000;
 
-/** Longest wait before a body is started again that never got anywhere. */
-const RESTART_CAP_MS: Milliseconds = 300_000;
+/** How long until a body is started a third time that never got anywhere. */
+const RESTART_MS: Milliseconds = 10_000;
 
 /**
  * Counts a start. If the process dies of it, the next start waits: a body that takes the process
@@ -136,8 +133,8 @@ export function recordStart(
   const body = transaction.body(runId);
   if (body === null || transaction.run(runId)?.state !== "open") return null;
   const starts = body.starts + 1;
-  const waitMs = starts <= 3 ? 0 : Math.min(RESTART_CAP_MS, 1_000 * 2 ** (starts - 4));
-  const started = { ...body, starts, ...due(now + waitMs, now) };
+  const waitMs = starts === 1 ? 0 : RESTART_MS;
+  const started = { ...body, starts, nextAt: now + waitMs };
   transaction.saveBody(started);
   return started;
 }
@@ -161,7 +158,7 @@ export function recordParked(
 /** A body that was stopped in order is started at once next time. */
 export function recordStopped(transaction: JournalTransaction, runId: number, now: Instant): void {
   const body = transaction.body(runId);
-  if (body !== null) transaction.saveBody({ ...body, ...due(now, now), starts: 0 });
+  if (body !== null) transaction.saveBody({ ...body, nextAt: now, starts: 0 });
 }
 
 /**
@@ -185,13 +182,13 @@ export function recordLost(
   if (cause === "system") {
     // It never was: this start does not count.
     const starts = Math.max(0, body.starts - 1);
-    transaction.saveBody({ ...body, starts, ...due(now + UNSTARTED_MS, now) });
+    transaction.saveBody({ ...body, starts, nextAt: now + UNSTARTED_MS });
     return false;
   }
   if (body.starts >= lostMax) {
     return recordRun(transaction, { runId, state: "failed", note: reason }, now);
   }
-  transaction.saveBody({ ...body, ...due(now + 1_000 * 2 ** body.starts, now) });
+  transaction.saveBody({ ...body, nextAt: now + 1_000 * 2 ** body.starts });
   return false;
 }
 

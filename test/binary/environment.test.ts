@@ -70,6 +70,21 @@ describe.concurrent("MIGPGPPASSPHRASE", () => {
   });
 });
 
+describe.concurrent("passphrasefile", () => {
+  test.each(["a path", "a credential"])("opens the key: %s", async (what) => {
+    await using site = await Site.create({ locked: true });
+    const file = await site.scenario.write("credentials/secret", `${RUNNER_PASSPHRASE}\n`);
+    const name = what === "a path" ? file : "secret";
+    const text = await site.scenario.read("runner.cfg");
+    const key = `passphrasefile = "${name}"\n`;
+    await site.scenario.write("runner.cfg", text.replace(/^passphrase = .*\n/m, key));
+    await site.job("drift");
+    const env = { CREDENTIALS_DIRECTORY: site.scenario.path("credentials") };
+    ended(await site.runIn({ env }, "run", "drift"));
+    expect(site.sandbox.actions().length).toBe(1);
+  });
+});
+
 describe.concurrent("TZ", () => {
   test("is the zone of schedules and of log lines; the date of a result is in UTC", async () => {
     await using site = await Site.create();

@@ -56,6 +56,43 @@ async function mistakesOf(of: ConfigSources): Promise<readonly string[]> {
   return [];
 }
 
+describe("loadConfig() with a passphrasefile", () => {
+  /** RUNNER with a key in [client]. */
+  const withKey = (line: string): string => RUNNER.replace("[client]", `[client]\n${line}`);
+
+  test.each([
+    ["a path", "/run/secret", { HOME: "/home/mig" }],
+    ["a credential", "secret", { HOME: "/home/mig", CREDENTIALS_DIRECTORY: "/run" }],
+    ["before the variable", "/run/secret", { HOME: "/home/mig", MIGPGPPASSPHRASE: "other" }],
+  ])("reads it, without the end of its line: %s", async (_, name, environment) => {
+    const runner = withKey(`passphrasefile = "${name}"`);
+    const files = { ...FILES, "/etc/mig/runner.cfg": runner, "/run/secret": "open sesame\n" };
+    const { config } = await loadConfig(sources(files, { environment }));
+    expect(config.client.passphrase?.reveal()).toBe("open sesame");
+    expect(config.client.passphraseFile).toBe("/run/secret");
+  });
+
+  test("is a mistake when it cannot be read, with its place", async () => {
+    const files = { ...FILES, "/etc/mig/runner.cfg": withKey('passphrasefile = "/gone"') };
+    const [first] = await mistakesOf(sources(files));
+    expect(first).toMatch(
+      /^\/etc\/mig\/runner\.cfg:\d+:\d+: open \/gone: no such file or directory/,
+    );
+  });
+
+  test("is a mistake when it is no path and there are no credentials", async () => {
+    const files = { ...FILES, "/etc/mig/runner.cfg": withKey('passphrasefile = "secret"') };
+    const [first] = await mistakesOf(sources(files));
+    expect(first).toContain('Cannot read the passphrase: "secret" is no path');
+  });
+
+  test("gives way to a passphrase in runner.cfg", async () => {
+    const runner = withKey('passphrase = "mine"\npassphrasefile = "/gone"');
+    const { config } = await loadConfig(sources({ ...FILES, "/etc/mig/runner.cfg": runner }));
+    expect(config.client.passphrase?.reveal()).toBe("mine");
+  });
+});
+
 describe("loadConfig()", () => {
   test("joins both files, from the original's default places", async () => {
     const { config, warnings } = await loadConfig(sources(FILES));

@@ -32,6 +32,7 @@ describe("resolveRunner()", () => {
       client: {
         passphrase: null,
         passphrasePlace: { path: "r.cfg" },
+        passphraseFile: null,
         delayResultsMs: 0,
         pageSize: 1_000,
         timeoutMs: 60_000,

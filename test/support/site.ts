@@ -3,7 +3,7 @@
 import { chmod, copyFile, readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type Sandbox, type SandboxOptions, startSandbox } from "../../src/sandbox/server.ts";
-import { type Outcome, type Running, Scenario, type StartOptions } from "./binary.ts";
+import { type Outcome, type Program, type Running, Scenario, type StartOptions } from "./binary.ts";
 import { homeOf, keyFile, LOCKED_KEY, RUNNER_KEY, RUNNER_PASSPHRASE } from "./keys.ts";
 
 export interface HostOptions {
@@ -16,6 +16,8 @@ export interface HostOptions {
   readonly client?: readonly string[];
   /** Lines for `[logging]` instead of stdout and debug. */
   readonly logging?: readonly string[];
+  /** What to call instead of the form under test. */
+  readonly program?: Program;
   /** Lines for `[gpg]` of .migrc, after those that every host has. */
   readonly migrc?: readonly string[];
 }
@@ -43,7 +45,7 @@ export class Host {
   }
 
   static async create(options: HostOptions = {}): Promise<Host> {
-    const scenario = await Scenario.create();
+    const scenario = await Scenario.create(options.program);
     return new Host(scenario, await furnish(scenario, options));
   }
 
@@ -119,7 +121,7 @@ export class Site extends Host {
   }
 
   static override async create(options: SiteOptions = {}): Promise<Site> {
-    const scenario = await Scenario.create();
+    const scenario = await Scenario.create(options.program);
     const sandbox = await startSandbox({
       agents: 5,
       publicKeys: keyFile("keys/pubring.gpg"),

@@ -436,11 +436,11 @@ describe("A process that ends", () => {
     await stage.finish(1, 5 * 3_600_000);
     expect(stage.run()).toMatchObject({
       state: "paused",
-      note: "its body was started 20 times and never got to the end of a step",
+      note: "its body was started 3 times, and each time the runner ended before a step did",
     });
-    expect(starts.length).toBe(20);
-    const last = (starts.at(-1) ?? 0) - (starts.at(-2) ?? 0);
-    expect(last).toBeGreaterThanOrEqual(300_000);
+    expect(starts.length).toBe(3);
+    // The second start may be soon, the third is not.
+    expect((starts[2] ?? 0) - (starts[1] ?? 0)).toBeGreaterThanOrEqual(10_000);
     await stage.stop();
   });
 

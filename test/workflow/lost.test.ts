@@ -80,6 +80,20 @@ describe("Engine with bodies that go wrong", () => {
     expect([engine.failures, engine.isIdle]).toEqual([1, true]);
   });
 
+  test("does not count a body for which the system had no process, and waits", async () => {
+    const { bodies, tick, run } = await open();
+    await tick();
+    for (let count = 1; count <= 5; count++) {
+      expect(bodies.length).toBe(count);
+      bodies.at(-1)?.listener.onLost("too many open files", "system");
+      await settle();
+      await tick(4_999);
+      expect(bodies.length).toBe(count);
+      await tick(1);
+    }
+    expect(run()?.state).toBe("open");
+  });
+
   test("does not count a loss after which a step had ended", async () => {
     const { bodies, tick, run, say } = await open();
     for (let count = 0; count < 5; count++) {

@@ -124,15 +124,8 @@ export const MIGRATIONS: readonly string[] = [
   ) STRICT;
   CREATE INDEX missed_job ON missed (job, id);
   `,
-  // `set_at`, `begun_at`: when a moment was set, by the clock of then: one that was ahead shows.
   `
   ALTER TABLE step ADD COLUMN tries INTEGER NOT NULL DEFAULT 0;
   ALTER TABLE delivery ADD COLUMN progress TEXT;
-  ALTER TABLE run ADD COLUMN begun_at INTEGER;
-  ALTER TABLE action ADD COLUMN life_ms INTEGER;
-  ALTER TABLE action ADD COLUMN post_by INTEGER;
-  ALTER TABLE body ADD COLUMN set_at INTEGER NOT NULL DEFAULT 0;
-  ALTER TABLE step ADD COLUMN set_at INTEGER NOT NULL DEFAULT 0;
-  ALTER TABLE cursor ADD COLUMN ahead_at INTEGER;
   `,
 ];

@@ -17,6 +17,7 @@ import type { Clock } from "../../ports.ts";
 import { firstBytes } from "../../text.ts";
 import { type Instant, MINUTE_MS, type Milliseconds, SECOND_MS } from "../../time.ts";
 import { errnoCode } from "../errno.ts";
+import { noteChild } from "../family.ts";
 import { openUnixDatagram, socketWriter } from "../runtime.ts";
 import { LOG_TAG } from "./line.ts";
 import { type Carrier, TooSlow } from "./queue.ts";
@@ -337,6 +338,7 @@ export async function spawnLogger(socketPath: string, pid: number): Promise<Carr
     // A group of its own: a Ctrl-C is for the runner, which may have more to say.
     { stdio: ["pipe", "ignore", "ignore"], detached: true },
   );
+  noteChild(child);
   let lost: Error | null = null;
   let fail: ((error: Error) => void) | null = null;
   const end = (error: Error): void => {

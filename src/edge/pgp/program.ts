@@ -3,6 +3,7 @@ import { spawn } from "node:child_process";
 import type { Readable } from "node:stream";
 import { joinBytes } from "../../mig/numbers.ts";
 import type { Milliseconds } from "../../time.ts";
+import { noteChild } from "../family.ts";
 import { KeyProblem } from "./problem.ts";
 
 /** Variables as a process has them. */
@@ -47,6 +48,7 @@ export async function runGpg(
     env: minimal(gnupg.environment),
     stdio: ["pipe", "pipe", "pipe"],
   });
+  noteChild(child);
   if (!child.stdout) {
     // The system has no descriptors or processes left: there are no pipes, the reason comes later.
     return await new Promise((_, reject) => {

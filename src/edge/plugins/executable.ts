@@ -12,6 +12,7 @@ import type { DeliveryAnswer, DeliveryOrder, Log } from "../../ports.ts";
 import type { Milliseconds } from "../../time.ts";
 import { type Environment, passedEnvironment } from "../environment.ts";
 import { errnoCode, errnoText } from "../errno.ts";
+import { noteChild } from "../family.ts";
 import { openOutput, type PluginOutput } from "../output.ts";
 import { openRegular } from "../read.ts";
 
@@ -139,6 +140,7 @@ async function runWith(
   } finally {
     for (const each of outputs) if (each) closeSync(each.writeFd);
   }
+  noteChild(child);
   const ended = exitOf(child);
   const limit = limitOf(child, { ended, order, options });
   const exit = await Promise.race([ended, limit.passed]);

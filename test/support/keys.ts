@@ -1,6 +1,18 @@
 // Keys: the recorded key rings, and a clock that stands where a recorded signature was made.
-import { readFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { findFlawIfThere, firstFlawIn } from "../../src/edge/ownership.ts";
 import { Cursor, parsePacket } from "../../src/mig/packets.ts";
 import { parseSignature, type Signature } from "../../src/mig/signature.ts";
 import type { Instant } from "../../src/time.ts";
@@ -26,7 +38,28 @@ export function recorded<Line>(name: string): readonly Line[] {
 
 /** The folder of a recorded ring; without a name, that of the recorded runner. */
 export function homeOf(ring?: string): string {
-  return fileURLToPath(new URL(ring === undefined ? "keys" : `rings/${ring}`, golden));
+  const home = fileURLToPath(new URL(ring === undefined ? "keys" : `rings/${ring}`, golden));
+  const flaw = findFlawIfThere(home) ?? firstFlawIn(home);
+  return flaw === null ? home : copyOf(home);
+}
+
+/** Where the sources belong to another user than the tests: keys of others are refused. */
+function copyOf(home: string): string {
+  const copies = join(tmpdir(), `mig-runner-keys-${process.geteuid?.() ?? 0}`);
+  mkdirSync(copies, { recursive: true, mode: 0o700 });
+  const copy = join(copies, basename(home));
+  if (existsSync(copy)) return copy;
+  const fresh = mkdtempSync(`${copy}-`);
+  for (const name of readdirSync(home)) {
+    writeFileSync(join(fresh, name), readFileSync(join(home, name)));
+  }
+  try {
+    renameSync(fresh, copy);
+  } catch {
+    // Another process of the tests was faster.
+    rmSync(fresh, { recursive: true });
+  }
+  return copy;
 }
 
 /** The bytes of a recorded file. */

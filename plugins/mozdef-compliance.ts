@@ -107,6 +107,9 @@ const PLACES_MAX = 4_000;
 const TROUBLE_MAX = 1_000;
 const TROUBLES_MAX = 50;
 
+/** Entries of a command that are read. */
+const ENTRIES_MAX = 250_000;
+
 /** What all events of a command have in common. */
 interface About {
   readonly reading: Reading;
@@ -164,7 +167,7 @@ class Findings {
   readonly #found: PlacedItem[] = [];
   readonly #missed: PlacedItem[] = [];
   readonly #troubles: string[] = [];
-  #count = { found: 0, missed: 0, troubles: 0 };
+  #count = { found: 0, missed: 0, troubles: 0, skipped: 0 };
 
   constructor(max: number) {
     this.#max = max;
@@ -175,6 +178,16 @@ class Findings {
     this.#count[item.isFound ? "found" : "missed"]++;
     const place = this.#count.found + this.#count.missed;
     if (list.length < this.#max) list.push({ ...item, place });
+  }
+
+  /** Whether no more entries are read: there is a bound to how long one command may take. */
+  get isFull(): boolean {
+    const { found, missed, troubles } = this.#count;
+    return found + missed + troubles >= ENTRIES_MAX;
+  }
+
+  skip(count: number): void {
+    this.#count.skipped += count;
   }
 
   trouble(why: string): void {
@@ -189,18 +202,22 @@ class Findings {
   }
 
   get leftOut(): number {
-    return this.#count.found + this.#count.missed - this.items().length;
+    const { found, missed, skipped } = this.#count;
+    return found + missed + skipped - this.items().length;
   }
 
   /** Why this is not the whole word of the host. */
   get troubles(): readonly string[] {
-    const { found, missed, troubles } = this.#count;
+    const { found, missed, skipped, troubles } = this.#count;
     const more = troubles - this.#troubles.length;
     const all = more > 0 ? [...this.#troubles, `and ${more} more`] : this.#troubles;
     if (this.leftOut === 0) return all;
     const leftFound = found - this.items().filter(({ isFound }) => isFound).length;
-    const what = `${leftFound} that pass and ${this.leftOut - leftFound} that fail`;
-    return [`${this.leftOut} of its ${found + missed} findings were left out: ${what}`, ...all];
+    const leftMissed = this.leftOut - leftFound - skipped;
+    const unread = skipped === 0 ? "" : `, and ${skipped} that were not read`;
+    const what = `${leftFound} that pass and ${leftMissed} that fail${unread}`;
+    const count = found + missed + skipped;
+    return [`${this.leftOut} of its ${count} findings were left out: ${what}`, ...all];
   }
 }
 
@@ -245,7 +262,9 @@ function readAnswer(
     if (elements === null) throw new Unreadable("there are no elements");
     for (const [label, entries] of Object.entries(readObject(elements, "elements"))) {
       attempt(() => {
-        for (const [place, entry] of readList(entries, `elements.${label}`).entries()) {
+        const all = readList(entries, `elements.${label}`);
+        for (const [place, entry] of all.entries()) {
+          if (findings.isFull) return findings.skip(all.length - place);
           const where = `elements.${label}[${place}]`;
           attempt(() => findings.add(readItem(entry, { where, label, searches })));
         }

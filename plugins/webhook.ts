@@ -27,7 +27,7 @@ import { commandId, hostLabel, readCommand } from "./lib/command.ts";
 import { itemKey, type Posted, post } from "./lib/post.ts";
 import { objectOr } from "./lib/read.ts";
 import { duration, headers, text, url, whole } from "./lib/settings.ts";
-import { shorten } from "./lib/shorten.ts";
+import { shorten, sizeOf } from "./lib/shorten.ts";
 import { eachOf, Tally } from "./lib/tally.ts";
 import { encodeJson } from "./lib/text.ts";
 
@@ -85,8 +85,7 @@ async function* piecesOf(result: Result, bytesMax: number): AsyncGenerator<Piece
 
 /** As it came; of one that is too large, with as much of its results as goes in. */
 function textOfCommand(command: Command, bytesMax: number): Pick<Piece, "text" | "leftOut"> {
-  const whole = encodeJson(command);
-  if (Buffer.byteLength(whole) <= bytesMax) return { text: whole };
+  if (sizeOf(command, bytesMax) <= bytesMax) return { text: encodeJson(command) };
   const { leftOut, value } = shorten(command, bytesMax - LEFT_OUT_BYTES);
   return { text: encodeJson({ ...objectOr(value), left_out: leftOut }), leftOut };
 }

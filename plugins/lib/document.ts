@@ -5,7 +5,7 @@
 import type { Command, Result } from "mig-runner";
 import { type Answer, commandId, hostLabel, listed, readCommand } from "./command.ts";
 import { listOr, type Members, objectOr, textOr } from "./read.ts";
-import { shorten } from "./shorten.ts";
+import { shorten, sizeOf } from "./shorten.ts";
 import { encodeJson, lineOf, textOf } from "./text.ts";
 
 /** A record, and what is needed to send it. */
@@ -86,14 +86,16 @@ function resultsOf(
         statistics: keep(statistics),
       };
     });
-  const whole = make(answers);
-  if (Buffer.byteLength(encodeJson(whole)) <= bytesMax) return { results: whole, leftOut: 0 };
+  if (answers.every(({ elements }) => sizeOf(elements, bytesMax) <= bytesMax)) {
+    const whole = make(answers);
+    if (sizeOf(whole, bytesMax) <= bytesMax) return { results: whole, leftOut: 0 };
+  }
   const found = answers.map(({ elements, statistics }) => ({ elements, statistics }));
   // JSON in a text is longer than JSON, by how much depends on what is in it.
   for (let room = bytesMax / 2; room > 64; room /= 2) {
     const { leftOut, value } = shorten(found, room);
     const results = make(listOr(value));
-    if (Buffer.byteLength(encodeJson(results)) <= bytesMax) return { results, leftOut };
+    if (sizeOf(results, bytesMax) <= bytesMax) return { results, leftOut };
   }
   return { results: [], leftOut: answers.length };
 }

@@ -1,5 +1,7 @@
 // Shorten: what of a JSON value goes into a number of bytes, for receivers with a limit: one
 // command may hold a hundred thousand findings, or one text of megabytes.
+//
+// Nothing is made of the whole value: not its text, and no list of its parts.
 import { cutBytes, encodeJson } from "./text.ts";
 
 /** What is left of a value, and how many things of it were left out: items, members, ends of texts. */
@@ -14,8 +16,26 @@ const SHARES_MAX = 64;
 /** Brackets around a value, and what stands between two parts of it. */
 const FRAME_BYTES = 2;
 
-/** Lists in lists that are looked into; what is deeper is left out. */
+/** Lists in lists that are looked into; what is deeper counts as too large. */
 const DEPTH_MAX = 100;
+
+/**
+ * Bytes of a value as JSON; Infinity when they are more than `max`.
+ *
+ * @param max Not more than this is looked at.
+ */
+export function sizeOf(value: unknown, max: number, depth = 0): number {
+  if (typeof value === "string")
+    return value.length > max ? Number.POSITIVE_INFINITY : bytes(value);
+  if (typeof value !== "object" || value === null) return bytes(value ?? null);
+  if (depth > DEPTH_MAX) return Number.POSITIVE_INFINITY;
+  let size = FRAME_BYTES;
+  for (const { frame, value: part } of partsOf(value)) {
+    size += frame + sizeOf(part, max - size, depth + 1);
+    if (size > max) return Number.POSITIVE_INFINITY;
+  }
+  return size;
+}
 
 /** Cuts long texts, and leaves out what lists and objects have too much, from their ends. */
 export function shorten(value: unknown, bytesMax: number): Shortened {
@@ -38,61 +58,83 @@ interface Part {
   readonly frame: number;
 }
 
+function* partsOf(value: object): Generator<Part> {
+  if (Array.isArray(value)) {
+    for (const item of value) yield { name: "", value: item, frame: 1 };
+    return;
+  }
+  for (const name of Object.keys(value)) {
+    yield { name, value: Reflect.get(value, name), frame: bytes(name) + FRAME_BYTES };
+  }
+}
+
 function take(value: unknown, room: Room): unknown {
   if (typeof value === "string") return takeText(value, room);
   if (typeof value !== "object" || value === null) return value;
-  const parts = partsOf(value);
-  const kept = room.depth < DEPTH_MAX ? takeParts(parts, room) : [];
-  room.counter.leftOut += parts.length - kept.length;
+  const count = Array.isArray(value) ? value.length : Object.keys(value).length;
+  const kept = count <= SHARES_MAX ? takeShares([...partsOf(value)], room) : takeFirst(value, room);
+  room.counter.leftOut += count - kept.length;
   if (Array.isArray(value)) return kept.map(({ value: item }) => item);
   return Object.fromEntries(kept.map(({ name, value: item }) => [name, item]));
 }
 
-function partsOf(value: object): readonly Part[] {
-  if (Array.isArray(value)) {
-    return value.map((item) => ({ name: "", value: item, frame: FRAME_BYTES }));
-  }
-  return Object.entries(value).map(([name, item]) => {
-    return { name, value: item, frame: sizeOf(name) + FRAME_BYTES };
-  });
-}
-
-/** Few parts have an equal share, and what the small ones leave; of many the first are whole. */
-function takeParts(parts: readonly Part[], room: Room): readonly Part[] {
-  const isShared = parts.length <= SHARES_MAX;
-  const sizes = isShared ? parts.map(({ value }) => sizeOf(value)) : [];
+/** Each of a few parts has an equal share, and what the small ones leave of theirs. */
+function takeShares(parts: readonly Part[], room: Room): readonly Part[] {
+  if (room.depth >= DEPTH_MAX) return [];
+  const sizes = parts.map(({ value }) => sizeOf(value, room.bytesMax));
   const places = parts.keys().toArray();
-  const order = isShared ? places.toSorted((a, b) => (sizes[a] ?? 0) - (sizes[b] ?? 0)) : places;
   const kept = new Map<number, Part>();
   let left = room.bytesMax - FRAME_BYTES;
+  const order = places.toSorted((a, b) => Math.sign((sizes[a] ?? 0) - (sizes[b] ?? 0)) || a - b);
   for (const [done, place] of order.entries()) {
     const part = parts[place];
-    const share = isShared ? left / (parts.length - done) : left;
-    if (part === undefined || share <= part.frame + FRAME_BYTES) break;
-    const own = { ...room, bytesMax: share - part.frame, depth: room.depth + 1 };
-    // The pieces of one more would be of no use.
-    if (!isShared && kept.size > 0 && sizeOf(part.value) > own.bytesMax) break;
-    const value = take(part.value, own);
-    const size = sizeOf(value);
-    // What a text or a number leaves no room for.
-    if (size > own.bytesMax) break;
+    if (part === undefined) break;
+    const own = left / (parts.length - done) - part.frame;
+    const value = takePart(part.value, { ...room, bytesMax: own });
+    if (value === undefined) break;
     kept.set(place, { ...part, value });
-    left -= part.frame + size;
+    left -= part.frame + sizeOf(value, own);
   }
   return places.flatMap((place) => kept.get(place) ?? []);
 }
 
-function sizeOf(value: unknown): number {
-  return Buffer.byteLength(encodeJson(value));
+/** The first of many parts, whole; of the first one at least a piece. */
+function takeFirst(value: object, room: Room): readonly Part[] {
+  const kept: Part[] = [];
+  let left = room.bytesMax - FRAME_BYTES;
+  for (const part of partsOf(value)) {
+    const own = left - part.frame;
+    const isWhole = sizeOf(part.value, own) <= own;
+    if (!isWhole && kept.length > 0) break;
+    const taken = isWhole ? part.value : takePart(part.value, { ...room, bytesMax: own });
+    if (taken === undefined || room.depth >= DEPTH_MAX) break;
+    kept.push({ ...part, value: taken });
+    left -= part.frame + sizeOf(taken, own);
+  }
+  return kept;
+}
+
+/** What of a part goes in; undefined when nothing does. */
+function takePart(value: unknown, room: Room): unknown {
+  if (room.bytesMax < FRAME_BYTES) return undefined;
+  const leftOut = room.counter.leftOut;
+  const taken = take(value, { ...room, depth: room.depth + 1 });
+  if (sizeOf(taken, room.bytesMax) <= room.bytesMax) return taken;
+  room.counter.leftOut = leftOut;
+  return undefined;
 }
 
 function takeText(text: string, { bytesMax, counter }: Room): string {
-  if (sizeOf(text) <= bytesMax) return text;
+  if (sizeOf(text, bytesMax) <= bytesMax) return text;
   counter.leftOut++;
   let cut = cutBytes(text, bytesMax);
   // Escapes make a text up to six times longer.
-  for (let max = bytesMax; sizeOf(cut) > bytesMax && max >= FRAME_BYTES; max /= 2) {
+  for (let max = bytesMax; bytes(cut) > bytesMax && max >= FRAME_BYTES; max /= 2) {
     cut = cutBytes(text, max / 2);
   }
   return cut;
+}
+
+function bytes(value: unknown): number {
+  return Buffer.byteLength(encodeJson(value));
 }

@@ -44,8 +44,9 @@ export function cutText(text: string, max: number): string {
 
 /** As `cutText`, for receivers that count bytes of UTF-8. */
 export function cutBytes(text: string, max: number): string {
-  const whole = text.toWellFormed();
-  if (Buffer.byteLength(whole) <= max) return whole;
+  const isEnough = text.length > max + CHARACTER_SIZE_MAX;
+  const whole = (isEnough ? text.slice(0, max + CHARACTER_SIZE_MAX) : text).toWellFormed();
+  if (!isEnough && Buffer.byteLength(whole) <= max) return whole;
   const { read } = new TextEncoder().encodeInto(
     whole,
     new Uint8Array(Math.max(0, max - Buffer.byteLength(MORE))),

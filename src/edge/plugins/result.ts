@@ -5,6 +5,7 @@ import type { Command, PostedAction, Result } from "../../sdk/action.ts";
 import { streamRegular } from "../read.ts";
 import { collectGarbage } from "../runtime.ts";
 import { fileError } from "../spool/durable.ts";
+import { decodeCommand } from "./command.ts";
 import type { Delivery } from "./work.ts";
 
 /** Bytes that are read at a time. */
@@ -36,7 +37,7 @@ export async function openResult({ job, resultPath }: Delivery): Promise<OpenedR
     for await (const { kind, bytes } of partsOf(resultPath)) {
       if (kind !== "command") continue;
       furthest = Math.max(furthest, ++read);
-      yield JSON.parse(UTF8.decode(bytes)) as Command;
+      yield decodeCommand(bytes);
     }
   }
   const result: Result = {

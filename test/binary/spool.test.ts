@@ -86,7 +86,8 @@ describe.concurrent("an in-flight record of the original (I9)", () => {
     const aside = Object.keys(forms).map((name) => `${name}.bad`);
     expect(names.toSorted()).toEqual([...aside, "10.json", "9.json"].toSorted());
     for (const name of aside) {
-      expect([name, stderr.includes(name)]).toEqual([name, true]);
+      const shown = name.replaceAll("\n", "\\n");
+      expect([shown, stderr.includes(shown)]).toEqual([shown, true]);
     }
     // The original's own text, which a link may lead to, is as it was.
     expect(await scenario.read("outside.json")).toBe(sound);

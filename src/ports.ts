@@ -122,6 +122,22 @@ export type InflightFile = {
   | { readonly kind: "unreadable"; readonly message: string }
 );
 
+/** A result file whose action has no in-flight record any more. */
+export interface FoundTrace {
+  readonly kind: "result";
+  readonly path: string;
+  readonly bytes: AsyncIterable<Uint8Array>;
+}
+
+/**
+ * What there is of a posted action: its in-flight record, else its result, else nothing; `removed`
+ * is also nothing, where the job has no directory any more.
+ */
+export type ActionTrace = { readonly kind: "recorded" | "gone" | "removed" } | FoundTrace;
+
+/** Whose result it is: of one action by its id, or of several by the first and the last. */
+export type ResultName = number | { readonly first: number; readonly last: number };
+
 /** A result file while it is written (I5): nothing is visible under its name before `commit`. */
 export interface ResultWriter {
   /**
@@ -154,12 +170,14 @@ export interface Spool {
   writeInflight(job: string, actionId: number, bytes: Uint8Array): Promise<string>;
   /** Removes that file; resolves with its path. A missing one is no error. */
   removeInflight(job: string, actionId: number): Promise<string>;
+  /** Looks for an action's in-flight record, and without one for its result. */
+  trace(job: string, actionId: number): Promise<ActionTrace>;
   /** Renames a broken inflight file to `NAME.bad` beside it; resolves with the new path. */
   setAside(file: InflightFile): Promise<string>;
-  /** Opens `runners/JOB/results/DATE/ID.json` for writing; `date` is YYYYMMDD. */
-  createResult(job: string, date: string, actionId: number): Promise<ResultWriter>;
+  /** Opens `runners/JOB/results/DATE/NAME.json` for writing; `date` is YYYYMMDD. */
+  createResult(job: string, date: string, name: ResultName): Promise<ResultWriter>;
   /** The path that `createResult` would commit to. Pure. */
-  resultPath(job: string, date: string, actionId: number): string;
+  resultPath(job: string, date: string, name: ResultName): string;
 }
 
 /** The result files of a spool by the day of their folder, where they are not kept for ever. */

@@ -84,12 +84,13 @@ async function lostResults(path: string): Promise<readonly string[]> {
   const rows = openJournal({ path, readOnly: true });
   try {
     const lost: string[] = [];
-    for (const { actionRow, job, plugin } of rows.undelivered(UNDELIVERED_MAX)) {
+    for (const row of rows.undelivered(UNDELIVERED_MAX)) {
+      const { actionRow, job, plugin } = row;
       const action = rows.action(actionRow);
-      if (action === null || action.resultPath === null) continue;
-      if (await isFile(action.resultPath)) continue;
+      const resultPath = row.resultPath ?? action?.resultPath ?? null;
+      if (action === null || resultPath === null || (await isFile(resultPath))) continue;
       const what = `action ${action.actionId} (${job}): its result for ${plugin} is gone`;
-      lost.push(`${what}: ${action.resultPath} (mig-runner drop ${action.actionId} gives it up)`);
+      lost.push(`${what}: ${resultPath} (mig-runner drop ${action.actionId} gives it up)`);
     }
     return lost;
   } finally {

@@ -117,7 +117,9 @@ async function resultOfJob(bench: Bench, job: string, wanted: Wanted): Promise<A
     .runs(job, RUNS_MAX)
     .flatMap(({ id }) => journal.actionsOf(id))
     .find(({ resultPath }) => resultPath !== null);
-  const actionId = Math.max(known?.actionId ?? 0, newest?.actionId ?? 0);
+  // Of several actions of one step the journal knows which has the result of all.
+  const isNewer = newest !== null && journal.actionById(newest.actionId) === null;
+  const actionId = Math.max(known?.actionId ?? 0, isNewer ? newest.actionId : 0);
   const found = actionId === 0 ? null : await resultOfAction(bench, actionId, wanted);
   if (found !== null) return found;
   throw new RunnerError("SPOOL", `Cannot redeliver job "${job}": it has no result yet`, {

@@ -163,12 +163,16 @@ export function describeRun(run: RunView, now: Instant): string {
     case "open":
       return `${openState(run)} since ${when.replace(" ago", "")}${undelivered}`;
     case "done":
-      return `done ${ended}${commandsText(run)}${undelivered}${warningsText(run)}`;
+      return `done ${ended}${commandsText(run)}${undelivered}${warningsText(run)}${noteText(run)}`;
     case "failed":
       return `failed ${ended}: ${run.note ?? "nobody knows why"}`;
     case "paused":
       return `paused since ${when.replace(" ago", "")}: ${run.note ?? "nobody knows why"}`;
   }
+}
+
+function noteText({ note }: RunView): string {
+  return note === null ? "" : ` (${note})`;
 }
 
 function openState({ actions }: RunView): string {

@@ -10,7 +10,15 @@ import { type FSWatcher, lstatSync, readdirSync, unlinkSync, watch } from "node:
 import { readdir, rename, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import { RunnerError } from "../errors.ts";
-import type { InflightFile, JobDirectory, ResultWriter, Spool } from "../ports.ts";
+import { isActionId } from "../mig/ids.ts";
+import type {
+  ActionTrace,
+  InflightFile,
+  JobDirectory,
+  ResultName,
+  ResultWriter,
+  Spool,
+} from "../ports.ts";
 import { errnoCode, errnoText } from "./errno.ts";
 import {
   distrust,
@@ -35,6 +43,7 @@ import {
 import { statMeant } from "./spool/links.ts";
 import { openResult } from "./spool/result.ts";
 import { JobScanner, listDirectories, Slices, sortByBytes } from "./spool/scan.ts";
+import { resultOf } from "./spool/stored.ts";
 
 /** The largest inflight record that is read. The original writes some kilobytes. */
 export const INFLIGHT_BYTES_MAX = 16 * 1024 * 1024;
@@ -167,6 +176,19 @@ class DirectorySpool implements DiskSpool {
     return path;
   }
 
+  async trace(job: string, actionId: number): Promise<ActionTrace> {
+    const directory = this.#jobPath(job);
+    const path = join(directory, "inflight", fileName(actionId));
+    try {
+      if (!isAbsent(path)) return { kind: "recorded" };
+      if (isAbsent(directory)) return { kind: "removed" };
+      const result = await resultOf(directory, actionId);
+      return result === null ? { kind: "gone" } : { kind: "result", ...result };
+    } catch (error) {
+      throw fileError({ verb: "look for", thing: "inflight file", path }, error);
+    }
+  }
+
   async setAside(file: InflightFile): Promise<string> {
     const directory = this.#jobPath(file.job);
     const isFolder = file.path === join(directory, "inflight");
@@ -183,8 +205,8 @@ class DirectorySpool implements DiskSpool {
     }
   }
 
-  async createResult(job: string, date: string, actionId: number): Promise<ResultWriter> {
-    const path = this.resultPath(job, date, actionId);
+  async createResult(job: string, date: string, name: ResultName): Promise<ResultWriter> {
+    const path = this.resultPath(job, date, name);
     const attempt: Attempt = { verb: "write", thing: "result", path };
     try {
       await makeDirectories(this.#path, [job, "results", date], attempt);
@@ -194,11 +216,11 @@ class DirectorySpool implements DiskSpool {
     }
   }
 
-  resultPath(job: string, date: string, actionId: number): string {
+  resultPath(job: string, date: string, name: ResultName): string {
     if (!/^\d{8}$/.test(date)) {
       throw new RunnerError("SPOOL", `Cannot name result date "${date}": not of the form YYYYMMDD`);
     }
-    return join(this.#jobPath(job), "results", date, fileName(actionId));
+    return join(this.#jobPath(job), "results", date, resultName(name));
   }
 
   async removeLeftovers(): Promise<number> {
@@ -228,8 +250,14 @@ function nameChecked(name: string): string {
   throw new RunnerError("SPOOL", `Cannot use file name ${shown}: it leaves its directory`);
 }
 
+function resultName(name: ResultName): string {
+  if (typeof name === "number") return fileName(name);
+  const [first] = fileName(name.first).split(".");
+  return `${first}-${fileName(name.last)}`;
+}
+
 function fileName(actionId: number): string {
-  if (Number.isSafeInteger(actionId) && actionId > 0) return `${actionId}.json`;
+  if (isActionId(actionId)) return `${actionId}.json`;
   throw new RunnerError("SPOOL", `Cannot name action "${actionId}": its id is not a whole number`);
 }
 

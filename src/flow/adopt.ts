@@ -5,7 +5,8 @@ import type { Entity } from "../jobs/entity.ts";
 import { parseActionId } from "../mig/ids.ts";
 import { type InflightRecord, parseInflight } from "../mig/result.ts";
 import type { InflightFile } from "../ports.ts";
-import type { Edges } from "./edges.ts";
+import { type Edges, say } from "./edges.ts";
+import { settleElsewhere } from "./elsewhere.ts";
 import { type ActionRow, advance } from "./inflight.ts";
 import type { JournalTransaction } from "./journal.ts";
 
@@ -24,7 +25,13 @@ export async function adoptInflight(
   { signal = null }: { readonly signal?: AbortSignal | null } = {},
 ): Promise<number> {
   let adopted = 0;
-  for (const file of await edges.spool.inflight((name) => isAtWork(edges, name))) {
+  const recorded = new Set<number>();
+  const isKnown = (name: string): boolean => {
+    const actionId = atWork(edges, name);
+    if (actionId !== null) recorded.add(actionId);
+    return actionId !== null;
+  };
+  for (const file of await edges.spool.inflight(isKnown)) {
     if (signal?.aborted === true) break;
     try {
       if (await adoptOne(edges, file, entityOf(file.job))) adopted++;
@@ -33,14 +40,36 @@ export async function adoptInflight(
       edges.log.emit("err", `${file.job}: Cannot adopt "${file.path}": ${messageOf(error)}`);
     }
   }
+  await lookElsewhere(edges, recorded, signal);
   return adopted;
 }
 
-/** Whether the file's name is that of an action that waits for its collect: nearly all of ours. */
-function isAtWork({ journal }: Edges, name: string): boolean {
+/** The action that waits for its collect and whose record has this name: nearly all of ours. */
+function atWork({ journal }: Edges, name: string): number | null {
   const id = name.endsWith(".json") ? parseActionId(name.slice(0, -".json".length)) : null;
-  return id !== null && journal.actionById(id)?.state === "posted";
+  return id !== null && journal.actionById(id)?.state === "posted" ? id : null;
 }
+
+/** The other direction: posted actions without a record, which another runner may have collected. */
+async function lookElsewhere(
+  edges: Edges,
+  recorded: ReadonlySet<number>,
+  signal: AbortSignal | null,
+): Promise<void> {
+  for (const row of edges.journal.pendingActions(POSTED_MAX)) {
+    if (signal?.aborted === true) return;
+    if (row.actionId === null || recorded.has(row.actionId)) continue;
+    try {
+      await settleElsewhere(edges, row);
+    } catch (error) {
+      if (error instanceof RunnerError && error.code === "JOURNAL") throw error;
+      say(edges, row.job, "err", messageOf(error));
+    }
+  }
+}
+
+/** Actions in flight that are looked at; the rest is looked at when it is collected. */
+const POSTED_MAX = 10_000;
 
 async function adoptOne(edges: Edges, file: InflightFile, entity: Entity | null): Promise<boolean> {
   if (file.kind === "unreadable") throw new Error(file.message);

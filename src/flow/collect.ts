@@ -10,7 +10,7 @@
 // Owns:    when a result is whole, and its bytes on the way into the file.
 // Not its: when to look and to sweep (patience.ts), splitting a page (mig/page.ts), the document's
 //          frame (mig/result.ts), retries in time.
-import { messageOf } from "../errors.ts";
+import { messageOf, RunnerError } from "../errors.ts";
 import { formatUtcDate } from "../go/time.ts";
 import type { PageAnswer } from "../mig/api.ts";
 import { FactReader } from "../mig/facts.ts";
@@ -23,6 +23,7 @@ import { backoffMs, COLLECT_BACKOFF } from "./backoff.ts";
 import { queueDeliveries, settleDelivered } from "./deliver.ts";
 import type { Reached } from "./dispatch.ts";
 import { type Edges, say } from "./edges.ts";
+import { settleElsewhere } from "./elsewhere.ts";
 import { Ids } from "./ids.ts";
 import type { ActionRow, Completeness } from "./inflight.ts";
 import { keep } from "./keep.ts";
@@ -58,6 +59,12 @@ export async function collectAction(
 ): Promise<Reached> {
   const { actionId } = row;
   if (actionId === null || row.reply === null) throw new Error("I4: a posted action has an id");
+  try {
+    if (await settleElsewhere(edges, row)) return "answered";
+  } catch (error) {
+    if (error instanceof RunnerError && error.code === "JOURNAL") throw error;
+    return await delay(edges, row, { message: messageOf(error), reached: "answered" });
+  }
   const collectAt = row.expireAt + edges.limits.delayResultsMs;
   if (row.state === "posted" && edges.clock.now() < collectAt) {
     const look = options.early
@@ -128,6 +135,10 @@ async function writeResult(
       return await keepSwept(edges, row);
     }
     await writer.write(resultTail(row.job, row.plugins[0] ?? ""));
+    if (!(await mayCommit(edges, row))) {
+      await writer.abort();
+      return "answered";
+    }
     await writer.commit();
     const resultPath = edges.spool.resultPath(row.job, date, actionId);
     const sweep = sweepAt(row, { collectAt, completeness }, { ...options, now });
@@ -137,6 +148,12 @@ async function writeResult(
     await writer?.abort();
     return await delay(edges, row, { message: messageOf(error), reached: "answered" });
   }
+}
+
+/** Journals that a result is about to be there (I5). False when an operator has given it up. */
+async function mayCommit(edges: Edges, row: ActionRow): Promise<boolean> {
+  if (row.state !== "posted" || row.writing) return true;
+  return (await keep(edges, row, { kind: "writing" })) !== null;
 }
 
 /** How many agents the target lists, by the action as it was signed: an adopted one is not here. */

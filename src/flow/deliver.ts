@@ -78,7 +78,8 @@ export async function deliverResult(
   const row = await keepDelivery(edges, queued, beginning(edges, queued));
   if (row === null) return true;
   const action = edges.journal.action(row.actionRow);
-  if (action === null || action.resultPath === null || action.actionId === null) {
+  const resultPath = row.resultPath ?? action?.resultPath ?? null;
+  if (action === null || resultPath === null || action.actionId === null) {
     await keepDelivery(edges, row, { kind: "failed", error: "its result is gone", nextAt: null });
     return false;
   }
@@ -86,7 +87,7 @@ export async function deliverResult(
     plugin: row.plugin,
     job: row.job,
     actionId: action.actionId,
-    resultPath: action.resultPath,
+    resultPath,
     key: row.key,
     attempt: row.attempts,
     progress: row.progress,

@@ -8,7 +8,7 @@
 // Owns:    the order of these steps and what each answer of the API means.
 // Not its: when to launch (runner.ts), the legal transitions (inflight.ts), HTTP (mig/api.ts).
 import { posix } from "node:path";
-import { type ErrorDetail, messageOf, RunnerError } from "../errors.ts";
+import { type ErrorDetail, RunnerError } from "../errors.ts";
 import { formatRfc3339Nano, timeAt } from "../go/time.ts";
 import type { Entity } from "../jobs/entity.ts";
 import {
@@ -20,11 +20,11 @@ import {
   sizeMistake,
 } from "../mig/action.ts";
 import type { CreateAnswer, FindAnswer, StoredAction } from "../mig/api.ts";
-import { encodeInflight } from "../mig/result.ts";
 import type { Instant, Milliseconds } from "../time.ts";
 import { DAY_MS } from "../time.ts";
 import { backoffMs, POST_BACKOFF } from "./backoff.ts";
 import { type Edges, say } from "./edges.ts";
+import { markInflight } from "./elsewhere.ts";
 import type { ActionEvent, ActionRow } from "./inflight.ts";
 import { keep } from "./keep.ts";
 import { firstLookAt } from "./patience.ts";
@@ -273,7 +273,7 @@ async function keepPosted(
   // One that an operator gave up meanwhile is not to come back by its record.
   if (row.sendOnly || kept === null) return "answered";
   edges.log.emit("info", `monitoring result for ${row.job}/${actionId}`);
-  await markInflight(edges, row, { actionId, actionBytes });
+  await markInflight(edges, row, { actionId, reply: actionBytes });
   return "answered";
 }
 
@@ -287,25 +287,6 @@ function expiryOf(edges: Edges, row: ActionRow, { expireAt }: StoredAction): Ins
   const message = `the API says that the action expires at ${told}, it was signed for ${signed}`;
   say(edges, row.job, "warning", `${message}: the signed time holds`);
   return row.expireAt;
-}
-
-/**
- * Writes the original's in-flight record, so that a host can go back to the original with nothing
- * lost. The journal does not need it: a failure is a warning.
- */
-async function markInflight(
-  edges: Edges,
-  { job, plugins }: ActionRow,
-  posted: { readonly actionId: number; readonly actionBytes: Uint8Array },
-): Promise<void> {
-  try {
-    const plugin = plugins[0] ?? "";
-    const record = encodeInflight(posted.actionBytes, job, { plugin });
-    const path = await edges.spool.writeInflight(job, posted.actionId, record);
-    say(edges, job, "info", `action marked as inflight: ${path}`);
-  } catch (error) {
-    say(edges, job, "warning", messageOf(error));
-  }
 }
 
 /** The API cannot say whether the action runs: ask again later, but not for ever. */

@@ -7,9 +7,11 @@
 //      │                                          └── collected: the sweep found more
 //      └────────────── sent (sendonly) ──▶ settled
 //   planned, posted ── dropped (by an operator) ──▶ failed
+//   posted ── elsewhere (another runner has collected it) ──▶ settled
 //
 // `delayed` and `watched` keep the state and move `nextAt`: a retry, a look and a sweep are as
-// durable as the state itself; so is `sending`, before an action is sent that was proved unsent.
+// durable as the state itself; so are `sending`, before an action is sent that was proved unsent,
+// and `writing`, before a result gets its name.
 // `swept` ends the wait for the sweep.
 //
 // Owns:    which transitions are legal, and what each state must carry.
@@ -81,6 +83,8 @@ export interface ActionRow {
   /** When to work on it next; null: never by itself. */
   readonly nextAt: Instant | null;
   readonly resultPath: string | null;
+  /** Whether a result file of it may be this runner's own, although it is not collected. */
+  readonly writing: boolean;
   readonly completeness: Completeness | null;
   /** Why the last try failed, or why the action failed. */
   readonly error: string | null;
@@ -109,6 +113,14 @@ export type ActionEvent =
   | { readonly kind: "refused"; readonly error: string }
   | { readonly kind: "lapsed"; readonly error: string }
   | { readonly kind: "dropped"; readonly error: string }
+  /** Its result is about to be given its name. */
+  | { readonly kind: "writing" }
+  /** Another runner has collected it, and delivered what there was to deliver. */
+  | {
+      readonly kind: "elsewhere";
+      readonly resultPath: string;
+      readonly completeness: Completeness;
+    }
   | {
       readonly kind: "collected";
       readonly resultPath: string;
@@ -164,14 +176,19 @@ export function advance(row: ActionRow, event: ActionEvent, now: Instant): Actio
         ...fresh,
         ...{ state: "failed", nextAt: null, error: event.error, body: "", reply: null },
       };
+    case "writing":
+      assert(row.state === "posted", `I5: writing in ${row.state}`);
+      return { ...row, writing: true, updatedAt: now };
+    case "elsewhere":
+      assert(row.state === "posted", `I9: elsewhere after ${row.state}`);
+      return settle({ ...fresh, ...resultIn(event) });
     case "collected": {
       assert(row.state === "posted" || isSwept(row), `I4: collected after ${row.state}`);
       const collected: ActionRow = {
         ...fresh,
         state: "collected",
         nextAt: event.sweepAt,
-        resultPath: event.resultPath,
-        completeness: event.completeness,
+        ...resultIn(event),
       };
       return row.plugins.length === 0 && event.sweepAt === null ? settle(collected) : collected;
     }
@@ -182,6 +199,13 @@ export function advance(row: ActionRow, event: ActionEvent, now: Instant): Actio
       assert(row.state === "collected" && !isSwept(row), `I6: delivered after ${row.state}`);
       return settle(fresh);
   }
+}
+
+function resultIn({
+  resultPath,
+  completeness,
+}: Pick<ActionRow, "resultPath" | "completeness">): Pick<ActionRow, "resultPath" | "completeness"> {
+  return { resultPath, completeness };
 }
 
 /** Whether the result of an action is to be read once more. */
@@ -212,6 +236,8 @@ export interface DeliveryRow {
   readonly plugin: string;
   /** Stable across attempts, so that a plugin can tell a retry from a new result. */
   readonly key: string;
+  /** The file with the results of several actions; null for the action's own result. */
+  readonly resultPath: string | null;
   readonly state: DeliveryState;
   /** Tries that were begun since it was queued, or put back. */
   readonly attempts: number;

@@ -26,7 +26,8 @@ export type NewAction = Pick<
 > &
   Partial<Pick<ActionRow, "part" | "agentsMax" | "pageSize">>;
 
-export type NewDelivery = Pick<DeliveryRow, "actionRow" | "job" | "plugin" | "key">;
+export type NewDelivery = Pick<DeliveryRow, "actionRow" | "job" | "plugin" | "key"> &
+  Partial<Pick<DeliveryRow, "resultPath">>;
 
 /** Fire times of a job that nobody fired, from the first to the last of them. */
 export interface MissedRow {

@@ -58,7 +58,7 @@ export function closeRun(transaction: JournalTransaction, runId: number, now: nu
   const ended: RunRow = {
     ...run,
     state: failed === undefined ? "done" : "failed",
-    note: failed?.error ?? null,
+    note: failed?.error ?? run.note,
     endedAt: now,
   };
   transaction.saveRun(ended);

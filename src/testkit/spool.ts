@@ -1,6 +1,6 @@
 // Spool: a runner directory without a disk, with one job in it.
 import { RunnerError } from "../errors.ts";
-import type { JobDirectory, ResultWriter, Spool } from "../ports.ts";
+import type { JobDirectory, ResultName, ResultWriter, Spool } from "../ports.ts";
 
 const FOLDER = "/simulation/runners";
 
@@ -47,15 +47,20 @@ export class MemorySpool implements Spool {
     return Promise.resolve(`${FOLDER}/${job}/inflight/${actionId}.json`);
   }
 
+  trace(): Promise<{ readonly kind: "recorded" }> {
+    return Promise.resolve({ kind: "recorded" });
+  }
+
   setAside(): Promise<string> {
     return Promise.reject(new Error("there is nothing to set aside"));
   }
 
-  resultPath(job: string, date: string, actionId: number): string {
-    return `${FOLDER}/${job}/results/${date}/${actionId}.json`;
+  resultPath(job: string, date: string, name: ResultName): string {
+    const text = typeof name === "number" ? `${name}` : `${name.first}-${name.last}`;
+    return `${FOLDER}/${job}/results/${date}/${text}.json`;
   }
 
-  createResult(job: string, date: string, actionId: number): Promise<ResultWriter> {
+  createResult(job: string, date: string, name: ResultName): Promise<ResultWriter> {
     const chunks: Uint8Array[] = [];
     return Promise.resolve({
       write(...parts) {
@@ -64,7 +69,7 @@ export class MemorySpool implements Spool {
       },
       commit: () => {
         const whole = joined(chunks);
-        this.#results.set(this.resultPath(job, date, actionId), whole);
+        this.#results.set(this.resultPath(job, date, name), whole);
         return Promise.resolve(whole.length);
       },
       abort: () => Promise.resolve(),

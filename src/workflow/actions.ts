@@ -110,13 +110,6 @@ export function partsOf(edges: Pick<Edges, "journal">, step: StepRow): readonly 
     .filter(({ step: name, part }) => name === step.name && part >= step.attempts);
 }
 
-/** What a step has come to, and the action row that its result file belongs to. */
-export interface Settled {
-  readonly outcome: StepOutcome;
-  /** Set when the results of several actions were put together: the first of them has it now. */
-  readonly merged: { readonly actionRow: number; readonly path: string } | null;
-}
-
 /**
  * What a step has come to, all whose actions have ended.
  *
@@ -127,7 +120,7 @@ export async function settleStep(
   edges: Edges,
   step: StepRow,
   readFile: (path: string) => AsyncIterable<Uint8Array>,
-): Promise<Settled> {
+): Promise<StepOutcome> {
   const parts = partsOf(edges, step);
   const [first] = parts;
   if (first === undefined || !parts.every(hasEnded)) throw new Error("it is still in flight");
@@ -136,20 +129,19 @@ export async function settleStep(
     const share = parts.length === 1 ? "" : ` (${failed.length} of its ${parts.length} actions)`;
     const why = failed[0]?.error ?? "nobody knows why";
     const error = `${step.kind} "${step.name}" failed${share}: ${why}`;
-    return { outcome: { kind: "failed", error }, merged: null };
+    return { kind: "failed", error };
   }
   const actionIds = parts.flatMap(({ actionId }) => actionId ?? []);
-  if (step.kind === "dispatch")
-    return { outcome: saved<DispatchValue>({ actionIds }), merged: null };
+  if (step.kind === "dispatch") return saved<DispatchValue>({ actionIds });
   if (parts.length === 1) {
     const { completeness, resultPath: path } = first;
     const value = { actionIds, path, completeness: plainCounts(completeness) };
-    return { outcome: saved<CollectValue>(value), merged: null };
+    return saved<CollectValue>(value);
   }
   const { completeness, path } = await mergeResults(edges, parts, readFile);
   say(edges, first.job, "info", `put the results of ${parts.length} actions together in ${path}`);
   const value = { actionIds, path, completeness: plainCounts(completeness) };
-  return { outcome: saved<CollectValue>(value), merged: { actionRow: first.id, path } };
+  return saved<CollectValue>(value);
 }
 
 function saved<Value>(value: Value): StepOutcome {

@@ -29,12 +29,13 @@ export function deliverStep(
       error: `deliver to "${plugin}" failed: there is no result "${result}"`,
     };
   }
-  const { actionIds } = JSON.parse(collected.value ?? "{}") as CollectValue;
+  const { actionIds, path } = JSON.parse(collected.value ?? "{}") as CollectValue;
   const [actionId] = actionIds;
   const action = actionId === undefined ? null : transaction.actionById(actionId);
   if (action !== null) {
     const key = deliveryKey(action, plugin);
-    transaction.insertDelivery({ actionRow: action.id, job, plugin, key }, now);
+    const resultPath = actionIds.length > 1 ? path : null;
+    transaction.insertDelivery({ actionRow: action.id, job, plugin, key, resultPath }, now);
   }
   return { kind: "saved", value: null };
 }

@@ -13,9 +13,9 @@ import assert from "node:assert/strict";
 import { messageOf, RunnerError } from "../errors.ts";
 import { type Edges, say, type WorkflowEdges } from "../flow/edges.ts";
 import type { ActionRow, RunRow } from "../flow/inflight.ts";
-import type { BodyRow, StepRow } from "../flow/steps.ts";
+import type { BodyRow, StepOutcome, StepRow } from "../flow/steps.ts";
 import { type Instant, MINUTE_MS, type Milliseconds } from "../time.ts";
-import { type Settled, settleStep } from "./actions.ts";
+import { settleStep } from "./actions.ts";
 import { Execution } from "./execution.ts";
 import type { Lost } from "./host.ts";
 import { wayOut } from "./operate.ts";
@@ -65,7 +65,7 @@ const LOST_MAX = 3;
 const RETRY_MS: Milliseconds = 5_000;
 
 /** What a sleep comes to. */
-const SLEPT: Settled = { outcome: { kind: "saved", value: null }, merged: null };
+const SLEPT: StepOutcome = { kind: "saved", value: null };
 
 /** Drives the open runs that have a workflow; the runner ticks it. */
 export class Engine {
@@ -238,13 +238,9 @@ export class Engine {
       this.#active.get(step.runId)?.retry(step.name);
       return;
     }
-    const { outcome, merged } =
+    const outcome =
       step.kind === "sleep" ? SLEPT : await settleStep(this.#edges, step, this.#readFile());
-    await journal.write((tables) => {
-      const action = merged === null ? null : tables.action(merged.actionRow);
-      if (action !== null) tables.saveAction({ ...action, resultPath: merged?.path ?? null });
-      recordEnd(tables, { step, outcome }, clock.now());
-    });
+    await journal.write((tables) => recordEnd(tables, { step, outcome }, clock.now()));
   }
 
   /** The results of a step cannot be put together now: a file is gone, or the disk is full. */

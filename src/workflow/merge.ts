@@ -1,9 +1,11 @@
 // Merge: several results of one step as one result file.
 //
-// It replaces the result of the first part, whose action it carries. A crash between that and the
-// journal does no harm: each command is taken once, by its id, so doing it again gives the same.
+// It carries the action of the first part, and has a name of its own: FIRST-LAST.json, of the ids
+// of its actions. The results of the parts stay as they are. A crash between that and the journal
+// does no harm: doing it again gives the same file under the same name.
 
 import type { Edges } from "../flow/edges.ts";
+import { Ids } from "../flow/ids.ts";
 import type { ActionRow, Completeness } from "../flow/inflight.ts";
 import { formatUtcDate } from "../go/time.ts";
 import { resultParts } from "../mig/document.ts";
@@ -31,9 +33,11 @@ export async function mergeResults(
 ): Promise<MergedResult> {
   const [first] = parts;
   if (first?.actionId == null) throw new Error("only collected actions can be merged");
-  const { job, actionId } = first;
+  const { job } = first;
   const date = formatUtcDate(edges.clock.now());
-  const writer = await edges.spool.createResult(job, date, actionId);
+  const ids = parts.flatMap(({ actionId }) => actionId ?? []);
+  const name = { first: Math.min(...ids), last: Math.max(...ids) };
+  const writer = await edges.spool.createResult(job, date, name);
   try {
     await copyParts(writer, parts, readFile);
     await writer.write(resultTail(job, first.plugins[0] ?? ""));
@@ -42,7 +46,7 @@ export async function mergeResults(
     await writer.abort();
     throw error;
   }
-  const path = edges.spool.resultPath(job, date, actionId);
+  const path = edges.spool.resultPath(job, date, name);
   return { path, completeness: sumOf(parts) };
 }
 
@@ -51,7 +55,7 @@ async function copyParts(
   parts: readonly ActionRow[],
   readFile: (path: string) => AsyncIterable<Uint8Array>,
 ): Promise<void> {
-  const known = new Set<number>();
+  const known = new Ids();
   let isHead = true;
   let isFirst = true;
   for (const { resultPath } of parts) {
@@ -63,8 +67,7 @@ async function copyParts(
         continue;
       }
       const { id } = commandFacts(bytes);
-      if (id !== null && known.has(id)) continue;
-      if (id !== null) known.add(id);
+      if (id !== null && !known.add(id)) continue;
       if (!isFirst) await writer.write(COMMA);
       isFirst = false;
       await writer.write(bytes);

@@ -200,6 +200,40 @@ describe.concurrent("the daemon", () => {
   );
 
   test(
+    "does not collect and deliver again what the original has, swapped back and forth (I9)",
+    async () => {
+      await using site = await Site.create();
+      const { scenario } = site;
+      await scenario.plugin(
+        "keep",
+        `echo "$MIG_RUNNER_DELIVERY_KEY" >> "${scenario.path("kept")}"`,
+      );
+      await site.job("drift", ["plugin = keep"]);
+      for (const _ of [1, 2]) expect((await site.run("run", "drift")).exit).toBe(0);
+      // The original collects one of them: it writes the result and removes its record.
+      const [taken, left] = site.sandbox.actions();
+      const record = `runners/drift/inflight/${taken?.id}.json`;
+      const { action } = JSON.parse(await scenario.read(record));
+      const document = { action, commands: [], name: "drift", plugin: "keep" };
+      const result = `runners/drift/results/20260102/${taken?.id}.json`;
+      await scenario.write(result, JSON.stringify(document));
+      await rm(scenario.path(record));
+      const daemon = site.start();
+      await daemon.prints(/keep: wrote/);
+      await daemon.prints(new RegExp(`${taken?.id} was collected by another runner`));
+      daemon.signal("SIGTERM");
+      await daemon.ended();
+      expect(await scenario.read("kept")).toBe(`drift/${left?.id}/keep\n`);
+      expect(JSON.parse(await scenario.read(result))).toEqual(document);
+      const status = JSON.parse((await site.run("status", "--json")).stdout);
+      expect(status).toMatchObject({ inFlight: [], undelivered: [], unreadable: [] });
+      expect((await site.run("redeliver", `${taken?.id}`)).exit).toBe(0);
+      expect(await scenario.read("kept")).toContain(`drift/${taken?.id}/keep`);
+    },
+    LIMIT_MS,
+  );
+
+  test(
     "refuses a second runner on its directory",
     async () => {
       await using site = await Site.create();

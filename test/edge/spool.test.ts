@@ -291,7 +291,58 @@ describe("openSpool().setAside()", () => {
   });
 });
 
+describe("openSpool().trace()", () => {
+  test("finds the record of an action, else its newest result, else nothing", async () => {
+    using scratch = new Scratch();
+    const spool = spoolWith(scratch, "a");
+    expect(await spool.trace("gone", 7)).toEqual({ kind: "removed" });
+    expect(await spool.trace("a", 7)).toEqual({ kind: "gone" });
+    scratch.file("runners/a/results/20261122/7.json", "old");
+    scratch.file("runners/a/results/20261123/7.json", "new");
+    scratch.file("runners/a/results/20261124/8.json", "other");
+    scratch.file("runners/a/results/20261124/7-8.json", "both");
+    const found = await spool.trace("a", 7);
+    if (found.kind !== "result") throw new Error(found.kind);
+    expect(found.path).toBe(scratch.in("runners/a/results/20261123/7.json"));
+    const chunks: Uint8Array[] = [];
+    for await (const chunk of found.bytes) chunks.push(chunk);
+    expect(Buffer.concat(chunks).toString()).toBe("new");
+    scratch.file("runners/a/inflight/7.json", "{}");
+    expect(await spool.trace("a", 7)).toEqual({ kind: "recorded" });
+  });
+
+  test("follows no link to a result, and minds no file in the place of a folder", async () => {
+    using scratch = new Scratch();
+    const spool = spoolWith(scratch, "a", "b");
+    scratch.file("secret", "{}");
+    scratch.folder("runners/a/results/20261123");
+    symlinkSync(scratch.in("secret"), scratch.in("runners/a/results/20261123/7.json"));
+    expect(await spool.trace("a", 7)).toEqual({ kind: "gone" });
+    scratch.file("runners/b/results", "a file");
+    expect(await spool.trace("b", 7)).toEqual({ kind: "gone" });
+    // Nobody knows what was in it: then the action is collected here.
+    scratch.file("runners/b/inflight", "a file");
+    expect(await spool.trace("b", 7)).toEqual({ kind: "recorded" });
+    expect((await refusalOf(spool.trace("../a", 7))).message).toContain("it leaves its directory");
+  });
+});
+
 describe("openSpool().createResult()", () => {
+  test("names a result of several actions by the first and the last", async () => {
+    using scratch = new Scratch();
+    const spool = spoolWith(scratch, "a");
+    const name = { first: 7, last: 2 ** 53 - 1 };
+    const writer = await spool.createResult("a", "20261123", name);
+    await writer.write(bytes("{}"));
+    await writer.commit();
+    const path = scratch.in("runners/a/results/20261123/7-9007199254740991.json");
+    expect(spool.resultPath("a", "20261123", name)).toBe(path);
+    expect(text(path)).toBe("{}");
+    for (const wrong of [{ first: 7, last: 2 ** 53 }, { first: -7, last: 8 }, 2 ** 53, 0, 1.5]) {
+      expect(() => spool.resultPath("a", "20261123", wrong)).toThrow("Cannot name action");
+    }
+  });
+
   test("writes where resultPath() says, for this user alone", async () => {
     using scratch = new Scratch();
     const spool = spoolWith(scratch, "a");
@@ -382,6 +433,7 @@ describe("openSpool().removeLeftovers()", () => {
        setInterval(() => {}, 1000);`,
     );
     await scenario.write("runners/a/inflight/.5.json.0123456789abcdef.tmp", "half");
+    await scenario.write("runners/a/results/20261123/.5-9.json.0123456789abcdef.tmp", "half");
     await scenario.write("runners/a/inflight/.theirs.tmp", "kept");
     await scenario.write("runners/a/results/20261122/6.json", "whole");
     const running = scenario.start([script, scenario.directory]);
@@ -389,9 +441,9 @@ describe("openSpool().removeLeftovers()", () => {
     process.kill(running.pid, "SIGKILL");
     await running.ended();
     const folder = scenario.path("runners/a/results/20261123");
-    expect(readdirSync(folder)).toHaveLength(1);
+    expect(readdirSync(folder)).toHaveLength(2);
     const spool = openSpool({ directory: scenario.directory });
-    expect(await spool.removeLeftovers()).toBe(2);
+    expect(await spool.removeLeftovers()).toBe(3);
     expect(await spool.removeLeftovers()).toBe(0);
     expect(readdirSync(folder)).toEqual([]);
     expect(existsSync(scenario.path("runners/a/inflight/.theirs.tmp"))).toBe(true);

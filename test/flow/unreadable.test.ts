@@ -111,8 +111,9 @@ describe("endStranded()", () => {
 describe("dropUnreadable()", () => {
   test("takes a row out with what refers to it, and ends its run", async () => {
     using world = await meddledWorld(2);
-    world.meddle(`INSERT INTO delivery
-      VALUES (1, 1, 'nightly', 'mail', 'k', 'dead', 0, NULL, '', 1, NULL);
+    world.meddle(`
+      INSERT INTO delivery (id, action_row, job, plugin, key, state, attempts, updated_at)
+      VALUES (1, 1, 'nightly', 'mail', 'k', 'dead', 0, 1);
       UPDATE action SET expire_at = 9223372036854775807 WHERE id = 1`);
     const take = (word: string) =>
       world.journal.write((tables) => dropUnreadable(tables, word, NOON));

@@ -4,6 +4,7 @@
 import { createHash } from "node:crypto";
 import { RunnerError } from "../../src/errors.ts";
 import type {
+  ActionTrace,
   Clock,
   DeliveryAnswer,
   DeliveryOrder,
@@ -11,6 +12,7 @@ import type {
   JobDirectory,
   Log,
   Plugins,
+  ResultName,
   ResultWriter,
   Signer,
   Spool,
@@ -126,6 +128,10 @@ function diskError(code: string, text: string): RunnerError {
 
 const ENCODER = new TextEncoder();
 
+async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield bytes;
+}
+
 /** The spool in the page cache of a simulated disk. */
 export function makeSpool(world: World, life: Life): Spool {
   return new SimulatedSpool(world, life);
@@ -209,8 +215,8 @@ class SimulatedSpool implements Spool {
     return this.#disk("writeInflight", {
       writes: true,
       effect: () => {
+        // Not waited for: a power loss may take it.
         this.#world.disk.rename(path, bytes);
-        this.#world.disk.sync(path);
         return path;
       },
     });
@@ -223,6 +229,22 @@ class SimulatedSpool implements Spool {
         this.#world.disk.remove(path);
         this.#world.disk.sync(path);
         return path;
+      },
+    });
+  }
+
+  trace(job: string, actionId: number): Promise<ActionTrace> {
+    return this.#disk("trace", {
+      effect: () => {
+        const { visible } = this.#world.disk;
+        const folder = `${RUNNERS}/${job}`;
+        if (visible.has(`${folder}/inflight/${actionId}.json`)) return { kind: "recorded" };
+        const path = [...visible.keys()].find(
+          (name) => name.startsWith(`${folder}/results/`) && name.endsWith(`/${actionId}.json`),
+        );
+        if (path === undefined) return { kind: "gone" };
+        const bytes = visible.get(path) ?? new Uint8Array();
+        return { kind: "result", path, bytes: once(bytes) };
       },
     });
   }
@@ -242,8 +264,8 @@ class SimulatedSpool implements Spool {
     });
   }
 
-  createResult(job: string, date: string, actionId: number): Promise<ResultWriter> {
-    const path = this.resultPath(job, date, actionId);
+  createResult(job: string, date: string, name: ResultName): Promise<ResultWriter> {
+    const path = this.resultPath(job, date, name);
     return this.#disk("createResult", {
       writes: true,
       effect: () => {
@@ -254,8 +276,9 @@ class SimulatedSpool implements Spool {
     });
   }
 
-  resultPath(job: string, date: string, actionId: number): string {
-    return `${RUNNERS}/${job}/results/${date}/${actionId}.json`;
+  resultPath(job: string, date: string, name: ResultName): string {
+    const text = typeof name === "number" ? `${name}` : `${name.first}-${name.last}`;
+    return `${RUNNERS}/${job}/results/${date}/${text}.json`;
   }
 
   #writer(path: string): ResultWriter {

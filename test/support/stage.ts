@@ -46,7 +46,12 @@ export class Stage {
   readonly spool = new MemorySpool();
   readonly journal: Journal = openJournal({ path: ":memory:", schedule: queueMicrotask });
   readonly actions: StageAction[] = [];
-  readonly deliveries: { plugin: string; actionId: number; key: string }[] = [];
+  readonly deliveries: {
+    plugin: string;
+    actionId: number;
+    key: string;
+    resultPath: string;
+  }[] = [];
   readonly lines: string[] = [];
   /** Bodies at work. */
   atWork = 0;
@@ -213,9 +218,9 @@ export class Stage {
       plugins: {
         names: () => Promise.resolve([]),
         check: () => Promise.resolve(null),
-        deliver: ({ plugin, actionId, key }) => {
+        deliver: ({ plugin, actionId, key, resultPath }) => {
           if (!life.alive) return new Promise(() => undefined);
-          this.deliveries.push({ plugin, actionId, key });
+          this.deliveries.push({ plugin, actionId, key, resultPath });
           return Promise.resolve({ kind: "delivered", message: "taken" });
         },
       },

@@ -7,7 +7,14 @@ import type { Journal } from "../../src/flow/journal.ts";
 import type { Entity } from "../../src/jobs/entity.ts";
 import { parseSchedule } from "../../src/jobs/schedule.ts";
 import type { CreateAnswer, FindAnswer, MigApi, PageAnswer } from "../../src/mig/api.ts";
-import type { DeliveryAnswer, DeliveryOrder, InflightFile, Spool } from "../../src/ports.ts";
+import type {
+  ActionTrace,
+  DeliveryAnswer,
+  DeliveryOrder,
+  InflightFile,
+  ResultName,
+  Spool,
+} from "../../src/ports.ts";
 import { VirtualClock } from "./clock.ts";
 
 const encoder = new TextEncoder();
@@ -145,20 +152,37 @@ export class MemorySpool implements Spool {
     return Promise.resolve(path);
   }
 
+  trace(job: string, actionId: number): Promise<ActionTrace> {
+    const folder = `/runner/runners/${job}`;
+    if (this.records.has(`${folder}/inflight/${actionId}.json`)) {
+      return Promise.resolve({ kind: "recorded" });
+    }
+    const path = [...this.results.keys()].find(
+      (name) => name.startsWith(`${folder}/`) && name.endsWith(`/${actionId}.json`),
+    );
+    if (path === undefined) return Promise.resolve({ kind: "gone" });
+    const text = this.results.get(path) ?? "";
+    const bytes = (async function* () {
+      yield encoder.encode(text);
+    })();
+    return Promise.resolve({ kind: "result", path, bytes });
+  }
+
   setAside(file: InflightFile): Promise<string> {
     this.aside.push(file.path);
     return Promise.resolve(`${file.path}.bad`);
   }
 
-  resultPath(job: string, date: string, actionId: number): string {
-    return `/runner/runners/${job}/results/${date}/${actionId}.json`;
+  resultPath(job: string, date: string, name: ResultName): string {
+    const text = typeof name === "number" ? `${name}` : `${name.first}-${name.last}`;
+    return `/runner/runners/${job}/results/${date}/${text}.json`;
   }
 
-  createResult(job: string, date: string, actionId: number) {
+  createResult(job: string, date: string, name: ResultName) {
     const { failure } = this;
     this.failure = null;
     if (failure !== null) return Promise.reject(failure);
-    const path = this.resultPath(job, date, actionId);
+    const path = this.resultPath(job, date, name);
     let text = "";
     return Promise.resolve({
       write: (...parts: readonly Uint8Array[]) => {

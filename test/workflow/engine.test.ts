@@ -469,11 +469,18 @@ describe("Engine actions", () => {
     expect(seen).toEqual([3, 300, 300, 300]);
     expect(stage.actions.every(({ target }) => target.length <= 2_048)).toBe(true);
     expect(stage.deliveries.map(({ actionId }) => actionId)).toEqual([1_000]);
-    const path = stage.journal.actionById(1_000)?.resultPath ?? "";
-    const document = JSON.parse(stage.spool.results.get(path) ?? "") as {
-      commands: { id: number }[];
-    };
-    expect(new Set(document.commands.map(({ id }) => id)).size).toBe(300);
+    // The result of all has a name of its own; those of the parts stay what they are.
+    const folder = "/runner/runners/nightly/results/20261123";
+    const counts = ["1000", "1001", "1002", "1000-1002"].map((name) => {
+      const text = stage.spool.results.get(`${folder}/${name}.json`) ?? "";
+      const { commands } = JSON.parse(text) as { commands: { id: number }[] };
+      return new Set(commands.map(({ id }) => id)).size;
+    });
+    expect(counts).toEqual([124, 124, 52, 300]);
+    expect(stage.journal.actionById(1_000)?.resultPath).toBe(`${folder}/1000.json`);
+    expect(stage.deliveries.map(({ resultPath }) => resultPath)).toEqual([
+      `${folder}/1000-1002.json`,
+    ]);
     await stage.stop();
   });
 

@@ -101,6 +101,7 @@ const COMPLETENESS: Kind = {
       "EXISTS (SELECT 1 FROM json_each(@) AS member WHERE NOT CASE member.key " +
       `WHEN 'fetched' THEN ${isCount("member")} WHEN 'strays' THEN ${isCount("member")} ` +
       `WHEN 'listed' THEN ${isCount("member")} ` +
+      `WHEN 'listed' THEN ${isCount("member")} ` +
       `WHEN 'sent' THEN member.type = 'null' OR (${isCount("member")}) ` +
       `WHEN 'statuses' THEN ${areCounts("member")} ` +
       `WHEN 'counters' THEN member.type = 'null' OR ${areCounts("member")} ELSE 1 END)`,
@@ -137,6 +138,7 @@ const TABLES = {
       ...{ agents_max: optional(COUNT, null), page_size: optional(ID) },
       ...{ plugins: NAMES, action_id: optional(ID), reply: optional(BYTES) },
       ...{ maybe_sent: FLAG, attempts: COUNT, next_at: NEXT, result_path: optional(TEXT) },
+      writing: FLAG,
       ...{ completeness: optional(COMPLETENESS, COMPLETENESS.mended), error: optional(TEXT) },
       updated_at: INSTANT,
     },
@@ -162,6 +164,7 @@ const TABLES = {
       ...{ id: ID, action_row: ID, job: TEXT, plugin: TEXT, key: TEXT },
       ...{ state: oneOf(DELIVERY_STATES), attempts: COUNT, next_at: NEXT },
       ...{ error: optional(TEXT), progress: optional(TEXT), updated_at: INSTANT },
+      result_path: optional(TEXT, null),
     },
   },
   body: {

@@ -57,6 +57,7 @@ export function actionOf(raw: Raw): ActionRow {
     attempts: raw.attempts as number,
     nextAt: raw.next_at as number | null,
     resultPath: raw.result_path as string | null,
+    writing: raw.writing === 1,
     completeness: completeness === null ? null : completenessOf(completeness),
     error: raw.error as string | null,
     updatedAt: raw.updated_at as number,
@@ -80,6 +81,7 @@ export function actionValues(row: ActionRow): Bindable[] {
     row.attempts,
     row.nextAt,
     row.resultPath,
+    row.writing ? 1 : 0,
     row.completeness === null ? null : JSON.stringify(row.completeness),
     row.error,
     row.updatedAt,
@@ -88,8 +90,8 @@ export function actionValues(row: ActionRow): Bindable[] {
 
 export const ACTION_UPDATE =
   "UPDATE action SET state = ?, body = ?, expire_at = ?, action_id = ?, reply = ?, " +
-  "maybe_sent = ?, attempts = ?, next_at = ?, result_path = ?, completeness = ?, error = ?, " +
-  "updated_at = ? WHERE id = ?";
+  "maybe_sent = ?, attempts = ?, next_at = ?, result_path = ?, writing = ?, " +
+  "completeness = ?, error = ?, updated_at = ? WHERE id = ?";
 
 /** A row of table `delivery`. */
 export function deliveryOf(raw: Raw): DeliveryRow {
@@ -99,6 +101,7 @@ export function deliveryOf(raw: Raw): DeliveryRow {
     job: raw.job as string,
     plugin: raw.plugin as string,
     key: raw.key as string,
+    resultPath: raw.result_path as string | null,
     state: raw.state as DeliveryState,
     attempts: raw.attempts as number,
     nextAt: raw.next_at as number | null,

@@ -126,6 +126,8 @@ export const MIGRATIONS: readonly string[] = [
   `,
   `
   ALTER TABLE step ADD COLUMN tries INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE action ADD COLUMN writing INTEGER NOT NULL DEFAULT 0;
   ALTER TABLE delivery ADD COLUMN progress TEXT;
+  ALTER TABLE delivery ADD COLUMN result_path TEXT;
   `,
 ];

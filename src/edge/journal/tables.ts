@@ -253,14 +253,15 @@ export class Tables extends StepTables implements JournalTransaction {
   insertDelivery(delivery: NewDelivery, now: Instant): DeliveryRow | null {
     return this.one(
       "INSERT INTO delivery " +
-        "(id, action_row, job, plugin, key, state, attempts, next_at, updated_at) " +
-        `VALUES (${nextId("delivery")}, ?, ?, ?, ?, 'pending', 0, ?, ?) ` +
+        "(id, action_row, job, plugin, key, result_path, state, attempts, next_at, updated_at) " +
+        `VALUES (${nextId("delivery")}, ?, ?, ?, ?, ?, 'pending', 0, ?, ?) ` +
         "ON CONFLICT (key) DO NOTHING RETURNING *",
       deliveryOf,
       delivery.actionRow,
       delivery.job,
       delivery.plugin,
       delivery.key,
+      delivery.resultPath ?? null,
       now,
       now,
     );

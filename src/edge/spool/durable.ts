@@ -57,7 +57,7 @@ export function pathError(attempt: Attempt, state: string, hint?: string): Runne
 
 /** Whether a name is one that only `createTemporary` gives. */
 export function isTemporaryName(name: string): boolean {
-  return /^\.\d{1,16}\.json\.[0-9a-f]{16}\.tmp$/.test(name);
+  return /^\.\d{1,16}(-\d{1,16})?\.json\.[0-9a-f]{16}\.tmp$/.test(name);
 }
 
 /** Creates the file that will become `path`, beside it. @throws The system's error. */

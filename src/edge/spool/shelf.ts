@@ -6,7 +6,7 @@ import type { Shelf } from "../../ports.ts";
 import { errnoCode } from "../errno.ts";
 import { fileError } from "./durable.ts";
 import { listDirectories } from "./scan.ts";
-import { actionOf, datesOf, namesIn } from "./stored.ts";
+import { datesOf, namesIn, ownerOf } from "./stored.ts";
 
 /** The results of a runner directory. */
 export function openShelf({ directory }: { readonly directory: string }): Shelf {
@@ -33,7 +33,7 @@ async function clear(
 ): Promise<number> {
   let removed = 0;
   for (const name of await namesIn(folder)) {
-    const actionId = actionOf(name);
+    const actionId = ownerOf(name);
     if (actionId === null || isKept(actionId)) continue;
     if (removed >= limit) return removed;
     const path = join(folder, name);

@@ -28,10 +28,20 @@ export interface ResultFile {
 export async function findResult(directory: string, actionId: number): Promise<ResultFile | null> {
   const runners = join(directory, "runners");
   for (const job of await listDirectories(runners)) {
-    for (const date of (await datesOf(join(runners, job))).toReversed()) {
-      const path = join(runners, job, "results", date, `${actionId}.json`);
-      if (await isFile(path)) return { job, actionId, path };
-    }
+    const found = await resultOf(join(runners, job), actionId);
+    if (found !== null) return { job, actionId, path: found.path };
+  }
+  return null;
+}
+
+/** The newest result file of an action in a job's directory, or null. */
+export async function resultOf(
+  jobPath: string,
+  actionId: number,
+): Promise<{ readonly path: string; readonly bytes: AsyncIterable<Uint8Array> } | null> {
+  for (const date of (await datesOf(jobPath)).toReversed()) {
+    const path = join(jobPath, "results", date, `${actionId}.json`);
+    if (await isFile(path)) return { path, bytes: readResult(path) };
   }
   return null;
 }
@@ -56,6 +66,11 @@ export async function latestResult(directory: string, job: string): Promise<Resu
 /** The id of the action whose result a file is by its name; null for any other name. */
 export function actionOf(name: string): number | null {
   return name.endsWith(".json") ? parseActionId(name.slice(0, -".json".length)) : null;
+}
+
+/** The same, and of a result of several actions (FIRST-LAST.json) the first of them. */
+export function ownerOf(name: string): number | null {
+  return actionOf(name.replace(/-[1-9]\d{0,15}(?=\.json$)/, ""));
 }
 
 /** Whether a result file is still where the journal says. */

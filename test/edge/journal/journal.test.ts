@@ -70,6 +70,7 @@ describe("openJournal()", () => {
         attempts: 0,
         nextAt: NOW,
         resultPath: null,
+        writing: false,
         completeness: null,
         error: null,
         updatedAt: NOW,

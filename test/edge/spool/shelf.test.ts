@@ -26,7 +26,8 @@ describe("removeBefore()", () => {
     put("runners/one/results/20260101/1.json");
     put("runners/one/results/20260102/2.json");
     put("runners/two/results/20251231/3.json");
-    expect(await openShelf({ directory }).removeBefore("20260102", none)).toBe(2);
+    put("runners/two/results/20251231/3-5.json");
+    expect(await openShelf({ directory }).removeBefore("20260102", none)).toBe(3);
     expect(existsSync(at("runners/one/results/20260101"))).toBe(false);
     expect(existsSync(at("runners/two/results/20251231"))).toBe(false);
     expect(existsSync(at("runners/one/results/20260102/2.json"))).toBe(true);
@@ -35,11 +36,15 @@ describe("removeBefore()", () => {
   test("leaves what is needed and what is not ours, and goes on behind it", async () => {
     put("runners/one/results/20260101/1.json");
     put("runners/one/results/20260101/2.json");
+    put("runners/one/results/20260101/1-4.json");
     put("runners/one/results/20260101/notes.txt");
+    put("runners/one/results/20260101/2-9007199254740993-4.json");
     const isKept = (actionId: number) => actionId === 1;
     expect(await openShelf({ directory }).removeBefore("20260102", { limit: 9, isKept })).toBe(1);
     expect(existsSync(at("runners/one/results/20260101/1.json"))).toBe(true);
+    expect(existsSync(at("runners/one/results/20260101/1-4.json"))).toBe(true);
     expect(existsSync(at("runners/one/results/20260101/notes.txt"))).toBe(true);
+    expect(existsSync(at("runners/one/results/20260101/2-9007199254740993-4.json"))).toBe(true);
     expect(existsSync(at("runners/one/results/20260101/2.json"))).toBe(false);
   });
 

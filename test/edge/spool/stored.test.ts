@@ -2,7 +2,14 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { findResult, isFile, latestResult, readResult } from "../../../src/edge/spool/stored.ts";
+import {
+  actionOf,
+  findResult,
+  isFile,
+  latestResult,
+  ownerOf,
+  readResult,
+} from "../../../src/edge/spool/stored.ts";
 
 let directory: string;
 
@@ -63,6 +70,8 @@ describe("latestResult()", () => {
     put("a/results/20260102/9.json");
     const path = put("a/results/20260102/10.json");
     put("a/results/20260102/.11.json.0123456789abcdef.tmp");
+    put("a/results/20260102/10-12.json");
+    put("a/results/20260102/9007199254740993.json");
     put("a/results/20260102/notes.txt");
     mkdirSync(join(directory, "runners/a/results/20260103"));
     expect(await latestResult(directory, "a")).toEqual({ job: "a", actionId: 10, path });
@@ -73,6 +82,14 @@ describe("latestResult()", () => {
     for (const job of ["../runners/a", "a/../a", ".", "", "b"]) {
       expect(await latestResult(directory, job)).toBeNull();
     }
+  });
+});
+
+describe("actionOf() and ownerOf()", () => {
+  test("know the names of results, of one action and of several", () => {
+    const names = ["7.json", "7-9.json", "7-.json", "-9.json", "07.json", "7.json.bad", "7"];
+    expect(names.map(actionOf)).toEqual([7, null, null, null, null, null, null]);
+    expect(names.map(ownerOf)).toEqual([7, 7, null, null, null, null, null]);
   });
 });
 

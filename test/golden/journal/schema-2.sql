@@ -1,5 +1,5 @@
--- Schema 2, in which a step counts the tries that were begun, and a delivery has what its plugin
--- says is done, with rows in every state.
+-- Schema 2, which counts the tries of a step that were begun, and knows results that are about to
+-- be written, results of several actions, and what a plugin says is done, with rows in every state.
 -- Made from a journal of that program: its own CREATE statements out of sqlite_schema, rows by hand.
 PRAGMA application_id = 1296648018;
 PRAGMA user_version = 2;
@@ -41,7 +41,7 @@ CREATE TABLE action (
     result_path  TEXT,
     completeness TEXT,
     error        TEXT,
-    updated_at   INTEGER NOT NULL,
+    updated_at   INTEGER NOT NULL, writing INTEGER NOT NULL DEFAULT 0,
     UNIQUE (run_id, step, part)
   ) STRICT;
 CREATE UNIQUE INDEX action_api ON action (action_id) WHERE action_id IS NOT NULL;
@@ -91,7 +91,7 @@ CREATE TABLE delivery (
     next_at    INTEGER,
     error      TEXT,
     updated_at INTEGER NOT NULL
-  , progress TEXT) STRICT;
+  , progress TEXT, result_path TEXT) STRICT;
 CREATE INDEX delivery_action ON delivery (action_row);
 CREATE INDEX delivery_next ON delivery (next_at) WHERE next_at IS NOT NULL;
 CREATE INDEX delivery_open ON delivery (state, id) WHERE state IN ('pending', 'dead');
@@ -120,11 +120,11 @@ INSERT INTO run VALUES
   (6, 'hunt', 6000, 'schedule', 'open', 'hash-code', NULL, NULL, NULL),
   (7, 'hunt', 7000, 'schedule', 'paused', 'hash-code', 'the journal does not match', NULL, NULL);
 INSERT INTO action VALUES
-  (1, 1, 'nightly', '', 0, 'settled', 'mig-runner: nightly', '', 'sig-1', 1900, 0, NULL, NULL, '["mail"]', 101, NULL, 1, 0, NULL, '/spool/101.json', '{"fetched":2,"sent":3,"statuses":{"success":2},"strays":1}', NULL, 1950),
-  (2, 2, 'nightly', '', 0, 'planned', 'mig-runner: nightly', '{"name":"mig-runner: nightly"}', 'sig-2', 2900, 0, 50, NULL, '["mail","chat"]', NULL, NULL, 1, 2, 2500, NULL, NULL, 'refused', 2450),
-  (3, 4, 'weekly', '', 0, 'collected', 'mig-runner: weekly', '', 'sig-3', 4900, 0, NULL, NULL, '["mail"]', 103, X'7B226964223A3130337D', 1, 0, NULL, '/spool/103.json', '{"fetched":1,"sent":1,"statuses":{"success":1},"strays":0}', NULL, 4950),
-  (4, 5, 'weekly', '', 0, 'failed', 'mig-runner: weekly', '', 'sig-4', 5900, 1, NULL, NULL, '[]', NULL, NULL, 0, 0, NULL, NULL, NULL, 'no target', 5950),
-  (5, 6, 'hunt', 'deep', 0, 'posted', 'mig-runner: hunt/deep', '{"name":"mig-runner: hunt/deep"}', 'sig-5', 6900, 0, NULL, 10, '[]', 105, X'7B226964223A3130357D', 1, 0, 6900, NULL, NULL, NULL, 6100);
+  (1, 1, 'nightly', '', 0, 'settled', 'mig-runner: nightly', '', 'sig-1', 1900, 0, NULL, NULL, '["mail"]', 101, NULL, 1, 0, NULL, '/spool/101.json', '{"fetched":2,"sent":3,"statuses":{"success":2},"strays":1}', NULL, 1950, 0),
+  (2, 2, 'nightly', '', 0, 'planned', 'mig-runner: nightly', '{"name":"mig-runner: nightly"}', 'sig-2', 2900, 0, 50, NULL, '["mail","chat"]', NULL, NULL, 1, 2, 2500, NULL, NULL, 'refused', 2450, 0),
+  (3, 4, 'weekly', '', 0, 'collected', 'mig-runner: weekly', '', 'sig-3', 4900, 0, NULL, NULL, '["mail"]', 103, X'7B226964223A3130337D', 1, 0, NULL, '/spool/103.json', '{"fetched":1,"sent":1,"statuses":{"success":1},"strays":0}', NULL, 4950, 0),
+  (4, 5, 'weekly', '', 0, 'failed', 'mig-runner: weekly', '', 'sig-4', 5900, 1, NULL, NULL, '[]', NULL, NULL, 0, 0, NULL, NULL, NULL, 'no target', 5950, 0),
+  (5, 6, 'hunt', 'deep', 0, 'posted', 'mig-runner: hunt/deep', '{"name":"mig-runner: hunt/deep"}', 'sig-5', 6900, 0, NULL, 10, '[]', 105, X'7B226964223A3130357D', 1, 0, 6900, NULL, NULL, NULL, 6100, 0);
 INSERT INTO body VALUES
   (6, 'hash-template', 300000, 9, '["mail"]', 7, 6000, NULL, 0),
   (7, NULL, 300000, NULL, '[]', 8, 7000, NULL, 0);
@@ -133,9 +133,9 @@ INSERT INTO step VALUES
   (2, 6, 'deep', 'collect', 'digest', 'begun', NULL, NULL, 0, NULL, NULL, NULL, 0),
   (3, 7, 'ticket', 'step', '', 'failed', NULL, 'no answer', 5, NULL, 1, 7050, 6);
 INSERT INTO delivery VALUES
-  (1, 1, 'nightly', 'mail', 'nightly/101/mail', 'delivered', 0, NULL, NULL, 1950, NULL),
+  (1, 1, 'nightly', 'mail', 'nightly/101/mail', 'delivered', 0, NULL, NULL, 1950, NULL, NULL),
   (2, 3, 'weekly', 'mail', 'weekly/103/mail', 'pending', 3, 5000, 'exit status 3', 4990,
-   '{"next":500}'),
-  (3, 1, 'nightly', 'chat', 'nightly/101/chat', 'dropped', 30, NULL, 'exit status 1', 1960, NULL);
+   '{"next":500}', NULL),
+  (3, 1, 'nightly', 'chat', 'nightly/101/chat', 'dropped', 30, NULL, 'exit status 1', 1960, NULL, NULL);
 INSERT INTO cursor VALUES ('nightly', 3000, '0 * * * * Europe/Berlin'), ('weekly', 5000, '@weekly');
 INSERT INTO missed VALUES (1, 'nightly', 100, 900, 8, 'nobody ran it in time', 950);

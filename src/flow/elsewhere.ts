@@ -1,0 +1,90 @@
+// Elsewhere: posted actions that another runner has collected: the original, when a host went back
+// to it for a while (I9). What it has collected and delivered is not collected and delivered again.
+//
+//   record there                     → in flight: ours to collect
+//   record gone, a result file there → collected elsewhere, unless that file may be our own
+//   record gone, no result           → ours to collect; the record is written again, so that a
+//                                      host can go back with nothing lost
+//
+// A result file that may be our own, of a process that died before it could journal it, is told by
+// `writing`, which is journaled before a result is given its name.
+import { messageOf } from "../errors.ts";
+import { encodeInflight } from "../mig/result.ts";
+import { readStoredResult } from "../mig/stored.ts";
+import type { FoundTrace } from "../ports.ts";
+import { type Edges, say } from "./edges.ts";
+import type { ActionRow, Completeness } from "./inflight.ts";
+import { keep } from "./keep.ts";
+
+/** What a run says whose action was collected by another runner. */
+export const ELSEWHERE = "collected by another runner";
+
+/** A posted action. */
+type Posted = ActionRow & { readonly actionId: number; readonly reply: Uint8Array };
+
+/**
+ * Settles a posted action that another runner has collected.
+ *
+ * @returns Whether it has; else it is in flight, and has its in-flight record.
+ * @throws {RunnerError} SPOOL or JOURNAL.
+ */
+export async function settleElsewhere(edges: Edges, row: ActionRow): Promise<boolean> {
+  if (!isPosted(row) || row.writing) return false;
+  const trace = await edges.spool.trace(row.job, row.actionId);
+  if (trace.kind === "gone") await markInflight(edges, row, row);
+  if (trace.kind !== "result") return false;
+  const completeness = await readCompleteness(edges, row, trace);
+  if (completeness === null) return false;
+  const { path: resultPath } = trace;
+  const event = { kind: "elsewhere", resultPath, completeness } as const;
+  await keep(edges, row, event, (transaction, next) => {
+    const run = transaction.run(next.runId);
+    if (run?.state === "open") transaction.saveRun({ ...run, note: ELSEWHERE });
+  });
+  const way = row.plugins.length === 0 ? "" : `; \`mig-runner redeliver ${row.actionId}\` does`;
+  const what = `action ${row.actionId} was ${ELSEWHERE}: ${resultPath}`;
+  say(edges, row.job, "notice", `${what}; it is not delivered again${way}`);
+  return true;
+}
+
+/** How whole a result is; null when it is none, and so is to be collected again. */
+async function readCompleteness(
+  edges: Edges,
+  { job, actionId }: Posted,
+  { path, bytes }: FoundTrace,
+): Promise<Completeness | null> {
+  try {
+    const { action, commands, statuses } = await readStoredResult(bytes);
+    if (action.actionId !== actionId) throw new Error(`it is of action ${action.actionId}`);
+    const { counters } = action;
+    const sent = counters?.sent ?? null;
+    return { fetched: commands, sent, counters, statuses, strays: 0 };
+  } catch (error) {
+    const found = `a result that nobody has journaled cannot be used, "${path}"`;
+    say(edges, job, "warning", `${found}: ${messageOf(error)}; collecting it`);
+    return null;
+  }
+}
+
+function isPosted(row: ActionRow): row is Posted {
+  return row.state === "posted" && row.actionId !== null && row.reply !== null;
+}
+
+/**
+ * Writes the original's in-flight record, so that a host can go back to the original with nothing
+ * lost. The journal does not need it: a failure is a warning.
+ */
+export async function markInflight(
+  edges: Edges,
+  { job, plugins }: ActionRow,
+  posted: { readonly actionId: number; readonly reply: Uint8Array },
+): Promise<void> {
+  try {
+    const plugin = plugins[0] ?? "";
+    const record = encodeInflight(posted.reply, job, { plugin });
+    const path = await edges.spool.writeInflight(job, posted.actionId, record);
+    say(edges, job, "info", `action marked as inflight: ${path}`);
+  } catch (error) {
+    say(edges, job, "warning", messageOf(error));
+  }
+}

@@ -1,6 +1,5 @@
 // The API client, its HTTP and its signatures against the simulated API: the wire from end to end.
 import { afterEach, describe, expect, test } from "bun:test";
-import { fileURLToPath } from "node:url";
 import { openHttp } from "../../src/edge/http.ts";
 import { openSigner } from "../../src/edge/pgp/signer.ts";
 import {
@@ -13,8 +12,9 @@ import {
 import { openApi } from "../../src/mig/api.ts";
 import { type SandboxOptions, startSandbox } from "../../src/sandbox/server.ts";
 import { publicKeys, RUNNER_FINGERPRINT } from "../support/investigator.ts";
+import { homeOf } from "../support/keys.ts";
 
-const home = fileURLToPath(new URL("../golden/keyrings/keys/", import.meta.url));
+const home = homeOf();
 const closers: (() => unknown)[] = [];
 afterEach(async () => {
   for (const close of closers.splice(0)) await close();

@@ -4,16 +4,16 @@
 // decides what the other is tested against. Parameters must have their members sorted.
 import { readFileSync } from "node:fs";
 import { request } from "node:http";
-import { fileURLToPath } from "node:url";
 import { openSigner } from "../../src/edge/pgp/signer.ts";
+import { homeOf } from "./keys.ts";
 
-const HOME = fileURLToPath(new URL("../golden/keyrings/keys/", import.meta.url));
+const HOME = homeOf();
 
 /** The throw-away key whose public part `publicKeys` holds. */
 export const RUNNER_FINGERPRINT = "D35069ED9046944C204ED0AAB669E288E7530642";
 
 /** The public keys of the two throw-away investigators. */
-export const publicKeys: Uint8Array = readFileSync(`${HOME}pubring.gpg`);
+export const publicKeys: Uint8Array = readFileSync(`${HOME}/pubring.gpg`);
 
 export interface Posted {
   name?: string;

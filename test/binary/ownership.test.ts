@@ -1,9 +1,10 @@
 // Ownership: what other users of the host can write is neither run nor signed nor believed, by a
 // runner of root and by one of another user.
 import { describe, expect, test } from "bun:test";
+import { existsSync } from "node:fs";
 import { chmod, chown, link, mkdir, rename, rm, symlink } from "node:fs/promises";
 import { eventually, type Outcome, type StartOptions } from "../support/binary.ts";
-import { ACTION, Host, Site } from "../support/site.ts";
+import { ACTION, ended, Host, Site } from "../support/site.ts";
 import { give, isRoot, STRANGER } from "../support/users.ts";
 
 /** The user who runs mig-runner where it is not root. */
@@ -161,7 +162,7 @@ test("a package that others can have written is not loaded, whatever loads it", 
   for (const name of ["q/index.js", "m/index.mjs"]) {
     expect(once).toContain(`Cannot trust package "DIR/runners/node_modules/${name}"`);
   }
-  await expect(scenario.read("evil")).rejects.toThrow("ENOENT");
+  expect(existsSync(scenario.path("evil"))).toBe(false);
 });
 
 test("a folder that everybody can write to is no reason when it is sticky, as /tmp is", async () => {
@@ -193,10 +194,9 @@ describe.concurrent("a plugin that everybody can write to gets no result:", () =
     await chmod(scenario.path(open), mode);
     const outcome = await site.run("run", "table", "--wait");
     expect(said(outcome, site)).toContain(`mend it with: chmod o-w DIR/${open}`);
-    await expect(scenario.read("got")).rejects.toThrow("ENOENT");
+    expect(existsSync(scenario.path("got"))).toBe(false);
     await chmod(scenario.path(open), 0o755);
-    expect((await site.run("redeliver", "table")).exit).toBe(0);
-    expect((await site.run("--once")).exit).toBe(0);
+    ended(await site.run("redeliver", "table"));
     expect(await scenario.read("got")).toContain('"commands"');
   });
 });
@@ -246,7 +246,7 @@ describe.skipIf(!isRoot)("beside another user of the host", () => {
     expect(said(once, host)).toContain("added entity table");
     expect(once.exit).toBe(1);
     for (const verb of ["check", "status", "next"]) await host.runIn(as[who], verb);
-    await expect(scenario.read("evil")).rejects.toThrow("ENOENT");
+    expect(existsSync(scenario.path("evil"))).toBe(false);
   });
 
   test.each(["root", "mig"] as const)("a runner of %s takes no file of another", async (who) => {
@@ -327,6 +327,6 @@ describe.skipIf(!isRoot)("beside another user of the host", () => {
     const check = said(await host.run("check"), host);
     expect(check).toContain("or run mig-runner as user 23456");
     expect((await host.run("--once")).exit).toBe(9);
-    await expect(scenario.read("evil")).rejects.toThrow("ENOENT");
+    expect(existsSync(scenario.path("evil"))).toBe(false);
   });
 });

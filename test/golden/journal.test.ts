@@ -107,6 +107,17 @@ describe("a journal of schema 1", () => {
     await journal.close();
   });
 
+  test("is read as it is by who may not change it, and is sound", async () => {
+    make(1);
+    const reader = openJournal({ path, readOnly: true });
+    expect(reader.undelivered(9)).toMatchObject([{ key: "weekly/103/mail", progress: null }]);
+    expect(reader.action(1)).toMatchObject({ actionId: 101 });
+    expect(reader.stepNamed(6, "look")).toMatchObject({ value: '{"found":1}' });
+    expect(reader.counts().pendingActions).toBe(2);
+    await reader.close();
+    expect(await verifyJournal(path)).toMatchObject({ damage: [], unreadable: [], faults: [] });
+  });
+
   test("has each fire time once, also when it is asked for again (I2)", async () => {
     make(1);
     const journal = openJournal({ path });

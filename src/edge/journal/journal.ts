@@ -14,7 +14,7 @@ import { messageOf, RunnerError } from "../../errors.ts";
 import type { Journal, JournalTransaction } from "../../flow/journal.ts";
 import { assertRegularAt, UnfitFile } from "../read.ts";
 import { READABLE_VIEWS } from "./readable.ts";
-import { APPLICATION_ID, MIGRATIONS, SCHEMA_VERSION } from "./schema.ts";
+import { APPLICATION_ID, MIGRATIONS, missingColumns, SCHEMA_VERSION } from "./schema.ts";
 import { Tables } from "./tables.ts";
 
 export interface JournalOptions {
@@ -106,6 +106,12 @@ function prepare(database: DatabaseSync, where: { path: string; readOnly: boolea
     if (where.path !== ":memory:") chmodSync(where.path, 0o600);
     migrate(database);
   }
+  readByRows(database);
+}
+
+/** Makes a connection read rows as those of this version, and only those that can be read. */
+export function readByRows(database: DatabaseSync): void {
+  database.exec(missingColumns(numberOf(database, "PRAGMA user_version")));
   database.exec(READABLE_VIEWS);
 }
 

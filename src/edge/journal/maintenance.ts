@@ -11,14 +11,8 @@ import { DatabaseSync } from "node:sqlite";
 import { messageOf, RunnerError } from "../../errors.ts";
 import { errnoCode, errnoHint, errnoText } from "../errno.ts";
 import { syncDirectory } from "../spool/durable.ts";
-import { damageOf, isDamage, openJournal } from "./journal.ts";
-import {
-  READABLE_VIEWS,
-  ROW_TABLES,
-  type RowTable,
-  unreadable,
-  whyUnreadable,
-} from "./readable.ts";
+import { damageOf, isDamage, openJournal, readByRows } from "./journal.ts";
+import { ROW_TABLES, type RowTable, unreadable, whyUnreadable } from "./readable.ts";
 import { ROW_RULES } from "./rules.ts";
 import { copyReadable, type TableSalvage } from "./salvage.ts";
 
@@ -57,7 +51,7 @@ export async function verifyJournal(
   try {
     const damage = damageOf(database, quick ? "quick_check" : "integrity_check");
     if (damage.length > 0) return damaged(damage.slice(0, FINDINGS_MAX));
-    database.exec(READABLE_VIEWS);
+    readByRows(database);
     const unreadable = ROW_TABLES.flatMap((table) => unreadableIn(database, table));
     const check = database.prepare("PRAGMA foreign_key_check");
     check.setReadBigInts(true);

@@ -252,10 +252,13 @@ export function whyUnreadable(table: RowTable): string {
   return `coalesce(${rowName(table)}, '${table}') || ': ' || CASE ${cases.join(" ")} END`;
 }
 
-/** The views that rows are read through, of this connection alone. */
+/**
+ * The views that rows are read through, of this connection alone. Their tables may be views
+ * themselves: see `missingColumns` of schema.ts.
+ */
 export const READABLE_VIEWS = ROW_TABLES.map(
   (table) =>
-    `CREATE TEMP VIEW readable_${table} AS SELECT * FROM main."${table}" ` +
+    `CREATE TEMP VIEW readable_${table} AS SELECT * FROM "${table}" ` +
     `WHERE NOT (${unreadable(table)})`,
 ).join(";\n");
 

@@ -6,6 +6,32 @@ export const APPLICATION_ID = 0x4d494752;
 /** The schema that this program writes. Lower versions are migrated when the file is opened. */
 export const SCHEMA_VERSION = 2;
 
+/** A column that a table has got since the first version. */
+interface Addition {
+  /** The version that has it. */
+  readonly version: number;
+  readonly table: string;
+  readonly name: string;
+  readonly type: string;
+  /** What it says in rows from before. */
+  readonly unset: string;
+}
+
+const ADDITIONS: readonly Addition[] = [
+  { version: 2, table: "step", name: "tries", type: "INTEGER NOT NULL DEFAULT 0", unset: "0" },
+  { version: 2, table: "action", name: "writing", type: "INTEGER NOT NULL DEFAULT 0", unset: "0" },
+  { version: 2, table: "delivery", name: "progress", type: "TEXT", unset: "NULL" },
+  { version: 2, table: "delivery", name: "result_path", type: "TEXT", unset: "NULL" },
+];
+
+function additionsOf(version: number): readonly Addition[] {
+  return ADDITIONS.filter((column) => column.version === version);
+}
+
+function addColumn({ table, name, type }: Addition): string {
+  return `ALTER TABLE ${table} ADD COLUMN ${name} ${type}`;
+}
+
 /** Statement lists, one a version: `MIGRATIONS[n]` takes a journal from version n to n + 1. */
 export const MIGRATIONS: readonly string[] = [
   `
@@ -124,10 +150,19 @@ export const MIGRATIONS: readonly string[] = [
   ) STRICT;
   CREATE INDEX missed_job ON missed (job, id);
   `,
-  `
-  ALTER TABLE step ADD COLUMN tries INTEGER NOT NULL DEFAULT 0;
-  ALTER TABLE action ADD COLUMN writing INTEGER NOT NULL DEFAULT 0;
-  ALTER TABLE delivery ADD COLUMN progress TEXT;
-  ALTER TABLE delivery ADD COLUMN result_path TEXT;
-  `,
+  additionsOf(2).map(addColumn).join(";\n"),
 ];
+
+/** What a journal of an older version lacks, for a connection that may not add it. */
+export function missingColumns(version: number): string {
+  const missing = ADDITIONS.filter((column) => column.version > version);
+  const tables = new Set(missing.map(({ table }) => table));
+  return [...tables]
+    .map((table) => {
+      const columns = missing.filter((column) => column.table === table);
+      const unset = columns.map(({ name, unset }) => `${unset} AS ${name}`).join(", ");
+      // Of this connection alone, and found before the table of that name.
+      return `CREATE TEMP VIEW "${table}" AS SELECT *, ${unset} FROM main."${table}"`;
+    })
+    .join(";\n");
+}

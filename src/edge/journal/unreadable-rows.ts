@@ -48,7 +48,7 @@ export class UnreadableRows extends Statements {
       const waiting = isSmall ? "1" : WAITING[table];
       if (waiting === undefined || found.length >= limit) continue;
       const where = `(${waiting}) AND ${unreadable(table)}`;
-      const sql = `SELECT ${whyUnreadable(table)} AS text FROM main."${table}" WHERE ${where}`;
+      const sql = `SELECT ${whyUnreadable(table)} AS text FROM "${table}" WHERE ${where}`;
       found.push(...this.all(`${sql} LIMIT ?`, ({ text }) => String(text), limit - found.length));
     }
     return found;
@@ -56,7 +56,7 @@ export class UnreadableRows extends Statements {
 
   unreadableStep(runId: number): string | null {
     const where = `run_id = ? AND ${unreadable("step")}`;
-    const sql = `SELECT ${whyUnreadable("step")} AS text FROM main.step WHERE ${where} LIMIT 1`;
+    const sql = `SELECT ${whyUnreadable("step")} AS text FROM step WHERE ${where} LIMIT 1`;
     return this.one(sql, ({ text }) => String(text), runId);
   }
 

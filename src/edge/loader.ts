@@ -71,6 +71,9 @@ const START_MAX_MS: Milliseconds = MINUTE_MS;
 /** The part of its time after which a module makes way for others that wait. */
 const SHORT_PART = 10;
 
+/** Modules that a worker is given ahead of their turn, with the first one. */
+const SENT_MAX = 16;
+
 /** Modules that are bundled in one go. */
 const BATCH_MAX = 32;
 
@@ -89,20 +92,33 @@ interface Waiting {
 /** How an evaluation ended, when it did not end by an answer. */
 type Ended = WorkerEnd | { readonly kind: "timeout" };
 
+/** One source to evaluate. */
+interface Order {
+  readonly source: string;
+  /** Whether it may take all of its time although others wait: it has made way for them. */
+  readonly hasWaited: boolean;
+  settle(answer: LoadAnswer | Ended): void;
+}
+
 class WorkerLoader implements Loader {
   readonly #options: Required<LoaderOptions>;
   #waiting: Waiting[] = [];
   #isBundling = false;
-  /** Evaluations come one after the other. */
-  #turn: Promise<unknown> = Promise.resolve();
-  #queued = 0;
+  /** Evaluated in turn, the first of them now. */
+  #orders: Order[] = [];
+  /** How many of the orders the worker has: it begins the next one without being told. */
+  #sent = 0;
+  #isEvaluating = false;
   #worker: WorkerHandle | null = null;
-  /** Bytes of source that the worker has evaluated; 0: nothing that could have broken it. */
-  #evaluated = 0;
+  /** Bytes of source that the worker has got; and whether it has evaluated any, and so may be broken. */
+  #bytes = 0;
+  #isUsed = false;
   #idle: ReturnType<typeof setTimeout> | null = null;
   #isClosed = false;
-  /** Ends the evaluation that is waited for, if there is one. */
-  #settle: (answer: LoadAnswer | Ended) => void = () => undefined;
+  /** Ends the evaluation that is waited for; null when none is. */
+  #settle: ((answer: LoadAnswer | Ended) => void) | null = null;
+  /** Answers of the worker to orders whose turn has not come. */
+  #early: LoadAnswer[] = [];
 
   constructor(options: Required<LoaderOptions>) {
     this.#options = options;
@@ -118,7 +134,7 @@ class WorkerLoader implements Loader {
     if (bundled?.kind !== "source") throw bundleError(bundled, { job, path, files });
     assertOwnPackages(bundled, this.#options);
     const { source } = bundled;
-    const answer = await this.#evaluateInTurn(source);
+    const answer = await this.#evaluate(source);
     if (answer.kind === "job") {
       const text = files.get(path) ?? "";
       return { outline: answer.outline, text, hash: hashSource(source) };
@@ -157,44 +173,54 @@ class WorkerLoader implements Loader {
     this.#isBundling = false;
   }
 
-  /** One at a time. What takes long while others wait is ended and begun again after them. */
-  async #evaluateInTurn(source: string): Promise<LoadAnswer | Ended> {
-    const { timeoutMs } = this.#options;
-    const inTurn = (limitMs: () => Milliseconds) => {
-      this.#queued++;
-      const turn = this.#turn.then(() => this.#evaluate(source, limitMs()));
-      this.#turn = turn.then(() => this.#queued--);
-      return turn;
-    };
-    let isShort = false;
-    const answer = await inTurn(() => {
-      isShort = this.#queued > 1;
-      return isShort ? timeoutMs / SHORT_PART : timeoutMs;
-    });
-    return isShort && answer.kind === "timeout" ? await inTurn(() => timeoutMs) : answer;
+  #evaluate(source: string): Promise<LoadAnswer | Ended> {
+    const { promise, resolve: settle } = Promise.withResolvers<LoadAnswer | Ended>();
+    this.#orders.push({ source, hasWaited: false, settle });
+    if (!this.#isEvaluating) void this.#evaluateAll();
+    return promise;
   }
 
-  /** Never rejects. */
-  async #evaluate(source: string, limitMs: Milliseconds): Promise<LoadAnswer | Ended> {
-    if (this.#evaluated + source.length > this.#options.sourceMax) await this.#end();
-    const wasUsed = this.#evaluated > 0;
-    const answer = await this.#evaluateOnce(source, limitMs);
+  /** One at a time. What takes long while others wait is ended and begun again after them. */
+  async #evaluateAll(): Promise<void> {
+    this.#isEvaluating = true;
+    // What is asked for in this turn of the event loop goes together.
+    await new Promise((next) => setImmediate(next));
+    const { timeoutMs } = this.#options;
+    for (let [order] = this.#orders; order !== undefined; [order] = this.#orders) {
+      const isShort = this.#orders.length > 1 && !order.hasWaited;
+      const answer = await this.#answerTo(order, isShort ? timeoutMs / SHORT_PART : timeoutMs);
+      this.#orders.shift();
+      this.#sent = Math.max(0, this.#sent - 1);
+      if (isShort && answer.kind === "timeout") this.#orders.push({ ...order, hasWaited: true });
+      else order.settle(answer);
+    }
+    this.#isEvaluating = false;
+    this.#rest();
+  }
+
+  /** Never rejects. @param order The first one. */
+  async #answerTo(order: Order, limitMs: Milliseconds): Promise<LoadAnswer | Ended> {
+    const isFull = this.#sent === 0 && this.#bytes + order.source.length > this.#options.sourceMax;
+    if (isFull) await this.#end();
+    const wasUsed = this.#isUsed;
+    const answer = await this.#answerOnce(limitMs);
     if (answer.kind === "job" || answer.kind === "problem") return answer;
     await this.#end();
     if (!wasUsed || answer.kind === "timeout" || answer.kind === "memory") return answer;
     // A job before it may have broken the worker, or may have ended it just now.
-    const again = await this.#evaluateOnce(source, limitMs);
+    const again = await this.#answerOnce(limitMs);
     if (again.kind !== "job") await this.#end();
     return again;
   }
 
-  async #evaluateOnce(source: string, limitMs: Milliseconds): Promise<LoadAnswer | Ended> {
+  async #answerOnce(limitMs: Milliseconds): Promise<LoadAnswer | Ended> {
     if (this.#isClosed) return { kind: "terminated" };
     const { promise, resolve: settle } = Promise.withResolvers<LoadAnswer | Ended>();
-    this.#settle = settle;
     const worker = this.#begin();
-    this.#evaluated += source.length;
-    worker.send({ source });
+    this.#send(worker);
+    const early = this.#early.shift();
+    if (early !== undefined) return early;
+    this.#settle = settle;
     // The time counts from where the worker begins, which a busy machine may start late.
     let timer = setTimeout(() => settle({ kind: "timeout" }), START_MAX_MS);
     void worker.ready.then(() => {
@@ -203,8 +229,20 @@ class WorkerLoader implements Loader {
     });
     const answer = await promise;
     clearTimeout(timer);
-    this.#rest();
+    this.#settle = null;
+    this.#isUsed = true;
     return answer;
+  }
+
+  /** Gives the worker the first order, and some that follow: it never waits for this process. */
+  #send(worker: WorkerHandle): void {
+    for (const { source } of this.#orders.slice(this.#sent, SENT_MAX)) {
+      const isFull = this.#bytes + source.length > this.#options.sourceMax;
+      if (isFull && this.#sent > 0) return;
+      worker.send({ source });
+      this.#sent++;
+      this.#bytes += source.length;
+    }
   }
 
   #begin(): WorkerHandle {
@@ -218,21 +256,25 @@ class WorkerLoader implements Loader {
   #start(): WorkerHandle {
     const worker = startWorker({ role: "load", memoryMax: this.#options.memoryMax });
     this.#worker = worker;
-    // A worker that was ended may still have something to say.
-    const settle = (answer: LoadAnswer | Ended): void => {
-      if (this.#worker === worker) this.#settle(answer);
-    };
-    worker.onMessage((answer) => settle(parseLoadAnswer(answer)));
+    worker.onMessage((message) => {
+      // A worker that was ended may still have something to say.
+      if (this.#worker !== worker) return;
+      const answer = parseLoadAnswer(message);
+      if (this.#settle === null) this.#early.push(answer);
+      else this.#settle(answer);
+      this.#settle = null;
+    });
     void worker.exited.then((end) => {
-      settle(end);
-      if (this.#worker === worker) void this.#end();
+      if (this.#worker !== worker) return;
+      this.#settle?.(end);
+      void this.#end();
     });
     return worker;
   }
 
   /** Between two jobs: the worker keeps nobody waiting. */
   #rest(): void {
-    if (this.#worker === null || this.#queued > 1) return;
+    if (this.#worker === null) return;
     this.#worker.hold(false);
     this.#idle = setTimeout(() => void this.#end(), this.#options.idleMs);
     this.#idle.unref();
@@ -243,9 +285,12 @@ class WorkerLoader implements Loader {
     this.#idle = null;
     const worker = this.#worker;
     if (worker === null) return;
-    this.#settle({ kind: "terminated" });
+    this.#settle?.({ kind: "terminated" });
     this.#worker = null;
-    this.#evaluated = 0;
+    this.#early = [];
+    this.#sent = 0;
+    this.#bytes = 0;
+    this.#isUsed = false;
     await worker.terminate();
   }
 }

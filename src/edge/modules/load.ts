@@ -10,10 +10,11 @@ export interface LoadOrder {
   readonly source: string;
 }
 
-/** Answers orders in turn. */
+/** Answers orders in turn, each when the one before it has been answered. */
 export function start(worker: Worker): void {
+  let turn = Promise.resolve();
   worker.onMessage((order) => {
-    void load(worker, order as LoadOrder).then((answer) => worker.send(answer));
+    turn = turn.then(async () => worker.send(await load(worker, order as LoadOrder)));
   });
 }
 

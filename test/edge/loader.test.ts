@@ -190,7 +190,7 @@ describe("openLoader()", () => {
       const path = jobs.write("a", `${HEAD}export default job({});\n`);
       chmodSync(path, 0o646);
       expect(await jobs.told("a")).toBe(
-        'DIR/job.ts: Cannot trust module "DIR/job.ts": every user can write to it (mode 0646) ' +
+        'Cannot trust module "DIR/job.ts": every user can write to it (mode 0646) ' +
           "(chmod o-w DIR/job.ts)",
       );
       rmSync(path);

@@ -95,7 +95,7 @@ function messageIn(error: unknown): string | null {
   if (typeof message === "string" && message !== "") return message;
   // Several tries that failed, such as one for each address of a host.
   if (Array.isArray(errors) && errors.length > 0) return errors.map(messageOf).join("; ");
-  return error instanceof Error ? (error.name ?? "") : null;
+  return error instanceof Error ? "" : null;
 }
 
 const VALUE_SIZE_MAX = 500;

@@ -10,3 +10,39 @@ export const SECOND_MS = 1_000;
 export const MINUTE_MS = 60_000;
 export const HOUR_MS = 3_600_000;
 export const DAY_MS = 86_400_000;
+
+const UNITS: readonly (readonly [name: string, ms: Milliseconds])[] = [
+  ["d", DAY_MS],
+  ["h", HOUR_MS],
+  ["m", MINUTE_MS],
+  ["s", SECOND_MS],
+];
+
+/** A length of time for people, in its two largest units: `456d4h`, `3h2m`, `0s`. */
+export function spanText(ms: Milliseconds): string {
+  const first = UNITS.findIndex(([, unit]) => ms >= unit);
+  if (first < 0) return "0s";
+  let rest = ms;
+  let text = "";
+  for (const [name, unit] of UNITS.slice(first, first + 2)) {
+    const amount = Math.floor(rest / unit);
+    rest -= amount * unit;
+    if (amount > 0) text += `${amount}${name}`;
+  }
+  return text;
+}
+
+/** A limit as it is written in a configuration, without units that are 0; with days if it has any. */
+export function limitText(ms: Milliseconds): string {
+  let rest = ms;
+  let text = "";
+  for (const [name, unit] of UNITS.slice(1)) {
+    const amount = Math.floor(rest / unit);
+    rest -= amount * unit;
+    if (amount > 0) text += `${amount}${name}`;
+  }
+  if (rest > 0) text += `${rest}ms`;
+  if (text === "") text = "0s";
+  const days = ms / DAY_MS;
+  return Number.isInteger(days) && days > 1 ? `${text} (${days} days)` : text;
+}

@@ -12,7 +12,7 @@ export const check: Verb = {
     "Finds every mistake in the configuration, the key, the jobs, the plugins and the journal at\n" +
     "once, each as `path:line:column: what is wrong (how to mend it)`. With names only those jobs\n" +
     "are looked at. Changes nothing, and asks the API nothing. Ends with 1 when there is a mistake;\n" +
-    "warnings alone are no mistake.\n\n" +
+    "warnings alone are not mistakes.\n\n" +
     "Examples:\n" +
     "  mig-runner -c runner.cfg check\n" +
     "  mig-runner -c runner.cfg check sshd-config --json",

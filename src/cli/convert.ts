@@ -153,7 +153,7 @@ async function withAction(view: SpoolView, source: Source): Promise<Outline> {
   throw new RunnerError("ACTION", `Cannot write ${name} into job.ts: it would change the action`, {
     job,
     path: posix.join(path, name),
-    hint: "leave --inline out: its numbers are larger than JavaScript's, or its members are twofold",
+    hint: "leave --inline out: its numbers are larger than JavaScript's, or its members are given twice",
   });
 }
 

@@ -84,7 +84,7 @@ async function checkSound(found: Gathering, entity: Entity, around: Surroundings
         `Cannot schedule job "${job}" by "${schedule.expression}": it never fires`,
         {
           ...(await placeOf(around.spool, entity, "schedule")),
-          hint: "use a day, month and year that come; mig-runner next shows when",
+          hint: "use a date in the future; mig-runner next shows when it fires",
         },
       ),
     );

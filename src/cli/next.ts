@@ -129,7 +129,7 @@ function ofJob({ job, entity, errors }: JobState, zone: string | null) {
     throw new RunnerError("SCHEDULE", `Cannot show when job "${job}" fires: it has no schedule`, {
       job,
       path: entity.path,
-      hint: "it runs by mig-runner run only",
+      hint: "it runs only by mig-runner run",
     });
   }
   const inZone = zone === null ? schedule : parseSchedule(schedule.expression, { timezone: zone });

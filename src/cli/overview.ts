@@ -7,9 +7,9 @@ import {
   isSwept,
   type RunRow,
 } from "../flow/inflight.ts";
-import type { JournalReads } from "../flow/journal.ts";
+import type { JournalReads, MissedRow } from "../flow/journal.ts";
 import { shortfalls } from "../flow/shortfall.ts";
-import { spreadOffsetMs } from "../jobs/fires.ts";
+import { isAtLeast, spreadOffsetMs } from "../jobs/fires.ts";
 import { nextFire } from "../jobs/schedule.ts";
 import type { Instant } from "../time.ts";
 import { type WorkflowView, workflowViews } from "../workflow/view.ts";
@@ -88,6 +88,8 @@ export interface MissedView {
   readonly firstAt: Instant;
   readonly lastAt: Instant;
   readonly count: number;
+  /** There were more than were counted. */
+  readonly isAtLeast: boolean;
   readonly reason: string;
 }
 
@@ -186,6 +188,6 @@ function undeliveredView(journal: JournalReads | null, row: DeliveryRow): Undeli
   return { job, actionId, plugin, state, attempts, nextAt, error };
 }
 
-function missedView({ job, firstAt, lastAt, count, reason }: MissedView): MissedView {
-  return { job, firstAt, lastAt, count, reason };
+function missedView({ job, firstAt, lastAt, count, reason }: MissedRow): MissedView {
+  return { job, firstAt, lastAt, count, isAtLeast: isAtLeast(count), reason };
 }

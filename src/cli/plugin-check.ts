@@ -90,7 +90,7 @@ async function checkSection(
   if (!names.includes(name)) {
     const near = nearest(name, names);
     const hint = near === null ? `Known plugins: ${names.join(", ")}` : `did you mean "${near}"?`;
-    const message = `${title} is for no plugin that there is`;
+    const message = `${title}: there is no plugin of this name`;
     mistakes.push(new RunnerError("CONFIG", message, { ...place, hint }));
   } else if (await plugins.isProgram(name)) {
     const message = `${title} has no effect: "${name}" is a program, and only modules get settings`;

@@ -138,7 +138,7 @@ async function adopt(
   const { journal, clock, log } = edges;
   const attempt = `Cannot redeliver result "${path}"`;
   const result = await readStoredResult(readResult(path)).catch((cause: unknown) => {
-    const hint = "a torn file of the original cannot be delivered: remove it";
+    const hint = "the original left it incomplete, it cannot be delivered: remove it";
     throw new RunnerError(
       "SPOOL",
       `${attempt}: ${messageOf(cause)}`,

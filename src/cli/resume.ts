@@ -13,7 +13,7 @@ export const resume: Verb = {
     "Lets a workflow run go on that is paused or has failed. It is replayed with the source\n" +
     "that it began with: what is saved is not done again, what failed last is tried again. A\n" +
     "job.ts that was mended needs a new run: drop this one, and run the job.\n" +
-    "A deadline that has passed is taken off. The mig-runner that works on the directory does\n" +
+    "A deadline that has passed no longer counts. The mig-runner that works on the directory does\n" +
     "it, now or when it starts. `mig-runner status` shows the runs, `mig-runner drop RUN`\n" +
     "gives one up.\n\n" +
     "Example:\n" +

@@ -106,7 +106,7 @@ async function checkSpool(
     await checkInflight(found, view);
     for (const name of linkedDirectories(path)) {
       const hint = "make it a directory; the files in it may be links";
-      found.warnings.push(`${path}/${name}: a symbolic link is no job (${hint})`);
+      found.warnings.push(`${path}/${name}: a symbolic link is not a job (${hint})`);
     }
   }
   return chosen.length;

@@ -2,7 +2,6 @@
 // configuration. The signed text is made by the code that signs, so it is what would be signed.
 import { errorLines, type RunnerError, RunnerErrors } from "../errors.ts";
 import { draftAction, loadTemplate } from "../flow/dispatch.ts";
-import { formatDuration } from "../go/duration.ts";
 import { encodeJson } from "../go/json.ts";
 import { formatRfc3339Nano } from "../go/time.ts";
 import { scheduleAdvice } from "../jobs/advice.ts";
@@ -11,7 +10,7 @@ import { spreadOffsetMs } from "../jobs/fires.ts";
 import { formatFire, nextFire } from "../jobs/schedule.ts";
 import { type Action, encodeAction, hasStaleSignatures, signedText } from "../mig/action.ts";
 import type { Spool } from "../ports.ts";
-import type { Instant } from "../time.ts";
+import { type Instant, limitText } from "../time.ts";
 import { UsageError } from "./flags.ts";
 import {
   chooseJobs,
@@ -142,13 +141,13 @@ function describe(shown: Draft | Unknown): string[] {
     return [shown.entity.job, "  its actions are made by its workflow", `  next  ${nextOf(shown)}`];
   }
   const { entity, template, action } = shown;
-  const expiry = formatDuration(BigInt(entity.expiryMs) * 1_000_000n);
+  const expiry = limitText(entity.expiryMs);
   const rows = [
     ["name", action.name],
     ["target", action.target],
     ["valid from", formatRfc3339Nano(action.validfrom)],
     ["expires", `${formatRfc3339Nano(action.expireafter)}, after ${expiry}`],
-    ["schedule", entity.schedule?.expression ?? "none: it runs by mig-runner run only"],
+    ["schedule", entity.schedule?.expression ?? "none: it runs only by mig-runner run"],
     ["next", nextOf(shown) ?? "never"],
     ["plugins", pluginsText(entity)],
     ...(template.operations ?? []).map((operation, index) => {

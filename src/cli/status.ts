@@ -121,9 +121,10 @@ export function renderOverview(
     ...part(
       "missed fire times",
       renderTable(
-        missed.map(({ job, firstAt, lastAt, count, reason }) => {
+        missed.map(({ job, firstAt, lastAt, count, isAtLeast, reason }) => {
           const until = count === 1 ? "" : ` to ${formatClock(lastAt)}`;
-          return [job, `${formatClock(firstAt)}${until}`, `${count === 1 ? "" : count} ${reason}`];
+          const times = `${isAtLeast ? "at least " : ""}${count} fire times: `;
+          return [job, `${formatClock(firstAt)}${until}`, `${count === 1 ? "" : times}${reason}`];
         }),
       ),
     ),
@@ -165,9 +166,9 @@ export function describeRun(run: RunView, now: Instant): string {
     case "done":
       return `done ${ended}${commandsText(run)}${undelivered}${warningsText(run)}${noteText(run)}`;
     case "failed":
-      return `failed ${ended}: ${run.note ?? "nobody knows why"}`;
+      return `failed ${ended}: ${run.note ?? "no reason was recorded"}`;
     case "paused":
-      return `paused since ${when.replace(" ago", "")}: ${run.note ?? "nobody knows why"}`;
+      return `paused since ${when.replace(" ago", "")}: ${run.note ?? "no reason was recorded"}`;
   }
 }
 
@@ -175,11 +176,12 @@ function noteText({ note }: RunView): string {
   return note === null ? "" : ` (${note})`;
 }
 
-function openState({ actions }: RunView): string {
+function openState({ actions, deliveries }: RunView): string {
   if (actions.some(({ state }) => state === "planned")) return "being posted";
   if (actions.some(({ state }) => state === "posted")) return "in flight";
   if (actions.some(({ sweepAt }) => sweepAt !== null)) return "waiting for late answers";
-  return "being delivered";
+  if (deliveries.some(({ state }) => state === "pending")) return "being delivered";
+  return deliveries.some(({ state }) => state === "dead") ? "not delivered" : "running";
 }
 
 function warningsText({ warnings }: RunView): string {

@@ -57,7 +57,7 @@ export const test: Verb = {
     const programs = chosen.filter(isProgram);
     const table = chosen.find((state) => positionals.length > 0 && !isProgram(state));
     if (table !== undefined) {
-      throw new UsageError(`job "${table.job}" is no program; show and check look at it`);
+      throw new UsageError(`job "${table.job}" is not a job.ts: only show and check look at it`);
     }
     const macros = await macrosOf(call);
     const tested: Tested[] = [];
@@ -206,7 +206,7 @@ function describeJob({ job, problems, scenarios }: Tested): string[] {
 }
 
 function describeAll(tested: readonly Tested[]): string {
-  if (tested.length === 0) return "no job is a program (job.ts): nothing to test";
+  if (tested.length === 0) return "there is no job.ts to test";
   const runs = tested.flatMap(({ scenarios }) => scenarios);
   const bad = tested.filter(({ isBroken }) => isBroken).length;
   const crashes = runs.reduce((sum, run) => sum + run.crashes, 0);

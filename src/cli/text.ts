@@ -1,7 +1,7 @@
 // Text: tables, wrapped lines and times for people, within 100 columns.
 import { zoneOffsetSeconds } from "../jobs/zone.ts";
 import { shownLine } from "../text.ts";
-import { DAY_MS, HOUR_MS, type Instant, MINUTE_MS, type Milliseconds, SECOND_MS } from "../time.ts";
+import { type Instant, SECOND_MS, spanText } from "../time.ts";
 
 /** Nothing but a word that is longer itself goes beyond this column. */
 export const COLUMNS_MAX = 100;
@@ -96,29 +96,9 @@ export function formatClock(at: Instant, timezone: string | null = null): string
 
 /** How far `at` is from `now`: `in 3h2m`, `2d4h ago`, `now`. Its two largest units. */
 export function formatDistance(at: Instant, now: Instant): string {
-  const span = formatSpan(Math.abs(at - now));
+  const span = spanText(Math.abs(at - now));
   if (span === "0s") return "now";
   return at > now ? `in ${span}` : `${span} ago`;
-}
-
-const UNITS: readonly (readonly [name: string, ms: Milliseconds])[] = [
-  ["d", DAY_MS],
-  ["h", HOUR_MS],
-  ["m", MINUTE_MS],
-  ["s", SECOND_MS],
-];
-
-function formatSpan(ms: Milliseconds): string {
-  const first = UNITS.findIndex(([, unit]) => ms >= unit);
-  if (first < 0) return "0s";
-  let rest = ms;
-  let text = "";
-  for (const [name, unit] of UNITS.slice(first, first + 2)) {
-    const amount = Math.floor(rest / unit);
-    rest -= amount * unit;
-    if (amount > 0) text += `${amount}${name}`;
-  }
-  return text;
 }
 
 /** `1 job`, `3 jobs`. */

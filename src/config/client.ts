@@ -89,7 +89,10 @@ function urlOf(resolver: Resolver): string {
     noteMistake(resolver, path, { message, hint, absence: url === "" });
   } else if (!/^https?:\/\/[^/]/i.test(url) || !URL.canParse(url)) {
     // The address may hold a password, so it is not shown.
-    noteMistake(resolver, path, { message: "Cannot use [api] url: it is no HTTP address", hint });
+    noteMistake(resolver, path, {
+      message: "Cannot use [api] url: it is not an http or https URL",
+      hint,
+    });
   }
   return url.endsWith("/") ? url : `${url}/`;
 }

@@ -4,8 +4,8 @@
 // finds everything there is to mend.
 
 import { type ErrorDetail, messageOf, RunnerError } from "../errors.ts";
-import { durationToMs, formatDuration, parseDuration } from "../go/duration.ts";
-import type { Milliseconds } from "../time.ts";
+import { durationToMs, parseDuration } from "../go/duration.ts";
+import { limitText, type Milliseconds } from "../time.ts";
 import { isList, type Reading, type Setting, type SettingsFile, warningAt } from "./settings.ts";
 
 /** A file being turned into a configuration. */
@@ -93,7 +93,7 @@ export function durationOf<Fallback>(
   try {
     const ms = durationToMs(parseDuration(text));
     if (ms >= rule.min && ms <= rule.max) return ms;
-    const wanted = `${textOfMs(rule.min)} to ${textOfMs(rule.max)} is wanted`;
+    const wanted = `${limitText(rule.min)} to ${limitText(rule.max)} is wanted`;
     noteMistake(resolver, path, {
       message: `Cannot set [${section}] ${key} to "${text}": it is out of range, ${wanted}`,
     });
@@ -102,10 +102,6 @@ export function durationOf<Fallback>(
     noteMistake(resolver, path, { message, hint: DURATION_HINT, cause });
   }
   return rule.default;
-}
-
-function textOfMs(ms: Milliseconds): string {
-  return formatDuration(BigInt(ms) * 1_000_000n);
 }
 
 /** How to write a duration. */

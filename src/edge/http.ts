@@ -81,11 +81,11 @@ class HttpClient implements Http {
   async send(request: HttpRequest): Promise<HttpAnswer> {
     const url = URL.parse(request.url);
     if (url === null || !/^https?:$/.test(url.protocol)) {
-      const message = `Cannot reach "${request.url}": it is no http or https URL`;
+      const message = `Cannot reach "${request.url}": it is not an http or https URL`;
       return { kind: "unreachable", sent: false, message };
     }
     if (!(await this.#places.take(request.signal))) {
-      const message = `Cannot reach "${url.origin}": the request was called off before it began`;
+      const message = `Cannot reach "${url.origin}": the request was cancelled before it began`;
       return { kind: "unreachable", sent: false, message };
     }
     const exchange = new Exchange({

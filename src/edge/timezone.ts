@@ -105,7 +105,7 @@ function readZone(path: string): Pick<HostZone, "name" | "location" | "isPlain">
   try {
     const bytes = readSmall(path);
     const location = bytes === null ? null : parseLocation(bytes);
-    if (location === null) return `${path} is no file of the tz database, or a damaged one`;
+    if (location === null) return `${path} is not a file of the tz database, or it is damaged`;
     return { name: nameOf(path) ?? path, location, isPlain: false };
   } catch (error) {
     return `${path}: ${errnoText(error)}`;

@@ -132,7 +132,7 @@ export function describeEnd(end: WorkerEnd): string {
     case "exited":
       return `it called process.exit(${end.code})`;
     case "failed":
-      return `it threw an error that nothing caught: ${end.message}`;
+      return `uncaught error: ${end.message}`;
     case "killed":
       return `its process was ended by ${end.signal}`;
     case "memory":

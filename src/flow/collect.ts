@@ -189,7 +189,7 @@ async function keepCollected(edges: Edges, row: ActionRow, result: Collected): P
   for (const shortfall of shortfalls([completeness])) {
     edges.log.emit("warning", `${where}: ${shortfall}`);
   }
-  if (strays > 0) edges.log.emit("warning", `${where}: ${strays} entries were no commands`);
+  if (strays > 0) edges.log.emit("warning", `${where}: ${strays} entries were not commands`);
   edges.log.emit("info", `wrote results for ${row.actionId} to ${resultPath}`);
   await keep(edges, row, { kind: "collected", ...result }, (transaction, next) => {
     queueDeliveries(transaction, next, edges.clock.now());

@@ -292,7 +292,7 @@ function expiryOf(edges: Edges, row: ActionRow, { expireAt }: StoredAction): Ins
 /** The API cannot say whether the action runs: ask again later, but not for ever. */
 async function keepUnknown(edges: Edges, row: ActionRow, message: string): Promise<Reached> {
   if (edges.clock.now() > row.expireAt + UNKNOWN_MAX_MS) {
-    const error = `nobody knows whether it was posted: ${message}`;
+    const error = `it is unknown whether it was posted: ${message}`;
     await keep(edges, row, { kind: "lapsed", error });
     say(edges, row.job, "err", `Cannot find action: ${error}`);
     return "unreachable";

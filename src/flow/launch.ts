@@ -4,7 +4,13 @@
 // (I2), and one that nobody could run is a record (missed) instead of silence.
 import { describeError, messageOf, RunnerError } from "../errors.ts";
 import type { Entity } from "../jobs/entity.ts";
-import { type Decision, decideFires, type Missed, spreadOffsetMs } from "../jobs/fires.ts";
+import {
+  type Decision,
+  decideFires,
+  isAtLeast,
+  type Missed,
+  spreadOffsetMs,
+} from "../jobs/fires.ts";
 import type { Instant, Milliseconds } from "../time.ts";
 import { launchWorkflow } from "../workflow/launch.ts";
 import { type Edges, say } from "./edges.ts";
@@ -109,7 +115,7 @@ async function recordDecision(edges: Edges, entity: Entity, decision: Decision):
     transaction.setCursor(entity.job, cursorOf(entity, decidedAt));
     if (missed === null) return;
     const { job } = entity;
-    transaction.insertMissed({ job, ...missed, reason: "nobody ran it in time", recordedAt: now });
+    transaction.insertMissed({ job, ...missed, reason: "it was not run in time", recordedAt: now });
   });
   if (missed !== null) say(edges, entity.job, "warning", missedText(missed));
 }
@@ -119,7 +125,7 @@ function missedText({ count, firstAt, lastAt }: Missed): string {
   const last = new Date(lastAt).toISOString();
   return count === 1
     ? `missed the fire time ${first}`
-    : `missed ${count} fire times, ${first} to ${last}`;
+    : `missed ${isAtLeast(count) ? "at least " : ""}${count} fire times, ${first} to ${last}`;
 }
 
 /** Applies the job's overlap rule; true when this fire time is not to be planned now. */

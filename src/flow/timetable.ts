@@ -189,7 +189,7 @@ export class Timetable {
     this.#heap.set(job, at === null ? null : at + offset);
     if (schedule === null) return;
     if (at === null) {
-      const text = `will never run: "${schedule.expression}" has no time to come`;
+      const text = `will never run: "${schedule.expression}" has no future fire time`;
       say(this.#edges, job, "warning", text);
       return;
     }

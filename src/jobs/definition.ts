@@ -4,8 +4,8 @@
 // shape is checked first (names and types, shape.ts), then what the values mean; both report
 // every mistake they find.
 import { messageOf, RunnerError, RunnerErrors } from "../errors.ts";
-import { durationToMs, formatDuration, parseDuration } from "../go/duration.ts";
-import type { Milliseconds } from "../time.ts";
+import { durationToMs, parseDuration } from "../go/duration.ts";
+import { limitText, type Milliseconds } from "../time.ts";
 import type { Entity, TemplateSource } from "./entity.ts";
 import {
   type EntityValues,
@@ -149,7 +149,7 @@ function warningsOf(
     ...(source.warnings ?? []),
     ...odd.map((text) => `${place("schedule")}: ${text}`),
   ];
-  if (deaf) warnings.push(`${place("plugin")}: plugins get nothing, because sendonly is set`);
+  if (deaf) warnings.push(`${place("plugin")}: no plugin gets a result, because sendonly is set`);
   return warnings.length === 0 ? NONE : warnings;
 }
 
@@ -184,7 +184,7 @@ function templateOf(check: Check, action: SoundDefinition["action"]): TemplateSo
   try {
     return { kind: "inline", json: JSON.stringify(action) };
   } catch (cause) {
-    const message = `Cannot use the action: it is no JSON: ${messageOf(cause)}`;
+    const message = `Cannot use the action: it is not JSON: ${messageOf(cause)}`;
     note(check, "action", { message, cause });
     return TEMPLATE_FILE;
   }
@@ -204,7 +204,7 @@ function timeOf(
     if (ms >= min && ms <= max) return ms;
     const limit =
       ms > max
-        ? `it is too long, at most ${formatDuration(BigInt(max) * 1_000_000n)} is possible`
+        ? `it is too long, at most ${limitText(max)} is possible`
         : `it must be ${min === 0 ? "positive or 0" : "above 0"}`;
     note(check, name, { message: `Cannot set ${called} to "${text}": ${limit}` });
   } catch (cause) {

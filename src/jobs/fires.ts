@@ -35,6 +35,11 @@ export interface DecideOptions {
 /** Fire times counted one by one in a decision; beyond it the count stands for "at least". */
 export const FIRES_COUNTED_MAX = 10_000;
 
+/** Whether so many were missed that they were not all counted: it is said as "at least". */
+export function isAtLeast(count: number): boolean {
+  return count >= FIRES_COUNTED_MAX - CATCH_UP_MAX;
+}
+
 /** With onMissed "all": how many are run in one go; older ones are recorded as missed. */
 export const CATCH_UP_MAX = 100;
 

@@ -100,7 +100,7 @@ function plainObject(value: object, walk: Walk): unknown {
 }
 
 function faultOf({ path }: Walk, what: string): string {
-  return `Cannot set ${path === "" ? "the definition" : path} to ${what}: it is no JSON`;
+  return `Cannot set ${path === "" ? "the definition" : path} to ${what}: it is not JSON`;
 }
 
 /** A job's outline, and where it comes from. */

@@ -3,9 +3,8 @@
 // Owns:    the text, the JSON, and the answer to one line of --batch.
 // Not its: flags, jobs, standard input and the clock; the caller brings all of them.
 import { messageOf } from "../errors.ts";
-import { formatDuration } from "../go/duration.ts";
 import { instantOf, parseTime } from "../go/time.ts";
-import type { Instant, Milliseconds } from "../time.ts";
+import { type Instant, type Milliseconds, SECOND_MS, spanText } from "../time.ts";
 import { scheduleAdvice } from "./advice.ts";
 import {
   formatFire,
@@ -78,8 +77,8 @@ function describeFire(schedule: Schedule, when: { at: Instant; from: Instant }):
   const wallMs = at + zoneOffsetSeconds(schedule.timezone, at) * 1_000;
   const weekday = WEEKDAYS[new Date(wallMs).getUTCDay()];
   // Rounded up: a wait that is shown as 0s would seem to be over.
-  const seconds = BigInt(Math.ceil((at - from) / 1_000));
-  return `${formatFire(schedule, at)}  ${weekday}  in ${formatDuration(seconds * 1_000_000_000n)}`;
+  const waitMs = Math.ceil((at - from) / SECOND_MS) * SECOND_MS;
+  return `${formatFire(schedule, at)}  ${weekday}  in ${spanText(waitMs)}`;
 }
 
 /**

@@ -189,7 +189,7 @@ function rangeHint(fault: string): string {
 function intervalHint(fault: string): string {
   const step = fault.replace("invalid interval ", "");
   return (
-    `${step} is no step of its field: steps begin at 1 and end with the largest value, 59 for ` +
+    `${step} is not a step of its field: steps begin at 1 and end with the largest value, 59 for ` +
     "minutes and seconds, 23 for hours, 31 for days, 12 for months, 6 for days of the week"
   );
 }

@@ -89,13 +89,13 @@ function strangeAdvice({ status, message, place }: Refused): string {
     case 405:
       return `there is no MIG API at ${place}: ${URL_ADVICE}`;
     case 407:
-      return "the proxy wants a name and a password: put user:password@ into its variable";
+      return "the proxy wants a name and a password: put user:password@ into http_proxy or https_proxy";
     case 413:
-      return `what stands before the API at ${place} takes nothing of this size`;
+      return `a proxy in front of the API at ${place} accepts nothing of this size`;
     case 502:
     case 503:
     case 504:
-      return `what stands before the API answers for ${place}: is the API itself running?`;
+      return `a proxy in front of the API answers for ${place}: is the API itself running?`;
     default:
       return `${place} does not answer as a MIG API does: ${URL_ADVICE}`;
   }
@@ -105,8 +105,8 @@ function apiAdvice({ apiMessage, key }: Refused): string | null {
   const said = apiMessage ?? "";
   if (/unknown entity|finding investigator/.test(said)) {
     return (
-      `the API does not know the key ${key}: make its owner an active investigator of MIG ` +
-      "with this public key, which the API sees within 5 minutes"
+      `the API does not know the key ${key}: register its public key as an active ` +
+      "investigator of MIG, which the API sees within 5 minutes"
     );
   }
   if (/API key authentication failed/.test(said)) {

@@ -110,7 +110,7 @@ function unknownMembers(node: JsonNode, shape: Shape, owner: string): Oddity[] {
       return unknownMembers(value, part, inner);
     }
     const meant = nearest(key, members.keys());
-    const message = `"${key}" is no member of ${owner} and would be ignored`;
+    const message = `"${key}" is not a member of ${owner} and would be ignored`;
     if (meant !== null) return mistake(at, message, { hint: `did you mean "${meant}"?`, meant });
     if (COMMENT.test(key)) return [];
     return { ...mistake(at, message), isMistake: false };
@@ -130,10 +130,10 @@ function operationOddities(operation: JsonNode): Oddity[] {
   const oddities: Oddity[] = [];
   if (meant === null) {
     const hint = "fine if the agents of this site were built with it";
-    const message = `module "${module}" is none of MIG's`;
+    const message = `module "${module}" is not a module of MIG`;
     oddities.push({ ...mistake(named.start, message, { hint }), isMistake: false });
   } else if (meant !== module) {
-    const message = `module "${module}" is none of MIG's, agents would refuse the action`;
+    const message = `module "${module}" is not a module of MIG, agents would refuse the action`;
     oddities.push(mistake(named.start, message, { hint: `did you mean "${meant}"?` }));
   }
   const isCompressed = memberOf(operation, "is_compressed")?.value;

@@ -127,7 +127,7 @@ export class PageSplitter implements ScanListener {
     } else if (role === ERROR) {
       if (this.#key === "message") this.#errorMessage = kind === "text" ? (text ?? "") : "";
     } else if (roleOf(role, this.#key) !== OTHER && (kind === "text" || text !== "null")) {
-      throw wrongShape(`"${this.#key}" is no object or array`);
+      throw wrongShape(`"${this.#key}" is neither an object nor an array`);
     }
   }
 

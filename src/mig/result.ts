@@ -71,7 +71,7 @@ export interface InflightRecord extends Omit<PostedAction, "name" | "counters"> 
  * An action as the API returns it. Other members than those of PostedAction are not looked at, so
  * that none of them can cost an action its result.
  *
- * @throws {RunnerError} API, when it is no JSON or has no id or no `expireafter`.
+ * @throws {RunnerError} API, when it is not JSON or has no id or no `expireafter`.
  */
 export function parsePostedAction(bytes: Uint8Array): PostedAction {
   return readAs("API", "Cannot read the action that the API returned", () => {

@@ -33,7 +33,7 @@ const LIST = 2;
 /**
  * Reads a result file.
  *
- * @throws {Error} `it is no result: …`, when it is torn, no JSON, or has no action with an id.
+ * @throws {Error} `it is not a result: …`, when it is torn, no JSON, or has no action with an id.
  */
 export async function readStoredResult(chunks: AsyncIterable<Uint8Array>): Promise<StoredResult> {
   const reader = new StoredReader();
@@ -45,7 +45,7 @@ export async function readStoredResult(chunks: AsyncIterable<Uint8Array>): Promi
   } catch (error) {
     const isShape = error instanceof PageError;
     const why = messageOf(error).replace(isShape ? /^Cannot read .*?: / : /^$/, "");
-    throw new Error(`it is no result: ${why}`, { cause: error });
+    throw new Error(`it is not a result: ${why}`, { cause: error });
   }
 }
 

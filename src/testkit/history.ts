@@ -335,7 +335,7 @@ class Stage {
       this.#naps = 0;
       return Math.min(...known);
     }
-    // A workflow may wait for something that is no step, and that comes soon.
+    // A workflow may wait for something that is not a step, and that comes soon.
     if (this.#naps++ >= NAPS_MAX) await pause(1);
     return Math.min(nap, ...known);
   }

@@ -127,7 +127,7 @@ export async function settleStep(
   const failed = parts.filter(({ state }) => state === "failed");
   if (failed.length > 0) {
     const share = parts.length === 1 ? "" : ` (${failed.length} of its ${parts.length} actions)`;
-    const why = failed[0]?.error ?? "nobody knows why";
+    const why = failed[0]?.error ?? "no reason was recorded";
     const error = `${step.kind} "${step.name}" failed${share}: ${why}`;
     return { kind: "failed", error };
   }

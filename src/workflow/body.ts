@@ -7,10 +7,10 @@
 // Owns:    the order of messages, the tries of a step's function with their time limit.
 // Not its: the interface of the author (run.ts), what is journaled (engine.ts).
 import { messageOf } from "../errors.ts";
-import { formatDuration } from "../go/duration.ts";
 import type { Clock } from "../ports.ts";
 import { Fatal, isFatal, retryAfterMs } from "../sdk/failure.ts";
 import type { JobModule } from "../sdk/job.ts";
+import { limitText } from "../time.ts";
 import { encodeValue } from "./json.ts";
 import {
   cut,
@@ -160,8 +160,7 @@ export class Body {
     const done = new AbortController();
     const signal = AbortSignal.any([over.signal, context.signal]);
     const timeout = clock.sleep(timeoutMs, done.signal).then(() => {
-      const limit = formatDuration(BigInt(timeoutMs) * 1_000_000n);
-      const error = new Error(`it took longer than its timeout of ${limit}`);
+      const error = new Error(`it took longer than its timeout of ${limitText(timeoutMs)}`);
       if (!done.signal.aborted) over.abort(error);
       throw error;
     });

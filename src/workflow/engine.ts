@@ -151,7 +151,7 @@ export class Engine {
     const run = journal.run(runId);
     if (body === null || run === null || this.#stopping) return;
     if (body.starts > STARTS_MAX) {
-      const times = `its body was started ${STARTS_MAX} times`;
+      const times = `it was started ${STARTS_MAX} times`;
       const note = `${times}, and each time the runner ended before a step did`;
       return await this.#pause(run, note);
     }

@@ -204,7 +204,7 @@ export class Execution {
     const message = parseFromBody(raw);
     switch (message?.kind) {
       case undefined:
-        void this.#finish("failed", "its body sent what is no message");
+        void this.#finish("failed", "its code sent an invalid message");
         break;
       case "ask":
         this.#ask(message);
@@ -254,7 +254,7 @@ export class Execution {
   #tried(message: Extract<FromBody, { kind: "tried" }>): void {
     const asked = this.#asked.get(message.name);
     if (asked !== undefined) this.#work.tried(asked, message);
-    else void this.#finish("failed", `its body tried "${message.name}", which it never asked for`);
+    else void this.#finish("failed", `its code ran "${message.name}", which it never asked for`);
   }
 
   #changed(again: string | null): void {
@@ -300,7 +300,7 @@ export class Execution {
       const note = `the journal has ${describe(next)}, the code ${waiting} and never asks for it`;
       void this.#finish("paused", note);
     } else if (waits.length === 0) {
-      const note = "its body waits for something that is no step: put it into run.step";
+      const note = "it waits for something that is not a step: put that into run.step";
       void this.#finish("failed", note);
     }
   }

@@ -12,7 +12,7 @@ export const RUN_DROPPED = "given up by an operator";
 
 /**
  * Lets a paused or failed run go on: it is replayed, and what failed last is tried anew. Steps that
- * were saved stay saved. A deadline that has passed is taken off.
+ * were saved stay saved. A deadline that has passed no longer counts.
  *
  * @returns The names of the steps that are tried anew.
  * @throws {RunnerError} JOURNAL, when the run cannot go on.

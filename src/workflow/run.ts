@@ -174,7 +174,7 @@ export class BodyRun implements Run {
   deliver(plugin: string, result: CollectedResult): Promise<void> {
     const from = this.#results.get(result);
     return this.#ask("deliver", `deliver ${plugin} ${from ?? ""}`, () => {
-      if (!PLUGIN_NAME.test(plugin)) throw new TypeError("that is no name of a plugin");
+      if (!PLUGIN_NAME.test(plugin)) throw new TypeError("that is not the name of a plugin");
       if (from === undefined) throw new TypeError("the result was not collected by this run");
       return { request: { kind: "deliver", plugin, result: from }, decode: () => undefined };
     });

@@ -96,7 +96,7 @@ export class Work {
     const { outcome } = message;
     const trying = this.#trying.get(step.name);
     if (request.kind !== "step" || trying?.attempt !== message.attempt) {
-      this.#hooks.broken(`its body tried step "${step.name}", which nobody asked it to`);
+      this.#hooks.broken(`its code ran step "${step.name}" without being asked to`);
       return;
     }
     this.#trying.delete(step.name);

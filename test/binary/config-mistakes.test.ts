@@ -143,7 +143,9 @@ describe.concurrent("a mistake in .migrc is told with its place and its remedy:"
   refuses({
     "an address that is none": {
       migrc: [/url = .*/, 'url = "localhost:1664/"'],
-      says: [`DIR/home/.migrc:2:7: Cannot use [api] url: it is no HTTP address ${URL_HINT}`],
+      says: [
+        `DIR/home/.migrc:2:7: Cannot use [api] url: it is not an http or https URL ${URL_HINT}`,
+      ],
     },
     "no address": {
       migrc: [/url = .*/, ""],

@@ -56,7 +56,7 @@ const BROKEN: Readonly<Record<string, Broken>> = {
     entity: [MINUTELY, 'expiry = "1200h"'],
     says: [
       'JOB/entity.cfg:3:10: Cannot set expiry to "1200h": it is too long, ' +
-        "at most 1176h0m0s is possible",
+        "at most 1176h (49 days) is possible",
     ],
   },
   "an expiry of nothing": {

@@ -25,7 +25,7 @@ describe.concurrent("an API whose certificate", () => {
     await site.job("drift");
     const { exit, stdout } = await site.run("run", "drift");
     expect(exit).toBe(1);
-    expect(stdout).toContain("its certificate is signed by nobody whom this host trusts");
+    expect(stdout).toContain("its certificate is not signed by an authority that this host trusts");
     expect(stdout).toContain("SSL_CERT_FILE");
     expect(stdout).toContain("skipverifycert = on in [api]");
     expect(posts(site.sandbox)).toBe(0);

@@ -124,7 +124,7 @@ export default plugin({ config, async deliver(result, context) {
       await site.job("drift", lines);
       const { exit, stderr } = await site.run("run", "drift", "--wait");
       expect(exit).toBe(1);
-      expect(stderr).toContain("loop: its time limit of 700 ms passed");
+      expect(stderr).toContain("loop: its time limit of 700ms passed");
       expect(await site.scenario.read("kept")).toBe((await site.result("drift")).text);
     },
     LIMIT_MS,

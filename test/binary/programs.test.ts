@@ -33,7 +33,7 @@ const BROKEN: Readonly<Record<string, Broken>> = {
     },
     says: [
       /^JOB\/job\.ts:3:3: Cannot read scheduel: there is no such key \(Did you mean schedule\?\)/m,
-      /^JOB\/job\.ts:4:\d+: bad cron expression: syntax error in minute field: '61' \(Use /m,
+      /^JOB\/job\.ts:4:\d+: bad cron expression: syntax error in minute field: '61' \(The minute is 0 to 59; /m,
       /^JOB\/job\.ts:4:\d+: Cannot set schedule\.onMissed to "never": skip, last or all is wanted/m,
       /^JOB\/job\.ts:5:3: Cannot set maxAgents to -1: a whole number above 0 is wanted/m,
     ],

@@ -94,7 +94,7 @@ describe("check", () => {
     const { exit, out } = await directory.call(check, []);
     expect([exit, out]).toEqual([
       0,
-      `warning: ${directory.at("runners/linked")}: a symbolic link is no job ` +
+      `warning: ${directory.at("runners/linked")}: a symbolic link is not a job ` +
         "(make it a directory; the files in it may be links)\n1 job, no mistakes, 1 warning\n",
     ]);
   });
@@ -360,9 +360,9 @@ describe("check", () => {
     const path = directory.at("runners/typos/action.json");
     expect(await linesOf(directory)).toEqual([
       `${path}:2:1: "target" is given twice in one object (Keep one: only the last of them counts)`,
-      `${path}:3:1: "operation" is no member of an action and would be ignored ` +
+      `${path}:3:1: "operation" is not a member of an action and would be ignored ` +
         '(did you mean "operations"?)',
-      `${path}:3:26: module "timedrfit" is none of MIG's, agents would refuse the action ` +
+      `${path}:3:26: module "timedrfit" is not a module of MIG, agents would refuse the action ` +
         '(did you mean "timedrift"?)',
       `${path}:3:54: Cannot use timedrift drft "5s": there is no such parameter, did you mean drift?`,
     ]);
@@ -434,7 +434,7 @@ describe("check", () => {
     expect(exit).toBe(1);
     const path = directory.runnerConfig;
     expect(out.trimEnd().split("\n")).toEqual([
-      `${path}:11: [plugin "hitz"] is for no plugin that there is (did you mean "hits"?)`,
+      `${path}:11: [plugin "hitz"]: there is no plugin of this name (did you mean "hits"?)`,
       `warning: ${path}:13: [plugin "keep"] has no effect: "keep" is a program, and only modules ` +
         "get settings",
       `warning: ${path}:16: [plugin "slack"] has no effect: no job uses "slack"`,

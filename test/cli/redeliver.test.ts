@@ -166,7 +166,7 @@ describe("redeliver", () => {
     expect(await say("5")).toContain('Cannot redeliver action "5": it is still in flight');
     expect(await say("6")).toContain('Cannot redeliver action "6": its result is gone');
     expect(await say("4")).toContain('job "silent" has no plugin (name one with --plugin)');
-    expect(await say("3")).toContain("it is no result: it ends after");
+    expect(await say("3")).toContain("it is not a result: it ends after");
     expect(await say("99")).toContain('Cannot redeliver action "99": it has no result file');
     expect(await say("nightl")).toContain('did you mean "nightly"?');
     expect(await say("8", "--plugin", "kep")).toContain('Cannot deliver to plugin "kep": unable');

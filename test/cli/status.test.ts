@@ -91,8 +91,9 @@ describe("status", () => {
       const begun = advanceDelivery(delivery, { kind: "begun", nextAt: THEN }, THEN);
       transaction.saveDelivery(advanceDelivery(begun, event, THEN));
       const times = { firstAt: THEN, lastAt: THEN, recordedAt: THEN };
-      const missed = { job: "nightly", ...times, count: 1, reason: "nobody ran it in time" };
+      const missed = { job: "nightly", ...times, count: 1, reason: "it was not run in time" };
       transaction.insertMissed(missed);
+      transaction.insertMissed({ ...missed, job: "each-second", count: 13_500 });
     });
     const { exit, out } = await directory.call(status, ["--json"]);
     expect(exit).toBe(0);
@@ -108,7 +109,10 @@ describe("status", () => {
       attempts: 1,
       error: "exit status 1",
     });
-    expect(told.missed[0].count).toBe(1);
+    expect(told.missed).toMatchObject([
+      { job: "each-second", count: 13_500, isAtLeast: true },
+      { job: "nightly", count: 1, isAtLeast: false },
+    ]);
     const [broken, nightly] = told.jobs;
     expect(broken.errors[0]).toContain("entity.cfg:3");
     expect(broken.nextAt).toBeNull();
@@ -122,6 +126,9 @@ describe("status", () => {
     ]) {
       expect(text).toContain(part);
     }
+    expect(text.replace(/\s+/g, " ")).toContain(
+      "at least 13500 fire times: it was not run in time",
+    );
     for (const line of text.split("\n")) {
       if (!line.includes(directory.path)) expect(line.length).toBeLessThanOrEqual(100);
     }
@@ -216,7 +223,14 @@ describe("describeRun()", () => {
     });
     expect(describeRun(open("planned"), at)).toBe("being posted since 1m");
     expect(describeRun(open("posted"), at)).toBe("in flight since 1m");
-    expect(describeRun(open("collected"), at)).toBe("being delivered since 1m");
+    expect(describeRun(open("collected"), at)).toBe("running since 1m");
+    const delivery = { plugin: "slack", state: "pending", attempts: 1, error: "full" } as const;
+    const pending = { ...open("collected"), deliveries: [delivery] };
+    expect(describeRun(pending, at)).toBe("being delivered since 1m, 1 undelivered");
+    const dead = { ...pending, deliveries: [{ ...delivery, state: "dead" } as const] };
+    expect(describeRun(dead, at)).toBe("not delivered since 1m, 1 undelivered");
+    // A workflow at work on something that is no action.
+    expect(describeRun({ ...run, state: "open", actions: [] }, at)).toBe("running since 1m");
     const swept = { ...action, state: "collected", completeness, sweepAt: 90_000 } as const;
     expect(describeRun({ ...run, state: "open", actions: [swept] }, at)).toBe(
       "waiting for late answers since 1m",

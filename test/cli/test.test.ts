@@ -116,7 +116,9 @@ describe("test", () => {
     await using directory = await runnerWith({ sound: SOUND });
     await directory.job("table");
     const called = async (job: string) => (await directory.call(verb, [job])).thrown;
-    expect(await called("table")).toBe('job "table" is no program; show and check look at it');
+    expect(await called("table")).toBe(
+      'job "table" is not a job.ts: only show and check look at it',
+    );
     expect(await called("sounds")).toContain('Cannot test job "sounds": there is none');
   });
 
@@ -124,6 +126,6 @@ describe("test", () => {
     await using directory = await runnerWith({});
     await directory.job("table");
     const { exit, out } = await directory.call(verb, []);
-    expect([exit, out]).toEqual([0, "no job is a program (job.ts): nothing to test\n"]);
+    expect([exit, out]).toEqual([0, "there is no job.ts to test\n"]);
   });
 });

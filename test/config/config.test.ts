@@ -144,7 +144,7 @@ describe("loadConfig()", () => {
       '/etc/mig/runner.cfg:4:12: Cannot set [runner] timezone to "Mars": there is no such ' +
         "time zone " +
         "(Use a name such as UTC or Europe/Berlin)",
-      "/home/mig/.migrc:2:7: Cannot use [api] url: it is no HTTP address " +
+      "/home/mig/.migrc:2:7: Cannot use [api] url: it is not an http or https URL " +
         "(Set [api] url, for example http://localhost:1664/api/v1/)",
       "/home/mig/.migrc: secring.gpg not found: /home/mig/.gnupg/secring.gpg (Set [gpg] home, " +
         "or run gpg --export-secret-keys KEYID > secring.gpg there)",

@@ -160,7 +160,7 @@ describe("resolveRunner()", () => {
       `${QUIET}[client]\npagesize = 0\ncollects = 1001\ntimeout = 48h\n`,
     );
     expect(mistakes.toSorted()).toEqual([
-      'r.cfg:10:11: Cannot set [client] timeout to "48h": it is out of range, 1ms to 24h0m0s ' +
+      'r.cfg:10:11: Cannot set [client] timeout to "48h": it is out of range, 1ms to 24h ' +
         "is wanted",
       "r.cfg:8:12: Cannot set [client] pagesize to 0: it is out of range, a whole number " +
         "from 1 to 1000000 is wanted",

@@ -363,7 +363,7 @@ describe("body", () => {
     const answer = await client().send(get(server.url, { signal: stop.signal }));
     const failure = failureOf(answer);
     stop.abort();
-    expect(await failure).toContain("it was called off");
+    expect(await failure).toContain("it was cancelled");
     await server.drained();
   });
 });

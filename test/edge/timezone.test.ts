@@ -93,7 +93,7 @@ describe("findHostZone()", () => {
     truncateSync(cut, 100);
     const text = host.put("text", new TextEncoder().encode("Europe/Berlin\n"));
     expect(spawnSync("mkfifo", [host.scratch.in("fifo")]).status).toBe(0);
-    const none = "is no file of the tz database, or a damaged one";
+    const none = "is not a file of the tz database, or it is damaged";
     for (const [tz, problem] of [
       [cut, `cut ${none}`],
       [`:${text}`, `text ${none}`],

@@ -102,7 +102,7 @@ describe("makeEntity()", () => {
   });
 
   test("refuses an action that is no JSON", () => {
-    expect(mistakes({ action: { target: 1n } })[0]).toContain("it is no JSON");
+    expect(mistakes({ action: { target: 1n } })[0]).toContain("it is not JSON");
   });
 
   test("refuses an empty cron expression, and a zone that does not exist", () => {

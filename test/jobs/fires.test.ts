@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
-import { decideFires, spreadOffsetMs } from "../../src/jobs/fires.ts";
+import { decideFires, isAtLeast, spreadOffsetMs } from "../../src/jobs/fires.ts";
 import { parseSchedule } from "../../src/jobs/schedule.ts";
+import { DAY_MS } from "../../src/time.ts";
 
 const hourly = parseSchedule("0 * * * *", { timezone: "UTC" });
 const at = (text: string) => Date.parse(`2026-11-23T${text}Z`);
@@ -99,5 +100,19 @@ describe("spreadOffsetMs()", () => {
 
   test("is zero without a spread", () => {
     expect(spreadOffsetMs("a", 0)).toBe(0);
+  });
+});
+
+describe("isAtLeast()", () => {
+  test("holds for whatever may not have been counted to its end, and not for a day of minutes", () => {
+    const schedule = parseSchedule("* * * * * * *", { timezone: "UTC" });
+    const now = Date.UTC(2026, 0, 1);
+    for (const onMissed of ["skip", "last", "all"] as const) {
+      const order = { schedule, decidedAt: now - 365 * DAY_MS, now, onMissed, graceMs: 0 };
+      const { missed } = decideFires(order);
+      expect(isAtLeast(missed?.count ?? 0)).toBe(true);
+    }
+    expect(isAtLeast(24 * 60)).toBe(false);
+    expect(isAtLeast(1)).toBe(false);
   });
 });

@@ -137,7 +137,7 @@ describe("loadEntity()", () => {
       '/r/runners/daily/entity.cfg:4:10: Cannot use plugin "../x": the name has a slash in it ' +
         "(Name a file of the plugins directory)",
       '/r/runners/daily/entity.cfg:5:10: Cannot set spread to "2000h": it is too long, ' +
-        "at most 168h0m0s is possible",
+        "at most 168h (7 days) is possible",
     ]);
   });
 
@@ -156,7 +156,7 @@ describe("loadEntity()", () => {
       "/r/runners/daily/entity.cfg:2:12: the value of schedule ends where a comment begins " +
         "inside it: " +
         "put it in quotes to keep it whole",
-      "/r/runners/daily/entity.cfg:4:10: plugins get nothing, because sendonly is set",
+      "/r/runners/daily/entity.cfg:4:10: no plugin gets a result, because sendonly is set",
     ]);
     const odd = load(table("schedule = 0 0 1 06 *\n")).warnings;
     expect(odd[0]).toStartWith("/r/runners/daily/entity.cfg:2:12: ");

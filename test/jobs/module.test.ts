@@ -70,7 +70,7 @@ describe("examineModule()", () => {
     [{ plugin: Symbol("a") }, "plugin", "a symbol"],
   ])("refuses %p, which JSON would drop", (definition, path, what) => {
     expect(problemOf({ default: anything(definition) })).toBe(
-      `Cannot set ${path} to ${what}: it is no JSON`,
+      `Cannot set ${path} to ${what}: it is not JSON`,
     );
   });
 
@@ -78,7 +78,7 @@ describe("examineModule()", () => {
     const action: { self?: unknown } = {};
     action.self = { action };
     expect(problemOf({ default: anything({ action }) })).toBe(
-      "Cannot set action.self.action to an object that it is part of: it is no JSON",
+      "Cannot set action.self.action to an object that it is part of: it is not JSON",
     );
   });
 

@@ -67,7 +67,7 @@ describe("parseSchedule()", () => {
       "0 0 * * * 1950": "The year is 1970 to 2099;",
       "0 0 * * 8 2030": "The day-of-week is 0 to 7",
       "0 0 * *": "It has 4 of them: use five to seven fields",
-      "*/60 * * * *": "*/60 is no step of its field",
+      "*/60 * * * *": "*/60 is not a step of its field",
     };
     for (const [expression, said] of Object.entries(ranges)) {
       expect([expression, hint(expression)]).toEqual([expression, expect.stringContaining(said)]);

@@ -42,40 +42,40 @@ describe("lintTemplate() of a sound template", () => {
 describe("lintTemplate() finds", () => {
   test("a misspelt member, at its key", () => {
     expect(told('{\n  "targt": "id=1", "operation": [], "descripton": {}}')).toEqual([
-      '2:3 "targt" is no member of an action and would be ignored (did you mean "target"?)',
-      '2:20 "operation" is no member of an action and would be ignored (did you mean "operations"?)',
-      '2:37 "descripton" is no member of an action and would be ignored (did you mean "description"?)',
+      '2:3 "targt" is not a member of an action and would be ignored (did you mean "target"?)',
+      '2:20 "operation" is not a member of an action and would be ignored (did you mean "operations"?)',
+      '2:37 "descripton" is not a member of an action and would be ignored (did you mean "description"?)',
     ]);
     expect(told('{"description": {"autor": "me"}, "threat": {"levl": "low"}}')).toEqual([
-      '1:18 "autor" is no member of "description" and would be ignored (did you mean "author"?)',
-      '1:45 "levl" is no member of "threat" and would be ignored (did you mean "level"?)',
+      '1:18 "autor" is not a member of "description" and would be ignored (did you mean "author"?)',
+      '1:45 "levl" is not a member of "threat" and would be ignored (did you mean "level"?)',
     ]);
     expect(told('{"operations": [{"modul": "file", "parametres": {}}]}')).toEqual([
-      '1:18 "modul" is no member of an operation and would be ignored (did you mean "module"?)',
-      '1:35 "parametres" is no member of an operation and would be ignored (did you mean "parameters"?)',
+      '1:18 "modul" is not a member of an operation and would be ignored (did you mean "module"?)',
+      '1:35 "parametres" is not a member of an operation and would be ignored (did you mean "parameters"?)',
     ]);
   });
 
   test("a member that nobody knows, as a warning", () => {
     expect(told('{"target": "id=1", "owner": "me"}')).toEqual([
-      '? 1:20 "owner" is no member of an action and would be ignored',
+      '? 1:20 "owner" is not a member of an action and would be ignored',
     ]);
   });
 
   test("a misspelt module, and what is wrong with its parameters all the same", () => {
     expect(told(operation("timedrfit", '{"drft": "5s"}'))).toEqual([
-      '3:12 module "timedrfit" is none of MIG\'s, agents would refuse the action ' +
+      '3:12 module "timedrfit" is not a module of MIG, agents would refuse the action ' +
         '(did you mean "timedrift"?)',
       '3:40 Cannot use timedrift drft "5s": there is no such parameter, did you mean drift?',
     ]);
     expect(told(operation("File", '{"searches": {"a": {"paths": ["/"]}}}'))).toEqual([
-      '3:12 module "File" is none of MIG\'s, agents would refuse the action (did you mean "file"?)',
+      '3:12 module "File" is not a module of MIG, agents would refuse the action (did you mean "file"?)',
     ]);
   });
 
   test("a module of a site's own, as a warning", () => {
     expect(told(operation("hammer", '{"anything": 1}'))).toEqual([
-      '? 3:12 module "hammer" is none of MIG\'s (fine if the agents of this site were built with it)',
+      '? 3:12 module "hammer" is not a module of MIG (fine if the agents of this site were built with it)',
     ]);
   });
 

@@ -39,11 +39,15 @@ describe("readStoredResult()", () => {
   });
 
   for (const [what, text, message] of [
-    ["a torn file", document(commands).slice(0, 200), "it is no result: it ends after"],
-    ["an empty file", "", "it is no result: it is empty"],
+    ["a torn file", document(commands).slice(0, 200), "it is not a result: it ends after"],
+    ["an empty file", "", "it is not a result: it is empty"],
     ["an in-flight record", document("null"), "it was never collected"],
-    ["something else", '{"commands":[]}', "it is no result: it has no action"],
-    ["an action without an id", '{"action":{},"commands":[]}', "it is no result: Cannot read the"],
+    ["something else", '{"commands":[]}', "it is not a result: it has no action"],
+    [
+      "an action without an id",
+      '{"action":{},"commands":[]}',
+      "it is not a result: Cannot read the",
+    ],
   ] as const) {
     test(`refuses ${what}`, () => {
       expect(readStoredResult(inPieces(text, 64))).rejects.toThrow(message);

@@ -101,7 +101,7 @@ describe("what runner-scribe gets wrong", () => {
   test("S2: a result that is torn, and a service that is down, are failed deliveries", async () => {
     const torn = await deliver('{"action":{"id":1},"commands":[{"id"');
     expect(torn.kind).toBe("failed");
-    expect(torn.message).toStartWith("it is no result: it ends after 36 bytes");
+    expect(torn.message).toStartWith("it is not a result: it ends after 36 bytes");
     const down = await deliver(resultOf(scan()), { url: "http://127.0.0.1:1/" });
     expect(down.kind).toBe("failed");
     expect(down.message).toContain("nothing listens there");

@@ -179,7 +179,7 @@ describe("a result file", () => {
           yield source;
         })();
         await readStoredResult(chunks).catch((error: unknown) => {
-          expect(String(error)).toContain("it is no result: ");
+          expect(String(error)).toContain("it is not a result: ");
         });
       }),
       runs,

@@ -26,7 +26,7 @@ export function resultProblem(
   if (job === undefined) return "no name of a result";
   const text = DECODER.decode(bytes);
   const result = parse(text);
-  if (result === null) return "it is no JSON";
+  if (result === null) return "it is not JSON";
   const actionId = Number(id);
   if (result.name !== job || result.action?.id !== actionId) return "another job's or action's";
   const ids = new Set(result.commands.map((command) => command.id));

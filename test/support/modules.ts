@@ -139,7 +139,7 @@ export const BROKEN_JOBS: readonly BrokenJob[] = [
   {
     name: "a definition that is no JSON",
     text: `${HEAD}export default job({ plugin: [() => 1] });\n`,
-    told: "DIR/job.ts: Cannot set plugin.0 to a function: it is no JSON",
+    told: "DIR/job.ts: Cannot set plugin.0 to a function: it is not JSON",
   },
   {
     name: "process.exit",

@@ -306,7 +306,7 @@ describe("simulate()", () => {
     const stuck = job({}, () => new Promise(() => undefined));
     const run = await simulate(stuck, once);
     expect(run).toMatchObject({ state: "failed" });
-    expect(run.error).toContain("its body waits for something that is no step");
+    expect(run.error).toContain("it waits for something that is not a step");
   });
 });
 

@@ -196,7 +196,7 @@ describe("A body with a mistake", () => {
     [
       "a plugin outside of plugins/",
       async (run) => run.deliver("../sh", await run.collect("a")),
-      /^TypeError: Cannot begin deliver "deliver ..\/sh a": that is no name of a plugin$/,
+      /^TypeError: Cannot begin deliver "deliver ..\/sh a": that is not the name of a plugin$/,
     ],
     [
       "a step inside of a step",
@@ -231,10 +231,10 @@ describe("A body with a mistake", () => {
     await stage.stop();
   });
 
-  test("fails when it waits for something that is no step", async () => {
+  test("fails when it waits for something that is not a step", async () => {
     const stage = await play(async () => await new Promise(() => undefined));
     expect(stage.run().note).toBe(
-      "its body waits for something that is no step: put it into run.step",
+      "it waits for something that is not a step: put that into run.step",
     );
     expect(stage.atWork).toBe(0);
     await stage.stop();
@@ -436,7 +436,7 @@ describe("A process that ends", () => {
     await stage.finish(1, 5 * 3_600_000);
     expect(stage.run()).toMatchObject({
       state: "paused",
-      note: "its body was started 3 times, and each time the runner ended before a step did",
+      note: "it was started 3 times, and each time the runner ended before a step did",
     });
     expect(starts.length).toBe(3);
     // The second start may be soon, the third is not.

@@ -110,11 +110,11 @@ describe("Engine with bodies that go wrong", () => {
   });
 
   const hostile: readonly [string, readonly unknown[], RegExp][] = [
-    ["what is no message", [{ kind: "answer" }], /^its body sent what is no message$/],
+    ["what is no message", [{ kind: "answer" }], /^its code sent an invalid message$/],
     [
       "a try that nobody asked for",
       [{ kind: "tried", name: "a", attempt: 1, outcome: { kind: "value", json: null } }],
-      /^its body tried "a", which it never asked for$/,
+      /^its code ran "a", which it never asked for$/,
     ],
     [
       "another try than the one asked for",
@@ -122,7 +122,7 @@ describe("Engine with bodies that go wrong", () => {
         { kind: "ask", name: "a", request: { kind: "step", retriesMax: 0, firstMs: 1, capMs: 1 } },
         { kind: "tried", name: "a", attempt: 2, outcome: { kind: "value", json: null } },
       ],
-      /^its body tried step "a", which nobody asked it to$/,
+      /^its code ran step "a" without being asked to$/,
     ],
     [
       "a try of a sleep",
@@ -130,7 +130,7 @@ describe("Engine with bodies that go wrong", () => {
         { kind: "ask", name: "a", request: { kind: "sleep", ms: 60_000 } },
         { kind: "tried", name: "a", attempt: 1, outcome: { kind: "value", json: null } },
       ],
-      /^its body tried step "a", which nobody asked it to$/,
+      /^its code ran step "a" without being asked to$/,
     ],
     [
       "a delivery of a result that is none",

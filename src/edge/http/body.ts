@@ -32,7 +32,7 @@ export function openBody(options: BodyOptions): AsyncIterable<Uint8Array> {
     exchange.end();
   };
   exchange.onStop = close;
-  const unread = setTimeout(() => close(new Error("nobody read the answer")), idleTimeoutMs);
+  const unread = setTimeout(() => close(new Error("the answer was not read")), idleTimeoutMs);
   stream.once("close", () => clearTimeout(unread));
   return {
     [Symbol.asyncIterator]: () => {

@@ -81,7 +81,7 @@ export class Exchange {
     this.#ended();
   }
 
-  readonly #abort = (): void => this.#stop(new Error("it was called off"));
+  readonly #abort = (): void => this.#stop(new Error("it was cancelled"));
 
   #stop(error: Error): void {
     this.#stopped ??= error;

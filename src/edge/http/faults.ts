@@ -7,7 +7,7 @@ export class ConnectError extends Error {
 }
 
 const UNTRUSTED =
-  "its certificate is signed by nobody whom this host trusts; name the authority's file in " +
+  "its certificate is not signed by an authority that this host trusts; name the authority's file in " +
   "SSL_CERT_FILE, or set skipverifycert = on in [api] of the client configuration";
 
 /** Error codes of the sockets and of TLS → what they mean here. */

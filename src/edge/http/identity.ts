@@ -216,6 +216,6 @@ function elementsOf(bytes: Buffer): readonly Element[] {
 }
 
 function bodyOf(element: Element | undefined, tag: number): Buffer {
-  if (element?.tag !== tag) throw new RangeError("it is no certificate");
+  if (element?.tag !== tag) throw new RangeError("it is not a certificate");
   return element.body;
 }

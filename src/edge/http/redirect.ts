@@ -44,7 +44,7 @@ export function redirected(
   const from = new URL(request.url);
   const to = URL.parse(location, request.url);
   if (to === null || !/^https?:$/.test(to.protocol)) {
-    throw new TypeError(`it redirects to "${location}", which is no http or https URL`);
+    throw new TypeError(`it redirects to "${location}", which is not an http or https URL`);
   }
   const keepsBody = status === 307 || status === 308;
   const { body, ...rest } = request;

@@ -84,7 +84,7 @@ function prepare(database: DatabaseSync, where: { path: string; readOnly: boolea
     throw damageError(where.path, "its header is not what a mig-runner writes");
   }
   if (application !== APPLICATION_ID && tables > 0) {
-    throw new RunnerError("JOURNAL", `Cannot use "${where.path}": it is no mig-runner journal`, {
+    throw new RunnerError("JOURNAL", `Cannot use "${where.path}": it is not a mig-runner journal`, {
       path: where.path,
       hint: "move the file away, or set another directory",
     });

@@ -45,7 +45,7 @@ export async function privateKey(
 
 function mismatch(): KeyProblem {
   return new KeyProblem("the secret part of the key does not belong to its public part", {
-    hint: "export the key anew",
+    hint: "export the key again",
   });
 }
 

@@ -35,7 +35,7 @@ export async function secretNumbers(
     if (error instanceof KeyProblem) throw error;
     if (/incorrect key passphrase/i.test(messageOf(error))) throw wrong;
     throw locked(key, messageOf(error), {
-      hint: "protect the key anew, for example with gpg --edit-key and passwd",
+      hint: "set its passphrase again, for example with gpg --edit-key and passwd",
       cause: error,
     });
   }

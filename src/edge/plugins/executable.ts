@@ -9,7 +9,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, fstatSync } from "node:fs";
 import type { DeliveryAnswer, DeliveryOrder, Log } from "../../ports.ts";
-import type { Milliseconds } from "../../time.ts";
+import { limitText, type Milliseconds } from "../../time.ts";
 import { type Environment, passedEnvironment } from "../environment.ts";
 import { errnoCode, errnoText } from "../errno.ts";
 import { noteChild } from "../family.ts";
@@ -187,7 +187,7 @@ function limitOf(
     killGroup(child, "SIGTERM");
   };
   const onAbort = (): void => stop("the runner is stopping", Math.min(graceMs, STOPPING_GRACE_MS));
-  const late = (): void => stop(`its time limit of ${timeoutMs} ms passed`, graceMs);
+  const late = (): void => stop(`its time limit of ${limitText(timeoutMs)} passed`, graceMs);
   timers.push(setTimeout(late, cap(timeoutMs)));
   order.signal?.addEventListener("abort", onAbort);
   return {

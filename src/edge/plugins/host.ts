@@ -48,7 +48,7 @@ export function startPlugin(worker: Worker, shipped: Shipped): void {
 }
 
 /** What stands before an error that no call of the plugin's was waiting for. */
-const UNCAUGHT = "it threw where nobody caught it: ";
+const UNCAUGHT = "uncaught error: ";
 
 type Say = (level: LogLevel, message: string) => void;
 
@@ -83,7 +83,11 @@ async function loadPlugin({ worker, work, shipped }: Host): Promise<PluginModule
       : await worker.evaluate((await bundleJob(path, work)).source);
   const module = Reflect.get(exports ?? {}, "default");
   if (isPluginModule(module)) return module;
-  const what = hasBrand(module, "job") ? "a job" : module === undefined ? "missing" : "no plugin";
+  const what = hasBrand(module, "job")
+    ? "a job"
+    : module === undefined
+      ? "missing"
+      : "not a plugin";
   const hint = "Write export default plugin({ async deliver(result, context) { … } })";
   const detail = { ...(path === null ? {} : { path }), hint };
   const message = `Cannot load plugin "${plugin}": its default export is ${what}`;

@@ -7,7 +7,7 @@
 import { resolve } from "node:path";
 import { placeIn } from "../../jobs/problem.ts";
 import type { DeliveryAnswer, DeliveryOrder, Log, LogLevel, Plugins } from "../../ports.ts";
-import type { Milliseconds } from "../../time.ts";
+import { limitText, type Milliseconds } from "../../time.ts";
 import { type Environment, passedEnvironment } from "../environment.ts";
 import { LINES_MAX } from "../output.ts";
 import { sortByBytes } from "../spool/scan.ts";
@@ -179,7 +179,7 @@ function limitOf(
     worker.send({ reason: why });
   };
   const onAbort = (): void => stop("the runner is stopping", Math.min(graceMs, STOPPING_GRACE_MS));
-  const late = (): void => stop(`its time limit of ${work.timeoutMs} ms passed`, graceMs);
+  const late = (): void => stop(`its time limit of ${limitText(work.timeoutMs)} passed`, graceMs);
   timers.push(setTimeout(late, work.timeoutMs));
   signal?.addEventListener("abort", onAbort);
   return {

@@ -26,7 +26,7 @@ export interface OpenedResult {
 /**
  * Reads the action of a result.
  *
- * @throws {Error} `it is no result: …`, when it is torn, no JSON or without an action.
+ * @throws {Error} `it is not a result: …`, when it is torn, no JSON or without an action.
  * @throws {RunnerError} SPOOL, when the file cannot be read.
  */
 export async function openResult({ job, resultPath }: Delivery): Promise<OpenedResult> {
@@ -53,7 +53,7 @@ async function readAction(path: string): Promise<PostedAction> {
   for await (const { kind, bytes } of partsOf(path)) {
     if (kind === "action") return JSON.parse(UTF8.decode(bytes)) as PostedAction;
   }
-  throw new Error("it is no result: it has no action");
+  throw new Error("it is not a result: it has no action");
 }
 
 async function* partsOf(path: string): ReturnType<typeof resultParts> {
@@ -62,7 +62,7 @@ async function* partsOf(path: string): ReturnType<typeof resultParts> {
   } catch (error) {
     if (!(error instanceof PageError)) throw error;
     const why = error.message.replace(/^Cannot read .*?: /, "");
-    throw new Error(`it is no result: ${why}`, { cause: error });
+    throw new Error(`it is not a result: ${why}`, { cause: error });
   }
 }
 

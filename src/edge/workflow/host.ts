@@ -63,7 +63,7 @@ export function workerHost({
 
 function deafReason(deafMs: Milliseconds): string {
   const seconds = Math.round(deafMs / 1_000);
-  return `its body did not answer for ${seconds} seconds: it may be in an endless loop`;
+  return `it did not answer for ${seconds} seconds: it may be in an endless loop`;
 }
 
 function endReason(end: WorkerEnd): string {

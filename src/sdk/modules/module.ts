@@ -27,7 +27,7 @@ const CHECKS = new Map<string, (parameters: unknown) => readonly Fault[]>();
 
 /**
  * All that is wrong with the parameters of an operation that nobody has built by its builder; null
- * for a module that is none of MIG's.
+ * for a module that is not a module of MIG.
  */
 export function findFaults(module: string, parameters: unknown): readonly Fault[] | null {
   return CHECKS.get(module)?.(parameters) ?? null;

@@ -103,7 +103,7 @@ describe("redirected()", () => {
 
   test("refuses what is no web address", () => {
     for (const location of ["ftp://a.example/", "javascript:1", "file:///etc/passwd", "http://"]) {
-      expect(() => after(302, location, request([]))).toThrow("no http or https URL");
+      expect(() => after(302, location, request([]))).toThrow("not an http or https URL");
     }
   });
 });

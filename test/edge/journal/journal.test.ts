@@ -192,7 +192,7 @@ describe("openJournal() refuses, with a way out (I10)", () => {
         database.exec("CREATE TABLE other (x)");
         database.close();
       },
-      /it is no mig-runner journal/,
+      /it is not a mig-runner journal/,
     ],
     [
       "a newer schema",

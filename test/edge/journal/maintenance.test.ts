@@ -125,7 +125,7 @@ describe("verifyJournal()", () => {
 
   test("refuses the database of somebody else", async () => {
     meddle("CREATE TABLE theirs (a)");
-    expect(verifyJournal(path)).rejects.toThrow("it is no mig-runner journal");
+    expect(verifyJournal(path)).rejects.toThrow("it is not a mig-runner journal");
   });
 
   for (const [wrong, sql] of [

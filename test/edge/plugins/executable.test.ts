@@ -134,10 +134,10 @@ describe("deliverToExecutable()", () => {
     using world = new World();
     const order = { timeoutMs: 120 };
     expect((await world.deliver("sleep 600", { order })).message).toBe(
-      "signal: terminated (its time limit of 120 ms passed)",
+      "signal: terminated (its time limit of 120ms passed)",
     );
     const unlimited = { order: { timeoutMs: null }, timeoutMs: 130 };
-    expect((await world.deliver("sleep 600", unlimited)).message).toContain("130 ms");
+    expect((await world.deliver("sleep 600", unlimited)).message).toContain("130ms");
   });
 
   test("asks the group to end at the time limit", async () => {
@@ -148,7 +148,7 @@ describe("deliverToExecutable()", () => {
     );
     expect(answer).toEqual({
       kind: "failed",
-      message: "exit status 7 (its time limit of 100 ms passed)",
+      message: "exit status 7 (its time limit of 100ms passed)",
     });
     expect(world.log.lines).toContain("info: scribe: asked");
   });
@@ -161,7 +161,7 @@ describe("deliverToExecutable()", () => {
     );
     expect(answer).toEqual({
       kind: "failed",
-      message: "signal: killed (its time limit of 300 ms passed)",
+      message: "signal: killed (its time limit of 300ms passed)",
     });
     const pid = Number(world.text("child"));
     expect(pid).toBeGreaterThan(0);

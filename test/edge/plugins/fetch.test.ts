@@ -178,8 +178,8 @@ describe("openFetch()", () => {
     const init = { method: "POST", body: "x" };
     await expect(open()(circle.url, init)).rejects.toThrow("over 10 redirects");
     await expect(open()(circle.url)).rejects.toThrow("over 10 redirects");
-    await expect(open()(odd.url, init)).rejects.toThrow("no http or https URL");
-    await expect(open()(odd.url)).rejects.toThrow("no http or https URL");
+    await expect(open()(odd.url, init)).rejects.toThrow("not an http or https URL");
+    await expect(open()(odd.url)).rejects.toThrow("not an http or https URL");
   });
 
   test("says why nothing came, and nothing of the path", async () => {
@@ -192,7 +192,7 @@ describe("openFetch()", () => {
     await expect(refused).rejects.toThrow('Cannot reach "http://127.0.0.1:1": nothing listens');
     await expect(refused).rejects.not.toThrow("s3cret");
     await expect(fetch("s3cret")).rejects.toThrow("Cannot fetch a URL that is not absolute");
-    await expect(fetch("ftp://x/")).rejects.toThrow("it is no http or https URL");
+    await expect(fetch("ftp://x/")).rejects.toThrow("it is not an http or https URL");
     await expect(fetch(there.url, { method: "PURGE" })).rejects.toThrow("Cannot send a PURGE");
   });
 

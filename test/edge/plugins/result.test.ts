@@ -49,7 +49,7 @@ describe("openResult()", () => {
     const reading = (async () => {
       for await (const { id } of result.commands) ids.push(id);
     })();
-    await expect(reading).rejects.toThrow("it is no result: it ends after 47 bytes");
+    await expect(reading).rejects.toThrow("it is not a result: it ends after 47 bytes");
     expect(ids).toEqual([1]);
   });
 

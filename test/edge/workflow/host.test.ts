@@ -76,7 +76,7 @@ describe("workerHost()", () => {
 
   test("loses a body in an endless loop, and goes on itself (I8)", async () => {
     const { lost } = await hear("for (;;);", ended);
-    expect(lost).toBe("its body did not answer for 1 seconds: it may be in an endless loop");
+    expect(lost).toBe("it did not answer for 1 seconds: it may be in an endless loop");
   });
 
   test("loses a body that ends its thread or throws where nobody waits", async () => {
@@ -86,7 +86,7 @@ describe("workerHost()", () => {
       'setTimeout(() => { throw new Error("late"); }, 1); await new Promise(() => {});',
       ended,
     );
-    expect(thrown.lost).toMatch(/^it threw an error that nothing caught: .*late/);
+    expect(thrown.lost).toMatch(/^uncaught error: .*late/);
   });
 
   test("knows the branches of code through every await", async () => {

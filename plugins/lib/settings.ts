@@ -60,13 +60,15 @@ export function flag(fallback: boolean) {
   );
 }
 
-/** A time such as "500ms", "30s", "5m" or "1h", in milliseconds. */
+/** A time such as "500ms", "30s", "5m" or "1h", in milliseconds; a day at most. */
 export function duration(fallback: string) {
   return v.optional(
     v.pipe(
       v.string(WANTED.duration),
       v.regex(/^\d{1,6}(?:ms|s|m|h)$/, WANTED.duration),
       v.transform((value) => Number.parseInt(value, 10) * (UNITS.get(unitOf(value)) ?? 1)),
+      // No timer takes much more, and it would be over at once.
+      v.transform((ms) => Math.min(ms, DAY_MS)),
       v.minValue(1, WANTED.duration),
     ),
     fallback,
@@ -104,6 +106,8 @@ const FLAGS: ReadonlyMap<string, boolean> = new Map([
   ...["true", "yes", "on", "1"].map((word) => [word, true] as const),
   ...["false", "no", "off", "0"].map((word) => [word, false] as const),
 ]);
+
+const DAY_MS = 86_400_000;
 
 const UNITS: ReadonlyMap<string, number> = new Map([
   ["ms", 1],

@@ -55,6 +55,7 @@ export class Tally {
   #retryAfterMs = 0;
   #isSaved = true;
   #isSaving = false;
+  #saving: ReturnType<typeof setTimeout> | null = null;
   #savedAt = performance.now();
   #isFresh = false;
 
@@ -98,6 +99,8 @@ export class Tally {
       if (!this.#progress.isDone(place)) yield { ...item, place };
       place++;
     }
+    // What was saved cannot keep a delivery from its end, whatever it was.
+    this.#progress.done([Math.max(place, 1), Number.MAX_SAFE_INTEGER]);
   }
 
   /** Takes items as begun. Answers whether they are to be sent now. */
@@ -146,7 +149,7 @@ export class Tally {
     this.#failures.set(group, (this.#failures.get(group) ?? 0) + 1);
     this.passedOver(message);
     this.#retryAfterMs = Math.max(this.#retryAfterMs, retryAfterMs);
-    this.#saveNow();
+    this.#saveSoon();
   }
 
   /** Says that some of what belongs to an item goes out nowhere. */
@@ -186,17 +189,24 @@ export class Tally {
   #done(run: Run): void {
     this.#progress.done(run);
     this.#isSaved = false;
-    this.#saveNow();
+    this.#saveSoon();
   }
 
-  /** Saves what is done, now and then: what is lost of it is only sent once more. */
-  #saveNow(): void {
-    if (this.#isSaving || performance.now() - this.#savedAt < SAVE_EVERY_MS) return;
-    void this.save();
+  /** Saves what is done, but not at each item: what is lost of it is only sent once more. */
+  #saveSoon(): void {
+    if (this.#isSaving || this.#saving !== null) return;
+    const waitMs = this.#savedAt + SAVE_EVERY_MS - performance.now();
+    this.#saving = setTimeout(() => void this.save(), Math.max(0, waitMs));
   }
 
-  /** Never rejects. */
+  #saveNoMore(): void {
+    if (this.#saving !== null) clearTimeout(this.#saving);
+    this.#saving = null;
+  }
+
+  /** Saves what is done now. Never rejects. */
   async save(): Promise<void> {
+    this.#saveNoMore();
     if (this.#isSaved) return;
     this.#isSaved = true;
     this.#isSaving = true;
@@ -209,6 +219,7 @@ export class Tally {
     }
     this.#isSaving = false;
     this.#savedAt = performance.now();
+    if (!this.#isSaved) this.#saveSoon();
   }
 
   /** Ends the delivery. @throws {Error} When not all was taken. */
@@ -217,6 +228,7 @@ export class Tally {
     const refused = `${this.#refused} of ${all} ${this.#what} were refused: ${this.#refusal}`;
     const rest = this.#gaveUp ? "; the rest was not tried" : "";
     if (left === 0 && !this.#gaveUp) {
+      this.#saveNoMore();
       if (this.#refused > 0) throw new Fatal(refused);
       return;
     }

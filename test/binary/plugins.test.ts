@@ -1,6 +1,7 @@
 // Plugins: module plugins, own and shipped, by the program as it is shipped.
 import { describe, expect, test } from "bun:test";
 import { chmod } from "node:fs/promises";
+import { DatabaseSync } from "node:sqlite";
 import { Listener } from "../support/shipped.ts";
 import { Site } from "../support/site.ts";
 
@@ -9,6 +10,22 @@ const LIMIT_MS = 60_000;
 /** A site with these sections of runner.cfg. */
 function siteWith(...lines: readonly string[]): Promise<Site> {
   return Site.create({ logging: ['mode = "stdout"', 'level = "info"', ...lines] });
+}
+
+/** What the only delivery has saved; null when there is nothing yet. */
+function progressOf(site: Site): { readonly next: number } | null {
+  try {
+    using journal = new DatabaseSync(site.scenario.path("journal.db"), { readOnly: true });
+    const row = journal.prepare("SELECT progress FROM delivery").get();
+    return typeof row?.progress === "string" ? JSON.parse(row.progress) : null;
+  } catch {
+    return null;
+  }
+}
+
+/** Resolves once it is so. */
+async function until(isSo: () => boolean): Promise<void> {
+  while (!isSo()) await new Promise((resolve) => setTimeout(resolve, 20));
 }
 
 const HEAD = 'import { plugin } from "mig-runner";\n';
@@ -52,6 +69,35 @@ describe("a job with a plugin that comes with the runner", () => {
       const keys = service.heard.map(({ headers }) => headers["idempotency-key"]);
       expect(keys.length).toBe(2);
       expect(keys[0]).toBe(keys[1]);
+    },
+    LIMIT_MS,
+  );
+
+  test(
+    "goes on where it was when the program is killed",
+    async () => {
+      let hangs = true;
+      await using service = await Listener.open((_, index) =>
+        hangs && index === 20 ? { action: "hang" } : { status: 200 },
+      );
+      const settings = [`url = "${service.url}"`, "commands = 1"];
+      await using site = await Site.create({
+        logging: ['mode = "stdout"', 'level = "info"', '[plugin "webhook"]', ...settings],
+        sandbox: { agents: 40 },
+      });
+      await site.job("drift", ['plugin = "webhook"']);
+      const running = site.start("run", "drift", "--wait");
+      await until(() => progressOf(site)?.next === 21);
+      await running.kill();
+      hangs = false;
+      const { stderr, stdout } = await site.run("--once", "--wait");
+      expect(`${stdout}${stderr}`).toContain("webhook: goes on behind the first 21 commands");
+      const batches = (service.bodies as { commands: [{ id: number }]; batch: object }[]).map(
+        ({ batch, commands }) => [commands[0].id, JSON.stringify(batch)].join(" "),
+      );
+      expect(batches.length).toBe(41);
+      expect(new Set(batches).size).toBe(40);
+      expect(batches[21]).toBe(batches[20] ?? "");
     },
     LIMIT_MS,
   );

@@ -95,6 +95,79 @@ describe("elastic", () => {
     expect(object.requests[0]?.documents[0]?.results[0]?.elements).toHaveProperty("rootlogin");
   });
 
+  /** The type of every member of a document, by its path. */
+  function typesOf(value: unknown, path = ""): readonly string[] {
+    if (value === null) return [];
+    if (Array.isArray(value)) return value.flatMap((item) => typesOf(item, path));
+    if (typeof value !== "object") return [`${path}: ${typeof value}`];
+    return Object.entries(value).flatMap(([name, item]) => typesOf(item, `${path}/${name}`));
+  }
+
+  test("gives each member one type, whatever an agent has sent", async () => {
+    const odd: readonly unknown[] = [
+      null,
+      true,
+      7,
+      1e300,
+      "text",
+      ["x", 1, {}],
+      { a: { b: 1 } },
+      { toString: 1 },
+    ];
+    const all = odd.flatMap((value, index) => [
+      command({ id: 100 + index, agent: { tags: value, version: value, environment: value } }),
+      command({
+        id: 200 + index,
+        agent: { id: value, tags: { operator: value, "a.b..c": value } },
+      }),
+      command({
+        id: 300 + index,
+        agent: { environment: { os: value, ident: value, addresses: value }, name: value },
+      }),
+      { ...command({ id: value, results: value }), status: value, finishtime: value },
+      { ...command({ id: 500 + index }), action: { id: value, name: value, description: value } },
+      { ...command({ id: 600 + index }), action: { threat: { ref: value, level: value } } },
+    ]);
+    const { kind, requests } = await deliver(resultOf(command(), ...all));
+    expect(kind).toBe("delivered");
+    const documents = requests.flatMap((request) => request.documents);
+    expect(documents.length).toBe(1 + all.length);
+    const types = new Set(documents.flatMap((document) => typesOf(document)));
+    const paths = [...types].map((type) => type.replace(/: .*/, ""));
+    expect(paths.filter((path, index) => paths.indexOf(path) !== index)).toEqual([]);
+    // A dot would make a member of a member, of which the service knows one type only.
+    expect(paths.filter((path) => path.includes("."))).toEqual([]);
+    expect([...types]).toContain("/agent/tags/a_b__c: string");
+  });
+
+  test("does not write a document over another when their ids are no numbers", async () => {
+    const odd = [undefined, null, "1", "1", {}, 1.5, 1e300];
+    const { requests } = await deliver(
+      resultOf(
+        command({ id: 1 }),
+        ...odd.map((id) => ({
+          ...command(),
+          id,
+        })),
+      ),
+    );
+    const ids = requests.flatMap(({ heads }) => heads.map(({ index }) => index?._id));
+    expect(new Set(ids).size).toBe(1 + odd.length);
+  });
+
+  test("gives a time that every service takes, whatever an agent has sent", async () => {
+    const times = ["+275760-09-13T00:00:00Z", "-000001-01-01T00:00:00Z", "0001-01-01T00:00:00Z", 3];
+    const all = times.map((time, id) => ({
+      ...command({ id }),
+      finishtime: time,
+      starttime: time,
+    }));
+    const { requests } = await deliver(resultOf(...all));
+    for (const { "@timestamp": at } of requests.flatMap(({ documents }) => documents)) {
+      expect(at).toMatch(/^20\d\d-/);
+    }
+  });
+
   test("cuts batches, and sends none for no commands", async () => {
     const { requests } = await deliver(commands(5), { commands: "2" });
     expect(requests.map(({ documents }) => documents.length)).toEqual([2, 2, 1]);

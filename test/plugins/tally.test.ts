@@ -138,6 +138,26 @@ describe("the last batch", () => {
   });
 });
 
+test("what is saved of places that no result has does not keep a delivery from its end", async () => {
+  const progress = {
+    form: "",
+    refused: 0,
+    refusal: "",
+    next: 90,
+    runs: [
+      [0, 2],
+      [60, 80],
+    ],
+  };
+  await using listener = await Listener.open([{ status: 200 }]);
+  const settings = { url: listener.url };
+  const some = await tryPlugin(webhook, { settings, result: resultOf(...sound(3)), progress });
+  const none = await tryPlugin(webhook, { settings, result: resultOf(), progress });
+  expect([some.kind, none.kind]).toEqual(["delivered", "delivered"]);
+  const ids = listener.heard.map(({ body }) => JSON.parse(body).commands.length as number);
+  expect(ids).toEqual([2, 0]);
+});
+
 test("what another form of events has saved is no progress of this one", async () => {
   const progress = { form: "compliance 0", refused: 0, refusal: "", next: 5, runs: [] };
   await using listener = await Listener.open([{ status: 200 }]);

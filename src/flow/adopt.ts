@@ -9,6 +9,7 @@ import { type Edges, say } from "./edges.ts";
 import { settleElsewhere } from "./elsewhere.ts";
 import { type ActionRow, advance } from "./inflight.ts";
 import type { JournalTransaction } from "./journal.ts";
+import { openAdopted } from "./keep.ts";
 
 /**
  * Looks at every in-flight record of the spool: pending ones go into the journal, finished ones are
@@ -129,13 +130,7 @@ function insertAdopted(
     transaction.saveAction(advance(planned, posted, now));
     return;
   }
-  // Two records of one job may have the same expiry: each gets a fire time of its own (I2).
-  let firesAt = expireAt === 0 ? now : expireAt;
-  let run = transaction.insertRun({ job, firesAt, cause: "adopted" }, "open", now);
-  while (run === null) {
-    firesAt++;
-    run = transaction.insertRun({ job, firesAt, cause: "adopted" }, "open", now);
-  }
+  const run = openAdopted(transaction, { job, at: expireAt === 0 ? now : expireAt }, now);
   const row = transaction.insertAction(
     {
       runId: run.id,
@@ -153,11 +148,15 @@ function insertAdopted(
   transaction.saveAction(advance(row, posted, now));
 }
 
+/** Planned actions that are looked through. */
+const PLANNED_MAX = 10_000;
+
 /** Our own planned action with one of these signatures: its answer was lost, the record was not. */
 function plannedWith(
   transaction: JournalTransaction,
   signatures: readonly string[],
 ): ActionRow | null {
-  const planned = transaction.pendingActions(10_000).filter(({ state }) => state === "planned");
+  // Those alone: of what is posted there may be as many as there are records to adopt.
+  const planned = transaction.dueActions("planned", Number.MAX_SAFE_INTEGER, PLANNED_MAX);
   return planned.find(({ signature }) => signatures.includes(signature)) ?? null;
 }

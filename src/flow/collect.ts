@@ -2,45 +2,26 @@
 // all agents have answered may be collected early; then, or when answers may come late, its result
 // is read once more (a sweep), and written and delivered again only if it has become better.
 //
-// The API orders commands by start time and does not break ties, so between two pages a command
-// can be lost and another come twice. Each command is therefore kept once, by its id; the number
-// kept is held against `counters.sent`; and while some are missing everything is read again, in
-// one page as large as the whole, which the API orders once.
-//
-// Owns:    when a result is whole, and its bytes on the way into the file.
-// Not its: when to look and to sweep (patience.ts), splitting a page (mig/page.ts), the document's
-//          frame (mig/result.ts), retries in time.
+// Owns:    what becomes of an action whose results are looked for, and retries in time.
+// Not its: the commands themselves (commands.ts), when to look and to sweep (patience.ts), the
+//          document's frame (mig/result.ts).
 import { messageOf, RunnerError } from "../errors.ts";
 import { formatUtcDate } from "../go/time.ts";
-import type { PageAnswer } from "../mig/api.ts";
 import { FactReader } from "../mig/facts.ts";
-import { type CommandCounts, resultHead, resultTail } from "../mig/result.ts";
-import { StatusCounts } from "../mig/statuses.ts";
+import { resultHead, resultTail } from "../mig/result.ts";
 import type { ResultWriter } from "../ports.ts";
 import { listedAgents } from "../sdk/target.ts";
-import type { Instant, Milliseconds } from "../time.ts";
+import type { Instant } from "../time.ts";
 import { backoffMs, COLLECT_BACKOFF } from "./backoff.ts";
+import { reachedBy, readCommands } from "./commands.ts";
 import { queueDeliveries, settleDelivered } from "./deliver.ts";
 import type { Reached } from "./dispatch.ts";
 import { type Edges, say } from "./edges.ts";
 import { settleElsewhere } from "./elsewhere.ts";
-import { Ids } from "./ids.ts";
 import type { ActionRow, Completeness } from "./inflight.ts";
 import { keep } from "./keep.ts";
 import { isAnswered, isBetter, nextLookAt, type Patience, sweepAt } from "./patience.ts";
 import { shortfalls } from "./shortfall.ts";
-
-/** Pages of one reading: bounds an API that never ends its list. */
-export const PAGES_MAX = 100_000;
-
-/** Waits before each further reading of an incomplete result. */
-const REREAD_WAITS_MS: readonly Milliseconds[] = [500, 2_000];
-
-/** Waits before a page that failed is asked for again; after the last one the collect is delayed. */
-const PAGE_WAITS_MS: readonly Milliseconds[] = [250, 1_000];
-
-/** Asked for beyond the number still expected, in case the counters are behind. */
-const PAGE_MARGIN = 1_000;
 
 /** How one action is to be collected. */
 export interface CollectOptions extends Patience {
@@ -227,122 +208,3 @@ async function delay(
   await keep(edges, row, { kind: "delayed", nextAt, error: why.message });
   return why.reached;
 }
-
-interface Reading {
-  readonly actionId: number;
-  readonly writer: ResultWriter;
-  /** Commands in one page of the first reading. */
-  readonly pageSize: number;
-  readonly signal: AbortSignal;
-}
-
-type ReadOutcome =
-  | { readonly kind: "whole"; readonly completeness: Completeness }
-  | { readonly kind: "failed"; readonly message: string; readonly reached: Reached };
-
-/** What has been kept so far. */
-class Kept {
-  readonly #reader = new FactReader();
-  readonly #ids = new Ids();
-  readonly #statuses = new StatusCounts();
-  fetched = 0;
-  strays = 0;
-  counters: CommandCounts | null = null;
-
-  get sent(): number | null {
-    return this.counters?.sent ?? null;
-  }
-
-  /** Whether this command is new; a command without an id counts as new only when `first`. */
-  take(bytes: Uint8Array, first: boolean): boolean {
-    const facts = this.#reader.read(bytes);
-    const sent = facts.counters?.sent ?? 0;
-    // A command that is there was sent: none sent means that the API has not counted.
-    if (sent > 0 && sent >= (this.sent ?? 0)) this.counters = facts.counters;
-    if (facts.id === null ? !first : !this.#ids.add(facts.id)) return false;
-    this.#statuses.add(facts.status ?? "");
-    this.fetched++;
-    return true;
-  }
-
-  get isWhole(): boolean {
-    return this.sent !== null && this.fetched >= this.sent;
-  }
-
-  get completeness(): Completeness {
-    const { fetched, sent, counters, strays } = this;
-    return { fetched, sent, counters, statuses: this.#statuses.record, strays };
-  }
-}
-
-async function readCommands(edges: Edges, reading: Reading): Promise<ReadOutcome> {
-  const kept = new Kept();
-  const first = await readOnce(edges, reading, { kept, limit: reading.pageSize, first: true });
-  if (first !== null) return first;
-  for (const waitMs of REREAD_WAITS_MS) {
-    if (kept.sent === null || kept.isWhole) break;
-    await edges.clock.sleep(waitMs, reading.signal);
-    const limit = kept.sent + PAGE_MARGIN;
-    const failed = await readOnce(edges, reading, { kept, limit, first: false });
-    if (failed !== null) return failed;
-  }
-  return { kind: "whole", completeness: kept.completeness };
-}
-
-function reachedBy({ status }: { readonly status: number | null }): Reached {
-  return status === null ? "unreachable" : "answered";
-}
-
-interface Pass {
-  readonly kept: Kept;
-  readonly limit: number;
-  readonly first: boolean;
-}
-
-/** Pages through all commands once. Null when the list ended. */
-async function readOnce(
-  edges: Edges,
-  reading: Reading,
-  pass: Pass,
-): Promise<Extract<ReadOutcome, { kind: "failed" }> | null> {
-  let offset = 0;
-  let failures = 0;
-  for (let page = 0; page < PAGES_MAX; page++) {
-    const answer = await readPage(edges, reading, { ...pass, offset, again: failures > 0 });
-    if (answer.kind === "end") return null;
-    if (answer.kind === "failed") {
-      const waitMs = PAGE_WAITS_MS[failures++];
-      if (waitMs === undefined || answer.status === 401 || reading.signal.aborted) {
-        return { kind: "failed", message: answer.message, reached: reachedBy(answer) };
-      }
-      await edges.clock.sleep(waitMs, reading.signal);
-      continue;
-    }
-    failures = 0;
-    if (pass.first) pass.kept.strays += answer.strays;
-    // Counters may be behind: a full page may have a next one, whatever they say.
-    if (pass.kept.isWhole && answer.entries < pass.limit) return null;
-    offset += answer.entries;
-  }
-  return { kind: "failed", message: `the list has over ${PAGES_MAX} pages`, reached: "answered" };
-}
-
-/** One page into the file. A page that is asked for again adds only what is new in it. */
-async function readPage(
-  edges: Edges,
-  { actionId, writer, signal }: Reading,
-  { kept, limit, first, offset, again }: Pass & { offset: number; again: boolean },
-): Promise<PageAnswer> {
-  return await edges.api.commands(actionId, {
-    offset,
-    limit,
-    signal,
-    onCommand: (bytes) => {
-      const begins = kept.fetched === 0;
-      if (!kept.take(bytes, first && !again)) return undefined;
-      return begins ? writer.write(bytes) : writer.write(COMMA, bytes);
-    },
-  });
-}
-
-const COMMA = new Uint8Array([0x2c]);

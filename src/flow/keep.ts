@@ -1,4 +1,5 @@
 // Keep: one transition of one action into the journal, with what follows from it for its run.
+import type { Instant } from "../time.ts";
 import type { Edges } from "./edges.ts";
 import { type ActionEvent, type ActionRow, advance, type RunRow } from "./inflight.ts";
 import type { JournalTransaction } from "./journal.ts";
@@ -62,4 +63,21 @@ export function closeRun(transaction: JournalTransaction, runId: number, now: nu
     endedAt: now,
   };
   transaction.saveRun(ended);
+}
+
+/**
+ * Opens the run of something that was found: a record or a result of another runner. It has a fire
+ * time of its own (I2): `at`, or behind all others of its job when that is taken.
+ */
+export function openAdopted(
+  transaction: JournalTransaction,
+  { job, at }: { readonly job: string; readonly at: Instant },
+  now: Instant,
+): RunRow {
+  for (let firesAt = at; ; ) {
+    const run = transaction.insertRun({ job, firesAt, cause: "adopted" }, "open", now);
+    if (run !== null) return run;
+    const [newest] = transaction.runs(job, 1);
+    firesAt = Math.max(firesAt, newest?.firesAt ?? firesAt) + 1;
+  }
 }

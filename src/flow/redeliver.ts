@@ -6,16 +6,9 @@
 import type { StoredResult } from "../mig/stored.ts";
 import type { Instant } from "../time.ts";
 import { deliveryKey, queueDeliveries, settleDelivered } from "./deliver.ts";
-import {
-  type ActionRow,
-  advance,
-  advanceDelivery,
-  type DeliveryRow,
-  isSwept,
-  type RunRow,
-} from "./inflight.ts";
+import { type ActionRow, advance, advanceDelivery, type DeliveryRow, isSwept } from "./inflight.ts";
 import type { JournalTransaction } from "./journal.ts";
-import { closeRun, wakeStep } from "./keep.ts";
+import { closeRun, openAdopted, wakeStep } from "./keep.ts";
 
 /** To whom a result goes again. */
 export interface RedeliverOrder {
@@ -65,7 +58,7 @@ export function adoptResult(
 ): ActionRow {
   const { action, actionBytes, commands, statuses } = result;
   const { actionId, expireAt, name, signatures, counters } = action;
-  const run = insertAdopted(transaction, { job, expireAt, now });
+  const run = openAdopted(transaction, { job, at: expireAt }, now);
   const planned = transaction.insertAction(
     {
       ...{ runId: run.id, job, step: "", name, body: "", expireAt, sendOnly: false, plugins },
@@ -86,21 +79,6 @@ export function adoptResult(
   queueDeliveries(transaction, collected, now);
   closeRun(transaction, run.id, now);
   return collected;
-}
-
-/** Two results of one job may have the same expiry: each gets a fire time of its own (I2). */
-function insertAdopted(
-  transaction: JournalTransaction,
-  {
-    job,
-    expireAt,
-    now,
-  }: { readonly job: string; readonly expireAt: Instant; readonly now: Instant },
-): RunRow {
-  for (let firesAt = expireAt; ; firesAt++) {
-    const run = transaction.insertRun({ job, firesAt, cause: "adopted" }, "open", now);
-    if (run !== null) return run;
-  }
 }
 
 /** What `dropAction` gave up. */

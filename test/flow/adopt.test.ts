@@ -17,6 +17,12 @@ const action = (id: number) =>
 const whole = (id: number, plugin = "") =>
   `{"action":${action(id)},"commands":null,"name":"nightly","plugin":"${plugin}"}`;
 
+/** A method of an object that stays the object's own. */
+function method(target: object, name: PropertyKey): unknown {
+  const value: unknown = Reflect.get(target, name);
+  return typeof value === "function" ? value.bind(target) : value;
+}
+
 describe("adoptInflight() (I9)", () => {
   test("takes over a pending collect, with the action's own bytes", async () => {
     const world = openWorld();
@@ -44,7 +50,35 @@ describe("adoptInflight() (I9)", () => {
     const world = openWorld();
     world.spool.found = [record("7.json", whole(7)), record("8.json", whole(8))];
     expect(await adoptInflight(world.edges, () => null)).toBe(2);
+    expect(world.journal.runs("nightly", 9).map(({ firesAt }) => firesAt - NOON)).toEqual([
+      300_501, 300_500,
+    ]);
   });
+
+  test("adopts very many with one expiry, each by a look or two at the journal", async () => {
+    const world = openWorld();
+    const count = 2_000;
+    world.spool.found = Array.from({ length: count }, (_, index) =>
+      record(`${index + 1}.json`, whole(index + 1)),
+    );
+    const { write } = world.journal;
+    let inserts = 0;
+    const counting: typeof write = (work) =>
+      write.call(world.journal, (tables) => {
+        const insertRun: typeof tables.insertRun = (...run) => {
+          inserts++;
+          return tables.insertRun(...run);
+        };
+        return work(
+          new Proxy(tables, {
+            get: (target, name) => (name === "insertRun" ? insertRun : method(target, name)),
+          }),
+        );
+      }) as never;
+    world.journal.write = counting;
+    expect(await adoptInflight(world.edges, () => null)).toBe(count);
+    expect(inserts).toBeLessThan(3 * count);
+  }, 60_000);
 
   test("does not read again what waits for its collect, whatever has become of the file", async () => {
     const world = openWorld();

@@ -96,7 +96,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "a command that comes on two pages is kept twice",
     invariant: "I5",
-    edits: [{ file: "flow/collect.ts", find: "!this.#ids.add(facts.id)", replace: "false" }],
+    edits: [{ file: "flow/commands.ts", find: "!this.#ids.add(facts.id)", replace: "false" }],
   },
   {
     name: "a result is cut off before its end",

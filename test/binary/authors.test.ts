@@ -83,75 +83,63 @@ async function documented(): Promise<Readonly<Record<string, string>>> {
 }
 
 describe("a fresh directory", () => {
-  test(
-    "is clean for tsc and Deno from the start, and with all that the docs show",
-    async () => {
-      await using directory = await authorsDirectory({});
-      expect(await useTool(directory, tsc)).toEqual({ exit: 0, said: "" });
-      expect((await useTool(directory, deno, "check", ".")).exit).toBe(0);
-      const files = await documented();
-      expect(Object.keys(files)).toContain("plugins/tickets.ts");
-      expect(Object.keys(files)).toContain("runners/hunt/job.ts");
-      for (const [name, text] of Object.entries(files)) await directory.write(name, text);
-      expect(await useTool(directory, tsc)).toEqual({ exit: 0, said: "" });
-      expect(await useTool(directory, deno, "check", ".")).toMatchObject({ exit: 0 });
-    },
-    LIMIT_MS,
-  );
+  test("is clean for tsc and Deno from the start, and with all that the docs show", async () => {
+    await using directory = await authorsDirectory({});
+    expect(await useTool(directory, tsc)).toEqual({ exit: 0, said: "" });
+    expect((await useTool(directory, deno, "check", ".")).exit).toBe(0);
+    const files = await documented();
+    expect(Object.keys(files)).toContain("plugins/tickets.ts");
+    expect(Object.keys(files)).toContain("runners/hunt/job.ts");
+    for (const [name, text] of Object.entries(files)) await directory.write(name, text);
+    expect(await useTool(directory, tsc)).toEqual({ exit: 0, said: "" });
+    expect(await useTool(directory, deno, "check", ".")).toMatchObject({ exit: 0 });
+  });
 
-  test(
-    "has the types of a job for tsc and for Deno, and both find what is wrong",
-    async () => {
-      await using directory = await authorsDirectory({ "runners/telnet/job.ts": JOB });
-      expect(await useTool(directory, tsc)).toEqual({ exit: 0, said: "" });
-      const checked = await useTool(directory, deno, "check", "runners/telnet/job.ts");
-      expect(checked.exit).toBe(0);
+  test("has the types of a job for tsc and for Deno, and both find what is wrong", async () => {
+    await using directory = await authorsDirectory({ "runners/telnet/job.ts": JOB });
+    expect(await useTool(directory, tsc)).toEqual({ exit: 0, said: "" });
+    const checked = await useTool(directory, deno, "check", "runners/telnet/job.ts");
+    expect(checked.exit).toBe(0);
 
-      await directory.write("runners/telnet/job.ts", JOB.replace("schedule:", "scheduel:"));
-      for (const said of [
-        await useTool(directory, tsc),
-        await useTool(directory, deno, "check", "runners/telnet/job.ts"),
-      ]) {
-        expect(said.exit).not.toBe(0);
-        expect(said.said).toContain("'scheduel' does not exist in type 'JobDefinition'");
-      }
-      await directory.write("runners/telnet/job.ts", JOB.replace("agent.found", "agent.fuond"));
-      expect((await useTool(directory, tsc)).said).toContain(
-        "job.ts(13,75): error TS2551: Property 'fuond' does not exist on type 'AgentSummary'",
-      );
-    },
-    LIMIT_MS,
-  );
+    await directory.write("runners/telnet/job.ts", JOB.replace("schedule:", "scheduel:"));
+    for (const said of [
+      await useTool(directory, tsc),
+      await useTool(directory, deno, "check", "runners/telnet/job.ts"),
+    ]) {
+      expect(said.exit).not.toBe(0);
+      expect(said.said).toContain("'scheduel' does not exist in type 'JobDefinition'");
+    }
+    await directory.write("runners/telnet/job.ts", JOB.replace("agent.found", "agent.fuond"));
+    expect((await useTool(directory, tsc)).said).toContain(
+      "job.ts(13,75): error TS2551: Property 'fuond' does not exist on type 'AgentSummary'",
+    );
+  });
 
-  test(
-    "has a test kit for bun test and deno test, and its types for both compilers",
-    async () => {
-      await using directory = await authorsDirectory({
-        "runners/telnet/job.ts": JOB,
-        "runners/telnet/job.test.ts": JOB_TEST,
-      });
-      const underBun = await useTool(directory, bun, "test");
-      expect(underBun).toMatchObject({ exit: 0, said: expect.stringContaining(" 2 pass") });
-      // Deno checks the types before it runs anything.
-      const underDeno = await useTool(directory, deno, "test", "-A");
-      expect(underDeno).toMatchObject({ exit: 0, said: expect.stringContaining("2 passed") });
-      // What `npm install --save-dev @types/node` brings.
-      for (const name of ["@types", "undici-types"]) {
-        await directory.write("node_modules/README", "");
-        await symlink(join(root, "node_modules", name), directory.path(`node_modules/${name}`));
-      }
-      expect(await useTool(directory, tsc)).toEqual({ exit: 0, said: "" });
+  test("has a test kit for bun test and deno test, and its types for both compilers", async () => {
+    await using directory = await authorsDirectory({
+      "runners/telnet/job.ts": JOB,
+      "runners/telnet/job.test.ts": JOB_TEST,
+    });
+    const underBun = await useTool(directory, bun, "test");
+    expect(underBun).toMatchObject({ exit: 0, said: expect.stringContaining(" 2 pass") });
+    // Deno checks the types before it runs anything.
+    const underDeno = await useTool(directory, deno, "test", "-A");
+    expect(underDeno).toMatchObject({ exit: 0, said: expect.stringContaining("2 passed") });
+    // What `npm install --save-dev @types/node` brings.
+    for (const name of ["@types", "undici-types"]) {
+      await directory.write("node_modules/README", "");
+      await symlink(join(root, "node_modules", name), directory.path(`node_modules/${name}`));
+    }
+    expect(await useTool(directory, tsc)).toEqual({ exit: 0, said: "" });
 
-      const wrong = JOB_TEST.replace('"found"', '"fuond"');
-      await directory.write("runners/telnet/job.test.ts", wrong);
-      expect((await useTool(directory, tsc)).said).toContain("'\"fuond\"' is not assignable to");
-      const failing = JOB_TEST.replace('"tell"]', '"told"]');
-      await directory.write("runners/telnet/job.test.ts", failing);
-      expect((await useTool(directory, bun, "test")).exit).toBe(1);
-      expect((await useTool(directory, deno, "test", "-A")).exit).toBe(1);
-    },
-    LIMIT_MS,
-  );
+    const wrong = JOB_TEST.replace('"found"', '"fuond"');
+    await directory.write("runners/telnet/job.test.ts", wrong);
+    expect((await useTool(directory, tsc)).said).toContain("'\"fuond\"' is not assignable to");
+    const failing = JOB_TEST.replace('"tell"]', '"told"]');
+    await directory.write("runners/telnet/job.test.ts", failing);
+    expect((await useTool(directory, bun, "test")).exit).toBe(1);
+    expect((await useTool(directory, deno, "test", "-A")).exit).toBe(1);
+  });
 
   test("is run by the program, which serves its own modules", async () => {
     await using directory = await authorsDirectory({ "runners/telnet/job.ts": JOB });

@@ -95,111 +95,93 @@ describe("docs/jobs.md", () => {
     expect(blocks.length).toBe(files.length + 5);
   });
 
-  test(
-    "its first job runs in its first directory, beside its sandbox",
-    async () => {
-      await using scenario = await Scenario.create();
-      expect((await scenario.run(["init", "mig", "--new-key"])).exit).toBe(0);
-      const first = files.find(({ path }) => path === "runners/clocks/job.ts")?.code ?? "";
-      await scenario.write("mig/runners/clocks/job.ts", first.replace('"30s"', '"1s"'));
-      const at = { cwd: scenario.path("mig") };
-      const config = ["-c", "runner.cfg"];
-      const [sandbox = [], ...rest] = verbs;
-      const api = scenario.start([...config, ...sandbox, "--port", "0"], at);
-      const url = /http:\S+\//.exec(await api.prints(/on http:/))?.[0] ?? "";
-      const migrc = await scenario.read("mig/.migrc");
-      await scenario.write("mig/.migrc", migrc.replace(/http:[^"]+/, url));
-      for (const words of rest.filter(([, job]) => job === undefined || job === "clocks")) {
-        const { exit, stderr } = await scenario.run([...config, ...words], at);
-        expect({ words, exit, stderr: exit === 0 ? "" : stderr }).toEqual({
-          ...{ words, exit: 0, stderr: "" },
-        });
-        if (words[0] === "run") expect(stderr).toContain("print: got a result of");
-      }
-    },
-    LIMIT_MS,
-  );
-
-  test(
-    "its jobs have no mistake, and both forms of one are the same job",
-    async () => {
-      await using site = await siteOf("http://127.0.0.1:1");
-      const shown = async (job: string): Promise<Record<string, unknown>> => {
-        const at = ["--at", "2026-01-02T03:04:05Z", "--json"];
-        const { action } = JSON.parse(await expectSuccess(site, "show", job, ...at));
-        return { ...action, name: "" };
-      };
-      expect(await expectSuccess(site, "check")).toContain("no mistakes");
-      expect(await shown("patches-cfg")).toEqual(await shown("patches"));
-      expect((await shown("web")).target).toContain("IN ('security', 'o''brien') AND name LIKE");
-      // The part of the half hour by which each is late depends on its name.
-      const hours = async (job: string): Promise<readonly string[]> => {
-        const { next } = JSON.parse(await expectSuccess(site, "next", job, "--json"));
-        return next.map((time: string) => time.replace(/:\d\d:\d\d/, ""));
-      };
-      expect(await hours("patches-cfg")).toEqual(await hours("patches"));
-      expect((await hours("patches"))[0]).toMatch(/T22\+0[12]:00$/);
-      expect(await expectSuccess(site, ...(verbs.at(-1) ?? []), "--agents", "2")).toContain(
-        "all replayed",
-      );
-    },
-    LIMIT_MS,
-  );
-
-  test(
-    "its workflows do what it says",
-    async () => {
-      let reply: Reply = { status: 200 };
-      await using service = await Listener.open(() => reply);
-      await using site = await siteOf(service.url, {
-        sandbox: { agents: 12, seed: "doc", behaviour: { ...HEALTHY, foundRate: 0.5 } },
+  test("its first job runs in its first directory, beside its sandbox", async () => {
+    await using scenario = await Scenario.create();
+    expect((await scenario.run(["init", "mig", "--new-key"])).exit).toBe(0);
+    const first = files.find(({ path }) => path === "runners/clocks/job.ts")?.code ?? "";
+    await scenario.write("mig/runners/clocks/job.ts", first.replace('"30s"', '"1s"'));
+    const at = { cwd: scenario.path("mig") };
+    const config = ["-c", "runner.cfg"];
+    const [sandbox = [], ...rest] = verbs;
+    const api = scenario.start([...config, ...sandbox, "--port", "0"], at);
+    const url = /http:\S+\//.exec(await api.prints(/on http:/))?.[0] ?? "";
+    const migrc = await scenario.read("mig/.migrc");
+    await scenario.write("mig/.migrc", migrc.replace(/http:[^"]+/, url));
+    for (const words of rest.filter(([, job]) => job === undefined || job === "clocks")) {
+      const { exit, stderr } = await scenario.run([...config, ...words], at);
+      expect({ words, exit, stderr: exit === 0 ? "" : stderr }).toEqual({
+        ...{ words, exit: 0, stderr: "" },
       });
-      await expectSuccess(site, "run", "hunt", "--wait");
-      expect(site.sandbox.actions().map(({ name }) => name)).toEqual([
-        ...["mig-runner: hunt", "mig-runner: hunt/deep"],
-      ]);
-      const [ticket] = service.bodies as { title: string }[];
-      expect(ticket?.title).toMatch(/^\d+ hits on \d hosts$/);
-      expect(service.heard[0]?.headers["idempotency-key"]).toBe("hunt/1/ticket");
+      if (words[0] === "run") expect(stderr).toContain("print: got a result of");
+    }
+  });
 
-      reply = { status: 403 };
-      const fatal = await site.run("run", "hunt", "--wait");
-      expect(fatal.exit).toBe(1);
-      expect(fatal.stdout).toContain('step "ticket" failed: no right to open tickets');
-      reply = { status: 200 };
-      expect(await expectSuccess(site, "resume", "2")).toContain("goes on with run 2");
-      await expectSuccess(site, "--once", "--wait");
-      const bodies = service.heard.map(({ headers }) => headers["idempotency-key"]);
-      expect(bodies).toEqual(["hunt/1/ticket", "hunt/2/ticket", "hunt/2/ticket"]);
-    },
-    LIMIT_MS,
-  );
+  test("its jobs have no mistake, and both forms of one are the same job", async () => {
+    await using site = await siteOf("http://127.0.0.1:1");
+    const shown = async (job: string): Promise<Record<string, unknown>> => {
+      const at = ["--at", "2026-01-02T03:04:05Z", "--json"];
+      const { action } = JSON.parse(await expectSuccess(site, "show", job, ...at));
+      return { ...action, name: "" };
+    };
+    expect(await expectSuccess(site, "check")).toContain("no mistakes");
+    expect(await shown("patches-cfg")).toEqual(await shown("patches"));
+    expect((await shown("web")).target).toContain("IN ('security', 'o''brien') AND name LIKE");
+    // The part of the half hour by which each is late depends on its name.
+    const hours = async (job: string): Promise<readonly string[]> => {
+      const { next } = JSON.parse(await expectSuccess(site, "next", job, "--json"));
+      return next.map((time: string) => time.replace(/:\d\d:\d\d/, ""));
+    };
+    expect(await hours("patches-cfg")).toEqual(await hours("patches"));
+    expect((await hours("patches"))[0]).toMatch(/T22\+0[12]:00$/);
+    expect(await expectSuccess(site, ...(verbs.at(-1) ?? []), "--agents", "2")).toContain(
+      "all replayed",
+    );
+  });
 
-  test(
-    "its tools check and test what it shows",
-    async () => {
-      await using site = await siteOf("http://127.0.0.1:1");
-      const { scenario } = site;
-      await scenario.write("runners/watch/job.test.ts", WATCH_TEST);
-      await scenario.write("node_modules/README", "");
-      for (const name of ["@types", "undici-types"]) {
-        await symlink(join(root, "node_modules", name), scenario.path(`node_modules/${name}`));
-      }
-      for (const [tool = "", ...words] of commands.filter(
-        ([program]) => program !== "mig-runner",
-      )) {
-        const path = join(root, "node_modules/.bin", tool);
-        await using other = await Scenario.create([path]);
-        const { exit, stdout, stderr } = await other.run(words, {
-          cwd: scenario.directory,
-          patienceMs: LIMIT_MS,
-        });
-        const said = exit === 0 ? "" : `${stdout}${stderr}`;
-        expect({ tool, words, exit, said }).toEqual({ tool, words, exit: 0, said: "" });
-      }
-    },
-    LIMIT_MS,
-  );
+  test("its workflows do what it says", async () => {
+    let reply: Reply = { status: 200 };
+    await using service = await Listener.open(() => reply);
+    await using site = await siteOf(service.url, {
+      sandbox: { agents: 12, seed: "doc", behaviour: { ...HEALTHY, foundRate: 0.5 } },
+    });
+    await expectSuccess(site, "run", "hunt", "--wait");
+    expect(site.sandbox.actions().map(({ name }) => name)).toEqual([
+      ...["mig-runner: hunt", "mig-runner: hunt/deep"],
+    ]);
+    const [ticket] = service.bodies as { title: string }[];
+    expect(ticket?.title).toMatch(/^\d+ hits on \d hosts$/);
+    expect(service.heard[0]?.headers["idempotency-key"]).toBe("hunt/1/ticket");
+
+    reply = { status: 403 };
+    const fatal = await site.run("run", "hunt", "--wait");
+    expect(fatal.exit).toBe(1);
+    expect(fatal.stdout).toContain('step "ticket" failed: no right to open tickets');
+    reply = { status: 200 };
+    expect(await expectSuccess(site, "resume", "2")).toContain("goes on with run 2");
+    await expectSuccess(site, "--once", "--wait");
+    const bodies = service.heard.map(({ headers }) => headers["idempotency-key"]);
+    expect(bodies).toEqual(["hunt/1/ticket", "hunt/2/ticket", "hunt/2/ticket"]);
+  });
+
+  test("its tools check and test what it shows", async () => {
+    await using site = await siteOf("http://127.0.0.1:1");
+    const { scenario } = site;
+    await scenario.write("runners/watch/job.test.ts", WATCH_TEST);
+    await scenario.write("node_modules/README", "");
+    for (const name of ["@types", "undici-types"]) {
+      await symlink(join(root, "node_modules", name), scenario.path(`node_modules/${name}`));
+    }
+    for (const [tool = "", ...words] of commands.filter(([program]) => program !== "mig-runner")) {
+      const path = join(root, "node_modules/.bin", tool);
+      await using other = await Scenario.create([path]);
+      const { exit, stdout, stderr } = await other.run(words, {
+        cwd: scenario.directory,
+        patienceMs: LIMIT_MS,
+      });
+      const said = exit === 0 ? "" : `${stdout}${stderr}`;
+      expect({ tool, words, exit, said }).toEqual({ tool, words, exit: 0, said: "" });
+    }
+  });
 });
 
 describe("the tables of docs/jobs.md", () => {

@@ -70,6 +70,5 @@ describe("the examples", () => {
       }
       expect((await readdir(folder)).sort()).toEqual(before);
     },
-    LIMIT_MS,
   );
 });

@@ -8,7 +8,6 @@ import { blocksOf, commandsOf, readPage, rowsBelow } from "../support/doc.ts";
 import { Listener, type Reply } from "../support/shipped.ts";
 import { ACTION, Site } from "../support/site.ts";
 
-const LIMIT_MS = 60_000;
 const root = resolve(import.meta.dirname, "../..");
 const text = await readPage("docs/plugins.md");
 
@@ -61,113 +60,93 @@ describe("docs/plugins.md", () => {
     );
   });
 
-  test(
-    "its first plugins take a result, and its commands do what it says",
-    async () => {
-      await using site = await siteOf("http://127.0.0.1:1");
-      const commands = commandsOf(blocks);
-      expect(commands.length).toBe(3);
-      for (const line of commands) {
-        const [program, flag, config, ...words] = line;
-        expect([program, flag, config]).toEqual(["mig-runner", "-c", "runner.cfg"]);
-        const { exit, stderr, stdout } = await site.run(...words);
-        expect({ line, exit, stderr: exit === 0 ? "" : stderr }).toEqual({
-          line,
-          exit: 0,
-          stderr: "",
-        });
-        if (words[0] !== "status") expect(`${stdout}${stderr}`).toContain(": found something");
-      }
-      const { document, text: result } = await site.result("nightly");
-      const kept = `nightly-${document.action.id}.json`;
-      expect(await site.scenario.read(kept)).toBe(result);
-    },
-    LIMIT_MS,
-  );
-
-  test(
-    "its plugins tell hosts that failed from those on which nothing was found",
-    async () => {
-      await using site = await siteOf("http://127.0.0.1:1", { failedRate: 1 });
-      const { stderr, stdout } = await runWith(site, "hosts");
-      expect(`${stdout}${stderr}`).toContain(": not checked (failed)");
-      const failures = await runWith(site, "failures");
-      expect(`${failures.stdout}${failures.stderr}`).toContain("failures: 5 hosts of action");
-    },
-    LIMIT_MS,
-  );
-
-  test(
-    "its module opens a ticket a host, and ends as it says",
-    async () => {
-      let reply: Reply = { status: 200 };
-      await using service = await Listener.open(() => reply);
-      await using site = await siteOf(service.url);
-      const { exit, stderr } = await runWith(site, "tickets");
-      expect({ exit, stderr: exit === 0 ? "" : stderr }).toEqual({ exit: 0, stderr: "" });
-      expect(service.bodies.length).toBe(5);
-      expect(service.bodies[0]).toMatchObject({ team: "blue", action: "mig-runner: tickets" });
-      expect(service.heard[0]).toMatchObject({
-        path: "/api",
-        headers: { authorization: "Bearer s3cret" },
+  test("its first plugins take a result, and its commands do what it says", async () => {
+    await using site = await siteOf("http://127.0.0.1:1");
+    const commands = commandsOf(blocks);
+    expect(commands.length).toBe(3);
+    for (const line of commands) {
+      const [program, flag, config, ...words] = line;
+      expect([program, flag, config]).toEqual(["mig-runner", "-c", "runner.cfg"]);
+      const { exit, stderr, stdout } = await site.run(...words);
+      expect({ line, exit, stderr: exit === 0 ? "" : stderr }).toEqual({
+        line,
+        exit: 0,
+        stderr: "",
       });
-      reply = { status: 422 };
-      const fatal = await site.run("redeliver", "tickets");
-      expect(fatal.stderr).toContain("tickets: no ticket for ");
-      expect(fatal.stderr).toContain("given up");
-      reply = { status: 429 };
-      const retried = await site.run("redeliver", "tickets");
-      expect(retried.stderr).toContain("too many tickets");
-      expect(retried.stderr).toContain("trying again in 120 s");
-    },
-    LIMIT_MS,
-  );
+      if (words[0] !== "status") expect(`${stdout}${stderr}`).toContain(": found something");
+    }
+    const { document, text: result } = await site.result("nightly");
+    const kept = `nightly-${document.action.id}.json`;
+    expect(await site.scenario.read(kept)).toBe(result);
+  });
 
-  test(
-    "its module that saves its progress goes on where it was interrupted",
-    async () => {
-      await using service = await Listener.open((_, index) => ({
-        status: index === 2 ? 500 : 200,
-      }));
-      await using site = await siteOf(service.url);
-      const { stderr } = await runWith(site, "inventory");
-      expect(stderr).toContain("inventory: the inventory answered 500");
-      if (service.heard.length === 3) await site.run("redeliver", "inventory");
-      const hosts = (service.bodies as { name: string }[]).map(({ name }) => name);
-      expect(hosts.length).toBe(6);
-      expect(hosts[3]).toBe(hosts[2] ?? "");
-      expect(new Set(hosts).size).toBe(5);
-    },
-    LIMIT_MS,
-  );
+  test("its plugins tell hosts that failed from those on which nothing was found", async () => {
+    await using site = await siteOf("http://127.0.0.1:1", { failedRate: 1 });
+    const { stderr, stdout } = await runWith(site, "hosts");
+    expect(`${stdout}${stderr}`).toContain(": not checked (failed)");
+    const failures = await runWith(site, "failures");
+    expect(`${failures.stdout}${failures.stderr}`).toContain("failures: 5 hosts of action");
+  });
 
-  test(
-    "its sections are what the shipped plugins want, and their keys are all that they know",
-    async () => {
-      const answer = (path: string): Reply => {
-        if (path.endsWith("/token")) return { status: 200, body: '{"access_token":"t"}' };
-        if (path.includes("/assets/")) return { status: 200, body: "[]" };
-        return { status: 200, body: '{"errors":false}' };
-      };
-      await using service = await Listener.open(({ path }) => answer(path));
-      await using site = await siteOf(service.url);
-      const lines = SHIPPED_PLUGINS.map((name) => `plugins = "${name}"`);
-      await site.job("all", lines);
-      const { exit, stderr } = await site.run("run", "all", "--wait");
-      expect({ exit, stderr: exit === 0 ? "" : stderr }).toEqual({ exit: 0, stderr: "" });
-      const paths = new Set(service.heard.map(({ path }) => path.replace(/\?.*/, "")));
-      // The action of this test has nothing to do with files or scribe, and nobody failed.
-      expect([...paths].sort()).toEqual([
-        "/_bulk",
-        "/api/v1/assets/",
-        "/mig",
-        "/oauth/token",
-        "/services/T0/B0/s3cret",
-        "/services/collector/event",
-      ]);
-    },
-    LIMIT_MS,
-  );
+  test("its module opens a ticket a host, and ends as it says", async () => {
+    let reply: Reply = { status: 200 };
+    await using service = await Listener.open(() => reply);
+    await using site = await siteOf(service.url);
+    const { exit, stderr } = await runWith(site, "tickets");
+    expect({ exit, stderr: exit === 0 ? "" : stderr }).toEqual({ exit: 0, stderr: "" });
+    expect(service.bodies.length).toBe(5);
+    expect(service.bodies[0]).toMatchObject({ team: "blue", action: "mig-runner: tickets" });
+    expect(service.heard[0]).toMatchObject({
+      path: "/api",
+      headers: { authorization: "Bearer s3cret" },
+    });
+    reply = { status: 422 };
+    const fatal = await site.run("redeliver", "tickets");
+    expect(fatal.stderr).toContain("tickets: no ticket for ");
+    expect(fatal.stderr).toContain("given up");
+    reply = { status: 429 };
+    const retried = await site.run("redeliver", "tickets");
+    expect(retried.stderr).toContain("too many tickets");
+    expect(retried.stderr).toContain("trying again in 120 s");
+  });
+
+  test("its module that saves its progress goes on where it was interrupted", async () => {
+    await using service = await Listener.open((_, index) => ({
+      status: index === 2 ? 500 : 200,
+    }));
+    await using site = await siteOf(service.url);
+    const { stderr } = await runWith(site, "inventory");
+    expect(stderr).toContain("inventory: the inventory answered 500");
+    if (service.heard.length === 3) await site.run("redeliver", "inventory");
+    const hosts = (service.bodies as { name: string }[]).map(({ name }) => name);
+    expect(hosts.length).toBe(6);
+    expect(hosts[3]).toBe(hosts[2] ?? "");
+    expect(new Set(hosts).size).toBe(5);
+  });
+
+  test("its sections are what the shipped plugins want, and their keys are all that they know", async () => {
+    const answer = (path: string): Reply => {
+      if (path.endsWith("/token")) return { status: 200, body: '{"access_token":"t"}' };
+      if (path.includes("/assets/")) return { status: 200, body: "[]" };
+      return { status: 200, body: '{"errors":false}' };
+    };
+    await using service = await Listener.open(({ path }) => answer(path));
+    await using site = await siteOf(service.url);
+    const lines = SHIPPED_PLUGINS.map((name) => `plugins = "${name}"`);
+    await site.job("all", lines);
+    const { exit, stderr } = await site.run("run", "all", "--wait");
+    expect({ exit, stderr: exit === 0 ? "" : stderr }).toEqual({ exit: 0, stderr: "" });
+    const paths = new Set(service.heard.map(({ path }) => path.replace(/\?.*/, "")));
+    // The action of this test has nothing to do with files or scribe, and nobody failed.
+    expect([...paths].sort()).toEqual([
+      "/_bulk",
+      "/api/v1/assets/",
+      "/mig",
+      "/oauth/token",
+      "/services/T0/B0/s3cret",
+      "/services/collector/event",
+    ]);
+  });
 
   test.each([...SHIPPED_PLUGINS])(
     "its table of %s has all keys, as its source does",

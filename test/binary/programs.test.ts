@@ -4,7 +4,6 @@ import { beforeAll, describe, expect, test } from "bun:test";
 import { DatabaseSync } from "node:sqlite";
 import { Host, Site } from "../support/site.ts";
 
-const LIMIT_MS = 60_000;
 const HEAD = 'import { job, modules } from "mig-runner";\n';
 const ACTION = `action: { target: "id>0", operations: [modules.timedrift({})] }, expiry: "1s"`;
 
@@ -116,7 +115,7 @@ describe("a job.ts that is wrong", () => {
     expect(passed.exit).toBe(1);
     once = clean(passed.stderr);
     actions = site.sandbox.actions().map(({ name }) => name);
-  }, LIMIT_MS);
+  });
 
   for (const [what, { says }] of Object.entries(BROKEN)) {
     test(`is told by check, with its place: ${what}`, () => {
@@ -207,7 +206,7 @@ describe("a workflow that goes wrong", () => {
     await host.run("run", "sound");
     await host.run("--once", "--wait");
     status = await statusOf(host);
-  }, LIMIT_MS);
+  });
 
   for (const [what, { says, state }] of Object.entries(WRONG)) {
     test(`says so, with its line, when it ${what}`, () => {
@@ -234,120 +233,104 @@ function wake(host: Host, change = ""): void {
 const WITH_FILES = `import { existsSync } from "node:fs";\n${HEAD}`;
 
 describe("a run that cannot be replayed", () => {
-  test(
-    "is paused with both sides, and is settled by an operator",
-    async () => {
-      await using host = await Host.create();
-      const flag = host.scenario.path("flag");
-      const fickle =
-        `if (existsSync(${JSON.stringify(flag)})) await run.sleep("first", "1s");\n` +
-        `else await run.step("first", () => 1);\n${NIGHT}`;
-      await host.scenario.job("fickle", { "job.ts": workflow(fickle, WITH_FILES) });
-      await host.run("run", "fickle");
-      await host.run("--once");
-      await host.scenario.write("flag", "");
-      wake(host);
-      expect((await host.run("--once", "--wait")).exit).toBe(1);
-      const { note, state } = (await statusOf(host)).get("fickle") ?? {};
-      expect(state).toBe("paused");
-      expect(note).toBe('the journal has the saved step "first" (step), the code asks for a sleep');
-      const { stdout } = await host.run("status");
-      expect(stdout.replaceAll(/\s+/g, " ")).toContain(note ?? "-");
-      // Nobody guesses: the operator puts back what the run depends on, or gives it up.
-      await host.scenario.write("runners/fickle/job.ts", HEAD + table());
-      expect((await host.run("resume", "1")).exit).toBe(0);
-      expect((await host.run("--once", "--wait")).exit).toBe(1);
-      expect((await host.run("drop", "1")).stdout).toBe("fickle: run 1 is given up\n");
-      expect((await statusOf(host)).get("fickle")?.state).toBe("failed");
-    },
-    LIMIT_MS,
-  );
+  test("is paused with both sides, and is settled by an operator", async () => {
+    await using host = await Host.create();
+    const flag = host.scenario.path("flag");
+    const fickle =
+      `if (existsSync(${JSON.stringify(flag)})) await run.sleep("first", "1s");\n` +
+      `else await run.step("first", () => 1);\n${NIGHT}`;
+    await host.scenario.job("fickle", { "job.ts": workflow(fickle, WITH_FILES) });
+    await host.run("run", "fickle");
+    await host.run("--once");
+    await host.scenario.write("flag", "");
+    wake(host);
+    expect((await host.run("--once", "--wait")).exit).toBe(1);
+    const { note, state } = (await statusOf(host)).get("fickle") ?? {};
+    expect(state).toBe("paused");
+    expect(note).toBe('the journal has the saved step "first" (step), the code asks for a sleep');
+    const { stdout } = await host.run("status");
+    expect(stdout.replaceAll(/\s+/g, " ")).toContain(note ?? "-");
+    // Nobody guesses: the operator puts back what the run depends on, or gives it up.
+    await host.scenario.write("runners/fickle/job.ts", HEAD + table());
+    expect((await host.run("resume", "1")).exit).toBe(0);
+    expect((await host.run("--once", "--wait")).exit).toBe(1);
+    expect((await host.run("drop", "1")).stdout).toBe("fickle: run 1 is given up\n");
+    expect((await statusOf(host)).get("fickle")?.state).toBe("failed");
+  });
 
-  test(
-    "is paused when its source is gone, and the others go on",
-    async () => {
-      await using host = await Host.create();
-      for (const job of ["gone", "sound"]) {
-        const body = `await run.step("${job}", () => 1);\n${NIGHT}`;
-        await host.scenario.job(job, { "job.ts": workflow(body) });
-        await host.run("run", job);
-      }
-      await host.run("--once");
-      wake(host, "DELETE FROM source WHERE hash = (SELECT source FROM run WHERE job = 'gone')");
-      expect((await host.run("--once", "--wait")).exit).toBe(1);
-      const status = await statusOf(host);
-      expect(status.get("sound")?.state).toBe("done");
-      expect(status.get("gone")?.state).toBe("paused");
-      expect(status.get("gone")?.note).toMatch(
-        /^its source \w+ is not in the journal any more; `mig-runner drop \d` gives it up$/,
-      );
-    },
-    LIMIT_MS,
-  );
+  test("is paused when its source is gone, and the others go on", async () => {
+    await using host = await Host.create();
+    for (const job of ["gone", "sound"]) {
+      const body = `await run.step("${job}", () => 1);\n${NIGHT}`;
+      await host.scenario.job(job, { "job.ts": workflow(body) });
+      await host.run("run", job);
+    }
+    await host.run("--once");
+    wake(host, "DELETE FROM source WHERE hash = (SELECT source FROM run WHERE job = 'gone')");
+    expect((await host.run("--once", "--wait")).exit).toBe(1);
+    const status = await statusOf(host);
+    expect(status.get("sound")?.state).toBe("done");
+    expect(status.get("gone")?.state).toBe("paused");
+    expect(status.get("gone")?.note).toMatch(
+      /^its source \w+ is not in the journal any more; `mig-runner drop \d` gives it up$/,
+    );
+  });
 });
 
 describe("a job.ts", () => {
-  test(
-    "is made of helpers, data and packages; a change of a helper is seen by the daemon",
-    async () => {
-      await using host = await Host.create();
-      const { scenario } = host;
-      await scenario.job("made", {
-        "job.ts":
-          `${HEAD}import left from "left-side";\nimport right from "right-side";\n` +
-          'import { name } from "./lib/name.ts";\n' +
-          'import tags from "./tags.json" with { type: "json" };\n' +
-          "const operations = [modules.pkg({ pkgmatch: { matches: [name, left, right] } })];\n" +
-          "export default job({\n  action: { target: tags.target, operations },\n});\n",
-        "lib/name.ts": 'import { end } from "./end";\nexport const name: string = `a${end}`;\n',
-        "lib/end.ts": 'export const end = "one";\n',
-        "tags.json": '{ "target": "id>0" }\n',
-        "node_modules/left-side/package.json": '{ "name": "left-side", "type": "module" }',
-        "node_modules/left-side/index.js": 'export default "from-esm";\n',
-        "node_modules/right-side/package.json": '{ "name": "right-side", "main": "main.js" }',
-        "node_modules/right-side/main.js": 'module.exports = "from-cjs";\n',
-      });
-      const matches = async () => {
-        const { exit, stdout, stderr } = await host.run("show", "made", "--json");
-        expect({ exit, stderr }).toEqual({ exit: 0, stderr: "" });
-        return JSON.parse(stdout).action.operations[0].parameters.pkgmatch.matches;
-      };
-      expect(await matches()).toEqual(["aone", "from-esm", "from-cjs"]);
-      const daemon = await host.daemon();
-      await daemon.prints(/added entity made/);
-      await scenario.write("runners/made/lib/end.ts", 'export const end = "two";\n');
-      await daemon.prints(/made: asked to terminate, stopping/);
-      expect(await matches()).toEqual(["atwo", "from-esm", "from-cjs"]);
-    },
-    LIMIT_MS,
-  );
+  test("is made of helpers, data and packages; a change of a helper is seen by the daemon", async () => {
+    await using host = await Host.create();
+    const { scenario } = host;
+    await scenario.job("made", {
+      "job.ts":
+        `${HEAD}import left from "left-side";\nimport right from "right-side";\n` +
+        'import { name } from "./lib/name.ts";\n' +
+        'import tags from "./tags.json" with { type: "json" };\n' +
+        "const operations = [modules.pkg({ pkgmatch: { matches: [name, left, right] } })];\n" +
+        "export default job({\n  action: { target: tags.target, operations },\n});\n",
+      "lib/name.ts": 'import { end } from "./end";\nexport const name: string = `a${end}`;\n',
+      "lib/end.ts": 'export const end = "one";\n',
+      "tags.json": '{ "target": "id>0" }\n',
+      "node_modules/left-side/package.json": '{ "name": "left-side", "type": "module" }',
+      "node_modules/left-side/index.js": 'export default "from-esm";\n',
+      "node_modules/right-side/package.json": '{ "name": "right-side", "main": "main.js" }',
+      "node_modules/right-side/main.js": 'module.exports = "from-cjs";\n',
+    });
+    const matches = async () => {
+      const { exit, stdout, stderr } = await host.run("show", "made", "--json");
+      expect({ exit, stderr }).toEqual({ exit: 0, stderr: "" });
+      return JSON.parse(stdout).action.operations[0].parameters.pkgmatch.matches;
+    };
+    expect(await matches()).toEqual(["aone", "from-esm", "from-cjs"]);
+    const daemon = await host.daemon();
+    await daemon.prints(/added entity made/);
+    await scenario.write("runners/made/lib/end.ts", 'export const end = "two";\n');
+    await daemon.prints(/made: asked to terminate, stopping/);
+    expect(await matches()).toEqual(["atwo", "from-esm", "from-cjs"]);
+  });
 
-  test(
-    "splits a list of agents that no target holds, and collects it as one",
-    async () => {
-      await using site = await Site.create({ sandbox: { agents: 300 } });
-      const body = `
+  test("splits a list of agents that no target holds, and collects it as one", async () => {
+    await using site = await Site.create({ sandbox: { agents: 300 } });
+    const body = `
         const all = await run.collect("all", { target: "id>0" });
         const some = await run.collect("some", { target: all.agents, expiry: "1s" });
         await run.deliver("keep", some);
       `;
-      await site.scenario.job("split", { "job.ts": workflow(body) });
-      await site.scenario.plugin("keep", 'cat > "$HOME/kept.json"');
-      const { exit, stderr } = await site.run("run", "split", "--wait");
-      expect([exit, exit === 0 ? "" : stderr]).toEqual([0, ""]);
-      const actions = site.sandbox.actions();
-      const [all, ...parts] = actions.map(({ name, target }) => ({ name, target }));
-      expect(all?.name).toBe("mig-runner: split/all");
-      expect(parts.length).toBeGreaterThan(1);
-      for (const { name, target } of parts) {
-        expect(name).toBe("mig-runner: split/some");
-        expect(target.length).toBeLessThanOrEqual(2_048);
-      }
-      const kept = JSON.parse(await site.scenario.read("home/kept.json"));
-      expect(kept.commands).toHaveLength(300);
-      const agents = kept.commands.map(({ agent }: { agent: { id: number } }) => agent.id);
-      expect(new Set(agents).size).toBe(300);
-    },
-    LIMIT_MS,
-  );
+    await site.scenario.job("split", { "job.ts": workflow(body) });
+    await site.scenario.plugin("keep", 'cat > "$HOME/kept.json"');
+    const { exit, stderr } = await site.run("run", "split", "--wait");
+    expect([exit, exit === 0 ? "" : stderr]).toEqual([0, ""]);
+    const actions = site.sandbox.actions();
+    const [all, ...parts] = actions.map(({ name, target }) => ({ name, target }));
+    expect(all?.name).toBe("mig-runner: split/all");
+    expect(parts.length).toBeGreaterThan(1);
+    for (const { name, target } of parts) {
+      expect(name).toBe("mig-runner: split/some");
+      expect(target.length).toBeLessThanOrEqual(2_048);
+    }
+    const kept = JSON.parse(await site.scenario.read("home/kept.json"));
+    expect(kept.commands).toHaveLength(300);
+    const agents = kept.commands.map(({ agent }: { agent: { id: number } }) => agent.id);
+    expect(new Set(agents).size).toBe(300);
+  });
 });

@@ -6,7 +6,6 @@ import manifest from "../../package.json" with { type: "json" };
 import { type Running, Scenario } from "../support/binary.ts";
 import { readPage } from "../support/doc.ts";
 
-const LIMIT_MS = 60_000;
 const root = resolve(import.meta.dirname, "../..");
 const text = await readPage("README.md");
 
@@ -40,37 +39,33 @@ describe("README.md", () => {
     expect(targets.filter((name) => !build.includes(`"${name}": {`))).toEqual([]);
   });
 
-  test(
-    "makes a directory, an API, a run and a daemon",
-    async () => {
-      await using scenario = await Scenario.create();
-      const own = commandsOf("mig-runner").map((words) =>
-        words.map((word) => word.replace("/srv/runner", scenario.path("runner"))),
-      );
-      const verbs = own.map(([first, , verb]) => (first === "-c" ? (verb ?? "daemon") : first));
-      expect(verbs).toEqual(["init", "check", "sandbox", "run", "daemon"]);
-      const [init = [], check = [], sandbox = [], run = [], daemon = []] = own;
+  test("makes a directory, an API, a run and a daemon", async () => {
+    await using scenario = await Scenario.create();
+    const own = commandsOf("mig-runner").map((words) =>
+      words.map((word) => word.replace("/srv/runner", scenario.path("runner"))),
+    );
+    const verbs = own.map(([first, , verb]) => (first === "-c" ? (verb ?? "daemon") : first));
+    expect(verbs).toEqual(["init", "check", "sandbox", "run", "daemon"]);
+    const [init = [], check = [], sandbox = [], run = [], daemon = []] = own;
 
-      expect((await scenario.run(init)).exit).toBe(0);
-      const entity = await scenario.read("runner/runners/hello/entity.cfg");
-      await scenario.write("runner/runners/hello/entity.cfg", entity.replace('"30s"', '"1s"'));
-      expect(sandbox.at(-1)).toBe("&");
-      const api = scenario.start([...sandbox.slice(0, -1), "--port", "0"]);
-      const url = /http:\S+\//.exec(await api.prints(/on http:/))?.[0] ?? "";
-      const migrc = await scenario.read("runner/.migrc");
-      await scenario.write("runner/.migrc", migrc.replace(/http:[^"]+/, url));
+    expect((await scenario.run(init)).exit).toBe(0);
+    const entity = await scenario.read("runner/runners/hello/entity.cfg");
+    await scenario.write("runner/runners/hello/entity.cfg", entity.replace('"30s"', '"1s"'));
+    expect(sandbox.at(-1)).toBe("&");
+    const api = scenario.start([...sandbox.slice(0, -1), "--port", "0"]);
+    const url = /http:\S+\//.exec(await api.prints(/on http:/))?.[0] ?? "";
+    const migrc = await scenario.read("runner/.migrc");
+    await scenario.write("runner/.migrc", migrc.replace(/http:[^"]+/, url));
 
-      expect(await scenario.run(check)).toMatchObject({ exit: 0, stdout: "1 job, no mistakes\n" });
-      const { exit, stderr } = await scenario.run(run);
-      expect(exit).toBe(0);
-      expect(stderr).toContain("print: got a result of");
-      const running: Running = scenario.start(daemon);
-      await running.prints(/added entity hello/);
-      running.signal("SIGTERM");
-      expect((await running.ended()).exit).toBe(0);
-    },
-    LIMIT_MS,
-  );
+    expect(await scenario.run(check)).toMatchObject({ exit: 0, stdout: "1 job, no mistakes\n" });
+    const { exit, stderr } = await scenario.run(run);
+    expect(exit).toBe(0);
+    expect(stderr).toContain("print: got a result of");
+    const running: Running = scenario.start(daemon);
+    await running.prints(/added entity hello/);
+    running.signal("SIGTERM");
+    expect((await running.ended()).exit).toBe(0);
+  });
 
   test("links to pages that are there", () => {
     const links = [...text.matchAll(/\]\((?!https?:)([^)#]+)/g)].map(([, path = ""]) => path);

@@ -185,7 +185,7 @@ describe("a workflow", () => {
       "mig-runner: hunt/deep",
     ]);
     expect(await readFile(diary, "utf8")).toBe("1 ticket\n1 close\n");
-  }, 30_000);
+  });
 
   test("posts each action and runs each saved step once, killed at many moments (I3)", async () => {
     const seeds = Array.from({ length: HOSTS }, (_, index) => 20_261_124 + index);
@@ -194,7 +194,7 @@ describe("a workflow", () => {
     expect(sum("kills")).toBe(KILLS);
     expect(sum("runs")).toBeGreaterThan(KILLS / 10);
     console.log("kills: %o", sums(sum));
-  }, 300_000);
+  });
 
   test("that fails or contradicts itself says where, and waits for an operator", async () => {
     await using site = await Site.create();
@@ -240,7 +240,7 @@ ${code}
     expect((await site.run("--once", "--wait")).exit).toBe(0);
     const states = await look(site, (journal) => [1, 2].map((id) => journal.run(id)?.state));
     expect(states).toEqual(["failed", "done"]);
-  }, 60_000);
+  });
 
   test("without an action tells its outcome, also beside a daemon, and nothing else", async () => {
     await using site = await Site.create();
@@ -256,7 +256,7 @@ export default job({}, async (run) => { await run.step("a", () => 1); await run.
     const left = await site.run("run", "quiet");
     expect([left.exit, left.stderr]).toEqual([0, ""]);
     expect(left.stdout).toStartWith("run 3: ");
-  }, 60_000);
+  });
 
   test("in an endless loop does not hold up another, nor the end of the program (I8)", async () => {
     await using site = await Site.create();
@@ -274,7 +274,7 @@ export default job({ action: { target: "id=1", operations: [] } }, async (run) =
     // It was not at fault for the stop: the next process starts it again at once.
     const body = await look(site, (journal) => journal.body(1));
     expect(body).toMatchObject({ starts: 0 });
-  }, 60_000);
+  });
 });
 
 /** Mulberry32: the same moments at each run of the test. */

@@ -356,5 +356,5 @@ describe("in Deno", () => {
     expect(BROKEN_JOBS.map(({ name }, index) => [name, told[index]])).toEqual(
       BROKEN_JOBS.map(({ name, told: byBun, toldByDeno = byBun }) => [name, toldByDeno]),
     );
-  }, 60_000);
+  });
 });

@@ -78,7 +78,7 @@ describe("adoptInflight() (I9)", () => {
     world.journal.write = counting;
     expect(await adoptInflight(world.edges, () => null)).toBe(count);
     expect(inserts).toBeLessThan(3 * count);
-  }, 60_000);
+  });
 
   test("does not read again what waits for its collect, whatever has become of the file", async () => {
     const world = openWorld();

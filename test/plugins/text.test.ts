@@ -3,9 +3,6 @@ import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { cutBytes, cutText, encodeJson, lineOf, textOf } from "../../plugins/lib/text.ts";
 
-/** For hangs. */
-const LIMIT_MS = 120_000;
-
 const FAMILY = "\u{1f468}\u200d\u{1f469}\u200d\u{1f467}";
 const HALF = "\ud83d";
 const anyText = fc.string({ unit: "binary", maxLength: 60 });
@@ -24,15 +21,11 @@ describe("textOf()", () => {
     expect(textOf(JSON.parse('{"__proto__":{"toJSON":1}}'))).toBe('{"__proto__":{"toJSON":1}}');
   });
 
-  test(
-    "does not throw where JSON is nested without an end",
-    () => {
-      let deep: unknown = 1;
-      for (let depth = 0; depth < 60_000; depth++) deep = [deep];
-      expect(typeof textOf(deep)).toBe("string");
-    },
-    LIMIT_MS,
-  );
+  test("does not throw where JSON is nested without an end", () => {
+    let deep: unknown = 1;
+    for (let depth = 0; depth < 60_000; depth++) deep = [deep];
+    expect(typeof textOf(deep)).toBe("string");
+  });
 });
 
 describe("encodeJson()", () => {

@@ -40,7 +40,7 @@ beforeAll(async () => {
   for (const [index, { where, code }] of examples.entries()) {
     writeFileSync(resolve(folder, `example${index}.ts`), `// ${where}\n${code}`);
   }
-}, 60_000);
+});
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -57,7 +57,7 @@ describe("declarationText()", () => {
       expect(code.match(/.*(?:\bimport[ (]|\bfrom "|valibot|\/\/\/).*/g) ?? []).toEqual([]);
       expect(each.includes(root)).toBe(false);
     }
-  }, 60_000);
+  });
 
   test("shows what is exported, and hides the rest", () => {
     expect(/\nexport \{\n(?: {2}\w+,\n)+\};\n$/.test(text)).toBe(true);
@@ -75,12 +75,12 @@ describe("declarationText()", () => {
 
   test("is all that tsc needs to check the examples", async () => {
     expect(await check([tool("tsc"), "-p", folder])).toEqual([]);
-  }, 60_000);
+  });
 
   test("is all that Deno needs to check the examples", async () => {
     const files = globSync("*.ts", { cwd: folder }).map((name) => resolve(folder, name));
     expect(await check([tool("deno"), "check", "--quiet", ...files])).toEqual([]);
-  }, 60_000);
+  });
 
   test("finds a mistake in a job", async () => {
     const wrong =
@@ -90,11 +90,11 @@ describe("declarationText()", () => {
     rmSync(resolve(folder, "wrong.ts"));
     expect(lines.join("\n")).toContain("wrong.ts(2,");
     expect(lines.join("\n")).toContain("'scheduel' does not exist in type 'JobDefinition'");
-  }, 60_000);
+  });
 
   test("says when a type needs a package", async () => {
     const message =
       'Cannot declare "ModuleDefinition" of sdk/modules/module.ts: it needs "valibot"';
     expect(declarationText("sdk/modules/module.ts")).rejects.toThrow(message);
-  }, 60_000);
+  });
 });

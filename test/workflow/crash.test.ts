@@ -93,7 +93,7 @@ describe("A crash at any write of the journal", () => {
       }
     }
     expect(misses).toEqual([]);
-  }, 120_000);
+  });
 
   test("puts the results of a split collect together once", async () => {
     const agents = Array.from({ length: 300 }, (_, index) => ({
@@ -136,5 +136,5 @@ describe("A crash at any write of the journal", () => {
       }
     }
     expect(new Set(seen)).toEqual(new Set([300]));
-  }, 120_000);
+  });
 });

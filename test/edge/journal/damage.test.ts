@@ -8,4 +8,4 @@ test("works or is refused by name, and is salvaged then, whatever is damaged (I1
   expect(worked).toBeGreaterThan(0);
   expect(refused).toBeGreaterThan(0);
   expect(savedShare).toBeGreaterThan(0);
-}, 60_000);
+});

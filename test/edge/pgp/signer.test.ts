@@ -240,7 +240,7 @@ describe("openSigner()", () => {
     }
     // About one in 256; with fixed texts, key and time it is always the same number.
     expect(padded).toBeGreaterThan(5);
-  }, 30_000);
+  });
 });
 
 describe("listKeys()", () => {

@@ -22,7 +22,7 @@ export interface NoticesOrder {
 /** The notices of this program. */
 export async function programNotices(): Promise<string> {
   if (typeof MIG_RUNNER_NOTICES === "string") return MIG_RUNNER_NOTICES;
-  const root = resolve(import.meta.dirname, "../..");
+  const root = resolve(import.meta.dirname ?? "", "../..");
   const { dependencies = {} } = await readManifest(root);
   const packages = new Map(Object.keys(dependencies).map((name) => [name, []]));
   return await readNotices({ root, packages, withRuntime: false });

@@ -36,6 +36,9 @@ const channel = openChannel();
 let uncaught: (error: unknown) => void = fail;
 process.on("uncaughtException", (error) => uncaught(error));
 process.on("unhandledRejection", (error) => uncaught(error));
+// A service manager that stops the runner may tell all its processes. The runner ends its workers
+// itself, when they have had their time.
+for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) process.on(signal, () => undefined);
 useHostZone();
 
 const { data, memoryMax } = channel.receive() as { data: unknown; memoryMax: number };

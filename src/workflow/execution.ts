@@ -175,9 +175,7 @@ export class Execution {
 
   /** No new work; what is at work may end. */
   stop(): void {
-    if (this.#over || this.#stopping) return;
-    this.#stopping = true;
-    if (!this.#work.isBusy) void this.#stopNow();
+    if (!this.#over && !this.#stopping) void this.#leave();
   }
 
   /** Ends it now. The journal knows how to go on. */
@@ -260,7 +258,7 @@ export class Execution {
   #changed(again: string | null): void {
     if (again !== null && this.#asked.has(again)) this.#unbegun.add(again);
     this.pump();
-    if (this.#stopping && !this.#work.isBusy) void this.#stopNow();
+    if (this.#stopping && !this.#work.isBusy) void this.#leave();
     this.#options.hooks.recorded();
   }
 
@@ -336,14 +334,16 @@ export class Execution {
     );
   }
 
-  async #stopNow(): Promise<void> {
+  /** Noted also when a step is at work that will not end in time: the start was not in vain. */
+  async #leave(): Promise<void> {
+    this.#stopping = true;
     try {
       const { id } = this.#active.run;
       await this.#write((transaction, now) => recordStopped(transaction, id, now));
     } catch (error) {
       say(this.#edges, this.job, "err", messageOf(error));
     }
-    this.abort();
+    if (!this.#work.isBusy) this.abort();
   }
 
   /** The run has been ended by somebody else: the body may hear of it. */

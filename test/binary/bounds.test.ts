@@ -4,7 +4,7 @@ import { spawnSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { childrenOf } from "../../src/edge/family.ts";
-import { eventually, programUnderTest, type Running } from "../support/binary.ts";
+import { eventually, programUnderTest, type Running, underTest } from "../support/binary.ts";
 import { patience } from "../support/patience.ts";
 import { Listener } from "../support/shipped.ts";
 import { ended, Site } from "../support/site.ts";
@@ -54,7 +54,8 @@ describe.concurrent("the daemon goes on when", () => {
 
   test("top-level code of a job does: the job is broken, and says why", async () => {
     await using site = await Site.create();
-    const code = "const a = []; for (;;) a.push(new Array(1e6).fill(Math.random()));";
+    // Fast: it has ten seconds.
+    const code = "const a = []; for (;;) a.push(Buffer.alloc(1e8, 1));";
     await site.scenario.job("greedy", { "job.ts": code });
     await site.job("drift");
     const daemon = await site.daemon();
@@ -88,9 +89,12 @@ describe.concurrent("the daemon goes on when", () => {
     ended(await daemon.ended());
   });
 
-  test("it has 40 descriptors and many deliveries: all are made in time", async () => {
+  test("it has few descriptors and many deliveries: all are made in time", async () => {
     await using service = await Listener.open(() => ({ status: 200 }));
-    const program = ["sh", "-c", 'ulimit -n 40; exec "$@"', "sh", ...programUnderTest()] as const;
+    // Deno opens some thirty for itself.
+    const few = underTest === "deno" ? 80 : 40;
+    const limited = `ulimit -n ${few}; exec "$@"`;
+    const program = ["sh", "-c", limited, "sh", ...programUnderTest()] as const;
     await using site = await Site.create({
       program,
       logging: [

@@ -92,6 +92,12 @@ describe("startWorker()", () => {
     expect(rejected).toMatchObject({ kind: "failed", message: "lost" });
   });
 
+  test.each(["SIGTERM", "SIGINT", "SIGHUP"] as const)("goes on at %s", async (signal) => {
+    const line = `process.kill(process.pid, "${signal}");
+      setTimeout(() => console.log("there"), 50);`;
+    expect(await printed(line)).toBe("there");
+  });
+
   test("fails for a role that nobody plays", async () => {
     const worker = startWorker({ role: "nobody" as WorkerRole });
     expect(await worker.exited).toMatchObject({

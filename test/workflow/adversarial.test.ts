@@ -444,6 +444,29 @@ describe("A process that ends", () => {
     await stage.stop();
   });
 
+  test("does not count ends in order, also in the middle of a step", async () => {
+    let begun = 0;
+    const stage = new Stage({
+      body: async (run) => {
+        await run.step("long", async () => {
+          begun++;
+          if (begun <= 10) await new Promise(() => undefined);
+        });
+      },
+    });
+    await stage.boot();
+    await stage.request();
+    for (let stops = 1; stops <= 10; stops++) {
+      await stage.move(1_000);
+      expect([begun, stage.run().state]).toEqual([stops, "open"]);
+      await stage.stop();
+      await stage.boot();
+    }
+    await stage.finish();
+    expect(stage.run().state).toBe("done");
+    await stage.stop();
+  });
+
   test("at any post of an action posts it once (I3)", async () => {
     for (let count = 1; count <= 2; count++) {
       for (const when of ["before", "after"] as const) {

@@ -47,7 +47,7 @@ export default job(
 
 /**
  * Ends the run when more than one canary in twenty did not come through. One that is off is not in
- * the result at all; one that was started anew is there with another id, so they go by their names.
+ * the result at all; one that was restarted is there with another id, so they go by their names.
  */
 function refuse(
   canaries: readonly AgentSummary[],

@@ -1,7 +1,7 @@
 // Seen: which hosts answered when, in a file beside the job. For functions of steps only.
 import { readFile, rename, writeFile } from "node:fs/promises";
 
-/** When each host answered last, by its name: ids change when an agent is started anew. */
+/** When each host answered last, by its name: ids change when an agent is restarted. */
 export type Seen = Readonly<Record<string, number>>;
 
 const FILE = new URL("seen.json", import.meta.url);

@@ -86,7 +86,7 @@ function targetWarnings(target: string, where: ErrorDetail): string[] {
     ...(picksProcesses(target)
       ? [
           warn(
-            "The target picks agents by id: one that is started anew has another id",
+            "The target picks agents by id: one that was restarted has another id",
             "pick hosts: queueloc IN (SELECT queueloc FROM agents WHERE id IN (...))",
           ),
         ]

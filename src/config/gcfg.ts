@@ -49,6 +49,8 @@ interface Reader {
   readonly subsections: Map<string, Map<string, Map<string, Setting>>>;
   readonly mistakes: RunnerError[];
   readonly warnings: string[];
+  /** Keys that were told to be set more than once. */
+  readonly repeated: Set<string>;
   /** Null before the first header. */
   place: Place | null;
   /** A key before the first header was reported; once is enough. */
@@ -82,6 +84,7 @@ export function readGcfg(bytes: Uint8Array, options: ReadOptions): Reading {
     subsections: new Map(),
     mistakes: [],
     warnings: [],
+    repeated: new Set(),
     place: null,
     headless: false,
   };
@@ -299,6 +302,9 @@ function storeVariable(reader: Reader, variable: Variable): void {
   const place = variable.value === null ? at : positionAt(reader, variable.value.at);
   try {
     const before = values.get(name)?.value;
+    if (before !== undefined && known.kind !== "list" && spec.shape !== "free") {
+      warnOfRepeat(reader, { section, key: name, at });
+    }
     const value =
       spec.shape === "free" ? freeValue(variable, before) : typedValue(variable, { known, before });
     values.set(name, { value, ...place });
@@ -307,6 +313,17 @@ function storeVariable(reader: Reader, variable: Variable): void {
     const message = error.message;
     reader.mistakes.push(mistakeAt(reader.options, place, { message, hint: HINTS[known.kind] }));
   }
+}
+
+/** Once a key: the last of its values counts, which may not be the one that somebody looks at. */
+function warnOfRepeat(
+  { options, repeated, warnings }: Reader,
+  { section, key, at }: { readonly section: string; readonly key: string; readonly at: Position },
+): void {
+  const whole = `[${section}] ${key}`;
+  if (repeated.has(whole)) return;
+  repeated.add(whole);
+  warnings.push(warningAt(options.path, at, `${whole} is set twice, the last one counts`));
 }
 
 const FREE_KEY: KeySpec = { kind: "string" };

@@ -70,7 +70,7 @@ export interface AgentEnvironment {
 
 /** An agent as a command names it. */
 export interface Agent {
-  /** Up to 53 bits. It changes when the agent is started anew. */
+  /** Up to 53 bits. It changes when the agent is restarted. */
   readonly id: number;
   /** The host's full name. */
   readonly name: string;

@@ -13,7 +13,7 @@ export type LogLevel = "err" | "warning" | "notice" | "info" | "debug";
 export interface CollectAction {
   /**
    * An SQL condition, the name of a macro, or agents of an earlier result: their hosts, also those
-   * whose agent was started anew and has another id by now. A list that does not fit into one
+   * whose agent was restarted and has another id by now. A list that does not fit into one
    * target becomes several actions, collected as one result; an empty list dispatches nothing and
    * gives an empty result. Hosts that are off get nothing: see `completeness.listed`.
    */

@@ -163,6 +163,10 @@ describe("parseGcfg()", () => {
 
   test("reads fifty thousand lines in well under a second", () => {
     const text = `[runner]\n${"checkdirectory = 5\n".repeat(50_000)}`;
-    expect(parse(text).sections.get("runner")?.get("checkdirectory")?.line).toBe(50_001);
+    const { sections, warnings } = parse(text);
+    expect(sections.get("runner")?.get("checkdirectory")?.line).toBe(50_001);
+    expect(warnings).toEqual([
+      "x.cfg:3:1: [runner] checkdirectory is set twice, the last one counts",
+    ]);
   });
 });

@@ -89,6 +89,7 @@ export function flawOf(
   const isJudged = found.isFile() || (found.isDirectory() && (mode & STICKY) === 0);
   const isOthers = isJudged && (mode & OTHERS_WRITE) !== 0;
   const isGroups = isJudged && (mode & GROUP_WRITES) !== 0 && gid !== user.group;
+  if (!isOthers && !isGroups && isOwn(uid, user)) return null;
   const shown = `(mode ${(mode & 0o7777).toString(8).padStart(4, "0")})`;
   const states: string[] = [];
   const mends: string[] = [];
@@ -104,7 +105,6 @@ export function flawOf(
     const chown = `chown ${isLink ? "-h " : ""}${owner} ${shellWord(path)}`;
     mends.push(user.user === 0 ? `${chown}, or run mig-runner as user ${uid}` : chown);
   }
-  if (states.length === 0) return null;
   return { path, state: states.join(", and "), mend: mends.join(" && ") };
 }
 

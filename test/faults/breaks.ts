@@ -41,7 +41,7 @@ export function blanked(source: string): string {
   const shown = source.split("");
   let at = 0;
   const skip = (end: number): void => {
-    for (; at < end; at++) if (shown[at] !== "\n") shown[at] = " ";
+    for (; at < Math.min(end, source.length); at++) if (shown[at] !== "\n") shown[at] = " ";
   };
   while (at < source.length) {
     const rest = source.slice(at, at + 2);
@@ -61,9 +61,13 @@ function endOf(source: string, text: string, from: number): number {
 }
 
 function closing(source: string, from: number, quote: string): number {
+  // In a class of characters of a pattern its end is a character like any other.
+  let isListed = false;
   for (let at = from + 1; at < source.length; at++) {
     if (source[at] === "\\") at++;
-    else if (source[at] === quote) return at;
+    else if (quote === "/" && source[at] === "[") isListed = true;
+    else if (quote === "/" && source[at] === "]") isListed = false;
+    else if (source[at] === quote && !isListed) return at;
   }
   return source.length;
 }

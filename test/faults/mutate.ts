@@ -37,12 +37,12 @@ const LEFT_OUT =
   /^test\/(?:tidy|deviations|threat-model|text)\.test\.ts$|^test\/edge\/log\/|^test\/simulation\//;
 
 /** Of the tests that reach a line so many are tried, the nearest and the shortest first. */
-const TESTS_MAX = 25;
-const SEEDS = "60";
+const TESTS_MAX = 15;
+const SIMULATION = ["test/simulation/main.ts", "--seeds", "60"];
 
-/** For a hang: so many times as long as without a break, and a minute. */
-const SLOWER_MAX = 10;
-const HANG_MS = 60_000;
+/** For a hang: so many times as long as without a break, and half a minute. */
+const SLOWER_MAX = 4;
+const HANG_MS = 30_000;
 
 interface Reach {
   /** How long the test file takes, in milliseconds. */
@@ -153,7 +153,14 @@ function testsOf(map: TestMap, path: string, line: number): readonly string[] {
     .map(([test]) => test);
 }
 
-async function judge(copy: string, map: TestMap, path: string, one: Break): Promise<Verdict> {
+interface Judge {
+  readonly copy: string;
+  readonly map: TestMap;
+  /** How long the simulation takes, in milliseconds. */
+  readonly usualMs: number;
+}
+
+async function judge({ copy, map, usualMs }: Judge, path: string, one: Break): Promise<Verdict> {
   const source = readFileSync(join(root, path), "utf8");
   const tests = testsOf(map, path, one.line);
   const verdict = { path, one, reachedBy: tests.length };
@@ -167,9 +174,8 @@ async function judge(copy: string, map: TestMap, path: string, one: Break): Prom
       const limitMs = usual * SLOWER_MAX + HANG_MS;
       if (!(await passes(copy, argv, limitMs))) return { ...verdict, noticedBy: batch.join(" ") };
     }
-    const simulation = ["test/simulation/main.ts", "--seeds", SEEDS];
     const isSimulated = !path.startsWith("src/edge/plugins/");
-    if (isSimulated && !(await passes(copy, simulation, 10 * HANG_MS))) {
+    if (isSimulated && !(await passes(copy, SIMULATION, usualMs * SLOWER_MAX + HANG_MS))) {
       return { ...verdict, noticedBy: "simulation" };
     }
     return { ...verdict, noticedBy: null };
@@ -206,10 +212,13 @@ const [count = "300", seed = "1", ...folders] = process.argv.slice(2);
 const copy = copySources();
 try {
   const map = await mapTests(copy);
+  const start = performance.now();
+  if (!(await passes(copy, SIMULATION, 600_000))) throw new Error("the simulation itself fails");
+  const by = { copy, map, usualMs: performance.now() - start };
   const chosen = sample(folders.length === 0 ? FOLDERS : folders, Number(seed));
   let left = 0;
   for (const [index, [path, one]] of chosen.slice(0, Number(count)).entries()) {
-    const verdict = await judge(copy, map, path, one);
+    const verdict = await judge(by, path, one);
     if (verdict.noticedBy === null) left++;
     console.log(`${index + 1} ${describe(verdict)}`);
   }

@@ -79,7 +79,9 @@ describe("check", () => {
     expect(exit).toBe(0);
     const path = (name: string) => directory.at(`runners/${name}/action.json`);
     const lines = out.replaceAll(/\s+/g, " ");
-    expect(lines).toContain(`${path("lost")}: The target picks agents by id: one that was restarted`);
+    expect(lines).toContain(
+      `${path("lost")}: The target picks agents by id: one that was restarted`,
+    );
     expect(lines).toContain("queueloc IN (SELECT queueloc FROM agents WHERE id IN (...))");
     expect(lines).toContain(`${path("open")}: Cannot run the target: `);
     expect(lines).toContain("a semicolon ends the statement");

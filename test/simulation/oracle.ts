@@ -115,7 +115,8 @@ export class Oracle implements Watch {
     if (!disk.isDurable(order.resultPath)) this.world.violate("I6: a result that is not durable");
     const sql =
       "SELECT 1 AS yes FROM action JOIN delivery ON delivery.action_row = action.id " +
-      "WHERE result_path = ? AND plugin = ? AND action.state IN ('collected', 'settled')";
+      "WHERE coalesce(delivery.result_path, action.result_path) = ? AND plugin = ? " +
+      "AND action.state IN ('collected', 'settled')";
     if (ledger.rows(sql, order.resultPath, order.plugin).length === 0) {
       this.world.violate("I6: a delivery that the journal does not know");
     }

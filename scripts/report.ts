@@ -34,6 +34,16 @@ export function parseJunit(xml: string): Counts | null {
   return { passed: attribute("tests") - failed - skipped, failed, skipped };
 }
 
+/** The files of a JUnit file in which a test failed, each once. */
+export function failedFilesOf(xml: string): readonly string[] {
+  const files = [...xml.matchAll(/<testsuite\b([^>]*)>/g)].flatMap(([, attributes = ""]) => {
+    const failures = Number(/\bfailures="(\d+)"/.exec(attributes)?.[1] ?? "0");
+    const file = /\bfile="([^"]+)"/.exec(attributes)?.[1];
+    return failures > 0 && file !== undefined ? [file] : [];
+  });
+  return [...new Set(files)];
+}
+
 /** What a line of `bun test` is. `broken` stands for a file that could not be run to its end. */
 export type LineKind = "passed" | "failed" | "skipped" | "golden" | "broken" | "other";
 

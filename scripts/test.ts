@@ -14,7 +14,15 @@ import { relative, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { checks } from "./checks.ts";
 import { root, runTool, type ToolAnswer } from "./process.ts";
-import { addCounts, type Counts, formatCounts, lineKind, NOTHING, runCounts } from "./report.ts";
+import {
+  addCounts,
+  type Counts,
+  failedFilesOf,
+  formatCounts,
+  lineKind,
+  NOTHING,
+  runCounts,
+} from "./report.ts";
 
 /** A suite run by `bun test`. The black-box lanes differ in what they call the program. */
 interface Suite {
@@ -103,9 +111,32 @@ function sayLane(name: string, counts: Counts, elapsedMs: number): void {
   say(`${name.padEnd(11)}${formatCounts(counts)} (${(elapsedMs / 1_000).toFixed(1)} s)`);
 }
 
+/** So many files are tried once more at most: beyond that something is broken. */
+const AGAIN_MAX = 12;
+
+/**
+ * Runs a suite. Files with a failed test are run once more, alone: a test that passes only then is
+ * named, because it depends on what ran beside it, but is no reason to refuse the whole.
+ */
 async function runSuite(suite: Suite, filter: Filter): Promise<Counts> {
   const paths = pathsOf(suite, filter);
   if (paths === null) return NOTHING;
+  const { counts, failedFiles } = await runPaths(suite, filter, paths);
+  if (counts.failed === 0 || failedFiles.length === 0) return counts;
+  if (failedFiles.length > AGAIN_MAX || filter.files.length > 0) return counts;
+  say(`${suite.name}: ${counts.failed} failed; once more, alone: ${failedFiles.join(" ")}`);
+  const again = await runPaths(suite, filter, failedFiles, 1);
+  if (again.counts.failed > 0) return { ...counts, failed: again.counts.failed };
+  say(`${suite.name}: passed only alone: ${failedFiles.join(" ")}`);
+  return { ...counts, passed: counts.passed + counts.failed, failed: 0 };
+}
+
+async function runPaths(
+  suite: Suite,
+  filter: Filter,
+  paths: readonly string[],
+  parallel = PARALLEL,
+): Promise<{ readonly counts: Counts; readonly failedFiles: readonly string[] }> {
   const junit = resolve(root, ".cache/junit", `${suite.name}.xml`);
   await rm(junit, { force: true });
   const seen = { passed: 0, failed: 0 };
@@ -114,7 +145,7 @@ async function runSuite(suite: Suite, filter: Filter): Promise<Counts> {
       process.execPath,
       "test",
       "--no-orphans",
-      `--parallel=${PARALLEL}`,
+      `--parallel=${parallel}`,
       `--timeout=${TEST_TIME_MAX_MS}`,
       "--reporter=junit",
       `--reporter-outfile=${junit}`,
@@ -128,13 +159,14 @@ async function runSuite(suite: Suite, filter: Filter): Promise<Counts> {
       const kind = lineKind(line);
       if (kind === "passed" || kind === "failed") seen[kind] += 1;
       showProgress(`${suite.name}: ${seen.passed} passed, ${seen.failed} failed  ${line}`);
+      if (kind === "failed") say(`${suite.name}: ${line}`);
     },
   });
   const xml = await readFile(junit, "utf8").catch(() => "");
   const counts = runCounts({ xml, ...answer });
   sayOutput(answer, counts);
   sayLane(suite.name, counts, answer.elapsedMs);
-  return counts;
+  return { counts, failedFiles: failedFilesOf(xml) };
 }
 
 /** Everything but the passed tests when something failed, else what was measured or left out. */
@@ -234,31 +266,17 @@ function isBlackBox(lane: string): boolean {
   return SUITES.some(({ name, folder }) => name === lane && folder === BLACK_BOX);
 }
 
-/**
- * The lanes that are run together. Black-box tests mostly wait for fire times and expiries, so
- * the three forms of the program are tested side by side.
- */
-function groups(lanes: readonly string[]): readonly (readonly string[])[] {
-  const together = lanes.filter(isBlackBox);
-  return lanes.flatMap((lane) => {
-    if (!isBlackBox(lane)) return [[lane]];
-    return lane === together[0] ? [together] : [];
-  });
-}
-
-/** Runs the lanes of a group, each as soon as what it tests is built. */
-async function runGroup(lanes: readonly string[], filter: Filter): Promise<Counts> {
+/** Runs a lane, as soon as what it tests is built. */
+async function runBuilt(lane: string, filter: Filter): Promise<Counts> {
   // The other black-box lanes take from the build what authors get (dist/sdk).
-  const isTested = lanes.some((lane) => isBlackBox(lane) && pathsOf(suiteOf(lane), filter));
+  const isTested = isBlackBox(lane) && pathsOf(suiteOf(lane), filter) !== null;
   const built = isTested ? await build() : NOTHING;
-  if (built.failed > 0) return built;
-  const counts = await Promise.all(lanes.map((lane) => runLane(lane, filter)));
-  return counts.reduce(addCounts, NOTHING);
+  return built.failed > 0 ? built : runLane(lane, filter);
 }
 
 const filter = parseFilter(process.argv.slice(2));
 await mkdir(resolve(root, ".cache/junit"), { recursive: true });
 let total = NOTHING;
-for (const group of groups(filter.lanes)) total = addCounts(total, await runGroup(group, filter));
+for (const lane of filter.lanes) total = addCounts(total, await runBuilt(lane, filter));
 console.log(formatCounts(total));
 process.exitCode = total.failed === 0 && total.passed > 0 ? 0 : 1;

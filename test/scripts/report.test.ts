@@ -1,6 +1,13 @@
 // Report: a run of tests never counts as passed unless something ran and nothing failed.
 import { describe, expect, test } from "bun:test";
-import { addCounts, formatCounts, lineKind, parseJunit, runCounts } from "../../scripts/report.ts";
+import {
+  addCounts,
+  failedFilesOf,
+  formatCounts,
+  lineKind,
+  parseJunit,
+  runCounts,
+} from "../../scripts/report.ts";
 
 const junit = (attributes: string) =>
   `<?xml version="1.0"?>\n<testsuites name="bun test" ${attributes} time="0.1">\n</testsuites>`;
@@ -73,5 +80,16 @@ describe("addCounts()", () => {
       { passed: 10, failed: 20, skipped: 30 },
     );
     expect(sum).toEqual({ passed: 11, failed: 22, skipped: 33 });
+  });
+});
+
+describe("failedFilesOf()", () => {
+  test("names each file with a failure once", () => {
+    const xml =
+      '<testsuites tests="3" failures="2"><testsuite name="a" file="test/a.test.ts" failures="2">' +
+      '<testsuite name="x" file="test/a.test.ts" failures="1"></testsuite></testsuite>' +
+      '<testsuite name="b" file="test/b.test.ts" failures="0"></testsuite></testsuites>';
+    expect(failedFilesOf(xml)).toEqual(["test/a.test.ts"]);
+    expect(failedFilesOf("")).toEqual([]);
   });
 });

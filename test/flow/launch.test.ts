@@ -51,6 +51,21 @@ describe("launchDue()", () => {
     expect(world.journal.missed("nightly", 9)).toEqual([]);
   });
 
+  test("decides by the new schedule from then on, also where nothing is due", async () => {
+    const world = openWorld();
+    world.clock.jumpTo(NOON + HOUR / 2);
+    const now = world.clock.now();
+    // What the old one had decided up to a moment ago would hide that it is another.
+    for (const decidedAt of [now - 1_000, now]) {
+      await world.journal.write((tables) =>
+        tables.setCursor("nightly", { decidedAt, schedule: "* * * * * UTC" }),
+      );
+      await launchDue(world.edges, entity(), DAEMON_WINDOW);
+      expect(world.journal.cursor("nightly")?.schedule).toBe("0 * * * * UTC");
+      expect(firesOf(world)).toEqual([]);
+    }
+  });
+
   test("finds a fire time of the last minute for a job that --once sees first", async () => {
     const world = openWorld();
     world.clock.jumpTo(NOON + 59_000);

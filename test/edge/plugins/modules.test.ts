@@ -314,6 +314,21 @@ describe("openModules().deliver()", () => {
     expect(kept.length).toBeLessThan(20_000);
   });
 
+  test("bounds lines that go past its own bound, and none looks like another's", async () => {
+    using site = new Site();
+    site.body(
+      "flood.ts",
+      `const { writeSync } = await import("node:fs");
+       const message = ["message", { kind: "log", level: "info", message: "one\\nforged: line" }];
+       const line = JSON.stringify(message) + "\\n";
+       // A full channel takes none.
+       for (let count = 0; count < 1_000; count++) try { writeSync(3, line); } catch {}`,
+    );
+    expect((await site.deliver("flood")).kind).toBe("delivered");
+    expect(site.log.lines.length).toBeLessThan(210);
+    expect(new Set(site.log.lines)).toEqual(new Set(["info: flood: one forged: line"]));
+  });
+
   test("misses a plugin that went", async () => {
     using site = new Site();
     expect(await site.deliver("gone")).toEqual({

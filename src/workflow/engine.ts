@@ -55,8 +55,12 @@ const DUE_MAX = 1_000;
 /** After the results of a step could not be put together, how long until it is tried again. */
 const MERGE_RETRY_MS: Milliseconds = MINUTE_MS;
 
-/** Starts that the process did not outlive, without a step that ended since: the run is paused. */
-const STARTS_MAX = 3;
+/**
+ * Starts that the process did not outlive, without a step that ended since, until the run is
+ * paused. They come further and further apart (record.ts), so that kills and reboots, which have
+ * nothing to do with the run, do not add up to so many.
+ */
+const STARTS_MAX = 5;
 
 /** Bodies lost without a step that ended since, until their run has failed. */
 const LOST_MAX = 3;

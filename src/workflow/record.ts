@@ -118,8 +118,9 @@ export function callBody(transaction: JournalTransaction, runId: number, now: In
 /** How long until a body is started again for which the system had no process. */
 const UNSTARTED_MS: Milliseconds = 5_000;
 
-/** How long until a body is started a third time that never got anywhere. */
+/** How long until a body is started a third time that never got anywhere; then twice as long. */
 const RESTART_MS: Milliseconds = 10_000;
+const RESTART_MAX_MS: Milliseconds = 80_000;
 
 /**
  * Counts a start. If the process dies of it, the next start waits: a body that takes the process
@@ -133,7 +134,7 @@ export function recordStart(
   const body = transaction.body(runId);
   if (body === null || transaction.run(runId)?.state !== "open") return null;
   const starts = body.starts + 1;
-  const waitMs = starts === 1 ? 0 : RESTART_MS;
+  const waitMs = starts === 1 ? 0 : Math.min(RESTART_MS * 2 ** (starts - 2), RESTART_MAX_MS);
   const started = { ...body, starts, nextAt: now + waitMs };
   transaction.saveBody(started);
   return started;

@@ -128,7 +128,7 @@ describe.concurrent("TZ", () => {
     await site.job("drift");
     const file = await site.scenario.write("our-time", zoneFile("Asia/Kathmandu").subarray(0, 99));
     const env = { TZ: file };
-    const warning = `UTC is used: ${file} is no file of the tz database`;
+    const warning = `UTC is used: ${file} is not a file of the tz database`;
     const daemon = await site.daemon({ env });
     expect(await daemon.prints(/UTC is used/)).toContain(warning);
     expect((await site.runIn({ env }, "check")).stdout).toContain(warning);

@@ -120,7 +120,7 @@ async function deliver(
     signal,
     fetch: openFetch((how) => openClient(work, how), signal),
     log: (...line: [string] | [LogLevel, string]) =>
-      line.length === 1 ? say("info", line[0]) : say(line[0], line[1]),
+      line.length === 1 ? say("info", textIn(line[0])) : say(line[0], textIn(line[1])),
   };
   const { result, commandsRead } = await openResult(delivery);
   await module.deliver(result, context as PluginContext<never>);
@@ -201,17 +201,21 @@ function redirectOutput(say: Say): void {
   const print =
     (level: LogLevel) =>
     (...words: readonly unknown[]): void => {
-      say(level, words.map((word) => (typeof word === "string" ? word : inspect(word))).join(" "));
+      say(level, words.map(textIn).join(" "));
     };
   for (const method of ["log", "info", "debug"] as const) console[method] = print("info");
   for (const method of ["warn", "error", "trace"] as const) console[method] = print("warning");
 }
 
-function inspect(value: unknown): string {
-  if (value instanceof Error) return value.stack ?? value.message;
+/** A text of whatever a plugin logs: an agent's word may be no text. Never throws. */
+function textIn(value: unknown): string {
+  if (typeof value === "string") return value;
+  if (value instanceof Error && typeof value.stack === "string") return value.stack;
   try {
     return JSON.stringify(value) ?? String(value);
   } catch {
-    return String(value);
+    return typeof value === "bigint"
+      ? String(value)
+      : `something (${typeof value}) that cannot be shown`;
   }
 }

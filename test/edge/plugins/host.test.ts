@@ -62,6 +62,21 @@ describe("startPlugin()", () => {
     expect(outcome).toEqual({ kind: "done", commands: 1 });
   });
 
+  test("logs whatever is given to it, and does not throw", async () => {
+    const circle: Record<string, unknown> = { toString: 1, valueOf: 2 };
+    circle.self = circle;
+    const { lines, outcome } = await play(async (_, context) => {
+      for (const odd of [{ toString: 1, valueOf: 2 }, circle, 7n, undefined, Object.create(null)]) {
+        console.log(odd);
+        context.log("notice", odd as string);
+      }
+    });
+    expect(outcome.kind).toBe("done");
+    expect(lines.length).toBe(10);
+    expect(lines[0]).toBe('info: {"toString":1,"valueOf":2}');
+    expect(lines[5]).toBe("notice: 7");
+  });
+
   test("looks without delivering when there is nothing to deliver", async () => {
     let delivered = false;
     const { outcome } = await play(
@@ -98,7 +113,7 @@ describe("startPlugin()", () => {
       "info: two",
       "err: three",
       'warning: four {"five":[6]} undefined 7',
-      "info: [object Object]",
+      "info: something (object) that cannot be shown",
     ]);
   });
 

@@ -7,6 +7,7 @@
 // Not its: what each piece of work is (flow/), any effect (ports.ts).
 import { messageOf } from "./errors.ts";
 import { adoptInflight } from "./flow/adopt.ts";
+import { ClockWatch, WatchedClock } from "./flow/ahead.ts";
 import { admits, afterRequest, type Breaker, CLOSED } from "./flow/breaker.ts";
 import { collectAction } from "./flow/collect.ts";
 import { endOverdue } from "./flow/deadline.ts";
@@ -18,6 +19,7 @@ import type { ActiveState } from "./flow/journal.ts";
 import { hasEnded } from "./flow/keep.ts";
 import type { LaunchWindow } from "./flow/launch.ts";
 import { Launcher } from "./flow/launcher.ts";
+import { NAP_MAX_MS, nap } from "./flow/nap.ts";
 import { NO_PATIENCE, type Patience } from "./flow/patience.ts";
 import { Pool } from "./flow/pool.ts";
 import { Upkeep } from "./flow/retention.ts";
@@ -40,12 +42,6 @@ export interface RunnerOptions {
   readonly runId?: number | null;
 }
 
-/** The longest time without a tick. */
-const NAP_MAX_MS: Milliseconds = 5_000;
-
-/** How soon it is seen what another process has written: a request of `run`, `resume`, `drop`. */
-const LOOK_MS: Milliseconds = 500;
-
 /** How long a start waits for in-flight records to be adopted. */
 const ADOPT_PATIENCE_MS: Milliseconds = 100;
 
@@ -61,6 +57,7 @@ const RETRIES_DEFAULT = 2;
 /** The loop over one runner directory. Build it, `start`, then `run` or `runOnce`; once each. */
 export class Runner {
   readonly #edges: Edges;
+  readonly #watch: ClockWatch;
   readonly #startedAt: Instant;
   readonly #catalog: Catalog;
   readonly #options: RunnerOptions;
@@ -87,8 +84,11 @@ export class Runner {
   /** Aborted by `stop`. */
   readonly #leaving = new AbortController();
 
-  constructor(edges: Edges, catalog: Catalog, options: RunnerOptions) {
+  constructor(opened: Edges, catalog: Catalog, options: RunnerOptions) {
+    const clock = new WatchedClock(opened.clock);
+    const edges = { ...opened, clock };
     this.#edges = edges;
+    this.#watch = new ClockWatch(edges);
     this.#startedAt = edges.clock.now();
     this.#catalog = catalog;
     this.#options = options;
@@ -185,7 +185,7 @@ export class Runner {
     while (!this.#stopping) {
       this.#wake = new AbortController();
       await this.tick();
-      if (!this.#stopping) await this.#rest();
+      if (!this.#stopping) await this.#nap();
     }
     await this.#drain();
   }
@@ -198,21 +198,14 @@ export class Runner {
       progress();
       const idle = this.#isIdle() && !this.#wake.signal.aborted;
       if (idle && !(wait && this.#isPending()) && this.#untried().length === 0) break;
-      await this.#rest();
+      await this.#nap();
     }
     await this.#drain();
   }
 
-  /** Until something is due, was changed here, or another process has written to the journal. */
-  async #rest(): Promise<void> {
-    const { clock, journal } = this.#edges;
-    const at = this.#nextAt();
-    const lookMs = this.#version === null ? NAP_MAX_MS : LOOK_MS;
-    for (let now = clock.now(); now < at && !this.#wake.signal.aborted; now = clock.now()) {
-      await clock.until(Math.min(at, now + lookMs), this.#wake.signal);
-      // The wait for a time ends when so much has gone by, also if the clock was set back.
-      if (clock.now() < now || journal.version() !== this.#version) return;
-    }
+  async #nap(): Promise<void> {
+    const { signal } = this.#wake;
+    await nap(this.#edges, { at: this.#nextAt(), version: this.#version, signal });
   }
 
   /** Whether something that this pass works on is still in flight. */
@@ -228,8 +221,9 @@ export class Runner {
 
   /** One turn. Never rejects for what one job, plugin or answer did (I8). */
   async tick(): Promise<void> {
-    const now = this.#edges.clock.now();
     this.#version = this.#edges.journal.version();
+    await this.#remember(() => this.#watch.tick((id) => this.#deliveries.has(id)));
+    const now = this.#edges.clock.now();
     await this.#timetable.refresh(now);
     this.#launcher.tick(now);
     await this.#remember(() => endOverdue(this.#edges));
@@ -356,7 +350,7 @@ export class Runner {
   #nextAt(): Instant {
     const now = this.#edges.clock.now();
     const times = [this.#timetable.nextAt(), now + NAP_MAX_MS];
-    const due = [this.#edges.journal.nextAt(now), this.#engine.nextAt()];
+    const due = [this.#edges.journal.nextAt(now), this.#engine.nextAt(now)];
     times.push(...due.filter((at) => at !== null));
     const { nextAt } = this.#upkeep;
     if (this.#runId === null && nextAt !== null) times.push(nextAt);

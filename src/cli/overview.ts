@@ -131,7 +131,10 @@ export function overviewOf(
     inFlight: (journal?.pendingActions(ROWS_MAX) ?? []).map(inFlightView),
     undelivered: (journal?.undelivered(ROWS_MAX) ?? []).map((row) => undeliveredView(journal, row)),
     workflows: journal === null ? [] : workflowViews(journal, ROWS_MAX),
-    missed: (journal?.missed(null, MISSED_MAX) ?? []).map(missedView),
+    // What a clock that was ahead has recorded, and is still to come, was not missed.
+    missed: (journal?.missed(null, MISSED_MAX) ?? [])
+      .filter(({ firstAt }) => firstAt <= now)
+      .map(missedView),
     unreadable: journal?.unreadable(UNREADABLE_MAX) ?? [],
     counts: {
       inFlight: counts?.pendingActions ?? 0,

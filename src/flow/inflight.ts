@@ -25,7 +25,7 @@
 //   I6. collected is reached only with a durable result file.
 import assert from "node:assert/strict";
 import type { CommandCounts } from "../mig/result.ts";
-import type { Instant } from "../time.ts";
+import type { Instant, Milliseconds } from "../time.ts";
 
 /** The states of an action. */
 export const ACTION_STATES = ["planned", "posted", "collected", "settled", "failed"] as const;
@@ -65,6 +65,10 @@ export interface ActionRow {
   readonly signature: string;
   /** The action's expireafter. */
   readonly expireAt: Instant;
+  /** From its dating to its expireafter. Null: not known. */
+  readonly lifeMs: Milliseconds | null;
+  /** Until when it may be posted, if need be dated anew. Null: until it has expired. */
+  readonly postBy: Instant | null;
   readonly sendOnly: boolean;
   /** It is not posted when its target matches more agents than this. Null: no limit. */
   readonly agentsMax: number | null;
@@ -335,6 +339,8 @@ export interface RunRow {
   readonly source: string | null;
   /** Why it failed or paused. */
   readonly note: string | null;
+  /** When it was begun, or tried to be. Null: not yet. */
+  readonly begunAt: Instant | null;
   /** When it is given up if it is still open. Null: never. */
   readonly deadlineAt: Instant | null;
   readonly endedAt: Instant | null;

@@ -17,6 +17,7 @@ export interface NewRun {
   readonly cause: RunCause;
   readonly source?: string | null;
   readonly deadlineAt?: Instant | null;
+  readonly begunAt?: Instant | null;
 }
 
 /** An action that is to be written in state planned. */
@@ -24,7 +25,7 @@ export type NewAction = Pick<
   ActionRow,
   "runId" | "job" | "step" | "name" | "body" | "signature" | "expireAt" | "sendOnly" | "plugins"
 > &
-  Partial<Pick<ActionRow, "part" | "agentsMax" | "pageSize">>;
+  Partial<Pick<ActionRow, "part" | "agentsMax" | "pageSize" | "lifeMs" | "postBy">>;
 
 export type NewDelivery = Pick<DeliveryRow, "actionRow" | "job" | "plugin" | "key"> &
   Partial<Pick<DeliveryRow, "resultPath">>;
@@ -48,6 +49,23 @@ export interface Cursor {
   readonly decidedAt: Instant;
   /** The schedule that it was decided by: another one begins anew. */
   readonly schedule: string;
+  /**
+   * Up to here they were decided by a clock that was ahead, or that is behind now: of those after
+   * `decidedAt`, some have a run. Null when `decidedAt` is all there is.
+   */
+  readonly aheadAt: Instant | null;
+}
+
+/** A cursor that is to be written. */
+export type NewCursor = Omit<Cursor, "aheadAt"> & Partial<Pick<Cursor, "aheadAt">>;
+
+/** Rows with a moment that was set by a clock that is ahead of now. */
+export interface AheadRows {
+  readonly runs: readonly RunRow[];
+  readonly actions: readonly ActionRow[];
+  readonly deliveries: readonly DeliveryRow[];
+  readonly bodies: readonly BodyRow[];
+  readonly steps: readonly StepRow[];
 }
 
 /** States in which an action is worked on; a collected one, when its result is read once more. */
@@ -68,8 +86,13 @@ export interface JournalReads {
   runs(job: string, limit: number): readonly RunRow[];
   /** All runs in one state, oldest first. */
   runsIn(state: RunRow["state"], limit: number): readonly RunRow[];
-  /** Runs of a job that are requested, open or paused. */
-  openRuns(job: string): number;
+  /**
+   * Runs of a job that are requested, open or paused, without those of which an action in flight
+   * begins after a time: a clock that was ahead has dated it.
+   */
+  unsettledRuns(job: string, until: Instant): readonly RunRow[];
+  /** The run of a job at a fire time, or null. */
+  runAt(job: string, firesAt: Instant): RunRow | null;
   /** Open runs whose deadline has passed. */
   overdueRuns(now: Instant, limit: number): readonly RunRow[];
 
@@ -114,12 +137,16 @@ export interface JournalReads {
 
   /** The earliest time after `now` that anything waits for; null when nothing does. */
   nextAt(now: Instant): Instant | null;
+  /** Rows that wait, with a time that was set after `now`: by a clock that was ahead. */
+  setAhead(now: Instant): AheadRows;
   /** Changes whenever another process wrote: cheap to poll. Null when no other process can. */
   version(): number | null;
   counts(): JournalCounts;
 
   cursor(job: string): Cursor | null;
   missed(job: string | null, limit: number): readonly MissedRow[];
+  /** Rows of a job whose last fire time is after `at`. */
+  missedAfter(job: string, at: Instant): readonly MissedRow[];
 
   /**
    * Rows that cannot be read, each with what is wrong with it. Nothing else answers with one: it
@@ -160,10 +187,12 @@ export interface JournalTransaction extends JournalReads {
   /** Null when this result is already on its way to this plugin. */
   insertDelivery(delivery: NewDelivery, now: Instant): DeliveryRow | null;
   saveDelivery(row: DeliveryRow): void;
-  setCursor(job: string, cursor: Cursor): void;
+  setCursor(job: string, cursor: NewCursor): void;
   /** Forgets how far a removed job was decided. */
   removeCursor(job: string): void;
   insertMissed(missed: Omit<MissedRow, "id">): void;
+  saveMissed(row: MissedRow): void;
+  dropMissed(id: number): void;
   /** Forgets runs with all that belongs to them. */
   removeRuns(ids: readonly number[]): void;
   /**

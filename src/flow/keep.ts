@@ -3,6 +3,7 @@ import type { Instant } from "../time.ts";
 import type { Edges } from "./edges.ts";
 import { type ActionEvent, type ActionRow, advance, type RunRow } from "./inflight.ts";
 import type { JournalTransaction } from "./journal.ts";
+import { due } from "./steps.ts";
 
 /**
  * Journals `event` for `row`; resolves when it is durable.
@@ -38,7 +39,7 @@ export function wakeStep(transaction: JournalTransaction, action: ActionRow, now
   const open = transaction
     .actionsOf(action.runId)
     .some((part) => part.step === step.name && !hasEnded(part));
-  if (!open) transaction.saveStep({ ...step, nextAt: now });
+  if (!open) transaction.saveStep({ ...step, ...due(now, now) });
 }
 
 /** Whether nothing more comes of an action but deliveries. */

@@ -17,6 +17,7 @@ import { type Edges, say } from "./edges.ts";
 import type { ActionRow, RunRow } from "./inflight.ts";
 import type { Cursor } from "./journal.ts";
 import { planAction, type RunOrder } from "./plan.ts";
+import { moveCursor, rewindCursor } from "./rewind.ts";
 
 /** How late a fire time may be run as if on time. */
 export interface LaunchWindow {
@@ -30,6 +31,9 @@ export const DAEMON_WINDOW: LaunchWindow = { graceMs: 60_000, firstLookMs: 0 };
 
 /** `--once` is driven from outside: whatever came due since the last pass is on time. */
 export const ONCE_WINDOW: LaunchWindow = { graceMs: Number.MAX_SAFE_INTEGER, firstLookMs: 60_000 };
+
+/** An action that begins this far ahead was dated by a clock that was: nothing waits for its run. */
+export const FUTURE_MS: Milliseconds = 300_000;
 
 /** The planned actions of a job's due fire times, ready to be posted. */
 export interface Launch {
@@ -48,15 +52,18 @@ export async function launchDue(
   entity: Entity,
   window: LaunchWindow,
 ): Promise<Launch> {
+  await rewindCursor(edges, entity);
   const decision = decide(edges, entity, window);
   if (decision === null) return { planned: [], failed: 0 };
   await recordDecision(edges, entity, decision);
+  const { aheadAt } = decision;
   const planned: ActionRow[] = [];
   let failed = 0;
   for (const firesAt of decision.fire) {
-    if (await overlaps(edges, entity, firesAt)) continue;
+    const cursor = cursorOf(entity, firesAt, aheadAt);
+    if (await overlaps(edges, entity, { firesAt, cursor })) continue;
     say(edges, entity.job, "info", "running");
-    const row = await planOrRecord(edges, { entity, firesAt, requested: null });
+    const row = await planOrRecord(edges, { entity, firesAt, run: { kind: "schedule", cursor } });
     if (row === "failed") failed++;
     else if (row !== null) planned.push(row);
   }
@@ -66,14 +73,20 @@ export async function launchDue(
 /** Plans a run that is in the journal as requested: by an operator, or queued by overlap. */
 export async function launchRequested(edges: Edges, entity: Entity, run: RunRow): Promise<Launch> {
   say(edges, entity.job, "info", "running");
-  const row = await planOrRecord(edges, { entity, firesAt: run.firesAt, requested: run });
+  const { firesAt } = run;
+  const row = await planOrRecord(edges, { entity, firesAt, run: { kind: "requested", run } });
   if (row === "failed") return { planned: [], failed: 1 };
   return { planned: row === null ? [] : [row], failed: 0 };
 }
 
 /** The cursor that says: decided up to here, by this job's schedule. */
-export function cursorOf(entity: Entity, decidedAt: Instant): Cursor {
-  return { decidedAt, schedule: scheduleText(entity) };
+export function cursorOf(
+  entity: Entity,
+  decidedAt: Instant,
+  aheadAt: Instant | null = null,
+): Cursor {
+  const isAhead = aheadAt !== null && aheadAt > decidedAt;
+  return { decidedAt, schedule: scheduleText(entity), aheadAt: isAhead ? aheadAt : null };
 }
 
 /** Whether a cursor was written under the schedule that the job has now. */
@@ -91,9 +104,10 @@ function decide(edges: Edges, entity: Entity, window: LaunchWindow): Decision | 
   const now = edges.clock.now() - spreadOffsetMs(job, entity.spreadMs);
   const cursor = edges.journal.cursor(job);
   const known = cursor !== null && isDecidedBy(cursor, entity);
-  const decidedAt = known ? cursor.decidedAt : now - window.firstLookMs;
+  const from = known ? cursor : { decidedAt: now - window.firstLookMs, aheadAt: null };
   const { graceMs } = window;
-  return decideFires({ schedule, decidedAt, now, onMissed: entity.onMissed, graceMs });
+  const hasRun = (at: Instant): boolean => edges.journal.runAt(job, at) !== null;
+  return decideFires({ ...from, schedule, now, onMissed: entity.onMissed, graceMs, hasRun });
 }
 
 /**
@@ -103,16 +117,17 @@ function decide(edges: Edges, entity: Entity, window: LaunchWindow): Decision | 
 async function recordDecision(edges: Edges, entity: Entity, decision: Decision): Promise<void> {
   const first = decision.fire[0];
   const decidedAt = first === undefined ? decision.decidedAt : first - 1;
-  const { missed } = decision;
+  const { aheadAt, missed } = decision;
   const cursor = edges.journal.cursor(entity.job);
   if (missed === null && cursor !== null) {
     // Where nothing is due, an old cursor says as much as a new one: that saves a write a job.
-    const isSame = isDecidedBy(cursor, entity) && cursor.decidedAt <= decidedAt;
+    const isKnown = isDecidedBy(cursor, entity) && cursor.decidedAt <= decidedAt;
+    const isSame = isKnown && cursor.aheadAt === aheadAt;
     if (first !== undefined || isSame) return;
   }
   const now = edges.clock.now();
   await edges.journal.write((transaction) => {
-    transaction.setCursor(entity.job, cursorOf(entity, decidedAt));
+    moveCursor(transaction, entity, cursorOf(entity, decidedAt, aheadAt));
     if (missed === null) return;
     const { job } = entity;
     transaction.insertMissed({ job, ...missed, reason: "it was not run in time", recordedAt: now });
@@ -129,13 +144,19 @@ function missedText({ count, firstAt, lastAt }: Missed): string {
 }
 
 /** Applies the job's overlap rule; true when this fire time is not to be planned now. */
-async function overlaps(edges: Edges, entity: Entity, firesAt: Instant): Promise<boolean> {
+async function overlaps(
+  edges: Edges,
+  entity: Entity,
+  { firesAt, cursor }: { readonly firesAt: Instant; readonly cursor: Cursor },
+): Promise<boolean> {
   const { job, overlap } = entity;
-  if (overlap === "allow" || edges.journal.openRuns(job) === 0) return false;
   const now = edges.clock.now();
+  const until = now + FUTURE_MS;
+  if (overlap === "allow" || edges.journal.unsettledRuns(job, until).length === 0) return false;
   const queued = await edges.journal.write((transaction) => {
-    transaction.setCursor(job, cursorOf(entity, firesAt));
-    const waiting = transaction.runs(job, 1_000).some(({ state }) => state === "requested");
+    moveCursor(transaction, entity, cursor);
+    const before = transaction.unsettledRuns(job, until);
+    const waiting = before.some(({ state }) => state === "requested");
     if (overlap === "queue" && !waiting) {
       return transaction.insertRun({ job, firesAt, cause: "schedule" }, "requested", now) !== null;
     }
@@ -152,17 +173,19 @@ async function overlaps(edges: Edges, entity: Entity, firesAt: Instant): Promise
 interface PlanOrder {
   readonly entity: Entity;
   readonly firesAt: Instant;
-  readonly requested: RunRow | null;
+  readonly run:
+    | { readonly kind: "schedule"; readonly cursor: Cursor }
+    | { readonly kind: "requested"; readonly run: RunRow };
 }
 
 /** Plans one run; a job's own mistake becomes a failed run in the journal, and a log line. */
 async function planOrRecord(edges: Edges, order: PlanOrder): Promise<ActionRow | "failed" | null> {
-  const { entity, firesAt, requested } = order;
+  const { entity, firesAt, run } = order;
   const { job } = entity;
-  const run = { job, firesAt, cause: "schedule" } as const;
-  const cursor = cursorOf(entity, firesAt);
   const which: RunOrder =
-    requested === null ? { kind: "new", run, cursor } : { kind: "requested", run: requested };
+    run.kind === "requested"
+      ? run
+      : { kind: "new", run: { job, firesAt, cause: "schedule" }, cursor: run.cursor };
   try {
     if (!entity.workflow) return await planAction(edges, { entity, run: which });
     await launchWorkflow(edges, { entity, run: which });
@@ -171,23 +194,26 @@ async function planOrRecord(edges: Edges, order: PlanOrder): Promise<ActionRow |
     if (error instanceof RunnerError && error.code === "JOURNAL") throw error;
     const text = error instanceof RunnerError ? describeError(error) : messageOf(error);
     say(edges, job, "err", `launchAction() -> ${text}`);
-    await recordFailed(edges, order, { cursor, text });
+    await recordFailed(edges, order, text);
     return "failed";
   }
 }
 
 async function recordFailed(
   edges: Edges,
-  { entity, firesAt, requested }: PlanOrder,
-  { cursor, text }: { readonly cursor: Cursor; readonly text: string },
+  { entity, firesAt, run: which }: PlanOrder,
+  text: string,
 ): Promise<void> {
   const { job } = entity;
   const now = edges.clock.now();
   await edges.journal.write((transaction) => {
+    // First: what lay beyond the cursor does not count the run that is about to be there.
+    if (which.kind === "schedule") moveCursor(transaction, entity, which.cursor);
     const run =
-      requested ?? transaction.insertRun({ job, firesAt, cause: "schedule" }, "failed", now);
+      which.kind === "requested"
+        ? which.run
+        : transaction.insertRun({ job, firesAt, cause: "schedule" }, "failed", now);
     if (run === null) return;
     transaction.saveRun({ ...run, state: "failed", note: text, endedAt: now });
-    if (requested === null) transaction.setCursor(job, cursor);
   });
 }

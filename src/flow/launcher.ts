@@ -6,7 +6,7 @@ import type { Catalog } from "../jobs/catalog.ts";
 import type { Instant, Milliseconds } from "../time.ts";
 import type { Edges } from "./edges.ts";
 import type { ActionRow, RunRow } from "./inflight.ts";
-import { type Launch, type LaunchWindow, launchDue, launchRequested } from "./launch.ts";
+import { FUTURE_MS, type Launch, type LaunchWindow, launchDue, launchRequested } from "./launch.ts";
 import { Pool } from "./pool.ts";
 import type { Timetable } from "./timetable.ts";
 
@@ -28,8 +28,8 @@ const AGAIN_MS: Milliseconds = 5_000;
 /** A job that is due while it is being launched is looked at again after this. */
 const BUSY_MS: Milliseconds = 1_000;
 
-/** Requests and runs of a job that are looked at in one tick. */
-const RUNS_MAX = 100;
+/** Requests that are looked at in one tick. */
+const REQUESTS_MAX = 100;
 
 /** Begins runs. The runner ticks it. */
 export class Launcher {
@@ -75,7 +75,7 @@ export class Launcher {
 
   /** Runs that an operator asked for, or that waited for the run before them. */
   #launchRequested(): void {
-    for (const run of this.#edges.journal.runsIn("requested", RUNS_MAX)) {
+    for (const run of this.#edges.journal.runsIn("requested", REQUESTS_MAX)) {
       const entity = this.#catalog.entity(run.job);
       if (entity === null || !this.#options.isMine(run) || !this.#mayStart(run)) continue;
       this.pool.start(run.id, () =>
@@ -86,7 +86,9 @@ export class Launcher {
 
   #mayStart(run: RunRow): boolean {
     if (run.cause === "manual") return true;
-    return this.#edges.journal.runs(run.job, RUNS_MAX).every(({ state }) => state !== "open");
+    const until = this.#edges.clock.now() + FUTURE_MS;
+    const before = this.#edges.journal.unsettledRuns(run.job, until);
+    return before.every(({ state }) => state !== "open");
   }
 
   async #launchNow(launch: () => Promise<Launch>): Promise<boolean> {

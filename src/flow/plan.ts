@@ -15,6 +15,7 @@ import { loadTemplate, prepareAction, templatePath } from "./dispatch.ts";
 import { type Edges, say } from "./edges.ts";
 import type { ActionRow, RunRow } from "./inflight.ts";
 import type { Cursor, JournalTransaction, NewAction, NewRun } from "./journal.ts";
+import { moveCursor } from "./rewind.ts";
 
 /** Which firing an action belongs to: a new run, or one that the journal holds as requested. */
 export type RunOrder =
@@ -56,7 +57,8 @@ export async function signAction(
   const action = prepareAction(template, { name: order.name, now, expiryMs }, where);
   const signature = await edges.signer.sign(new TextEncoder().encode(signedText(action)));
   const body = encodeAction(withSignature(action, signature));
-  return { ...kept, body, signature, expireAt: now + expiryMs };
+  const expireAt = now + expiryMs;
+  return { ...kept, body, signature, expireAt, lifeMs: expiryMs, postBy: expireAt };
 }
 
 /**
@@ -113,12 +115,13 @@ export function openRun(
   const { entity, run: which, source } = order;
   const deadlineAt = entity.deadlineMs === null ? null : now + entity.deadlineMs;
   if (which.kind === "new") {
-    transaction.setCursor(which.run.job, which.cursor);
-    return transaction.insertRun({ ...which.run, source, deadlineAt }, "open", now);
+    moveCursor(transaction, entity, which.cursor);
+    const run = { ...which.run, source, begunAt: now, deadlineAt };
+    return transaction.insertRun(run, "open", now);
   }
   const run = transaction.run(which.run.id);
   if (run === null || run.state !== "requested") return null;
-  const opened: RunRow = { ...run, state: "open", source, deadlineAt };
+  const opened: RunRow = { ...run, state: "open", source, begunAt: now, deadlineAt };
   transaction.saveRun(opened);
   return opened;
 }

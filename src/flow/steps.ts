@@ -41,12 +41,20 @@ export interface StepRow {
   readonly tries: number;
   /** When there is something to do for it next; null: not by itself, or as soon as it is asked. */
   readonly nextAt: Instant | null;
+  /** When `nextAt` was set: after now, it was by a clock that was ahead. */
+  readonly setAt: Instant;
   /** Its place among the steps that have ended, from 1. */
   readonly sequence: number | null;
   readonly endedAt: Instant | null;
 }
 
-export type NewStep = Pick<StepRow, "runId" | "name" | "kind" | "digest" | "nextAt">;
+export type NewStep = Pick<StepRow, "runId" | "name" | "kind" | "digest" | "nextAt"> &
+  Partial<Pick<StepRow, "setAt">>;
+
+/** A moment, with the time at which it is set. */
+export function due(nextAt: Instant, now: Instant): { nextAt: Instant; setAt: Instant } {
+  return { nextAt, setAt: now };
+}
 
 /** What a step came to. */
 export type StepOutcome =
@@ -67,11 +75,13 @@ export interface BodyRow {
   readonly begunAt: Instant;
   /** When it is to be at work; null while it only waits for its steps. */
   readonly nextAt: Instant | null;
+  /** When `nextAt` was set. */
+  readonly setAt: Instant;
   /** How often it was started without a step that ended since. */
   readonly starts: number;
 }
 
-export type NewBody = Omit<BodyRow, "starts">;
+export type NewBody = Omit<BodyRow, "starts" | "setAt">;
 
 /** Where a run's steps stand: the place and the time of the last one that ended. */
 export interface StepFrontier {

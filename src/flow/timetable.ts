@@ -10,9 +10,11 @@ import { fireText, spreadOffsetMs } from "../jobs/fires.ts";
 import { FireHeap } from "../jobs/heap.ts";
 import { nextFire } from "../jobs/schedule.ts";
 import type { Instant, Milliseconds } from "../time.ts";
+import { CLOCK_SLACK_MS } from "./ahead.ts";
 import { type Edges, say } from "./edges.ts";
 import type { Cursor } from "./journal.ts";
 import { cursorOf, isDecidedBy, type LaunchWindow } from "./launch.ts";
+import { isAhead } from "./rewind.ts";
 
 export interface TimetableOptions {
   /** How often the spool is scanned. */
@@ -28,14 +30,15 @@ export interface TimetableOptions {
 /** How long a scan waits for jobs to load. What takes longer (job.ts) goes on beside the others. */
 const LOAD_PATIENCE_MS: Milliseconds = 2_000;
 
+/** Fire times with a run that are skipped in one go. */
+const SKIPPED_MAX = 10_000;
+
 /** When each job is due. */
 export class Timetable {
   readonly #edges: Edges;
   readonly #catalog: Catalog;
   readonly #options: TimetableOptions;
   readonly #heap = new FireHeap();
-  /** Jobs that wait in the heap to be decided once more, not for a fire time. */
-  readonly #retried = new Set<string>();
   #takenAt: Instant = 0;
   /** First cursors that could not be written: the disk was full. */
   readonly #unwritten = new Map<string, Cursor>();
@@ -53,12 +56,10 @@ export class Timetable {
 
   /** The jobs that are due, each once. */
   takeDue(now: Instant): readonly string[] {
-    // A clock that was set back must not hold up what is only to be tried again (I8).
-    if (now < this.#takenAt) for (const job of this.#retried) this.#heap.set(job, now);
+    // The clock was set back: what it said before must not hold up any job (I7).
+    if (now < this.#takenAt - CLOCK_SLACK_MS) this.#dueAll(now);
     this.#takenAt = now;
-    const due = this.#heap.takeDue(now);
-    for (const job of due) this.#retried.delete(job);
-    return due;
+    return this.#heap.takeDue(now);
   }
 
   /** When the next job is due, or the next scan. */
@@ -90,7 +91,6 @@ export class Timetable {
   again(job: string, waitMs: Milliseconds): void {
     if (this.#options.once) return;
     this.#heap.set(job, this.#edges.clock.now() + waitMs);
-    this.#retried.add(job);
   }
 
   /** A spool that cannot be read is read again later; the jobs stay as they were (I8). */
@@ -128,7 +128,6 @@ export class Timetable {
     switch (change.kind) {
       case "removed":
         this.#heap.set(job, null);
-        this.#retried.delete(job);
         this.#unwritten.delete(job);
         log.emit("info", `removed entity ${job}`);
         await this.#remember(() => journal.write((tables) => tables.removeCursor(job)));
@@ -166,6 +165,7 @@ export class Timetable {
       return this.#heap.set(job, isOpen ? clock.now() : null);
     }
     if (cursor !== null && isDecidedBy(cursor, entity)) {
+      if (isAhead(cursor, clock.now())) return this.#heap.set(job, clock.now());
       return this.#fireNext(entity, cursor.decidedAt);
     }
     const unwritten = this.#unwritten.get(job) ?? null;
@@ -181,10 +181,18 @@ export class Timetable {
     this.#fireNext(entity, first.decidedAt);
   }
 
+  /** Every scheduled job is decided anew. */
+  #dueAll(now: Instant): void {
+    if (!this.#options.isScheduled) return;
+    for (const { job, schedule } of this.#catalog.entities()) {
+      if (schedule !== null) this.#heap.set(job, now);
+    }
+  }
+
   #fireNext(entity: Entity, after: Instant): void {
     const { clock } = this.#edges;
     const { job, schedule } = entity;
-    const at = schedule === null ? null : nextFire(schedule, after);
+    const at = this.#openAfter(entity, after);
     const offset = spreadOffsetMs(job, entity.spreadMs);
     this.#heap.set(job, at === null ? null : at + offset);
     if (schedule === null) return;
@@ -197,6 +205,19 @@ export class Timetable {
     // One that passed while nothing ran is run or missed in this tick, which tells of it.
     if (when.firesAt < when.now) return;
     say(this.#edges, job, "info", fireText(when));
+  }
+
+  /** The next fire time that has no run yet: a clock that was ahead may have made some. */
+  #openAfter({ job, schedule }: Entity, after: Instant): Instant | null {
+    if (schedule === null) return null;
+    const { journal } = this.#edges;
+    const isAhead = (journal.cursor(job)?.aheadAt ?? 0) > after;
+    let at = nextFire(schedule, after);
+    for (let skipped = 0; isAhead && skipped < SKIPPED_MAX; skipped++) {
+      if (at === null || journal.runAt(job, at) === null) break;
+      at = nextFire(schedule, at);
+    }
+    return at;
   }
 
   async #remember(write: () => Promise<unknown>): Promise<boolean> {

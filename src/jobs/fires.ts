@@ -3,7 +3,7 @@
 import { formatDuration } from "../go/duration.ts";
 import { formatGoTime } from "../go/time.ts";
 import type { Instant, Milliseconds } from "../time.ts";
-import { DAY_MS, HOUR_MS } from "../time.ts";
+import { HOUR_MS } from "../time.ts";
 import type { OnMissed } from "./entity.ts";
 import { nextFire, type Schedule } from "./schedule.ts";
 import { zoneAbbreviation, zoneOffsetSeconds } from "./zone.ts";
@@ -21,11 +21,17 @@ export interface Decision {
   readonly missed: Missed | null;
   /** Everything up to here is decided by this. */
   readonly decidedAt: Instant;
+  /** As in the options, while it is later than `decidedAt`. */
+  readonly aheadAt: Instant | null;
 }
 
 export interface DecideOptions {
   readonly schedule: Schedule;
   readonly decidedAt: Instant;
+  /** What a clock that was ahead, or is behind now, has decided beyond `decidedAt`. @default null */
+  readonly aheadAt?: Instant | null;
+  /** Whether there is a run at a fire time up to `aheadAt`. @default never */
+  readonly hasRun?: (at: Instant) => boolean;
   readonly now: Instant;
   readonly onMissed: OnMissed;
   /** A fire time at most this late still counts as on time. */
@@ -43,30 +49,56 @@ export function isAtLeast(count: number): boolean {
 /** With onMissed "all": how many are run in one go; older ones are recorded as missed. */
 export const CATCH_UP_MAX = 100;
 
-/** A cursor further ahead than this was written under a wrong clock and is not believed. */
-const CURSOR_AHEAD_MAX_MS: Milliseconds = DAY_MS;
-
 /**
  * Decides all fire times in (decidedAt, now].
  *
  * The newest one is run when it is on time, or by `onMissed: "last"`; with "all" each of them
- * is. The rest is recorded as missed. A `decidedAt` more than a day ahead of `now` counts as now.
+ * is. The rest is recorded as missed.
+ *
+ * Up to `aheadAt` fire times with a run are left out. Once that time has passed, nothing before it
+ * is decided: it was the clock of now that had been behind, and all of it was decided before.
  */
 export function decideFires(options: DecideOptions): Decision {
-  const { schedule, now, onMissed, graceMs } = options;
-  if (options.decidedAt >= now) {
-    const decidedAt = options.decidedAt - now > CURSOR_AHEAD_MAX_MS ? now : options.decidedAt;
-    return { fire: [], missed: null, decidedAt };
-  }
-  const passed = firesIn(schedule, options.decidedAt, now);
-  if (passed.firstAt === null) return { fire: [], missed: null, decidedAt: now };
+  const { schedule, now, onMissed, graceMs, aheadAt: ahead = null } = options;
+  const isAhead = ahead !== null && ahead >= now;
+  const aheadAt = isAhead ? ahead : null;
+  const after = isAhead ? options.decidedAt : Math.max(options.decidedAt, ahead ?? 0);
+  if (after >= now) return { fire: [], missed: null, decidedAt: after, aheadAt };
+  const isOpen = isAhead ? (at: Instant) => options.hasRun?.(at) !== true : () => true;
+  const passed = firesIn(schedule, { after, now }, isOpen);
+  if (passed.firstAt === null) return { fire: [], missed: null, decidedAt: now, aheadAt };
   const { recent, firstAt } = passed;
   const onTime = now - (recent.at(-1) ?? firstAt) <= graceMs;
   const runs = onMissed === "all" ? recent.length : onMissed === "last" || onTime ? 1 : 0;
   const fire = runs === 0 ? [] : recent.slice(-runs);
   const count = passed.count - fire.length;
   const lastAt = recent.at(-1 - fire.length) ?? passed.olderAt ?? firstAt;
-  return { fire, missed: count === 0 ? null : { firstAt, lastAt, count }, decidedAt: now };
+  const missed = count === 0 ? null : { firstAt, lastAt, count };
+  return { fire, missed, decidedAt: now, aheadAt };
+}
+
+/** Where a record is cut in two, and which of its fire times it does not count. */
+export interface MissedCut {
+  readonly schedule: Schedule;
+  readonly until: Instant;
+  readonly hasRun: (at: Instant) => boolean;
+}
+
+/** The parts of a record that lie up to a time and after it; null for one that is empty. Pure. */
+export function cutMissed(
+  missed: Missed,
+  { schedule, until, hasRun }: MissedCut,
+): { readonly before: Missed | null; readonly after: Missed | null } {
+  const { firstAt, lastAt } = missed;
+  if (lastAt <= until) return { before: missed, after: null };
+  const passed = firesIn(schedule, { after: firstAt - 1, now: until }, (at) => !hasRun(at));
+  const last = passed.recent.at(-1);
+  const before = last === undefined ? null : { firstAt, lastAt: last, count: passed.count };
+  const next = nextFire(schedule, Math.max(until, firstAt - 1));
+  const isOver = next === null || next > lastAt;
+  // Where it stands for "at least" so many, less is not wrong.
+  const count = Math.max(1, missed.count - (before?.count ?? 0));
+  return { before, after: isOver ? null : { firstAt: next, lastAt, count } };
 }
 
 interface Passed {
@@ -74,24 +106,48 @@ interface Passed {
   readonly count: number;
   /** The newest fire times, at most CATCH_UP_MAX. */
   readonly recent: readonly Instant[];
-  /** The newest fire time before `recent`, when there are more. */
+  /** When there are more: the newest before `recent`, or a time up to which they are left out. */
   readonly olderAt: Instant | null;
 }
 
-/** The fire times in (after, now]. Work is bounded however long ago `after` is. */
-function firesIn(schedule: Schedule, after: Instant, now: Instant): Passed {
+/** From where on the newest fire times up to now are looked at: an hour ago, or where there are. */
+function recentFrom(
+  schedule: Schedule,
+  { at, now }: { readonly at: Instant; readonly now: Instant },
+): Instant {
+  for (let spanMs = HOUR_MS; now - spanMs > at; spanMs *= 2) {
+    const next = nextFire(schedule, now - spanMs);
+    if (next !== null && next <= now) return now - spanMs;
+  }
+  return at;
+}
+
+/** The open fire times in (after, now]. Work is bounded however long ago `after` is. */
+function firesIn(
+  schedule: Schedule,
+  { after, now }: { readonly after: Instant; readonly now: Instant },
+  isOpen: (at: Instant) => boolean,
+): Passed {
   const recent: Instant[] = [];
   let firstAt: Instant | null = null;
   let olderAt: Instant | null = null;
   let count = 0;
+  let seen = 0;
   let at = nextFire(schedule, after);
   while (at !== null && at <= now) {
-    firstAt ??= at;
-    count++;
-    recent.push(at);
+    seen++;
+    if (isOpen(at)) {
+      firstAt ??= at;
+      count++;
+      recent.push(at);
+    }
     if (recent.length > CATCH_UP_MAX) olderAt = recent.shift() ?? null;
-    // So many that they are dense: only the last hour matters for what is run now.
-    const from = count === FIRES_COUNTED_MAX ? Math.max(at, now - HOUR_MS) : at;
+    // So many that they are dense: only the last ones matter for what is run now.
+    const from: Instant = seen === FIRES_COUNTED_MAX ? recentFrom(schedule, { at, now }) : at;
+    if (from > at) {
+      olderAt = from;
+      recent.length = 0;
+    }
     at = nextFire(schedule, from);
   }
   return { firstAt, count, recent, olderAt };

@@ -13,7 +13,7 @@ import assert from "node:assert/strict";
 import { messageOf, RunnerError } from "../errors.ts";
 import { type Edges, say, type WorkflowEdges } from "../flow/edges.ts";
 import type { ActionRow, RunRow } from "../flow/inflight.ts";
-import type { BodyRow, StepOutcome, StepRow } from "../flow/steps.ts";
+import { type BodyRow, due, type StepOutcome, type StepRow } from "../flow/steps.ts";
 import { type Instant, MINUTE_MS, type Milliseconds } from "../time.ts";
 import { settleStep } from "./actions.ts";
 import { Execution } from "./execution.ts";
@@ -98,9 +98,10 @@ export class Engine {
     return this.#active.size === 0 && this.#busy.size === 0 && this.#settling.size === 0;
   }
 
-  /** When one of the bodies at work has done nothing for too long; null when none waits for that. */
-  nextAt(): Instant | null {
-    const times = [...this.#active.values()].flatMap(({ stallsAt }) => stallsAt ?? []);
+  /** When one of the bodies at work will have done nothing for too long; null for never. */
+  nextAt(now: Instant): Instant | null {
+    const stalls = [...this.#active.values()].flatMap(({ stallsAt }) => stallsAt ?? []);
+    const times = stalls.filter((at) => at > now);
     return times.length === 0 ? null : Math.min(...times);
   }
 
@@ -253,8 +254,9 @@ export class Engine {
     const { clock, journal, log } = this.#edges;
     const why = messageOf(error);
     log.emit("err", `step "${step.name}" of run ${step.runId}: ${why}`);
-    const nextAt = clock.now() + MERGE_RETRY_MS;
-    await journal.write((tables) => recordDelay(tables, { id: step.id, error: why, nextAt }));
+    const now = clock.now();
+    const delay = { id: step.id, error: why, ...due(now + MERGE_RETRY_MS, now) };
+    await journal.write((tables) => recordDelay(tables, delay));
   }
 
   #readFile(): WorkflowEdges["readFile"] {

@@ -3,7 +3,7 @@
 import { RunnerError } from "../errors.ts";
 import type { RunRow } from "../flow/inflight.ts";
 import type { JournalTransaction } from "../flow/journal.ts";
-import type { StepRow } from "../flow/steps.ts";
+import { due, type StepRow } from "../flow/steps.ts";
 import type { Instant } from "../time.ts";
 import { quietBody } from "./record.ts";
 
@@ -34,7 +34,7 @@ export function resumeRun(
   const isOver = run.deadlineAt !== null && run.deadlineAt <= now;
   const deadlineAt = isOver ? null : run.deadlineAt;
   transaction.saveRun({ ...run, state: "open", note: null, deadlineAt, endedAt: null });
-  transaction.saveBody({ ...body, nextAt: now, starts: 0 });
+  transaction.saveBody({ ...body, ...due(now, now), starts: 0 });
   const again = lastFailed(transaction, runId);
   for (const step of again) transaction.saveStep(begunAnew(transaction, step));
   return again.map(({ name }) => name);

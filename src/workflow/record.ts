@@ -6,6 +6,7 @@ import { createHash } from "node:crypto";
 import type { JournalTransaction } from "../flow/journal.ts";
 import {
   type BodyRow,
+  due,
   endStep,
   type NewStep,
   type StepOutcome,
@@ -73,11 +74,12 @@ export function recordTry(
     readonly attempt: number;
     readonly error: string;
     readonly nextAt: Instant;
+    readonly setAt: Instant;
   },
 ): void {
-  const { step, attempt, error, nextAt } = tried;
+  const { step, attempt, ...rest } = tried;
   const begun = openStep(transaction, step);
-  if (begun !== null) transaction.saveStep({ ...begun, attempts: attempt, error, nextAt });
+  if (begun !== null) transaction.saveStep({ ...begun, ...rest, attempts: attempt });
 }
 
 /** The time for another try has come: the body makes it. */
@@ -91,11 +93,11 @@ export function recordRetry(transaction: JournalTransaction, stepId: number, now
 /** A step has come to its end, which cannot be recorded before `nextAt`. */
 export function recordDelay(
   transaction: JournalTransaction,
-  delay: { readonly id: number; readonly error: string; readonly nextAt: Instant },
+  delay: Pick<StepRow, "id" | "error" | "setAt"> & { readonly nextAt: Instant },
 ): void {
-  const { id, error, nextAt } = delay;
+  const { id, error, nextAt, setAt } = delay;
   const step = transaction.step(id);
-  if (step?.state === "begun") transaction.saveStep({ ...step, error, nextAt });
+  if (step?.state === "begun") transaction.saveStep({ ...step, error, nextAt, setAt });
 }
 
 /** The row of a step that has not ended, in a run that is open; made when there is none. */
@@ -112,7 +114,8 @@ export function callBody(transaction: JournalTransaction, runId: number, now: In
   const isCalled = body.nextAt !== null && body.nextAt <= now;
   // At work already: a row that stays as it is costs no page of the disk.
   if (isCalled && body.starts === 0) return;
-  transaction.saveBody({ ...body, nextAt: isCalled ? body.nextAt : now, starts: 0 });
+  const called = isCalled ? body : { ...body, ...due(now, now) };
+  transaction.saveBody({ ...called, starts: 0 });
 }
 
 /** How long until a body is started again for which the system had no process. */
@@ -135,7 +138,7 @@ export function recordStart(
   if (body === null || transaction.run(runId)?.state !== "open") return null;
   const starts = body.starts + 1;
   const waitMs = starts === 1 ? 0 : Math.min(RESTART_MS * 2 ** (starts - 2), RESTART_MAX_MS);
-  const started = { ...body, starts, nextAt: now + waitMs };
+  const started = { ...body, starts, ...due(now + waitMs, now) };
   transaction.saveBody(started);
   return started;
 }
@@ -159,7 +162,7 @@ export function recordParked(
 /** A body that was stopped in order is started at once next time. */
 export function recordStopped(transaction: JournalTransaction, runId: number, now: Instant): void {
   const body = transaction.body(runId);
-  if (body !== null) transaction.saveBody({ ...body, nextAt: now, starts: 0 });
+  if (body !== null) transaction.saveBody({ ...body, ...due(now, now), starts: 0 });
 }
 
 /**
@@ -183,13 +186,13 @@ export function recordLost(
   if (cause === "system") {
     // It never was: this start does not count.
     const starts = Math.max(0, body.starts - 1);
-    transaction.saveBody({ ...body, starts, nextAt: now + UNSTARTED_MS });
+    transaction.saveBody({ ...body, starts, ...due(now + UNSTARTED_MS, now) });
     return false;
   }
   if (body.starts >= lostMax) {
     return recordRun(transaction, { runId, state: "failed", note: reason }, now);
   }
-  transaction.saveBody({ ...body, nextAt: now + 1_000 * 2 ** body.starts });
+  transaction.saveBody({ ...body, ...due(now + 1_000 * 2 ** body.starts, now) });
   return false;
 }
 

@@ -7,7 +7,7 @@ import { backoffMs } from "../flow/backoff.ts";
 import { type Edges, say } from "../flow/edges.ts";
 import type { ActionRow } from "../flow/inflight.ts";
 import type { JournalTransaction } from "../flow/journal.ts";
-import type { NewStep, StepOutcome, StepRow } from "../flow/steps.ts";
+import { due, type NewStep, type StepOutcome, type StepRow } from "../flow/steps.ts";
 import type { Instant, Milliseconds } from "../time.ts";
 import { type ActiveRun, emptyOutcome, partsOf, planStep } from "./actions.ts";
 import { deliverStep } from "./deliver.ts";
@@ -110,7 +110,7 @@ export class Work {
         const error = `step "${step.name}" failed${tries}: ${outcome.message}`;
         const waitMs = this.#waitMs(outcome, attempt, request);
         if (waitMs === null) return end({ kind: "failed", error });
-        return recordTry(transaction, { step, attempt, error, nextAt: now + waitMs });
+        return recordTry(transaction, { step, attempt, error, ...due(now + waitMs, now) });
       });
       if (outcome.kind === "value") return;
       const of = `${attempt} of ${request.retriesMax + 1}`;
@@ -161,7 +161,7 @@ export class Work {
     this.#do(step.name, async () => {
       await this.#write((transaction, now) => {
         if (transaction.run(step.runId)?.state !== "open") return;
-        transaction.insertStep({ ...step, nextAt: now + ms });
+        transaction.insertStep({ ...step, ...due(now + ms, now) });
       });
     });
   }

@@ -77,7 +77,7 @@ describe("removeOld() of rows", () => {
     const old = await make(world, { actionId: 1, at: NOON - 40 * DAY });
     const last = await make(world, { actionId: 2, at: NOON - 39 * DAY });
     const young = await make(world, { actionId: 3, at: NOON - DAY, job: "other" });
-    const cursor = { decidedAt: NOON - 39 * DAY, schedule: "@daily" };
+    const cursor = { decidedAt: NOON - 39 * DAY, schedule: "@daily", aheadAt: null };
     const missed = { job: "nightly", firstAt: 1, lastAt: 2, count: 2, reason: "down" };
     await world.journal.write((tables) => {
       tables.setCursor("nightly", cursor);

@@ -40,19 +40,21 @@ describe("Timetable", () => {
     expect(told).toBe(1);
   });
 
-  test("tries a job again at once when the clock was set back behind the wait", async () => {
+  test("looks at every job at once when the clock was set back, also before a retry", async () => {
     const { clock, edges, spool } = openWorld();
     spool.scan = () => Promise.resolve([directory("nightly")] as never);
-    const catalog = new Catalog(() => Promise.resolve(entity({ schedule: null })));
+    const catalog = new Catalog(() => Promise.resolve(entity()));
     const timetable = new Timetable(edges, catalog, {
       ...{ checkDirectoryMs: HOUR, isScheduled: true, once: false, loaded() {} },
     });
     await timetable.scan();
     const now = clock.now();
+    expect(timetable.takeDue(now)).toEqual([]);
+    expect(timetable.takeDue(now - 2 * HOUR)).toEqual(["nightly"]);
     timetable.again("nightly", 5_000);
     expect(timetable.takeDue(now)).toEqual([]);
     expect(timetable.takeDue(now - 2 * HOUR)).toEqual(["nightly"]);
-    expect(timetable.takeDue(now - 3 * HOUR)).toEqual([]);
+    expect(timetable.takeDue(now - 2 * HOUR)).toEqual([]);
   });
 
   describe("for a pass", () => {

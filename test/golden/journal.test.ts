@@ -97,6 +97,7 @@ describe("a journal of schema 1", () => {
     expect(journal.cursor("nightly")).toEqual({
       decidedAt: 3_000,
       schedule: "0 * * * * Europe/Berlin",
+      aheadAt: null,
     });
     expect(journal.missed(null, 9)).toMatchObject([{ count: 8, firstAt: 100, lastAt: 900 }]);
     expect(journal.stepNamed(6, "look")).toMatchObject({ value: '{"found":1}', sequence: 1 });

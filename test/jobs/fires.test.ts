@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { decideFires, isAtLeast, spreadOffsetMs } from "../../src/jobs/fires.ts";
+import { cutMissed, decideFires, isAtLeast, spreadOffsetMs } from "../../src/jobs/fires.ts";
 import { parseSchedule } from "../../src/jobs/schedule.ts";
 import { DAY_MS } from "../../src/time.ts";
 
@@ -21,6 +21,7 @@ describe("decideFires()", () => {
       fire: [at("03:00:00")],
       missed: null,
       decidedAt: at("03:00:00"),
+      aheadAt: null,
     });
   });
 
@@ -33,6 +34,7 @@ describe("decideFires()", () => {
       fire: [],
       missed: { firstAt: at("03:00:00"), lastAt: at("06:00:00"), count: 4 },
       decidedAt: at("06:30:00"),
+      aheadAt: null,
     });
   });
 
@@ -69,20 +71,92 @@ describe("decideFires()", () => {
     expect(missed?.lastAt).toBe(at("11:59:59"));
   });
 
+  test("leaves no fire time out between those that it counts and the newest", () => {
+    const schedule = parseSchedule("* * * * * * *", { timezone: "UTC" });
+    const options = { schedule, decidedAt: at("00:00:00") - 30 * 86_400_000, now: at("12:00:00") };
+    const { fire, missed } = decideFires({ ...options, onMissed: "all", graceMs: 0 });
+    expect([fire.length, fire[0], fire.at(-1)]).toEqual([100, at("11:58:21"), at("12:00:00")]);
+    expect(missed?.lastAt).toBe(at("11:58:20"));
+    // Hours before now there are none, and the newest one is what is run.
+    const nights = parseSchedule("* * 0-2 * * * *", { timezone: "UTC" });
+    const last = decideFires({ ...options, schedule: nights, onMissed: "last", graceMs: 0 });
+    expect(last.fire).toEqual([at("02:59:59")]);
+    expect(last.missed?.lastAt).toBe(at("02:59:58"));
+  });
+
   test("never fires a schedule without a fire time (I7)", () => {
     const schedule = parseSchedule("0 0 30 2 *", { timezone: "UTC" });
     expect(decide("02:00:00", "23:00:00", { schedule, onMissed: "all" }).fire).toEqual([]);
   });
 
-  test("does not believe a cursor that is days ahead of the clock", () => {
-    const decidedAt = at("03:00:00") + 10 * 86_400_000;
-    expect(decide("03:00:00", "04:00:00", { decidedAt }).decidedAt).toBe(at("04:00:00"));
-  });
-
-  test("keeps a cursor that is a little ahead: the clock was set back", () => {
+  test("decides nothing before its cursor", () => {
     const decidedAt = at("03:00:00");
     const decision = decide("03:00:00", "02:50:00", { decidedAt });
-    expect(decision).toEqual({ fire: [], missed: null, decidedAt });
+    expect(decision).toEqual({ fire: [], missed: null, decidedAt, aheadAt: null });
+  });
+
+  describe("after a clock that was ahead until 09:00, and had run 04:00 and 05:00", () => {
+    const aheadAt = at("09:00:00");
+    const runs = [at("04:00:00"), at("05:00:00")];
+    const later = (from: string, to: string, changes = {}) =>
+      decide(from, to, { aheadAt, hasRun: (time: number) => runs.includes(time), ...changes });
+
+    test("runs in the present what has no run", () => {
+      expect(later("02:30:00", "03:00:00")).toEqual({
+        fire: [at("03:00:00")],
+        missed: null,
+        decidedAt: at("03:00:00"),
+        aheadAt,
+      });
+      expect(later("03:00:00", "04:00:20")).toEqual({
+        ...{ fire: [], missed: null, decidedAt: at("04:00:20"), aheadAt },
+      });
+    });
+
+    test("catches up with what has no run, and counts what has one for neither", () => {
+      const { fire, missed } = later("02:30:00", "06:30:00", { onMissed: "all" });
+      expect([fire, missed]).toEqual([[at("03:00:00"), at("06:00:00")], null]);
+      const skipped = later("02:30:00", "06:30:00");
+      expect(skipped.fire).toEqual([]);
+      expect(skipped.missed).toEqual({ firstAt: at("03:00:00"), lastAt: at("06:00:00"), count: 2 });
+    });
+  });
+
+  test("takes up from where it was when it was the clock of now that had been behind", () => {
+    // The year before, a process began with a clock that was behind, and decided for some seconds.
+    const options = { decidedAt: at("02:00:10") - 365 * 86_400_000, aheadAt: at("02:00:00") };
+    const decision = decide("02:00:00", "04:00:05", { ...options, onMissed: "all" });
+    expect(decision).toEqual({
+      fire: [at("03:00:00"), at("04:00:00")],
+      missed: null,
+      decidedAt: at("04:00:05"),
+      aheadAt: null,
+    });
+  });
+});
+
+describe("cutMissed()", () => {
+  const missed = { firstAt: at("03:00:00"), lastAt: at("09:00:00"), count: 7 };
+  const cut = (text: string, runs: readonly number[] = []) =>
+    cutMissed(missed, { schedule: hourly, until: at(text), hasRun: (time) => runs.includes(time) });
+
+  test("leaves what has passed, or is all to come", () => {
+    expect(cut("09:00:00")).toEqual({ before: missed, after: null });
+    expect(cut("02:59:59")).toEqual({ before: null, after: missed });
+  });
+
+  test("parts what has passed from what is to come", () => {
+    expect(cut("05:30:00")).toEqual({
+      before: { firstAt: at("03:00:00"), lastAt: at("05:00:00"), count: 3 },
+      after: { firstAt: at("06:00:00"), lastAt: at("09:00:00"), count: 4 },
+    });
+    expect(cut("03:00:00").before).toEqual({ ...missed, lastAt: at("03:00:00"), count: 1 });
+    expect(cut("08:59:59").after).toEqual({ ...missed, firstAt: at("09:00:00"), count: 1 });
+  });
+
+  test("does not count a fire time that has a run", () => {
+    const { before } = cut("05:30:00", [at("04:00:00")]);
+    expect(before).toEqual({ firstAt: at("03:00:00"), lastAt: at("05:00:00"), count: 2 });
   });
 });
 

@@ -18,6 +18,8 @@ export const FAULT_KINDS: Readonly<Record<string, RegExp>> = {
   "an API that is down": /^outage$/,
   "a clock that jumps ahead": /^jump ahead$/,
   "a clock that jumps back": /^jump back$/,
+  "a clock that is hours or days ahead for a while": /^glitch ahead$/,
+  "a clock that is hours or days behind for a while": /^glitch back$/,
   "a full disk": / ENOSPC/,
   "a journal that another process holds": /^journal busy$/,
   "EIO on fsync of a result": /^spool\.(fsync|syncDirectory) fails/,

@@ -53,10 +53,10 @@ export const MUTANTS: readonly Mutant[] = [
       },
       {
         file: "flow/plan.ts",
-        find: 'return transaction.insertRun({ ...which.run, source, deadlineAt }, "open", now);',
+        find: 'return transaction.insertRun(run, "open", now);',
         replace:
           'transaction.insertRun(which.run, "done", now); ' +
-          'return transaction.insertRun({ ...which.run, source, deadlineAt }, "open", now);',
+          'return transaction.insertRun(run, "open", now);',
       },
     ],
   },
@@ -139,6 +139,28 @@ export const MUTANTS: readonly Mutant[] = [
         file: "runner.ts",
         find: "await clock.sleep(JOURNAL_RETRY_MS, this.#stop.signal);",
         replace: "void clock;",
+      },
+    ],
+  },
+  {
+    name: "a cursor that a clock far ahead has moved is believed",
+    invariant: "I7",
+    edits: [
+      {
+        file: "flow/rewind.ts",
+        find: "return cursor.decidedAt > now;",
+        replace: "return cursor.decidedAt === now;",
+      },
+    ],
+  },
+  {
+    name: "a wait that a clock far ahead has set is believed",
+    invariant: "I4",
+    edits: [
+      {
+        file: "flow/ahead.ts",
+        find: "return setAt > now ? now + Math.max(0, at - setAt) : at;",
+        replace: "return setAt === now ? now : at;",
       },
     ],
   },

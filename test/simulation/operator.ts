@@ -16,15 +16,20 @@ export interface Operated {
 
 /** Lets one thing happen. */
 export function happen(simulation: Operated, what: Happening): void {
-  const { oracle, world } = simulation;
+  const { world } = simulation;
   const { dice, timeline } = world;
   if (world.calm) return;
-  world.count(what.kind === "jump" ? `jump ${what.byMs > 0 ? "ahead" : "back"}` : what.kind);
+  const isClock = what.kind === "jump" || what.kind === "glitch";
+  world.count(isClock ? `${what.kind} ${what.byMs > 0 ? "ahead" : "back"}` : what.kind);
   switch (what.kind) {
     case "jump":
-      world.wallMax = Math.max(world.wallMax, world.wall);
       world.offsetMs += what.byMs;
-      if (Math.abs(what.byMs) > 80_000_000) oracle.uncountAll();
+      return;
+    case "glitch":
+      world.offsetMs += what.byMs;
+      timeline.after(what.forMs, () => {
+        if (!world.calm) world.offsetMs -= what.byMs;
+      });
       return;
     case "diskFull":
       world.diskFull = true;

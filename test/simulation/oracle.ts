@@ -16,9 +16,6 @@ import type { World } from "./world.ts";
 const TURNS_MAX = 200;
 const TURNS_A_ROW_MAX = 6;
 
-/** What was dated by a clock this far ahead has not ended in peace. */
-const FAR_AHEAD_MS = 2 * 3_600_000;
-
 /** So long after its time a job that is due has begun when nothing is wrong. */
 const STANDSTILL_MS = 20_000;
 
@@ -39,11 +36,16 @@ export interface LegacyRecord {
   readonly actionId: number | null;
 }
 
-/** Where the count of a job's fire times begins. */
+/** What the cursor of a job has gone over: each fire time in it must be accounted for, for ever. */
 interface Known {
-  /** Wall time; fire times after it must be accounted for. */
-  readonly since: number;
+  decidedAt: number;
+  aheadAt: number | null;
+  /** From the first of two wall times, without it, up to the second. */
+  readonly spans: [after: number, until: number][];
 }
+
+/** Beyond so many fire times the counts of what was missed stand for "at least". */
+const MISSED_COUNTED_MAX = 10_000;
 
 /**
  * Planned with this body. Actions of one job that are dated within one second are signed alike, and
@@ -143,15 +145,25 @@ export class Oracle implements Watch {
   }
 
   committed(): void {
-    const { ledger, life, profile } = this.world;
-    for (const { job } of profile.jobs) {
-      if (this.#known.has(job)) continue;
-      const cursor = ledger.rows("SELECT decided_at FROM cursor WHERE job = ?", job)[0];
-      if (cursor === undefined) continue;
-      const loaded = this.#loaded.get(job);
-      const decidedAt = Number(cursor.decided_at);
-      const since = loaded?.life === life.number ? Math.min(loaded.at, decidedAt) : decidedAt;
-      this.#known.set(job, { since });
+    const { ledger, life } = this.world;
+    for (const { job, decided_at, ahead_at } of ledger.rows("SELECT * FROM cursor")) {
+      const name = String(job);
+      const decidedAt = Number(decided_at);
+      const aheadAt = ahead_at === null ? null : Number(ahead_at);
+      const known = this.#known.get(name);
+      if (known === undefined) {
+        const loaded = this.#loaded.get(name);
+        const since = loaded?.life === life.number ? Math.min(loaded.at, decidedAt) : decidedAt;
+        this.#known.set(name, { decidedAt, aheadAt, spans: [[since, decidedAt]] });
+        continue;
+      }
+      // What was decided up to `aheadAt` was decided once already when the cursor passes it.
+      const isPassed = known.aheadAt !== null && decidedAt > known.aheadAt;
+      const after = isPassed ? Math.max(known.decidedAt, known.aheadAt ?? 0) : known.decidedAt;
+      const last = known.spans.at(-1);
+      if (decidedAt > after && last?.[1] === after) last[1] = decidedAt;
+      else if (decidedAt > after) known.spans.push([after, decidedAt]);
+      [known.decidedAt, known.aheadAt] = [decidedAt, aheadAt];
     }
   }
 
@@ -172,11 +184,6 @@ export class Oracle implements Watch {
     this.world.violate(`I7: ${this.#turns} turns within one second`);
   }
 
-  /** The clock jumped so far that the runner may not believe what it remembers. */
-  uncountAll(): void {
-    for (const { job } of this.world.profile.jobs) this.uncounted.add(job);
-  }
-
   /** Whether a record of the original waits to be adopted: that is tried again now and then. */
   get isAdopting(): boolean {
     const { disk, ledger } = this.world;
@@ -190,8 +197,6 @@ export class Oracle implements Watch {
   /** All that must hold once faults have stopped and everything had time to end. */
   atRest(marks: Marks): void {
     this.#checkFireTimes();
-    // After a clock that was set back from far ahead, much waits for times that are far away.
-    if (this.world.wallMax > this.world.wall + FAR_AHEAD_MS) return;
     this.#checkActions(marks);
     this.#checkDeliveries(marks);
     this.#checkRuns(marks);
@@ -214,54 +219,61 @@ export class Oracle implements Watch {
     for (const job of this.world.profile.jobs) this.#checkGoesOn(job);
   }
 
-  /** I8: what was due in peace is decided, whatever became of the other jobs. */
+  /** I8: what was due in peace is decided, whatever became of the other jobs and of the clock. */
   #checkGoesOn({ job, schedule, spreadSeconds }: SimulatedJob): void {
-    const { calmAt, disk, ledger, profile, wall, wallMax } = this.world;
+    const { calmAt, disk, ledger, profile, wall } = this.world;
     if (schedule.fires === null || this.uncounted.has(job) || !disk.jobs.has(job)) return;
-    if (wallMax > wall + FAR_AHEAD_MS) return;
     const until = wall - spreadSeconds * 1_000 - STANDSTILL_MS;
-    // A job that was mended when peace began is seen by the next scan. What a clock that was ahead
-    // has decided, or has found to lie before a job's first look, is over.
-    const since = Math.max(calmAt, wallMax) + profile.checkDirectoryMs + STANDSTILL_MS;
-    const due = schedule.fires(since, until).at(-1);
+    // A job that was mended when peace began is seen by the next scan.
+    const since = calmAt + profile.checkDirectoryMs + STANDSTILL_MS;
+    // What a clock that was ahead has run is done, and nothing has to be decided of it.
+    const sql = "SELECT 1 FROM run WHERE job = ? AND fires_at = ?";
+    const due = schedule
+      .fires(since, until)
+      .filter((at) => ledger.rows(sql, job, at).length === 0)
+      .at(-1);
     const [cursor] = ledger.rows("SELECT decided_at FROM cursor WHERE job = ?", job);
-    if (due === undefined || Number(cursor?.decided_at ?? 0) >= due) return;
-    this.world.violate(`I8: ${job} stands still, it was due at ${new Date(due).toISOString()}`);
+    const decidedAt = Number(cursor?.decided_at ?? 0);
+    const when = new Date(due ?? decidedAt).toISOString();
+    if (decidedAt > wall) this.world.violate(`I7: ${job} is decided up to ${when}, ahead of now`);
+    if (due === undefined || decidedAt >= due) return;
+    this.world.violate(`I8: ${job} stands still, it was due at ${when}`);
   }
 
-  #checkJob({ job, schedule }: SimulatedJob): void {
+  #checkJob({ job, schedule: { fires } }: SimulatedJob): void {
     const { world } = this;
     const { ledger } = world;
     const known = this.#known.get(job);
-    if (schedule.fires === null || this.uncounted.has(job) || known === undefined) return;
-    const cursor = ledger.rows("SELECT decided_at FROM cursor WHERE job = ?", job)[0];
-    if (cursor === undefined) {
+    if (fires === null || this.uncounted.has(job) || known === undefined) return;
+    if (ledger.rows("SELECT 1 FROM cursor WHERE job = ?", job).length === 0) {
       world.violate(`I2: ${job} has lost its cursor`);
       return;
     }
-    const decidedAt = Number(cursor.decided_at);
-    const expected = schedule.fires(known.since, decidedAt);
+    const decided = new Set(known.spans.flatMap(([after, until]) => fires(after, until)));
     const fired = new Set(
       ledger
         .rows("SELECT fires_at FROM run WHERE job = ? AND cause = 'schedule'", job)
         .map(({ fires_at }) => Number(fires_at)),
     );
-    const missed = ledger.rows("SELECT first_at, last_at, count FROM missed WHERE job = ?", job);
-    for (const at of expected) {
-      const spans = missed.filter(
-        ({ first_at, last_at }) => Number(first_at) <= at && at <= Number(last_at),
-      ).length;
-      const times = spans + (fired.has(at) ? 1 : 0);
-      const when = new Date(at).toISOString();
-      if (times === 0) world.violate(`I2: nobody knows of ${job} at ${when}`);
-      if (spans > 1) world.violate(`I2: ${job} missed ${when} ${spans} times`);
+    const missed = new Set<number>();
+    const sql = "SELECT first_at, last_at, count FROM missed WHERE job = ?";
+    for (const { first_at, last_at, count } of ledger.rows(sql, job)) {
+      const within = fires(Number(first_at) - 1, Number(last_at)).filter((at) => !fired.has(at));
+      for (const at of within) {
+        if (missed.has(at)) world.violate(`I2: ${job} missed ${new Date(at).toISOString()} twice`);
+        missed.add(at);
+      }
+      const isLess = Number(count) < within.length;
+      if (Number(count) !== within.length && !(isLess && decided.size >= MISSED_COUNTED_MAX)) {
+        world.violate(`I2: ${job} missed ${within.length} fire times, ${count} are counted`);
+      }
     }
-    const counted = missed.reduce((sum, { count }) => sum + Number(count), 0) + fired.size;
-    if (counted !== expected.length) {
-      world.violate(`I2: ${job} has ${expected.length} fire times, ${counted} are accounted for`);
+    for (const at of decided) {
+      if (fired.has(at) || missed.has(at)) continue;
+      world.violate(`I2: no run and no record of ${job} at ${new Date(at).toISOString()}`);
     }
-    for (const at of fired) {
-      if (!expected.includes(at)) world.violate(`I2: ${job} ran at ${at}, which is no fire time`);
+    for (const at of [...fired, ...missed]) {
+      if (!decided.has(at)) world.violate(`I2: ${job} has ${at}, which nobody has decided`);
     }
   }
 

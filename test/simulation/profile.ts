@@ -84,6 +84,8 @@ export interface Rates {
 /** Things that happen at a time of their own. */
 export type Happening =
   | { readonly kind: "jump"; readonly byMs: number }
+  /** A clock that is far from right for a while. */
+  | { readonly kind: "glitch"; readonly byMs: number; readonly forMs: number }
   | { readonly kind: "diskFull"; readonly forMs: number }
   | { readonly kind: "outage"; readonly forMs: number; readonly fault: HttpFault }
   | { readonly kind: "terminate" }
@@ -120,6 +122,11 @@ export interface Profile {
   /** The process is started again this late after it ended. */
   readonly downMaxMs: number;
 }
+
+const HOUR_MS = 3_600_000;
+
+/** By how many hours a clock is wrong: a zone, half a day, days, a week. */
+const GLITCHES = [1, 2, 12, 27, 168] as const;
 
 export const PLUGINS = ["alpha", "beta", "gamma"] as const;
 
@@ -237,7 +244,10 @@ function makeHappenings(dice: Dice, chaosMs: number): Profile["happenings"] {
   ] as const;
   const jumps = [1, 5, 30, 61, 61, 300, 300, 3_600] as const;
   add(0.2, 3, () => ({ kind: "jump", byMs: dice.pick(jumps) * dice.pick([1_000, -1_000]) }));
-  add(0.01, 2, () => ({ kind: "jump", byMs: dice.pick([-1, 1]) * 100_000_000 }));
+  add(0.15, 2, () => ({
+    ...{ kind: "glitch", byMs: dice.pick(GLITCHES) * dice.pick([HOUR_MS, HOUR_MS, -HOUR_MS]) },
+    forMs: dice.int(100, 90_000),
+  }));
   add(0.2, 2, () => ({ kind: "diskFull", forMs: dice.int(1_000, 200_000) }));
   add(0.25, 2, () => {
     return { kind: "outage", forMs: dice.int(1_000, 300_000), fault: dice.pick(outages) };

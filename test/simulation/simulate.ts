@@ -47,6 +47,9 @@ export interface Outcome {
 /** After chaos, everything must have come to its end within this. */
 const PEACE_MAX_MS = 3 * 3_600_000;
 
+/** An action that a clock far ahead has dated to expire later than this is not waited for. */
+const DATED_MAX_MS = 15 * 60_000;
+
 /** Within this, records of the original have been adopted and collected. */
 const ADOPT_MAX_MS = 10 * 60_000;
 
@@ -254,9 +257,8 @@ function pacify(world: World): void {
   world.say(() => "peace: no more faults");
   [world.calm, world.api.calm, world.diskFull] = [true, true, false];
   world.outage = null;
-  world.wallMax = Math.max(world.wallMax, world.wall);
-  // A clock that is set right again: what was dated ahead of it by hours stays that way.
-  if (world.offsetMs < 3_600_000) world.offsetMs = 0;
+  // The clock is set right, by however much it was wrong.
+  world.offsetMs = 0;
   world.calmAt = world.wall;
   world.missingPlugins.clear();
   for (const job of world.profile.jobs) {
@@ -267,7 +269,7 @@ function pacify(world: World): void {
 function marksOf({ ledger, wall }: World): Marks {
   const last = (table: string): number =>
     Number(ledger.rows(`SELECT coalesce(max(id), 0) AS last FROM ${table}`)[0]?.last);
-  const expireAt = wall + PEACE_MAX_MS - PEACE_MIN_MS;
+  const expireAt = wall + DATED_MAX_MS;
   return { actions: last("action"), runs: last("run"), expireAt };
 }
 

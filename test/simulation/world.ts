@@ -38,8 +38,6 @@ export class World {
   calm = false;
   /** Wall time at which that began. */
   calmAt = 0;
-  /** The latest that the wall clock ever showed before it was set back. */
-  wallMax = 0;
   outage: HttpFault | null = null;
   diskFull = false;
   readonly #crashPoint: CrashPoint | null;

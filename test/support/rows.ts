@@ -13,6 +13,8 @@ export function actionRow(changes: Partial<ActionRow> = {}): ActionRow {
     body: "{}",
     signature: "sig",
     expireAt: 300_000,
+    lifeMs: null,
+    postBy: null,
     sendOnly: false,
     agentsMax: null,
     pageSize: null,
@@ -48,3 +50,20 @@ export function deliveryRow(changes: Partial<DeliveryRow> = {}): DeliveryRow {
     ...changes,
   };
 }
+
+/** The tables with columns in the order of tests, for rows that are written by hand. */
+export const INTO = {
+  run: "run (id, job, fires_at, cause, state, source, note, deadline_at, ended_at)",
+  body: "body (run_id, template, expiry_ms, agents_max, plugins, seed, begun_at, next_at, starts)",
+  step:
+    "step (id, run_id, name, kind, digest, state, value, error, attempts, next_at, sequence, " +
+    "ended_at, tries)",
+  action:
+    "action (id, run_id, job, step, part, state, name, body, signature, expire_at, send_only, " +
+    "agents_max, page_size, plugins, action_id, reply, maybe_sent, attempts, next_at, " +
+    "result_path, completeness, error, updated_at, writing)",
+  delivery:
+    "delivery (id, action_row, job, plugin, key, state, attempts, next_at, error, updated_at, " +
+    "progress, result_path)",
+  cursor: "cursor (job, decided_at, schedule)",
+} as const;

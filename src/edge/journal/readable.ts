@@ -126,6 +126,7 @@ const TABLES = {
       cause: oneOf(RUN_CAUSES),
       state: oneOf(RUN_STATES),
       ...{ source: optional(TEXT), note: optional(TEXT) },
+      begun_at: optional(INSTANT),
       ...{ deadline_at: optional(INSTANT), ended_at: optional(INSTANT, "0") },
     },
   },
@@ -134,6 +135,7 @@ const TABLES = {
     columns: {
       ...{ id: ID, run_id: ID, job: TEXT, step: TEXT, part: COUNT, state: oneOf(ACTION_STATES) },
       ...{ name: TEXT, body: TEXT, signature: TEXT, expire_at: INSTANT, send_only: FLAG },
+      ...{ life_ms: optional(COUNT), post_by: optional(INSTANT) },
       // A limit that cannot be read any more must not become none.
       ...{ agents_max: optional(COUNT, null), page_size: optional(ID) },
       ...{ plugins: NAMES, action_id: optional(ID), reply: optional(BYTES) },
@@ -172,7 +174,7 @@ const TABLES = {
     columns: {
       ...{ run_id: ID, template: optional(TEXT, null), expiry_ms: whole(0, SAFE_MAX, null) },
       ...{ agents_max: optional(COUNT, null), plugins: NAMES, seed: COUNT, begun_at: INSTANT },
-      ...{ next_at: NEXT, starts: COUNT },
+      ...{ next_at: NEXT, set_at: INSTANT, starts: COUNT },
     },
   },
   step: {
@@ -184,7 +186,13 @@ const TABLES = {
         value: optional(JSON_TEXT, null),
         error: optional(TEXT, "''"),
       },
-      ...{ attempts: COUNT, tries: COUNT, next_at: NEXT, sequence: optional(ID, null) },
+      ...{
+        attempts: COUNT,
+        tries: COUNT,
+        next_at: NEXT,
+        set_at: INSTANT,
+        sequence: optional(ID, null),
+      },
       ended_at: optional(INSTANT, "0"),
     },
     states: [
@@ -209,7 +217,7 @@ const TABLES = {
   },
   cursor: {
     name: "'cursor of ' || job",
-    columns: { job: TEXT, decided_at: DECIDED, schedule: TEXT },
+    columns: { job: TEXT, decided_at: DECIDED, schedule: TEXT, ahead_at: optional(DECIDED) },
   },
 } as const satisfies Readonly<Record<string, Table>>;
 

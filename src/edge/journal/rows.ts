@@ -9,7 +9,7 @@ import type {
   RunRow,
   RunState,
 } from "../../flow/inflight.ts";
-import type { MissedRow } from "../../flow/journal.ts";
+import type { Cursor, MissedRow } from "../../flow/journal.ts";
 import type { BodyRow, StepKind, StepRow } from "../../flow/steps.ts";
 
 /** What node:sqlite hands out for one row. */
@@ -28,6 +28,7 @@ export function runOf(raw: Raw): RunRow {
     state: raw.state as RunState,
     source: raw.source as string | null,
     note: raw.note as string | null,
+    begunAt: raw.begun_at as number | null,
     deadlineAt: raw.deadline_at as number | null,
     endedAt: raw.ended_at as number | null,
   };
@@ -47,6 +48,8 @@ export function actionOf(raw: Raw): ActionRow {
     body: raw.body as string,
     signature: raw.signature as string,
     expireAt: raw.expire_at as number,
+    lifeMs: raw.life_ms as number | null,
+    postBy: raw.post_by as number | null,
     sendOnly: raw.send_only === 1,
     agentsMax: raw.agents_max as number | null,
     pageSize: raw.page_size as number | null,
@@ -74,7 +77,9 @@ export function actionValues(row: ActionRow): Bindable[] {
   return [
     row.state,
     row.body,
+    row.signature,
     row.expireAt,
+    row.postBy,
     row.actionId,
     row.reply,
     row.maybeSent ? 1 : 0,
@@ -89,9 +94,9 @@ export function actionValues(row: ActionRow): Bindable[] {
 }
 
 export const ACTION_UPDATE =
-  "UPDATE action SET state = ?, body = ?, expire_at = ?, action_id = ?, reply = ?, " +
-  "maybe_sent = ?, attempts = ?, next_at = ?, result_path = ?, writing = ?, " +
-  "completeness = ?, error = ?, updated_at = ? WHERE id = ?";
+  "UPDATE action SET state = ?, body = ?, signature = ?, expire_at = ?, post_by = ?, " +
+  "action_id = ?, reply = ?, maybe_sent = ?, attempts = ?, next_at = ?, result_path = ?, " +
+  "writing = ?, completeness = ?, error = ?, updated_at = ? WHERE id = ?";
 
 /** A row of table `delivery`. */
 export function deliveryOf(raw: Raw): DeliveryRow {
@@ -108,6 +113,15 @@ export function deliveryOf(raw: Raw): DeliveryRow {
     error: raw.error as string | null,
     progress: raw.progress as string | null,
     updatedAt: raw.updated_at as number,
+  };
+}
+
+/** A row of table `cursor`, without its job. */
+export function cursorOf(raw: Raw): Cursor {
+  return {
+    decidedAt: raw.decided_at as number,
+    schedule: raw.schedule as string,
+    aheadAt: raw.ahead_at as number | null,
   };
 }
 
@@ -135,6 +149,7 @@ export function bodyOf(raw: Raw): BodyRow {
     seed: raw.seed as number,
     begunAt: raw.begun_at as number,
     nextAt: raw.next_at as number | null,
+    setAt: raw.set_at as number,
     starts: raw.starts as number,
   };
 }
@@ -153,6 +168,7 @@ export function stepOf(raw: Raw): StepRow {
     attempts: raw.attempts as number,
     tries: raw.tries as number,
     nextAt: raw.next_at as number | null,
+    setAt: raw.set_at as number,
     sequence: raw.sequence as number | null,
     endedAt: raw.ended_at as number | null,
   };

@@ -22,6 +22,13 @@ const ADDITIONS: readonly Addition[] = [
   { version: 2, table: "action", name: "writing", type: "INTEGER NOT NULL DEFAULT 0", unset: "0" },
   { version: 2, table: "delivery", name: "progress", type: "TEXT", unset: "NULL" },
   { version: 2, table: "delivery", name: "result_path", type: "TEXT", unset: "NULL" },
+  // When moments were set, by the clock of then: one that was ahead is known by it.
+  { version: 2, table: "run", name: "begun_at", type: "INTEGER", unset: "NULL" },
+  { version: 2, table: "body", name: "set_at", type: "INTEGER NOT NULL DEFAULT 0", unset: "0" },
+  { version: 2, table: "step", name: "set_at", type: "INTEGER NOT NULL DEFAULT 0", unset: "0" },
+  { version: 2, table: "cursor", name: "ahead_at", type: "INTEGER", unset: "NULL" },
+  { version: 2, table: "action", name: "life_ms", type: "INTEGER", unset: "NULL" },
+  { version: 2, table: "action", name: "post_by", type: "INTEGER", unset: "NULL" },
 ];
 
 function additionsOf(version: number): readonly Addition[] {

@@ -64,6 +64,16 @@ export class StepTables extends UnreadableRows {
     );
   }
 
+  protected bodiesAhead(now: Instant): BodyRow[] {
+    const sql = "SELECT * FROM readable_body WHERE next_at IS NOT NULL AND set_at > ?";
+    return this.all(sql, bodyOf, now);
+  }
+
+  protected stepsAhead(now: Instant): StepRow[] {
+    const sql = "SELECT * FROM readable_step WHERE next_at IS NOT NULL AND set_at > ?";
+    return this.all(sql, stepOf, now);
+  }
+
   frontier(runId: number): StepFrontier {
     const last = this.one(
       "SELECT * FROM readable_step WHERE run_id = ? AND sequence IS NOT NULL ORDER BY sequence DESC LIMIT 1",
@@ -84,7 +94,7 @@ export class StepTables extends UnreadableRows {
   insertBody(body: NewBody): void {
     this.change(
       "INSERT INTO body (run_id, template, expiry_ms, agents_max, plugins, seed, begun_at, " +
-        "next_at, starts) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0)",
+        "next_at, set_at, starts) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0)",
       body.runId,
       body.template,
       body.expiryMs,
@@ -93,13 +103,15 @@ export class StepTables extends UnreadableRows {
       body.seed,
       body.begunAt,
       body.nextAt,
+      body.begunAt,
     );
   }
 
   saveBody(row: BodyRow): void {
     this.change(
-      "UPDATE body SET next_at = ?, starts = ? WHERE run_id = ?",
+      "UPDATE body SET next_at = ?, set_at = ?, starts = ? WHERE run_id = ?",
       row.nextAt,
+      row.setAt,
       row.starts,
       row.runId,
     );
@@ -107,8 +119,8 @@ export class StepTables extends UnreadableRows {
 
   insertStep(step: NewStep): StepRow | null {
     return this.one(
-      "INSERT INTO step (id, run_id, name, kind, digest, state, attempts, next_at) " +
-        `VALUES (${nextId("step")}, ?, ?, ?, ?, 'begun', 0, ?) ` +
+      "INSERT INTO step (id, run_id, name, kind, digest, state, attempts, next_at, set_at) " +
+        `VALUES (${nextId("step")}, ?, ?, ?, ?, 'begun', 0, ?, ?) ` +
         "ON CONFLICT (run_id, name) DO NOTHING RETURNING *",
       stepOf,
       step.runId,
@@ -116,19 +128,21 @@ export class StepTables extends UnreadableRows {
       step.kind,
       step.digest,
       step.nextAt,
+      step.setAt ?? 0,
     );
   }
 
   saveStep(row: StepRow): void {
     this.change(
       "UPDATE step SET state = ?, value = ?, error = ?, attempts = ?, tries = ?, next_at = ?, " +
-        "sequence = ?, ended_at = ? WHERE id = ?",
+        "set_at = ?, sequence = ?, ended_at = ? WHERE id = ?",
       row.state,
       row.value,
       row.error,
       row.attempts,
       row.tries,
       row.nextAt,
+      row.setAt,
       row.sequence,
       row.endedAt,
       row.id,

@@ -3,16 +3,26 @@
 import type { ActionRow, DeliveryRow, RunRow } from "../../flow/inflight.ts";
 import type {
   ActiveState,
+  AheadRows,
   Cursor,
   JournalCounts,
   JournalTransaction,
   MissedRow,
   NewAction,
+  NewCursor,
   NewDelivery,
   NewRun,
 } from "../../flow/journal.ts";
 import type { Instant } from "../../time.ts";
-import { ACTION_UPDATE, actionOf, actionValues, deliveryOf, missedOf, runOf } from "./rows.ts";
+import {
+  ACTION_UPDATE,
+  actionOf,
+  actionValues,
+  cursorOf,
+  deliveryOf,
+  missedOf,
+  runOf,
+} from "./rows.ts";
 import { nextId } from "./statements.ts";
 import { StepTables } from "./step-tables.ts";
 
@@ -56,11 +66,21 @@ export class Tables extends StepTables implements JournalTransaction {
     );
   }
 
-  openRuns(job: string): number {
-    return this.number(
-      `SELECT count(*) AS value FROM readable_run WHERE ${UNSETTLED} AND job = ?`,
+  unsettledRuns(job: string, until: Instant): RunRow[] {
+    return this.all(
+      `SELECT * FROM readable_run WHERE ${UNSETTLED} AND job = ? AND NOT EXISTS ` +
+        "(SELECT 1 FROM readable_action WHERE run_id = readable_run.id AND next_at IS NOT NULL " +
+        "AND readable_action.state IN ('planned', 'posted') AND expire_at - life_ms > ?) " +
+        "ORDER BY id",
+      runOf,
       job,
+      until,
     );
+  }
+
+  runAt(job: string, firesAt: Instant): RunRow | null {
+    const sql = "SELECT * FROM readable_run WHERE job = ? AND fires_at = ?";
+    return this.one(sql, runOf, job, firesAt);
   }
 
   overdueRuns(now: Instant, limit: number): RunRow[] {
@@ -153,6 +173,22 @@ export class Tables extends StepTables implements JournalTransaction {
     return times.length === 0 ? null : Math.min(...times);
   }
 
+  setAhead(now: Instant): AheadRows {
+    const waiting = "next_at IS NOT NULL AND updated_at > ?";
+    return {
+      runs: this.all(
+        `SELECT * FROM readable_run WHERE ${UNSETTLED} AND deadline_at IS NOT NULL ` +
+          "AND begun_at > ?",
+        runOf,
+        now,
+      ),
+      actions: this.all(`SELECT * FROM readable_action WHERE ${waiting}`, actionOf, now),
+      deliveries: this.all(`SELECT * FROM readable_delivery WHERE ${waiting}`, deliveryOf, now),
+      bodies: this.bodiesAhead(now),
+      steps: this.stepsAhead(now),
+    };
+  }
+
   version(): number | null {
     const row = this.prepared("PRAGMA data_version").get() as { data_version: number };
     return row.data_version;
@@ -173,11 +209,7 @@ export class Tables extends StepTables implements JournalTransaction {
   }
 
   cursor(job: string): Cursor | null {
-    return this.one(
-      "SELECT * FROM readable_cursor WHERE job = ?",
-      (raw) => ({ decidedAt: raw.decided_at as number, schedule: raw.schedule as string }),
-      job,
-    );
+    return this.one("SELECT * FROM readable_cursor WHERE job = ?", cursorOf, job);
   }
 
   missed(job: string | null, limit: number): MissedRow[] {
@@ -191,11 +223,16 @@ export class Tables extends StepTables implements JournalTransaction {
         );
   }
 
+  missedAfter(job: string, at: Instant): MissedRow[] {
+    const sql = "SELECT * FROM readable_missed WHERE job = ? AND last_at > ? ORDER BY id";
+    return this.all(sql, missedOf, job, at);
+  }
+
   insertRun(run: NewRun, state: RunRow["state"], now: Instant): RunRow | null {
     const ended = state === "requested" || state === "open" || state === "paused" ? null : now;
     return this.one(
-      "INSERT INTO run (id, job, fires_at, cause, state, source, deadline_at, ended_at) " +
-        `VALUES (${nextId("run")}, ?, ?, ?, ?, ?, ?, ?) ` +
+      "INSERT INTO run (id, job, fires_at, cause, state, source, begun_at, deadline_at, " +
+        `ended_at) VALUES (${nextId("run")}, ?, ?, ?, ?, ?, ?, ?, ?) ` +
         "ON CONFLICT (job, fires_at) DO NOTHING RETURNING *",
       runOf,
       run.job,
@@ -203,6 +240,7 @@ export class Tables extends StepTables implements JournalTransaction {
       run.cause,
       state,
       run.source ?? null,
+      run.begunAt ?? null,
       run.deadlineAt ?? null,
       ended,
     );
@@ -210,10 +248,12 @@ export class Tables extends StepTables implements JournalTransaction {
 
   saveRun(row: RunRow): void {
     this.change(
-      "UPDATE run SET state = ?, source = ?, note = ?, deadline_at = ?, ended_at = ? WHERE id = ?",
+      "UPDATE run SET state = ?, source = ?, note = ?, begun_at = ?, deadline_at = ?, " +
+        "ended_at = ? WHERE id = ?",
       row.state,
       row.source,
       row.note,
+      row.begunAt,
       row.deadlineAt,
       row.endedAt,
       row.id,
@@ -223,9 +263,9 @@ export class Tables extends StepTables implements JournalTransaction {
   insertAction(action: NewAction, now: Instant): ActionRow {
     const row = this.one(
       "INSERT INTO action (id, run_id, job, step, part, state, name, body, signature, expire_at, " +
-        "send_only, agents_max, page_size, plugins, maybe_sent, attempts, next_at, updated_at) " +
-        `VALUES (${nextId("action")}, ?, ?, ?, ?, 'planned', ` +
-        "?, ?, ?, ?, ?, ?, ?, ?, 1, 0, ?, ?) RETURNING *",
+        "life_ms, post_by, send_only, agents_max, page_size, plugins, maybe_sent, attempts, " +
+        `next_at, updated_at) VALUES (${nextId("action")}, ?, ?, ?, ?, 'planned', ` +
+        "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, 0, ?, ?) RETURNING *",
       actionOf,
       action.runId,
       action.job,
@@ -235,6 +275,8 @@ export class Tables extends StepTables implements JournalTransaction {
       action.body,
       action.signature,
       action.expireAt,
+      action.lifeMs ?? null,
+      action.postBy ?? null,
       action.sendOnly ? 1 : 0,
       action.agentsMax ?? null,
       action.pageSize ?? null,
@@ -281,13 +323,12 @@ export class Tables extends StepTables implements JournalTransaction {
     );
   }
 
-  setCursor(job: string, cursor: Cursor): void {
+  setCursor(job: string, { decidedAt, schedule, aheadAt = null }: NewCursor): void {
     this.change(
-      "INSERT INTO cursor (job, decided_at, schedule) VALUES (?, ?, ?) ON CONFLICT (job) " +
-        "DO UPDATE SET decided_at = excluded.decided_at, schedule = excluded.schedule",
-      job,
-      cursor.decidedAt,
-      cursor.schedule,
+      "INSERT INTO cursor (job, decided_at, schedule, ahead_at) VALUES (?, ?, ?, ?) " +
+        "ON CONFLICT (job) DO UPDATE SET decided_at = excluded.decided_at, " +
+        "schedule = excluded.schedule, ahead_at = excluded.ahead_at",
+      ...[job, decidedAt, schedule, aheadAt],
     );
   }
 
@@ -317,6 +358,15 @@ export class Tables extends StepTables implements JournalTransaction {
       before,
       limit,
     );
+  }
+
+  saveMissed({ id, firstAt, lastAt, count }: MissedRow): void {
+    const sql = "UPDATE missed SET first_at = ?, last_at = ?, count = ? WHERE id = ?";
+    this.change(sql, firstAt, lastAt, count, id);
+  }
+
+  dropMissed(id: number): void {
+    this.change("DELETE FROM missed WHERE id = ?", id);
   }
 
   insertMissed(missed: Omit<MissedRow, "id">): void {

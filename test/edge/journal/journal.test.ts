@@ -60,6 +60,8 @@ describe("openJournal()", () => {
       expect(again.action(row?.id ?? 0)).toEqual({
         id: 1,
         ...newAction(1),
+        lifeMs: null,
+        postBy: null,
         part: 0,
         agentsMax: null,
         pageSize: null,
@@ -136,7 +138,7 @@ describe("openJournal()", () => {
       journal.write((tables) => tables.setCursor("c", { decidedAt: 1, schedule: "x" })),
     ]);
     expect([good.status, bad.status, after.status]).toEqual(["fulfilled", "rejected", "fulfilled"]);
-    expect(journal.cursor("a")).toEqual({ decidedAt: 1, schedule: "x" });
+    expect(journal.cursor("a")).toEqual({ decidedAt: 1, schedule: "x", aheadAt: null });
     expect(journal.cursor("b")).toBeNull();
     expect(journal.cursor("c")).not.toBeNull();
   });

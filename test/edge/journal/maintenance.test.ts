@@ -36,11 +36,13 @@ async function makeWorkflow(): Promise<void> {
       VALUES ('code', 'export default 1'), ('template', '${template}');
     INSERT INTO run (id, job, fires_at, cause, state, source)
       VALUES (1, 'hunt', 1, 'manual', 'open', 'code');
-    INSERT INTO body VALUES (1, 'template', 300000, NULL, '[]', 7, 1, NULL, 0);
-    INSERT INTO step VALUES (1, 1, 'look', 'step', '', 'saved', '1', NULL, 0, NULL, 1, 5, 1);
-    INSERT INTO step VALUES (2, 1, 'wait', 'sleep', 'd', 'saved', NULL, NULL, 0, NULL, 2, 6, 0);
+    INSERT INTO body (run_id, template, expiry_ms, plugins, seed, begun_at, starts)
+      VALUES (1, 'template', 300000, '[]', 7, 1, 0);
     INSERT INTO step
-      VALUES (3, 1, 'deep', 'collect', 'd', 'begun', NULL, NULL, 0, NULL, NULL, NULL, 0);
+      (id, run_id, name, kind, digest, state, value, attempts, sequence, ended_at, tries) VALUES
+      (1, 1, 'look', 'step', '', 'saved', '1', 0, 1, 5, 1),
+      (2, 1, 'wait', 'sleep', 'd', 'saved', NULL, 0, 2, 6, 0),
+      (3, 1, 'deep', 'collect', 'd', 'begun', NULL, 0, NULL, NULL, 0);
     INSERT INTO action (id, run_id, job, step, part, state, name, body, signature, expire_at,
       send_only, plugins, maybe_sent, attempts, next_at, updated_at)
       VALUES (1, 1, 'hunt', 'deep', 0, 'planned', 'n', '{}', 's', 9, 0, '[]', 1, 0, 1, 1);

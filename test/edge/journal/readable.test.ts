@@ -9,6 +9,7 @@ import { openJournal } from "../../../src/edge/journal/journal.ts";
 import { salvageJournal, verifyJournal } from "../../../src/edge/journal/maintenance.ts";
 import { READABLE_VIEWS, ROW_TABLES } from "../../../src/edge/journal/readable.ts";
 import type { Journal } from "../../../src/flow/journal.ts";
+import { INTO } from "../../support/rows.ts";
 
 let folder: string;
 let path: string;
@@ -33,22 +34,25 @@ function meddle(sql: string): void {
 async function makeWhole(): Promise<void> {
   await openJournal({ path }).close();
   const row = (id: number) => `
-    INSERT INTO run VALUES (${id}, 'job${id}', ${id}, 'schedule', 'open', 'code', NULL, 900, NULL);
-    INSERT INTO body VALUES (${id}, 'template', 300000, NULL, '["mail"]', 7, 1, 100, 0);
-    INSERT INTO step
+    INSERT INTO ${INTO.run}
+      VALUES (${id}, 'job${id}', ${id}, 'schedule', 'open', 'code', NULL, 900, NULL);
+    INSERT INTO ${INTO.body} VALUES (${id}, 'template', 300000, NULL, '["mail"]', 7, 1, 100, 0);
+    INSERT INTO ${INTO.step}
       VALUES (${id}, ${id}, 'look', 'step', '', 'saved', '1', NULL, 0, NULL, 1, 5, 1),
       (${id + 10}, ${id}, 'nap', 'sleep', 'd', 'begun', NULL, NULL, 0, 100, NULL, NULL, 0);
-    INSERT INTO run VALUES
+    INSERT INTO ${INTO.run} VALUES
       (${id + 20}, 'plain${id}', ${id}, 'schedule', 'open', NULL, NULL, NULL, NULL);
-    INSERT INTO action VALUES (${id}, ${id + 20}, 'plain${id}', '', 0, 'posted', 'n', '{}', 's', 90,
+    INSERT INTO ${INTO.action}
+      VALUES (${id}, ${id + 20}, 'plain${id}', '', 0, 'posted', 'n', '{}', 's', 90,
       0, NULL, NULL, '[]', ${id}, x'7b7d', 1, 0, 100, NULL, NULL, NULL, 1, 0);
-    INSERT INTO action VALUES (${id + 10}, ${id + 20}, 'plain${id}', '', 1, 'collected', 'n', '',
+    INSERT INTO ${INTO.action}
+      VALUES (${id + 10}, ${id + 20}, 'plain${id}', '', 1, 'collected', 'n', '',
       's', 90, 0, NULL, NULL, '["mail"]', ${id + 10}, NULL, 1, 0, NULL, '/result',
       '{"fetched":1,"sent":1,"counters":null,"statuses":{"success":1},"strays":0}', NULL, 1, 0);
-    INSERT INTO delivery
+    INSERT INTO ${INTO.delivery}
       VALUES (${id}, ${id + 10}, 'plain${id}', 'mail', 'key${id}', 'pending', 0, 100, NULL, 1,
         NULL, NULL);
-    INSERT INTO cursor VALUES ('plain${id}', 5, 'always');
+    INSERT INTO ${INTO.cursor} VALUES ('plain${id}', 5, 'always');
     INSERT INTO missed VALUES (${id}, 'plain${id}', 1, 2, 2, 'the runner was down', 3);`;
   meddle(`INSERT INTO source VALUES ('code', 'x'), ('template', '{}'); ${row(1)} ${row(2)}`);
 }
@@ -73,7 +77,9 @@ function readAll(journal: Journal): Record<string, unknown> {
     overdue: journal.overdueRuns(1_000, 100).map(({ id }) => id),
     nextAt: journal.nextAt(0),
     counts: journal.counts(),
-    openRuns: journal.openRuns("plain2"),
+    unsettled: journal.unsettledRuns("plain2", 1_000).length,
+    ahead: journal.setAhead(0).actions.length,
+    missedAfter: journal.missedAfter("plain2", 0).length,
     runs: journal.runs("plain2", 5).length,
     missed: journal.missed(null, 10).map(({ job }) => job),
     cursor: journal.cursor("plain2"),
@@ -108,12 +114,15 @@ const WRONG: readonly (readonly [where: string, column: string, values: readonly
   ["run WHERE id = 21", "fires_at", NO_TIME],
   ["run WHERE id = 21", "state", ["'lost'", "''", "'OPEN'"]],
   ["run WHERE id = 21", "cause", ["'chance'"]],
+  ["run WHERE id = 1", "begun_at", NO_TIME],
   ["run WHERE id = 1", "deadline_at", NO_TIME],
   ["run WHERE id = 1", "ended_at", NO_TIME],
   ["action WHERE id = 1", "action_id", [...NO_COUNT, "0", "NULL"]],
   ["action WHERE id = 1", "part", NO_COUNT],
   ["action WHERE id = 1", "state", ["'lost'", "'planned', body = ''"]],
   ["action WHERE id = 1", "expire_at", NO_TIME],
+  ["action WHERE id = 1", "life_ms", NO_COUNT],
+  ["action WHERE id = 1", "post_by", NO_TIME],
   ["action WHERE id = 1", "send_only", ["2", "-1"]],
   ["action WHERE id = 1", "agents_max", NO_COUNT],
   ["action WHERE id = 1", "page_size", [...NO_COUNT, "0"]],
@@ -137,12 +146,14 @@ const WRONG: readonly (readonly [where: string, column: string, values: readonly
   ["body WHERE run_id = 1", "seed", NO_COUNT],
   ["body WHERE run_id = 1", "begun_at", NO_TIME],
   ["body WHERE run_id = 1", "next_at", NO_TIME],
+  ["body WHERE run_id = 1", "set_at", NO_TIME],
   ["body WHERE run_id = 1", "starts", NO_COUNT],
   ["step WHERE id = 11", "kind", ["'nap'"]],
   ["step WHERE id = 11", "state", ["'lost'", "'saved'"]],
   ["step WHERE id = 11", "attempts", NO_COUNT],
   ["step WHERE id = 11", "tries", NO_COUNT],
   ["step WHERE id = 11", "next_at", NO_TIME],
+  ["step WHERE id = 11", "set_at", NO_TIME],
   ["step WHERE id = 1", "value", ["'{'", "''"]],
   ["step WHERE id = 1", "sequence", [...NO_COUNT, "0", "NULL"]],
   ["step WHERE id = 1", "ended_at", NO_TIME],
@@ -151,6 +162,7 @@ const WRONG: readonly (readonly [where: string, column: string, values: readonly
   ["missed WHERE id = 1", "count", NO_COUNT],
   ["missed WHERE id = 1", "recorded_at", NO_TIME],
   ["cursor WHERE job = 'plain1'", "decided_at", NO_TIME],
+  ["cursor WHERE job = 'plain1'", "ahead_at", NO_TIME],
 ];
 
 /** Columns that a row of their table needs to be told from another; wrong ones are told below. */
@@ -232,7 +244,8 @@ describe("a row with an id that no program gave", () => {
   for (const id of ["9223372036854775807", "9007199254740992", "-5", "0"]) {
     test(`is not read, and the next rows get ids as before: ${id}`, async () => {
       make();
-      meddle(`INSERT INTO run VALUES (${id}, 'x', 77, 'schedule', 'open', NULL, NULL, NULL, NULL);
+      meddle(`INSERT INTO ${INTO.run}
+        VALUES (${id}, 'x', 77, 'schedule', 'open', NULL, NULL, NULL, NULL);
         INSERT INTO missed VALUES (${id}, 'x', 1, 2, 2, 'r', 3)`);
       const journal = openJournal({ path });
       expect(journal.unreadable(10)).toHaveLength(2);

@@ -6,6 +6,7 @@ import { DatabaseSync } from "node:sqlite";
 import { openJournal } from "../../../src/edge/journal/journal.ts";
 import { UnreadableRows } from "../../../src/edge/journal/unreadable-rows.ts";
 import { writeLargeJournal } from "../../support/large-journal.ts";
+import { INTO } from "../../support/rows.ts";
 
 let folder: string;
 let path: string;
@@ -34,7 +35,8 @@ describe("UnreadableRows", () => {
 
   test("name at most as many as are asked for", async () => {
     await openJournal({ path }).close();
-    for (const id of [-1, -2, -3]) meddle(`INSERT INTO run VALUES (${id}, 'a', ${id}, ${RUN})`);
+    for (const id of [-1, -2, -3])
+      meddle(`INSERT INTO ${INTO.run} VALUES (${id}, 'a', ${id}, ${RUN})`);
     const journal = openJournal({ path });
     expect(journal.unreadable(2)).toHaveLength(2);
     expect(journal.unreadable(9)).toHaveLength(3);
@@ -43,8 +45,8 @@ describe("UnreadableRows", () => {
 
   test("are in a large journal looked for only where something waits", async () => {
     await writeLargeJournal(path);
-    meddle(`INSERT INTO run VALUES (-1, 'a', 1, ${RUN});
-      INSERT INTO run VALUES (-2, 'a', 2, 'schedule', 'done', NULL, NULL, NULL, 5)`);
+    meddle(`INSERT INTO ${INTO.run} VALUES (-1, 'a', 1, ${RUN});
+      INSERT INTO ${INTO.run} VALUES (-2, 'a', 2, 'schedule', 'done', NULL, NULL, NULL, 5)`);
     const journal = openJournal({ path });
     expect(journal.unreadable(9)).toEqual([expect.stringMatching(/^run -1 \(a\): its id is -1, /)]);
     await journal.close();
@@ -52,9 +54,9 @@ describe("UnreadableRows", () => {
 
   test("take out a row of each table that a job has, whatever its key", async () => {
     await openJournal({ path }).close();
-    meddle(`INSERT INTO run VALUES (9007199254740993, 'a', 1, ${RUN});
-      INSERT INTO run VALUES (9007199254740992, 'b', 1, ${RUN});
-      INSERT INTO cursor VALUES ('a', 9007199254740992, 's');
+    meddle(`INSERT INTO ${INTO.run} VALUES (9007199254740993, 'a', 1, ${RUN});
+      INSERT INTO ${INTO.run} VALUES (9007199254740992, 'b', 1, ${RUN});
+      INSERT INTO ${INTO.cursor} VALUES ('a', 9007199254740992, 's');
       INSERT INTO missed VALUES (5, 'a', 1, 2, -3, 'r', 3)`);
     const journal = openJournal({ path });
     const removed = await journal.write((tables) => tables.removeUnreadable("a"));

@@ -1,5 +1,6 @@
 -- Schema 2, which counts the tries of a step that were begun, and knows results that are about to
 -- be written, results of several actions, and what a plugin says is done, with rows in every state.
+-- Each moment says when it was set.
 -- Made from a journal of that program: its own CREATE statements out of sqlite_schema, rows by hand.
 PRAGMA application_id = 1296648018;
 PRAGMA user_version = 2;
@@ -12,7 +13,7 @@ CREATE TABLE run (
     source      TEXT,
     note        TEXT,
     deadline_at INTEGER,
-    ended_at    INTEGER,
+    ended_at    INTEGER, begun_at INTEGER,
     UNIQUE (job, fires_at)
   ) STRICT;
 CREATE INDEX run_state ON run (state, id) WHERE state IN ('requested', 'open', 'paused');
@@ -41,7 +42,7 @@ CREATE TABLE action (
     result_path  TEXT,
     completeness TEXT,
     error        TEXT,
-    updated_at   INTEGER NOT NULL, writing INTEGER NOT NULL DEFAULT 0,
+    updated_at   INTEGER NOT NULL, writing INTEGER NOT NULL DEFAULT 0, life_ms INTEGER, post_by INTEGER,
     UNIQUE (run_id, step, part)
   ) STRICT;
 CREATE UNIQUE INDEX action_api ON action (action_id) WHERE action_id IS NOT NULL;
@@ -61,7 +62,7 @@ CREATE TABLE body (
     begun_at   INTEGER NOT NULL,
     next_at    INTEGER,
     starts     INTEGER NOT NULL
-  ) STRICT;
+  , set_at INTEGER NOT NULL DEFAULT 0) STRICT;
 CREATE INDEX body_next ON body (next_at) WHERE next_at IS NOT NULL;
 CREATE TABLE step (
     id       INTEGER PRIMARY KEY,
@@ -75,7 +76,7 @@ CREATE TABLE step (
     attempts INTEGER NOT NULL,
     next_at  INTEGER,
     sequence INTEGER,
-    ended_at INTEGER, tries INTEGER NOT NULL DEFAULT 0,
+    ended_at INTEGER, tries INTEGER NOT NULL DEFAULT 0, set_at INTEGER NOT NULL DEFAULT 0,
     UNIQUE (run_id, name)
   ) STRICT;
 CREATE UNIQUE INDEX step_sequence ON step (run_id, sequence) WHERE sequence IS NOT NULL;
@@ -99,7 +100,7 @@ CREATE TABLE cursor (
     job        TEXT PRIMARY KEY,
     decided_at INTEGER NOT NULL,
     schedule   TEXT    NOT NULL
-  ) STRICT, WITHOUT ROWID;
+  , ahead_at INTEGER) STRICT, WITHOUT ROWID;
 CREATE TABLE missed (
     id          INTEGER PRIMARY KEY,
     job         TEXT    NOT NULL,
@@ -110,32 +111,36 @@ CREATE TABLE missed (
     recorded_at INTEGER NOT NULL
   ) STRICT;
 CREATE INDEX missed_job ON missed (job, id);
-INSERT INTO source VALUES ('hash-code', 'export default 1'), ('hash-template', '{"target":"id=1"}');
+INSERT INTO source VALUES
+  ('hash-code', 'export default 1'),
+  ('hash-template', '{"target":"id=1"}');
 INSERT INTO run VALUES
-  (1, 'nightly', 1000, 'schedule', 'done', NULL, NULL, NULL, 9000),
-  (2, 'nightly', 2000, 'schedule', 'open', NULL, NULL, 90000, NULL),
-  (3, 'nightly', 3000, 'manual', 'requested', NULL, NULL, NULL, NULL),
-  (4, 'weekly', 4000, 'adopted', 'open', NULL, NULL, NULL, NULL),
-  (5, 'weekly', 5000, 'schedule', 'failed', NULL, 'no target', NULL, 9500),
-  (6, 'hunt', 6000, 'schedule', 'open', 'hash-code', NULL, NULL, NULL),
-  (7, 'hunt', 7000, 'schedule', 'paused', 'hash-code', 'the journal does not match', NULL, NULL);
+  (1, 'nightly', 1000, 'schedule', 'done', NULL, NULL, NULL, 9000, 1000),
+  (2, 'nightly', 2000, 'schedule', 'open', NULL, NULL, 90000, NULL, 2000),
+  (3, 'nightly', 3000, 'manual', 'requested', NULL, NULL, NULL, NULL, NULL),
+  (4, 'weekly', 4000, 'adopted', 'open', NULL, NULL, NULL, NULL, 4000),
+  (5, 'weekly', 5000, 'schedule', 'failed', NULL, 'no target', NULL, 9500, 5000),
+  (6, 'hunt', 6000, 'schedule', 'open', 'hash-code', NULL, NULL, NULL, 6000),
+  (7, 'hunt', 7000, 'schedule', 'paused', 'hash-code', 'the journal does not match', NULL, NULL, 7000);
 INSERT INTO action VALUES
-  (1, 1, 'nightly', '', 0, 'settled', 'mig-runner: nightly', '', 'sig-1', 1900, 0, NULL, NULL, '["mail"]', 101, NULL, 1, 0, NULL, '/spool/101.json', '{"fetched":2,"sent":3,"statuses":{"success":2},"strays":1}', NULL, 1950, 0),
-  (2, 2, 'nightly', '', 0, 'planned', 'mig-runner: nightly', '{"name":"mig-runner: nightly"}', 'sig-2', 2900, 0, 50, NULL, '["mail","chat"]', NULL, NULL, 1, 2, 2500, NULL, NULL, 'refused', 2450, 0),
-  (3, 4, 'weekly', '', 0, 'collected', 'mig-runner: weekly', '', 'sig-3', 4900, 0, NULL, NULL, '["mail"]', 103, X'7B226964223A3130337D', 1, 0, NULL, '/spool/103.json', '{"fetched":1,"sent":1,"statuses":{"success":1},"strays":0}', NULL, 4950, 0),
-  (4, 5, 'weekly', '', 0, 'failed', 'mig-runner: weekly', '', 'sig-4', 5900, 1, NULL, NULL, '[]', NULL, NULL, 0, 0, NULL, NULL, NULL, 'no target', 5950, 0),
-  (5, 6, 'hunt', 'deep', 0, 'posted', 'mig-runner: hunt/deep', '{"name":"mig-runner: hunt/deep"}', 'sig-5', 6900, 0, NULL, 10, '[]', 105, X'7B226964223A3130357D', 1, 0, 6900, NULL, NULL, NULL, 6100, 0);
+  (1, 1, 'nightly', '', 0, 'settled', 'mig-runner: nightly', '', 'sig-1', 1900, 0, NULL, NULL, '["mail"]', 101, NULL, 1, 0, NULL, '/spool/101.json', '{"fetched":2,"sent":3,"statuses":{"success":2},"strays":1}', NULL, 1950, 0, 900, 1900),
+  (2, 2, 'nightly', '', 0, 'planned', 'mig-runner: nightly', '{"name":"mig-runner: nightly"}', 'sig-2', 2900, 0, 50, NULL, '["mail","chat"]', NULL, NULL, 1, 2, 2500, NULL, NULL, 'refused', 2450, 0, 900, 2900),
+  (3, 4, 'weekly', '', 0, 'collected', 'mig-runner: weekly', '', 'sig-3', 4900, 0, NULL, NULL, '["mail"]', 103, X'7B226964223A3130337D', 1, 0, NULL, '/spool/103.json', '{"fetched":1,"sent":1,"statuses":{"success":1},"strays":0}', NULL, 4950, 0, 900, 4900),
+  (4, 5, 'weekly', '', 0, 'failed', 'mig-runner: weekly', '', 'sig-4', 5900, 1, NULL, NULL, '[]', NULL, NULL, 0, 0, NULL, NULL, NULL, 'no target', 5950, 0, 900, 5900),
+  (5, 6, 'hunt', 'deep', 0, 'posted', 'mig-runner: hunt/deep', '{"name":"mig-runner: hunt/deep"}', 'sig-5', 6900, 0, NULL, 10, '[]', 105, X'7B226964223A3130357D', 1, 0, 6900, NULL, NULL, NULL, 6100, 0, 900, 6900);
 INSERT INTO body VALUES
-  (6, 'hash-template', 300000, 9, '["mail"]', 7, 6000, NULL, 0),
-  (7, NULL, 300000, NULL, '[]', 8, 7000, NULL, 0);
+  (6, 'hash-template', 300000, 9, '["mail"]', 7, 6000, NULL, 0, 6000),
+  (7, NULL, 300000, NULL, '[]', 8, 7000, NULL, 0, 7000);
 INSERT INTO step VALUES
-  (1, 6, 'look', 'step', '', 'saved', '{"found":1}', NULL, 1, NULL, 1, 6050, 2),
-  (2, 6, 'deep', 'collect', 'digest', 'begun', NULL, NULL, 0, NULL, NULL, NULL, 0),
-  (3, 7, 'ticket', 'step', '', 'failed', NULL, 'no answer', 5, NULL, 1, 7050, 6);
+  (1, 6, 'look', 'step', '', 'saved', '{"found":1}', NULL, 1, NULL, 1, 6050, 2, 0),
+  (2, 6, 'deep', 'collect', 'digest', 'begun', NULL, NULL, 0, NULL, NULL, NULL, 0, 0),
+  (3, 7, 'ticket', 'step', '', 'failed', NULL, 'no answer', 5, NULL, 1, 7050, 6, 0);
 INSERT INTO delivery VALUES
   (1, 1, 'nightly', 'mail', 'nightly/101/mail', 'delivered', 0, NULL, NULL, 1950, NULL, NULL),
-  (2, 3, 'weekly', 'mail', 'weekly/103/mail', 'pending', 3, 5000, 'exit status 3', 4990,
-   '{"next":500}', NULL),
+  (2, 3, 'weekly', 'mail', 'weekly/103/mail', 'pending', 3, 5000, 'exit status 3', 4990, '{"next":500}', NULL),
   (3, 1, 'nightly', 'chat', 'nightly/101/chat', 'dropped', 30, NULL, 'exit status 1', 1960, NULL, NULL);
-INSERT INTO cursor VALUES ('nightly', 3000, '0 * * * * Europe/Berlin'), ('weekly', 5000, '@weekly');
-INSERT INTO missed VALUES (1, 'nightly', 100, 900, 8, 'nobody ran it in time', 950);
+INSERT INTO cursor VALUES
+  ('nightly', 3000, '0 * * * * Europe/Berlin', 9000),
+  ('weekly', 5000, '@weekly', 9000);
+INSERT INTO missed VALUES
+  (1, 'nightly', 100, 900, 8, 'nobody ran it in time', 950);

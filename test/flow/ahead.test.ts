@@ -1,0 +1,166 @@
+import { describe, expect, test } from "bun:test";
+import { ClockWatch, dateAnew, datedAnew, WatchedClock } from "../../src/flow/ahead.ts";
+import { due } from "../../src/flow/steps.ts";
+import { VirtualClock } from "../support/clock.ts";
+import { NOON, openWorld, type World } from "../support/world.ts";
+
+const SECOND = 1_000;
+const HOUR = 3_600_000;
+
+/** Twelve hours ahead: what the clock said when the rows were written. */
+const WRONG = NOON + 12 * HOUR;
+
+describe("datedAnew()", () => {
+  test("keeps a moment that was set by now", () => {
+    expect(datedAnew({ at: NOON + HOUR, setAt: NOON }, NOON)).toBe(NOON + HOUR);
+    expect(datedAnew({ at: NOON - HOUR, setAt: NOON - 2 * HOUR }, NOON)).toBe(NOON - HOUR);
+  });
+
+  test("begins a wait anew that was set by a clock that was ahead, however far", () => {
+    for (const ahead of [2 * SECOND, HOUR, 24 * HOUR, 100 * 365 * 24 * HOUR]) {
+      const setAt = NOON + ahead;
+      expect(datedAnew({ at: setAt + 90 * SECOND, setAt }, NOON)).toBe(NOON + 90 * SECOND);
+      expect(datedAnew({ at: setAt - SECOND, setAt }, NOON)).toBe(NOON);
+    }
+  });
+});
+
+describe("WatchedClock", () => {
+  test("tells once by how much it was set back since its latest time was told", () => {
+    const inner = new VirtualClock(NOON);
+    const clock = new WatchedClock(inner);
+    expect(clock.takeSetBack()).toBe(0);
+    inner.jumpTo(WRONG);
+    expect(clock.now()).toBe(WRONG);
+    inner.jumpTo(NOON + SECOND);
+    expect(clock.takeSetBack()).toBe(WRONG - NOON - SECOND);
+    expect(clock.takeSetBack()).toBe(0);
+    expect(clock.now()).toBe(NOON + SECOND);
+  });
+
+  test("does not mind the trembling of a clock that is set right all the time", () => {
+    const inner = new VirtualClock(NOON);
+    const clock = new WatchedClock(inner);
+    clock.now();
+    inner.jumpTo(NOON - 900);
+    expect(clock.takeSetBack()).toBe(0);
+    inner.jumpTo(NOON - 1_100);
+    expect(clock.takeSetBack()).toBe(1_100);
+  });
+});
+
+/** A row of every table that waits, written at one time, due a minute later. */
+async function rowsAt(world: World, now: number, firesAt: number) {
+  const { journal } = world;
+  const later = now + 60 * SECOND;
+  return await journal.write((tables) => {
+    const run = tables.insertRun(
+      { job: "nightly", firesAt, cause: "schedule", source: "h", begunAt: now, deadlineAt: later },
+      "open",
+      now,
+    );
+    const runId = run?.id ?? 0;
+    tables.insertSource("h", "export default 1");
+    const rest = { template: null, expiryMs: 1, agentsMax: null, plugins: [] };
+    tables.insertBody({ runId, ...rest, seed: 9, begunAt: now, nextAt: later });
+    const step = { runId, name: "pause", kind: "sleep", digest: "", ...due(later, now) } as const;
+    const stepId = tables.insertStep(step)?.id ?? 0;
+    const action = tables.insertAction(
+      {
+        ...{ runId, job: "nightly", step: "", name: "n", body: "{}", signature: "s" },
+        ...{ expireAt: later, postBy: later, sendOnly: false, plugins: [] },
+      },
+      now,
+    );
+    tables.saveAction({ ...action, nextAt: later });
+    const order = { actionRow: action.id, job: "nightly", plugin: "mail", key: `k${runId}` };
+    const delivery = tables.insertDelivery(order, now);
+    if (delivery !== null) tables.saveDelivery({ ...delivery, nextAt: later });
+    return { runId, stepId, actionId: action.id, deliveryId: delivery?.id ?? 0 };
+  });
+}
+
+function timesOf(world: World, ids: Awaited<ReturnType<typeof rowsAt>>) {
+  const { journal } = world;
+  const action = journal.action(ids.actionId);
+  return {
+    deadline: journal.run(ids.runId)?.deadlineAt,
+    body: journal.body(ids.runId)?.nextAt,
+    step: journal.step(ids.stepId)?.nextAt,
+    action: action?.nextAt,
+    postBy: action?.postBy,
+    delivery: journal.delivery(ids.deliveryId)?.nextAt,
+  };
+}
+
+const all = (at: number) => {
+  return { deadline: at, body: at, step: at, action: at, postBy: at, delivery: at };
+};
+
+describe("ClockWatch", () => {
+  test("dates anew at the start, and for a minute after the clock was set back", async () => {
+    const world = openWorld();
+    const clock = new WatchedClock(world.clock);
+    const watch = new ClockWatch({ ...world.edges, clock });
+    const first = await rowsAt(world, WRONG, WRONG);
+    await watch.tick(() => false);
+    expect(timesOf(world, first)).toEqual(all(NOON + 60 * SECOND));
+    await world.clock.moveBy(61 * SECOND);
+    // Nothing says that the clock was wrong, and nothing is looked through for it.
+    const second = await rowsAt(world, WRONG, WRONG + 1);
+    await watch.tick(() => false);
+    expect(timesOf(world, second)).toEqual(all(WRONG + 60 * SECOND));
+    world.clock.jumpTo(WRONG);
+    clock.now();
+    world.clock.jumpTo(NOON + 62 * SECOND);
+    await watch.tick(() => false);
+    expect(timesOf(world, second)).toEqual(all(NOON + 122 * SECOND));
+    // What was begun before writes a moment later.
+    await world.clock.moveBy(SECOND);
+    const third = await rowsAt(world, WRONG, WRONG + 2);
+    await watch.tick(() => false);
+    expect(timesOf(world, third)).toEqual(all(NOON + 123 * SECOND));
+  });
+});
+
+describe("dateAnew()", () => {
+  test("begins every wait anew that was set by a clock that was ahead, and no other", async () => {
+    const world = openWorld();
+    const right = await rowsAt(world, NOON - 10 * SECOND, NOON - HOUR);
+    const wrong = await rowsAt(world, WRONG, WRONG - HOUR);
+    expect(await dateAnew(world.edges, () => false)).toBe(5);
+    expect(timesOf(world, right)).toEqual(all(NOON + 50 * SECOND));
+    expect(timesOf(world, wrong)).toEqual(all(NOON + 60 * SECOND));
+    expect(world.lines[0]).toContain("5 waits were set by a clock that was up to 12h0m0s ahead");
+    // What was dated anew is not dated again, so that it does become due.
+    await world.clock.moveBy(30 * SECOND);
+    expect(await dateAnew(world.edges, () => false)).toBe(0);
+    expect(timesOf(world, wrong)).toEqual(all(NOON + 60 * SECOND));
+  });
+
+  test("leaves a delivery alone that is being made", async () => {
+    const world = openWorld();
+    const ids = await rowsAt(world, WRONG, WRONG);
+    expect(await dateAnew(world.edges, (id) => id === ids.deliveryId)).toBe(4);
+    expect(timesOf(world, ids).delivery).toBe(WRONG + 60 * SECOND);
+  });
+
+  test("says which action was posted by that clock, and how to be rid of it", async () => {
+    const world = openWorld();
+    const { actionId } = await rowsAt(world, WRONG, WRONG);
+    await world.journal.write((tables) => {
+      const row = tables.action(actionId);
+      if (row !== null) {
+        const posted = {
+          state: "posted",
+          actionId: 77,
+          reply: new Uint8Array([123, 125]),
+        } as const;
+        tables.saveAction({ ...row, ...posted });
+      }
+    });
+    await dateAnew(world.edges, () => false);
+    const expires = new Date(WRONG + 60 * SECOND).toISOString();
+    expect(world.lines[1]).toContain(`it expires at ${expires}; \`mig-runner drop 77\``);
+  });
+});

@@ -1,0 +1,155 @@
+import { describe, expect, test } from "bun:test";
+import { isAhead, moveCursor, rewindCursor } from "../../src/flow/rewind.ts";
+import { entity, NOON, openWorld, type World } from "../support/world.ts";
+
+const HOUR = 3_600_000;
+const MINUTE = 60_000;
+const nightly = entity();
+const SCHEDULE = "0 * * * * UTC";
+
+/** A journal that was decided up to a time, with fire times recorded as missed by a clock. */
+async function decided(
+  world: World,
+  decidedAt: number,
+  missed: { first: number; last: number; count: number; at: number }[] = [],
+) {
+  await world.journal.write((tables) => {
+    tables.setCursor("nightly", { decidedAt, schedule: SCHEDULE });
+    for (const { first: firstAt, last: lastAt, count, at: recordedAt } of missed) {
+      const reason = "nobody ran it in time";
+      tables.insertMissed({ job: "nightly", firstAt, lastAt, count, reason, recordedAt });
+    }
+  });
+}
+
+const missedOf = (world: World) =>
+  world.journal
+    .missed("nightly", 9)
+    .map(({ firstAt, lastAt, count }) => [firstAt, lastAt, count])
+    .sort(([left = 0], [right = 0]) => left - right);
+
+/** What is in force: what lies beyond the cursor is only kept. */
+const inForce = (world: World) => {
+  const { decidedAt = 0 } = world.journal.cursor("nightly") ?? {};
+  return missedOf(world).filter(([firstAt = 0]) => firstAt <= decidedAt);
+};
+
+describe("rewindCursor()", () => {
+  test("leaves a cursor of the present alone", async () => {
+    const world = openWorld();
+    await decided(world, NOON);
+    await rewindCursor(world.edges, nightly);
+    expect(world.journal.cursor("nightly")).toEqual({
+      ...{ decidedAt: NOON, schedule: SCHEDULE, aheadAt: null },
+    });
+    expect(world.lines).toEqual([]);
+  });
+
+  test("sets one that is ahead back to now, and remembers how far it was", async () => {
+    const world = openWorld();
+    await decided(world, NOON + 12 * HOUR);
+    await rewindCursor(world.edges, nightly);
+    const { decidedAt, aheadAt } = world.journal.cursor("nightly") ?? {};
+    expect([decidedAt, aheadAt]).toEqual([NOON, NOON + 12 * HOUR]);
+    expect(world.lines.join("\n")).toContain("nightly: was decided up to 12h0m0s ahead of now");
+  });
+
+  test("parts what is recorded as missed from what is still to come, and keeps that", async () => {
+    const world = openWorld();
+    await world.clock.moveTo(NOON + 30 * MINUTE);
+    const late = NOON + 12 * HOUR;
+    await decided(world, late, [
+      { first: NOON - 2 * HOUR, last: NOON - HOUR, count: 2, at: NOON },
+      { first: NOON, last: NOON + 11 * HOUR, count: 12, at: late },
+      { first: late, last: late, count: 1, at: late },
+    ]);
+    await rewindCursor(world.edges, nightly);
+    expect(inForce(world)).toEqual([
+      [NOON - 2 * HOUR, NOON - HOUR, 2],
+      [NOON, NOON, 1],
+    ]);
+    expect(missedOf(world).slice(2)).toEqual([
+      [NOON + HOUR, NOON + 11 * HOUR, 11],
+      [late, late, 1],
+    ]);
+  });
+
+  test("decides again what was declared missed within the last minute", async () => {
+    const world = openWorld();
+    await world.clock.moveTo(NOON + 5_000);
+    const late = NOON + 12 * HOUR;
+    await decided(world, late, [{ first: NOON, last: late, count: 13, at: late }]);
+    await rewindCursor(world.edges, nightly);
+    expect(inForce(world)).toEqual([]);
+    expect(world.journal.cursor("nightly")?.decidedAt).toBe(NOON - 1);
+  });
+
+  test("goes no further back than a minute, and not at all where nothing was declared missed", async () => {
+    const world = openWorld();
+    await world.clock.moveTo(NOON + 90_000);
+    const late = NOON + 12 * HOUR;
+    await decided(world, late, [{ first: NOON - 5 * HOUR, last: late, count: 18, at: late }]);
+    await rewindCursor(world.edges, nightly);
+    expect(inForce(world)).toEqual([[NOON - 5 * HOUR, NOON, 6]]);
+    expect(world.journal.cursor("nightly")?.decidedAt).toBe(NOON + 30_000);
+  });
+
+  test("keeps the distance of a job that is spread", async () => {
+    const world = openWorld();
+    const spread = entity({ spreadMs: 10 * MINUTE });
+    // The first cursor of such a job is ahead of its own time, and of no clock.
+    await decided(world, NOON);
+    await rewindCursor(world.edges, spread);
+    expect(world.journal.cursor("nightly")?.decidedAt).toBe(NOON);
+    await decided(world, NOON + HOUR);
+    await rewindCursor(world.edges, spread);
+    const back = NOON - (world.journal.cursor("nightly")?.decidedAt ?? 0);
+    expect(back).toBeGreaterThan(0);
+    expect(back).toBeLessThan(10 * MINUTE);
+  });
+});
+
+describe("moveCursor()", () => {
+  const late = NOON + 12 * HOUR;
+  const beyond = { first: NOON + HOUR, last: NOON + 4 * HOUR, count: 4, at: late };
+  const move = (world: World, decidedAt: number, aheadAt: number | null) =>
+    world.journal.write((tables) => {
+      moveCursor(tables, nightly, { decidedAt, schedule: SCHEDULE, aheadAt });
+    });
+
+  test("cuts what lies beyond the cursor as it overtakes it", async () => {
+    const world = openWorld();
+    await decided(world, NOON, [beyond]);
+    await move(world, NOON, late);
+    await move(world, NOON + HOUR, late);
+    expect(missedOf(world)).toEqual([[NOON + 2 * HOUR, NOON + 4 * HOUR, 3]]);
+    await move(world, NOON + 3 * HOUR + 1, late);
+    expect(missedOf(world)).toEqual([[NOON + 4 * HOUR, NOON + 4 * HOUR, 1]]);
+    await move(world, NOON + 4 * HOUR, late);
+    expect(missedOf(world)).toEqual([]);
+  });
+
+  test("lets it count again where the clock of now had been behind", async () => {
+    const world = openWorld();
+    await decided(world, NOON, [beyond]);
+    await move(world, NOON, late);
+    await move(world, late + HOUR, null);
+    expect(inForce(world)).toEqual([[NOON + HOUR, NOON + 4 * HOUR, 4]]);
+  });
+
+  test("leaves what is recorded before the cursor alone", async () => {
+    const world = openWorld();
+    await decided(world, NOON, [{ first: NOON, last: NOON, count: 1, at: NOON }]);
+    await move(world, NOON, late);
+    await move(world, NOON + HOUR, late);
+    expect(missedOf(world)).toEqual([[NOON, NOON, 1]]);
+  });
+});
+
+describe("isAhead()", () => {
+  test("is true of what was decided by a later time than now", () => {
+    expect([isAhead({ decidedAt: NOON }, NOON), isAhead({ decidedAt: NOON + 1 }, NOON)]).toEqual([
+      ...[false, true],
+    ]);
+  });
+});

@@ -60,6 +60,16 @@ export function lineKind(line: string): LineKind {
   return KINDS.find(([pattern]) => pattern.test(line))?.[1] ?? "other";
 }
 
+/** Leaves out the names of files about which nothing more is said. */
+export function withoutEmptyFiles(lines: readonly string[]): readonly string[] {
+  const said = lines.filter((line) => line.trim() !== "");
+  return said.filter((line, at) => !isFileName(line) || !isFileName(said[at + 1] ?? "a.test.ts:"));
+}
+
+function isFileName(line: string): boolean {
+  return /^\S+\.test\.ts:$/.test(line);
+}
+
 /**
  * The counts of one `bun test` run. Files that could not be loaded and a run that ended badly are
  * failures too, although JUnit does not list them: such a run never counts as passed.

@@ -22,6 +22,7 @@ import {
   lineKind,
   NOTHING,
   runCounts,
+  withoutEmptyFiles,
 } from "./report.ts";
 
 /** A suite run by `bun test`. The black-box lanes differ in what they call the program. */
@@ -173,10 +174,11 @@ async function runPaths(
 function sayOutput({ lines }: ToolAnswer, counts: Counts): void {
   const kinds = counts.failed > 0 ? ["passed"] : ["passed", "failed", "broken", "other"];
   for (const line of new Set(lines.filter((text) => lineKind(text) === "golden"))) say(line);
-  for (const line of lines) {
+  const told = lines.filter((line) => {
     const kind = lineKind(line);
-    if (kind !== "golden" && !kinds.includes(kind)) say(`  ${line}`);
-  }
+    return kind !== "golden" && !kinds.includes(kind);
+  });
+  for (const line of withoutEmptyFiles(told)) say(`  ${line}`);
 }
 
 /** One check counts as one test. */

@@ -54,19 +54,32 @@ export function followDaemon(): void {
   if (libc === null) return;
   libc.fcntl(CHANNEL_FD, F_SETFD, FD_CLOEXEC);
   libc.fcntl(LIFELINE_FD, F_SETFD, FD_CLOEXEC);
-  libc.prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+  // Not both: a signal for this process alone may come first, and takes away what the kernel would
+  // have told the group by.
+  if (!watchLifeline(libc)) libc.prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+}
+
+/** Lets the kernel kill this process group at the end of the lifeline; false where it cannot. */
+function watchLifeline(libc: Libc): boolean {
+  let fd: number;
   try {
     // Opened anew: who is told of the end belongs to what was opened, which others share.
     const flags = constants.O_RDONLY | constants.O_NONBLOCK;
-    const fd = openSync(`/proc/self/fd/${LIFELINE_FD}`, flags);
-    libc.fcntl(fd, F_SETOWN, -process.pid);
-    libc.fcntl(fd, F_SETSIG, SIGKILL);
-    libc.fcntl(fd, F_SETFL, O_ASYNC | constants.O_NONBLOCK);
+    fd = openSync(`/proc/self/fd/${LIFELINE_FD}`, flags);
+  } catch {
+    return false;
+  }
+  const isWatched =
+    libc.fcntl(fd, F_SETOWN, -process.pid) === 0 &&
+    libc.fcntl(fd, F_SETSIG, SIGKILL) === 0 &&
+    libc.fcntl(fd, F_SETFL, O_ASYNC | constants.O_NONBLOCK) === 0;
+  try {
     // Nothing is ever written there: it is at its end, or says EAGAIN.
     if (readSync(fd, new Uint8Array(1)) === 0) process.exit(0);
   } catch {
-    // It stays bound by the signal for this process, and by the end of the channel.
+    // The daemon lives.
   }
+  return isWatched;
 }
 
 /** Confines this process, as far as the system can. @param memoryMax Bytes beyond what it has. */

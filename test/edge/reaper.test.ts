@@ -36,7 +36,11 @@ function orphansOf(command: readonly string[], reap: string): string {
      process.exit();`,
   );
   const [file = "", ...args] = command;
-  const { stdout, stderr } = spawnSync(file, [...args, script], { encoding: "utf8" });
+  const { stdout, stderr } = spawnSync(file, [...args, script], {
+    encoding: "utf8",
+    // A terminal's colours, which npm may ask for.
+    env: { ...process.env, FORCE_COLOR: undefined, NO_COLOR: "1" },
+  });
   return stdout === "" ? stderr : stdout.trim();
 }
 

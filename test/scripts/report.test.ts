@@ -7,6 +7,7 @@ import {
   lineKind,
   parseJunit,
   runCounts,
+  withoutEmptyFiles,
 } from "../../scripts/report.ts";
 
 const junit = (attributes: string) =>
@@ -91,5 +92,13 @@ describe("failedFilesOf()", () => {
       '<testsuite name="b" file="test/b.test.ts" failures="0"></testsuite></testsuites>';
     expect(failedFilesOf(xml)).toEqual(["test/a.test.ts"]);
     expect(failedFilesOf("")).toEqual([]);
+  });
+});
+
+describe("withoutEmptyFiles()", () => {
+  test("leaves out files about which nothing is said", () => {
+    const lines = ["", "a/x.test.ts:", "", "b/y.test.ts:", "(fail) one", "", "c/z.test.ts:", ""];
+    expect(withoutEmptyFiles(lines)).toEqual(["b/y.test.ts:", "(fail) one"]);
+    expect(withoutEmptyFiles([])).toEqual([]);
   });
 });

@@ -282,7 +282,8 @@ export function advanceDelivery(row: DeliveryRow, event: DeliveryEvent, now: Ins
     case "begun": {
       assert(row.state === "pending", `I6: begun after ${row.state}`);
       const attempts = row.attempts + 1;
-      return { ...row, attempts, nextAt: event.nextAt, error: null, updatedAt: now };
+      // The last error stays until this attempt has ended: it is what an operator asks for.
+      return { ...row, attempts, nextAt: event.nextAt, updatedAt: now };
     }
     case "delivered":
       assert(row.state === "pending", `I6: delivered after ${row.state}`);

@@ -54,7 +54,7 @@ describe.concurrent("an API whose certificate", () => {
     const { exit, stdout } = await site.runIn(TRUSTING, "run", "drift");
     expect(exit).toBe(1);
     // Deno has one error for whatever is wrong with a certificate.
-    const why = underTest === "deno" ? "is signed by nobody" : "has expired";
+    const why = underTest === "deno" ? "is not signed by an authority" : "has expired";
     expect(stdout).toContain(`its certificate ${why}`);
     expect(posts(site.sandbox)).toBe(0);
   });

@@ -177,6 +177,8 @@ describe("advanceDelivery()", () => {
     expect(begun).toMatchObject({ state: "pending", attempts: 1, nextAt: 2_000, error: null });
     const row = advanceDelivery(begun, { kind: "failed", error: "exit 3", nextAt: 9_000 }, NOW);
     expect(row).toMatchObject({ state: "pending", attempts: 1, nextAt: 9_000, error: "exit 3" });
+    const again = advanceDelivery(row, { kind: "begun", nextAt: 9_500 }, NOW);
+    expect(again).toMatchObject({ state: "pending", attempts: 2, error: "exit 3" });
   });
 
   test("makes a delivery dead after its last try, and lets it live again", () => {

@@ -30,6 +30,8 @@ export interface ErrorDetail {
   readonly hint?: string;
   /** Lines of `path` with a caret below the mistake, for a file that is a program. */
   readonly frame?: string;
+  /** Whether the same may succeed a little later. Missing: the cause says. */
+  readonly passing?: boolean;
 }
 
 /**
@@ -77,6 +79,33 @@ export function errorLines(error: RunnerError): readonly string[] {
 /** The same as one text. */
 export function describeError(error: RunnerError): string {
   return errorLines(error).join("\n");
+}
+
+/** What the system says of a moment, not of a file: there is too much at once, or a disk is busy. */
+const PASSING =
+  /\b(EMFILE|ENFILE|EAGAIN|EBUSY|EIO|ENOMEM|ENOSPC|EDQUOT|ESTALE|ETIMEDOUT|ETXTBSY|EINTR|ENOBUFS)\b/;
+
+/** Causes below causes that are looked through. */
+const CAUSES_MAX = 8;
+
+/**
+ * Whether the same may succeed a little later, with nothing changed by anybody (I11): a lock, a
+ * busy disk, too many open files; as against a mistake.
+ */
+export function mayPass(error: unknown): boolean {
+  if (error instanceof RunnerErrors) return error.errors.some(mayPass);
+  let cause = error;
+  for (let depth = 0; depth < CAUSES_MAX && cause instanceof Error; depth++) {
+    if (cause instanceof RunnerError) {
+      if (cause.code === "BUSY") return true;
+      if (cause.detail.passing !== undefined) return cause.detail.passing;
+    }
+    const { code } = cause as { readonly code?: unknown };
+    // The text too: what a thread tells of an error is no more than that.
+    if (PASSING.test(typeof code === "string" ? code : cause.message)) return true;
+    cause = cause.cause;
+  }
+  return false;
 }
 
 /** The message of anything thrown, which may be no error at all. Never throws. */

@@ -12,7 +12,7 @@ import { WORKER_ARGUMENT } from "./edge/runtime.ts";
 import { forgetVariable } from "./edge/secrecy.ts";
 import { processTerminal } from "./edge/terminal.ts";
 import { useHostZone } from "./edge/timezone.ts";
-import { errorLines, messageOf, RunnerError, RunnerErrors } from "./errors.ts";
+import { errorLines, mayPass, messageOf, RunnerError, RunnerErrors } from "./errors.ts";
 import { VERSION } from "./version.ts";
 
 const hostZone = useHostZone();
@@ -48,7 +48,7 @@ async function main(argv: readonly string[]): Promise<number> {
     const errors = error instanceof RunnerErrors ? error.errors : [error];
     for (const [first, ...frame] of errors.map(errorLines))
       terminal.error([`error: ${first}`, ...frame]);
-    return errors.every(({ code }) => code === "BUSY") ? STATUS_TRY_AGAIN : STATUS_CANNOT_START;
+    return mayPass(error) ? STATUS_TRY_AGAIN : STATUS_CANNOT_START;
   }
 }
 

@@ -161,6 +161,11 @@ export interface Spool {
   /** A job's file, whole. `name` has no folder part. Rejects above `sizeMax` bytes. */
   read(job: string, name: string, sizeMax: number): Promise<Uint8Array>;
   /**
+   * When the files of a job were changed last, or its folder, by the system's clock; null when
+   * nobody knows.
+   */
+  changedAt(job: string): Promise<Instant | null>;
+  /**
    * All files in the inflight/ folders of all job directories, also of broken jobs.
    *
    * @param skip Asked with each name; those that it answers true for are not read. @default none

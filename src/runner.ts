@@ -196,7 +196,8 @@ export class Runner {
       this.#wake = new AbortController();
       await this.tick();
       progress();
-      const idle = this.#isIdle() && !this.#wake.signal.aborted;
+      const isRetrying = this.#launcher.isWorthStaying(this.#edges.clock.now());
+      const idle = this.#isIdle() && !this.#wake.signal.aborted && !isRetrying;
       if (idle && !(wait && this.#isPending()) && this.#untried().length === 0) break;
       await this.#nap();
     }
@@ -350,7 +351,11 @@ export class Runner {
   #nextAt(): Instant {
     const now = this.#edges.clock.now();
     const times = [this.#timetable.nextAt(), now + NAP_MAX_MS];
-    const due = [this.#edges.journal.nextAt(now), this.#engine.nextAt(now)];
+    const due = [
+      this.#edges.journal.nextAt(now),
+      this.#engine.nextAt(now),
+      this.#launcher.nextAt(now),
+    ];
     times.push(...due.filter((at) => at !== null));
     const { nextAt } = this.#upkeep;
     if (this.#runId === null && nextAt !== null) times.push(nextAt);

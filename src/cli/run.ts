@@ -1,4 +1,5 @@
 // Run: fire one job now. A daemon on the directory does it when there is one; else this process.
+import { canBeMet } from "../flow/defer.ts";
 import type { Edges } from "../flow/edges.ts";
 import { type ActionRow, type DeliveryRow, isSwept, type RunRow } from "../flow/inflight.ts";
 import type { JournalReads } from "../flow/journal.ts";
@@ -43,9 +44,8 @@ export const run: Verb = {
     if (job === undefined || others.length > 0) throw new UsageError("run takes one JOB");
     const opened = await openRunner(call, { lock: "if free", work: `run ${job}` });
     try {
-      const { edges, catalog } = opened;
-      await catalog.refresh(await edges.spool.scan());
-      requireJob(opened, job);
+      const { edges } = opened;
+      await loadJob(opened, job);
       const { id: runId } = await request(edges, job);
       const by = await seeThrough(call, opened, runId);
       return report(call, edges, { runId, wait: call.flags.has("wait"), by });
@@ -153,6 +153,23 @@ function onlySweeps(journal: JournalReads, runId: number): boolean {
 
 function isTaken({ state }: DeliveryRow): boolean {
   return state === "delivered" || state === "dropped";
+}
+
+/** How long a job that may be half written is looked at again, and how often. */
+const UNSETTLED_MAX_MS = 10_000;
+
+/** @throws {RunnerError} ENTITY, when there is no such job, or when it is broken. */
+async function loadJob(opened: Opened, job: string): Promise<void> {
+  const { catalog, edges } = opened;
+  for (let waitedMs = 0; ; waitedMs += LOOK_MS) {
+    try {
+      await catalog.refresh(await edges.spool.scan());
+      return requireJob(opened, job);
+    } catch (error) {
+      if (waitedMs >= UNSETTLED_MAX_MS || !(await canBeMet(edges, job, error))) throw error;
+      await edges.clock.sleep(LOOK_MS);
+    }
+  }
 }
 
 /** @throws {RunnerError} ENTITY, when there is no such job, or when it is broken. */

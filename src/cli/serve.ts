@@ -2,13 +2,14 @@
 import { reapOrphans } from "../edge/reaper.ts";
 import { releaseMemory } from "../edge/runtime.ts";
 import { holdSignals, onSignals } from "../edge/signals.ts";
-import { explain, RunnerError, RunnerErrors } from "../errors.ts";
+import { explain, mayPass, messageOf, RunnerError, RunnerErrors } from "../errors.ts";
+import { deferMs } from "../flow/defer.ts";
 import { DAEMON_WINDOW, ONCE_WINDOW } from "../flow/launch.ts";
 import { Runner } from "../runner.ts";
 import { MINUTE_MS, type Milliseconds } from "../time.ts";
 import { DAEMON, PASS } from "./hold.ts";
 import { type Broken, type Opened, openRunner } from "./open.ts";
-import { type Call, STATUS_CANNOT_START } from "./verb.ts";
+import { type Call, STATUS_CANNOT_START, STATUS_TRY_AGAIN } from "./verb.ts";
 
 /** How long work in hand may take after a signal: within it the process ends by itself. */
 const STOP_GRACE_MS: Milliseconds = 4_000;
@@ -44,7 +45,7 @@ export async function runForever(call: Call): Promise<number> {
     opened.ready();
     void giveBack(opened, ended.signal);
     // A key that cannot be used is told at the start, not at three in the night.
-    void opened.openKey().catch((error: unknown) => {
+    void proveKey(opened, ended.signal).catch((error: unknown) => {
       // With an API key what is in flight can still be collected, as by the original.
       if (config.gpg.useApiKeyAuth !== null) return sayFailure(call, opened, error);
       keyError = error;
@@ -58,13 +59,28 @@ export async function runForever(call: Call): Promise<number> {
     return 0;
   } catch (error) {
     sayFailure(call, opened, error);
-    return STATUS_CANNOT_START;
+    return mayPass(error) ? STATUS_TRY_AGAIN : STATUS_CANNOT_START;
   } finally {
     ended.abort();
     reaper.close();
     watcher.close();
     signals.close();
     await opened.close();
+  }
+}
+
+/** Rejects when the key cannot be used. A gpg that is being started again is waited for. */
+async function proveKey({ edges, openKey }: Opened, ended: AbortSignal): Promise<void> {
+  for (let tries = 1; !ended.aborted; tries++) {
+    try {
+      return await openKey();
+    } catch (error) {
+      if (!mayPass(error)) throw error;
+      const waitMs = deferMs(tries, edges.random.next());
+      const again = `trying again in ${Math.ceil(waitMs / 1_000)} s`;
+      edges.log.emit("warning", `${messageOf(error)}; ${again}`);
+      await edges.clock.sleep(waitMs, ended);
+    }
   }
 }
 
@@ -120,7 +136,7 @@ export async function runPass(call: Call, wait: boolean): Promise<number> {
     return runner.failures > 0 || edges.journal.counts().deadDeliveries > 0 ? 1 : 0;
   } catch (error) {
     sayFailure(call, opened, error);
-    return STATUS_CANNOT_START;
+    return mayPass(error) ? STATUS_TRY_AGAIN : STATUS_CANNOT_START;
   } finally {
     signals.close();
     await opened.close();

@@ -238,7 +238,8 @@ export function nameHolder({ pid, work }: Holder): string {
 
 function unusable(path: string, error: unknown): RunnerError {
   const hint = errnoHint(error) ?? unusableHint(path, error);
-  const detail = hint === null ? { path } : { path, hint };
+  const passing = /disk is full/.test(messageOf(error)) ? { passing: true } : {};
+  const detail = { path, ...(hint === null ? {} : { hint }), ...passing };
   const state = errnoText(error);
   return new RunnerError("SPOOL", `Cannot lock "${path}": ${state}`, detail, { cause: error });
 }

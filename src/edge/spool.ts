@@ -6,7 +6,7 @@
 //
 // Names and ids become paths only here, after a check that they stay in their directory. A job's
 // directory that is a symbolic link is not there, as in the original; links in it: see links.ts.
-import { type FSWatcher, lstatSync, readdirSync, unlinkSync, watch } from "node:fs";
+import { type FSWatcher, lstatSync, readdirSync, type Stats, unlinkSync, watch } from "node:fs";
 import { readdir, rename, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import { RunnerError } from "../errors.ts";
@@ -19,6 +19,7 @@ import type {
   ResultWriter,
   Spool,
 } from "../ports.ts";
+import type { Instant } from "../time.ts";
 import { errnoCode, errnoText } from "./errno.ts";
 import {
   distrust,
@@ -137,6 +138,17 @@ class DirectorySpool implements DiskSpool {
     } catch (error) {
       throw fileError(attempt, error);
     }
+  }
+
+  changedAt(job: string): Promise<Instant | null> {
+    const folder = this.#jobPath(job);
+    const times = [folder, ...names(folder).map((name) => join(folder, name))].flatMap((path) => {
+      const found = statOrNull(path);
+      // The results and records of the runner in its folders are no change of the job.
+      const counts = found !== null && (path === folder || found.isFile());
+      return counts ? [found.mtimeMs] : [];
+    });
+    return Promise.resolve(times.length === 0 ? null : Math.max(...times));
   }
 
   async inflight(skip: (name: string) => boolean = () => false): Promise<readonly InflightFile[]> {
@@ -334,6 +346,15 @@ function isAbsent(path: string): boolean {
     return lstatSync(path, { throwIfNoEntry: false }) === undefined;
   } catch {
     return false;
+  }
+}
+
+/** What there is under a name, links followed; null when it cannot be looked at. */
+function statOrNull(path: string): Stats | null {
+  try {
+    return statMeant(path) ?? null;
+  } catch {
+    return null;
   }
 }
 

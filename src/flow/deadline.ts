@@ -1,12 +1,20 @@
 // Deadline: gives up runs that are still open when their time is over. What they have posted is
 // still collected and delivered.
 import { type Edges, say } from "./edges.ts";
+import type { RunRow } from "./inflight.ts";
 
 /** Runs that are given up in one go. */
 const OVERDUE_MAX = 100;
 
+/** Why a run is given up at its deadline. */
+function noteOf({ note, state }: RunRow): string {
+  if (state === "open") return "it was still open at its deadline";
+  return note === null ? "it did not begin in time" : `it did not begin in time: ${note}`;
+}
+
 /**
- * Ends all open runs whose deadline has passed, as failed.
+ * Ends all runs whose deadline has passed, as failed: those that are open, and those that could not
+ * begin.
  *
  * @returns How many.
  * @throws {RunnerError} JOURNAL, when that cannot be remembered.
@@ -15,17 +23,17 @@ export async function endOverdue(edges: Pick<Edges, "clock" | "journal" | "log">
   const { clock, journal } = edges;
   const now = clock.now();
   let ended = 0;
-  for (const { id, job } of journal.overdueRuns(now, OVERDUE_MAX)) {
-    const note = "it was still open at its deadline";
-    const isEnded = await journal.write((transaction) => {
+  for (const { id, job, state } of journal.overdueRuns(now, OVERDUE_MAX)) {
+    const note = await journal.write((transaction) => {
       const run = transaction.run(id);
-      if (run?.state !== "open") return false;
-      transaction.saveRun({ ...run, state: "failed", note, endedAt: now });
+      if (run?.state !== state) return null;
+      const why = noteOf(run);
+      transaction.saveRun({ ...run, state: "failed", note: why, endedAt: now });
       const body = transaction.body(id);
       if (body !== null) transaction.saveBody({ ...body, nextAt: null });
-      return true;
+      return why;
     });
-    if (!isEnded) continue;
+    if (note === null) continue;
     ended++;
     say(edges, job, "err", `run ${id} failed: ${note}`);
   }

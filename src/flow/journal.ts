@@ -93,7 +93,7 @@ export interface JournalReads {
   unsettledRuns(job: string, until: Instant): readonly RunRow[];
   /** The run of a job at a fire time, or null. */
   runAt(job: string, firesAt: Instant): RunRow | null;
-  /** Open runs whose deadline has passed. */
+  /** Runs that are open, or could not begin, whose deadline has passed. */
   overdueRuns(now: Instant, limit: number): readonly RunRow[];
 
   /**

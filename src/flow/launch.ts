@@ -13,6 +13,7 @@ import {
 } from "../jobs/fires.ts";
 import type { Instant, Milliseconds } from "../time.ts";
 import { launchWorkflow } from "../workflow/launch.ts";
+import { canBeMet, deferRun } from "./defer.ts";
 import { type Edges, say } from "./edges.ts";
 import type { ActionRow, RunRow } from "./inflight.ts";
 import type { Cursor } from "./journal.ts";
@@ -40,7 +41,18 @@ export interface Launch {
   readonly planned: readonly ActionRow[];
   /** Fire times that could not be planned; each is a failed run in the journal. */
   readonly failed: number;
+  /** Runs that could not begin now and are to be tried again. */
+  readonly deferred: readonly Deferral[];
 }
+
+/** A run that waits for what can pass. */
+export interface Deferral {
+  readonly runId: number;
+  readonly job: string;
+  readonly why: string;
+}
+
+const NOTHING: Launch = { planned: [], failed: 0, deferred: [] };
 
 /**
  * Decides and plans what is due for one job.
@@ -54,29 +66,32 @@ export async function launchDue(
 ): Promise<Launch> {
   await rewindCursor(edges, entity);
   const decision = decide(edges, entity, window);
-  if (decision === null) return { planned: [], failed: 0 };
+  if (decision === null) return NOTHING;
   await recordDecision(edges, entity, decision);
   const { aheadAt } = decision;
-  const planned: ActionRow[] = [];
-  let failed = 0;
+  const launches: Launch[] = [];
   for (const firesAt of decision.fire) {
     const cursor = cursorOf(entity, firesAt, aheadAt);
     if (await overlaps(edges, entity, { firesAt, cursor })) continue;
     say(edges, entity.job, "info", "running");
-    const row = await planOrRecord(edges, { entity, firesAt, run: { kind: "schedule", cursor } });
-    if (row === "failed") failed++;
-    else if (row !== null) planned.push(row);
+    const run = { kind: "schedule", cursor } as const;
+    launches.push(await planOrRecord(edges, { entity, firesAt, run }));
   }
-  return { planned, failed };
+  return {
+    planned: launches.flatMap((launch) => launch.planned),
+    failed: launches.reduce((sum, { failed }) => sum + failed, 0),
+    deferred: launches.flatMap(({ deferred }) => deferred),
+  };
 }
 
-/** Plans a run that is in the journal as requested: by an operator, or queued by overlap. */
+/**
+ * Plans a run that is in the journal as requested: by an operator, queued by overlap, or because it
+ * could not begin before.
+ */
 export async function launchRequested(edges: Edges, entity: Entity, run: RunRow): Promise<Launch> {
   say(edges, entity.job, "info", "running");
   const { firesAt } = run;
-  const row = await planOrRecord(edges, { entity, firesAt, run: { kind: "requested", run } });
-  if (row === "failed") return { planned: [], failed: 1 };
-  return { planned: row === null ? [] : [row], failed: 0 };
+  return await planOrRecord(edges, { entity, firesAt, run: { kind: "requested", run } });
 }
 
 /** The cursor that says: decided up to here, by this job's schedule. */
@@ -178,8 +193,11 @@ interface PlanOrder {
     | { readonly kind: "requested"; readonly run: RunRow };
 }
 
-/** Plans one run; a job's own mistake becomes a failed run in the journal, and a log line. */
-async function planOrRecord(edges: Edges, order: PlanOrder): Promise<ActionRow | "failed" | null> {
+/**
+ * Plans one run. What can pass lets it wait; a job's own mistake becomes a failed run in the
+ * journal, and a log line.
+ */
+async function planOrRecord(edges: Edges, order: PlanOrder): Promise<Launch> {
   const { entity, firesAt, run } = order;
   const { job } = entity;
   const which: RunOrder =
@@ -187,33 +205,44 @@ async function planOrRecord(edges: Edges, order: PlanOrder): Promise<ActionRow |
       ? run
       : { kind: "new", run: { job, firesAt, cause: "schedule" }, cursor: run.cursor };
   try {
-    if (!entity.workflow) return await planAction(edges, { entity, run: which });
-    await launchWorkflow(edges, { entity, run: which });
-    return null;
+    if (entity.workflow) {
+      await launchWorkflow(edges, { entity, run: which });
+      return NOTHING;
+    }
+    const row = await planAction(edges, { entity, run: which });
+    return row === null ? NOTHING : { ...NOTHING, planned: [row] };
   } catch (error) {
     if (error instanceof RunnerError && error.code === "JOURNAL") throw error;
-    const text = error instanceof RunnerError ? describeError(error) : messageOf(error);
-    say(edges, job, "err", `launchAction() -> ${text}`);
-    await recordFailed(edges, order, text);
-    return "failed";
+    const why = error instanceof RunnerError ? describeError(error) : messageOf(error);
+    const runId = await recordUnbegun(edges, order, {
+      why,
+      canWait: await canBeMet(edges, job, error),
+    });
+    if (runId !== null) return { ...NOTHING, deferred: [{ runId, job, why }] };
+    say(edges, job, "err", `launchAction() -> ${why}`);
+    return { ...NOTHING, failed: 1 };
   }
 }
 
-async function recordFailed(
+/** The id of the run when it waits, or null when it has failed. */
+async function recordUnbegun(
   edges: Edges,
   { entity, firesAt, run: which }: PlanOrder,
-  text: string,
-): Promise<void> {
+  { why, canWait }: { readonly why: string; readonly canWait: boolean },
+): Promise<number | null> {
   const { job } = entity;
   const now = edges.clock.now();
-  await edges.journal.write((transaction) => {
+  return await edges.journal.write((transaction) => {
     // First: what lay beyond the cursor does not count the run that is about to be there.
     if (which.kind === "schedule") moveCursor(transaction, entity, which.cursor);
     const run =
       which.kind === "requested"
-        ? which.run
-        : transaction.insertRun({ job, firesAt, cause: "schedule" }, "failed", now);
-    if (run === null) return;
-    transaction.saveRun({ ...run, state: "failed", note: text, endedAt: now });
+        ? transaction.run(which.run.id)
+        : transaction.insertRun({ job, firesAt, cause: "schedule" }, "requested", now);
+    // Another process has begun it, or an operator has given it up.
+    if (run?.state !== "requested") return null;
+    if (canWait && deferRun(transaction, run, { entity, why, now })) return run.id;
+    transaction.saveRun({ ...run, state: "failed", note: why, endedAt: now });
+    return null;
   });
 }

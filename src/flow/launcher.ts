@@ -4,9 +4,17 @@
 // Not its: when a job is due (timetable.ts), what a launch does (launch.ts).
 import type { Catalog } from "../jobs/catalog.ts";
 import type { Instant, Milliseconds } from "../time.ts";
-import type { Edges } from "./edges.ts";
+import { Deferred } from "./defer.ts";
+import { type Edges, say } from "./edges.ts";
 import type { ActionRow, RunRow } from "./inflight.ts";
-import { FUTURE_MS, type Launch, type LaunchWindow, launchDue, launchRequested } from "./launch.ts";
+import {
+  type Deferral,
+  FUTURE_MS,
+  type Launch,
+  type LaunchWindow,
+  launchDue,
+  launchRequested,
+} from "./launch.ts";
 import { Pool } from "./pool.ts";
 import type { Timetable } from "./timetable.ts";
 
@@ -29,7 +37,10 @@ const AGAIN_MS: Milliseconds = 5_000;
 const BUSY_MS: Milliseconds = 1_000;
 
 /** Requests that are looked at in one tick. */
-const REQUESTS_MAX = 100;
+const REQUESTS_MAX = 1_000;
+
+/** How long a pass stays for a run that could not begin: then the next one goes on with it. */
+const STAY_MS: Milliseconds = 60_000;
 
 /** Begins runs. The runner ticks it. */
 export class Launcher {
@@ -38,8 +49,8 @@ export class Launcher {
   readonly #timetable: Timetable;
   readonly #options: LauncherOptions;
   readonly pool: Pool;
-  /** Fire times that could not be planned, since the start. */
-  failures = 0;
+  readonly #deferred = new Deferred();
+  #failures = 0;
 
   constructor(edges: Edges, catalog: Catalog, timetable: Timetable, options: LauncherOptions) {
     this.#edges = edges;
@@ -49,10 +60,25 @@ export class Launcher {
     this.pool = new Pool(edges.limits.dispatchesMax, () => options.changed());
   }
 
+  /** Fire times that could not be planned since the start, and runs that wait to be. */
+  get failures(): number {
+    return this.#failures + this.#deferred.size;
+  }
+
   /** Begins what is due. */
   tick(now: Instant): void {
     for (const job of this.#timetable.takeDue(now)) this.#launch(job);
-    this.#launchRequested();
+    this.#launchRequested(now);
+  }
+
+  /** When a run that could not begin is tried again; null when there is none. */
+  nextAt(now: Instant): Instant | null {
+    return this.#deferred.nextAt(now);
+  }
+
+  /** Whether a pass should stay for a run that could not begin. */
+  isWorthStaying(now: Instant): boolean {
+    return this.#deferred.isFresh(now, STAY_MS);
   }
 
   /** Whether this action is just being planned: its launch alone knows that it was never sent. */
@@ -74,8 +100,12 @@ export class Launcher {
   }
 
   /** Runs that an operator asked for, or that waited for the run before them. */
-  #launchRequested(): void {
-    for (const run of this.#edges.journal.runsIn("requested", REQUESTS_MAX)) {
+  #launchRequested(now: Instant): void {
+    const requested = this.#edges.journal.runsIn("requested", REQUESTS_MAX);
+    const asked = new Set(requested.map(({ id }) => id));
+    if (this.#deferred.size > 0) this.#deferred.retain((runId) => asked.has(runId));
+    for (const run of requested) {
+      if (this.#deferred.isWaiting(run.id, now)) continue;
       const entity = this.#catalog.entity(run.job);
       if (entity === null || !this.#options.isMine(run) || !this.#mayStart(run)) continue;
       this.pool.start(run.id, () =>
@@ -85,7 +115,8 @@ export class Launcher {
   }
 
   #mayStart(run: RunRow): boolean {
-    if (run.cause === "manual") return true;
+    // One that could not begin has had its turn.
+    if (run.cause === "manual" || run.deadlineAt !== null) return true;
     const until = this.#edges.clock.now() + FUTURE_MS;
     const before = this.#edges.journal.unsettledRuns(run.job, until);
     return before.every(({ state }) => state !== "open");
@@ -94,8 +125,16 @@ export class Launcher {
   async #launchNow(launch: () => Promise<Launch>): Promise<boolean> {
     const launched = await this.#options.rested(launch);
     if (launched === null) return false;
-    this.failures += launched.failed;
+    this.#failures += launched.failed;
+    for (const deferral of launched.deferred) this.#defer(deferral);
     this.#options.planned(launched.planned);
     return true;
+  }
+
+  #defer({ runId, job, why }: Deferral): void {
+    const { clock, random } = this.#edges;
+    const waitMs = this.#deferred.add(runId, clock.now(), random.next());
+    const again = `trying again in ${Math.ceil(waitMs / 1_000)} s`;
+    say(this.#edges, job, "warning", `launchAction() -> ${why}; ${again}`);
   }
 }

@@ -121,7 +121,7 @@ export function openRun(
   }
   const run = transaction.run(which.run.id);
   if (run === null || run.state !== "requested") return null;
-  const opened: RunRow = { ...run, state: "open", source, begunAt: now, deadlineAt };
+  const opened: RunRow = { ...run, state: "open", note: null, source, begunAt: now, deadlineAt };
   transaction.saveRun(opened);
   return opened;
 }

@@ -2,7 +2,7 @@
 //
 // It takes what a scan finds, and keeps for every job the first fire time that the journal's cursor
 // has not decided yet.
-import { errorLines, explain, messageOf } from "../errors.ts";
+import { errorLines, explain, mayPass, messageOf } from "../errors.ts";
 import { scheduleAdvice } from "../jobs/advice.ts";
 import type { Catalog, Change } from "../jobs/catalog.ts";
 import type { Entity } from "../jobs/entity.ts";
@@ -30,6 +30,16 @@ export interface TimetableOptions {
 /** How long a scan waits for jobs to load. What takes longer (job.ts) goes on beside the others. */
 const LOAD_PATIENCE_MS: Milliseconds = 2_000;
 
+/** So long after a job was found broken the spool is scanned often, and how often. */
+const UNSETTLED_MS: Milliseconds = 10_000;
+const UNSETTLED_SCAN_MS: Milliseconds = 2_000;
+
+/** Removed jobs that are remembered. */
+const REMOVED_MAX = 10_000;
+
+/** A job that is back within this was being replaced: its fire times go on where they were. */
+const REPLACED_MS: Milliseconds = 60_000;
+
 /** Fire times with a run that are skipped in one go. */
 const SKIPPED_MAX = 10_000;
 
@@ -44,6 +54,9 @@ export class Timetable {
   readonly #unwritten = new Map<string, Cursor>();
   /** First cursors of this scan that are being written. */
   readonly #firstCursors: Promise<void>[] = [];
+  /** Jobs that were removed, as far as they were decided: they may be back in a moment. */
+  readonly #removed = new Map<string, { readonly cursor: Cursor | null; readonly at: Instant }>();
+  #unsettledUntil: Instant = 0;
   #scanAt: Instant = 0;
   /** Broken jobs and scans that failed, since the start. */
   failures = 0;
@@ -103,7 +116,7 @@ export class Timetable {
     } catch (error) {
       this.failures++;
       this.#edges.log.emit("err", explain(error));
-      this.#scanAt = this.#edges.clock.now() + this.#options.checkDirectoryMs;
+      this.#scanAt = this.#nextScan(mayPass(error));
     }
   }
 
@@ -118,8 +131,16 @@ export class Timetable {
     for (const change of changes) await this.#take(change);
     // One transaction for all new jobs.
     await Promise.all(this.#firstCursors.splice(0));
-    this.#scanAt = clock.now() + this.#options.checkDirectoryMs;
+    const isUnread = [...this.#catalog.states()].some(({ errors }) => errors.some(mayPass));
+    this.#scanAt = this.#nextScan(isUnread || clock.now() < this.#unsettledUntil);
     void loading?.then(() => this.#options.loaded());
+  }
+
+  /** When to scan next. @param isUnsettled Whether what was found may be another in a moment. */
+  #nextScan(isUnsettled: boolean): Instant {
+    const { checkDirectoryMs } = this.#options;
+    const waitMs = isUnsettled ? Math.min(checkDirectoryMs, UNSETTLED_SCAN_MS) : checkDirectoryMs;
+    return this.#edges.clock.now() + waitMs;
   }
 
   async #take(change: Change): Promise<void> {
@@ -129,12 +150,16 @@ export class Timetable {
       case "removed":
         this.#heap.set(job, null);
         this.#unwritten.delete(job);
+        if (this.#removed.size >= REMOVED_MAX) this.#removed.clear();
+        this.#removed.set(job, { cursor: journal.cursor(job), at: this.#edges.clock.now() });
         log.emit("info", `removed entity ${job}`);
         await this.#remember(() => journal.write((tables) => tables.removeCursor(job)));
         return;
       case "broken":
         this.#heap.set(job, null);
         this.failures++;
+        // It may be half written, and is looked at again as soon as that may be over.
+        this.#unsettledUntil = this.#edges.clock.now() + UNSETTLED_MS;
         for (const line of change.errors.flatMap(errorLines)) say(this.#edges, job, "err", line);
         return;
       case "changed":
@@ -168,7 +193,7 @@ export class Timetable {
       if (isAhead(cursor, clock.now())) return this.#heap.set(job, clock.now());
       return this.#fireNext(entity, cursor.decidedAt);
     }
-    const unwritten = this.#unwritten.get(job) ?? null;
+    const unwritten = this.#unwritten.get(job) ?? this.#justRemoved(job);
     const isKnown = unwritten !== null && isDecidedBy(unwritten, entity);
     const first = isKnown ? unwritten : cursorOf(entity, clock.now());
     const written = this.#remember(() => journal.write((tables) => tables.setCursor(job, first)));
@@ -179,6 +204,14 @@ export class Timetable {
       }),
     );
     this.#fireNext(entity, first.decidedAt);
+  }
+
+  /** The cursor of a job whose folder was only being replaced. */
+  #justRemoved(job: string): Cursor | null {
+    const removed = this.#removed.get(job);
+    this.#removed.delete(job);
+    const isOver = removed === undefined || this.#edges.clock.now() - removed.at > REPLACED_MS;
+    return isOver ? null : removed.cursor;
   }
 
   /** Every scheduled job is decided anew. */

@@ -35,6 +35,10 @@ export class MemorySpool implements Spool {
     return Promise.reject(new RunnerError("SPOOL", message, { path, job }, { cause }));
   }
 
+  changedAt(): Promise<null> {
+    return Promise.resolve(null);
+  }
+
   inflight(): Promise<readonly []> {
     return Promise.resolve([]);
   }

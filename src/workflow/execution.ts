@@ -337,9 +337,9 @@ export class Execution {
   /** Noted also when a step is at work that will not end in time: the start was not in vain. */
   async #leave(): Promise<void> {
     this.#stopping = true;
+    this.#work.stop();
     try {
-      const { id } = this.#active.run;
-      await this.#write((transaction, now) => recordStopped(transaction, id, now));
+      await this.#write((tables, now) => recordStopped(tables, this.#active.run.id, now));
     } catch (error) {
       say(this.#edges, this.job, "err", messageOf(error));
     }

@@ -4,6 +4,7 @@
 // Not its: whether a step may begin yet (execution.ts), the rows (record.ts).
 import { messageOf, RunnerError } from "../errors.ts";
 import { backoffMs } from "../flow/backoff.ts";
+import { beginBy, canBeMet, deferMs } from "../flow/defer.ts";
 import { type Edges, say } from "../flow/edges.ts";
 import type { ActionRow } from "../flow/inflight.ts";
 import type { JournalTransaction } from "../flow/journal.ts";
@@ -43,6 +44,11 @@ export interface WorkHooks {
 /** After the journal failed to write, how long until it is tried again. */
 const JOURNAL_RETRY_MS: Milliseconds = 5_000;
 
+interface PlanFailure {
+  readonly text: string;
+  readonly mayPass: boolean;
+}
+
 /** What the engine does for the steps of its runs. */
 export class Work {
   readonly #edges: Edges;
@@ -51,12 +57,18 @@ export class Work {
   readonly #busy = new Set<string>();
   /** The number of the try that a step's function is called for, and how many failed before. */
   readonly #trying = new Map<string, { readonly attempt: number; readonly failures: number }>();
+  readonly #leaving = new AbortController();
   #planning = 0;
 
   constructor(edges: Edges, active: ActiveRun, hooks: WorkHooks) {
     this.#edges = edges;
     this.#active = active;
     this.#hooks = hooks;
+  }
+
+  /** Ends the waits for another try: a new process begins what was not begun. */
+  stop(): void {
+    this.#leaving.abort();
   }
 
   /** Whether anything is being begun, tried or recorded. */
@@ -135,22 +147,47 @@ export class Work {
       this.record(step, () => emptyOutcome(request));
       return;
     }
-    this.#planning++;
     this.#do(step.name, async () => {
-      try {
-        const rows = await planStep(this.#edges, this.#active, { step, request });
-        if (rows !== null) this.#hooks.planned(rows);
-      } catch (error) {
-        if (isJournalError(error)) throw error;
-        const text = messageOf(error);
-        this.#say("err", `launchAction() -> ${text}`);
-        await this.#write((transaction, now) =>
-          recordEnd(transaction, { step, outcome: { kind: "failed", error: text } }, now),
-        );
-      } finally {
-        this.#planning--;
+      const { clock } = this.#edges;
+      const until = beginBy(
+        { expiryMs: request.expiryMs ?? this.#active.body.expiryMs },
+        clock.now(),
+      );
+      for (let tries = 1; ; tries++) {
+        const failure = await this.#planOnce(step, request);
+        if (failure === null) return;
+        const waitMs = deferMs(tries, this.#edges.random.next());
+        const isOver = clock.now() + waitMs >= until || !failure.mayPass;
+        if (isOver) return await this.#failPlan(step, failure.text);
+        const again = `trying again in ${Math.ceil(waitMs / 1_000)} s`;
+        this.#say("warning", `launchAction() -> ${failure.text}; ${again}`);
+        await clock.sleep(waitMs, this.#leaving.signal);
+        if (this.#leaving.signal.aborted) return;
       }
     });
+  }
+
+  /** Why the actions of a step could not be planned; null when they were. */
+  async #planOnce(step: NewStep, request: ActionRequest): Promise<PlanFailure | null> {
+    this.#planning++;
+    try {
+      const rows = await planStep(this.#edges, this.#active, { step, request });
+      if (rows !== null) this.#hooks.planned(rows);
+      return null;
+    } catch (error) {
+      if (isJournalError(error)) throw error;
+      const { job } = this.#active.run;
+      return { text: messageOf(error), mayPass: await canBeMet(this.#edges, job, error) };
+    } finally {
+      this.#planning--;
+    }
+  }
+
+  async #failPlan(step: NewStep, error: string): Promise<void> {
+    this.#say("err", `launchAction() -> ${error}`);
+    await this.#write((transaction, now) =>
+      recordEnd(transaction, { step, outcome: { kind: "failed", error } }, now),
+    );
   }
 
   #sleep(step: NewStep, ms: Milliseconds): void {

@@ -9,6 +9,7 @@ import {
   rmSync,
   statSync,
   symlinkSync,
+  utimesSync,
 } from "node:fs";
 import { openSpool, watchSpool } from "../../src/edge/spool.ts";
 import { RunnerError } from "../../src/errors.ts";
@@ -98,6 +99,39 @@ describe("openSpool().read()", () => {
     for (const refused of [spool.read(name, "entity.cfg", 10), spool.read("a", name, 10)]) {
       expect((await refusalOf(refused)).message).toEndWith("it leaves its directory");
     }
+  });
+});
+
+describe("openSpool().changedAt()", () => {
+  test("is when a file of the job was changed, or one came or went", async () => {
+    using scratch = new Scratch();
+    const action = scratch.file("runners/a/action.json", "{}");
+    scratch.file("runners/a/entity.cfg", "");
+    const folder = scratch.in("runners", "a");
+    const spool = openSpool({ directory: scratch.path });
+    const set = (path: string, seconds: number) => utimesSync(path, seconds, seconds);
+    set(action, 5_000);
+    set(scratch.in("runners", "a", "entity.cfg"), 4_000);
+    set(folder, 3_000);
+    expect(await spool.changedAt("a")).toBe(5_000_000);
+    set(folder, 6_000);
+    expect(await spool.changedAt("a")).toBe(6_000_000);
+  });
+
+  test("does not count what the runner itself writes there", async () => {
+    using scratch = new Scratch();
+    scratch.file("runners/a/entity.cfg", "");
+    const results = scratch.folder("runners", "a", "results");
+    const set = (path: string, seconds: number) => utimesSync(path, seconds, seconds);
+    set(scratch.in("runners", "a", "entity.cfg"), 4_000);
+    set(scratch.in("runners", "a"), 3_000);
+    set(results, 9_000);
+    expect(await openSpool({ directory: scratch.path }).changedAt("a")).toBe(4_000_000);
+  });
+
+  test("is null where there is nothing", async () => {
+    using scratch = new Scratch();
+    expect(await openSpool({ directory: scratch.path }).changedAt("a")).toBeNull();
   });
 });
 

@@ -27,7 +27,7 @@ describe("launchDue()", () => {
     await launchDue(world.edges, entity(), DAEMON_WINDOW);
     await decided(world, NOON - HOUR);
     const again = await launchDue(world.edges, entity(), DAEMON_WINDOW);
-    expect(again).toEqual({ planned: [], failed: 0 });
+    expect(again).toEqual({ planned: [], failed: 0, deferred: [] });
     expect(firesOf(world)).toEqual([NOON]);
   });
 
@@ -79,7 +79,11 @@ describe("launchDue()", () => {
     const world = openWorld();
     await decided(world, NOON - HOUR);
     const broken = entity({ template: { kind: "inline", json: '{"target":"","operations":[]}' } });
-    expect(await launchDue(world.edges, broken, DAEMON_WINDOW)).toEqual({ planned: [], failed: 1 });
+    expect(await launchDue(world.edges, broken, DAEMON_WINDOW)).toEqual({
+      planned: [],
+      failed: 1,
+      deferred: [],
+    });
     const [run] = world.journal.runs("nightly", 1);
     expect(run).toMatchObject({ firesAt: NOON, state: "failed" });
     expect(run?.note).toContain("its target is empty");

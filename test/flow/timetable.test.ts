@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { RunnerError } from "../../src/errors.ts";
 import type { Edges } from "../../src/flow/edges.ts";
 import { Timetable } from "../../src/flow/timetable.ts";
 import { Catalog } from "../../src/jobs/catalog.ts";
@@ -38,6 +39,77 @@ describe("Timetable", () => {
     expect(catalog.entity("slow")).toBeNull();
     expect(catalog.loading).toBeNull();
     expect(told).toBe(1);
+  });
+
+  describe("of a job that is being written", () => {
+    /** A timetable over one job, which a test breaks and removes. */
+    async function watched() {
+      const world = openWorld();
+      const state: { error: Error | null; isThere: boolean; marks: number; scans: number } = {
+        ...{ error: null, isThere: true, marks: 1, scans: 0 },
+      };
+      world.spool.scan = () => {
+        state.scans++;
+        const files = [{ name: "entity.cfg", mtimeMs: state.marks, size: 1, inode: 1 }];
+        const jobs = state.isThere ? [{ ...directory("nightly"), files }] : [];
+        return Promise.resolve(jobs as never);
+      };
+      const load = () =>
+        state.error === null ? Promise.resolve(entity()) : Promise.reject(state.error);
+      const catalog = new Catalog(load);
+      const timetable = new Timetable(world.edges, catalog, {
+        ...{ checkDirectoryMs: HOUR, isScheduled: true, once: false, loaded() {} },
+      });
+      await timetable.scan();
+      const refresh = async (afterMs: number): Promise<void> => {
+        await world.clock.moveBy(afterMs);
+        await timetable.refresh(world.clock.now());
+      };
+      return { state, timetable, refresh, ...world };
+    }
+
+    test("looks again soon, and as rarely as ever when that is over", async () => {
+      const { state, timetable, refresh, clock } = await watched();
+      [state.error, state.marks] = [new RunnerError("ENTITY", "it is broken"), 2];
+      timetable.rescan();
+      await refresh(0);
+      expect(timetable.nextAt()).toBe(clock.now() + 2_000);
+      [state.error, state.marks] = [null, 3];
+      await refresh(2_000);
+      expect(timetable.nextAt()).toBeLessThanOrEqual(clock.now() + HOUR);
+      for (let turn = 0; turn < 10; turn++) await refresh(2_000);
+      const { scans } = state;
+      await refresh(2_000);
+      expect(state.scans).toBe(scans);
+    });
+
+    test("looks again soon as long as the disk does not give it", async () => {
+      const { state, timetable, refresh, clock } = await watched();
+      const cause = Object.assign(new Error("too many open files"), { code: "EMFILE" });
+      state.error = new RunnerError("SPOOL", "Cannot read file", {}, { cause });
+      state.marks = 2;
+      timetable.rescan();
+      await refresh(0);
+      for (let turn = 0; turn < 20; turn++) await refresh(2_000);
+      expect(timetable.nextAt()).toBe(clock.now() + 2_000);
+      state.error = null;
+      await refresh(2_000);
+      expect(timetable.nextAt()).toBe(NOON + HOUR);
+    });
+
+    test("loses no fire time while its folder is replaced", async () => {
+      const { state, timetable, refresh, clock, journal } = await watched();
+      await clock.moveTo(NOON + HOUR - 1_000);
+      state.isThere = false;
+      timetable.rescan();
+      await refresh(0);
+      expect(journal.cursor("nightly")).toBeNull();
+      state.isThere = true;
+      timetable.rescan();
+      await refresh(5_000);
+      expect(journal.cursor("nightly")?.decidedAt).toBe(NOON);
+      expect(timetable.takeDue(clock.now())).toEqual(["nightly"]);
+    });
   });
 
   test("looks at every job at once when the clock was set back, also before a retry", async () => {

@@ -170,7 +170,7 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: "flow/timetable.ts",
-        find: "this.#scanAt = this.#edges.clock.now() + this.#options.checkDirectoryMs;",
+        find: "this.#scanAt = this.#nextScan(mayPass(error));",
         replace: "throw error;",
       },
     ],

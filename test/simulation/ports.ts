@@ -198,6 +198,10 @@ class SimulatedSpool implements Spool {
     });
   }
 
+  changedAt(): Promise<null> {
+    return Promise.resolve(null);
+  }
+
   inflight(): Promise<readonly InflightFile[]> {
     return this.#disk("inflight", {
       effect: () =>

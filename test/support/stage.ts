@@ -53,6 +53,8 @@ export class Stage {
     resultPath: string;
   }[] = [];
   readonly lines: string[] = [];
+  /** What the key gives instead of a signature. @default null: a signature */
+  sign: () => Promise<string> | null = () => null;
   /** Bodies at work. */
   atWork = 0;
   readonly entity: Entity;
@@ -212,7 +214,7 @@ export class Stage {
         emit: (level, message) => void (life.alive && this.lines.push(`${level} ${message}`)),
       },
       api: this.#api(life),
-      signer: { sign: () => Promise.resolve(`signature ${signatures++}`) },
+      signer: { sign: () => this.sign() ?? Promise.resolve(`signature ${signatures++}`) },
       spool: this.spool,
       journal: this.#journalOf(life),
       plugins: {

@@ -136,6 +136,10 @@ export class MemorySpool implements Spool {
     return Promise.reject(new Error("no files here"));
   }
 
+  changedAt(): Promise<null> {
+    return Promise.resolve(null);
+  }
+
   inflight(skip: (name: string) => boolean = () => false) {
     return Promise.resolve(this.found.filter(({ name }) => !skip(name)));
   }

@@ -347,7 +347,10 @@ function journalError(error: unknown, path: string): RunnerError {
   return new RunnerError(
     "JOURNAL",
     `Cannot use the journal "${path}": ${state}`,
-    { path, hint },
+    { path, hint, ...(PASSES.test(text) ? { passing: true } : {}) },
     { cause: error },
   );
 }
+
+/** SQLite's words for what passes by itself: another process that writes, a disk that is full. */
+const PASSES = /full|locked|busy/i;

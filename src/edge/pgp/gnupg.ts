@@ -75,7 +75,9 @@ export function parseListing(text: string): ReadonlyMap<string, HeldKey["secret"
 
 async function succeed(gnupg: GnupgHome, args: readonly string[]): Promise<Uint8Array> {
   const answer = await runGpg(gnupg, { args, input: NO_INPUT });
-  if (answer.status !== 0) throw new KeyProblem(`gpg refused to list keys: ${answer.message}`);
+  if (answer.status !== 0) {
+    throw new KeyProblem(`gpg refused to list keys: ${answer.message}`, { passing: true });
+  }
   return answer.output;
 }
 
@@ -100,7 +102,9 @@ function reencode(answer: GpgAnswer, held: SourceKey): string {
   const { key } = held;
   if (answer.status !== 0) throw refusal(answer.message, held);
   const [packet] = parsePackets(answer.output).packets;
-  if (packet?.tag !== TAG.signature) throw new KeyProblem("gpg gave no signature");
+  if (packet?.tag !== TAG.signature) {
+    throw new KeyProblem("gpg gave no signature", { passing: true });
+  }
   try {
     const signature = parseSignature(packet.body);
     const { hashed, unhashed, digestStart: digest } = signature;
@@ -124,6 +128,7 @@ function refusal(message: string, held: SourceKey): KeyProblem {
     return new KeyProblem(`${expiredText(held)}, and gpg refuses to sign by it (${message})`, {
       hint: `extend it with gpg --quick-set-expire ${held.primaryFingerprint} 2y, or name another`,
       about: "keyId",
+      passing: false,
     });
   }
   if (/bad passphrase/i.test(message)) return wrongPassphrase(key);
@@ -133,5 +138,6 @@ function refusal(message: string, held: SourceKey): KeyProblem {
       about: "passphrase",
     });
   }
-  return new KeyProblem(`gpg refused to sign: ${message}`);
+  // Such as an agent that is being started again.
+  return new KeyProblem(`gpg refused to sign: ${message}`, { passing: true });
 }

@@ -14,17 +14,21 @@ export class KeyProblem extends Error {
   readonly hint: string | undefined;
   /** Null: about the keys themselves. */
   readonly about: KeySetting | null;
+  /** Whether the same may succeed a little later. Undefined: nobody can say. */
+  readonly passing: boolean | undefined;
 
-  constructor(message: string, { hint, about, cause }: KeyProblemOptions = {}) {
+  constructor(message: string, { hint, about, passing, cause }: KeyProblemOptions = {}) {
     super(message, { cause });
     this.hint = hint;
     this.about = about ?? null;
+    this.passing = passing;
   }
 }
 
 export interface KeyProblemOptions {
   readonly hint?: string;
   readonly about?: KeySetting;
+  readonly passing?: boolean;
   readonly cause?: unknown;
 }
 
@@ -41,9 +45,13 @@ export async function asRunnerError<Value>(
     return await action();
   } catch (error) {
     if (!(error instanceof KeyProblem)) throw error;
-    const { about, hint } = error;
+    const { about, hint, passing } = error;
     const place = about === null ? undefined : where.places?.[about];
-    const detail = { path: where.path, ...place, ...(hint === undefined ? {} : { hint }) };
+    const detail = {
+      ...{ path: where.path, ...place },
+      ...(hint === undefined ? {} : { hint }),
+      ...(passing === undefined ? {} : { passing }),
+    };
     throw new RunnerError("KEYRING", `Cannot ${where.purpose}: ${error.message}`, detail, {
       cause: error,
     });

@@ -61,6 +61,8 @@ export function wrongPassphrase(key: RingKey): KeyProblem {
   return locked(key, "the passphrase does not open it", {
     hint: `correct ${PASSPHRASE}`,
     about: "passphrase",
+    // A card counts the tries, and locks itself.
+    passing: false,
   });
 }
 

@@ -1,7 +1,8 @@
 // Test: every suite in turn, and one last line that counts them all.
 //
 //   npm test                               everything
-//   npm test -- --lane unit test/jobs      one lane, some files or folders of it
+//   npm test -- --lane deno                one lane, all of it
+//   npm test -- --lane unit test/jobs      some files or folders of it
 //   npm test -- -t "next fire"             tests of that name
 //
 // Its last line is `N passed, N failed`; the exit status is 0 only if something ran and nothing
@@ -30,15 +31,36 @@ interface Suite {
   readonly name: string;
   readonly folder: string;
   readonly env: Readonly<Record<string, string>>;
+  /** Which of its files `npm test` runs when no lane is asked for. @default all */
+  readonly brief?: (file: string) => boolean;
 }
 
 const BLACK_BOX = "test/binary";
 
+/**
+ * What cannot come out otherwise under another runtime, because it depends on our code alone: blocks
+ * of the docs, and messages about mistakes. The executable shows it.
+ */
+const SAME_EVERYWHERE = /\/(readme|.*-doc|.*-mistakes|unfit-files|licenses)\.test\.ts$/;
+
+/** The source under Bun differs from the executable in how it is put together, and in no more. */
+const SOURCE_BRIEF = /\/(command-line|drop-in|programs|plugins|test-verb)\.test\.ts$/;
+
 const SUITES: readonly Suite[] = [
   { name: "unit", folder: "test", env: {} },
   { name: "binary", folder: BLACK_BOX, env: { MIG_RUNNER_UNDER_TEST: "binary" } },
-  { name: "bun", folder: BLACK_BOX, env: { MIG_RUNNER_UNDER_TEST: "bun" } },
-  { name: "deno", folder: BLACK_BOX, env: { MIG_RUNNER_UNDER_TEST: "deno" } },
+  {
+    name: "bun",
+    folder: BLACK_BOX,
+    env: { MIG_RUNNER_UNDER_TEST: "bun" },
+    brief: (file) => SOURCE_BRIEF.test(file),
+  },
+  {
+    name: "deno",
+    folder: BLACK_BOX,
+    env: { MIG_RUNNER_UNDER_TEST: "deno" },
+    brief: (file) => !SAME_EVERYWHERE.test(file),
+  },
 ];
 
 const LANES = ["checks", ...SUITES.map(({ name }) => name), "simulation", "bench"];
@@ -65,6 +87,8 @@ const onTerminal = process.stdout.isTTY === true && process.env.CI === undefined
 
 interface Filter {
   readonly lanes: readonly string[];
+  /** Whether the lanes are those of a plain `npm test`. */
+  readonly isPlain: boolean;
   readonly files: readonly string[];
   readonly name: string | null;
 }
@@ -87,11 +111,14 @@ function parseFilter(argv: readonly string[]): Filter {
   const name = values["test-name-pattern"] ?? null;
   const narrow = files.length > 0 || name !== null;
   const lanes = values.lane ?? LANES.filter((lane) => !narrow || !WHOLE.includes(lane));
-  return { lanes, files, name };
+  return { lanes, isPlain: values.lane === undefined && !narrow, files, name };
 }
 
 /** The files or folders of `suite` that the filter leaves, null when none. */
-function pathsOf(suite: Suite, { files }: Filter): readonly string[] | null {
+function pathsOf(suite: Suite, { files, isPlain }: Filter): readonly string[] | null {
+  if (isPlain && suite.brief !== undefined) {
+    return globSync(`${suite.folder}/*.test.ts`, { cwd: root }).filter(suite.brief).sort();
+  }
   if (files.length === 0) return [suite.folder];
   const inBlackBox = (path: string) => `${path}/`.startsWith(`${BLACK_BOX}/`);
   const paths = files.filter((path) => inBlackBox(path) === (suite.folder === BLACK_BOX));

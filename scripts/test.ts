@@ -38,7 +38,7 @@ interface Suite {
 const BLACK_BOX = "test/binary";
 
 /**
- * What cannot come out otherwise under another runtime, because it depends on our code alone: blocks
+ * What cannot come out otherwise under another runtime, because our code alone decides it: blocks
  * of the docs, and messages about mistakes. The executable shows it.
  */
 const SAME_EVERYWHERE = /\/(readme|.*-doc|.*-mistakes|unfit-files|licenses)\.test\.ts$/;

@@ -41,8 +41,8 @@ export default job({
 `;
 }
 
-/** The executable is killed 50 times; its sources show the same in fewer. KILLS=200 does more. */
-const KILLS = Number(process.env.KILLS ?? (underTest === "binary" ? 50 : 10));
+/** The executable is killed 20 times; its sources show the same in fewer. KILLS=200 does more. */
+const KILLS = Number(process.env.KILLS ?? (underTest === "binary" ? 20 : 10));
 
 /** Hosts on which this happens at the same time: a process that works mostly waits. */
 const HOSTS = 5;
@@ -77,6 +77,10 @@ async function settled(site: Site): Promise<void> {
     () => look(site, (journal) => (journal.runsIn("open", 1).length === 0 ? true : null)),
     SETTLED_MAX_MS,
   );
+}
+
+function failedRuns(site: Site) {
+  return look(site, (journal) => journal.runsIn("failed", 1_000));
 }
 
 /** What happened on one host. */
@@ -137,13 +141,17 @@ async function killOften(seed: number, kills: number): Promise<Told> {
   await site.scenario.job("hunt", { "job.ts": broken });
   const daemon = await site.daemon();
   await settled(site);
-  // An action that was killed between plan and post may have expired before that was certain.
-  const lapsed = await look(site, (journal) => journal.runsIn("failed", 1_000));
-  for (const { id, note } of lapsed) {
-    expect(note).toMatch(/^collect "(base|deep)" failed: .*has expired unposted/);
-    expect((await site.run("resume", String(id))).exit).toBe(0);
+  // An action that was killed between plan and post may have expired before that was certain, and
+  // on a busy machine so may the next one.
+  const lapsed = new Set<number>();
+  for (let failed = await failedRuns(site); failed.length > 0; failed = await failedRuns(site)) {
+    for (const { id, note } of failed) {
+      expect(note).toMatch(/^collect "(base|deep)" failed: .*has expired unposted/);
+      expect((await site.run("resume", String(id))).exit).toBe(0);
+      lapsed.add(id);
+    }
+    await settled(site);
   }
-  await settled(site);
   await daemon.kill();
 
   const { runs, actions } = await look(site, (journal) => {
@@ -168,7 +176,7 @@ async function killOften(seed: number, kills: number): Promise<Told> {
   // What was in flight at a kill may have run twice: at most one try a kill.
   const again = lines.length - 2 * runs.length;
   expect(again).toBeLessThanOrEqual(kills);
-  const counts = { resumed: lapsed.length, actions: posted.length, again };
+  const counts = { resumed: lapsed.size, actions: posted.length, again };
   return { kills, runs: runs.length, ...counts };
 }
 

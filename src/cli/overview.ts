@@ -9,6 +9,7 @@ import {
 } from "../flow/inflight.ts";
 import type { JournalReads, MissedRow } from "../flow/journal.ts";
 import { shortfalls } from "../flow/shortfall.ts";
+import { lateness } from "../flow/sign.ts";
 import { isAtLeast, spreadOffsetMs } from "../jobs/fires.ts";
 import { nextFire } from "../jobs/schedule.ts";
 import type { Instant } from "../time.ts";
@@ -39,7 +40,7 @@ export interface RunView {
   readonly endedAt: Instant | null;
   readonly note: string | null;
   readonly actions: readonly ActionView[];
-  /** What its results lack, such as "no command succeeded". */
+  /** What its results lack, such as "no command succeeded", or how little time agents had. */
   readonly warnings: readonly string[];
   readonly deliveries: readonly Pick<DeliveryRow, "plugin" | "state" | "attempts" | "error">[];
 }
@@ -170,7 +171,8 @@ function runView(journal: JournalReads, row: RunRow): RunView {
     .flatMap(({ id }) => journal.deliveriesOf(id))
     .map(({ plugin, state, attempts, error }) => ({ plugin, state, attempts, error }));
   const went = { firesAt, cause, state, endedAt, note };
-  const warnings = shortfalls(actions.flatMap(({ completeness }) => completeness ?? []));
+  const results = actions.flatMap(({ completeness }) => completeness ?? []);
+  const warnings = [...lateness(actions), ...shortfalls(results)];
   return { ...went, actions: actions.map(actionView), warnings, deliveries };
 }
 

@@ -5,6 +5,7 @@ import { type ActionRow, type DeliveryRow, isSwept, type RunRow } from "../flow/
 import type { JournalReads } from "../flow/journal.ts";
 import { ONCE_WINDOW } from "../flow/launch.ts";
 import { hasAllFailed, shortfalls } from "../flow/shortfall.ts";
+import { lateness } from "../flow/sign.ts";
 import { describeStatuses } from "../mig/statuses.ts";
 import { Runner } from "../runner.ts";
 import { wayOut } from "../workflow/operate.ts";
@@ -212,7 +213,7 @@ function report(call: Call, edges: Edges, { runId, wait, by }: Outcome): number 
   const results = actions.flatMap(({ completeness }) => completeness ?? []);
   const isOver = row?.state === "done" || onlySweeps(journal, runId);
   const good = wait ? isOver && !hasAllFailed(results) : begun;
-  const warnings = shortfalls(results);
+  const warnings = [...lateness(actions), ...shortfalls(results)];
   if (call.flags.has("json")) {
     const { job, firesAt, state = "requested", note } = row ?? {};
     const came = { actions: actions.map(plainAction), deliveries: deliveries.map(plainDelivery) };

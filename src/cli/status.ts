@@ -162,7 +162,7 @@ export function describeRun(run: RunView, now: Instant): string {
     case "requested":
       return `asked for ${when}`;
     case "open":
-      return `${openState(run)} since ${when.replace(" ago", "")}${undelivered}`;
+      return `${openState(run)} since ${when.replace(" ago", "")}${undelivered}${warningsText(run)}`;
     case "done":
       return `done ${ended}${commandsText(run)}${undelivered}${warningsText(run)}${noteText(run)}`;
     case "failed":

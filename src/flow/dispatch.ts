@@ -28,6 +28,7 @@ import { markInflight } from "./elsewhere.ts";
 import type { ActionEvent, ActionRow } from "./inflight.ts";
 import { keep } from "./keep.ts";
 import { firstLookAt } from "./patience.ts";
+import { lateness, signAnew } from "./sign.ts";
 
 /** An action template larger than this is refused. */
 export const TEMPLATE_SIZE_MAX = 16 * 1024 * 1024;
@@ -143,8 +144,7 @@ export async function postAction(
     if (found.kind === "found") return await keepPosted(edges, row, { ...options, ...found });
     if (found.kind === "failed") return await keepUnknown(edges, row, found.message);
   }
-  const now = edges.clock.now();
-  if (now >= row.expireAt) {
+  if (edges.clock.now() >= (row.postBy ?? row.expireAt)) {
     const error = `${row.error ?? "it was not posted in time"}; the action has expired unposted`;
     await keep(edges, row, { kind: "lapsed", error });
     say(edges, row.job, "err", `Cannot post action: ${error}`);
@@ -154,11 +154,29 @@ export async function postAction(
     const reached = await refuseTooMany(edges, row, row.agentsMax, options);
     if (reached !== null) return reached;
   }
-  // An earlier try was proved not to have sent it. This one may, and die before it can tell (I3).
-  const isOurs = row.maybeSent || (await keep(edges, row, { kind: "sending" })) !== null;
-  if (!isOurs) return "answered";
+  const sending = await prepareSending(edges, row, options);
+  return sending === null ? "answered" : await send(edges, sending, options);
+}
+
+/** The action as it is about to be sent; null when an operator has given it up. */
+async function prepareSending(
+  edges: Edges,
+  row: ActionRow,
+  { fresh }: PostOptions,
+): Promise<ActionRow | null> {
+  const isUnsent = fresh || !row.maybeSent;
+  const anew = isUnsent ? await signAnew(edges, row) : null;
+  // Earlier tries were proved not to have sent it. This one may, and die before it can tell (I3).
+  const isKept = row.maybeSent && anew === null;
+  return isKept ? row : await keep(edges, row, { kind: "sending", anew });
+}
+
+async function send(edges: Edges, row: ActionRow, options: PostOptions): Promise<Reached> {
+  const postedAt = edges.clock.now();
   const answer = await edges.api.create(row.body, options.signal);
-  if (answer.kind === "posted") return await keepPosted(edges, row, { ...options, ...answer });
+  if (answer.kind === "posted") {
+    return await keepPosted(edges, row, { ...options, ...answer, postedAt });
+  }
   if (answer.refusal) return await keepRefused(edges, row, { ...options, answer });
   await delay(edges, row, {
     error: answer.message,
@@ -244,9 +262,9 @@ async function findPosted(
 async function keepPosted(
   edges: Edges,
   row: ActionRow,
-  answer: StoredAction & Pick<PostOptions, "early">,
+  answer: StoredAction & Pick<PostOptions, "early"> & { readonly postedAt?: Instant },
 ): Promise<Reached> {
-  const { actionId, actionBytes, early = false } = answer;
+  const { actionId, actionBytes, early = false, postedAt = null } = answer;
   const other = edges.journal.actionById(actionId);
   if (other !== null && other.id !== row.id && other.signature === row.signature) {
     // Dated within one second, they are signed alike: one search took the other's action for its
@@ -266,10 +284,13 @@ async function keepPosted(
   const expiredAt = expireAt + edges.limits.delayResultsMs;
   const collectAt = firstLookAt(expiredAt, { early }, edges.clock.now());
   const event: ActionEvent = row.sendOnly
-    ? { kind: "sent", actionId, reply: actionBytes }
-    : { kind: "posted", actionId, reply: actionBytes, expireAt, collectAt };
+    ? { kind: "sent", actionId, reply: actionBytes, postedAt }
+    : { kind: "posted", actionId, reply: actionBytes, postedAt, expireAt, collectAt };
   const kept = await keep(edges, row, event);
   say(edges, row.job, "info", `launched action ${actionId}`);
+  for (const late of lateness([{ ...row, postedAt }])) {
+    say(edges, row.job, "warning", `action ${actionId} was ${late}`);
+  }
   // One that an operator gave up meanwhile is not to come back by its record.
   if (row.sendOnly || kept === null) return "answered";
   edges.log.emit("info", `monitoring result for ${row.job}/${actionId}`);

@@ -10,8 +10,8 @@
 //   posted ── elsewhere (another runner has collected it) ──▶ settled
 //
 // `delayed` and `watched` keep the state and move `nextAt`: a retry, a look and a sweep are as
-// durable as the state itself; so are `sending`, before an action is sent that was proved unsent,
-// and `writing`, before a result gets its name.
+// durable as the state itself; so are `sending`, before an action is sent that was proved unsent
+// (signed anew if it comes late), and `writing`, before a result gets its name.
 // `swept` ends the wait for the sweep.
 //
 // Owns:    which transitions are legal, and what each state must carry.
@@ -65,10 +65,12 @@ export interface ActionRow {
   readonly signature: string;
   /** The action's expireafter. */
   readonly expireAt: Instant;
-  /** From its dating to its expireafter. Null: not known. */
+  /** From its dating to its expireafter. Null: not known, or not this runner's to date anew. */
   readonly lifeMs: Milliseconds | null;
   /** Until when it may be posted, if need be dated anew. Null: until it has expired. */
   readonly postBy: Instant | null;
+  /** When the POST was begun that the API has taken. Null: not posted, or not known. */
+  readonly postedAt: Instant | null;
   readonly sendOnly: boolean;
   /** It is not posted when its target matches more agents than this. Null: no limit. */
   readonly agentsMax: number | null;
@@ -100,12 +102,22 @@ export type ActionEvent =
       readonly kind: "posted";
       readonly actionId: number;
       readonly reply: Uint8Array;
+      /** @default null, not known */
+      readonly postedAt?: Instant | null;
       readonly expireAt: Instant;
       readonly collectAt: Instant;
     }
-  | { readonly kind: "sent"; readonly actionId: number; readonly reply: Uint8Array }
-  /** It is about to be sent again after a try that was proved not to have sent it. */
-  | { readonly kind: "sending" }
+  | {
+      readonly kind: "sent";
+      readonly actionId: number;
+      readonly reply: Uint8Array;
+      readonly postedAt?: Instant | null;
+    }
+  /** It is about to be sent, and certainly was not before; `anew` if it is signed anew for that. */
+  | {
+      readonly kind: "sending";
+      readonly anew: Pick<ActionRow, "body" | "signature" | "expireAt"> | null;
+    }
   | {
       readonly kind: "delayed";
       readonly nextAt: Instant;
@@ -146,7 +158,7 @@ export function advance(row: ActionRow, event: ActionEvent, now: Instant): Actio
       return {
         ...fresh,
         state: "posted",
-        actionId: event.actionId,
+        ...takenAs(event),
         reply: event.reply,
         expireAt: event.expireAt,
         maybeSent: true,
@@ -154,10 +166,10 @@ export function advance(row: ActionRow, event: ActionEvent, now: Instant): Actio
       };
     case "sent":
       assert(row.state === "planned" && row.sendOnly, `I1: sent after ${row.state}`);
-      return settle({ ...fresh, actionId: event.actionId, maybeSent: true });
+      return settle({ ...fresh, ...takenAs(event), maybeSent: true });
     case "sending":
       assert(row.state === "planned", `I3: sending in ${row.state}`);
-      return { ...row, maybeSent: true, updatedAt: now };
+      return { ...row, ...event.anew, maybeSent: true, updatedAt: now };
     case "delayed":
       assert(isAwaited(row), `I4: delayed in ${row.state}`);
       return {
@@ -203,6 +215,14 @@ export function advance(row: ActionRow, event: ActionEvent, now: Instant): Actio
       assert(row.state === "collected" && !isSwept(row), `I6: delivered after ${row.state}`);
       return settle(fresh);
   }
+}
+
+/** What is known of an action since the API has taken it. */
+function takenAs(event: {
+  readonly actionId: number;
+  readonly postedAt?: Instant | null;
+}): Pick<ActionRow, "actionId" | "postedAt"> {
+  return { actionId: event.actionId, postedAt: event.postedAt ?? null };
 }
 
 function resultIn({

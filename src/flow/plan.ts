@@ -2,13 +2,7 @@
 // that of a schedule, of `run JOB`, and of a workflow's step.
 import type { ErrorDetail } from "../errors.ts";
 import type { Entity } from "../jobs/entity.ts";
-import {
-  type Action,
-  encodeAction,
-  hasStaleSignatures,
-  signedText,
-  withSignature,
-} from "../mig/action.ts";
+import { type Action, hasStaleSignatures } from "../mig/action.ts";
 import { resolveTarget } from "../sdk/target.ts";
 import type { Instant, Milliseconds } from "../time.ts";
 import { loadTemplate, prepareAction, templatePath } from "./dispatch.ts";
@@ -16,6 +10,7 @@ import { type Edges, say } from "./edges.ts";
 import type { ActionRow, RunRow } from "./inflight.ts";
 import type { Cursor, JournalTransaction, NewAction, NewRun } from "./journal.ts";
 import { moveCursor } from "./rewind.ts";
+import { signDated } from "./sign.ts";
 
 /** Which firing an action belongs to: a new run, or one that the journal holds as requested. */
 export type RunOrder =
@@ -55,10 +50,9 @@ export async function signAction(
   }
   const now = edges.clock.now();
   const action = prepareAction(template, { name: order.name, now, expiryMs }, where);
-  const signature = await edges.signer.sign(new TextEncoder().encode(signedText(action)));
-  const body = encodeAction(withSignature(action, signature));
+  const signed = await signDated(edges, action);
   const expireAt = now + expiryMs;
-  return { ...kept, body, signature, expireAt, lifeMs: expiryMs, postBy: expireAt };
+  return { ...kept, ...signed, expireAt, lifeMs: expiryMs, postBy: expireAt };
 }
 
 /**

@@ -49,7 +49,8 @@ export class Timetable {
   readonly #catalog: Catalog;
   readonly #options: TimetableOptions;
   readonly #heap = new FireHeap();
-  #takenAt: Instant = 0;
+  /** The latest time that a moment in the heap was set by. */
+  #seenAt: Instant = 0;
   /** First cursors that could not be written: the disk was full. */
   readonly #unwritten = new Map<string, Cursor>();
   /** First cursors of this scan that are being written. */
@@ -70,8 +71,9 @@ export class Timetable {
   /** The jobs that are due, each once. */
   takeDue(now: Instant): readonly string[] {
     // The clock was set back: what it said before must not hold up any job (I7).
-    if (now < this.#takenAt - CLOCK_SLACK_MS) this.#dueAll(now);
-    this.#takenAt = now;
+    const current = this.#edges.clock.now();
+    if (current < this.#seenAt - CLOCK_SLACK_MS) this.#dueAll(current);
+    this.#seenAt = current;
     return this.#heap.takeDue(now);
   }
 
@@ -89,21 +91,21 @@ export class Timetable {
   launched(entity: Entity): void {
     const { job, spreadMs } = entity;
     if (this.#catalog.entity(job) !== entity || this.#options.once) return;
-    this.#fireNext(entity, this.#edges.clock.now() - spreadOffsetMs(job, spreadMs));
+    this.#fireNext(entity, this.#now() - spreadOffsetMs(job, spreadMs));
   }
 
   /** How far back the fire times of a job are looked for. */
   windowOf({ job, spreadMs }: Entity, window: LaunchWindow): LaunchWindow {
     const first = this.#unwritten.get(job);
     if (first === undefined) return window;
-    const now = this.#edges.clock.now() - spreadOffsetMs(job, spreadMs);
+    const now = this.#now() - spreadOffsetMs(job, spreadMs);
     return { ...window, firstLookMs: Math.max(0, now - first.decidedAt) };
   }
 
   /** A job could not be decided: it is due again after a while. */
   again(job: string, waitMs: Milliseconds): void {
     if (this.#options.once) return;
-    this.#heap.set(job, this.#edges.clock.now() + waitMs);
+    this.#heap.set(job, this.#now() + waitMs);
   }
 
   /** A spool that cannot be read is read again later; the jobs stay as they were (I8). */
@@ -132,7 +134,7 @@ export class Timetable {
     // One transaction for all new jobs.
     await Promise.all(this.#firstCursors.splice(0));
     const isUnread = [...this.#catalog.states()].some(({ errors }) => errors.some(mayPass));
-    this.#scanAt = this.#nextScan(isUnread || clock.now() < this.#unsettledUntil);
+    this.#scanAt = this.#nextScan(isUnread || this.#now() < this.#unsettledUntil);
     void loading?.then(() => this.#options.loaded());
   }
 
@@ -140,7 +142,7 @@ export class Timetable {
   #nextScan(isUnsettled: boolean): Instant {
     const { checkDirectoryMs } = this.#options;
     const waitMs = isUnsettled ? Math.min(checkDirectoryMs, UNSETTLED_SCAN_MS) : checkDirectoryMs;
-    return this.#edges.clock.now() + waitMs;
+    return this.#now() + waitMs;
   }
 
   async #take(change: Change): Promise<void> {
@@ -151,7 +153,7 @@ export class Timetable {
         this.#heap.set(job, null);
         this.#unwritten.delete(job);
         if (this.#removed.size >= REMOVED_MAX) this.#removed.clear();
-        this.#removed.set(job, { cursor: journal.cursor(job), at: this.#edges.clock.now() });
+        this.#removed.set(job, { cursor: journal.cursor(job), at: this.#now() });
         log.emit("info", `removed entity ${job}`);
         await this.#remember(() => journal.write((tables) => tables.removeCursor(job)));
         return;
@@ -159,7 +161,7 @@ export class Timetable {
         this.#heap.set(job, null);
         this.failures++;
         // It may be half written, and is looked at again as soon as that may be over.
-        this.#unsettledUntil = this.#edges.clock.now() + UNSETTLED_MS;
+        this.#unsettledUntil = this.#now() + UNSETTLED_MS;
         for (const line of change.errors.flatMap(errorLines)) say(this.#edges, job, "err", line);
         return;
       case "changed":
@@ -170,7 +172,7 @@ export class Timetable {
     }
     log.emit("info", `added entity ${job}`);
     const { schedule, warnings } = change.entity;
-    const advice = schedule === null ? [] : scheduleAdvice(schedule, this.#edges.clock.now());
+    const advice = schedule === null ? [] : scheduleAdvice(schedule, this.#now());
     for (const text of [...warnings, ...advice]) say(this.#edges, job, "warning", text);
     for (const plugin of change.entity.plugins) {
       const problem = await this.#edges.plugins.check(plugin);
@@ -181,21 +183,21 @@ export class Timetable {
 
   /** Puts a loaded job into the heap, at the first fire time that is not decided yet. */
   async #schedule(entity: Entity): Promise<void> {
-    const { clock, journal } = this.#edges;
+    const { journal } = this.#edges;
     const { job, schedule } = entity;
     if (schedule === null || !this.#options.isScheduled) return this.#heap.set(job, null);
     const cursor = journal.cursor(job);
     if (this.#options.once) {
-      const isOpen = cursor === null || mayDecide(entity, cursor, clock.now());
-      return this.#heap.set(job, isOpen ? clock.now() : null);
+      const isOpen = cursor === null || mayDecide(entity, cursor, this.#now());
+      return this.#heap.set(job, isOpen ? this.#now() : null);
     }
     if (cursor !== null && isDecidedBy(cursor, entity)) {
-      if (isAhead(cursor, clock.now())) return this.#heap.set(job, clock.now());
+      if (isAhead(cursor, this.#now())) return this.#heap.set(job, this.#now());
       return this.#fireNext(entity, cursor.decidedAt);
     }
     const unwritten = this.#unwritten.get(job) ?? this.#justRemoved(job);
     const isKnown = unwritten !== null && isDecidedBy(unwritten, entity);
-    const first = isKnown ? unwritten : cursorOf(entity, clock.now());
+    const first = isKnown ? unwritten : cursorOf(entity, this.#now());
     const written = this.#remember(() => journal.write((tables) => tables.setCursor(job, first)));
     this.#firstCursors.push(
       written.then((isWritten) => {
@@ -210,8 +212,15 @@ export class Timetable {
   #justRemoved(job: string): Cursor | null {
     const removed = this.#removed.get(job);
     this.#removed.delete(job);
-    const isOver = removed === undefined || this.#edges.clock.now() - removed.at > REPLACED_MS;
+    const isOver = removed === undefined || this.#now() - removed.at > REPLACED_MS;
     return isOver ? null : removed.cursor;
+  }
+
+  /** Noted, so that a clock that was ahead is noticed also when jobs were only loaded by it. */
+  #now(): Instant {
+    const now = this.#edges.clock.now();
+    this.#seenAt = Math.max(this.#seenAt, now);
+    return now;
   }
 
   /** Every scheduled job is decided anew. */
@@ -223,7 +232,6 @@ export class Timetable {
   }
 
   #fireNext(entity: Entity, after: Instant): void {
-    const { clock } = this.#edges;
     const { job, schedule } = entity;
     const at = this.#openAfter(entity, after);
     const offset = spreadOffsetMs(job, entity.spreadMs);
@@ -234,7 +242,7 @@ export class Timetable {
       say(this.#edges, job, "warning", text);
       return;
     }
-    const when = { firesAt: at + offset, now: clock.now(), timezone: schedule.timezone };
+    const when = { firesAt: at + offset, now: this.#now(), timezone: schedule.timezone };
     // One that passed while nothing ran is run or missed in this tick, which tells of it.
     if (when.firesAt < when.now) return;
     say(this.#edges, job, "info", fireText(when));

@@ -120,13 +120,43 @@ describe("Timetable", () => {
       ...{ checkDirectoryMs: HOUR, isScheduled: true, once: false, loaded() {} },
     });
     await timetable.scan();
-    const now = clock.now();
-    expect(timetable.takeDue(now)).toEqual([]);
-    expect(timetable.takeDue(now - 2 * HOUR)).toEqual(["nightly"]);
+    const takeAt = (now: number) => {
+      clock.jumpTo(now);
+      return timetable.takeDue(now);
+    };
+    expect(takeAt(NOON)).toEqual([]);
+    expect(takeAt(NOON - 2 * HOUR)).toEqual(["nightly"]);
     timetable.again("nightly", 5_000);
-    expect(timetable.takeDue(now)).toEqual([]);
-    expect(timetable.takeDue(now - 2 * HOUR)).toEqual(["nightly"]);
-    expect(timetable.takeDue(now - 2 * HOUR)).toEqual([]);
+    expect(takeAt(NOON)).toEqual(["nightly"]);
+    timetable.again("nightly", 5_000);
+    expect(takeAt(NOON - 2 * HOUR)).toEqual(["nightly"]);
+    expect(takeAt(NOON - 2 * HOUR)).toEqual([]);
+  });
+
+  test("also when jobs were loaded by it, and none was looked at yet", async () => {
+    const { clock, edges, spool } = openWorld();
+    spool.scan = () => Promise.resolve([directory("nightly")] as never);
+    const catalog = new Catalog(() => Promise.resolve(entity()));
+    const timetable = new Timetable(edges, catalog, {
+      ...{ checkDirectoryMs: HOUR, isScheduled: true, once: false, loaded() {} },
+    });
+    await timetable.scan();
+    clock.jumpTo(NOON - 3 * HOUR);
+    expect(timetable.takeDue(clock.now())).toEqual(["nightly"]);
+  });
+
+  test("does not take a scan that takes its time for a clock that was set back", async () => {
+    const { clock, edges, spool } = openWorld();
+    spool.scan = () => {
+      clock.jumpTo(NOON + 5_000);
+      return Promise.resolve([directory("nightly")] as never);
+    };
+    const catalog = new Catalog(() => Promise.resolve(entity()));
+    const timetable = new Timetable(edges, catalog, {
+      ...{ checkDirectoryMs: HOUR, isScheduled: true, once: false, loaded() {} },
+    });
+    await timetable.refresh(NOON);
+    expect(timetable.takeDue(NOON)).toEqual([]);
   });
 
   describe("for a pass", () => {

@@ -72,6 +72,34 @@ export const MUTANTS: readonly Mutant[] = [
     ],
   },
   {
+    name: "an action that may have been sent is signed anew, and not found any more",
+    invariant: "I4",
+    edits: [
+      {
+        file: "flow/dispatch.ts",
+        find: "const found = await findPosted(edges, row, options);",
+        replace:
+          "const anew = await signAnew(edges, row); " +
+          'const kept = anew && (await keep(edges, row, { kind: "sending", anew })); ' +
+          "if (kept !== null) return await postAction(edges, kept, options); " +
+          "const found = await findPosted(edges, row, options);",
+      },
+    ],
+  },
+  {
+    name: "an action is sent with a signature that the journal does not have",
+    invariant: "I1",
+    edits: [
+      {
+        file: "flow/dispatch.ts",
+        find: 'return isKept ? row : await keep(edges, row, { kind: "sending", anew });',
+        replace:
+          'if (!isKept) await keep(edges, row, { kind: "sending", anew: null }); ' +
+          "return { ...row, ...anew };",
+      },
+    ],
+  },
+  {
     name: "the words of a refusal are taken for proof that nothing was stored",
     invariant: "I3",
     edits: [

@@ -64,6 +64,7 @@ export class Oracle implements Watch {
   readonly dropped = new Set<number>();
   readonly #accepted: ApiAction[] = [];
   readonly #acceptedBy = new Map<string, number>();
+  readonly #signedAs = new Map<number, string>();
   readonly #collectingSince = new Map<string, number>();
   readonly #known = new Map<string, Known>();
   /** Jobs that a living process has loaded, and when by the wall clock. */
@@ -93,6 +94,17 @@ export class Oracle implements Watch {
     const sql = "SELECT count(*) AS rows FROM action WHERE signature = ?";
     const rows = ledger.rows(sql, action.signature)[0]?.rows ?? 0;
     if (count > Number(rows)) this.world.violate(`I3: ${action.name} was accepted ${count} times`);
+    this.#signedOnce(action);
+  }
+
+  /** I3: of one row the API has accepted one signature, although it may be signed anew. */
+  #signedOnce({ name, signature }: ApiAction): void {
+    const sql = "SELECT id FROM action WHERE signature = ?";
+    const [own, ...twins] = this.world.ledger.rows(sql, signature);
+    if (own === undefined || twins.length > 0) return;
+    const before = this.#signedAs.get(Number(own.id)) ?? signature;
+    this.#signedAs.set(Number(own.id), signature);
+    if (before !== signature) this.world.violate(`I3: ${name} was accepted, then signed anew`);
   }
 
   collecting(path: string): void {

@@ -15,6 +15,7 @@ export function actionRow(changes: Partial<ActionRow> = {}): ActionRow {
     expireAt: 300_000,
     lifeMs: null,
     postBy: null,
+    postedAt: null,
     sendOnly: false,
     agentsMax: null,
     pageSize: null,

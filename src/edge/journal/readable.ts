@@ -101,7 +101,6 @@ const COMPLETENESS: Kind = {
       "EXISTS (SELECT 1 FROM json_each(@) AS member WHERE NOT CASE member.key " +
       `WHEN 'fetched' THEN ${isCount("member")} WHEN 'strays' THEN ${isCount("member")} ` +
       `WHEN 'listed' THEN ${isCount("member")} ` +
-      `WHEN 'listed' THEN ${isCount("member")} ` +
       `WHEN 'sent' THEN member.type = 'null' OR (${isCount("member")}) ` +
       `WHEN 'statuses' THEN ${areCounts("member")} ` +
       `WHEN 'counters' THEN member.type = 'null' OR ${areCounts("member")} ELSE 1 END)`,
@@ -135,7 +134,7 @@ const TABLES = {
     columns: {
       ...{ id: ID, run_id: ID, job: TEXT, step: TEXT, part: COUNT, state: oneOf(ACTION_STATES) },
       ...{ name: TEXT, body: TEXT, signature: TEXT, expire_at: INSTANT, send_only: FLAG },
-      ...{ life_ms: optional(COUNT), post_by: optional(INSTANT) },
+      ...{ life_ms: optional(COUNT), post_by: optional(INSTANT), posted_at: optional(INSTANT) },
       // A limit that cannot be read any more must not become none.
       ...{ agents_max: optional(COUNT, null), page_size: optional(ID) },
       ...{ plugins: NAMES, action_id: optional(ID), reply: optional(BYTES) },

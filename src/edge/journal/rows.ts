@@ -50,6 +50,7 @@ export function actionOf(raw: Raw): ActionRow {
     expireAt: raw.expire_at as number,
     lifeMs: raw.life_ms as number | null,
     postBy: raw.post_by as number | null,
+    postedAt: raw.posted_at as number | null,
     sendOnly: raw.send_only === 1,
     agentsMax: raw.agents_max as number | null,
     pageSize: raw.page_size as number | null,
@@ -80,6 +81,7 @@ export function actionValues(row: ActionRow): Bindable[] {
     row.signature,
     row.expireAt,
     row.postBy,
+    row.postedAt,
     row.actionId,
     row.reply,
     row.maybeSent ? 1 : 0,
@@ -95,7 +97,7 @@ export function actionValues(row: ActionRow): Bindable[] {
 
 export const ACTION_UPDATE =
   "UPDATE action SET state = ?, body = ?, signature = ?, expire_at = ?, post_by = ?, " +
-  "action_id = ?, reply = ?, maybe_sent = ?, attempts = ?, next_at = ?, result_path = ?, " +
+  "posted_at = ?, action_id = ?, reply = ?, maybe_sent = ?, attempts = ?, next_at = ?, result_path = ?, " +
   "writing = ?, completeness = ?, error = ?, updated_at = ? WHERE id = ?";
 
 /** A row of table `delivery`. */

@@ -29,6 +29,7 @@ const ADDITIONS: readonly Addition[] = [
   { version: 2, table: "cursor", name: "ahead_at", type: "INTEGER", unset: "NULL" },
   { version: 2, table: "action", name: "life_ms", type: "INTEGER", unset: "NULL" },
   { version: 2, table: "action", name: "post_by", type: "INTEGER", unset: "NULL" },
+  { version: 2, table: "action", name: "posted_at", type: "INTEGER", unset: "NULL" },
 ];
 
 function additionsOf(version: number): readonly Addition[] {

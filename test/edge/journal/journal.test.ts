@@ -62,6 +62,7 @@ describe("openJournal()", () => {
         ...newAction(1),
         lifeMs: null,
         postBy: null,
+        postedAt: null,
         part: 0,
         agentsMax: null,
         pageSize: null,

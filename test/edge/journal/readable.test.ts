@@ -123,6 +123,7 @@ const WRONG: readonly (readonly [where: string, column: string, values: readonly
   ["action WHERE id = 1", "expire_at", NO_TIME],
   ["action WHERE id = 1", "life_ms", NO_COUNT],
   ["action WHERE id = 1", "post_by", NO_TIME],
+  ["action WHERE id = 1", "posted_at", NO_TIME],
   ["action WHERE id = 1", "send_only", ["2", "-1"]],
   ["action WHERE id = 1", "agents_max", NO_COUNT],
   ["action WHERE id = 1", "page_size", [...NO_COUNT, "0"]],

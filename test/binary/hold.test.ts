@@ -1,12 +1,18 @@
 // Hold: several mig-runners that want the same directory at the same time.
 import { describe, expect, test } from "bun:test";
+import { patience } from "../support/patience.ts";
 import { ended, Host, Site } from "../support/site.ts";
+
+/** Life of an action during which another process is started, also on a busy machine. */
+function lasting(quietMs: number): string {
+  return `expiry = "${Math.ceil(patience(quietMs) / 1_000)}s"`;
+}
 
 describe.concurrent("two mig-runner run --wait without a daemon", () => {
   test("both see their action through, also the one that came second", async () => {
     await using site = await Site.create();
-    await site.job("first");
-    await site.job("second", ['expiry = "6s"']);
+    await site.job("first", [lasting(5_000)]);
+    await site.job("second", [lasting(6_000)]);
     const first = site.start("run", "first", "--wait");
     await first.prints(/launched action/);
     const second = site.start("run", "second", "--wait");
@@ -19,8 +25,8 @@ describe.concurrent("two mig-runner run --wait without a daemon", () => {
 
   test("go on with what one of them left when it was killed", async () => {
     await using site = await Site.create();
-    await site.job("drift", ['expiry = "5s"']);
-    await site.job("other", ['expiry = "5s"']);
+    await site.job("drift", [lasting(5_000)]);
+    await site.job("other", [lasting(5_000)]);
     const first = site.start("run", "drift", "--wait");
     await first.prints(/launched action/);
     const second = site.start("run", "other", "--wait");
@@ -33,7 +39,7 @@ describe.concurrent("two mig-runner run --wait without a daemon", () => {
 describe.concurrent("a daemon", () => {
   test("takes the directory over from a run that only waits, which sees its end all the same", async () => {
     await using site = await Site.create();
-    await site.job("drift", ['expiry = "8s"']);
+    await site.job("drift", [lasting(8_000)]);
     const run = site.start("run", "drift", "--wait");
     await run.prints(/launched action/);
     const daemon = await site.daemon();

@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { listKeys, openSigner } from "../../src/edge/pgp/signer.ts";
 import { RunnerError } from "../../src/errors.ts";
 import { encodeToken, tokenText } from "../../src/mig/token.ts";
-import { parsePublicKeys, verifySignature } from "../../src/sandbox/verify.ts";
+import { parsePublicKeys, verifySignature } from "../../src/mig/verify.ts";
 import {
   bytesOf,
   clockAt,

@@ -6,7 +6,7 @@ import { parseKeyring } from "../../src/mig/keyring.ts";
 import { inverseModulo, powerModulo, toBytes, toNumber } from "../../src/mig/numbers.ts";
 import { dearmor, parsePackets } from "../../src/mig/packets.ts";
 import { encodeNumber, encodeSignature, hashedPart } from "../../src/mig/signature.ts";
-import { parsePublicKeys, verifySignature } from "../../src/sandbox/verify.ts";
+import { parsePublicKeys, verifySignature } from "../../src/mig/verify.ts";
 import { clockAt, homeOf, keyFile, RUNNER_KEY, readLine } from "../support/keys.ts";
 
 const bytes = (maxLength: number) => fc.uint8Array({ maxLength });

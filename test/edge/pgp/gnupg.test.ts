@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { parseListing } from "../../../src/edge/pgp/gnupg.ts";
 import { listKeys, openSigner } from "../../../src/edge/pgp/signer.ts";
 import { RunnerError } from "../../../src/errors.ts";
-import { parsePublicKeys, verifySignature } from "../../../src/sandbox/verify.ts";
+import { parsePublicKeys, verifySignature } from "../../../src/mig/verify.ts";
 import {
   type Folder,
   GPG_ENVIRONMENT,

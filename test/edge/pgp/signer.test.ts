@@ -6,7 +6,7 @@ import { listKeys, openSigner, type SignerOptions } from "../../../src/edge/pgp/
 import { RunnerError } from "../../../src/errors.ts";
 import { parseKeyring } from "../../../src/mig/keyring.ts";
 import { Cursor, parsePacket, parsePackets } from "../../../src/mig/packets.ts";
-import { parsePublicKeys, verifySignature } from "../../../src/sandbox/verify.ts";
+import { parsePublicKeys, verifySignature } from "../../../src/mig/verify.ts";
 import { temporaryFolder } from "../../support/gnupg.ts";
 import {
   bytesOf,

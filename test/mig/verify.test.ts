@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { parsePublicKeys, verifySignature } from "../../src/sandbox/verify.ts";
+import { parsePublicKeys, verifySignature } from "../../src/mig/verify.ts";
 import { keyFile, LOCKED_KEY, RUNNER_KEY, recorded } from "../support/keys.ts";
 
 const tokens = recorded<{ token: string; signed: string; keyid: string }>("tokens.jsonl");

@@ -7,6 +7,7 @@
 // V1. An RSA value must have exactly the length of the modulus: leading zeros are never added.
 // V2. The checksum of the line is looked at only where its end is reached, which what follows the
 //     first known signature is not.
+import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
 import {
   type Curve,
@@ -14,8 +15,8 @@ import {
   type PublicNumbers,
   parseKeyring,
   type RingKey,
-} from "../mig/keyring.ts";
-import { bitLength, inverseModulo, joinBytes, powerModulo, toNumber } from "../mig/numbers.ts";
+} from "./keyring.ts";
+import { bitLength, inverseModulo, joinBytes, powerModulo, toNumber } from "./numbers.ts";
 import {
   Cursor,
   PacketError,
@@ -24,8 +25,8 @@ import {
   TAG,
   unexpectedEnd,
   unsupported,
-} from "../mig/packets.ts";
-import { crc24, HASH_NAMES, parseSignature, type Signature } from "../mig/signature.ts";
+} from "./packets.ts";
+import { crc24, HASH_NAMES, parseSignature, type Signature } from "./signature.ts";
 
 /** A public key that the API knows. */
 export interface PublicKey {

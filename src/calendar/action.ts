@@ -1,0 +1,122 @@
+// Action: what a calendar holds of a job's action, and the action of one of its windows.
+//
+//   template ─▶ undated, compressed, one JSON text ─▶ with a window's times ─▶ signed text ─▶ body
+//
+// Owns:    which members a calendar's action has, and the hash that tells one template from another.
+// Not its: reading a template (flow/), signing (sign.ts).
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { gunzipSync } from "node:zlib";
+import { messageOf, RunnerError } from "../errors.ts";
+import { decodeJson } from "../go/json.ts";
+import { timeAt, ZERO_TIME } from "../go/time.ts";
+import {
+  type Action,
+  actionMistakes,
+  compressAction,
+  encodeAction,
+  parseTemplate,
+  signedText,
+  sizeMistake,
+  withSignature,
+} from "../mig/action.ts";
+import type { Operation } from "../mig/model.ts";
+import { type Calendar, CalendarProblem, type Window } from "./file.ts";
+
+/** Bytes of the parameters of one operation once they are unpacked. */
+const PARAMETERS_SIZE_MAX = 64 * 1024 * 1024;
+
+/**
+ * A template as a calendar holds it: named, without times and signatures, compressed.
+ *
+ * @param name Of the action, whole, such as "mig-runner: my-job".
+ * @throws {CalendarProblem} When the API would refuse it, whatever the signature.
+ */
+export function undated(template: Action, name: string): Action {
+  const times = { validfrom: ZERO_TIME, expireafter: ZERO_TIME };
+  const plain = { ...template, ...times, name, pgpsignatures: null, syntaxversion: 2n };
+  const compressed = compressAction(plain);
+  const mistake = actionMistakes(plain)[0] ?? sizeMistake(compressed);
+  if (mistake === null) return compressed;
+  throw new CalendarProblem(`its action cannot be posted: ${mistake.message}`, mistake.hint);
+}
+
+/**
+ * Tells one template from another: the same before and after it is compressed, by whatever program.
+ *
+ * @throws {CalendarProblem} When parameters that should be compressed are not.
+ */
+export function templateHash(action: Action): string {
+  return createHash("sha256")
+    .update(encodeAction(plainAction(action)))
+    .digest("hex");
+}
+
+/** The action with the parameters of each operation as agents will see them. */
+export function plainAction(action: Action): Action {
+  const operations = action.operations?.map(plainOperation) ?? null;
+  return { ...action, operations };
+}
+
+function plainOperation(operation: Operation, index: number): Operation {
+  if (!operation.is_compressed) return operation;
+  try {
+    const { parameters } = operation;
+    if (typeof parameters !== "string") throw new Error("they are no text");
+    const packed = Uint8Array.fromBase64(parameters);
+    const text = gunzipSync(packed, { maxOutputLength: PARAMETERS_SIZE_MAX });
+    return { ...operation, parameters: decodeJson(text), is_compressed: false };
+  } catch (error) {
+    const state = `the parameters of operation ${index + 1} cannot be unpacked`;
+    throw new CalendarProblem(`${state}: ${messageOf(error)}`, "request it again");
+  }
+}
+
+/**
+ * The action of a calendar.
+ *
+ * @throws {CalendarProblem} When it is none, is not written as we write it, is not that of the
+ * job, or is not the one that the calendar's template hash is of.
+ */
+export function actionOf(calendar: Pick<Calendar, "job" | "action" | "template">): Action {
+  const action = readAction(calendar.action);
+  const isOurs = encodeAction(action) === calendar.action;
+  if (!isOurs) throw new CalendarProblem("its action was changed", "request it again");
+  const { name, target } = action;
+  if (name !== `mig-runner: ${calendar.job}`) {
+    const message = `its action is named "${name}", which is not that of job "${calendar.job}"`;
+    throw new CalendarProblem(message, "request it again");
+  }
+  if (action.pgpsignatures !== null || target === "") {
+    throw new CalendarProblem("its action is not one that can be signed", "request it again");
+  }
+  if (templateHash(action) !== calendar.template) {
+    throw new CalendarProblem("its template hash is not that of its action", "request it again");
+  }
+  return action;
+}
+
+function readAction(text: string): Action {
+  try {
+    return parseTemplate(new TextEncoder().encode(text));
+  } catch (error) {
+    assert(error instanceof RunnerError);
+    throw new CalendarProblem(`its action is none: ${error.message}`, "request it again");
+  }
+}
+
+/** The action of one window, as it is posted but for its signatures. */
+export function windowAction(action: Action, { validFrom, expireAfter }: Window): Action {
+  return { ...action, validfrom: timeAt(validFrom), expireafter: timeAt(expireAfter) };
+}
+
+/** What each signer of a window signs. */
+export function windowText(action: Action, window: Window): string {
+  return signedText(windowAction(action, window));
+}
+
+/** The action of a window as it is posted: JSON, with all its signatures. */
+export function windowBody(action: Action, window: Window): string {
+  const dated = windowAction(action, window);
+  return encodeAction(window.signatures.reduce(withSignature, dated));
+}

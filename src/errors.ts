@@ -9,6 +9,7 @@ export type ErrorCode =
   | "SCHEDULE"
   | "ACTION"
   | "KEYRING"
+  | "CALENDAR"
   | "JOURNAL"
   | "SPOOL"
   | "PLUGIN"

@@ -1,6 +1,6 @@
-// Action: what a calendar holds of a job's action, and the action of one of its windows.
+// Action: what a calendar holds of a job's action, and the action of a window.
 //
-//   template ─▶ undated, compressed, one JSON text ─▶ with a window's times ─▶ signed text ─▶ body
+//   template ─▶ undated, compressed, one JSON text ─▶ with a window's times ─▶ signed text, body
 //
 // Owns:    which members a calendar's action has, and the hash that tells one template from another.
 // Not its: reading a template (flow/), signing (sign.ts).

@@ -35,7 +35,7 @@ export function completionOf(table: readonly VerbEntry[], daemon: Verb): Verb {
 }
 
 /** A verb, as a shell is told of it. */
-interface Described extends Pick<VerbEntry, "name" | "summary"> {
+interface Described extends Pick<VerbEntry, "name" | "summary" | "more"> {
   readonly words?: "jobs" | readonly string[];
   readonly flags: readonly FlagSpec[];
 }
@@ -47,10 +47,10 @@ interface Commands {
 }
 
 async function describeVerb(
-  { name, summary, words, load }: VerbEntry,
+  { name, summary, words, more = false, load }: VerbEntry,
   commands: readonly string[],
 ): Promise<Described> {
-  const described = { name, summary, flags: (await load()).flags };
+  const described = { name, summary, more, flags: (await load()).flags };
   if (words === undefined) return described;
   return { ...described, words: words === "commands" ? commands : words };
 }
@@ -97,10 +97,11 @@ function valueFlags({ daemon, verbs }: Commands): string {
 
 /** The part that bash and zsh share: from the verb to `flags`, `names` and `files`. */
 function caseLines(commands: Commands): string {
-  const jobs = `"$("$program" "\${config[@]}" completion jobs 2>/dev/null)"`;
-  const one = ({ name, flags, words }: Described): string => {
-    const names = words === "jobs" ? jobs : `"${(words ?? []).join(" ")}"`;
-    const files = words === undefined ? " files=yes" : "";
+  const jobs = `$("$program" "\${config[@]}" completion jobs 2>/dev/null)`;
+  const one = ({ name, flags, words, more = false }: Described): string => {
+    const listed = words === "jobs" ? [jobs] : [...(words ?? []), ...(more ? [jobs] : [])];
+    const names = `"${listed.join(" ")}"`;
+    const files = words === undefined || more ? " files=yes" : "";
     return `    ${name}) flags="${spellings(flags).join(" ")}" names=${names}${files} ;;`;
   };
   const verbs = commands.verbs.map(({ name }) => name).join(" ");
@@ -185,7 +186,7 @@ function fishScript({ daemon, verbs }: Commands): string {
     "complete -c mig-runner -o c -r -F -d 'Load configuration from file'",
     ...daemon.flags.map((flag) => fishFlag(none, flag)),
   ];
-  for (const { name, summary, flags, words } of verbs) {
+  for (const { name, summary, flags, words, more = false } of verbs) {
     const seen = `__fish_seen_subcommand_from ${name}`;
     lines.push(`complete -c mig-runner -n '${none}' -a ${name} -d '${quoted(summary)}'`);
     if (words === "jobs")
@@ -194,6 +195,7 @@ function fishScript({ daemon, verbs }: Commands): string {
     else if (words.length > 0) {
       lines.push(`complete -c mig-runner -n '${seen}' -a '${words.join(" ")}'`);
     }
+    if (more) lines.push(`complete -c mig-runner -n '${seen}' -F -a '(__mig_runner_jobs)'`);
     lines.push(...flags.map((flag) => fishFlag(seen, flag)));
   }
   return `${lines.join("\n")}\n`;

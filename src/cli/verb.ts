@@ -29,6 +29,8 @@ export interface VerbEntry {
   readonly summary: string;
   /** What its words are, for completion: of jobs, of verbs, or some of these. @default files */
   readonly words?: "jobs" | "commands" | readonly string[];
+  /** Whether names of jobs and files may follow words that are a list. @default false */
+  readonly more?: boolean;
   readonly load: () => Promise<Verb>;
 }
 

@@ -53,6 +53,13 @@ export const VERBS: readonly VerbEntry[] = [
     load: async () => (await import("./resume.ts")).resume,
   },
   {
+    name: "calendar",
+    summary: "Sign the actions of a job ahead, and let a host without a key post them",
+    words: ["request", "sign", "verify", "install", "show", "diff", "withdraw"],
+    more: true,
+    load: async () => (await import("./calendar.ts")).calendar,
+  },
+  {
     name: "journal",
     summary: "Verify, copy or salvage the journal",
     words: ["verify", "backup", "salvage"],

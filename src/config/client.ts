@@ -74,7 +74,8 @@ export function resolveClient(
   };
 }
 
-function defaultGpgHome(environment: Environment, home: string): string {
+/** Where GnuPG keeps its keys: `$GNUPGHOME`, else `.gnupg` in the home directory. */
+export function defaultGpgHome(environment: Environment, home: string): string {
   const gnupgHome = environment.GNUPGHOME ?? "";
   if (gnupgHome === "") return posix.join(home, GPG_HOME);
   return posix.isAbsolute(gnupgHome) ? gnupgHome : posix.join(home, gnupgHome);

@@ -189,6 +189,12 @@ export const RUNNER_KEYS = {
       about: "in the runner directory",
     },
   },
+  calendar: {
+    keyring: {
+      ...part({ ...text, since: ours, unset: "none" }),
+      about: "file with the public keys of who may sign calendars of jobs (docs/trust.md)",
+    },
+  },
   retention: {
     journal: {
       ...duration(DAY_MS, KEPT_MAX_MS, null),

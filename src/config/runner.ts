@@ -91,6 +91,8 @@ export interface RunnerConfig {
   readonly timezone: string | null;
   readonly logging: LoggingConfig;
   readonly client: ClientLimits;
+  /** The file with the public keys of who may sign calendars; null when it is not set. */
+  readonly calendarKeyring: string | null;
   /** How long the journal's rows and the results are kept. Null: for ever. */
   readonly retention: {
     readonly journalMs: Milliseconds | null;
@@ -152,6 +154,7 @@ export function resolveRunner(
     timezone: timezoneOf(resolver),
     logging: loggingOf(resolver),
     client: clientLimitsOf(resolver, environment),
+    calendarKeyring: textOf(resolver, ["calendar", "keyring"]),
     retention: {
       journalMs: keptOf(resolver, "journal"),
       resultsMs: keptOf(resolver, "results"),

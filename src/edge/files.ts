@@ -61,7 +61,7 @@ export async function createFile(
 }
 
 /** Puts a file in the place of another, or makes it, with the directories above it. */
-export async function replaceFile(path: string, text: string): Promise<void> {
+export async function replaceFile(path: string, text: string | Uint8Array): Promise<void> {
   const fresh = `${path}.new`;
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });
   await writeFile(fresh, text, { mode: 0o600 });

@@ -9,6 +9,7 @@
 import type { Instant } from "../time.ts";
 import type { ActionRow, DeliveryRow, RunCause, RunRow } from "./inflight.ts";
 import type { BodyRow, NewBody, NewStep, StepFrontier, StepRow } from "./steps.ts";
+import type { CalendarReads, CalendarWrites } from "./windows.ts";
 
 /** A run that is to be written. */
 export interface NewRun {
@@ -80,7 +81,7 @@ export interface JournalCounts {
   readonly openBodies: number;
 }
 
-export interface JournalReads {
+export interface JournalReads extends CalendarReads {
   run(id: number): RunRow | null;
   /** The newest runs of a job, newest first. */
   runs(job: string, limit: number): readonly RunRow[];
@@ -170,7 +171,7 @@ export interface RemovedRow {
   readonly json: string;
 }
 
-export interface JournalTransaction extends JournalReads {
+export interface JournalTransaction extends JournalReads, CalendarWrites {
   /** Null when (job, firesAt) has a run already: I2 is kept here, by a unique index. */
   insertRun(run: NewRun, state: RunRow["state"], now: Instant): RunRow | null;
   saveRun(row: RunRow): void;

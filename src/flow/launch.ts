@@ -19,6 +19,7 @@ import type { ActionRow, RunRow } from "./inflight.ts";
 import type { Cursor } from "./journal.ts";
 import { planAction, type RunOrder } from "./plan.ts";
 import { moveCursor, rewindCursor } from "./rewind.ts";
+import { findWindow, isSignedAhead } from "./signed-ahead.ts";
 
 /** How late a fire time may be run as if on time. */
 export interface LaunchWindow {
@@ -72,6 +73,7 @@ export async function launchDue(
   const launches: Launch[] = [];
   for (const firesAt of decision.fire) {
     const cursor = cursorOf(entity, firesAt, aheadAt);
+    if (await lacksWindow(edges, entity, { firesAt, cursor })) continue;
     if (await overlaps(edges, entity, { firesAt, cursor })) continue;
     say(edges, entity.job, "info", "running");
     const run = { kind: "schedule", cursor } as const;
@@ -156,6 +158,27 @@ function missedText({ count, firstAt, lastAt }: Missed): string {
   return count === 1
     ? `missed the fire time ${first}`
     : `missed ${isAtLeast(count) ? "at least " : ""}${count} fire times, ${first} to ${last}`;
+}
+
+/** Records a fire time that nobody has signed for as missed; true when that is so. */
+async function lacksWindow(
+  edges: Edges,
+  entity: Entity,
+  { firesAt, cursor }: { readonly firesAt: Instant; readonly cursor: Cursor },
+): Promise<boolean> {
+  if (!isSignedAhead(entity)) return false;
+  const { job } = entity;
+  const now = edges.clock.now();
+  const found = findWindow(edges.journal, { job, firesAt, now });
+  // Whatever began a run of it has taken the window with it (I2).
+  if (!("reason" in found) || edges.journal.runAt(job, firesAt) !== null) return false;
+  const missed = { job, firstAt: firesAt, lastAt: firesAt, count: 1 };
+  await edges.journal.write((transaction) => {
+    moveCursor(transaction, entity, cursor);
+    transaction.insertMissed({ ...missed, reason: found.reason, recordedAt: now });
+  });
+  say(edges, job, "err", `${missedText(missed)}: ${found.reason}`);
+  return true;
 }
 
 /** Applies the job's overlap rule; true when this fire time is not to be planned now. */

@@ -11,6 +11,7 @@ import type { ActionRow, RunRow } from "./inflight.ts";
 import type { Cursor, JournalTransaction, NewAction, NewRun } from "./journal.ts";
 import { moveCursor } from "./rewind.ts";
 import { signDated } from "./sign.ts";
+import { actionAhead, type Kept, takeWindow, windowForRun } from "./signed-ahead.ts";
 
 /** Which firing an action belongs to: a new run, or one that the journal holds as requested. */
 export type RunOrder =
@@ -65,20 +66,29 @@ export async function planAction(
   edges: Edges,
   order: { readonly entity: Entity; readonly run: RunOrder },
 ): Promise<ActionRow | null> {
-  const { entity } = order;
-  const { job, expiryMs, sendOnly, plugins, maxAgents } = entity;
-  const template = await ownTemplate(edges, entity);
-  const rest = { expiryMs, sendOnly, plugins, agentsMax: maxAgents };
-  const action = await signAction(
-    edges,
-    { job, step: "", name: actionName(job), template, ...rest },
-    { job, path: templatePath(entity) },
-  );
+  const { entity, run: which } = order;
+  const { job, sendOnly, plugins, maxAgents } = entity;
+  const kept = { job, step: "", name: actionName(job), sendOnly, plugins, agentsMax: maxAgents };
+  const ahead = windowForRun(edges, entity, which.run);
+  const action = ahead === null ? await signLive(edges, entity, kept) : actionAhead(ahead, kept);
   const now = edges.clock.now();
   return await edges.journal.write((transaction) => {
     const run = openRun(transaction, { ...order, source: null }, now);
-    return run === null ? null : transaction.insertAction({ ...action, runId: run.id }, now);
+    if (run === null) return null;
+    takeWindow(transaction, run, ahead);
+    return transaction.insertAction({ ...action, runId: run.id }, now);
   });
+}
+
+async function signLive(
+  edges: Edges,
+  entity: Entity,
+  kept: Kept,
+): Promise<Omit<NewAction, "runId">> {
+  const { job, expiryMs } = entity;
+  const template = await ownTemplate(edges, entity);
+  const where = { job, path: templatePath(entity) };
+  return await signAction(edges, { ...kept, template, expiryMs }, where);
 }
 
 /**

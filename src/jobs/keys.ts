@@ -129,6 +129,19 @@ export const JOB_KEYS = {
     unset: "no limit",
     about: "do not post when the target matches more agents",
   },
+  signing: {
+    ...part({ kind: "choice", of: ["live", "calendar"], default: "live" }),
+    ...part({ within: null, file: "signing", since: "0.1" }),
+    unset: "`live`",
+    about:
+      "`live`: this host signs at the fire time; `calendar`: people have signed ahead (docs/trust.md)",
+  },
+  minSigners: {
+    ...part({ kind: "whole", min: 1, max: 10, default: 1 }),
+    ...part({ within: null, file: "minsigners", since: "0.1" }),
+    unset: "1",
+    about: "how many people must have signed a calendar of the job, at most 10",
+  },
   retries: {
     ...part({ kind: "whole", min: 0, max: 100, default: 2 }),
     ...part({ within: null, file: "retries", since: "0.1" }),

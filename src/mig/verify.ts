@@ -9,13 +9,7 @@
 //     first known signature is not.
 import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
-import {
-  type Curve,
-  maySign,
-  type PublicNumbers,
-  parseKeyring,
-  type RingKey,
-} from "./keyring.ts";
+import { type Curve, maySign, type PublicNumbers, parseKeyring, type RingKey } from "./keyring.ts";
 import { bitLength, inverseModulo, joinBytes, powerModulo, toNumber } from "./numbers.ts";
 import {
   Cursor,

@@ -1,7 +1,7 @@
 // Trust: the investigators of a sandbox, from their key rings.
 import { parseKeyring } from "../mig/keyring.ts";
-import type { Trust } from "./auth.ts";
 import { parsePublicKeys, verifySignature } from "../mig/verify.ts";
+import type { Trust } from "./auth.ts";
 
 /**
  * The trust of a sandbox whose investigators own the keys of these rings.

@@ -69,6 +69,13 @@ export interface JobDefinition {
   readonly deadline?: Duration | undefined;
   /** Refuse to dispatch when the target matches more agents than this. @default no limit */
   readonly maxAgents?: number | undefined;
+  /**
+   * Who signs the action: this host when it is dispatched, or people ahead of it, by
+   * `mig-runner calendar`. Then the host needs no private key. @default "live"
+   */
+  readonly signing?: "live" | "calendar" | undefined;
+  /** How many people must have signed a calendar of the job, 1 to 10. @default 1 */
+  readonly minSigners?: number | undefined;
   /** How often a refused dispatch is tried again, 0 to 100. @default 2 */
   readonly retries?: number | undefined;
   /** How long a plugin may take for one result, up to 24h. @default the configuration's */

@@ -9,6 +9,7 @@ import type { ActionRow, Completeness, RunRow } from "../flow/inflight.ts";
 import type { NewAction } from "../flow/journal.ts";
 import { hasEnded } from "../flow/keep.ts";
 import { actionName, signAction } from "../flow/plan.ts";
+import { actionAhead, type SignedWindow } from "../flow/signed-ahead.ts";
 import type { BodyRow, NewStep, StepOutcome, StepRow } from "../flow/steps.ts";
 import { type Action, parseTemplate } from "../mig/action.ts";
 import { resolveTarget } from "../sdk/target.ts";
@@ -44,19 +45,23 @@ export async function planStep(
   refuseLongList(step.name, request, agentsMax);
   const begun = edges.journal.stepNamed(run.id, step.name);
   const parts: Omit<NewAction, "runId">[] = [];
+  const ahead = signedWindow(edges, run);
+  if (ahead !== null) refuseUnsigned(edges, { run, name: step.name, request });
   for (const [index, template] of templatesOf(edges, active, order).entries()) {
     const part = (begun?.attempts ?? 0) + index;
     const sendOnly = request.kind === "dispatch";
-    const action = {
-      ...{ job: run.job, step: step.name, part, template, sendOnly },
+    const kept = {
+      ...{ job: run.job, step: step.name, part, sendOnly },
       name: actionName(run.job, own ? "" : step.name),
-      expiryMs: request.expiryMs ?? body.expiryMs,
       // A list says itself how many it can match.
       agentsMax: request.agents === null ? agentsMax : null,
       pageSize: request.pageSize,
       plugins: own && !sendOnly ? body.plugins : [],
     };
-    parts.push(await signAction(edges, action, { job: run.job }));
+    const expiryMs = request.expiryMs ?? body.expiryMs;
+    const live = { ...kept, template, expiryMs };
+    const where = { job: run.job };
+    parts.push(ahead === null ? await signAction(edges, live, where) : actionAhead(ahead, kept));
   }
   const now = edges.clock.now();
   return await edges.journal.write((transaction) => {
@@ -65,6 +70,35 @@ export async function planStep(
     if (row?.state !== "begun") return null;
     return parts.map((part) => transaction.insertAction({ ...part, runId: run.id }, now));
   });
+}
+
+/** The window that a run of a job that is signed ahead has taken; null for any other run. */
+function signedWindow({ journal }: Edges, run: RunRow): SignedWindow | null {
+  const window = journal.windowOfRun(run.id);
+  const calendar = window === null ? null : journal.calendarById(window.calendarId);
+  return window === null || calendar === null ? null : { window, calendar };
+}
+
+/** @throws {RunnerError} CALENDAR, for a step whose action nobody has signed ahead. */
+function refuseUnsigned(
+  { journal }: Edges,
+  order: { readonly run: RunRow; readonly name: string; readonly request: ActionRequest },
+): void {
+  const { run, name, request } = order;
+  const refuse = (state: string, hint: string): never => {
+    const message = `Cannot dispatch "${name}": ${state}`;
+    throw new RunnerError("CALENDAR", message, { job: run.job, hint });
+  };
+  if (!isOwn(request) || request.expiryMs !== null) {
+    const hint =
+      "only the job's own action, as it is declared, is in its calendar: make the step a job of " +
+      'its own, or set signing = "live" on a host that has a key';
+    refuse("it needs a live key, and the job is signed ahead", hint);
+  }
+  if (journal.actionsOf(run.id).length > 0) {
+    const hint = "what is signed ahead is posted once; the next fire time has a window of its own";
+    refuse("the run has posted the action of its window already", hint);
+  }
 }
 
 function refuseLongList(name: string, { agents }: ActionRequest, agentsMax: number | null): void {

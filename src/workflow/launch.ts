@@ -5,6 +5,7 @@ import { createHash } from "node:crypto";
 import { RunnerError } from "../errors.ts";
 import type { Edges } from "../flow/edges.ts";
 import { openRun, ownTemplate, type RunOrder } from "../flow/plan.ts";
+import { takeWindow, windowForRun } from "../flow/signed-ahead.ts";
 import type { Entity } from "../jobs/entity.ts";
 import { encodeAction } from "../mig/action.ts";
 
@@ -23,6 +24,7 @@ export async function launchWorkflow(
 ): Promise<boolean> {
   const { entity } = order;
   assert(edges.workflows !== undefined, `nothing here can run the workflow of ${entity.job}`);
+  const ahead = windowForRun(edges, entity, order.run.run);
   const { hash, source } = await edges.workflows.bundle(entity.path);
   const template = await templateText(edges, entity);
   const seed = Math.floor(edges.random.next() * SEEDS);
@@ -30,6 +32,7 @@ export async function launchWorkflow(
   return await edges.journal.write((transaction) => {
     const run = openRun(transaction, { ...order, source: hash }, now);
     if (run === null) return false;
+    takeWindow(transaction, run, ahead);
     transaction.insertSource(hash, source);
     if (template !== null) transaction.insertSource(template.hash, template.text);
     transaction.insertBody({

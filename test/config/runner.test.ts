@@ -42,6 +42,7 @@ describe("resolveRunner()", () => {
         pluginTimeoutMs: 600_000,
         pluginGraceMs: 10_000,
       },
+      calendarKeyring: null,
       retention: { journalMs: null, resultsMs: null },
       pluginConfig: new Map(),
       pluginPlaces: new Map(),

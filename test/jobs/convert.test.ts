@@ -39,6 +39,8 @@ const FULL: RawDefinition = {
   late: "3h",
   deadline: "2h",
   maxAgents: 40,
+  signing: "calendar",
+  minSigners: 2,
   retries: 0,
   pluginTimeout: "1m0.5s",
 };
@@ -114,6 +116,8 @@ describe("encodeDefinition()", () => {
       overlap: "queue",
       deadlineMs: 7_200_000,
       maxAgents: 40,
+      signing: "calendar",
+      minSigners: 2,
       retries: 0,
       pluginTimeoutMs: 60_500,
     });

@@ -71,6 +71,8 @@ describe("the keys of a job", () => {
       lateMs: 0,
       deadlineMs: null,
       maxAgents: null,
+      signing: "live",
+      minSigners: 1,
       retries: 2,
       pluginTimeoutMs: null,
     });

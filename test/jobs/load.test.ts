@@ -47,6 +47,8 @@ describe("loadEntity()", () => {
       overlap: "allow",
       deadlineMs: null,
       maxAgents: null,
+      signing: "live",
+      minSigners: 1,
       retries: 2,
       workflow: false,
       warnings: [],

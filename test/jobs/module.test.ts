@@ -144,6 +144,8 @@ describe("moduleEntity()", () => {
       overlap: "allow",
       deadlineMs: null,
       maxAgents: 500,
+      signing: "live",
+      minSigners: 1,
       retries: 0,
       workflow: true,
       warnings: [],

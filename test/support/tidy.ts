@@ -73,6 +73,7 @@ const FORBIDDEN: Readonly<Record<string, readonly string[]>> = {
   config: ["edge", "cli", "sandbox", "flow", "workflow"],
   mig: ["edge", "cli", "sandbox", "config", "jobs", "flow", "workflow"],
   jobs: ["edge", "cli", "sandbox", "flow", "workflow"],
+  calendar: ["edge", "cli", "sandbox", "config", "flow", "workflow", "sdk"],
   flow: ["edge", "cli", "sandbox"],
   workflow: ["edge", "cli", "sandbox"],
   sdk: ["edge", "cli"],

@@ -58,6 +58,8 @@ export function entity(changes: Partial<Entity> = {}): Entity {
     overlap: "allow",
     deadlineMs: null,
     maxAgents: null,
+    signing: "live",
+    minSigners: 1,
     retries: 2,
     workflow: false,
     warnings: [],

@@ -9,6 +9,7 @@
 // Not its: rows that can be read and still say what cannot be (rules.ts).
 import { ACTION_STATES, DELIVERY_STATES, RUN_CAUSES, RUN_STATES } from "../../flow/inflight.ts";
 import { STEP_KINDS, STEP_STATES } from "../../flow/steps.ts";
+import { CALENDAR_STATES } from "../../flow/windows.ts";
 
 /** A table whose rows are read through a view. */
 export type RowTable = keyof typeof TABLES;
@@ -212,6 +213,23 @@ const TABLES = {
         count: { ...COUNT, mended: null },
       },
       ...{ reason: TEXT, recorded_at: INSTANT },
+    },
+  },
+  calendar: {
+    name: "'calendar ' || sequence || ' (' || job || ')'",
+    columns: {
+      ...{ id: ID, job: TEXT, sequence: ID, hash: TEXT, state: oneOf(CALENDAR_STATES) },
+      ...{ action: TEXT, template: TEXT, min_signers: ID, signers: NAMES },
+      ...{ requested_at: INSTANT, installed_at: INSTANT, ended_at: optional(INSTANT, "0") },
+    },
+  },
+  calendar_window: {
+    name: "'window ' || id || ' of a calendar'",
+    columns: {
+      ...{ id: ID, calendar_id: ID, fires_at: DECIDED, valid_from: DECIDED },
+      ...{ expire_after: DECIDED, signatures: { ...NAMES, mended: null } },
+      // One that was used must not become one that was not.
+      run_id: optional(ID, null),
     },
   },
   cursor: {

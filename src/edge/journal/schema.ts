@@ -4,7 +4,7 @@
 export const APPLICATION_ID = 0x4d494752;
 
 /** The schema that this program writes. Lower versions are migrated when the file is opened. */
-export const SCHEMA_VERSION = 2;
+export const SCHEMA_VERSION = 3;
 
 /** A column that a table has got since the first version. */
 interface Addition {
@@ -31,6 +31,36 @@ const ADDITIONS: readonly Addition[] = [
   { version: 2, table: "action", name: "post_by", type: "INTEGER", unset: "NULL" },
   { version: 2, table: "action", name: "posted_at", type: "INTEGER", unset: "NULL" },
 ];
+
+/** Tables since the third version; rows refer only to those of tables above them. */
+const TABLES_3 = `
+  CREATE TABLE calendar (
+    id           INTEGER PRIMARY KEY,
+    job          TEXT    NOT NULL,
+    sequence     INTEGER NOT NULL,
+    hash         TEXT    NOT NULL,
+    state        TEXT    NOT NULL,
+    action       TEXT    NOT NULL,
+    template     TEXT    NOT NULL,
+    min_signers  INTEGER NOT NULL,
+    signers      TEXT    NOT NULL,
+    requested_at INTEGER NOT NULL,
+    installed_at INTEGER NOT NULL,
+    ended_at     INTEGER,
+    UNIQUE (job, sequence)
+  ) STRICT;
+
+  CREATE TABLE calendar_window (
+    id           INTEGER PRIMARY KEY,
+    calendar_id  INTEGER NOT NULL REFERENCES calendar (id),
+    fires_at     INTEGER NOT NULL,
+    valid_from   INTEGER NOT NULL,
+    expire_after INTEGER NOT NULL,
+    signatures   TEXT    NOT NULL,
+    run_id       INTEGER UNIQUE,
+    UNIQUE (calendar_id, fires_at)
+  ) STRICT;
+  `;
 
 function additionsOf(version: number): readonly Addition[] {
   return ADDITIONS.filter((column) => column.version === version);
@@ -159,18 +189,22 @@ export const MIGRATIONS: readonly string[] = [
   CREATE INDEX missed_job ON missed (job, id);
   `,
   additionsOf(2).map(addColumn).join(";\n"),
+  `${TABLES_3}
+  CREATE UNIQUE INDEX calendar_installed ON calendar (job) WHERE state = 'installed';
+  `,
 ];
 
 /** What a journal of an older version lacks, for a connection that may not add it. */
 export function missingColumns(version: number): string {
   const missing = ADDITIONS.filter((column) => column.version > version);
   const tables = new Set(missing.map(({ table }) => table));
-  return [...tables]
-    .map((table) => {
-      const columns = missing.filter((column) => column.table === table);
-      const unset = columns.map(({ name, unset }) => `${unset} AS ${name}`).join(", ");
-      // Of this connection alone, and found before the table of that name.
-      return `CREATE TEMP VIEW "${table}" AS SELECT *, ${unset} FROM main."${table}"`;
-    })
-    .join(";\n");
+  const views = [...tables].map((table) => {
+    const columns = missing.filter((column) => column.table === table);
+    const unset = columns.map(({ name, unset }) => `${unset} AS ${name}`).join(", ");
+    // Of this connection alone, and found before the table of that name.
+    return `CREATE TEMP VIEW "${table}" AS SELECT *, ${unset} FROM main."${table}"`;
+  });
+  // Empty, and of this connection too.
+  const empty = version < 3 ? [TABLES_3.replaceAll("CREATE TABLE", "CREATE TEMP TABLE")] : [];
+  return [...views, ...empty].join(";\n");
 }

@@ -14,6 +14,7 @@ import type {
   NewRun,
 } from "../../flow/journal.ts";
 import type { Instant } from "../../time.ts";
+import { CalendarTables } from "./calendar-tables.ts";
 import {
   ACTION_UPDATE,
   actionOf,
@@ -24,7 +25,6 @@ import {
   runOf,
 } from "./rows.ts";
 import { nextId } from "./statements.ts";
-import { StepTables } from "./step-tables.ts";
 
 /** The condition of the index `run_state`, word for word. */
 const UNSETTLED = "state IN ('requested', 'open', 'paused')";
@@ -41,7 +41,7 @@ const NEXT_AT: readonly string[] = [
 ];
 
 /** All reads and writes of the journal, outside of any transaction of their own. */
-export class Tables extends StepTables implements JournalTransaction {
+export class Tables extends CalendarTables implements JournalTransaction {
   run(id: number): RunRow | null {
     return this.one("SELECT * FROM readable_run WHERE id = ?", runOf, id);
   }
@@ -341,10 +341,15 @@ export class Tables extends StepTables implements JournalTransaction {
     for (const sql of [
       `DELETE FROM delivery WHERE action_row IN (SELECT id FROM action WHERE run_id ${among})`,
       ...["action", "step", "body"].map((table) => `DELETE FROM ${table} WHERE run_id ${among}`),
+      `DELETE FROM calendar_window WHERE run_id ${among}`,
       `DELETE FROM run WHERE id ${among}`,
     ]) {
       this.change(sql, list);
     }
+    this.change(
+      "UPDATE calendar SET action = '' WHERE state <> 'installed' AND NOT EXISTS " +
+        "(SELECT 1 FROM calendar_window WHERE calendar_id = calendar.id)",
+    );
     this.change(
       "DELETE FROM source WHERE NOT EXISTS (SELECT 1 FROM run WHERE source = hash) " +
         "AND NOT EXISTS (SELECT 1 FROM body WHERE template = hash)",

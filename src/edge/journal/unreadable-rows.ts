@@ -25,6 +25,8 @@ const MEANT: Readonly<Record<RowTable, string>> = {
   body: "CAST(run_id AS TEXT) = ?1 OR run_id IN (SELECT id FROM main.run WHERE job = ?1)",
   step: "CAST(run_id AS TEXT) = ?1 OR run_id IN (SELECT id FROM main.run WHERE job = ?1)",
   missed: "job = ?1",
+  calendar: "job = ?1",
+  calendar_window: "calendar_id IN (SELECT id FROM main.calendar WHERE job = ?1)",
   cursor: "job = ?1",
 };
 
@@ -36,6 +38,7 @@ const CHILDREN: Partial<Record<RowTable, readonly (readonly [RowTable, string])[
     ["body", "run_id"],
   ],
   action: [["delivery", "action_row"]],
+  calendar: [["calendar_window", "calendar_id"]],
 };
 
 /** The reads and writes about rows that the views of readable.ts leave out. */

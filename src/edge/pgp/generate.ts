@@ -7,6 +7,8 @@ export interface NewKey {
   readonly fingerprint: string;
   /** As in secring.gpg. */
   readonly bytes: Uint8Array;
+  /** Its public part, as in pubring.gpg. */
+  readonly publicBytes: Uint8Array;
 }
 
 /** The smallest size that is still taken for safe, and the one that MIG's own guide makes. */
@@ -27,5 +29,9 @@ export async function generateSigningKey(order: {
     date: new Date(now),
     format: "object",
   });
-  return { fingerprint: privateKey.getFingerprint().toUpperCase(), bytes: privateKey.write() };
+  return {
+    fingerprint: privateKey.getFingerprint().toUpperCase(),
+    bytes: privateKey.write(),
+    publicBytes: privateKey.toPublic().write(),
+  };
 }

@@ -86,7 +86,8 @@ function textSigner(
   { held, passphrase }: { readonly held: SourceKey; readonly passphrase: string | null },
 ): SignText {
   // With mode "error" gpg-agent uses what it has cached, and fails instead of asking.
-  const mode = passphrase === null ? ["error"] : ["loopback", "--passphrase-fd", "0"];
+  const cached = gnupg.mayAsk === true ? ["ask"] : ["error"];
+  const mode = passphrase === null ? cached : ["loopback", "--passphrase-fd", "0"];
   const args = ["--pinentry-mode", ...mode, "--digest-algo", "SHA256"];
   args.push("--output", "-", "--local-user", `${held.fingerprint}!`, "--detach-sign");
   const secret = new TextEncoder().encode(passphrase === null ? "" : `${passphrase}\n`);

@@ -12,10 +12,12 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 /** How to reach a GnuPG home. */
 export interface GnupgHome {
   readonly home: string;
-  /** Only PATH, HOME, USER and TMPDIR of it reach gpg. */
+  /** Only PATH, HOME, USER and TMPDIR of it reach gpg, and what a PIN is asked by. */
   readonly environment: Environment;
   /** After this gpg is killed. @default 30 seconds */
   readonly timeoutMs?: Milliseconds;
+  /** Whether gpg-agent may ask a person. Then it is told of the terminal. @default false */
+  readonly mayAsk?: boolean;
 }
 
 /** What one call of gpg gave. */
@@ -45,7 +47,7 @@ export async function runGpg(
 ): Promise<GpgAnswer> {
   const timeoutMs = gnupg.timeoutMs ?? TIMEOUT_MS;
   const child = spawn("gpg", ["--homedir", gnupg.home, ...ALWAYS, ...args], {
-    env: minimal(gnupg.environment),
+    env: minimal(gnupg),
     stdio: ["pipe", "pipe", "pipe"],
   });
   noteChild(child);
@@ -94,8 +96,11 @@ function notStarted(cause: Error): KeyProblem {
   });
 }
 
-function minimal(environment: Environment): Record<string, string> {
-  const names = ["PATH", "HOME", "USER", "TMPDIR"];
+/** Where gpg-agent opens the window, or the lines, that a person types a PIN into. */
+const ASKING = ["GPG_TTY", "TERM", "DISPLAY", "XAUTHORITY", "WAYLAND_DISPLAY", "XDG_RUNTIME_DIR"];
+
+function minimal({ environment, mayAsk = false }: GnupgHome): Record<string, string> {
+  const names = ["PATH", "HOME", "USER", "TMPDIR", ...(mayAsk ? ASKING : [])];
   const kept = names.map((name) => [name, environment[name]] as const);
   const known = kept.filter((pair): pair is [string, string] => pair[1] !== undefined);
   return { ...Object.fromEntries(known), LC_ALL: "C" };

@@ -33,11 +33,17 @@ export async function loadRing(path: string, clock: { now(): Instant }): Promise
   const { entries, damage } = parseKeyring(readKeyFile(path));
   return {
     ...{ kind: "ring", path, damage, keys: holdKeys(entries, secretIn) },
-    async open({ key }, passphrase) {
-      const sign = await privateKey(key, await secretNumbers(key, passphrase));
-      return textSigner(key, { sign, clock });
-    },
+    open: ({ key }, passphrase) => openRingKey(key, { passphrase, clock }),
   };
+}
+
+/** The function that signs by a key of a ring. @throws {KeyProblem} When it cannot be unlocked. */
+export async function openRingKey(
+  key: RingKey,
+  { passphrase, clock }: { readonly passphrase: string | null; readonly clock: { now(): Instant } },
+): Promise<SignText> {
+  const sign = await privateKey(key, await secretNumbers(key, passphrase));
+  return textSigner(key, { sign, clock });
 }
 
 function secretIn({ secret }: RingKey): HeldKey["secret"] {

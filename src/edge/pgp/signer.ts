@@ -5,7 +5,7 @@
 // Owns:    where keys are looked for, in which order, and what is said when it fails.
 // Not its: formats (mig/keyring.ts, mig/signature.ts), protection (unlock.ts), gpg (gnupg.ts).
 //
-// Nothing here prompts, and nothing waits without a limit.
+// Nothing here prompts but gpg-agent, where it is allowed to; nothing waits without a limit.
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { Signer } from "../../ports.ts";
@@ -34,8 +34,13 @@ export interface KeyringOptions {
   readonly home: string;
   readonly clock: { now(): Instant };
   readonly environment: Environment;
-  /** How long one call of gpg may take. @default 30 seconds */
+  /** How long one call of gpg may take. @default 30 seconds, or 5 minutes where it may ask */
   readonly gpgTimeoutMs?: Milliseconds;
+  /**
+   * Whether gpg-agent may ask a person, who sits there, for a passphrase or the PIN of a card.
+   * @default false
+   */
+  readonly mayAsk?: boolean;
 }
 
 export interface SignerOptions extends KeyringOptions {
@@ -49,6 +54,8 @@ export interface SignerOptions extends KeyringOptions {
 
 /** A signer, and what the API will think of it. */
 export interface OpenedSigner extends Signer {
+  /** Whose subkey it is; its own fingerprint when it is a primary key. */
+  readonly primaryFingerprint: string;
   /** Why the MIG API refuses this key's signatures, or null. `check` refuses such a key. */
   readonly problem: string | null;
   /** What to do about the problem, or null. */
@@ -73,10 +80,10 @@ export async function openSigner(options: SignerOptions): Promise<OpenedSigner> 
   const where = { purpose: `sign with key "${keyId}"`, places };
   const opened = await asRunnerError({ ...where, path: home }, () => openKey(options));
   const { key, sign, path } = opened;
-  const { fingerprint, problem, advice, expiresAt } = key;
+  const { fingerprint, primaryFingerprint, problem, advice, expiresAt } = key;
   const expired = expiresAt !== null && expiresAt <= clock.now() ? expiredText(key) : null;
   return {
-    ...{ fingerprint, problem, advice, expired, path },
+    ...{ fingerprint, primaryFingerprint, problem, advice, expired, path },
     sign: (text) => asRunnerError({ ...where, path }, () => sign(text)),
   };
 }
@@ -100,6 +107,9 @@ async function openKey({ keyId, passphrase, ...options }: SignerOptions) {
   }
   throw notFound(keyId, looked);
 }
+
+/** How long a person may take to find a card and type its PIN. */
+const ASKING_MS: Milliseconds = 300_000;
 
 /** What one source of keys holds. */
 export interface KeyListing {
@@ -128,7 +138,8 @@ export async function listKeys(options: KeyringOptions): Promise<readonly KeyLis
 
 /** The sources of a home, each loaded when it is asked for. */
 async function* sourcesOf(options: KeyringOptions): AsyncGenerator<KeySource> {
-  const { home, clock, environment, gpgTimeoutMs: timeoutMs } = options;
+  const { home, clock, environment, mayAsk = false } = options;
+  const timeoutMs = options.gpgTimeoutMs ?? (mayAsk ? ASKING_MS : undefined);
   const kind = await kindOf(home);
   if (kind === null) throw new KeyProblem(`there is no file or folder ${home}`);
   if (kind === "file") {
@@ -142,7 +153,8 @@ async function* sourcesOf(options: KeyringOptions): AsyncGenerator<KeySource> {
   if (flaw !== null) throw distrusted(home, flaw);
   const marks = ["private-keys-v1.d", "pubring.kbx"].map((name) => kindOf(join(home, name)));
   if ((await Promise.all(marks)).some((mark) => mark !== null)) {
-    const gnupg = { home, environment, ...(timeoutMs === undefined ? {} : { timeoutMs }) };
+    const limit = timeoutMs === undefined ? {} : { timeoutMs };
+    const gnupg = { home, environment, mayAsk, ...limit };
     yield await loadGnupgHome(gnupg).catch((error: unknown) => {
       // Without a ring beside it this is the reason; with one, the ring may have the key.
       if (!hasRing || !(error instanceof KeyProblem)) throw error;

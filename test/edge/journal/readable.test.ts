@@ -53,6 +53,9 @@ async function makeWhole(): Promise<void> {
       VALUES (${id}, ${id + 10}, 'plain${id}', 'mail', 'key${id}', 'pending', 0, 100, NULL, 1,
         NULL, NULL);
     INSERT INTO ${INTO.cursor} VALUES ('plain${id}', 5, 'always');
+    INSERT INTO calendar VALUES (${id}, 'plain${id}', 1, 'h', 'installed', '{}', 't', 1, '["a"]',
+      1, 2, NULL);
+    INSERT INTO calendar_window VALUES (${id}, ${id}, 5, 4, 6, '["s"]', NULL);
     INSERT INTO missed VALUES (${id}, 'plain${id}', 1, 2, 2, 'the runner was down', 3);`;
   meddle(`INSERT INTO source VALUES ('code', 'x'), ('template', '{}'); ${row(1)} ${row(2)}`);
 }
@@ -90,6 +93,8 @@ function readAll(journal: Journal): Record<string, unknown> {
     byId: journal.actionById(2)?.id,
     settled: journal.settledRuns(9_999, 100).length,
     stranded: journal.strandedRuns(100).map(({ id }) => id),
+    calendars: journal.calendars(100).map(({ job }) => job),
+    windows: journal.windows(2, 0, 100).map(({ id }) => id),
   };
 }
 
@@ -158,6 +163,18 @@ const WRONG: readonly (readonly [where: string, column: string, values: readonly
   ["step WHERE id = 1", "value", ["'{'", "''"]],
   ["step WHERE id = 1", "sequence", [...NO_COUNT, "0", "NULL"]],
   ["step WHERE id = 1", "ended_at", NO_TIME],
+  ["calendar WHERE id = 1", "sequence", [...NO_COUNT, "0"]],
+  ["calendar WHERE id = 1", "state", ["'lost'"]],
+  ["calendar WHERE id = 1", "min_signers", [...NO_COUNT, "0"]],
+  ["calendar WHERE id = 1", "signers", NO_LIST],
+  ["calendar WHERE id = 1", "requested_at", NO_TIME],
+  ["calendar WHERE id = 1", "installed_at", NO_TIME],
+  ["calendar WHERE id = 1", "ended_at", NO_TIME],
+  ["calendar_window WHERE id = 1", "fires_at", NO_TIME],
+  ["calendar_window WHERE id = 1", "valid_from", NO_TIME],
+  ["calendar_window WHERE id = 1", "expire_after", NO_TIME],
+  ["calendar_window WHERE id = 1", "signatures", NO_LIST],
+  ["calendar_window WHERE id = 1", "run_id", [...NO_COUNT, "0"]],
   ["missed WHERE id = 1", "first_at", NO_TIME],
   ["missed WHERE id = 1", "last_at", NO_TIME],
   ["missed WHERE id = 1", "count", NO_COUNT],
@@ -173,6 +190,8 @@ const KEYS: Readonly<Record<string, readonly string[]>> = {
   delivery: ["id", "action_row", "job", "plugin", "key", "error", "progress", "result_path"],
   body: ["run_id", "template"],
   step: ["id", "run_id", "name", "digest", "error"],
+  calendar: ["id", "job", "hash", "action", "template"],
+  calendar_window: ["id", "calendar_id"],
   missed: ["id", "job", "reason"],
   cursor: ["job", "schedule"],
 };

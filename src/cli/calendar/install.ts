@@ -1,0 +1,131 @@
+// Install: `calendar install` and `calendar withdraw`: what the host posts from now on. A calendar is
+// installed whole or not at all, beside a daemon or without one.
+import { templateHash, undated } from "../../calendar/action.ts";
+import type { Calendar } from "../../calendar/file.ts";
+import { assertFits } from "../../calendar/fit.ts";
+import { judgeCalendar, keysOf } from "../../calendar/judge.ts";
+import { errnoText } from "../../edge/errno.ts";
+import { readRegular } from "../../edge/read.ts";
+import { RunnerError } from "../../errors.ts";
+import { say } from "../../flow/edges.ts";
+import { actionName } from "../../flow/plan.ts";
+import { newCalendar } from "../../flow/windows.ts";
+import type { Entity } from "../../jobs/entity.ts";
+import { spreadOffsetMs } from "../../jobs/fires.ts";
+import { UsageError } from "../flags.ts";
+import { type Bench, openBench } from "../open.ts";
+import { formatClock, jsonAnswer, plural } from "../text.ts";
+import type { Call } from "../verb.ts";
+import { asCalendarError, type Deed, readCalendar } from "./deed.ts";
+import { jobTemplate, requireJob, summaryOf } from "./request.ts";
+import { progressOf } from "./verify.ts";
+
+export const install: Deed = { word: "FILE", run: installFile };
+export const withdraw: Deed = { word: "JOB", run: withdrawJob };
+
+async function installFile(call: Call, path: string): Promise<number> {
+  const { flags, terminal } = call;
+  const calendar = await readCalendar("install", path);
+  const bench = await openBench(call);
+  try {
+    const entity = await requireJob(bench, calendar.job, "install a calendar of");
+    await check(call, { path, calendar, entity, bench });
+    const { journal, clock } = bench.edges;
+    const row = await journal.write((tables) =>
+      tables.insertCalendar(newCalendar(calendar), clock.now()),
+    );
+    if (row === null) {
+      const message = `Cannot install calendar "${path}": number ${calendar.sequence} is there already`;
+      throw new RunnerError("CALENDAR", message, { hint: "request a new one" });
+    }
+    const said = outcome(calendar);
+    say(bench.edges, calendar.job, "notice", said);
+    if (flags.has("json")) terminal.json(jsonAnswer(summaryOf(path, calendar)));
+    else terminal.out([`${calendar.job}: ${said}`, ...advice(entity)]);
+    return 0;
+  } finally {
+    terminal.progress("");
+    await bench.close();
+  }
+}
+
+interface Order {
+  readonly path: string;
+  readonly calendar: Calendar;
+  readonly entity: Entity;
+  readonly bench: Bench;
+}
+
+/** Everything that can be held against it. @throws {RunnerError} CALENDAR, for the first thing. */
+async function check(call: Call, { path, calendar, entity, bench }: Order): Promise<void> {
+  const { clock, journal } = bench.edges;
+  const { job, schedule, spreadMs, minSigners } = entity;
+  const template = await jobTemplate(call, bench, entity);
+  const keyring = call.flags.text("keyring") ?? bench.config.calendarKeyring;
+  if (keyring === null) {
+    const message = `Cannot install calendar "${path}": no keyring says who may sign`;
+    const hint = "set [calendar] keyring to a file of public keys, or use --keyring FILE";
+    throw new RunnerError("CALENDAR", message, { path: bench.config.path, hint });
+  }
+  const keys = keysOf([readKeyring(keyring)]);
+  const now = clock.now();
+  await asCalendarError(`install calendar "${path}"`, { job }, async () => {
+    const action = undated(template, actionName(job));
+    assertFits(calendar, {
+      ...{ schedule, template: templateHash(action), before: journal.newestCalendar(job), now },
+      offsetMs: spreadOffsetMs(job, spreadMs),
+    });
+    const judged = progressOf(call, calendar);
+    await judgeCalendar(calendar, { keys, keyring, minSigners, now, judged });
+  });
+}
+
+/** A ring that others can write is theirs, and so is who may sign. */
+function readKeyring(path: string): Uint8Array {
+  try {
+    return readRegular(path, { sizeMax: KEYRING_SIZE_MAX, owned: {} });
+  } catch (cause) {
+    const message = `Cannot read keyring "${path}": ${errnoText(cause)}`;
+    const hint = "name a file of public keys that only root or this user can write";
+    throw new RunnerError("KEYRING", message, { hint }, { cause });
+  }
+}
+
+const KEYRING_SIZE_MAX = 16 * 1024 * 1024;
+
+function outcome({ sequence, windows, signers }: Calendar): string {
+  const until = formatClock(windows.at(-1)?.firesAt ?? 0);
+  const by = signers.map(({ fingerprint }) => fingerprint).join(", ");
+  const what = `installed calendar ${sequence}: ${plural(windows.length, "window")}`;
+  return `${what}, the last ${until}, signed by ${by}`;
+}
+
+function advice({ signing }: Entity): readonly string[] {
+  if (signing === "calendar") return [];
+  return ['note: the job signs live; it is used once the job has signing = "calendar"'];
+}
+
+async function withdrawJob(call: Call, job: string): Promise<number> {
+  if (job === "") throw new UsageError("calendar withdraw takes one JOB");
+  const bench = await openBench(call);
+  try {
+    const { journal, clock } = bench.edges;
+    const row = journal.calendar(job);
+    if (row === null) {
+      const message = `Cannot withdraw the calendar of job "${job}": none is installed`;
+      throw new RunnerError("CALENDAR", message, { hint: "mig-runner status shows which are" });
+    }
+    const { left } = journal.coverage(row.id, clock.now());
+    await journal.write((tables) => tables.withdrawCalendar(row.id, clock.now()));
+    const said = `withdrew calendar ${row.sequence}, ${plural(left, "window")} left of it`;
+    say(bench.edges, job, "notice", said);
+    if (call.flags.has("json")) {
+      call.terminal.json(jsonAnswer({ job, sequence: row.sequence, windows: left }));
+    } else {
+      call.terminal.out([`${job}: ${said}; what MIG has been given already stays`]);
+    }
+    return 0;
+  } finally {
+    await bench.close();
+  }
+}

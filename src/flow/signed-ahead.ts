@@ -1,0 +1,106 @@
+// Signed ahead: the action of a fire time from the calendar that is installed, in the place of a
+// live signature. This host decides when it is posted; what it says was decided by its signers.
+//
+// Owns:    which window a fire time has, and why it has none.
+// Not its: whether signatures hold (calendar/judge.ts: when it was installed), posting.
+import { windowBody } from "../calendar/action.ts";
+import { RunnerError } from "../errors.ts";
+import type { Entity } from "../jobs/entity.ts";
+import { parseTemplate } from "../mig/action.ts";
+import type { Instant } from "../time.ts";
+import type { Edges } from "./edges.ts";
+import type { RunRow } from "./inflight.ts";
+import type { JournalReads, JournalTransaction, NewAction } from "./journal.ts";
+import type { CalendarRow, WindowRow } from "./windows.ts";
+
+/** A window that can be used, with its calendar. */
+export interface SignedWindow {
+  readonly calendar: CalendarRow;
+  readonly window: WindowRow;
+}
+
+/** Why a fire time has no window; the reason of a missed fire time. */
+export interface NoWindow {
+  readonly reason: string;
+}
+
+/** The reason that operators search for. */
+export const NO_WINDOW = "the calendar has no window";
+
+/** The window of a fire time, or why there is none that can be used now. */
+export function findWindow(
+  journal: Pick<JournalReads, "calendar" | "window">,
+  { job, firesAt, now }: { readonly job: string; readonly firesAt: Instant; readonly now: Instant },
+): SignedWindow | NoWindow {
+  const calendar = journal.calendar(job);
+  if (calendar === null) return { reason: `${NO_WINDOW}: none is installed` };
+  const window = journal.window(calendar.id, firesAt);
+  if (window === null) return { reason: NO_WINDOW };
+  if (window.runId !== null) return { reason: `${NO_WINDOW} that was not used` };
+  if (now >= window.expireAfter) return { reason: "its window of the calendar has passed" };
+  return { calendar, window };
+}
+
+/** What of an action is not in its window. */
+export type Kept = Pick<NewAction, "job" | "step" | "name" | "sendOnly" | "plugins"> &
+  Partial<Pick<NewAction, "part" | "agentsMax" | "pageSize">>;
+
+/** The action of a window, ready to be journaled (I1). Its bytes are those that were signed. */
+export function actionAhead(
+  { calendar, window }: SignedWindow,
+  kept: Kept,
+): Omit<NewAction, "runId"> {
+  const action = parseTemplate(new TextEncoder().encode(calendar.action));
+  const { expireAfter: expireAt, signatures } = window;
+  const body = windowBody(action, window);
+  const [signature = ""] = signatures;
+  // Its times are fixed: they do not move with a clock that was wrong.
+  return { ...kept, body, signature, expireAt, lifeMs: null, postBy: expireAt };
+}
+
+/**
+ * The window that a run posts, or null for a job that is signed live.
+ *
+ * @throws {RunnerError} CALENDAR, when there is none, or when the run was asked for by hand.
+ */
+export function windowForRun(
+  { clock, journal }: Pick<Edges, "clock" | "journal">,
+  entity: Pick<Entity, "job" | "signing">,
+  run: Pick<RunRow, "firesAt" | "cause">,
+): SignedWindow | null {
+  if (!isSignedAhead(entity)) return null;
+  const { job } = entity;
+  if (run.cause === "manual") {
+    throw notSignedAhead(job, "it is signed ahead, for its fire times only, not for a run by hand");
+  }
+  const found = findWindow(journal, { job, firesAt: run.firesAt, now: clock.now() });
+  if ("reason" in found) throw notSignedAhead(job, found.reason);
+  return found;
+}
+
+/**
+ * Marks the window of a run as used, in the transaction that begins the run.
+ *
+ * @throws {RunnerError} CALENDAR, when it was withdrawn or used meanwhile: nothing is written then.
+ */
+export function takeWindow(
+  transaction: JournalTransaction,
+  { job, id }: Pick<RunRow, "job" | "id">,
+  ahead: SignedWindow | null,
+): void {
+  if (ahead === null || transaction.useWindow(ahead.window.id, id)) return;
+  throw notSignedAhead(job, NO_WINDOW);
+}
+
+/** Whether this job's actions come from calendars. */
+export function isSignedAhead({ signing }: Pick<Entity, "signing">): boolean {
+  return signing === "calendar";
+}
+
+/** The mistake of wanting an action that nobody has signed ahead. */
+export function notSignedAhead(job: string, state: string): RunnerError {
+  const hint =
+    "install a calendar that covers it, or set signing = live on a host that has a key; " +
+    "docs/trust.md";
+  return new RunnerError("CALENDAR", `Cannot dispatch job "${job}": ${state}`, { job, hint });
+}

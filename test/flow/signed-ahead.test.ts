@@ -1,0 +1,176 @@
+import { beforeAll, describe, expect, test } from "bun:test";
+import type { Calendar } from "../../src/calendar/file.ts";
+import { DAEMON_WINDOW, launchDue, launchRequested, ONCE_WINDOW } from "../../src/flow/launch.ts";
+import { type CalendarRow, newCalendar } from "../../src/flow/windows.ts";
+import { parseSchedule } from "../../src/jobs/schedule.ts";
+import { requested, signedBy } from "../support/calendars.ts";
+import { entity, NOON, openWorld, type World } from "../support/world.ts";
+
+const HOUR = 3_600_000;
+const MINUTE = 60_000;
+const schedule = parseSchedule("0 * * * *", { timezone: "UTC" });
+const job = entity({ job: "sshd", signing: "calendar", minSigners: 2, schedule });
+const request = { schedule, expiryMs: 10 * MINUTE, now: NOON - HOUR - 1, until: NOON + HOUR };
+
+/** Windows at 11, 12 and 13 o'clock. */
+let signed: Calendar;
+
+beforeAll(async () => {
+  signed = await signedBy(requested(request), ["ann", "bob"], NOON - HOUR);
+});
+
+async function install(world: World, calendar: Calendar): Promise<CalendarRow> {
+  const row = await world.journal.write((tables) =>
+    tables.insertCalendar(newCalendar(calendar), NOON),
+  );
+  if (row === null) throw new Error("there is one of this number already");
+  return row;
+}
+
+/** A world in which everything up to an hour ago is decided, and signing live is not possible. */
+async function openHost(): Promise<World> {
+  const world = openWorld();
+  world.edges.signer.sign = () => Promise.reject(new Error("there is no key here"));
+  const cursor = { decidedAt: NOON - HOUR, schedule: "0 * * * * UTC", aheadAt: null };
+  await world.journal.write((tables) => tables.setCursor("sshd", cursor));
+  return world;
+}
+
+const launch = (world: World, window = DAEMON_WINDOW) => launchDue(world.edges, job, window);
+const missed = (world: World) =>
+  world.journal.missed("sshd", 9).map(({ firstAt, reason }) => [firstAt, reason]);
+
+describe("a job that is signed ahead", () => {
+  test("posts the bytes of its window, with both signatures and the window's times", async () => {
+    const world = await openHost();
+    const calendar = await install(world, signed);
+    const { planned } = await launch(world);
+    expect(planned.length).toBe(1);
+    const [row] = planned;
+    const signatures = signed.windows[1]?.signatures ?? [];
+    expect(JSON.parse(row?.body ?? "")).toMatchObject({
+      name: "mig-runner: sshd",
+      validfrom: "2026-11-23T11:58:00Z",
+      expireafter: "2026-11-23T12:10:00Z",
+      pgpsignatures: signatures,
+    });
+    expect(row).toMatchObject({ expireAt: NOON + 10 * MINUTE, signature: signatures[0] });
+    expect(world.journal.window(calendar.id, NOON)?.runId).toBe(row?.runId as number);
+    expect(missed(world)).toEqual([]);
+  });
+
+  test("uses a window once, also when the journal forgets that (I2)", async () => {
+    const world = await openHost();
+    await install(world, signed);
+    const [row] = (await launch(world)).planned;
+    const cursor = { decidedAt: NOON - HOUR, schedule: "0 * * * * UTC", aheadAt: null };
+    await world.journal.write((tables) => tables.setCursor("sshd", cursor));
+    expect((await launch(world)).planned).toEqual([]);
+    // Somebody removes the run, and with it the unique index's knowledge of it.
+    await world.journal.write((tables) => {
+      tables.saveRun({ ...must(tables.run(row?.runId ?? 0)), state: "done", endedAt: NOON });
+      tables.removeRuns([row?.runId ?? 0]);
+      tables.setCursor("sshd", cursor);
+    });
+    expect((await launch(world)).planned).toEqual([]);
+    expect(missed(world)).toEqual([[NOON, "the calendar has no window"]]);
+  });
+
+  test("misses a fire time without a window, and says why", async () => {
+    const world = await openHost();
+    await launch(world);
+    expect(missed(world)).toEqual([[NOON, "the calendar has no window: none is installed"]]);
+    expect(world.lines).toContain(
+      "err sshd: missed the fire time 2026-11-23T12:00:00.000Z: " +
+        "the calendar has no window: none is installed",
+    );
+    expect(world.journal.runs("sshd", 9)).toEqual([]);
+    await install(world, signed);
+    world.clock.jumpTo(NOON + 2 * HOUR);
+    await launch(world);
+    // 13:00 was not run in time, and 14:00 is beyond the calendar.
+    expect(missed(world)[0]).toEqual([NOON + 2 * HOUR, "the calendar has no window"]);
+    expect((await launch(world)).planned).toEqual([]);
+  });
+
+  test("runs late what its window still allows, and nothing after it", async () => {
+    const world = await openHost();
+    await install(world, signed);
+    world.clock.jumpTo(NOON + 9 * MINUTE);
+    expect((await launch(world, ONCE_WINDOW)).planned.length).toBe(1);
+    world.clock.jumpTo(NOON + HOUR + 10 * MINUTE);
+    expect((await launch(world, ONCE_WINDOW)).planned).toEqual([]);
+    expect(missed(world)).toEqual([[NOON + HOUR, "its window of the calendar has passed"]]);
+  });
+
+  test("has no window of a calendar that was replaced or withdrawn", async () => {
+    const world = await openHost();
+    const first = await install(world, signed);
+    const before = { sequence: 1, hash: first.hash };
+    const later = { ...request, now: NOON, until: NOON + 2 * HOUR, before };
+    const second = await install(world, await signedBy(requested(later), ["ann", "bob"], NOON));
+    expect(world.journal.calendar("sshd")?.id).toBe(second.id);
+    expect(world.journal.calendarById(first.id)).toMatchObject({
+      state: "replaced",
+      endedAt: NOON,
+    });
+    expect(world.journal.windows(first.id, 0, 9)).toEqual([]);
+    await launch(world);
+    expect(missed(world)).toEqual([[NOON, "the calendar has no window"]]);
+    await world.journal.write((tables) => tables.withdrawCalendar(second.id, NOON));
+    expect(world.journal.calendar("sshd")).toBeNull();
+    expect(world.journal.newestCalendar("sshd")?.sequence).toBe(2);
+    world.clock.jumpTo(NOON + HOUR);
+    await launch(world);
+    expect(missed(world)[0]).toEqual([
+      NOON + HOUR,
+      "the calendar has no window: none is installed",
+    ]);
+  });
+
+  test("is not installed twice under one number", async () => {
+    const world = await openHost();
+    await install(world, signed);
+    const again = world.journal.write((tables) => tables.insertCalendar(newCalendar(signed), NOON));
+    expect(await again).toBeNull();
+  });
+
+  test("cannot be run by hand, and says what to do", async () => {
+    const world = await openHost();
+    await install(world, signed);
+    const run = await world.journal.write((tables) =>
+      tables.insertRun({ job: "sshd", firesAt: NOON + 7, cause: "manual" }, "requested", NOON),
+    );
+    const { failed } = await launchRequested(world.edges, job, must(run));
+    expect(failed).toBe(1);
+    expect(world.journal.run(must(run).id)).toMatchObject({ state: "failed" });
+    expect(world.journal.run(must(run).id)?.note).toMatch(
+      /signed ahead, for its fire times only.*install a calendar that covers it/,
+    );
+  });
+
+  test("posts a queued fire time in its own window", async () => {
+    const world = await openHost();
+    await install(world, signed);
+    const run = await world.journal.write((tables) =>
+      tables.insertRun({ job: "sshd", firesAt: NOON, cause: "schedule" }, "requested", NOON),
+    );
+    const { planned } = await launchRequested(world.edges, job, must(run));
+    expect(planned).toMatchObject([{ expireAt: NOON + 10 * MINUTE }]);
+  });
+
+  test("tells how far it reaches", async () => {
+    const world = await openHost();
+    const { id } = await install(world, signed);
+    const coverage = { left: 1, all: 3, nextAt: NOON + HOUR, lastAt: NOON + HOUR };
+    expect(world.journal.coverage(id, NOON)).toEqual(coverage);
+    const none = { left: 0, all: 3, nextAt: null, lastAt: null };
+    expect(world.journal.coverage(id, NOON + HOUR)).toEqual(none);
+    expect(world.journal.calendars(9).map((row) => row.job)).toEqual(["sshd"]);
+  });
+});
+
+function must<Value>(value: Value | null): Value {
+  if (value === null) throw new Error("it is not there");
+  return value;
+}

@@ -2,7 +2,7 @@
 //
 //   template ─▶ undated, compressed, one JSON text ─▶ with a window's times ─▶ signed text, body
 //
-// Owns:    which members a calendar's action has, and the hash that tells one template from another.
+// Owns:    which members a calendar's action has, and the hash that tells templates apart.
 // Not its: reading a template (flow/), signing (sign.ts).
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";

@@ -71,8 +71,8 @@ export function allOver({ windows }: Calendar): CalendarProblem {
 /**
  * Signs every window that the key has not signed yet, then the whole.
  *
- * @param options.signed Called after some windows, with the calendar as far as it is signed; what it
- * does is waited for.
+ * @param options.signed Called after some windows, with the calendar as far as it is signed; it is
+ * waited for.
  * @throws {CalendarProblem} As `assertSignable`, or when one more signature has no room.
  */
 export async function signCalendar(

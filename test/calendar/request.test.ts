@@ -74,7 +74,8 @@ describe("a requested calendar", () => {
 
   test("holds no signature and no time of its template", () => {
     const text =
-      '{"target":"t","operations":[{"module":"m","parameters":null}],"pgpsignatures":["x"],"validfrom":"2020-01-01T00:00:00Z"}';
+      '{"target":"t","operations":[{"module":"m","parameters":null}],"pgpsignatures":["x"],' +
+      '"validfrom":"2020-01-01T00:00:00Z"}';
     const { action } = requested({ template: parseTemplate(bytesOf(text)) });
     const { pgpsignatures, validfrom, name } = JSON.parse(action);
     expect({ pgpsignatures, validfrom, name }).toEqual({

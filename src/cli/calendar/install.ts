@@ -1,4 +1,4 @@
-// Install: `calendar install` and `calendar withdraw`: what the host posts from now on. A calendar is
+// Install: `calendar install` and `withdraw`: what the host posts from now on. A calendar is
 // installed whole or not at all, beside a daemon or without one.
 import { templateHash, undated } from "../../calendar/action.ts";
 import type { Calendar } from "../../calendar/file.ts";

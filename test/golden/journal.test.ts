@@ -64,6 +64,17 @@ describe("a journal of schema 2", () => {
   });
 });
 
+describe("a journal of schema 2 with calendars", () => {
+  test("says which is installed, and which of its windows is used", async () => {
+    make(2);
+    const journal = openJournal({ path });
+    expect(journal.calendar("nightly")).toMatchObject({ id: 2, signers: ["A", "B"] });
+    expect(journal.window(2, 3_600_000)?.runId).toBe(1);
+    expect(journal.windows(2, 3_600_000, 9)).toMatchObject([{ id: 2, runId: null }]);
+    await journal.close();
+  });
+});
+
 describe("a journal of schema 1", () => {
   test("says of each action what it said", async () => {
     make(1);

@@ -4,7 +4,7 @@
 export const APPLICATION_ID = 0x4d494752;
 
 /** The schema that this program writes. Lower versions are migrated when the file is opened. */
-export const SCHEMA_VERSION = 3;
+export const SCHEMA_VERSION = 2;
 
 /** A column that a table has got since the first version. */
 interface Addition {
@@ -32,8 +32,8 @@ const ADDITIONS: readonly Addition[] = [
   { version: 2, table: "action", name: "posted_at", type: "INTEGER", unset: "NULL" },
 ];
 
-/** Tables since the third version; rows refer only to those of tables above them. */
-const TABLES_3 = `
+/** Tables since the second version; rows refer only to those of tables above them. */
+const TABLES_2 = `
   CREATE TABLE calendar (
     id           INTEGER PRIMARY KEY,
     job          TEXT    NOT NULL,
@@ -188,8 +188,8 @@ export const MIGRATIONS: readonly string[] = [
   ) STRICT;
   CREATE INDEX missed_job ON missed (job, id);
   `,
-  additionsOf(2).map(addColumn).join(";\n"),
-  `${TABLES_3}
+  `${additionsOf(2).map(addColumn).join(";\n")};
+  ${TABLES_2}
   CREATE UNIQUE INDEX calendar_installed ON calendar (job) WHERE state = 'installed';
   `,
 ];
@@ -205,6 +205,6 @@ export function missingColumns(version: number): string {
     return `CREATE TEMP VIEW "${table}" AS SELECT *, ${unset} FROM main."${table}"`;
   });
   // Empty, and of this connection too.
-  const empty = version < 3 ? [TABLES_3.replaceAll("CREATE TABLE", "CREATE TEMP TABLE")] : [];
+  const empty = version < 2 ? [TABLES_2.replaceAll("CREATE TABLE", "CREATE TEMP TABLE")] : [];
   return [...views, ...empty].join(";\n");
 }

@@ -111,6 +111,33 @@ CREATE TABLE missed (
     recorded_at INTEGER NOT NULL
   ) STRICT;
 CREATE INDEX missed_job ON missed (job, id);
+CREATE TABLE calendar (
+  id           INTEGER PRIMARY KEY,
+  job          TEXT    NOT NULL,
+  sequence     INTEGER NOT NULL,
+  hash         TEXT    NOT NULL,
+  state        TEXT    NOT NULL,
+  action       TEXT    NOT NULL,
+  template     TEXT    NOT NULL,
+  min_signers  INTEGER NOT NULL,
+  signers      TEXT    NOT NULL,
+  requested_at INTEGER NOT NULL,
+  installed_at INTEGER NOT NULL,
+  ended_at     INTEGER,
+  UNIQUE (job, sequence)
+) STRICT;
+
+CREATE TABLE calendar_window (
+  id           INTEGER PRIMARY KEY,
+  calendar_id  INTEGER NOT NULL REFERENCES calendar (id),
+  fires_at     INTEGER NOT NULL,
+  valid_from   INTEGER NOT NULL,
+  expire_after INTEGER NOT NULL,
+  signatures   TEXT    NOT NULL,
+  run_id       INTEGER UNIQUE,
+  UNIQUE (calendar_id, fires_at)
+) STRICT;
+CREATE UNIQUE INDEX calendar_installed ON calendar (job) WHERE state = 'installed';
 INSERT INTO source VALUES
   ('hash-code', 'export default 1'),
   ('hash-template', '{"target":"id=1"}');
@@ -144,3 +171,9 @@ INSERT INTO cursor VALUES
   ('weekly', 5000, '@weekly', 9000);
 INSERT INTO missed VALUES
   (1, 'nightly', 100, 900, 8, 'nobody ran it in time', 950);
+INSERT INTO calendar VALUES
+  (1, 'nightly', 1, 'hash-1', 'replaced', '{}', 'hash-t', 1, '["A"]', 10, 20, 30),
+  (2, 'nightly', 2, 'hash-2', 'installed', '{}', 'hash-t', 2, '["A","B"]', 25, 30, NULL);
+INSERT INTO calendar_window VALUES
+  (1, 2, 3600000, 3480000, 3900000, '["sig-a","sig-b"]', 1),
+  (2, 2, 7200000, 7080000, 7500000, '["sig-a","sig-b"]', NULL);

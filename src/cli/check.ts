@@ -2,7 +2,7 @@
 import { errorLines, type RunnerError } from "../errors.ts";
 import type { Findings } from "./findings.ts";
 import { findMistakes } from "./runner-check.ts";
-import { plural } from "./text.ts";
+import { plural, renderTable } from "./text.ts";
 import { JSON_FLAG, type Verb } from "./verb.ts";
 
 export const check: Verb = {
@@ -24,8 +24,8 @@ export const check: Verb = {
   },
 };
 
-function encodeFindings({ jobs, mistakes, warnings }: Findings): string {
-  return JSON.stringify({ jobs, mistakes: mistakes.map(plainMistake), warnings });
+function encodeFindings({ jobs, mistakes, warnings, ahead }: Findings): string {
+  return JSON.stringify({ jobs, mistakes: mistakes.map(plainMistake), warnings, ahead });
 }
 
 function plainMistake({ code, message, detail }: RunnerError) {
@@ -33,13 +33,25 @@ function plainMistake({ code, message, detail }: RunnerError) {
   return { code, message, job, path, line, column, hint };
 }
 
-function describe({ jobs, mistakes, warnings }: Findings): string[] {
+/** Told where some job is signed ahead: on other hosts nobody has asked. */
+function aheadLines({ ahead }: Findings): string[] {
+  if (!ahead.some(({ signing }) => signing === "calendar")) return [];
+  const rows = ahead.map(({ job, signing, can, reason }) => {
+    const what = can ? "can be signed ahead" : "cannot be signed ahead";
+    return [job, signing, reason === null ? what : `${what}: ${reason}`];
+  });
+  return renderTable(rows, "");
+}
+
+function describe(findings: Findings): string[] {
+  const { jobs, mistakes, warnings } = findings;
   const looked = jobs === null ? "jobs not looked at" : plural(jobs, "job");
   const count = mistakes.length === 0 ? "no mistakes" : plural(mistakes.length, "mistake");
   const more = warnings.length === 0 ? "" : `, ${plural(warnings.length, "warning")}`;
   return [
     ...mistakes.flatMap(errorLines),
     ...warnings.map((warning) => `warning: ${warning}`),
+    ...aheadLines(findings),
     `${looked}, ${count}${more}`,
   ];
 }

@@ -1,4 +1,5 @@
 // Overview: everything that `status` tells, as one value: from the spool, the lock and the journal.
+import { coverageWarning } from "../calendar/coverage.ts";
 import { lockHolder } from "../edge/lock.ts";
 import {
   type ActionRow,
@@ -10,6 +11,7 @@ import {
 import type { JournalReads, MissedRow } from "../flow/journal.ts";
 import { shortfalls } from "../flow/shortfall.ts";
 import { lateness } from "../flow/sign.ts";
+import { isSignedAhead } from "../flow/signed-ahead.ts";
 import { isAtLeast, spreadOffsetMs } from "../jobs/fires.ts";
 import { nextFire } from "../jobs/schedule.ts";
 import type { Instant } from "../time.ts";
@@ -54,9 +56,24 @@ export interface JobView {
   readonly plugins: readonly string[];
   /** Null: never, or broken. */
   readonly nextAt: Instant | null;
+  /** What people have signed of it ahead; null for a job that is signed live. */
+  readonly calendar: CalendarView | null;
   /** What is wrong with it, a line a mistake; empty for a sound job. */
   readonly errors: readonly string[];
   readonly lastRun: RunView | null;
+}
+
+/** The calendar that a job posts from. */
+export interface CalendarView {
+  /** Null: none is installed. */
+  readonly sequence: number | null;
+  readonly signers: readonly string[];
+  /** Windows that are still to come, of how many. */
+  readonly left: number;
+  readonly all: number;
+  readonly lastAt: Instant | null;
+  /** Why a new one is wanted. */
+  readonly warning: string | null;
 }
 
 /** A planned or posted action. */
@@ -159,9 +176,28 @@ function jobView(
     timezone: schedule?.timezone ?? null,
     plugins: entity?.plugins ?? [],
     nextAt: fire === null ? null : fire + delayMs,
+    calendar: calendarView(journal, { job, entity }, now),
     errors: describeErrors(errors),
     lastRun: journal === null || last === undefined ? null : runView(journal, last),
   };
+}
+
+/** @returns Null for a job that is signed live. */
+export function calendarView(
+  journal: JournalReads | null,
+  { job, entity }: Pick<JobState, "job" | "entity">,
+  now: Instant,
+): CalendarView | null {
+  if (entity === null || !isSignedAhead(entity)) return null;
+  const row = journal?.calendar(job) ?? null;
+  if (journal === null || row === null) {
+    const warning = "none is installed: its fire times will be missed";
+    return { sequence: null, signers: [], left: 0, all: 0, lastAt: null, warning };
+  }
+  const { sequence, signers, requestedAt } = row;
+  const { left, all, lastAt } = journal.coverage(row.id, now);
+  const warning = coverageWarning({ left, lastAt, requestedAt }, now);
+  return { sequence, signers, left, all, lastAt, warning };
 }
 
 function runView(journal: JournalReads, row: RunRow): RunView {

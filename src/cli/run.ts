@@ -6,6 +6,7 @@ import type { JournalReads } from "../flow/journal.ts";
 import { ONCE_WINDOW } from "../flow/launch.ts";
 import { hasAllFailed, shortfalls } from "../flow/shortfall.ts";
 import { lateness } from "../flow/sign.ts";
+import { isSignedAhead, notSignedAhead } from "../flow/signed-ahead.ts";
 import { describeStatuses } from "../mig/statuses.ts";
 import { Runner } from "../runner.ts";
 import { wayOut } from "../workflow/operate.ts";
@@ -179,6 +180,10 @@ function requireJob({ catalog, config }: Opened, job: string): void {
   const found = states.find((state) => state.job === job);
   const [mistake] = found?.errors ?? [];
   if (mistake !== undefined) throw mistake;
+  if (found?.entity != null && isSignedAhead(found.entity)) {
+    const state = "it is signed ahead, for its fire times only, not for a run by hand";
+    throw notSignedAhead(job, state);
+  }
   if (found !== undefined) return;
   const jobs = states.map((state) => state.job);
   throw unknownJob({ verb: "run", job }, { jobs, path: config.runnersDirectory });

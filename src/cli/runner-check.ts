@@ -1,13 +1,19 @@
 // Runner check: everything that `check` can find wrong, part by part. No part stops another.
+
+import type { ClientConfig } from "../config/client.ts";
 import { inspectConfig } from "../config/config.ts";
 import type { RunnerConfig } from "../config/runner.ts";
 import { isThere, isWritable } from "../edge/files.ts";
+import { openJournal } from "../edge/journal/journal.ts";
 import { verifyJournal } from "../edge/journal/maintenance.ts";
 import { linkedDirectories } from "../edge/spool/links.ts";
 import { zoneWarning } from "../edge/timezone.ts";
 import { RunnerError } from "../errors.ts";
+import type { Journal } from "../flow/journal.ts";
+import { isSignedAhead, needsNoKey } from "../flow/signed-ahead.ts";
 import { parseInflight } from "../mig/result.ts";
 import type { Log } from "../ports.ts";
+import { checkAhead } from "./ahead-check.ts";
 import { attempt, type Findings, type Gathering } from "./findings.ts";
 import { checkJob } from "./job-check.ts";
 import { chooseJobs, errorsOf, loadJobs } from "./jobs.ts";
@@ -27,12 +33,13 @@ import type { Call } from "./verb.ts";
 /** Looks at everything. Never rejects for a mistake of the operator. */
 export async function findMistakes(call: Call, names: readonly string[]): Promise<Findings> {
   const { runner, client, mistakes, warnings } = await inspectConfig(sourcesOf(call));
-  const found: Gathering = { mistakes: [...mistakes], warnings: [...warnings] };
+  const found: Gathering = { mistakes: [...mistakes], warnings: [...warnings], ahead: [] };
   const { configPath: path } = call;
   const foreign = client === null ? fileMistakes(path) : configMistakes({ path, ...client });
   found.mistakes.push(...foreign);
   const isKeyKnown = found.mistakes.some(({ code }) => code === "KEYRING");
-  if (client !== null && !isKeyKnown) {
+  const isUsed = client === null || (await usesKey({ client, runner }));
+  if (client !== null && !isKeyKnown && isUsed) {
     await checkKey(found, { client, runner, environment: call.environment });
   }
   const { environment } = call;
@@ -47,7 +54,19 @@ export async function findMistakes(call: Call, names: readonly string[]): Promis
   const jobs = await attempt(found, () => checkSpool(call, found, { runner, names }));
   const isJournalTrusted = !untrusted.some(({ code }) => code === "JOURNAL");
   if (isJournalTrusted) await attempt(found, () => checkJournal(found, runner));
-  return { jobs, mistakes: toldOnce(found.mistakes), warnings: found.warnings };
+  const { warnings: told, ahead } = found;
+  return { jobs, mistakes: toldOnce(found.mistakes), warnings: told, ahead };
+}
+
+/** With an API key, a host whose jobs are all signed ahead uses no private key. */
+async function usesKey(setup: {
+  readonly client: ClientConfig;
+  readonly runner: RunnerConfig | null;
+}): Promise<boolean> {
+  const { client, runner } = setup;
+  if (client.gpg.useApiKeyAuth === null || runner === null) return true;
+  const states = await loadJobs(viewSpool(runner)).catch(() => []);
+  return !needsNoKey(states.flatMap(({ entity }) => entity ?? []));
 }
 
 /** Where the runner writes. */
@@ -94,11 +113,15 @@ async function checkSpool(
   const path = runner.runnersDirectory;
   const { chosen, unknown } = chooseJobs(states, { verb: "check", names, path });
   found.mistakes.push(...unknown);
+  const isAhead = chosen.some(({ entity }) => entity !== null && isSignedAhead(entity));
+  const journal = isAhead ? await openIfSound(runner) : null;
   for (const state of chosen) {
     for (const name of state.entity?.plugins ?? []) used.add(name);
     const around = { ...view, plugins, toldPlugins, folder: path };
     await attempt(found, () => checkJob(found, state, around));
+    await attempt(found, () => checkAhead(found, state, { ...view, journal }));
   }
+  await journal?.close();
   if (names.length === 0) {
     const hasWorkflows = states.some(({ entity }) => entity?.workflow === true);
     const use = { plugins, used, hasWorkflows };
@@ -110,6 +133,18 @@ async function checkSpool(
     }
   }
   return chosen.length;
+}
+
+/** Null without a journal, and for one that cannot be used or trusted: that is told elsewhere. */
+async function openIfSound(runner: RunnerConfig): Promise<Journal | null> {
+  const path = runner.journalPath;
+  const isTrusted = !directoryMistakes(runner).some(({ code }) => code === "JOURNAL");
+  if (!isTrusted || !(await isThere(path))) return null;
+  try {
+    return openJournal({ path, readOnly: true });
+  } catch {
+    return null;
+  }
 }
 
 async function checkInflight(

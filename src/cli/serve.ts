@@ -5,6 +5,7 @@ import { holdSignals, onSignals } from "../edge/signals.ts";
 import { explain, mayPass, messageOf, RunnerError, RunnerErrors } from "../errors.ts";
 import { deferMs } from "../flow/defer.ts";
 import { DAEMON_WINDOW, ONCE_WINDOW } from "../flow/launch.ts";
+import { needsNoKey } from "../flow/signed-ahead.ts";
 import { Runner } from "../runner.ts";
 import { MINUTE_MS, type Milliseconds } from "../time.ts";
 import { DAEMON, PASS } from "./hold.ts";
@@ -45,7 +46,7 @@ export async function runForever(call: Call): Promise<number> {
     opened.ready();
     void giveBack(opened, ended.signal);
     // A key that cannot be used is told at the start, not at three in the night.
-    void proveKey(opened, ended.signal).catch((error: unknown) => {
+    void proveKeyIfUsed(opened, ended.signal).catch((error: unknown) => {
       // With an API key what is in flight can still be collected, as by the original.
       if (config.gpg.useApiKeyAuth !== null) return sayFailure(call, opened, error);
       keyError = error;
@@ -67,6 +68,19 @@ export async function runForever(call: Call): Promise<number> {
     signals.close();
     await opened.close();
   }
+}
+
+/** A host whose jobs are all signed ahead, and which asks the API by an API key, needs no key. */
+async function proveKeyIfUsed(opened: Opened, ended: AbortSignal): Promise<void> {
+  const { catalog, config, edges } = opened;
+  if (config.gpg.useApiKeyAuth !== null) {
+    await catalog.loading;
+    if (needsNoKey([...catalog.entities()])) {
+      edges.log.emit("info", "every job is signed ahead: this host uses no private key");
+      return;
+    }
+  }
+  await proveKey(opened, ended);
 }
 
 /** Rejects when the key cannot be used. A gpg that is being started again is waited for. */

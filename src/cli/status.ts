@@ -100,6 +100,7 @@ export function renderOverview(
     ...mistakes.flatMap((text) => wrapText(`error: ${text}`, "", "  ")),
     ...(problem === null ? [] : wrapText(`error: ${problem}`, "", "  ")),
     ...part(plural(jobs.length, "job"), renderTable(jobs.map((job) => jobRow(job, now)))),
+    ...part("signed ahead", renderTable(jobs.flatMap(calendarRow))),
     ...part(`${plural(broken.length, "mistake")} in broken jobs`, broken.flatMap(hanging)),
     ...part(
       `${plural(counts.inFlight, "action")} in flight${andMore(counts.inFlight, inFlight.length)}`,
@@ -150,6 +151,14 @@ function jobRow({ job, schedule, nextAt, errors, lastRun }: JobView, now: Instan
   if (errors.length > 0) return [job, "broken", "", last];
   if (nextAt === null) return [job, schedule === null ? "by hand" : "never", "", last];
   return [job, formatClock(nextAt), formatDistance(nextAt, now), last];
+}
+
+function calendarRow({ job, calendar }: JobView): string[][] {
+  if (calendar === null) return [];
+  const { sequence, left, all, lastAt, warning } = calendar;
+  const reach = lastAt === null ? "" : `until ${formatClock(lastAt)}`;
+  const what = sequence === null ? "no calendar" : `${left} of ${plural(all, "window")}`;
+  return [[job, what, reach, warning === null ? "" : `warning: ${warning}`]];
 }
 
 /** How a run went or goes, in a few words. */

@@ -19,7 +19,7 @@ import type { ActionRow, RunRow } from "./inflight.ts";
 import type { Cursor } from "./journal.ts";
 import { planAction, type RunOrder } from "./plan.ts";
 import { moveCursor, rewindCursor } from "./rewind.ts";
-import { findWindow, isSignedAhead } from "./signed-ahead.ts";
+import { coverageAfter, findWindow, isSignedAhead } from "./signed-ahead.ts";
 
 /** How late a fire time may be run as if on time. */
 export interface LaunchWindow {
@@ -78,6 +78,8 @@ export async function launchDue(
     say(edges, entity.job, "info", "running");
     const run = { kind: "schedule", cursor } as const;
     launches.push(await planOrRecord(edges, { entity, firesAt, run }));
+    const few = isSignedAhead(entity) ? coverageAfter(edges.journal, entity.job, firesAt) : null;
+    if (few !== null) say(edges, entity.job, "warning", `its calendar: ${few}`);
   }
   return {
     planned: launches.flatMap((launch) => launch.planned),

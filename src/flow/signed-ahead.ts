@@ -4,6 +4,7 @@
 // Owns:    which window a fire time has, and why it has none.
 // Not its: whether signatures hold (calendar/judge.ts: when it was installed), posting.
 import { windowBody } from "../calendar/action.ts";
+import { newCoverageWarning } from "../calendar/coverage.ts";
 import { RunnerError } from "../errors.ts";
 import type { Entity } from "../jobs/entity.ts";
 import { parseTemplate } from "../mig/action.ts";
@@ -95,6 +96,28 @@ export function takeWindow(
 /** Whether this job's actions come from calendars. */
 export function isSignedAhead({ signing }: Pick<Entity, "signing">): boolean {
   return signing === "calendar";
+}
+
+/** Whether these jobs, of which there are some, are all signed ahead. */
+export function needsNoKey(entities: readonly Pick<Entity, "signing">[]): boolean {
+  return entities.length > 0 && entities.every(isSignedAhead);
+}
+
+/** What is left of a job's calendar after a fire time, if that is worth saying now. */
+export function coverageAfter(
+  journal: Pick<JournalReads, "calendar" | "coverage">,
+  job: string,
+  firesAt: Instant,
+): string | null {
+  const calendar = journal.calendar(job);
+  if (calendar === null) return null;
+  const [before, after] = [firesAt - 1, firesAt].map((at) => ({
+    ...journal.coverage(calendar.id, at),
+    requestedAt: calendar.requestedAt,
+  }));
+  return before === undefined || after === undefined
+    ? null
+    : newCoverageWarning(before, after, firesAt);
 }
 
 /** The mistake of wanting an action that nobody has signed ahead. */

@@ -1,6 +1,9 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { chmodSync, readFileSync, writeFileSync } from "node:fs";
 import { calendar } from "../../src/cli/calendar.ts";
+import { check } from "../../src/cli/check.ts";
+import { run } from "../../src/cli/run.ts";
+import { status } from "../../src/cli/status.ts";
 import { openJournal } from "../../src/edge/journal/journal.ts";
 import { keyFile, LOCKED_KEY, RUNNER_KEY, RUNNER_PASSPHRASE } from "../support/keys.ts";
 import { ACTION, callVerb, Directory } from "../support/verb.ts";
@@ -195,4 +198,59 @@ test("diff tells what of a job is not what was signed", async () => {
   expect(differences).toEqual([
     expect.stringMatching(/^action: it is another; what was signed is posted/),
   ]);
+});
+
+describe("what a host says of jobs that are signed ahead", () => {
+  test("status tells how far each calendar reaches, and warns", async () => {
+    await host.job("live");
+    const none = await host.call(status, []);
+    expect(none.out).toMatch(
+      /^signed ahead\n {2}nightly +no calendar +warning: none is installed/m,
+    );
+    await onHost("install", await signed());
+    const { jobs } = JSON.parse((await host.call(status, ["--json"])).out);
+    const [live, nightly] = jobs;
+    expect(live).toMatchObject({ job: "live", calendar: null });
+    expect(nightly.calendar).toMatchObject({ sequence: 1, left: 3, all: 3 });
+    expect(nightly.calendar.warning).toMatch(/^3 windows are left, for /);
+    expect((await host.call(status, [])).out).toMatch(/nightly +3 of 3 windows +until /);
+  });
+
+  test("check tells what can be signed ahead and what not, and asks for no key that is not used", async () => {
+    await host.write(
+      ".migrc",
+      '[api]\nurl = "http://127.0.0.1:1/api/v1/"\n[gpg]\nuseapikeyauth = "k"\n',
+    );
+    await host.job("hand", ['signing = "calendar"', "expiry = 48h"]);
+    const { out } = await host.call(check, []);
+    expect(out).not.toMatch(/keyid|Cannot sign with/);
+    expect(out).toMatch(
+      /Cannot sign job "hand" ahead: its expiry of 48h0?.* is longer than the 24h/,
+    );
+    expect(out).toMatch(/^nightly +calendar +can be signed ahead$/m);
+    expect(out).toMatch(/warning: .*nightly\/entity\.cfg: calendar: none is installed/);
+    await host.job("hand", ['signing = "live"', "expiry = 48h"]);
+    const { mistakes, ahead } = JSON.parse((await host.call(check, ["--json"])).out);
+    // One job is signed live: now the key is used.
+    expect(mistakes.map(({ code }: { code: string }) => code)).toContain("KEYRING");
+    expect(ahead).toContainEqual({ job: "nightly", signing: "calendar", can: true, reason: null });
+    expect(ahead).toContainEqual(
+      expect.objectContaining({ job: "hand", signing: "live", can: false }),
+    );
+  });
+
+  test("check says when the action is not the one that was signed", async () => {
+    await onHost("install", await signed());
+    await host.job("nightly", TWO, ACTION.replace("5s", "6s"));
+    expect((await host.call(check, [])).out).toMatch(
+      /warning: .*calendar: the action is not the one that was signed: mig-runner calendar diff nightly/,
+    );
+  });
+
+  test("run is refused, with what to do", async () => {
+    const { thrown } = await host.call(run, ["nightly"]);
+    expect(thrown).toMatch(
+      /Cannot dispatch job "nightly": it is signed ahead, for its fire times only/,
+    );
+  });
 });

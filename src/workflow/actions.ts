@@ -85,19 +85,19 @@ function refuseUnsigned(
   order: { readonly run: RunRow; readonly name: string; readonly request: ActionRequest },
 ): void {
   const { run, name, request } = order;
-  const refuse = (state: string, hint: string): never => {
+  // What to do is part of the message: it becomes the note of the run.
+  const refuse = (state: string): never => {
     const message = `Cannot dispatch "${name}": ${state}`;
-    throw new RunnerError("CALENDAR", message, { job: run.job, hint });
+    throw new RunnerError("CALENDAR", message, { job: run.job });
   };
   if (!isOwn(request) || request.expiryMs !== null) {
-    const hint =
-      "only the job's own action, as it is declared, is in its calendar: make the step a job of " +
-      'its own, or set signing = "live" on a host that has a key';
-    refuse("it needs a live key, and the job is signed ahead", hint);
+    refuse(
+      "it needs a live key, and the job is signed ahead (only its own action, as it is declared, " +
+        'is in its calendar: make the step a job of its own, or set signing = "live")',
+    );
   }
   if (journal.actionsOf(run.id).length > 0) {
-    const hint = "what is signed ahead is posted once; the next fire time has a window of its own";
-    refuse("the run has posted the action of its window already", hint);
+    refuse("the run has posted the action of its window already, which is posted once");
   }
 }
 

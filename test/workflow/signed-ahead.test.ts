@@ -1,0 +1,80 @@
+import { describe, expect, test } from "bun:test";
+import { newCalendar } from "../../src/flow/windows.ts";
+import { parseSchedule } from "../../src/jobs/schedule.ts";
+import type { JobBody } from "../../src/sdk/job.ts";
+import { requested, signedBy } from "../support/calendars.ts";
+import { Stage } from "../support/stage.ts";
+import { NOON } from "../support/world.ts";
+
+const HOUR = 3_600_000;
+const schedule = parseSchedule("30 * * * *", { timezone: "UTC" });
+const request = { job: "nightly", schedule, expiryMs: 300_000, now: NOON, until: NOON + 2 * HOUR };
+const signed = signedBy(requested(request), ["ann", "bob"], NOON);
+
+/** A host without a key, on which the workflow of a job that is signed ahead fires once. */
+async function fire(body: JobBody): Promise<Stage> {
+  const stage = new Stage({ body, entity: { schedule, signing: "calendar", minSigners: 2 } });
+  stage.sign = () => Promise.reject(new Error("there is no key here"));
+  const row = newCalendar(await signed);
+  await stage.journal.write((tables) => tables.insertCalendar(row, NOON));
+  await stage.boot();
+  await stage.move(HOUR / 2 + 60_000);
+  await stage.finish();
+  return stage;
+}
+
+describe("a workflow that is signed ahead", () => {
+  test("posts its own action from its window, and goes on with what agents answer", async () => {
+    const found: string[] = [];
+    const stage = await fire(async (run) => {
+      const base = await run.collect("base");
+      found.push(...base.agents.flatMap(({ name, found }) => (found ? [name] : [])));
+      await run.step("after", () => 1);
+    });
+    const [window] = (await signed).windows;
+    expect([stage.run().state, stage.run().note]).toEqual(["done", null]);
+    expect(stage.actions.map(({ signature }) => signature)).toEqual([window?.signatures[0] ?? ""]);
+    expect(stage.names).toEqual(["mig-runner: nightly"]);
+    expect(found).toEqual(["web2.example.net"]);
+    await stage.stop();
+  });
+
+  test("fails at a step that needs a live key, and says what to do", async () => {
+    const operations = [{ module: "memory", parameters: {} }];
+    for (const change of [{ target: "name='a'" }, { operations }, { expiry: "1m" } as const]) {
+      const stage = await fire(async (run) => void (await run.collect("deep", change)));
+      expect(stage.run().state).toBe("failed");
+      expect(stage.run().note).toMatch(
+        /^Cannot dispatch "deep": it needs a live key, and the job is signed ahead.*make the step a job of its own/,
+      );
+      expect(stage.actions).toEqual([]);
+      await stage.stop();
+    }
+  });
+
+  test("posts the action of its window once", async () => {
+    const stage = await fire(async (run) => {
+      await run.dispatch("one");
+      await run.dispatch("two");
+    });
+    expect(stage.run().note).toMatch(
+      /^Cannot dispatch "two": the run has posted the action of its window already/,
+    );
+    expect(stage.actions.length).toBe(1);
+    await stage.stop();
+  });
+
+  test("misses a fire time without a window, and begins no run", async () => {
+    const stage = await fire(async (run) => void (await run.collect("base")));
+    await stage.move(3 * HOUR);
+    const missed = stage.journal
+      .missed("nightly", 9)
+      .map(({ firstAt, reason }) => [firstAt, reason]);
+    expect(missed).toEqual([
+      [NOON + 3.5 * HOUR, "the calendar has no window"],
+      [NOON + 2.5 * HOUR, "the calendar has no window"],
+    ]);
+    expect(stage.journal.runs("nightly", 9).length).toBe(2);
+    await stage.stop();
+  });
+});

@@ -1,5 +1,5 @@
-// Ahead check: which jobs can be signed ahead, what of them cannot, and what is missing of those that
-// are to be.
+// Ahead check: which jobs can be signed ahead, what of them cannot, and what is missing of those
+// that are to be.
 import { templateHash, undated } from "../calendar/action.ts";
 import { aheadFault } from "../calendar/coverage.ts";
 import { CalendarProblem } from "../calendar/file.ts";

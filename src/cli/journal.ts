@@ -1,12 +1,9 @@
-// Journal: the verb that verifies the journal, copies it beside a daemon, salvages a damaged one.
+// Journal: the verb that verifies the journal, copies it beside a daemon, puts a copy back, and
+// salvages a damaged one.
 import { isThere } from "../edge/files.ts";
+import { backupJournal, restoreJournal, salvageJournal } from "../edge/journal/copies.ts";
 import { openJournal } from "../edge/journal/journal.ts";
-import {
-  backupJournal,
-  type JournalReport,
-  salvageJournal,
-  verifyJournal,
-} from "../edge/journal/maintenance.ts";
+import { type JournalReport, verifyJournal } from "../edge/journal/maintenance.ts";
 import { lockDirectory } from "../edge/lock.ts";
 import { isFile } from "../edge/spool/stored.ts";
 import { nearest, RunnerError } from "../errors.ts";
@@ -16,25 +13,32 @@ import { plural, renderTable } from "./text.ts";
 import { type Call, JSON_FLAG, type Verb } from "./verb.ts";
 
 export const journal: Verb = {
-  usage: "verify | backup FILE | salvage [--json]",
+  usage: "verify | backup FILE | restore FILE | salvage [--json]",
   flags: [JSON_FLAG],
   help:
     "verify   looks for damage in the file and for rows that cannot be read or cannot be right.\n" +
     "         Changes nothing.\n" +
     "backup   writes a consistent copy to FILE, which must not exist yet.\n" +
+    "restore  puts the backup FILE in the place of the journal, which is kept beside it. Not while a\n" +
+    "         mig-runner works on the directory. FILE may be the journal itself: then what is in the\n" +
+    "         log beside it does not count.\n" +
     "salvage  puts a journal of all rows that can still be read in the place of a damaged one,\n" +
     "         or of one with rows that cannot, which is kept beside it. Not while a mig-runner works\n" +
     "         on the directory.\n" +
     "verify and backup may be used while a mig-runner runs. Ends with 1 when something is wrong.\n\n" +
     "Examples:\n" +
     "  mig-runner -c runner.cfg journal verify\n" +
-    "  mig-runner -c runner.cfg journal backup /backup/journal-$(date +%F).db",
+    "  mig-runner -c runner.cfg journal backup /backup/journal-$(date +%F).db\n" +
+    "  mig-runner -c runner.cfg journal restore /backup/journal-2026-11-28.db",
   async run(call) {
     const [what = "", ...words] = call.positionals;
     const deed = DEEDS.get(what);
     if (deed === undefined) {
       const meant = nearest(what, DEEDS.keys());
-      const hint = meant === null ? "verify, backup FILE or salvage" : `did you mean "${meant}"?`;
+      const hint =
+        meant === null
+          ? "verify, backup FILE, restore FILE or salvage"
+          : `did you mean "${meant}"?`;
       throw new UsageError(`journal ${what === "" ? "takes" : `cannot ${what}:`} ${hint}`);
     }
     if (words.length !== deed.words) throw new UsageError(deed.usage);
@@ -60,6 +64,7 @@ interface Deed {
 const DEEDS: ReadonlyMap<string, Deed> = new Map([
   ["verify", { words: 0, usage: "journal verify takes no more words", run: verify }],
   ["backup", { words: 1, usage: "journal backup takes one FILE", run: backup }],
+  ["restore", { words: 1, usage: "journal restore takes one FILE", run: restore }],
   ["salvage", { words: 0, usage: "journal salvage takes no more words", run: salvage }],
 ]);
 
@@ -134,6 +139,26 @@ async function backup(call: Call, { path, file }: Place): Promise<number> {
     call.terminal.out([`${file}: a copy of ${path}, ${plural(all, "row")}, ${bytes} bytes`]);
   }
   return 0;
+}
+
+async function restore(call: Call, { directory, path, file }: Place): Promise<number> {
+  const lock = await lockDirectory(directory, { work: "journal restore" });
+  try {
+    const { rows, bytes, aside } = await restoreJournal(path, file);
+    if (call.flags.has("json")) {
+      call.terminal.json(JSON.stringify({ path, from: file, aside, bytes, rows }));
+      return 0;
+    }
+    const all = Object.values(rows).reduce((sum, count) => sum + count, 0);
+    call.terminal.out([
+      `${path}: put back from ${file}, ${plural(all, "row")}, ${bytes} bytes`,
+      ...(aside === null ? [] : [`The journal that was there is kept as ${aside}`]),
+      "The next start takes what is in flight and not in it from the in-flight records of the jobs",
+    ]);
+    return 0;
+  } finally {
+    lock.release();
+  }
 }
 
 async function salvage(call: Call, { directory, path }: Place): Promise<number> {

@@ -223,12 +223,7 @@ async function openEdges(call: Call, { config, clock, log, hold }: Begun): Promi
     if (problem === null) log.emit("info", `plugins: registering ${name}`);
     else log.emit("warning", `plugins: skipping ${name}: ${problem}`);
   }
-  const broken = Promise.withResolvers<Broken>();
-  const { journalPath } = config;
-  const onFailure = (error: RunnerError): void => broken.resolve({ error, mayHeal: true });
-  const onDamage = (error: RunnerError): void => broken.resolve({ error, mayHeal: false });
-  const journal = openJournal({ path: journalPath, onFailure });
-  const check = isLarge(journalPath) ? await beginCheck(journalPath, onDamage) : null;
+  const { journal, check, broken } = await openTrusted(config, hold);
   const signer = lazySigner({ config, clock, environment });
   const http = lazyHttp({
     skipVerifyCert: api.skipVerifyCert,
@@ -265,7 +260,7 @@ async function openEdges(call: Call, { config, clock, log, hold }: Begun): Promi
     edges,
     catalog: jobs.catalog,
     hold,
-    broken: broken.promise,
+    broken,
     watch: (onChange) => watchSpool(config.directory, onChange),
     ready: () => notify("READY=1"),
     reopenLog: () => log.reopen(),
@@ -282,10 +277,27 @@ async function openEdges(call: Call, { config, clock, log, hold }: Begun): Promi
   };
 }
 
+/** The journal, and what is told when it cannot be trusted any more. */
+async function openTrusted(
+  { journalPath: path }: RunnerConfig,
+  { isHeld: owned }: Hold,
+): Promise<Pick<Opened, "broken"> & Pick<Edges, "journal"> & { check: Closed | null }> {
+  const broken = Promise.withResolvers<Broken>();
+  const onFailure = (error: RunnerError): void => broken.resolve({ error, mayHeal: true });
+  const onDamage = (error: RunnerError): void => broken.resolve({ error, mayHeal: false });
+  const journal = openJournal({ path, owned, onFailure, onReplaced: onDamage });
+  const check = isLarge(path) ? await beginCheck(path, onDamage) : null;
+  return { journal, check, broken: broken.promise };
+}
+
+interface Closed {
+  close(): Promise<void>;
+}
+
 /** Loaded only for a journal that is too large to be checked while everything waits. */
 async function beginCheck(
   ...order: readonly [path: string, onDamage: (error: RunnerError) => void]
-): Promise<{ close(): Promise<void> }> {
+): Promise<Closed> {
   return (await import("../edge/journal/check.ts")).checkBeside(...order);
 }
 

@@ -62,7 +62,7 @@ export const VERBS: readonly VerbEntry[] = [
   {
     name: "journal",
     summary: "Verify, copy or salvage the journal",
-    words: ["verify", "backup", "salvage"],
+    words: ["verify", "backup", "restore", "salvage"],
     load: async () => (await import("./journal.ts")).journal,
   },
   {

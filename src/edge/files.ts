@@ -1,6 +1,6 @@
 // Files: small reads of configuration, outside the spool.
 import { constants } from "node:fs";
-import { access, mkdir, readdir, rename, stat, writeFile } from "node:fs/promises";
+import { access, mkdir, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { dirname, resolve } from "node:path";
 import { readRegular } from "./read.ts";
@@ -64,7 +64,9 @@ export async function createFile(
 export async function replaceFile(path: string, text: string | Uint8Array): Promise<void> {
   const fresh = `${path}.new`;
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-  await writeFile(fresh, text, { mode: 0o600 });
+  // One that is left from before would keep its mode.
+  await rm(fresh, { force: true });
+  await writeFile(fresh, text, { flag: "wx", mode: 0o600 });
   await rename(fresh, path);
 }
 

@@ -53,6 +53,7 @@ test("journal, lock, records and results are for the owner alone; a log as the o
   }
   expect(seen).toEqual({
     "journal.db": 0o600,
+    "journal.db-seal": 0o600,
     "journal.db-shm": 0o600,
     "journal.db-wal": 0o600,
     "runner.lock": 0o600,

@@ -55,6 +55,40 @@ describe("journal backup", () => {
   });
 });
 
+describe("journal restore", () => {
+  test("puts a backup back, and keeps the journal that was there", async () => {
+    await using directory = await Directory.create();
+    await directory.posted("nightly", 7);
+    const copy = directory.at("copy.db");
+    await directory.call(journal, ["backup", copy]);
+    await directory.posted("nightly", 8);
+    const { exit, out } = await directory.call(journal, ["restore", copy]);
+    expect(exit).toBe(0);
+    expect(out).toStartWith(`${directory.at("journal.db")}: put back from ${copy}, 2 rows, `);
+    expect(out).toContain(`kept as ${directory.at("journal.db.before-restore")}`);
+    const told = JSON.parse((await directory.call(journal, ["restore", copy, "--json"])).out);
+    expect(told).toMatchObject({
+      ...{ path: directory.at("journal.db"), from: copy, rows: { run: 1, action: 1 } },
+      aside: directory.at("journal.db.before-restore.2"),
+    });
+    expect((await directory.call(journal, ["verify"])).exit).toBe(0);
+  });
+
+  test("refuses while a mig-runner works on the directory", async () => {
+    await using directory = await Directory.create();
+    await directory.posted("nightly", 7);
+    const copy = directory.at("copy.db");
+    await directory.call(journal, ["backup", copy]);
+    const lock = await lockDirectory(directory.path);
+    try {
+      const { thrown } = await directory.call(journal, ["restore", copy]);
+      expect(thrown).toContain(`(process ${process.pid}) works on`);
+    } finally {
+      lock.release();
+    }
+  });
+});
+
 describe("journal salvage", () => {
   test("leaves a sound journal alone", async () => {
     await using directory = await Directory.create();
@@ -118,8 +152,9 @@ describe("journal", () => {
   test("names what it can do", async () => {
     await using directory = await Directory.create();
     const say = async (...argv: string[]) => (await directory.call(journal, argv)).thrown;
-    expect(await say()).toBe("journal takes verify, backup FILE or salvage");
+    expect(await say()).toBe("journal takes verify, backup FILE, restore FILE or salvage");
     expect(await say("verfy")).toBe('journal cannot verfy: did you mean "verify"?');
     expect(await say("backup")).toBe("journal backup takes one FILE");
+    expect(await say("restore", "a", "b")).toBe("journal restore takes one FILE");
   });
 });

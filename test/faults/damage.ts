@@ -6,8 +6,9 @@ import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import { salvageJournal } from "../../src/edge/journal/copies.ts";
 import { openJournal } from "../../src/edge/journal/journal.ts";
-import { salvageJournal, verifyJournal } from "../../src/edge/journal/maintenance.ts";
+import { verifyJournal } from "../../src/edge/journal/maintenance.ts";
 import { RunnerError } from "../../src/errors.ts";
 import { advance } from "../../src/flow/inflight.ts";
 import type { Journal } from "../../src/flow/journal.ts";
@@ -15,6 +16,8 @@ import { dice } from "./kill.ts";
 
 const ROWS = 60;
 const PAGE = 4_096;
+/** What is there after a kill, by the end of its name. */
+const FILES = ["", "-wal", "-seal"];
 const NOW = Date.UTC(2026, 10, 28);
 
 export interface DamageTally {
@@ -34,7 +37,7 @@ export interface DamageTally {
 
 /** A journal as a killed daemon leaves it: rows in the file, and the newest in its log. */
 async function make(path: string): Promise<void> {
-  const journal = openJournal({ path });
+  const journal = openJournal({ path, owned: true });
   for (let number = 1; number <= ROWS; number++) {
     await journal.write((tables) => {
       const order = { job: "nightly", firesAt: number, cause: "schedule" } as const;
@@ -51,7 +54,7 @@ async function make(path: string): Promise<void> {
     if (number === ROWS / 2) checkpoint(path);
   }
   // Whoever closes a journal empties its log: so this one is copied while it is open.
-  for (const end of ["", "-wal"]) copyFileSync(`${path}${end}`, `${path}.base${end}`);
+  for (const end of FILES) copyFileSync(`${path}${end}`, `${path}.base${end}`);
   await journal.close();
 }
 
@@ -141,7 +144,7 @@ export async function damageLoop(count: number, seed: number): Promise<DamageTal
       for (const end of ["-shm", ".damaged", ".damaged-wal", ".damaged-shm"]) {
         rmSync(`${path}${end}`, { force: true });
       }
-      for (const end of ["", "-wal"]) copyFileSync(`${base}.base${end}`, `${path}${end}`);
+      for (const end of FILES) copyFileSync(`${base}.base${end}`, `${path}${end}`);
       damage(path, dice(seed * 1_000_003 + number));
       const error = await refusal(path);
       if (error === null) worked++;

@@ -245,8 +245,8 @@ export const DAMAGE_MUTANT: Mutant = {
   invariant: "I10",
   edits: [
     {
-      file: "edge/journal/journal.ts",
-      find: "/not a database|malformed|corrupt|unsupported file format|too big/i",
+      file: "edge/journal/problem.ts",
+      find: "/not a database|malformed|corrupt|unsupported file format|too big|no such (table|column)|no column named/i",
       replace: "/nothing says so/",
     },
   ],

@@ -3,7 +3,8 @@
 import { DatabaseSync } from "node:sqlite";
 import { messageOf, type RunnerError } from "../../errors.ts";
 import { startWorker, type Worker } from "../worker.ts";
-import { DAMAGE, damageError, findDamage } from "./journal.ts";
+import { findDamage } from "./journal.ts";
+import { DAMAGE, damageError } from "./problem.ts";
 
 /** @param onDamage Called with the named error (I10) when there is damage, else not at all. */
 export function checkBeside(

@@ -7,14 +7,19 @@
 //   I10. A file that is not ours, newer than us, or damaged is a named error with a way out.
 //
 // After an fsync that failed nobody knows what is on the disk: nothing is written any more, and
-// `onFailure` is called. A new process reads what is there.
+// `onFailure` is called. A new process reads what is there. When the file was removed, or another
+// one was put in its place, `onReplaced` is called, and a person has to look.
 import { chmodSync, closeSync, constants, existsSync, openSync, statSync } from "node:fs";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
-import { messageOf, RunnerError } from "../../errors.ts";
+import { RunnerError } from "../../errors.ts";
 import type { Journal, JournalTransaction } from "../../flow/journal.ts";
-import { assertRegularAt, UnfitFile } from "../read.ts";
+import { assertRegularAt } from "../read.ts";
+import { BUSY_TIMEOUT_MS, Checkpoints } from "./checkpoints.ts";
+import { Place } from "./place.ts";
+import { damageError, isSqlite, isSqliteError, isUnsynced, journalError } from "./problem.ts";
 import { READABLE_VIEWS } from "./readable.ts";
 import { APPLICATION_ID, MIGRATIONS, missingColumns, SCHEMA_VERSION } from "./schema.ts";
+import { assertSealed } from "./seal.ts";
 import { Tables } from "./tables.ts";
 
 export interface JournalOptions {
@@ -24,8 +29,15 @@ export interface JournalOptions {
   readonly schedule?: (flush: () => void) => void;
   /** For `status` and friends: never creates or changes the file. @default false */
   readonly readOnly?: boolean;
+  /**
+   * Whether this process has the directory: it keeps the log short, and seals the file, so that
+   * another one in its place is told from it. @default false
+   */
+  readonly owned?: boolean;
   /** Called once, when the disk failed to keep what was written: the process must end. */
   readonly onFailure?: (error: RunnerError) => void;
+  /** Called once, when the file is not the one that was opened any more: the process must end. */
+  readonly onReplaced?: (error: RunnerError) => void;
 }
 
 interface Queued {
@@ -33,9 +45,6 @@ interface Queued {
   readonly resolve: (value: never) => void;
   readonly reject: (error: unknown) => void;
 }
-
-/** How long a write waits for another process's transaction, in milliseconds. */
-const BUSY_TIMEOUT_MS = 5_000;
 
 /** Works in one transaction at the most: bounds how long one flush holds the event loop. */
 const GROUP_MAX = 500;
@@ -49,8 +58,11 @@ export function openJournal(options: JournalOptions): Journal {
   const { path, readOnly = false } = options;
   if (readOnly && path !== ":memory:" && !existsSync(path)) throw noneYet(path);
   try {
-    if (path !== ":memory:") assertRegularAt(path);
-    if (!readOnly && path !== ":memory:") createForOwner(path);
+    if (path !== ":memory:") {
+      assertRegularAt(path);
+      assertSealed(path);
+      if (!readOnly) makeForOwner(path);
+    }
     const database = new DatabaseSync(path, { readOnly });
     try {
       prepare(database, { path, readOnly });
@@ -64,13 +76,15 @@ export function openJournal(options: JournalOptions): Journal {
   }
 }
 
-/** Creates the file for this user alone; SQLite gives its mode to the files beside it. */
-function createForOwner(path: string): void {
+/** Makes the file for this user alone; SQLite gives its mode to the files beside it. */
+function makeForOwner(path: string): void {
   const { O_WRONLY, O_CREAT, O_EXCL } = constants;
   try {
     closeSync(openSync(path, O_WRONLY | O_CREAT | O_EXCL, 0o600));
   } catch {
     // It is there already, or SQLite says what is wrong with it.
+    const found = statSync(path, { throwIfNoEntry: false });
+    if (found !== undefined && (found.mode & 0o777) !== 0o600) chmodSync(path, 0o600);
   }
 }
 
@@ -103,7 +117,6 @@ function prepare(database: DatabaseSync, where: { path: string; readOnly: boolea
     const finding = isLarge(where.path) ? null : findDamage(database);
     if (finding !== null) throw damageError(where.path, finding);
     database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON");
-    if (where.path !== ":memory:") chmodSync(where.path, 0o600);
     migrate(database);
   }
   readByRows(database);
@@ -163,11 +176,6 @@ const FINDINGS_MAX = 1_000;
 
 const WRONG_TYPE = /^(non-[A-Z]+|NULL) value in /;
 
-/** The error of a journal that is damaged: it names the way out (I10). */
-export function damageError(path: string, finding: string): RunnerError {
-  return journalError(new Error(`malformed: ${finding}`), path);
-}
-
 /** Each version step is one transaction: a crash between two leaves a readable journal. */
 function migrate(database: DatabaseSync): void {
   database.exec("BEGIN IMMEDIATE");
@@ -195,8 +203,12 @@ class SqliteJournal extends Tables implements Journal {
   readonly #path: string;
   readonly #schedule: (flush: () => void) => void;
   readonly #onFailure: (error: RunnerError) => void;
+  readonly #onReplaced: (error: RunnerError) => void;
   readonly #commit: StatementSync;
-  /** Set once the disk has failed to keep what was written. */
+  /** Null for a journal in memory, or one that is only read. */
+  readonly #place: Place | null;
+  readonly #checkpoints: Checkpoints | null;
+  /** Set once nothing may be written any more. */
   #failure: RunnerError | null = null;
   #queue: Queued[] = [];
   #scheduled = false;
@@ -208,8 +220,14 @@ class SqliteJournal extends Tables implements Journal {
     this.#path = options.path;
     this.#schedule = options.schedule ?? ((flush) => void setImmediate(flush));
     this.#onFailure = options.onFailure ?? (() => {});
+    this.#onReplaced = options.onReplaced ?? (() => {});
     // Of a prepared statement every runtime tells the error's code.
     this.#commit = database.prepare("COMMIT");
+    const { path, readOnly = false, owned = false } = options;
+    const isWritten = !readOnly && path !== ":memory:";
+    this.#checkpoints = isWritten && owned ? new Checkpoints(database, path) : null;
+    this.#keepShort((checkpoints) => checkpoints.begin());
+    this.#place = isWritten ? new Place(path, this.#checkpoints, () => this.#look()) : null;
   }
 
   protected override named(error: unknown): unknown {
@@ -239,7 +257,48 @@ class SqliteJournal extends Tables implements Journal {
     while (this.#queue.length > 0) this.#flush();
     if (this.#closed) return;
     this.#closed = true;
-    this.#database.close();
+    this.#place?.close();
+    this.#look();
+    if (this.#place?.isReplaced !== true) this.#database.close();
+  }
+
+  /** From time to time: the file may be another one, or the log longer than it has to be. */
+  #look(): void {
+    if (this.#failure !== null) return;
+    try {
+      this.#assertInPlace();
+      this.#checkpoints?.look();
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  #assertInPlace(): void {
+    const problem = this.#place?.problem() ?? null;
+    if (problem !== null) throw problem;
+  }
+
+  /** What failed and cannot be made good ends all writing. */
+  #fail(error: unknown): RunnerError {
+    const named = journalError(error, this.#path);
+    const isReplaced = this.#place?.isReplaced === true;
+    if (this.#failure === null && (isReplaced || isUnsynced(error))) {
+      this.#failure = named;
+      if (isReplaced) {
+        this.#letGo();
+        this.#onReplaced(named);
+      } else this.#onFailure(named);
+    }
+    return named;
+  }
+
+  /** Leaves the log as it is: a runtime that ends makes a checkpoint, but not in a transaction. */
+  #letGo(): void {
+    try {
+      this.#database.exec("BEGIN; SELECT count(*) FROM sqlite_schema");
+    } catch {
+      // What was put there cannot be read.
+    }
   }
 
   #flush(): void {
@@ -256,20 +315,26 @@ class SqliteJournal extends Tables implements Journal {
     }
     const outcomes: (() => void)[] = [];
     try {
+      this.#assertInPlace();
       this.prepared("BEGIN IMMEDIATE").run();
       for (const queued of group) outcomes.push(this.#runOne(queued, group.length > 1));
       this.#commit.run();
     } catch (error) {
       this.#rollBack();
-      const named = journalError(error, this.#path);
-      rejectAll(group, named);
-      if (isUnsynced(error)) {
-        this.#failure = named;
-        this.#onFailure(named);
-      }
+      rejectAll(group, this.#fail(error));
       return;
     }
     for (const settle of outcomes) settle();
+    this.#keepShort((checkpoints) => checkpoints.wrote());
+  }
+
+  /** What cannot be done about the log now is done later. */
+  #keepShort(work: (checkpoints: Checkpoints) => void): void {
+    try {
+      if (this.#checkpoints !== null) work(this.#checkpoints);
+    } catch (error) {
+      this.#fail(error);
+    }
   }
 
   /** Runs one work; what it answers is handed on only after COMMIT. */
@@ -298,59 +363,3 @@ class SqliteJournal extends Tables implements Journal {
 function rejectAll(group: readonly Queued[], error: RunnerError): void {
   for (const { reject } of group) reject(error);
 }
-
-/** An error of the disk or the file, as opposed to a broken rule such as a unique index. */
-function isSqliteError(error: unknown): boolean {
-  if (!(error instanceof Error)) return false;
-  const text = error instanceof RunnerError ? messageOf(error.cause) : error.message;
-  return /disk|I\/O|full|malformed|readonly|locked/i.test(text);
-}
-
-function isSqlite(error: unknown): boolean {
-  return (error as { code?: unknown } | null)?.code === "ERR_SQLITE_ERROR";
-}
-
-/** SQLITE_IOERR_FSYNC and SQLITE_IOERR_DIR_FSYNC: it is not known what the disk has kept. */
-const UNSYNCED = [1034, 1290];
-
-function isUnsynced(error: unknown): boolean {
-  return UNSYNCED.includes((error as { errcode?: number }).errcode ?? 0);
-}
-
-/** SQLite's words for a file that cannot be right. */
-export const DAMAGE = /not a database|malformed|corrupt|unsupported file format|too big/i;
-
-/** Whether this is the error of a journal that is damaged: salvage is its way out. */
-export function isDamage(error: unknown): boolean {
-  if (!(error instanceof RunnerError)) return false;
-  return DAMAGE.test(messageOf(error.cause));
-}
-
-/** SQLite's error as one that tells the operator the way out (I10). */
-function journalError(error: unknown, path: string): RunnerError {
-  if (error instanceof RunnerError) return error;
-  const text = messageOf(error);
-  const isDamage = DAMAGE.test(text);
-  const [state, hint] = isUnsynced(error)
-    ? ["the disk did not keep what was written", "look at the disk, then start mig-runner again"]
-    : error instanceof UnfitFile
-      ? [text, "move it away"]
-      : isDamage
-        ? ["it is damaged", "run `mig-runner journal verify`, then `mig-runner journal salvage`"]
-        : /full/i.test(text)
-          ? ["the disk is full", "free some space; nothing is dispatched until then"]
-          : /locked|busy/i.test(text)
-            ? ["another process holds it", "wait for the other mig-runner command to end"]
-            : /readonly|unable to open|permission|denied/i.test(text)
-              ? [text, "make the directory writable for this user"]
-              : [text, "look at the disk and the file's permissions"];
-  return new RunnerError(
-    "JOURNAL",
-    `Cannot use the journal "${path}": ${state}`,
-    { path, hint, ...(PASSES.test(text) ? { passing: true } : {}) },
-    { cause: error },
-  );
-}
-
-/** SQLite's words for what passes by itself: another process that writes, a disk that is full. */
-const PASSES = /full|locked|busy/i;

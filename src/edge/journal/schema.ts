@@ -70,6 +70,10 @@ function addColumn({ table, name, type }: Addition): string {
   return `ALTER TABLE ${table} ADD COLUMN ${name} ${type}`;
 }
 
+/** The token of the last checkpoint: see seal.ts. */
+const SEAL =
+  "CREATE TABLE seal (id INTEGER PRIMARY KEY CHECK (id = 1), token TEXT NOT NULL) STRICT";
+
 /** Statement lists, one a version: `MIGRATIONS[n]` takes a journal from version n to n + 1. */
 export const MIGRATIONS: readonly string[] = [
   `
@@ -191,6 +195,7 @@ export const MIGRATIONS: readonly string[] = [
   `${additionsOf(2).map(addColumn).join(";\n")};
   ${TABLES_2}
   CREATE UNIQUE INDEX calendar_installed ON calendar (job) WHERE state = 'installed';
+  ${SEAL};
   `,
 ];
 

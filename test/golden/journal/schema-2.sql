@@ -138,6 +138,7 @@ CREATE TABLE calendar_window (
   UNIQUE (calendar_id, fires_at)
 ) STRICT;
 CREATE UNIQUE INDEX calendar_installed ON calendar (job) WHERE state = 'installed';
+CREATE TABLE seal (id INTEGER PRIMARY KEY CHECK (id = 1), token TEXT NOT NULL) STRICT;
 INSERT INTO source VALUES
   ('hash-code', 'export default 1'),
   ('hash-template', '{"target":"id=1"}');
@@ -177,3 +178,4 @@ INSERT INTO calendar VALUES
 INSERT INTO calendar_window VALUES
   (1, 2, 3600000, 3480000, 3900000, '["sig-a","sig-b"]', 1),
   (2, 2, 7200000, 7080000, 7500000, '["sig-a","sig-b"]', NULL);
+INSERT INTO seal VALUES (1, '0123456789abcdef01234567');

@@ -1,0 +1,87 @@
+// Place: whether journal.db is still the file that was opened. SQLite goes on writing to a file
+// that was removed, and through its log to one that was overwritten.
+import { existsSync, renameSync, type Stats, statSync } from "node:fs";
+import { RunnerError } from "../../errors.ts";
+import type { Checkpoints } from "./checkpoints.ts";
+
+/** How often somebody looks while nothing is written. */
+const LOOK_MS = 2_000;
+
+/** The file of an open journal, by its name. */
+export class Place {
+  readonly #path: string;
+  readonly #opened: Stats;
+  readonly #checkpoints: Pick<Checkpoints, "isOwn"> | null;
+  readonly #timer: ReturnType<typeof setInterval>;
+  #changed: string;
+  #isReplaced = false;
+
+  /**
+   * @param checkpoints Those of the process that has the directory: they know what is in the file.
+   * @param look Called from time to time.
+   */
+  constructor(path: string, checkpoints: Pick<Checkpoints, "isOwn"> | null, look: () => void) {
+    this.#path = path;
+    this.#opened = statSync(path);
+    this.#changed = markOf(this.#opened);
+    this.#checkpoints = checkpoints;
+    this.#timer = setInterval(look, LOOK_MS);
+    this.#timer.unref();
+  }
+
+  /** Whether `problem` has found one. */
+  get isReplaced(): boolean {
+    return this.#isReplaced;
+  }
+
+  /**
+   * What is wrong with the file under the journal's name; null while it is the right one.
+   *
+   * One that was overwritten is moved away: into a file that is still there under its name SQLite
+   * plays its log when the process ends.
+   */
+  problem(): RunnerError | null {
+    const found = this.#find();
+    if (found === null) return null;
+    this.#isReplaced = true;
+    const path = this.#path;
+    const aside = found.isOverwritten ? moveAside(path) : null;
+    const moved = aside === null ? "" : `, and what is in it now is in "${aside}"`;
+    const hint = "`mig-runner journal restore FILE` puts a backup back";
+    const text = `Cannot use the journal "${path}": ${found.state} while mig-runner worked on it`;
+    return new RunnerError("JOURNAL", `${text}${moved}`, { path, hint });
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+  }
+
+  #find(): { readonly state: string; readonly isOverwritten: boolean } | null {
+    const found = statSync(this.#path, { throwIfNoEntry: false });
+    if (found === undefined) return { state: "it was removed", isOverwritten: false };
+    const isSame = found.ino === this.#opened.ino && found.dev === this.#opened.dev;
+    if (!isSame) return { state: "another file was put in its place", isOverwritten: false };
+    const mark = markOf(found);
+    // Only a checkpoint changes it, or somebody who overwrites it.
+    if (mark === this.#changed || this.#checkpoints === null) return null;
+    if (!this.#checkpoints.isOwn) return { state: "it was overwritten", isOverwritten: true };
+    this.#changed = mark;
+    return null;
+  }
+}
+
+/** @returns Where the file is now; null when it cannot be moved. */
+function moveAside(path: string): string | null {
+  let aside = `${path}.overwritten`;
+  for (let number = 2; existsSync(aside); number++) aside = `${path}.overwritten.${number}`;
+  try {
+    renameSync(path, aside);
+    return aside;
+  } catch {
+    return null;
+  }
+}
+
+function markOf({ mtimeMs, size }: Stats): string {
+  return `${mtimeMs} ${size}`;
+}

@@ -1,9 +1,9 @@
 // Fire bench: from the time that a job is due to the POST of its action.
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
-import { openJournal } from "../src/edge/journal/journal.ts";
-import { openSigner } from "../src/edge/pgp/signer.ts";
 import { spreadOffsetMs } from "../src/jobs/fires.ts";
+import { openJournal } from "../src/journal/sqlite/journal.ts";
+import { openSigner } from "../src/lib/pgp/signer.ts";
 import { LoadApi, type PostSeen } from "./api/client.ts";
 import { quantile, type Row, type Scale } from "./measure.ts";
 import { KEY_ID, Place } from "./place.ts";

@@ -1,9 +1,9 @@
 // Journal bench: how many transitions of an action are durable in a second, one after the other and
 // many at once, against appends to a file that are durable as well.
 import { closeSync, fdatasyncSync, openSync, rmSync, writeSync } from "node:fs";
-import { openJournal } from "../src/edge/journal/journal.ts";
-import type { ActionRow } from "../src/flow/inflight.ts";
-import { keep } from "../src/flow/keep.ts";
+import { keep } from "../src/flow/transition.ts";
+import type { ActionRow } from "../src/journal/inflight.ts";
+import { openJournal } from "../src/journal/sqlite/journal.ts";
 import type { Row, Scale } from "./measure.ts";
 import { Place } from "./place.ts";
 

@@ -3,8 +3,8 @@
 import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { openJournal } from "../src/edge/journal/journal.ts";
-import { advance } from "../src/flow/inflight.ts";
+import { advance } from "../src/journal/inflight.ts";
+import { openJournal } from "../src/journal/sqlite/journal.ts";
 
 const KEYS = resolve(import.meta.dirname, "../test/golden/keyrings/keys");
 /** Of the key in its ring: RSA 2048, without a passphrase. */

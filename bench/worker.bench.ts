@@ -1,8 +1,8 @@
 // Worker bench: what it costs that code of jobs and plugins runs in processes of their own: a
 // start, a message there and back, the memory that is nobody else's.
 import { readFileSync } from "node:fs";
-import { childrenOf } from "../src/edge/family.ts";
 import { startWorker, type WorkerHandle } from "../src/edge/worker.ts";
+import { childrenOf } from "../src/lib/os/family.ts";
 import type { Row, Scale } from "./measure.ts";
 
 const MIB = 1024 * 1024;

@@ -1,18 +1,18 @@
 // Main: argv → verb → exit status. Everything else is loaded when its verb is called.
 //
 // The daemon in five files: cli/serve.ts opens the edges, runner.ts ticks, flow/launch.ts and
-// flow/dispatch.ts send, flow/collect.ts and flow/deliver.ts bring back and hand over.
+// flow/post.ts send, flow/collect.ts and flow/deliver.ts bring back and hand over.
 import { parseFlags, UsageError } from "./cli/flags.ts";
 import { renderHelp } from "./cli/help.ts";
 import { CONFIG_FLAG, CONFIG_PATH, STATUS_CANNOT_START, STATUS_TRY_AGAIN } from "./cli/verb.ts";
 import { findVerb, splitVerb, VERBS } from "./cli/verbs.ts";
 import { PASSPHRASE_VARIABLE } from "./config/secret.ts";
-import { errnoCode } from "./edge/errno.ts";
-import { WORKER_ARGUMENT } from "./edge/runtime.ts";
 import { forgetVariable } from "./edge/secrecy.ts";
 import { processTerminal } from "./edge/terminal.ts";
 import { useHostZone } from "./edge/timezone.ts";
 import { errorLines, mayPass, messageOf, RunnerError, RunnerErrors } from "./errors.ts";
+import { errnoCode } from "./lib/os/errno.ts";
+import { WORKER_ARGUMENT } from "./lib/os/runtime.ts";
 import { VERSION } from "./version.ts";
 
 const hostZone = useHostZone();

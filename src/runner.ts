@@ -12,22 +12,23 @@ import { admits, afterRequest, type Breaker, CLOSED } from "./flow/breaker.ts";
 import { collectAction } from "./flow/collect.ts";
 import { endOverdue } from "./flow/deadline.ts";
 import { deliverResult } from "./flow/deliver.ts";
-import { postAction, type Reached } from "./flow/dispatch.ts";
-import type { Edges } from "./flow/edges.ts";
-import type { ActionRow, DeliveryRow, RunRow } from "./flow/inflight.ts";
-import type { ActiveState } from "./flow/journal.ts";
-import { hasEnded } from "./flow/keep.ts";
 import type { LaunchWindow } from "./flow/launch.ts";
 import { Launcher } from "./flow/launcher.ts";
 import { NAP_MAX_MS, nap } from "./flow/nap.ts";
 import { NO_PATIENCE, type Patience } from "./flow/patience.ts";
 import { Pool } from "./flow/pool.ts";
+import { postAction, type Reached } from "./flow/post.ts";
 import { Upkeep } from "./flow/retention.ts";
 import { Timetable } from "./flow/timetable.ts";
+import { hasEnded } from "./flow/transition.ts";
 import { endStranded } from "./flow/unreadable.ts";
 import type { Catalog } from "./jobs/catalog.ts";
+import type { ActionRow, DeliveryRow, RunRow } from "./journal/inflight.ts";
+import type { ActiveState } from "./journal/journal.ts";
 import type { Instant, Milliseconds } from "./time.ts";
+import type { EngineEdges } from "./workflow/edges.ts";
 import { Engine } from "./workflow/engine.ts";
+import { launchWorkflow } from "./workflow/launch.ts";
 
 export interface RunnerOptions {
   /** How often the spool is scanned. */
@@ -56,7 +57,7 @@ const RETRIES_DEFAULT = 2;
 
 /** The loop over one runner directory. Build it, `start`, then `run` or `runOnce`; once each. */
 export class Runner {
-  readonly #edges: Edges;
+  readonly #edges: EngineEdges;
   readonly #watch: ClockWatch;
   readonly #startedAt: Instant;
   readonly #catalog: Catalog;
@@ -84,11 +85,15 @@ export class Runner {
   /** Aborted by `stop`. */
   readonly #leaving = new AbortController();
 
-  constructor(opened: Edges, catalog: Catalog, options: RunnerOptions) {
+  constructor(opened: EngineEdges, catalog: Catalog, options: RunnerOptions) {
     const clock = new WatchedClock(opened.clock);
-    const edges = { ...opened, clock };
+    const edges: EngineEdges = {
+      ...opened,
+      clock,
+      launchWorkflow: (order) => launchWorkflow(edges, order),
+    };
     this.#edges = edges;
-    this.#watch = new ClockWatch(edges);
+    this.#watch = new ClockWatch({ ...edges, clock });
     this.#startedAt = edges.clock.now();
     this.#catalog = catalog;
     this.#options = options;

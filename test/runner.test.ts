@@ -1,8 +1,8 @@
 import { describe, expect, test } from "bun:test";
-import { openJournal } from "../src/edge/journal/journal.ts";
 import { DAEMON_WINDOW, ONCE_WINDOW } from "../src/flow/launch.ts";
 import { Catalog } from "../src/jobs/catalog.ts";
 import type { Entity } from "../src/jobs/entity.ts";
+import { openJournal } from "../src/journal/sqlite/journal.ts";
 import type { CreateAnswer } from "../src/mig/api.ts";
 import type { JobDirectory } from "../src/ports.ts";
 import { Runner } from "../src/runner.ts";

@@ -8,8 +8,8 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { gunzipSync } from "node:zlib";
 import { messageOf, RunnerError } from "../errors.ts";
-import { decodeJson } from "../go/json.ts";
-import { timeAt, ZERO_TIME } from "../go/time.ts";
+import { decodeJson } from "../lib/go/json.ts";
+import { timeAt, ZERO_TIME } from "../lib/go/time.ts";
 import {
   type Action,
   actionMistakes,

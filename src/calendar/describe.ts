@@ -2,7 +2,7 @@
 // installs it: what the fleet will be told, when, on how many agents, and what has changed.
 //
 // Owns:    the words. Every line may hold other people's text: who prints makes it safe to show.
-import { encodeJson } from "../go/json.ts";
+import { encodeJson } from "../lib/go/json.ts";
 import type { Action } from "../mig/action.ts";
 import { type Instant, SECOND_MS, spanText } from "../time.ts";
 import { actionOf, plainAction } from "./action.ts";

@@ -1,14 +1,14 @@
 // Judge: whether the signatures of a calendar hold, by the public keys of those who may sign.
 //
 // Owns:    every check that needs keys, and what is said of a signature that does not hold.
-// Not its: the arithmetic (mig/verify.ts), what the host has (fit.ts).
+// Not its: the arithmetic (lib/pgp/verify.ts), what the host has (fit.ts).
 //
 // J1. Every signature of every window is verified, as the API and each agent will: one that does
 //     not hold would make agents refuse the action.
-import { parseKeyring, type RingEntry, type RingKey, verifyProblem } from "../mig/keyring.ts";
-import { Cursor, PacketError, parsePacket, TAG } from "../mig/packets.ts";
-import { encodeSignatureLine, parseSignature, type Signature } from "../mig/signature.ts";
-import { verifySignature } from "../mig/verify.ts";
+import { parseKeyring, type RingEntry, type RingKey, verifyProblem } from "../lib/pgp/keyring.ts";
+import { Cursor, PacketError, parsePacket, TAG } from "../lib/pgp/packets.ts";
+import { encodeSignatureLine, parseSignature, type Signature } from "../lib/pgp/signature.ts";
+import { verifySignature } from "../lib/pgp/verify.ts";
 import { type Instant, spanText } from "../time.ts";
 import { actionOf, windowText } from "./action.ts";
 import { type Calendar, CalendarProblem, manifestText, timeText } from "./file.ts";

@@ -1,7 +1,7 @@
 // Catalog: the jobs of a spool, each loaded by what defines it: a table, or a program (job.ts).
 import type { RunnerConfig } from "../config/runner.ts";
 import type { Loader } from "../edge/loader.ts";
-import { loadTemplate } from "../flow/dispatch.ts";
+import { loadTemplate } from "../flow/template.ts";
 import { Catalog } from "../jobs/catalog.ts";
 import type { Entity } from "../jobs/entity.ts";
 import { TEMPLATE_NAME } from "../jobs/keys.ts";

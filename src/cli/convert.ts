@@ -2,7 +2,7 @@
 import { posix } from "node:path";
 import { replaceDefinition } from "../edge/spool/replace.ts";
 import { nearest, RunnerError, RunnerErrors } from "../errors.ts";
-import { loadTemplate } from "../flow/dispatch.ts";
+import { loadTemplate } from "../flow/template.ts";
 import {
   encodeDefinition,
   formFile,

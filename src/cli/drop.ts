@@ -1,11 +1,12 @@
 // Drop: the verb by which an operator gives up what is in flight or cannot be delivered.
-import { keepAside } from "../edge/journal/aside.ts";
+
 import { RunnerError } from "../errors.ts";
-import type { RunRow } from "../flow/inflight.ts";
-import type { RemovedRow } from "../flow/journal.ts";
-import { hasEnded } from "../flow/keep.ts";
 import { dropAction } from "../flow/redeliver.ts";
+import { hasEnded } from "../flow/transition.ts";
 import { dropUnreadable } from "../flow/unreadable.ts";
+import type { RunRow } from "../journal/inflight.ts";
+import type { RemovedRow } from "../journal/journal.ts";
+import { keepAside } from "../journal/sqlite/aside.ts";
 import { parseActionId } from "../mig/ids.ts";
 import { dropRun, dropRuns } from "../workflow/operate.ts";
 import { UsageError } from "./flags.ts";

@@ -2,7 +2,7 @@
 //
 //   -name  --name  -name=value  --name=value  -name value      "--" ends the flags
 import { nearest } from "../errors.ts";
-import { instantOf, parseTime } from "../go/time.ts";
+import { instantOf, parseTime } from "../lib/go/time.ts";
 import type { Instant } from "../time.ts";
 
 export interface FlagSpec {

@@ -8,7 +8,7 @@ import {
   nameHolder,
   tryLockDirectory,
 } from "../edge/lock.ts";
-import type { Log } from "../ports.ts";
+import type { Log } from "../lib/ports.ts";
 import type { Milliseconds } from "../time.ts";
 
 /** What the processes that do all the work of a directory say that they do. */

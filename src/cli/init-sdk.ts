@@ -1,7 +1,8 @@
 // Init SDK: "mig-runner" and "mig-runner/test" as files in the runner directory, for editors, tsc,
 // `bun test` and `deno test`. The program does not read them: it serves its own to jobs.
-import { errnoCode } from "../edge/errno.ts";
+
 import { listNames, readBytes, replaceFile } from "../edge/files.ts";
+import { errnoCode } from "../lib/os/errno.ts";
 
 /** JSON: texts by the names of files. build.ts puts it there. */
 declare const MIG_RUNNER_SDK: string | undefined;

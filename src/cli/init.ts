@@ -1,8 +1,8 @@
 // Init: the verb that makes a runner directory that works. Never replaces what is there.
 import { systemClock } from "../edge/clock.ts";
-import { errnoCode, errnoHint, errnoText } from "../edge/errno.ts";
 import { absolutePath, createDirectory, createFile, listNames } from "../edge/files.ts";
 import { RunnerError } from "../errors.ts";
+import { errnoCode, errnoHint, errnoText } from "../lib/os/errno.ts";
 import { UsageError } from "./flags.ts";
 import { AUTHOR_FILES, configFiles, SAMPLE_FILES, SANDBOX_URL } from "./init-files.ts";
 import { writeSdk } from "./init-sdk.ts";
@@ -68,7 +68,7 @@ async function makeKey(keys: string, made: Map<string, boolean>): Promise<string
     made.set("keys/secring.gpg", false);
     return null;
   }
-  const { generateSigningKey } = await import("../edge/pgp/generate.ts");
+  const { generateSigningKey } = await import("../lib/pgp/generate.ts");
   const order = { name: "mig-runner", email: "mig-runner@localhost", now: systemClock().now() };
   const { fingerprint, bytes } = await generateSigningKey(order);
   const written = await make(() => createFile(`${keys}/secring.gpg`, bytes), keys);

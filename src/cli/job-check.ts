@@ -1,13 +1,14 @@
 // Job check: everything that can be wrong with one job, beyond what loading it shows.
 import { isThere } from "../edge/files.ts";
-import { findFlawIfThere } from "../edge/ownership.ts";
 import { type ErrorDetail, RunnerError } from "../errors.ts";
 import { scheduleAdvice } from "../jobs/advice.ts";
 import type { Entity } from "../jobs/entity.ts";
 import { TEMPLATE_NAME } from "../jobs/keys.ts";
 import { isModuleFile, JOB_FILE_SIZE_MAX, readTable } from "../jobs/load.ts";
 import { neverFires } from "../jobs/schedule.ts";
-import type { Clock, Plugins, Spool } from "../ports.ts";
+import { findFlawIfThere } from "../lib/os/ownership.ts";
+import type { Clock } from "../lib/ports.ts";
+import type { Plugins, Spool } from "../ports.ts";
 import type { Gathering } from "./findings.ts";
 import { hasAction, type JobState } from "./jobs.ts";
 import { pluginMistake } from "./plugin-check.ts";

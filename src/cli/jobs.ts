@@ -1,7 +1,7 @@
 // Jobs: the jobs that the words of a command line name.
 import { isThere } from "../edge/files.ts";
 import { describeError, nearest, RunnerError, RunnerErrors } from "../errors.ts";
-import { templatePath } from "../flow/dispatch.ts";
+import { templatePath } from "../flow/template.ts";
 import type { Entity } from "../jobs/entity.ts";
 import { TEMPLATE_NAME } from "../jobs/keys.ts";
 import type { SpoolView } from "./open.ts";

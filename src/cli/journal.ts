@@ -1,12 +1,12 @@
 // Journal: the verb that verifies the journal, copies it beside a daemon, puts a copy back, and
 // salvages a damaged one.
 import { isThere } from "../edge/files.ts";
-import { backupJournal, restoreJournal, salvageJournal } from "../edge/journal/copies.ts";
-import { openJournal } from "../edge/journal/journal.ts";
-import { type JournalReport, verifyJournal } from "../edge/journal/maintenance.ts";
 import { lockDirectory } from "../edge/lock.ts";
 import { isFile } from "../edge/spool/stored.ts";
 import { nearest, RunnerError } from "../errors.ts";
+import { backupJournal, restoreJournal, salvageJournal } from "../journal/sqlite/copies.ts";
+import { openJournal } from "../journal/sqlite/journal.ts";
+import { type JournalReport, verifyJournal } from "../journal/sqlite/maintenance.ts";
 import { UsageError } from "./flags.ts";
 import { openSpoolView } from "./open.ts";
 import { plural, renderTable } from "./text.ts";

@@ -26,7 +26,7 @@ export async function checkKey(
     return;
   }
   try {
-    const { openSigner } = await import("../edge/pgp/signer.ts");
+    const { openSigner } = await import("../lib/pgp/signer.ts");
     const { passphrase = null, passphrasePlace = {} } = runner?.client ?? {};
     const places = { keyId: keyIdPlace, passphrase: passphrasePlace };
     const options = { home, keyId, passphrase, places, clock: systemClock(), environment };

@@ -3,10 +3,6 @@ import { type Config, type ConfigSources, loadConfig, loadRunnerConfig } from ".
 import type { RunnerConfig } from "../config/runner.ts";
 import { systemClock, systemRandom } from "../edge/clock.ts";
 import { absolutePath, homeDirectory, readBytes } from "../edge/files.ts";
-import type { HttpOptions } from "../edge/http.ts";
-import { isLarge, openJournal } from "../edge/journal/journal.ts";
-import { type OpenLog, openLog, systemLogContext } from "../edge/log/log.ts";
-import { thisUser, type User } from "../edge/ownership.ts";
 import { openModules } from "../edge/plugins/modules.ts";
 import { type DiskPlugins, openPlugins } from "../edge/plugins/plugins.ts";
 import { sealProcess } from "../edge/secrecy.ts";
@@ -17,12 +13,16 @@ import { describeHostZone, zoneWarning } from "../edge/timezone.ts";
 import { workflowEdges } from "../edge/workflow/edges.ts";
 import { type RunnerError, RunnerErrors } from "../errors.ts";
 import type { DeliveryEdges } from "../flow/deliver.ts";
-import type { Edges } from "../flow/edges.ts";
 import type { Catalog } from "../jobs/catalog.ts";
+import { isLarge, openJournal } from "../journal/sqlite/journal.ts";
+import type { HttpOptions } from "../lib/http/client.ts";
+import { type OpenLog, openLog, systemLogContext } from "../lib/log/log.ts";
+import { thisUser, type User } from "../lib/os/ownership.ts";
+import type { Clock, Http, Log, Signer } from "../lib/ports.ts";
 import { openApi } from "../mig/api.ts";
 import { firstNonce } from "../mig/token.ts";
-import type { Clock, Http, Log, Signer } from "../ports.ts";
 import { HOUR_MS } from "../time.ts";
+import type { EngineEdges } from "../workflow/edges.ts";
 import { openCatalog } from "./catalog.ts";
 import { Hold } from "./hold.ts";
 import {
@@ -40,7 +40,7 @@ const EXCHANGE_TIMEOUT_MS = HOUR_MS;
 
 export interface Opened {
   readonly config: Config;
-  readonly edges: Edges;
+  readonly edges: EngineEdges;
   readonly catalog: Catalog;
   /** The directory's lock. */
   readonly hold: Hold;
@@ -281,7 +281,7 @@ async function openEdges(call: Call, { config, clock, log, hold }: Begun): Promi
 async function openTrusted(
   { journalPath: path }: RunnerConfig,
   { isHeld: owned }: Hold,
-): Promise<Pick<Opened, "broken"> & Pick<Edges, "journal"> & { check: Closed | null }> {
+): Promise<Pick<Opened, "broken"> & Pick<EngineEdges, "journal"> & { check: Closed | null }> {
   const broken = Promise.withResolvers<Broken>();
   const onFailure = (error: RunnerError): void => broken.resolve({ error, mayHeal: true });
   const onDamage = (error: RunnerError): void => broken.resolve({ error, mayHeal: false });
@@ -298,10 +298,10 @@ interface Closed {
 async function beginCheck(
   ...order: readonly [path: string, onDamage: (error: RunnerError) => void]
 ): Promise<Closed> {
-  return (await import("../edge/journal/check.ts")).checkBeside(...order);
+  return (await import("../edge/journal-check.ts")).checkBeside(...order);
 }
 
-function retentionOf({ directory, retention }: RunnerConfig): Pick<Edges, "retention"> {
+function retentionOf({ directory, retention }: RunnerConfig): Pick<EngineEdges, "retention"> {
   if (retention.journalMs === null && retention.resultsMs === null) return {};
   return { retention: { ...retention, shelf: openShelf({ directory }) } };
 }
@@ -309,7 +309,7 @@ function retentionOf({ directory, retention }: RunnerConfig): Pick<Edges, "reten
 /** Loads the HTTP client at the first request: a pass in which nothing is due needs none. */
 function lazyHttp(options: HttpOptions): Http {
   let opened: Promise<Http> | null = null;
-  const open = async (): Promise<Http> => (await import("../edge/http.ts")).openHttp(options);
+  const open = async (): Promise<Http> => (await import("../lib/http/client.ts")).openHttp(options);
   return {
     async send(request) {
       opened ??= open();
@@ -334,7 +334,7 @@ function lazySigner({
   let opened: Promise<Signer> | null = null;
   let fingerprint: string | null = null;
   const open = async (): Promise<Signer> => {
-    const { openSigner } = await import("../edge/pgp/signer.ts");
+    const { openSigner } = await import("../lib/pgp/signer.ts");
     const { home, keyId, keyIdPlace } = gpg;
     const { passphrase, passphrasePlace } = client;
     const places = { keyId: keyIdPlace, passphrase: passphrasePlace };

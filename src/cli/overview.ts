@@ -1,19 +1,19 @@
 // Overview: everything that `status` tells, as one value: from the spool, the lock and the journal.
 import { coverageWarning } from "../calendar/coverage.ts";
 import { lockHolder } from "../edge/lock.ts";
+import { shortfalls } from "../flow/shortfall.ts";
+import { lateness } from "../flow/sign.ts";
+import { isSignedAhead } from "../flow/signed-ahead.ts";
+import { isAtLeast, spreadOffsetMs } from "../jobs/fires.ts";
+import { nextFire } from "../jobs/schedule.ts";
 import {
   type ActionRow,
   type Completeness,
   type DeliveryRow,
   isSwept,
   type RunRow,
-} from "../flow/inflight.ts";
-import type { JournalReads, MissedRow } from "../flow/journal.ts";
-import { shortfalls } from "../flow/shortfall.ts";
-import { lateness } from "../flow/sign.ts";
-import { isSignedAhead } from "../flow/signed-ahead.ts";
-import { isAtLeast, spreadOffsetMs } from "../jobs/fires.ts";
-import { nextFire } from "../jobs/schedule.ts";
+} from "../journal/inflight.ts";
+import type { JournalReads, MissedRow } from "../journal/journal.ts";
 import type { Instant } from "../time.ts";
 import { type WorkflowView, workflowViews } from "../workflow/view.ts";
 import { describeErrors, type JobState } from "./jobs.ts";

@@ -6,6 +6,7 @@ import { dirname } from "node:path/posix";
 import type { Config } from "../config/config.ts";
 import type { RunnerConfig } from "../config/runner.ts";
 import { LOCK_FILE } from "../edge/lock.ts";
+import type { RunnerError } from "../errors.ts";
 import {
   distrust,
   findFlawIfThere,
@@ -14,8 +15,7 @@ import {
   ownerOf,
   thisUser,
   type User,
-} from "../edge/ownership.ts";
-import type { RunnerError } from "../errors.ts";
+} from "../lib/os/ownership.ts";
 
 /** A file, as messages call it. */
 type Trusted = Parameters<typeof distrust>[0] & Look;

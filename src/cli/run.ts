@@ -1,12 +1,12 @@
 // Run: fire one job now. A daemon on the directory does it when there is one; else this process.
 import { canBeMet } from "../flow/defer.ts";
 import type { Edges } from "../flow/edges.ts";
-import { type ActionRow, type DeliveryRow, isSwept, type RunRow } from "../flow/inflight.ts";
-import type { JournalReads } from "../flow/journal.ts";
 import { ONCE_WINDOW } from "../flow/launch.ts";
 import { hasAllFailed, shortfalls } from "../flow/shortfall.ts";
 import { lateness } from "../flow/sign.ts";
 import { isSignedAhead, notSignedAhead } from "../flow/signed-ahead.ts";
+import { type ActionRow, type DeliveryRow, isSwept, type RunRow } from "../journal/inflight.ts";
+import type { JournalReads } from "../journal/journal.ts";
 import { describeStatuses } from "../mig/statuses.ts";
 import { Runner } from "../runner.ts";
 import { wayOut } from "../workflow/operate.ts";

@@ -1,10 +1,10 @@
 // Sandbox: the verb that runs a MIG API with a simulated fleet until it is told to stop.
 import { loadConfig } from "../config/config.ts";
-import { errnoText } from "../edge/errno.ts";
 import { readBytes } from "../edge/files.ts";
-import { loadPublicRing } from "../edge/pgp/public.ts";
 import { onSignals } from "../edge/signals.ts";
 import { RunnerError } from "../errors.ts";
+import { errnoText } from "../lib/os/errno.ts";
+import { loadPublicRing } from "../lib/pgp/public.ts";
 import { FAULT_FORM, FAULT_NAMES, parseFault } from "../sandbox/faults.ts";
 import { type Sandbox, startSandbox } from "../sandbox/server.ts";
 import { UsageError } from "./flags.ts";

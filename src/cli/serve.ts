@@ -1,11 +1,11 @@
 // Serve: the work of the daemon, and of the one pass of --once.
 import { reapOrphans } from "../edge/reaper.ts";
-import { releaseMemory } from "../edge/runtime.ts";
 import { holdSignals, onSignals } from "../edge/signals.ts";
 import { explain, mayPass, messageOf, RunnerError, RunnerErrors } from "../errors.ts";
 import { deferMs } from "../flow/defer.ts";
 import { DAEMON_WINDOW, ONCE_WINDOW } from "../flow/launch.ts";
 import { needsNoKey } from "../flow/signed-ahead.ts";
+import { releaseMemory } from "../lib/os/runtime.ts";
 import { Runner } from "../runner.ts";
 import { MINUTE_MS, type Milliseconds } from "../time.ts";
 import { DAEMON, PASS } from "./hold.ts";

@@ -1,13 +1,13 @@
 // Show: the verb that prints what a job would post, without a key, an API or a client
 // configuration. The signed text is made by the code that signs, so it is what would be signed.
 import { errorLines, type RunnerError, RunnerErrors } from "../errors.ts";
-import { draftAction, loadTemplate } from "../flow/dispatch.ts";
-import { encodeJson } from "../go/json.ts";
-import { formatRfc3339Nano } from "../go/time.ts";
+import { draftAction, loadTemplate } from "../flow/template.ts";
 import { scheduleAdvice } from "../jobs/advice.ts";
 import type { Entity } from "../jobs/entity.ts";
 import { spreadOffsetMs } from "../jobs/fires.ts";
 import { formatFire, nextFire } from "../jobs/schedule.ts";
+import { encodeJson } from "../lib/go/json.ts";
+import { formatRfc3339Nano } from "../lib/go/time.ts";
 import { type Action, encodeAction, hasStaleSignatures, signedText } from "../mig/action.ts";
 import type { Spool } from "../ports.ts";
 import { type Instant, limitText } from "../time.ts";

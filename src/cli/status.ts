@@ -1,10 +1,10 @@
 // Status: the verb that shows what a mig-runner knows: its jobs, what is in flight, what waits
 // for a plugin and what was missed. Reads only, beside a daemon or without one.
 import { isThere } from "../edge/files.ts";
-import { openJournal } from "../edge/journal/journal.ts";
 import { describeError, RunnerError } from "../errors.ts";
-import type { Completeness } from "../flow/inflight.ts";
-import type { Journal } from "../flow/journal.ts";
+import type { Completeness } from "../journal/inflight.ts";
+import type { Journal } from "../journal/journal.ts";
+import { openJournal } from "../journal/sqlite/journal.ts";
 import { describeStatuses, StatusCounts } from "../mig/statuses.ts";
 import type { Instant } from "../time.ts";
 import type { WorkflowView } from "../workflow/view.ts";

@@ -1,8 +1,9 @@
 // Template check: everything that is wrong or odd about the action that a job would post.
 import { describeError, type ErrorDetail, RunnerError } from "../errors.ts";
-import { readTemplate, templateBytes, templatePath } from "../flow/dispatch.ts";
+import { readTemplate, templateBytes, templatePath } from "../flow/template.ts";
 import type { Entity } from "../jobs/entity.ts";
 import { JOB_KEYS } from "../jobs/keys.ts";
+import type { Clock } from "../lib/ports.ts";
 import {
   type Action,
   type ActionMistake,
@@ -13,9 +14,9 @@ import {
   positionOf,
   sizeMistake,
 } from "../mig/action.ts";
-import { lintTemplate, type Oddity } from "../mig/lint.ts";
-import type { Clock, Spool } from "../ports.ts";
-import { picksProcesses, targetMistakes } from "../sdk/target.ts";
+import { picksProcesses, targetMistakes } from "../mig/target.ts";
+import type { Spool } from "../ports.ts";
+import { lintTemplate, type Oddity } from "../sdk/modules/lint.ts";
 import type { Gathering } from "./findings.ts";
 import { errorsOf } from "./jobs.ts";
 

@@ -1,5 +1,5 @@
 // Text: tables, wrapped lines and times for people, within 100 columns.
-import { zoneOffsetSeconds } from "../jobs/zone.ts";
+import { zoneOffsetSeconds } from "../lib/cron/zone.ts";
 import { shownLine } from "../text.ts";
 import { type Instant, SECOND_MS, spanText } from "../time.ts";
 

@@ -4,7 +4,7 @@
 // finds everything there is to mend.
 
 import { type ErrorDetail, messageOf, RunnerError } from "../errors.ts";
-import { durationToMs, parseDuration } from "../go/duration.ts";
+import { durationToMs, parseDuration } from "../lib/go/duration.ts";
 import { limitText, type Milliseconds } from "../time.ts";
 import { isList, type Reading, type Setting, type SettingsFile, warningAt } from "./settings.ts";
 

@@ -1,9 +1,9 @@
 // Runner: runner.cfg or runner.toml as the part of the configuration that it holds.
 import { posix } from "node:path";
 import { messageOf, nearest } from "../errors.ts";
-import { durationToMs, parseDuration } from "../go/duration.ts";
-import { isZone } from "../jobs/zone.ts";
-import type { LogLevel } from "../ports.ts";
+import { isZone } from "../lib/cron/zone.ts";
+import { durationToMs, parseDuration } from "../lib/go/duration.ts";
+import type { LogLevel } from "../lib/ports.ts";
 import { type Milliseconds, SECOND_MS } from "../time.ts";
 import { RUNNER_KEYS } from "./keys.ts";
 import {

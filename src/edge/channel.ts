@@ -2,8 +2,8 @@
 //
 // What comes from a worker may have been written by foreign code: it is data, and no more.
 import { readSync, writeSync } from "node:fs";
-import { errnoCode } from "./errno.ts";
-import { readDescriptor } from "./runtime.ts";
+import { errnoCode } from "../lib/os/errno.ts";
+import { readDescriptor } from "../lib/os/runtime.ts";
 
 // As they are before any foreign code runs.
 const { parse, stringify } = JSON;

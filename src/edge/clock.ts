@@ -4,7 +4,7 @@
 // after 24 days. Waiting for a wall time is therefore done in short naps with a look at the clock
 // between them.
 import assert from "node:assert/strict";
-import type { Clock, Random } from "../ports.ts";
+import type { Clock, Random } from "../lib/ports.ts";
 import { DAY_MS, MINUTE_MS, type Milliseconds } from "../time.ts";
 
 /** The longest time that a wait for a wall time trusts its timer: clock jumps show this late. */

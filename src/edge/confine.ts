@@ -5,7 +5,7 @@
 // the daemon is gone, however it went, the kernel kills the worker's whole process group, also in
 // the middle of an endless loop. @see fcntl(2), F_SETSIG
 import { constants, openSync, readFileSync, readSync, writeFileSync } from "node:fs";
-import { type Libc, loadLibc, openPipe } from "./runtime.ts";
+import { type Libc, loadLibc, openPipe } from "../lib/os/runtime.ts";
 
 /** The descriptors that a worker has of the daemon beside the usual three. */
 const CHANNEL_FD = 3;

@@ -3,7 +3,7 @@ import { constants } from "node:fs";
 import { access, mkdir, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { dirname, resolve } from "node:path";
-import { readRegular } from "./read.ts";
+import { readRegular } from "../lib/os/read.ts";
 
 /** A configuration, a template or a key ring that is larger than this is none. */
 const FILE_BYTES_MAX = 16 * 1024 * 1024;

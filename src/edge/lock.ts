@@ -10,9 +10,9 @@ import { closeSync, constants, lstatSync, openSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { messageOf, RunnerError } from "../errors.ts";
+import { errnoCode, errnoHint, errnoText } from "../lib/os/errno.ts";
 import type { Milliseconds } from "../time.ts";
 import { systemClock } from "./clock.ts";
-import { errnoCode, errnoHint, errnoText } from "./errno.ts";
 import { fromWhere } from "./files.ts";
 
 /** The lock's file in the runner directory. */

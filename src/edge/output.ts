@@ -4,9 +4,9 @@
 // /dev/stderr by name. Reading never waits, and goes on for a while after the plugin's end, for
 // its own children: whoever writes to a pipe without a reader is killed.
 import { closeSync, readSync } from "node:fs";
+import { errnoCode } from "../lib/os/errno.ts";
+import { openPipe } from "../lib/os/runtime.ts";
 import { firstOf } from "../text.ts";
-import { errnoCode } from "./errno.ts";
-import { openPipe } from "./runtime.ts";
 
 /** What is kept of one line, in characters, and of one delivery, in lines. */
 export const LINE_CHARACTERS_MAX = 2_000;

@@ -3,9 +3,9 @@
 // The kernel makes process 1 the parent of all of them; when they end, each stays in the list of
 // processes until it is asked for its status. The runtime asks for its own children only.
 import { readdirSync, readFileSync } from "node:fs";
+import { isOwnChild } from "../lib/os/family.ts";
+import { loadLibc } from "../lib/os/runtime.ts";
 import type { Milliseconds } from "../time.ts";
-import { isOwnChild } from "./family.ts";
-import { loadLibc } from "./runtime.ts";
 
 /** How often ended orphans are looked for. */
 const LOOK_MS: Milliseconds = 1_000;

@@ -3,7 +3,7 @@
 // Plugins run as the same user. What they could read without it: /proc/PID/environ, which holds the
 // environment as it was at the start, and this process's memory.
 import { readFileSync } from "node:fs";
-import { loadLibc } from "./runtime.ts";
+import { loadLibc } from "../lib/os/runtime.ts";
 
 /** From linux/prctl.h. */
 const PR_SET_DUMPABLE = 4;

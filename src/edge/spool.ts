@@ -10,26 +10,6 @@ import { type FSWatcher, lstatSync, readdirSync, type Stats, unlinkSync, watch }
 import { readdir, rename, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import { RunnerError } from "../errors.ts";
-import { isActionId } from "../mig/ids.ts";
-import type {
-  ActionTrace,
-  InflightFile,
-  JobDirectory,
-  ResultName,
-  ResultWriter,
-  Spool,
-} from "../ports.ts";
-import type { Instant } from "../time.ts";
-import { errnoCode, errnoText } from "./errno.ts";
-import {
-  distrust,
-  findFlaw,
-  findFlawIfThere,
-  type Look,
-  thisUser,
-  type User,
-} from "./ownership.ts";
-import { readRegular, UnfitFile } from "./read.ts";
 import {
   type Attempt,
   createTemporary,
@@ -40,9 +20,29 @@ import {
   pathError,
   syncDirectory,
   writeWhole,
-} from "./spool/durable.ts";
-import { statMeant } from "./spool/links.ts";
-import { openResult } from "./spool/result.ts";
+} from "../lib/os/durable.ts";
+import { errnoCode, errnoText } from "../lib/os/errno.ts";
+import { statMeant } from "../lib/os/links.ts";
+import {
+  distrust,
+  findFlaw,
+  findFlawIfThere,
+  type Look,
+  thisUser,
+  type User,
+} from "../lib/os/ownership.ts";
+import { readRegular, UnfitFile } from "../lib/os/read.ts";
+import { isActionId } from "../mig/ids.ts";
+import type {
+  ActionTrace,
+  InflightFile,
+  JobDirectory,
+  ResultName,
+  ResultWriter,
+  Spool,
+} from "../ports.ts";
+import type { Instant } from "../time.ts";
+import { openResult } from "./spool/result-writer.ts";
 import { JobScanner, listDirectories, Slices, sortByBytes } from "./spool/scan.ts";
 import { resultOf } from "./spool/stored.ts";
 

@@ -1,5 +1,5 @@
 // Systemd: tells the service manager that the daemon is ready, alive or leaving.
-import { openUnixDatagram } from "./runtime.ts";
+import { openUnixDatagram } from "../lib/os/runtime.ts";
 
 /** Sends a state such as "READY=1", "STOPPING=1" or "STATUS=12 jobs". Never waits or throws. */
 export type Notify = (state: string) => void;

@@ -4,11 +4,11 @@
 // runtimes know zones by name only: a file that was copied into a container, or that TZ means by
 // its path, they take for UTC, or for another zone with the same letters.
 import { realpathSync } from "node:fs";
-import { type Location, parseLocation, parsePosixRule } from "../go/location.ts";
-import { isZone, setHostZone, zoneAbbreviation, zoneOffsetSeconds } from "../jobs/zone.ts";
+import { isZone, setHostZone, zoneAbbreviation, zoneOffsetSeconds } from "../lib/cron/zone.ts";
+import { type Location, parseLocation, parsePosixRule } from "../lib/go/location.ts";
+import { errnoText } from "../lib/os/errno.ts";
+import { readRegular, UnfitFile } from "../lib/os/read.ts";
 import type { Instant } from "../time.ts";
-import { errnoText } from "./errno.ts";
-import { readRegular, UnfitFile } from "./read.ts";
 
 /** The zone of the host and where it was found. */
 export interface HostZone {

@@ -11,14 +11,14 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, readFileSync } from "node:fs";
 import type { Duplex } from "node:stream";
 import { messageOf } from "../errors.ts";
+import { endTree, noteChild } from "../lib/os/family.ts";
+import { workerCommand } from "../lib/os/runtime.ts";
 import { shownLine } from "../text.ts";
 import type { Milliseconds } from "../time.ts";
 import { decodeFrame, encodeLine, LineReader, type WorkerFailure } from "./channel.ts";
 import { lifeline } from "./confine.ts";
 import { passedEnvironment } from "./environment.ts";
-import { endTree, noteChild } from "./family.ts";
 import { openOutput } from "./output.ts";
-import { workerCommand } from "./runtime.ts";
 
 /** What a worker is for; src/worker.ts knows the module of each. */
 export type WorkerRole = "load" | "workflow" | "plugin" | "test" | "check";

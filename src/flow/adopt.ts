@@ -2,14 +2,14 @@
 // collect (I9). Runs once, at the start.
 import { messageOf, RunnerError } from "../errors.ts";
 import type { Entity } from "../jobs/entity.ts";
+import { type ActionRow, advance } from "../journal/inflight.ts";
+import type { JournalTransaction } from "../journal/journal.ts";
 import { parseActionId } from "../mig/ids.ts";
 import { type InflightRecord, parseInflight } from "../mig/result.ts";
 import type { InflightFile } from "../ports.ts";
 import { type Edges, say } from "./edges.ts";
 import { settleElsewhere } from "./elsewhere.ts";
-import { type ActionRow, advance } from "./inflight.ts";
-import type { JournalTransaction } from "./journal.ts";
-import { openAdopted } from "./keep.ts";
+import { openAdopted } from "./transition.ts";
 
 /**
  * Looks at every in-flight record of the spool: pending ones go into the journal, finished ones are

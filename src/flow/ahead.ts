@@ -6,12 +6,13 @@
 //
 // Owns:    rows, and how a clock that is set back is noticed.
 // Not its: the schedules of jobs (rewind.ts).
-import { formatDuration } from "../go/duration.ts";
-import type { Clock } from "../ports.ts";
+
+import type { ActionRow } from "../journal/inflight.ts";
+import type { AheadRows } from "../journal/journal.ts";
+import { formatDuration } from "../lib/go/duration.ts";
+import type { Clock } from "../lib/ports.ts";
 import type { Instant, Milliseconds } from "../time.ts";
 import { type Edges, say } from "./edges.ts";
-import type { ActionRow } from "./inflight.ts";
-import type { AheadRows } from "./journal.ts";
 
 /** Less than this is the trembling of a clock that is being set right all the time. */
 export const CLOCK_SLACK_MS: Milliseconds = 1_000;

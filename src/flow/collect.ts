@@ -6,22 +6,22 @@
 // Not its: the commands themselves (commands.ts), when to look and to sweep (patience.ts), the
 //          document's frame (mig/result.ts).
 import { messageOf, RunnerError } from "../errors.ts";
-import { formatUtcDate } from "../go/time.ts";
-import { FactReader } from "../mig/facts.ts";
+import type { ActionRow, Completeness } from "../journal/inflight.ts";
+import { formatUtcDate } from "../lib/go/time.ts";
+import { FactReader } from "../mig/command.ts";
 import { resultHead, resultTail } from "../mig/result.ts";
+import { listedAgents } from "../mig/target.ts";
 import type { ResultWriter } from "../ports.ts";
-import { listedAgents } from "../sdk/target.ts";
 import type { Instant } from "../time.ts";
 import { backoffMs, COLLECT_BACKOFF } from "./backoff.ts";
 import { reachedBy, readCommands } from "./commands.ts";
 import { queueDeliveries, settleDelivered } from "./deliver.ts";
-import type { Reached } from "./dispatch.ts";
 import { type Edges, say } from "./edges.ts";
 import { settleElsewhere } from "./elsewhere.ts";
-import type { ActionRow, Completeness } from "./inflight.ts";
-import { keep } from "./keep.ts";
 import { isAnswered, isBetter, nextLookAt, type Patience, sweepAt } from "./patience.ts";
+import type { Reached } from "./post.ts";
 import { shortfalls } from "./shortfall.ts";
+import { keep } from "./transition.ts";
 
 /** How one action is to be collected. */
 export interface CollectOptions extends Patience {

@@ -10,16 +10,17 @@
 //
 // Owns:    when the list of commands is whole, how often it is read, and where it must end.
 // Not its: splitting a page (mig/page.ts), the file (edge/spool/), retries in time (collect.ts).
+
+import type { Completeness } from "../journal/inflight.ts";
 import type { PageAnswer } from "../mig/api.ts";
-import { FactReader } from "../mig/facts.ts";
+import { FactReader } from "../mig/command.ts";
 import type { CommandCounts } from "../mig/result.ts";
 import { StatusCounts } from "../mig/statuses.ts";
 import type { ResultWriter } from "../ports.ts";
 import type { Milliseconds } from "../time.ts";
-import type { Reached } from "./dispatch.ts";
 import type { Edges } from "./edges.ts";
 import { Ids } from "./ids.ts";
-import type { Completeness } from "./inflight.ts";
+import type { Reached } from "./post.ts";
 
 /** Commands of one result: more than a fleet has agents. */
 export const COMMANDS_MAX = 250_000;

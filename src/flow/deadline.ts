@@ -1,7 +1,8 @@
 // Deadline: gives up runs that are still open when their time is over. What they have posted is
 // still collected and delivered.
+
+import type { RunRow } from "../journal/inflight.ts";
 import { type Edges, say } from "./edges.ts";
-import type { RunRow } from "./inflight.ts";
 
 /** Runs that are given up in one go. */
 const OVERDUE_MAX = 100;

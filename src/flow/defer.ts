@@ -3,11 +3,11 @@
 // requested, with a time until when it may begin; only a mistake in the job ends a run at once.
 import { mayPass, RunnerError, RunnerErrors } from "../errors.ts";
 import type { Entity } from "../jobs/entity.ts";
+import type { RunRow } from "../journal/inflight.ts";
+import type { JournalTransaction } from "../journal/journal.ts";
 import { type Instant, MINUTE_MS, type Milliseconds } from "../time.ts";
 import { type Backoff, backoffMs } from "./backoff.ts";
 import type { Edges } from "./edges.ts";
-import type { RunRow } from "./inflight.ts";
-import type { JournalTransaction } from "./journal.ts";
 
 /** Begun again quickly at first: most of what passes takes a second. */
 const DEFER_BACKOFF: Backoff = { firstMs: 1_000, capMs: 30_000, triesMax: null };

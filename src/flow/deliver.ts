@@ -1,8 +1,5 @@
 // Deliver: give a durable result to a plugin, and remember whether it took it (I6).
-import type { DeliveryAnswer } from "../ports.ts";
-import { DAY_MS, type Milliseconds } from "../time.ts";
-import { backoffMs, DELIVERY_BACKOFF } from "./backoff.ts";
-import type { Edges } from "./edges.ts";
+
 import {
   type ActionRow,
   advance,
@@ -10,9 +7,13 @@ import {
   type DeliveryEvent,
   type DeliveryRow,
   isSwept,
-} from "./inflight.ts";
-import type { JournalTransaction } from "./journal.ts";
-import { closeRun } from "./keep.ts";
+} from "../journal/inflight.ts";
+import type { JournalTransaction } from "../journal/journal.ts";
+import type { DeliveryAnswer } from "../ports.ts";
+import { DAY_MS, type Milliseconds } from "../time.ts";
+import { backoffMs, DELIVERY_BACKOFF } from "./backoff.ts";
+import type { Edges } from "./edges.ts";
+import { closeRun } from "./transition.ts";
 
 /** What a delivery needs of the edges. */
 export type DeliveryEdges = Pick<Edges, "clock" | "random" | "log" | "journal" | "plugins">;

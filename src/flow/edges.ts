@@ -1,9 +1,12 @@
 // Edges: the opened ports that the flow works with, and the limits it keeps.
+
+import type { Entity } from "../jobs/entity.ts";
+import type { Journal } from "../journal/journal.ts";
+import type { Clock, Log, LogLevel, Random, Signer } from "../lib/ports.ts";
 import type { MigApi } from "../mig/api.ts";
-import type { Clock, Log, LogLevel, Plugins, Random, Shelf, Signer, Spool } from "../ports.ts";
+import type { Plugins, Shelf, Spool } from "../ports.ts";
 import type { Milliseconds } from "../time.ts";
-import type { BodyHost } from "../workflow/host.ts";
-import type { Journal } from "./journal.ts";
+import type { RunOrder } from "./order.ts";
 
 export interface Edges {
   readonly clock: Clock;
@@ -21,22 +24,17 @@ export interface Edges {
   /** Absent where everything is kept for ever. */
   readonly retention?: Retention;
   /** Absent where no job has a workflow. */
-  readonly workflows?: WorkflowEdges;
+  readonly launchWorkflow?: WorkflowLaunch;
 }
 
-/** What only workflows need. */
-export interface WorkflowEdges {
-  /** Where their bodies run. */
-  readonly host: BodyHost;
-  /**
-   * The source of a job as it is now, for a run to keep. Rejects with RunnerErrors.
-   *
-   * @param path The file of the job's module.
-   */
-  bundle(path: string): Promise<{ readonly source: string; readonly hash: string }>;
-  /** The bytes of a result file. */
-  readFile(path: string): AsyncIterable<Uint8Array>;
-}
+/**
+ * Begins a run of a job with a workflow; the flow knows no more of workflows. Resolves with false
+ * when this fire time has a run already (I2).
+ */
+export type WorkflowLaunch = (order: {
+  readonly entity: Entity;
+  readonly run: RunOrder;
+}) => Promise<boolean>;
 
 /** How long things are kept. Null: for ever. */
 export interface Retention {

@@ -9,12 +9,12 @@
 // A result file that may be our own, of a process that died before it could journal it, is told by
 // `writing`, which is journaled before a result is given its name.
 import { messageOf } from "../errors.ts";
+import type { ActionRow, Completeness } from "../journal/inflight.ts";
 import { encodeInflight } from "../mig/result.ts";
-import { readStoredResult } from "../mig/stored.ts";
+import { readStoredResult } from "../mig/result-file.ts";
 import type { FoundTrace } from "../ports.ts";
 import { type Edges, say } from "./edges.ts";
-import type { ActionRow, Completeness } from "./inflight.ts";
-import { keep } from "./keep.ts";
+import { keep } from "./transition.ts";
 
 /** What a run says whose action was collected by another runner. */
 export const ELSEWHERE = "collected by another runner";

@@ -2,6 +2,7 @@
 //
 // Everything is decided from the journal's cursor, never from memory: so a fire time is run once
 // (I2), and one that nobody could run is a record (missed) instead of silence.
+import assert from "node:assert/strict";
 import { describeError, messageOf, RunnerError } from "../errors.ts";
 import type { Entity } from "../jobs/entity.ts";
 import {
@@ -11,13 +12,13 @@ import {
   type Missed,
   spreadOffsetMs,
 } from "../jobs/fires.ts";
+import type { ActionRow, RunRow } from "../journal/inflight.ts";
+import type { Cursor } from "../journal/journal.ts";
 import type { Instant, Milliseconds } from "../time.ts";
-import { launchWorkflow } from "../workflow/launch.ts";
 import { canBeMet, deferRun } from "./defer.ts";
 import { type Edges, say } from "./edges.ts";
-import type { ActionRow, RunRow } from "./inflight.ts";
-import type { Cursor } from "./journal.ts";
-import { planAction, type RunOrder } from "./plan.ts";
+import type { RunOrder } from "./order.ts";
+import { planAction } from "./plan.ts";
 import { moveCursor, rewindCursor } from "./rewind.ts";
 import { coverageAfter, findWindow, isSignedAhead } from "./signed-ahead.ts";
 
@@ -231,7 +232,8 @@ async function planOrRecord(edges: Edges, order: PlanOrder): Promise<Launch> {
       : { kind: "new", run: { job, firesAt, cause: "schedule" }, cursor: run.cursor };
   try {
     if (entity.workflow) {
-      await launchWorkflow(edges, { entity, run: which });
+      assert(edges.launchWorkflow !== undefined, `nothing here can run the workflow of ${job}`);
+      await edges.launchWorkflow({ entity, run: which });
       return NOTHING;
     }
     const row = await planAction(edges, { entity, run: which });

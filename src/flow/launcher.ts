@@ -3,10 +3,10 @@
 // Owns:    which jobs and requests are begun in this tick.
 // Not its: when a job is due (timetable.ts), what a launch does (launch.ts).
 import type { Catalog } from "../jobs/catalog.ts";
+import type { ActionRow, RunRow } from "../journal/inflight.ts";
 import type { Instant, Milliseconds } from "../time.ts";
 import { Deferred } from "./defer.ts";
 import { type Edges, say } from "./edges.ts";
-import type { ActionRow, RunRow } from "./inflight.ts";
 import {
   type Deferral,
   FUTURE_MS,

@@ -4,8 +4,9 @@
 //             └────▶ all have: the result is written early, and a sweep follows after the expiry
 //
 // Pure rules. Of a step of a workflow there is no sweep: its body has gone on with what it got.
+
+import type { ActionRow, Completeness } from "../journal/inflight.ts";
 import type { Instant, Milliseconds } from "../time.ts";
-import type { ActionRow, Completeness } from "./inflight.ts";
 import { answersOf } from "./shortfall.ts";
 
 /** What a job says of the time of its collects. */

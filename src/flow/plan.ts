@@ -2,21 +2,17 @@
 // that of a schedule, of `run JOB`, and of a workflow's step.
 import type { ErrorDetail } from "../errors.ts";
 import type { Entity } from "../jobs/entity.ts";
+import type { ActionRow, RunRow } from "../journal/inflight.ts";
+import type { JournalTransaction, NewAction } from "../journal/journal.ts";
 import { type Action, hasStaleSignatures } from "../mig/action.ts";
-import { resolveTarget } from "../sdk/target.ts";
+import { resolveTarget } from "../mig/target.ts";
 import type { Instant, Milliseconds } from "../time.ts";
-import { loadTemplate, prepareAction, templatePath } from "./dispatch.ts";
 import { type Edges, say } from "./edges.ts";
-import type { ActionRow, RunRow } from "./inflight.ts";
-import type { Cursor, JournalTransaction, NewAction, NewRun } from "./journal.ts";
+import type { RunOrder } from "./order.ts";
 import { moveCursor } from "./rewind.ts";
 import { signDated } from "./sign.ts";
 import { actionAhead, type Kept, takeWindow, windowForRun } from "./signed-ahead.ts";
-
-/** Which firing an action belongs to: a new run, or one that the journal holds as requested. */
-export type RunOrder =
-  | { readonly kind: "new"; readonly run: NewRun; readonly cursor: Cursor }
-  | { readonly kind: "requested"; readonly run: RunRow };
+import { loadTemplate, prepareAction, templatePath } from "./template.ts";
 
 /** What one action is made of, and what becomes of its result. */
 export interface ActionOrder extends Pick<NewAction, "step" | "part" | "agentsMax" | "pageSize"> {

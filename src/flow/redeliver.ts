@@ -3,12 +3,19 @@
 // Works on the journal alone, inside one transaction each, so that it is safe beside a daemon.
 // Owns:    which rows there are afterwards.
 // Not its: finding result files, making the delivery (deliver.ts), who works on the directory.
-import type { StoredResult } from "../mig/stored.ts";
+
+import {
+  type ActionRow,
+  advance,
+  advanceDelivery,
+  type DeliveryRow,
+  isSwept,
+} from "../journal/inflight.ts";
+import type { JournalTransaction } from "../journal/journal.ts";
+import type { StoredResult } from "../mig/result-file.ts";
 import type { Instant } from "../time.ts";
 import { deliveryKey, queueDeliveries, settleDelivered } from "./deliver.ts";
-import { type ActionRow, advance, advanceDelivery, type DeliveryRow, isSwept } from "./inflight.ts";
-import type { JournalTransaction } from "./journal.ts";
-import { closeRun, openAdopted, wakeStep } from "./keep.ts";
+import { closeRun, openAdopted, wakeStep } from "./transition.ts";
 
 /** To whom a result goes again. */
 export interface RedeliverOrder {

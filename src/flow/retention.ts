@@ -4,12 +4,12 @@
 // run of each job; the cursors, which keep a fire time from being run twice (I2).
 
 import { messageOf } from "../errors.ts";
-import { formatUtcDate } from "../go/time.ts";
+import type { JournalReads } from "../journal/journal.ts";
+import { formatUtcDate } from "../lib/go/time.ts";
 import type { Instant, Milliseconds } from "../time.ts";
 import type { Edges, Retention } from "./edges.ts";
-import type { JournalReads } from "./journal.ts";
-import { hasEnded } from "./keep.ts";
 import { Pool } from "./pool.ts";
+import { hasEnded } from "./transition.ts";
 
 /** What is removed in one step: a short one, between other work. */
 export const STEP_MAX = 200;

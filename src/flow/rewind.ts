@@ -6,12 +6,13 @@
 // twice whichever was wrong. A run stays: a fire time has one (I2). What was recorded as missed and
 // is still to come lies beyond the cursor, and is not in force: it is cut as the cursor overtakes
 // it, and counts again when the clock of now turns out to have been behind.
-import { formatDuration } from "../go/duration.ts";
+
 import type { Entity } from "../jobs/entity.ts";
 import { cutMissed, type MissedCut, spreadOffsetMs } from "../jobs/fires.ts";
+import type { Cursor, JournalTransaction, MissedRow } from "../journal/journal.ts";
+import { formatDuration } from "../lib/go/duration.ts";
 import { type Instant, MINUTE_MS, type Milliseconds } from "../time.ts";
 import { type Edges, say } from "./edges.ts";
-import type { Cursor, JournalTransaction, MissedRow } from "./journal.ts";
 
 /** What was declared missed this shortly before now is decided again: it may be on time. */
 const AGAIN_MS: Milliseconds = MINUTE_MS;

@@ -2,7 +2,7 @@
 //
 // An action whose target matches no host, or whose commands all failed, looks like any other as
 // long as nobody says so.
-import type { Completeness } from "./inflight.ts";
+import type { Completeness } from "../journal/inflight.ts";
 
 /** Statuses that an agent gave; "expired" is what the API says for one that gave none. */
 const ANSWERS = ["success", "failed", "timeout", "cancelled"];

@@ -6,8 +6,9 @@
 // stays as it is, or it could not be found by its signature any more (I3).
 //
 // Owns:    when there is too little life left, and what is signed then.
-// Not its: until when an action may be posted at all, and whether it was sent (dispatch.ts).
+// Not its: until when an action may be posted at all, and whether it was sent (post.ts).
 import { messageOf } from "../errors.ts";
+import type { ActionRow } from "../journal/inflight.ts";
 import {
   type Action,
   dateAction,
@@ -19,7 +20,6 @@ import {
 import { type Instant, type Milliseconds, spanText } from "../time.ts";
 import { CLOCK_SLACK_MS } from "./ahead.ts";
 import { type Edges, say } from "./edges.ts";
-import type { ActionRow } from "./inflight.ts";
 
 /** An action has come late when less than this share of its life is left. */
 const LATE_SHARE = 0.5;

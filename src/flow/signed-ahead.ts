@@ -7,12 +7,12 @@ import { windowBody } from "../calendar/action.ts";
 import { newCoverageWarning } from "../calendar/coverage.ts";
 import { RunnerError } from "../errors.ts";
 import type { Entity } from "../jobs/entity.ts";
+import type { RunRow } from "../journal/inflight.ts";
+import type { JournalReads, JournalTransaction, NewAction } from "../journal/journal.ts";
+import type { CalendarRow, WindowRow } from "../journal/windows.ts";
 import { parseTemplate } from "../mig/action.ts";
 import type { Instant } from "../time.ts";
 import type { Edges } from "./edges.ts";
-import type { RunRow } from "./inflight.ts";
-import type { JournalReads, JournalTransaction, NewAction } from "./journal.ts";
-import type { CalendarRow, WindowRow } from "./windows.ts";
 
 /** A window that can be used, with its calendar. */
 export interface SignedWindow {

@@ -9,10 +9,10 @@ import type { Entity } from "../jobs/entity.ts";
 import { fireText, spreadOffsetMs } from "../jobs/fires.ts";
 import { FireHeap } from "../jobs/heap.ts";
 import { nextFire } from "../jobs/schedule.ts";
+import type { Cursor } from "../journal/journal.ts";
 import type { Instant, Milliseconds } from "../time.ts";
 import { CLOCK_SLACK_MS } from "./ahead.ts";
 import { type Edges, say } from "./edges.ts";
-import type { Cursor } from "./journal.ts";
 import { cursorOf, isDecidedBy, type LaunchWindow } from "./launch.ts";
 import { isAhead } from "./rewind.ts";
 

@@ -1,8 +1,9 @@
 // Unreadable: rows of the journal that no program wrote. Nothing works on one; here is what is done
 // about what waits for it, and how an operator takes it out.
+
+import type { JournalTransaction, RemovedRow } from "../journal/journal.ts";
 import type { Instant } from "../time.ts";
 import type { Edges } from "./edges.ts";
-import type { JournalTransaction, RemovedRow } from "./journal.ts";
 
 /** Rows that are told at a start; `journal verify` lists them all. */
 const TOLD_MAX = 20;

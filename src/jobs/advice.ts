@@ -6,9 +6,10 @@
 //
 // Owns:    which schedules deserve a word, and the schedule that was probably meant.
 // Not its: mistakes (cron.ts refuses them), how a single field was read (scheduleWarnings).
+
+import { cronWords } from "../lib/cron/expression.ts";
 import type { Instant } from "../time.ts";
 import { DAY_MS } from "../time.ts";
-import { cronWords } from "./cron.ts";
 import { formatFire, nextFires, parseSchedule, type Schedule } from "./schedule.ts";
 
 /** The next fire time is told when it is further away: a leap day is, and many a slip. */

@@ -4,7 +4,7 @@
 // shape is checked first (names and types, shape.ts), then what the values mean; both report
 // every mistake they find.
 import { messageOf, RunnerError, RunnerErrors } from "../errors.ts";
-import { durationToMs, parseDuration } from "../go/duration.ts";
+import { durationToMs, parseDuration } from "../lib/go/duration.ts";
 import { limitText, type Milliseconds } from "../time.ts";
 import type { Entity, TemplateSource } from "./entity.ts";
 import {

@@ -1,12 +1,13 @@
 // Fires: which fire times of a job are to be run now, and which are recorded as missed.
 // Pure rules over (schedule, how far it was decided, now). I2 and I7 begin here.
-import { formatDuration } from "../go/duration.ts";
-import { formatGoTime } from "../go/time.ts";
+
+import { zoneAbbreviation, zoneOffsetSeconds } from "../lib/cron/zone.ts";
+import { formatDuration } from "../lib/go/duration.ts";
+import { formatGoTime } from "../lib/go/time.ts";
 import type { Instant, Milliseconds } from "../time.ts";
 import { HOUR_MS } from "../time.ts";
 import type { OnMissed } from "./entity.ts";
 import { nextFire, type Schedule } from "./schedule.ts";
-import { zoneAbbreviation, zoneOffsetSeconds } from "./zone.ts";
 
 /** Fire times that nobody ran, first to last. */
 export interface Missed {

@@ -3,7 +3,8 @@
 // Owns:    the text, the JSON, and the answer to one line of --batch.
 // Not its: flags, jobs, standard input and the clock; the caller brings all of them.
 import { messageOf } from "../errors.ts";
-import { instantOf, parseTime } from "../go/time.ts";
+import { zoneOffsetSeconds } from "../lib/cron/zone.ts";
+import { instantOf, parseTime } from "../lib/go/time.ts";
 import { type Instant, type Milliseconds, SECOND_MS, spanText } from "../time.ts";
 import { scheduleAdvice } from "./advice.ts";
 import {
@@ -15,7 +16,6 @@ import {
   scheduleFault,
   scheduleWarnings,
 } from "./schedule.ts";
-import { zoneOffsetSeconds } from "./zone.ts";
 
 /** The most fire times that one question may ask for. */
 export const NEXT_COUNT_MAX = 1_000_000;

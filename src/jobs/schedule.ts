@@ -9,10 +9,8 @@
 // back in time (a gap west of UTC, the second pass of a repeated hour) we go on to the next time.
 import assert from "node:assert/strict";
 import { messageOf, nearest, RunnerError } from "../errors.ts";
-import { formatRfc3339Nano } from "../go/time.ts";
-import type { Instant } from "../time.ts";
-import { nextWall } from "./calendar.ts";
-import { CRON_NICKNAMES, type CronFields, parseCron } from "./cron.ts";
+import { CRON_NICKNAMES, type CronFields, parseCron } from "../lib/cron/expression.ts";
+import { nextWall } from "../lib/cron/wall.ts";
 import {
   calmBefore,
   instantOfWall,
@@ -21,7 +19,9 @@ import {
   type Zone,
   zoneNamed,
   zoneOffsetSeconds,
-} from "./zone.ts";
+} from "../lib/cron/zone.ts";
+import { formatRfc3339Nano } from "../lib/go/time.ts";
+import type { Instant } from "../time.ts";
 
 /** A parsed schedule. Plain data, small, and safe to share. */
 export interface Schedule {

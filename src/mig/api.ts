@@ -1,22 +1,22 @@
 // Api: what the runner asks of the MIG API, and what each answer means.
 //
 // Owns:    the requests in the original's words, who asks, and what an answer proves.
-// Not its: connections (edge/http.ts), when to ask again (flow/), what is in an action (action.ts).
+// Not its: connections (lib/http/), when to ask again (flow/), what is in an action (action.ts).
 //
 // Invariants:
 //   W1. `unsent` is said only when no action can have come of the POST; never of a 500.
 //   W2. Nothing that the API or something before it answers throws: every fault has its words.
 //   W3. A request is repeated once, with a new token, and only after a 401: then nothing was done.
 import { messageOf } from "../errors.ts";
-import { queryEscape } from "../go/escape.ts";
-import type { Clock, Http, HttpAnswer, Signer } from "../ports.ts";
-import { retryAfter } from "../sdk/retry-after.ts";
+import { queryEscape } from "../lib/go/escape.ts";
+import { retryAfter } from "../lib/http/retry-after.ts";
+import { PageError } from "../lib/json/fault.ts";
+import type { Clock, Http, HttpAnswer, Signer } from "../lib/ports.ts";
 import type { Instant, Milliseconds } from "../time.ts";
 import { formBody } from "./action.ts";
 import { adviceFor, clockHint, isRefusal, movedHint, placeOf, strangeAnswer } from "./answers.ts";
 import { Auth, type Concealed } from "./auth.ts";
 import { ENVELOPE_SIZE_MAX, faultText, readEnvelope, readFailure } from "./envelope.ts";
-import { PageError } from "./fault.ts";
 import { type HandedPage, readPage } from "./read-page.ts";
 import { type PostedAction, parseListedAction, parsePostedAction } from "./result.ts";
 

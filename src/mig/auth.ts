@@ -1,5 +1,5 @@
 // Auth: the header that says who asks: a signed token with a short life, or an API key.
-import type { Clock, Signer } from "../ports.ts";
+import type { Clock, Signer } from "../lib/ports.ts";
 import { type Instant, MINUTE_MS } from "../time.ts";
 import { encodeToken, tokenText } from "./token.ts";
 

@@ -3,7 +3,7 @@
 // Every answer is collection+json, whatever its status; what is not comes from something between
 // the API and us. Both are bounded: an answer that is too large is given up, not held.
 import { messageOf } from "../errors.ts";
-import { tooLarge } from "./fault.ts";
+import { tooLarge } from "../lib/json/fault.ts";
 import { PageSplitter, type PageSummary } from "./page.ts";
 
 /** Most bytes of one answer that is no page of commands. */

@@ -2,7 +2,7 @@
 //
 // Members have their wire names, in the order in which they are written: what is here is what a
 // reader of action.json or of a request sees.
-import type { JsonValue } from "../go/json.ts";
+import type { JsonValue } from "../lib/go/json.ts";
 import {
   ANY,
   BOOL,
@@ -16,8 +16,8 @@ import {
   TIME,
   type Type,
   UINT16,
-} from "../go/struct.ts";
-import type { GoTime } from "../go/time.ts";
+} from "../lib/go/struct.ts";
+import type { GoTime } from "../lib/go/time.ts";
 
 /** One call of an agent's module. */
 export interface Operation {

@@ -11,9 +11,9 @@
 //   P2. Commands come in the order of the page, each as soon as it is complete.
 //   P3. Memory is bounded by `itemSizeMax` and one chunk, whatever the size of the page.
 import { isUtf8 } from "node:buffer";
-import { decodeUtf8 } from "../go/utf8.ts";
-import { PageError } from "./fault.ts";
-import { JsonScanner, type ScanListener, type TokenKind } from "./scan.ts";
+import { decodeUtf8 } from "../lib/go/utf8.ts";
+import { PageError } from "../lib/json/fault.ts";
+import { JsonScanner, type ScanListener, type TokenKind } from "../lib/json/scan.ts";
 
 /** What a whole page was. */
 export interface PageSummary {

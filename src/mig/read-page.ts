@@ -1,5 +1,5 @@
 // Read page: hands out the commands of one page while it is being read.
-import { tooLarge } from "./fault.ts";
+import { tooLarge } from "../lib/json/fault.ts";
 import { PageSplitter, type PageSummary } from "./page.ts";
 
 /** Largest command. Agents send results through a queue that refuses far smaller ones. */

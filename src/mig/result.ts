@@ -8,11 +8,11 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { RunnerError } from "../errors.ts";
-import { encodeText } from "../go/json.ts";
-import { FLOAT, RAW, slice, struct, TEXT, TIME, type Type, unmarshal } from "../go/struct.ts";
-import { JsonError } from "../go/syntax.ts";
-import { instantOf, ZERO_TIME } from "../go/time.ts";
-import { decodeUtf8 } from "../go/utf8.ts";
+import { encodeText } from "../lib/go/json.ts";
+import { FLOAT, RAW, slice, struct, TEXT, TIME, type Type, unmarshal } from "../lib/go/struct.ts";
+import { JsonError } from "../lib/go/syntax.ts";
+import { instantOf, ZERO_TIME } from "../lib/go/time.ts";
+import { decodeUtf8 } from "../lib/go/utf8.ts";
 import type { Instant } from "../time.ts";
 import { ACTION_ID_MAX, isActionId, isCount } from "./ids.ts";
 import { type Action, COUNTERS, type Counters } from "./model.ts";

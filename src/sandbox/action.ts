@@ -2,7 +2,7 @@
 //
 // A second formulation of the signed text, apart from src/mig: it starts from the JSON that was
 // posted, as the real API does, so that a mistake of the runner's encoder is refused here as well.
-import { parseTimeJson } from "../go/time.ts";
+import { parseTimeJson } from "../lib/go/time.ts";
 import { encodeJson, encodeString, type Json, JsonError, parseJson } from "./json.ts";
 import {
   compareTimestamps,

@@ -6,7 +6,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { RunnerError } from "../errors.ts";
-import type { Clock } from "../ports.ts";
+import type { Clock } from "../lib/ports.ts";
 import type { Instant } from "../time.ts";
 import { type Api, answerRequest, BASE_PATH, routeOf } from "./api.ts";
 import { CHUNKED_FROM, type Reply } from "./envelope.ts";

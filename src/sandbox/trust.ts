@@ -1,6 +1,6 @@
 // Trust: the investigators of a sandbox, from their key rings.
-import { parseKeyring } from "../mig/keyring.ts";
-import { parsePublicKeys, verifySignature } from "../mig/verify.ts";
+import { parseKeyring } from "../lib/pgp/keyring.ts";
+import { parsePublicKeys, verifySignature } from "../lib/pgp/verify.ts";
 import type { Trust } from "./auth.ts";
 
 /**

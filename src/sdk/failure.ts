@@ -1,5 +1,5 @@
 // Failure: the two errors by which a step or a plugin says what is to happen next.
-import { durationToMs, parseDuration } from "../go/duration.ts";
+import { durationToMs, parseDuration } from "../lib/go/duration.ts";
 import { DAY_MS, type Milliseconds } from "../time.ts";
 import { brand, hasBrand } from "./brand.ts";
 

@@ -2,6 +2,15 @@
 //
 // The one file of the project that only re-exports: package.json names it as the entry.
 // biome-ignore-all lint/performance/noBarrelFile: it is the public entry, not for use in src/
+
+export { retryAfter } from "../lib/http/retry-after.ts";
+export {
+  agentsTarget,
+  likePattern,
+  quoteText,
+  type SqlValue,
+  sql,
+} from "../mig/target.ts";
 export type {
   ActionDescription,
   Agent,
@@ -80,7 +89,6 @@ export {
   type PluginModule,
   plugin,
 } from "./plugin.ts";
-export { retryAfter } from "./retry-after.ts";
 export type {
   AgentSummary,
   CollectAction,
@@ -95,10 +103,3 @@ export type {
   StepWork,
 } from "./run.ts";
 export type { Schema, SchemaOutput } from "./standard.ts";
-export {
-  agentsTarget,
-  likePattern,
-  quoteText,
-  type SqlValue,
-  sql,
-} from "./target.ts";

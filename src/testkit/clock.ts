@@ -1,5 +1,5 @@
 // Clock: time that stands still until a simulation moves it.
-import type { Clock } from "../ports.ts";
+import type { Clock } from "../lib/ports.ts";
 import type { Instant, Milliseconds } from "../time.ts";
 
 interface Waiter {

@@ -5,15 +5,15 @@
 //
 // Owns:    when time moves, when the process dies, what is left at the end.
 // Not its: what the ports do (network.ts, spool.ts, plugins.ts), what it means (replay.ts).
-import { openJournal } from "../edge/journal/journal.ts";
+
 import { nextTurn, openScopes, pause } from "../edge/turns.ts";
-import type { Edges } from "../flow/edges.ts";
-import type { ActionRow, DeliveryRow, RunRow } from "../flow/inflight.ts";
-import type { Journal } from "../flow/journal.ts";
 import { DAEMON_WINDOW } from "../flow/launch.ts";
-import type { StepRow } from "../flow/steps.ts";
 import { Catalog } from "../jobs/catalog.ts";
 import type { Entity } from "../jobs/entity.ts";
+import type { ActionRow, DeliveryRow, RunRow } from "../journal/inflight.ts";
+import type { Journal } from "../journal/journal.ts";
+import { openJournal } from "../journal/sqlite/journal.ts";
+import type { StepRow } from "../journal/steps.ts";
 import { openApi } from "../mig/api.ts";
 import { firstNonce } from "../mig/token.ts";
 import { Runner } from "../runner.ts";
@@ -22,6 +22,7 @@ import { type AnswerScript, createStore, type Store } from "../sandbox/store.ts"
 import type { JobModule } from "../sdk/job.ts";
 import type { LogLevel } from "../sdk/run.ts";
 import { DAY_MS, type Instant, type Milliseconds } from "../time.ts";
+import type { EngineEdges } from "../workflow/edges.ts";
 import type { Scope } from "../workflow/run.ts";
 import { VirtualClock } from "./clock.ts";
 import { SEED } from "./fleet.ts";
@@ -202,7 +203,7 @@ class Stage {
     void runner.start().then(() => runner.run().catch(failed), failed);
   }
 
-  #edges(life: Life): Edges {
+  #edges(life: Life): EngineEdges {
     const { entity, macros, plugins, tries } = this.#plot;
     const clock = life.clock(this.#clock);
     const http = life.port(simulatedHttp(this.#api, this.#clock), ["send"]);

@@ -1,7 +1,7 @@
 // Life: one life of the runner's process in a simulation. Its ports are those of the simulation
 // until it is over; from then on nothing that it began goes on.
-import type { Journal, JournalReads, JournalTransaction } from "../flow/journal.ts";
-import type { Clock } from "../ports.ts";
+import type { Journal, JournalReads, JournalTransaction } from "../journal/journal.ts";
+import type { Clock } from "../lib/ports.ts";
 
 /** A moment in which a process dies: at a write of its journal, counted from 1. */
 export interface CrashPoint {

@@ -3,7 +3,7 @@
 // The runner's own client and the API's own decoding and search are in between: what a simulation
 // posts has been through all that a real action goes through, but for the key.
 import { createHash } from "node:crypto";
-import type { Clock, Http, Signer } from "../ports.ts";
+import type { Clock, Http, Signer } from "../lib/ports.ts";
 import { parametersOf } from "../sandbox/answers.ts";
 import { type Api, answerRequest } from "../sandbox/api.ts";
 import { countersOf } from "../sandbox/print.ts";

@@ -7,7 +7,7 @@
 import { type ChanceWatch, watchChance } from "../edge/chance.ts";
 import { nextTurn } from "../edge/turns.ts";
 import { locate } from "../edge/workflow/locate.ts";
-import type { Clock } from "../ports.ts";
+import type { Clock } from "../lib/ports.ts";
 import { type JobBody, type JobModule, job as makeJob } from "../sdk/job.ts";
 import type { Run, StepContext, StepOptions, StepWork } from "../sdk/run.ts";
 import { HOUR_MS } from "../time.ts";

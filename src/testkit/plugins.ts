@@ -1,6 +1,6 @@
 // Plugins: those of a test, in the place of the plugins of a runner directory.
 import { messageOf } from "../errors.ts";
-import { resultParts } from "../mig/document.ts";
+import { resultParts } from "../mig/result-parts.ts";
 import type { DeliveryAnswer, DeliveryOrder, Plugins } from "../ports.ts";
 import type { Command, PostedAction, Result } from "../sdk/action.ts";
 import { isFatal, retryAfterMs } from "../sdk/failure.ts";

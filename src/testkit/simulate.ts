@@ -2,10 +2,10 @@
 // simulated fleet, and lets its runner die and come back at every write of the journal.
 import { readBytes } from "../edge/files.ts";
 import { RunnerErrors } from "../errors.ts";
-import { durationToMs, parseDuration } from "../go/duration.ts";
 import type { Entity } from "../jobs/entity.ts";
 import { examineModule, moduleEntity } from "../jobs/module.ts";
 import { problemError } from "../jobs/problem.ts";
+import { durationToMs, parseDuration } from "../lib/go/duration.ts";
 import type { Duration } from "../sdk/definition.ts";
 import type { JobModule } from "../sdk/job.ts";
 import type { StepWork } from "../sdk/run.ts";

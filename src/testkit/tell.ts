@@ -1,5 +1,5 @@
 // Tell: what came of a simulated run, in the words of the author of its job.
-import type { StepKind, StepRow } from "../flow/steps.ts";
+import type { StepKind, StepRow } from "../journal/steps.ts";
 import type { Command, Operation } from "../sdk/action.ts";
 import type { LogLevel } from "../sdk/run.ts";
 import type { Instant, Milliseconds } from "../time.ts";

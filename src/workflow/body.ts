@@ -7,11 +7,11 @@
 // Owns:    the order of messages, the tries of a step's function with their time limit.
 // Not its: the interface of the author (run.ts), what is journaled (engine.ts).
 import { messageOf } from "../errors.ts";
-import type { Clock } from "../ports.ts";
+import { encodeValue } from "../lib/json/plain.ts";
+import type { Clock } from "../lib/ports.ts";
 import { Fatal, isFatal, retryAfterMs } from "../sdk/failure.ts";
 import type { JobModule } from "../sdk/job.ts";
 import { limitText } from "../time.ts";
-import { encodeValue } from "./json.ts";
 import {
   cut,
   type FromBody,

@@ -1,8 +1,8 @@
 // Deliver: the delivery that a workflow asks for, as a row of the outbox. The runner makes it, and
 // retries it, like any other.
 import { deliveryKey } from "../flow/deliver.ts";
-import type { JournalTransaction } from "../flow/journal.ts";
-import type { NewStep, StepOutcome } from "../flow/steps.ts";
+import type { JournalTransaction } from "../journal/journal.ts";
+import type { NewStep, StepOutcome } from "../journal/steps.ts";
 import type { Instant } from "../time.ts";
 import type { CollectValue, StepRequest } from "./messages.ts";
 

@@ -11,11 +11,12 @@
 // Not its: what a body gets and asks for (execution.ts), when to tick (runner.ts).
 import assert from "node:assert/strict";
 import { messageOf, RunnerError } from "../errors.ts";
-import { type Edges, say, type WorkflowEdges } from "../flow/edges.ts";
-import type { ActionRow, RunRow } from "../flow/inflight.ts";
-import { type BodyRow, due, type StepOutcome, type StepRow } from "../flow/steps.ts";
+import { say } from "../flow/edges.ts";
+import type { ActionRow, RunRow } from "../journal/inflight.ts";
+import { type BodyRow, due, type StepOutcome, type StepRow } from "../journal/steps.ts";
 import { type Instant, MINUTE_MS, type Milliseconds } from "../time.ts";
 import { settleStep } from "./actions.ts";
+import type { EngineEdges, WorkflowEdges } from "./edges.ts";
 import { Execution } from "./execution.ts";
 import type { Lost } from "./host.ts";
 import { wayOut } from "./operate.ts";
@@ -73,7 +74,7 @@ const SLEPT: StepOutcome = { kind: "saved", value: null };
 
 /** Drives the open runs that have a workflow; the runner ticks it. */
 export class Engine {
-  readonly #edges: Edges;
+  readonly #edges: EngineEdges;
   readonly #options: EngineOptions;
   readonly #active = new Map<number, Execution>();
   /** Runs that are being started, or whose lost body is being recorded. */
@@ -83,7 +84,7 @@ export class Engine {
   #stopping = false;
   #failures = 0;
 
-  constructor(edges: Edges, options: EngineOptions) {
+  constructor(edges: EngineEdges, options: EngineOptions) {
     this.#edges = edges;
     this.#options = options;
   }

@@ -12,9 +12,9 @@
 //   E3. What the code asks for and what the journal has are the same, or the run is paused.
 import { messageOf } from "../errors.ts";
 import { type Edges, say } from "../flow/edges.ts";
-import type { ActionRow } from "../flow/inflight.ts";
-import type { JournalTransaction } from "../flow/journal.ts";
-import type { StepRow } from "../flow/steps.ts";
+import type { ActionRow } from "../journal/inflight.ts";
+import type { JournalTransaction } from "../journal/journal.ts";
+import type { StepRow } from "../journal/steps.ts";
 import type { Instant, Milliseconds } from "../time.ts";
 import type { ActiveRun } from "./actions.ts";
 import type { BodyHandle, BodyHost, Lost } from "./host.ts";

@@ -3,11 +3,12 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { RunnerError } from "../errors.ts";
-import type { Edges } from "../flow/edges.ts";
-import { openRun, ownTemplate, type RunOrder } from "../flow/plan.ts";
+import type { RunOrder } from "../flow/order.ts";
+import { openRun, ownTemplate } from "../flow/plan.ts";
 import { takeWindow, windowForRun } from "../flow/signed-ahead.ts";
 import type { Entity } from "../jobs/entity.ts";
 import { encodeAction } from "../mig/action.ts";
+import type { EngineEdges } from "./edges.ts";
 
 /** Seeds are whole numbers below this. */
 const SEEDS = 2 ** 32;
@@ -19,7 +20,7 @@ const SEEDS = 2 ** 32;
  * @throws {RunnerError|RunnerErrors} When the job's files or the journal cannot be used.
  */
 export async function launchWorkflow(
-  edges: Edges,
+  edges: EngineEdges,
   order: { readonly entity: Entity; readonly run: RunOrder },
 ): Promise<boolean> {
   const { entity } = order;
@@ -51,7 +52,7 @@ export async function launchWorkflow(
 
 /** The job's own action, or null for a workflow that names none and has no action.json. */
 async function templateText(
-  edges: Edges,
+  edges: EngineEdges,
   entity: Entity,
 ): Promise<{ readonly text: string; readonly hash: string } | null> {
   try {

@@ -6,11 +6,11 @@
 
 import type { Edges } from "../flow/edges.ts";
 import { Ids } from "../flow/ids.ts";
-import type { ActionRow, Completeness } from "../flow/inflight.ts";
-import { formatUtcDate } from "../go/time.ts";
-import { resultParts } from "../mig/document.ts";
-import { commandFacts } from "../mig/facts.ts";
+import type { ActionRow, Completeness } from "../journal/inflight.ts";
+import { formatUtcDate } from "../lib/go/time.ts";
+import { commandFacts } from "../mig/command.ts";
 import { resultHead, resultTail } from "../mig/result.ts";
+import { resultParts } from "../mig/result-parts.ts";
 import { StatusCounts } from "../mig/statuses.ts";
 import type { ResultWriter } from "../ports.ts";
 

@@ -7,7 +7,7 @@
 //
 // A body runs a job's own code, which can send anything: the engine checks all that it gets.
 import * as v from "valibot";
-import type { StepRow } from "../flow/steps.ts";
+import type { StepRow } from "../journal/steps.ts";
 import type { LogLevel } from "../sdk/run.ts";
 import { cutText } from "../text.ts";
 import { DAY_MS, type Instant } from "../time.ts";

@@ -1,9 +1,9 @@
 // Operate: how an operator settles a run that is paused or has failed. Works on the journal alone,
 // in one transaction each, so that it is safe beside a daemon.
 import { RunnerError } from "../errors.ts";
-import type { RunRow } from "../flow/inflight.ts";
-import type { JournalTransaction } from "../flow/journal.ts";
-import { due, type StepRow } from "../flow/steps.ts";
+import type { RunRow } from "../journal/inflight.ts";
+import type { JournalTransaction } from "../journal/journal.ts";
+import { due, type StepRow } from "../journal/steps.ts";
 import type { Instant } from "../time.ts";
 import { quietBody } from "./record.ts";
 

@@ -3,7 +3,7 @@
 // Each is one transaction's work: it looks at the rows as they are then, because the run may have
 // been ended or dropped by somebody else in the meantime.
 import { createHash } from "node:crypto";
-import type { JournalTransaction } from "../flow/journal.ts";
+import type { JournalTransaction } from "../journal/journal.ts";
 import {
   type BodyRow,
   due,
@@ -11,8 +11,8 @@ import {
   type NewStep,
   type StepOutcome,
   type StepRow,
-} from "../flow/steps.ts";
-import { agentLists } from "../sdk/target.ts";
+} from "../journal/steps.ts";
+import { agentLists } from "../mig/target.ts";
 import type { Instant, Milliseconds } from "../time.ts";
 import type { LossCause } from "./host.ts";
 import type { ActionRequest, StepRequest } from "./messages.ts";

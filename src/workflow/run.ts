@@ -6,7 +6,8 @@
 // Owns:    names and their branches, checks of what the author wrote, time and chance of the run.
 // Not its: the order of answers (body.ts), what a step does in the world (engine.ts).
 import { messageOf } from "../errors.ts";
-import { durationToMs, parseDuration } from "../go/duration.ts";
+import { durationToMs, parseDuration } from "../lib/go/duration.ts";
+import { agentsTarget } from "../mig/target.ts";
 import type { StepWork } from "../sdk/run.ts";
 import {
   type BranchResults,
@@ -18,8 +19,8 @@ import {
   STEP_DEFAULTS,
   type StepOptions,
 } from "../sdk/run.ts";
-import { agentsTarget } from "../sdk/target.ts";
 import { DAY_MS, type Instant, type Milliseconds } from "../time.ts";
+import { loadResult, type ResultSource } from "./collected.ts";
 import {
   type ActionRequest,
   type CollectValue,
@@ -33,7 +34,6 @@ import {
   type ToBody,
 } from "./messages.ts";
 import { seededRandom } from "./random.ts";
-import { loadResult, type ResultSource } from "./result.ts";
 
 /** The branch of `run.parallel`, or the step, that some code runs in. */
 export interface Scope {

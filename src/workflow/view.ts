@@ -1,7 +1,7 @@
 // View: the workflow runs that are not settled, as `status` shows them.
-import type { RunRow } from "../flow/inflight.ts";
-import type { JournalReads } from "../flow/journal.ts";
-import type { StepRow } from "../flow/steps.ts";
+import type { RunRow } from "../journal/inflight.ts";
+import type { JournalReads } from "../journal/journal.ts";
+import type { StepRow } from "../journal/steps.ts";
 import type { Instant } from "../time.ts";
 
 /** One step of a run. */

@@ -3,7 +3,7 @@ import { describe, expect, test } from "bun:test";
 import { spawnSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
-import { childrenOf } from "../../src/edge/family.ts";
+import { childrenOf } from "../../src/lib/os/family.ts";
 import { eventually, programUnderTest, type Running, underTest } from "../support/binary.ts";
 import { patience } from "../support/patience.ts";
 import { Listener } from "../support/shipped.ts";

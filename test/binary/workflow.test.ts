@@ -1,9 +1,9 @@
 // Workflow: runs of job.ts on the program itself, killed at any moment.
 import { describe, expect, test } from "bun:test";
 import { readFile } from "node:fs/promises";
-import { openJournal } from "../../src/edge/journal/journal.ts";
-import { verifyJournal } from "../../src/edge/journal/maintenance.ts";
-import type { Journal } from "../../src/flow/journal.ts";
+import type { Journal } from "../../src/journal/journal.ts";
+import { openJournal } from "../../src/journal/sqlite/journal.ts";
+import { verifyJournal } from "../../src/journal/sqlite/maintenance.ts";
 import { eventually, underTest } from "../support/binary.ts";
 import { Site } from "../support/site.ts";
 

@@ -4,7 +4,7 @@ import { calendar } from "../../src/cli/calendar.ts";
 import { check } from "../../src/cli/check.ts";
 import { run } from "../../src/cli/run.ts";
 import { status } from "../../src/cli/status.ts";
-import { openJournal } from "../../src/edge/journal/journal.ts";
+import { openJournal } from "../../src/journal/sqlite/journal.ts";
 import { keyFile, LOCKED_KEY, RUNNER_KEY, RUNNER_PASSPHRASE } from "../support/keys.ts";
 import { ACTION, callVerb, Directory } from "../support/verb.ts";
 

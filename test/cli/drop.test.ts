@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { statSync } from "node:fs";
 import { drop } from "../../src/cli/drop.ts";
-import { openJournal } from "../../src/edge/journal/journal.ts";
+import { openJournal } from "../../src/journal/sqlite/journal.ts";
 import { Directory, THEN } from "../support/verb.ts";
 
 async function look<Value>(

@@ -1,8 +1,8 @@
 import { describe, expect, test } from "bun:test";
 import { mkdir, rm, symlink } from "node:fs/promises";
 import { redeliver } from "../../src/cli/redeliver.ts";
-import { openJournal } from "../../src/edge/journal/journal.ts";
 import { lockDirectory } from "../../src/edge/lock.ts";
+import { openJournal } from "../../src/journal/sqlite/journal.ts";
 import { Directory } from "../support/verb.ts";
 
 /** A directory with the job `nightly` and its plugin `keep`, which stores what it gets. */

@@ -1,7 +1,7 @@
 // The API client, its HTTP and its signatures against the simulated API: the wire from end to end.
 import { afterEach, describe, expect, test } from "bun:test";
-import { openHttp } from "../../src/edge/http.ts";
-import { openSigner } from "../../src/edge/pgp/signer.ts";
+import { openHttp } from "../../src/lib/http/client.ts";
+import { openSigner } from "../../src/lib/pgp/signer.ts";
 import {
   dateAction,
   encodeAction,

@@ -14,8 +14,8 @@ function orphansOf(command: readonly string[], reap: string): string {
     `import { spawn } from "node:child_process";
      import { readdirSync, readFileSync } from "node:fs";
      import { reapOrphans } from ${JSON.stringify(source("edge/reaper.ts"))};
-     import { noteChild } from ${JSON.stringify(source("edge/family.ts"))};
-     import { loadLibc } from ${JSON.stringify(source("edge/runtime.ts"))};
+     import { noteChild } from ${JSON.stringify(source("lib/os/family.ts"))};
+     import { loadLibc } from ${JSON.stringify(source("lib/os/runtime.ts"))};
      const PR_SET_CHILD_SUBREAPER = 36;
      loadLibc().prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
      ${reap}

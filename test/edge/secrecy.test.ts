@@ -12,7 +12,7 @@ function printed(
   const script = scratch.file(
     "script.ts",
     `import { forgetVariable, sealProcess } from ${JSON.stringify(source("edge/secrecy.ts"))};
-     import { loadLibc } from ${JSON.stringify(source("edge/runtime.ts"))};
+     import { loadLibc } from ${JSON.stringify(source("lib/os/runtime.ts"))};
      import { readFileSync } from "node:fs";
      const block = () => readFileSync("/proc/self/environ", "latin1");
      ${code}`,

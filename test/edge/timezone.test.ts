@@ -3,7 +3,7 @@ import { describe, expect, test } from "bun:test";
 import { spawnSync } from "node:child_process";
 import { mkdirSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
 import { findHostZone, type ZonePlaces } from "../../src/edge/timezone.ts";
-import { spanAt } from "../../src/go/location.ts";
+import { spanAt } from "../../src/lib/go/location.ts";
 import { DENO, Scratch, source } from "../support/edge.ts";
 import { zoneFile } from "../support/zones.ts";
 
@@ -117,7 +117,7 @@ describe("findHostZone()", () => {
 
 const SCRIPT = `
 import { describeHostZone, useHostZone } from "${source("edge/timezone.ts")}";
-import { instantOfWall, zoneNamed } from "${source("jobs/zone.ts")}";
+import { instantOfWall, zoneNamed } from "${source("lib/cron/zone.ts")}";
 const zone = useHostZone();
 const noon = instantOfWall(zoneNamed(null), Date.UTC(2026, 6, 1, 12) / 1_000);
 console.log(new Date(noon).toISOString(), describeHostZone(zone, noon));

@@ -6,12 +6,12 @@ import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { salvageJournal } from "../../src/edge/journal/copies.ts";
-import { openJournal } from "../../src/edge/journal/journal.ts";
-import { verifyJournal } from "../../src/edge/journal/maintenance.ts";
 import { RunnerError } from "../../src/errors.ts";
-import { advance } from "../../src/flow/inflight.ts";
-import type { Journal } from "../../src/flow/journal.ts";
+import { advance } from "../../src/journal/inflight.ts";
+import type { Journal } from "../../src/journal/journal.ts";
+import { salvageJournal } from "../../src/journal/sqlite/copies.ts";
+import { openJournal } from "../../src/journal/sqlite/journal.ts";
+import { verifyJournal } from "../../src/journal/sqlite/maintenance.ts";
 import { dice } from "./kill.ts";
 
 const ROWS = 60;

@@ -6,7 +6,7 @@
 // With SIGTERM each process that has opened its files ends by itself, with 0, whatever it is at.
 import { readFile } from "node:fs/promises";
 import { DatabaseSync } from "node:sqlite";
-import { verifyJournal } from "../../src/edge/journal/maintenance.ts";
+import { verifyJournal } from "../../src/journal/sqlite/maintenance.ts";
 import type { Running } from "../support/binary.ts";
 import { Site, type SiteOptions } from "../support/site.ts";
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { ClockWatch, dateAnew, datedAnew, WatchedClock } from "../../src/flow/ahead.ts";
-import { due } from "../../src/flow/steps.ts";
+import { due } from "../../src/journal/steps.ts";
 import { VirtualClock } from "../support/clock.ts";
 import { NOON, openWorld, type World } from "../support/world.ts";
 

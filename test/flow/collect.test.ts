@@ -1,9 +1,9 @@
 import { describe, expect, test } from "bun:test";
 import { collectAction } from "../../src/flow/collect.ts";
 import { deliverResult, keepDelivery } from "../../src/flow/deliver.ts";
-import { type ActionRow, advance } from "../../src/flow/inflight.ts";
 import { NO_PATIENCE, type Patience } from "../../src/flow/patience.ts";
-import { agentsTarget } from "../../src/sdk/target.ts";
+import { type ActionRow, advance } from "../../src/journal/inflight.ts";
+import { agentsTarget } from "../../src/mig/target.ts";
 import { command, NOON, never, openWorld, type World } from "../support/world.ts";
 
 const reply = new TextEncoder().encode('{"id":7,"name":"mig-runner: nightly"}');

@@ -1,10 +1,10 @@
 // Deliver: what one attempt gives to the plugin and leaves in the journal.
 import { describe, expect, test } from "bun:test";
-import { openJournal } from "../../src/edge/journal/journal.ts";
 import { type AttemptOptions, deliverResult, queueDeliveries } from "../../src/flow/deliver.ts";
-import { advanceDelivery, type DeliveryRow } from "../../src/flow/inflight.ts";
-import type { Journal } from "../../src/flow/journal.ts";
 import { adoptResult } from "../../src/flow/redeliver.ts";
+import { advanceDelivery, type DeliveryRow } from "../../src/journal/inflight.ts";
+import type { Journal } from "../../src/journal/journal.ts";
+import { openJournal } from "../../src/journal/sqlite/journal.ts";
 import type { DeliveryAnswer, DeliveryOrder } from "../../src/ports.ts";
 import { VirtualClock } from "../support/clock.ts";
 import { MemoryLog } from "../support/edge.ts";

@@ -3,9 +3,9 @@ import { describe, expect, test } from "bun:test";
 import { adoptInflight } from "../../src/flow/adopt.ts";
 import { collectAction } from "../../src/flow/collect.ts";
 import { settleElsewhere } from "../../src/flow/elsewhere.ts";
-import { type ActionRow, advance } from "../../src/flow/inflight.ts";
-import type { Journal } from "../../src/flow/journal.ts";
 import { NO_PATIENCE } from "../../src/flow/patience.ts";
+import { type ActionRow, advance } from "../../src/journal/inflight.ts";
+import type { Journal } from "../../src/journal/journal.ts";
 import { command, NOON, never, openWorld, type World } from "../support/world.ts";
 
 const RECORD = "/runner/runners/nightly/inflight/7.json";

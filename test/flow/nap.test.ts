@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
-import { openJournal } from "../../src/edge/journal/journal.ts";
 import { NAP_MAX_MS, nap } from "../../src/flow/nap.ts";
+import { openJournal } from "../../src/journal/sqlite/journal.ts";
 import { settle } from "../support/clock.ts";
 import { Scratch } from "../support/edge.ts";
 import { NOON, openWorld } from "../support/world.ts";

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
-import type { Completeness } from "../../src/flow/inflight.ts";
 import { firstLookAt, isAnswered, isBetter, nextLookAt, sweepAt } from "../../src/flow/patience.ts";
+import type { Completeness } from "../../src/journal/inflight.ts";
 
 const result = (statuses: Record<string, number>, sent: number | null = 4): Completeness => {
   const fetched = Object.values(statuses).reduce((sum, count) => sum + count, 0);

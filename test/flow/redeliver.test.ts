@@ -1,13 +1,13 @@
 import { describe, expect, test } from "bun:test";
-import { openJournal } from "../../src/edge/journal/journal.ts";
-import type { ActionRow } from "../../src/flow/inflight.ts";
-import type { Journal, JournalTransaction } from "../../src/flow/journal.ts";
 import {
   adoptResult,
   dropAction,
   type FoundResult,
   redeliverResult,
 } from "../../src/flow/redeliver.ts";
+import type { ActionRow } from "../../src/journal/inflight.ts";
+import type { Journal, JournalTransaction } from "../../src/journal/journal.ts";
+import { openJournal } from "../../src/journal/sqlite/journal.ts";
 
 const NOW = Date.UTC(2026, 0, 2);
 const EXPIRES = NOW - 60_000;

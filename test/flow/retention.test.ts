@@ -1,8 +1,8 @@
 import { describe, expect, test } from "bun:test";
 import { queueDeliveries } from "../../src/flow/deliver.ts";
-import { type ActionRow, advance, advanceDelivery } from "../../src/flow/inflight.ts";
-import { closeRun } from "../../src/flow/keep.ts";
 import { removeOld, STEP_MAX, Upkeep } from "../../src/flow/retention.ts";
+import { closeRun } from "../../src/flow/transition.ts";
+import { type ActionRow, advance, advanceDelivery } from "../../src/journal/inflight.ts";
 import { NOON, openWorld, type World } from "../support/world.ts";
 
 const DAY = 86_400_000;

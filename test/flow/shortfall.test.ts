@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
-import type { Completeness } from "../../src/flow/inflight.ts";
 import { answersOf, hasAllFailed, shortfalls } from "../../src/flow/shortfall.ts";
+import type { Completeness } from "../../src/journal/inflight.ts";
 
 /** A result with so many commands in each status. */
 function result(

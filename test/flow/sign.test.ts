@@ -1,9 +1,9 @@
 import { describe, expect, test } from "bun:test";
 import { createHash } from "node:crypto";
-import { postAction } from "../../src/flow/dispatch.ts";
-import type { ActionRow } from "../../src/flow/inflight.ts";
 import { DAEMON_WINDOW, launchDue } from "../../src/flow/launch.ts";
+import { postAction } from "../../src/flow/post.ts";
 import { lateLeftMs, lateness } from "../../src/flow/sign.ts";
+import type { ActionRow } from "../../src/journal/inflight.ts";
 import type { MigApi } from "../../src/mig/api.ts";
 import { actionRow } from "../support/rows.ts";
 import { entity, NOON, never, openWorld, postedAs, type World } from "../support/world.ts";

@@ -1,8 +1,8 @@
 import { beforeAll, describe, expect, test } from "bun:test";
 import type { Calendar } from "../../src/calendar/file.ts";
 import { DAEMON_WINDOW, launchDue, launchRequested, ONCE_WINDOW } from "../../src/flow/launch.ts";
-import { type CalendarRow, newCalendar } from "../../src/flow/windows.ts";
 import { parseSchedule } from "../../src/jobs/schedule.ts";
+import { type CalendarRow, newCalendar } from "../../src/journal/windows.ts";
 import { requested, signedBy } from "../support/calendars.ts";
 import { entity, NOON, openWorld, type World } from "../support/world.ts";
 

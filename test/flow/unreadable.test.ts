@@ -4,11 +4,11 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { openJournal } from "../../src/edge/journal/journal.ts";
-import { advance } from "../../src/flow/inflight.ts";
 import { DAEMON_WINDOW } from "../../src/flow/launch.ts";
 import { dropUnreadable, endStranded } from "../../src/flow/unreadable.ts";
 import { Catalog } from "../../src/jobs/catalog.ts";
+import { advance } from "../../src/journal/inflight.ts";
+import { openJournal } from "../../src/journal/sqlite/journal.ts";
 import { Runner } from "../../src/runner.ts";
 import { command, entity, NOON, openWorld, type World } from "../support/world.ts";
 

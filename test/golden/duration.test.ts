@@ -2,7 +2,7 @@
 import { expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { messageOf } from "../../src/errors.ts";
-import { formatDuration, parseDuration } from "../../src/go/duration.ts";
+import { formatDuration, parseDuration } from "../../src/lib/go/duration.ts";
 
 interface Vector {
   readonly text: string;

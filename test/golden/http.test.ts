@@ -1,6 +1,6 @@
 // http: requests as the original sent them, and what the API answered to each.
 import { afterAll, describe, expect, test } from "bun:test";
-import { openHttp } from "../../src/edge/http.ts";
+import { openHttp } from "../../src/lib/http/client.ts";
 import { type MigApi, openApi } from "../../src/mig/api.ts";
 import { type Exchange, loadExchanges, startReplay } from "../support/replay.ts";
 

@@ -4,9 +4,9 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { openJournal } from "../../src/edge/journal/journal.ts";
-import { verifyJournal } from "../../src/edge/journal/maintenance.ts";
-import { SCHEMA_VERSION } from "../../src/edge/journal/schema.ts";
+import { openJournal } from "../../src/journal/sqlite/journal.ts";
+import { verifyJournal } from "../../src/journal/sqlite/maintenance.ts";
+import { SCHEMA_VERSION } from "../../src/journal/sqlite/schema.ts";
 
 let folder: string;
 let path: string;

@@ -2,7 +2,7 @@
 import { expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { messageOf } from "../../src/errors.ts";
-import { decodeJson, encodeJson } from "../../src/go/json.ts";
+import { decodeJson, encodeJson } from "../../src/lib/go/json.ts";
 
 interface Vector {
   readonly id: string;

@@ -1,10 +1,10 @@
 // keyrings: every ring that the original was tried with, and every signature that the API judged.
 import { describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
-import { listKeys, openSigner } from "../../src/edge/pgp/signer.ts";
 import { RunnerError } from "../../src/errors.ts";
+import { listKeys, openSigner } from "../../src/lib/pgp/signer.ts";
+import { parsePublicKeys, verifySignature } from "../../src/lib/pgp/verify.ts";
 import { encodeToken, tokenText } from "../../src/mig/token.ts";
-import { parsePublicKeys, verifySignature } from "../../src/mig/verify.ts";
 import {
   bytesOf,
   clockAt,

@@ -2,8 +2,8 @@
 import { describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { openFile } from "../../src/edge/log/file.ts";
-import { networkLine, plainLine } from "../../src/edge/log/line.ts";
+import { openFile } from "../../src/lib/log/file.ts";
+import { networkLine, plainLine } from "../../src/lib/log/line.ts";
 import { Scratch } from "../support/edge.ts";
 
 const folder = join(import.meta.dirname, "log");

@@ -1,7 +1,7 @@
 // results: result files made of recorded pages, against those that the original made of them.
 import { expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
-import { PageError } from "../../src/mig/fault.ts";
+import { PageError } from "../../src/lib/json/fault.ts";
 import { PageSplitter } from "../../src/mig/page.ts";
 import { parseInflight, resultHead, resultTail } from "../../src/mig/result.ts";
 import { type Exchange, loadExchanges } from "../support/replay.ts";

@@ -3,8 +3,8 @@ import { describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { gunzipSync } from "node:zlib";
 import { messageOf } from "../../src/errors.ts";
-import { encodeJson } from "../../src/go/json.ts";
-import { parseTime } from "../../src/go/time.ts";
+import { encodeJson } from "../../src/lib/go/json.ts";
+import { parseTime } from "../../src/lib/go/time.ts";
 import {
   type Action,
   actionMistakes,

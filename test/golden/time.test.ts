@@ -2,8 +2,8 @@
 import { expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { messageOf } from "../../src/errors.ts";
-import { TIME, unmarshal } from "../../src/go/struct.ts";
-import { formatRfc3339Nano } from "../../src/go/time.ts";
+import { TIME, unmarshal } from "../../src/lib/go/struct.ts";
+import { formatRfc3339Nano } from "../../src/lib/go/time.ts";
 
 interface Vector {
   readonly json: string;

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
+import type { HttpRequest } from "../../src/lib/ports.ts";
 import { type ApiOptions, openApi } from "../../src/mig/api.ts";
-import type { HttpRequest } from "../../src/ports.ts";
 import { type FakeAnswer, type FakeHttp, fakeHttp, type Responder } from "../support/fake-http.ts";
 
 const now = Date.UTC(2026, 10, 23, 15, 31, 0);

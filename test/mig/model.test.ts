@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { unmarshal } from "../../src/go/struct.ts";
+import { unmarshal } from "../../src/lib/go/struct.ts";
 import { ACTION, COUNTERS, OPERATIONS } from "../../src/mig/model.ts";
 
 const NO_PERMISSIONS =

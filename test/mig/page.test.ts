@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { PageError, type PageFault } from "../../src/mig/fault.ts";
+import { PageError, type PageFault } from "../../src/lib/json/fault.ts";
 import { PageSplitter, type PageSummary } from "../../src/mig/page.ts";
 
 interface Read {

@@ -1,8 +1,8 @@
 // Post: one request of the shipped plugins, on a listener that misbehaves in every way.
 import { describe, expect, test } from "bun:test";
 import { itemKey, pause, post, waitBefore } from "../../plugins/lib/post.ts";
-import { openHttp } from "../../src/edge/http.ts";
 import { openFetch } from "../../src/edge/plugins/fetch.ts";
+import { openHttp } from "../../src/lib/http/client.ts";
 import { Listener, type Reply } from "../support/shipped.ts";
 
 const never = new AbortController().signal;

@@ -1,7 +1,7 @@
 // Durations against exact arithmetic on the parts that a text was made of.
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { durationToMs, formatDuration, parseDuration } from "../../src/go/duration.ts";
+import { durationToMs, formatDuration, parseDuration } from "../../src/lib/go/duration.ts";
 
 const UNITS = {
   ns: 1n,

@@ -9,7 +9,7 @@ import {
   instantOf,
   parseTime,
   timeAt,
-} from "../../src/go/time.ts";
+} from "../../src/lib/go/time.ts";
 
 const FIRST = Date.UTC(2000, 0, 1) - 1_900 * 365 * 86_400_000;
 const LAST = Date.UTC(9999, 11, 30);

@@ -1,8 +1,8 @@
 // Go's JSON against JavaScript's own, on values on which the two agree.
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { decodeJson, encodeJson, type JsonValue } from "../../src/go/json.ts";
-import { compareUtf8, decodeUtf8 } from "../../src/go/utf8.ts";
+import { decodeJson, encodeJson, type JsonValue } from "../../src/lib/go/json.ts";
+import { compareUtf8, decodeUtf8 } from "../../src/lib/go/utf8.ts";
 
 type Plain = null | boolean | number | string | Plain[] | { [key: string]: Plain };
 

@@ -1,9 +1,9 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { commandFacts } from "../../src/mig/facts.ts";
-import { PageError } from "../../src/mig/fault.ts";
+import { PageError } from "../../src/lib/json/fault.ts";
+import { JsonScanner } from "../../src/lib/json/scan.ts";
+import { commandFacts } from "../../src/mig/command.ts";
 import { PageSplitter } from "../../src/mig/page.ts";
-import { JsonScanner } from "../../src/mig/scan.ts";
 
 function cutAt(bytes: Uint8Array, places: readonly number[]): Uint8Array[] {
   const edges = [0, ...places.map((place) => place % (bytes.length + 1)), bytes.length];

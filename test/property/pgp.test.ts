@@ -1,12 +1,12 @@
 // pgp: laws of the key and signature formats.
 import { beforeAll, describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { type OpenedSigner, openSigner } from "../../src/edge/pgp/signer.ts";
-import { parseKeyring } from "../../src/mig/keyring.ts";
-import { inverseModulo, powerModulo, toBytes, toNumber } from "../../src/mig/numbers.ts";
-import { dearmor, parsePackets } from "../../src/mig/packets.ts";
-import { encodeNumber, encodeSignature, hashedPart } from "../../src/mig/signature.ts";
-import { parsePublicKeys, verifySignature } from "../../src/mig/verify.ts";
+import { parseKeyring } from "../../src/lib/pgp/keyring.ts";
+import { inverseModulo, powerModulo, toBytes, toNumber } from "../../src/lib/pgp/numbers.ts";
+import { dearmor, parsePackets } from "../../src/lib/pgp/packets.ts";
+import { encodeNumber, encodeSignature, hashedPart } from "../../src/lib/pgp/signature.ts";
+import { type OpenedSigner, openSigner } from "../../src/lib/pgp/signer.ts";
+import { parsePublicKeys, verifySignature } from "../../src/lib/pgp/verify.ts";
 import { clockAt, homeOf, keyFile, RUNNER_KEY, readLine } from "../support/keys.ts";
 
 const bytes = (maxLength: number) => fc.uint8Array({ maxLength });

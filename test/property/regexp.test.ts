@@ -1,7 +1,7 @@
 import { describe, test } from "bun:test";
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { parseRegexp, regexpFault } from "../../src/go/regexp.ts";
+import { parseRegexp, regexpFault } from "../../src/lib/go/regexp.ts";
 
 /** Whether JavaScript takes a pattern, in the mode without relics. */
 function isJavaScript(pattern: string): boolean {

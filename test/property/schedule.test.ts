@@ -1,9 +1,9 @@
 // Schedule: laws of fire times, against formulations that share nothing with the code.
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { nextWall } from "../../src/jobs/calendar.ts";
-import { parseCron } from "../../src/jobs/cron.ts";
 import { nextFire, nextFires, parseSchedule } from "../../src/jobs/schedule.ts";
+import { parseCron } from "../../src/lib/cron/expression.ts";
+import { nextWall } from "../../src/lib/cron/wall.ts";
 import { searchWall } from "../support/wall-search.ts";
 
 const MINUTE = 60_000;

@@ -1,8 +1,6 @@
 import { describe, test } from "bun:test";
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { createFleet } from "../../src/sandbox/fleet.ts";
-import { agentsByTarget, createStore, REALISTIC } from "../../src/sandbox/store.ts";
 import {
   agentsTarget,
   likePattern,
@@ -11,7 +9,9 @@ import {
   sql,
   TARGET_SIZE_MAX,
   targetMistakes,
-} from "../../src/sdk/target.ts";
+} from "../../src/mig/target.ts";
+import { createFleet } from "../../src/sandbox/fleet.ts";
+import { agentsByTarget, createStore, REALISTIC } from "../../src/sandbox/store.ts";
 
 interface Token {
   readonly kind: "literal" | "other";

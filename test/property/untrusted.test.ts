@@ -10,12 +10,12 @@ import { RunnerError, RunnerErrors } from "../../src/errors.ts";
 import { ENTITY_SCHEMA } from "../../src/jobs/keys.ts";
 import { DEFINITION_FILES, loadEntity } from "../../src/jobs/load.ts";
 import { parseSchedule } from "../../src/jobs/schedule.ts";
+import { PageError } from "../../src/lib/json/fault.ts";
 import { actionMistakes, parseTemplate } from "../../src/mig/action.ts";
 import { openApi } from "../../src/mig/api.ts";
-import { PageError } from "../../src/mig/fault.ts";
 import { PageSplitter } from "../../src/mig/page.ts";
 import { encodeInflight, parseInflight } from "../../src/mig/result.ts";
-import { readStoredResult } from "../../src/mig/stored.ts";
+import { readStoredResult } from "../../src/mig/result-file.ts";
 import { parseFromBody } from "../../src/workflow/messages.ts";
 import { fakeHttp } from "../support/fake-http.ts";
 

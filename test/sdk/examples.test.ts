@@ -8,7 +8,7 @@ import { isPluginModule } from "../../src/sdk/plugin.ts";
 import { type Example, examplesOf, runExample } from "../support/examples.ts";
 
 const root = resolve(import.meta.dirname, "../..");
-const examples = globSync("src/sdk/**/*.ts", { cwd: root })
+const examples = globSync(["src/sdk/**/*.ts", "src/mig/{sql,target}.ts"], { cwd: root })
   .sort()
   .flatMap((path) => examplesOf(path, readFileSync(resolve(root, path), "utf8")));
 

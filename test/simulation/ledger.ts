@@ -1,8 +1,8 @@
 // Ledger: the runner's real journal on a database in memory that outlives the processes, with
 // faults where SQLite would have them, and the oracle's own look at its rows.
 import { DatabaseSync, type StatementSync } from "node:sqlite";
-import { openJournal } from "../../src/edge/journal/journal.ts";
-import type { Journal, JournalTransaction } from "../../src/flow/journal.ts";
+import type { Journal, JournalTransaction } from "../../src/journal/journal.ts";
+import { openJournal } from "../../src/journal/sqlite/journal.ts";
 import { type Life, never, type Side, type Watch } from "./life.ts";
 import type { Profile } from "./profile.ts";
 import type { Timeline } from "./timeline.ts";

@@ -24,7 +24,7 @@ export const MUTANTS: readonly Mutant[] = [
     invariant: "I1",
     edits: [
       {
-        file: "edge/journal/journal.ts",
+        file: "journal/sqlite/journal.ts",
         find: "return () => queued.resolve(value as never);",
         replace: "queued.resolve(value as never); return () => {};",
       },
@@ -45,9 +45,9 @@ export const MUTANTS: readonly Mutant[] = [
     name: "one fire time is run twice",
     invariant: "I2",
     edits: [
-      { file: "edge/journal/schema.ts", find: "UNIQUE (job, fires_at)", replace: "CHECK (1)" },
+      { file: "journal/sqlite/schema.ts", find: "UNIQUE (job, fires_at)", replace: "CHECK (1)" },
       {
-        file: "edge/journal/tables.ts",
+        file: "journal/sqlite/tables.ts",
         find: "ON CONFLICT (job, fires_at) DO NOTHING RETURNING *",
         replace: "RETURNING *",
       },
@@ -65,7 +65,7 @@ export const MUTANTS: readonly Mutant[] = [
     invariant: "I3",
     edits: [
       {
-        file: "flow/dispatch.ts",
+        file: "flow/post.ts",
         find: "if (row.maybeSent && !options.fresh) {",
         replace: "if (row.maybeSent && row.attempts > 1_000) {",
       },
@@ -76,7 +76,7 @@ export const MUTANTS: readonly Mutant[] = [
     invariant: "I4",
     edits: [
       {
-        file: "flow/dispatch.ts",
+        file: "flow/post.ts",
         find: "const found = await findPosted(edges, row, options);",
         replace:
           "const anew = await signAnew(edges, row); " +
@@ -91,7 +91,7 @@ export const MUTANTS: readonly Mutant[] = [
     invariant: "I1",
     edits: [
       {
-        file: "flow/dispatch.ts",
+        file: "flow/post.ts",
         find: 'return isKept ? row : await keep(edges, row, { kind: "sending", anew });',
         replace:
           'if (!isKept) await keep(edges, row, { kind: "sending", anew: null }); ' +
@@ -104,7 +104,7 @@ export const MUTANTS: readonly Mutant[] = [
     invariant: "I3",
     edits: [
       {
-        file: "flow/dispatch.ts",
+        file: "flow/post.ts",
         find: "const found = await findPosted(edges, row, { ...options, isAnswered: true });",
         replace: 'const found = { kind: "absent" } as FindAnswer;',
       },
@@ -245,7 +245,7 @@ export const DAMAGE_MUTANT: Mutant = {
   invariant: "I10",
   edits: [
     {
-      file: "edge/journal/problem.ts",
+      file: "journal/sqlite/problem.ts",
       find: "/not a database|malformed|corrupt|unsupported file format|too big|no such (table|column)|no column named/i",
       replace: "/nothing says so/",
     },

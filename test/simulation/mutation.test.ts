@@ -58,7 +58,7 @@ function search(folder: string): Promise<string> {
 
 /** Opens a journal that is none, and says what came of it. */
 const DAMAGED = `
-import { openJournal } from "./src/edge/journal/journal.ts";
+import { openJournal } from "./src/journal/sqlite/journal.ts";
 import { writeFileSync } from "node:fs";
 writeFileSync("damaged.db", "SQLite format 3\\0" + "\\x7f".repeat(8000));
 try {

@@ -1,5 +1,5 @@
 // Network: the way to the simulated API and back, and everything that goes wrong on it.
-import type { Http, HttpAnswer, HttpRequest } from "../../src/ports.ts";
+import type { Http, HttpAnswer, HttpRequest } from "../../src/lib/ports.ts";
 import { type ApiAnswer, failure } from "./api.ts";
 import { type Life, never } from "./life.ts";
 import { HTTP_FAULTS, type HttpFault } from "./profile.ts";

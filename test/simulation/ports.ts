@@ -3,18 +3,16 @@
 // Every call may take time, fail before or after its effect, or be the last thing the process did.
 import { createHash } from "node:crypto";
 import { RunnerError } from "../../src/errors.ts";
+import type { Clock, Log, Signer } from "../../src/lib/ports.ts";
 import type {
   ActionTrace,
-  Clock,
   DeliveryAnswer,
   DeliveryOrder,
   InflightFile,
   JobDirectory,
-  Log,
   Plugins,
   ResultName,
   ResultWriter,
-  Signer,
   Spool,
 } from "../../src/ports.ts";
 import { type Life, never } from "./life.ts";

@@ -1,9 +1,8 @@
 // Simulate: one seed from beginning to end. The whole runner lives in a world of its own, suffers
 // the faults of the seed, is left in peace, and is judged.
 import { RunnerError } from "../../src/errors.ts";
-import { loadTemplate } from "../../src/flow/dispatch.ts";
-import type { Edges } from "../../src/flow/edges.ts";
 import { DAEMON_WINDOW } from "../../src/flow/launch.ts";
+import { loadTemplate } from "../../src/flow/template.ts";
 import { Catalog } from "../../src/jobs/catalog.ts";
 import type { Entity } from "../../src/jobs/entity.ts";
 import { definitionFile, loadEntity } from "../../src/jobs/load.ts";
@@ -11,6 +10,7 @@ import { moduleEntity } from "../../src/jobs/module.ts";
 import { openApi } from "../../src/mig/api.ts";
 import type { JobDirectory, Spool } from "../../src/ports.ts";
 import { Runner } from "../../src/runner.ts";
+import type { EngineEdges } from "../../src/workflow/edges.ts";
 import { writeJob, writeLegacy } from "./files.ts";
 import { Ledger } from "./ledger.ts";
 import type { CrashPoint, Life } from "./life.ts";
@@ -106,7 +106,7 @@ export class Simulation {
       signer,
       apiKey: null,
     });
-    const edges: Edges = {
+    const edges: EngineEdges = {
       ...{ clock, signer, spool, api },
       random: world.dice,
       log: makeLog(world, life),

@@ -1,7 +1,7 @@
 // Workflows: what the bodies of simulated jobs do, and where they run.
 import { AsyncLocalStorage } from "node:async_hooks";
-import type { WorkflowEdges } from "../../src/flow/edges.ts";
 import { type JobBody, type JobModule, job } from "../../src/sdk/job.ts";
+import type { WorkflowEdges } from "../../src/workflow/edges.ts";
 import { inlineHost } from "../../src/workflow/inline.ts";
 import type { Scope } from "../../src/workflow/run.ts";
 import { type Life, never } from "./life.ts";

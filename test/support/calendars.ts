@@ -2,8 +2,8 @@
 import type { Calendar } from "../../src/calendar/file.ts";
 import { type RequestOrder, requestCalendar } from "../../src/calendar/request.ts";
 import { type CalendarKey, signCalendar } from "../../src/calendar/sign.ts";
-import { openSigner } from "../../src/edge/pgp/signer.ts";
 import { parseSchedule } from "../../src/jobs/schedule.ts";
+import { openSigner } from "../../src/lib/pgp/signer.ts";
 import { parseTemplate } from "../../src/mig/action.ts";
 import {
   bytesOf,

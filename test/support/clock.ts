@@ -1,5 +1,5 @@
 // Clock: time that moves only when a test moves it. Everything that waits is woken in order.
-import type { Clock } from "../../src/ports.ts";
+import type { Clock } from "../../src/lib/ports.ts";
 import type { Instant, Milliseconds } from "../../src/time.ts";
 
 interface Waiter {

@@ -3,7 +3,7 @@ import { dlopen, ptr } from "bun:ffi";
 import { chmodSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
-import type { Log, LogLevel } from "../../src/ports.ts";
+import type { Log, LogLevel } from "../../src/lib/ports.ts";
 import { eventually } from "./binary.ts";
 
 const root = resolve(import.meta.dirname, "../..");

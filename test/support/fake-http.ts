@@ -1,5 +1,5 @@
 // Fake HTTP: an HTTP client in memory that answers as a test says and keeps what it was asked.
-import type { Http, HttpAnswer, HttpRequest } from "../../src/ports.ts";
+import type { Http, HttpAnswer, HttpRequest } from "../../src/lib/ports.ts";
 
 export interface FakeAnswer {
   readonly status?: number;

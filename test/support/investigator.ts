@@ -4,7 +4,7 @@
 // decides what the other is tested against. Parameters must have their members sorted.
 import { readFileSync } from "node:fs";
 import { request } from "node:http";
-import { openSigner } from "../../src/edge/pgp/signer.ts";
+import { openSigner } from "../../src/lib/pgp/signer.ts";
 import { homeOf } from "./keys.ts";
 
 const HOME = homeOf();

@@ -12,9 +12,9 @@ import {
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { findFlawIfThere, firstFlawIn } from "../../src/edge/ownership.ts";
-import { Cursor, parsePacket } from "../../src/mig/packets.ts";
-import { parseSignature, type Signature } from "../../src/mig/signature.ts";
+import { findFlawIfThere, firstFlawIn } from "../../src/lib/os/ownership.ts";
+import { Cursor, parsePacket } from "../../src/lib/pgp/packets.ts";
+import { parseSignature, type Signature } from "../../src/lib/pgp/signature.ts";
 import type { Instant } from "../../src/time.ts";
 
 const golden = new URL("../golden/keyrings/", import.meta.url);

@@ -1,7 +1,7 @@
 // Large journal: one that is too large to be checked when it is opened, and damage in its midst.
 import { closeSync, openSync, writeSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
-import { openJournal } from "../../src/edge/journal/journal.ts";
+import { openJournal } from "../../src/journal/sqlite/journal.ts";
 
 const PAGE_BYTES = 4_096;
 

@@ -1,5 +1,5 @@
 // Rows: an action and a delivery as the journal would hold them, for tests that need one.
-import type { ActionRow, DeliveryRow } from "../../src/flow/inflight.ts";
+import type { ActionRow, DeliveryRow } from "../../src/journal/inflight.ts";
 
 export function actionRow(changes: Partial<ActionRow> = {}): ActionRow {
   return {

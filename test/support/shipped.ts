@@ -1,11 +1,11 @@
 // Shipped: runs a shipped plugin in this thread against a listener of its own.
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { openHttp } from "../../src/edge/http.ts";
 import { openFetch } from "../../src/edge/plugins/fetch.ts";
-import { openResult } from "../../src/edge/plugins/result.ts";
+import { openResult } from "../../src/edge/plugins/result-reader.ts";
 import { readSettings, type Settings } from "../../src/edge/plugins/settings.ts";
 import { messageOf } from "../../src/errors.ts";
+import { openHttp } from "../../src/lib/http/client.ts";
 import { isFatal, retryAfterMs } from "../../src/sdk/failure.ts";
 import type { PluginContext, PluginModule } from "../../src/sdk/plugin.ts";
 import { decodeProgress, encodeProgress } from "../../src/sdk/progress.ts";

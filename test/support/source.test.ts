@@ -29,7 +29,7 @@ describe("parseSource()", () => {
 
   test("resolves what a file imports, in every form", () => {
     expect(targets('import { a, type B } from "./a.ts";')).toEqual(["src/flow/a.ts"]);
-    expect(targets('import type {\n  A,\n} from "../go/a.ts";')).toEqual(["src/go/a.ts"]);
+    expect(targets('import type {\n  A,\n} from "../lib/go/a.ts";')).toEqual(["src/lib/go/a.ts"]);
     expect(targets('export { a } from "../time.ts";')).toEqual(["src/time.ts"]);
     expect(targets('const { a } = await import("openpgp");')).toEqual(["openpgp"]);
     expect(targets('new Worker(new URL("./worker.ts", import.meta.url));')).toEqual([

@@ -2,17 +2,17 @@
 // fleet, a journal that outlives the process. A crash cuts off everything that the process does.
 import { AsyncLocalStorage } from "node:async_hooks";
 import { createHash } from "node:crypto";
-import { openJournal } from "../../src/edge/journal/journal.ts";
 import { RunnerError } from "../../src/errors.ts";
-import type { Edges } from "../../src/flow/edges.ts";
-import type { Journal, JournalTransaction } from "../../src/flow/journal.ts";
 import { DAEMON_WINDOW } from "../../src/flow/launch.ts";
 import { Catalog } from "../../src/jobs/catalog.ts";
 import type { Entity } from "../../src/jobs/entity.ts";
+import type { Journal, JournalTransaction } from "../../src/journal/journal.ts";
+import { openJournal } from "../../src/journal/sqlite/journal.ts";
+import type { Clock } from "../../src/lib/ports.ts";
 import type { MigApi } from "../../src/mig/api.ts";
-import type { Clock } from "../../src/ports.ts";
 import { Runner } from "../../src/runner.ts";
 import { type JobBody, job as makeJob } from "../../src/sdk/job.ts";
+import type { EngineEdges } from "../../src/workflow/edges.ts";
 import type { BodyHost } from "../../src/workflow/host.ts";
 import { inlineHost } from "../../src/workflow/inline.ts";
 import type { Scope } from "../../src/workflow/run.ts";
@@ -205,7 +205,7 @@ export class Stage {
     this.#runner?.poke();
   }
 
-  #edges(life: Life): Edges {
+  #edges(life: Life): EngineEdges {
     let signatures = this.actions.length * 1_000 + this.#writes;
     return {
       clock: this.#clock(life),

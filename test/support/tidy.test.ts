@@ -59,9 +59,9 @@ examples({
 });
 examples({
   rule: rules.importDirection,
-  path: "src/go/x.ts",
-  wrong: ['import { a } from "../mig/x.ts";', 'import { a } from "../errors.ts";'],
-  right: ['import { a } from "./y.ts";'],
+  path: "src/lib/go/x.ts",
+  wrong: ['import { a } from "../../mig/x.ts";', 'import { a } from "../json/x.ts";'],
+  right: ['import { a } from "./y.ts";', 'import { a } from "../../errors.ts";'],
 });
 examples({
   rule: rules.importDirection,
@@ -131,7 +131,7 @@ examples({
 });
 examples({
   rule: rules.oneRuntime,
-  path: "src/edge/runtime.ts",
+  path: "src/lib/os/runtime.ts",
   wrong: [],
   right: ["Bun.file(path);", 'import { plugin } from "bun";'],
 });

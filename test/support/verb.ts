@@ -5,13 +5,13 @@ import { dirname, join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { parseFlags } from "../../src/cli/flags.ts";
 import { CONFIG_FLAG, type Verb } from "../../src/cli/verb.ts";
-import { openJournal } from "../../src/edge/journal/journal.ts";
 import { findHostZone, type HostZone } from "../../src/edge/timezone.ts";
 import { describeError, RunnerError, RunnerErrors } from "../../src/errors.ts";
 import { queueDeliveries } from "../../src/flow/deliver.ts";
-import { type ActionRow, advance } from "../../src/flow/inflight.ts";
-import type { JournalTransaction } from "../../src/flow/journal.ts";
-import { closeRun } from "../../src/flow/keep.ts";
+import { closeRun } from "../../src/flow/transition.ts";
+import { type ActionRow, advance } from "../../src/journal/inflight.ts";
+import type { JournalTransaction } from "../../src/journal/journal.ts";
+import { openJournal } from "../../src/journal/sqlite/journal.ts";
 import { shownLines } from "../../src/text.ts";
 import { keyFile, RUNNER_KEY } from "./keys.ts";
 

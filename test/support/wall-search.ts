@@ -1,7 +1,8 @@
 // Wall search: which moment of a wall clock comes next, found without croner: the second opinion
-// that test/property/schedule.test.ts holds beside src/jobs/calendar.ts.
-import type { WallSeconds } from "../../src/jobs/calendar.ts";
-import type { CronFields, MonthDays, WeekDays } from "../../src/jobs/cron.ts";
+// that test/property/schedule.test.ts holds beside src/lib/cron/wall.ts.
+
+import type { CronFields, MonthDays, WeekDays } from "../../src/lib/cron/expression.ts";
+import type { WallSeconds } from "../../src/lib/cron/wall.ts";
 
 const DAY_SECONDS = 86_400;
 const DAY_MS = 86_400_000;

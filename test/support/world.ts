@@ -1,11 +1,12 @@
 // World: opened edges that live in memory, for tests of the flow and the runner: a clock that a
 // test moves, an API that answers what a test says, a spool without a disk, the real journal.
-import { openJournal } from "../../src/edge/journal/journal.ts";
+
 import { RunnerError } from "../../src/errors.ts";
 import type { Edges, Limits } from "../../src/flow/edges.ts";
-import type { Journal } from "../../src/flow/journal.ts";
 import type { Entity } from "../../src/jobs/entity.ts";
 import { parseSchedule } from "../../src/jobs/schedule.ts";
+import type { Journal } from "../../src/journal/journal.ts";
+import { openJournal } from "../../src/journal/sqlite/journal.ts";
 import type { CreateAnswer, FindAnswer, MigApi, PageAnswer } from "../../src/mig/api.ts";
 import type {
   ActionTrace,

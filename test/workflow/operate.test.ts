@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { openJournal } from "../../src/edge/journal/journal.ts";
+import { openJournal } from "../../src/journal/sqlite/journal.ts";
 import { dropRuns } from "../../src/workflow/operate.ts";
 
 const NOW = Date.UTC(2026, 0, 2);

@@ -1,7 +1,7 @@
 // Record: what identifies the request of a step stays the same from version to version.
 import { describe, expect, test } from "bun:test";
 import { createHash } from "node:crypto";
-import { agentsTarget } from "../../src/sdk/target.ts";
+import { agentsTarget } from "../../src/mig/target.ts";
 import { digestOf } from "../../src/workflow/record.ts";
 
 const sha256 = (value: unknown) => createHash("sha256").update(JSON.stringify(value)).digest("hex");

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
-import { newCalendar } from "../../src/flow/windows.ts";
 import { parseSchedule } from "../../src/jobs/schedule.ts";
+import { newCalendar } from "../../src/journal/windows.ts";
 import type { JobBody } from "../../src/sdk/job.ts";
 import { requested, signedBy } from "../support/calendars.ts";
 import { Stage } from "../support/stage.ts";

@@ -7,9 +7,9 @@ import {
   CalendarProblem,
   decodeCalendar,
 } from "../../calendar/file.ts";
-import { errnoText } from "../../edge/errno.ts";
-import { readRegular } from "../../edge/read.ts";
 import { type ErrorDetail, RunnerError } from "../../errors.ts";
+import { errnoText } from "../../lib/os/errno.ts";
+import { readRegular } from "../../lib/os/read.ts";
 import type { Call } from "../verb.ts";
 
 /** One of the things that can be done with calendars. */

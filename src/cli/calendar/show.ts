@@ -3,13 +3,13 @@
 import { templateHash, undated } from "../../calendar/action.ts";
 import { describeAction, type Fact } from "../../calendar/describe.ts";
 import { timeText } from "../../calendar/file.ts";
-import { openJournal } from "../../edge/journal/journal.ts";
 import { RunnerError } from "../../errors.ts";
-import type { Journal } from "../../flow/journal.ts";
 import { actionName } from "../../flow/plan.ts";
-import type { CalendarRow, Coverage } from "../../flow/windows.ts";
 import type { Entity } from "../../jobs/entity.ts";
 import { nextFire } from "../../jobs/schedule.ts";
+import type { Journal } from "../../journal/journal.ts";
+import { openJournal } from "../../journal/sqlite/journal.ts";
+import type { CalendarRow, Coverage } from "../../journal/windows.ts";
 import { type Action, parseTemplate } from "../../mig/action.ts";
 import type { Instant } from "../../time.ts";
 import { openSpoolView, type SpoolView } from "../open.ts";

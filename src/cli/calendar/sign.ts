@@ -6,12 +6,12 @@ import { assertSignable, type CalendarKey, signCalendar } from "../../calendar/s
 import { defaultGpgHome, homeOf } from "../../config/client.ts";
 import { PASSPHRASE_VARIABLE, Secret } from "../../config/secret.ts";
 import { systemClock } from "../../edge/clock.ts";
-import { errnoText } from "../../edge/errno.ts";
 import { homeDirectory, isThere, readBytes, replaceFile } from "../../edge/files.ts";
 import { sealProcess } from "../../edge/secrecy.ts";
 import { RunnerError } from "../../errors.ts";
-import { joinBytes } from "../../mig/numbers.ts";
-import type { Clock } from "../../ports.ts";
+import { errnoText } from "../../lib/os/errno.ts";
+import { joinBytes } from "../../lib/pgp/numbers.ts";
+import type { Clock } from "../../lib/ports.ts";
 import { type Milliseconds, SECOND_MS, spanText } from "../../time.ts";
 import { UsageError } from "../flags.ts";
 import { jsonAnswer, plural } from "../text.ts";
@@ -74,7 +74,7 @@ function confirm({ flags, terminal }: Call, { job, windows }: Calendar): void {
 }
 
 async function openKey({ flags, environment }: Call, clock: Clock): Promise<CalendarKey> {
-  const { openSigner } = await import("../../edge/pgp/signer.ts");
+  const { openSigner } = await import("../../lib/pgp/signer.ts");
   const home =
     flags.text("home") ?? defaultGpgHome(environment, homeOf(environment, homeDirectory()));
   const secret = environment[PASSPHRASE_VARIABLE] ?? "";
@@ -180,7 +180,7 @@ async function rehearsalOf(path: string): Promise<string> {
 
 /** A new key, whose public part is added to the ring of the rehearsal; it is never written down. */
 async function throwAway(path: string, clock: Clock): Promise<CalendarKey> {
-  const { rehearsalKey } = await import("../../edge/pgp/rehearsal.ts");
+  const { rehearsalKey } = await import("../../lib/pgp/rehearsal.ts");
   const key = await rehearsalKey(clock);
   const ring = `${rehearsalPath(path)}.gpg`;
   const known = (await isThere(ring)) ? await readBytes(ring) : new Uint8Array();

@@ -4,9 +4,9 @@
 import { resolve } from "node:path";
 import { RunnerErrors } from "../../errors.ts";
 import { problemError } from "../../jobs/problem.ts";
+import { distrust, findFlawIfThere } from "../../lib/os/ownership.ts";
+import { moduleTools } from "../../lib/os/runtime.ts";
 import { hashSource } from "../../workflow/source.ts";
-import { distrust, findFlawIfThere } from "../ownership.ts";
-import { moduleTools } from "../runtime.ts";
 import { type Bundled, bundleAll, type Files } from "./bundler.ts";
 import { type Below, readGraph } from "./graph.ts";
 

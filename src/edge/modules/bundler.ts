@@ -7,7 +7,7 @@ import { pathToFileURL } from "node:url";
 import { SDK_NAMES } from "../../jobs/imports.ts";
 import type { ModuleProblem } from "../../jobs/problem.ts";
 import { importHint } from "../../jobs/thrown.ts";
-import type { BuildArtifact, BuildLog, ModuleTools } from "../runtime.ts";
+import type { BuildArtifact, BuildLog, ModuleTools } from "../../lib/os/runtime.ts";
 import { CODE } from "./graph.ts";
 
 /** What became of one entry. */

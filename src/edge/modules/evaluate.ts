@@ -1,7 +1,7 @@
 // Evaluate: runs a bundled module in this thread. Only for threads of workers: the module may do
 // anything, and may never come to an end.
 import { createRequire } from "node:module";
-import { moduleTools } from "../runtime.ts";
+import { moduleTools } from "../../lib/os/runtime.ts";
 import { assertOwnPackages } from "./bundle.ts";
 import { bundleAll } from "./bundler.ts";
 import { decodePack } from "./pack.ts";

@@ -6,9 +6,9 @@ import { dirname, extname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { RunnerError } from "../../errors.ts";
 import { isFileSpecifier, packageOf, parseImports } from "../../jobs/imports.ts";
-import { errnoCode, errnoHint, errnoText } from "../errno.ts";
-import { distrust, findFlawIfThere, type Look } from "../ownership.ts";
-import { readText, UnfitFile } from "../read.ts";
+import { errnoCode, errnoHint, errnoText } from "../../lib/os/errno.ts";
+import { distrust, findFlawIfThere, type Look } from "../../lib/os/ownership.ts";
+import { readText, UnfitFile } from "../../lib/os/read.ts";
 
 /** A file larger than this is no program. */
 const FILE_BYTES_MAX = 16 * 1024 * 1024;

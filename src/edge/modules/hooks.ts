@@ -6,8 +6,8 @@ import nodeModule from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { isFileSpecifier, packageOf } from "../../jobs/imports.ts";
-import { distrust, findFlawIfThere } from "../ownership.ts";
-import { readText } from "../read.ts";
+import { distrust, findFlawIfThere } from "../../lib/os/ownership.ts";
+import { readText } from "../../lib/os/read.ts";
 import { CODE, candidatesOf, fileMark, packageFile, resolveFile } from "./graph.ts";
 import { type Pack, plainCode, TYPED } from "./pack.ts";
 

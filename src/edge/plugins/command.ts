@@ -3,7 +3,7 @@
 // An agent can answer with 60 MB that are two gigabytes once they are values ("[],[],…"). One such
 // command would end the process of the plugin at each try, and with that cost all other hosts their
 // delivery. So of it everything is handed out but its results, in whose place is said why.
-import { JsonScanner, type ScanListener, type TokenKind } from "../../mig/scan.ts";
+import { JsonScanner, type ScanListener, type TokenKind } from "../../lib/json/scan.ts";
 import type { Command } from "../../sdk/action.ts";
 
 /** Bytes of memory that one command may take, as far as can be told before. */

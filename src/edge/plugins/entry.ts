@@ -7,9 +7,9 @@ import { realpathSync, type Stats } from "node:fs";
 import { lstat, readdir, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { RunnerError } from "../../errors.ts";
-import { errnoCode, errnoHint, errnoText } from "../errno.ts";
+import { errnoCode, errnoHint, errnoText } from "../../lib/os/errno.ts";
+import { findFlaw } from "../../lib/os/ownership.ts";
 import { fromWhere } from "../files.ts";
-import { findFlaw } from "../ownership.ts";
 import { sortByBytes } from "../spool/scan.ts";
 
 const EXECUTABLE = 0o111;

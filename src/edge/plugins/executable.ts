@@ -8,13 +8,14 @@
 // Not its: which program may run (plugins.ts), what is done about a failure (flow/).
 import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, fstatSync } from "node:fs";
-import type { DeliveryAnswer, DeliveryOrder, Log } from "../../ports.ts";
+import { errnoCode, errnoText } from "../../lib/os/errno.ts";
+import { noteChild } from "../../lib/os/family.ts";
+import { openRegular } from "../../lib/os/read.ts";
+import type { Log } from "../../lib/ports.ts";
+import type { DeliveryAnswer, DeliveryOrder } from "../../ports.ts";
 import { limitText, type Milliseconds } from "../../time.ts";
 import { type Environment, passedEnvironment } from "../environment.ts";
-import { errnoCode, errnoText } from "../errno.ts";
-import { noteChild } from "../family.ts";
 import { openOutput, type PluginOutput } from "../output.ts";
-import { openRegular } from "../read.ts";
 
 /** A program and the bounds of its life. */
 export interface ExecutableOptions {

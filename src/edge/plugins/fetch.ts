@@ -7,10 +7,10 @@
 // A redirect to another origin (scheme, host or port) gets no header that may be a secret, as
 // http/redirect.ts has it, and no body: a request for a token has the secret in its body.
 import { messageOf } from "../../errors.ts";
-import type { Http, HttpAnswer, HttpRequest } from "../../ports.ts";
+import { isSameOrigin, REDIRECTS_MAX, redirected } from "../../lib/http/redirect.ts";
+import type { Http, HttpAnswer, HttpRequest } from "../../lib/ports.ts";
 import type { PluginContext } from "../../sdk/plugin.ts";
 import { VERSION } from "../../version.ts";
-import { isSameOrigin, REDIRECTS_MAX, redirected } from "../http/redirect.ts";
 
 /** As in the context of a plugin. */
 export type Fetch = PluginContext<unknown>["fetch"];

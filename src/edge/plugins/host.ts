@@ -4,19 +4,19 @@
 // changed since.
 import { describeError, messageOf, RunnerError, RunnerErrors } from "../../errors.ts";
 import { placeIn } from "../../jobs/problem.ts";
-import type { Http } from "../../ports.ts";
+import { openHttp } from "../../lib/http/client.ts";
+import type { Http } from "../../lib/ports.ts";
 import { hasBrand } from "../../sdk/brand.ts";
 import { isFatal, retryAfterMs } from "../../sdk/failure.ts";
 import { isPluginModule, type PluginContext, type PluginModule } from "../../sdk/plugin.ts";
 import { decodeProgress } from "../../sdk/progress.ts";
 import type { LogLevel } from "../../sdk/run.ts";
-import { openHttp } from "../http.ts";
 import { bundleJob } from "../modules/bundle.ts";
 import { LineSplitter } from "../output.ts";
 import type { Worker } from "../worker.ts";
 import { openFetch } from "./fetch.ts";
 import { openProgress, type ProgressKeeper } from "./progress.ts";
-import { openResult } from "./result.ts";
+import { openResult } from "./result-reader.ts";
 import { readSettings } from "./settings.ts";
 import { cutMessage, type Delivery, type Outcome, type PluginWork, type ToPlugin } from "./work.ts";
 

@@ -6,7 +6,8 @@
 // no worker is ever started.
 import { resolve } from "node:path";
 import { placeIn } from "../../jobs/problem.ts";
-import type { DeliveryAnswer, DeliveryOrder, Log, LogLevel, Plugins } from "../../ports.ts";
+import type { Log, LogLevel } from "../../lib/ports.ts";
+import type { DeliveryAnswer, DeliveryOrder, Plugins } from "../../ports.ts";
 import { limitText, type Milliseconds } from "../../time.ts";
 import { type Environment, passedEnvironment } from "../environment.ts";
 import { LINES_MAX } from "../output.ts";

@@ -5,7 +5,8 @@
 // message: a file or a folder that every user can write.
 import { join } from "node:path";
 import { messageOf, nearest } from "../../errors.ts";
-import type { DeliveryAnswer, DeliveryOrder, Log, Plugins } from "../../ports.ts";
+import type { Log } from "../../lib/ports.ts";
+import type { DeliveryAnswer, DeliveryOrder, Plugins } from "../../ports.ts";
 import type { Milliseconds } from "../../time.ts";
 import type { Environment } from "../environment.ts";
 import { sortByBytes } from "../spool/scan.ts";

@@ -9,7 +9,7 @@ import {
   lstatOrNull,
   publish,
   type TemporaryFile,
-} from "./durable.ts";
+} from "../../lib/os/durable.ts";
 
 /** One file for another in a job's directory. */
 export interface Replacement {

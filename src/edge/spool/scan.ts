@@ -10,11 +10,11 @@ import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { RunnerError } from "../../errors.ts";
 import { isSameFiles } from "../../jobs/marks.ts";
+import { errnoCode, errnoHint, errnoText } from "../../lib/os/errno.ts";
+import { isTrustedLink, statMeant } from "../../lib/os/links.ts";
 import type { FileMark, JobDirectory } from "../../ports.ts";
 import type { Milliseconds } from "../../time.ts";
-import { errnoCode, errnoHint, errnoText } from "../errno.ts";
 import { fromWhere } from "../files.ts";
-import { isTrustedLink, statMeant } from "./links.ts";
 
 /** The files that make a job, sorted; whatever else is in its directory is not looked at. */
 export const JOB_FILES: readonly string[] = [

@@ -2,9 +2,9 @@
 // No link is followed but a trusted one named results: nothing outside of it is ever removed.
 import { rmdir, unlink } from "node:fs/promises";
 import { join } from "node:path";
+import { fileError } from "../../lib/os/durable.ts";
+import { errnoCode } from "../../lib/os/errno.ts";
 import type { Shelf } from "../../ports.ts";
-import { errnoCode } from "../errno.ts";
-import { fileError } from "./durable.ts";
 import { listDirectories } from "./scan.ts";
 import { datesOf, namesIn, ownerOf } from "./stored.ts";
 

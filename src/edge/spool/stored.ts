@@ -5,11 +5,11 @@
 // of results/ is ever found.
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
+import { type Attempt, fileError, lstatOrNull } from "../../lib/os/durable.ts";
+import { errnoCode } from "../../lib/os/errno.ts";
+import { statMeant } from "../../lib/os/links.ts";
+import { streamRegular } from "../../lib/os/read.ts";
 import { parseActionId } from "../../mig/ids.ts";
-import { errnoCode } from "../errno.ts";
-import { streamRegular } from "../read.ts";
-import { type Attempt, fileError, lstatOrNull } from "./durable.ts";
-import { statMeant } from "./links.ts";
 import { listDirectories, sortByBytes } from "./scan.ts";
 
 /** Where a result lies. */

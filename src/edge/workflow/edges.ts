@@ -1,6 +1,7 @@
 // Edges: what workflows need of the world.
-import type { WorkflowEdges } from "../../flow/edges.ts";
-import { streamRegular } from "../read.ts";
+
+import { streamRegular } from "../../lib/os/read.ts";
+import type { WorkflowEdges } from "../../workflow/edges.ts";
 import { workerHost } from "./host.ts";
 
 /**

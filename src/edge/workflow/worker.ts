@@ -1,11 +1,11 @@
 // Worker: the role of a worker that runs the body of a workflow.
 import { AsyncLocalStorage } from "node:async_hooks";
+import { streamRegular } from "../../lib/os/read.ts";
 import { Body } from "../../workflow/body.ts";
 import type { ToBody } from "../../workflow/messages.ts";
 import type { Scope } from "../../workflow/run.ts";
 import { importSource } from "../../workflow/source.ts";
 import { systemClock } from "../clock.ts";
-import { streamRegular } from "../read.ts";
 import type { Worker } from "../worker.ts";
 import { PING, PONG } from "./host.ts";
 import { locate } from "./locate.ts";

@@ -1,6 +1,6 @@
 // File: the module that lists files by name, size, mode, time, content or hash.
 import * as v from "valibot";
-import { parseDuration } from "../../go/duration.ts";
+import { parseDuration } from "../../lib/go/duration.ts";
 import { defineModule } from "./module.ts";
 import { flag, invertiblePattern, labelled, members, text, texts, whole } from "./rules.ts";
 

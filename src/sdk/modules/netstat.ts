@@ -1,6 +1,6 @@
 // Netstat: the module that looks for local, neighbour and connected addresses and open ports.
 import * as v from "valibot";
-import { isCidr, isIp } from "../../go/ip.ts";
+import { isCidr, isIp } from "../../lib/go/ip.ts";
 import { defineModule } from "./module.ts";
 import { flag, members, pattern, texts } from "./rules.ts";
 

@@ -4,7 +4,7 @@
 // without its path: both are added where the error is made.
 import * as v from "valibot";
 import { nearest } from "../../errors.ts";
-import { regexpFault } from "../../go/regexp.ts";
+import { regexpFault } from "../../lib/go/regexp.ts";
 
 /** Where a parameter is: names of members and indexes of lists. */
 export type Path = readonly (string | number)[];

@@ -3,7 +3,7 @@
 // Agents refuse less than this: they run a test of an unknown object, with a bad version operator
 // or a bad pattern, and give it an error; and they look at the first of several sources only.
 import * as v from "valibot";
-import { parseRegexp } from "../../go/regexp.ts";
+import { parseRegexp } from "../../lib/go/regexp.ts";
 import {
   type Fault,
   filled,

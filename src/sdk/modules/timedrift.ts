@@ -1,7 +1,7 @@
 // Timedrift: the module that gives the local time and compares it with an NTP server.
 import * as v from "valibot";
 import { messageOf } from "../../errors.ts";
-import { parseDuration } from "../../go/duration.ts";
+import { parseDuration } from "../../lib/go/duration.ts";
 import { defineModule } from "./module.ts";
 import { members, text } from "./rules.ts";
 

@@ -5,9 +5,9 @@ import { createServer } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
-import { type HttpOptions, openHttp } from "../../../src/edge/http.ts";
 import { openFetch } from "../../../src/edge/plugins/fetch.ts";
 import { messageOf } from "../../../src/errors.ts";
+import { type HttpOptions, openHttp } from "../../../src/lib/http/client.ts";
 import { type Heard, Listener, type Reply } from "../../support/shipped.ts";
 
 const TLS = join(import.meta.dirname, "../../fixtures/tls");

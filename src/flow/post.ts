@@ -1,0 +1,257 @@
+// Post: the only way an action leaves this program.
+//
+//   launch ──▶ plan.ts (journaled, I1) ──▶ post ──▶ posted
+//                                           │ answer lost, or found planned after a crash
+//                                           └──▶ look for the stored signature (I3) ──▶ posted
+//                                                             └── absent ──▶ the same bytes again
+//
+// Owns:    the order of these steps and what each answer of the API means.
+// Not its: when to launch (runner.ts), the legal transitions (inflight.ts), HTTP (mig/api.ts).
+import type { ActionEvent, ActionRow } from "../journal/inflight.ts";
+import { formatRfc3339Nano, timeAt } from "../lib/go/time.ts";
+import type { CreateAnswer, FindAnswer, StoredAction } from "../mig/api.ts";
+import type { Instant, Milliseconds } from "../time.ts";
+import { DAY_MS } from "../time.ts";
+import { backoffMs, POST_BACKOFF } from "./backoff.ts";
+import { type Edges, say } from "./edges.ts";
+import { markInflight } from "./elsewhere.ts";
+import { firstLookAt } from "./patience.ts";
+import { lateness, signAnew } from "./sign.ts";
+import { keep } from "./transition.ts";
+
+/** Waits between the searches for an action whose answer was lost: the API may list it late. */
+const SEARCH_WAITS_MS: readonly Milliseconds[] = [2_000, 4_000, 8_000];
+
+/** An action that is not listed this long after it was sent last never reached the API. */
+const LISTED_WITHIN_MS: Milliseconds = 14_000;
+
+/**
+ * An action with a short life is searched for less long, so that there is time to post it again;
+ * but never less than this: rather missed than posted twice (I3).
+ */
+const SEARCH_LEAST_MS: Milliseconds = 6_000;
+const SEARCH_SHARE = 0.6;
+
+/** One that was answered is listed at once, if it was stored. */
+const ANSWERED_LISTED_MS: Milliseconds = 2_000;
+
+/** A possibly posted action that cannot be looked up for this long after its expiry is given up. */
+const UNKNOWN_MAX_MS: Milliseconds = 7 * DAY_MS;
+
+/** What one try at the API told about the API itself; feeds the breaker. */
+export type Reached = "answered" | "unreachable";
+
+/** How one action is to be posted. */
+export interface PostOptions {
+  /** True only right after `planAction` in this process: it was never sent. */
+  readonly fresh: boolean;
+  /** No earlier try, of this process or one before it, can have sent it after this. */
+  readonly lastSentAt: Instant;
+  /** How often the API may refuse it before it is a recorded failure. */
+  readonly retries: number;
+  /** Whether its answers are looked for before it has expired. @default false */
+  readonly early?: boolean;
+  readonly signal: AbortSignal;
+}
+
+/** Posts a planned action, or finds out what became of an earlier try (I3). */
+export async function postAction(
+  edges: Edges,
+  row: ActionRow,
+  options: PostOptions,
+): Promise<Reached> {
+  if (row.maybeSent && !options.fresh) {
+    const found = await findPosted(edges, row, options);
+    if (found.kind === "found") return await keepPosted(edges, row, { ...options, ...found });
+    if (found.kind === "failed") return await keepUnknown(edges, row, found.message);
+  }
+  if (edges.clock.now() >= (row.postBy ?? row.expireAt)) {
+    const error = `${row.error ?? "it was not posted in time"}; the action has expired unposted`;
+    await keep(edges, row, { kind: "lapsed", error });
+    say(edges, row.job, "err", `Cannot post action: ${error}`);
+    return "answered";
+  }
+  if (row.agentsMax !== null) {
+    const reached = await refuseTooMany(edges, row, row.agentsMax, options);
+    if (reached !== null) return reached;
+  }
+  const sending = await prepareSending(edges, row, options);
+  return sending === null ? "answered" : await send(edges, sending, options);
+}
+
+/** The action as it is about to be sent; null when an operator has given it up. */
+async function prepareSending(
+  edges: Edges,
+  row: ActionRow,
+  { fresh }: PostOptions,
+): Promise<ActionRow | null> {
+  const isUnsent = fresh || !row.maybeSent;
+  const anew = isUnsent ? await signAnew(edges, row) : null;
+  // Earlier tries were proved not to have sent it. This one may, and die before it can tell (I3).
+  const isKept = row.maybeSent && anew === null;
+  return isKept ? row : await keep(edges, row, { kind: "sending", anew });
+}
+
+async function send(edges: Edges, row: ActionRow, options: PostOptions): Promise<Reached> {
+  const postedAt = edges.clock.now();
+  const answer = await edges.api.create(row.body, options.signal);
+  if (answer.kind === "posted") {
+    return await keepPosted(edges, row, { ...options, ...answer, postedAt });
+  }
+  if (answer.refusal) return await keepRefused(edges, row, { ...options, answer });
+  await delay(edges, row, {
+    error: answer.message,
+    maybeSent: answer.kind === "unclear",
+    retryAfterMs: answer.retryAfterMs,
+  });
+  return answer.status === null ? "unreachable" : "answered";
+}
+
+/**
+ * The API has said no, which proves nothing: an action that carries two signatures of one key is
+ * stored, runs, and is answered 500. Only the search tells.
+ */
+async function keepRefused(
+  edges: Edges,
+  row: ActionRow,
+  options: PostOptions & { readonly answer: Exclude<CreateAnswer, { kind: "posted" }> },
+): Promise<Reached> {
+  const { message, retryAfterMs } = options.answer;
+  // It answers when it has stored or not: what is not listed now was not stored.
+  const found = await findPosted(edges, row, { ...options, isAnswered: true });
+  if (found.kind === "found") return await keepPosted(edges, row, { ...options, ...found });
+  if (found.kind === "failed") return await keepUnknown(edges, row, `${message}; ${found.message}`);
+  if (row.attempts < options.retries) {
+    await delay(edges, row, { error: message, maybeSent: false, retryAfterMs });
+    return "answered";
+  }
+  await keep(edges, row, { kind: "refused", error: message });
+  say(edges, row.job, "err", `Cannot post action: ${message}; given up`);
+  return "answered";
+}
+
+/** Null when the target matches few enough agents now; else the action is not posted. */
+async function refuseTooMany(
+  edges: Edges,
+  row: ActionRow,
+  agentsMax: number,
+  { fresh, signal }: PostOptions,
+): Promise<Reached | null> {
+  const { target } = JSON.parse(row.body) as { readonly target: string };
+  const count = await edges.api.countAgents(target, signal);
+  if (count.kind === "failed") {
+    const error = `the agents of its target cannot be counted: ${count.message}`;
+    await delay(edges, row, { error, maybeSent: row.maybeSent && !fresh, retryAfterMs: null });
+    return count.status === null ? "unreachable" : "answered";
+  }
+  if (count.agents <= agentsMax) return null;
+  const agents = `${count.isAtLeast ? "at least " : ""}${count.agents}`;
+  const error = `its target matches ${agents} agents, maxAgents is ${agentsMax}`;
+  await keep(edges, row, { kind: "refused", error });
+  say(edges, row.job, "err", `Cannot post action: ${error}; given up`);
+  return "answered";
+}
+
+/** Looks for the stored signature among the API's actions; waits for an API that lists late. */
+async function findPosted(
+  edges: Edges,
+  row: ActionRow,
+  options: Pick<PostOptions, "lastSentAt" | "signal"> & { readonly isAnswered?: boolean },
+): Promise<FindAnswer> {
+  const { isAnswered = false, lastSentAt, signal } = options;
+  const { name, signature } = row;
+  const isTaken = (actionId: number): boolean => edges.journal.actionById(actionId) !== null;
+  const lifeMs = row.expireAt - edges.clock.now();
+  const shareMs = lifeMs <= 0 ? LISTED_WITHIN_MS : Math.max(SEARCH_LEAST_MS, lifeMs * SEARCH_SHARE);
+  const listedBy = isAnswered ? 0 : lastSentAt + Math.min(LISTED_WITHIN_MS, shareMs);
+  const leastMs = isAnswered ? ANSWERED_LISTED_MS : SEARCH_LEAST_MS;
+  let waitedMs = 0;
+  for (let search = 0; ; search++) {
+    if (signal.aborted) return { kind: "failed", message: "the runner is stopping", status: null };
+    const found = await edges.api.findAction({ name, signature, isTaken, signal });
+    if (found.kind !== "absent") return found;
+    // A clock that was set ahead must not end the search: some of it is by elapsed time.
+    const leftMs = Math.max(listedBy - edges.clock.now(), leastMs - waitedMs);
+    const mostMs = SEARCH_WAITS_MS[search];
+    if (leftMs <= 0 || mostMs === undefined) return { kind: "absent" };
+    const waitMs = Math.min(mostMs, leftMs);
+    await edges.clock.sleep(waitMs, signal);
+    waitedMs += waitMs;
+  }
+}
+
+async function keepPosted(
+  edges: Edges,
+  row: ActionRow,
+  answer: StoredAction & Pick<PostOptions, "early"> & { readonly postedAt?: Instant },
+): Promise<Reached> {
+  const { actionId, actionBytes, early = false, postedAt = null } = answer;
+  const other = edges.journal.actionById(actionId);
+  if (other !== null && other.id !== row.id && other.signature === row.signature) {
+    // Dated within one second, they are signed alike: one search took the other's action for its
+    // own. Then this one's is that of its twin, and is found by the same search (I3).
+    const error = `action ${actionId} was taken for that of another run`;
+    await delay(edges, row, { error, maybeSent: true, retryAfterMs: null });
+    return "answered";
+  }
+  if (other !== null && other.id !== row.id) {
+    // Such as after a new API's database. Its results would be taken for those of the other.
+    const error = `the API gave it the id ${actionId}, which an action of ${other.job} has`;
+    await keep(edges, row, { kind: "refused", error });
+    say(edges, row.job, "err", `Cannot keep action: ${error}; given up`);
+    return "answered";
+  }
+  const expireAt = expiryOf(edges, row, answer);
+  const expiredAt = expireAt + edges.limits.delayResultsMs;
+  const collectAt = firstLookAt(expiredAt, { early }, edges.clock.now());
+  const event: ActionEvent = row.sendOnly
+    ? { kind: "sent", actionId, reply: actionBytes, postedAt }
+    : { kind: "posted", actionId, reply: actionBytes, postedAt, expireAt, collectAt };
+  const kept = await keep(edges, row, event);
+  say(edges, row.job, "info", `launched action ${actionId}`);
+  for (const late of lateness([{ ...row, postedAt }])) {
+    say(edges, row.job, "warning", `action ${actionId} was ${late}`);
+  }
+  // One that an operator gave up meanwhile is not to come back by its record.
+  if (row.sendOnly || kept === null) return "answered";
+  edges.log.emit("info", `monitoring result for ${row.job}/${actionId}`);
+  await markInflight(edges, row, { actionId, reply: actionBytes });
+  return "answered";
+}
+
+/** How far the API's time of expiry may be from the signed one: it rounds to its database's. */
+const EXPIRY_ROUNDED_MS: Milliseconds = 60_000;
+
+/** When an action expires: agents go by what was signed, so another time is not waited for. */
+function expiryOf(edges: Edges, row: ActionRow, { expireAt }: StoredAction): Instant {
+  if (Math.abs(expireAt - row.expireAt) <= EXPIRY_ROUNDED_MS) return expireAt;
+  const [told, signed] = [expireAt, row.expireAt].map((at) => formatRfc3339Nano(timeAt(at)));
+  const message = `the API says that the action expires at ${told}, it was signed for ${signed}`;
+  say(edges, row.job, "warning", `${message}: the signed time holds`);
+  return row.expireAt;
+}
+
+/** The API cannot say whether the action runs: ask again later, but not for ever. */
+async function keepUnknown(edges: Edges, row: ActionRow, message: string): Promise<Reached> {
+  if (edges.clock.now() > row.expireAt + UNKNOWN_MAX_MS) {
+    const error = `it is unknown whether it was posted: ${message}`;
+    await keep(edges, row, { kind: "lapsed", error });
+    say(edges, row.job, "err", `Cannot find action: ${error}`);
+    return "unreachable";
+  }
+  await delay(edges, row, { error: message, maybeSent: true, retryAfterMs: null });
+  return "unreachable";
+}
+
+async function delay(
+  edges: Edges,
+  row: ActionRow,
+  why: { error: string; maybeSent: boolean; retryAfterMs: Milliseconds | null },
+): Promise<void> {
+  const wait = backoffMs(POST_BACKOFF, row.attempts + 1, edges.random.next()) ?? 0;
+  const waitMs = Math.max(wait, Math.min(why.retryAfterMs ?? 0, POST_BACKOFF.capMs));
+  const nextAt = edges.clock.now() + waitMs;
+  await keep(edges, row, { kind: "delayed", nextAt, error: why.error, maybeSent: why.maybeSent });
+  const seconds = Math.ceil(waitMs / 1_000);
+  say(edges, row.job, "warning", `Cannot post action: ${why.error}; trying again in ${seconds} s`);
+}

@@ -1,0 +1,85 @@
+// Keep: one transition of one action into the journal, with what follows from it for its run.
+
+import { type ActionEvent, type ActionRow, advance, type RunRow } from "../journal/inflight.ts";
+import type { JournalTransaction } from "../journal/journal.ts";
+import { due } from "../journal/steps.ts";
+import type { Instant } from "../time.ts";
+import type { Edges } from "./edges.ts";
+
+/**
+ * Journals `event` for `row`; resolves when it is durable.
+ *
+ * @param also More to write in the same transaction, given the new row.
+ * @returns The new row, or null when another process (an operator's `drop`) moved the row on.
+ * @throws {RunnerError} JOURNAL, when the journal cannot be written.
+ */
+export async function keep(
+  edges: Pick<Edges, "journal" | "clock">,
+  row: ActionRow,
+  event: ActionEvent,
+  also?: (transaction: JournalTransaction, next: ActionRow) => void,
+): Promise<ActionRow | null> {
+  const now = edges.clock.now();
+  return await edges.journal.write((transaction) => {
+    const current = transaction.action(row.id);
+    if (current === null || current.state !== row.state) return null;
+    const next = advance(current, event, now);
+    transaction.saveAction(next);
+    also?.(transaction, next);
+    wakeStep(transaction, next, now);
+    if (hasEnded(next)) closeRun(transaction, next.runId, now);
+    return next;
+  });
+}
+
+/** A step of a workflow is due when the last of its actions has ended. */
+export function wakeStep(transaction: JournalTransaction, action: ActionRow, now: number): void {
+  if (action.step === "" || !hasEnded(action)) return;
+  const step = transaction.stepNamed(action.runId, action.step);
+  if (step === null || step.state !== "begun") return;
+  const open = transaction
+    .actionsOf(action.runId)
+    .some((part) => part.step === step.name && !hasEnded(part));
+  if (!open) transaction.saveStep({ ...step, ...due(now, now) });
+}
+
+/** Whether nothing more comes of an action but deliveries. */
+export function hasEnded({ state }: Pick<ActionRow, "state">): boolean {
+  return state !== "planned" && state !== "posted";
+}
+
+/**
+ * Ends a run whose actions have all ended: done, or failed when one of them failed. The run of a
+ * workflow is ended by the workflow, which may have more to do.
+ */
+export function closeRun(transaction: JournalTransaction, runId: number, now: number): void {
+  const run = transaction.run(runId);
+  if (run === null || run.state !== "open" || run.source !== null) return;
+  const actions = transaction.actionsOf(runId);
+  if (actions.some((action) => action.state !== "settled" && action.state !== "failed")) return;
+  const failed = actions.find((action) => action.state === "failed");
+  const ended: RunRow = {
+    ...run,
+    state: failed === undefined ? "done" : "failed",
+    note: failed?.error ?? run.note,
+    endedAt: now,
+  };
+  transaction.saveRun(ended);
+}
+
+/**
+ * Opens the run of something that was found: a record or a result of another runner. It has a fire
+ * time of its own (I2): `at`, or behind all others of its job when that is taken.
+ */
+export function openAdopted(
+  transaction: JournalTransaction,
+  { job, at }: { readonly job: string; readonly at: Instant },
+  now: Instant,
+): RunRow {
+  for (let firesAt = at; ; ) {
+    const run = transaction.insertRun({ job, firesAt, cause: "adopted" }, "open", now);
+    if (run !== null) return run;
+    const [newest] = transaction.runs(job, 1);
+    firesAt = Math.max(firesAt, newest?.firesAt ?? firesAt) + 1;
+  }
+}

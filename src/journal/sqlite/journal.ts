@@ -1,0 +1,365 @@
+// Journal: journal.db. SQLite in WAL mode with synchronous FULL: a resolved write is on disk.
+//
+// Writes are grouped. Each `write` is queued; at the end of the turn of the event loop all queued
+// works run in one transaction, each in a savepoint of its own, and share one fsync.
+//
+//   I1. A write resolves after COMMIT returned, and rejects when it did not.
+//   I10. A file that is not ours, newer than us, or damaged is a named error with a way out.
+//
+// After an fsync that failed nobody knows what is on the disk: nothing is written any more, and
+// `onFailure` is called. A new process reads what is there. When the file was removed, or another
+// one was put in its place, `onReplaced` is called, and a person has to look.
+import { chmodSync, closeSync, constants, existsSync, openSync, statSync } from "node:fs";
+import { DatabaseSync, type StatementSync } from "node:sqlite";
+import { RunnerError } from "../../errors.ts";
+import { assertRegularAt } from "../../lib/os/read.ts";
+import type { Journal, JournalTransaction } from "../journal.ts";
+import { BUSY_TIMEOUT_MS, Checkpoints } from "./checkpoints.ts";
+import { Place } from "./place.ts";
+import { damageError, isSqlite, isSqliteError, isUnsynced, journalError } from "./problem.ts";
+import { READABLE_VIEWS } from "./readable.ts";
+import { APPLICATION_ID, MIGRATIONS, missingColumns, SCHEMA_VERSION } from "./schema.ts";
+import { assertSealed } from "./seal.ts";
+import { Tables } from "./tables.ts";
+
+export interface JournalOptions {
+  /** A file path, or ":memory:" for a journal that dies with the process (tests, simulation). */
+  readonly path: string;
+  /** When the queued works are to be run. @default setImmediate */
+  readonly schedule?: (flush: () => void) => void;
+  /** For `status` and friends: never creates or changes the file. @default false */
+  readonly readOnly?: boolean;
+  /**
+   * Whether this process has the directory: it keeps the log short, and seals the file, so that
+   * another one in its place is told from it. @default false
+   */
+  readonly owned?: boolean;
+  /** Called once, when the disk failed to keep what was written: the process must end. */
+  readonly onFailure?: (error: RunnerError) => void;
+  /** Called once, when the file is not the one that was opened any more: the process must end. */
+  readonly onReplaced?: (error: RunnerError) => void;
+}
+
+interface Queued {
+  readonly work: (transaction: JournalTransaction) => unknown;
+  readonly resolve: (value: never) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** Works in one transaction at the most: bounds how long one flush holds the event loop. */
+const GROUP_MAX = 500;
+
+/**
+ * Opens the journal, making or migrating it.
+ *
+ * @throws {RunnerError} JOURNAL: not a journal, damaged, newer than this program, or no access.
+ */
+export function openJournal(options: JournalOptions): Journal {
+  const { path, readOnly = false } = options;
+  if (readOnly && path !== ":memory:" && !existsSync(path)) throw noneYet(path);
+  try {
+    if (path !== ":memory:") {
+      assertRegularAt(path);
+      assertSealed(path);
+      if (!readOnly) makeForOwner(path);
+    }
+    const database = new DatabaseSync(path, { readOnly });
+    try {
+      prepare(database, { path, readOnly });
+      return new SqliteJournal(database, options);
+    } catch (error) {
+      database.close();
+      throw error;
+    }
+  } catch (error) {
+    throw journalError(error, path);
+  }
+}
+
+/** Makes the file for this user alone; SQLite gives its mode to the files beside it. */
+function makeForOwner(path: string): void {
+  const { O_WRONLY, O_CREAT, O_EXCL } = constants;
+  try {
+    closeSync(openSync(path, O_WRONLY | O_CREAT | O_EXCL, 0o600));
+  } catch {
+    // It is there already, or SQLite says what is wrong with it.
+    const found = statSync(path, { throwIfNoEntry: false });
+    if (found !== undefined && (found.mode & 0o777) !== 0o600) chmodSync(path, 0o600);
+  }
+}
+
+function prepare(database: DatabaseSync, where: { path: string; readOnly: boolean }): void {
+  database.exec(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`);
+  const version = numberOf(database, "PRAGMA user_version");
+  const application = numberOf(database, "PRAGMA application_id");
+  const tables = numberOf(database, "SELECT count(*) FROM sqlite_schema");
+  const isOurs = numberOf(database, OUR_TABLES) === 4;
+  if (isOurs && (application !== APPLICATION_ID || version > VERSION_MAX)) {
+    throw damageError(where.path, "its header is not what a mig-runner writes");
+  }
+  if (application !== APPLICATION_ID && tables > 0) {
+    throw new RunnerError("JOURNAL", `Cannot use "${where.path}": it is not a mig-runner journal`, {
+      path: where.path,
+      hint: "move the file away, or set another directory",
+    });
+  }
+  if (version > SCHEMA_VERSION) {
+    throw new RunnerError(
+      "JOURNAL",
+      `Cannot use the journal "${where.path}": it has schema ${version}, ` +
+        `this mig-runner knows up to ${SCHEMA_VERSION}`,
+      { path: where.path, hint: "run the mig-runner that wrote it, or a newer one" },
+    );
+  }
+  // Whoever was to make it was killed before anything was in it.
+  if (where.readOnly && version === 0 && tables === 0) throw noneYet(where.path);
+  if (!where.readOnly) {
+    const finding = isLarge(where.path) ? null : findDamage(database);
+    if (finding !== null) throw damageError(where.path, finding);
+    database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON");
+    migrate(database);
+  }
+  readByRows(database);
+}
+
+/** Makes a connection read rows as those of this version, and only those that can be read. */
+export function readByRows(database: DatabaseSync): void {
+  database.exec(missingColumns(numberOf(database, "PRAGMA user_version")));
+  database.exec(READABLE_VIEWS);
+}
+
+function noneYet(path: string): RunnerError {
+  return new RunnerError("JOURNAL", `Cannot open the journal "${path}": there is none yet`, {
+    path,
+    hint: "start mig-runner once, it makes the journal",
+  });
+}
+
+/** How many of the tables are there that every journal has had. */
+const OUR_TABLES =
+  "SELECT count(*) FROM sqlite_schema WHERE type = 'table' " +
+  "AND name IN ('run', 'action', 'delivery', 'cursor')";
+
+/** No journal will ever have so high a schema version. */
+const VERSION_MAX = 1_000;
+
+/** Bytes of a journal that is checked when it is opened: some 4 ms for each million. */
+const CHECKED_SIZE_MAX = 8_000_000;
+
+/** Whether a journal is too large to be checked when it is opened: see check.ts. */
+export function isLarge(path: string): boolean {
+  return (statSync(path, { throwIfNoEntry: false })?.size ?? 0) > CHECKED_SIZE_MAX;
+}
+
+/** The first thing that SQLite finds wrong with the file; null when it is sound. */
+export function findDamage(database: DatabaseSync): string | null {
+  return damageOf(database, "quick_check")[0] ?? null;
+}
+
+/**
+ * What SQLite finds wrong with the file. A value of the wrong type is a row that cannot be read,
+ * which is no damage of the file (readable.ts).
+ */
+export function damageOf(
+  database: DatabaseSync,
+  check: "quick_check" | "integrity_check",
+): readonly string[] {
+  const findings = database
+    .prepare(`PRAGMA ${check}(${FINDINGS_MAX})`)
+    .all()
+    .flatMap(Object.values);
+  return findings.map(String).filter((text) => text !== "ok" && !WRONG_TYPE.test(text));
+}
+
+/** Findings that SQLite lists; wrong types, which are none of ours, may stand before the others. */
+const FINDINGS_MAX = 1_000;
+
+const WRONG_TYPE = /^(non-[A-Z]+|NULL) value in /;
+
+/** Each version step is one transaction: a crash between two leaves a readable journal. */
+function migrate(database: DatabaseSync): void {
+  database.exec("BEGIN IMMEDIATE");
+  try {
+    const version = numberOf(database, "PRAGMA user_version");
+    for (const statements of MIGRATIONS.slice(version)) database.exec(statements);
+    if (version < SCHEMA_VERSION) {
+      database.exec(`PRAGMA application_id = ${APPLICATION_ID}`);
+      database.exec(`PRAGMA user_version = ${SCHEMA_VERSION}`);
+    }
+    database.exec("COMMIT");
+  } catch (error) {
+    database.exec("ROLLBACK");
+    throw error;
+  }
+}
+
+function numberOf(database: DatabaseSync, sql: string): number {
+  const row = database.prepare(sql).get() as Record<string, number>;
+  return Object.values(row)[0] ?? 0;
+}
+
+class SqliteJournal extends Tables implements Journal {
+  readonly #database: DatabaseSync;
+  readonly #path: string;
+  readonly #schedule: (flush: () => void) => void;
+  readonly #onFailure: (error: RunnerError) => void;
+  readonly #onReplaced: (error: RunnerError) => void;
+  readonly #commit: StatementSync;
+  /** Null for a journal in memory, or one that is only read. */
+  readonly #place: Place | null;
+  readonly #checkpoints: Checkpoints | null;
+  /** Set once nothing may be written any more. */
+  #failure: RunnerError | null = null;
+  #queue: Queued[] = [];
+  #scheduled = false;
+  #closed = false;
+
+  constructor(database: DatabaseSync, options: JournalOptions) {
+    super(database);
+    this.#database = database;
+    this.#path = options.path;
+    this.#schedule = options.schedule ?? ((flush) => void setImmediate(flush));
+    this.#onFailure = options.onFailure ?? (() => {});
+    this.#onReplaced = options.onReplaced ?? (() => {});
+    // Of a prepared statement every runtime tells the error's code.
+    this.#commit = database.prepare("COMMIT");
+    const { path, readOnly = false, owned = false } = options;
+    const isWritten = !readOnly && path !== ":memory:";
+    this.#checkpoints = isWritten && owned ? new Checkpoints(database, path) : null;
+    this.#keepShort((checkpoints) => checkpoints.begin());
+    this.#place = isWritten ? new Place(path, this.#checkpoints, () => this.#look()) : null;
+  }
+
+  protected override named(error: unknown): unknown {
+    return isSqlite(error) ? journalError(error, this.#path) : error;
+  }
+
+  override version(): number | null {
+    return this.#path === ":memory:" ? null : super.version();
+  }
+
+  write<T>(work: (transaction: JournalTransaction) => T): Promise<T> {
+    if (this.#failure !== null) return Promise.reject(this.#failure);
+    if (this.#closed) {
+      return Promise.reject(
+        new RunnerError("JOURNAL", `Cannot write to the journal "${this.#path}": it is closed`),
+      );
+    }
+    return new Promise<T>((resolve, reject) => {
+      this.#queue.push({ work, resolve: resolve as (value: never) => void, reject });
+      if (this.#scheduled) return;
+      this.#scheduled = true;
+      this.#schedule(() => this.#flush());
+    });
+  }
+
+  async close(): Promise<void> {
+    while (this.#queue.length > 0) this.#flush();
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#place?.close();
+    this.#look();
+    if (this.#place?.isReplaced !== true) this.#database.close();
+  }
+
+  /** From time to time: the file may be another one, or the log longer than it has to be. */
+  #look(): void {
+    if (this.#failure !== null) return;
+    try {
+      this.#assertInPlace();
+      this.#checkpoints?.look();
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  #assertInPlace(): void {
+    const problem = this.#place?.problem() ?? null;
+    if (problem !== null) throw problem;
+  }
+
+  /** What failed and cannot be made good ends all writing. */
+  #fail(error: unknown): RunnerError {
+    const named = journalError(error, this.#path);
+    const isReplaced = this.#place?.isReplaced === true;
+    if (this.#failure === null && (isReplaced || isUnsynced(error))) {
+      this.#failure = named;
+      if (isReplaced) {
+        this.#letGo();
+        this.#onReplaced(named);
+      } else this.#onFailure(named);
+    }
+    return named;
+  }
+
+  /** Leaves the log as it is: a runtime that ends makes a checkpoint, but not in a transaction. */
+  #letGo(): void {
+    try {
+      this.#database.exec("BEGIN; SELECT count(*) FROM sqlite_schema");
+    } catch {
+      // What was put there cannot be read.
+    }
+  }
+
+  #flush(): void {
+    this.#scheduled = false;
+    const group = this.#queue.splice(0, GROUP_MAX);
+    if (this.#queue.length > 0) {
+      this.#scheduled = true;
+      this.#schedule(() => this.#flush());
+    }
+    if (group.length === 0 || this.#closed) return;
+    if (this.#failure !== null) {
+      rejectAll(group, this.#failure);
+      return;
+    }
+    const outcomes: (() => void)[] = [];
+    try {
+      this.#assertInPlace();
+      this.prepared("BEGIN IMMEDIATE").run();
+      for (const queued of group) outcomes.push(this.#runOne(queued, group.length > 1));
+      this.#commit.run();
+    } catch (error) {
+      this.#rollBack();
+      rejectAll(group, this.#fail(error));
+      return;
+    }
+    for (const settle of outcomes) settle();
+    this.#keepShort((checkpoints) => checkpoints.wrote());
+  }
+
+  /** What cannot be done about the log now is done later. */
+  #keepShort(work: (checkpoints: Checkpoints) => void): void {
+    try {
+      if (this.#checkpoints !== null) work(this.#checkpoints);
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  /** Runs one work; what it answers is handed on only after COMMIT. */
+  #runOne(queued: Queued, shared: boolean): () => void {
+    if (shared) this.prepared("SAVEPOINT work").run();
+    try {
+      const value = queued.work(this);
+      if (shared) this.prepared("RELEASE work").run();
+      return () => queued.resolve(value as never);
+    } catch (error) {
+      if (isSqliteError(error)) throw error;
+      this.#database.exec(shared ? "ROLLBACK TO work; RELEASE work" : "ROLLBACK; BEGIN IMMEDIATE");
+      return () => queued.reject(error);
+    }
+  }
+
+  #rollBack(): void {
+    try {
+      this.#database.exec("ROLLBACK");
+    } catch {
+      // SQLite has undone the transaction by itself already: after "disk full", for one.
+    }
+  }
+}
+
+function rejectAll(group: readonly Queued[], error: RunnerError): void {
+  for (const { reject } of group) reject(error);
+}

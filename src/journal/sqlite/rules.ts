@@ -1,0 +1,104 @@
+// Rules: what every row of a journal must say, as questions for the rows that can be read
+// (readable.ts) and do not. Each answers one text a row, such as
+// "run 7 (nightly): it ended, but when was not recorded".
+
+import { type RowTable, rowName } from "./readable.ts";
+
+function rule(table: RowTable, wrong: { state: string; when: string }): string {
+  const { state, when } = wrong;
+  const text = state.replaceAll("'", "''");
+  return `SELECT ${rowName(table)} || ': ${text}' FROM readable_${table} AS ${table} WHERE ${when}`;
+}
+
+/** One statement a rule; the state machine of journal/inflight.ts is where they come from. */
+export const ROW_RULES: readonly string[] = [
+  rule("run", {
+    state: "it ended, but when was not recorded",
+    when: "state IN ('done', 'failed') AND ended_at IS NULL",
+  }),
+  rule("run", {
+    state: "it goes on, but has an end",
+    when: "state IN ('requested', 'open', 'paused') AND ended_at IS NOT NULL",
+  }),
+  rule("run", {
+    state: "it is open, but nothing of it is in flight or to be delivered",
+    when:
+      "state = 'open' AND source IS NULL AND NOT EXISTS (SELECT 1 FROM action " +
+      "WHERE run_id = run.id AND action.state IN ('planned', 'posted', 'collected'))",
+  }),
+  rule("action", {
+    state: "it is in flight, but never worked on",
+    when: "state IN ('planned', 'posted') AND next_at IS NULL",
+  }),
+  rule("action", {
+    state: "it is not in flight, but to be worked on",
+    when: "state NOT IN ('planned', 'posted', 'collected') AND next_at IS NOT NULL",
+  }),
+  rule("delivery", {
+    state: "it is pending, but never tried",
+    when: "state = 'pending' AND next_at IS NULL",
+  }),
+  rule("delivery", {
+    state: "it ended, but is to be tried",
+    when: "state <> 'pending' AND next_at IS NOT NULL",
+  }),
+  rule("delivery", {
+    state: "its action has no result (I6)",
+    when: "EXISTS (SELECT 1 FROM action WHERE action.id = action_row AND result_path IS NULL)",
+  }),
+  rule("run", {
+    state: "its workflow, or the text of it, is gone",
+    when:
+      "state IN ('open', 'paused') AND source IS NOT NULL AND " +
+      "(NOT EXISTS (SELECT 1 FROM body WHERE run_id = run.id) OR " +
+      "NOT EXISTS (SELECT 1 FROM source WHERE hash = run.source))",
+  }),
+  rule("run", {
+    state: "it is an open workflow that waits for nothing",
+    when:
+      "state = 'open' AND source IS NOT NULL " +
+      "AND EXISTS (SELECT 1 FROM body WHERE run_id = run.id AND next_at IS NULL) " +
+      "AND NOT EXISTS (SELECT 1 FROM step WHERE run_id = run.id AND state = 'begun')",
+  }),
+  rule("body", {
+    state: "its run has no workflow",
+    when: "EXISTS (SELECT 1 FROM run WHERE run.id = run_id AND run.source IS NULL)",
+  }),
+  rule("body", {
+    state: "its action template is gone",
+    when:
+      "template IS NOT NULL AND NOT EXISTS (SELECT 1 FROM source WHERE hash = template) " +
+      "AND EXISTS (SELECT 1 FROM run WHERE run.id = run_id AND run.ended_at IS NULL)",
+  }),
+  rule("step", {
+    state: "it has not ended, but has a place among those that have (W2)",
+    when: "state = 'begun' AND (sequence IS NOT NULL OR ended_at IS NOT NULL)",
+  }),
+  rule("step", {
+    state: "it ended, but is to be worked on (W1)",
+    when: "state IN ('saved', 'failed') AND next_at IS NOT NULL",
+  }),
+  rule("step", {
+    state: "it failed, but no reason was recorded",
+    when: "state = 'failed' AND error IS NULL",
+  }),
+  rule("step", {
+    state: "no step ended in the place before it (W2)",
+    when:
+      "sequence > 1 AND NOT EXISTS (SELECT 1 FROM step AS before " +
+      "WHERE before.run_id = step.run_id AND before.sequence = step.sequence - 1)",
+  }),
+  rule("step", {
+    state: "it ended before the one in the place before it (W3)",
+    when:
+      "EXISTS (SELECT 1 FROM step AS before WHERE before.run_id = step.run_id " +
+      "AND before.sequence = step.sequence - 1 AND before.ended_at > step.ended_at)",
+  }),
+  rule("action", {
+    state: "the step that it belongs to is gone",
+    when:
+      "step <> '' AND state IN ('planned', 'posted') AND NOT EXISTS " +
+      "(SELECT 1 FROM step WHERE step.run_id = action.run_id AND step.name = action.step)",
+  }),
+  rule("missed", { state: "it counts no fire time", when: "count < 1 OR last_at < first_at" }),
+];

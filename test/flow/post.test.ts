@@ -1,0 +1,273 @@
+import { describe, expect, test } from "bun:test";
+import { DAEMON_WINDOW, launchDue } from "../../src/flow/launch.ts";
+import { postAction } from "../../src/flow/post.ts";
+import { type ActionRow, advance } from "../../src/journal/inflight.ts";
+import {
+  entity,
+  fillDisk,
+  NOON,
+  never,
+  openWorld,
+  postedAs,
+  type World,
+} from "../support/world.ts";
+
+const retries = 2;
+
+/** Plans the job's noon run, which is due. */
+async function plan(world: World, changes = {}): Promise<ActionRow> {
+  const nightly = entity(changes);
+  await world.journal.write((tables) =>
+    tables.setCursor(nightly.job, { decidedAt: NOON - 1, schedule: "0 * * * * UTC" }),
+  );
+  const { planned } = await launchDue(world.edges, nightly, DAEMON_WINDOW);
+  const [row] = planned;
+  if (row === undefined) throw new Error("nothing was planned");
+  return row;
+}
+
+const post = (world: World, row: ActionRow, fresh = true) =>
+  postAction(world.edges, row, {
+    fresh,
+    lastSentAt: row.updatedAt,
+    retries,
+    signal: never(),
+  });
+
+const refused = { kind: "unclear", refusal: true, status: 500, retryAfterMs: null } as const;
+
+const lost = { kind: "unclear", refusal: false, status: null, retryAfterMs: null } as const;
+
+describe("postAction()", () => {
+  test("posts the signed bytes that the journal holds (I1)", async () => {
+    const world = openWorld();
+    const row = await plan(world);
+    expect(world.journal.action(row.id)).toMatchObject({ state: "planned", body: row.body });
+    world.api.creates = [postedAs(7, NOON + 300_000)];
+    expect(await post(world, row)).toBe("answered");
+    expect(world.api.posted).toEqual([row.body]);
+    expect(JSON.parse(row.body).pgpsignatures).toEqual([row.signature]);
+    expect(world.journal.action(row.id)).toMatchObject({ state: "posted", actionId: 7 });
+    expect([...world.spool.records.values()]).toEqual([
+      '{"action":{"id":7},"commands":null,"name":"nightly","plugin":""}',
+    ]);
+  });
+
+  test("goes by the signed time of expiry when the API's is another one", async () => {
+    const world = openWorld();
+    world.api.creates = [postedAs(7, NOON + 300_400), postedAs(8, 253_402_300_799_000)];
+    await post(world, await plan(world));
+    const second = await plan(world, { job: "weekly" });
+    await post(world, second);
+    expect(world.journal.actionById(7)?.expireAt).toBe(NOON + 300_400);
+    expect(world.journal.actionById(8)).toMatchObject({
+      expireAt: second.expireAt,
+      nextAt: second.expireAt,
+    });
+    expect(world.lines.join("\n")).toContain("expires at 9999-12-31T23:59:59Z, it was signed for");
+  });
+
+  test("gives up an action to which the API gives the id of another, and says whose", async () => {
+    const world = openWorld();
+    world.api.creates = [postedAs(7, NOON + 300_000), postedAs(7, NOON + 300_000)];
+    await post(world, await plan(world));
+    const second = await plan(world, { job: "weekly" });
+    expect(await post(world, second)).toBe("answered");
+    expect(world.journal.action(second.id)).toMatchObject({
+      state: "failed",
+      error: "the API gave it the id 7, which an action of nightly has",
+    });
+    expect(world.journal.actionById(7)?.state).toBe("posted");
+  });
+
+  test("finds its twin's action when the twin has taken its own: two signed alike (I3)", async () => {
+    const world = openWorld();
+    const row = await plan(world);
+    const twin = await world.journal.write((tables) => {
+      const run = { job: row.job, firesAt: NOON + 1, cause: "manual" } as const;
+      const runId = tables.insertRun(run, "open", NOON)?.id ?? 0;
+      return tables.insertAction({ ...row, runId, agentsMax: null, pageSize: null }, NOON);
+    });
+    expect(twin.signature).toBe(row.signature);
+    world.api.creates = [{ ...lost, message: "cut" }, postedAs(7, NOON + 300_000)];
+    await post(world, twin);
+    world.api.finds = [{ ...postedAs(7, NOON + 300_000), kind: "found" }];
+    await post(world, world.journal.action(twin.id) as ActionRow, false);
+    await post(world, row);
+    const again = world.journal.action(row.id) as ActionRow;
+    expect(again).toMatchObject({ state: "planned", maybeSent: true, attempts: 1 });
+    world.api.finds = [{ ...postedAs(8, NOON + 300_000), kind: "found" }];
+    await post(world, again, false);
+    expect(world.api.posted.length).toBe(2);
+    expect(world.journal.actionById(7)?.id).toBe(twin.id);
+    expect(world.journal.actionById(8)?.id).toBe(row.id);
+  });
+
+  test("does not search before the first post, and does before any other (I3)", async () => {
+    const world = openWorld();
+    const row = await plan(world);
+    world.api.creates = [{ ...lost, message: "cut" }];
+    await post(world, row);
+    expect(world.api.searches).toBe(0);
+    const again = world.journal.action(row.id) as ActionRow;
+    expect(again).toMatchObject({ state: "planned", maybeSent: true, attempts: 1, error: "cut" });
+    world.api.finds = [{ ...postedAs(7, NOON + 300_000), kind: "found" }];
+    await post(world, again, false);
+    expect(world.api.posted.length).toBe(1);
+    expect(world.journal.action(row.id)).toMatchObject({ state: "posted", actionId: 7 });
+  });
+
+  test("searches after an unsent try was followed by one that nobody remembers (I3)", async () => {
+    const world = openWorld();
+    const row = await plan(world);
+    world.api.creates = [{ ...lost, kind: "unsent", message: "connection refused" }];
+    await post(world, row);
+    const unsent = world.journal.action(row.id) as ActionRow;
+    expect(unsent.maybeSent).toBe(false);
+    let posts = 0;
+    let makeRoom = () => {};
+    world.api.create = () => {
+      posts++;
+      makeRoom = fillDisk(world);
+      return Promise.resolve(postedAs(7, NOON + 300_000));
+    };
+    await expect(post(world, unsent, false)).rejects.toThrow("the disk is full");
+    makeRoom();
+    world.api.finds = [{ ...postedAs(7, NOON + 300_000), kind: "found" }];
+    await post(world, world.journal.action(row.id) as ActionRow, false);
+    expect([posts, world.api.searches]).toEqual([1, 1]);
+    expect(world.journal.action(row.id)).toMatchObject({ state: "posted", actionId: 7 });
+  });
+
+  test("does not post again what an operator gave up, or what the disk cannot hold", async () => {
+    const world = openWorld();
+    const row = await plan(world);
+    world.api.creates = [{ ...lost, kind: "unsent", message: "connection refused" }];
+    await post(world, row);
+    const unsent = world.journal.action(row.id) as ActionRow;
+    const makeRoom = fillDisk(world);
+    await expect(post(world, unsent, false)).rejects.toThrow("the disk is full");
+    makeRoom();
+    await world.journal.write((tables) =>
+      tables.saveAction(advance(unsent, { kind: "dropped", error: "given up" }, NOON)),
+    );
+    await post(world, unsent, false);
+    expect(world.api.posted.length).toBe(1);
+  });
+
+  test("posts the same bytes again once the API has long not listed them", async () => {
+    const world = openWorld();
+    const row = await plan(world);
+    world.api.creates = [{ ...lost, message: "cut" }, postedAs(8, NOON + 300_000)];
+    await post(world, row);
+    const posting = post(world, world.journal.action(row.id) as ActionRow, false);
+    await world.clock.moveBy(13_000);
+    expect(world.api.posted.length).toBe(1);
+    await world.clock.moveBy(2_000);
+    await posting;
+    expect(world.api.posted).toEqual([row.body, row.body]);
+    expect(world.api.searches).toBe(4);
+  });
+
+  test("searches for some seconds, however long ago the last try seems to be", async () => {
+    const world = openWorld();
+    const row = await plan(world);
+    world.api.creates = [postedAs(8, NOON + 300_000)];
+    // Set ahead while the API had taken the action and did not list it yet.
+    world.clock.jumpTo(NOON + 60_000);
+    const posting = post(world, row, false);
+    await world.clock.moveBy(5_000);
+    expect(world.api.posted).toEqual([]);
+    await world.clock.moveBy(1_000);
+    await posting;
+    expect(world.api.searches).toBe(3);
+    expect(world.api.posted).toEqual([row.body]);
+  });
+
+  test("does not post while the API cannot say whether the action runs", async () => {
+    const world = openWorld();
+    const row = await plan(world);
+    world.api.finds = [{ kind: "failed", message: "HTTP 502", status: 502 }];
+    expect(await post(world, row, false)).toBe("unreachable");
+    expect(world.api.posted).toEqual([]);
+    expect(world.journal.action(row.id)).toMatchObject({ state: "planned", error: "HTTP 502" });
+  });
+
+  test("gives up what has expired unposted, with the last reason", async () => {
+    const world = openWorld();
+    const row = await plan(world);
+    world.api.creates = [
+      { ...lost, kind: "unsent", message: "connection refused", refusal: false },
+    ];
+    await post(world, row);
+    const waiting = world.journal.action(row.id) as ActionRow;
+    expect(waiting.maybeSent).toBe(false);
+    world.clock.jumpTo(NOON + 300_000);
+    await post(world, waiting, false);
+    expect(world.journal.action(row.id)).toMatchObject({
+      state: "failed",
+      error: "connection refused; the action has expired unposted",
+    });
+    expect(world.journal.run(row.runId)).toMatchObject({ state: "failed" });
+    expect(world.api.searches).toBe(0);
+  });
+
+  test("gives up a refused action after its retries, in the API's words", async () => {
+    const world = openWorld();
+    const row = await plan(world);
+    world.api.creates = [{ ...refused, message: "action target is empty" }];
+    let next: ActionRow | null = row;
+    for (let tries = 0; tries < 3 && next !== null; tries++) {
+      const posting = post(world, next);
+      await world.clock.moveBy(2_000);
+      await posting;
+      next = world.journal.action(row.id);
+    }
+    expect(world.api.posted.length).toBe(3);
+    expect(next).toMatchObject({ state: "failed", error: "action target is empty" });
+  });
+
+  test("takes no refusal's word for it: finds the action that was stored all the same (I3)", async () => {
+    const world = openWorld();
+    const row = await plan(world);
+    world.api.creates = [{ ...refused, message: "VerifySignatures() -> EOF" }];
+    world.api.finds = [{ ...postedAs(8, NOON + 300_000), kind: "found" }];
+    expect(await post(world, row)).toBe("answered");
+    expect(world.api.posted.length).toBe(1);
+    expect(world.journal.action(row.id)).toMatchObject({ state: "posted", actionId: 8 });
+  });
+
+  test("also after its last retry, and when it is listed at the second look (I3)", async () => {
+    const world = openWorld();
+    const row = await plan(world);
+    world.api.creates = [{ ...refused, message: "action target is empty" }];
+    world.api.finds = [{ kind: "absent" }, { ...postedAs(8, NOON + 300_000), kind: "found" }];
+    const posting = post(world, { ...row, attempts: retries });
+    await world.clock.moveBy(2_000);
+    await posting;
+    expect(world.journal.action(row.id)).toMatchObject({ state: "posted", actionId: 8 });
+  });
+
+  test("posts nothing again while a refused action cannot be searched for (I3)", async () => {
+    const world = openWorld();
+    const row = await plan(world);
+    world.api.creates = [{ ...refused, message: "json: oops" }];
+    world.api.finds = [{ kind: "failed", message: "HTTP 502", status: 502 }];
+    expect(await post(world, { ...row, attempts: retries })).toBe("unreachable");
+    expect(world.journal.action(row.id)).toMatchObject({
+      state: "planned",
+      maybeSent: true,
+      error: "json: oops; HTTP 502",
+    });
+  });
+
+  test("settles a sendonly action without a record", async () => {
+    const world = openWorld();
+    const row = await plan(world, { sendOnly: true });
+    world.api.creates = [postedAs(7, NOON + 300_000)];
+    await post(world, row);
+    expect(world.journal.action(row.id)?.state).toBe("settled");
+    expect(world.journal.run(row.runId)?.state).toBe("done");
+    expect(world.spool.records.size).toBe(0);
+  });
+});

@@ -1,0 +1,99 @@
+// Keep: when a run is over, and what a part of a step says to the step.
+import { describe, expect, test } from "bun:test";
+import { closeRun, hasEnded } from "../../src/flow/transition.ts";
+import { type ActionRow, advance, type RunRow } from "../../src/journal/inflight.ts";
+import { NOON, openWorld } from "../support/world.ts";
+
+type State = "planned" | "posted" | "collected" | "settled" | "failed";
+
+interface Had {
+  readonly run?: Partial<RunRow>;
+  /** The text of a workflow. */
+  readonly source?: string;
+  readonly actions: readonly State[];
+}
+
+/** Moves a new action on until it is in a state. */
+function moved(row: ActionRow, state: State, actionId: number): ActionRow {
+  if (state === "planned") return row;
+  if (state === "failed") return advance(row, { kind: "refused", error: "no" }, NOON);
+  const times = { expireAt: NOON, collectAt: NOON };
+  const reply = new TextEncoder().encode("{}");
+  const posted = advance(row, { kind: "posted", actionId, reply, ...times }, NOON);
+  if (state === "posted") return posted;
+  const counts = { fetched: 1, sent: 1, counters: null, statuses: {}, strays: 0 };
+  const result = { resultPath: "/r/7.json", completeness: counts, sweepAt: null };
+  const collected = advance(
+    { ...posted, plugins: ["print"] },
+    { kind: "collected", ...result },
+    NOON,
+  );
+  return state === "collected" ? collected : advance(collected, { kind: "delivered" }, NOON);
+}
+
+/** What becomes of a run with such actions. */
+async function closed({ run = {}, source, actions }: Had): Promise<RunRow | null> {
+  const world = openWorld();
+  return await world.journal.write((tables) => {
+    const order = { job: "nightly", firesAt: NOON, cause: "schedule" } as const;
+    const text = source === undefined ? {} : { source };
+    const made = tables.insertRun({ ...order, ...text }, "open", NOON);
+    if (made === null) throw new Error("there is no run");
+    tables.saveRun({ ...made, ...run });
+    for (const [index, state] of actions.entries()) {
+      const own = { runId: made.id, job: "nightly", step: `s${index}`, name: "n", body: "{}" };
+      const row = tables.insertAction(
+        { ...own, signature: `${index}`, expireAt: NOON, sendOnly: false, plugins: ["print"] },
+        NOON,
+      );
+      tables.saveAction(moved(row, state, index + 1));
+    }
+    closeRun(tables, made.id, NOON + 1);
+    return tables.run(made.id);
+  });
+}
+
+describe("closeRun()", () => {
+  test("ends a run whose actions are all settled", async () => {
+    expect(await closed({ actions: ["settled", "settled"] })).toMatchObject({
+      state: "done",
+      note: null,
+      endedAt: NOON + 1,
+    });
+  });
+
+  test("fails it when one of them failed, with its reason", async () => {
+    expect(await closed({ actions: ["settled", "failed"] })).toMatchObject({
+      state: "failed",
+      note: "no",
+      endedAt: NOON + 1,
+    });
+  });
+
+  test("leaves it open while one of them is on its way", async () => {
+    for (const state of ["planned", "posted", "collected"] as const) {
+      const run = await closed({ actions: ["settled", state, "failed"] });
+      expect(run).toMatchObject({ state: "open", endedAt: null });
+    }
+  });
+
+  test.each(["requested", "done", "failed", "paused"] as const)(
+    "leaves one that is %s as it is",
+    async (state) => {
+      const run = { state, note: "by hand", endedAt: 5 };
+      expect(await closed({ run, actions: ["settled"] })).toMatchObject(run);
+    },
+  );
+
+  test("leaves that of a workflow to the workflow", async () => {
+    const source = "export default 1;";
+    expect(await closed({ source, actions: ["settled"] })).toMatchObject({ state: "open" });
+  });
+});
+
+describe("hasEnded()", () => {
+  test("is false while something of the action itself is to come", () => {
+    const states = ["planned", "posted", "collected", "settled", "failed"] as const;
+    expect(states.map((state) => hasEnded({ state }))).toEqual([false, false, true, true, true]);
+  });
+});

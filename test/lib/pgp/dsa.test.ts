@@ -1,0 +1,35 @@
+import { describe, expect, test } from "bun:test";
+import { createHash } from "node:crypto";
+import { signDsa } from "../../../src/lib/pgp/dsa.ts";
+
+/** RFC 6979 appendix A.2.1. */
+const KEY = {
+  p: BigInt(
+    "0x86F5CA03DCFEB225063FF830A0C769B9DD9D6153AD91D7CE27F787C43278B447" +
+      "E6533B86B18BED6E8A48B784A14C252C5BE0DBF60B86D6385BD2F12FB763ED88" +
+      "73ABFD3F5BA2E0A8C0A59082EAC056935E529DAF7C610467899C77ADEDFC846C" +
+      "881870B7B19B2B58F9BE0521A17002E3BDD6B86685EE90B3D9A1B02B782B1779",
+  ),
+  q: 0x996f967f6c8e388d9e28d01e205fba957a5698b1n,
+  g: BigInt(
+    "0x07B0F92546150B62514BB771E2A0C0CE387F03BDA6C56B505209FF25FD3C133D" +
+      "89BBCD97E904E09114D9A7DEFDEADFC9078EA544D2E401AEECC40BB9FBBF78FD" +
+      "87995A10A1C27CB7789B594BA7EFB5C4326A9FE59A070E136DB77175464ADCA4" +
+      "17BE5DCE2F40D10A46A3A3943F26AB7FD9C0398FF8C76EE0A56826A8A88F1DBD",
+  ),
+  x: 0x411602cb19a6ccc34494d79d98ef1e7ed5af25f7n,
+};
+
+describe("signDsa()", () => {
+  test("gives the signatures of RFC 6979", () => {
+    const sign = (text: string) => signDsa(KEY, createHash("sha256").update(text).digest());
+    expect(sign("sample")).toEqual([
+      0x81f2f5850be5bc123c43f71a3033e9384611c545n,
+      0x4cdd914b65eb6c66a8aaad27299bee6b035f5e89n,
+    ]);
+    expect(sign("test")).toEqual([
+      0x22518c127299b0f6fdc9872b282b9e70d0790812n,
+      0x6837ec18f150d55de95b5e29be7af5d01e4fe160n,
+    ]);
+  });
+});

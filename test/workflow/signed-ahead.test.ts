@@ -3,7 +3,7 @@ import { parseSchedule } from "../../src/jobs/schedule.ts";
 import { newCalendar } from "../../src/journal/windows.ts";
 import type { JobBody } from "../../src/sdk/job.ts";
 import { requested, signedBy } from "../support/calendars.ts";
-import { Stage } from "../support/stage.ts";
+import { Crash, Stage } from "../support/stage.ts";
 import { NOON } from "../support/world.ts";
 
 const HOUR = 3_600_000;
@@ -76,5 +76,46 @@ describe("a workflow that is signed ahead", () => {
     ]);
     expect(stage.journal.runs("nightly", 9).length).toBe(2);
     await stage.stop();
+  });
+});
+
+/** A plain job that fires twice, with the process gone at one write of the journal. */
+async function fireTwice(crashAt: ((when: string, count: number) => boolean) | null) {
+  const stage = new Stage({
+    body: async () => {},
+    entity: { workflow: false, schedule, signing: "calendar", minSigners: 2, plugins: ["mail"] },
+    onWrite: (when, count) => {
+      if (crashAt?.(when, count) === true) throw new Crash("gone");
+    },
+  });
+  stage.sign = () => Promise.reject(new Error("there is no key here"));
+  const row = newCalendar(await signed);
+  await stage.journal.write((tables) => tables.insertCalendar(row, NOON));
+  await stage.boot();
+  for (let minute = 0; minute < 110; minute += 2) {
+    if (!stage.isAlive) await stage.boot();
+    await stage.move(120_000);
+  }
+  return stage;
+}
+
+describe("A crash at any write of a job that is signed ahead", () => {
+  test("posts each window once, with its own bytes (I1, I2, I3)", async () => {
+    const wanted = (await signed).windows.map(({ signatures }) => signatures[0] ?? "");
+    const calm = await fireTwice(null);
+    expect(calm.actions.map(({ signature }) => signature)).toEqual(wanted);
+    const { writes } = calm;
+    await calm.stop();
+    expect(writes).toBeGreaterThan(10);
+    for (let count = 1; count <= writes; count++) {
+      for (const when of ["before", "after"]) {
+        const stage = await fireTwice((at, number) => at === when && number === count);
+        const posted = stage.actions.map(({ signature }) => signature);
+        expect([when, count, posted]).toEqual([when, count, wanted]);
+        expect(stage.deliveries.length).toBeGreaterThanOrEqual(2);
+        expect(stage.journal.missed("nightly", 9)).toEqual([]);
+        await stage.stop();
+      }
+    }
   });
 });

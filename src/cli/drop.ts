@@ -12,6 +12,7 @@ import { dropRun, dropRuns } from "../workflow/operate.ts";
 import { UsageError } from "./flags.ts";
 import { loadJobs, unknownJob } from "./jobs.ts";
 import { type Bench, openBench } from "./open.ts";
+import { Recorder } from "./record.ts";
 import { type Call, JSON_FLAG, type Verb } from "./verb.ts";
 
 export const drop: Verb = {
@@ -42,8 +43,9 @@ export const drop: Verb = {
         return await giveUpRun(call, bench, run);
       }
       const rows = await actionsOf(bench, word, removed.length > 0);
-      const given = await giveUp(bench, rows, plugin);
-      const runs = rows.job === null || plugin !== null ? [] : await giveUpRuns(bench, rows.job);
+      const given = await giveUp(call, bench, { ...rows, plugin });
+      const runs =
+        rows.job === null || plugin !== null ? [] : await giveUpRuns(call, bench, rows.job);
       const isNothing = given.length === 0 && runs.length === 0 && removed.length === 0;
       if (isNothing) throw nothingPending(word, plugin);
       if (call.flags.has("json")) call.terminal.json(encode(given, runs, removed));
@@ -64,7 +66,13 @@ function runOf({ edges: { journal } }: Bench, word: string): number | null {
 
 async function giveUpRun(call: Call, { edges }: Bench, runId: number): Promise<number> {
   const { clock, journal, log } = edges;
-  const run = await journal.write((tables) => dropRun(tables, runId, clock.now()));
+  const recorder = new Recorder(call, edges);
+  const run = await journal.write((tables) => {
+    const dropped = dropRun(tables, runId, clock.now());
+    recorder.note(tables, { deed: "drop", subject: dropped.job, detail: `run ${runId}` });
+    return dropped;
+  });
+  recorder.tell();
   log.emit("notice", `${run.job}: run ${runId} given up`);
   if (call.flags.has("json")) call.terminal.json(encode([], [run], []));
   else call.terminal.out(describe([], [run], []));
@@ -133,11 +141,12 @@ interface Given {
 const GIVEN = { planned: "post", posted: "collect", collected: "sweep" } as const;
 
 async function giveUp(
+  call: Call,
   { edges, spool }: Bench,
-  { ids }: Chosen,
-  plugin: string | null,
+  { ids, plugin }: Chosen & { readonly plugin: string | null },
 ): Promise<readonly Given[]> {
   const now = edges.clock.now();
+  const recorder = new Recorder(call, edges);
   const given = await edges.journal.write((transaction) =>
     ids.flatMap((id): Given[] => {
       const action = transaction.action(id);
@@ -145,9 +154,13 @@ async function giveUp(
       const { job, actionId } = action;
       const { action: state, plugins } = dropAction(transaction, action, { plugin, now });
       if (state === null && plugins.length === 0) return [];
-      return [{ job, actionId, what: state === null ? "deliver" : GIVEN[state], plugins }];
+      const what = state === null ? "deliver" : GIVEN[state];
+      const detail = `${what} of action ${actionId ?? "that was not posted"}`;
+      recorder.note(transaction, { deed: "drop", subject: job, detail });
+      return [{ job, actionId, what, plugins }];
     }),
   );
+  recorder.tell();
   for (const { job, actionId, what } of given) {
     edges.log.emit("notice", `${job}: action ${actionId ?? "not posted"} given up`);
     // Left there, the original would collect it.
@@ -156,9 +169,16 @@ async function giveUp(
   return given;
 }
 
-async function giveUpRuns({ edges }: Bench, job: string): Promise<readonly RunRow[]> {
+async function giveUpRuns(call: Call, { edges }: Bench, job: string): Promise<readonly RunRow[]> {
   const { clock, journal, log } = edges;
-  const runs = await journal.write((transaction) => dropRuns(transaction, job, clock.now()));
+  const recorder = new Recorder(call, edges);
+  const runs = await journal.write((transaction) => {
+    const dropped = dropRuns(transaction, job, clock.now());
+    const detail = `runs ${dropped.map(({ id }) => id).join(", ")}`;
+    if (dropped.length > 0) recorder.note(transaction, { deed: "drop", subject: job, detail });
+    return dropped;
+  });
+  recorder.tell();
   for (const { id } of runs) log.emit("notice", `${job}: run ${id} given up`);
   return runs;
 }

@@ -12,6 +12,7 @@ import { UsageError } from "./flags.ts";
 import { Hold, servingHolder } from "./hold.ts";
 import { type JobState, loadJobs, unknownJob } from "./jobs.ts";
 import { type Bench, openBench } from "./open.ts";
+import { Recorder } from "./record.ts";
 import { type Call, JSON_FLAG, type Verb } from "./verb.ts";
 
 export const redeliver: Verb = {
@@ -36,7 +37,7 @@ export const redeliver: Verb = {
       if (plugin !== null) await requirePlugin(bench, plugin);
       const states = await loadJobs(bench);
       const action = await findAction(bench, { word, plugin, states });
-      const rows = await putBack(bench, { action, plugin, states });
+      const rows = await putBack(call, bench, { action, plugin, states });
       return await handOver(call, bench, { action, rows, entity: entityOf(states, action.job) });
     } finally {
       await bench.close();
@@ -169,15 +170,22 @@ function withoutPlugin({ job, actionId }: Pick<ActionRow, "job" | "actionId">): 
 }
 
 async function putBack(
+  call: Call,
   { edges }: Bench,
   order: Pick<Wanted, "plugin" | "states"> & { readonly action: ActionRow },
 ): Promise<readonly DeliveryRow[]> {
   const { action, plugin, states } = order;
   const jobPlugins = pluginsOf(states, action.job);
   const now = edges.clock.now();
-  const rows = await edges.journal.write((transaction) =>
-    redeliverResult(transaction, action, { plugin, jobPlugins, now }),
-  );
+  const recorder = new Recorder(call, edges);
+  const rows = await edges.journal.write((transaction) => {
+    const back = redeliverResult(transaction, action, { plugin, jobPlugins, now });
+    const to = back.map((row) => row.plugin).join(", ");
+    const detail = `the result of action ${action.actionId} to ${to}`;
+    if (to !== "") recorder.note(transaction, { deed: "redeliver", subject: action.job, detail });
+    return back;
+  });
+  recorder.tell();
   if (rows.length === 0) throw withoutPlugin(action);
   return rows;
 }

@@ -4,6 +4,7 @@ import { resumeRun } from "../workflow/operate.ts";
 import { UsageError } from "./flags.ts";
 import { servingHolder } from "./hold.ts";
 import { openBench } from "./open.ts";
+import { Recorder } from "./record.ts";
 import { JSON_FLAG, type Verb } from "./verb.ts";
 
 export const resume: Verb = {
@@ -28,8 +29,14 @@ export const resume: Verb = {
     try {
       const { clock, journal, log } = bench.edges;
       const why = journal.run(runId)?.note ?? null;
-      const again = await journal.write((tables) => resumeRun(tables, runId, clock.now()));
+      const recorder = new Recorder(call, bench.edges);
       const job = journal.run(runId)?.job ?? "";
+      const again = await journal.write((tables) => {
+        const tried = resumeRun(tables, runId, clock.now());
+        recorder.note(tables, { deed: "resume", subject: job, detail: `run ${runId}` });
+        return tried;
+      });
+      recorder.tell();
       log.emit("notice", `${job}: run ${runId} resumed by an operator`);
       const holder = servingHolder(bench.config.directory)?.pid ?? null;
       const advice = again.length === 0 ? sameAgain({ runId, job, why }) : null;

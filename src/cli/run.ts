@@ -13,6 +13,7 @@ import { wayOut } from "../workflow/operate.ts";
 import { UsageError } from "./flags.ts";
 import { unknownJob } from "./jobs.ts";
 import { type Opened, openRunner } from "./open.ts";
+import { Recorder } from "./record.ts";
 import { endWhenBroken, handleSignals, showProgress } from "./serve.ts";
 import { jsonAnswer, plural } from "./text.ts";
 import { type Call, JSON_FLAG, type Verb } from "./verb.ts";
@@ -48,7 +49,7 @@ export const run: Verb = {
     try {
       const { edges } = opened;
       await loadJob(opened, job);
-      const { id: runId } = await request(edges, job);
+      const { id: runId } = await request(call, opened, job);
       const by = await seeThrough(call, opened, runId);
       return report(call, edges, { runId, wait: call.flags.has("wait"), by });
     } finally {
@@ -190,14 +191,21 @@ function requireJob({ catalog, config }: Opened, job: string): void {
 }
 
 /** Writes the request; two requests of one millisecond get fire times of their own (I2). */
-async function request(edges: Edges, job: string): Promise<RunRow> {
+async function request(call: Call, opened: Opened, job: string): Promise<RunRow> {
+  const { edges, hold, config } = opened;
   const now = edges.clock.now();
-  return await edges.journal.write((transaction) => {
+  const recorder = new Recorder(call, edges);
+  const row = await edges.journal.write((transaction) => {
     for (let firesAt = now; ; firesAt++) {
       const row = transaction.insertRun({ job, firesAt, cause: "manual" }, "requested", now);
-      if (row !== null) return row;
+      if (row === null) continue;
+      recorder.note(transaction, { deed: "run", subject: job, detail: `run ${row.id}` });
+      return row;
     }
   });
+  // Beside a daemon only the answer to the call is wanted on the terminal.
+  if (hold.isHeld || config.logging.mode !== "stdout") recorder.tell();
+  return row;
 }
 
 interface Outcome {

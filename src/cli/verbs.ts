@@ -60,6 +60,12 @@ export const VERBS: readonly VerbEntry[] = [
     load: async () => (await import("./calendar.ts")).calendar,
   },
   {
+    name: "audit",
+    summary: "Show what people have decided here, and whether that log is whole",
+    words: ["verify"],
+    load: async () => (await import("./audit.ts")).audit,
+  },
+  {
     name: "journal",
     summary: "Verify, copy or salvage the journal",
     words: ["verify", "backup", "restore", "salvage"],

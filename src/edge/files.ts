@@ -3,7 +3,7 @@ import { constants } from "node:fs";
 import { access, mkdir, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { dirname, resolve } from "node:path";
-import { readRegular } from "../lib/os/read.ts";
+import { readRegular, readText } from "../lib/os/read.ts";
 
 /** A configuration, a template or a key ring that is larger than this is none. */
 const FILE_BYTES_MAX = 16 * 1024 * 1024;
@@ -92,6 +92,20 @@ export function absolutePath(path: string): string {
 /** Where a relative path begins, as the end of a sentence; nothing for one from the root. */
 export function fromWhere(path: string): string {
   return path.startsWith("/") ? "" : `; the path is relative to ${resolve(".")}`;
+}
+
+/** The name of the user of this process by the system's list; its number where that has none. */
+export function userName(): string {
+  const user = process.geteuid?.();
+  try {
+    // The runtimes ask the environment, which says what its owner likes.
+    const users = readText("/etc/passwd", { sizeMax: FILE_BYTES_MAX }).split("\n");
+    const [name] = users.map((line) => line.split(":")).find(([, , id]) => id === `${user}`) ?? [];
+    if (name !== undefined && name !== "") return name;
+  } catch {
+    // Told by its number.
+  }
+  return `user ${user ?? "unknown"}`;
 }
 
 /** The user's home directory by the system's list of users, for an empty $HOME. */

@@ -8,6 +8,7 @@
 // transaction. `write` resolves when its transaction is on disk (I1), never before.
 
 import type { Instant } from "../time.ts";
+import type { AuditReads, AuditRow } from "./audit.ts";
 import type { ActionRow, DeliveryRow, RunCause, RunRow } from "./inflight.ts";
 import type { BodyRow, NewBody, NewStep, StepFrontier, StepRow } from "./steps.ts";
 import type { CalendarReads, CalendarWrites } from "./windows.ts";
@@ -82,7 +83,7 @@ export interface JournalCounts {
   readonly openBodies: number;
 }
 
-export interface JournalReads extends CalendarReads {
+export interface JournalReads extends CalendarReads, AuditReads {
   run(id: number): RunRow | null;
   /** The newest runs of a job, newest first. */
   runs(job: string, limit: number): readonly RunRow[];
@@ -193,6 +194,8 @@ export interface JournalTransaction extends JournalReads, CalendarWrites {
   /** Forgets how far a removed job was decided. */
   removeCursor(job: string): void;
   insertMissed(missed: Omit<MissedRow, "id">): void;
+  /** A row of the audit log: see `appendAudit`, which makes it. */
+  insertAudit(row: AuditRow): void;
   saveMissed(row: MissedRow): void;
   dropMissed(id: number): void;
   /** Forgets runs with all that belongs to them. */

@@ -69,6 +69,7 @@ describe("docs/trust.md", () => {
     );
     expect(printed.get("status")).toMatch(/^ +sshd-config +60 of 60 windows/m);
     expect(printed.get("calendar diff sshd-config")).toMatch(/the job is what was signed/);
+    expect(printed.get("audit")).toMatch(/install sshd-config +installed calendar 1: 60 windows/);
     expect(printed.get("calendar withdraw sshd-config")).toMatch(
       /withdrew calendar 1, 60 windows left/,
     );
@@ -78,6 +79,6 @@ describe("docs/trust.md", () => {
     const isKnown = ({ language, path }: Block): boolean =>
       language === "ini" ? path !== "" : ["host", "ann", "bob", "anybody"].includes(path);
     expect(blocks.filter((block) => !isKnown(block))).toEqual([]);
-    expect(blocks.length).toBe(10);
+    expect(blocks.length).toBe(11);
   });
 });

@@ -14,6 +14,7 @@ import { errnoText } from "../../lib/os/errno.ts";
 import { readRegular } from "../../lib/os/read.ts";
 import { UsageError } from "../flags.ts";
 import { type Bench, openBench } from "../open.ts";
+import { Recorder } from "../record.ts";
 import { formatClock, jsonAnswer, plural } from "../text.ts";
 import type { Call } from "../verb.ts";
 import { asCalendarError, type Deed, readCalendar } from "./deed.ts";
@@ -31,15 +32,21 @@ async function installFile(call: Call, path: string): Promise<number> {
     const entity = await requireJob(bench, calendar.job, "install a calendar of");
     await check(call, { path, calendar, entity, bench });
     const { journal, clock } = bench.edges;
-    const row = await journal.write((tables) =>
-      tables.insertCalendar(newCalendar(calendar), clock.now()),
-    );
+    const recorder = new Recorder(call, bench.edges);
+    const row = await journal.write((tables) => {
+      const inserted = tables.insertCalendar(newCalendar(calendar), clock.now());
+      const detail = `${outcome(calendar)}, hash ${inserted?.hash ?? ""}`;
+      if (inserted !== null)
+        recorder.note(tables, { deed: "install", subject: calendar.job, detail });
+      return inserted;
+    });
     if (row === null) {
       const message = `Cannot install calendar "${path}": number ${calendar.sequence} is there already`;
       throw new RunnerError("CALENDAR", message, { hint: "request a new one" });
     }
     const said = outcome(calendar);
     say(bench.edges, calendar.job, "notice", said);
+    recorder.tell();
     if (flags.has("json")) terminal.json(jsonAnswer(summaryOf(path, calendar)));
     else terminal.out([`${calendar.job}: ${said}`, ...advice(entity)]);
     return 0;
@@ -116,9 +123,14 @@ async function withdrawJob(call: Call, job: string): Promise<number> {
       throw new RunnerError("CALENDAR", message, { hint: "mig-runner status shows which are" });
     }
     const { left } = journal.coverage(row.id, clock.now());
-    await journal.write((tables) => tables.withdrawCalendar(row.id, clock.now()));
     const said = `withdrew calendar ${row.sequence}, ${plural(left, "window")} left of it`;
+    const recorder = new Recorder(call, bench.edges);
+    await journal.write((tables) => {
+      tables.withdrawCalendar(row.id, clock.now());
+      recorder.note(tables, { deed: "withdraw", subject: job, detail: said });
+    });
     say(bench.edges, job, "notice", said);
+    recorder.tell();
     if (call.flags.has("json")) {
       call.terminal.json(jsonAnswer({ job, sequence: row.sequence, windows: left }));
     } else {

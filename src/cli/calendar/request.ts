@@ -42,7 +42,7 @@ async function requestJob(call: Call, job: string): Promise<number> {
     const message = `Cannot ${attempt}: it fires by hand only`;
     throw new RunnerError("CALENDAR", message, { job, path: jobPath, hint });
   }
-  const { agents, before } = await known(view, job);
+  const { agents, before, audit } = await known(view, job);
   const made = await asCalendarError(attempt, { job, path: templatePath(entity) }, () =>
     requestCalendar({
       ...{ job, template, schedule, expiryMs, leadMs, minSigners },
@@ -51,7 +51,7 @@ async function requestJob(call: Call, job: string): Promise<number> {
       until: until ?? Number.MAX_SAFE_INTEGER,
       count: count ?? WINDOWS_MAX,
       before,
-      audit: null,
+      audit,
       agents,
       now: view.clock.now(),
     }),
@@ -126,13 +126,14 @@ const RUNS_MAX = 20;
 async function known(
   { config }: SpoolView,
   job: string,
-): Promise<Pick<RequestOrder, "agents" | "before">> {
-  if (!(await isThere(config.journalPath))) return { agents: null, before: null };
+): Promise<Pick<RequestOrder, "agents" | "before" | "audit">> {
+  if (!(await isThere(config.journalPath))) return { agents: null, before: null, audit: null };
   const journal = openJournal({ path: config.journalPath, readOnly: true });
   try {
     const runs = journal.runs(job, RUNS_MAX).flatMap(({ id }) => journal.actionsOf(id));
     const own = runs.find(({ step, completeness }) => step === "" && completeness?.sent != null);
-    return { agents: own?.completeness?.sent ?? null, before: journal.newestCalendar(job) };
+    const audit = journal.auditHead()?.hash ?? null;
+    return { agents: own?.completeness?.sent ?? null, before: journal.newestCalendar(job), audit };
   } finally {
     await journal.close();
   }

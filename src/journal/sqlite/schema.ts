@@ -60,6 +60,17 @@ const TABLES_2 = `
     run_id       INTEGER UNIQUE,
     UNIQUE (calendar_id, fires_at)
   ) STRICT;
+
+  CREATE TABLE audit (
+    id       INTEGER PRIMARY KEY,
+    at       INTEGER NOT NULL,
+    actor    TEXT    NOT NULL,
+    deed     TEXT    NOT NULL,
+    subject  TEXT    NOT NULL,
+    detail   TEXT    NOT NULL,
+    previous TEXT    NOT NULL,
+    hash     TEXT    NOT NULL
+  ) STRICT;
   `;
 
 function additionsOf(version: number): readonly Addition[] {

@@ -15,7 +15,7 @@ import type {
   NewDelivery,
   NewRun,
 } from "../journal.ts";
-import { CalendarTables } from "./calendar-tables.ts";
+import { AuditTables } from "./audit-tables.ts";
 import {
   ACTION_UPDATE,
   actionOf,
@@ -42,7 +42,7 @@ const NEXT_AT: readonly string[] = [
 ];
 
 /** All reads and writes of the journal, outside of any transaction of their own. */
-export class Tables extends CalendarTables implements JournalTransaction {
+export class Tables extends AuditTables implements JournalTransaction {
   run(id: number): RunRow | null {
     return this.one("SELECT * FROM readable_run WHERE id = ?", runOf, id);
   }

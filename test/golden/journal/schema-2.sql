@@ -137,6 +137,16 @@ CREATE TABLE calendar_window (
   run_id       INTEGER UNIQUE,
   UNIQUE (calendar_id, fires_at)
 ) STRICT;
+CREATE TABLE audit (
+  id       INTEGER PRIMARY KEY,
+  at       INTEGER NOT NULL,
+  actor    TEXT    NOT NULL,
+  deed     TEXT    NOT NULL,
+  subject  TEXT    NOT NULL,
+  detail   TEXT    NOT NULL,
+  previous TEXT    NOT NULL,
+  hash     TEXT    NOT NULL
+) STRICT;
 CREATE UNIQUE INDEX calendar_installed ON calendar (job) WHERE state = 'installed';
 CREATE TABLE seal (id INTEGER PRIMARY KEY CHECK (id = 1), token TEXT NOT NULL) STRICT;
 INSERT INTO source VALUES

@@ -1,0 +1,41 @@
+// Record: a decision of a person becomes a row of the audit log, in the transaction that carries it
+// out, and its head leaves the host by the log.
+import { userName } from "../edge/files.ts";
+import { type AuditEntry, type AuditRow, appendAudit, headText } from "../journal/audit.ts";
+import type { JournalTransaction } from "../journal/journal.ts";
+import type { Clock, Log } from "../lib/ports.ts";
+import type { Call } from "./verb.ts";
+
+/** Who calls: the user of the system, and by whose sudo. */
+export function actorOf({ environment }: Pick<Call, "environment">): string {
+  const user = userName();
+  const by = environment.SUDO_USER ?? "";
+  return by === "" || by === user ? user : `${user} by sudo of ${by}`;
+}
+
+/** What is decided by one call. */
+export class Recorder {
+  readonly #actor: string;
+  readonly #edges: { readonly clock: Clock; readonly log: Log };
+  #head: AuditRow | null = null;
+
+  constructor(
+    call: Pick<Call, "environment">,
+    edges: { readonly clock: Clock; readonly log: Log },
+  ) {
+    this.#actor = actorOf(call);
+    this.#edges = edges;
+  }
+
+  /** Appends a row in a transaction that is under way. */
+  note(transaction: JournalTransaction, entry: Omit<AuditEntry, "actor">): void {
+    const now = this.#edges.clock.now();
+    this.#head = appendAudit(transaction, { actor: this.#actor, ...entry }, now);
+  }
+
+  /** Sends the head to the log, once the transaction is on the disk. */
+  tell(): void {
+    if (this.#head !== null) this.#edges.log.emit("notice", headText(this.#head));
+    this.#head = null;
+  }
+}

@@ -1,0 +1,129 @@
+// Audit: who decided what, as an append-only log in the journal. Each row holds the hash of the one
+// before it, so that a changed, removed or moved row shows; a tail that was cut off shows against
+// a head that was written down elsewhere: in the system's log, or in a calendar.
+//
+// Owns:    what is hashed, and how a log is verified.
+// Not its: what is worth a row (the verbs), reading rows (edge/journal/).
+import { createHash } from "node:crypto";
+import { formatRfc3339Nano, timeAt } from "../lib/go/time.ts";
+import type { Instant } from "../time.ts";
+
+/** A decision of a person. */
+export interface AuditEntry {
+  /** The user of the system who called, such as "ann", or "root by sudo of ann". */
+  readonly actor: string;
+  /** The verb, such as "install" or "drop". */
+  readonly deed: string;
+  /** The job that it is about, or what stands in its place. */
+  readonly subject: string;
+  /** What exactly, for people. */
+  readonly detail: string;
+}
+
+/** One row of the log. */
+export interface AuditRow extends AuditEntry {
+  /** 1 for the first, then one more each. */
+  readonly id: number;
+  readonly at: Instant;
+  /** Hash of the row before; that of no row for the first. */
+  readonly previous: string;
+  readonly hash: string;
+}
+
+/** What the journal tells of the log. */
+export interface AuditReads {
+  /** The newest row. */
+  auditHead(): AuditRow | null;
+  /** Rows behind an id, oldest first. */
+  auditRows(after: number, limit: number): readonly AuditRow[];
+}
+
+/** What stands before the first row. */
+export const NO_ROW = "0".repeat(64);
+
+/** The hash of a row: over all of it, and over the row before by its hash. */
+export function auditHash(row: Omit<AuditRow, "hash">): string {
+  const { id, at, actor, deed, subject, detail, previous } = row;
+  const text = JSON.stringify([id, at, actor, deed, subject, detail, previous]);
+  return createHash("sha256").update(text).digest("hex");
+}
+
+/** Appends a decision, in the transaction that carries it out. Returns the new head. */
+export function appendAudit(
+  transaction: AuditReads & { insertAudit(row: AuditRow): void },
+  entry: AuditEntry,
+  at: Instant,
+): AuditRow {
+  const head = transaction.auditHead();
+  const place = { id: (head?.id ?? 0) + 1, at, previous: head?.hash ?? NO_ROW };
+  const { actor, deed, subject, detail } = entry;
+  const row = { ...place, actor, deed, subject, detail };
+  const whole = { ...row, hash: auditHash(row) };
+  transaction.insertAudit(whole);
+  return whole;
+}
+
+/** The line that carries a head out of this host. */
+export function headText({ id, deed, subject, actor, hash }: AuditRow): string {
+  return `audit: ${id} ${deed} ${subject} by ${actor}, head ${hash}`;
+}
+
+/** What a walk over the log has found. */
+export interface AuditReport {
+  readonly rows: number;
+  readonly head: string;
+  /** Empty for a sound log; else the first few things that are wrong. */
+  readonly faults: readonly string[];
+}
+
+const FAULTS_MAX = 20;
+
+/** Rows that are read at a time. */
+const BATCH = 1_000;
+
+/**
+ * Verifies the whole log.
+ *
+ * @param known Heads that were written down elsewhere, each with where: the log must hold them.
+ */
+export function verifyAudit(
+  journal: AuditReads,
+  known: readonly { readonly hash: string; readonly where: string }[],
+): AuditReport {
+  const missing = new Map(known.map(({ hash, where }) => [hash, where]));
+  const faults: string[] = [];
+  let [previous, id, rows, last] = [NO_ROW, 0, 0, 0];
+  missing.delete(NO_ROW);
+  for (;;) {
+    const batch = journal.auditRows(last, BATCH);
+    for (const row of batch) {
+      rows++;
+      last = row.id;
+      const fault = faultOf(row, { previous, id });
+      if (fault !== null && faults.length < FAULTS_MAX) faults.push(fault);
+      // Of one fault one is told: what follows is held against what stands there.
+      [previous, id] = [row.hash, row.id];
+      missing.delete(row.hash);
+    }
+    if (batch.length < BATCH) break;
+  }
+  for (const [hash, where] of missing) {
+    faults.push(`the row with the hash ${hash}, which ${where} has, is gone: the tail was cut off`);
+  }
+  return { rows, head: previous, faults };
+}
+
+function faultOf(
+  row: AuditRow,
+  before: { readonly previous: string; readonly id: number },
+): string | null {
+  const when = formatRfc3339Nano(timeAt(row.at));
+  const name = `row ${row.id} (${row.deed} ${row.subject}, ${when})`;
+  if (auditHash(row) !== row.hash) return `${name} was changed`;
+  if (row.id !== before.id + 1) {
+    const from = before.id === 0 ? "the first" : `row ${before.id}`;
+    return `rows are missing between ${from} and ${name}`;
+  }
+  if (row.previous !== before.previous) return `${name} does not follow the row before it`;
+  return null;
+}

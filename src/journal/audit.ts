@@ -5,7 +5,6 @@
 // Owns:    what is hashed, and how a log is verified.
 // Not its: what is worth a row (the verbs), reading rows (edge/journal/).
 import { createHash } from "node:crypto";
-import { formatRfc3339Nano, timeAt } from "../lib/go/time.ts";
 import type { Instant } from "../time.ts";
 
 /** A decision of a person. */
@@ -117,7 +116,7 @@ function faultOf(
   row: AuditRow,
   before: { readonly previous: string; readonly id: number },
 ): string | null {
-  const when = formatRfc3339Nano(timeAt(row.at));
+  const when = new Date(row.at).toISOString();
   const name = `row ${row.id} (${row.deed} ${row.subject}, ${when})`;
   if (auditHash(row) !== row.hash) return `${name} was changed`;
   if (row.id !== before.id + 1) {

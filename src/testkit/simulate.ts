@@ -1,9 +1,10 @@
 // Simulate: what `import … from "mig-runner/test"` gives: runs a job in virtual time against a
 // simulated fleet, and lets its runner die and come back at every write of the journal.
 import { readBytes } from "../edge/files.ts";
+import { examineModule } from "../edge/modules/examine.ts";
 import { RunnerErrors } from "../errors.ts";
 import type { Entity } from "../jobs/entity.ts";
-import { examineModule, moduleEntity } from "../jobs/module.ts";
+import { moduleEntity } from "../jobs/module.ts";
 import { problemError } from "../jobs/problem.ts";
 import { durationToMs, parseDuration } from "../lib/go/duration.ts";
 import type { Duration } from "../sdk/definition.ts";

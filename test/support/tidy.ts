@@ -90,7 +90,7 @@ export const ARROWS: Readonly<Record<string, readonly string[]>> = {
   ports: ["lib/ports"],
   mig: ["lib/go", "lib/http", "lib/json", "lib/ports"],
   config: ["lib/cron", "lib/go", "lib/ports"],
-  jobs: ["config", "lib/cron", "lib/go", "lib/ports", "mig", "ports", "sdk"],
+  jobs: ["config", "lib/cron", "lib/go", "lib/ports", "mig", "ports"],
   calendar: ["jobs", "lib/go", "lib/pgp", "mig"],
   journal: ["calendar", "lib/os", "mig"],
   flow: ["calendar", "jobs", "journal", "lib/go", "lib/ports", "mig", "ports"],

@@ -1,8 +1,9 @@
 // Load: the role of a worker that evaluates jobs, one after the other, and answers what they say.
-import { examineModule } from "../../jobs/module.ts";
+
 import type { Thrown } from "../../jobs/thrown.ts";
 import type { Worker } from "../worker.ts";
 import type { LoadAnswer } from "./answer.ts";
+import { examineModule } from "./examine.ts";
 
 /** What the worker is asked. */
 export interface LoadOrder {

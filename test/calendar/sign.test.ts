@@ -70,7 +70,13 @@ describe("signing a calendar", () => {
     await first.catch(() => {});
     expect(kept.windows.filter(({ signatures }) => signatures.length > 0).length).toBe(64);
     let asked = 0;
-    const counting = { ...key, sign: (text: Uint8Array) => (asked++, key.sign(text)) };
+    const counting = {
+      ...key,
+      sign(text: Uint8Array) {
+        asked++;
+        return key.sign(text);
+      },
+    };
     const whole = await signCalendar(kept, { key: counting, now: REQUESTED, signed: none });
     expect(whole).toEqual(await signedBy(calendar, ["ann"]));
     // The 26 windows that were left, and the whole.

@@ -102,10 +102,18 @@ export async function dateAnew(
 /** How long after the clock was set back it is looked for times that it set before. */
 const WATCH_MS: Milliseconds = 60_000;
 
+/**
+ * Between two looks: at least this, and as long as has gone by since the first. A look reads every
+ * row that waits, and most of what was begun before ends at once.
+ */
+const LOOK_MS: Milliseconds = 1_000;
+
 /** Dates anew what is to be, at the start of a process and whenever the clock was set back. */
 export class ClockWatch {
   readonly #edges: Pick<Edges, "journal" | "log"> & { readonly clock: WatchedClock };
-  #until: Instant | null = null;
+  /** The start, or when the clock was seen to have been set back; null before the first look. */
+  #since: Instant | null = null;
+  #lookAt: Instant = 0;
 
   constructor(edges: Pick<Edges, "journal" | "log"> & { readonly clock: WatchedClock }) {
     this.#edges = edges;
@@ -124,8 +132,14 @@ export class ClockWatch {
       const by = formatDuration(BigInt(backMs) * 1_000_000n);
       log.emit("warning", `the clock was set back by ${by}`);
     }
-    if (backMs > 0 || this.#until === null) this.#until = now + WATCH_MS;
-    if (now <= this.#until) await dateAnew(this.#edges, isBusy);
+    if (backMs > 0 || this.#since === null) {
+      this.#since = now;
+      this.#lookAt = now;
+    }
+    const goneMs = now - this.#since;
+    if (goneMs > WATCH_MS || now < this.#lookAt) return;
+    await dateAnew(this.#edges, isBusy);
+    this.#lookAt = now + Math.max(LOOK_MS, goneMs);
   }
 }
 

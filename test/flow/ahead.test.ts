@@ -121,6 +121,26 @@ describe("ClockWatch", () => {
     await watch.tick(() => false);
     expect(timesOf(world, third)).toEqual(all(NOON + 123 * SECOND));
   });
+
+  test("looks through the rows seven times in that minute, however often it is asked", async () => {
+    const world = openWorld();
+    let looks = 0;
+    const setAhead = (now: number) => {
+      looks++;
+      return world.journal.setAhead(now);
+    };
+    const journal: typeof world.journal = Object.create(world.journal, {
+      setAhead: { value: setAhead },
+    });
+    const clock = new WatchedClock(world.clock);
+    const watch = new ClockWatch({ ...world.edges, journal, clock });
+    for (let tick = 0; tick < 700; tick++) {
+      await watch.tick(() => false);
+      await world.clock.moveBy(SECOND / 10);
+    }
+    // At the start, and 1, 2, 4, 8, 16 and 32 seconds later.
+    expect(looks).toBe(7);
+  });
 });
 
 describe("dateAnew()", () => {

@@ -9,8 +9,9 @@ import {
   type Decision,
   decideFires,
   isAtLeast,
+  launchHorizon,
+  launchOffsetMs,
   type Missed,
-  spreadOffsetMs,
 } from "../jobs/fires.ts";
 import type { ActionRow, RunRow } from "../journal/inflight.ts";
 import type { Cursor } from "../journal/journal.ts";
@@ -121,11 +122,12 @@ function scheduleText({ schedule }: Entity): string {
 function decide(edges: Edges, entity: Entity, window: LaunchWindow): Decision | null {
   const { schedule, job } = entity;
   if (schedule === null) return null;
-  const now = edges.clock.now() - spreadOffsetMs(job, entity.spreadMs);
+  const now = edges.clock.now() - launchOffsetMs(entity);
   const cursor = edges.journal.cursor(job);
   const known = cursor !== null && isDecidedBy(cursor, entity);
   const from = known ? cursor : { decidedAt: now - window.firstLookMs, aheadAt: null };
-  const { graceMs } = window;
+  // What is posted ahead is late only once its fire time has come.
+  const graceMs = Math.min(window.graceMs + entity.postAheadMs, Number.MAX_SAFE_INTEGER);
   const hasRun = (at: Instant): boolean => edges.journal.runAt(job, at) !== null;
   return decideFires({ ...from, schedule, now, onMissed: entity.onMissed, graceMs, hasRun });
 }
@@ -192,7 +194,7 @@ async function overlaps(
 ): Promise<boolean> {
   const { job, overlap } = entity;
   const now = edges.clock.now();
-  const until = now + FUTURE_MS;
+  const until = launchHorizon(entity, now) + FUTURE_MS;
   if (overlap === "allow" || edges.journal.unsettledRuns(job, until).length === 0) return false;
   const queued = await edges.journal.write((transaction) => {
     moveCursor(transaction, entity, cursor);

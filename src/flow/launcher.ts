@@ -117,7 +117,7 @@ export class Launcher {
   #mayStart(run: RunRow): boolean {
     // One that could not begin has had its turn.
     if (run.cause === "manual" || run.deadlineAt !== null) return true;
-    const until = this.#edges.clock.now() + FUTURE_MS;
+    const until = Math.max(this.#edges.clock.now(), run.firesAt) + FUTURE_MS;
     const before = this.#edges.journal.unsettledRuns(run.job, until);
     return before.every(({ state }) => state !== "open");
   }

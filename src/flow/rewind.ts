@@ -8,7 +8,7 @@
 // it, and counts again when the clock of now turns out to have been behind.
 
 import type { Entity } from "../jobs/entity.ts";
-import { cutMissed, type MissedCut, spreadOffsetMs } from "../jobs/fires.ts";
+import { cutMissed, launchHorizon, launchOffsetMs, type MissedCut } from "../jobs/fires.ts";
 import type { Cursor, JournalTransaction, MissedRow } from "../journal/journal.ts";
 import { formatDuration } from "../lib/go/duration.ts";
 import { type Instant, MINUTE_MS, type Milliseconds } from "../time.ts";
@@ -29,12 +29,13 @@ export function isAhead(cursor: Pick<Cursor, "decidedAt">, now: Instant): boolea
  */
 export async function rewindCursor(
   edges: Pick<Edges, "clock" | "journal" | "log">,
-  { job, schedule, spreadMs }: Entity,
+  entity: Entity,
 ): Promise<void> {
-  const now = edges.clock.now();
+  const { job, schedule } = entity;
+  const now = launchHorizon(entity, edges.clock.now());
   const known = edges.journal.cursor(job);
   if (schedule === null || known === null || !isAhead(known, now)) return;
-  const until = now - spreadOffsetMs(job, spreadMs);
+  const until = edges.clock.now() - launchOffsetMs(entity);
   await edges.journal.write((transaction) => {
     const cursor = transaction.cursor(job);
     if (cursor === null || !isAhead(cursor, now)) return;

@@ -6,7 +6,7 @@ import { errorLines, explain, mayPass, messageOf } from "../errors.ts";
 import { scheduleAdvice } from "../jobs/advice.ts";
 import type { Catalog, Change } from "../jobs/catalog.ts";
 import type { Entity } from "../jobs/entity.ts";
-import { fireText, spreadOffsetMs } from "../jobs/fires.ts";
+import { fireText, launchHorizon, launchOffsetMs } from "../jobs/fires.ts";
 import { FireHeap } from "../jobs/heap.ts";
 import { nextFire } from "../jobs/schedule.ts";
 import type { Cursor } from "../journal/journal.ts";
@@ -89,16 +89,15 @@ export class Timetable {
 
   /** Everything that was due of a job has been decided. */
   launched(entity: Entity): void {
-    const { job, spreadMs } = entity;
-    if (this.#catalog.entity(job) !== entity || this.#options.once) return;
-    this.#fireNext(entity, this.#now() - spreadOffsetMs(job, spreadMs));
+    if (this.#catalog.entity(entity.job) !== entity || this.#options.once) return;
+    this.#fireNext(entity, this.#now() - launchOffsetMs(entity));
   }
 
   /** How far back the fire times of a job are looked for. */
-  windowOf({ job, spreadMs }: Entity, window: LaunchWindow): LaunchWindow {
-    const first = this.#unwritten.get(job);
+  windowOf(entity: Entity, window: LaunchWindow): LaunchWindow {
+    const first = this.#unwritten.get(entity.job);
     if (first === undefined) return window;
-    const now = this.#now() - spreadOffsetMs(job, spreadMs);
+    const now = this.#now() - launchOffsetMs(entity);
     return { ...window, firstLookMs: Math.max(0, now - first.decidedAt) };
   }
 
@@ -192,7 +191,8 @@ export class Timetable {
       return this.#heap.set(job, isOpen ? this.#now() : null);
     }
     if (cursor !== null && isDecidedBy(cursor, entity)) {
-      if (isAhead(cursor, this.#now())) return this.#heap.set(job, this.#now());
+      if (isAhead(cursor, launchHorizon(entity, this.#now())))
+        return this.#heap.set(job, this.#now());
       return this.#fireNext(entity, cursor.decidedAt);
     }
     const unwritten = this.#unwritten.get(job) ?? this.#justRemoved(job);
@@ -234,7 +234,7 @@ export class Timetable {
   #fireNext(entity: Entity, after: Instant): void {
     const { job, schedule } = entity;
     const at = this.#openAfter(entity, after);
-    const offset = spreadOffsetMs(job, entity.spreadMs);
+    const offset = launchOffsetMs(entity);
     this.#heap.set(job, at === null ? null : at + offset);
     if (schedule === null) return;
     if (at === null) {
@@ -275,8 +275,8 @@ export class Timetable {
 
 /** Whether a launch at `now` could find anything to decide beyond the cursor. */
 function mayDecide(entity: Entity, cursor: Cursor, now: Instant): boolean {
-  const { job, schedule, spreadMs } = entity;
-  const until = now - spreadOffsetMs(job, spreadMs);
+  const { schedule } = entity;
+  const until = now - launchOffsetMs(entity);
   // A cursor in the future may have been written under a wrong clock: the launch judges it.
   if (schedule === null || !isDecidedBy(cursor, entity) || cursor.decidedAt > until) return true;
   const at = nextFire(schedule, cursor.decidedAt);

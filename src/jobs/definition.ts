@@ -75,6 +75,13 @@ export function makeEntity(definition: RawDefinition, source: DefinitionSource):
   const schedule = scheduleOf(check, sound.schedule);
   const plugins = pluginsOf(check, sound.plugin);
   const values = valuesOf(check, sound);
+  if (values.postAheadMs > 0 && values.signing !== "calendar") {
+    const hint = 'set signing = "calendar", whose actions MIG holds until they are valid';
+    note(check, "postAhead", {
+      message: `Cannot use ${nameOf(check, "postAhead")}: the job signs live`,
+      hint,
+    });
+  }
   const entity: Entity = {
     ...values,
     job: source.job,

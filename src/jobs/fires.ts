@@ -6,7 +6,7 @@ import { formatDuration } from "../lib/go/duration.ts";
 import { formatGoTime } from "../lib/go/time.ts";
 import type { Instant, Milliseconds } from "../time.ts";
 import { HOUR_MS } from "../time.ts";
-import type { OnMissed } from "./entity.ts";
+import type { Entity, OnMissed } from "./entity.ts";
 import { nextFire, type Schedule } from "./schedule.ts";
 
 /** Fire times that nobody ran, first to last. */
@@ -169,6 +169,19 @@ export function spreadOffsetMs(job: string, spreadMs: Milliseconds): Millisecond
   hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
   hash ^= hash >>> 16;
   return Math.floor(((hash >>> 0) / 2 ** 32) * spreadMs);
+}
+
+/** What of a job says how far from its fire times it is launched. */
+type Offset = Pick<Entity, "job" | "spreadMs" | "postAheadMs">;
+
+/** How much later than its fire times a job is launched; less than 0 when it posts ahead. */
+export function launchOffsetMs({ job, spreadMs, postAheadMs }: Offset): Milliseconds {
+  return spreadOffsetMs(job, spreadMs) - postAheadMs;
+}
+
+/** Until when a fire time can lie that is launched at `now` by a clock that is right. */
+export function launchHorizon(entity: Offset, now: Instant): Instant {
+  return now + Math.max(0, -launchOffsetMs(entity));
 }
 
 /** The line that says when a job runs next, in the original's words and forms. */

@@ -142,6 +142,12 @@ export const JOB_KEYS = {
     unset: "1",
     about: "how many people must have signed a calendar of the job, at most 10",
   },
+  postAhead: {
+    ...part({ kind: "duration", min: 0, max: DAY_MS, default: 0 }),
+    ...part({ within: null, file: "postahead", since: "0.1" }),
+    unset: "`0s`",
+    about: "with `calendar`: post so long before the fire time; MIG holds the action; at most 24h",
+  },
   retries: {
     ...part({ kind: "whole", min: 0, max: 100, default: 2 }),
     ...part({ within: null, file: "retries", since: "0.1" }),

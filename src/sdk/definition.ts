@@ -76,6 +76,11 @@ export interface JobDefinition {
   readonly signing?: "live" | "calendar" | undefined;
   /** How many people must have signed a calendar of the job, 1 to 10. @default 1 */
   readonly minSigners?: number | undefined;
+  /**
+   * With `signing: "calendar"`: post this long before the fire time. MIG holds the action until its
+   * window opens, so an API that is down at the fire time costs nothing. Up to 24h. @default "0s"
+   */
+  readonly postAhead?: Duration | undefined;
   /** How often a refused dispatch is tried again, 0 to 100. @default 2 */
   readonly retries?: number | undefined;
   /** How long a plugin may take for one result, up to 24h. @default the configuration's */

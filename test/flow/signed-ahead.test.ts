@@ -174,3 +174,42 @@ function must<Value>(value: Value | null): Value {
   if (value === null) throw new Error("it is not there");
   return value;
 }
+
+describe("a job that posts ahead", () => {
+  const early = { ...job, postAheadMs: 10 * MINUTE };
+  const ahead = (world: World) => launchDue(world.edges, early, DAEMON_WINDOW);
+
+  test("is launched so long before its fire time, with the window of that", async () => {
+    const world = await openHost();
+    await install(world, signed);
+    world.clock.jumpTo(NOON + 50 * MINUTE - 1);
+    // 12:00 has passed by more than its grace.
+    expect((await ahead(world)).planned).toEqual([]);
+    expect(missed(world)).toEqual([[NOON, "it was not run in time"]]);
+    world.clock.jumpTo(NOON + 50 * MINUTE);
+    const { planned } = await ahead(world);
+    expect(planned).toMatchObject([{ expireAt: NOON + HOUR + 10 * MINUTE }]);
+    expect(world.journal.runs("sshd", 9)[0]?.firesAt).toBe(NOON + HOUR);
+    expect(world.journal.cursor("sshd")?.decidedAt).toBe(NOON + HOUR);
+  });
+
+  test("is posted once: its cursor in the future is no sign of a wrong clock", async () => {
+    const world = await openHost();
+    await install(world, signed);
+    world.clock.jumpTo(NOON + 50 * MINUTE);
+    await ahead(world);
+    for (const minutes of [51, 55, 60, 61]) {
+      world.clock.jumpTo(NOON + minutes * MINUTE);
+      expect((await ahead(world)).planned).toEqual([]);
+    }
+    expect(world.lines.join("\n")).not.toMatch(/another time of the clock/);
+    expect(world.journal.runs("sshd", 9).length).toBe(1);
+  });
+
+  test("is on time until its fire time, whenever the runner comes up", async () => {
+    const world = await openHost();
+    await install(world, signed);
+    world.clock.jumpTo(NOON + 59 * MINUTE);
+    expect((await ahead(world)).planned.length).toBe(1);
+  });
+});

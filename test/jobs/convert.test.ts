@@ -41,6 +41,7 @@ const FULL: RawDefinition = {
   maxAgents: 40,
   signing: "calendar",
   minSigners: 2,
+  postAhead: "10m",
   retries: 0,
   pluginTimeout: "1m0.5s",
 };
@@ -118,6 +119,7 @@ describe("encodeDefinition()", () => {
       maxAgents: 40,
       signing: "calendar",
       minSigners: 2,
+      postAheadMs: 600_000,
       retries: 0,
       pluginTimeoutMs: 60_500,
     });

@@ -125,3 +125,10 @@ describe("makeEntity()", () => {
     expect(error?.cause).toBeInstanceOf(Error);
   });
 });
+
+test("posting ahead needs actions that are signed ahead", () => {
+  const source = { job: "hunt", path: "/r/hunt/job.ts", defaults: { timezone: null } };
+  const definition = { schedule: "@daily", postAhead: "10m" };
+  expect(() => makeEntity(definition, source)).toThrow(/Cannot use postAhead: the job signs live/);
+  expect(makeEntity({ ...definition, signing: "calendar" }, source).postAheadMs).toBe(600_000);
+});

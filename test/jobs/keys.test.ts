@@ -73,6 +73,7 @@ describe("the keys of a job", () => {
       maxAgents: null,
       signing: "live",
       minSigners: 1,
+      postAheadMs: 0,
       retries: 2,
       pluginTimeoutMs: null,
     });

@@ -49,6 +49,7 @@ describe("loadEntity()", () => {
       maxAgents: null,
       signing: "live",
       minSigners: 1,
+      postAheadMs: 0,
       retries: 2,
       workflow: false,
       warnings: [],

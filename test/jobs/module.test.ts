@@ -59,6 +59,7 @@ describe("moduleEntity()", () => {
       maxAgents: 500,
       signing: "live",
       minSigners: 1,
+      postAheadMs: 0,
       retries: 0,
       workflow: true,
       warnings: [],

@@ -61,6 +61,7 @@ export function entity(changes: Partial<Entity> = {}): Entity {
     maxAgents: null,
     signing: "live",
     minSigners: 1,
+    postAheadMs: 0,
     retries: 2,
     workflow: false,
     warnings: [],

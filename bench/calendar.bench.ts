@@ -1,0 +1,82 @@
+// Calendar bench: a thousand windows signed by two people, and installed, each by a command.
+import { mkdtemp, rm, stat } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { decodeCalendar, encodeCalendar } from "../src/calendar/file.ts";
+import { judgeCalendar, keysOf } from "../src/calendar/judge.ts";
+import { requestCalendar } from "../src/calendar/request.ts";
+import { parseSchedule } from "../src/jobs/schedule.ts";
+import { generateSigningKey } from "../src/lib/pgp/generate.ts";
+import { parseTemplate } from "../src/mig/action.ts";
+import { type Row, type Scale, timesOf } from "./measure.ts";
+import { PROGRAM, runCommand } from "./program.ts";
+
+const HOUR = 3_600_000;
+
+export async function bench({ short }: Scale): Promise<readonly Row[]> {
+  const windows = short ? 50 : 1_000;
+  const runs = short ? 1 : 3;
+  const folder = await mkdtemp(join(tmpdir(), "mig-runner-bench-"));
+  try {
+    const now = Math.floor(Date.now() / 1_000) * 1_000;
+    const keys = await Promise.all(
+      ["ann", "bob"].map((name) =>
+        generateSigningKey({ name, email: `${name}@example.net`, now: now - 60_000 }),
+      ),
+    );
+    for (const { fingerprint, bytes } of keys) {
+      await Bun.write(join(folder, fingerprint), bytes);
+    }
+    const template = {
+      target: "status='online'",
+      operations: [{ module: "timedrift", parameters: {} }],
+    };
+    const calendar = requestCalendar({
+      ...{ job: "bench", template: parseTemplate(Buffer.from(JSON.stringify(template))) },
+      ...{
+        schedule: parseSchedule("0 * * * *", { timezone: "UTC" }),
+        timezone: "UTC",
+        offsetMs: 0,
+      },
+      ...{ expiryMs: HOUR / 2, leadMs: null, minSigners: 2, until: Number.MAX_SAFE_INTEGER },
+      ...{ count: windows, before: null, audit: null, agents: null, now },
+    });
+    const file = join(folder, "bench.calendar");
+    const sign = async (fingerprint: string): Promise<void> => {
+      const key = ["--key", fingerprint, "--home", join(folder, fingerprint)];
+      const argv = ["calendar", "sign", file, ...key, "--confirm", "bench", "--json"];
+      // What was signed is remembered at home.
+      const ended = await runCommand(["/usr/bin/env", `HOME=${folder}`, PROGRAM, ...argv]);
+      if (ended.exit !== 0) throw new Error(`It ended with ${ended.exit}: ${ended.stderr}`);
+    };
+    const signOnce = async (): Promise<void> => {
+      await Bun.write(file, encodeCalendar(calendar));
+      await sign(keys[0]?.fingerprint ?? "");
+    };
+    const signed = await timesOf(signOnce, { runs });
+    await sign(keys[1]?.fingerprint ?? "");
+    const ring = keysOf(keys.map(({ publicBytes }) => publicBytes));
+    const judged = await timesOf(
+      async () => {
+        const read = decodeCalendar(await Bun.file(file).bytes());
+        const signers = await judgeCalendar(read, {
+          ...{ keys: ring, keyring: "ring", minSigners: 2, now: Date.now() },
+        });
+        if (signers.length !== 2 || read.windows.length !== windows) throw new Error("Wrong");
+      },
+      { runs },
+    );
+    const { size } = await stat(file);
+    const each = `calendar: ${windows} windows, RSA 2048`;
+    return [
+      { figure: `${each}: sign`, unit: "ms", samples: signed, target: { most: 5_000 } },
+      { figure: `${each}: verify 2 signers`, unit: "ms", samples: judged, target: { most: 3_000 } },
+      {
+        figure: "the same: its file, a window and signer",
+        ...{ unit: "bytes", samples: [size / windows / 2], target: { most: 1_000 } },
+      },
+    ];
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}

@@ -2,8 +2,9 @@
 //
 //   -name  --name  -name=value  --name=value  -name value      "--" ends the flags
 import { nearest } from "../errors.ts";
+import { durationToMs, parseDuration } from "../lib/go/duration.ts";
 import { instantOf, parseTime } from "../lib/go/time.ts";
-import type { Instant } from "../time.ts";
+import { DAY_MS, type Instant, type Milliseconds } from "../time.ts";
 
 export interface FlagSpec {
   readonly name: string;
@@ -55,6 +56,36 @@ export class Flags {
       const wanted = "a time such as 2026-01-02T03:04:05Z";
       throw new UsageError(`invalid value "${text}" for flag -${name}: ${wanted}`);
     }
+  }
+
+  /**
+   * A time, or how far it is from now: `36h`, `7d`.
+   *
+   * @throws {UsageError} Unless the value is a time in RFC 3339 or a duration.
+   */
+  moment(name: string, now: Instant, way: "ago" | "from now"): Instant | null {
+    const text = this.#values.get(name);
+    if (text === undefined) return null;
+    const ms = spanOf(text);
+    if (ms !== null) return way === "ago" ? now - ms : now + ms;
+    try {
+      return this.instant(name);
+    } catch {
+      const wanted = `a time such as 2026-01-02T03:04:05Z, or how long ${way} it is, such as 36h or 7d`;
+      throw new UsageError(`invalid value "${text}" for flag -${name}: ${wanted}`);
+    }
+  }
+}
+
+/** A duration of Go, or whole days; null for any other text. */
+function spanOf(text: string): Milliseconds | null {
+  const days = /^(\d{1,5})d$/.exec(text);
+  if (days !== null) return Number(days[1]) * DAY_MS;
+  try {
+    const ms = durationToMs(parseDuration(text));
+    return ms < 0 ? null : ms;
+  } catch {
+    return null;
   }
 }
 

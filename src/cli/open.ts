@@ -302,7 +302,7 @@ async function beginCheck(
 }
 
 function retentionOf({ directory, retention }: RunnerConfig): Pick<EngineEdges, "retention"> {
-  if (retention.journalMs === null && retention.resultsMs === null) return {};
+  if (Object.values(retention).every((value) => value === null)) return {};
   return { retention: { ...retention, shelf: openShelf({ directory }) } };
 }
 

@@ -201,6 +201,11 @@ export const RUNNER_KEYS = {
       ...part({ since: ours, unset: "for ever" }),
       about: "rows of runs that ended longer ago are removed, at least `24h`",
     },
+    runs: {
+      ...whole(1, 1_000_000, null),
+      ...part({ since: ours, unset: "all" }),
+      about: "how many runs of a job are kept; those of the last 24 hours are in any case",
+    },
     results: {
       ...duration(DAY_MS, KEPT_MAX_MS, null),
       ...part({ since: ours, unset: "for ever" }),

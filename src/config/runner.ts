@@ -93,9 +93,10 @@ export interface RunnerConfig {
   readonly client: ClientLimits;
   /** The file with the public keys of who may sign calendars; null when it is not set. */
   readonly calendarKeyring: string | null;
-  /** How long the journal's rows and the results are kept. Null: for ever. */
+  /** How long the journal's rows and the results are kept, and how many. Null: for ever, all. */
   readonly retention: {
     readonly journalMs: Milliseconds | null;
+    readonly runs: number | null;
     readonly resultsMs: Milliseconds | null;
   };
   readonly pluginConfig: ReadonlyMap<string, PluginSettings>;
@@ -157,6 +158,7 @@ export function resolveRunner(
     calendarKeyring: textOf(resolver, ["calendar", "keyring"]),
     retention: {
       journalMs: keptOf(resolver, "journal"),
+      runs: wholeOf(resolver, ["retention", "runs"], RUNNER_KEYS.retention.runs),
       resultsMs: keptOf(resolver, "results"),
     },
     pluginConfig: pluginConfigOf(resolver),

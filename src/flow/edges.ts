@@ -36,9 +36,11 @@ export type WorkflowLaunch = (order: {
   readonly run: RunOrder;
 }) => Promise<boolean>;
 
-/** How long things are kept. Null: for ever. */
+/** How long things are kept, and how many. Null: for ever, all. */
 export interface Retention {
   readonly journalMs: Milliseconds | null;
+  /** Of each job; those that ended within a day are kept in any case. @default null */
+  readonly runs?: number | null;
   readonly resultsMs: Milliseconds | null;
   readonly shelf: Shelf;
 }

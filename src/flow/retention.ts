@@ -4,9 +4,10 @@
 // run of each job; the cursors, which keep a fire time from being run twice (I2).
 
 import { messageOf } from "../errors.ts";
+import type { RunRow } from "../journal/inflight.ts";
 import type { JournalReads } from "../journal/journal.ts";
 import { formatUtcDate } from "../lib/go/time.ts";
-import type { Instant, Milliseconds } from "../time.ts";
+import { DAY_MS, type Instant, type Milliseconds } from "../time.ts";
 import type { Edges, Retention } from "./edges.ts";
 import { Pool } from "./pool.ts";
 import { hasEnded } from "./transition.ts";
@@ -21,6 +22,8 @@ const PAUSE_MS: Milliseconds = 1_000;
 /** Removes what is too old, a step at a time. */
 export class Upkeep {
   readonly #edges: Edges;
+  /** The job behind which runs are looked for that are too many. */
+  #after = "";
   readonly pool: Pool;
   /** When the next step is to be made; null where everything is kept. */
   nextAt: Instant | null;
@@ -46,11 +49,20 @@ export class Upkeep {
   async #step(retention: Retention): Promise<void> {
     const { clock, log } = this.#edges;
     try {
-      if (await removeOld(this.#edges, retention)) this.nextAt = clock.now() + PAUSE_MS;
+      const isMore = await removeOld(this.#edges, retention);
+      if ((await this.#surplus(retention)) || isMore) this.nextAt = clock.now() + PAUSE_MS;
     } catch (error) {
       this.failures++;
       log.emit("err", messageOf(error));
     }
+  }
+
+  /** @returns Whether there may be more to remove. */
+  async #surplus({ runs = null }: Retention): Promise<boolean> {
+    if (runs === null) return false;
+    const next = await removeSurplus(this.#edges, { keep: runs, after: this.#after });
+    this.#after = next ?? "";
+    return next !== null;
   }
 }
 
@@ -76,6 +88,33 @@ export async function removeOld(
   return removed >= STEP_MAX || rows >= STEP_MAX;
 }
 
+/** Jobs that are looked at in one step for more runs than are kept. */
+const JOBS_MAX = 50;
+
+/**
+ * Removes some of the runs of the jobs behind `after` that are more than are kept of a job.
+ *
+ * @returns The job behind which to go on; null when all have been looked at.
+ */
+export async function removeSurplus(
+  edges: Pick<Edges, "clock" | "journal" | "spool" | "log">,
+  { keep, after }: { readonly keep: number; readonly after: string },
+): Promise<string | null> {
+  const { journal } = edges;
+  const before = edges.clock.now() - DAY_MS;
+  const jobs = journal.jobsWithRuns(after, JOBS_MAX);
+  let looked = after;
+  for (const job of jobs) {
+    const find = (reads: JournalReads) => reads.surplusRuns(job, { keep, before }, STEP_MAX);
+    const removed = await forget(edges, find);
+    // The rest of this job's comes with the next step.
+    if (removed >= STEP_MAX) return looked;
+    looked = job;
+    if (removed > 0) return looked;
+  }
+  return jobs.length < JOBS_MAX ? null : looked;
+}
+
 /** Whether something is still to be done with the result of an action. */
 function isNeeded(journal: JournalReads, actionId: number): boolean {
   const action = journal.actionById(actionId);
@@ -92,7 +131,19 @@ async function removeRuns(
   edges: Pick<Edges, "journal" | "spool" | "log">,
   before: Instant,
 ): Promise<number> {
-  const runs = edges.journal.settledRuns(before, STEP_MAX);
+  const find = (reads: JournalReads) => reads.settledRuns(before, STEP_MAX);
+  const runs = await forget(edges, find);
+  const missed = await edges.journal.write((tables) => tables.removeMissed(before, STEP_MAX));
+  return Math.max(runs, missed);
+}
+
+/** Removes the runs that are found, with all that belongs to them. @returns How many. */
+async function forget(
+  edges: Pick<Edges, "journal" | "spool" | "log">,
+  find: (reads: JournalReads) => readonly RunRow[],
+): Promise<number> {
+  const runs = find(edges.journal);
+  if (runs.length === 0) return 0;
   for (const { id } of runs) {
     for (const { job, actionId } of edges.journal.actionsOf(id)) {
       // One that was left behind would be adopted, and so collected again (I9).
@@ -101,11 +152,11 @@ async function removeRuns(
   }
   const removed = await edges.journal.write((transaction) => {
     // Another process may have asked for a delivery meanwhile.
-    const still = new Set(transaction.settledRuns(before, STEP_MAX).map(({ id }) => id));
+    const still = new Set(find(transaction).map(({ id }) => id));
     const old = runs.filter(({ id }) => still.has(id));
     transaction.removeRuns(old.map(({ id }) => id));
-    return Math.max(old.length, transaction.removeMissed(before, STEP_MAX));
+    return old.length;
   });
-  if (removed > 0) edges.log.emit("info", `removed ${removed} old rows from the journal`);
+  if (removed > 0) edges.log.emit("info", `removed ${removed} old runs from the journal`);
   return removed;
 }

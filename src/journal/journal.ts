@@ -105,6 +105,15 @@ export interface JournalReads extends CalendarReads, AuditReads {
    */
   settledRuns(before: Instant, limit: number): readonly RunRow[];
 
+  /** Names of jobs that have a run, in order, behind `after`. */
+  jobsWithRuns(after: string, limit: number): readonly string[];
+  /** The same runs of one job, without its newest `keep`. */
+  surplusRuns(
+    job: string,
+    which: { readonly keep: number; readonly before: Instant },
+    limit: number,
+  ): readonly RunRow[];
+
   /** The body of a workflow run; null for any other run. */
   body(runId: number): BodyRow | null;
   /** Bodies of open runs of other jobs than these whose `nextAt` has come, most overdue first. */

@@ -76,3 +76,21 @@ describe("renderFlags()", () => {
     expect(renderFlags(SPECS)[0]).toBe("  -c FILE    A file");
   });
 });
+
+describe("moment()", () => {
+  const at = (text: string, way: "ago" | "from now") =>
+    parse("--at", text).flags.moment("at", 1e12, way);
+
+  test("is a time, or a span from now", () => {
+    expect(at("2026-01-02T03:04:05Z", "ago")).toBe(Date.UTC(2026, 0, 2, 3, 4, 5));
+    expect(at("7d", "ago")).toBe(1e12 - 7 * 86_400_000);
+    expect(at("1h30m", "from now")).toBe(1e12 + 5_400_000);
+    expect(parse().flags.moment("at", 1e12, "ago")).toBe(null);
+  });
+
+  test("is nothing else", () => {
+    for (const text of ["soon", "-1h", "7", "1.5d", ""]) {
+      expect(() => at(text, "ago")).toThrow(`invalid value "${text}" for flag -at`);
+    }
+  });
+});

@@ -43,7 +43,7 @@ describe("resolveRunner()", () => {
         pluginGraceMs: 10_000,
       },
       calendarKeyring: null,
-      retention: { journalMs: null, resultsMs: null },
+      retention: { journalMs: null, runs: null, resultsMs: null },
       pluginConfig: new Map(),
       pluginPlaces: new Map(),
       clientConfPath: null,
@@ -56,9 +56,10 @@ describe("resolveRunner()", () => {
   });
 
   test("keeps things for at least a day where they are not kept for ever", () => {
-    const kept = resolve(`${QUIET}[retention]\njournal = 2160h\nresults = 24h\n`);
+    const kept = resolve(`${QUIET}[retention]\njournal = 2160h\nruns = 9\nresults = 24h\n`);
     expect(kept.mistakes).toEqual([]);
-    expect(kept.config.retention).toEqual({ journalMs: 7_776_000_000, resultsMs: 86_400_000 });
+    const wanted = { journalMs: 7_776_000_000, runs: 9, resultsMs: 86_400_000 };
+    expect(kept.config.retention).toEqual(wanted);
     const short = resolve(`${QUIET}[retention]\njournal = 23h\n`);
     expect(String(short.mistakes[0])).toContain(
       'Cannot set [retention] journal to "23h": it is out of range, 24h',

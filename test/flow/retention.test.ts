@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { queueDeliveries } from "../../src/flow/deliver.ts";
-import { removeOld, STEP_MAX, Upkeep } from "../../src/flow/retention.ts";
+import { removeOld, removeSurplus, STEP_MAX, Upkeep } from "../../src/flow/retention.ts";
 import { closeRun } from "../../src/flow/transition.ts";
 import { type ActionRow, advance, advanceDelivery } from "../../src/journal/inflight.ts";
 import { NOON, openWorld, type World } from "../support/world.ts";
@@ -216,5 +216,47 @@ describe("Upkeep", () => {
     const upkeep = new Upkeep(world.edges, () => {});
     upkeep.tick(NOON);
     expect([upkeep.nextAt, upkeep.pool.idle]).toEqual([null, true]);
+  });
+});
+
+describe("removeSurplus()", () => {
+  const runsOf = (world: World, job: string) =>
+    world.journal.runs(job, 1_000).map(({ firesAt }) => firesAt);
+
+  test("keeps the newest runs of each job, and what is still needed of the others", async () => {
+    const world = openWorld();
+    const days = (count: number) => NOON - count * DAY;
+    for (const [index, job] of ["a", "b", "c"].entries()) {
+      for (const day of [2, 3, 4, 5]) {
+        await make(world, { actionId: index * 10 + day, at: days(day), job });
+      }
+    }
+    await make(world, { actionId: 99, at: days(9), job: "a", state: "dead" });
+    for (let after: string | null = ""; after !== null; ) {
+      after = await removeSurplus(world.edges, { keep: 2, after });
+    }
+    expect(runsOf(world, "a")).toEqual([days(2), days(3), days(9)]);
+    expect(runsOf(world, "b")).toEqual([days(2), days(3)]);
+    expect(runsOf(world, "c")).toEqual([days(2), days(3)]);
+    expect(world.journal.actionById(4)).toBe(null);
+  });
+
+  test("keeps the runs of the last day, however many they are (I2)", async () => {
+    const world = openWorld();
+    for (const id of [1, 2, 3]) await make(world, { actionId: id, at: NOON - id * 1_000 });
+    expect(await removeSurplus(world.edges, { keep: 1, after: "" })).toBe(null);
+    expect(runsOf(world, "nightly").length).toBe(3);
+  });
+
+  test("looks at a job at a time, and at all of them in turn", async () => {
+    const world = openWorld();
+    for (let id = 1; id <= 120; id++) {
+      await make(world, { actionId: id, at: NOON - 2 * DAY, job: `job-${1_000 + id}` });
+    }
+    const seen: (string | null)[] = [];
+    for (let after: string | null = ""; after !== null; seen.push(after)) {
+      after = await removeSurplus(world.edges, { keep: 1, after });
+    }
+    expect(seen).toEqual(["job-1050", "job-1100", null]);
   });
 });

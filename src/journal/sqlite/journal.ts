@@ -55,7 +55,24 @@ const GROUP_MAX = 500;
  * @throws {RunnerError} JOURNAL: not a journal, damaged, newer than this program, or no access.
  */
 export function openJournal(options: JournalOptions): Journal {
-  const { path, readOnly = false } = options;
+  const database = openDatabase(options);
+  try {
+    return new SqliteJournal(database, options);
+  } catch (error) {
+    database.close();
+    throw journalError(error, options.path);
+  }
+}
+
+/**
+ * A connection to the journal, whose rows are read as those of this version.
+ *
+ * @throws {RunnerError} JOURNAL, as `openJournal`.
+ */
+export function openDatabase({
+  path,
+  readOnly = false,
+}: Pick<JournalOptions, "path" | "readOnly">): DatabaseSync {
   if (readOnly && path !== ":memory:" && !existsSync(path)) throw noneYet(path);
   try {
     if (path !== ":memory:") {
@@ -66,7 +83,7 @@ export function openJournal(options: JournalOptions): Journal {
     const database = new DatabaseSync(path, { readOnly });
     try {
       prepare(database, { path, readOnly });
-      return new SqliteJournal(database, options);
+      return database;
     } catch (error) {
       database.close();
       throw error;

@@ -85,6 +85,12 @@ function addColumn({ table, name, type }: Addition): string {
 const SEAL =
   "CREATE TABLE seal (id INTEGER PRIMARY KEY CHECK (id = 1), token TEXT NOT NULL) STRICT";
 
+/** Pages of the history (reading.ts); those of one job have the unique index of (job, fires_at). */
+const HISTORY = `
+  CREATE INDEX run_fires ON run (fires_at);
+  CREATE INDEX run_failed ON run (fires_at) WHERE state IN ('failed', 'paused');
+  CREATE INDEX run_job_failed ON run (job, fires_at) WHERE state IN ('failed', 'paused')`;
+
 /** Statement lists, one a version: `MIGRATIONS[n]` takes a journal from version n to n + 1. */
 export const MIGRATIONS: readonly string[] = [
   `
@@ -207,6 +213,7 @@ export const MIGRATIONS: readonly string[] = [
   ${TABLES_2}
   CREATE UNIQUE INDEX calendar_installed ON calendar (job) WHERE state = 'installed';
   ${SEAL};
+  ${HISTORY};
   `,
 ];
 

@@ -15,7 +15,7 @@ import type {
   NewDelivery,
   NewRun,
 } from "../journal.ts";
-import { AuditTables } from "./audit-tables.ts";
+import { RetentionTables } from "./retention-tables.ts";
 import {
   ACTION_UPDATE,
   actionOf,
@@ -42,7 +42,7 @@ const NEXT_AT: readonly string[] = [
 ];
 
 /** All reads and writes of the journal, outside of any transaction of their own. */
-export class Tables extends AuditTables implements JournalTransaction {
+export class Tables extends RetentionTables implements JournalTransaction {
   run(id: number): RunRow | null {
     return this.one("SELECT * FROM readable_run WHERE id = ?", runOf, id);
   }
@@ -90,21 +90,6 @@ export class Tables extends AuditTables implements JournalTransaction {
     const open = `${sql} state = 'open' ORDER BY deadline_at LIMIT ?`;
     const asked = `${sql} ${UNSETTLED} AND state = 'requested' ORDER BY deadline_at LIMIT ?`;
     return [open, asked].flatMap((each) => this.all(each, runOf, now, limit));
-  }
-
-  settledRuns(before: Instant, limit: number): RunRow[] {
-    return this.all(
-      "SELECT * FROM readable_run AS run WHERE ended_at < ?1 AND state IN ('done', 'failed') " +
-        "AND EXISTS (SELECT 1 FROM run AS newer " +
-        "WHERE newer.job = run.job AND newer.fires_at > run.fires_at) " +
-        "AND NOT EXISTS (SELECT 1 FROM action WHERE run_id = run.id " +
-        "AND (action.state NOT IN ('settled', 'failed') OR action.updated_at >= ?1 " +
-        "OR EXISTS (SELECT 1 FROM delivery WHERE action_row = action.id " +
-        "AND delivery.state IN ('pending', 'dead')))) ORDER BY id LIMIT ?2",
-      runOf,
-      before,
-      limit,
-    );
   }
 
   action(id: number): ActionRow | null {
@@ -334,35 +319,6 @@ export class Tables extends AuditTables implements JournalTransaction {
 
   removeCursor(job: string): void {
     this.change("DELETE FROM cursor WHERE job = ?", job);
-  }
-
-  removeRuns(ids: readonly number[]): void {
-    const list = JSON.stringify(ids);
-    const among = "IN (SELECT value FROM json_each(?))";
-    for (const sql of [
-      `DELETE FROM delivery WHERE action_row IN (SELECT id FROM action WHERE run_id ${among})`,
-      ...["action", "step", "body"].map((table) => `DELETE FROM ${table} WHERE run_id ${among}`),
-      `DELETE FROM calendar_window WHERE run_id ${among}`,
-      `DELETE FROM run WHERE id ${among}`,
-    ]) {
-      this.change(sql, list);
-    }
-    this.change(
-      "UPDATE calendar SET action = '' WHERE state <> 'installed' AND NOT EXISTS " +
-        "(SELECT 1 FROM calendar_window WHERE calendar_id = calendar.id)",
-    );
-    this.change(
-      "DELETE FROM source WHERE NOT EXISTS (SELECT 1 FROM run WHERE source = hash) " +
-        "AND NOT EXISTS (SELECT 1 FROM body WHERE template = hash)",
-    );
-  }
-
-  removeMissed(before: Instant, limit: number): number {
-    return this.change(
-      "DELETE FROM missed WHERE id IN (SELECT id FROM missed WHERE recorded_at < ? LIMIT ?)",
-      before,
-      limit,
-    );
   }
 
   saveMissed({ id, firstAt, lastAt, count }: MissedRow): void {

@@ -149,6 +149,9 @@ CREATE TABLE audit (
 ) STRICT;
 CREATE UNIQUE INDEX calendar_installed ON calendar (job) WHERE state = 'installed';
 CREATE TABLE seal (id INTEGER PRIMARY KEY CHECK (id = 1), token TEXT NOT NULL) STRICT;
+CREATE INDEX run_fires ON run (fires_at);
+CREATE INDEX run_failed ON run (fires_at) WHERE state IN ('failed', 'paused');
+CREATE INDEX run_job_failed ON run (job, fires_at) WHERE state IN ('failed', 'paused');
 INSERT INTO source VALUES
   ('hash-code', 'export default 1'),
   ('hash-template', '{"target":"id=1"}');

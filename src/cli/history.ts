@@ -1,0 +1,237 @@
+// History: the verb that tells what has happened: runs, the latest first, or all of one run.
+import { isThere } from "../edge/files.ts";
+import { RunnerError } from "../errors.ts";
+import {
+  type ActionRecord,
+  type DeliveryRecord,
+  type HistoryPlace,
+  type HistoryQuestion,
+  PAGE_MAX,
+  type Reading,
+  type RunRecord,
+  type StepRecord,
+} from "../journal/reading.ts";
+import { openReading } from "../journal/sqlite/reading.ts";
+import { parseActionId } from "../mig/ids.ts";
+import { describeStatuses } from "../mig/statuses.ts";
+import { type Instant, spanText } from "../time.ts";
+import { UsageError } from "./flags.ts";
+import { loadJobs, unknownJob } from "./jobs.ts";
+import { openSpoolView, type SpoolView } from "./open.ts";
+import { formatClock, formatDistance, jsonAnswer, plural, renderTable, wrapText } from "./text.ts";
+import { type Call, JSON_FLAG, type Verb } from "./verb.ts";
+
+/** Runs that are shown without -n. */
+const COUNT_DEFAULT = 20;
+
+export const history: Verb = {
+  usage: "[JOB|RUN] [--failed] [--since T] [-n N] [--json]",
+  flags: [
+    {
+      name: "failed",
+      kind: "switch",
+      help: "Only runs that failed, are paused, or have a result that no plugin took",
+    },
+    {
+      name: "since",
+      kind: "text",
+      value: "T",
+      help: "Fired since then: a time in RFC 3339, or how long ago, such as 36h or 7d",
+    },
+    { name: "n", kind: "number", value: "N", help: `How many runs (default ${COUNT_DEFAULT})` },
+    JSON_FLAG,
+  ],
+  help:
+    "Shows the runs of all jobs or of one, the latest first: when each fired, how long it took, how\n" +
+    "it ended and why. With a RUN, or the ID of an action, all of that run: its actions with their\n" +
+    "commands by status, its deliveries with their tries, the steps of its workflow with their\n" +
+    "values. With --json one line of JSON a run. Reads only, beside a running mig-runner.\n\n" +
+    "Examples:\n" +
+    "  mig-runner -c runner.cfg history nightly --since 7d\n" +
+    "  mig-runner -c runner.cfg history --failed --json | jq -r '[.run, .job, .error] | @tsv'\n" +
+    "  mig-runner -c runner.cfg history 4711",
+  async run(call) {
+    const [word = null, ...others] = call.positionals;
+    if (others.length > 0) throw new UsageError("history takes one JOB or RUN at the most");
+    const count = call.flags.number("n", 1) ?? COUNT_DEFAULT;
+    const view = await openSpoolView(call);
+    const now = view.clock.now();
+    const since = call.flags.moment("since", now, "ago");
+    const { journalPath } = view.config;
+    const isNone = !(await isThere(journalPath));
+    if (isNone && word === null) {
+      if (!call.flags.has("json")) call.terminal.out(["no runs: nothing has worked here yet"]);
+      return 0;
+    }
+    const reading = openReading(journalPath);
+    try {
+      const run = word === null ? null : await runNamed(reading, word);
+      if (run !== null) {
+        if (call.flags.has("json")) call.terminal.json(jsonAnswer(run));
+        else call.terminal.out(renderRun(run, now));
+        return 0;
+      }
+      if (word !== null) await assertKnown(reading, view, word);
+      const question = { job: word, failed: call.flags.has("failed"), since };
+      await showRuns(call, reading, { question, count, now });
+      return 0;
+    } finally {
+      await reading.close();
+    }
+  },
+};
+
+/** The run that a word means, by its own number or by an action's; null for the name of a job. */
+async function runNamed(reading: Reading, word: string): Promise<RunRecord | null> {
+  const id = parseActionId(word);
+  if (id === null) return null;
+  const runId = (await reading.runOfAction(id)) ?? id;
+  return await reading.run(runId);
+}
+
+/** A job may be gone from the spool and still have a history. */
+async function assertKnown(reading: Reading, view: SpoolView, word: string): Promise<void> {
+  const { runs } = await reading.history({ job: word, limit: 1 });
+  if (runs.length > 0) return;
+  const jobs = (await loadJobs(view)).map(({ job }) => job);
+  if (jobs.includes(word)) return;
+  if (!/^\d+$/.test(word)) {
+    throw unknownJob({ verb: "show", job: word }, { jobs, path: view.config.runnersDirectory });
+  }
+  throw new RunnerError("JOURNAL", `Cannot show run "${word}": the journal has none of this id`, {
+    path: view.config.journalPath,
+    hint: "mig-runner history lists the runs",
+  });
+}
+
+async function showRuns(
+  call: Call,
+  reading: Reading,
+  order: {
+    readonly question: Omit<HistoryQuestion, "limit">;
+    readonly count: number;
+    readonly now: Instant;
+  },
+): Promise<void> {
+  const { question, count, now } = order;
+  let behind: HistoryPlace | null = null;
+  let shown = 0;
+  do {
+    const limit = Math.min(count - shown, PAGE_MAX);
+    const page = await reading.history({ ...question, behind, limit });
+    if (call.flags.has("json")) for (const run of page.runs) call.terminal.json(jsonAnswer(run));
+    else if (page.runs.length > 0) call.terminal.out(renderRuns(page.runs, now));
+    shown += page.runs.length;
+    behind = page.next;
+  } while (behind !== null && shown < count);
+  if (call.flags.has("json")) return;
+  if (shown === 0) call.terminal.out(["no runs"]);
+  else if (behind !== null)
+    call.terminal.out([`  … and earlier ones: -n ${count * 10} shows more`]);
+}
+
+/** One line a run. */
+export function renderRuns(runs: readonly RunRecord[], now: Instant): string[] {
+  return renderTable(
+    runs.map((run) => [
+      String(run.run),
+      run.job,
+      formatClock(run.firesAt),
+      tookText(run, now),
+      run.state,
+      summaryOf(run),
+    ]),
+  );
+}
+
+/** From its begin to its end, or to now. */
+function tookText({ startedAt, firesAt, endedAt, state }: RunRecord, now: Instant): string {
+  if (state === "requested") return "";
+  const span = spanText(Math.max(0, (endedAt ?? now) - (startedAt ?? firesAt)));
+  return endedAt === null ? `${span} so far` : span;
+}
+
+/** Why it failed, what came of it, and what is left to do. */
+function summaryOf({ error, note, actions, deliveries, cause }: RunRecord): string {
+  const undelivered = deliveries.filter(({ state }) => state === "dead");
+  const waiting = deliveries.filter(({ state }) => state === "pending");
+  const parts = [
+    ...(cause === "schedule" ? [] : [cause]),
+    ...(error === null ? [] : [error]),
+    ...(note === null ? [] : [note]),
+    ...actions.flatMap(commandsText),
+    ...undelivered.map(
+      ({ plugin, error: why }) => `${plugin} did not take it: ${why ?? "no reason was recorded"}`,
+    ),
+    ...(waiting.length === 0 ? [] : [`${plural(waiting.length, "delivery")} to come`]),
+  ];
+  return parts.join("; ");
+}
+
+function commandsText({ completeness }: ActionRecord): string[] {
+  if (completeness === null) return [];
+  const { fetched, sent, statuses } = completeness;
+  const of = sent === null || sent === fetched ? "" : ` of ${sent}`;
+  const isPlain = Object.keys(statuses).every((status) => status === "success");
+  const how = isPlain ? "" : ` (${describeStatuses(statuses)})`;
+  return [`${fetched}${of} ${fetched === 1 && of === "" ? "command" : "commands"}${how}`];
+}
+
+/** All of one run. */
+export function renderRun(run: RunRecord, now: Instant): string[] {
+  const { firesAt, startedAt, endedAt, state, error, note } = run;
+  const times = [
+    ["fire time", formatClock(firesAt), formatDistance(firesAt, now)],
+    ...(startedAt === null ? [] : [["begun", formatClock(startedAt), ""]]),
+    ...(endedAt === null ? [] : [["ended", formatClock(endedAt), `took ${tookText(run, now)}`]]),
+  ];
+  const why = error ?? note;
+  const head = `run ${run.run} of ${run.job} (${run.cause}): ${state}`;
+  return [
+    ...wrapText(why === null ? head : `${head}: ${why}`, "", "  "),
+    ...renderTable(times),
+    ...part(plural(run.actions.length, "action"), run.actions.map(actionLine)),
+    ...part(
+      plural(run.deliveries.length, "delivery"),
+      run.deliveries.map((row) => deliveryLine(row, now)),
+    ),
+    ...part(plural(run.steps.length, "step"), run.steps.map(stepLine)),
+  ];
+}
+
+function part(heading: string, rows: readonly (readonly string[])[]): string[] {
+  return rows.length === 0 ? [] : ["", heading, ...renderTable(rows)];
+}
+
+function actionLine(action: ActionRecord): string[] {
+  const { actionId, step, state, postedAt, resultPath, error } = action;
+  const posted = postedAt === null ? "" : `posted ${formatClock(postedAt)}`;
+  const rest = [...commandsText(action), ...(resultPath === null ? [] : [resultPath])];
+  const what = error === null ? rest : [error, ...rest];
+  return [
+    actionId === null ? "not posted" : `action ${actionId}`,
+    step,
+    state,
+    posted,
+    what.join("; "),
+  ];
+}
+
+function deliveryLine(row: DeliveryRecord, now: Instant): string[] {
+  const { plugin, actionId, state, attempts, nextAt, error } = row;
+  const again = nextAt === null ? "" : `, again ${formatDistance(Math.max(nextAt, now), now)}`;
+  const id = `action ${actionId ?? "not posted"}`;
+  return [plugin, id, state, `${plural(attempts, "try")}${again}`, error ?? ""];
+}
+
+function stepLine({ name, kind, state, attempts, error, value, endedAt }: StepRecord): string[] {
+  const ended = endedAt === null ? "" : formatClock(endedAt);
+  const failed = attempts === 0 ? "" : `failed ${attempts}x`;
+  return [
+    name,
+    kind,
+    state,
+    ended,
+    [failed, error ?? value ?? ""].filter((x) => x !== "").join(": "),
+  ];
+}

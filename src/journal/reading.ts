@@ -1,0 +1,96 @@
+// Reading: what people look at of a journal, as one interface beside the owner's own (journal.ts).
+//
+// Everything here is asynchronous and comes in pages, and nothing here writes: so a page, a verb
+// and the metrics read the same way, and a journal with another home needs no second one of them.
+
+import type { Instant } from "../time.ts";
+import type { ActionRow, Completeness, DeliveryRow, RunRow } from "./inflight.ts";
+import type { StepRow } from "./steps.ts";
+
+/** One action of a run, as its history tells it. */
+export interface ActionRecord {
+  /** The API's id; null until posted. */
+  readonly actionId: number | null;
+  /** "" for the job's own action, else the step that made it. */
+  readonly step: string;
+  readonly state: ActionRow["state"];
+  readonly postedAt: Instant | null;
+  /** How many agents the API has sent it to, as far as it has said so. */
+  readonly agents: number | null;
+  /** Commands in the result by status, such as {"success": 78, "expired": 2}. */
+  readonly commands: Readonly<Record<string, number>>;
+  readonly completeness: Completeness | null;
+  readonly resultPath: string | null;
+  readonly error: string | null;
+}
+
+/** One delivery of a run. */
+export type DeliveryRecord = Pick<
+  DeliveryRow,
+  "plugin" | "state" | "attempts" | "nextAt" | "error"
+> & {
+  readonly actionId: number | null;
+};
+
+/** One step of a workflow run. Its value only where one run is asked for. */
+export type StepRecord = Pick<StepRow, "name" | "kind" | "state" | "error" | "endedAt"> & {
+  /** Tries that failed. */
+  readonly attempts: number;
+  /** JSON of what the body got; null where there is none. */
+  readonly value?: string | null;
+};
+
+/** All that is known of one run. */
+export interface RunRecord {
+  readonly run: number;
+  readonly job: string;
+  readonly cause: RunRow["cause"];
+  readonly firesAt: Instant;
+  /** When it was begun; null: not yet, or by a version that did not note it. */
+  readonly startedAt: Instant | null;
+  readonly endedAt: Instant | null;
+  readonly state: RunRow["state"];
+  /** Why it failed, is paused or waits. */
+  readonly error: string | null;
+  /** What is to be said of a run that is done. */
+  readonly note: string | null;
+  readonly actions: readonly ActionRecord[];
+  readonly deliveries: readonly DeliveryRecord[];
+  readonly steps: readonly StepRecord[];
+}
+
+/** A place in the history: behind this run, the next page begins. */
+export type HistoryPlace = Pick<RunRow, "firesAt" | "id">;
+
+/** Which runs are asked for. */
+export interface HistoryQuestion {
+  /** @default of all jobs */
+  readonly job?: string | null;
+  /** Those that failed, are paused, or have a result that no plugin took. @default false */
+  readonly failed?: boolean;
+  /** Fired at this time or later. */
+  readonly since?: Instant | null;
+  readonly behind?: HistoryPlace | null;
+  /** Runs in the page, at most PAGE_MAX. */
+  readonly limit: number;
+}
+
+/** The most runs of one page: what one answer may hold the event loop for. */
+export const PAGE_MAX = 200;
+
+/** Some runs, the latest fire time first. */
+export interface HistoryPage {
+  readonly runs: readonly RunRecord[];
+  /** Where the next page begins; null after the last. */
+  readonly next: HistoryPlace | null;
+}
+
+/** What people look at. */
+export interface Reading {
+  history(question: HistoryQuestion): Promise<HistoryPage>;
+  /** All of one run, with the values of its steps; null when there is none. */
+  run(id: number): Promise<RunRecord | null>;
+  /** The run that an action of the API belongs to. */
+  runOfAction(actionId: number): Promise<number | null>;
+  close(): Promise<void>;
+}

@@ -1,0 +1,144 @@
+// Reading (SQLite): what people look at, from journal.db, by a connection that cannot write.
+
+import type { ActionRow, RunRow } from "../inflight.ts";
+import {
+  type ActionRecord,
+  type HistoryPage,
+  type HistoryPlace,
+  type HistoryQuestion,
+  PAGE_MAX,
+  type Reading,
+  type RunRecord,
+  type StepRecord,
+} from "../reading.ts";
+import type { StepRow } from "../steps.ts";
+import { openDatabase } from "./journal.ts";
+import { isSqlite, journalError } from "./problem.ts";
+import { runOf } from "./rows.ts";
+import { Tables } from "./tables.ts";
+
+/**
+ * Opens the journal for people to look at, beside whoever works on it.
+ *
+ * @throws {RunnerError} JOURNAL: there is none, it is damaged or newer than this program.
+ */
+export function openReading(path: string): Reading {
+  return new SqliteReading(path);
+}
+
+class SqliteReading implements Reading {
+  readonly #rows: HistoryRows;
+  readonly #close: () => void;
+
+  constructor(path: string) {
+    const database = openDatabase({ path, readOnly: true });
+    this.#rows = new HistoryRows(database, path);
+    this.#close = () => database.close();
+  }
+
+  async history(question: HistoryQuestion): Promise<HistoryPage> {
+    const limit = Math.min(question.limit, PAGE_MAX);
+    const found = this.#rows.page(question, limit + 1);
+    const shown = found.slice(0, limit);
+    const last = shown.at(-1);
+    const isMore = found.length > limit && last !== undefined;
+    return {
+      runs: shown.map((row) => this.#record(row, false)),
+      next: isMore ? { firesAt: last.firesAt, id: last.id } : null,
+    };
+  }
+
+  async run(id: number): Promise<RunRecord | null> {
+    const row = this.#rows.run(id);
+    return row === null ? null : this.#record(row, true);
+  }
+
+  async runOfAction(actionId: number): Promise<number | null> {
+    return this.#rows.actionById(actionId)?.runId ?? null;
+  }
+
+  async close(): Promise<void> {
+    this.#close();
+  }
+
+  #record(run: RunRow, isWhole: boolean): RunRecord {
+    const actions = this.#rows.actionsOf(run.id);
+    const steps = run.source === null ? [] : this.#rows.stepsOf(run.id);
+    const isDone = run.state === "done";
+    return {
+      ...{ run: run.id, job: run.job, cause: run.cause, firesAt: run.firesAt },
+      ...{ startedAt: run.begunAt, endedAt: run.endedAt, state: run.state },
+      error: isDone ? null : run.note,
+      note: isDone ? run.note : null,
+      actions: actions.map(actionRecord),
+      deliveries: actions.flatMap(({ id, actionId }) =>
+        this.#rows.deliveriesOf(id).map(({ plugin, state, attempts, nextAt, error }) => ({
+          ...{ plugin, actionId, state, attempts, nextAt, error },
+        })),
+      ),
+      steps: steps.map((step) => stepRecord(step, isWhole)),
+    };
+  }
+}
+
+function actionRecord(row: ActionRow): ActionRecord {
+  const { actionId, step, state, postedAt, completeness, resultPath, error } = row;
+  const agents = completeness?.sent ?? completeness?.fetched ?? null;
+  const commands = completeness?.statuses ?? {};
+  return { actionId, step, state, postedAt, agents, commands, completeness, resultPath, error };
+}
+
+function stepRecord(row: StepRow, isWhole: boolean): StepRecord {
+  const { name, kind, state, error, endedAt, value } = row;
+  const attempts = kind === "step" ? row.attempts : 0;
+  return { name, kind, state, attempts, error, endedAt, ...(isWhole ? { value } : {}) };
+}
+
+/** The condition of the indexes `run_failed` and `run_job_failed`, word for word. */
+const FAILED = "readable_run WHERE state IN ('failed', 'paused') AND";
+
+/** Runs with a result that no plugin took: few, so they are found from there. */
+const UNDELIVERED =
+  "(SELECT DISTINCT run_id FROM delivery CROSS JOIN action ON action.id = action_row " +
+  "WHERE delivery.state IN ('pending', 'dead') AND delivery.state = 'dead') " +
+  "CROSS JOIN readable_run ON readable_run.id = run_id WHERE";
+
+class HistoryRows extends Tables {
+  readonly #path: string;
+
+  constructor(database: ConstructorParameters<typeof Tables>[0], path: string) {
+    super(database);
+    this.#path = path;
+  }
+
+  protected override named(error: unknown): unknown {
+    return isSqlite(error) ? journalError(error, this.#path) : error;
+  }
+
+  /** Runs by their fire time, the latest first. */
+  page(question: HistoryQuestion, limit: number): RunRow[] {
+    if (question.failed !== true) return this.#page(question, "readable_run WHERE", limit);
+    const rows = [FAILED, UNDELIVERED].flatMap((from) => this.#page(question, from, limit));
+    const single = new Map(rows.map((row) => [row.id, row]));
+    return [...single.values()].sort(inOrder).slice(0, limit);
+  }
+
+  #page({ job = null, since = null, behind = null }: HistoryQuestion, from: string, limit: number) {
+    const place = behind ?? { firesAt: Number.MAX_SAFE_INTEGER, id: Number.MAX_SAFE_INTEGER };
+    const ofJob = job === null ? "" : "job = ? AND ";
+    return this.all(
+      `SELECT readable_run.* FROM ${from} ${ofJob}fires_at >= ? ` +
+        "AND (fires_at, id) < (?, ?) ORDER BY fires_at DESC, id DESC LIMIT ?",
+      runOf,
+      ...(job === null ? [] : [job]),
+      since ?? Number.MIN_SAFE_INTEGER,
+      place.firesAt,
+      place.id,
+      limit,
+    );
+  }
+}
+
+function inOrder(left: HistoryPlace, right: HistoryPlace): number {
+  return right.firesAt - left.firesAt || right.id - left.id;
+}

@@ -1,20 +1,27 @@
 // Check: the verb that finds every mistake of a runner directory at once, and changes nothing.
 import { errorLines, type RunnerError } from "../errors.ts";
+import { apiLines } from "./api-check.ts";
 import type { Findings } from "./findings.ts";
 import { findMistakes } from "./runner-check.ts";
 import { plural, renderTable } from "./text.ts";
 import { JSON_FLAG, type Verb } from "./verb.ts";
 
 export const check: Verb = {
-  usage: "[JOB...] [--json]",
-  flags: [JSON_FLAG],
+  usage: "[JOB...] [--api] [--json]",
+  flags: [
+    { name: "api", kind: "switch", help: "Ask the API too: key, rights, clocks, targets" },
+    JSON_FLAG,
+  ],
   help:
     "Finds every mistake in the configuration, the key, the jobs, the plugins and the journal at\n" +
     "once, each as `path:line:column: what is wrong (how to mend it)`. With names only those jobs\n" +
-    "are looked at. Changes nothing, and asks the API nothing. Ends with 1 when there is a mistake;\n" +
-    "warnings alone are not mistakes.\n\n" +
+    "are looked at. Changes nothing. Ends with 1 when there is a mistake; warnings alone are not\n" +
+    "mistakes. Asks the API nothing without --api, which shows whether it is reached, takes the\n" +
+    "key, lets it search and post, how far the clocks differ and how many agents the target of\n" +
+    "each job matches now; it posts nothing.\n\n" +
     "Examples:\n" +
     "  mig-runner -c runner.cfg check\n" +
+    "  mig-runner -c runner.cfg check --api\n" +
     "  mig-runner -c runner.cfg check sshd-config --json",
   async run(call) {
     const findings = await findMistakes(call, call.positionals);
@@ -24,8 +31,10 @@ export const check: Verb = {
   },
 };
 
-function encodeFindings({ jobs, mistakes, warnings, ahead }: Findings): string {
-  return JSON.stringify({ jobs, mistakes: mistakes.map(plainMistake), warnings, ahead });
+/** With `api` only when it was to be asked. */
+function encodeFindings({ jobs, mistakes, warnings, ahead, api }: Findings): string {
+  const asked = api === null ? {} : { api };
+  return JSON.stringify({ jobs, mistakes: mistakes.map(plainMistake), warnings, ahead, ...asked });
 }
 
 function plainMistake({ code, message, detail }: RunnerError) {
@@ -52,6 +61,7 @@ function describe(findings: Findings): string[] {
     ...mistakes.flatMap(errorLines),
     ...warnings.map((warning) => `warning: ${warning}`),
     ...aheadLines(findings),
+    ...(findings.api === null ? [] : apiLines(findings.api)),
     `${looked}, ${count}${more}`,
   ];
 }

@@ -11,6 +11,8 @@ export interface Findings {
   readonly warnings: readonly string[];
   /** Which jobs people can sign ahead, and why others not; empty when it was not looked at. */
   readonly ahead: readonly AheadView[];
+  /** What the API said; null when it was not to be asked. */
+  readonly api: ApiView | null;
 }
 
 /** Whether the actions of a job can be signed ahead. */
@@ -20,6 +22,32 @@ export interface AheadView {
   readonly can: boolean;
   /** Why not, or what of it cannot; null when all of it can. */
   readonly reason: string | null;
+}
+
+/** What was asked of the API, and what it said. */
+export interface ApiView {
+  /** Null when the client configuration cannot be read. */
+  readonly url: string | null;
+  /** Why nothing was asked; null when it was. */
+  readonly skipped: string | null;
+  readonly reached: boolean;
+  /** Whether it takes the key; null where that is not known. */
+  readonly known: boolean | null;
+  readonly maySearch: boolean | null;
+  readonly mayPost: boolean | null;
+  /** By how much this host's clock is ahead of the API's; null when it gave no time. */
+  readonly clockAheadSeconds: number | null;
+  readonly targets: readonly TargetView[];
+}
+
+/** How many agents the target of a job stands for now, online or idle. */
+export interface TargetView {
+  readonly job: string;
+  readonly target: string;
+  /** Null when they could not be counted. */
+  readonly agents: number | null;
+  /** There may be more than were counted. */
+  readonly isAtLeast: boolean;
 }
 
 /** Findings while they are gathered. */

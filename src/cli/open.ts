@@ -15,13 +15,9 @@ import { type RunnerError, RunnerErrors } from "../errors.ts";
 import type { DeliveryEdges } from "../flow/deliver.ts";
 import type { Catalog } from "../jobs/catalog.ts";
 import { isLarge, openJournal } from "../journal/sqlite/journal.ts";
-import type { HttpOptions } from "../lib/http/client.ts";
 import { type OpenLog, openLog, systemLogContext } from "../lib/log/log.ts";
 import { thisUser, type User } from "../lib/os/ownership.ts";
-import type { Clock, Http, Log, Signer } from "../lib/ports.ts";
-import { openApi } from "../mig/api.ts";
-import { firstNonce } from "../mig/token.ts";
-import { HOUR_MS } from "../time.ts";
+import type { Clock, Log } from "../lib/ports.ts";
 import type { EngineEdges } from "../workflow/edges.ts";
 import { openCatalog } from "./catalog.ts";
 import { Hold } from "./hold.ts";
@@ -34,9 +30,7 @@ import {
   warningsAbove,
 } from "./owners.ts";
 import type { Call } from "./verb.ts";
-
-/** One page of a very large result may take this long, as long as it never stands still. */
-const EXCHANGE_TIMEOUT_MS = HOUR_MS;
+import { openWire } from "./wire.ts";
 
 export interface Opened {
   readonly config: Config;
@@ -215,7 +209,7 @@ interface Begun {
 
 async function openEdges(call: Call, { config, clock, log, hold }: Begun): Promise<Opened> {
   const { environment } = call;
-  const { client, api, gpg } = config;
+  const { client } = config;
   const spool = openSpool({ directory: config.directory });
   if (hold.isHeld) await spool.removeLeftovers();
   const plugins = pluginsOf(call, { config, log });
@@ -224,32 +218,13 @@ async function openEdges(call: Call, { config, clock, log, hold }: Begun): Promi
     else log.emit("warning", `plugins: skipping ${name}: ${problem}`);
   }
   const { journal, check, broken } = await openTrusted(config, hold);
-  const signer = lazySigner({ config, clock, environment });
-  const http = lazyHttp({
-    skipVerifyCert: api.skipVerifyCert,
-    environment,
-    connectTimeoutMs: client.timeoutMs,
-    headersTimeoutMs: client.timeoutMs,
-    idleTimeoutMs: client.timeoutMs,
-    exchangeTimeoutMs: EXCHANGE_TIMEOUT_MS,
-    connectionsMax: client.collectsMax + client.dispatchesMax,
-  });
-  let nonce = firstNonce(clock.now());
-  const migApi = openApi({
-    http,
-    clock,
-    url: api.url,
-    nonce: () => nonce++,
-    signer,
-    keyName: () => signer.fingerprint() ?? gpg.keyId,
-    apiKey: gpg.useApiKeyAuth,
-  });
+  const wire = openWire({ config, clock, environment });
   const { pageSize, collectsMax, dispatchesMax, deliveriesMax, delayResultsMs } = client;
   const limits = { pageSize, collectsMax, dispatchesMax, deliveriesMax, delayResultsMs };
   const random = systemRandom();
   const edges = {
-    ...{ clock, random, log, api: migApi, signer, spool, journal, plugins, limits },
-    macros: config.targets,
+    ...{ clock, random, log, spool, journal, plugins, limits },
+    ...{ api: wire.api, signer: wire.signer, macros: config.targets },
     ...retentionOf(config),
     workflows: workflowEdges(config),
   };
@@ -264,10 +239,10 @@ async function openEdges(call: Call, { config, clock, log, hold }: Begun): Promi
     watch: (onChange) => watchSpool(config.directory, onChange),
     ready: () => notify("READY=1"),
     reopenLog: () => log.reopen(),
-    openKey: () => signer.open(),
+    openKey: () => wire.signer.open(),
     async close() {
       notify("STOPPING=1");
-      http.close();
+      wire.close();
       await jobs.close();
       await check?.close();
       await journal.close();
@@ -304,58 +279,4 @@ async function beginCheck(
 function retentionOf({ directory, retention }: RunnerConfig): Pick<EngineEdges, "retention"> {
   if (Object.values(retention).every((value) => value === null)) return {};
   return { retention: { ...retention, shelf: openShelf({ directory }) } };
-}
-
-/** Loads the HTTP client at the first request: a pass in which nothing is due needs none. */
-function lazyHttp(options: HttpOptions): Http {
-  let opened: Promise<Http> | null = null;
-  const open = async (): Promise<Http> => (await import("../lib/http/client.ts")).openHttp(options);
-  return {
-    async send(request) {
-      opened ??= open();
-      return await (await opened).send(request);
-    },
-    close() {
-      void opened?.then((http) => http.close());
-    },
-  };
-}
-
-/** Opens the key at the first signature; a failure is tried again at the next one. */
-function lazySigner({
-  config: { gpg, client },
-  clock,
-  environment,
-}: Pick<Begun, "config" | "clock"> & Pick<Call, "environment">): Pick<Signer, "sign"> & {
-  open(): Promise<void>;
-  /** Null before it was opened. */
-  fingerprint(): string | null;
-} {
-  let opened: Promise<Signer> | null = null;
-  let fingerprint: string | null = null;
-  const open = async (): Promise<Signer> => {
-    const { openSigner } = await import("../lib/pgp/signer.ts");
-    const { home, keyId, keyIdPlace } = gpg;
-    const { passphrase, passphrasePlace } = client;
-    const places = { keyId: keyIdPlace, passphrase: passphrasePlace };
-    const signer = await openSigner({ home, keyId, passphrase, places, clock, environment });
-    fingerprint = signer.fingerprint;
-    return signer;
-  };
-  const shared = (): Promise<Signer> => {
-    opened ??= open().catch((error: unknown) => {
-      opened = null;
-      throw error;
-    });
-    return opened;
-  };
-  return {
-    async sign(text) {
-      return await (await shared()).sign(text);
-    },
-    async open() {
-      await shared();
-    },
-    fingerprint: () => fingerprint,
-  };
 }

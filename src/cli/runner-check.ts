@@ -1,9 +1,10 @@
 // Runner check: everything that `check` can find wrong, part by part. No part stops another.
 
 import type { ClientConfig } from "../config/client.ts";
-import { inspectConfig } from "../config/config.ts";
+import { type Config, inspectConfig } from "../config/config.ts";
 import type { RunnerConfig } from "../config/runner.ts";
 import { isThere, isWritable } from "../edge/files.ts";
+import { sealProcess } from "../edge/secrecy.ts";
 import { zoneWarning } from "../edge/timezone.ts";
 import { RunnerError } from "../errors.ts";
 import { isSignedAhead, needsNoKey } from "../flow/signed-ahead.ts";
@@ -14,9 +15,10 @@ import { linkedDirectories } from "../lib/os/links.ts";
 import type { Log } from "../lib/ports.ts";
 import { parseInflight } from "../mig/result.ts";
 import { checkAhead } from "./ahead-check.ts";
-import { attempt, type Findings, type Gathering } from "./findings.ts";
+import { checkApi, notAsked } from "./api-check.ts";
+import { type ApiView, attempt, type Findings, type Gathering } from "./findings.ts";
 import { checkJob } from "./job-check.ts";
-import { chooseJobs, errorsOf, loadJobs } from "./jobs.ts";
+import { chooseJobs, errorsOf, type JobState, loadJobs } from "./jobs.ts";
 import { checkKey } from "./key-check.ts";
 import { pluginsOf, sourcesOf, viewSpool } from "./open.ts";
 import {
@@ -29,6 +31,7 @@ import {
 import { checkedOnce, checkOtherPlugins } from "./plugin-check.ts";
 import { readableConfigs } from "./secret-check.ts";
 import type { Call } from "./verb.ts";
+import { openWire } from "./wire.ts";
 
 /** Looks at everything. Never rejects for a mistake of the operator. */
 export async function findMistakes(call: Call, names: readonly string[]): Promise<Findings> {
@@ -46,16 +49,40 @@ export async function findMistakes(call: Call, names: readonly string[]): Promis
   found.mistakes.push(...(await readableConfigs({ client, runner, environment })));
   const { problem } = call.hostZone;
   if (problem !== null) found.warnings.push(zoneWarning(problem));
-  if (runner === null) return { jobs: null, ...found };
+  if (runner === null) return { jobs: null, ...found, api: null };
+  // With a configuration or a key that is wrong, the API would only say so again.
+  const isSound = found.mistakes.length === 0;
   const untrusted = directoryMistakes(runner);
   found.mistakes.push(...untrusted);
   found.warnings.push(...warningsAbove(runner.directory));
   await attempt(found, () => checkPlaces(found, runner));
-  const jobs = await attempt(found, () => checkSpool(call, found, { runner, names }));
+  const states = await attempt(found, () => checkSpool(call, found, { runner, names }));
   const isJournalTrusted = !untrusted.some(({ code }) => code === "JOURNAL");
   if (isJournalTrusted) await attempt(found, () => checkJournal(found, runner));
+  const api = !call.flags.has("api")
+    ? null
+    : isSound && untrusted.length === 0 && client !== null
+      ? await askApi(call, found, { config: { ...runner, ...client }, states: states ?? [] })
+      : notAsked(client?.api.url ?? null, "mend the configuration and the key first");
   const { warnings: told, ahead } = found;
-  return { jobs, mistakes: toldOnce(found.mistakes), warnings: told, ahead };
+  const jobs = states?.length ?? null;
+  return { jobs, mistakes: toldOnce(found.mistakes), warnings: told, ahead, api };
+}
+
+/** Opens the key and the way to the API as the daemon does, and asks. */
+async function askApi(
+  { environment, terminal }: Call,
+  found: Gathering,
+  setup: { readonly config: Config; readonly states: readonly JobState[] },
+): Promise<ApiView> {
+  sealProcess();
+  const { config, states } = setup;
+  const { spool, clock } = viewSpool(config);
+  return await checkApi(found, {
+    ...{ config, clock, spool, entities: states.flatMap(({ entity }) => entity ?? []) },
+    open: (seen) => openWire({ config, clock, environment, seen }),
+    progress: (text) => terminal.progress(text),
+  });
 }
 
 /** With an API key, a host whose jobs are all signed ahead uses no private key. */
@@ -99,12 +126,12 @@ function folderOf(path: string): string {
 
 const SILENT: Log = { emit() {} };
 
-/** The jobs, their plugins and the original's in-flight records. Resolves with how many jobs. */
+/** The jobs, their plugins and the original's in-flight records. Resolves with the jobs. */
 async function checkSpool(
   call: Call,
   found: Gathering,
   { runner, names }: { readonly runner: RunnerConfig; readonly names: readonly string[] },
-): Promise<number> {
+): Promise<readonly JobState[]> {
   const view = viewSpool(runner);
   const plugins = checkedOnce(pluginsOf(call, { config: runner, log: SILENT }));
   const used = new Set<string>();
@@ -132,7 +159,7 @@ async function checkSpool(
       found.warnings.push(`${path}/${name}: a symbolic link is not a job (${hint})`);
     }
   }
-  return chosen.length;
+  return chosen;
 }
 
 /** Null without a journal, and for one that cannot be used or trusted: that is told elsewhere. */

@@ -74,6 +74,11 @@ export type CountAnswer =
   | { readonly kind: "counted"; readonly agents: number; readonly isAtLeast: boolean }
   | ({ readonly kind: "failed" } & Omit<Failure, "retryAfterMs">);
 
+/** Whether the API lets this key post. `absent`: it has no such question, as behind some proxies. */
+export type RightAnswer =
+  | { readonly kind: "allowed" }
+  | ({ readonly kind: "refused" | "absent" | "failed" } & Omit<Failure, "retryAfterMs">);
+
 export interface CommandsRequest extends HandedPage {
   readonly offset: number;
   readonly signal?: AbortSignal;
@@ -101,6 +106,12 @@ export interface MigApi {
   countAgents(target: string, signal?: AbortSignal): Promise<CountAnswer>;
 }
 
+/** What only `check` asks. */
+export interface ApiProbe {
+  /** Asks for the form of a new action, which the API shows to those who may post one. */
+  mayCreate(signal?: AbortSignal): Promise<RightAnswer>;
+}
+
 export interface ApiOptions {
   readonly http: Pick<Http, "send">;
   readonly clock: Pick<Clock, "now">;
@@ -116,13 +127,16 @@ export interface ApiOptions {
 }
 
 /** Opens the API over an HTTP client. Nothing is sent yet. */
-export function openApi(options: ApiOptions): MigApi {
+export function openApi(options: ApiOptions): MigApi & ApiProbe {
   return new Api(options);
 }
 
 /** As the original names itself when it posts, and when it fetches results. */
 const RUNNER_AGENT = "MIG Client mig-runner";
 const RESULTS_AGENT = "MIG Client mig-runner-results";
+
+/** Where actions are posted, and their form is asked for. */
+const CREATE_PATH = "action/create/";
 
 /** What the API says instead of an empty list. */
 const NO_RESULTS = "no results found";
@@ -142,7 +156,7 @@ interface Asked {
   readonly signal: AbortSignal | undefined;
 }
 
-class Api implements MigApi {
+class Api implements MigApi, ApiProbe {
   readonly #options: ApiOptions;
   readonly #auth: Auth;
 
@@ -153,7 +167,7 @@ class Api implements MigApi {
 
   async create(actionJson: string, signal?: AbortSignal): Promise<CreateAnswer> {
     const form = formBody(actionJson);
-    const path = "action/create/";
+    const path = CREATE_PATH;
     const answer = await this.#ask({ path, agent: RUNNER_AGENT, form, signal });
     if (answer.kind === "unreachable") {
       const failure = { message: answer.message, status: null, retryAfterMs: null };
@@ -181,7 +195,7 @@ class Api implements MigApi {
       const message = `HTTP ${status}: ${said}`;
       return { kind: "unclear", refusal: false, message, status, retryAfterMs: null };
     } catch (error) {
-      const message = `HTTP ${status}: ${this.#faultText(error, "action/create/")}`;
+      const message = `HTTP ${status}: ${this.#faultText(error, CREATE_PATH)}`;
       return { kind: "unclear", refusal: false, message, status, retryAfterMs: null };
     }
   }
@@ -249,6 +263,22 @@ class Api implements MigApi {
     const failure = await this.#search(path, options);
     if (failure !== null) return { kind: "failed", ...failure };
     return { kind: "counted", agents, isAtLeast: agents >= AGENTS_MAX };
+  }
+
+  async mayCreate(signal?: AbortSignal): Promise<RightAnswer> {
+    const path = CREATE_PATH;
+    const answer = await this.#ask({ path, agent: RUNNER_AGENT, signal });
+    if (answer.kind === "unreachable") {
+      return { kind: "failed", message: answer.message, status: null };
+    }
+    const { status } = answer;
+    if (status === 200) {
+      await readFailure(status, answer.body);
+      return { kind: "allowed" };
+    }
+    const { message } = await this.#failure(answer, path);
+    if (status === 401 || status === 403) return { kind: "refused", message, status };
+    return { kind: status === 404 || status === 405 ? "absent" : "failed", message, status };
   }
 
   /** Null when the list was read; an empty one counts as read. */

@@ -71,8 +71,9 @@ export function routeOf(url: string): "create" | "search" | "any" {
 /** Answers a request. Changes the store when it creates an action. */
 export async function answerRequest(api: Api, request: ApiRequest, moment: Moment): Promise<Reply> {
   const [path = ""] = request.url.split("?");
-  const handler = path.startsWith(BASE_PATH) ? ROUTES[path.slice(BASE_PATH.length)] : undefined;
-  if (handler === undefined || handler.method !== request.method) return notFoundReply();
+  const resource = path.startsWith(BASE_PATH) ? path.slice(BASE_PATH.length) : "";
+  const handler = ROUTES[`${request.method} ${resource}`];
+  if (handler === undefined) return notFoundReply();
   const opId = api.nextId++;
   const href = api.host + request.url;
   const call: Call = { api, request, opId, href, form: queryOf(request.url), ...moment };
@@ -92,21 +93,23 @@ interface Call extends Moment {
 }
 
 interface Route {
-  readonly method: "GET" | "POST";
   /** Whether it needs no authentication. */
   readonly isOpen?: true;
   readonly answer: (call: Call) => Reply | Promise<Reply>;
 }
 
+/** By method and path. */
 const ROUTES: Readonly<Record<string, Route>> = {
-  "/heartbeat": { method: "GET", isOpen: true, answer: answerHeartbeat },
-  "/ip": { method: "GET", isOpen: true, answer: () => jsonReply(200, [Buffer.from("127.0.0.1")]) },
-  "/search": { method: "GET", answer: answerSearch },
-  "/action": { method: "GET", answer: answerAction },
-  "/action/create/": { method: "POST", answer: answerCreate },
-  "/command": { method: "GET", answer: answerCommand },
-  "/agent": { method: "GET", answer: answerAgent },
-  "/dashboard": { method: "GET", answer: answerDashboard },
+  "GET /heartbeat": { isOpen: true, answer: answerHeartbeat },
+  "GET /ip": { isOpen: true, answer: () => jsonReply(200, [Buffer.from("127.0.0.1")]) },
+  "GET /search": { answer: answerSearch },
+  "GET /action": { answer: answerAction },
+  // It describes the form of an action, to those who may post one.
+  "GET /action/create/": { answer: (call) => jsonReply(200, collection(call.href, [])) },
+  "POST /action/create/": { answer: answerCreate },
+  "GET /command": { answer: answerCommand },
+  "GET /agent": { answer: answerAgent },
+  "GET /dashboard": { answer: answerDashboard },
 };
 
 function queryOf(url: string): Form {

@@ -481,3 +481,39 @@ describe("countAgents()", () => {
     });
   });
 });
+
+describe("mayCreate()", () => {
+  test("asks for the form of an action, and posts nothing", async () => {
+    const { api, http } = setup([{ body: collection() }]);
+    expect(await api.mayCreate()).toEqual({ kind: "allowed" });
+    expect(http.requests[0]).toMatchObject({
+      method: "GET",
+      url: "http://api.test/api/v1/action/create/",
+    });
+    expectAllRead(http);
+  });
+
+  test.each([
+    [403, "refused"],
+    [404, "absent"],
+    [405, "absent"],
+    [500, "failed"],
+    [302, "failed"],
+  ])("takes HTTP %d for %s", async (status, kind) => {
+    const { api, http } = setup([{ status, body: failing("x") }]);
+    expect(await api.mayCreate()).toMatchObject({ kind, status });
+    expectAllRead(http);
+  });
+
+  test("takes a refusal for one only after a second token", async () => {
+    const no = { status: 401, body: failing("x") };
+    const { api, http } = setup([no, no]);
+    expect(await api.mayCreate()).toMatchObject({ kind: "refused", status: 401 });
+    expect(http.requests).toHaveLength(2);
+  });
+
+  test("says what the network did", async () => {
+    const { api } = setup(() => ({ kind: "unreachable", sent: false, message: "down" }));
+    expect(await api.mayCreate()).toEqual({ kind: "failed", message: "down", status: null });
+  });
+});

@@ -39,9 +39,15 @@ function apiOf(): Api {
 async function ask(
   api: Api,
   url: string,
-  { body = "", at = now, type = "application/x-www-form-urlencoded", method = "GET" } = {},
+  {
+    body = "",
+    at = now,
+    type = "application/x-www-form-urlencoded",
+    method = "GET",
+    key = "key",
+  } = {},
 ) {
-  const headers: Record<string, string> = { "x-migapikey": "key", "content-type": type };
+  const headers: Record<string, string> = { "x-migapikey": key, "content-type": type };
   const header = (name: string) => headers[name] ?? null;
   const request = { method, url, header, body: Buffer.from(body) };
   const reply = await answerRequest(api, request, { now: at, tweaks: NO_TWEAKS });
@@ -225,9 +231,14 @@ describe("answerRequest()", () => {
     },
   );
 
+  test("describes the form of an action to those who may post one", async () => {
+    expect((await ask(apiOf(), CREATE)).status).toBe(200);
+    expect((await ask(apiOf(), CREATE, { key: "nobody" })).status).toBe(401);
+  });
+
   test("does not know a method that the resource has not", async () => {
     expect((await ask(apiOf(), "/api/v1/search?type=agent", { method: "POST" })).status).toBe(404);
-    expect((await ask(apiOf(), CREATE)).status).toBe(404);
+    expect((await ask(apiOf(), CREATE, { method: "PUT" })).status).toBe(404);
   });
 });
 

@@ -1,0 +1,117 @@
+// Wire: the way to the API that a configuration means: HTTP client, key, tokens.
+import type { ClientConfig } from "../config/client.ts";
+import type { RunnerConfig } from "../config/runner.ts";
+import type { HttpOptions } from "../lib/http/client.ts";
+import type { Clock, Http, Signer } from "../lib/ports.ts";
+import { type ApiProbe, type MigApi, openApi } from "../mig/api.ts";
+import { firstNonce } from "../mig/token.ts";
+import { HOUR_MS } from "../time.ts";
+import type { Call } from "./verb.ts";
+
+/** One page of a very large result may take this long, as long as it never stands still. */
+const EXCHANGE_TIMEOUT_MS = HOUR_MS;
+
+/** What a wire is made of. */
+export interface WireOptions extends Pick<Call, "environment"> {
+  readonly config: Pick<RunnerConfig, "client"> & Pick<ClientConfig, "api" | "gpg">;
+  readonly clock: Clock;
+  /** Sees each answer of the API. @default nobody does */
+  readonly seen?: (answer: Awaited<ReturnType<Http["send"]>>) => void;
+}
+
+/** A key that is opened when it is first needed. */
+export interface LazySigner extends Pick<Signer, "sign"> {
+  /** Opens it now. Rejects with RunnerError KEYRING. */
+  open(): Promise<void>;
+  /** Null before it was opened. */
+  fingerprint(): string | null;
+}
+
+/** The way to one API. */
+export interface Wire {
+  readonly api: MigApi & ApiProbe;
+  readonly signer: LazySigner;
+  close(): void;
+}
+
+/** Opens the way to the API. Neither the key is read nor anything sent yet. */
+export function openWire({ config, clock, environment, seen }: WireOptions): Wire {
+  const { client, api, gpg } = config;
+  const signer = lazySigner({ config, clock, environment });
+  const http = lazyHttp({
+    skipVerifyCert: api.skipVerifyCert,
+    environment,
+    connectTimeoutMs: client.timeoutMs,
+    headersTimeoutMs: client.timeoutMs,
+    idleTimeoutMs: client.timeoutMs,
+    exchangeTimeoutMs: EXCHANGE_TIMEOUT_MS,
+    connectionsMax: client.collectsMax + client.dispatchesMax,
+  });
+  let nonce = firstNonce(clock.now());
+  const migApi = openApi({
+    http: seen === undefined ? http : watched(http, seen),
+    clock,
+    url: api.url,
+    nonce: () => nonce++,
+    signer,
+    keyName: () => signer.fingerprint() ?? gpg.keyId,
+    apiKey: gpg.useApiKeyAuth,
+  });
+  return { api: migApi, signer, close: () => http.close() };
+}
+
+function watched(http: Http, seen: NonNullable<WireOptions["seen"]>): Pick<Http, "send"> {
+  return {
+    async send(request) {
+      const answer = await http.send(request);
+      seen(answer);
+      return answer;
+    },
+  };
+}
+
+/** Loads the HTTP client at the first request: a pass in which nothing is due needs none. */
+function lazyHttp(options: HttpOptions): Http {
+  let opened: Promise<Http> | null = null;
+  const open = async (): Promise<Http> => (await import("../lib/http/client.ts")).openHttp(options);
+  return {
+    async send(request) {
+      opened ??= open();
+      return await (await opened).send(request);
+    },
+    close() {
+      void opened?.then((http) => http.close());
+    },
+  };
+}
+
+/** Opens the key at the first signature; a failure is tried again at the next one. */
+function lazySigner({ config, clock, environment }: Omit<WireOptions, "seen">): LazySigner {
+  let opened: Promise<Signer> | null = null;
+  let fingerprint: string | null = null;
+  const open = async (): Promise<Signer> => {
+    const { openSigner } = await import("../lib/pgp/signer.ts");
+    const { home, keyId, keyIdPlace } = config.gpg;
+    const { passphrase, passphrasePlace } = config.client;
+    const places = { keyId: keyIdPlace, passphrase: passphrasePlace };
+    const signer = await openSigner({ home, keyId, passphrase, places, clock, environment });
+    fingerprint = signer.fingerprint;
+    return signer;
+  };
+  const shared = (): Promise<Signer> => {
+    opened ??= open().catch((error: unknown) => {
+      opened = null;
+      throw error;
+    });
+    return opened;
+  };
+  return {
+    async sign(text) {
+      return await (await shared()).sign(text);
+    },
+    async open() {
+      await shared();
+    },
+    fingerprint: () => fingerprint,
+  };
+}

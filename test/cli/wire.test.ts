@@ -1,0 +1,58 @@
+import { describe, expect, test } from "bun:test";
+import { openWire } from "../../src/cli/wire.ts";
+import { systemClock } from "../../src/edge/clock.ts";
+import { startSandbox } from "../../src/sandbox/server.ts";
+import { publicKeys } from "../support/investigator.ts";
+import { homeOf, RUNNER_KEY } from "../support/keys.ts";
+
+/** As the configuration has it, with this key. */
+function configOf(url: string, keyId: string) {
+  return {
+    api: { url, skipVerifyCert: false },
+    gpg: {
+      ...{ home: homeOf(), secringPath: `${homeOf()}/secring.gpg`, keyId },
+      ...{ keyIdPlace: { path: "/x/.migrc" }, useApiKeyAuth: null },
+    },
+    client: {
+      ...{
+        passphrase: null,
+        passphrasePlace: { path: "/x/runner.cfg" },
+        passphraseFile: null,
+        delayResultsMs: 0,
+      },
+      ...{ pageSize: 10, timeoutMs: 60_000, collectsMax: 1, dispatchesMax: 1, deliveriesMax: 1 },
+      ...{ pluginTimeoutMs: 1_000, pluginGraceMs: 1_000 },
+    },
+  };
+}
+
+describe("openWire()", () => {
+  test("reads the key and sends something only when it is asked to", async () => {
+    const sandbox = await startSandbox({ publicKeys, agents: 3 });
+    const seen: (number | null)[] = [];
+    const wire = openWire({
+      config: configOf(sandbox.url, RUNNER_KEY),
+      clock: systemClock(),
+      environment: {},
+      seen: (answer) => seen.push(answer.kind === "answer" ? answer.status : null),
+    });
+    expect([wire.signer.fingerprint(), sandbox.requests()]).toEqual([null, []]);
+    expect(await wire.api.countAgents("id > 0")).toMatchObject({ kind: "counted", agents: 3 });
+    expect(await wire.api.mayCreate()).toEqual({ kind: "allowed" });
+    expect([wire.signer.fingerprint(), seen]).toEqual([RUNNER_KEY, [200, 200]]);
+    wire.close();
+    await sandbox.close();
+  });
+
+  test("tries a key again that could not be opened", async () => {
+    const wire = openWire({
+      config: configOf("http://127.0.0.1:1/", "0123456789ABCDEF0123456789ABCDEF01234567"),
+      clock: systemClock(),
+      environment: {},
+    });
+    for (let tries = 0; tries < 2; tries++) {
+      await expect(wire.signer.open()).rejects.toMatchObject({ code: "KEYRING" });
+    }
+    wire.close();
+  });
+});

@@ -2,21 +2,17 @@
 //
 // A second formulation of the signed text, apart from src/mig: it starts from the JSON that was
 // posted, as the real API does, so that a mistake of the runner's encoder is refused here as well.
-import { parseTimeJson } from "../lib/go/time.ts";
-import { encodeJson, encodeString, type Json, JsonError, parseJson } from "./json.ts";
-import {
-  compareTimestamps,
-  formatTimestamp,
-  millisOf,
-  parseTimestamp,
-  type Timestamp,
-  ZERO_TIME,
-} from "./timestamp.ts";
+
+import { encodeJson, encodeText, type JsonValue } from "../lib/go/json.ts";
+import { JsonError } from "../lib/go/syntax.ts";
+import { formatRfc3339Nano, type GoTime, parseTimeJson, ZERO_TIME } from "../lib/go/time.ts";
+import { encodeOrdered, parseJson } from "./json.ts";
+import { compareTimestamps, millisOf, parseTimestamp } from "./timestamp.ts";
 
 /** One operation of an action, decoded. */
 export interface Operation {
   readonly module: string;
-  readonly parameters: Json;
+  readonly parameters: JsonValue;
   readonly isCompressed: boolean;
   readonly wantCompressed: boolean;
 }
@@ -31,8 +27,8 @@ export interface PostedAction {
   readonly threat: string;
   /** The family that a search by `threatfamily` looks at; null when there is none. */
   readonly threatFamily: string | null;
-  readonly validFrom: Timestamp;
-  readonly expireAfter: Timestamp;
+  readonly validFrom: GoTime;
+  readonly expireAfter: GoTime;
   readonly operations: readonly Operation[] | null;
   readonly signatures: readonly string[] | null;
   /** JSON of the posted investigators, null when there are none. */
@@ -70,7 +66,10 @@ const COUNTERS = [
 export function parseAction(text: string): PostedAction {
   const root = parseJson(text);
   if (root !== null && !(root instanceof Map)) {
-    throw new JsonError(`json: cannot unmarshal ${kindOf(root)} into Go value of type mig.Action`);
+    throw new JsonError(
+      `json: cannot unmarshal ${kindOf(root)} into Go value of type mig.Action`,
+      0,
+    );
   }
   const member = membersOf(root, "Action");
   const threat = membersOf(member.json("threat"), "Threat");
@@ -88,21 +87,19 @@ export function parseAction(text: string): PostedAction {
     operations: operations === null ? null : operations.map(operationOf),
     signatures: signatures === null ? null : signatures.map(signatureOf),
     investigators:
-      investigators === null || investigators.length === 0
-        ? null
-        : encodeJson(investigators, "given"),
+      investigators === null || investigators.length === 0 ? null : encodeOrdered(investigators),
     counters: encodeKnown(membersOf(member.json("counters"), "ActionCounters"), COUNTERS),
     syntaxVersion: member.number("syntaxversion"),
   };
 }
 
-function signatureOf(value: Json): string {
+function signatureOf(value: JsonValue): string {
   if (value === null) return "";
   if (typeof value === "string") return value;
   throw mismatch(value, "Action.pgpsignatures", "string");
 }
 
-function operationOf(value: Json): Operation {
+function operationOf(value: JsonValue): Operation {
   const member = membersOf(value, "Operation");
   return {
     module: member.text("module"),
@@ -114,19 +111,19 @@ function operationOf(value: Json): Operation {
 
 /** Typed access to the members of one object; names match in any letter case, the last one wins. */
 interface Members {
-  json(name: string): Json;
+  json(name: string): JsonValue;
   text(name: string): string;
   number(name: string): number;
   flag(name: string): boolean;
-  list(name: string): readonly Json[] | null;
-  time(name: string): Timestamp;
+  list(name: string): readonly JsonValue[] | null;
+  time(name: string): GoTime;
 }
 
-function membersOf(value: Json, type: string): Members {
+function membersOf(value: JsonValue, type: string): Members {
   if (value !== null && !(value instanceof Map)) throw mismatch(value, type, `mig.${type}`);
-  const found = new Map<string, Json>();
+  const found = new Map<string, JsonValue>();
   for (const [key, member] of value ?? []) found.set(foldCase(key), member);
-  const json = (name: string): Json => found.get(name) ?? null;
+  const json = (name: string): JsonValue => found.get(name) ?? null;
   function typed<Kind>(name: string, none: Kind, goType: string): Kind {
     const member = json(name);
     if (member === null) return none;
@@ -141,27 +138,27 @@ function membersOf(value: Json, type: string): Members {
     list(name) {
       const member = json(name);
       if (member === null || Array.isArray(member)) return member;
-      throw mismatch(member as Json, `${type}.${name}`, "[]string");
+      throw mismatch(member as JsonValue, `${type}.${name}`, "[]string");
     },
     time(name) {
       const member = json(name);
       if (member === null) return ZERO_TIME;
       const time = typeof member === "string" ? parseTimestamp(member) : null;
       if (time !== null) return time;
-      throw new JsonError(timeProblem(member));
+      throw new JsonError(timeProblem(member), 0);
     },
   };
 }
 
 /** Go's words for a time that is none. */
-function timeProblem(value: Json): string {
+function timeProblem(value: JsonValue): string {
   try {
     parseTimeJson(new TextEncoder().encode(encodeJson(value)));
   } catch (error) {
     if (error instanceof RangeError) return error.message;
     throw error;
   }
-  return `parsing time ${encodeString(encodeJson(value))}: it cannot be read`;
+  return `parsing time ${encodeText(encodeJson(value))}: it cannot be read`;
 }
 
 /** Letter case as Go's encoding/json folds it: U+017F is an s, U+212A a k. */
@@ -169,15 +166,16 @@ function foldCase(key: string): string {
   return key.replaceAll("\u017f", "s").replaceAll("\u212a", "k").toLowerCase();
 }
 
-function kindOf(value: Json): string {
+function kindOf(value: JsonValue): string {
   if (typeof value === "boolean") return "bool";
   if (value instanceof Map) return "object";
   return Array.isArray(value) ? "array" : typeof value;
 }
 
-function mismatch(value: Json, field: string, goType: string): JsonError {
+function mismatch(value: JsonValue, field: string, goType: string): JsonError {
   return new JsonError(
     `json: cannot unmarshal ${kindOf(value)} into Go struct field ${field} of type ${goType}`,
+    0,
   );
 }
 
@@ -232,8 +230,8 @@ export function storageRefusalOf(action: PostedAction): string | null {
 export function signedTextOf(action: PostedAction): string {
   const { name, target, validFrom, expireAfter } = action;
   return (
-    `name=${name};target=${target};validfrom=${validFrom.seconds};` +
-    `expireafter=%!s(int64=${expireAfter.seconds});operations=${encodeOperations(action)};`
+    `name=${name};target=${target};validfrom=${validFrom.unixSeconds};` +
+    `expireafter=%!s(int64=${expireAfter.unixSeconds});operations=${encodeOperations(action)};`
   );
 }
 
@@ -244,7 +242,7 @@ export function encodeOperations({ operations }: Pick<PostedAction, "operations"
     const compressed = operation.isCompressed ? ',"is_compressed":true' : "";
     const wanted = operation.wantCompressed ? ',"want_compressed":true' : "";
     const parameters = encodeJson(operation.parameters);
-    const module = encodeString(operation.module);
+    const module = encodeText(operation.module);
     return `{"module":${module},"parameters":${parameters}${compressed}${wanted}}`;
   });
   return `[${items.join(",")}]`;
@@ -257,9 +255,9 @@ export interface ActionView {
   readonly investigators: string | null;
   /** "" leaves the member out. */
   readonly status: string;
-  readonly startAt: Timestamp;
-  readonly finishAt: Timestamp;
-  readonly updateAt: Timestamp;
+  readonly startAt: GoTime;
+  readonly finishAt: GoTime;
+  readonly updateAt: GoTime;
   /** JSON of the counters. */
   readonly counters: string;
 }
@@ -272,15 +270,15 @@ export function encodeAction(
   const investigators = view.investigators === null ? "" : `,"investigators":${view.investigators}`;
   const status = view.status === "" ? "" : `,"status":"${view.status}"`;
   const head =
-    `{"id":${view.id},"name":${encodeString(action.name)},` +
-    `"target":${encodeString(action.target)},"description":${action.description},` +
+    `{"id":${view.id},"name":${encodeText(action.name)},` +
+    `"target":${encodeText(action.target)},"description":${action.description},` +
     `"threat":${action.threat},` +
-    `"validfrom":"${formatTimestamp(action.validFrom)}",` +
-    `"expireafter":"${formatTimestamp(action.expireAfter)}",` +
+    `"validfrom":"${formatRfc3339Nano(action.validFrom)}",` +
+    `"expireafter":"${formatRfc3339Nano(action.expireAfter)}",` +
     `"operations":${encodeOperations(action)},` +
     `"pgpsignatures":${encodeJson(action.signatures)}${investigators}${status},` +
-    `"starttime":"${formatTimestamp(view.startAt)}",` +
-    `"finishtime":"${formatTimestamp(view.finishAt)}",` +
-    `"lastupdatetime":"${formatTimestamp(view.updateAt)}","counters":`;
+    `"starttime":"${formatRfc3339Nano(view.startAt)}",` +
+    `"finishtime":"${formatRfc3339Nano(view.finishAt)}",` +
+    `"lastupdatetime":"${formatRfc3339Nano(view.updateAt)}","counters":`;
   return { head, tail: `,"syntaxversion":${action.syntaxVersion}}` };
 }

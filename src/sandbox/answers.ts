@@ -3,9 +3,11 @@
 // The same question to the same agent always has the same answer (but for times and durations),
 // so that a job can be run again and again while it is written.
 import { gunzipSync } from "node:zlib";
+import { encodeJson, encodeText, type JsonValue } from "../lib/go/json.ts";
+import { formatRfc3339Nano } from "../lib/go/time.ts";
 import type { Operation } from "./action.ts";
 import type { Agent } from "./fleet.ts";
-import { encodeJson, encodeString, type Json, jsonOf, parseJson, plainOf } from "./json.ts";
+import { jsonOf, parseJson, plainOf } from "./json.ts";
 import {
   durationText,
   type ModuleResult,
@@ -16,7 +18,7 @@ import {
   textsOf,
 } from "./module.ts";
 import { hash, pick, uniform } from "./random.ts";
-import { formatTimestamp, timestampOfMicros } from "./timestamp.ts";
+import { timestampOfMicros } from "./timestamp.ts";
 import { fileAnswer, memoryAnswer, sshkeyAnswer, yaraAnswer } from "./traces.ts";
 
 /** Decompressed parameters never grow beyond this. */
@@ -85,7 +87,7 @@ export function answerOperation(
 export function parametersOf(
   operation: Pick<Operation, "parameters" | "isCompressed">,
 ): Readonly<Record<string, unknown>> {
-  let parameters: Json = operation.parameters;
+  let parameters: JsonValue = operation.parameters;
   if (operation.isCompressed) {
     try {
       const packed = Buffer.from(String(parameters), "base64");
@@ -109,7 +111,7 @@ export function encodeResult(result: ModuleResult): string {
     `{"foundanything":${foundanything},"success":${success},` +
     `"elements":${encodeJson(jsonOf(result.elements))},` +
     `"statistics":${encodeJson(jsonOf(result.statistics))},` +
-    `"errors":${errors === null ? "null" : `[${errors.map(encodeString).join(",")}]`}}`
+    `"errors":${errors === null ? "null" : `[${errors.map(encodeText).join(",")}]`}}`
   );
 }
 
@@ -119,7 +121,7 @@ function aliveAnswer(): ModuleResult {
 
 function timedriftAnswer({ parameters, atMicros, found, label }: Question): ModuleResult {
   const drift = typeof parameters.drift === "string" ? parameters.drift : "";
-  const localtime = formatTimestamp(timestampOfMicros(atMicros));
+  const localtime = formatRfc3339Nano(timestampOfMicros(atMicros));
   const exectime = `${Number((20 + uniform(label, "exec") * 30).toFixed(3))}µs`;
   if (drift === "") {
     return {
@@ -130,7 +132,7 @@ function timedriftAnswer({ parameters, atMicros, found, label }: Question): Modu
     };
   }
   if (!/^[+-]?(?:\d+(?:\.\d*)?(?:ns|us|µs|ms|s|m|h))+$/.test(drift)) {
-    throw new Refusal(`time: invalid duration ${encodeString(drift)}`);
+    throw new Refusal(`time: invalid duration ${encodeText(drift)}`);
   }
   const host = "time.nist.gov";
   const text = `${found ? "" : "-"}${Number((uniform(label, "drift") * 900).toFixed(6))}ms`;

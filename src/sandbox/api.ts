@@ -1,4 +1,7 @@
 // Api: the resources of the MIG API that a runner and its author use, request by request.
+
+import { encodeText } from "../lib/go/json.ts";
+import { JsonError } from "../lib/go/syntax.ts";
 import {
   type PostedAction,
   parseAction,
@@ -17,7 +20,6 @@ import {
   type ReplyError,
 } from "./envelope.ts";
 import { encodeFoundAgent } from "./fleet.ts";
-import { encodeString, JsonError } from "./json.ts";
 import { encodeCreatedAction, encodeFoundAction, singleCommandItem } from "./print.ts";
 import {
   encodeParameters,
@@ -158,7 +160,7 @@ function answerSearch(call: Call): Reply {
   }
   const items = [...answer.items];
   if (parameters.offset > 0) {
-    const next = encodeString(`${baseUrlOf(call)}/search?${nextPageQuery(parameters)}`);
+    const next = encodeText(`${baseUrlOf(call)}/search?${nextPageQuery(parameters)}`);
     const { limit, offset } = parameters;
     const page = `{"limit":${limit},"offset":${offset},"next":${next}}`;
     items.push(encodeItem(call.href, "pagination", page));

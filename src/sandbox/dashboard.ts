@@ -1,9 +1,10 @@
 // Dashboard: the state of the fleet and the last actions, as `GET dashboard` answers them.
 //
 // The real numbers are counted by the scheduler from time to time; here they are those of now.
+
+import { encodeText } from "../lib/go/json.ts";
 import { encodeItem } from "./envelope.ts";
 import type { Agent } from "./fleet.ts";
-import { encodeString } from "./json.ts";
 import { encodeFoundAction } from "./print.ts";
 import type { Store } from "./store.ts";
 
@@ -50,8 +51,8 @@ function summaryItem(fleet: readonly Agent[], href: string): Uint8Array[] {
     ["disappeared endpoints", 0],
     ["flapping endpoints", 0],
   ];
-  const data = numbers.map(([name, value]) => `{"name":${encodeString(name)},"value":${value}}`);
-  return [Buffer.from(`{"href":${encodeString(href)},"data":[${data.join(",")}]}`)];
+  const data = numbers.map(([name, value]) => `{"name":${encodeText(name)},"value":${value}}`);
+  return [Buffer.from(`{"href":${encodeText(href)},"data":[${data.join(",")}]}`)];
 }
 
 function queuesOf(agents: readonly Agent[]): ReadonlySet<string> {
@@ -67,7 +68,7 @@ function crowded(agents: readonly Agent[]): number {
 function byVersion(agents: readonly Agent[]): string {
   const counts = [...Map.groupBy(agents, ({ version }) => version)];
   const sums = counts.map(
-    ([version, those]) => `{"version":${encodeString(version)},"count":${those.length}}`,
+    ([version, those]) => `{"version":${encodeText(version)},"count":${those.length}}`,
   );
   return sums.length === 0 ? "null" : `[${sums.join(",")}]`;
 }

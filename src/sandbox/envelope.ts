@@ -1,7 +1,7 @@
 // Envelope: the Collection+JSON document that every answer of the API is, and its headers.
 //
 // Pages of commands are lists of prebuilt buffers: nothing is encoded again for a page.
-import { encodeString } from "./json.ts";
+import { encodeText } from "../lib/go/json.ts";
 
 /** An answer before it is sent. */
 export interface Reply {
@@ -59,7 +59,7 @@ export function collection(
   error: ReplyError | null = null,
 ): Uint8Array[] {
   const parts: Uint8Array[] = [];
-  const head = `{"collection":{"version":"1.0","href":${encodeString(href)}`;
+  const head = `{"collection":{"version":"1.0","href":${encodeText(href)}`;
   parts.push(Buffer.from(items.length === 0 ? `${head},` : `${head},"items":[`));
   for (const [index, item] of items.entries()) {
     if (index > 0) parts.push(COMMA);
@@ -74,13 +74,13 @@ const COMMA = Buffer.from(",");
 
 function encodeError(error: ReplyError | null): string {
   if (error === null) return "{}";
-  return `{"code":"${error.code}","message":${encodeString(error.message)}}`;
+  return `{"code":"${error.code}","message":${encodeText(error.message)}}`;
 }
 
 /** What goes before and after the JSON of an item's value. */
 export function itemFrame(href: string, name: string): { before: string; after: string } {
   return {
-    before: `{"href":${encodeString(href)},"data":[{"name":${encodeString(name)},"value":`,
+    before: `{"href":${encodeText(href)},"data":[{"name":${encodeText(name)},"value":`,
     after: "}]}",
   };
 }

@@ -1,7 +1,9 @@
 // Fleet: the simulated agents, and how the API prints them.
-import { encodeJson, encodeString, jsonOf } from "./json.ts";
+import { encodeJson, encodeText } from "../lib/go/json.ts";
+import { formatRfc3339Nano, ZERO_TIME } from "../lib/go/time.ts";
+import { jsonOf } from "./json.ts";
 import { hash, hexDigits, pick, shuffled, uniform } from "./random.ts";
-import { formatTimestamp, timestampOfMicros, ZERO_TIME } from "./timestamp.ts";
+import { timestampOfMicros } from "./timestamp.ts";
 
 /** The environment of an agent, as its heartbeat reports it. */
 export interface Environment {
@@ -157,9 +159,9 @@ export function encodeEnvironment(environment: Environment): string {
     ["os", os],
     ["arch", arch],
   ].filter(([, value]) => value !== "");
-  const texts = members.map(([name, value]) => `"${name}":${encodeString(value ?? "")},`).join("");
+  const texts = members.map(([name, value]) => `"${name}":${encodeText(value ?? "")},`).join("");
   const list = addresses.length === 0 ? "" : `"addresses":${encodeJson(addresses)},`;
-  const ip = publicIp === "" ? "" : `"publicip":${encodeString(publicIp)},`;
+  const ip = publicIp === "" ? "" : `"publicip":${encodeText(publicIp)},`;
   const loaded = modules.length === 0 ? "" : `,"modules":${encodeJson(modules)}`;
   return `{${texts}"isproxied":${isProxied},${list}${ip}"aws":{}${loaded}}`;
 }
@@ -168,7 +170,7 @@ function encodeTags({ tags }: Agent): string {
   return tags === null ? "" : `,"tags":${encodeJson(jsonOf(tags))}`;
 }
 
-const UNSET = formatTimestamp(ZERO_TIME);
+const UNSET = formatRfc3339Nano(ZERO_TIME);
 const FOREVER = "9998-01-11T11:11:11Z";
 
 /** Agents as their commands hold them: a fleet has many commands for each. */
@@ -179,8 +181,8 @@ export function encodeCommandAgent(agent: Agent): string {
   const known = commandAgents.get(agent);
   if (known !== undefined) return known;
   const encoded =
-    `{"id":${agent.id},"name":${encodeString(agent.name)},"queueloc":"","mode":"",` +
-    `"version":${encodeString(agent.version)},"starttime":"${UNSET}",` +
+    `{"id":${agent.id},"name":${encodeText(agent.name)},"queueloc":"","mode":"",` +
+    `"version":${encodeText(agent.version)},"starttime":"${UNSET}",` +
     `"destructiontime":"${UNSET}","heartbeatts":"${UNSET}","refreshts":"${UNSET}",` +
     `"environment":${encodeEnvironment(agent.environment)}${encodeTags(agent)}}`;
   commandAgents.set(agent, encoded);
@@ -190,9 +192,9 @@ export function encodeCommandAgent(agent: Agent): string {
 /** The agent as a command holds it that was asked for by its id. */
 export function encodeSingleCommandAgent(agent: Agent): string {
   return (
-    `{"id":${agent.id},"name":${encodeString(agent.name)},` +
-    `"queueloc":${encodeString(agent.queueLocation)},"mode":"${agent.mode}",` +
-    `"version":${encodeString(agent.version)},"starttime":"${UNSET}",` +
+    `{"id":${agent.id},"name":${encodeText(agent.name)},` +
+    `"queueloc":${encodeText(agent.queueLocation)},"mode":"${agent.mode}",` +
+    `"version":${encodeText(agent.version)},"starttime":"${UNSET}",` +
     `"destructiontime":"${UNSET}","heartbeatts":"${UNSET}","refreshts":"${UNSET}",` +
     `"environment":{"isproxied":false,"aws":{}}}`
   );
@@ -200,11 +202,11 @@ export function encodeSingleCommandAgent(agent: Agent): string {
 
 /** The agent as a search prints it; only a search by target knows the time of its last refresh. */
 export function encodeFoundAgent(agent: Agent, { byTarget }: { byTarget: boolean }): string {
-  const time = (micros: number) => formatTimestamp(timestampOfMicros(micros));
+  const time = (micros: number) => formatRfc3339Nano(timestampOfMicros(micros));
   return (
-    `{"id":${agent.id},"name":${encodeString(agent.name)},` +
-    `"queueloc":${encodeString(agent.queueLocation)},"mode":"${agent.mode}",` +
-    `"version":${encodeString(agent.version)},"pid":${agent.pid},` +
+    `{"id":${agent.id},"name":${encodeText(agent.name)},` +
+    `"queueloc":${encodeText(agent.queueLocation)},"mode":"${agent.mode}",` +
+    `"version":${encodeText(agent.version)},"pid":${agent.pid},` +
     `"starttime":"${time(agent.startMicros)}","destructiontime":"${FOREVER}",` +
     `"heartbeatts":"${time(agent.heartbeatMicros)}",` +
     `"refreshts":"${byTarget ? time(agent.startMicros) : UNSET}","status":"${agent.status}",` +

@@ -3,11 +3,14 @@
 // A page of commands is put together from buffers: what all commands of an action share is encoded
 // once a page, what belongs to one command once for each status that it has. A page of thousands
 // of commands is then a matter of copying.
+
+import { encodeText } from "../lib/go/json.ts";
+import { formatRfc3339Nano, type GoTime, ZERO_TIME } from "../lib/go/time.ts";
 import { encodeAction } from "./action.ts";
 import { encodeResult } from "./answers.ts";
 import { itemFrame } from "./envelope.ts";
 import { encodeCommandAgent, encodeSingleCommandAgent } from "./fleet.ts";
-import { encodeString, jsonOf, plainOf } from "./json.ts";
+import { jsonOf, plainOf } from "./json.ts";
 import {
   type CommandStatus,
   commandsOf,
@@ -17,20 +20,14 @@ import {
   type StoredCommand,
   statusOf,
 } from "./store.ts";
-import {
-  formatTimestamp,
-  parseTimestamp,
-  type Timestamp,
-  timestampOfMicros,
-  ZERO_TIME,
-} from "./timestamp.ts";
+import { parseTimestamp, timestampOfMicros } from "./timestamp.ts";
 
 /** Encoded commands are forgotten above this many bytes. */
 const ENCODED_MAX_BYTES = 256 * 1024 * 1024;
 
 /** What the API gives to a time that has not come yet, and to a new action. */
-export const NEVER = parseTimestamp("9998-01-11T11:11:11.000000011Z") as Timestamp;
-export const NOT_STARTED = parseTimestamp("0009-01-11T11:11:11.000000011Z") as Timestamp;
+export const NEVER = parseTimestamp("9998-01-11T11:11:11.000000011Z") as GoTime;
+export const NOT_STARTED = parseTimestamp("0009-01-11T11:11:11.000000011Z") as GoTime;
 
 /** The counters of an action. */
 export interface Counters {
@@ -66,10 +63,10 @@ export function encodeCounters(counters: Counters): string {
 
 function encodeInvestigators(store: Store, stored: StoredAction): string | null {
   if (stored.investigators.length === 0) return null;
-  const time = formatTimestamp(timestampOfMicros(Math.floor(store.createdAt) * 1000));
+  const time = formatRfc3339Nano(timestampOfMicros(Math.floor(store.createdAt) * 1000));
   const items = stored.investigators.map(
     ({ id, name, fingerprint }) =>
-      `{"id":${id},"name":${encodeString(name)},"pgpfingerprint":"${fingerprint}",` +
+      `{"id":${id},"name":${encodeText(name)},"pgpfingerprint":"${fingerprint}",` +
       `"status":"active","createdat":"${time}","lastmodified":"${time}",` +
       `"permissions":${PERMISSIONS}}`,
   );
@@ -164,7 +161,7 @@ export function singleCommandItem(
   const agent = encodeSingleCommandAgent(command.agent);
   const own = encodeOwn(store, stored, command, { status, resultBytes: 0, agent });
   const { before } = itemFrame(`${baseUrl}/command?commandid=${command.id}`, "command");
-  const action = encodeString(`${baseUrl}/action?actionid=${stored.id}`);
+  const action = encodeText(`${baseUrl}/action?actionid=${stored.id}`);
   const text =
     `${before}{"id":${command.id},"action":${head}{}${tail},${own}}}],` +
     `"links":[{"rel":"action","href":${action}}]}`;
@@ -191,8 +188,8 @@ function encodeOwn(
   }
   return (
     `"agent":${agent},"status":"${status}","results":[${encoded}],` +
-    `"starttime":"${formatTimestamp(timestampOfMicros(command.startMicros))}",` +
-    `"finishtime":"${formatTimestamp(finishAt)}"`
+    `"starttime":"${formatRfc3339Nano(timestampOfMicros(command.startMicros))}",` +
+    `"finishtime":"${formatRfc3339Nano(finishAt)}"`
   );
 }
 
@@ -202,8 +199,8 @@ export function finishOf(
   stored: StoredAction,
   command: StoredCommand,
   status: CommandStatus,
-): Timestamp {
-  if (status === "sent") return { ...NEVER, nanos: 0 };
+): GoTime {
+  if (status === "sent") return { ...NEVER, nanoseconds: 0 };
   const expiredMicros = (stored.expireAt + store.behaviour.expiryLagMs) * 1000;
   return timestampOfMicros(Math.floor(command.answerMicros ?? expiredMicros));
 }
@@ -213,8 +210,8 @@ export function encodeFoundAction(store: Store, stored: StoredAction, now: numbe
   const counters = countersOf(store, stored, now);
   const isLaunched = now >= stored.launchAt;
   const isCompleted = counters.sent > 0 && counters.inflight === 0;
-  const never = { ...NEVER, nanos: 0 };
-  const notStarted = { ...NOT_STARTED, nanos: 0 };
+  const never = { ...NEVER, nanoseconds: 0 };
+  const notStarted = { ...NOT_STARTED, nanoseconds: 0 };
   const status = !isLaunched
     ? "pending"
     : counters.sent === 0
@@ -234,7 +231,7 @@ export function encodeFoundAction(store: Store, stored: StoredAction, now: numbe
   return head + encodeCounters(counters) + tail;
 }
 
-function lastFinishOf(store: Store, stored: StoredAction, now: number): Timestamp {
+function lastFinishOf(store: Store, stored: StoredAction, now: number): GoTime {
   let last = 0;
   for (const command of commandsOf(store, stored, now)) {
     const expiredMicros = (stored.expireAt + store.behaviour.expiryLagMs) * 1000;

@@ -1,6 +1,7 @@
 // Query: query strings and forms as Go's net/url reads them, and the parameters of a search.
-import { encodeString } from "./json.ts";
-import { formatTimestamp, parseTimestamp, type Timestamp, ZERO_TIME } from "./timestamp.ts";
+import { encodeText } from "../lib/go/json.ts";
+import { formatRfc3339Nano, type GoTime, ZERO_TIME } from "../lib/go/time.ts";
+import { parseTimestamp } from "./timestamp.ts";
 
 /** A query string or form: the values of each name in their order, and the first mistake in it. */
 export interface Form {
@@ -24,7 +25,7 @@ export function parseForm(text: string): Form {
     const value = unescapeText(rest.join("="));
     if ("broken" in key || "broken" in value) {
       const broken = "broken" in key ? key.broken : "broken" in value ? value.broken : "";
-      error ??= `invalid URL escape ${encodeString(broken)}`;
+      error ??= `invalid URL escape ${encodeText(broken)}`;
       continue;
     }
     const list = values.get(key.text) ?? [];
@@ -65,11 +66,11 @@ export const ANY = "%";
 export interface SearchParameters {
   actionid: string;
   actionname: string;
-  after: Timestamp;
+  after: GoTime;
   agentid: string;
   agentname: string;
   agentversion: string;
-  before: Timestamp;
+  before: GoTime;
   commandid: string;
   foundanything: boolean;
   investigatorid: string;
@@ -100,15 +101,15 @@ export const WINDOW_SECONDS = 39_600 * 3_600;
 
 function defaultParameters(now: number): SearchParameters {
   const seconds = Math.floor(now / 1000);
-  const nanos = Math.round((now - seconds * 1000) * 1_000_000);
+  const nanoseconds = Math.round((now - seconds * 1000) * 1_000_000);
   return {
     actionid: ANY_ID,
     actionname: ANY,
-    after: { seconds: seconds - WINDOW_SECONDS, nanos, offsetMinutes: 0 },
+    after: { unixSeconds: seconds - WINDOW_SECONDS, nanoseconds, offsetSeconds: 0 },
     agentid: ANY_ID,
     agentname: ANY,
     agentversion: ANY,
-    before: { seconds: seconds + WINDOW_SECONDS, nanos, offsetMinutes: 0 },
+    before: { unixSeconds: seconds + WINDOW_SECONDS, nanoseconds, offsetSeconds: 0 },
     commandid: ANY_ID,
     foundanything: false,
     investigatorid: ANY_ID,
@@ -188,8 +189,8 @@ function setParameter(parameters: SearchParameters, name: string, value: string)
 export function encodeParameters(parameters: SearchParameters): string | null {
   if (!Number.isFinite(parameters.limit) || !Number.isFinite(parameters.offset)) return null;
   const members = Object.entries(parameters).map(([name, value]) => {
-    if (typeof value === "string") return `"${name}":${encodeString(value)}`;
-    if (typeof value === "object") return `"${name}":"${formatTimestamp(value)}"`;
+    if (typeof value === "string") return `"${name}":${encodeText(value)}`;
+    if (typeof value === "object") return `"${name}":"${formatRfc3339Nano(value)}"`;
     return `"${name}":${value}`;
   });
   return `{${members.join(",")}}`;
@@ -197,7 +198,7 @@ export function encodeParameters(parameters: SearchParameters): string | null {
 
 /** The query string of the next page. @see database/search/parameters.go `String` */
 export function nextPageQuery(parameters: SearchParameters): string {
-  const wholeSecond = (time: Timestamp) => formatTimestamp({ ...time, nanos: 0 });
+  const wholeSecond = (time: GoTime) => formatRfc3339Nano({ ...time, nanoseconds: 0 });
   let query =
     `type=${parameters.type}&after=${wholeSecond(parameters.after)}` +
     `&before=${wholeSecond(parameters.before)}`;

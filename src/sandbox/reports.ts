@@ -2,12 +2,13 @@
 //
 // A compliance item is one file that a search of the module `file` names: compliant when the file
 // was found. Locations need a database that neither this API nor most real ones have.
+
+import { formatRfc3339Nano } from "../lib/go/time.ts";
 import { encodeItem } from "./envelope.ts";
-import { encodeJson, jsonOf } from "./json.ts";
+import { encodeOrdered, jsonOf } from "./json.ts";
 import { finishOf } from "./print.ts";
 import type { SearchParameters } from "./query.ts";
 import { resultsOf, type Store, type StoredAction, type StoredCommand, statusOf } from "./store.ts";
-import { formatTimestamp } from "./timestamp.ts";
 
 /** A command that a search has found. */
 export interface FoundCommand {
@@ -49,7 +50,7 @@ export function reportOf(
       const href =
         `${baseUrl}/search?type=command?agentname=${item.target}&commandid=${commandid}` +
         `&actionid=${actionid}&threatfamily=compliance&report=complianceitems`;
-      return encodeItem(href, "compliance item", encodeJson(jsonOf(item), "given"));
+      return encodeItem(href, "compliance item", encodeOrdered(jsonOf(item)));
     }),
   };
 }
@@ -69,7 +70,7 @@ function complianceItems(
     return action.operations?.[index]?.module === "file" ? checksOf(elements) : [];
   });
   return checks.map(({ isCompliant, ...check }) => ({
-    utctimestamp: formatTimestamp(finishOf(store, stored, command, status)),
+    utctimestamp: formatRfc3339Nano(finishOf(store, stored, command, status)),
     target: agent.name,
     policy: {
       name: threat.type ?? "",

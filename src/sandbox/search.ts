@@ -1,7 +1,9 @@
 // Search: the rows that a search of the API finds, with the oddities of its SQL.
+
+import { encodeText } from "../lib/go/json.ts";
+import type { GoTime } from "../lib/go/time.ts";
 import { encodeItem } from "./envelope.ts";
 import { type Agent, encodeFoundAgent } from "./fleet.ts";
-import { encodeString } from "./json.ts";
 import {
   commandItem,
   countersOf,
@@ -24,7 +26,7 @@ import {
   type StoredCommand,
   statusOf,
 } from "./store.ts";
-import { compareTimestamps, type Timestamp, timestampOfMicros } from "./timestamp.ts";
+import { compareTimestamps, timestampOfMicros } from "./timestamp.ts";
 
 /** What a fault does to a search; see faults.ts. */
 export interface Tweaks {
@@ -212,12 +214,7 @@ function matchesCommand(
   return status === "success" && foundAnything(store, stored, command, { found, now });
 }
 
-function isWithin(
-  parameters: SearchParameters,
-  now: number,
-  first: Timestamp,
-  last: Timestamp,
-): boolean {
+function isWithin(parameters: SearchParameters, now: number, first: GoTime, last: GoTime): boolean {
   if (isBeforeSet(parameters, now) && compareTimestamps(last, parameters.before) > 0) return false;
   return !isAfterSet(parameters, now) || compareTimestamps(first, parameters.after) >= 0;
 }
@@ -305,7 +302,7 @@ function investigatorRows(
       encodeItem(
         `${baseUrl}/investigator?investigatorid=${id}`,
         "investigator",
-        `{"id":${id},"name":${encodeString(name)},` +
+        `{"id":${id},"name":${encodeText(name)},` +
           `"pgpfingerprint":"${fingerprint}","status":"active"}`,
       ),
     );

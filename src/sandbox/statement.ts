@@ -5,7 +5,7 @@
 // limits that are no unsigned integers do not reach the database at all.
 //
 // @see database/searches.go; the recorded answers in test/golden/api
-import { encodeString } from "./json.ts";
+import { encodeText } from "../lib/go/json.ts";
 import {
   ANY,
   ANY_ID,
@@ -37,7 +37,7 @@ export function rangeOf(query: SearchQuery, now: number): Range {
     const text = parameters[name];
     if (text === ANY_ID || parseFloatText(text) !== null) continue;
     const why = /^[+-]?[\d.]+e/i.test(text) ? "value out of range" : "invalid syntax";
-    return { message: `strconv.ParseFloat: parsing ${encodeString(text)}: ${why}` };
+    return { message: `strconv.ParseFloat: parsing ${encodeText(text)}: ${why}` };
   }
   const filters = countArguments(query, now);
   if (parameters.type === "action" && parameters.status !== ANY) {
@@ -85,12 +85,12 @@ function countArguments({ parameters, hasFound }: SearchQuery, now: number): num
 
 /** The API looks at `before` only when it is well within the window. */
 export function isBeforeSet({ before }: SearchParameters, now: number): boolean {
-  return before.seconds < now / 1000 + WINDOW_SECONDS - 3600;
+  return before.unixSeconds < now / 1000 + WINDOW_SECONDS - 3600;
 }
 
 /** The same of `after`. */
 export function isAfterSet({ after }: SearchParameters, now: number): boolean {
-  return after.seconds > now / 1000 - (WINDOW_SECONDS - 3600);
+  return after.unixSeconds > now / 1000 - (WINDOW_SECONDS - 3600);
 }
 
 /** Indented as the API writes the lines of a statement. */

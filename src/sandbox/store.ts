@@ -157,8 +157,8 @@ export function insertAction(
     launchAt: Math.max(facts.now, millisOf(validFrom)) + Math.floor(delayMs),
     expireAt: millisOf(expireAfter),
     isSpoilt:
-      validFrom.seconds !== posted.validFrom.seconds ||
-      expireAfter.seconds !== posted.expireAfter.seconds,
+      validFrom.unixSeconds !== posted.validFrom.unixSeconds ||
+      expireAfter.unixSeconds !== posted.expireAfter.unixSeconds,
   };
   store.actions.set(stored.id, stored);
   for (const id of store.actions.keys()) {

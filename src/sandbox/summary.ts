@@ -1,8 +1,9 @@
 // Summary: what a sandbox tells a test of the actions that it took.
+
+import { formatRfc3339Nano } from "../lib/go/time.ts";
 import { plainOf } from "./json.ts";
 import { type Counters, countersOf } from "./print.ts";
 import type { Store } from "./store.ts";
-import { formatTimestamp } from "./timestamp.ts";
 
 /** An action that was posted and stored, as a test sees it. */
 export interface SandboxAction {
@@ -27,8 +28,8 @@ export function describeActions(store: Store, now: number): SandboxAction[] {
     id: stored.id,
     name: stored.action.name,
     target: stored.action.target,
-    validFrom: formatTimestamp(stored.action.validFrom),
-    expireAfter: formatTimestamp(stored.action.expireAfter),
+    validFrom: formatRfc3339Nano(stored.action.validFrom),
+    expireAfter: formatRfc3339Nano(stored.action.expireAfter),
     operations: (stored.action.operations ?? []).map(({ module, parameters }) => ({
       module,
       parameters: plainOf(parameters),

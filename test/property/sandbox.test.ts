@@ -2,10 +2,11 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { RunnerError } from "../../src/errors.ts";
+import { encodeJson } from "../../src/lib/go/json.ts";
 import { answerRequest } from "../../src/sandbox/api.ts";
 import { parseFault } from "../../src/sandbox/faults.ts";
 import { createFleet } from "../../src/sandbox/fleet.ts";
-import { encodeJson, jsonOf, parseJson, plainOf } from "../../src/sandbox/json.ts";
+import { jsonOf, parseJson, plainOf } from "../../src/sandbox/json.ts";
 import { NO_TWEAKS } from "../../src/sandbox/search.ts";
 import { isLike, SqlError, UnsupportedSql } from "../../src/sandbox/sql.ts";
 import { createStore, REALISTIC } from "../../src/sandbox/store.ts";

@@ -101,9 +101,9 @@ export class Runner {
     if (this.#runId !== null) this.#mine.add(this.#runId);
     const { limits } = edges;
     const changed = () => this.poke();
-    this.#posts = new Pool(limits.dispatchesMax, changed);
-    this.#collects = new Pool(limits.collectsMax, changed);
-    this.#deliveries = new Pool(limits.deliveriesMax, changed);
+    this.#posts = new Pool(() => limits.dispatchesMax, changed);
+    this.#collects = new Pool(() => limits.collectsMax, changed);
+    this.#deliveries = new Pool(() => limits.deliveriesMax, changed);
     this.#upkeep = new Upkeep(edges, changed);
     this.#timetable = new Timetable(edges, catalog, {
       checkDirectoryMs: options.checkDirectoryMs,

@@ -17,8 +17,9 @@ export const daemon: Verb = {
   ],
   help:
     "Without a command, runs the jobs of the runner directory by their schedules.\n" +
-    "SIGTERM and SIGINT stop it in order. SIGHUP makes it look at the jobs again, and open its\n" +
-    "log file again.",
+    "SIGTERM and SIGINT stop it in order. SIGHUP makes it look at the jobs, read its\n" +
+    "configuration and its key, and open its log file again. A configuration with a mistake is told\n" +
+    "in the log, and the old one stays in force.",
   async run(call) {
     const once = call.flags.has("once");
     const wait = call.flags.has("wait");

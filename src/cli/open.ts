@@ -1,5 +1,11 @@
 // Open: from a configuration to opened edges. The only place that knows which edge is which.
-import { type Config, type ConfigSources, loadConfig, loadRunnerConfig } from "../config/config.ts";
+import {
+  type Config,
+  type ConfigSources,
+  loadConfig,
+  loadRunnerConfig,
+  type Written,
+} from "../config/config.ts";
 import type { RunnerConfig } from "../config/runner.ts";
 import { systemClock, systemRandom } from "../edge/clock.ts";
 import { absolutePath, homeDirectory, readBytes } from "../edge/files.ts";
@@ -13,6 +19,7 @@ import { describeHostZone, zoneWarning } from "../edge/timezone.ts";
 import { workflowEdges } from "../edge/workflow/edges.ts";
 import { type RunnerError, RunnerErrors } from "../errors.ts";
 import type { DeliveryEdges } from "../flow/deliver.ts";
+import { needsNoKey } from "../flow/signed-ahead.ts";
 import type { Catalog } from "../jobs/catalog.ts";
 import { isLarge, openJournal } from "../journal/sqlite/journal.ts";
 import { type OpenLog, openLog, systemLogContext } from "../lib/log/log.ts";
@@ -21,6 +28,7 @@ import type { Clock, Log } from "../lib/ports.ts";
 import type { EngineEdges } from "../workflow/edges.ts";
 import { openCatalog } from "./catalog.ts";
 import { Hold } from "./hold.ts";
+import { type Live, openLive } from "./live.ts";
 import {
   configMistakes,
   directoryMistakes,
@@ -29,8 +37,8 @@ import {
   viewerOf,
   warningsAbove,
 } from "./owners.ts";
+import { Reload } from "./reload.ts";
 import type { Call } from "./verb.ts";
-import { openWire } from "./wire.ts";
 
 export interface Opened {
   readonly config: Config;
@@ -46,6 +54,8 @@ export interface Opened {
   readonly broken: Promise<Broken>;
   /** Opens the log file again, after somebody moved it away. */
   reopenLog(): void;
+  /** Reads the configuration and the key anew. Never rejects: what came of it is in the log. */
+  reload(): Promise<void>;
   /** Opens the key now instead of at the first signature. Rejects with RunnerError KEYRING. */
   openKey(): Promise<void>;
   close(): Promise<void>;
@@ -157,8 +167,7 @@ export function sourcesOf({ configPath, environment }: Call): ConfigSources {
 export async function openRunner(call: Call, options: OpenOptions): Promise<Opened> {
   // From here on this process holds the key.
   sealProcess();
-  const { config, warnings } = await loadConfig(sourcesOf(call));
-  assertTrusted([...configMistakes(config), ...directoryMistakes(config)]);
+  const { config, warnings, written } = await loadTrusted(call);
   const clock = systemClock();
   const hold = new Hold(config.directory, options.work);
   // Beside a daemon, which has said all that a start says, only the answer to the call is wanted.
@@ -170,12 +179,19 @@ export async function openRunner(call: Call, options: OpenOptions): Promise<Open
   if (begins) sayZone(call, { log, clock });
   try {
     if (options.lock !== "if free") await hold.wait({ ...options, log });
-    return await openEdges(call, { config, clock, log, hold });
+    return await openEdges(call, { config, written, clock, log, hold });
   } catch (error) {
     hold.release();
     await log.close();
     throw error;
   }
+}
+
+/** The configuration, when nobody else can have written it or what it names. */
+async function loadTrusted(call: Call): ReturnType<typeof loadConfig> {
+  const loaded = await loadConfig(sourcesOf(call));
+  assertTrusted([...configMistakes(loaded.config), ...directoryMistakes(loaded.config)]);
+  return loaded;
 }
 
 function assertTrusted(mistakes: readonly RunnerError[]): void {
@@ -202,34 +218,43 @@ function logConfig(
 
 interface Begun {
   readonly config: Config;
+  readonly written: Written;
   readonly clock: Clock;
   readonly log: OpenLog;
   readonly hold: Hold;
 }
 
-async function openEdges(call: Call, { config, clock, log, hold }: Begun): Promise<Opened> {
+async function openEdges(call: Call, begun: Begun): Promise<Opened> {
   const { environment } = call;
-  const { client } = config;
+  const { config, clock, log, hold } = begun;
   const spool = openSpool({ directory: config.directory });
   if (hold.isHeld) await spool.removeLeftovers();
-  const plugins = pluginsOf(call, { config, log });
-  for (const { name, problem } of hold.isHeld ? await plugins.list() : []) {
+  const plugins = hold.isHeld ? await pluginsOf(call, { config, log }).list() : [];
+  for (const { name, problem } of plugins) {
     if (problem === null) log.emit("info", `plugins: registering ${name}`);
     else log.emit("warning", `plugins: skipping ${name}: ${problem}`);
   }
   const { journal, check, broken } = await openTrusted(config, hold);
-  const wire = openWire({ config, clock, environment });
-  const { pageSize, collectsMax, dispatchesMax, deliveriesMax, delayResultsMs } = client;
-  const limits = { pageSize, collectsMax, dispatchesMax, deliveriesMax, delayResultsMs };
+  const live = liveOf(call, begun);
   const random = systemRandom();
   const edges = {
-    ...{ clock, random, log, spool, journal, plugins, limits },
-    ...{ api: wire.api, signer: wire.signer, macros: config.targets },
+    ...{ clock, random, log, spool, journal, plugins: live.plugins, limits: live.limits },
+    ...{ api: live.api, signer: live.signer, macros: live.macros },
     ...retentionOf(config),
     workflows: workflowEdges(config),
   };
   const notify = await openNotify(environment);
   const jobs = openCatalog(config, spool);
+  const isKeyUsed = ({ gpg }: Config) =>
+    gpg.useApiKeyAuth === null || !needsNoKey([...jobs.catalog.entities()]);
+  const reload = new Reload(
+    {
+      log,
+      load: () => loadTrusted(call),
+      prepare: (next) => live.prepare(next, isKeyUsed(next)),
+    },
+    begun.written,
+  );
   return {
     config,
     edges,
@@ -239,10 +264,11 @@ async function openEdges(call: Call, { config, clock, log, hold }: Begun): Promi
     watch: (onChange) => watchSpool(config.directory, onChange),
     ready: () => notify("READY=1"),
     reopenLog: () => log.reopen(),
-    openKey: () => wire.signer.open(),
+    reload: () => reload.request(),
+    openKey: () => live.openKey(),
     async close() {
       notify("STOPPING=1");
-      wire.close();
+      live.close();
       await jobs.close();
       await check?.close();
       await journal.close();
@@ -250,6 +276,14 @@ async function openEdges(call: Call, { config, clock, log, hold }: Begun): Promi
       await log.close();
     },
   };
+}
+
+/** What a reading of the configuration can replace. The plugins' folder stays where it is. */
+function liveOf(call: Call, { config, clock, log }: Begun): Live {
+  const { environment } = call;
+  const { directory } = config;
+  const plugins = (next: Config) => pluginsOf(call, { config: { ...next, directory }, log });
+  return openLive({ config, clock, environment, log, plugins });
 }
 
 /** The journal, and what is told when it cannot be trusted any more. */

@@ -202,7 +202,7 @@ function endBroken(call: Call, opened: Opened, { error, mayHeal }: Broken): numb
 /** Stops in order at the first signal; what then takes too long is aborted, and goes on later. */
 export function handleSignals(
   runner: Runner,
-  { edges, reopenLog }: Opened,
+  { edges, reload, reopenLog }: Opened,
 ): { stop(): void; close(): void } {
   const ended = new AbortController();
   const stop = (): void => {
@@ -218,6 +218,7 @@ export function handleSignals(
       reopenLog();
       edges.log.emit("info", "signal, scanning");
       runner.rescan();
+      void reload().then(() => runner.poke());
     },
   });
   return {

@@ -131,7 +131,7 @@ const ELSEWHERE: readonly (readonly [words: string, advice: string])[] = [
   ["start daemon serve up", "without a command, mig-runner runs the jobs by their schedules"],
   ["stop quit exit down", "SIGTERM stops it, as does its service manager"],
   ["restart", "its service manager restarts it; SIGTERM stops it"],
-  ["reload hup rescan", "SIGHUP makes it look at the jobs again"],
+  ["reload hup rescan", "SIGHUP makes it look at its configuration and its jobs again"],
   ["list ls ps jobs info state", 'did you mean "status"?'],
   ["log logs tail", "its log is where [logging] of its configuration says"],
   ["config configtest validate lint doctor", 'did you mean "check"?'],

@@ -20,6 +20,7 @@ import {
   resolveRunner,
 } from "./runner.ts";
 import { PASSPHRASE_VARIABLE } from "./secret.ts";
+import { isList, type Section } from "./settings.ts";
 
 /** The file that is read without `-c`. @see main.go, flag c */
 export const CONFIG_PATH = "/etc/mig/runner.cfg";
@@ -40,6 +41,9 @@ export interface ConfigSources {
   readonly workingDirectory?: string;
 }
 
+/** What the files set: a text that is the same for the same value, by `[section] key`. */
+export type Written = ReadonlyMap<string, string>;
+
 /** A value, and what is worth saying about it once. */
 export interface Loaded<Value> {
   readonly config: Value;
@@ -55,6 +59,8 @@ export interface Inspection {
   /** All that is wrong with them; a missing keyring is part of it. */
   readonly mistakes: readonly RunnerError[];
   readonly warnings: readonly string[];
+  /** What both files set, secrets included: for comparing, never for showing. */
+  readonly written: Written;
 }
 
 /**
@@ -62,11 +68,13 @@ export interface Inspection {
  *
  * @throws {RunnerErrors} With all mistakes of both files; a missing keyring is one of them.
  */
-export async function loadConfig(sources: ConfigSources): Promise<Loaded<Config>> {
-  const { runner, client, mistakes, warnings } = await inspectConfig(sources);
+export async function loadConfig(
+  sources: ConfigSources,
+): Promise<Loaded<Config> & { readonly written: Written }> {
+  const { runner, client, mistakes, warnings, written } = await inspectConfig(sources);
   if (mistakes.length > 0) throw new RunnerErrors(mistakes);
   assert(runner !== null && client !== null);
-  return { config: { ...runner, ...client }, warnings };
+  return { config: { ...runner, ...client }, warnings, written };
 }
 
 /** The same for `check`, which goes on with what could be read. Never rejects for a mistake. */
@@ -77,12 +85,13 @@ export async function inspectConfig(sources: ConfigSources): Promise<Inspection>
     runner = await openRunner(sources);
   } catch (error) {
     if (!(error instanceof RunnerErrors)) throw error;
-    return { runner: null, client: null, mistakes: error.errors, warnings: [] };
+    return { runner: null, client: null, mistakes: error.errors, warnings: [], written: new Map() };
   }
   const secret = await readPassphrase(runner, sources);
   const config = resolveRunner(runner, { ...sources, environment: { ...environment, ...secret } });
   const isPlaced = !runner.incomplete || settingOf(runner, ["runner", "directory"]) !== null;
-  const known = { runner: isPlaced ? config : null, warnings: runner.warnings };
+  const written = writtenIn(runner);
+  const known = { runner: isPlaced ? config : null, warnings: runner.warnings, written };
   const home = homeOf(environment, sources.homeDirectory);
   const client = await openClient(sources, { runner, path: clientPathOf(config, home) });
   if (client instanceof RunnerError) {
@@ -96,7 +105,24 @@ export async function inspectConfig(sources: ConfigSources): Promise<Inspection>
     client: client.incomplete ? null : clientConfig,
     mistakes: [...inOrder(runner), ...inOrder(client)],
     warnings: [...runner.warnings, ...client.warnings],
+    written: new Map([...written, ...writtenIn(client)]),
   };
+}
+
+/** The keys that a file sets, as its reader has understood them. */
+function writtenIn({ file: { sections, subsections } }: Resolver): Written {
+  const written = new Map<string, string>();
+  const add = (title: string, section: Section): void => {
+    for (const [key, { value }] of section) {
+      const text = isList(value) ? JSON.stringify(value) : String(value);
+      written.set(`[${title}] ${key}`, text);
+    }
+  };
+  for (const [name, section] of sections) add(name, section);
+  for (const [name, subs] of subsections) {
+    for (const [sub, section] of subs) add(`${name} "${sub}"`, section);
+  }
+  return written;
 }
 
 /**

@@ -45,7 +45,7 @@ export interface Retention {
   readonly shelf: Shelf;
 }
 
-/** What bounds the flow. All of it has defaults in config/. */
+/** What bounds the flow. All of it has defaults in config/, and may change while the runner runs. */
 export interface Limits {
   /** Commands asked for in one page. */
   readonly pageSize: number;

@@ -57,7 +57,10 @@ export class Launcher {
     this.#catalog = catalog;
     this.#timetable = timetable;
     this.#options = options;
-    this.pool = new Pool(edges.limits.dispatchesMax, () => options.changed());
+    this.pool = new Pool(
+      () => edges.limits.dispatchesMax,
+      () => options.changed(),
+    );
   }
 
   /** Fire times that could not be planned since the start, and runs that wait to be. */

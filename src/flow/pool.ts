@@ -2,14 +2,17 @@
 
 /** Runs work with a limit. Work must not reject: what went wrong is its own to record. */
 export class Pool {
-  readonly #limit: number;
+  readonly #limit: () => number;
   readonly #running = new Set<number | string>();
   readonly #waiting = new Map<number | string, () => Promise<unknown>>();
   readonly #changed: () => void;
 
-  /** @param changed Called whenever a piece of work has ended: there may be more to do. */
-  constructor(limit: number, changed: () => void) {
-    this.#limit = limit;
+  /**
+   * @param limit How much at a time; asked each time where it can change.
+   * @param changed Called whenever a piece of work has ended: there may be more to do.
+   */
+  constructor(limit: number | (() => number), changed: () => void) {
+    this.#limit = typeof limit === "number" ? () => limit : limit;
     this.#changed = changed;
   }
 
@@ -20,7 +23,7 @@ export class Pool {
 
   /** How many more could run now. */
   get free(): number {
-    return Math.max(0, this.#limit - this.#running.size - this.#waiting.size);
+    return Math.max(0, this.#limit() - this.#running.size - this.#waiting.size);
   }
 
   get idle(): boolean {
@@ -46,7 +49,7 @@ export class Pool {
 
   #pump(): void {
     for (const [key, work] of this.#waiting) {
-      if (this.#running.size >= this.#limit) return;
+      if (this.#running.size >= this.#limit()) return;
       this.#waiting.delete(key);
       this.#running.add(key);
       void work().finally(() => {

@@ -88,7 +88,7 @@ describe.concurrent("a word that is no command", () => {
     staus: ', did you mean "status"?',
     stop: ": SIGTERM stops it, as does its service manager",
     start: ": without a command, mig-runner runs the jobs by their schedules",
-    reload: ": SIGHUP makes it look at the jobs again",
+    reload: ": SIGHUP makes it look at its configuration and its jobs again",
     list: ': did you mean "status"?',
     config: ': did you mean "check"?',
     "sshd-config": ': "mig-runner help" lists the commands',
@@ -201,6 +201,23 @@ describe.concurrent("the signal", () => {
     await host.job("late");
     daemon.signal("SIGHUP");
     await daemon.prints(/added entity late/);
+    daemon.signal("SIGTERM");
+    ended(await daemon.ended());
+  });
+
+  test("SIGHUP reads runner.cfg anew, and keeps the old one when there is a mistake in it", async () => {
+    await using host = await Host.create();
+    const text = await host.scenario.read("runner.cfg");
+    const daemon = await host.daemon();
+    await host.scenario.write("runner.cfg", text.replace("[client]", "[client]\npagesize = many"));
+    daemon.signal("SIGHUP");
+    await daemon.prints(/configuration not taken, the old one stays in force: \S+runner\.cfg:\d+/);
+    const changed = text.replace("[client]", "[client]\npagesize = 7");
+    const slower = changed.replace("checkdirectory = 1", "checkdirectory = 2");
+    await host.scenario.write("runner.cfg", slower);
+    daemon.signal("SIGHUP");
+    await daemon.prints(/configuration and key read again: \[client\] pagesize changed/);
+    await daemon.prints(/\[runner\] checkdirectory changed: in force after a restart/);
     daemon.signal("SIGTERM");
     ended(await daemon.ended());
   });

@@ -94,6 +94,25 @@ describe("loadConfig() with a passphrasefile", () => {
 });
 
 describe("loadConfig()", () => {
+  test("tells what both files have set, for comparing", async () => {
+    const runner = `${RUNNER}[plugin "slack"]\nurl = x\nurl = y\nquiet\n`;
+    const client = `${CLIENT}[targets]\nmacro = all:id > 0\nmacro = none:id = 0\n`;
+    const files = { ...FILES, "/etc/mig/runner.cfg": runner, "/home/mig/.migrc": client };
+    const { written } = await loadConfig(sources(files));
+    expect(Object.fromEntries(written)).toEqual({
+      "[runner] directory": "/srv/mig",
+      "[runner] checkdirectory": "30",
+      "[logging] mode": "stdout",
+      "[logging] level": "info",
+      "[client] clientconfpath": "default",
+      '[plugin "slack"] url': '["x","y"]',
+      '[plugin "slack"] quiet': "true",
+      "[api] url": "https://mig.example.net/api/v1",
+      "[gpg] keyid": "D35069ED9046944C204ED0AAB669E288E7530642",
+      "[targets] macro": '["all:id > 0","none:id = 0"]',
+    });
+  });
+
   test("joins both files, from the original's default places", async () => {
     const { config, warnings } = await loadConfig(sources(FILES));
     expect(warnings).toEqual([]);

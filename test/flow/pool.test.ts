@@ -28,6 +28,21 @@ describe("Pool", () => {
     expect(pool.idle).toBe(true);
   });
 
+  test("asks for its limit each time where it can change", async () => {
+    let limit = 1;
+    const pool = new Pool(
+      () => limit,
+      () => {},
+    );
+    const tasks = [held(), held(), held()];
+    for (const [key, { task }] of tasks.entries()) pool.start(key, task);
+    expect(pool.running).toBe(1);
+    limit = 3;
+    tasks[0]?.end();
+    await settled();
+    expect([pool.running, pool.free]).toEqual([2, 1]);
+  });
+
   test("refuses a second task for a key that runs or waits", () => {
     const pool = new Pool(1, () => {});
     expect(pool.start("a", held().task)).toBe(true);

@@ -64,6 +64,8 @@ export interface LogContext {
 export interface OpenLog extends Log {
   /** Opens the log file again, after somebody moved it, or the way to the syslog server. */
   reopen(): void;
+  /** From here on only lines as severe as this, or more. Null: none. */
+  setLevel(level: LogLevel | null): void;
   /** Waits a moment for lines that are still under way; what is left is told on standard error. */
   close(): Promise<void>;
 }
@@ -125,13 +127,17 @@ export async function openLog(config: LogConfig, context: LogContext): Promise<O
       if (isElsewhere) complain(`${way.place}: ${what}`, context);
     },
   });
-  const limit = config.level === null ? -1 : LEVELS.indexOf(config.level);
+  const limitOf = (level: LogLevel | null): number => (level === null ? -1 : LEVELS.indexOf(level));
+  let limit = limitOf(config.level);
   const log: OpenLog = {
     emit(level, message) {
       if (LEVELS.indexOf(level) <= limit) queue.write(way.line(level, message));
     },
     reopen() {
       if (isElsewhere) queue.reopen();
+    },
+    setLevel(level) {
+      limit = limitOf(level);
     },
     close: () => queue.close(),
   };

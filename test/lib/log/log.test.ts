@@ -215,6 +215,18 @@ describe("mode file", () => {
     expect(text(scratch)).toEndWith("after\n");
   });
 
+  test("can be told another level", async () => {
+    using scratch = new Scratch();
+    const log = await openLog({ ...file(scratch), level: "warning" }, context);
+    log.emit("info", "hidden");
+    log.setLevel("info");
+    log.emit("info", "shown");
+    log.setLevel(null);
+    log.emit("emerg", "nothing");
+    await log.close();
+    expect(text(scratch).match(/hidden|shown|nothing/g)).toEqual(["shown"]);
+  });
+
   test("keeps lines while they cannot be written, and writes them when they can", async () => {
     using scratch = new Scratch();
     scratch.folder("logs");

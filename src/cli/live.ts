@@ -1,0 +1,80 @@
+// Live: what of a configuration can change while the runner works: the way to the API, the key, the
+// plugins with their settings, macros, limits and the log's level.
+//
+// Everything that the flow holds of it stays the same object; what is behind it is replaced.
+import type { Config } from "../config/config.ts";
+import type { Edges, Limits } from "../flow/edges.ts";
+import type { OpenLog } from "../lib/log/log.ts";
+import type { Clock } from "../lib/ports.ts";
+import type { Plugins } from "../ports.ts";
+import { openWire, type Wire } from "./wire.ts";
+
+/** What is opened anew for a changed configuration. */
+export interface LiveOptions {
+  readonly config: Config;
+  readonly clock: Clock;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly log: Pick<OpenLog, "setLevel">;
+  /** The plugins that a configuration means. */
+  plugins(config: Config): Plugins;
+}
+
+/** The parts of the edges that can be replaced. */
+export interface Live extends Pick<Edges, "api" | "signer" | "plugins" | "macros" | "limits"> {
+  /** Opens the key now instead of at the first signature. Rejects with RunnerError KEYRING. */
+  openKey(): Promise<void>;
+  /**
+   * Opens what another configuration means, and the key unless it is not used.
+   *
+   * @returns What puts it in the place of the old. Rejects with RunnerError KEYRING.
+   */
+  prepare(next: Config, isKeyUsed: boolean): Promise<() => void>;
+  close(): void;
+}
+
+/** The replaceable parts as a configuration means them. */
+export function openLive(options: LiveOptions): Live {
+  const { clock, environment, log } = options;
+  const wireOf = (config: Config): Wire => openWire({ config, clock, environment });
+  let wire = wireOf(options.config);
+  let plugins = options.plugins(options.config);
+  const macros = new Map(options.config.targets);
+  const limits: Limits = limitsOf(options.config);
+  return {
+    macros,
+    limits,
+    api: {
+      create: (...order) => wire.api.create(...order),
+      commands: (...order) => wire.api.commands(...order),
+      findAction: (...order) => wire.api.findAction(...order),
+      countAgents: (...order) => wire.api.countAgents(...order),
+    },
+    signer: { sign: (text) => wire.signer.sign(text) },
+    plugins: {
+      names: () => plugins.names(),
+      check: (name) => plugins.check(name),
+      deliver: (order) => plugins.deliver(order),
+    },
+    openKey: () => wire.signer.open(),
+    async prepare(next, isKeyUsed) {
+      const nextWire = wireOf(next);
+      if (isKeyUsed) await nextWire.signer.open();
+      const nextPlugins = options.plugins(next);
+      return () => {
+        // What is under way ends on the old one.
+        wire.close();
+        [wire, plugins] = [nextWire, nextPlugins];
+        macros.clear();
+        for (const [name, condition] of next.targets) macros.set(name, condition);
+        Object.assign(limits, limitsOf(next));
+        log.setLevel(next.logging.level);
+      };
+    },
+    close: () => wire.close(),
+  };
+}
+
+function limitsOf({ client }: Config): Limits {
+  const { pageSize, collectsMax, dispatchesMax, deliveriesMax, delayResultsMs } = client;
+  return { pageSize, collectsMax, dispatchesMax, deliveriesMax, delayResultsMs };
+}

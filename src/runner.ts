@@ -36,11 +36,10 @@ export interface RunnerOptions {
   readonly window: LaunchWindow;
   /** `--once`: every undelivered result is tried in this pass, whatever its backoff says. */
   readonly once: boolean;
-  /**
-   * `run JOB`: only this run is worked on, and what operators ask for meanwhile; no schedule is
-   * looked at. @default null
-   */
+  /** `run JOB`: only this run, and what operators ask for meanwhile. @default null */
   readonly runId?: number | null;
+  /** Called after each turn of `run`: while the loop is alive, at least each NAP_MAX_MS. */
+  readonly ticked?: () => void;
 }
 
 /** How long a start waits for in-flight records to be adopted. */
@@ -111,11 +110,10 @@ export class Runner {
       once: options.once,
       loaded: () => this.rescan(),
     });
-    const isMine = (runId: number) => this.#isMine(runId);
     const planned = (rows: readonly ActionRow[]) => {
       for (const row of rows) this.#post(row, true);
     };
-    this.#engine = new Engine(edges, { isMine, planned, changed });
+    this.#engine = new Engine(edges, { isMine: (id) => this.#isMine(id), planned, changed });
     this.#launcher = new Launcher(edges, catalog, this.#timetable, {
       ...{ window: options.window, planned, changed },
       isMine: (run) => this.#takeOn(run),
@@ -190,6 +188,7 @@ export class Runner {
     while (!this.#stopping) {
       this.#wake = new AbortController();
       await this.tick();
+      this.#options.ticked?.();
       if (!this.#stopping) await this.#nap();
     }
     await this.#drain();
@@ -210,8 +209,8 @@ export class Runner {
   }
 
   async #nap(): Promise<void> {
-    const { signal } = this.#wake;
-    await nap(this.#edges, { at: this.#nextAt(), version: this.#version, signal });
+    const until = { at: this.#nextAt(), version: this.#version, signal: this.#wake.signal };
+    await nap(this.#edges, until);
   }
 
   /** Whether something that this pass works on is still in flight. */

@@ -14,7 +14,7 @@ import { type DiskPlugins, openPlugins } from "../edge/plugins/plugins.ts";
 import { sealProcess } from "../edge/secrecy.ts";
 import { openShelf } from "../edge/spool/shelf.ts";
 import { type DiskSpool, openSpool, watchSpool } from "../edge/spool.ts";
-import { openNotify } from "../edge/systemd.ts";
+import { openNotify, openWatchdog } from "../edge/systemd.ts";
 import { describeHostZone, zoneWarning } from "../edge/timezone.ts";
 import { workflowEdges } from "../edge/workflow/edges.ts";
 import { type RunnerError, RunnerErrors } from "../errors.ts";
@@ -50,6 +50,8 @@ export interface Opened {
   watch(onChange: () => void): { close(): void };
   /** Tells a service manager that the start is over. */
   ready(): void;
+  /** Tells a service manager that the loop is alive, as often as it wants to hear it. */
+  alive(): void;
   /** Resolves when the journal cannot be trusted any more: the process must end. */
   readonly broken: Promise<Broken>;
   /** Opens the log file again, after somebody moved it away. */
@@ -263,6 +265,7 @@ async function openEdges(call: Call, begun: Begun): Promise<Opened> {
     broken,
     watch: (onChange) => watchSpool(config.directory, onChange),
     ready: () => notify("READY=1"),
+    alive: openWatchdog(environment, { notify, now: clock.now }),
     reopenLog: () => log.reopen(),
     reload: () => reload.request(),
     openKey: () => live.openKey(),

@@ -32,6 +32,7 @@ export async function runForever(call: Call): Promise<number> {
     checkDirectoryMs: config.checkDirectoryMs,
     window: DAEMON_WINDOW,
     once: false,
+    ticked: opened.alive,
   });
   const signals = handleSignals(runner, opened);
   if (held.release()) runner.stop();

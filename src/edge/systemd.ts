@@ -22,3 +22,34 @@ export async function openNotify(
     socket.send(encoder.encode(state));
   };
 }
+
+/** Who watches a service wants to hear of it at least this often, in parts of its patience. */
+const BEATS = 4;
+
+/**
+ * What the main loop calls at each turn, so that a loop that stands still is noticed: then the
+ * service manager ends the process and starts it again.
+ *
+ * @param environment WATCHDOG_USEC is how long it waits; WATCHDOG_PID, if set, whom it watches.
+ * @returns A function that does nothing where nobody watches.
+ * @see sd_watchdog_enabled(3)
+ */
+export function openWatchdog(
+  environment: Readonly<Record<string, string | undefined>>,
+  {
+    notify,
+    now,
+    pid = process.pid,
+  }: { readonly notify: Notify; readonly now: () => number; readonly pid?: number },
+): () => void {
+  const patienceMs = Number(environment.WATCHDOG_USEC ?? "") / 1_000;
+  const watched = environment.WATCHDOG_PID ?? "";
+  if (!(patienceMs > 0) || (watched !== "" && watched !== String(pid))) return () => {};
+  let beatAt: number | null = null;
+  return () => {
+    const at = now();
+    if (beatAt !== null && at >= beatAt && at - beatAt < patienceMs / BEATS) return;
+    beatAt = at;
+    notify("WATCHDOG=1");
+  };
+}

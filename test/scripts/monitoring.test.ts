@@ -1,0 +1,94 @@
+// Monitoring: the example rules and the dashboard name no metric and no label that is not told.
+import { describe, expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
+import { resolve } from "node:path";
+
+/** The metrics that are told, each with its labels. */
+const METRICS: Readonly<Record<string, readonly string[]>> = {
+  mig_runner_runs_total: ["job", "state"],
+  mig_runner_last_success_timestamp_seconds: ["job"],
+  mig_runner_next_fire_timestamp_seconds: ["job"],
+  mig_runner_actions_in_flight: [],
+  mig_runner_commands_total: ["status"],
+  mig_runner_deliveries: ["plugin", "state"],
+  mig_runner_missed_total: ["job"],
+  mig_runner_api_up: [],
+  mig_runner_journal_bytes: [],
+  mig_runner_calendar_windows_left: ["job"],
+};
+
+/** Labels that the way to Prometheus adds. */
+const ADDED = ["instance"];
+
+function read(path: string): string {
+  return readFileSync(resolve(import.meta.dirname, "../../packaging", path), "utf8");
+}
+
+/** What is wrong with the metrics and labels of an expression, and of what is shown of it. */
+function strangers(expression: string, shown: string): readonly string[] {
+  const names = expression.match(/mig_runner_[a-z_]+/g) ?? [];
+  const known = new Set([...ADDED, ...names.flatMap((name) => METRICS[name] ?? [])]);
+  const chosen = [...expression.matchAll(/(\w+)\s*(?:=~|!=|=)\s*"/g)].map(([, label]) => label);
+  const grouped = [...expression.matchAll(/by \(([^)]*)\)/g)].flatMap(([, list]) =>
+    (list ?? "").split(/,\s*/),
+  );
+  const told = [...shown.matchAll(/\{\{\s*(?:\$labels\.)?(\w+)/g)].map(([, label]) => label);
+  const isOwn = (label: string | undefined) => label === "file" || known.has(label ?? "");
+  return [
+    ...names.filter((name) => METRICS[name] === undefined),
+    ...[...chosen, ...grouped, ...told].filter((label) => !isOwn(label)).map(String),
+  ];
+}
+
+describe("packaging/prometheus", () => {
+  const { groups } = Bun.YAML.parse(read("prometheus/mig-runner.rules.yml")) as {
+    readonly groups: readonly {
+      readonly rules: readonly {
+        readonly alert: string;
+        readonly expr: string;
+        readonly labels: { readonly severity: string };
+        readonly annotations: { readonly summary: string; readonly action: string };
+      }[];
+    }[];
+  };
+  const rules = groups.flatMap((group) => group.rules);
+
+  test("has rules whose names are unique", () => {
+    const names = rules.map(({ alert }) => alert);
+    expect(names.length).toBeGreaterThan(5);
+    expect(new Set(names).size).toBe(names.length);
+  });
+
+  test("uses what is told, and says what to do", () => {
+    for (const { alert, annotations, expr, labels } of rules) {
+      expect([alert, ...strangers(expr, annotations.summary + annotations.action)]).toEqual([
+        alert,
+      ]);
+      expect(annotations.action).not.toBe("");
+      expect(["page", "ticket"]).toContain(labels.severity);
+    }
+  });
+});
+
+describe("packaging/grafana", () => {
+  const dashboard = JSON.parse(read("grafana/mig-runner.json")) as {
+    readonly panels: readonly {
+      readonly id: number;
+      readonly title: string;
+      readonly gridPos: { readonly x: number; readonly w: number };
+      readonly targets: readonly { readonly expr: string; readonly legendFormat: string }[];
+    }[];
+  };
+
+  test("uses what is told, and shows every metric", () => {
+    const shown = new Set<string>();
+    for (const { gridPos, targets, title } of dashboard.panels) {
+      expect(gridPos.x + gridPos.w).toBeLessThanOrEqual(24);
+      for (const { expr, legendFormat } of targets) {
+        expect([title, ...strangers(expr, legendFormat)]).toEqual([title]);
+        for (const name of expr.match(/mig_runner_[a-z_]+/g) ?? []) shown.add(name);
+      }
+    }
+    expect([...shown].sort()).toEqual(Object.keys(METRICS).sort());
+  });
+});

@@ -27,6 +27,8 @@ export interface ActionView {
   /** The API's id; null until posted. */
   readonly actionId: number | null;
   readonly state: ActionRow["state"];
+  /** What it waits for: `approval`, or its `canary`. @default null, nothing */
+  readonly held?: ActionRow["held"];
   readonly resultPath: string | null;
   readonly completeness: Completeness | null;
   /** When its result is read once more, for answers that came late; null: never. */
@@ -81,6 +83,9 @@ export interface InFlightView {
   readonly job: string;
   readonly actionId: number | null;
   readonly state: ActionRow["state"];
+  /** What it waits for: `approval`, or its `canary`; else null. */
+  readonly held: ActionRow["held"];
+  readonly runId: number;
   readonly expireAt: Instant;
   /** When it is worked on next: posted again, or collected. */
   readonly nextAt: Instant | null;
@@ -213,14 +218,14 @@ function runView(journal: JournalReads, row: RunRow): RunView {
 }
 
 function actionView(row: ActionRow): ActionView {
-  const { name, actionId, state, resultPath, completeness, error, nextAt } = row;
+  const { name, actionId, state, held, resultPath, completeness, error, nextAt } = row;
   const sweepAt = isSwept(row) ? nextAt : null;
-  return { name, actionId, state, resultPath, completeness, sweepAt, error };
+  return { name, actionId, state, held, resultPath, completeness, sweepAt, error };
 }
 
 function inFlightView(row: ActionRow): InFlightView {
-  const { job, actionId, state, expireAt, nextAt, attempts, error } = row;
-  return { job, actionId, state, expireAt, nextAt, attempts, error };
+  const { job, actionId, state, held, runId, expireAt, nextAt, attempts, error } = row;
+  return { job, actionId, state, held, runId, expireAt, nextAt, attempts, error };
 }
 
 function undeliveredView(journal: JournalReads | null, row: DeliveryRow): UndeliveredView {

@@ -186,7 +186,9 @@ function noteText({ note }: RunView): string {
 }
 
 function openState({ actions, deliveries }: RunView): string {
-  if (actions.some(({ state }) => state === "planned")) return "being posted";
+  if (actions.some(({ held }) => held === "approval")) return "waiting for approval";
+  if (actions.some(({ state, held }) => state === "planned" && held !== "canary"))
+    return "being posted";
   if (actions.some(({ state }) => state === "posted")) return "in flight";
   if (actions.some(({ sweepAt }) => sweepAt !== null)) return "waiting for late answers";
   if (deliveries.some(({ state }) => state === "pending")) return "being delivered";
@@ -222,6 +224,10 @@ function inFlightRow(row: InFlightView, now: Instant): string[] {
   const what = state === "planned" ? "post" : "collect";
   const next = nextAt === null ? "" : `${what} ${formatDistance(Math.max(nextAt, now), now)}`;
   const id = actionId === null ? "not posted" : `action ${actionId}`;
+  if (row.held === "approval" || row.held === "canary") {
+    const until = nextAt === null ? "" : `given up ${formatDistance(Math.max(nextAt, now), now)}`;
+    return [job, id, until, "", error ?? "it waits for its canary"];
+  }
   return [job, id, `expires ${formatClock(expireAt)}`, next, failedTries(attempts, error)];
 }
 

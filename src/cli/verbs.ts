@@ -66,6 +66,18 @@ export const VERBS: readonly VerbEntry[] = [
     load: async () => (await import("./calendar.ts")).calendar,
   },
   {
+    name: "approve",
+    summary: "Say yes to a run that waits for approval",
+    words: [],
+    load: async () => (await import("./approve.ts")).approve,
+  },
+  {
+    name: "deny",
+    summary: "Say no to a run that waits for approval",
+    words: [],
+    load: async () => (await import("./approve.ts")).deny,
+  },
+  {
     name: "audit",
     summary: "Show what people have decided here, and whether that log is whole",
     words: ["verify"],

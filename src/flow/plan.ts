@@ -1,13 +1,17 @@
 // Plan: sign an action and journal it, so that it can be posted (I1). Every action goes this way:
 // that of a schedule, of `run JOB`, and of a workflow's step.
-import type { ErrorDetail } from "../errors.ts";
+import { type ErrorDetail, RunnerError } from "../errors.ts";
 import type { Entity } from "../jobs/entity.ts";
+import { guardsOf } from "../jobs/guards.ts";
+import type { Guards } from "../journal/guards.ts";
 import type { ActionRow, RunRow } from "../journal/inflight.ts";
 import type { JournalTransaction, NewAction } from "../journal/journal.ts";
 import { type Action, hasStaleSignatures } from "../mig/action.ts";
 import { resolveTarget } from "../mig/target.ts";
 import type { Instant, Milliseconds } from "../time.ts";
+import { cutTarget } from "./canary.ts";
 import { type Edges, say } from "./edges.ts";
+import { APPROVAL_MS } from "./guard.ts";
 import type { RunOrder } from "./order.ts";
 import { moveCursor } from "./rewind.ts";
 import { signDated } from "./sign.ts";
@@ -15,7 +19,8 @@ import { actionAhead, type Kept, takeWindow, windowForRun } from "./signed-ahead
 import { loadTemplate, prepareAction, templatePath } from "./template.ts";
 
 /** What one action is made of, and what becomes of its result. */
-export interface ActionOrder extends Pick<NewAction, "step" | "part" | "agentsMax" | "pageSize"> {
+export interface ActionOrder
+  extends Pick<NewAction, "step" | "part" | "agentsMax" | "guards" | "pageSize"> {
   readonly job: string;
   /** As posted, whole. */
   readonly name: string;
@@ -64,27 +69,82 @@ export async function planAction(
 ): Promise<ActionRow | null> {
   const { entity, run: which } = order;
   const { job, sendOnly, plugins, maxAgents } = entity;
-  const kept = { job, step: "", name: actionName(job), sendOnly, plugins, agentsMax: maxAgents };
+  const guards = guardsFor(entity);
+  const name = actionName(job);
+  const kept = { job, step: "", name, sendOnly, plugins, agentsMax: maxAgents, guards };
   const ahead = windowForRun(edges, entity, which.run);
-  const action = ahead === null ? await signLive(edges, entity, kept) : actionAhead(ahead, kept);
+  const parts = ahead === null ? await signLive(edges, entity, kept) : [actionAhead(ahead, kept)];
   const now = edges.clock.now();
   return await edges.journal.write((transaction) => {
     const run = openRun(transaction, { ...order, source: null }, now);
     if (run === null) return null;
     takeWindow(transaction, run, ahead);
-    return transaction.insertAction({ ...action, runId: run.id }, now);
+    const rows = parts.map((part) => transaction.insertAction({ ...part, runId: run.id }, now));
+    const [first = null, rest] = rows;
+    // Let go of, or refused, by what ends the canary.
+    if (rest !== undefined)
+      transaction.saveAction({ ...rest, held: "canary", nextAt: rest.postBy, maybeSent: false });
+    return first;
   });
 }
 
+/** What a job asks of its own action; null when nothing. */
+function guardsFor(entity: Entity): Guards | null {
+  const { growth, approve } = guardsOf(entity);
+  if (growth === null && approve === null) return null;
+  return {
+    ...(growth?.kind === "share" ? { growth: growth.percent } : {}),
+    ...(approve?.kind === "always" ? { approve: "always" } : {}),
+    ...(approve?.kind === "count" ? { approve: approve.count } : {}),
+  };
+}
+
+/** The job's action, or the canary's and that of the rest, which is not sent before. */
 async function signLive(
   edges: Edges,
   entity: Entity,
   kept: Kept,
-): Promise<Omit<NewAction, "runId">> {
-  const { job, expiryMs } = entity;
+): Promise<readonly Omit<NewAction, "runId">[]> {
+  const { job, expiryMs, canaryFailures, canaryWaitMs } = entity;
   const template = await ownTemplate(edges, entity);
   const where = { job, path: templatePath(entity) };
-  return await signAction(edges, { ...kept, template, expiryMs }, where);
+  const signed = async (target: string, lifeMs: Milliseconds, own: Kept) =>
+    await signAction(edges, { ...own, template: { ...template, target }, expiryMs: lifeMs }, where);
+  const { canary } = guardsOf(entity);
+  const needsYes = kept.guards?.approve !== undefined;
+  const late = (action: Omit<NewAction, "runId">, waitMs: Milliseconds) => ({
+    ...action,
+    postBy: (action.postBy ?? action.expireAt) + waitMs,
+  });
+  if (canary === null || canary.kind === "always") {
+    const action = await signed(template.target, expiryMs, kept);
+    return [needsYes ? late(action, APPROVAL_MS) : action];
+  }
+  const share =
+    canary.kind === "share"
+      ? canary.percent / 100
+      : canary.count / Math.max(1, await countOf(edges, { job, target: template.target }));
+  const cut = cutTarget(template.target, share);
+  const guards = { ...kept.guards, target: template.target, canaryFailures };
+  const waitMs = canaryWaitMs ?? expiryMs;
+  const first = await signed(cut.canary, waitMs, { ...kept, part: 0, guards });
+  const rest = await signed(cut.rest, expiryMs, {
+    ...{ ...kept, part: 1, agentsMax: null, guards: null },
+  });
+  const approvalMs = needsYes ? APPROVAL_MS : 0;
+  // The canary is collected late where the API is down: the rest waits for it, but not for ever.
+  return [late(first, approvalMs), late(rest, waitMs + approvalMs + APPROVAL_MS)];
+}
+
+/** @throws {RunnerError} API, which can pass: the run is begun a little later. */
+async function countOf(
+  { api }: Edges,
+  { job, target }: { readonly job: string; readonly target: string },
+): Promise<number> {
+  const count = await api.countAgents(target, new AbortController().signal);
+  if (count.kind === "counted") return count.agents;
+  const message = `Cannot choose the canary: the agents cannot be counted: ${count.message}`;
+  throw new RunnerError("API", message, { job, passing: true });
 }
 
 /**

@@ -7,6 +7,7 @@
 //
 // Owns:    the order of these steps and what each answer of the API means.
 // Not its: when to launch (runner.ts), the legal transitions (inflight.ts), HTTP (mig/api.ts).
+import { isHeld } from "../journal/guards.ts";
 import type { ActionEvent, ActionRow } from "../journal/inflight.ts";
 import { formatRfc3339Nano, timeAt } from "../lib/go/time.ts";
 import type { CreateAnswer, FindAnswer, StoredAction } from "../mig/api.ts";
@@ -15,6 +16,7 @@ import { DAY_MS } from "../time.ts";
 import { backoffMs, POST_BACKOFF } from "./backoff.ts";
 import { type Edges, say } from "./edges.ts";
 import { markInflight } from "./elsewhere.ts";
+import { heldTooLong, judgeGuards } from "./guard.ts";
 import { firstLookAt } from "./patience.ts";
 import { lateness, signAnew } from "./sign.ts";
 import { keep } from "./transition.ts";
@@ -60,21 +62,26 @@ export async function postAction(
   row: ActionRow,
   options: PostOptions,
 ): Promise<Reached> {
+  const postBy = row.postBy ?? row.expireAt;
+  if (isHeld(row) && edges.clock.now() < postBy) {
+    const error = row.error ?? "it waits for its canary";
+    await keep(edges, row, { kind: "delayed", nextAt: postBy, error, maybeSent: row.maybeSent });
+    return "answered";
+  }
   if (row.maybeSent && !options.fresh) {
     const found = await findPosted(edges, row, options);
     if (found.kind === "found") return await keepPosted(edges, row, { ...options, ...found });
     if (found.kind === "failed") return await keepUnknown(edges, row, found.message);
   }
-  if (edges.clock.now() >= (row.postBy ?? row.expireAt)) {
-    const error = `${row.error ?? "it was not posted in time"}; the action has expired unposted`;
+  if (edges.clock.now() >= postBy) {
+    const why = heldTooLong(row) ?? row.error ?? "it was not posted in time";
+    const error = `${why}; the action has expired unposted`;
     await keep(edges, row, { kind: "lapsed", error });
     say(edges, row.job, "err", `Cannot post action: ${error}`);
     return "answered";
   }
-  if (row.agentsMax !== null) {
-    const reached = await refuseTooMany(edges, row, row.agentsMax, options);
-    if (reached !== null) return reached;
-  }
+  const guarded = await askGuards(edges, row, options);
+  if (guarded !== null) return guarded;
   const sending = await prepareSending(edges, row, options);
   return sending === null ? "answered" : await send(edges, sending, options);
 }
@@ -130,26 +137,34 @@ async function keepRefused(
   return "answered";
 }
 
-/** Null when the target matches few enough agents now; else the action is not posted. */
-async function refuseTooMany(
+/** Null when nothing is held against the action now; else it is not posted, or not yet. */
+async function askGuards(
   edges: Edges,
   row: ActionRow,
-  agentsMax: number,
   { fresh, signal }: PostOptions,
 ): Promise<Reached | null> {
-  const { target } = JSON.parse(row.body) as { readonly target: string };
-  const count = await edges.api.countAgents(target, signal);
-  if (count.kind === "failed") {
-    const error = `the agents of its target cannot be counted: ${count.message}`;
-    await delay(edges, row, { error, maybeSent: row.maybeSent && !fresh, retryAfterMs: null });
-    return count.status === null ? "unreachable" : "answered";
+  const maybeSent = row.maybeSent && !fresh;
+  const verdict = await judgeGuards(edges, row, signal);
+  switch (verdict.kind) {
+    case "pass":
+      return null;
+    case "uncounted":
+      await delay(edges, row, { error: verdict.error, maybeSent, retryAfterMs: null });
+      return verdict.status === null ? "unreachable" : "answered";
+    case "refuse":
+      await keep(edges, row, { kind: "refused", error: verdict.error });
+      say(edges, row.job, "err", `Cannot post action: ${verdict.error}; given up`);
+      return "answered";
+    case "hold": {
+      const { error } = verdict;
+      const nextAt = row.postBy ?? row.expireAt;
+      await keep(edges, row, { kind: "delayed", nextAt, error, maybeSent }, (tables, next) =>
+        tables.saveAction({ ...next, held: "approval" }),
+      );
+      say(edges, row.job, "notice", error);
+      return "answered";
+    }
   }
-  if (count.agents <= agentsMax) return null;
-  const agents = `${count.isAtLeast ? "at least " : ""}${count.agents}`;
-  const error = `its target matches ${agents} agents, maxAgents is ${agentsMax}`;
-  await keep(edges, row, { kind: "refused", error });
-  say(edges, row.job, "err", `Cannot post action: ${error}; given up`);
-  return "answered";
 }
 
 /** Looks for the stored signature among the API's actions; waits for an API that lists late. */

@@ -44,7 +44,7 @@ export function findWindow(
 
 /** What of an action is not in its window. */
 export type Kept = Pick<NewAction, "job" | "step" | "name" | "sendOnly" | "plugins"> &
-  Partial<Pick<NewAction, "part" | "agentsMax" | "pageSize">>;
+  Partial<Pick<NewAction, "part" | "agentsMax" | "guards" | "pageSize">>;
 
 /** The action of a window, ready to be journaled (I1). Its bytes are those that were signed. */
 export function actionAhead(

@@ -4,6 +4,7 @@ import { type ActionEvent, type ActionRow, advance, type RunRow } from "../journ
 import type { JournalTransaction } from "../journal/journal.ts";
 import { due } from "../journal/steps.ts";
 import type { Instant } from "../time.ts";
+import { settleCanary } from "./canary.ts";
 import type { Edges } from "./edges.ts";
 
 /**
@@ -26,6 +27,7 @@ export async function keep(
     const next = advance(current, event, now);
     transaction.saveAction(next);
     also?.(transaction, next);
+    if (event.kind === "collected" || next.state === "failed") settleCanary(transaction, next, now);
     wakeStep(transaction, next, now);
     if (hasEnded(next)) closeRun(transaction, next.runId, now);
     return next;

@@ -7,6 +7,7 @@ import { messageOf, RunnerError, RunnerErrors } from "../errors.ts";
 import { durationToMs, parseDuration } from "../lib/go/duration.ts";
 import { limitText, type Milliseconds } from "../time.ts";
 import type { Entity, TemplateSource } from "./entity.ts";
+import { guardWords, parseGuard } from "./guards.ts";
 import {
   type EntityValues,
   type JobKey,
@@ -82,6 +83,22 @@ export function makeEntity(definition: RawDefinition, source: DefinitionSource):
       hint,
     });
   }
+  const canary = nameOf(check, "canary");
+  if (values.canary !== null && values.signing === "calendar") {
+    const hint = "signed ahead is the whole target: nobody has signed a share of it";
+    note(check, "canary", { message: `Cannot use ${canary}: the job is signed ahead`, hint });
+  }
+  if (values.canary !== null && (values.sendOnly || source.workflow === true)) {
+    const why = values.sendOnly
+      ? "no result is collected"
+      : "the job has a workflow, which decides";
+    note(check, "canary", { message: `Cannot use ${canary}: ${why}` });
+  }
+  for (const name of ["growth", "approve"] as const) {
+    if (values[name] === null || source.workflow !== true) continue;
+    const message = `Cannot use ${nameOf(check, name)}: the job has a workflow, which decides`;
+    note(check, name, { message });
+  }
   const entity: Entity = {
     ...values,
     job: source.job,
@@ -108,7 +125,11 @@ function valuesOf(check: Check, sound: SoundDefinition): EntityValues {
   const values = PLAIN_NAMES.map((name) => {
     const [key, value] = [keyNamed(name), written[name]];
     const settled =
-      key.kind === "duration" ? timeOf(check, name, { key, text: value }) : (value ?? key.default);
+      key.kind === "duration"
+        ? timeOf(check, name, { key, text: value })
+        : key.kind === "guard"
+          ? guardText(check, name, { key, value })
+          : (value ?? key.default);
     return [memberOf(name), settled] as const;
   });
   // Their types are those of the table that they were made by.
@@ -195,6 +216,22 @@ function templateOf(check: Check, action: SoundDefinition["action"]): TemplateSo
     note(check, "action", { message, cause });
     return TEMPLATE_FILE;
   }
+}
+
+/** The text of a guard that is one; an empty text, and false, are the same as none. */
+function guardText(
+  check: Check,
+  name: string,
+  { key, value }: { readonly key: JobKey & { readonly kind: "guard" }; readonly value: unknown },
+): string | null {
+  if (value === undefined || value === "" || value === false || value === "false") return null;
+  const text = String(value);
+  if (parseGuard(text, key.forms) !== null) return text;
+  const wanted = guardWords(key.forms);
+  note(check, name, {
+    message: `Cannot set ${nameOf(check, name)} to "${text}": ${wanted} is wanted`,
+  });
+  return null;
 }
 
 /** A duration within its limits; an empty text is the same as none. */

@@ -16,6 +16,12 @@ const EXPIRY_MAX_MS = 49 * DAY_MS;
 export type KeyRule =
   | { readonly kind: "cron" | "zone" | "action" | "plugins"; readonly default: null }
   | { readonly kind: "flag"; readonly default: boolean }
+  /** A text, a number or true: see guards.ts. */
+  | {
+      readonly kind: "guard";
+      readonly forms: readonly ("share" | "count" | "always")[];
+      readonly default: null;
+    }
   | { readonly kind: "choice"; readonly of: readonly string[]; readonly default: string }
   | {
       readonly kind: "whole";
@@ -129,6 +135,38 @@ export const JOB_KEYS = {
     unset: "no limit",
     about: "do not post when the target matches more agents",
   },
+  growth: {
+    ...part({ kind: "guard", forms: ["share"], default: null }),
+    ...part({ within: null, file: "growth", since: "0.1" }),
+    unset: "no limit",
+    about: "do not post when the target matches so much more than at the last run, such as `20%`",
+  },
+  approve: {
+    ...part({ kind: "guard", forms: ["always", "count"], default: null }),
+    ...part({ within: null, file: "approve", since: "0.1" }),
+    unset: "never",
+    about:
+      "wait for `mig-runner approve`: `true`, or when the target matches more agents than this",
+  },
+  canary: {
+    ...part({ kind: "guard", forms: ["share", "count"], default: null }),
+    ...part({ within: null, file: "canary", since: "0.1" }),
+    unset: "none",
+    about:
+      "post to this share of the agents first (`1%` or a number), to the rest if they answered",
+  },
+  canaryWait: {
+    ...part({ kind: "duration", min: 1, max: EXPIRY_MAX_MS, default: null }),
+    ...part({ within: null, file: "canarywait", since: "0.1" }),
+    unset: "of expiry",
+    about: "how long the canary may answer",
+  },
+  canaryFailures: {
+    ...part({ kind: "whole", min: 0, max: 1_000_000, default: 0 }),
+    ...part({ within: null, file: "canaryfailures", since: "0.1" }),
+    unset: "0",
+    about: "agents of the canary that may fail or not answer",
+  },
   signing: {
     ...part({ kind: "choice", of: ["live", "calendar"], default: "live" }),
     ...part({ within: null, file: "signing", since: "0.1" }),
@@ -180,13 +218,15 @@ type Written<Key> = Key extends { readonly kind: "flag" }
   ? boolean
   : Key extends { readonly kind: "whole" }
     ? number
-    : Key extends { readonly kind: "choice"; readonly of: readonly (infer Word)[] }
-      ? Word
-      : Key extends { readonly kind: "plugins" }
-        ? string | readonly string[]
-        : Key extends { readonly kind: "action" }
-          ? string | object
-          : string;
+    : Key extends { readonly kind: "guard" }
+      ? string | number | boolean
+      : Key extends { readonly kind: "choice"; readonly of: readonly (infer Word)[] }
+        ? Word
+        : Key extends { readonly kind: "plugins" }
+          ? string | readonly string[]
+          : Key extends { readonly kind: "action" }
+            ? string | object
+            : string;
 
 type NamesWithin<Within> = {
   [Name in KeyName]: Keys[Name]["within"] extends Within ? Name : never;
@@ -209,7 +249,7 @@ export type SoundDefinition = Omit<RawDefinition, "schedule" | "plugin"> & {
 };
 
 /** Keys whose value is a member of the entity as it is, or in milliseconds. */
-type PlainKind = "flag" | "choice" | "whole" | "duration";
+type PlainKind = "flag" | "choice" | "whole" | "duration" | "guard";
 
 type PlainName = {
   [Name in KeyName]: Keys[Name]["kind"] extends PlainKind ? Name : never;
@@ -221,7 +261,9 @@ type OrDefault<Key, Value> = Key extends { readonly default: null } ? Value | nu
 
 type Settled<Key> = Key extends { readonly kind: "duration" }
   ? OrDefault<Key, Milliseconds>
-  : OrDefault<Key, Written<Key>>;
+  : Key extends { readonly kind: "guard" }
+    ? string | null
+    : OrDefault<Key, Written<Key>>;
 
 /** What the plain keys come to: a member each, durations in milliseconds under NAMEMs. */
 export type EntityValues = {
@@ -230,7 +272,7 @@ export type EntityValues = {
 
 /** The keys of `EntityValues`, in order. */
 export const PLAIN_NAMES = KEY_NAMES.filter((name) =>
-  ["flag", "choice", "whole", "duration"].includes(keyNamed(name).kind),
+  ["flag", "choice", "whole", "duration", "guard"].includes(keyNamed(name).kind),
 ) as readonly PlainName[];
 
 /** The member of an entity that holds a plain key. */
@@ -240,7 +282,7 @@ export function memberOf(name: PlainName): keyof EntityValues {
 
 const FILE_KINDS: Readonly<Record<JobKey["kind"], KeySpec["kind"]>> = {
   ...{ cron: "string", zone: "string", action: "string", plugins: "string" },
-  ...{ duration: "string", choice: "string", flag: "bool", whole: "int" },
+  ...{ duration: "string", choice: "string", guard: "string", flag: "bool", whole: "int" },
 };
 
 /** Names of plugins beyond the one that the original has, in files. */

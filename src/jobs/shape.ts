@@ -1,6 +1,7 @@
 // Shape: the names and types of a job definition, checked by valibot before anything is understood.
 import * as v from "valibot";
 import { nearest } from "../errors.ts";
+import { guardWords } from "./guards.ts";
 import { type JobKey, KEY_NAMES, type KeyName, keyNamed, type SoundDefinition } from "./keys.ts";
 
 const textAsCron = v.transform((written: unknown) =>
@@ -20,6 +21,8 @@ function schemaFor(key: JobKey): v.GenericSchema {
       return v.picklist(key.of);
     case "whole":
       return v.pipe(v.number(), v.safeInteger(), v.minValue(key.min), v.maxValue(key.max));
+    case "guard":
+      return v.union([v.string(), v.number(), v.boolean()]);
     case "plugins":
       return v.pipe(v.unknown(), textAsList, v.array(v.string()));
     case "action":
@@ -101,6 +104,8 @@ function wantedOf(key: JobKey): string {
       return key.max === Number.MAX_SAFE_INTEGER
         ? `a whole number above ${key.min - 1}`
         : `a whole number from ${key.min} to ${key.max}`;
+    case "guard":
+      return guardWords(key.forms);
     case "plugins":
       return "a name or a list of names";
     case "action":

@@ -26,6 +26,7 @@
 import assert from "node:assert/strict";
 import type { CommandCounts } from "../mig/result.ts";
 import type { Instant, Milliseconds } from "../time.ts";
+import type { Guards, Hold } from "./guards.ts";
 
 /** The states of an action. */
 export const ACTION_STATES = ["planned", "posted", "collected", "settled", "failed"] as const;
@@ -74,6 +75,10 @@ export interface ActionRow {
   readonly sendOnly: boolean;
   /** It is not posted when its target matches more agents than this. Null: no limit. */
   readonly agentsMax: number | null;
+  /** What else is asked before it is posted. Null: nothing. */
+  readonly guards: Guards | null;
+  /** What it waits for before it can be posted. Null: nothing. */
+  readonly held: Hold | null;
   /** Commands to ask for in one page. Null: the configuration's. */
   readonly pageSize: number | null;
   /** Plugins that get the result, in order. */

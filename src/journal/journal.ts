@@ -28,7 +28,7 @@ export type NewAction = Pick<
   ActionRow,
   "runId" | "job" | "step" | "name" | "body" | "signature" | "expireAt" | "sendOnly" | "plugins"
 > &
-  Partial<Pick<ActionRow, "part" | "agentsMax" | "pageSize" | "lifeMs" | "postBy">>;
+  Partial<Pick<ActionRow, "part" | "agentsMax" | "guards" | "pageSize" | "lifeMs" | "postBy">>;
 
 export type NewDelivery = Pick<DeliveryRow, "actionRow" | "job" | "plugin" | "key"> &
   Partial<Pick<DeliveryRow, "resultPath">>;

@@ -3,13 +3,14 @@
 //   or := and {OR and}        and := not {AND not}        not := [NOT] test
 //   test := value [comparison | [NOT] LIKE | [NOT] IN (..) | IS [NOT] NULL] | (or) | TRUE | FALSE
 //   value := column | 'text' | number | json->>'member' | json#>>'{a,b}' | json->'a' ? 'b'
-//          | NOW() [- INTERVAL 'n unit']
+//          | NOW() [- INTERVAL 'n unit'] | LEFT(MD5(column), n)
 //
 // What is not in this list is refused as unsupported; it never matches anything by accident.
 // NULL is three-valued, as in SQL. Two subqueries are known: a column of the agents themselves, and
 // by its shape the one that MIG itself writes (agents that found something in an earlier action).
 //
 //   [NOT] IN (SELECT column FROM agents [WHERE or])
+import { createHash } from "node:crypto";
 import { COLUMNS, KEYWORDS, textAt, type Value, valueAt } from "./columns.ts";
 import type { Agent } from "./fleet.ts";
 import { isLike, SqlError, syntaxError, type Token, tokensOf, UnsupportedSql } from "./sql.ts";
@@ -278,6 +279,7 @@ function parseValue(parser: Parser): Expression | { readonly condition: Conditio
     return () => value;
   }
   if (token.kind === "word" && token.text === "now") return parseNow(parser);
+  if (token.text === "left" && peek(parser).text === "(") return parseLeftOfHash(parser);
   if (token.kind !== "word" && token.kind !== "name") throw syntaxError(token);
   const column = token.text === "agents" && take(parser, ".") ? next(parser) : token;
   if (column.text === "environment" || column.text === "tags") {
@@ -295,6 +297,22 @@ function parseValue(parser: Parser): Expression | { readonly condition: Conditio
   if (after.text === "(") throw new UnsupportedSql(`the function ${column.raw}`);
   parser.problem ??= new SqlError(`column "${column.text}" does not exist`);
   return () => null;
+}
+
+/** `left(md5(column), n)`: by which a share of the agents is told from the rest. */
+function parseLeftOfHash(parser: Parser): Expression {
+  for (const text of ["(", "md5", "("]) expect(parser, text);
+  const inner = parseValue(parser);
+  if (typeof inner !== "function") throw syntaxError(peek(parser));
+  for (const text of [")", ","]) expect(parser, text);
+  const length = next(parser);
+  if (length.kind !== "number") throw syntaxError(length);
+  expect(parser, ")");
+  return (agent, world) => {
+    const value = inner(agent, world);
+    if (value === null) return null;
+    return createHash("md5").update(String(value)).digest("hex").slice(0, Number(length.text));
+  };
 }
 
 /** `now() [- interval 'n unit']`, in microseconds since the Unix epoch. */

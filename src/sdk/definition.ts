@@ -69,6 +69,22 @@ export interface JobDefinition {
   readonly deadline?: Duration | undefined;
   /** Refuse to dispatch when the target matches more agents than this. @default no limit */
   readonly maxAgents?: number | undefined;
+  /** Refuse to dispatch when the target matches this much more than at the last run, as "20%". */
+  readonly growth?: string | number | boolean | undefined;
+  /**
+   * Wait for `mig-runner approve` before dispatching: always with true, else when the target
+   * matches more agents than this number. @default never
+   */
+  readonly approve?: string | number | boolean | undefined;
+  /**
+   * Dispatch to this share of the agents first, such as "1%" or a number, always the same ones; to
+   * the rest when they have answered. Only for jobs without a workflow. @default none
+   */
+  readonly canary?: string | number | boolean | undefined;
+  /** Life of the action that goes to the canary. @default that of `expiry` */
+  readonly canaryWait?: Duration | undefined;
+  /** How many agents of the canary may fail or not answer. @default 0 */
+  readonly canaryFailures?: number | undefined;
   /**
    * Who signs the action: this host when it is dispatched, or people ahead of it, by
    * `mig-runner calendar`. Then the host needs no private key. @default "live"

@@ -39,6 +39,10 @@ const FULL: RawDefinition = {
   late: "3h",
   deadline: "2h",
   maxAgents: 40,
+  growth: "20%",
+  approve: "200",
+  canaryWait: "1m",
+  canaryFailures: 1,
   signing: "calendar",
   minSigners: 2,
   postAhead: "10m",
@@ -46,17 +50,21 @@ const FULL: RawDefinition = {
   pluginTimeout: "1m0.5s",
 };
 
+/** What cannot stand beside every other key: it needs results, and a key on the host. */
+const CANARY = { canary: "1%" } as const;
+
 const DEFINITIONS: Readonly<Record<string, RawDefinition>> = {
   "a schedule alone": { schedule: "@daily" },
   "one plugin": { schedule: "0 3 * * *", plugin: "print" },
   sendonly: { schedule: "0 3 * * *", sendOnly: true },
   "every key": FULL,
+  "a canary": { schedule: "0 3 * * *", ...CANARY },
 };
 
 describe("encodeDefinition()", () => {
   test("is tried with every key that there is", () => {
     const { schedule, ...rest } = FULL;
-    const names = [...Object.keys(rest), ...Object.keys(schedule ?? {})];
+    const names = [...Object.keys(rest), ...Object.keys(schedule ?? {}), ...Object.keys(CANARY)];
     expect(names.toSorted()).toEqual([...KEY_NAMES].toSorted());
   });
 
@@ -117,6 +125,10 @@ describe("encodeDefinition()", () => {
       overlap: "queue",
       deadlineMs: 7_200_000,
       maxAgents: 40,
+      growth: "20%",
+      approve: "200",
+      canaryWaitMs: 60_000,
+      canaryFailures: 1,
       signing: "calendar",
       minSigners: 2,
       postAheadMs: 600_000,

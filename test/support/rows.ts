@@ -18,6 +18,8 @@ export function actionRow(changes: Partial<ActionRow> = {}): ActionRow {
     postedAt: null,
     sendOnly: false,
     agentsMax: null,
+    guards: null,
+    held: null,
     pageSize: null,
     plugins: ["mail"],
     actionId: null,

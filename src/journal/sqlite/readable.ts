@@ -8,6 +8,7 @@
 // Owns:    what each column must hold, and what a row must have to be in its state.
 // Not its: rows that can be read and still say what cannot be (rules.ts).
 
+import { HOLDS } from "../guards.ts";
 import { ACTION_STATES, DELIVERY_STATES, RUN_CAUSES, RUN_STATES } from "../inflight.ts";
 import { STEP_KINDS, STEP_STATES } from "../steps.ts";
 import { CALENDAR_STATES } from "../windows.ts";
@@ -80,6 +81,11 @@ const NAMES: Kind = {
   mended: "'[]'",
 };
 const JSON_TEXT: Kind = { when: wrongJson("0"), wanted: "JSON", mended: null };
+const JSON_OBJECT: Kind = {
+  when: wrongJson("json_type(@) <> 'object'"),
+  wanted: "a JSON object",
+  mended: null,
+};
 /** When something is to be done: at once, where the row does not say it any more. */
 const NEXT = optional(INSTANT, "0");
 
@@ -139,6 +145,7 @@ const TABLES = {
       ...{ life_ms: optional(COUNT), post_by: optional(INSTANT), posted_at: optional(INSTANT) },
       // A limit that cannot be read any more must not become none.
       ...{ agents_max: optional(COUNT, null), page_size: optional(ID) },
+      ...{ guards: optional(JSON_OBJECT, null), held: optional(oneOf(HOLDS), null) },
       ...{ plugins: NAMES, action_id: optional(ID), reply: optional(BYTES) },
       ...{ maybe_sent: FLAG, attempts: COUNT, next_at: NEXT, result_path: optional(TEXT) },
       writing: FLAG,

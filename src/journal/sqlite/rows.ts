@@ -1,4 +1,5 @@
 // Rows: SQLite's values to the flow's rows and back.
+import type { Guards, Hold } from "../guards.ts";
 import type {
   ActionRow,
   ActionState,
@@ -53,6 +54,8 @@ export function actionOf(raw: Raw): ActionRow {
     postedAt: raw.posted_at as number | null,
     sendOnly: raw.send_only === 1,
     agentsMax: raw.agents_max as number | null,
+    guards: raw.guards === null ? null : (JSON.parse(raw.guards as string) as Guards),
+    held: raw.held as Hold | null,
     pageSize: raw.page_size as number | null,
     plugins: JSON.parse(raw.plugins as string) as string[],
     actionId: raw.action_id as number | null,
@@ -91,6 +94,7 @@ export function actionValues(row: ActionRow): Bindable[] {
     row.writing ? 1 : 0,
     row.completeness === null ? null : JSON.stringify(row.completeness),
     row.error,
+    row.held,
     row.updatedAt,
   ];
 }
@@ -98,7 +102,7 @@ export function actionValues(row: ActionRow): Bindable[] {
 export const ACTION_UPDATE =
   "UPDATE action SET state = ?, body = ?, signature = ?, expire_at = ?, post_by = ?, " +
   "posted_at = ?, action_id = ?, reply = ?, maybe_sent = ?, attempts = ?, next_at = ?, result_path = ?, " +
-  "writing = ?, completeness = ?, error = ?, updated_at = ? WHERE id = ?";
+  "writing = ?, completeness = ?, error = ?, held = ?, updated_at = ? WHERE id = ?";
 
 /** A row of table `delivery`. */
 export function deliveryOf(raw: Raw): DeliveryRow {

@@ -30,6 +30,8 @@ const ADDITIONS: readonly Addition[] = [
   { version: 2, table: "action", name: "life_ms", type: "INTEGER", unset: "NULL" },
   { version: 2, table: "action", name: "post_by", type: "INTEGER", unset: "NULL" },
   { version: 2, table: "action", name: "posted_at", type: "INTEGER", unset: "NULL" },
+  { version: 2, table: "action", name: "guards", type: "TEXT", unset: "NULL" },
+  { version: 2, table: "action", name: "held", type: "TEXT", unset: "NULL" },
 ];
 
 /** Tables since the second version; rows refer only to those of tables above them. */

@@ -248,9 +248,9 @@ export class Tables extends RetentionTables implements JournalTransaction {
   insertAction(action: NewAction, now: Instant): ActionRow {
     const row = this.one(
       "INSERT INTO action (id, run_id, job, step, part, state, name, body, signature, expire_at, " +
-        "life_ms, post_by, send_only, agents_max, page_size, plugins, maybe_sent, attempts, " +
+        "life_ms, post_by, send_only, agents_max, guards, page_size, plugins, maybe_sent, attempts, " +
         `next_at, updated_at) VALUES (${nextId("action")}, ?, ?, ?, ?, 'planned', ` +
-        "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, 0, ?, ?) RETURNING *",
+        "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, 0, ?, ?) RETURNING *",
       actionOf,
       action.runId,
       action.job,
@@ -264,6 +264,7 @@ export class Tables extends RetentionTables implements JournalTransaction {
       action.postBy ?? null,
       action.sendOnly ? 1 : 0,
       action.agentsMax ?? null,
+      action.guards === undefined || action.guards === null ? null : JSON.stringify(action.guards),
       action.pageSize ?? null,
       JSON.stringify(action.plugins),
       now,

@@ -42,7 +42,7 @@ CREATE TABLE action (
     result_path  TEXT,
     completeness TEXT,
     error        TEXT,
-    updated_at   INTEGER NOT NULL, writing INTEGER NOT NULL DEFAULT 0, life_ms INTEGER, post_by INTEGER, posted_at INTEGER,
+    updated_at   INTEGER NOT NULL, writing INTEGER NOT NULL DEFAULT 0, life_ms INTEGER, post_by INTEGER, posted_at INTEGER, guards TEXT, held TEXT,
     UNIQUE (run_id, step, part)
   ) STRICT;
 CREATE UNIQUE INDEX action_api ON action (action_id) WHERE action_id IS NOT NULL;
@@ -164,11 +164,11 @@ INSERT INTO run VALUES
   (6, 'hunt', 6000, 'schedule', 'open', 'hash-code', NULL, NULL, NULL, 6000),
   (7, 'hunt', 7000, 'schedule', 'paused', 'hash-code', 'the journal does not match', NULL, NULL, 7000);
 INSERT INTO action VALUES
-(1, 1, 'nightly', '', 0, 'settled', 'mig-runner: nightly', '', 'sig-1', 1900, 0, NULL, NULL, '["mail"]', 101, NULL, 1, 0, NULL, '/spool/101.json', '{"fetched":2,"sent":3,"statuses":{"success":2},"strays":1}', NULL, 1950, 0, 900, 1900, 1000),
-  (2, 2, 'nightly', '', 0, 'planned', 'mig-runner: nightly', '{"name":"mig-runner: nightly"}', 'sig-2', 2900, 0, 50, NULL, '["mail","chat"]', NULL, NULL, 1, 2, 2500, NULL, NULL, 'refused', 2450, 0, 900, 2900, NULL),
-  (3, 4, 'weekly', '', 0, 'collected', 'mig-runner: weekly', '', 'sig-3', 4900, 0, NULL, NULL, '["mail"]', 103, X'7B226964223A3130337D', 1, 0, NULL, '/spool/103.json', '{"fetched":1,"sent":1,"statuses":{"success":1},"strays":0}', NULL, 4950, 0, 900, 4900, 4000),
-  (4, 5, 'weekly', '', 0, 'failed', 'mig-runner: weekly', '', 'sig-4', 5900, 1, NULL, NULL, '[]', NULL, NULL, 0, 0, NULL, NULL, NULL, 'no target', 5950, 0, 900, 5900, NULL),
-  (5, 6, 'hunt', 'deep', 0, 'posted', 'mig-runner: hunt/deep', '{"name":"mig-runner: hunt/deep"}', 'sig-5', 6900, 0, NULL, 10, '[]', 105, X'7B226964223A3130357D', 1, 0, 6900, NULL, NULL, NULL, 6100, 0, 900, 6900, 6000);
+(1, 1, 'nightly', '', 0, 'settled', 'mig-runner: nightly', '', 'sig-1', 1900, 0, NULL, NULL, '["mail"]', 101, NULL, 1, 0, NULL, '/spool/101.json', '{"fetched":2,"sent":3,"statuses":{"success":2},"strays":1}', NULL, 1950, 0, 900, 1900, 1000, NULL, NULL),
+  (2, 2, 'nightly', '', 0, 'planned', 'mig-runner: nightly', '{"name":"mig-runner: nightly"}', 'sig-2', 2900, 0, 50, NULL, '["mail","chat"]', NULL, NULL, 1, 2, 2500, NULL, NULL, 'refused', 2450, 0, 900, 2900, NULL, NULL, NULL),
+  (3, 4, 'weekly', '', 0, 'collected', 'mig-runner: weekly', '', 'sig-3', 4900, 0, NULL, NULL, '["mail"]', 103, X'7B226964223A3130337D', 1, 0, NULL, '/spool/103.json', '{"fetched":1,"sent":1,"statuses":{"success":1},"strays":0}', NULL, 4950, 0, 900, 4900, 4000, NULL, NULL),
+  (4, 5, 'weekly', '', 0, 'failed', 'mig-runner: weekly', '', 'sig-4', 5900, 1, NULL, NULL, '[]', NULL, NULL, 0, 0, NULL, NULL, NULL, 'no target', 5950, 0, 900, 5900, NULL, NULL, NULL),
+  (5, 6, 'hunt', 'deep', 0, 'posted', 'mig-runner: hunt/deep', '{"name":"mig-runner: hunt/deep"}', 'sig-5', 6900, 0, NULL, 10, '[]', 105, X'7B226964223A3130357D', 1, 0, 6900, NULL, NULL, NULL, 6100, 0, 900, 6900, 6000, NULL, NULL);
 INSERT INTO body VALUES
   (6, 'hash-template', 300000, 9, '["mail"]', 7, 6000, NULL, 0, 6000),
   (7, NULL, 300000, NULL, '[]', 8, 7000, NULL, 0, 7000);

@@ -65,6 +65,8 @@ describe("openJournal()", () => {
         postedAt: null,
         part: 0,
         agentsMax: null,
+        guards: null,
+        held: null,
         pageSize: null,
         state: "planned",
         actionId: null,

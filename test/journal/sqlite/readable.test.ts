@@ -132,6 +132,8 @@ const WRONG: readonly (readonly [where: string, column: string, values: readonly
   ["action WHERE id = 1", "posted_at", NO_TIME],
   ["action WHERE id = 1", "send_only", ["2", "-1"]],
   ["action WHERE id = 1", "agents_max", NO_COUNT],
+  ["action WHERE id = 1", "guards", ["'['", "'[]'", "'7'", "''"]],
+  ["action WHERE id = 1", "held", ["'lost'"]],
   ["action WHERE id = 1", "page_size", [...NO_COUNT, "0"]],
   ["action WHERE id = 1", "plugins", NO_LIST],
   ["action WHERE id = 1", "reply", ["NULL"]],

@@ -1,0 +1,127 @@
+// Guard: what is asked before an action goes to its agents, and who lets go of what was held back.
+//
+//   planned ──▶ too many, grown too much ──▶ refused       planned ──▶ held: approval ──▶ approved
+//   canary collected ──▶ it answered: the rest is let go   └──▶ it did not: the rest is refused
+//
+// A refusal is a recorded outcome of the run, with its numbers; nothing is held for ever (I4).
+//
+// Owns:    the rules, and the transitions of what is held.
+// Not its: counting (mig/api.ts), posting (post.ts), what a job asks for (jobs/guards.ts).
+import { RunnerError } from "../errors.ts";
+import { isHeld } from "../journal/guards.ts";
+import { type ActionRow, advance } from "../journal/inflight.ts";
+import type { JournalReads, JournalTransaction } from "../journal/journal.ts";
+import { DAY_MS, type Instant, type Milliseconds } from "../time.ts";
+import { settleCanary } from "./canary.ts";
+import type { Edges } from "./edges.ts";
+import { closeRun, wakeStep } from "./transition.ts";
+
+/** How long a person has to say yes, where no window closes before. */
+export const APPROVAL_MS: Milliseconds = DAY_MS;
+
+/** What the guards of an action come to now. */
+export type Verdict =
+  | { readonly kind: "pass" }
+  | { readonly kind: "refuse"; readonly error: string }
+  | { readonly kind: "hold"; readonly error: string }
+  | { readonly kind: "uncounted"; readonly error: string; readonly status: number | null };
+
+const PASS: Verdict = { kind: "pass" };
+
+/** Whether an action may go to its agents as many as they are now. */
+export async function judgeGuards(
+  edges: Pick<Edges, "api" | "journal">,
+  row: ActionRow,
+  signal: AbortSignal,
+): Promise<Verdict> {
+  const { agentsMax, guards, held } = row;
+  const { growth, approve } = guards ?? {};
+  const needsYes = approve !== undefined && held !== "approved";
+  if (agentsMax === null && growth === undefined && !needsYes) return PASS;
+  const own = (JSON.parse(row.body) as { readonly target: string }).target;
+  const count = await edges.api.countAgents(guards?.target ?? own, signal);
+  if (count.kind === "failed") {
+    const error = `the agents of its target cannot be counted: ${count.message}`;
+    return { kind: "uncounted", error, status: count.status };
+  }
+  const agents = `${count.isAtLeast ? "at least " : ""}${count.agents}`;
+  if (agentsMax !== null && count.agents > agentsMax) {
+    return {
+      kind: "refuse",
+      error: `its target matches ${agents} agents, maxAgents is ${agentsMax}`,
+    };
+  }
+  const last = growth === undefined ? null : lastMatched(edges.journal, row);
+  if (growth !== undefined && last !== null && count.agents > last * (1 + growth / 100)) {
+    const error = `its target matches ${agents} agents, ${last} at the last run: growth is ${growth}%`;
+    return { kind: "refuse", error };
+  }
+  if (!needsYes || (approve !== "always" && count.agents <= approve)) return PASS;
+  const error = `it waits for approval, to go to ${agents} agents`;
+  return { kind: "hold", error: `${error} (mig-runner approve ${row.runId}, or deny)` };
+}
+
+/** Runs that are looked through for one that has reached agents. */
+const RUNS_MAX = 50;
+
+/** How many agents the action of this name reached when it was posted last; null: never yet. */
+export function lastMatched(
+  journal: Pick<JournalReads, "runs" | "actionsOf">,
+  { job, runId, name }: Pick<ActionRow, "job" | "runId" | "name">,
+): number | null {
+  for (const run of journal.runs(job, RUNS_MAX)) {
+    if (run.id === runId) continue;
+    const parts = journal.actionsOf(run.id).filter((action) => action.name === name);
+    const sent = parts.flatMap(({ completeness }) => completeness?.sent ?? []);
+    if (sent.length > 0) return sent.reduce((sum, each) => sum + each, 0);
+  }
+  return null;
+}
+
+/** The actions of a run that wait for a person. */
+function waitingIn(
+  transaction: JournalTransaction,
+  { verb, runId }: { readonly verb: string; readonly runId: number },
+): readonly ActionRow[] {
+  const run = transaction.run(runId);
+  const waiting = transaction.actionsOf(runId).filter(({ held }) => held === "approval");
+  const open = waiting.filter(({ state }) => state === "planned");
+  if (open.length > 0) return open;
+  const state = run === null ? "there is none" : "it waits for no approval";
+  throw new RunnerError("JOURNAL", `Cannot ${verb} run ${runId}: ${state}`, {
+    ...(run === null ? {} : { job: run.job }),
+    hint: "mig-runner status shows what waits",
+  });
+}
+
+/** Lets go of a run. Returns its job. @throws {RunnerError} JOURNAL, when it waits for nothing. */
+export function approveRun(transaction: JournalTransaction, runId: number, now: Instant): string {
+  const waiting = waitingIn(transaction, { verb: "approve", runId });
+  for (const row of waiting) {
+    transaction.saveAction({ ...row, held: "approved", nextAt: now, error: null, updatedAt: now });
+  }
+  return waiting[0]?.job ?? "";
+}
+
+/** Ends a run that waits. Returns its job. @throws {RunnerError} JOURNAL, as `approveRun`. */
+export function denyRun(
+  transaction: JournalTransaction,
+  { runId, error }: { readonly runId: number; readonly error: string },
+  now: Instant,
+): string {
+  const waiting = waitingIn(transaction, { verb: "deny", runId });
+  for (const row of waiting) {
+    const denied = advance(row, { kind: "refused", error }, now);
+    transaction.saveAction(denied);
+    settleCanary(transaction, denied, now);
+    wakeStep(transaction, denied, now);
+  }
+  closeRun(transaction, runId, now);
+  return waiting[0]?.job ?? "";
+}
+
+/** What lapsed while it was held says so. */
+export function heldTooLong(row: ActionRow): string | null {
+  if (!isHeld(row)) return null;
+  return row.held === "approval" ? "no one approved it in time" : "its canary did not end in time";
+}

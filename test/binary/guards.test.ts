@@ -62,7 +62,7 @@ describe.concurrent("on 200 agents", () => {
     ended(await site.run("run", "drift"), 1);
     expect(site.sandbox.actions()).toEqual([]);
     expect(ended(await site.run("status")).stdout).toMatch(
-      /waiting for approval since [^]* it waits for approval/,
+      /waiting for approval since [\s\S]* it waits for approval/,
     );
     ended(await site.run("approve", "1", "--why", "change 4711"));
     ended(await site.run("--once", "--wait"));

@@ -14,13 +14,14 @@ import { endOverdue } from "./flow/deadline.ts";
 import { deliverResult } from "./flow/deliver.ts";
 import type { LaunchWindow } from "./flow/launch.ts";
 import { Launcher } from "./flow/launcher.ts";
-import { NAP_MAX_MS, nap } from "./flow/nap.ts";
+import { NAP_MAX_MS, nap, Wake } from "./flow/nap.ts";
 import { NO_PATIENCE, type Patience } from "./flow/patience.ts";
 import { Pool } from "./flow/pool.ts";
 import { postAction, type Reached } from "./flow/post.ts";
+import { Posts } from "./flow/posts.ts";
 import { Upkeep } from "./flow/retention.ts";
 import { Timetable } from "./flow/timetable.ts";
-import { hasEnded } from "./flow/transition.ts";
+import { isInFlight } from "./flow/transition.ts";
 import { endStranded } from "./flow/unreadable.ts";
 import type { Catalog } from "./jobs/catalog.ts";
 import type { ActionRow, DeliveryRow, RunRow } from "./journal/inflight.ts";
@@ -66,13 +67,13 @@ export class Runner {
   readonly #mine = new Set<number>();
   readonly #timetable: Timetable;
   readonly #launcher: Launcher;
-  readonly #posts: Pool;
+  readonly #posts: Posts;
   readonly #collects: Pool;
   readonly #deliveries: Pool;
   readonly #upkeep: Upkeep;
   readonly #engine: Engine;
   readonly #stop = new AbortController();
-  #wake = new AbortController();
+  readonly #wake: Wake;
   #stopping = false;
   #breaker: Breaker = CLOSED;
   /** Deliveries that were tried in this `--once` pass. */
@@ -99,8 +100,10 @@ export class Runner {
     this.#runId = options.runId ?? null;
     if (this.#runId !== null) this.#mine.add(this.#runId);
     const { limits } = edges;
+    this.#wake = new Wake(clock);
     const changed = () => this.poke();
-    this.#posts = new Pool(() => limits.dispatchesMax, changed);
+    const ended = (isIdle: boolean) => (isIdle ? this.#wake.now() : this.#wake.soon());
+    this.#posts = new Posts(clock, () => limits.dispatchesMax, ended);
     this.#collects = new Pool(() => limits.collectsMax, changed);
     this.#deliveries = new Pool(() => limits.deliveriesMax, changed);
     this.#upkeep = new Upkeep(edges, changed);
@@ -115,7 +118,7 @@ export class Runner {
     };
     this.#engine = new Engine(edges, { isMine: (id) => this.#isMine(id), planned, changed });
     this.#launcher = new Launcher(edges, catalog, this.#timetable, {
-      ...{ window: options.window, planned, changed },
+      ...{ window: options.window, planned, changed: ended },
       isMine: (run) => this.#takeOn(run),
       rested: (work) => this.#rested(work),
     });
@@ -129,7 +132,7 @@ export class Runner {
 
   /** Ends the current wait: there may be something to do. */
   poke(): void {
-    this.#wake.abort();
+    this.#wake.now();
   }
 
   /** Scans at the next tick. */
@@ -186,7 +189,6 @@ export class Runner {
   /** Ticks until `stop`, then waits for what runs. */
   async run(): Promise<void> {
     while (!this.#stopping) {
-      this.#wake = new AbortController();
       await this.tick();
       this.#options.ticked?.();
       if (!this.#stopping) await this.#nap();
@@ -197,12 +199,12 @@ export class Runner {
   /** Ticks until nothing is left to do: with `wait`, until nothing is in flight. */
   async runOnce(wait: boolean, progress: () => void): Promise<void> {
     while (!this.#stopping) {
-      this.#wake = new AbortController();
       await this.tick();
       progress();
       const isRetrying = this.#launcher.isWorthStaying(this.#edges.clock.now());
       const idle = this.#isIdle() && !this.#wake.signal.aborted && !isRetrying;
-      if (idle && !(wait && this.#isPending()) && this.#untried().length === 0) break;
+      const isPending = wait && isInFlight(this.#edges.journal, this.#runId);
+      if (idle && !isPending && this.#untried().length === 0) break;
       await this.#nap();
     }
     await this.#drain();
@@ -213,19 +215,9 @@ export class Runner {
     await nap(this.#edges, until);
   }
 
-  /** Whether something that this pass works on is still in flight. */
-  #isPending(): boolean {
-    const { journal } = this.#edges;
-    if (this.#runId === null) {
-      return journal.pendingActions(1).length > 0 || journal.counts().openBodies > 0;
-    }
-    const run = journal.run(this.#runId);
-    if (run?.source != null && run.state === "open") return true;
-    return !journal.actionsOf(this.#runId).every(hasEnded);
-  }
-
   /** One turn. Never rejects for what one job, plugin or answer did (I8). */
   async tick(): Promise<void> {
+    this.#wake.renew();
     this.#version = this.#edges.journal.version();
     await this.#remember(() => this.#watch.tick((id) => this.#deliveries.has(id)));
     const now = this.#edges.clock.now();
@@ -290,7 +282,7 @@ export class Runner {
     const lastSentAt = Math.max(row.updatedAt, this.#startedAt);
     const { early } = this.#patienceOf(row);
     const options = { fresh, lastSentAt, retries, early, signal };
-    return this.#posts.start(row.id, () =>
+    return this.#posts.post(row.id, () =>
       this.#reach(() => postAction(this.#edges, row, options), row),
     );
   }
@@ -307,20 +299,20 @@ export class Runner {
   }
 
   /** Runs one piece of work at the API and tells the breaker how it went. */
-  async #reach(work: () => Promise<Reached>, row: ActionRow): Promise<void> {
+  async #reach(work: () => Promise<Reached>, row: ActionRow): Promise<Reached | null> {
     const { clock, journal } = this.#edges;
     const reached = await this.#rested(work, row.job);
-    if (reached === null || this.#stop.signal.aborted) return;
-    this.#breaker = afterRequest(this.#breaker, reached === "answered", clock.now());
+    if (reached === null || this.#stop.signal.aborted) return null;
+    this.#breaker = afterRequest(this.#breaker, reached !== "unreachable", clock.now());
     const after = journal.action(row.id);
     if (after?.state === "failed" || (after?.attempts ?? 0) > row.attempts) this.#failures++;
+    return reached;
   }
 
   #deliver(now: Instant): void {
-    const { journal } = this.#edges;
     const due = this.#options.once
       ? this.#untried()
-      : journal.dueDeliveries(now, this.#deliveries.running + this.#deliveries.free);
+      : this.#edges.journal.dueDeliveries(now, this.#deliveries.running + this.#deliveries.free);
     for (const row of due) {
       this.#deliveries.start(row.id, async () => {
         this.#tried.add(row.id);
@@ -391,7 +383,7 @@ export class Runner {
 
   async #drain(): Promise<void> {
     while (!this.#isIdle()) {
-      this.#wake = new AbortController();
+      this.#wake.renew();
       await this.#edges.clock.sleep(1_000, this.#wake.signal);
     }
   }

@@ -127,9 +127,9 @@ export const RUNNER_KEYS = {
       about: "actions collected at the same time",
     },
     dispatches: {
-      ...whole(1, 1_000, 8),
-      ...part({ since: ours, unset: "8" }),
-      about: "actions posted at the same time",
+      ...whole(1, 1_000, 32),
+      ...part({ since: ours, unset: "32" }),
+      about: "actions posted at the same time at the most; how many, the API's answers tell",
     },
     deliveries: {
       ...whole(1, 1_000, 4),

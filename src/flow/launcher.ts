@@ -24,8 +24,8 @@ export interface LauncherOptions {
   isMine(run: RunRow): boolean;
   /** Actions were journaled that were never sent: they can be posted without a search. */
   planned(rows: readonly ActionRow[]): void;
-  /** There may be something to do. */
-  changed(): void;
+  /** A launch has ended: there may be something to do. Told whether it was the last one. */
+  changed(isIdle: boolean): void;
   /** What work comes to; null when it failed, after a rest (I7). */
   rested<Value>(work: () => Promise<Value>): Promise<Value | null>;
 }
@@ -59,7 +59,7 @@ export class Launcher {
     this.#options = options;
     this.pool = new Pool(
       () => edges.limits.dispatchesMax,
-      () => options.changed(),
+      (isIdle) => options.changed(isIdle),
     );
   }
 

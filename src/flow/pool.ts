@@ -5,13 +5,14 @@ export class Pool {
   readonly #limit: () => number;
   readonly #running = new Set<number | string>();
   readonly #waiting = new Map<number | string, () => Promise<unknown>>();
-  readonly #changed: () => void;
+  readonly #changed: (isIdle: boolean) => void;
 
   /**
    * @param limit How much at a time; asked each time where it can change.
-   * @param changed Called whenever a piece of work has ended: there may be more to do.
+   * @param changed Called whenever a piece of work has ended: there may be more to do. Told whether
+   *   it was the last one.
    */
-  constructor(limit: number | (() => number), changed: () => void) {
+  constructor(limit: number | (() => number), changed: (isIdle: boolean) => void) {
     this.#limit = typeof limit === "number" ? () => limit : limit;
     this.#changed = changed;
   }
@@ -55,7 +56,7 @@ export class Pool {
       void work().finally(() => {
         this.#running.delete(key);
         this.#pump();
-        this.#changed();
+        this.#changed(this.idle);
       });
     }
   }

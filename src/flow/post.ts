@@ -40,8 +40,11 @@ const ANSWERED_LISTED_MS: Milliseconds = 2_000;
 /** A possibly posted action that cannot be looked up for this long after its expiry is given up. */
 const UNKNOWN_MAX_MS: Milliseconds = 7 * DAY_MS;
 
-/** What one try at the API told about the API itself; feeds the breaker. */
-export type Reached = "answered" | "unreachable";
+/**
+ * What one try at the API told about the API itself; feeds the breaker and the limit of posts in
+ * hand. `busy`: it, or a proxy before it, answered that it has too much to do.
+ */
+export type Reached = "answered" | "busy" | "unreachable";
 
 /** How one action is to be posted. */
 export interface PostOptions {
@@ -111,8 +114,12 @@ async function send(edges: Edges, row: ActionRow, options: PostOptions): Promise
     maybeSent: answer.kind === "unclear",
     retryAfterMs: answer.retryAfterMs,
   });
-  return answer.status === null ? "unreachable" : "answered";
+  if (answer.status === null) return "unreachable";
+  return BUSY.has(answer.status) ? "busy" : "answered";
 }
+
+/** Too many requests, and what a proxy answers whose API does not keep up. */
+const BUSY: ReadonlySet<number> = new Set([429, 502, 503, 504]);
 
 /**
  * The API has said no, which proves nothing: an action that carries two signatures of one key is

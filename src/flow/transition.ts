@@ -1,7 +1,7 @@
 // Keep: one transition of one action into the journal, with what follows from it for its run.
 
 import { type ActionEvent, type ActionRow, advance, type RunRow } from "../journal/inflight.ts";
-import type { JournalTransaction } from "../journal/journal.ts";
+import type { JournalReads, JournalTransaction } from "../journal/journal.ts";
 import { due } from "../journal/steps.ts";
 import type { Instant } from "../time.ts";
 import { settleCanary } from "./canary.ts";
@@ -48,6 +48,19 @@ export function wakeStep(transaction: JournalTransaction, action: ActionRow, now
 /** Whether nothing more comes of an action but deliveries. */
 export function hasEnded({ state }: Pick<ActionRow, "state">): boolean {
   return state !== "planned" && state !== "posted";
+}
+
+/** Whether something of a run, or with null of any, is still in flight. */
+export function isInFlight(
+  journal: Pick<JournalReads, "actionsOf" | "counts" | "pendingActions" | "run">,
+  runId: number | null,
+): boolean {
+  if (runId === null) {
+    return journal.pendingActions(1).length > 0 || journal.counts().openBodies > 0;
+  }
+  const run = journal.run(runId);
+  if (run?.source != null && run.state === "open") return true;
+  return !journal.actionsOf(runId).every(hasEnded);
 }
 
 /**

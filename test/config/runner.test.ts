@@ -37,7 +37,7 @@ describe("resolveRunner()", () => {
         pageSize: 1_000,
         timeoutMs: 60_000,
         collectsMax: 16,
-        dispatchesMax: 8,
+        dispatchesMax: 32,
         deliveriesMax: 4,
         pluginTimeoutMs: 600_000,
         pluginGraceMs: 10_000,

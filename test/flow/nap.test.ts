@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { NAP_MAX_MS, nap } from "../../src/flow/nap.ts";
+import { NAP_MAX_MS, nap, Wake } from "../../src/flow/nap.ts";
 import { openJournal } from "../../src/journal/sqlite/journal.ts";
 import { settle } from "../support/clock.ts";
 import { Scratch } from "../support/edge.ts";
@@ -52,5 +52,33 @@ describe("nap()", () => {
     clock.jumpTo(NOON - 12 * 3_600_000);
     await clock.moveBy(NAP_MAX_MS);
     expect(asleep.isOver).toBe(true);
+  });
+});
+
+describe("Wake", () => {
+  test("ends the nap that is taken, not the next one", () => {
+    const wake = new Wake(openWorld().clock);
+    const first = wake.signal;
+    wake.now();
+    expect(first.aborted).toBe(true);
+    wake.renew();
+    expect(wake.signal.aborted).toBe(false);
+  });
+
+  test("makes one of many that come shortly after each other", async () => {
+    const { clock } = openWorld();
+    const wake = new Wake(clock);
+    for (let time = 0; time < 10; time++) {
+      wake.soon();
+      await clock.moveBy(1);
+      expect(wake.signal.aborted).toBe(false);
+    }
+    // Also of one that began meanwhile.
+    wake.renew();
+    await clock.moveBy(10);
+    expect(wake.signal.aborted).toBe(true);
+    wake.renew();
+    await clock.moveBy(60_000);
+    expect(wake.signal.aborted).toBe(false);
   });
 });

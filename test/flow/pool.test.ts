@@ -51,6 +51,19 @@ describe("Pool", () => {
     expect(pool.start("b", held().task)).toBe(false);
   });
 
+  test("tells when the last piece of work has ended", async () => {
+    const told: boolean[] = [];
+    const pool = new Pool(1, (isIdle) => void told.push(isIdle));
+    const [first, second] = [held(), held()];
+    pool.start("a", first.task);
+    pool.start("b", second.task);
+    first.end();
+    await settled();
+    second.end();
+    await settled();
+    expect(told).toEqual([false, true]);
+  });
+
   test("forgets what waits when it is cleared", async () => {
     const pool = new Pool(1, () => {});
     const first = held();

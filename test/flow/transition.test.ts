@@ -1,6 +1,6 @@
 // Keep: when a run is over, and what a part of a step says to the step.
 import { describe, expect, test } from "bun:test";
-import { closeRun, hasEnded } from "../../src/flow/transition.ts";
+import { closeRun, hasEnded, isInFlight } from "../../src/flow/transition.ts";
 import { type ActionRow, advance, type RunRow } from "../../src/journal/inflight.ts";
 import { NOON, openWorld } from "../support/world.ts";
 
@@ -95,5 +95,21 @@ describe("hasEnded()", () => {
   test("is false while something of the action itself is to come", () => {
     const states = ["planned", "posted", "collected", "settled", "failed"] as const;
     expect(states.map((state) => hasEnded({ state }))).toEqual([false, false, true, true, true]);
+  });
+});
+
+describe("isInFlight()", () => {
+  test("is true until every action has ended: of one run, and of all", async () => {
+    const { journal } = openWorld();
+    expect(isInFlight(journal, null)).toBe(false);
+    const row = await journal.write((tables) => {
+      const run = tables.insertRun({ job: "a", firesAt: NOON, cause: "schedule" }, "open", NOON);
+      const rest = { step: "", name: "n", body: "{}", signature: "s", expireAt: NOON };
+      const action = { runId: run?.id ?? 0, job: "a", ...rest, sendOnly: false, plugins: [] };
+      return tables.insertAction(action, NOON);
+    });
+    expect([null, row.runId].map((id) => isInFlight(journal, id))).toEqual([true, true]);
+    await journal.write((tables) => tables.saveAction(moved(row, "failed", 1)));
+    expect([null, row.runId].map((id) => isInFlight(journal, id))).toEqual([false, false]);
   });
 });

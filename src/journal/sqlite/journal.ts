@@ -1,7 +1,8 @@
 // Journal: journal.db. SQLite in WAL mode with synchronous FULL: a resolved write is on disk.
 //
-// Writes are grouped. Each `write` is queued; at the end of the turn of the event loop all queued
-// works run in one transaction, each in a savepoint of its own, and share one fsync.
+// Writes are grouped. Each `write` is queued; at the end of the turn of the event loop, or a few
+// milliseconds later (pace.ts), all queued works run in one transaction, each in a savepoint of its
+// own, and share one fsync.
 //
 //   I1. A write resolves after COMMIT returned, and rejects when it did not.
 //   I10. A file that is not ours, newer than us, or damaged is a named error with a way out.
@@ -15,6 +16,7 @@ import { RunnerError } from "../../errors.ts";
 import { assertRegularAt } from "../../lib/os/read.ts";
 import type { Journal, JournalTransaction } from "../journal.ts";
 import { BUSY_TIMEOUT_MS, Checkpoints } from "./checkpoints.ts";
+import { Pace } from "./pace.ts";
 import { Place } from "./place.ts";
 import { damageError, isSqlite, isSqliteError, isUnsynced, journalError } from "./problem.ts";
 import { READABLE_VIEWS } from "./readable.ts";
@@ -25,7 +27,7 @@ import { Tables } from "./tables.ts";
 export interface JournalOptions {
   /** A file path, or ":memory:" for a journal that dies with the process (tests, simulation). */
   readonly path: string;
-  /** When the queued works are to be run. @default setImmediate */
+  /** When the queued works are to be run. @default at the end of the turn, or pace.ts */
   readonly schedule?: (flush: () => void) => void;
   /** For `status` and friends: never creates or changes the file. @default false */
   readonly readOnly?: boolean;
@@ -218,6 +220,7 @@ function numberOf(database: DatabaseSync, sql: string): number {
 class SqliteJournal extends Tables implements Journal {
   readonly #database: DatabaseSync;
   readonly #path: string;
+  readonly #pace = new Pace();
   readonly #schedule: (flush: () => void) => void;
   readonly #onFailure: (error: RunnerError) => void;
   readonly #onReplaced: (error: RunnerError) => void;
@@ -235,7 +238,7 @@ class SqliteJournal extends Tables implements Journal {
     super(database);
     this.#database = database;
     this.#path = options.path;
-    this.#schedule = options.schedule ?? ((flush) => void setImmediate(flush));
+    this.#schedule = options.schedule ?? this.#pace.schedule;
     this.#onFailure = options.onFailure ?? (() => {});
     this.#onReplaced = options.onReplaced ?? (() => {});
     // Of a prepared statement every runtime tells the error's code.
@@ -331,6 +334,7 @@ class SqliteJournal extends Tables implements Journal {
       return;
     }
     const outcomes: (() => void)[] = [];
+    const beganAt = performance.now();
     try {
       this.#assertInPlace();
       this.prepared("BEGIN IMMEDIATE").run();
@@ -341,6 +345,7 @@ class SqliteJournal extends Tables implements Journal {
       rejectAll(group, this.#fail(error));
       return;
     }
+    this.#pace.wrote(group.length, beganAt);
     for (const settle of outcomes) settle();
     this.#keepShort((checkpoints) => checkpoints.wrote());
   }

@@ -3,11 +3,9 @@ import { type AgentOptions, Agent as NodeAgent, type RequestOptions } from "node
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { messageOf } from "../../errors.ts";
+import type { Milliseconds } from "../../time.ts";
 import { type ConnectOptions, connect, type Route } from "./connect.ts";
 import { ConnectError } from "./faults.ts";
-
-/** As long as Go's client keeps a connection that nobody uses. */
-const UNUSED_MAX_MS = 90_000;
 
 /** What a request must carry for its agent: the way to the server. */
 export interface RoutedOptions extends RequestOptions {
@@ -17,11 +15,17 @@ export interface RoutedOptions extends RequestOptions {
 /** Node's agent over our own connections. Errors before a socket is there are ConnectErrors. */
 export class RouteAgent extends NodeAgent {
   readonly #connect: ConnectOptions;
+  readonly #unusedMaxMs: Milliseconds;
   #isClosed = false;
 
-  constructor(connectOptions: ConnectOptions, options: AgentOptions) {
+  /** @param options `unusedMaxMs`: how long a connection is kept that nobody uses. */
+  constructor(
+    connectOptions: ConnectOptions,
+    { unusedMaxMs = 0, ...options }: AgentOptions & { readonly unusedMaxMs?: Milliseconds },
+  ) {
     super(options);
     this.#connect = connectOptions;
+    this.#unusedMaxMs = unusedMaxMs;
   }
 
   /** For Node: requests with the same name can share a connection. */
@@ -42,6 +46,8 @@ export class RouteAgent extends NodeAgent {
     if (this.#isClosed) return false;
     // Node answers false when the server announced that it will close; the types do not say so.
     const kept: unknown = super.keepSocketAlive(socket);
+    // Node has set the time limit to its own, which is none.
+    if (kept !== false) (socket as Socket).setTimeout(this.#unusedMaxMs);
     return kept !== false;
   }
 
@@ -63,7 +69,7 @@ export class RouteAgent extends NodeAgent {
       callback(known, undefined as unknown as Socket);
       return;
     }
-    socket.setTimeout(UNUSED_MAX_MS, () => {
+    socket.on("timeout", () => {
       const unused = Object.values(this.freeSockets).some((list) => list?.includes(socket));
       if (unused) socket.destroy();
     });

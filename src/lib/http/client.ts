@@ -6,7 +6,8 @@
 // Invariants:
 //   H1. `sent: false` is said only when no byte of the request can have left.
 //   H2. A POST goes out once. Only a GET is repeated, once, when a kept connection turns out dead.
-//   H3. A POST gets a connection of its own: a kept one may die under it and leave its fate open.
+//   H3. A POST gets a connection of its own, or one that has just carried a POST: one that was
+//       kept for longer may have died unseen, and would leave its fate open.
 //   H4. Every wait ends: for a connection, for the headers, for each part of the body, and in all.
 //   H5. At most `connectionsMax` exchanges are open; each gives its place back however it ends.
 import { type IncomingMessage, request as requestHttp } from "node:http";
@@ -21,6 +22,12 @@ import { ConnectError, reasonBy, reasonOf } from "./faults.ts";
 import { basicCredentials, type Environment, findProxies, type ProxyFinder } from "./proxy.ts";
 import { REDIRECTS_MAX, redirected } from "./redirect.ts";
 import { readTrust } from "./trust.ts";
+
+/** As long as Go's client keeps a connection that nobody uses. */
+const UNUSED_MAX_MS: Milliseconds = 90_000;
+
+/** The shortest time that servers keep connections by their defaults is 5 seconds. */
+const POST_KEPT_MS: Milliseconds = 500;
 
 /** Bytes of answers that are read until the garbage is collected: what they may take at most. */
 const FORGOTTEN_BYTES_MAX = 16 * 1024 * 1024;
@@ -40,6 +47,11 @@ export interface HttpOptions {
   readonly exchangeTimeoutMs: Milliseconds;
   /** Exchanges that are open at the same time; more of them wait. */
   readonly connectionsMax: number;
+  /**
+   * How long a connection that carried a POST is kept for the next one. No server that keeps
+   * connections closes them sooner than the default. @default 500 ms
+   */
+  readonly postKeptMs?: Milliseconds;
 }
 
 /** Opens the client. Nothing is connected yet; files named by the environment are read. */
@@ -63,18 +75,22 @@ class HttpClient implements Http {
   readonly #proxyFor: ProxyFinder;
   readonly #places: Places;
   readonly #kept: RouteAgent;
+  readonly #busy: RouteAgent;
   readonly #fresh: RouteAgent;
   /** Bytes of answers that were read since the garbage was collected. */
   #forgotten = 0;
 
   constructor(options: HttpOptions) {
     const { connectionsMax, connectTimeoutMs, environment, skipVerifyCert } = options;
+    const { postKeptMs = POST_KEPT_MS } = options;
     const trust = readTrust(environment);
     const how: ConnectOptions = { skipVerifyCert, timeoutMs: connectTimeoutMs, trust };
     this.#options = options;
     this.#proxyFor = findProxies(environment);
     this.#places = new Places(connectionsMax);
-    this.#kept = new RouteAgent(how, { keepAlive: true, maxFreeSockets: connectionsMax });
+    const kept = { keepAlive: true, maxFreeSockets: connectionsMax };
+    this.#kept = new RouteAgent(how, { ...kept, unusedMaxMs: UNUSED_MAX_MS });
+    this.#busy = new RouteAgent(how, { ...kept, unusedMaxMs: postKeptMs });
     this.#fresh = new RouteAgent(how, { keepAlive: false });
   }
 
@@ -100,6 +116,7 @@ class HttpClient implements Http {
 
   close(): void {
     this.#kept.close();
+    this.#busy.close();
   }
 
   /** Sends the request, and what its redirects ask for. */
@@ -173,8 +190,9 @@ class HttpClient implements Http {
 
   /** One request without its redirects. */
   async #send(request: HttpRequest, exchange: Exchange): Promise<Try> {
-    const isRepeatable = request.method === "GET";
-    const agent = isRepeatable ? this.#kept : this.#fresh;
+    const { method } = request;
+    const isRepeatable = method === "GET";
+    const agent = isRepeatable ? this.#kept : method === "POST" ? this.#busy : this.#fresh;
     const tried = await this.#try(request, { agent, exchange });
     if (tried.kind !== "failed" || !tried.wasKept || !isRepeatable) return tried;
     const again = await this.#try(request, { agent: this.#fresh, exchange });

@@ -13,7 +13,7 @@ import {
   startRawServer,
 } from "../../support/raw-server.ts";
 
-const fixtures = resolve(import.meta.dirname, "../fixtures/tls");
+const fixtures = resolve(import.meta.dirname, "../../fixtures/tls");
 const key = readFileSync(`${fixtures}/server.key`, "utf8");
 const tls = { key, cert: readFileSync(`${fixtures}/server.pem`, "utf8") };
 const expired = { key, cert: readFileSync(`${fixtures}/expired.pem`, "utf8") };
@@ -238,12 +238,40 @@ describe("send() over several requests", () => {
     await server.drained();
   });
 
-  test("gives each POST a connection of its own and closes it", async () => {
+  test("keeps the connection of a POST for one that follows at once, and not of a GET", async () => {
     const server = await serve({ onRequest: (_, socket) => socket.write(hello) });
-    const http = client();
+    const http = client({ postKeptMs: 60_000 });
+    await textOf(await http.send(get(server.url)));
     for (let round = 0; round < 3; round++) await textOf(await http.send(post(server.url, "a")));
-    expect(server.opened()).toBe(3);
+    expect(server.requests.map(({ connection }) => connection)).toEqual([1, 2, 2, 2]);
+    http.close();
     await server.drained();
+  });
+
+  test("gives a POST that does not follow at once a connection of its own", async () => {
+    const server = await serve({ onRequest: (_, socket) => socket.write(hello) });
+    const http = client({ postKeptMs: 10 });
+    for (let round = 0; round < 3; round++) {
+      await textOf(await http.send(post(server.url, "a")));
+      await server.drained();
+    }
+    expect(server.opened()).toBe(3);
+  });
+
+  test("says of a POST on a kept connection that died that it may have been acted on", async () => {
+    const server = await serve({
+      onRequest: (_, socket) => {
+        if (server.requests.length > 1) socket.destroy();
+        else socket.write(hello);
+      },
+    });
+    const http = client({ postKeptMs: 60_000 });
+    await textOf(await http.send(post(server.url, "a")));
+    expect(await http.send(post(server.url, "b"))).toMatchObject({
+      kind: "unreachable",
+      sent: true,
+    });
+    expect(server.requests.map(({ connection }) => connection)).toEqual([1, 1]);
   });
 
   test("opens no more connections than allowed", async () => {

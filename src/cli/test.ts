@@ -235,8 +235,16 @@ function details(scenarios: readonly ScenarioOutcome[]): string[] {
   for (const { scenario, problems } of scenarios) {
     for (const problem of problems) told.set(problem, [...(told.get(problem) ?? []), scenario]);
   }
-  return [...told].flatMap(([problem, names]) => {
-    const where = names.length === scenarios.length ? "always" : names.join(", ");
-    return wrapText(`${where}: ${problem}`, "    ", "  ");
-  });
+  const used = new Set(scenarios.flatMap((outcome) => outcome.used));
+  return [
+    ...[...told].flatMap(([problem, names]) => {
+      const where = names.length === scenarios.length ? "always" : names.join(", ");
+      return wrapText(`${where}: ${problem}`, "    ", "  ");
+    }),
+    ...[...used].flatMap((what) => wrapText(`note: ${what} shows ${ITS_OWN}`, "    ", "  ")),
+  ];
 }
+
+/** Why the clock and the dice do no harm outside of a step. */
+const ITS_OWN =
+  "the run's own there, the same at each replay; the machine's is to be had in a step";

@@ -139,7 +139,9 @@ export type BranchResults<Branches> = {
 
 /**
  * One firing of a job, from its fire time to its last delivery. Everything with a name is saved
- * before the run goes on, and is never done again: not after a crash, not after an upgrade.
+ * before the run goes on, and is never done again: not after a crash, not after an upgrade. Each
+ * call is to be awaited. Outside of steps files, requests, timers and the environment throw, and
+ * the clock and chance are the run's own.
  *
  * @example
  * ```ts
@@ -229,10 +231,10 @@ export interface Run {
     branches: Branches,
   ): Promise<BranchResults<Branches>>;
 
-  /** Milliseconds since the Unix epoch. The same at each replay. Use it instead of `Date.now`. */
+  /** Milliseconds since the Unix epoch. The same at each replay, as `Date.now` outside of a step. */
   now(): number;
 
-  /** From 0 up to 1. The same at each replay. Use it instead of `Math.random`. */
+  /** From 0 up to 1. The same at each replay, as `Math.random` outside of a step. */
   random(): number;
 
   /** Writes a line to the runner's log, once, however often the run is replayed. */

@@ -6,7 +6,7 @@
 // Owns:    when time moves, when the process dies, what is left at the end.
 // Not its: what the ports do (network.ts, spool.ts, plugins.ts), what it means (replay.ts).
 
-import { nextTurn, openScopes, pause } from "../edge/turns.ts";
+import { nextTurn, pause } from "../edge/turns.ts";
 import { DAEMON_WINDOW } from "../flow/launch.ts";
 import { Catalog } from "../jobs/catalog.ts";
 import type { Entity } from "../jobs/entity.ts";
@@ -23,7 +23,6 @@ import type { JobModule } from "../sdk/job.ts";
 import type { LogLevel } from "../sdk/run.ts";
 import { DAY_MS, type Instant, type Milliseconds } from "../time.ts";
 import type { EngineEdges } from "../workflow/edges.ts";
-import type { Scope } from "../workflow/run.ts";
 import { VirtualClock } from "./clock.ts";
 import { SEED } from "./fleet.ts";
 import { type CrashPoint, Life, lostTries } from "./life.ts";
@@ -150,7 +149,7 @@ class Stage {
     this.#api = simulatedApi(this.#store);
     const { standIns, tries, load } = plot;
     this.#observer = new Observer({
-      ...{ load, standIns, tries, clock: this.#clock, scopes: openScopes<Scope>() },
+      ...{ load, standIns, tries, clock: this.#clock },
       readFile: (path) => this.#spool.readResult(path),
       isLost: (step) => this.#lost.has(step),
       active: () => void this.#activity++,

@@ -4,17 +4,17 @@
 // Owns:    transcripts, the calls of step functions: each try is called once, however often the
 //          process dies. A process that dies while a function is at work finds it at work again.
 // Not its: when a process dies (history.ts), what a difference means (replay.ts).
-import { type ChanceWatch, watchChance } from "../edge/chance.ts";
+import { guardGlobals } from "../edge/pure/globals.ts";
+import { bodyScopes, whileLoading } from "../edge/pure/view.ts";
 import { nextTurn } from "../edge/turns.ts";
 import { locate } from "../edge/workflow/locate.ts";
 import type { Clock } from "../lib/ports.ts";
 import { type JobBody, type JobModule, job as makeJob } from "../sdk/job.ts";
 import type { Run, StepContext, StepOptions, StepWork } from "../sdk/run.ts";
-import { HOUR_MS } from "../time.ts";
 import type { BodyHost, BodyListener } from "../workflow/host.ts";
 import { inlineHost } from "../workflow/inline.ts";
 import type { FromBody } from "../workflow/messages.ts";
-import type { Scope, Scopes } from "../workflow/run.ts";
+import { type BodyView, OUTSIDE } from "../workflow/scope.ts";
 import { emptyTranscript, noteHeard, noteSaid, type Transcript } from "./transcript.ts";
 
 /** What stands in for the function of a step: a value, or a function that is called instead. */
@@ -32,8 +32,7 @@ export interface Tries {
 export interface ObserverOptions {
   /** Gives the job anew for each execution, as a new process would. */
   load(): Promise<JobModule>;
-  readonly clock: Pick<Clock, "now" | "sleep">;
-  readonly scopes: Scopes;
+  readonly clock: Pick<Clock, "sleep">;
   readonly tries: Tries;
   /** Whether the process died before it heard of a try of this step: it is made once more. */
   isLost(step: string): boolean;
@@ -47,24 +46,15 @@ export interface ObserverOptions {
   wanted(step: string): void;
 }
 
-/** Code of the engine that runs because of what the workflow did is not the workflow. */
-const OUTSIDE: Scope = { prefix: "", step: "outside of the workflow" };
-
-const TOP: Scope = { prefix: "", step: null };
-
-/** What each execution that reads the clock by itself is put off by: far enough to be seen. */
-const SHIFT_MS = 30 * HOUR_MS;
-
-/** Sees one history of a run. Close it: it watches the clock and the dice of this process. */
+/** Sees one history of a run. Close it: it replaces globals of this process. */
 export class Observer {
   readonly transcripts: Transcript[] = [];
   readonly #options: ObserverOptions;
   readonly #watch: { close(): void };
-  #transcript: Transcript = emptyTranscript();
 
   constructor(options: ObserverOptions) {
     this.#options = options;
-    this.#watch = watchChance(this.#chance());
+    this.#watch = guardGlobals();
   }
 
   /** Puts back what it watched. */
@@ -78,14 +68,18 @@ export class Observer {
    * @param isAlive Whether the process is there that asks: what it leaves behind is not heard.
    */
   host(isAlive: () => boolean): BodyHost {
-    const { clock, readFile, scopes } = this.#options;
+    const { clock, readFile } = this.#options;
     return {
       start: (listener) => {
         const transcript = emptyTranscript();
         this.transcripts.push(transcript);
-        this.#transcript = transcript;
-        const load = async (): Promise<JobModule> => this.#observed(transcript);
-        const host = inlineHost({ clock, scopes, readFile, load, locate, turn: nextTurn });
+        const load = (_: string, view: BodyView) => this.#observed(transcript, view);
+        const used = (what: string): void => {
+          const place = locate(new Error(what));
+          transcript.used.add(place === null ? what : `${what} at ${place}`);
+        };
+        const scopes = bodyScopes;
+        const host = inlineHost({ clock, scopes, readFile, load, used, locate, turn: nextTurn });
         const handle = host.start(this.#listener(listener, { transcript, isAlive }));
         return {
           post: (message) => {
@@ -112,18 +106,26 @@ export class Observer {
         noteSaid(transcript, message);
         this.#options.active();
         if (this.#options.intercept(message)) return;
-        this.#options.scopes.run(OUTSIDE, () => listener.onMessage(raw));
+        bodyScopes.run(OUTSIDE, () => listener.onMessage(raw));
       },
       onLost: (reason, cause) => listener.onLost(reason, cause),
     };
   }
 
   /** The job with a body that is seen. */
-  async #observed(transcript: Transcript): Promise<JobModule> {
-    const { body, definition } = await this.#options.load();
+  async #observed(transcript: Transcript, view: BodyView): Promise<JobModule> {
+    const { body, definition } = await whileLoading(view, () => this.#options.load());
     if (body === null) return makeJob(definition);
-    const seen: JobBody = (run) =>
-      this.#options.scopes.run(TOP, () => body(this.#seenRun(run, transcript)));
+    const before = ownGlobals();
+    const seen: JobBody = async (run) => {
+      try {
+        return await body(this.#seenRun(run, transcript));
+      } finally {
+        for (const [name, value] of ownGlobals()) {
+          if (!before.has(name) || before.get(name) !== value) transcript.globals.add(name);
+        }
+      }
+    };
     return makeJob(definition, seen);
   }
 
@@ -176,20 +178,15 @@ export class Observer {
     tries.outcomes.set(key, outcome);
     return outcome;
   }
+}
 
-  #chance(): ChanceWatch {
-    const execution = (): number => this.transcripts.length;
-    let rolls = 0;
-    return {
-      isWatched: () => this.#options.scopes.getStore()?.step === null,
-      now: () => this.#options.clock.now() + (execution() - 1) * SHIFT_MS,
-      random: () => (execution() * Math.SQRT1_2 + rolls++ * Math.SQRT2) % 1,
-      noticed: (what) => {
-        const place = locate(new Error(what));
-        this.#transcript.noticed.add(place === null ? what : `${what} at ${place}`);
-      },
-    };
-  }
+/** Those of the runtime. */
+const KNOWN_GLOBALS: ReadonlySet<string> = new Set(Object.getOwnPropertyNames(globalThis));
+
+/** All other globals, with what they are. */
+function ownGlobals(): ReadonlyMap<string, unknown> {
+  const names = Object.getOwnPropertyNames(globalThis).filter((name) => !KNOWN_GLOBALS.has(name));
+  return new Map(names.map((name) => [name, Reflect.get(globalThis, name) as unknown]));
 }
 
 function noted(list: number[], value: number): number {

@@ -23,8 +23,12 @@ export function problemsWithin(history: Seen): readonly string[] {
     const next = transcripts[index + 1];
     return next === undefined ? [] : differences(transcript, next);
   });
+  const globals = new Set(transcripts.flatMap((transcript) => [...transcript.globals]));
+  const left = [...globals].map((name) => {
+    return `it changes globalThis.${name}, which a replay begins without: keep it in a variable`;
+  });
   const twice = repeated.map((step) => `step "${step}" ran again after its outcome was saved`);
-  const all = [...found, ...twice, ...postedTwice(history)];
+  const all = [...found, ...left, ...twice, ...postedTwice(history)];
   // The runner has seen a difference that the transcripts do not show.
   const isPaused = transcripts.length > 1 && run.state === "paused";
   return all.length === 0 && isPaused ? [run.note ?? "a replay was paused"] : all;

@@ -1,6 +1,7 @@
 // Scenarios: what `mig-runner test` lets happen to every job, and what it makes of the outcome.
 import { describeError, messageOf, RunnerError, RunnerErrors } from "../errors.ts";
 import type { JobModule } from "../sdk/job.ts";
+import { MISTAKES } from "../workflow/scope.ts";
 import type { AnswerKind, Answers } from "./fleet.ts";
 import { ReplayError, type SimulateOptions, simulateLoaded } from "./simulate.ts";
 import type { Simulation } from "./tell.ts";
@@ -24,6 +25,8 @@ export interface ScenarioOutcome {
   readonly steps: number;
   readonly deliveries: number;
   readonly crashes: number;
+  /** What showed the run's own time or chance: see `Simulation.used`. */
+  readonly used: readonly string[];
   /** Requests of steps, which were not sent. */
   readonly requests: readonly string[];
 }
@@ -40,8 +43,10 @@ export const SCENARIOS: readonly Scenario[] = [
   { name: "nobody answers", answers: () => "silent" },
 ];
 
-/** Errors that a program throws when it is wrong, as opposed to those that it was told to throw. */
-const FAULT = /\b(?:TypeError|ReferenceError|RangeError|SyntaxError): /;
+/** Errors of a program that is wrong, as opposed to those that it was told to throw. */
+const FAULT = new RegExp(
+  `\\b(?:TypeError|ReferenceError|RangeError|SyntaxError): |${Object.values(MISTAKES).join("|")}`,
+);
 
 /**
  * Plays one scenario.
@@ -54,7 +59,7 @@ export async function playScenario(
   { requests, ...options }: SimulateOptions & { readonly requests: string[] },
 ): Promise<ScenarioOutcome> {
   requests.length = 0;
-  const none = { actions: 0, steps: 0, deliveries: 0, crashes: 0, requests: [] };
+  const none = { actions: 0, steps: 0, deliveries: 0, crashes: 0, used: [], requests: [] };
   try {
     const run = await simulateLoaded(load, { ...options, answers });
     const { state, error, crashes } = run;
@@ -67,6 +72,7 @@ export async function playScenario(
       steps: run.steps.length,
       deliveries: run.deliveries.filter((delivery) => delivery.error === null).length,
       crashes,
+      used: run.used,
       requests: [...requests],
     };
   } catch (error) {

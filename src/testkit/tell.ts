@@ -61,6 +61,11 @@ export interface Simulation {
   readonly log: readonly { readonly level: LogLevel; readonly message: string }[];
   /** The runner's own lines, for looking into what went wrong. */
   readonly runnerLog: readonly { readonly level: string; readonly message: string }[];
+  /**
+   * Where the workflow asked for the time or for chance outside of a step, such as "Date.now() at
+   * job.ts:3": it saw the run's own, which are the same at each replay.
+   */
+  readonly used: readonly string[];
   /** How much virtual time the run took, with all its deliveries. */
   readonly elapsedMs: Milliseconds;
   /** How often the runner was let die, each time in another place. */
@@ -82,6 +87,7 @@ export function tell(history: History, crashes: number): Simulation {
     }),
     log: transcripts.at(-1)?.log ?? [],
     runnerLog: log,
+    used: [...new Set(transcripts.flatMap((transcript) => [...transcript.used]))],
     elapsedMs: endedAt - run.firesAt,
     crashes,
   };

@@ -17,8 +17,10 @@ export interface Transcript {
   readonly times: Instant[];
   readonly dice: number[];
   readonly log: { readonly level: LogLevel; readonly message: string }[];
-  /** What was read outside of a step, that shows something else at each execution. */
-  readonly noticed: Set<string>;
+  /** What was read outside of a step, and showed the run's own values: "Date.now() at job.ts:3". */
+  readonly used: Set<string>;
+  /** Globals that the function left behind. */
+  readonly globals: Set<string>;
   /** How the function ended; null while it has not. */
   ended: { readonly error: string | null } | null;
 }
@@ -31,7 +33,8 @@ export function emptyTranscript(): Transcript {
     times: [],
     dice: [],
     log: [],
-    noticed: new Set(),
+    used: new Set(),
+    globals: new Set(),
     ended: null,
   };
 }
@@ -69,8 +72,7 @@ export function differences(first: Transcript, second: Transcript): readonly str
     ...listDifferences("run.random()", first.dice, second.dice),
     ...endDifferences(first, second),
   ];
-  if (found.length === 0) return [];
-  return [...found, ...hintsOf([first, second])];
+  return found;
 }
 
 function askDifferences(first: Transcript, second: Transcript): string[] {
@@ -137,18 +139,4 @@ function endDifferences({ ended: first }: Transcript, { ended: second }: Transcr
 
 function endOf(error: string | null): string {
   return error === null ? "comes to its end" : `fails with "${error}"`;
-}
-
-const INSTEAD: Readonly<Record<string, string>> = {
-  "Date.now()": "run.now()",
-  "new Date()": "new Date(run.now())",
-  "Math.random()": "run.random()",
-};
-
-function hintsOf(transcripts: readonly Transcript[]): string[] {
-  const noticed = new Set(transcripts.flatMap((transcript) => [...transcript.noticed]));
-  return [...noticed].map((what) => {
-    const [call = ""] = what.split(" at ");
-    return `it uses ${what} outside of a step: use ${INSTEAD[call] ?? "a step"} instead`;
-  });
 }

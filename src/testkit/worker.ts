@@ -1,5 +1,6 @@
 // Worker: the role of a worker that tests one job, one scenario after the other.
 import { isolateThread } from "../edge/isolate.ts";
+import { guardModules } from "../edge/modules/evaluate.ts";
 import type { Worker } from "../edge/worker.ts";
 import type { JobModule } from "../sdk/job.ts";
 import { importSource } from "../workflow/source.ts";
@@ -29,6 +30,7 @@ export function start(worker: Worker): void {
   const load = (): Promise<JobModule> => importSource(source, (text) => worker.evaluate(text));
   const options = { name: job, directory, macros, agents, requests };
   void (async () => {
+    await guardModules();
     for (const scenario of SCENARIOS) {
       send({ kind: "outcome", outcome: await playScenario(load, scenario, options) });
     }

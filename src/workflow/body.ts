@@ -19,7 +19,8 @@ import {
   type ToBody,
   type TryOutcome,
 } from "./messages.ts";
-import { BodyRun, type Pending, type Scopes } from "./run.ts";
+import { BodyRun, type Pending } from "./run.ts";
+import { type BodyView, bodyView, OUTSIDE, type Scopes } from "./scope.ts";
 
 /** What a body needs of the thread that it runs in. */
 export interface BodyEdges {
@@ -29,8 +30,14 @@ export interface BodyEdges {
   /** Resolves in a later turn of the event loop, when everything that could go on has gone on. */
   turn(): Promise<void>;
   readFile(path: string): AsyncIterable<Uint8Array>;
-  /** The job of a bundled source. Rejects when it cannot be loaded. */
-  load(source: string): Promise<JobModule>;
+  /**
+   * The job of a bundled source. Rejects when it cannot be loaded.
+   *
+   * @param view What its top level sees of time and chance.
+   */
+  load(source: string, view: BodyView): Promise<JobModule>;
+  /** The body uses what shows the run's own values, such as "Date.now()". */
+  used?(what: string): void;
   /** Where in the job's own files an error comes from, such as "job.ts:12"; or null. */
   locate(error: Error): string | null;
 }
@@ -48,6 +55,7 @@ export class Body {
   #received = 0;
   /** Reads of files in progress: the body goes on by itself when they end. */
   #reading = 0;
+  #hasEnded = false;
 
   constructor(edges: BodyEdges) {
     this.#edges = edges;
@@ -86,32 +94,47 @@ export class Body {
   }
 
   async #begin(message: Begin): Promise<void> {
-    const { locate, post, scopes } = this.#edges;
+    const { locate, post, scopes, used = () => undefined } = this.#edges;
     const readFile = (path: string) => this.#readFile(path);
-    const run = new BodyRun(message, { scopes, readFile, post, locate });
+    const broken = (error: Error) => this.#end(error);
+    const run = new BodyRun(message, { scopes, readFile, post, locate, used, broken });
     this.#run = run;
     try {
-      const { body } = await this.#edges.load(message.source);
+      const { body } = await this.#edges.load(message.source, loadingView(message));
       if (body === null) throw new Error("the source has no workflow in it");
-      void this.#follow(body(run));
+      void this.#follow(
+        run,
+        scopes.run(run.top, async () => await body(run)),
+      );
     } catch (error) {
       this.#end(error);
     }
   }
 
-  async #follow(ended: Promise<unknown>): Promise<void> {
+  async #follow(run: BodyRun, ended: Promise<unknown>): Promise<void> {
     try {
       await ended;
-      this.#edges.post({ kind: "ended", error: null });
     } catch (error) {
       this.#end(error);
+      return;
     }
+    const mistake = run.unawaited();
+    if (mistake !== null) this.#end(Object.assign(mistake.asked, { message: mistake.message }));
+    else this.#sayEnded(null);
   }
 
   #end(error: unknown): void {
     const place = error instanceof Error ? this.#edges.locate(error) : null;
     const text = place === null ? thrownText(error) : `${thrownText(error)} (${place})`;
-    this.#edges.post({ kind: "ended", error: cut(text) });
+    this.#sayEnded(cut(text));
+  }
+
+  /** Once: what was refused ends a run, and so does the error that this throws. */
+  #sayEnded(error: string | null): void {
+    if (this.#hasEnded) return;
+    this.#hasEnded = true;
+    const { post, scopes } = this.#edges;
+    scopes.run(OUTSIDE, () => post({ kind: "ended", error }));
   }
 
   async #answer({ name, now, outcome }: Answer): Promise<void> {
@@ -167,7 +190,9 @@ export class Body {
     // When the work wins, nobody waits for the timeout.
     timeout.catch(() => undefined);
     try {
-      const works = scopes.run({ prefix: "", step: name }, async () => run({ ...context, signal }));
+      const works = scopes.run({ prefix: "", step: name, view: null }, async () =>
+        run({ ...context, signal }),
+      );
       works.catch(() => undefined);
       const saved = savedText(await Promise.race([works, timeout]));
       if (saved.kind === "json") return { kind: "value", json: saved.json };
@@ -188,22 +213,35 @@ export class Body {
     return place === null ? "" : ` (${place})`;
   }
 
-  /** Reads a file for the author's code, and does not call the body idle while it does. */
+  /**
+   * Reads a file for the author's code, and does not call the body idle while it does. What reads
+   * is no part of the body.
+   */
   async *#readFile(path: string): AsyncGenerator<Uint8Array> {
-    const chunks = this.#edges.readFile(path)[Symbol.asyncIterator]();
+    const { readFile, scopes, turn } = this.#edges;
+    const outside = <Value>(work: () => Value): Value => scopes.run(OUTSIDE, work);
+    const chunks = outside(() => readFile(path)[Symbol.asyncIterator]());
     try {
       for (;;) {
         this.#reading++;
-        const next = await chunks.next().finally(() => this.#reading--);
-        void this.#edges.turn().then(() => this.#reportIdle());
+        const next = await outside(() => chunks.next()).finally(() => this.#reading--);
+        void outside(turn).then(() => outside(() => this.#reportIdle()));
         if (next.done === true) return;
         yield next.value;
       }
     } finally {
-      await chunks.return?.();
+      await outside(() => chunks.return?.());
     }
   }
 }
+
+/** What the top level of a job sees: it is evaluated anew for each replay. */
+function loadingView({ now, seed }: Begin): BodyView {
+  const edges = { now: () => now, used: nothing, refuse: () => null, raced: nothing };
+  return bodyView(~seed, edges);
+}
+
+function nothing(): void {}
 
 /** What a step's function gave, as it is saved, or why it cannot be. */
 function savedText(value: unknown): { kind: "json"; json: string | null } | Unsaved {

@@ -34,20 +34,8 @@ import {
   type ToBody,
 } from "./messages.ts";
 import { seededRandom } from "./random.ts";
-
-/** The branch of `run.parallel`, or the step, that some code runs in. */
-export interface Scope {
-  /** Names of the branches around it, each with a slash at its end. */
-  readonly prefix: string;
-  /** The step whose function it is; null in the body itself. */
-  readonly step: string | null;
-}
-
-/** Knows the scope of the code that runs, through every await: an AsyncLocalStorage. */
-export interface Scopes {
-  getStore(): Scope | undefined;
-  run<Value>(scope: Scope, work: () => Value): Value;
-}
+import { type BodyView, bodyView, MISTAKES, OUTSIDE, type Scope, type Scopes } from "./scope.ts";
+import { Calls } from "./tracked.ts";
 
 /** What the body does with an answer before it hands it on, and what a step is to do. */
 export interface Pending {
@@ -68,6 +56,10 @@ export interface RunEdges {
   post(message: FromBody): void;
   /** Where in the job's own files the caller is, such as "job.ts:12"; null when nobody knows. */
   locate(error: Error): string | null;
+  /** The code uses what shows the run's own values, such as "Date.now()". */
+  used(what: string): void;
+  /** The code did what no replay can do again: the run ends with that. */
+  broken(error: Error): void;
 }
 
 /** The longest life of an action. See jobs/definition.ts. */
@@ -75,8 +67,6 @@ const EXPIRY_MAX_MS: Milliseconds = 49 * DAY_MS;
 
 /** Characters of one name. */
 const NAME_SIZE_MAX = 128;
-
-const TOP: Scope = { prefix: "", step: null };
 
 /** The `run` that a body gets: each call asks the engine and waits for its word. */
 export class BodyRun implements Run {
@@ -89,6 +79,8 @@ export class BodyRun implements Run {
   readonly #pending = new Map<string, Pending>();
   /** The step that each result comes from. */
   readonly #results = new WeakMap<CollectedResult, string>();
+  readonly #calls = new Calls();
+  readonly #view: BodyView;
   readonly random: () => number;
   #now: Instant;
 
@@ -99,6 +91,22 @@ export class BodyRun implements Run {
     this.#now = now;
     this.#edges = edges;
     this.random = seededRandom(seed);
+    this.#view = bodyView(seed, {
+      now: () => this.#now,
+      used: (what) => edges.used(what),
+      refuse: (what, fix) => this.#refuse(what, fix),
+      raced: () => this.#calls.raced(),
+    });
+  }
+
+  /** For the body: where its function begins. */
+  get top(): Scope {
+    return { prefix: "", step: null, view: this.#view };
+  }
+
+  /** For the body: a call that nobody waited for, when the function has ended; or null. */
+  unawaited(): ReturnType<Calls["mistake"]> {
+    return this.#calls.mistake();
   }
 
   get signal(): AbortSignal {
@@ -180,15 +188,22 @@ export class BodyRun implements Run {
     });
   }
 
-  async parallel<Branches extends Readonly<Record<string, () => Promise<unknown>>>>(
+  parallel<Branches extends Readonly<Record<string, () => Promise<unknown>>>>(
     branches: Branches,
   ): Promise<BranchResults<Branches>> {
-    const { prefix } = this.#scope();
+    const what = `parallel of ${Object.keys(branches).join(", ")}`;
+    return this.#calls.track({ what, asked: new Error(what) }, this.#branch(branches));
+  }
+
+  async #branch<Branches extends Readonly<Record<string, () => Promise<unknown>>>>(
+    branches: Branches,
+  ): Promise<BranchResults<Branches>> {
+    const { prefix, view } = this.#scope();
     const names = Object.keys(branches);
     for (const name of names) checkName("branch", name);
     const ended = await Promise.allSettled(
       names.map((name) => {
-        const scope: Scope = { prefix: `${prefix}${name}/`, step: null };
+        const scope: Scope = { prefix: `${prefix}${name}/`, step: null, view };
         // Async, so that a branch which throws at once does not keep the others from beginning.
         return this.#edges.scopes.run(scope, async () => await branches[name]?.());
       }),
@@ -206,7 +221,7 @@ export class BodyRun implements Run {
   log(levelOrMessage: string, message?: string): void {
     const [level, text] =
       message === undefined ? ["info", levelOrMessage] : [levelOrMessage, message];
-    this.#edges.post({
+    this.#post({
       kind: "log",
       level: level as LogLevel,
       message: cut(typeof text === "string" ? text : messageOf(text)),
@@ -230,7 +245,20 @@ export class BodyRun implements Run {
   }
 
   #scope(): Scope {
-    return this.#edges.scopes.getStore() ?? TOP;
+    return this.#edges.scopes.getStore() ?? this.top;
+  }
+
+  /** What sends it is no part of the body. */
+  #post(message: FromBody): void {
+    this.#edges.scopes.run(OUTSIDE, () => this.#edges.post(message));
+  }
+
+  #refuse(what: string, fix: string): Error {
+    const error = new Error(
+      `${what} ${MISTAKES.outside}: a replay could get something else, or do it again; ${fix}`,
+    );
+    this.#edges.broken(error);
+    return error;
   }
 
   /** One named call: checks it, asks the engine, and waits for the answer. */
@@ -251,12 +279,14 @@ export class BodyRun implements Run {
     this.#names.add(full);
     const { promise, resolve, reject } = Promise.withResolvers<Value>();
     const { decode, work = null } = ask;
+    const asked = new Error(full);
     this.#pending.set(full, {
-      ...{ name: full, asked: new Error(full), decode, work, reject },
+      ...{ name: full, asked, decode, work, reject },
       resolve: resolve as Pending["resolve"],
     });
-    this.#edges.post({ kind: "ask", name: full, request: ask.request });
-    return promise;
+    this.#post({ kind: "ask", name: full, request: ask.request });
+    const call = { what: `${what} "${full}"`, asked: new Error(full), canBeLeft: what === "sleep" };
+    return this.#calls.track(call, promise);
   }
 
   /** The journal could not tell the two apart, so the run stops here until somebody decides. */
@@ -264,7 +294,7 @@ export class BodyRun implements Run {
     const place = this.#edges.locate(new Error(name));
     const where = place === null ? "" : ` at ${place}`;
     const asked = `the code asks for "${name}" a second time${where}`;
-    this.#edges.post({ kind: "stuck", message: `${asked}, names must be unique in a run` });
+    this.#post({ kind: "stuck", message: `${asked}, names must be unique in a run` });
     return new Promise(() => undefined);
   }
 }

@@ -217,7 +217,7 @@ describe("the tables of docs/jobs.md", () => {
     const told = rows
       .flatMap(([calls]) => code(calls))
       .map((call) => /^run\.(\w+)/.exec(call)?.[1]);
-    const ofTheBody = ["constructor", "pending", "settle", "abort"];
+    const ofTheBody = ["constructor", "top", "unawaited", "pending", "settle", "abort"];
     const calls = Object.getOwnPropertyNames(BodyRun.prototype);
     const values = ["job", "id", "firesAt", "random"];
     const wanted = [...calls.filter((name) => !ofTheBody.includes(name)), ...values];

@@ -206,17 +206,16 @@ describe("a workflow", () => {
 
   test("that fails or contradicts itself says where, and waits for an operator", async () => {
     await using site = await Site.create();
-    const body = (code: string) => `import { existsSync } from "node:fs";
+    const flag = site.scenario.path("mended");
+    const isMended = `const isMended = existsSync(${JSON.stringify(flag)});`;
+    const body = (code: string) => `import { existsSync } from "node:fs"; ${isMended}
 import { job } from "mig-runner";
 export default job({ action: { target: "id=1", operations: [] } }, async (run) => {
 ${code}
 });
 `;
     const twice = 'await run.sleep("nap", "0s");\nawait run.sleep("nap", "0s");';
-    const flag = site.scenario.path("mended");
-    const thrown =
-      'await run.step("a", () => 1);\n' +
-      `if (!existsSync(${JSON.stringify(flag)})) throw new Error("not yet");`;
+    const thrown = 'await run.step("a", () => 1);\nif (!isMended) throw new Error("not yet");';
     await site.scenario.job("twice", { "job.ts": body(twice) });
     await site.scenario.job("thrown", { "job.ts": body(thrown) });
     const paused = await site.run("run", "twice", "--wait");

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { nextTurn, openScopes, pause } from "../../src/edge/turns.ts";
+import { nextTurn, pause } from "../../src/edge/turns.ts";
 
 describe("nextTurn()", () => {
   test("lets all promises that are ready go on first", async () => {
@@ -16,16 +16,5 @@ describe("pause()", () => {
     const begunAt = performance.now();
     await pause(5);
     expect(performance.now() - begunAt).toBeGreaterThan(3);
-  });
-});
-
-describe("openScopes()", () => {
-  test("keeps a scope through every await", async () => {
-    const scopes = openScopes<string>();
-    const inner = scopes.run("inner", async () => {
-      await nextTurn();
-      return scopes.getStore();
-    });
-    expect([scopes.getStore(), await inner]).toEqual([undefined, "inner"]);
   });
 });

@@ -3,7 +3,7 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import { type JobBody, type JobModule, job } from "../../src/sdk/job.ts";
 import type { WorkflowEdges } from "../../src/workflow/edges.ts";
 import { inlineHost } from "../../src/workflow/inline.ts";
-import type { Scope } from "../../src/workflow/run.ts";
+import type { Scope } from "../../src/workflow/scope.ts";
 import { type Life, never } from "./life.ts";
 import { makeClock } from "./ports.ts";
 import type { World } from "./world.ts";

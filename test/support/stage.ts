@@ -15,7 +15,7 @@ import { type JobBody, job as makeJob } from "../../src/sdk/job.ts";
 import type { EngineEdges } from "../../src/workflow/edges.ts";
 import type { BodyHost } from "../../src/workflow/host.ts";
 import { inlineHost } from "../../src/workflow/inline.ts";
-import type { Scope } from "../../src/workflow/run.ts";
+import type { Scope } from "../../src/workflow/scope.ts";
 import { VirtualClock } from "./clock.ts";
 import { type Life, type StageAction, type StageApiOptions, stageApi } from "./stage-api.ts";
 import { entity, MemorySpool, NOON } from "./world.ts";

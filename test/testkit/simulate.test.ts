@@ -332,23 +332,40 @@ describe("simulate() with a workflow that does not replay", () => {
     expect(problems).toEqual(['sleep "wait": ms was 5000, in a replay it is 0']);
   });
 
-  test("names the clock of the machine", async () => {
-    const [problem, hint] = await problemsOf(async (run) => {
+  test("gives the clock and the dice of the run in the place of the machine's", async () => {
+    const problems = await problemsOf(async (run) => {
       const day = new Date().getUTCDate();
-      await run.collect("base", { target: `status='online' AND ${day}=${day}` });
+      const hosts = await run.collect("base", { target: `status='online' AND ${day}=${day}` });
+      const chosen = hosts.agents.filter(() => Math.random() < 0.5);
+      await run.sleep(crypto.randomUUID(), `${chosen.length}s`);
     });
-    expect(problem).toMatch(/^collect "base": targets was \[".*"\], in a replay it is \[".*"\]$/);
-    expect(hint).toMatch(/^it uses new Date\(\) at \/.*simulate\.test\.ts:\d+ outside of a step/);
-    expect(hint).toEndWith("use new Date(run.now()) instead");
+    expect(problems).toEqual([]);
   });
 
-  test("names the dice of the machine", async () => {
+  test("names a global that a replay would begin without", async () => {
+    const counted = globalThis as { counted?: number };
     const problems = await problemsOf(async (run) => {
-      const hosts = await run.collect("base");
-      const chosen = hosts.agents.filter(() => Math.random() < 0.5);
-      await run.collect("deep", { target: chosen });
+      counted.counted = (counted.counted ?? 0) + 1;
+      await run.sleep("one", "1s");
     });
-    expect(problems.join("\n")).toContain("use run.random() instead");
+    expect(problems[0]).toStartWith("it changes globalThis.counted, which a replay begins without");
+    delete counted.counted;
+  });
+
+  test("fails at what no replay can do again, also when that is caught", async () => {
+    const careless = job({}, async (run) => {
+      await run.sleep("one", "1s");
+      try {
+        await fetch("http://127.0.0.1:1/");
+      } catch {
+        await run.sleep("two", "1s");
+      }
+    });
+    const run = await simulate(careless, once);
+    expect(run.state).toBe("failed");
+    expect(run.error).toMatch(
+      /^fetch outside of a step: .*; put it into run\.step \(\S+test\.ts:\d+\)$/,
+    );
   });
 
   test("names a step that only one execution asks for", async () => {

@@ -69,13 +69,4 @@ describe("differences()", () => {
       "call 1 of run.random() gave 0.5, in a replay 0.25",
     ]);
   });
-
-  test("says what may have been the reason, only when something differs", () => {
-    const noticed = new Set(["Date.now() at job.ts:3"]);
-    const first = having(sleeper({ a: 1 }), { noticed });
-    expect(differences(first, sleeper({ a: 1 }))).toEqual([]);
-    expect(differences(first, sleeper({ a: 2 }))[1]).toBe(
-      "it uses Date.now() at job.ts:3 outside of a step: use run.now() instead",
-    );
-  });
 });

@@ -240,13 +240,55 @@ describe("A body with a mistake", () => {
     await stage.stop();
   });
 
-  test("is told which steps it did not wait for", async () => {
+  test("fails when it does not wait for a step, or for a function that has one in it", async () => {
+    const forgotten: readonly (readonly [JobBody, string])[] = [
+      [
+        async (run) => void run.sleep("forgotten", "1h"),
+        'sleep "forgotten" is not awaited: write await in front of it',
+      ],
+      [
+        async (run) => {
+          void run.step("early", () => 1);
+          await run.sleep("long", "1h");
+        },
+        'step "early" is not awaited: write await in front of it',
+      ],
+      [
+        async (run) => {
+          void run.parallel({ a: () => run.step("in", () => 1) });
+          await run.sleep("long", "1h");
+        },
+        "parallel of a is not awaited: write await in front of it",
+      ],
+      [
+        async (run) => {
+          void (async () => await run.step("inner", () => 1))();
+        },
+        'step "inner" is not awaited: the workflow ends while it is at work; ' +
+          "await it, or the function that it is in",
+      ],
+      [
+        async (run) => {
+          run.step("bad", () => Promise.reject(new Error("no"))).catch(() => undefined);
+        },
+        'step "bad" is not awaited: the workflow ends while it is at work; ' +
+          "await it, or the function that it is in",
+      ],
+    ];
+    for (const [body, note] of forgotten) {
+      const stage = await play(body);
+      expect(stage.run()).toMatchObject({ state: "failed", note });
+      await stage.stop();
+    }
+  });
+
+  test("may leave behind what loses a race, which is told", async () => {
     const stage = await play(async (run) => {
-      void run.sleep("forgotten", "1h");
+      await Promise.race([run.sleep("long", "1h"), run.sleep("short", "1m")]);
     });
-    expect(stage.run().state).toBe("done");
+    expect(stage.run()).toMatchObject({ state: "done", note: null });
     expect(stage.lines).toContain(
-      'warning nightly: the workflow ended without waiting for sleep "forgotten"',
+      'warning nightly: the workflow ended without waiting for sleep "long"',
     );
     await stage.stop();
   });

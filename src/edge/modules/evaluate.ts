@@ -2,6 +2,7 @@
 // anything, and may never come to an end.
 import { createRequire } from "node:module";
 import { moduleTools } from "../../lib/os/runtime.ts";
+import { guardedModule, withGuardedModules } from "../pure/modules.ts";
 import { assertOwnPackages } from "./bundle.ts";
 import { bundleAll } from "./bundler.ts";
 import { decodePack } from "./pack.ts";
@@ -18,6 +19,16 @@ export async function registerSdk(modules: Readonly<Record<string, object>>): Pr
     if (tools === null) provideToPacks?.(name, exports);
     else tools.provide(name, { ...exports });
   }
+}
+
+let isGuarded = false;
+
+/** What is evaluated from now on gets modules of the runtime that know steps. See pure/. */
+export async function guardModules(): Promise<void> {
+  isGuarded = true;
+  if (moduleTools() !== null) return;
+  const { guardBuiltins } = await import("./hooks.ts");
+  guardBuiltins(guardedModule);
 }
 
 /**
@@ -43,7 +54,21 @@ export async function evaluateSource(source: string): Promise<object> {
   throw new Error(bundled?.problems[0]?.message ?? `Cannot bundle "${pack.entry}"`);
 }
 
-async function importText(text: string): Promise<object> {
+const provided = new Set<string>();
+
+/** The text with the modules that it gets in the place of the runtime's. */
+function guardedText(text: string): string {
+  const tools = moduleTools();
+  if (!isGuarded || tools === null) return text;
+  return withGuardedModules(text, (name, module) => {
+    if (provided.has(name)) return;
+    provided.add(name);
+    tools.provide(name, { ...guardedModule(module) });
+  });
+}
+
+async function importText(bundle: string): Promise<object> {
+  const text = guardedText(bundle);
   const url = URL.createObjectURL(new Blob([text], { type: "text/javascript" }));
   try {
     return (await import(url)) as object;

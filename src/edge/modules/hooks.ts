@@ -45,12 +45,20 @@ const FILE_BYTES_MAX = 64 * 1024 * 1024;
 /** The URLs of what packages of CommonJS are made of. */
 const packaged = new Set<string>();
 
+/** What is served for a module of the runtime; null for one that is served as it is. */
+let guardedBuiltin: (specifier: string) => object | null = () => null;
+
 const packs: Pack[] = [];
 let isHooked = false;
 
 /** Lets a name be imported from packs, as a module with these exports. */
 export function provideToPacks(name: string, exports: object): void {
   values.set(`${VALUE}${name}`, exports);
+}
+
+/** Has all packs from now on get other modules in the place of the runtime's. */
+export function guardBuiltins(guarded: typeof guardedBuiltin): void {
+  guardedBuiltin = guarded;
 }
 
 /** Imports the module of a pack, anew at each call. */
@@ -119,7 +127,7 @@ function resolve(specifier: string, parent: string | undefined): Resolved | null
     if (path === null) throw missing(specifier);
     return { url: urlOf(path, from.pack), shortCircuit: true };
   }
-  if (nodeModule.isBuiltin(specifier)) return null;
+  if (nodeModule.isBuiltin(specifier)) return provideBuiltin(specifier);
   return { url: providePackage(specifier, from), shortCircuit: true };
 }
 
@@ -140,6 +148,14 @@ function formatOf(path: string, wanted: string | undefined): Loaded["format"] {
   if (wanted === "text" || wanted === "json") return wanted;
   if (CODE.test(path)) return "module";
   return path.endsWith(".json") ? "json" : "text";
+}
+
+function provideBuiltin(specifier: string): Resolved | null {
+  const url = `${VALUE}guarded/${specifier}`;
+  const guarded = values.get(url) ?? guardedBuiltin(specifier);
+  if (guarded === null) return null;
+  values.set(url, guarded);
+  return { url, shortCircuit: true };
 }
 
 /** The URL of a package's file; one of CommonJS is loaded first, and made a module. */

@@ -9,6 +9,9 @@ import { parseFromBody } from "../../../src/workflow/messages.ts";
 
 const DEAF_MS = 600;
 
+const IMPORTS =
+  'import fs, { existsSync } from "node:fs"; import { execFileSync } from "child_process";';
+
 /** Runs a body until `done` says that enough was heard. */
 async function hear(
   body: string,
@@ -19,7 +22,7 @@ async function hear(
   try {
     writeFileSync(
       path,
-      `import { job } from "mig-runner";\nexport default job({}, async (run) => {\n${body}\n});\n`,
+      `import { job } from "mig-runner"; ${IMPORTS}\nexport default job({}, async (run) => {\n${body}\n});\n`,
     );
     const { source } = await bundleJob(path);
     const messages: FromBody[] = [];
@@ -83,10 +86,41 @@ describe("workerHost()", () => {
     const exit = await hear("process.exit(3);", ended);
     expect(exit.lost).toBe("it called process.exit(3)");
     const thrown = await hear(
-      'setTimeout(() => { throw new Error("late"); }, 1); await new Promise(() => {});',
+      'queueMicrotask(() => { throw new Error("late"); }); await new Promise(() => {});',
       ended,
     );
     expect(thrown.lost).toMatch(/^uncaught error: .*late/);
+  });
+
+  test("refuses what no replay can do again, at its line", async () => {
+    for (const [code, what, fix] of [
+      ['fetch("http://127.0.0.1:1/")', "fetch", "put it into run.step"],
+      ['fs.appendFileSync("/dev/null", "a")', "fs.appendFileSync", "put it into run.step"],
+      ['fs.readFileSync("/etc/hostname")', "fs.readFileSync", "put it into run.step"],
+      ["try { process.env.PATH } catch {}", "process.env.PATH", "put it into run.step"],
+      ["setTimeout(() => {}, 1)", "setTimeout", "use run.sleep"],
+      ['execFileSync("/bin/true")', "child_process.execFileSync", "put it into run.step"],
+    ] as const) {
+      const { messages, path } = await hear(`\n  ${code};`, ended);
+      const why = "a replay could get something else, or do it again";
+      const error = `${what} outside of a step: ${why}; ${fix} (${path}:4)`;
+      expect(messages.at(-1)).toEqual({ kind: "ended", error });
+    }
+  });
+
+  test("does in a step what it refuses outside of it", async () => {
+    const { messages } = await hear(
+      'await run.step("a", () => [existsSync("/etc/passwd"), typeof process.env.PATH]);',
+      (heard) => heard.some(({ kind }) => kind === "tried"),
+    );
+    const outcome = { kind: "value", json: '[true,"string"]' };
+    expect(messages.find(({ kind }) => kind === "tried")).toMatchObject({ outcome });
+  });
+
+  test("names a step that nobody awaits", async () => {
+    const { messages, path } = await hear('\n  run.step("a", () => 1);', ended);
+    const error = `step "a" is not awaited: write await in front of it (${path}:4)`;
+    expect(messages.at(-1)).toEqual({ kind: "ended", error });
   });
 
   test("knows the branches of code through every await", async () => {
@@ -95,7 +129,7 @@ describe("workerHost()", () => {
     const { messages } = await hear(
       `const branch = (name) => async () => {
          await Promise.resolve();
-         await new Promise((resolve) => setTimeout(resolve, 1));
+         await new Promise((resolve) => queueMicrotask(resolve));
          await run.sleep(name, "1h");
        };
        await run.parallel({ a: branch("x"), b: branch("x") });`,

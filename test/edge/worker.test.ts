@@ -267,7 +267,9 @@ describe("startWorker()", () => {
        idle.send({ source: "console.log(process.pid);" });`,
     );
     const [file, ...args] = command;
-    const child = spawn(file, [...args, script], { stdio: ["ignore", "pipe", "inherit"] });
+    // What `bun test --no-orphans` asks of every Bun below it would do the work of the lifeline.
+    const { BUN_FEATURE_FLAG_NO_ORPHANS: _, ...env } = process.env;
+    const child = spawn(file, [...args, script], { stdio: ["ignore", "pipe", "inherit"], env });
     const line = await new Promise<string>((resolve) => {
       child.stdout.once("data", (text) => resolve(String(text)));
     });

@@ -7,7 +7,9 @@ import { workerHost } from "../../../src/edge/workflow/host.ts";
 import type { FromBody, ToBody } from "../../../src/workflow/messages.ts";
 import { parseFromBody } from "../../../src/workflow/messages.ts";
 
-const DEAF_MS = 600;
+/** Long enough for a body that works, on any machine; and for one that must be lost, short. */
+const DEAF_MS = 600_000;
+const SOON_MS = 600;
 
 const IMPORTS =
   'import fs, { existsSync } from "node:fs"; import { execFileSync } from "child_process";';
@@ -16,6 +18,7 @@ const IMPORTS =
 async function hear(
   body: string,
   done: (messages: readonly FromBody[]) => boolean,
+  deafMs = DEAF_MS,
 ): Promise<{ messages: readonly FromBody[]; lost: string | null; path: string }> {
   const directory = mkdtempSync(join(tmpdir(), "body-"));
   const path = join(directory, "job.ts");
@@ -27,7 +30,7 @@ async function hear(
     const { source } = await bundleJob(path);
     const messages: FromBody[] = [];
     const { promise, resolve } = Promise.withResolvers<string | null>();
-    const handle = workerHost({ deafMs: DEAF_MS }).start({
+    const handle = workerHost({ deafMs }).start({
       onMessage(raw) {
         const message = parseFromBody(raw);
         if (message === null) throw new Error(`no message: ${JSON.stringify(raw)}`);
@@ -78,7 +81,7 @@ describe("workerHost()", () => {
   });
 
   test("loses a body in an endless loop, and goes on itself (I8)", async () => {
-    const { lost } = await hear("for (;;);", ended);
+    const { lost } = await hear("for (;;);", ended, SOON_MS);
     expect(lost).toBe("it did not answer for 1 seconds: it may be in an endless loop");
   });
 

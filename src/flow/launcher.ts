@@ -3,6 +3,8 @@
 // Owns:    which jobs and requests are begun in this tick.
 // Not its: when a job is due (timetable.ts), what a launch does (launch.ts).
 import type { Catalog } from "../jobs/catalog.ts";
+import type { Entity } from "../jobs/entity.ts";
+import { launchHorizon } from "../jobs/fires.ts";
 import type { ActionRow, RunRow } from "../journal/inflight.ts";
 import type { Instant, Milliseconds } from "../time.ts";
 import { Deferred } from "./defer.ts";
@@ -110,17 +112,19 @@ export class Launcher {
     for (const run of requested) {
       if (this.#deferred.isWaiting(run.id, now)) continue;
       const entity = this.#catalog.entity(run.job);
-      if (entity === null || !this.#options.isMine(run) || !this.#mayStart(run)) continue;
+      if (entity === null || !this.#options.isMine(run)) continue;
+      if (!this.#mayStart(run, entity)) continue;
       this.pool.start(run.id, () =>
         this.#launchNow(() => launchRequested(this.#edges, entity, run)),
       );
     }
   }
 
-  #mayStart(run: RunRow): boolean {
+  #mayStart(run: RunRow, entity: Entity): boolean {
     // One that could not begin has had its turn.
     if (run.cause === "manual" || run.deadlineAt !== null) return true;
-    const until = Math.max(this.#edges.clock.now(), run.firesAt) + FUTURE_MS;
+    // As for a fire time: a run further ahead was begun under a clock that was, and holds up none.
+    const until = launchHorizon(entity, this.#edges.clock.now()) + FUTURE_MS;
     const before = this.#edges.journal.unsettledRuns(run.job, until);
     return before.every(({ state }) => state !== "open");
   }

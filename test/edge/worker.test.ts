@@ -268,7 +268,7 @@ describe("startWorker()", () => {
     );
     const [file, ...args] = command;
     // What `bun test --no-orphans` asks of every Bun below it would do the work of the lifeline.
-    const { BUN_FEATURE_FLAG_NO_ORPHANS: _, ...env } = process.env;
+    const { BUN_FEATURE_FLAG_NO_ORPHANS: _asked, ...env } = process.env;
     const child = spawn(file, [...args, script], { stdio: ["ignore", "pipe", "inherit"], env });
     const line = await new Promise<string>((resolve) => {
       child.stdout.once("data", (text) => resolve(String(text)));

@@ -15,6 +15,8 @@ export interface Mutant {
   readonly name: string;
   /** The invariant that the oracle must name. */
   readonly invariant: string;
+  /** A seed that showed it: tried first, as a search takes long. */
+  readonly seed: number;
   readonly edits: readonly Edit[];
 }
 
@@ -22,6 +24,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "a write is told before it is durable",
     invariant: "I1",
+    seed: 3,
     edits: [
       {
         file: "journal/sqlite/journal.ts",
@@ -33,6 +36,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "fire times that nobody ran are forgotten",
     invariant: "I2",
+    seed: 7,
     edits: [
       {
         file: "flow/launch.ts",
@@ -44,6 +48,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "one fire time is run twice",
     invariant: "I2",
+    seed: 1,
     edits: [
       { file: "journal/sqlite/schema.ts", find: "UNIQUE (job, fires_at)", replace: "CHECK (1)" },
       {
@@ -63,6 +68,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "an action whose answer was lost is posted again without a search",
     invariant: "I3",
+    seed: 4,
     edits: [
       {
         file: "flow/post.ts",
@@ -74,6 +80,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "an action that may have been sent is signed anew, and not found any more",
     invariant: "I4",
+    seed: 4,
     edits: [
       {
         file: "flow/post.ts",
@@ -89,6 +96,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "an action is sent with a signature that the journal does not have",
     invariant: "I1",
+    seed: 7,
     edits: [
       {
         file: "flow/post.ts",
@@ -102,6 +110,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "the words of a refusal are taken for proof that nothing was stored",
     invariant: "I3",
+    seed: 10,
     edits: [
       {
         file: "flow/post.ts",
@@ -113,6 +122,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "a collect that failed is given up",
     invariant: "I4",
+    seed: 4,
     edits: [
       {
         file: "flow/collect.ts",
@@ -124,11 +134,13 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "a command that comes on two pages is kept twice",
     invariant: "I5",
+    seed: 1,
     edits: [{ file: "flow/commands.ts", find: "!this.#ids.add(facts.id)", replace: "false" }],
   },
   {
     name: "a result is cut off before its end",
     invariant: "I5",
+    seed: 1,
     edits: [
       {
         file: "flow/collect.ts",
@@ -140,6 +152,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "a result is delivered before it is durable",
     invariant: "I6",
+    seed: 7,
     edits: [
       {
         file: "flow/collect.ts",
@@ -151,6 +164,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "a delivery that failed is taken for made",
     invariant: "I6",
+    seed: 7,
     edits: [
       {
         file: "flow/deliver.ts",
@@ -162,6 +176,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "what a full disk cannot remember is done again at once",
     invariant: "I7",
+    seed: 23,
     edits: [
       {
         file: "runner.ts",
@@ -173,6 +188,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "a cursor that a clock far ahead has moved is believed",
     invariant: "I7",
+    seed: 7,
     edits: [
       {
         file: "flow/rewind.ts",
@@ -184,6 +200,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "a wait that a clock far ahead has set is believed",
     invariant: "I4",
+    seed: 1,
     edits: [
       {
         file: "flow/ahead.ts",
@@ -195,6 +212,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "a spool that cannot be read ends the loop",
     invariant: "I8",
+    seed: 11,
     edits: [
       {
         file: "flow/timetable.ts",
@@ -206,6 +224,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "a broken job keeps the program from starting",
     invariant: "I8",
+    seed: 5,
     edits: [
       {
         file: "flow/timetable.ts",
@@ -217,10 +236,11 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "a job that is due is not looked at any more after its first run",
     invariant: "I8",
+    seed: 1,
     edits: [
       {
         file: "flow/timetable.ts",
-        find: "if (this.#catalog.entity(job) !== entity || this.#options.once) return;",
+        find: "if (this.#catalog.entity(entity.job) !== entity || this.#options.once) return;",
         replace: "return;",
       },
     ],
@@ -228,6 +248,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "records of the original are left alone",
     invariant: "I9",
+    seed: 1,
     edits: [
       {
         file: "flow/adopt.ts",
@@ -240,7 +261,7 @@ export const MUTANTS: readonly Mutant[] = [
 ];
 
 /** Of a journal that is damaged, which no world has: shown on the journal itself. */
-export const DAMAGE_MUTANT: Mutant = {
+export const DAMAGE_MUTANT: Omit<Mutant, "seed"> = {
   name: "a damaged journal is an error like any other",
   invariant: "I10",
   edits: [

@@ -37,7 +37,7 @@ function client(options: Partial<HttpOptions> = {}): Http {
     connectTimeoutMs: 2_000,
     headersTimeoutMs: 2_000,
     idleTimeoutMs: 2_000,
-    exchangeTimeoutMs: 5_000,
+    exchangeTimeoutMs: 30_000,
     connectionsMax: 4,
     ...options,
   });
@@ -354,7 +354,7 @@ describe("body", () => {
         fill();
       },
     });
-    const answer = await client().send(get(server.url));
+    const answer = await client({ exchangeTimeoutMs: 600_000 }).send(get(server.url));
     if (answer.kind !== "answer") throw new Error(answer.message);
     let taken = 0;
     let most = 0;

@@ -80,10 +80,16 @@ describe("a workflow that is signed ahead", () => {
 });
 
 /** A plain job that fires twice, with the process gone at one write of the journal. */
-async function fireTwice(crashAt: ((when: string, count: number) => boolean) | null) {
-  const stage = new Stage({
+async function fireTwice(
+  crashAt: ((when: string, count: number) => boolean) | null,
+  options: { postAheadMs?: number; refuse?: (stage: Stage) => string | null } = {},
+) {
+  const { postAheadMs = 0, refuse } = options;
+  const own = { workflow: false, schedule, plugins: ["mail"], retries: 100, postAheadMs };
+  const stage: Stage = new Stage({
     body: async () => {},
-    entity: { workflow: false, schedule, signing: "calendar", minSigners: 2, plugins: ["mail"] },
+    entity: { ...own, signing: "calendar", minSigners: 2 },
+    refuse: () => refuse?.(stage) ?? null,
     onWrite: (when, count) => {
       if (crashAt?.(when, count) === true) throw new Crash("gone");
     },
@@ -109,7 +115,10 @@ describe("A crash at any write of a job that is signed ahead", () => {
     expect(writes).toBeGreaterThan(10);
     for (let count = 1; count <= writes; count++) {
       for (const when of ["before", "after"]) {
-        const stage = await fireTwice((at, number) => at === when && number === count);
+        // Every other one posts ahead, whose cursor is in the future when it is started again.
+        const postAheadMs = count % 2 === 0 ? 10 * 60_000 : 0;
+        const isThen = (at: string, number: number): boolean => at === when && number === count;
+        const stage = await fireTwice(isThen, { postAheadMs });
         const posted = stage.actions.map(({ signature }) => signature);
         expect([when, count, posted]).toEqual([when, count, wanted]);
         expect(stage.deliveries.length).toBeGreaterThanOrEqual(2);
@@ -118,4 +127,53 @@ describe("A crash at any write of a job that is signed ahead", () => {
       }
     }
   });
+});
+
+describe("An API that is down over a window", () => {
+  /** Down from 20 past to 40 past twelve: the first window is from 12:28 to 12:35. */
+  const down = ({ clock }: Stage): string | null => {
+    const minutes = (clock.now() - NOON) / 60_000;
+    return minutes >= 25 && minutes < 40 ? "the API is down" : null;
+  };
+
+  test("costs that window, which is a failure that says so, and no other", async () => {
+    const [, second] = (await signed).windows;
+    const stage = await fireTwice(null, { refuse: down });
+    expect(stage.actions.map(({ signature }) => signature)).toEqual([second?.signatures[0] ?? ""]);
+    const [, first] = stage.journal.runs("nightly", 9);
+    expect(first?.state).toBe("failed");
+    expect(first?.note).toMatch(/the API is down; the action has expired unposted$/);
+    await stage.stop();
+  });
+
+  test("costs nothing when the action was posted ahead", async () => {
+    const wanted = (await signed).windows.map(({ signatures }) => signatures[0] ?? "");
+    const stage = await fireTwice(null, { refuse: down, postAheadMs: 10 * 60_000 });
+    expect(stage.actions.map(({ signature }) => signature)).toEqual(wanted);
+    await stage.stop();
+  });
+});
+
+test("a calendar that is replaced or withdrawn while the daemon runs is used from then on", async () => {
+  const own = { workflow: false, schedule, signing: "calendar", minSigners: 2 } as const;
+  const stage = new Stage({ body: async () => {}, entity: own });
+  const first = newCalendar(await signed);
+  await stage.journal.write((tables) => tables.insertCalendar(first, NOON));
+  await stage.boot();
+  await stage.move(HOUR);
+  const before = { sequence: 1, hash: first.hash };
+  const later = { ...request, now: NOON + HOUR, until: NOON + 5 * HOUR, before };
+  const second = newCalendar(await signedBy(requested(later), ["bob", "ann"], NOON + HOUR));
+  const row = await stage.journal.write((tables) => tables.insertCalendar(second, NOON + HOUR));
+  await stage.move(HOUR);
+  await stage.journal.write((tables) => tables.withdrawCalendar(row?.id ?? 0, stage.clock.now()));
+  await stage.move(HOUR);
+  expect(stage.actions.map(({ signature }) => signature)).toEqual([
+    first.windows[0]?.signatures[0] ?? "",
+    second.windows[0]?.signatures[0] ?? "",
+  ]);
+  expect(stage.journal.missed("nightly", 9)).toMatchObject([
+    { firstAt: NOON + 2.5 * HOUR, reason: "the calendar has no window: none is installed" },
+  ]);
+  await stage.stop();
 });

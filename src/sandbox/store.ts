@@ -51,6 +51,8 @@ export interface Behaviour {
   readonly commandsPerStart: number;
   /** Results are filled up to at least this many bytes. */
   readonly resultBytes: number;
+  /** Signatures that an agent asks for: with fewer it refuses the action. @default 0 */
+  readonly minimumWeight?: number;
 }
 
 /** A fleet as it is: nearly all answer, some find something. */
@@ -157,6 +159,7 @@ export function insertAction(
     launchAt: Math.max(facts.now, millisOf(validFrom)) + Math.floor(delayMs),
     expireAt: millisOf(expireAfter),
     isSpoilt:
+      (posted.signatures ?? []).length < (store.behaviour.minimumWeight ?? 0) ||
       validFrom.unixSeconds !== posted.validFrom.unixSeconds ||
       expireAfter.unixSeconds !== posted.expireAfter.unixSeconds,
   };

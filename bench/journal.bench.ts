@@ -47,7 +47,7 @@ export async function bench({ short }: Scale): Promise<readonly Row[]> {
       figure: "journal: durable transitions, many in hand",
       unit: "a second",
       samples: grouped,
-      target: { least: 20_000 },
+      target: { least: 40_000 },
     },
   ];
 }

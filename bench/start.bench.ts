@@ -55,7 +55,7 @@ async function pass({ short }: Scale): Promise<Row> {
     figure: "--once, nothing due in 100 jobs",
     unit: "ms",
     samples: await timesOf(once, { runs: short ? 1 : 15, warmup: 2 }),
-    target: { most: 80 },
+    target: { most: 70 },
   };
 }
 
@@ -71,7 +71,7 @@ async function firstLine({ short }: Scale): Promise<Row> {
     figure: "start to the first line of the log",
     unit: "ms",
     samples: await timesOf(once, { runs: short ? 1 : 15, warmup: 2 }),
-    target: { most: 60 },
+    target: { most: 40 },
   };
 }
 

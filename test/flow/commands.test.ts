@@ -91,6 +91,32 @@ describe("readCommands()", () => {
     expect(asked).toBe(251);
   });
 
+  test.each([
+    [0, 1],
+    [10, 1],
+    [99, 1],
+    [100, 2],
+    [101, 2],
+    [1_000, 11],
+    [12_345, 124],
+  ])("asks for %i commands in %i requests of 100 when nothing fails", async (agents, wanted) => {
+    const world = openWorld();
+    let requests = 0;
+    world.api.commands = async (_, { limit, offset, onCommand }) => {
+      requests++;
+      const entries = Math.max(0, Math.min(limit, agents - offset));
+      if (entries === 0) return { kind: "end" };
+      for (let id = offset + 1; id <= offset + entries; id++) {
+        await onCommand(command(id, `{"sent":${agents}}`));
+      }
+      return { kind: "page", commands: entries, strays: 0, entries };
+    };
+    const outcome = await read(world, sink());
+    expect(outcome).toMatchObject({ kind: "whole", completeness: { fetched: agents } });
+    expect(requests).toBe(wanted);
+    expect(requests).toBeLessThanOrEqual(Math.ceil(agents / 100) + 1);
+  });
+
   test("asks for no more at once than a result may have, whatever the counters say", async () => {
     const world = openWorld();
     const limits: number[] = [];

@@ -199,8 +199,8 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "a wait that a clock far ahead has set is believed",
-    invariant: "I4",
-    seed: 1,
+    invariant: "I6",
+    seed: 7,
     edits: [
       {
         file: "flow/ahead.ts",

@@ -17,10 +17,12 @@
 // A document's id is made of the delivery and the command, so a delivery that is made again writes
 // over what is there. Its field `kind` is "result", or "failure" for a host that failed.
 //
+// An alarm is one document, its field `kind` "alarm".
+//
 // Of a batch that was taken in part only the rest is sent again. A refused document is logged, and
 // the delivery fails for good once the others are out; after any other failure it goes on with what
 // is left.
-import { type PluginContext, plugin, type Result } from "mig-runner";
+import { Fatal, type PluginContext, plugin, type Result, Retry } from "mig-runner";
 import * as v from "valibot";
 import { type Batch, batches, type Piece, type PlacedPiece, sendBatch } from "./lib/batch.ts";
 import { documentOf } from "./lib/document.ts";
@@ -55,6 +57,21 @@ export default plugin({
     const all = batches(piecesOf(result, context), { countMax, bytesMax, tally });
     await eachOf(all, { tally, width: 1 }, (batch) => sendBatch(batch, { attempt, tally, send }));
     await tally.finish();
+  },
+  async alarm(event, context) {
+    const { index, op } = context.config;
+    const head = { [op]: { _index: index, _id: itemKey(context.key, "alarm") } };
+    const body = { "@timestamp": event.at, ...event };
+    const text = `${encodeJson(head)}\n${encodeJson(body)}\n`;
+    const posted = await post(context, requestOf([{ text }], context));
+    const [answer] = posted.kind === "taken" ? (answersOf(posted.text, 1) ?? []) : [];
+    if (posted.kind === "refused") throw new Fatal(posted.message);
+    if (posted.kind === "failed") {
+      throw new Retry(posted.message, { after: posted.retryAfterMs });
+    }
+    // That it is there already is as good as taken: an earlier try was.
+    if (answer !== undefined && (answer.status < 300 || answer.status === 409)) return;
+    throw new Error(`the alarm was not taken: ${answer?.reason ?? "no answer of the bulk API"}`);
   },
 });
 
@@ -99,7 +116,10 @@ async function postBulk(
   }
 }
 
-function requestOf(pieces: readonly Piece[], { config: settings }: Context) {
+function requestOf(
+  pieces: readonly Pick<Piece, "text">[],
+  { config: settings }: Pick<Context, "config">,
+) {
   const { apikey, password, timeout: timeoutMs, url: cluster, user } = settings;
   const to = new URL(cluster);
   to.pathname = `${to.pathname.replace(/\/+$/, "")}/_bulk`;

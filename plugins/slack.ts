@@ -10,6 +10,8 @@
 // of hosts are shown as code: whatever an agent calls itself, it writes no line of its own, no link
 // and no mention into the message.
 //
+// Of an alarm it is told what is wrong, since when, and what to do.
+//
 // There is one request. A message that Slack refuses (400) fails for good; after any other failure
 // the delivery is made again. Slack knows no key by which it could tell the same message twice.
 import { plugin, type Result } from "mig-runner";
@@ -19,6 +21,7 @@ import { post } from "./lib/post.ts";
 import { objectOr, textOr } from "./lib/read.ts";
 import { duration, oneOf, url, whole } from "./lib/settings.ts";
 import { Tally } from "./lib/tally.ts";
+import { linesOf, tellBy } from "./lib/tell.ts";
 import { cutText, encodeJson, lineOf } from "./lib/text.ts";
 
 const config = v.strictObject({
@@ -45,6 +48,17 @@ export default plugin({
     tally.note(await post(context, { url: to, headers, body, timeoutMs }), message);
     await tally.finish();
   },
+  async alarm(event, context) {
+    const { timeout: timeoutMs, url: to } = context.config;
+    const [title = "", ...lines] = linesOf(event);
+    const shown = [
+      `*${literal(title, NAME_MAX)}*`,
+      ...lines.map((line) => literal(line, LINE_MAX)),
+    ];
+    const body = encodeJson({ text: shown.join("\n"), unfurl_links: false, unfurl_media: false });
+    const headers = { "Content-Type": "application/json" };
+    await tellBy(context, { url: to, headers, body, timeoutMs });
+  },
 });
 
 interface Summary {
@@ -67,6 +81,9 @@ const FAILED_MIN = 800;
 const NAME_MAX = 200;
 const HOST_MAX = 120;
 const REASON_MAX = 160;
+
+/** Characters of a line of an alarm. */
+const LINE_MAX = 1_000;
 
 /** How many ways to end are told apart. */
 const STATUSES_MAX = 6;

@@ -17,6 +17,8 @@
 // failed. The indexed field `key` is made of the delivery and the command: the collector takes an
 // event twice when a delivery is made again, and a search can leave out the second one by it.
 //
+// An alarm is one event of the sourcetype mig:alarm, its `kind` "alarm".
+//
 // An event that the collector refuses is logged, and the delivery fails for good once the others
 // are out; after any other failure it goes on with what is left.
 import { createHash } from "node:crypto";
@@ -28,6 +30,7 @@ import { itemKey, type Posted, post } from "./lib/post.ts";
 import { objectOr } from "./lib/read.ts";
 import { duration, oneOf, text, url, whole } from "./lib/settings.ts";
 import { eachOf, Tally } from "./lib/tally.ts";
+import { tellBy } from "./lib/tell.ts";
 import { encodeJson } from "./lib/text.ts";
 
 const config = v.strictObject({
@@ -54,6 +57,17 @@ export default plugin({
     const all = batches(piecesOf(result, context), { countMax, bytesMax, tally });
     await eachOf(all, { tally, width: 1 }, (batch) => sendBatch(batch, { attempt, tally, send }));
     await tally.finish();
+  },
+  async alarm(event, context) {
+    const { index, source } = context.config;
+    const text = encodeJson({
+      time: Date.parse(event.at) / 1_000,
+      ...{ source, sourcetype: "mig:alarm" },
+      ...(index === undefined ? {} : { index }),
+      event,
+      fields: { kind: "alarm", key: itemKey(context.key, "alarm") },
+    });
+    await tellBy(context, requestOf([{ text }], context));
   },
 });
 
@@ -103,7 +117,10 @@ async function postEvents(batch: Batch, at: Sending): Promise<Posted | null> {
   return null;
 }
 
-function requestOf(pieces: readonly Piece[], { config: settings, key }: Context) {
+function requestOf(
+  pieces: readonly Pick<Piece, "text">[],
+  { config: settings, key }: Pick<Context, "config" | "key">,
+) {
   const { timeout: timeoutMs, token, url: collector } = settings;
   const to = new URL(collector);
   if (to.pathname === "/") to.pathname = "/services/collector/event";

@@ -15,6 +15,8 @@
 // when all others were taken or refused. The Idempotency-Key header and `batch.key` are the same at
 // each try of a batch.
 //
+// An alarm is one POST of its JSON: {"kind": "alarm", "event": …}, see docs/operations.md.
+//
 // Commands are as the API returned them, so a host that failed shows its own status. A refused
 // batch (400, 413, 422) is sent again in halves until the command at fault is found: it is logged,
 // and the delivery fails for good once the others are out. After any other failure it goes on with
@@ -29,6 +31,7 @@ import { objectOr } from "./lib/read.ts";
 import { duration, headers, text, url, whole } from "./lib/settings.ts";
 import { shorten, sizeOf } from "./lib/shorten.ts";
 import { eachOf, Tally } from "./lib/tally.ts";
+import { tellBy } from "./lib/tell.ts";
 import { encodeJson } from "./lib/text.ts";
 
 const config = v.strictObject({
@@ -57,7 +60,27 @@ export default plugin({
     await eachOf(all, { tally, width: 1 }, (batch) => sendBatch(batch, { attempt, tally, send }));
     await tally.finish();
   },
+  async alarm(event, context) {
+    const { headers: own, secret, timeout: timeoutMs, url: to } = context.config;
+    const body = encodeJson(event);
+    const headers = headersOf({ body, key: itemKey(context.key, "alarm"), secret });
+    await tellBy(context, { url: to, headers: { ...headers, ...own }, body, timeoutMs });
+  },
 });
+
+function headersOf({
+  body,
+  key,
+  secret,
+}: {
+  readonly body: string;
+  readonly key: string;
+  readonly secret: string | undefined;
+}): Readonly<Record<string, string>> {
+  const signed =
+    secret === undefined ? {} : { "X-Mig-Runner-Signature": signatureOf(body, secret) };
+  return { "Content-Type": "application/json", "Idempotency-Key": key, ...signed };
+}
 
 /** One batch of nothing where a result has no commands: the receiver hears of it too. */
 async function* orEmpty(all: AsyncIterable<Batch>, tally: Tally): AsyncGenerator<Batch> {
@@ -104,9 +127,7 @@ async function postBatch(
   const commands = pieces.map(({ text: command }) => command).join(",");
   const batch = JSON.stringify({ key, last: isLast });
   const body = `{"name":${name},"action":${action},"commands":[${commands}],"batch":${batch}}`;
-  const signed =
-    secret === undefined ? {} : { "X-Mig-Runner-Signature": signatureOf(body, secret) };
-  const fixed = { "Content-Type": "application/json", "Idempotency-Key": key, ...signed };
+  const fixed = headersOf({ body, key, secret });
   return await post(context, { url: to, headers: { ...fixed, ...own }, body, timeoutMs });
 }
 

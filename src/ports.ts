@@ -142,6 +142,18 @@ export interface DeliveryOrder {
   readonly signal?: AbortSignal;
 }
 
+/** Something that people are to be told. */
+export interface AlarmOrder {
+  readonly plugin: string;
+  /** One line of JSON: see docs/operations.md. */
+  readonly body: string;
+  /** The same at every attempt, different for any other notice. */
+  readonly key: string;
+  /** 1 for the first attempt. */
+  readonly attempt: number;
+  readonly signal?: AbortSignal;
+}
+
 /** How a delivery ended. What failed or is missing is tried again, unless it is `final`. */
 export type DeliveryAnswer =
   | { readonly kind: "delivered"; readonly message: string }
@@ -162,4 +174,6 @@ export interface Plugins {
   check(name: string): Promise<string | null>;
   /** Never rejects; ended at the plugin's time limit. */
   deliver(order: DeliveryOrder): Promise<DeliveryAnswer>;
+  /** Has a plugin tell people something; the same. Missing: no plugin here can. */
+  alarm?(order: AlarmOrder): Promise<DeliveryAnswer>;
 }

@@ -8,13 +8,14 @@
 import { messageOf } from "./errors.ts";
 import { adoptInflight } from "./flow/adopt.ts";
 import { ClockWatch, WatchedClock } from "./flow/ahead.ts";
+import { Alarms } from "./flow/alarms.ts";
 import { admits, afterRequest, type Breaker, CLOSED } from "./flow/breaker.ts";
 import { collectAction } from "./flow/collect.ts";
 import { endOverdue } from "./flow/deadline.ts";
-import { deliverResult } from "./flow/deliver.ts";
 import type { LaunchWindow } from "./flow/launch.ts";
 import { Launcher } from "./flow/launcher.ts";
 import { NAP_MAX_MS, nap, Wake } from "./flow/nap.ts";
+import { Outbox } from "./flow/outbox.ts";
 import { NO_PATIENCE, type Patience } from "./flow/patience.ts";
 import { Pool } from "./flow/pool.ts";
 import { postAction, type Reached } from "./flow/post.ts";
@@ -24,7 +25,7 @@ import { Timetable } from "./flow/timetable.ts";
 import { isInFlight } from "./flow/transition.ts";
 import { endStranded } from "./flow/unreadable.ts";
 import type { Catalog } from "./jobs/catalog.ts";
-import type { ActionRow, DeliveryRow, RunRow } from "./journal/inflight.ts";
+import type { ActionRow, RunRow } from "./journal/inflight.ts";
 import type { ActiveState } from "./journal/journal.ts";
 import type { Instant, Milliseconds } from "./time.ts";
 import type { EngineEdges } from "./workflow/edges.ts";
@@ -69,15 +70,16 @@ export class Runner {
   readonly #launcher: Launcher;
   readonly #posts: Posts;
   readonly #collects: Pool;
-  readonly #deliveries: Pool;
+  readonly #outbox: Outbox;
   readonly #upkeep: Upkeep;
   readonly #engine: Engine;
+  readonly #alarms: Alarms;
   readonly #stop = new AbortController();
   readonly #wake: Wake;
   #stopping = false;
   #breaker: Breaker = CLOSED;
-  /** Deliveries that were tried in this `--once` pass. */
-  readonly #tried = new Set<number>();
+  /** Since when the API has not answered: undefined before it was asked. */
+  #downSince: Instant | null | undefined;
   /** Of the journal at the last tick: what another process writes changes it. */
   #version: number | null = null;
   #failures = 0;
@@ -105,13 +107,23 @@ export class Runner {
     const ended = (isIdle: boolean) => (isIdle ? this.#wake.now() : this.#wake.soon());
     this.#posts = new Posts(clock, () => limits.dispatchesMax, ended);
     this.#collects = new Pool(() => limits.collectsMax, changed);
-    this.#deliveries = new Pool(() => limits.deliveriesMax, changed);
     this.#upkeep = new Upkeep(edges, changed);
+    this.#alarms = new Alarms(edges, catalog, {
+      ...{ downSince: () => this.#downSince, signal: this.#stop.signal, once: options.once },
+      changed,
+    });
     this.#timetable = new Timetable(edges, catalog, {
       checkDirectoryMs: options.checkDirectoryMs,
       isScheduled: this.#runId === null,
       once: options.once,
       loaded: () => this.rescan(),
+    });
+    const isMine = (runId: number) => this.#isMine(runId);
+    this.#outbox = new Outbox(edges, {
+      ...{ once: options.once, isAll: this.#runId === null, isMine, signal: this.#stop.signal },
+      timeoutOf: (job) => catalog.entity(job)?.pluginTimeoutMs ?? null,
+      rested: (work, job) => this.#rested(work, job),
+      changed,
     });
     const planned = (rows: readonly ActionRow[]) => {
       for (const row of rows) this.#post(row, true);
@@ -126,7 +138,7 @@ export class Runner {
 
   /** Things that went wrong since the start, each journaled or logged: `--once` exits 1 by it. */
   get failures(): number {
-    const parts = [this.#timetable, this.#launcher, this.#engine, this.#upkeep];
+    const parts = [this.#timetable, this.#engine, ...this.#parts];
     return parts.reduce((sum, { failures }) => sum + failures, this.#failures);
   }
 
@@ -204,7 +216,7 @@ export class Runner {
       const isRetrying = this.#launcher.isWorthStaying(this.#edges.clock.now());
       const idle = this.#isIdle() && !this.#wake.signal.aborted && !isRetrying;
       const isPending = wait && isInFlight(this.#edges.journal, this.#runId);
-      if (idle && !isPending && this.#untried().length === 0) break;
+      if (idle && !isPending && this.#outbox.untried().length === 0) break;
       await this.#nap();
     }
     await this.#drain();
@@ -219,15 +231,17 @@ export class Runner {
   async tick(): Promise<void> {
     this.#wake.renew();
     this.#version = this.#edges.journal.version();
-    await this.#remember(() => this.#watch.tick((id) => this.#deliveries.has(id)));
+    await this.#remember(() => this.#watch.tick((id) => this.#outbox.pool.has(id)));
     const now = this.#edges.clock.now();
     await this.#timetable.refresh(now);
     this.#launcher.tick(now);
     await this.#remember(() => endOverdue(this.#edges));
     this.#engine.tick(now);
     this.#work(now);
-    this.#deliver(now);
-    if (this.#runId === null) this.#upkeep.tick(now);
+    this.#outbox.tick(now);
+    if (this.#runId !== null) return;
+    this.#upkeep.tick(now);
+    this.#alarms.tick(now);
   }
 
   /**
@@ -304,33 +318,10 @@ export class Runner {
     const reached = await this.#rested(work, row.job);
     if (reached === null || this.#stop.signal.aborted) return null;
     this.#breaker = afterRequest(this.#breaker, reached !== "unreachable", clock.now());
+    this.#downSince = reached !== "unreachable" ? null : (this.#downSince ?? clock.now());
     const after = journal.action(row.id);
     if (after?.state === "failed" || (after?.attempts ?? 0) > row.attempts) this.#failures++;
     return reached;
-  }
-
-  #deliver(now: Instant): void {
-    const due = this.#options.once
-      ? this.#untried()
-      : this.#edges.journal.dueDeliveries(now, this.#deliveries.running + this.#deliveries.free);
-    for (const row of due) {
-      this.#deliveries.start(row.id, async () => {
-        this.#tried.add(row.id);
-        const timeoutMs = this.#catalog.entity(row.job)?.pluginTimeoutMs ?? null;
-        const options = { signal: this.#stop.signal, timeoutMs };
-        const work = () => deliverResult(this.#edges, row, options);
-        if ((await this.#rested(work, row.job)) === false) this.#failures++;
-      });
-    }
-  }
-
-  #untried(): DeliveryRow[] {
-    if (!this.#options.once) return [];
-    const { journal } = this.#edges;
-    return journal.undelivered(1_000).filter(({ id, state, actionRow }) => {
-      if (state !== "pending" || this.#tried.has(id)) return false;
-      return this.#runId === null || this.#isMine(journal.action(actionRow)?.runId ?? 0);
-    });
   }
 
   #isMine(runId: number): boolean {
@@ -353,8 +344,8 @@ export class Runner {
       this.#launcher.nextAt(now),
     ];
     times.push(...due.filter((at) => at !== null));
-    const { nextAt } = this.#upkeep;
-    if (this.#runId === null && nextAt !== null) times.push(nextAt);
+    const looks = [this.#upkeep.nextAt, this.#alarms.nextAt].filter((at) => at !== null);
+    if (this.#runId === null) times.push(...looks);
     const { probeAt } = this.#breaker;
     // A probe whose time has come waits for work, not for time (I7).
     if (probeAt !== null && probeAt > now) times.push(probeAt);
@@ -374,11 +365,20 @@ export class Runner {
   }
 
   #isIdle(): boolean {
-    return this.#pools().every((pool) => pool.idle) && this.#engine.isIdle && !this.#adopting;
+    return (
+      this.#pools().every((pool) => pool.idle) &&
+      this.#engine.isIdle &&
+      this.#alarms.idle &&
+      !this.#adopting
+    );
+  }
+
+  get #parts() {
+    return [this.#launcher, this.#outbox, this.#upkeep, this.#alarms];
   }
 
   #pools(): readonly Pool[] {
-    return [this.#launcher.pool, this.#posts, this.#collects, this.#deliveries, this.#upkeep.pool];
+    return [...this.#parts.map(({ pool }) => pool), this.#posts, this.#collects];
   }
 
   async #drain(): Promise<void> {

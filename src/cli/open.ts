@@ -243,6 +243,7 @@ async function openEdges(call: Call, begun: Begun): Promise<Opened> {
     ...{ clock, random, log, spool, journal, plugins: live.plugins, limits: live.limits },
     ...{ api: live.api, signer: live.signer, macros: live.macros },
     ...retentionOf(config),
+    ...(config.notify.plugins.length === 0 ? {} : { notify: config.notify }),
     workflows: workflowEdges(config),
   };
   const notify = await openNotify(environment);

@@ -6,6 +6,7 @@ import { lateness } from "../flow/sign.ts";
 import { isSignedAhead } from "../flow/signed-ahead.ts";
 import { isAtLeast, spreadOffsetMs } from "../jobs/fires.ts";
 import { nextFire } from "../jobs/schedule.ts";
+import type { AlarmRow } from "../journal/alarms.ts";
 import {
   type ActionRow,
   type Completeness,
@@ -106,6 +107,12 @@ export interface UndeliveredView {
   readonly error: string | null;
 }
 
+/** Something that is wrong, and that people were told of. */
+export type AlarmView = Pick<
+  AlarmRow,
+  "event" | "job" | "subject" | "runId" | "count" | "message" | "hint"
+> & { readonly sinceAt: Instant };
+
 export interface MissedView {
   readonly job: string;
   readonly firstAt: Instant;
@@ -125,6 +132,8 @@ export interface Overview {
   readonly undelivered: readonly UndeliveredView[];
   /** Runs of workflows that have not ended: the paused ones, then the open ones. */
   readonly workflows: readonly WorkflowView[];
+  /** What is wrong now, where `[notify]` names somebody who is told. */
+  readonly alarms: readonly AlarmView[];
   /** The newest first. */
   readonly missed: readonly MissedView[];
   /** Rows of the journal that cannot be read, each with what is wrong; nothing works on them. */
@@ -154,6 +163,7 @@ export function overviewOf(
     inFlight: (journal?.pendingActions(ROWS_MAX) ?? []).map(inFlightView),
     undelivered: (journal?.undelivered(ROWS_MAX) ?? []).map((row) => undeliveredView(journal, row)),
     workflows: journal === null ? [] : workflowViews(journal, ROWS_MAX),
+    alarms: (journal?.openAlarms() ?? []).map(alarmView),
     // What a clock that was ahead has recorded, and is still to come, was not missed.
     missed: (journal?.missed(null, MISSED_MAX) ?? [])
       .filter(({ firstAt }) => firstAt <= now)
@@ -232,6 +242,11 @@ function undeliveredView(journal: JournalReads | null, row: DeliveryRow): Undeli
   const { job, plugin, state, attempts, nextAt, error } = row;
   const actionId = journal?.action(row.actionRow)?.actionId ?? null;
   return { job, actionId, plugin, state, attempts, nextAt, error };
+}
+
+function alarmView(row: AlarmRow): AlarmView {
+  const { event, job, subject, runId, since, count, message, hint } = row;
+  return { event, job, subject, runId, sinceAt: since, count, message, hint };
 }
 
 function missedView({ job, firstAt, lastAt, count, reason }: MissedRow): MissedView {

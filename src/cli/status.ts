@@ -12,6 +12,7 @@ import { UsageError } from "./flags.ts";
 import { type JobState, loadJobs } from "./jobs.ts";
 import { openSpoolView, type SpoolView } from "./open.ts";
 import {
+  type AlarmView,
   type InFlightView,
   type JobView,
   type Overview,
@@ -91,14 +92,15 @@ export function renderOverview(
     readonly problem: string | null;
   },
 ): string[] {
-  const { directory, holder, jobs, inFlight, undelivered, workflows, missed, unreadable, counts } =
-    overview;
+  const { directory, holder, alarms, jobs, inFlight, undelivered, counts } = overview;
+  const { workflows, missed, unreadable } = overview;
   const who = holder === null ? "no mig-runner works on it" : `mig-runner runs (process ${holder})`;
   const broken = jobs.flatMap(({ errors }) => errors);
   return [
     `${directory}: ${who}`,
     ...mistakes.flatMap((text) => wrapText(`error: ${text}`, "", "  ")),
     ...(problem === null ? [] : wrapText(`error: ${problem}`, "", "  ")),
+    ...part(plural(alarms.length, "alarm"), renderTable(alarms.map((row) => alarmRow(row, now)))),
     ...part(plural(jobs.length, "job"), renderTable(jobs.map((job) => jobRow(job, now)))),
     ...part("signed ahead", renderTable(jobs.flatMap(calendarRow))),
     ...part(`${plural(broken.length, "mistake")} in broken jobs`, broken.flatMap(hanging)),
@@ -129,6 +131,15 @@ export function renderOverview(
         }),
       ),
     ),
+  ];
+}
+
+function alarmRow({ event, job, sinceAt, message, hint }: AlarmView, now: Instant): string[] {
+  return [
+    event,
+    job,
+    `since ${formatDistance(sinceAt, now).replace(" ago", "")}`,
+    `${message} (${hint})`,
   ];
 }
 

@@ -84,6 +84,12 @@ export const VERBS: readonly VerbEntry[] = [
     load: async () => (await import("./audit.ts")).audit,
   },
   {
+    name: "notify",
+    summary: "Try whether the plugins that tell alarms can do it",
+    words: ["test"],
+    load: async () => (await import("./notify.ts")).notify,
+  },
+  {
     name: "journal",
     summary: "Verify, copy or salvage the journal",
     words: ["verify", "backup", "restore", "salvage"],

@@ -195,6 +195,23 @@ export const RUNNER_KEYS = {
       about: "file with the public keys of who may sign calendars of jobs (docs/trust.md)",
     },
   },
+  notify: {
+    plugins: {
+      ...part({ kind: "list", since: ours, unset: "none" }),
+      about: "plugins that tell people what goes wrong, such as `slack`; may be repeated",
+    },
+    on: {
+      ...part({ kind: "list", since: ours, unset: "all" }),
+      about:
+        "of what: `failed`, `missed`, `dead`, `late`, `coverage`, `refused`, `calendar`, `api`, " +
+        "`recovered`; may be repeated",
+    },
+    repeat: {
+      ...duration(60 * SECOND_MS, KEPT_MAX_MS, null),
+      ...part({ since: ours, unset: "never" }),
+      about: "what lasts is told again after this, at least `1m`",
+    },
+  },
   retention: {
     journal: {
       ...duration(DAY_MS, KEPT_MAX_MS, null),

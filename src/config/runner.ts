@@ -6,6 +6,7 @@ import { durationToMs, parseDuration } from "../lib/go/duration.ts";
 import type { LogLevel } from "../lib/ports.ts";
 import { type Milliseconds, SECOND_MS } from "../time.ts";
 import { RUNNER_KEYS } from "./keys.ts";
+import { type NotifyConfig, notifyOf } from "./notify.ts";
 import {
   durationOf,
   noteMistake,
@@ -99,6 +100,7 @@ export interface RunnerConfig {
     readonly runs: number | null;
     readonly resultsMs: Milliseconds | null;
   };
+  readonly notify: NotifyConfig;
   readonly pluginConfig: ReadonlyMap<string, PluginSettings>;
   /** Where the keys of those sections begin, such as "/etc/mig/runner.cfg:12". */
   readonly pluginPlaces: ReadonlyMap<string, string>;
@@ -161,6 +163,7 @@ export function resolveRunner(
       runs: wholeOf(resolver, ["retention", "runs"], RUNNER_KEYS.retention.runs),
       resultsMs: keptOf(resolver, "results"),
     },
+    notify: notifyOf(resolver),
     pluginConfig: pluginConfigOf(resolver),
     pluginPlaces: pluginPlacesOf(resolver),
     clientConfPath: textOf(resolver, ["client", "clientconfpath"]),

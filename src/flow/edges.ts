@@ -23,6 +23,8 @@ export interface Edges {
   readonly macros: ReadonlyMap<string, string>;
   /** Absent where everything is kept for ever. */
   readonly retention?: Retention;
+  /** Absent where nobody is told of what goes wrong. */
+  readonly notify?: Notify;
   /** Absent where no job has a workflow. */
   readonly launchWorkflow?: WorkflowLaunch;
 }
@@ -35,6 +37,16 @@ export type WorkflowLaunch = (order: {
   readonly entity: Entity;
   readonly run: RunOrder;
 }) => Promise<boolean>;
+
+/** Who is told of what goes wrong, and of what. */
+export interface Notify {
+  /** The plugins that tell it. */
+  readonly plugins: readonly string[];
+  /** The events that are told. Null: all. */
+  readonly on: readonly string[] | null;
+  /** What lasts is told again after this. Null: never. */
+  readonly repeatMs: Milliseconds | null;
+}
 
 /** How long things are kept, and how many. Null: for ever, all. */
 export interface Retention {

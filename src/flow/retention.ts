@@ -133,8 +133,11 @@ async function removeRuns(
 ): Promise<number> {
   const find = (reads: JournalReads) => reads.settledRuns(before, STEP_MAX);
   const runs = await forget(edges, find);
-  const missed = await edges.journal.write((tables) => tables.removeMissed(before, STEP_MAX));
-  return Math.max(runs, missed);
+  const others = await edges.journal.write((tables) => [
+    tables.removeMissed(before, STEP_MAX),
+    tables.removeAlarms(before, STEP_MAX),
+  ]);
+  return Math.max(runs, ...others);
 }
 
 /** Removes the runs that are found, with all that belongs to them. @returns How many. */

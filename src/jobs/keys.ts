@@ -192,6 +192,18 @@ export const JOB_KEYS = {
     unset: "2",
     about: "how often an action that was refused is posted again, at most 100 times",
   },
+  expect: {
+    ...part({ kind: "duration", min: MINUTE_MS, max: 366 * DAY_MS, default: null }),
+    ...part({ within: null, file: "expect", since: "0.1" }),
+    unset: "no limit",
+    about: "an alarm when no run has succeeded for this long, such as `26h`",
+  },
+  expectAgents: {
+    ...part({ kind: "whole", min: 0, max: Number.MAX_SAFE_INTEGER, default: null }),
+    ...part({ within: null, file: "expectagents", since: "0.1" }),
+    unset: "one must be asked",
+    about: "an alarm when fewer agents than this have answered; 0: none need be there",
+  },
   pluginTimeout: {
     ...part({ kind: "duration", min: 1, max: DAY_MS, default: null }),
     ...part({ within: null, file: "plugintimeout", since: "0.1" }),

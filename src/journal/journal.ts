@@ -8,6 +8,7 @@
 // transaction. `write` resolves when its transaction is on disk (I1), never before.
 
 import type { Instant } from "../time.ts";
+import type { AlarmReads, AlarmWrites } from "./alarms.ts";
 import type { AuditReads, AuditRow } from "./audit.ts";
 import type { ActionRow, DeliveryRow, RunCause, RunRow } from "./inflight.ts";
 import type { BodyRow, NewBody, NewStep, StepFrontier, StepRow } from "./steps.ts";
@@ -83,10 +84,14 @@ export interface JournalCounts {
   readonly openBodies: number;
 }
 
-export interface JournalReads extends CalendarReads, AuditReads {
+export interface JournalReads extends CalendarReads, AuditReads, AlarmReads {
   run(id: number): RunRow | null;
   /** The newest runs of a job, newest first. */
   runs(job: string, limit: number): readonly RunRow[];
+  /** The runs of a job that ended or are paused, the latest fire time first. */
+  endedRuns(job: string, limit: number): readonly RunRow[];
+  /** The run of a job with the latest fire time that is done. */
+  lastDone(job: string): RunRow | null;
   /** All runs in one state, oldest first. */
   runsIn(state: RunRow["state"], limit: number): readonly RunRow[];
   /**
@@ -182,7 +187,7 @@ export interface RemovedRow {
   readonly json: string;
 }
 
-export interface JournalTransaction extends JournalReads, CalendarWrites {
+export interface JournalTransaction extends JournalReads, CalendarWrites, AlarmWrites {
   /** Null when (job, firesAt) has a run already: I2 is kept here, by a unique index. */
   insertRun(run: NewRun, state: RunRow["state"], now: Instant): RunRow | null;
   saveRun(row: RunRow): void;

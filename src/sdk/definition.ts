@@ -99,6 +99,13 @@ export interface JobDefinition {
   readonly postAhead?: Duration | undefined;
   /** How often a refused dispatch is tried again, 0 to 100. @default 2 */
   readonly retries?: number | undefined;
+  /** Raise an alarm when no run has succeeded for this long, such as "26h". @default no limit */
+  readonly expect?: Duration | undefined;
+  /**
+   * Raise an alarm when fewer agents than this have answered; 0: none need be there.
+   * @default one must have been asked
+   */
+  readonly expectAgents?: number | undefined;
   /** How long a plugin may take for one result, up to 24h. @default the configuration's */
   readonly pluginTimeout?: Duration | undefined;
 }

@@ -83,11 +83,15 @@ export type {
 export type { YaraElements, YaraMatch, YaraParameters } from "./modules/yara.ts";
 export { modules } from "./modules.ts";
 export {
+  type AlarmContext,
+  type AlarmEvent,
+  type AlarmName,
   type Deliver,
   type FetchOptions,
   type PluginContext,
   type PluginModule,
   plugin,
+  type Tell,
 } from "./plugin.ts";
 export type {
   AgentSummary,

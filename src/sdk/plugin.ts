@@ -59,12 +59,58 @@ export type Deliver<Config> = (
   context: PluginContext<Config>,
 ) => Promise<void> | void;
 
+/** Something that went wrong, or is right again: what a plugin that is in `[notify]` gets. */
+export interface AlarmEvent {
+  readonly kind: "alarm";
+  /** What it is; "recovered" when what `of` names is right again; "test" of `notify test`. */
+  readonly event: AlarmName | "recovered" | "test";
+  readonly of: AlarmName | "test";
+  /** Null for what is no job's. */
+  readonly job: string | null;
+  /** What of it, such as the name of a plugin; null for the whole. */
+  readonly subject: string | null;
+  readonly run: number | null;
+  /** When it was found, in RFC 3339, and since when it is so. */
+  readonly at: string;
+  readonly since: string;
+  /** How often it has happened. */
+  readonly count: number;
+  readonly message: string;
+  /** What to do; "" when it is right again. */
+  readonly hint: string;
+}
+
+/** What can go wrong. */
+export type AlarmName =
+  | "failed"
+  | "missed"
+  | "dead"
+  | "late"
+  | "coverage"
+  | "refused"
+  | "calendar"
+  | "api";
+
+/** What `alarm` gets beside it: the same as `deliver`, where it has a meaning. */
+export type AlarmContext<Config = undefined> = Pick<
+  PluginContext<Config>,
+  "config" | "key" | "attempt" | "signal" | "fetch" | "log"
+>;
+
+/** Tells people of an alarm. Resolving is success; any error is a failed try, which is repeated. */
+export type Tell<Config> = (
+  event: AlarmEvent,
+  context: AlarmContext<Config>,
+) => Promise<void> | void;
+
 /** A plugin, ready to be loaded: the default export of a file in plugins/. */
 export interface PluginModule {
   readonly kind: "plugin";
   /** Null: the plugin takes no configuration, and a section for it is a mistake. */
   readonly config: Schema | null;
   readonly deliver: Deliver<never>;
+  /** Null: it cannot tell alarms. */
+  readonly alarm: Tell<never> | null;
 }
 
 /** A plugin with a configuration. */
@@ -75,12 +121,15 @@ export interface PluginDefinition<Config extends Schema> {
    */
   readonly config: Config;
   readonly deliver: Deliver<SchemaOutput<Config>>;
+  /** Tells an alarm, where `[notify] plugins` names this plugin. @default it cannot */
+  readonly alarm?: Tell<SchemaOutput<Config>> | undefined;
 }
 
 /** A plugin without one. */
 export interface PlainPluginDefinition {
   readonly config?: undefined;
   readonly deliver: Deliver<undefined>;
+  readonly alarm?: Tell<undefined> | undefined;
 }
 
 /**
@@ -104,7 +153,7 @@ export interface PlainPluginDefinition {
 export function plugin<Config extends Schema>(definition: PluginDefinition<Config>): PluginModule;
 export function plugin(definition: PlainPluginDefinition): PluginModule;
 export function plugin(definition: PluginDefinition<Schema> | PlainPluginDefinition): PluginModule {
-  const { config = null, deliver } = definition ?? {};
+  const { config = null, deliver, alarm = null } = definition ?? {};
   if (typeof deliver !== "function") {
     const hint = "Write plugin({ async deliver(result, context) { … } })";
     throw new RunnerError("PLUGIN", "Cannot make a plugin: it has no deliver function", { hint });
@@ -113,7 +162,11 @@ export function plugin(definition: PluginDefinition<Schema> | PlainPluginDefinit
     const hint = "Take a schema of valibot, or of another library of Standard Schema";
     throw new RunnerError("PLUGIN", "Cannot make a plugin: its config is no schema", { hint });
   }
-  const made: PluginModule = { kind: "plugin", config, deliver };
+  if (alarm !== null && typeof alarm !== "function") {
+    const hint = "Write async alarm(event, context) { … }, or leave it out";
+    throw new RunnerError("PLUGIN", "Cannot make a plugin: its alarm is no function", { hint });
+  }
+  const made: PluginModule = { kind: "plugin", config, deliver, alarm };
   return Object.freeze(brand(made, "plugin"));
 }
 

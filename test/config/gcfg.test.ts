@@ -61,12 +61,13 @@ describe("parseGcfg()", () => {
         "logging",
         "journal",
         "calendar",
+        "notify",
         "retention",
         "plugin",
       ].join(", ")})`,
       "x.cfg:10:8: expected subsection name or right bracket (Write a section as [name])",
       `x.cfg:12:2: can't store data at section "api" (Known sections: runner, client, ` +
-        `logging, ${"journal, calendar, retention, plugin"})`,
+        `logging, ${"journal, calendar, notify, retention, plugin"})`,
     ]);
   });
 

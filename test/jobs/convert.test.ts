@@ -46,6 +46,8 @@ const FULL: RawDefinition = {
   signing: "calendar",
   minSigners: 2,
   postAhead: "10m",
+  expect: "26h",
+  expectAgents: 40,
   retries: 0,
   pluginTimeout: "1m0.5s",
 };
@@ -132,6 +134,8 @@ describe("encodeDefinition()", () => {
       signing: "calendar",
       minSigners: 2,
       postAheadMs: 600_000,
+      expectMs: 93_600_000,
+      expectAgents: 40,
       retries: 0,
       pluginTimeoutMs: 60_500,
     });

@@ -78,6 +78,8 @@ describe("the keys of a job", () => {
       canaryFailures: 0,
       signing: "live",
       minSigners: 1,
+      expectMs: null,
+      expectAgents: null,
       postAheadMs: 0,
       retries: 2,
       pluginTimeoutMs: null,

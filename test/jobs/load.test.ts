@@ -54,6 +54,8 @@ describe("loadEntity()", () => {
       canaryFailures: 0,
       signing: "live",
       minSigners: 1,
+      expectMs: null,
+      expectAgents: null,
       postAheadMs: 0,
       retries: 2,
       workflow: false,

@@ -64,6 +64,8 @@ describe("moduleEntity()", () => {
       canaryFailures: 0,
       signing: "live",
       minSigners: 1,
+      expectMs: null,
+      expectAgents: null,
       postAheadMs: 0,
       retries: 0,
       workflow: true,

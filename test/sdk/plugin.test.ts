@@ -8,7 +8,7 @@ describe("plugin()", () => {
 
   test("holds a schema and the function", () => {
     const deliver = async () => {};
-    expect(plugin({ config, deliver })).toEqual({ kind: "plugin", config, deliver });
+    expect(plugin({ config, deliver })).toEqual({ kind: "plugin", config, deliver, alarm: null });
   });
 
   test("has no schema when it takes no configuration", () => {

@@ -7,7 +7,7 @@ import { readSettings, type Settings } from "../../src/edge/plugins/settings.ts"
 import { messageOf } from "../../src/errors.ts";
 import { openHttp } from "../../src/lib/http/client.ts";
 import { isFatal, retryAfterMs } from "../../src/sdk/failure.ts";
-import type { PluginContext, PluginModule } from "../../src/sdk/plugin.ts";
+import type { AlarmEvent, PluginContext, PluginModule } from "../../src/sdk/plugin.ts";
 import { decodeProgress, encodeProgress } from "../../src/sdk/progress.ts";
 import { Scratch } from "./edge.ts";
 
@@ -91,8 +91,9 @@ export class Listener implements AsyncDisposable {
 
 export interface TryOptions {
   readonly settings: Settings;
-  /** A result document, or the text of a file. */
-  readonly result: unknown;
+  /** A result document, or the text of a file. @default none: an alarm is told */
+  readonly result?: unknown;
+  readonly alarm?: AlarmEvent;
   /** For proxies. @default none */
   readonly environment?: Readonly<Record<string, string>>;
   readonly key?: string;
@@ -129,7 +130,7 @@ export async function tryPlugin(module: PluginModule, options: TryOptions): Prom
   });
   const read = await readSettings(module.config, options.settings);
   if (read.kind === "broken") return ended("unset", read.problems.join("; "));
-  const { attempt = 1, environment = {}, key = "nightly/7/shipped", result } = options;
+  const { attempt = 1, environment = {}, key = "nightly/7/shipped", result = {} } = options;
   const text = typeof result === "string" ? result : JSON.stringify(result);
   const resultPath = scratch.file("7.json", text);
   const delivery = { job: "nightly", actionId: 7, resultPath, key, attempt };
@@ -156,6 +157,11 @@ export async function tryPlugin(module: PluginModule, options: TryOptions): Prom
       void log.push(line.length === 1 ? `info: ${line[0]}` : `${line[0]}: ${line[1]}`),
   };
   try {
+    if (options.alarm !== undefined) {
+      if (module.alarm === null) throw new Error("it cannot tell alarms");
+      await module.alarm(options.alarm, context as PluginContext<never>);
+      return ended("delivered");
+    }
     await module.deliver((await openResult(delivery)).result, context as PluginContext<never>);
     return ended("delivered");
   } catch (error) {

@@ -66,6 +66,8 @@ export function entity(changes: Partial<Entity> = {}): Entity {
     canaryFailures: 0,
     signing: "live",
     minSigners: 1,
+    expectMs: null,
+    expectAgents: null,
     postAheadMs: 0,
     retries: 2,
     workflow: false,

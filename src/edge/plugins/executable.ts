@@ -12,7 +12,7 @@ import { errnoCode, errnoText } from "../../lib/os/errno.ts";
 import { noteChild } from "../../lib/os/family.ts";
 import { openRegular } from "../../lib/os/read.ts";
 import type { Log } from "../../lib/ports.ts";
-import type { DeliveryAnswer, DeliveryOrder } from "../../ports.ts";
+import type { AlarmOrder, DeliveryAnswer, DeliveryOrder } from "../../ports.ts";
 import { limitText, type Milliseconds } from "../../time.ts";
 import { type Environment, passedEnvironment } from "../environment.ts";
 import { openOutput, type PluginOutput } from "../output.ts";
@@ -96,22 +96,46 @@ export async function deliverToExecutable(
   }
   try {
     const { size } = fstatSync(input);
-    return await run(input, { size, order, options });
+    const env = pluginEnvironment(options.environment, order);
+    return await run({ input, size, env, order, options });
   } finally {
     closeSync(input);
   }
 }
 
-async function run(
-  input: number,
-  what: { size: number; order: DeliveryOrder; options: ExecutableOptions },
+/** Gives an alarm to a program, as one line of JSON on its standard input; else the same. */
+export async function tellExecutable(
+  order: AlarmOrder,
+  options: ExecutableOptions,
 ): Promise<DeliveryAnswer> {
+  if (order.signal?.aborted) return failed("the runner is stopping");
+  const env = {
+    ...passedEnvironment(options.environment),
+    MIG_RUNNER_KIND: "alarm",
+    MIG_RUNNER_DELIVERY_KEY: order.key,
+    MIG_RUNNER_ATTEMPT: String(order.attempt),
+  };
+  const input = `${order.body}\n`;
+  return await run({ input, size: Buffer.byteLength(input), env, order, options });
+}
+
+/** What a program gets, and its bounds. */
+interface Work {
+  /** An opened file, or the text itself. */
+  readonly input: number | string;
+  readonly size: number;
+  readonly env: Readonly<Record<string, string>>;
+  readonly order: Pick<DeliveryOrder, "plugin" | "timeoutMs" | "signal">;
+  readonly options: ExecutableOptions;
+}
+
+async function run(what: Work): Promise<DeliveryAnswer> {
   const { order, options } = what;
   const outputs = [
     openOutput((line) => options.log.emit("info", `${order.plugin}: ${line}`)),
     openOutput((line) => options.log.emit("warning", `${order.plugin}: ${line}`)),
   ];
-  const end = await runWith(input, { ...what, outputs });
+  const end = await runWith({ ...what, outputs });
   // What the program printed is in the pipes by now.
   for (const output of outputs) output?.drain();
   for (const output of outputs) output?.close(options.graceMs);
@@ -119,21 +143,19 @@ async function run(
 }
 
 async function runWith(
-  input: number,
-  what: {
-    size: number;
-    order: DeliveryOrder;
-    options: ExecutableOptions;
-    outputs: readonly (PluginOutput | null)[];
-  },
+  what: Work & { readonly outputs: readonly (PluginOutput | null)[] },
 ): Promise<DeliveryAnswer> {
-  const { order, options, outputs } = what;
+  const { input, env, order, options, outputs } = what;
   const [output, problems] = outputs;
   let child: ChildProcess;
   try {
     child = spawn(options.path, [], {
-      stdio: [input, output?.writeFd ?? "ignore", problems?.writeFd ?? "ignore"],
-      env: pluginEnvironment(options.environment, order),
+      stdio: [
+        typeof input === "string" ? "pipe" : input,
+        output?.writeFd ?? "ignore",
+        problems?.writeFd ?? "ignore",
+      ],
+      env,
       detached: true,
     });
   } catch (error) {
@@ -142,6 +164,9 @@ async function runWith(
     for (const each of outputs) if (each) closeSync(each.writeFd);
   }
   noteChild(child);
+  // A program need not read what it is told.
+  child.stdin?.on("error", () => {});
+  if (typeof input === "string") child.stdin?.end(input);
   const ended = exitOf(child);
   const limit = limitOf(child, { ended, order, options });
   const exit = await Promise.race([ended, limit.passed]);
@@ -167,7 +192,7 @@ function exitOf(child: ChildProcess): Promise<Exit> {
 /** Ends the child's group at its time limit, or when the runner stops: first asking, then not. */
 function limitOf(
   child: ChildProcess,
-  what: { ended: Promise<Exit>; order: DeliveryOrder; options: ExecutableOptions },
+  what: { ended: Promise<Exit> } & Pick<Work, "order" | "options">,
 ) {
   const { order, options } = what;
   const { graceMs } = options;

@@ -8,7 +8,12 @@ import { openHttp } from "../../lib/http/client.ts";
 import type { Http } from "../../lib/ports.ts";
 import { hasBrand } from "../../sdk/brand.ts";
 import { isFatal, retryAfterMs } from "../../sdk/failure.ts";
-import { isPluginModule, type PluginContext, type PluginModule } from "../../sdk/plugin.ts";
+import {
+  type AlarmContext,
+  isPluginModule,
+  type PluginContext,
+  type PluginModule,
+} from "../../sdk/plugin.ts";
 import { decodeProgress } from "../../sdk/progress.ts";
 import type { LogLevel } from "../../sdk/run.ts";
 import { bundleJob } from "../modules/bundle.ts";
@@ -18,7 +23,14 @@ import { openFetch } from "./fetch.ts";
 import { openProgress, type ProgressKeeper } from "./progress.ts";
 import { openResult } from "./result-reader.ts";
 import { readSettings } from "./settings.ts";
-import { cutMessage, type Delivery, type Outcome, type PluginWork, type ToPlugin } from "./work.ts";
+import {
+  type Alarm,
+  cutMessage,
+  type Delivery,
+  type Outcome,
+  type PluginWork,
+  type ToPlugin,
+} from "./work.ts";
 
 /** The modules that the runner brings with it, by name. */
 export type Shipped = Readonly<Record<string, () => Promise<object>>>;
@@ -70,6 +82,7 @@ async function runWork(host: Host): Promise<Outcome> {
     const message = `${section}: ${read.problems.join("; ")}`;
     return { kind: "failed", message, final: false, retryAfterMs: 0 };
   }
+  if (work.alarm !== null) return await tell(module, { ...host, ...read, alarm: work.alarm });
   if (work.delivery === null) return { kind: "done", commands: 0 };
   return await deliver(module, { ...host, delivery: work.delivery, config: read.config });
 }
@@ -119,12 +132,34 @@ async function deliver(
     saveProgress: progress.save,
     signal,
     fetch: openFetch((how) => openClient(work, how), signal),
-    log: (...line: [string] | [LogLevel, string]) =>
-      line.length === 1 ? say("info", textIn(line[0])) : say(line[0], textIn(line[1])),
+    log: logOf(say),
   };
   const { result, commandsRead } = await openResult(delivery);
   await module.deliver(result, context as PluginContext<never>);
   return { kind: "done", commands: commandsRead() };
+}
+
+async function tell(
+  module: PluginModule,
+  { work, signal, say, alarm, config }: Host & { alarm: Alarm; config: unknown },
+): Promise<Outcome> {
+  if (module.alarm === null) {
+    const message = `plugin "${work.plugin}" cannot tell alarms: it has no alarm function`;
+    return { kind: "failed", message, final: true, retryAfterMs: 0 };
+  }
+  const { key, attempt } = alarm;
+  const context: AlarmContext<unknown> = {
+    ...{ config, key, attempt, signal },
+    fetch: openFetch((how) => openClient(work, how), signal),
+    log: logOf(say),
+  };
+  await module.alarm(JSON.parse(alarm.body), context as AlarmContext<never>);
+  return { kind: "done", commands: 0 };
+}
+
+function logOf(say: Say): PluginContext["log"] {
+  return (...line: [string] | [LogLevel, string]) =>
+    line.length === 1 ? say("info", textIn(line[0])) : say(line[0], textIn(line[1]));
 }
 
 function openClient(
@@ -152,8 +187,8 @@ function failureOf(error: unknown, work: PluginWork, before = ""): Outcome {
 }
 
 /** What was thrown, with the place in the plugin's own files where it was. */
-function textOf(error: unknown, { delivery, path }: PluginWork): string {
-  const isCheck = delivery === null;
+function textOf(error: unknown, { delivery, alarm, path }: PluginWork): string {
+  const isCheck = delivery === null && alarm === null;
   if (error instanceof RunnerErrors || error instanceof RunnerError) {
     const errors = error instanceof RunnerErrors ? error.errors : [error];
     // The lines of the program would tear a line of the log.

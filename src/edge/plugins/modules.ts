@@ -66,12 +66,13 @@ export function openModules(options: ModuleOptions): Plugins {
     return sortByBytes([...new Set([...own, ...SHIPPED_PLUGINS])]);
   }
 
-  function workOf(plugin: string, { path, delivery = null, timeoutMs }: WorkOrder): PluginWork {
+  function workOf(plugin: string, order: WorkOrder): PluginWork {
+    const { path, delivery = null, alarm = null, timeoutMs } = order;
     const settings = options.settings.get(plugin) ?? null;
     const environment = passedEnvironment(options.environment);
     const place = options.places?.get(plugin) ?? "the configuration";
     const { directory: below } = options;
-    return { plugin, path, below, settings, place, environment, timeoutMs, delivery };
+    return { plugin, path, below, settings, place, environment, timeoutMs, delivery, alarm };
   }
 
   return {
@@ -95,11 +96,21 @@ export function openModules(options: ModuleOptions): Plugins {
       const { saveProgress: save } = order;
       return answerOf(await runWork(work, { ...options, signal, save }));
     },
+    async alarm({ plugin, body, key, attempt, signal }) {
+      const found = await findModule(folder, plugin);
+      if (found.kind !== "found") return { kind: "missing", message: found.message };
+      if (signal?.aborted) return { kind: "failed", message: "the runner is stopping" };
+      const { timeoutMs } = options;
+      const work = workOf(plugin, { path: found.path, alarm: { body, key, attempt }, timeoutMs });
+      const outcome = await runWork(work, { ...options, signal });
+      return outcome.kind === "failed" ? outcome : { kind: "delivered", message: "told it" };
+    },
   };
 }
 
 interface WorkOrder extends Pick<PluginWork, "path" | "timeoutMs"> {
   readonly delivery?: PluginWork["delivery"];
+  readonly alarm?: PluginWork["alarm"];
 }
 
 /** Where a name leads. */

@@ -6,7 +6,7 @@
 import { join } from "node:path";
 import { messageOf, nearest } from "../../errors.ts";
 import type { Log } from "../../lib/ports.ts";
-import type { DeliveryAnswer, DeliveryOrder, Plugins } from "../../ports.ts";
+import type { DeliveryAnswer, Plugins } from "../../ports.ts";
 import type { Milliseconds } from "../../time.ts";
 import type { Environment } from "../environment.ts";
 import { sortByBytes } from "../spool/scan.ts";
@@ -89,18 +89,12 @@ export function openPlugins(options: PluginOptions): DiskPlugins {
     return { kind: "missing", message: `${found.message}${hint}` };
   }
 
-  async function deliver(order: DeliveryOrder): Promise<DeliveryAnswer> {
-    const found = await find(order.plugin);
-    switch (found.kind) {
-      case "usable": {
-        const { deliverToExecutable } = await import("./executable.ts");
-        return await deliverToExecutable(order, { ...options, path: found.path });
-      }
-      case "module":
-        return modules?.deliver(order) ?? { kind: "missing", message: "the module is gone" };
-      default:
-        return { kind: "missing", message: found.message };
-    }
+  async function reach(name: string, ways: Ways): Promise<DeliveryAnswer> {
+    const found = await find(name);
+    if (found.kind === "usable") return await ways.program(found.path);
+    const gone = { kind: "missing", message: "the module is gone" } as const;
+    if (found.kind === "module") return (await ways.module()) ?? gone;
+    return { kind: "missing", message: found.message };
   }
 
   return {
@@ -116,8 +110,30 @@ export function openPlugins(options: PluginOptions): DiskPlugins {
       return found.kind === "module" ? ((await modules?.check(name)) ?? null) : found.message;
     },
     deliver: (order) =>
-      deliver(order).catch((error: unknown) => ({ kind: "failed", message: messageOf(error) })),
+      reach(order.plugin, {
+        program: async (path) =>
+          (await executable()).deliverToExecutable(order, { ...options, path }),
+        module: () => modules?.deliver(order),
+      }).catch(failureOf),
+    alarm: (order) =>
+      reach(order.plugin, {
+        program: async (path) => (await executable()).tellExecutable(order, { ...options, path }),
+        module: () => modules?.alarm?.(order),
+      }).catch(failureOf),
   };
+}
+
+/** Loaded when a program is called. */
+const executable = () => import("./executable.ts");
+
+/** How each kind of plugin is given something. */
+interface Ways {
+  program(path: string): Promise<DeliveryAnswer>;
+  module(): Promise<DeliveryAnswer> | undefined;
+}
+
+function failureOf(error: unknown): DeliveryAnswer {
+  return { kind: "failed", message: messageOf(error) };
 }
 
 /** What a name stands for. */

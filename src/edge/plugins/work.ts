@@ -6,7 +6,7 @@
 // A plugin is foreign code in the same process as its host and can send anything: the daemon checks
 // all that it gets.
 import * as v from "valibot";
-import type { DeliveryOrder } from "../../ports.ts";
+import type { AlarmOrder, DeliveryOrder } from "../../ports.ts";
 import { PROGRESS_SIZE_MAX } from "../../sdk/progress.ts";
 import { firstOf } from "../../text.ts";
 import type { Milliseconds } from "../../time.ts";
@@ -33,7 +33,12 @@ export interface PluginWork {
   readonly timeoutMs: Milliseconds;
   /** Null: only look whether it could deliver. */
   readonly delivery: Delivery | null;
+  /** What is to be told in place of a delivery. */
+  readonly alarm: Alarm | null;
 }
+
+/** The same of an alarm. */
+export type Alarm = Pick<AlarmOrder, "body" | "key" | "attempt">;
 
 /** The part of an order that a plugin gets to see. */
 export type Delivery = Pick<

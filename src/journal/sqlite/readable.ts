@@ -8,6 +8,7 @@
 // Owns:    what each column must hold, and what a row must have to be in its state.
 // Not its: rows that can be read and still say what cannot be (rules.ts).
 
+import { ALARM_EVENTS, NOTICE_STATES } from "../alarms.ts";
 import { HOLDS } from "../guards.ts";
 import { ACTION_STATES, DELIVERY_STATES, RUN_CAUSES, RUN_STATES } from "../inflight.ts";
 import { STEP_KINDS, STEP_STATES } from "../steps.ts";
@@ -238,6 +239,21 @@ const TABLES = {
       ...{ expire_after: DECIDED, signatures: { ...NAMES, mended: null } },
       // One that was used must not become one that was not.
       run_id: optional(ID, null),
+    },
+  },
+  alarm: {
+    name: "'alarm ' || id || ' (' || event || ' ' || job || ')'",
+    columns: {
+      ...{ id: ID, event: oneOf(ALARM_EVENTS), job: TEXT, subject: TEXT, run_id: optional(ID) },
+      ...{ since: INSTANT, raised_at: INSTANT, told_at: INSTANT, count: COUNT },
+      ...{ message: TEXT, hint: TEXT, ended_at: optional(INSTANT, "0") },
+    },
+  },
+  notice: {
+    name: "'notice ' || id || ' of an alarm'",
+    columns: {
+      ...{ id: ID, alarm_id: ID, plugin: TEXT, body: JSON_TEXT, state: oneOf(NOTICE_STATES) },
+      ...{ attempts: COUNT, next_at: NEXT, error: optional(TEXT), updated_at: INSTANT },
     },
   },
   cursor: {

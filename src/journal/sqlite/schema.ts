@@ -73,6 +73,33 @@ const TABLES_2 = `
     previous TEXT    NOT NULL,
     hash     TEXT    NOT NULL
   ) STRICT;
+
+  CREATE TABLE alarm (
+    id        INTEGER PRIMARY KEY,
+    event     TEXT    NOT NULL,
+    job       TEXT    NOT NULL,
+    subject   TEXT    NOT NULL,
+    run_id    INTEGER,
+    since     INTEGER NOT NULL,
+    raised_at INTEGER NOT NULL,
+    told_at   INTEGER NOT NULL,
+    count     INTEGER NOT NULL,
+    message   TEXT    NOT NULL,
+    hint      TEXT    NOT NULL,
+    ended_at  INTEGER
+  ) STRICT;
+
+  CREATE TABLE notice (
+    id         INTEGER PRIMARY KEY,
+    alarm_id   INTEGER NOT NULL REFERENCES alarm (id),
+    plugin     TEXT    NOT NULL,
+    body       TEXT    NOT NULL,
+    state      TEXT    NOT NULL,
+    attempts   INTEGER NOT NULL,
+    next_at    INTEGER,
+    error      TEXT,
+    updated_at INTEGER NOT NULL
+  ) STRICT;
   `;
 
 function additionsOf(version: number): readonly Addition[] {
@@ -92,6 +119,11 @@ const HISTORY = `
   CREATE INDEX run_fires ON run (fires_at);
   CREATE INDEX run_failed ON run (fires_at) WHERE state IN ('failed', 'paused');
   CREATE INDEX run_job_failed ON run (job, fires_at) WHERE state IN ('failed', 'paused')`;
+
+const ALARMS = `
+  CREATE UNIQUE INDEX alarm_open ON alarm (event, job, subject) WHERE ended_at IS NULL;
+  CREATE INDEX notice_next ON notice (next_at) WHERE next_at IS NOT NULL;
+  CREATE INDEX notice_alarm ON notice (alarm_id)`;
 
 /** Statement lists, one a version: `MIGRATIONS[n]` takes a journal from version n to n + 1. */
 export const MIGRATIONS: readonly string[] = [
@@ -216,6 +248,7 @@ export const MIGRATIONS: readonly string[] = [
   CREATE UNIQUE INDEX calendar_installed ON calendar (job) WHERE state = 'installed';
   ${SEAL};
   ${HISTORY};
+  ${ALARMS};
   `,
 ];
 

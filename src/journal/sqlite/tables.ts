@@ -15,7 +15,7 @@ import type {
   NewDelivery,
   NewRun,
 } from "../journal.ts";
-import { RetentionTables } from "./retention-tables.ts";
+import { AlarmTables } from "./alarm-tables.ts";
 import {
   ACTION_UPDATE,
   actionOf,
@@ -35,14 +35,14 @@ const IN_FLIGHT = "next_at IS NOT NULL AND state IN ('planned', 'posted')";
 
 /** Every table with rows that wait for a time. */
 const NEXT_AT: readonly string[] = [
-  ...["action", "delivery", "body", "step"].map(
+  ...["action", "delivery", "body", "step", "notice"].map(
     (table) => `SELECT min(next_at) AS value FROM readable_${table} WHERE next_at > ?`,
   ),
   "SELECT min(deadline_at) AS value FROM readable_run WHERE deadline_at > ? AND state = 'open'",
 ];
 
 /** All reads and writes of the journal, outside of any transaction of their own. */
-export class Tables extends RetentionTables implements JournalTransaction {
+export class Tables extends AlarmTables implements JournalTransaction {
   run(id: number): RunRow | null {
     return this.one("SELECT * FROM readable_run WHERE id = ?", runOf, id);
   }
@@ -54,6 +54,22 @@ export class Tables extends RetentionTables implements JournalTransaction {
       job,
       limit,
     );
+  }
+
+  endedRuns(job: string, limit: number): RunRow[] {
+    return this.all(
+      "SELECT * FROM readable_run WHERE job = ? AND state IN ('done', 'failed', 'paused') " +
+        "ORDER BY fires_at DESC LIMIT ?",
+      runOf,
+      job,
+      limit,
+    );
+  }
+
+  lastDone(job: string): RunRow | null {
+    const sql =
+      "SELECT * FROM readable_run WHERE job = ? AND state = 'done' ORDER BY fires_at DESC LIMIT 1";
+    return this.one(sql, runOf, job);
   }
 
   runsIn(state: RunRow["state"], limit: number): RunRow[] {

@@ -12,6 +12,7 @@ const WAITING: Partial<Record<RowTable, string>> = {
   delivery: "next_at IS NOT NULL",
   body: "next_at IS NOT NULL",
   step: "next_at IS NOT NULL",
+  notice: "next_at IS NOT NULL",
 };
 
 /** Pages of a journal all of whose rows are looked at: a walk over some megabytes. */
@@ -27,6 +28,8 @@ const MEANT: Readonly<Record<RowTable, string>> = {
   missed: "job = ?1",
   calendar: "job = ?1",
   calendar_window: "calendar_id IN (SELECT id FROM main.calendar WHERE job = ?1)",
+  alarm: "job = ?1",
+  notice: "alarm_id IN (SELECT id FROM main.alarm WHERE job = ?1)",
   cursor: "job = ?1",
 };
 
@@ -38,6 +41,7 @@ const CHILDREN: Partial<Record<RowTable, readonly (readonly [RowTable, string])[
     ["body", "run_id"],
   ],
   action: [["delivery", "action_row"]],
+  alarm: [["notice", "alarm_id"]],
   calendar: [["calendar_window", "calendar_id"]],
 };
 

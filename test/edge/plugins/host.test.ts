@@ -25,6 +25,7 @@ async function play(deliver: Deliver, changes: Partial<PluginWork> = {}) {
       environment: {},
       timeoutMs: 5_000,
       delivery,
+      alarm: null,
     },
     ...changes,
   };

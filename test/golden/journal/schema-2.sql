@@ -149,6 +149,34 @@ CREATE TABLE audit (
 ) STRICT;
 CREATE UNIQUE INDEX calendar_installed ON calendar (job) WHERE state = 'installed';
 CREATE TABLE seal (id INTEGER PRIMARY KEY CHECK (id = 1), token TEXT NOT NULL) STRICT;
+CREATE TABLE alarm (
+  id        INTEGER PRIMARY KEY,
+  event     TEXT    NOT NULL,
+  job       TEXT    NOT NULL,
+  subject   TEXT    NOT NULL,
+  run_id    INTEGER,
+  since     INTEGER NOT NULL,
+  raised_at INTEGER NOT NULL,
+  told_at   INTEGER NOT NULL,
+  count     INTEGER NOT NULL,
+  message   TEXT    NOT NULL,
+  hint      TEXT    NOT NULL,
+  ended_at  INTEGER
+) STRICT;
+CREATE TABLE notice (
+  id         INTEGER PRIMARY KEY,
+  alarm_id   INTEGER NOT NULL REFERENCES alarm (id),
+  plugin     TEXT    NOT NULL,
+  body       TEXT    NOT NULL,
+  state      TEXT    NOT NULL,
+  attempts   INTEGER NOT NULL,
+  next_at    INTEGER,
+  error      TEXT,
+  updated_at INTEGER NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX alarm_open ON alarm (event, job, subject) WHERE ended_at IS NULL;
+CREATE INDEX notice_next ON notice (next_at) WHERE next_at IS NOT NULL;
+CREATE INDEX notice_alarm ON notice (alarm_id);
 CREATE INDEX run_fires ON run (fires_at);
 CREATE INDEX run_failed ON run (fires_at) WHERE state IN ('failed', 'paused');
 CREATE INDEX run_job_failed ON run (job, fires_at) WHERE state IN ('failed', 'paused');
@@ -192,3 +220,7 @@ INSERT INTO calendar_window VALUES
   (1, 2, 3600000, 3480000, 3900000, '["sig-a","sig-b"]', 1),
   (2, 2, 7200000, 7080000, 7500000, '["sig-a","sig-b"]', NULL);
 INSERT INTO seal VALUES (1, '0123456789abcdef01234567');
+INSERT INTO alarm VALUES
+  (1, 'failed', 'weekly', '', 5, 9500, 9600, 9600, 1, 'run 5 failed: no target', 'look', NULL);
+INSERT INTO notice VALUES
+  (1, 1, 'slack', '{"kind":"alarm"}', 'pending', 1, 9700, 'no answer', 9650);

@@ -1,0 +1,207 @@
+// Alarm rules: what is wrong with a job now, from what the journal knows of it. Pure.
+//
+// A rule says what is so, not what has changed: that is found by holding it against the alarms that
+// are open (alarms.ts). So nothing is told twice, also not after a restart.
+import type { AlarmEvent, AlarmRow } from "../journal/alarms.ts";
+import type { Completeness, DeliveryRow, RunRow } from "../journal/inflight.ts";
+import type { MissedRow } from "../journal/journal.ts";
+import { type Instant, limitText, type Milliseconds, spanText } from "../time.ts";
+import { answersOf } from "./shortfall.ts";
+
+/** Something that is wrong now. */
+export type Condition = Pick<
+  AlarmRow,
+  "event" | "job" | "subject" | "runId" | "since" | "count" | "message" | "hint"
+>;
+
+/** What the rules look at of one job. */
+export interface JobFacts {
+  readonly job: string;
+  /** Its ended or paused runs, the latest fire time first; as many as a streak is counted over. */
+  readonly ended: readonly RunRow[];
+  /** Its last run that is done. */
+  readonly lastDone: RunRow | null;
+  /** Its newest fire times that nobody ran. */
+  readonly missed: MissedRow | null;
+  /** What the last run that is done has collected. */
+  readonly results: readonly Completeness[];
+  /** `expect`: how long it may be without a success. Null: for ever. */
+  readonly expectMs: Milliseconds | null;
+  /** When it is known to have been waited for at the latest, where it has never succeeded. */
+  readonly waitingSince: Instant;
+  /** `expectagents`. Null: one; 0: none need answer. */
+  readonly expectAgents: number | null;
+  /** What there is to say of its calendar; null when all is well, or it has none. */
+  readonly calendar: string | null;
+}
+
+/** All that is wrong with a job. */
+export function jobConditions(facts: JobFacts, now: Instant): readonly Condition[] {
+  return [
+    ...failing(facts),
+    ...missing(facts, now),
+    ...late(facts, now),
+    ...short(facts),
+    ...uncovered(facts, now),
+  ];
+}
+
+/** The words by which the runner's own guards refuse. */
+const REFUSED = /, maxAgents is \d+|refused by a guard/;
+
+function failing({ job, ended }: JobFacts): Condition[] {
+  const [last] = ended;
+  if (last === undefined || last.state === "done") return [];
+  const good = ended.findIndex(({ state }) => state === "done");
+  const streak = good < 0 ? ended : ended.slice(0, good);
+  const first = streak.at(-1) ?? last;
+  const why = last.note ?? "no reason was recorded";
+  const isPaused = last.state === "paused";
+  const event: AlarmEvent = !isPaused && REFUSED.test(why) ? "refused" : "failed";
+  const what = isPaused ? "is paused" : event === "refused" ? "was refused" : "failed";
+  const again = isPaused
+    ? `mig-runner resume ${last.id} lets it go on, mig-runner drop ${last.id} ends it`
+    : `mig-runner history ${last.id} tells all of it, mig-runner run ${job} fires it again`;
+  return [
+    {
+      ...{ event, job, subject: "", runId: last.id, since: first.endedAt ?? first.firesAt },
+      ...{ count: streak.length, message: `run ${last.id} ${what}: ${why}`, hint: again },
+    },
+  ];
+}
+
+function missing({ job, missed, lastDone }: JobFacts, now: Instant): Condition[] {
+  // What a clock that was ahead has recorded, and is still to come, was not missed.
+  if (missed === null || missed.firstAt > now) return [];
+  if (lastDone !== null && lastDone.firesAt > missed.lastAt) return [];
+  const { count, firstAt, reason } = missed;
+  const times = count === 1 ? "a fire time was" : `${count} fire times were`;
+  return [
+    {
+      ...{ event: "missed", job, subject: "", runId: null, since: firstAt, count },
+      message: `${times} missed, the first ${timeText(firstAt)}: ${reason}`,
+      hint: `mig-runner run ${job} makes up for it; its next run that succeeds ends this`,
+    },
+  ];
+}
+
+function late({ job, lastDone, expectMs, waitingSince }: JobFacts, now: Instant): Condition[] {
+  if (expectMs === null) return [];
+  const from = lastDone === null ? waitingSince : (lastDone.endedAt ?? lastDone.firesAt);
+  const since = from + expectMs;
+  if (now <= since) return [];
+  const last = lastDone === null ? "it has never succeeded" : `its last was ${timeText(from)}`;
+  return [
+    {
+      ...{ event: "late", job, subject: "", runId: lastDone?.id ?? null, since, count: 1 },
+      message: `no run succeeded within ${limitText(expectMs)}: ${last}`,
+      hint: `mig-runner history ${job} shows its runs, mig-runner status what it waits for`,
+    },
+  ];
+}
+
+function short({ job, lastDone, results, expectAgents }: JobFacts): Condition[] {
+  if (lastDone === null || results.length === 0) return [];
+  const wanted = expectAgents ?? 1;
+  const matched = results.reduce((sum, { fetched, sent }) => sum + Math.max(fetched, sent ?? 0), 0);
+  const answered = results.reduce((sum, result) => sum + answersOf(result), 0);
+  // Without `expectagents` only a target that matches nothing is certain to be wrong.
+  const found = expectAgents === null ? matched : answered;
+  if (found >= wanted) return [];
+  const message =
+    matched === 0
+      ? "its target matched no agent"
+      : `${answered} of the ${matched} agents that were asked answered, ${wanted} are expected`;
+  return [
+    {
+      ...{ event: "coverage", job, subject: "", runId: lastDone.id, count: 1, message },
+      since: lastDone.endedAt ?? lastDone.firesAt,
+      hint: "look at the target and the agents; expectagents in the job says how many must answer",
+    },
+  ];
+}
+
+function uncovered({ job, calendar }: JobFacts, now: Instant): Condition[] {
+  if (calendar === null) return [];
+  const hint = `mig-runner calendar request ${job} begins the next one`;
+  const what = { event: "calendar", job, subject: "", runId: null, since: now, count: 1 } as const;
+  return [{ ...what, message: `its calendar: ${calendar}`, hint }];
+}
+
+/** Deliveries that were given up, one condition a job and plugin. */
+export function deadConditions(dead: readonly DeliveryRow[]): readonly Condition[] {
+  const groups = Map.groupBy(dead, ({ job, plugin }) => JSON.stringify([job, plugin]));
+  return [...groups.values()].flatMap((rows): Condition[] => {
+    const last = rows.at(-1);
+    if (last === undefined) return [];
+    const { job, plugin, error } = last;
+    const results = rows.length === 1 ? "a result was" : `${rows.length} results were`;
+    return [
+      {
+        ...{ event: "dead", job, subject: plugin, runId: null, count: rows.length },
+        since: Math.min(...rows.map(({ updatedAt }) => updatedAt)),
+        message: `${results} not taken by plugin ${plugin}: ${error ?? "no reason was recorded"}`,
+        hint: `mend the plugin, then mig-runner redeliver ${job}; mig-runner drop gives them up`,
+      },
+    ];
+  });
+}
+
+/** How long the API may be down before it is told. */
+export const API_DOWN_MS: Milliseconds = 600_000;
+
+/** The API that has not answered for long. */
+export function apiConditions(downSince: Instant | null, now: Instant): readonly Condition[] {
+  if (downSince === null || now - downSince < API_DOWN_MS) return [];
+  return [
+    {
+      ...{ event: "api", job: "", subject: "", runId: null, since: downSince, count: 1 },
+      message: `the MIG API has not answered since ${timeText(downSince)}`,
+      hint: "the log says how; everything waits, and goes on when it is back",
+    },
+  ];
+}
+
+/** What has changed between the alarms that are open and what is so. */
+export interface Changes {
+  readonly raised: readonly Condition[];
+  readonly ended: readonly AlarmRow[];
+  /** Still so, with what is to be said of it now. */
+  readonly lasting: readonly { readonly alarm: AlarmRow; readonly condition: Condition }[];
+}
+
+/** Holds what is so against the open alarms of the same scope. */
+export function changesOf(open: readonly AlarmRow[], conditions: readonly Condition[]): Changes {
+  const keyOf = ({ event, job, subject }: Condition | AlarmRow): string =>
+    JSON.stringify([event, job, subject]);
+  const known = new Map(open.map((alarm) => [keyOf(alarm), alarm]));
+  const now = new Map(conditions.map((condition) => [keyOf(condition), condition]));
+  return {
+    raised: conditions.filter((condition) => !known.has(keyOf(condition))),
+    ended: open.filter((alarm) => !now.has(keyOf(alarm))),
+    lasting: open.flatMap((alarm) => {
+      const condition = now.get(keyOf(alarm));
+      return condition === undefined ? [] : [{ alarm, condition }];
+    }),
+  };
+}
+
+/** What plugins get: `recovered` when an alarm has ended. */
+export function noticeBody(
+  alarm: Condition,
+  { at, ended }: { readonly at: Instant; readonly ended: boolean },
+): string {
+  const { event, job, subject, runId, since, count, message, hint } = alarm;
+  const lasted = spanText(Math.max(0, at - since));
+  return JSON.stringify({
+    ...{ kind: "alarm", event: ended ? "recovered" : event, of: event },
+    ...{ job: job === "" ? null : job, subject: subject === "" ? null : subject, run: runId },
+    ...{ at: timeText(at), since: timeText(since), count },
+    message: ended ? `right again after ${lasted}: ${message}` : message,
+    hint: ended ? "" : hint,
+  });
+}
+
+function timeText(at: Instant): string {
+  return new Date(at).toISOString();
+}

@@ -1,0 +1,315 @@
+// Alarms: tells people of what goes wrong, once when it does and once when it is right again.
+//
+//   facts from the journal ─▶ conditions (alarm-rules.ts) ─▶ changes ─▶ alarm and notice rows,
+//   in one transaction ─▶ plugins, each until it has taken its notice, or is given up
+//
+// Owns:    when it is looked, what is written, how notices are told.
+// Not its: what is wrong (alarm-rules.ts), how a plugin tells it (edge/plugins).
+import { coverageWarning } from "../calendar/coverage.ts";
+import { messageOf } from "../errors.ts";
+import type { Entity } from "../jobs/entity.ts";
+import { type AlarmRow, advanceNotice, type NoticeRow } from "../journal/alarms.ts";
+import type { JournalReads, JournalTransaction } from "../journal/journal.ts";
+import type { DeliveryAnswer } from "../ports.ts";
+import type { Instant, Milliseconds } from "../time.ts";
+import {
+  apiConditions,
+  type Changes,
+  type Condition,
+  changesOf,
+  deadConditions,
+  jobConditions,
+  noticeBody,
+} from "./alarm-rules.ts";
+import { backoffMs, DELIVERY_BACKOFF } from "./backoff.ts";
+import type { Edges, Notify } from "./edges.ts";
+import { Pool } from "./pool.ts";
+import { isSignedAhead } from "./signed-ahead.ts";
+
+/** From one look at all jobs to the next. */
+const ROUND_MS: Milliseconds = 10_000;
+
+/** Jobs that are looked at in one go, and the pause until the next ones. */
+const JOBS_MAX = 100;
+const BITE_MS: Milliseconds = 200;
+
+/** Runs over which a streak of failures is counted. */
+const STREAK_MAX = 50;
+
+/** Deliveries that are looked at for dead ones. */
+const DEAD_MAX = 1_000;
+
+/** Notices that are told at the same time. */
+const TELLERS = 2;
+
+export interface AlarmsOptions {
+  /** Since when the API has not answered; null while it does, undefined before it was asked. */
+  readonly downSince: () => Instant | null | undefined;
+  readonly signal: AbortSignal;
+  /** `--once`: looks at all jobs at each tick. */
+  readonly once: boolean;
+  changed(): void;
+}
+
+/** The jobs, and which there are of those that are broken at the moment. */
+interface Jobs {
+  entities(): Iterable<Entity>;
+  states(): Iterable<{ readonly job: string }>;
+}
+
+type AlarmEdges = Pick<Edges, "clock" | "random" | "log" | "journal" | "plugins">;
+
+/** Watches and tells. Does nothing where nobody is to be told. */
+export class Alarms {
+  readonly #edges: AlarmEdges;
+  readonly #notify: Notify | null;
+  readonly #catalog: Jobs;
+  readonly #options: AlarmsOptions;
+  readonly #startedAt: Instant;
+  readonly pool: Pool;
+  readonly #watch: Pool;
+  /** When the next jobs are looked at. */
+  #lookAt: Instant = 0;
+  /** Of this round, the jobs that were not looked at yet. */
+  #left: readonly Entity[] = [];
+  /** Looks that failed. */
+  failures = 0;
+
+  constructor(edges: AlarmEdges & Pick<Edges, "notify">, catalog: Jobs, options: AlarmsOptions) {
+    this.#edges = edges;
+    this.#notify = edges.notify ?? null;
+    this.#catalog = catalog;
+    this.#options = options;
+    this.#startedAt = edges.clock.now();
+    this.pool = new Pool(TELLERS, options.changed);
+    this.#watch = new Pool(1, options.changed);
+  }
+
+  /** When there is something to do next; null where nobody is to be told. */
+  get nextAt(): Instant | null {
+    return this.#notify === null ? null : this.#lookAt;
+  }
+
+  tick(now: Instant): void {
+    if (this.#notify === null) return;
+    // A clock that was set back does not put it off for longer than the round.
+    if (this.#options.once || now >= this.#lookAt || this.#lookAt - now > ROUND_MS) {
+      this.#lookAt = now + ROUND_MS;
+      this.#watch.start("look", () => this.#look(now));
+    }
+    for (const row of this.#edges.journal.dueNotices(now, this.pool.running + this.pool.free)) {
+      this.pool.start(row.id, () => this.#tell(row));
+    }
+  }
+
+  async #look(now: Instant): Promise<void> {
+    try {
+      await this.#lookNow(now);
+    } catch (error) {
+      this.failures++;
+      this.#edges.log.emit("err", messageOf(error));
+    }
+  }
+
+  async #lookNow(now: Instant): Promise<void> {
+    const { journal } = this.#edges;
+    if (this.#left.length === 0) {
+      this.#left = [...this.#catalog.entities()];
+      const dead = journal.undelivered(DEAD_MAX).filter(({ state }) => state === "dead");
+      const conditions = [...deadConditions(dead)];
+      const downSince = this.#options.downSince();
+      if (downSince !== undefined) conditions.push(...apiConditions(downSince, now));
+      const scope = (alarm: AlarmRow) =>
+        alarm.event === "dead" ||
+        (alarm.event === "api" ? downSince !== undefined : !this.#isKnown(alarm.job));
+      await this.#settle(conditions, scope);
+    }
+    const count = this.#options.once ? this.#left.length : JOBS_MAX;
+    const jobs = this.#left.slice(0, count);
+    this.#left = this.#left.slice(count);
+    const names = new Set(jobs.map(({ job }) => job));
+    const conditions = jobs.flatMap((entity) =>
+      jobConditions(factsOf(journal, entity, { now, startedAt: this.#startedAt }), now),
+    );
+    const ofJobs = ({ event, job }: AlarmRow) => event !== "dead" && names.has(job);
+    await this.#settle(conditions, ofJobs);
+    if (this.#left.length > 0) this.#lookAt = now + BITE_MS;
+  }
+
+  /** A job that is broken at the moment is still one. */
+  #isKnown(job: string): boolean {
+    return [...this.#catalog.states()].some((state) => state.job === job);
+  }
+
+  /** Writes what has changed among the alarms of a scope. */
+  async #settle(
+    conditions: readonly Condition[],
+    scope: (alarm: AlarmRow) => boolean,
+  ): Promise<void> {
+    const { journal, log, clock } = this.#edges;
+    const find = (reads: JournalReads) => changesOf(reads.openAlarms().filter(scope), conditions);
+    const now = clock.now();
+    const notify = this.#notify;
+    if (notify === null || !isChange(find(journal), { now, notify })) return;
+    const { raised, ended, untold } = await journal.write((transaction) =>
+      writeChanges(transaction, find(transaction), { now, notify }),
+    );
+    for (const { event, job, message, hint } of raised) {
+      log.emit("warning", `alarm ${event}${ofJob(job)}: ${message} (${hint})`);
+    }
+    for (const { event, job } of ended) {
+      log.emit("notice", `alarm ${event}${ofJob(job)} is over`);
+    }
+    // Whoever should tell it is what it is about.
+    for (const { event, job, message } of untold) {
+      log.emit("alert", `alarm ${event}${ofJob(job)}: ${message}; no other plugin can tell it`);
+    }
+  }
+
+  async #tell(queued: NoticeRow): Promise<void> {
+    const { random, log } = this.#edges;
+    const waitMs = backoffMs(DELIVERY_BACKOFF, queued.attempts + 1, random.next());
+    const begun = { kind: "begun", waitMs: waitMs ?? DELIVERY_BACKOFF.capMs } as const;
+    const row = await this.#keep(queued, begun);
+    if (row === null) return;
+    const { plugin, body, attempts } = row;
+    const key = `alarm/${row.alarmId}/${row.id}`;
+    const { signal } = this.#options;
+    const answer = await tellPlugin(this.#edges, { plugin, body, key, attempt: attempts, signal });
+    if (answer.kind === "delivered") {
+      await this.#keep(row, { kind: "delivered" });
+      return;
+    }
+    if (signal.aborted) return;
+    const isFinal = answer.kind === "failed" && answer.final === true;
+    const wait = isFinal ? null : backoffMs(DELIVERY_BACKOFF, attempts, random.next());
+    const nextAt = wait === null ? null : this.#edges.clock.now() + wait;
+    const next = wait === null ? "given up" : `trying again in ${Math.ceil(wait / 1_000)} s`;
+    log.emit("alert", `an alarm was not told by ${plugin}: ${answer.message}; ${next}`);
+    await this.#keep(row, { kind: "failed", error: answer.message, nextAt });
+  }
+
+  /** Null when it could not be remembered, or somebody else has it. */
+  async #keep(row: NoticeRow, event: Parameters<typeof advanceNotice>[1]) {
+    const { journal, clock, log } = this.#edges;
+    try {
+      return await journal.write((transaction) => {
+        const current = transaction.notice(row.id);
+        if (current === null || current.updatedAt !== row.updatedAt) return null;
+        if (current.state !== "pending" || current.attempts !== row.attempts) return null;
+        const next = advanceNotice(current, event, clock.now());
+        transaction.saveNotice(next);
+        return next;
+      });
+    } catch (error) {
+      this.failures++;
+      log.emit("err", messageOf(error));
+      return null;
+    }
+  }
+
+  /** Whether nothing is being looked at or told. */
+  get idle(): boolean {
+    return this.pool.idle && this.#watch.idle;
+  }
+}
+
+/** Has a plugin tell something. Never rejects. */
+export async function tellPlugin(
+  { plugins }: Pick<Edges, "plugins">,
+  order: Parameters<NonNullable<Edges["plugins"]["alarm"]>>[0],
+): Promise<DeliveryAnswer> {
+  if (plugins.alarm === undefined) return { kind: "missing", message: "no plugin here can tell" };
+  return await plugins.alarm(order);
+}
+
+function ofJob(job: string): string {
+  return job === "" ? "" : ` of ${job}`;
+}
+
+interface Telling {
+  readonly now: Instant;
+  readonly notify: Notify;
+}
+
+function isChange({ raised, ended, lasting }: Changes, { now, notify }: Telling): boolean {
+  if (raised.length + ended.length > 0) return true;
+  return lasting.some(({ alarm, condition }) => {
+    const isOther = alarm.message !== condition.message || alarm.count !== condition.count;
+    return isOther || isRepeated(alarm, { now, notify });
+  });
+}
+
+function isRepeated({ toldAt }: AlarmRow, { now, notify: { repeatMs } }: Telling): boolean {
+  return repeatMs !== null && now - toldAt >= repeatMs;
+}
+
+function writeChanges(
+  transaction: JournalTransaction,
+  { raised, ended, lasting }: Changes,
+  telling: Telling,
+): { raised: readonly Condition[]; ended: readonly AlarmRow[]; untold: readonly Condition[] } {
+  const { now } = telling;
+  const untold: Condition[] = [];
+  const tell = (alarm: AlarmRow, condition: Condition, isEnd: boolean): void => {
+    const { event, subject } = condition;
+    if (!isWanted(telling.notify, isEnd ? "recovered" : event)) return;
+    const { plugins } = telling.notify;
+    // An alarm about the plugin that would tell it goes another way, never in circles.
+    const others = plugins.filter((plugin) => event !== "dead" || plugin !== subject);
+    if (others.length === 0 && !isEnd) untold.push(condition);
+    const body = noticeBody(condition, { at: now, ended: isEnd });
+    for (const plugin of others) {
+      transaction.insertNotice({ alarmId: alarm.id, plugin, body }, now);
+    }
+  };
+  for (const condition of raised) {
+    tell(transaction.insertAlarm({ ...condition, raisedAt: now, toldAt: now }), condition, false);
+  }
+  for (const alarm of ended) {
+    transaction.saveAlarm({ ...alarm, endedAt: now });
+    tell(alarm, alarm, true);
+  }
+  for (const { alarm, condition } of lasting) {
+    const { runId, count, message, hint } = condition;
+    const isTold = isRepeated(alarm, telling);
+    const toldAt = isTold ? now : alarm.toldAt;
+    const changed = { ...alarm, runId, count, message, hint, toldAt };
+    transaction.saveAlarm(changed);
+    if (isTold) tell(alarm, changed, false);
+  }
+  return { raised, ended, untold };
+}
+
+function isWanted({ on }: Notify, event: string): boolean {
+  return on === null || on.includes(event);
+}
+
+function factsOf(
+  journal: JournalReads,
+  entity: Entity,
+  { now, startedAt }: { readonly now: Instant; readonly startedAt: Instant },
+) {
+  const { job, expectMs, expectAgents } = entity;
+  const [newest] = journal.endedRuns(job, 1);
+  const isGood = newest === undefined || newest.state === "done";
+  const lastDone = newest?.state === "done" ? newest : journal.lastDone(job);
+  const results =
+    lastDone === null
+      ? []
+      : journal.actionsOf(lastDone.id).flatMap(({ completeness }) => completeness ?? []);
+  return {
+    ...{ job, lastDone, results, expectMs, expectAgents, waitingSince: startedAt },
+    ended: isGood ? (newest === undefined ? [] : [newest]) : journal.endedRuns(job, STREAK_MAX),
+    missed: journal.missed(job, 1)[0] ?? null,
+    calendar: calendarOf(journal, entity, now),
+  };
+}
+
+function calendarOf(journal: JournalReads, entity: Entity, now: Instant): string | null {
+  if (!isSignedAhead(entity)) return null;
+  const row = journal.calendar(entity.job);
+  if (row === null) return "none is installed: its fire times will be missed";
+  const { left, lastAt } = journal.coverage(row.id, now);
+  return coverageWarning({ left, lastAt, requestedAt: row.requestedAt }, now);
+}

@@ -47,7 +47,7 @@ export function jobConditions(facts: JobFacts, now: Instant): readonly Condition
 }
 
 /** The words by which the runner's own guards refuse. */
-const REFUSED = /, maxAgents is \d+|refused by a guard/;
+const REFUSED = /^(its target matches .* agents, |canary: |denied by )/;
 
 function failing({ job, ended }: JobFacts): Condition[] {
   const [last] = ended;

@@ -57,6 +57,8 @@ async function makeWhole(): Promise<void> {
     INSERT INTO calendar VALUES (${id}, 'plain${id}', 1, 'h', 'installed', '{}', 't', 1, '["a"]',
       1, 2, NULL);
     INSERT INTO calendar_window VALUES (${id}, ${id}, 5, 4, 6, '["s"]', NULL);
+    INSERT INTO alarm VALUES (${id}, 'failed', 'plain${id}', '', 1, 1, 2, 3, 1, 'm', 'h', NULL);
+    INSERT INTO notice VALUES (${id}, ${id}, 'mail', '{}', 'pending', 0, 100, NULL, 1);
     INSERT INTO missed VALUES (${id}, 'plain${id}', 1, 2, 2, 'the runner was down', 3);`;
   meddle(`INSERT INTO source VALUES ('code', 'x'), ('template', '{}'); ${row(1)} ${row(2)}`);
 }
@@ -94,6 +96,8 @@ function readAll(journal: Journal): Record<string, unknown> {
     byId: journal.actionById(2)?.id,
     settled: journal.settledRuns(9_999, 100).length,
     stranded: journal.strandedRuns(100).map(({ id }) => id),
+    alarms: journal.openAlarms().map(({ job }) => job),
+    notices: journal.dueNotices(1_000, 100).map(({ id }) => id),
     calendars: journal.calendars(100).map(({ job }) => job),
     windows: journal.windows(2, 0, 100).map(({ id }) => id),
   };
@@ -178,6 +182,18 @@ const WRONG: readonly (readonly [where: string, column: string, values: readonly
   ["calendar_window WHERE id = 1", "expire_after", NO_TIME],
   ["calendar_window WHERE id = 1", "signatures", NO_LIST],
   ["calendar_window WHERE id = 1", "run_id", [...NO_COUNT, "0"]],
+  ["alarm WHERE id = 1", "event", ["'lost'"]],
+  ["alarm WHERE id = 1", "run_id", [...NO_COUNT, "0"]],
+  ["alarm WHERE id = 1", "since", NO_TIME],
+  ["alarm WHERE id = 1", "raised_at", NO_TIME],
+  ["alarm WHERE id = 1", "told_at", NO_TIME],
+  ["alarm WHERE id = 1", "count", NO_COUNT],
+  ["alarm WHERE id = 1", "ended_at", NO_TIME],
+  ["notice WHERE id = 1", "body", ["'{'", "''"]],
+  ["notice WHERE id = 1", "state", ["'lost'"]],
+  ["notice WHERE id = 1", "attempts", NO_COUNT],
+  ["notice WHERE id = 1", "next_at", NO_TIME],
+  ["notice WHERE id = 1", "updated_at", NO_TIME],
   ["missed WHERE id = 1", "first_at", NO_TIME],
   ["missed WHERE id = 1", "last_at", NO_TIME],
   ["missed WHERE id = 1", "count", NO_COUNT],
@@ -195,6 +211,8 @@ const KEYS: Readonly<Record<string, readonly string[]>> = {
   step: ["id", "run_id", "name", "digest", "error"],
   calendar: ["id", "job", "hash", "action", "template"],
   calendar_window: ["id", "calendar_id"],
+  alarm: ["id", "job", "subject", "message", "hint"],
+  notice: ["id", "alarm_id", "plugin", "error"],
   missed: ["id", "job", "reason"],
   cursor: ["job", "schedule"],
 };

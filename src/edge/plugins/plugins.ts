@@ -124,7 +124,9 @@ export function openPlugins(options: PluginOptions): DiskPlugins {
 }
 
 /** Loaded when a program is called. */
-const executable = () => import("./executable.ts");
+function executable(): Promise<typeof import("./executable.ts")> {
+  return import("./executable.ts");
+}
 
 /** How each kind of plugin is given something. */
 interface Ways {

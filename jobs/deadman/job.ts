@@ -2,8 +2,7 @@
 //
 // An agent that is off is not asked at all, so a roll call cannot show who is missing. The list of
 // those who answered before can. It is in seen.json, which is replaced at the end of a run only.
-import { type CollectedResult, job, modules } from "mig-runner";
-import { post } from "./post.ts";
+import { type CollectedResult, ensureOk, job, modules } from "mig-runner";
 import { loadSeen, saveSeen, seenAfter, silentOf } from "./seen.ts";
 
 const ALERTS = "https://alerts.example.net/hook";
@@ -35,7 +34,11 @@ export default job(
     const dead = silent.filter((name) => !here.includes(name));
     if (dead.length > 0) {
       const text = `${dead.length} hosts do not answer any more: ${dead.join(", ")}`;
-      await run.step("alert", { retry: 20 }, (context) => post(ALERTS, { text }, context));
+      await run.step("alert", { retry: 20 }, async ({ fetch }) => {
+        const headers = { "content-type": "application/json" };
+        const init = { method: "POST", headers, body: JSON.stringify({ text }), idempotent: true };
+        ensureOk(await fetch(ALERTS, init));
+      });
     }
     const now = run.now();
     await run.step("remember", { simulated: () => {} }, async () =>

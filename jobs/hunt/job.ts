@@ -1,7 +1,6 @@
 // Hunt: looks for the traces of a rootkit everywhere, and into the memory of the hosts that have
 // them. The first scan is cheap, the second is not: it goes to the suspicious hosts only.
-import { job, modules } from "mig-runner";
-import { post } from "./post.ts";
+import { ensureOk, job, modules } from "mig-runner";
 
 const TICKETS = "https://tickets.example.net/api/tickets";
 
@@ -43,18 +42,19 @@ export default job(
     const searched = new Set(deep.agents.filter(({ success }) => success).map(({ name }) => name));
     unknown.push(...suspects.filter(({ name }) => !searched.has(name)));
 
-    await run.step("ticket", { retry: 10, timeout: "30s" }, (context) =>
-      post(
-        TICKETS,
-        {
-          title: `${infected.length} infected of ${suspects.length} suspicious hosts`,
-          infected: infected.map(({ name }) => name),
-          suspects: suspects.map(({ name }) => name),
-          unknown: unknown.map(({ name }) => name),
-        },
-        context,
-      ),
-    );
+    const ticket = {
+      title: `${infected.length} infected of ${suspects.length} suspicious hosts`,
+      infected: infected.map(({ name }) => name),
+      suspects: suspects.map(({ name }) => name),
+      unknown: unknown.map(({ name }) => name),
+    };
+    // The key of the step goes along, so that a ticket is opened once however often it is tried.
+    await run.step("ticket", { retry: 10, timeout: "30s" }, async ({ fetch }) => {
+      const body = JSON.stringify(ticket);
+      const headers = { "content-type": "application/json" };
+      const init = { method: "POST", headers, body, idempotent: true };
+      return await ensureOk(await fetch(TICKETS, init)).text();
+    });
     await run.deliver("slack", deep);
   },
 );

@@ -3,10 +3,9 @@
 // An inventory may be large, so it goes from run to run in a file and never through the journal: a
 // step gives only what changed. The file is replaced after the change was told, never before: so a
 // run that dies in between tells it again, under the same key, instead of losing it.
-import { job, modules } from "mig-runner";
+import { ensureOk, job, modules } from "mig-runner";
 import { readLast, switchTo, writeNext } from "./files.ts";
 import { changesOf, takeInventory } from "./packages.ts";
-import { post } from "./post.ts";
 
 const CHANGES = "https://inventory.example.net/changes";
 
@@ -42,9 +41,11 @@ export default job(
       return { changes: lines.slice(0, LINES_MAX), more: Math.max(0, lines.length - LINES_MAX) };
     });
     if (changes.length > 0) {
-      await run.step("tell", { retry: 20 }, (context) =>
-        post(CHANGES, { changes, more, unknown }, context),
-      );
+      await run.step("tell", { retry: 20 }, async ({ fetch }) => {
+        const body = JSON.stringify({ changes, more, unknown });
+        const headers = { "content-type": "application/json" };
+        ensureOk(await fetch(CHANGES, { method: "POST", headers, body, idempotent: true }));
+      });
     }
     await run.step("keep", { simulated: () => {} }, () => switchTo(run.id));
   },

@@ -8,15 +8,15 @@ import { brand, hasBrand } from "./brand.ts";
  *
  * @example
  * ```ts
- * import { Fatal } from "mig-runner";
+ * import { FatalError } from "mig-runner";
  *
  * export function check(status: number): void {
- *   if (status === 401) throw new Fatal("the token was refused");
+ *   if (status === 401) throw new FatalError("the token was refused");
  * }
  * ```
  */
-export class Fatal extends Error {
-  override readonly name = "Fatal";
+export class FatalError extends Error {
+  override readonly name = "FatalError";
 
   constructor(message: string, options?: { readonly cause?: unknown }) {
     super(message, options);
@@ -30,17 +30,17 @@ export class Fatal extends Error {
  *
  * @example
  * ```ts
- * import { Retry, retryAfter } from "mig-runner";
+ * import { RetryError, retryAfter } from "mig-runner";
  *
  * export function check(response: Response): void {
  *   if (response.status !== 429) return;
  *   const waitMs = retryAfter(response.headers.get("retry-after"), Date.now());
- *   throw new Retry("too fast", { after: waitMs ?? "60s" });
+ *   throw new RetryError("too fast", { after: waitMs ?? "60s" });
  * }
  * ```
  */
-export class Retry extends Error {
-  override readonly name = "Retry";
+export class RetryError extends Error {
+  override readonly name = "RetryError";
   /** Milliseconds, from 0 to a day. */
   readonly afterMs: Milliseconds;
 
@@ -62,6 +62,14 @@ export class Retry extends Error {
     this.afterMs = usable ? Math.min(waitMs, DAY_MS) : 0;
   }
 }
+
+/** The same class, by the name that it had first. */
+export const Fatal = FatalError;
+export type Fatal = FatalError;
+
+/** The same class, by the name that it had first. */
+export const Retry = RetryError;
+export type Retry = RetryError;
 
 function causeOf(options: { readonly cause?: unknown }): ErrorOptions | undefined {
   return "cause" in options ? { cause: options.cause } : undefined;

@@ -24,7 +24,9 @@ export type {
   Threat,
 } from "./action.ts";
 export type { Duration, JobAction, JobDefinition, JobSchedule } from "./definition.ts";
-export { Fatal, Retry } from "./failure.ts";
+export { Fatal, FatalError, Retry, RetryError } from "./failure.ts";
+export type { FetchOptions, StepFetch, StepFetchOptions } from "./fetch.ts";
+export { ensureOk } from "./http.ts";
 export { type JobBody, type JobModule, job } from "./job.ts";
 export type { Module, OperationOptions, PlainModule } from "./module.ts";
 export type { AgentdestroyParameters } from "./modules/agentdestroy.ts";
@@ -87,7 +89,6 @@ export {
   type AlarmEvent,
   type AlarmName,
   type Deliver,
-  type FetchOptions,
   type PluginContext,
   type PluginModule,
   plugin,

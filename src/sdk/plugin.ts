@@ -2,14 +2,9 @@
 import { RunnerError } from "../errors.ts";
 import type { Result } from "./action.ts";
 import { brand, hasBrand } from "./brand.ts";
+import type { FetchOptions } from "./fetch.ts";
 import type { LogLevel } from "./run.ts";
 import type { Schema, SchemaOutput } from "./standard.ts";
-
-/** As for the global `fetch`. */
-export interface FetchOptions extends RequestInit {
-  /** Pass by the proxy that the environment names (http_proxy, https_proxy). @default false */
-  readonly direct?: boolean | undefined;
-}
 
 /** What `deliver` gets beside the result. */
 export interface PluginContext<Config = undefined> {

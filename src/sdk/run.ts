@@ -5,6 +5,7 @@
 // upgrade, what has been done already.
 import type { ActionDescription, CommandStatus, Operation, Result, Threat } from "./action.ts";
 import type { Duration } from "./definition.ts";
+import type { StepFetch } from "./fetch.ts";
 
 /** Severities of a log line, most severe first. */
 export type LogLevel = "err" | "warning" | "notice" | "info" | "debug";
@@ -93,7 +94,10 @@ export interface RetryOptions {
 
 /** How a step is tried. */
 export interface StepOptions<Value = unknown> {
-  /** How often it is tried again after an error other than `Fatal`. @default 0 */
+  /**
+   * How often it is tried again after an error other than `FatalError`. @default 5 times after a
+   * `RetryError`, as `context.fetch` and `ensureOk` throw it for what can pass; never after another
+   */
   readonly retry?: number | RetryOptions | undefined;
   /** Time for one try, after which `signal` aborts and the try has failed. @default "10m" */
   readonly timeout?: Duration | undefined;
@@ -108,6 +112,8 @@ export interface StepOptions<Value = unknown> {
 /** What holds for a step that does not say otherwise. */
 export const STEP_DEFAULTS = {
   retries: 0,
+  /** After an error that says by itself that another try can succeed. */
+  retriesPassing: 5,
   retriesMax: 100,
   first: "1s",
   cap: "5m",
@@ -125,6 +131,11 @@ export interface StepContext {
   readonly attempt: number;
   /** Aborts when the time of this try is over, or the run is dropped or given up. */
   readonly signal: AbortSignal;
+  /**
+   * As the global `fetch`, ended by `signal`, over the runner's own HTTP client: with its proxies,
+   * its certificates and its messages. `simulate` answers it by its option `fetch`.
+   */
+  readonly fetch: StepFetch;
 }
 
 /** The function of a step. What it resolves with is saved, so it must be JSON (or nothing). */
@@ -203,7 +214,7 @@ export interface Run {
    * Does something outside, such as calling a service, and saves what it gave.
    *
    * @param name 1 to 128 characters, unique in the run.
-   * @throws The error of the last try, once all tries have failed or one threw `Fatal`.
+   * @throws The error of the last try, once all tries have failed or one threw `FatalError`.
    */
   step<Value>(name: string, work: StepWork<Value>): Promise<Value>;
   step<Value>(

@@ -51,6 +51,8 @@ export interface Plot {
   readonly script: AnswerScript | null;
   readonly plugins: ReadonlyMap<string, SimulatedPlugin>;
   readonly standIns: ReadonlyMap<string, StandIn>;
+  /** Answers requests of steps. */
+  readonly fetch: (request: Request) => Response | Promise<Response>;
   readonly tries: Tries;
   readonly macros: ReadonlyMap<string, string>;
   readonly firesAt: Instant;
@@ -151,6 +153,7 @@ class Stage {
     this.#observer = new Observer({
       ...{ load, standIns, tries, clock: this.#clock },
       readFile: (path) => this.#spool.readResult(path),
+      fetch: (request) => plot.fetch(request),
       isLost: (step) => this.#lost.has(step),
       active: () => void this.#activity++,
       wanted: (step) => this.#noteCall(step),

@@ -38,6 +38,8 @@ export interface ObserverOptions {
   isLost(step: string): boolean;
   readonly standIns: ReadonlyMap<string, StandIn>;
   readFile(path: string): AsyncIterable<Uint8Array>;
+  /** Answers what steps ask for by `context.fetch`. */
+  readonly fetch: (request: Request) => Response | Promise<Response>;
   /** Called with each message; nothing else happens when it answers true. */
   intercept(message: FromBody): boolean;
   /** Something was said. */
@@ -79,7 +81,18 @@ export class Observer {
           transcript.used.add(place === null ? what : `${what} at ${place}`);
         };
         const scopes = bodyScopes;
-        const host = inlineHost({ clock, scopes, readFile, load, used, locate, turn: nextTurn });
+        const openFetch = (signal: AbortSignal) => async (url: string | URL, init: RequestInit) =>
+          await this.#options.fetch(new Request(String(url), { signal, ...init }));
+        const host = inlineHost({
+          clock,
+          scopes,
+          readFile,
+          openFetch,
+          load,
+          used,
+          locate,
+          turn: nextTurn,
+        });
         const handle = host.start(this.#listener(listener, { transcript, isAlive }));
         return {
           post: (message) => {

@@ -8,6 +8,7 @@ import { moduleEntity } from "../jobs/module.ts";
 import { problemError } from "../jobs/problem.ts";
 import { durationToMs, parseDuration } from "../lib/go/duration.ts";
 import type { Duration } from "../sdk/definition.ts";
+import { FatalError } from "../sdk/failure.ts";
 import type { JobModule } from "../sdk/job.ts";
 import type { StepWork } from "../sdk/run.ts";
 import type { Instant, Milliseconds } from "../time.ts";
@@ -46,6 +47,11 @@ export interface SimulateOptions {
    * instead, or what it would give. @default the step's `simulated`, else the function itself
    */
   readonly steps?: Readonly<Record<string, StepWork<unknown> | unknown>> | undefined;
+  /**
+   * Answers what steps ask for by `context.fetch`, which is never sent.
+   * @default a step that asks fails, and says so
+   */
+  readonly fetch?: ((request: Request) => Response | Promise<Response>) | undefined;
   /** Conditions by name, as `[targets]` of the configuration has them. @default none */
   readonly macros?: Readonly<Record<string, string>> | undefined;
   /** The job's directory, where its action.json is: `import.meta.dirname`. */
@@ -142,12 +148,18 @@ async function plotOf(load: () => Promise<JobModule>, options: SimulateOptions):
     fleet: makeFleet(agents, firesAt),
     script: answers === undefined ? null : scriptOf(answers),
     plugins: new Map(Object.entries(options.plugins ?? {})),
+    fetch: options.fetch ?? unanswered,
     standIns: new Map(Object.entries(options.steps ?? {})),
     tries: { outcomes: new Map(), running: 0 },
     macros: new Map(Object.entries(options.macros ?? {})),
     firesAt,
     limitMs: limitOf(options.limit ?? DEFAULTS.limit),
   };
+}
+
+function unanswered({ url }: Request): never {
+  const answer = '{ fetch: () => new Response("{}") }';
+  throw new FatalError(`nothing answers ${new URL(url).origin} in a simulation: say ${answer}`);
 }
 
 function entityOf(job: JobModule, name: string): Entity {

@@ -28,7 +28,8 @@ export function start(worker: Worker): void {
   isolateThread((what) => void requests.push(what));
   const send = (message: TestMessage): void => worker.send(message);
   const load = (): Promise<JobModule> => importSource(source, (text) => worker.evaluate(text));
-  const options = { name: job, directory, macros, agents, requests };
+  const answer = (request: Request): Promise<Response> => globalThis.fetch(request);
+  const options = { name: job, directory, macros, agents, requests, fetch: answer };
   void (async () => {
     await guardModules();
     for (const scenario of SCENARIOS) {

@@ -9,7 +9,9 @@
 import { messageOf } from "../errors.ts";
 import { encodeValue } from "../lib/json/plain.ts";
 import type { Clock } from "../lib/ports.ts";
-import { Fatal, isFatal, retryAfterMs } from "../sdk/failure.ts";
+import { FatalError, isFatal, retryAfterMs } from "../sdk/failure.ts";
+import type { FetchOptions } from "../sdk/fetch.ts";
+import { stepFetch } from "../sdk/http.ts";
 import type { JobModule } from "../sdk/job.ts";
 import { limitText } from "../time.ts";
 import {
@@ -30,6 +32,8 @@ export interface BodyEdges {
   /** Resolves in a later turn of the event loop, when everything that could go on has gone on. */
   turn(): Promise<void>;
   readFile(path: string): AsyncIterable<Uint8Array>;
+  /** Requests of one try of a step, which end with the signal. */
+  openFetch(signal: AbortSignal): (url: string | URL, init: FetchOptions) => Promise<Response>;
   /**
    * The job of a bundled source. Rejects when it cannot be loaded.
    *
@@ -177,7 +181,7 @@ export class Body {
   ): Promise<TryOutcome> {
     const { name, work } = pending;
     if (work === null) throw new Error(`step "${name}" has no function`);
-    const { clock, scopes } = this.#edges;
+    const { clock, openFetch, scopes } = this.#edges;
     const { run, timeoutMs } = work;
     const over = new AbortController();
     const done = new AbortController();
@@ -190,13 +194,13 @@ export class Body {
     // When the work wins, nobody waits for the timeout.
     timeout.catch(() => undefined);
     try {
-      const works = scopes.run({ prefix: "", step: name, view: null }, async () =>
-        run({ ...context, signal }),
-      );
+      const fetch = stepFetch(openFetch(signal), context);
+      const given = { ...context, signal, fetch };
+      const works = scopes.run({ prefix: "", step: name, view: null }, async () => run(given));
       works.catch(() => undefined);
       const saved = savedText(await Promise.race([works, timeout]));
       if (saved.kind === "json") return { kind: "value", json: saved.json };
-      throw new Fatal(`Cannot save what step "${name}" gave: ${saved.why}`);
+      throw new FatalError(`Cannot save what step "${name}" gave: ${saved.why}`);
     } catch (error) {
       const message = cut(`${thrownText(error)}${this.#placeOf(error, pending)}`);
       const afterMs = retryAfterMs(error);
@@ -264,6 +268,6 @@ interface Unsaved {
 /** An error in one line, with its kind when it is not a plain one. */
 function thrownText(error: unknown): string {
   if (!(error instanceof Error)) return `a thrown ${typeof error}: ${messageOf(error)}`;
-  const plain = ["Error", "Fatal", "Retry", "RunnerError"].includes(error.name);
+  const plain = ["Error", "FatalError", "RetryError", "RunnerError"].includes(error.name);
   return plain ? error.message : `${error.name}: ${error.message}`;
 }

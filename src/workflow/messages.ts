@@ -55,6 +55,8 @@ const ActionRequest = v.strictObject({
 const WorkRequest = v.strictObject({
   kind: v.literal("step"),
   retriesMax: Count,
+  /** The same after an error that says by itself that another try can succeed. */
+  passingMax: Count,
   firstMs: Wait,
   capMs: Wait,
 });

@@ -156,8 +156,10 @@ export class BodyRun implements Run {
     const work = isShort ? optionsOrWork : maybeWork;
     return this.#ask("step", name, () => {
       if (typeof work !== "function") throw new TypeError("a function is wanted");
-      const { retry = STEP_DEFAULTS.retries, timeout = STEP_DEFAULTS.timeout } = options;
-      const { max, first, cap } = typeof retry === "number" ? { max: retry } : retry;
+      const { retry, timeout = STEP_DEFAULTS.timeout } = options;
+      const asked = typeof retry === "number" ? { max: retry } : retry;
+      const { max = STEP_DEFAULTS.retries, first, cap } = asked ?? {};
+      const passingMax = asked === undefined ? STEP_DEFAULTS.retriesPassing : max;
       if (!Number.isInteger(max) || max < 0 || max > STEP_DEFAULTS.retriesMax) {
         throw new RangeError(`retry is ${max}, wanted 0 to ${STEP_DEFAULTS.retriesMax}`);
       }
@@ -165,7 +167,7 @@ export class BodyRun implements Run {
       const capMs = waitOf("retry.cap", cap ?? STEP_DEFAULTS.cap);
       const timeoutMs = waitOf("timeout", timeout);
       return {
-        request: { kind: "step", retriesMax: max, firstMs, capMs },
+        request: { kind: "step", retriesMax: max, passingMax, firstMs, capMs },
         decode: (value) => (value === null ? undefined : JSON.parse(value)),
         work: { run: work, timeoutMs },
       };

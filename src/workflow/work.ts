@@ -125,7 +125,7 @@ export class Work {
         return recordTry(transaction, { step, attempt, error, ...due(now + waitMs, now) });
       });
       if (outcome.kind === "value") return;
-      const of = `${attempt} of ${request.retriesMax + 1}`;
+      const of = `${attempt} of ${triesMax(outcome, request)}`;
       this.#say("warning", `step "${step.name}", try ${of}: ${outcome.message}`);
     });
   }
@@ -228,9 +228,10 @@ export class Work {
   #waitMs(
     outcome: Extract<TryOutcome, { kind: "thrown" }>,
     attempt: number,
-    { retriesMax, firstMs, capMs }: WorkRequest,
+    request: WorkRequest,
   ): Milliseconds | null {
-    if (outcome.fatal || attempt > retriesMax) return null;
+    if (outcome.fatal || attempt >= triesMax(outcome, request)) return null;
+    const { firstMs, capMs } = request;
     if (outcome.afterMs !== null) return Math.ceil(outcome.afterMs);
     const backoff = { firstMs, capMs, triesMax: null };
     return backoffMs(backoff, attempt, this.#edges.random.next());
@@ -285,6 +286,14 @@ export class Work {
   #say(level: "err" | "warning", message: string): void {
     say(this.#edges, this.#active.run.job, level, message);
   }
+}
+
+/** How often a step is tried at most, when it fails like this. */
+function triesMax(
+  { afterMs }: Extract<TryOutcome, { kind: "thrown" }>,
+  { retriesMax, passingMax }: WorkRequest,
+): number {
+  return 1 + (afterMs === null ? retriesMax : Math.max(retriesMax, passingMax));
 }
 
 function isJournalError(error: unknown): boolean {

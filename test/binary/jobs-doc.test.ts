@@ -155,7 +155,7 @@ describe("docs/jobs.md", () => {
     reply = { status: 403 };
     const fatal = await site.run("run", "hunt", "--wait");
     expect(fatal.exit).toBe(1);
-    expect(fatal.stdout).toContain('step "ticket" failed: no right to open tickets');
+    expect(fatal.stdout).toContain('step "ticket" failed: the service answers HTTP 403');
     reply = { status: 200 };
     expect(await expectSuccess(site, "resume", "2")).toContain("goes on with run 2");
     await expectSuccess(site, "--once", "--wait");

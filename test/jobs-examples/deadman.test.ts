@@ -44,21 +44,16 @@ describe("jobs/deadman", () => {
 
   test("says in the alert who does not answer", async () => {
     const bodies: unknown[] = [];
-    const before = globalThis.fetch;
-    globalThis.fetch = (async (_url: string, init: RequestInit) => {
-      bodies.push(JSON.parse(String(init.body)));
-      return new Response("ok");
-    }) as unknown as typeof fetch;
-    try {
-      const steps = { "who is silent": ["db1", "web2", "web3"] };
-      const options = { agents: names.map(host), steps, crashes: false };
-      await simulate(deadman, {
-        ...options,
-        answers: ({ name }) => (name === "web3" ? "silent" : "found"),
-      });
-    } finally {
-      globalThis.fetch = before;
-    }
+    const steps = { "who is silent": ["db1", "web2", "web3"] };
+    const options = { agents: names.map(host), steps, crashes: false };
+    await simulate(deadman, {
+      ...options,
+      answers: ({ name }) => (name === "web3" ? "silent" : "found"),
+      async fetch(request) {
+        bodies.push(await request.json());
+        return new Response("ok");
+      },
+    });
     expect(bodies).toEqual([{ text: "2 hosts do not answer any more: db1, web3" }]);
   });
 

@@ -35,22 +35,17 @@ describe("jobs/hunt", () => {
 
   test("writes into the ticket who is infected, suspicious and unknown", async () => {
     const bodies: unknown[] = [];
-    const before = globalThis.fetch;
-    globalThis.fetch = (async (_url: string, init: RequestInit) => {
-      bodies.push(JSON.parse(String(init.body)));
-      return new Response("ticket 7");
-    }) as unknown as typeof fetch;
-    try {
-      const run = await simulate(hunt, {
-        ...{ name: "hunt", agents, crashes: false },
-        answers: ({ name }) => (name === "sound" || name === "owned" ? "found" : "failed"),
-      });
-      expect(run.steps.find(({ name }) => name === "ticket")).toMatchObject({
-        value: "ticket 7",
-      });
-    } finally {
-      globalThis.fetch = before;
-    }
+    const run = await simulate(hunt, {
+      ...{ name: "hunt", agents, crashes: false },
+      answers: ({ name }) => (name === "sound" || name === "owned" ? "found" : "failed"),
+      async fetch(request) {
+        bodies.push(await request.json());
+        return new Response(request.headers.get("idempotency-key"));
+      },
+    });
+    expect(run.steps.find(({ name }) => name === "ticket")).toMatchObject({
+      value: "hunt/1/ticket",
+    });
     expect(bodies).toEqual([
       {
         title: "2 infected of 2 suspicious hosts",

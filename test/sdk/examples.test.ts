@@ -37,9 +37,9 @@ describe("the examples in doc comments", () => {
   });
 
   test("throws what it says", async () => {
-    const { check: fatal } = await runExample(example("new Fatal"), sdk);
+    const { check: fatal } = await runExample(example("new FatalError"), sdk);
     expect(() => (fatal as (status: number) => void)(401)).toThrow(sdk.Fatal);
-    const { check: retry } = await runExample(example("new Retry"), sdk);
+    const { check: retry } = await runExample(example("new RetryError"), sdk);
     const busy = new Response(null, { status: 429, headers: { "retry-after": "7" } });
     expect(() => (retry as (response: Response) => void)(busy)).toThrow(sdk.Retry);
   });

@@ -5,7 +5,7 @@ describe("Fatal", () => {
   test("is an error with a message and a cause", () => {
     const cause = new Error("401");
     const error = new Fatal("the token was refused", { cause });
-    expect(String(error)).toBe("Fatal: the token was refused");
+    expect(String(error)).toBe("FatalError: the token was refused");
     expect(error.cause).toBe(cause);
   });
 

@@ -7,8 +7,11 @@ describe("mig-runner", () => {
   test("gives these values, and no other", () => {
     expect(Object.keys(sdk).sort()).toEqual([
       "Fatal",
+      "FatalError",
       "Retry",
+      "RetryError",
       "agentsTarget",
+      "ensureOk",
       "job",
       "likePattern",
       "modules",

@@ -53,6 +53,7 @@ export function makeWorkflows(world: World, life: Life): WorkflowEdges {
     host: inlineHost({
       clock: makeClock(world, life),
       scopes: new AsyncLocalStorage<Scope>(),
+      openFetch: () => () => Promise.reject(new TypeError("nobody is there")),
       ...{ turn, readFile, load },
       locate: () => null,
     }),

@@ -254,6 +254,7 @@ export class Stage {
     const host = inlineHost({
       clock: this.#clock(life),
       scopes: new AsyncLocalStorage<Scope>(),
+      openFetch: () => () => Promise.reject(new TypeError("nobody is there")),
       turn: () => new Promise((resolve) => setImmediate(resolve)),
       readFile: (path) => this.#readFile(path),
       load: (source) => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { Fatal, job, modules, Retry } from "../../src/sdk/index.ts";
+import { ensureOk, Fatal, job, modules, Retry } from "../../src/sdk/index.ts";
 import { ReplayError, simulate } from "../../src/testkit/simulate.ts";
 
 const pkg = modules.pkg({ pkgmatch: { matches: ["^telnetd$"] } });
@@ -166,6 +166,34 @@ describe("simulate()", () => {
     ]);
     expect(keys.size).toBe(1);
     expect(run.elapsedMs).toBeGreaterThan(3_600_000);
+  });
+
+  test("answers what steps ask for, and tries again by itself what can pass", async () => {
+    const asked: string[] = [];
+    const polite = job({}, async (run) => {
+      await run.step("tell", async ({ fetch }) => {
+        const init = { method: "POST", body: "a", idempotent: true };
+        return await ensureOk(await fetch("https://a.example/b", init)).text();
+      });
+      await run.step("never", { retry: 0 }, async ({ fetch }) => {
+        ensureOk(await fetch("https://a.example/busy"));
+      });
+    });
+    const run = await simulate(polite, {
+      ...once,
+      fetch(request) {
+        asked.push(`${request.method} ${request.url} ${request.headers.get("idempotency-key")}`);
+        const status = asked.length < 3 || request.url.endsWith("busy") ? 429 : 200;
+        return new Response("taken", { status, headers: { "retry-after": "90" } });
+      },
+    });
+    expect(asked.slice(0, 3)).toEqual(Array(3).fill("POST https://a.example/b job/1/tell"));
+    expect(asked).toHaveLength(4);
+    expect(run.steps[0]).toMatchObject({ state: "saved", value: "taken", runs: 3 });
+    expect(run.steps[1]).toMatchObject({ state: "failed", runs: 1 });
+    expect(run.elapsedMs).toBe(180_000);
+    const silent = await simulate(polite, once);
+    expect(silent.error).toContain("nothing answers https://a.example in a simulation");
   });
 
   test("calls what a step has in the place of its function, unless the test has another", async () => {

@@ -46,7 +46,7 @@ describe("differences()", () => {
   test("does not call for the same tries of a step, which may change", () => {
     const asked = (retriesMax: number) => {
       const transcript = emptyTranscript();
-      const request = { kind: "step", retriesMax, firstMs: 1, capMs: 1 } as const;
+      const request = { kind: "step", retriesMax, passingMax: 0, firstMs: 1, capMs: 1 } as const;
       noteSaid(transcript, { kind: "ask", name: "a", request });
       return transcript;
     };

@@ -109,6 +109,7 @@ describe("Engine with bodies that go wrong", () => {
     expect(run()?.state).toBe("open");
   });
 
+  const request = { kind: "step", retriesMax: 0, passingMax: 0, firstMs: 1, capMs: 1 };
   const hostile: readonly [string, readonly unknown[], RegExp][] = [
     ["what is no message", [{ kind: "answer" }], /^its code sent an invalid message$/],
     [
@@ -119,7 +120,7 @@ describe("Engine with bodies that go wrong", () => {
     [
       "another try than the one asked for",
       [
-        { kind: "ask", name: "a", request: { kind: "step", retriesMax: 0, firstMs: 1, capMs: 1 } },
+        { kind: "ask", name: "a", request },
         { kind: "tried", name: "a", attempt: 2, outcome: { kind: "value", json: null } },
       ],
       /^its code ran step "a" without being asked to$/,

@@ -20,6 +20,11 @@ export function start(worker: Worker): void {
     post: (message) => worker.send(message),
     turn: () => new Promise((resolve) => setImmediate(resolve)),
     readFile: (path) => streamRegular(path),
+    // Most runs ask nobody.
+    openFetch: (signal) => async (url, init) => {
+      const { openRequests } = await import("./requests.ts");
+      return await openRequests(signal)(url, init);
+    },
     async load(source, view) {
       await guardModules();
       return await whileLoading(view, () => importSource(source, (text) => worker.evaluate(text)));

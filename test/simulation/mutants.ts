@@ -199,8 +199,8 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "a wait that a clock far ahead has set is believed",
-    invariant: "I6",
-    seed: 7,
+    invariant: "I4",
+    seed: 20,
     edits: [
       {
         file: "flow/ahead.ts",

@@ -29,6 +29,8 @@ async function hear(
     );
     const { source } = await bundleJob(path);
     const messages: FromBody[] = [];
+    /** What was heard until then; a body says more after it. */
+    let enough: readonly FromBody[] | null = null;
     const { promise, resolve } = Promise.withResolvers<string | null>();
     const handle = workerHost({ deafMs }).start({
       onMessage(raw) {
@@ -38,7 +40,10 @@ async function hear(
         if (message.kind === "ask" && message.request.kind === "step") {
           handle.post({ kind: "try", name: message.name, attempt: 1, key: "k" });
         }
-        if (done(messages)) resolve(null);
+        if (enough === null && done(messages)) {
+          enough = [...messages];
+          resolve(null);
+        }
       },
       onLost: resolve,
     });
@@ -47,7 +52,7 @@ async function hear(
     handle.post(begin);
     const lost = await promise;
     handle.stop();
-    return { messages, lost, path };
+    return { messages: enough ?? messages, lost, path };
   } finally {
     rmSync(directory, { recursive: true, force: true });
   }

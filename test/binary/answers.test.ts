@@ -51,7 +51,7 @@ test("a pass removes results and runs that are older than the configuration keep
   journal.exec("UPDATE action SET updated_at = updated_at - 172800000 WHERE run_id = 1");
   const { stderr } = ended(await site.run("--once"));
   expect(stderr).toContain("removed 1 results from before ");
-  expect(stderr).toContain("removed 1 old rows from the journal");
+  expect(stderr).toContain("removed 1 old runs from the journal");
   expect(await site.results("drift")).toEqual(results);
   expect(journal.prepare("SELECT id FROM run").all()).toMatchObject([{ id: 2 }]);
   journal.close();

@@ -293,12 +293,17 @@ function liveOf(call: Call, { config, clock, log }: Begun): Live {
 /** The journal, and what is told when it cannot be trusted any more. */
 async function openTrusted(
   { journalPath: path }: RunnerConfig,
-  { isHeld: owned }: Hold,
+  hold: Hold,
 ): Promise<Pick<Opened, "broken"> & Pick<EngineEdges, "journal"> & { check: Closed | null }> {
   const broken = Promise.withResolvers<Broken>();
   const onFailure = (error: RunnerError): void => broken.resolve({ error, mayHeal: true });
   const onDamage = (error: RunnerError): void => broken.resolve({ error, mayHeal: false });
-  const journal = openJournal({ path, owned, onFailure, onReplaced: onDamage });
+  const journal = openJournal({
+    path,
+    isOwned: () => hold.isHeld,
+    onFailure,
+    onReplaced: onDamage,
+  });
   const check = isLarge(path) ? await beginCheck(path, onDamage) : null;
   return { journal, check, broken: broken.promise };
 }

@@ -37,7 +37,7 @@ export interface DamageTally {
 
 /** A journal as a killed daemon leaves it: rows in the file, and the newest in its log. */
 async function make(path: string): Promise<void> {
-  const journal = openJournal({ path, owned: true });
+  const journal = openJournal({ path, isOwned: () => true });
   for (let number = 1; number <= ROWS; number++) {
     await journal.write((tables) => {
       const order = { job: "nightly", firesAt: number, cause: "schedule" } as const;

@@ -32,10 +32,10 @@ export interface JournalOptions {
   /** For `status` and friends: never creates or changes the file. @default false */
   readonly readOnly?: boolean;
   /**
-   * Whether this process has the directory: it keeps the log short, and seals the file, so that
-   * another one in its place is told from it. @default false
+   * Whether this process has the directory now: it keeps the log short, and seals the file, so that
+   * another one in its place is told from it. @default never
    */
-  readonly owned?: boolean;
+  readonly isOwned?: () => boolean;
   /** Called once, when the disk failed to keep what was written: the process must end. */
   readonly onFailure?: (error: RunnerError) => void;
   /** Called once, when the file is not the one that was opened any more: the process must end. */
@@ -227,7 +227,9 @@ class SqliteJournal extends Tables implements Journal {
   readonly #commit: StatementSync;
   /** Null for a journal in memory, or one that is only read. */
   readonly #place: Place | null;
-  readonly #checkpoints: Checkpoints | null;
+  readonly #isOwned: () => boolean;
+  /** While this process has the directory. */
+  #checkpoints: Checkpoints | null = null;
   /** Set once nothing may be written any more. */
   #failure: RunnerError | null = null;
   #queue: Queued[] = [];
@@ -243,11 +245,12 @@ class SqliteJournal extends Tables implements Journal {
     this.#onReplaced = options.onReplaced ?? (() => {});
     // Of a prepared statement every runtime tells the error's code.
     this.#commit = database.prepare("COMMIT");
-    const { path, readOnly = false, owned = false } = options;
+    const { path, readOnly = false, isOwned = () => false } = options;
     const isWritten = !readOnly && path !== ":memory:";
-    this.#checkpoints = isWritten && owned ? new Checkpoints(database, path) : null;
-    this.#keepShort((checkpoints) => checkpoints.begin());
-    this.#place = isWritten ? new Place(path, this.#checkpoints, () => this.#look()) : null;
+    this.#isOwned = () => isWritten && isOwned();
+    this.#keepShort(() => {});
+    const own = { checkpoints: () => this.#own(), look: () => this.#look() };
+    this.#place = isWritten ? new Place(path, own) : null;
   }
 
   protected override named(error: unknown): unknown {
@@ -286,16 +289,11 @@ class SqliteJournal extends Tables implements Journal {
   #look(): void {
     if (this.#failure !== null) return;
     try {
-      this.#assertInPlace();
-      this.#checkpoints?.look();
+      this.#place?.assertSame();
+      this.#own()?.look();
     } catch (error) {
       this.#fail(error);
     }
-  }
-
-  #assertInPlace(): void {
-    const problem = this.#place?.problem() ?? null;
-    if (problem !== null) throw problem;
   }
 
   /** What failed and cannot be made good ends all writing. */
@@ -336,7 +334,7 @@ class SqliteJournal extends Tables implements Journal {
     const outcomes: (() => void)[] = [];
     const beganAt = performance.now();
     try {
-      this.#assertInPlace();
+      this.#place?.assertSame();
       this.prepared("BEGIN IMMEDIATE").run();
       for (const queued of group) outcomes.push(this.#runOne(queued, group.length > 1));
       this.#commit.run();
@@ -353,10 +351,25 @@ class SqliteJournal extends Tables implements Journal {
   /** What cannot be done about the log now is done later. */
   #keepShort(work: (checkpoints: Checkpoints) => void): void {
     try {
-      if (this.#checkpoints !== null) work(this.#checkpoints);
+      const checkpoints = this.#own();
+      if (checkpoints !== null) work(checkpoints);
     } catch (error) {
       this.#fail(error);
     }
+  }
+
+  /**
+   * The checkpoints of this process; null while another one has the directory, or nobody. A run
+   * gives the directory to a daemon that starts, and may have it again later.
+   */
+  #own(): Checkpoints | null {
+    if (!this.#isOwned()) {
+      this.#checkpoints = null;
+    } else if (this.#checkpoints === null) {
+      this.#checkpoints = new Checkpoints(this.#database, this.#path);
+      this.#checkpoints.begin();
+    }
+    return this.#checkpoints;
   }
 
   /** Runs one work; what it answers is handed on only after COMMIT. */

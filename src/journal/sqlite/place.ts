@@ -7,20 +7,24 @@ import type { Checkpoints } from "./checkpoints.ts";
 /** How often somebody looks while nothing is written. */
 const LOOK_MS = 2_000;
 
+/** What the journal tells and hears. */
+export interface PlaceHooks {
+  /** Null while another process has the directory: only who has it knows what is in the file. */
+  checkpoints(): Pick<Checkpoints, "isOwn"> | null;
+  /** Called from time to time. */
+  look(): void;
+}
+
 /** The file of an open journal, by its name. */
 export class Place {
   readonly #path: string;
   readonly #opened: Stats;
-  readonly #checkpoints: Pick<Checkpoints, "isOwn"> | null;
+  readonly #checkpoints: PlaceHooks["checkpoints"];
   readonly #timer: ReturnType<typeof setInterval>;
   #changed: string;
   #isReplaced = false;
 
-  /**
-   * @param checkpoints Those of the process that has the directory: they know what is in the file.
-   * @param look Called from time to time.
-   */
-  constructor(path: string, checkpoints: Pick<Checkpoints, "isOwn"> | null, look: () => void) {
+  constructor(path: string, { checkpoints, look }: PlaceHooks) {
     this.#path = path;
     this.#opened = statSync(path);
     this.#changed = markOf(this.#opened);
@@ -52,6 +56,12 @@ export class Place {
     return new RunnerError("JOURNAL", `${text}${moved}`, { path, hint });
   }
 
+  /** @throws {RunnerError} JOURNAL: what `problem` finds. */
+  assertSame(): void {
+    const problem = this.problem();
+    if (problem !== null) throw problem;
+  }
+
   close(): void {
     clearInterval(this.#timer);
   }
@@ -63,8 +73,10 @@ export class Place {
     if (!isSame) return { state: "another file was put in its place", isOverwritten: false };
     const mark = markOf(found);
     // Only a checkpoint changes it, or somebody who overwrites it.
-    if (mark === this.#changed || this.#checkpoints === null) return null;
-    if (!this.#checkpoints.isOwn) return { state: "it was overwritten", isOverwritten: true };
+    if (mark === this.#changed) return null;
+    const checkpoints = this.#checkpoints();
+    if (checkpoints === null) return null;
+    if (!checkpoints.isOwn) return { state: "it was overwritten", isOverwritten: true };
     this.#changed = mark;
     return null;
   }

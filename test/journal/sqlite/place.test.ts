@@ -23,12 +23,15 @@ let folder: string;
 let path: string;
 let journal: Journal;
 let replaced: RunnerError[];
+let hasDirectory: boolean;
 
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), "mig-runner-place-"));
   path = join(folder, "journal.db");
   replaced = [];
-  journal = openJournal({ path, owned: true, onReplaced: (error) => replaced.push(error) });
+  hasDirectory = true;
+  const onReplaced = (error: RunnerError) => replaced.push(error);
+  journal = openJournal({ path, isOwned: () => hasDirectory, onReplaced });
   await add(1);
   await backupJournal(path, join(folder, "copy.db"));
 });
@@ -70,13 +73,36 @@ describe("an open journal", () => {
     });
   }
 
+  test("goes on beside another process that was given the directory, and when that has gone", async () => {
+    hasDirectory = false;
+    const other = openJournal({ path, isOwned: () => true });
+    for (let at = 2; at < 1_200; at += 1) {
+      await other.write((tables) =>
+        tables.insertRun({ job: "hourly", firesAt: at, cause: "schedule" }, "done", at),
+      );
+    }
+    await add(2);
+    await other.close();
+    await add(3);
+    hasDirectory = true;
+    await add(4);
+    await journal.close();
+    expect(replaced).toEqual([]);
+    const reader = openJournal({ path, readOnly: true });
+    expect([reader.runAt("nightly", 4)?.state, reader.runAt("hourly", 1_199)?.state]).toEqual([
+      "done",
+      "done",
+    ]);
+    await reader.close();
+  });
+
   test("leaves its log, and what was put there, when the process ends", async () => {
     await journal.close();
     const script = `
       const { openJournal } = await import("${import.meta.dirname}/../../../src/journal/sqlite/journal.ts");
       const { copyFileSync, rmSync } = await import("node:fs");
       const [, , path, copy] = process.argv;
-      const journal = openJournal({ path, owned: true });
+      const journal = openJournal({ path, isOwned: () => true });
       const run = { job: "nightly", firesAt: 5, cause: "schedule" };
       await journal.write((tables) => tables.insertRun(run, "done", 5));
       if (copy === "none") rmSync(path);
@@ -108,7 +134,7 @@ describe("an open journal", () => {
 describe("Place", () => {
   test("looks from time to time, until it is closed", async () => {
     const { promise, resolve } = Promise.withResolvers<void>();
-    const place = new Place(path, null, resolve);
+    const place = new Place(path, { checkpoints: () => null, look: resolve });
     expect(place.problem()).toBeNull();
     await promise;
     place.close();
@@ -117,7 +143,7 @@ describe("Place", () => {
 
   test("does not know what is in a file that is not its own", async () => {
     await journal.close();
-    const place = new Place(path, null, () => undefined);
+    const place = new Place(path, { checkpoints: () => null, look: () => undefined });
     writeFileSync(path, "x");
     expect([place.problem(), place.isReplaced]).toEqual([null, false]);
     place.close();

@@ -78,13 +78,13 @@ const COPIES: Readonly<Record<string, () => Promise<void>>> = {
 describe("a copy that is put back beside an old log", () => {
   for (const [how, make] of Object.entries(COPIES)) {
     test(`made by ${how} is a named error with the way out, for all who open it`, async () => {
-      const journal = openJournal({ path, owned: true });
+      const journal = openJournal({ path, isOwned: () => true });
       await addRun(journal, 1);
       await make();
       for (let firesAt = 2; firesAt <= 9; firesAt++) await addRun(journal, firesAt);
       await kill(journal);
       copyFileSync(copy(), path);
-      for (const options of [{ owned: true }, {}, { readOnly: true }]) {
+      for (const options of [{ isOwned: () => true }, {}, { readOnly: true }]) {
         const open = () => openJournal({ path, ...options });
         expect(open).toThrow(RunnerError);
         expect(open).toThrow(`another file was put in its place, beside the log of the old one`);
@@ -98,11 +98,11 @@ describe("a copy that is put back beside an old log", () => {
   }
 
   test("that is a plain copy of an earlier day is told from the file of today", async () => {
-    const yesterday = openJournal({ path, owned: true });
+    const yesterday = openJournal({ path, isOwned: () => true });
     await addRun(yesterday, 1);
     await yesterday.close();
     copyFileSync(path, copy());
-    const today = openJournal({ path, owned: true });
+    const today = openJournal({ path, isOwned: () => true });
     await addRun(today, 2);
     await kill(today);
     copyFileSync(copy(), path);
@@ -115,14 +115,14 @@ describe("a copy that is put back beside an old log", () => {
   });
 
   test("counts when there is no log: that is how one is put back by hand", async () => {
-    const journal = openJournal({ path, owned: true });
+    const journal = openJournal({ path, isOwned: () => true });
     await addRun(journal, 1);
     await backupJournal(path, copy());
     await addRun(journal, 2);
     await journal.close();
     copyFileSync(copy(), path);
     expect(await fireTimes()).toEqual([1]);
-    const again = openJournal({ path, owned: true });
+    const again = openJournal({ path, isOwned: () => true });
     await addRun(again, 3);
     await kill(again);
     expect(await fireTimes()).toEqual([3, 1]);
@@ -131,7 +131,7 @@ describe("a copy that is put back beside an old log", () => {
 
 describe("a process that was killed", () => {
   test("leaves a file and a log that belong together, at any moment", async () => {
-    const journal = openJournal({ path, owned: true });
+    const journal = openJournal({ path, isOwned: () => true });
     for (let firesAt = 1; firesAt <= 30; firesAt++) {
       await addRun(journal, firesAt);
       if (firesAt % 10 !== 0) continue;
@@ -141,7 +141,7 @@ describe("a process that was killed", () => {
     await kill(journal);
     expect((await fireTimes()).length).toBe(30);
     for (let life = 1; life <= 3; life++) {
-      const next = openJournal({ path, owned: true });
+      const next = openJournal({ path, isOwned: () => true });
       await addRun(next, 30 + life);
       await kill(next);
     }
@@ -149,7 +149,7 @@ describe("a process that was killed", () => {
   });
 
   test("may be one of a version without a seal", async () => {
-    const journal = openJournal({ path, owned: true });
+    const journal = openJournal({ path, isOwned: () => true });
     await addRun(journal, 1);
     await kill(journal);
     rmSync(sealPath(path));
@@ -157,7 +157,7 @@ describe("a process that was killed", () => {
   });
 
   test("has left a checkpoint between any two of its steps", async () => {
-    const journal = openJournal({ path, owned: true });
+    const journal = openJournal({ path, isOwned: () => true });
     await addRun(journal, 1);
     const [token = ""] = readSeal(path) ?? [];
     await kill(journal);
@@ -173,13 +173,15 @@ describe("a process that was killed", () => {
 
 describe("a journal whose file is gone", () => {
   test("is not begun anew over its log", async () => {
-    const journal = openJournal({ path, owned: true });
+    const journal = openJournal({ path, isOwned: () => true });
     await addRun(journal, 1);
     await backupJournal(path, copy());
     await kill(journal);
     for (const lose of [() => rmSync(path), () => writeFileSync(path, "")]) {
       lose();
-      expect(() => openJournal({ path, owned: true })).toThrow("it is gone, and what was written");
+      expect(() => openJournal({ path, isOwned: () => true })).toThrow(
+        "it is gone, and what was written",
+      );
       expect(statSync(`${path}-wal`).size).toBeGreaterThan(0);
     }
     rmSync(path, { force: true });
@@ -188,18 +190,18 @@ describe("a journal whose file is gone", () => {
   });
 
   test("is begun anew where nothing of it is left", async () => {
-    const journal = openJournal({ path, owned: true });
+    const journal = openJournal({ path, isOwned: () => true });
     await addRun(journal, 1);
     await journal.close();
     rmSync(path);
-    await openJournal({ path, owned: true }).close();
+    await openJournal({ path, isOwned: () => true }).close();
     expect(await fireTimes()).toEqual([]);
   });
 });
 
 describe("sealAsIs()", () => {
   test("seals a journal of a version without a seal, and no other", async () => {
-    const journal = openJournal({ path, owned: true });
+    const journal = openJournal({ path, isOwned: () => true });
     await addRun(journal, 1);
     await backupJournal(path, copy());
     await kill(journal);

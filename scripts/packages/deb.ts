@@ -13,6 +13,14 @@ export interface Release {
   readonly epoch: number;
 }
 
+/** How a package is written. */
+export interface PackageOrder {
+  readonly out: string;
+  /** A place to put it together in. */
+  readonly folder: string;
+  readonly release: Release;
+}
+
 /** Debian's names of machines. */
 const MACHINES: Readonly<Record<string, string>> = { x64: "amd64", arm64: "arm64" };
 
@@ -77,11 +85,7 @@ function md5(bytes: Uint8Array): string {
 /** Writes the package. @param folder A place to put it together in; it is gone afterwards. */
 export async function writeDeb(
   files: readonly TreeFile[],
-  {
-    out,
-    folder,
-    release,
-  }: { readonly out: string; readonly folder: string; readonly release: Release },
+  { out, folder, release }: PackageOrder,
 ): Promise<void> {
   const { epoch } = release;
   await layOut([...files, ...(await controlFiles(files, release))], { folder, epoch });

@@ -4,7 +4,7 @@
 import { existsSync, realpathSync } from "node:fs";
 import { copyFile, mkdir, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { Release } from "./deb.ts";
+import type { PackageOrder, Release } from "./deb.ts";
 import type { Made } from "./system.ts";
 import { layOut, plain, program, run, sha256, type TreeFile, writeTar } from "./tree.ts";
 
@@ -47,11 +47,7 @@ export function imageFiles(
 /** Writes the archive. @param folder A place to put it together in; it is gone afterwards. */
 export async function writeImage(
   files: readonly TreeFile[],
-  {
-    out,
-    folder,
-    release,
-  }: { readonly out: string; readonly folder: string; readonly release: Release },
+  { out, folder, release }: PackageOrder,
 ): Promise<void> {
   const { epoch, cpu, version } = release;
   const [tree, image] = [join(folder, "tree"), join(folder, "image")];

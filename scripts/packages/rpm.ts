@@ -1,7 +1,7 @@
 // Rpm: a package of Red Hat's kind, by rpmbuild.
 import { copyFile, mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { Release } from "./deb.ts";
+import type { PackageOrder, Release } from "./deb.ts";
 import { AFTER_INSTALL, AFTER_PURGE, BEFORE_REMOVE, CONFIG_FILES } from "./system.ts";
 import { layOut, run, type TreeFile } from "./tree.ts";
 
@@ -49,11 +49,7 @@ ${lines.join("\n")}
 /** Writes the package. @param folder A place to put it together in; it is gone afterwards. */
 export async function writeRpm(
   files: readonly TreeFile[],
-  {
-    out,
-    folder,
-    release,
-  }: { readonly out: string; readonly folder: string; readonly release: Release },
+  { out, folder, release }: PackageOrder,
 ): Promise<void> {
   const { epoch, cpu } = release;
   await mkdir(folder, { recursive: true });

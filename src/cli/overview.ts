@@ -1,9 +1,8 @@
 // Overview: everything that `status` tells, as one value: from the spool, the lock and the journal.
-import { coverageWarning } from "../calendar/coverage.ts";
 import { lockHolder } from "../edge/lock.ts";
 import { shortfalls } from "../flow/shortfall.ts";
 import { lateness } from "../flow/sign.ts";
-import { isSignedAhead } from "../flow/signed-ahead.ts";
+import { coverageNow, isSignedAhead } from "../flow/signed-ahead.ts";
 import { isAtLeast, spreadOffsetMs } from "../jobs/fires.ts";
 import { nextFire } from "../jobs/schedule.ts";
 import type { AlarmRow } from "../journal/alarms.ts";
@@ -204,15 +203,8 @@ export function calendarView(
   now: Instant,
 ): CalendarView | null {
   if (entity === null || !isSignedAhead(entity)) return null;
-  const row = journal?.calendar(job) ?? null;
-  if (journal === null || row === null) {
-    const warning = "none is installed: its fire times will be missed";
-    return { sequence: null, signers: [], left: 0, all: 0, lastAt: null, warning };
-  }
-  const { sequence, signers, requestedAt } = row;
-  const { left, all, lastAt } = journal.coverage(row.id, now);
-  const warning = coverageWarning({ left, lastAt, requestedAt }, now);
-  return { sequence, signers, left, all, lastAt, warning };
+  const { calendar, ...coverage } = coverageNow(journal, job, now);
+  return { sequence: calendar?.sequence ?? null, signers: calendar?.signers ?? [], ...coverage };
 }
 
 function runView(journal: JournalReads, row: RunRow): RunView {

@@ -41,8 +41,7 @@ export async function findMistakes(call: Call, names: readonly string[]): Promis
   const foreign = client === null ? fileMistakes(path) : configMistakes({ path, ...client });
   found.mistakes.push(...foreign);
   const isKeyKnown = found.mistakes.some(({ code }) => code === "KEYRING");
-  const isUsed = client === null || (await usesKey({ client, runner }));
-  if (client !== null && !isKeyKnown && isUsed) {
+  if (client !== null && !isKeyKnown && (await usesKey({ client, runner }))) {
     await checkKey(found, { client, runner, environment: call.environment });
   }
   const { environment } = call;

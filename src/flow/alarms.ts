@@ -5,7 +5,6 @@
 //
 // Owns:    when it is looked, what is written, how notices are told.
 // Not its: what is wrong (alarm-rules.ts), how a plugin tells it (edge/plugins).
-import { coverageWarning } from "../calendar/coverage.ts";
 import { messageOf } from "../errors.ts";
 import type { Entity } from "../jobs/entity.ts";
 import { type AlarmRow, advanceNotice, type NoticeRow } from "../journal/alarms.ts";
@@ -24,7 +23,7 @@ import {
 import { backoffMs, DELIVERY_BACKOFF } from "./backoff.ts";
 import type { Edges, Notify } from "./edges.ts";
 import { Pool } from "./pool.ts";
-import { isSignedAhead } from "./signed-ahead.ts";
+import { coverageNow, isSignedAhead } from "./signed-ahead.ts";
 
 /** From one look at all jobs to the next. */
 const ROUND_MS: Milliseconds = 10_000;
@@ -119,9 +118,11 @@ export class Alarms {
       const conditions = [...deadConditions(dead)];
       const downSince = this.#options.downSince();
       if (downSince !== undefined) conditions.push(...apiConditions(downSince, now));
+      // A job that is broken at the moment is still one.
+      const known = new Set([...this.#catalog.states()].map(({ job }) => job));
       const scope = (alarm: AlarmRow) =>
         alarm.event === "dead" ||
-        (alarm.event === "api" ? downSince !== undefined : !this.#isKnown(alarm.job));
+        (alarm.event === "api" ? downSince !== undefined : !known.has(alarm.job));
       await this.#settle(conditions, scope);
     }
     const count = this.#options.once ? this.#left.length : JOBS_MAX;
@@ -134,11 +135,6 @@ export class Alarms {
     const ofJobs = ({ event, job }: AlarmRow) => event !== "dead" && names.has(job);
     await this.#settle(conditions, ofJobs);
     if (this.#left.length > 0) this.#lookAt = now + BITE_MS;
-  }
-
-  /** A job that is broken at the moment is still one. */
-  #isKnown(job: string): boolean {
-    return [...this.#catalog.states()].some((state) => state.job === job);
   }
 
   /** Writes what has changed among the alarms of a scope. */
@@ -302,14 +298,6 @@ function factsOf(
     ...{ job, lastDone, results, expectMs, expectAgents, waitingSince: startedAt },
     ended: isGood ? (newest === undefined ? [] : [newest]) : journal.endedRuns(job, STREAK_MAX),
     missed: journal.missed(job, 1)[0] ?? null,
-    calendar: calendarOf(journal, entity, now),
+    calendar: isSignedAhead(entity) ? coverageNow(journal, job, now).warning : null,
   };
-}
-
-function calendarOf(journal: JournalReads, entity: Entity, now: Instant): string | null {
-  if (!isSignedAhead(entity)) return null;
-  const row = journal.calendar(entity.job);
-  if (row === null) return "none is installed: its fire times will be missed";
-  const { left, lastAt } = journal.coverage(row.id, now);
-  return coverageWarning({ left, lastAt, requestedAt: row.requestedAt }, now);
 }

@@ -4,7 +4,7 @@
 // Owns:    which window a fire time has, and why it has none.
 // Not its: whether signatures hold (calendar/judge.ts: when it was installed), posting.
 import { windowBody } from "../calendar/action.ts";
-import { newCoverageWarning } from "../calendar/coverage.ts";
+import { coverageWarning, newCoverageWarning } from "../calendar/coverage.ts";
 import { RunnerError } from "../errors.ts";
 import type { Entity } from "../jobs/entity.ts";
 import type { RunRow } from "../journal/inflight.ts";
@@ -101,6 +101,40 @@ export function isSignedAhead({ signing }: Pick<Entity, "signing">): boolean {
 /** Whether these jobs, of which there are some, are all signed ahead. */
 export function needsNoKey(entities: readonly Pick<Entity, "signing">[]): boolean {
   return entities.length > 0 && entities.every(isSignedAhead);
+}
+
+/** How far the calendar of a job reaches. */
+export interface Coverage {
+  /** Null: none is installed. */
+  readonly calendar: CalendarRow | null;
+  /** Windows that are still to come, of how many. */
+  readonly left: number;
+  readonly all: number;
+  readonly lastAt: Instant | null;
+  /** Why a new one is wanted. */
+  readonly warning: string | null;
+}
+
+/** How far the calendar of a job reaches now. @param journal Null where there is none yet. */
+export function coverageNow(
+  journal: Pick<JournalReads, "calendar" | "coverage"> | null,
+  job: string,
+  now: Instant,
+): Coverage {
+  const calendar = journal?.calendar(job) ?? null;
+  if (journal === null || calendar === null) {
+    const warning = "none is installed: its fire times will be missed";
+    return { calendar: null, left: 0, all: 0, lastAt: null, warning };
+  }
+  const { requestedAt } = calendar;
+  const { left, all, lastAt } = journal.coverage(calendar.id, now);
+  return {
+    calendar,
+    left,
+    all,
+    lastAt,
+    warning: coverageWarning({ left, lastAt, requestedAt }, now),
+  };
 }
 
 /** What is left of a job's calendar after a fire time, if that is worth saying now. */

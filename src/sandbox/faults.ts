@@ -7,8 +7,8 @@
 //   cut@search/every3          every third page ends in the middle
 //   429/10%                    one request in ten, by the seed
 import { nearest, RunnerError } from "../errors.ts";
-import { collection, jsonReply, type Reply } from "./envelope.ts";
-import { uniform } from "./random.ts";
+import { collection, jsonReply, type Reply } from "../sim/envelope.ts";
+import { uniform } from "../sim/random.ts";
 
 /** Faults that replace the answer; with `after` set, the request has its effect all the same. */
 const REPLACING = ["drop", "status", "html", "garbage", "empty"] as const;

@@ -7,9 +7,19 @@ import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { RunnerError } from "../errors.ts";
 import type { Clock } from "../lib/ports.ts";
+import { type Api, answerRequest, BASE_PATH, routeOf } from "../sim/api.ts";
+import { CHUNKED_FROM, type Reply } from "../sim/envelope.ts";
+import { type AgentSpec, createFleet } from "../sim/fleet.ts";
+import { NO_TWEAKS, type Tweaks } from "../sim/search.ts";
+import {
+  type AnswerScript,
+  type Behaviour,
+  createStore,
+  type Investigator,
+  REALISTIC,
+} from "../sim/store.ts";
+import { describeActions, type SandboxAction } from "../sim/summary.ts";
 import type { Instant } from "../time.ts";
-import { type Api, answerRequest, BASE_PATH, routeOf } from "./api.ts";
-import { CHUNKED_FROM, type Reply } from "./envelope.ts";
 import {
   createFaultPlan,
   type Fault,
@@ -18,16 +28,6 @@ import {
   replacementOf,
   strike,
 } from "./faults.ts";
-import { type AgentSpec, createFleet } from "./fleet.ts";
-import { NO_TWEAKS, type Tweaks } from "./search.ts";
-import {
-  type AnswerScript,
-  type Behaviour,
-  createStore,
-  type Investigator,
-  REALISTIC,
-} from "./store.ts";
-import { describeActions, type SandboxAction } from "./summary.ts";
 import { createTrust } from "./trust.ts";
 
 /** How a sandbox is made. Every member may be missing but the keys. */

@@ -1,7 +1,7 @@
 // Trust: the investigators of a sandbox, from their key rings.
 import { parseKeyring } from "../lib/pgp/keyring.ts";
 import { parsePublicKeys, verifySignature } from "../lib/pgp/verify.ts";
-import type { Trust } from "./auth.ts";
+import type { Trust } from "../sim/auth.ts";
 
 /**
  * The trust of a sandbox whose investigators own the keys of these rings.

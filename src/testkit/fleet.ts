@@ -1,13 +1,14 @@
 // Fleet: the agents of a simulation, and what they answer.
-import { answerOperation, parametersOf } from "../sandbox/answers.ts";
+
+import type { Agent, AgentEnvironment, ModuleResult, Operation } from "../sdk/action.ts";
+import { answerOperation, parametersOf } from "../sim/answers.ts";
 import {
   AGENTS_MAX,
   type AgentSpec,
   createFleet,
   type Agent as StoredAgent,
-} from "../sandbox/fleet.ts";
-import type { AnswerScript, ScriptedAnswer } from "../sandbox/store.ts";
-import type { Agent, AgentEnvironment, ModuleResult, Operation } from "../sdk/action.ts";
+} from "../sim/fleet.ts";
+import type { AnswerScript, ScriptedAnswer } from "../sim/store.ts";
 import type { Instant } from "../time.ts";
 
 /** What is to be fixed of an agent; the rest is made up, always in the same way. */

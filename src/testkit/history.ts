@@ -4,7 +4,7 @@
 //   life 1 ── dies at a write, or when the workflow has ended ──▶ life 2 ── to the end
 //
 // Owns:    when time moves, when the process dies, what is left at the end.
-// Not its: what the ports do (network.ts, spool.ts, plugins.ts), what it means (replay.ts).
+// Not its: what the ports do (sim/, plugins.ts), what it means (replay.ts).
 
 import { nextTurn, pause } from "../edge/turns.ts";
 import { DAEMON_WINDOW } from "../flow/launch.ts";
@@ -17,15 +17,11 @@ import type { StepRow } from "../journal/steps.ts";
 import { openApi } from "../mig/api.ts";
 import { firstNonce } from "../mig/token.ts";
 import { Runner } from "../runner.ts";
-import type { Agent } from "../sandbox/fleet.ts";
-import { type AnswerScript, createStore, type Store } from "../sandbox/store.ts";
 import type { JobModule } from "../sdk/job.ts";
 import type { LogLevel } from "../sdk/run.ts";
-import { DAY_MS, type Instant, type Milliseconds } from "../time.ts";
-import type { EngineEdges } from "../workflow/edges.ts";
-import { VirtualClock } from "./clock.ts";
-import { SEED } from "./fleet.ts";
-import { type CrashPoint, Life, lostTries } from "./life.ts";
+import { VirtualClock } from "../sim/clock.ts";
+import type { Agent } from "../sim/fleet.ts";
+import { type CrashPoint, Life, lostTries } from "../sim/life.ts";
 import {
   API_URL,
   CALM,
@@ -34,10 +30,14 @@ import {
   simulatedApi,
   simulatedHttp,
   simulatedSigner,
-} from "./network.ts";
+} from "../sim/network.ts";
+import { MemorySpool } from "../sim/spool.ts";
+import { type AnswerScript, createStore, type Store } from "../sim/store.ts";
+import { DAY_MS, type Instant, type Milliseconds } from "../time.ts";
+import type { EngineEdges } from "../workflow/edges.ts";
+import { SEED } from "./fleet.ts";
 import { Observer, type StandIn, type Tries } from "./observer.ts";
 import { type SimulatedPlugin, simulatedPlugins, type TakenDelivery } from "./plugins.ts";
-import { MemorySpool } from "./spool.ts";
 import type { Transcript } from "./transcript.ts";
 
 /** What is the same in all histories of one simulation. */

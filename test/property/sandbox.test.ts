@@ -3,14 +3,14 @@ import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { RunnerError } from "../../src/errors.ts";
 import { encodeJson } from "../../src/lib/go/json.ts";
-import { answerRequest } from "../../src/sandbox/api.ts";
 import { parseFault } from "../../src/sandbox/faults.ts";
-import { createFleet } from "../../src/sandbox/fleet.ts";
-import { jsonOf, parseJson, plainOf } from "../../src/sandbox/json.ts";
-import { NO_TWEAKS } from "../../src/sandbox/search.ts";
-import { isLike, SqlError, UnsupportedSql } from "../../src/sandbox/sql.ts";
-import { createStore, REALISTIC } from "../../src/sandbox/store.ts";
-import { parseTarget } from "../../src/sandbox/target.ts";
+import { answerRequest } from "../../src/sim/api.ts";
+import { createFleet } from "../../src/sim/fleet.ts";
+import { jsonOf, parseJson, plainOf } from "../../src/sim/json.ts";
+import { NO_TWEAKS } from "../../src/sim/search.ts";
+import { isLike, SqlError, UnsupportedSql } from "../../src/sim/sql.ts";
+import { createStore, REALISTIC } from "../../src/sim/store.ts";
+import { parseTarget } from "../../src/sim/target.ts";
 
 const now = Date.parse("2026-11-23T12:00:00Z");
 

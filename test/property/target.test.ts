@@ -10,8 +10,8 @@ import {
   TARGET_SIZE_MAX,
   targetMistakes,
 } from "../../src/mig/target.ts";
-import { createFleet } from "../../src/sandbox/fleet.ts";
-import { agentsByTarget, createStore, REALISTIC } from "../../src/sandbox/store.ts";
+import { createFleet } from "../../src/sim/fleet.ts";
+import { agentsByTarget, createStore, REALISTIC } from "../../src/sim/store.ts";
 
 interface Token {
   readonly kind: "literal" | "other";

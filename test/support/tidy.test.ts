@@ -43,7 +43,7 @@ examples({
     'import { a } from "../edge/clock.ts";',
     'import type { A } from "../edge/clock.ts";',
     'import { a } from "../cli/check.ts";',
-    'import { a } from "../sandbox/fleet.ts";',
+    'import { a } from "../sim/fleet.ts";',
     'import { a } from "../main.ts";',
     'import { a } from "../runner.ts";',
     'import { a } from "../../test/support/binary.ts";',

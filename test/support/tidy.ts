@@ -97,14 +97,15 @@ export const ARROWS: Readonly<Record<string, readonly string[]>> = {
   sdk: ["lib/go", "lib/http", "mig"],
   workflow: ["flow", "jobs", "journal", "lib/go", "lib/json", "lib/ports", "mig", "ports", "sdk"],
   runner: ["flow", "jobs", "journal", "lib/ports", "ports", "workflow"],
-  sandbox: ["lib/go", "lib/pgp", "lib/ports"],
+  sim: ["journal", "lib/go", "lib/ports", "ports"],
+  sandbox: ["lib/pgp", "lib/ports", "sim"],
   edge: [
     ...["jobs", "journal", "lib/cron", "lib/go", "lib/http", "lib/json", "lib/os", "lib/ports"],
     ...["mig", "ports", "sdk", "version", "workflow"],
   ],
   testkit: [
     ...["edge", "flow", "jobs", "journal", "lib/go", "lib/ports", "mig", "ports", "runner"],
-    ...["sandbox", "sdk", "workflow"],
+    ...["sdk", "sim", "workflow"],
   ],
   cli: ["*"],
   main: ["*"],

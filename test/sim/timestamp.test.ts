@@ -6,7 +6,7 @@ import {
   parseTimestamp,
   storedTimestamp,
   timestampOfMicros,
-} from "../../src/sandbox/timestamp.ts";
+} from "../../src/sim/timestamp.ts";
 
 function at(text: string): GoTime {
   return parseTimestamp(text) as GoTime;

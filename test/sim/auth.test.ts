@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { refuseAccess, TOKEN_WINDOW_MS, type Trust } from "../../src/sandbox/auth.ts";
+import { refuseAccess, TOKEN_WINDOW_MS, type Trust } from "../../src/sim/auth.ts";
 
 const now = Date.parse("2026-11-23T12:00:00Z");
 const asked: string[] = [];

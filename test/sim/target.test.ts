@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
-import { type Agent, createFleet } from "../../src/sandbox/fleet.ts";
-import { SqlError, UnsupportedSql } from "../../src/sandbox/sql.ts";
-import { parseTarget } from "../../src/sandbox/target.ts";
+import { type Agent, createFleet } from "../../src/sim/fleet.ts";
+import { SqlError, UnsupportedSql } from "../../src/sim/sql.ts";
+import { parseTarget } from "../../src/sim/target.ts";
 
 const now = Date.parse("2026-11-23T12:00:00Z");
 const env = { ident: "Ubuntu 16.04 xenial", os: "linux", arch: "amd64", isProxied: false };

@@ -4,13 +4,12 @@
 // posts has been through all that a real action goes through, but for the key.
 import { createHash } from "node:crypto";
 import type { Clock, Http, Signer } from "../lib/ports.ts";
-import { parametersOf } from "../sandbox/answers.ts";
-import { type Api, answerRequest } from "../sandbox/api.ts";
-import { countersOf } from "../sandbox/print.ts";
-import { NO_TWEAKS } from "../sandbox/search.ts";
-import type { Behaviour, Store } from "../sandbox/store.ts";
-import type { Operation } from "../sdk/action.ts";
 import type { Instant } from "../time.ts";
+import { parametersOf } from "./answers.ts";
+import { type Api, answerRequest } from "./api.ts";
+import { countersOf } from "./print.ts";
+import { NO_TWEAKS } from "./search.ts";
+import type { Behaviour, Store } from "./store.ts";
 
 /** Where the API is. Nobody connects to it. */
 export const API_URL = "http://simulation.invalid/api/v1/";
@@ -85,7 +84,7 @@ export interface PostedAction {
   readonly name: string;
   readonly target: string;
   /** With their parameters decompressed. */
-  readonly operations: readonly Operation[];
+  readonly operations: readonly { readonly module: string; readonly parameters: object }[];
   /** How many agents got it. */
   readonly agents: number;
   readonly postedAt: Instant;

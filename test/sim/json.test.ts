@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { encodeJson } from "../../src/lib/go/json.ts";
-import { encodeOrdered, jsonOf, parseJson, plainOf } from "../../src/sandbox/json.ts";
+import { encodeOrdered, jsonOf, parseJson, plainOf } from "../../src/sim/json.ts";
 
 describe("encodeOrdered()", () => {
   test("keeps the order of members, as a Go struct has them", () => {

@@ -1,14 +1,14 @@
 import { describe, expect, test } from "bun:test";
 import { gzipSync } from "node:zlib";
-import type { Operation } from "../../src/sandbox/action.ts";
+import type { Operation } from "../../src/sim/action.ts";
 import {
   answerOperation,
   EMPTY_RESULT,
   encodeResult,
   missingModuleResult,
-} from "../../src/sandbox/answers.ts";
-import { type Agent, createFleet } from "../../src/sandbox/fleet.ts";
-import { jsonOf } from "../../src/sandbox/json.ts";
+} from "../../src/sim/answers.ts";
+import { type Agent, createFleet } from "../../src/sim/fleet.ts";
+import { jsonOf } from "../../src/sim/json.ts";
 
 const [agent] = createFleet({ agents: 1, seed: 1, now: 0 }) as [Agent];
 

@@ -5,7 +5,7 @@ import {
   parseFloatText,
   parseForm,
   parseSearch,
-} from "../../src/sandbox/query.ts";
+} from "../../src/sim/query.ts";
 
 const now = Date.parse("2026-11-23T15:37:45.486Z");
 

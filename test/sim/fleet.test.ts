@@ -4,7 +4,7 @@ import {
   createFleet,
   encodeCommandAgent,
   encodeFoundAgent,
-} from "../../src/sandbox/fleet.ts";
+} from "../../src/sim/fleet.ts";
 
 const options = { agents: 300, seed: "s", now: Date.parse("2026-11-23T12:00:00Z") };
 

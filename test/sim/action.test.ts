@@ -1,13 +1,13 @@
 import { describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
+import { createTrust } from "../../src/sandbox/trust.ts";
 import {
   type PostedAction,
   parseAction,
   refusalOf,
   signedTextOf,
   storageRefusalOf,
-} from "../../src/sandbox/action.ts";
-import { createTrust } from "../../src/sandbox/trust.ts";
+} from "../../src/sim/action.ts";
 import { publicKeys } from "../support/investigator.ts";
 
 interface Vector {

@@ -1,15 +1,15 @@
 import { describe, expect, test } from "bun:test";
-import { parseAction } from "../../src/sandbox/action.ts";
-import { type AgentSpec, createFleet } from "../../src/sandbox/fleet.ts";
-import { parseForm, parseSearch } from "../../src/sandbox/query.ts";
-import { NO_TWEAKS, runSearch } from "../../src/sandbox/search.ts";
+import { parseAction } from "../../src/sim/action.ts";
+import { type AgentSpec, createFleet } from "../../src/sim/fleet.ts";
+import { parseForm, parseSearch } from "../../src/sim/query.ts";
+import { NO_TWEAKS, runSearch } from "../../src/sim/search.ts";
 import {
   type Behaviour,
   createStore,
   insertAction,
   REALISTIC,
   type Store,
-} from "../../src/sandbox/store.ts";
+} from "../../src/sim/store.ts";
 
 const now = Date.parse("2026-11-23T12:00:00Z");
 const STEADY = { ...REALISTIC, silentRate: 0, failedRate: 0, timeoutRate: 0 };

@@ -1,9 +1,9 @@
 import { describe, expect, test } from "bun:test";
-import { type Api, answerRequest, FORM_MAX_BYTES, routeOf } from "../../src/sandbox/api.ts";
-import { createFleet } from "../../src/sandbox/fleet.ts";
-import { NO_TWEAKS } from "../../src/sandbox/search.ts";
-import { createStore, REALISTIC } from "../../src/sandbox/store.ts";
-import { describeActions } from "../../src/sandbox/summary.ts";
+import { type Api, answerRequest, FORM_MAX_BYTES, routeOf } from "../../src/sim/api.ts";
+import { createFleet } from "../../src/sim/fleet.ts";
+import { NO_TWEAKS } from "../../src/sim/search.ts";
+import { createStore, REALISTIC } from "../../src/sim/store.ts";
+import { describeActions } from "../../src/sim/summary.ts";
 
 const now = Date.parse("2026-11-23T12:00:00Z");
 const signers = [

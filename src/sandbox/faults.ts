@@ -170,9 +170,8 @@ export function replacementOf(
     if (fault.isAfter !== isAfter) continue;
     const { value } = fault;
     if (fault.kind === "drop") return "drop";
-    if (fault.kind === "empty") return jsonReply(value, []);
-    if (fault.kind === "garbage")
-      return jsonReply(value, [Buffer.from('{"collection":{"items":[')]);
+    if (fault.kind === "empty") return jsonReply(value, "");
+    if (fault.kind === "garbage") return jsonReply(value, '{"collection":{"items":[');
     if (fault.kind === "html") return htmlReply(value);
     if (fault.kind === "status") return statusReply(value, href);
   }
@@ -181,7 +180,7 @@ export function replacementOf(
 
 function htmlReply(status: number): Reply {
   const page = `<html>\n<head><title>${status}</title></head>\n<body>gateway</body>\n</html>\n`;
-  return { status, headers: [["Content-Type", "text/html"]], body: [Buffer.from(page)] };
+  return { status, headers: [["Content-Type", "text/html"]], body: page };
 }
 
 function statusReply(status: number, href: string): Reply {

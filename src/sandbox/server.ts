@@ -319,7 +319,7 @@ async function send(
   reply: Reply,
   faults: readonly Fault[],
 ): Promise<void> {
-  const body = Buffer.concat(reply.body);
+  const body = Buffer.from(reply.body);
   const headers = [
     ...reply.headers.flat(),
     "Date",

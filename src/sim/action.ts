@@ -262,14 +262,11 @@ export interface ActionView {
   readonly counters: string;
 }
 
-/** An action as JSON: `head`, the JSON of its counters, `tail`. Members as in the Go struct. */
-export function encodeAction(
-  action: PostedAction,
-  view: Omit<ActionView, "counters">,
-): { readonly head: string; readonly tail: string } {
+/** An action as JSON, members as in the Go struct. */
+export function encodeAction(action: PostedAction, view: ActionView): string {
   const investigators = view.investigators === null ? "" : `,"investigators":${view.investigators}`;
   const status = view.status === "" ? "" : `,"status":"${view.status}"`;
-  const head =
+  return (
     `{"id":${view.id},"name":${encodeText(action.name)},` +
     `"target":${encodeText(action.target)},"description":${action.description},` +
     `"threat":${action.threat},` +
@@ -279,6 +276,7 @@ export function encodeAction(
     `"pgpsignatures":${encodeJson(action.signatures)}${investigators}${status},` +
     `"starttime":"${formatRfc3339Nano(view.startAt)}",` +
     `"finishtime":"${formatRfc3339Nano(view.finishAt)}",` +
-    `"lastupdatetime":"${formatRfc3339Nano(view.updateAt)}","counters":`;
-  return { head, tail: `,"syntaxversion":${action.syntaxVersion}}` };
+    `"lastupdatetime":"${formatRfc3339Nano(view.updateAt)}","counters":${view.counters},` +
+    `"syntaxversion":${action.syntaxVersion}}`
+  );
 }

@@ -103,7 +103,7 @@ interface Route {
 /** By method and path. */
 const ROUTES: Readonly<Record<string, Route>> = {
   "GET /heartbeat": { isOpen: true, answer: answerHeartbeat },
-  "GET /ip": { isOpen: true, answer: () => jsonReply(200, [Buffer.from("127.0.0.1")]) },
+  "GET /ip": { isOpen: true, answer: () => jsonReply(200, "127.0.0.1") },
   "GET /search": { answer: answerSearch },
   "GET /action": { answer: answerAction },
   // It describes the form of an action, to those who may post one.
@@ -141,7 +141,7 @@ function answerSearch(call: Call): Reply {
   const { parameters } = query;
   const encoded = encodeParameters(parameters);
   // What JSON cannot hold makes the API send an empty answer with status 200.
-  if (encoded === null) return { status: 200, headers: [], body: [] };
+  if (encoded === null) return { status: 200, headers: [], body: "" };
   const context = {
     now: call.now,
     baseUrl: baseUrlOf(call),

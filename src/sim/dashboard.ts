@@ -15,7 +15,7 @@ const ACTIONS_MAX = 10;
 export function dashboardItems(
   store: Store,
   { baseUrl, now }: { readonly baseUrl: string; readonly now: number },
-): Uint8Array[][] {
+): string[] {
   const actions = [...store.actions.values()]
     .toReversed()
     .toSorted((left, right) => startOf(right.launchAt, now) - startOf(left.launchAt, now))
@@ -33,7 +33,7 @@ function startOf(launchAt: number, now: number): number {
 }
 
 /** One item with all numbers. An endpoint is a host: it may have more agents than one. */
-function summaryItem(fleet: readonly Agent[], href: string): Uint8Array[] {
+function summaryItem(fleet: readonly Agent[], href: string): string {
   const online = fleet.filter(({ status }) => status === "online");
   const endpoints = queuesOf(online);
   const idle = fleet.filter(({ status }) => status === "idle");
@@ -52,7 +52,7 @@ function summaryItem(fleet: readonly Agent[], href: string): Uint8Array[] {
     ["flapping endpoints", 0],
   ];
   const data = numbers.map(([name, value]) => `{"name":${encodeText(name)},"value":${value}}`);
-  return [Buffer.from(`{"href":${encodeText(href)},"data":[${data.join(",")}]}`)];
+  return `{"href":${encodeText(href)},"data":[${data.join(",")}]}`;
 }
 
 function queuesOf(agents: readonly Agent[]): ReadonlySet<string> {

@@ -73,7 +73,7 @@ export function simulatedHttp(api: Api, clock: Pick<Clock, "now">): Pick<Http, "
         kind: "answer",
         status: reply.status,
         header: (name) => given.get(name.toLowerCase()) ?? null,
-        body: chunksOf(reply.body),
+        body: oneChunk(new TextEncoder().encode(reply.body)),
       };
     },
   };
@@ -102,6 +102,6 @@ export function postedActions(store: Store, now: Instant): readonly PostedAction
   });
 }
 
-async function* chunksOf(chunks: readonly Uint8Array[]): AsyncGenerator<Uint8Array> {
-  for (const chunk of chunks) yield chunk;
+async function* oneChunk(chunk: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield chunk;
 }

@@ -1,14 +1,10 @@
 // Print: the JSON of stored actions and commands, as a search answers them.
-//
-// A page of commands is put together from buffers: what all commands of an action share is encoded
-// once a page, what belongs to one command once for each status that it has. A page of thousands
-// of commands is then a matter of copying.
 
 import { encodeText } from "../lib/go/json.ts";
 import { formatRfc3339Nano, type GoTime, ZERO_TIME } from "../lib/go/time.ts";
 import { encodeAction } from "./action.ts";
 import { encodeResult } from "./answers.ts";
-import { itemFrame } from "./envelope.ts";
+import { encodeItem } from "./envelope.ts";
 import { encodeCommandAgent, encodeSingleCommandAgent } from "./fleet.ts";
 import { jsonOf, plainOf } from "./json.ts";
 import {
@@ -21,9 +17,6 @@ import {
   statusOf,
 } from "./store.ts";
 import { parseTimestamp, timestampOfMicros } from "./timestamp.ts";
-
-/** Encoded commands are forgotten above this many bytes. */
-const ENCODED_MAX_BYTES = 256 * 1024 * 1024;
 
 /** What the API gives to a time that has not come yet, and to a new action. */
 export const NEVER = parseTimestamp("9998-01-11T11:11:11.000000011Z") as GoTime;
@@ -85,58 +78,38 @@ const PERMISSIONS = JSON.stringify(
   ),
 );
 
-/** The JSON around the parts of a command that are its own. */
-export interface SharedPieces {
-  readonly head: Uint8Array;
-  readonly counters: Uint8Array;
-  readonly tail: string;
-}
-
 /** The action as its commands hold it: without its status, and with the counters of `counters`. */
-export function sharedPieces(store: Store, stored: StoredAction, counters: Counters): SharedPieces {
-  const { head, tail } = encodeAction(stored.action, {
+export function encodeCommandAction(
+  store: Store,
+  stored: StoredAction,
+  counters: Counters,
+): string {
+  return encodeAction(stored.action, {
     id: stored.id,
     investigators: encodeInvestigators(store, stored),
-    status: "",
-    startAt: ZERO_TIME,
-    finishAt: ZERO_TIME,
-    updateAt: ZERO_TIME,
+    counters: encodeCounters(counters),
+    ...UNTOLD,
   });
-  return { head: Buffer.from(head), counters: Buffer.from(encodeCounters(counters)), tail };
 }
 
-/** A command as an item of a page. `baseUrl` ends without a slash. */
+/** What the API leaves out of the action of a command. */
+const UNTOLD = { status: "", startAt: ZERO_TIME, finishAt: ZERO_TIME, updateAt: ZERO_TIME };
+
+/**
+ * A command as an item of a page. `baseUrl` ends without a slash.
+ *
+ * @param at `action` is that of encodeCommandAction, which all commands of an action share.
+ */
 export function commandItem(
   store: Store,
   stored: StoredAction,
   command: StoredCommand,
-  at: { now: number; shared: SharedPieces; baseUrl: string; resultBytes: number },
-): Uint8Array[] {
+  at: { now: number; action: string; baseUrl: string; resultBytes: number },
+): string {
   const status = statusOf(store, stored, command, at.now);
-  const { before, after } = itemFrame(`${at.baseUrl}/command?commandid=${command.id}`, "command");
-  const first = remember(
-    store,
-    `${command.id} head`,
-    () => `${before}{"id":${command.id},"action":`,
-  );
-  const rest = remember(store, `${command.id} ${status} ${at.resultBytes}`, () => {
-    const own = encodeOwn(store, stored, command, { status, resultBytes: at.resultBytes });
-    return `${at.shared.tail},${own}}${after}`;
-  });
-  return [first, at.shared.head, at.shared.counters, rest];
-}
-
-function remember(store: Store, key: string, encode: () => string): Uint8Array {
-  const known = store.encoded.get(key);
-  if (known !== undefined) return known;
-  const bytes = Buffer.from(encode());
-  if (store.encodedBytes > ENCODED_MAX_BYTES) {
-    store.encoded.clear();
-    store.encodedBytes = 0;
-  }
-  store.encoded.set(key, bytes);
-  store.encodedBytes += bytes.length;
-  return bytes;
+  const own = encodeOwn(store, stored, command, { status, resultBytes: at.resultBytes });
+  const json = `{"id":${command.id},"action":${at.action},${own}}`;
+  return encodeItem(`${at.baseUrl}/command?commandid=${command.id}`, "command", json);
 }
 
 /**
@@ -148,24 +121,15 @@ export function singleCommandItem(
   stored: StoredAction,
   command: StoredCommand,
   { baseUrl, now }: { readonly baseUrl: string; readonly now: number },
-): Uint8Array[] {
+): string {
   const status = statusOf(store, stored, command, now);
-  const { head, tail } = encodeAction(stored.action, {
-    id: stored.id,
-    investigators: null,
-    status: "",
-    startAt: ZERO_TIME,
-    finishAt: ZERO_TIME,
-    updateAt: ZERO_TIME,
-  });
+  const shared = { id: stored.id, investigators: null, counters: "{}", ...UNTOLD };
   const agent = encodeSingleCommandAgent(command.agent);
   const own = encodeOwn(store, stored, command, { status, resultBytes: 0, agent });
-  const { before } = itemFrame(`${baseUrl}/command?commandid=${command.id}`, "command");
+  const json = `{"id":${command.id},"action":${encodeAction(stored.action, shared)},${own}}`;
+  const item = encodeItem(`${baseUrl}/command?commandid=${command.id}`, "command", json);
   const action = encodeText(`${baseUrl}/action?actionid=${stored.id}`);
-  const text =
-    `${before}{"id":${command.id},"action":${head}{}${tail},${own}}}],` +
-    `"links":[{"rel":"action","href":${action}}]}`;
-  return [Buffer.from(text)];
+  return `${item.slice(0, -1)},"links":[{"rel":"action","href":${action}}]}`;
 }
 
 /** The members of a command from its agent on. */
@@ -220,15 +184,15 @@ export function encodeFoundAction(store: Store, stored: StoredAction, now: numbe
         ? "completed"
         : "inflight";
   const launchedAt = timestampOfMicros(Math.floor(stored.launchAt * 1000));
-  const { head, tail } = encodeAction(stored.action, {
+  return encodeAction(stored.action, {
     id: stored.id,
     investigators: encodeInvestigators(store, stored),
+    counters: encodeCounters(counters),
     status,
     startAt: isLaunched ? launchedAt : notStarted,
     finishAt: isCompleted ? lastFinishOf(store, stored, now) : never,
     updateAt: isLaunched ? launchedAt : notStarted,
   });
-  return head + encodeCounters(counters) + tail;
 }
 
 function lastFinishOf(store: Store, stored: StoredAction, now: number): GoTime {
@@ -242,13 +206,13 @@ function lastFinishOf(store: Store, stored: StoredAction, now: number): GoTime {
 
 /** An action as the answer to its creation prints it: as posted, but pending and with an id. */
 export function encodeCreatedAction(stored: StoredAction, posted: StoredAction["action"]): string {
-  const { head, tail } = encodeAction(posted, {
+  return encodeAction(posted, {
     id: stored.id,
     investigators: posted.investigators,
+    counters: posted.counters,
     status: "pending",
     startAt: NOT_STARTED,
     finishAt: NEVER,
     updateAt: NOT_STARTED,
   });
-  return head + posted.counters + tail;
 }

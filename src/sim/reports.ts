@@ -18,7 +18,7 @@ export interface FoundCommand {
 
 /** The items of a report, or why there is none. */
 export type Report =
-  | { readonly kind: "items"; readonly items: readonly Uint8Array[][] }
+  | { readonly kind: "items"; readonly items: readonly string[] }
   | { readonly kind: "error"; readonly message: string };
 
 /** The report that a search asked for, of what it found; null for a search of other things. */

@@ -4,13 +4,7 @@ import { encodeText } from "../lib/go/json.ts";
 import type { GoTime } from "../lib/go/time.ts";
 import { encodeItem } from "./envelope.ts";
 import { type Agent, encodeFoundAgent } from "./fleet.ts";
-import {
-  commandItem,
-  countersOf,
-  encodeFoundAction,
-  type SharedPieces,
-  sharedPieces,
-} from "./print.ts";
+import { commandItem, countersOf, encodeCommandAction, encodeFoundAction } from "./print.ts";
 import { ANY, ANY_ID, parseFloatText, type SearchParameters, type SearchQuery } from "./query.ts";
 import { hash } from "./random.ts";
 import { type FoundCommand, reportOf } from "./reports.ts";
@@ -50,7 +44,7 @@ export const NO_TWEAKS: Tweaks = {
 
 /** The items of an answer, or what went wrong. */
 export type SearchAnswer =
-  | { readonly kind: "items"; readonly items: readonly (readonly Uint8Array[])[] }
+  | { readonly kind: "items"; readonly items: readonly string[] }
   | { readonly kind: "none" }
   | { readonly kind: "error"; readonly message: string };
 
@@ -96,7 +90,7 @@ function failure(message: string): SearchAnswer {
   return { kind: "error", message };
 }
 
-function itemsOf(items: readonly (readonly Uint8Array[])[]): SearchAnswer {
+function itemsOf(items: readonly string[]): SearchAnswer {
   return items.length === 0 ? { kind: "none" } : { kind: "items", items };
 }
 
@@ -181,21 +175,21 @@ function commandRows(
   store: Store,
   query: SearchQuery,
   context: SearchContext & { from: number; to: number },
-): Uint8Array[][] {
+): string[] {
   const { now, tweaks, baseUrl } = context;
-  const shared = new Map<StoredAction, SharedPieces>();
+  const actions = new Map<StoredAction, string>();
   return foundCommands(store, query, context).map(({ stored, command }) => {
-    const pieces = shared.get(stored) ?? piecesOf(store, stored, context);
-    shared.set(stored, pieces);
+    const action = actions.get(stored) ?? actionOf(store, stored, context);
+    actions.set(stored, action);
     const resultBytes = Math.max(tweaks.resultBytes, store.behaviour.resultBytes);
-    return commandItem(store, stored, command, { now, shared: pieces, baseUrl, resultBytes });
+    return commandItem(store, stored, command, { now, action, baseUrl, resultBytes });
   });
 }
 
-function piecesOf(store: Store, stored: StoredAction, context: SearchContext): SharedPieces {
+function actionOf(store: Store, stored: StoredAction, context: SearchContext): string {
   const counters = countersOf(store, stored, context.now);
   const sent = context.tweaks.lieCounts ? counters.sent * 2 : counters.sent;
-  return sharedPieces(store, stored, { ...counters, sent });
+  return encodeCommandAction(store, stored, { ...counters, sent });
 }
 
 function matchesCommand(
@@ -219,7 +213,7 @@ function isWithin(parameters: SearchParameters, now: number, first: GoTime, last
   return !isAfterSet(parameters, now) || compareTimestamps(first, parameters.after) >= 0;
 }
 
-function actionRows(store: Store, query: SearchQuery, context: SearchContext): Uint8Array[][] {
+function actionRows(store: Store, query: SearchQuery, context: SearchContext): string[] {
   const { parameters } = query;
   const { now, baseUrl } = context;
   const isJoined = [parameters.agentid, parameters.commandid].some((id) => id !== ANY_ID);
@@ -242,7 +236,7 @@ function actionRows(store: Store, query: SearchQuery, context: SearchContext): U
     });
 }
 
-function agentRows(store: Store, query: SearchQuery, context: SearchContext): Uint8Array[][] {
+function agentRows(store: Store, query: SearchQuery, context: SearchContext): string[] {
   const { parameters } = query;
   const { now } = context;
   const isJoined =
@@ -268,7 +262,7 @@ function agentRows(store: Store, query: SearchQuery, context: SearchContext): Ui
     .map((agent) => agentItem(agent, context, false));
 }
 
-function agentItem(agent: Agent, { baseUrl }: SearchContext, byTarget: boolean): Uint8Array[] {
+function agentItem(agent: Agent, { baseUrl }: SearchContext, byTarget: boolean): string {
   const href = `${baseUrl}/agent?agentid=${agent.id}`;
   return encodeItem(href, "agent", encodeFoundAgent(agent, { byTarget }));
 }
@@ -294,7 +288,7 @@ function targetRows(
 function investigatorRows(
   parameters: SearchParameters,
   { investigators, baseUrl }: SearchContext,
-): Uint8Array[][] {
+): string[] {
   return investigators
     .filter(({ id }) => matchesId(parameters.investigatorid, id))
     .filter(({ name }) => matchesText(parameters.investigatorname, name))

@@ -112,9 +112,6 @@ export interface Store {
   readonly actions: Map<number, StoredAction>;
   /** The commands that the scheduler has sent, by the id of their action. */
   readonly commands: Map<number, readonly StoredCommand[]>;
-  /** Encoded commands, see print.ts. */
-  readonly encoded: Map<string, Uint8Array>;
-  encodedBytes: number;
   nextCommandId: number;
 }
 
@@ -136,8 +133,6 @@ export function createStore(options: StoreOptions): Store {
     ...options,
     actions: new Map(),
     commands: new Map(),
-    encoded: new Map(),
-    encodedBytes: 0,
     nextCommandId: FIRST_COMMAND_ID,
   };
 }

@@ -189,8 +189,8 @@ describe("answerRequest()", () => {
         };
         const reply = await answerRequest(api, request, { now: now + later, tweaks: NO_TWEAKS });
         expect([200, 202, 400, 404, 500]).toContain(reply.status);
-        const bytes = Buffer.concat([...reply.body]);
-        if (bytes[0] === 0x7b) expect(JSON.parse(bytes.toString()).collection.version).toBe("1.0");
+        const { body } = reply;
+        if (body.startsWith("{")) expect(JSON.parse(body).collection.version).toBe("1.0");
       }),
       { numRuns: 500 },
     );

@@ -51,7 +51,7 @@ async function ask(
   const header = (name: string) => headers[name] ?? null;
   const request = { method, url, header, body: Buffer.from(body) };
   const reply = await answerRequest(api, request, { now: at, tweaks: NO_TWEAKS });
-  const text = Buffer.concat([...reply.body]).toString();
+  const text = reply.body;
   const { collection } = text.startsWith("{") ? JSON.parse(text) : { collection: {} };
   return { status: reply.status, text, item: collection.items?.[0], error: collection.error };
 }

@@ -39,7 +39,7 @@ function report(
     ...{ now: at, baseUrl: "http://h/api/v1", investigators, tweaks: NO_TWEAKS },
   });
   if (answer.kind !== "items") return answer;
-  return answer.items.map((item) => JSON.parse(Buffer.concat(item).toString()));
+  return answer.items.map((item) => JSON.parse(item));
 }
 
 const found = {

@@ -62,7 +62,7 @@ function search(store: Store, query: string, at = now + 600_000): Found[] | stri
   });
   if (answer.kind === "none") return [];
   if (answer.kind === "error") return answer.message;
-  return answer.items.map((item) => JSON.parse(Buffer.concat([...item]).toString()).data[0].value);
+  return answer.items.map((item) => JSON.parse(item).data[0].value);
 }
 
 function found(store: Store, query: string): Found[] {

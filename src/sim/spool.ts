@@ -1,35 +1,60 @@
-// Spool: a runner directory without a disk, with one job in it.
+// Spool: a runner directory without a disk.
 import { RunnerError } from "../errors.ts";
-import type { JobDirectory, ResultName, ResultWriter, Spool } from "../ports.ts";
+import type {
+  ActionTrace,
+  InflightFile,
+  JobDirectory,
+  ResultName,
+  ResultWriter,
+  Spool,
+} from "../ports.ts";
 
-const FOLDER = "/simulation/runners";
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
 
-/** A spool in memory. A result is there from its commit on, as on a disk. */
+/** What is in the directory. */
+export interface SpoolOptions {
+  /** The runner directory. @default "/runner" */
+  readonly directory?: string;
+  /** The names of jobs, each defined by a job.ts. @default none */
+  readonly jobs?: readonly string[];
+  /** What is in a file of a job's directory; null when there is none. @default nothing */
+  readonly file?: (job: string, name: string) => Uint8Array | null;
+}
+
+/** A spool in memory. A result is there from its commit on, as on a disk, and never before. */
 export class MemorySpool implements Spool {
-  readonly #job: string;
-  readonly #file: (name: string) => Uint8Array | null;
-  readonly #results = new Map<string, Uint8Array>();
+  /** The texts of result files, by their paths. */
+  readonly results = new Map<string, string>();
+  /** The texts of in-flight files, by their paths. */
+  readonly records = new Map<string, string>();
+  /** The paths of files that were set aside. */
+  readonly aside: string[] = [];
+  /** In-flight files that the original has left. */
+  found: readonly InflightFile[] = [];
+  /** Thrown by the next call that writes a result. */
+  failure: Error | null = null;
+  readonly #runners: string;
+  readonly #jobs: readonly string[];
+  readonly #file: NonNullable<SpoolOptions["file"]>;
 
-  /** @param file What is in a file of the job's directory; null when there is none. */
-  constructor(job: string, file: (name: string) => Uint8Array | null) {
-    this.#job = job;
+  constructor({ directory = "/runner", jobs = [], file = () => null }: SpoolOptions = {}) {
+    this.#runners = `${directory}/runners`;
+    this.#jobs = jobs;
     this.#file = file;
-  }
-
-  /** The path of the job's program. */
-  get jobPath(): string {
-    return `${FOLDER}/${this.#job}/job.ts`;
   }
 
   scan(): Promise<readonly JobDirectory[]> {
     const files = [{ name: "job.ts", mtimeMs: 1, size: 1, inode: 1 }];
-    return Promise.resolve([{ job: this.#job, path: `${FOLDER}/${this.#job}`, files }]);
+    return Promise.resolve(
+      this.#jobs.map((job) => ({ job, path: `${this.#runners}/${job}`, files })),
+    );
   }
 
   read(job: string, name: string): Promise<Uint8Array> {
-    const bytes = this.#file(name);
+    const bytes = this.#file(job, name);
     if (bytes !== null) return Promise.resolve(bytes);
-    const path = `${FOLDER}/${job}/${name}`;
+    const path = `${this.#runners}/${job}/${name}`;
     const cause = Object.assign(new Error("no such file"), { code: "ENOENT" });
     const message = `Cannot read "${path}": no such file or directory`;
     return Promise.reject(new RunnerError("SPOOL", message, { path, job }, { cause }));
@@ -39,32 +64,47 @@ export class MemorySpool implements Spool {
     return Promise.resolve(null);
   }
 
-  inflight(): Promise<readonly []> {
-    return Promise.resolve([]);
+  inflight(skip: (name: string) => boolean = () => false): Promise<readonly InflightFile[]> {
+    return Promise.resolve(this.found.filter(({ name }) => !skip(name)));
   }
 
-  writeInflight(job: string, actionId: number): Promise<string> {
-    return Promise.resolve(`${FOLDER}/${job}/inflight/${actionId}.json`);
+  writeInflight(job: string, actionId: number, bytes: Uint8Array): Promise<string> {
+    const path = this.#recordPath(job, actionId);
+    this.records.set(path, decoder.decode(bytes));
+    return Promise.resolve(path);
   }
 
   removeInflight(job: string, actionId: number): Promise<string> {
-    return Promise.resolve(`${FOLDER}/${job}/inflight/${actionId}.json`);
+    const path = this.#recordPath(job, actionId);
+    this.records.delete(path);
+    return Promise.resolve(path);
   }
 
-  trace(): Promise<{ readonly kind: "recorded" }> {
-    return Promise.resolve({ kind: "recorded" });
+  trace(job: string, actionId: number): Promise<ActionTrace> {
+    if (this.records.has(this.#recordPath(job, actionId))) {
+      return Promise.resolve({ kind: "recorded" });
+    }
+    const path = [...this.results.keys()].find(
+      (name) => name.startsWith(`${this.#runners}/${job}/`) && name.endsWith(`/${actionId}.json`),
+    );
+    if (path === undefined) return Promise.resolve({ kind: "gone" });
+    return Promise.resolve({ kind: "result", path, bytes: this.readResult(path) });
   }
 
-  setAside(): Promise<string> {
-    return Promise.reject(new Error("there is nothing to set aside"));
+  setAside({ path }: InflightFile): Promise<string> {
+    this.aside.push(path);
+    return Promise.resolve(`${path}.bad`);
   }
 
   resultPath(job: string, date: string, name: ResultName): string {
     const text = typeof name === "number" ? `${name}` : `${name.first}-${name.last}`;
-    return `${FOLDER}/${job}/results/${date}/${text}.json`;
+    return `${this.#runners}/${job}/results/${date}/${text}.json`;
   }
 
   createResult(job: string, date: string, name: ResultName): Promise<ResultWriter> {
+    const { failure } = this;
+    this.failure = null;
+    if (failure !== null) return Promise.reject(failure);
     const chunks: Uint8Array[] = [];
     return Promise.resolve({
       write(...parts) {
@@ -72,8 +112,8 @@ export class MemorySpool implements Spool {
         return undefined;
       },
       commit: () => {
-        const whole = joined(chunks);
-        this.#results.set(this.resultPath(job, date, name), whole);
+        const whole = Buffer.concat(chunks);
+        this.results.set(this.resultPath(job, date, name), decoder.decode(whole));
         return Promise.resolve(whole.length);
       },
       abort: () => Promise.resolve(),
@@ -82,18 +122,12 @@ export class MemorySpool implements Spool {
 
   /** The bytes of a result file. Throws when there is none. */
   async *readResult(path: string): AsyncGenerator<Uint8Array> {
-    const bytes = this.#results.get(path);
-    if (bytes === undefined) throw new Error(`there is no result ${path}`);
-    yield bytes;
+    const text = this.results.get(path);
+    if (text === undefined) throw new Error(`no such file: ${path}`);
+    yield encoder.encode(text);
   }
-}
 
-function joined(chunks: readonly Uint8Array[]): Uint8Array {
-  const whole = new Uint8Array(chunks.reduce((size, chunk) => size + chunk.length, 0));
-  let at = 0;
-  for (const chunk of chunks) {
-    whole.set(chunk, at);
-    at += chunk.length;
+  #recordPath(job: string, actionId: number): string {
+    return `${this.#runners}/${job}/inflight/${actionId}.json`;
   }
-  return whole;
 }

@@ -141,7 +141,10 @@ class Stage {
     this.#plot = plot;
     this.#death = death;
     this.#clock = new VirtualClock(plot.firesAt);
-    this.#spool = new MemorySpool(plot.entity.job, plot.file);
+    this.#spool = new MemorySpool({
+      ...{ directory: "/simulation", jobs: [plot.entity.job] },
+      file: (_, name) => plot.file(name),
+    });
     const script = plot.script === null ? null : this.#watched(plot.script);
     this.#store = createStore({
       ...{ seed: SEED, fleet: plot.fleet, behaviour: CALM, script },
@@ -174,7 +177,7 @@ class Stage {
       if (!this.#life.isAlive || this.#isOver()) continue;
       const at = await this.#nextMoment();
       if (at > firesAt + limitMs) throw this.#late();
-      this.#clock.moveTo(at);
+      this.#clock.passTo(at);
     }
     return this.#told();
   }

@@ -2,7 +2,6 @@
 // fleet, a journal that outlives the process. A crash cuts off everything that the process does.
 import { AsyncLocalStorage } from "node:async_hooks";
 import { createHash } from "node:crypto";
-import { RunnerError } from "../../src/errors.ts";
 import { DAEMON_WINDOW } from "../../src/flow/launch.ts";
 import { Catalog } from "../../src/jobs/catalog.ts";
 import type { Entity } from "../../src/jobs/entity.ts";
@@ -12,13 +11,14 @@ import type { Clock } from "../../src/lib/ports.ts";
 import type { MigApi } from "../../src/mig/api.ts";
 import { Runner } from "../../src/runner.ts";
 import { type JobBody, job as makeJob } from "../../src/sdk/job.ts";
+import { MemorySpool } from "../../src/sim/spool.ts";
 import type { EngineEdges } from "../../src/workflow/edges.ts";
 import type { BodyHost } from "../../src/workflow/host.ts";
 import { inlineHost } from "../../src/workflow/inline.ts";
 import type { Scope } from "../../src/workflow/scope.ts";
 import { VirtualClock } from "./clock.ts";
 import { type Life, type StageAction, type StageApiOptions, stageApi } from "./stage-api.ts";
-import { entity, MemorySpool, NOON } from "./world.ts";
+import { entity, NOON } from "./world.ts";
 
 export interface StageOptions extends StageApiOptions {
   readonly body: JobBody;
@@ -39,11 +39,9 @@ export class Crash extends Error {
   override readonly name = "Crash";
 }
 
-const encoder = new TextEncoder();
-
 export class Stage {
   readonly clock = new VirtualClock(NOON);
-  readonly spool = new MemorySpool();
+  readonly spool: MemorySpool;
   readonly journal: Journal = openJournal({ path: ":memory:", schedule: queueMicrotask });
   readonly actions: StageAction[] = [];
   readonly deliveries: {
@@ -73,16 +71,14 @@ export class Stage {
     this.#options = options;
     this.bodies.set(this.source, options.body);
     for (const [job, body] of Object.entries(options.others ?? {})) this.bodies.set(job, body);
-    this.spool.read = () => {
-      const cause = { code: "ENOENT" };
-      return Promise.reject(new RunnerError("SPOOL", "Cannot read file", {}, { cause }));
-    };
     this.entity = entity({
       workflow: true,
       schedule: null,
       path: "/runner/runners/nightly/job.ts",
       ...options.entity,
     });
+    const others = Object.keys(options.others ?? {});
+    this.spool = new MemorySpool({ jobs: [this.entity.job, ...others].sort() });
   }
 
   get isAlive(): boolean {
@@ -121,10 +117,6 @@ export class Stage {
       once: false,
     });
     this.#runner = runner;
-    const jobs = [this.entity.job, ...Object.keys(this.#options.others ?? {})].sort();
-    const files = [{ name: "job.ts", mtimeMs: 1, size: 1, inode: 1 }];
-    this.spool.scan = () =>
-      Promise.resolve(jobs.map((job) => ({ job, path: `/runner/runners/${job}`, files })) as never);
     // A process that crashes while it starts never gets to run.
     this.#running = runner.start().then(() => runner.run());
     await this.rest();
@@ -239,15 +231,9 @@ export class Stage {
           const hash = createHash("sha256").update(source).digest("hex");
           return Promise.resolve({ source, hash });
         },
-        readFile: (path) => this.#readFile(path),
+        readFile: (path) => this.spool.readResult(path),
       },
     };
-  }
-
-  async *#readFile(path: string): AsyncGenerator<Uint8Array> {
-    const text = this.spool.results.get(path);
-    if (text === undefined) throw new Error(`no such file: ${path}`);
-    yield encoder.encode(text);
   }
 
   #host(life: Life): BodyHost {
@@ -256,7 +242,7 @@ export class Stage {
       scopes: new AsyncLocalStorage<Scope>(),
       openFetch: () => () => Promise.reject(new TypeError("nobody is there")),
       turn: () => new Promise((resolve) => setImmediate(resolve)),
-      readFile: (path) => this.#readFile(path),
+      readFile: (path) => this.spool.readResult(path),
       load: (source) => {
         const body = this.bodies.get(source);
         return body === undefined

@@ -8,18 +8,11 @@ import { parseSchedule } from "../../src/jobs/schedule.ts";
 import type { Journal } from "../../src/journal/journal.ts";
 import { openJournal } from "../../src/journal/sqlite/journal.ts";
 import type { CreateAnswer, FindAnswer, MigApi, PageAnswer } from "../../src/mig/api.ts";
-import type {
-  ActionTrace,
-  DeliveryAnswer,
-  DeliveryOrder,
-  InflightFile,
-  ResultName,
-  Spool,
-} from "../../src/ports.ts";
+import type { DeliveryAnswer, DeliveryOrder } from "../../src/ports.ts";
+import { MemorySpool } from "../../src/sim/spool.ts";
 import { VirtualClock } from "./clock.ts";
 
 const encoder = new TextEncoder();
-const decoder = new TextDecoder();
 
 /** 2026-11-23T12:00:00Z, where every world begins. */
 export const NOON = Date.UTC(2026, 10, 23, 12);
@@ -128,89 +121,6 @@ function take<T>(answers: T[]): T {
 /** A posted answer whose action expires at `expireAt`. */
 export function postedAs(actionId: number, expireAt: number): CreateAnswer & { kind: "posted" } {
   return { kind: "posted", actionId, actionBytes: encoder.encode(`{"id":${actionId}}`), expireAt };
-}
-
-/** A spool without a disk. A result is there from its commit on, never before. */
-export class MemorySpool implements Spool {
-  readonly results = new Map<string, string>();
-  readonly records = new Map<string, string>();
-  readonly aside: string[] = [];
-  found: InflightFile[] = [];
-  /** Thrown by the next call that writes a result. */
-  failure: Error | null = null;
-
-  scan() {
-    return Promise.resolve([]);
-  }
-
-  read(): Promise<Uint8Array> {
-    return Promise.reject(new Error("no files here"));
-  }
-
-  changedAt(): Promise<null> {
-    return Promise.resolve(null);
-  }
-
-  inflight(skip: (name: string) => boolean = () => false) {
-    return Promise.resolve(this.found.filter(({ name }) => !skip(name)));
-  }
-
-  writeInflight(job: string, actionId: number, bytes: Uint8Array): Promise<string> {
-    const path = `/runner/runners/${job}/inflight/${actionId}.json`;
-    this.records.set(path, decoder.decode(bytes));
-    return Promise.resolve(path);
-  }
-
-  removeInflight(job: string, actionId: number): Promise<string> {
-    const path = `/runner/runners/${job}/inflight/${actionId}.json`;
-    this.records.delete(path);
-    return Promise.resolve(path);
-  }
-
-  trace(job: string, actionId: number): Promise<ActionTrace> {
-    const folder = `/runner/runners/${job}`;
-    if (this.records.has(`${folder}/inflight/${actionId}.json`)) {
-      return Promise.resolve({ kind: "recorded" });
-    }
-    const path = [...this.results.keys()].find(
-      (name) => name.startsWith(`${folder}/`) && name.endsWith(`/${actionId}.json`),
-    );
-    if (path === undefined) return Promise.resolve({ kind: "gone" });
-    const text = this.results.get(path) ?? "";
-    const bytes = (async function* () {
-      yield encoder.encode(text);
-    })();
-    return Promise.resolve({ kind: "result", path, bytes });
-  }
-
-  setAside(file: InflightFile): Promise<string> {
-    this.aside.push(file.path);
-    return Promise.resolve(`${file.path}.bad`);
-  }
-
-  resultPath(job: string, date: string, name: ResultName): string {
-    const text = typeof name === "number" ? `${name}` : `${name.first}-${name.last}`;
-    return `/runner/runners/${job}/results/${date}/${text}.json`;
-  }
-
-  createResult(job: string, date: string, name: ResultName) {
-    const { failure } = this;
-    this.failure = null;
-    if (failure !== null) return Promise.reject(failure);
-    const path = this.resultPath(job, date, name);
-    let text = "";
-    return Promise.resolve({
-      write: (...parts: readonly Uint8Array[]) => {
-        for (const part of parts) text += decoder.decode(part);
-        return Promise.resolve();
-      },
-      commit: () => {
-        this.results.set(path, text);
-        return Promise.resolve(text.length);
-      },
-      abort: () => Promise.resolve(),
-    });
-  }
 }
 
 export interface World {

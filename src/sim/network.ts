@@ -40,15 +40,24 @@ function signatureOf(text: Uint8Array | string): string {
   return createHash("sha256").update(text).digest("base64");
 }
 
-/** The API over a store. */
-export function simulatedApi(store: Store): Api {
-  const investigators = [{ id: 1, name: "simulation", fingerprint: FINGERPRINT }];
+/** An API key that the simulation trusts too. */
+export const API_KEY = "simulation";
+
+/**
+ * The API over a store.
+ *
+ * @param isSignature Whether a signature of an action or a token is good. @default simulatedSigner's
+ */
+export function simulatedApi(
+  store: Store,
+  isSignature = (text: string, signature: string): boolean => signature === signatureOf(text),
+): Api {
   const trust: Api["trust"] = {
-    investigators,
-    apiKeys: new Set(),
+    investigators: [{ id: 1, name: "simulation", fingerprint: FINGERPRINT }],
+    apiKeys: new Set([API_KEY]),
     verify: (text, signature) =>
       Promise.resolve(
-        signature === signatureOf(text)
+        isSignature(text, signature)
           ? { kind: "good", fingerprint: FINGERPRINT }
           : { kind: "bad", message: "signed by nobody" },
       ),

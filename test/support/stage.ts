@@ -5,23 +5,39 @@ import { createHash } from "node:crypto";
 import { DAEMON_WINDOW } from "../../src/flow/launch.ts";
 import { Catalog } from "../../src/jobs/catalog.ts";
 import type { Entity } from "../../src/jobs/entity.ts";
-import type { Journal, JournalTransaction } from "../../src/journal/journal.ts";
+import type { Journal } from "../../src/journal/journal.ts";
 import { openJournal } from "../../src/journal/sqlite/journal.ts";
 import type { Clock } from "../../src/lib/ports.ts";
-import type { MigApi } from "../../src/mig/api.ts";
+import { type CreateAnswer, type MigApi, openApi } from "../../src/mig/api.ts";
 import { Runner } from "../../src/runner.ts";
 import { type JobBody, job as makeJob } from "../../src/sdk/job.ts";
+import { type AgentSpec, createFleet } from "../../src/sim/fleet.ts";
+import { Life } from "../../src/sim/life.ts";
+import {
+  API_KEY,
+  API_URL,
+  CALM,
+  simulatedApi,
+  simulatedHttp,
+  simulatedSigner,
+} from "../../src/sim/network.ts";
 import { MemorySpool } from "../../src/sim/spool.ts";
+import { createStore, type Store } from "../../src/sim/store.ts";
 import type { EngineEdges } from "../../src/workflow/edges.ts";
 import type { BodyHost } from "../../src/workflow/host.ts";
 import { inlineHost } from "../../src/workflow/inline.ts";
 import type { Scope } from "../../src/workflow/scope.ts";
 import { VirtualClock } from "./clock.ts";
-import { type Life, type StageAction, type StageApiOptions, stageApi } from "./stage-api.ts";
 import { entity, NOON } from "./world.ts";
 
-export interface StageOptions extends StageApiOptions {
+export interface StageOptions {
   readonly body: JobBody;
+  /** The agents, all online. @default three, of which the second finds something */
+  readonly fleet?: readonly AgentSpec[];
+  /** Why the API refuses an action; null when it takes it. @default never */
+  readonly refuse?: (name: string) => string | null;
+  /** Called before and after an action is stored by the API; a throw there is a crash. */
+  readonly onPost?: (when: "before" | "after", count: number) => void;
   readonly entity?: Partial<Entity>;
   /** Other jobs, by name; their source is their name. */
   readonly others?: Readonly<Record<string, JobBody>>;
@@ -39,11 +55,25 @@ export class Crash extends Error {
   override readonly name = "Crash";
 }
 
+const FLEET: readonly AgentSpec[] = [
+  { id: 101, name: "web1.example.net" },
+  { id: 102, name: "web2.example.net" },
+  { id: 103, name: "db1.example.net" },
+];
+
+/** An action that the API of the stage has. */
+interface StageAction {
+  readonly id: number;
+  readonly name: string;
+  readonly target: string;
+  readonly module: string;
+  readonly signature: string;
+}
+
 export class Stage {
   readonly clock = new VirtualClock(NOON);
   readonly spool: MemorySpool;
   readonly journal: Journal = openJournal({ path: ":memory:", schedule: queueMicrotask });
-  readonly actions: StageAction[] = [];
   readonly deliveries: {
     plugin: string;
     actionId: number;
@@ -60,7 +90,9 @@ export class Stage {
   source = "v1";
   readonly bodies = new Map<string, JobBody>();
   #options: StageOptions;
-  #life: Life = { alive: false };
+  readonly #store: Store;
+  readonly #api: ReturnType<typeof simulatedApi>;
+  #life = new Life(() => undefined);
   #runner: Runner | null = null;
   #running: Promise<void> = Promise.resolve();
   #writes = 0;
@@ -78,18 +110,35 @@ export class Stage {
       ...options.entity,
     });
     const others = Object.keys(options.others ?? {});
+    const { fleet = FLEET } = options;
+    const agents = fleet.map((agent) => ({ status: "online", ...agent }) as const);
+    this.#store = createStore({
+      ...{ seed: "stage", behaviour: CALM, createdAt: NOON, note: () => undefined },
+      fleet: createFleet({ agents, seed: "stage", now: NOON }),
+      script: ({ id }) => ({ result: { success: true, foundanything: id === 102 } }),
+    });
+    this.#api = simulatedApi(this.#store, () => true);
     this.spool = new MemorySpool({ jobs: [this.entity.job, ...others].sort() });
   }
 
   get isAlive(): boolean {
-    return this.#life.alive;
+    return this.#runner !== null && this.#life.isAlive;
   }
 
   get writes(): number {
     return this.#writes;
   }
 
-  /** The texts of actions by name, in the order in which they were posted. */
+  /** What the API has, in the order in which it was posted. */
+  get actions(): readonly StageAction[] {
+    return [...this.#store.actions.values()].map(({ id, action }) => {
+      const { name, target, operations, signatures } = action;
+      const [module = "", signature = ""] = [operations?.[0]?.module, signatures?.[0]];
+      return { id, name, target, module, signature };
+    });
+  }
+
+  /** The names of actions, in the order in which they were posted. */
   get names(): readonly string[] {
     return this.actions.map(({ name }) => name);
   }
@@ -103,7 +152,7 @@ export class Stage {
 
   /** Starts a process on what the one before has left. */
   async boot(): Promise<void> {
-    const life: Life = { alive: true };
+    const life = new Life(() => this.clock.forget());
     this.#life = life;
     const catalog = new Catalog(({ job }) => {
       const path = `/runner/runners/${job}/job.ts`;
@@ -149,7 +198,7 @@ export class Stage {
     while (!["done", "failed", "paused"].includes(this.run(id).state)) {
       if (this.clock.now() > end)
         throw new Error(`run ${id} does not end: ${this.lines.join("\n")}`);
-      if (!this.#life.alive) await this.boot();
+      if (!this.isAlive) await this.boot();
       await this.move(5_000);
     }
     await this.rest();
@@ -178,19 +227,19 @@ export class Stage {
     await this.rest();
     this.#runner?.abort();
     await this.rest();
-    this.#life.alive = false;
+    this.#life.end();
   }
 
   /** Ends the process in order, with time for what is at work. */
   async end(): Promise<void> {
     this.#runner?.stop();
     await this.#running;
-    this.#life.alive = false;
+    this.#life.end();
   }
 
   /** The process is gone, at once. */
   crash(): void {
-    this.#life.alive = false;
+    this.#life.end();
   }
 
   poke(): void {
@@ -198,14 +247,15 @@ export class Stage {
   }
 
   #edges(life: Life): EngineEdges {
-    let signatures = this.actions.length * 1_000 + this.#writes;
+    let signatures = this.#store.actions.size * 1_000 + this.#writes;
+    const clock = life.clock(this.clock);
     return {
-      clock: this.#clock(life),
+      clock,
       random: { next: () => 0.5 },
       log: {
-        emit: (level, message) => void (life.alive && this.lines.push(`${level} ${message}`)),
+        emit: (level, message) => void (life.isAlive && this.lines.push(`${level} ${message}`)),
       },
-      api: this.#api(life),
+      api: this.#apiOf(life, clock),
       signer: { sign: () => this.sign() ?? Promise.resolve(`signature ${signatures++}`) },
       spool: this.spool,
       journal: this.#journalOf(life),
@@ -213,7 +263,7 @@ export class Stage {
         names: () => Promise.resolve([]),
         check: () => Promise.resolve(null),
         deliver: ({ plugin, actionId, key, resultPath }) => {
-          if (!life.alive) return new Promise(() => undefined);
+          if (!life.isAlive) return new Promise(() => undefined);
           this.deliveries.push({ plugin, actionId, key, resultPath });
           return Promise.resolve({ kind: "delivered", message: "taken" });
         },
@@ -224,7 +274,7 @@ export class Stage {
       },
       macros: this.#options.macros ?? new Map(),
       workflows: {
-        host: this.#host(life),
+        host: this.#host(life, clock),
         bundle: (path) => {
           const job = path.split("/").at(-2) ?? "";
           const source = job === this.entity.job ? this.source : job;
@@ -236,9 +286,9 @@ export class Stage {
     };
   }
 
-  #host(life: Life): BodyHost {
+  #host(life: Life, clock: Clock): BodyHost {
     const host = inlineHost({
-      clock: this.#clock(life),
+      clock,
       scopes: new AsyncLocalStorage<Scope>(),
       openFetch: () => () => Promise.reject(new TypeError("nobody is there")),
       turn: () => new Promise((resolve) => setImmediate(resolve)),
@@ -258,14 +308,14 @@ export class Stage {
         const handle = host.start({
           onMessage: (message) => {
             this.#events++;
-            if (life.alive) listener.onMessage(message);
+            if (life.isAlive) listener.onMessage(message);
           },
-          onLost: (reason, cause) => void (life.alive && listener.onLost(reason, cause)),
+          onLost: (reason, cause) => void (life.isAlive && listener.onLost(reason, cause)),
         });
         return {
           post: (message) => {
             this.#events++;
-            if (life.alive) handle.post(message);
+            if (life.isAlive) handle.post(message);
           },
           stop: () => {
             this.atWork--;
@@ -276,54 +326,59 @@ export class Stage {
     };
   }
 
-  #clock(life: Life): Clock {
-    const dead = (): Promise<void> => new Promise(() => undefined);
-    return {
-      now: () => this.clock.now(),
-      until: (at, signal) =>
-        life.alive
-          ? this.clock.until(at, signal).then(() => (life.alive ? undefined : dead()))
-          : dead(),
-      sleep: (ms, signal) =>
-        life.alive
-          ? this.clock.sleep(ms, signal).then(() => (life.alive ? undefined : dead()))
-          : dead(),
-    };
-  }
-
   #journalOf(life: Life): Journal {
-    const { journal } = this;
-    const write = async <T>(work: (tables: JournalTransaction) => T): Promise<T> => {
-      const dead = new Promise<never>(() => undefined);
-      if (!life.alive) return await dead;
-      this.#writes++;
+    let writes = 0;
+    const moment = (when: "before" | "after", write: number): void => {
       this.#events++;
-      try {
-        this.#options.onWrite?.("before", this.#writes);
-        const count = this.#writes;
-        const value = await journal.write(work);
-        this.#options.onWrite?.("after", count);
-        return life.alive ? value : await dead;
-      } catch (error) {
-        if (!(error instanceof Crash)) throw error;
-        life.alive = false;
-        return await dead;
-      }
+      orDie(life, () => this.#options.onWrite?.(when, write));
     };
-    return new Proxy(journal, {
-      get: (target, name) => {
-        if (name === "write") return write;
-        const value = Reflect.get(target, name) as unknown;
-        return typeof value === "function" ? value.bind(target) : value;
+    return life.journal(this.journal, {
+      before: () => {
+        writes = ++this.#writes;
+        moment("before", writes);
+        return writes;
       },
+      after: (write) => moment("after", write),
     });
   }
 
-  #api(life: Life): MigApi {
-    const { actions, clock } = this;
-    const event = () => void this.#events++;
-    return stageApi({ actions, bodies: this.#posted, clock, event, life, options: this.#options });
+  /** The simulated API as one process sees it, over its own client. */
+  #apiOf(life: Life, clock: Clock): MigApi {
+    const { refuse = () => null, onPost = () => undefined } = this.#options;
+    const { send } = life.port(simulatedHttp(this.#api, this.clock), ["send"]);
+    let nonce = 0;
+    const api = openApi({
+      ...{ clock, url: API_URL, signer: simulatedSigner(), nonce: () => nonce++ },
+      apiKey: { reveal: () => API_KEY },
+      http: {
+        send: (request) => {
+          this.#events++;
+          return send(request);
+        },
+      },
+    });
+    const post = api.create.bind(api);
+    const create = async (json: string): Promise<CreateAnswer> => {
+      const message = refuse(JSON.parse(json).name);
+      if (message !== null) {
+        return { kind: "unclear", refusal: true, message, status: 500, retryAfterMs: null };
+      }
+      const count = this.#store.actions.size + 1;
+      orDie(life, () => onPost("before", count));
+      const answer = await post(json);
+      orDie(life, () => onPost("after", count));
+      return answer;
+    };
+    return Object.assign(api, { create: (json: string) => life.heard(() => create(json)) });
   }
+}
 
-  readonly #posted = new Map<number, string>();
+/** Does something of a test, which may be the death of the process. */
+function orDie(life: Life, what: () => void): void {
+  try {
+    what();
+  } catch (error) {
+    if (!(error instanceof Crash)) throw error;
+    life.end();
+  }
 }

@@ -5,8 +5,9 @@
 import { RunnerError, RunnerErrors } from "../errors.ts";
 import { nameFault } from "../jobs/name.ts";
 import { type FlagSpec, UsageError } from "./flags.ts";
+import { loadJobs } from "./jobs.ts";
 import { openSpoolView } from "./open.ts";
-import { type Call, CONFIG_FLAG, type Verb, type VerbEntry } from "./verb.ts";
+import { type Call, CONFIG_FLAG, SET_FLAG, type Verb, type VerbEntry } from "./verb.ts";
 
 /** @param daemon The program without a verb, for its flags. */
 export function completionOf(table: readonly VerbEntry[], daemon: Verb): Verb {
@@ -22,6 +23,7 @@ export function completionOf(table: readonly VerbEntry[], daemon: Verb): Verb {
     async run(call) {
       const [shell, ...others] = call.positionals;
       if (shell === "jobs") return await printJobs(call);
+      if (shell === "params") return await printParams(call, others[0] ?? "");
       const script = SCRIPTS.get(shell ?? "");
       if (script === undefined || others.length > 0) {
         throw new UsageError("completion takes bash, zsh or fish");
@@ -74,6 +76,19 @@ async function printJobs(call: Call): Promise<number> {
   }
 }
 
+/** `NAME=` for each parameter of a job. */
+async function printParams(call: Call, job: string): Promise<number> {
+  try {
+    const view = await openSpoolView(call);
+    const found = (await loadJobs(view)).find((state) => state.job === job);
+    call.terminal.out((found?.entity?.params?.names ?? []).map((name) => `${name}=`));
+    return 0;
+  } catch (error) {
+    if (!(error instanceof RunnerError || error instanceof RunnerErrors)) throw error;
+    return 1;
+  }
+}
+
 function spellings(flags: readonly FlagSpec[]): string[] {
   return [...flags, CONFIG_FLAG].map(spell).concat("--help");
 }
@@ -91,9 +106,14 @@ function fileFlags({ daemon, verbs }: Commands): string {
 
 function valueFlags({ daemon, verbs }: Commands): string {
   const flags = [daemon, ...verbs].flatMap((verb) => verb.flags);
-  const others = flags.filter(({ kind, value }) => kind !== "switch" && value !== "FILE");
+  const others = flags.filter(
+    ({ kind, name, value }) => kind !== "switch" && value !== "FILE" && name !== SET_FLAG.name,
+  );
   return [...new Set(others.map(spell))].join("|");
 }
+
+/** The parameters of the job of the line, as bash and zsh ask for them. */
+const PARAMS = `$("$program" "\${config[@]}" completion params "$job" 2>/dev/null)`;
 
 /** The part that bash and zsh share: from the verb to `flags`, `names` and `files`. */
 function caseLines(commands: Commands): string {
@@ -112,18 +132,22 @@ function caseLines(commands: Commands): string {
 function bashScript(commands: Commands): string {
   return `# mig-runner: completion for bash.
 _mig_runner() {
-  local program="\${COMP_WORDS[0]}" word="\${COMP_WORDS[COMP_CWORD]}" verb="" i
+  local program="\${COMP_WORDS[0]}" word="\${COMP_WORDS[COMP_CWORD]}" verb="" job="" i
   local before="\${COMP_WORDS[COMP_CWORD-1]}" flags="" names="" files=""
   local -a config=()
   for ((i = 1; i < COMP_CWORD; i++)); do
     case "\${COMP_WORDS[i]}" in
       -c) i=$((i + 1)); config=(-c "\${COMP_WORDS[i]}") ;;
       -*) ;;
-      *) [ -n "$verb" ] || verb="\${COMP_WORDS[i]}" ;;
+      *) [ -z "$verb" ] || job="\${job:-\${COMP_WORDS[i]}}"; verb="\${verb:-\${COMP_WORDS[i]}}" ;;
     esac
   done
   COMPREPLY=()
   case "$before" in
+    --set)
+      compopt -o nospace 2>/dev/null
+      COMPREPLY=($(compgen -W "${PARAMS}" -- "$word"))
+      return ;;
     ${fileFlags(commands)}) COMPREPLY=($(compgen -f -- "$word")); return ;;
     ${valueFlags(commands)}) return ;;
   esac
@@ -142,17 +166,18 @@ function zshScript(commands: Commands): string {
   return `#compdef mig-runner
 # mig-runner: completion for zsh.
 _mig-runner() {
-  local program="\${words[1]}" before="\${words[CURRENT-1]}" verb="" i
+  local program="\${words[1]}" before="\${words[CURRENT-1]}" verb="" job="" i
   local flags="" names="" files=""
   local -a config=()
   for ((i = 2; i < CURRENT; i++)); do
     case "\${words[i]}" in
       -c) i=$((i + 1)); config=(-c "\${words[i]}") ;;
       -*) ;;
-      *) [ -n "$verb" ] || verb="\${words[i]}" ;;
+      *) [ -z "$verb" ] || job="\${job:-\${words[i]}}"; verb="\${verb:-\${words[i]}}" ;;
     esac
   done
   case "$before" in
+    --set) compadd -S "" -- \${=:-"${PARAMS}"}; return ;;
     ${fileFlags(commands)}) _files; return ;;
     ${valueFlags(commands)}) return ;;
   esac
@@ -182,6 +207,13 @@ function fishScript({ daemon, verbs }: Commands): string {
     "    and set -l config -c $line[(math $at + 1)]",
     "    $line[1] $config completion jobs 2>/dev/null",
     "end",
+    "function __mig_runner_params",
+    "    set -l line (commandline -opc)",
+    "    set -l at (contains -i -- -c $line)",
+    "    and set -l config -c $line[(math $at + 1)]",
+    "    set -l of (contains -i -- run $line; or contains -i -- test $line)",
+    "    $line[1] $config completion params $line[(math $of + 1)] 2>/dev/null",
+    "end",
     "complete -c mig-runner -f",
     "complete -c mig-runner -o c -r -F -d 'Load configuration from file'",
     ...daemon.flags.map((flag) => fishFlag(none, flag)),
@@ -203,7 +235,8 @@ function fishScript({ daemon, verbs }: Commands): string {
 
 function fishFlag(condition: string, { name, kind, value, help }: FlagSpec): string {
   const long = name.length === 1 ? `-o ${name}` : `-l ${name}`;
-  const takes = kind === "switch" ? "" : value === "FILE" ? " -r -F" : " -x";
+  const asks = name === SET_FLAG.name ? " -x -a '(__mig_runner_params)'" : " -x";
+  const takes = kind === "switch" ? "" : value === "FILE" ? " -r -F" : asks;
   return `complete -c mig-runner -n '${condition}' ${long}${takes} -d '${quoted(help)}'`;
 }
 

@@ -8,7 +8,8 @@ import { DAY_MS, type Instant, type Milliseconds } from "../time.ts";
 
 export interface FlagSpec {
   readonly name: string;
-  readonly kind: "switch" | "text" | "number";
+  /** A list may be given several times. */
+  readonly kind: "switch" | "text" | "number" | "list";
   /** What the value is, in help: FILE, N, ZONE. */
   readonly value?: string;
   readonly help: string;
@@ -22,9 +23,33 @@ export class UsageError extends Error {
 /** The flags of one call, by name. */
 export class Flags {
   readonly #values: ReadonlyMap<string, string>;
+  readonly #lists: ReadonlyMap<string, readonly string[]>;
 
-  constructor(values: ReadonlyMap<string, string>) {
+  constructor(
+    values: ReadonlyMap<string, string>,
+    lists: ReadonlyMap<string, readonly string[]> = new Map(),
+  ) {
     this.#values = values;
+    this.#lists = lists;
+  }
+
+  /** All values of a flag that may be given several times, in order. */
+  list(name: string): readonly string[] {
+    return this.#lists.get(name) ?? [];
+  }
+
+  /** @throws {UsageError} Unless each value is NAME=VALUE, and each name is there once. */
+  pairs(name: string): Readonly<Record<string, string>> {
+    const pairs = new Map<string, string>();
+    for (const word of this.list(name)) {
+      const [, key = "", value = ""] = /^([^=]+)=(.*)$/s.exec(word) ?? [];
+      if (key === "") {
+        throw new UsageError(`invalid value "${word}" for flag -${name}: NAME=VALUE is wanted`);
+      }
+      if (pairs.has(key)) throw new UsageError(`flag -${name} sets ${key} twice`);
+      pairs.set(key, value);
+    }
+    return Object.fromEntries(pairs);
   }
 
   has(name: string): boolean {
@@ -97,6 +122,11 @@ export interface CommandLine {
 /** Flags before, between and after the other words; -h and --help become the switch "help". */
 export function parseFlags(argv: readonly string[], specs: readonly FlagSpec[]): CommandLine {
   const values = new Map<string, string>();
+  const lists = new Map<string, string[]>();
+  const take = ({ name, kind }: FlagSpec, value: string): void => {
+    if (kind !== "list") values.set(name, value);
+    else lists.set(name, [...(lists.get(name) ?? []), value]);
+  };
   const positionals: string[] = [];
   for (let index = 0; index < argv.length; index++) {
     const word = argv[index] ?? "";
@@ -111,13 +141,12 @@ export function parseFlags(argv: readonly string[], specs: readonly FlagSpec[]):
     if (/^(--|-(?!-))[-=]/.test(word)) throw new UsageError(`bad flag syntax: ${word}`);
     const { name, value } = split(word);
     const spec = find(name, specs);
-    if (value !== null)
-      values.set(spec.name, spec.kind === "switch" ? parseSwitch(spec, value) : value);
-    else if (spec.kind === "switch") values.set(spec.name, "true");
-    else if (index + 1 < argv.length) values.set(spec.name, argv[++index] ?? "");
+    if (value !== null) take(spec, spec.kind === "switch" ? parseSwitch(spec, value) : value);
+    else if (spec.kind === "switch") take(spec, "true");
+    else if (index + 1 < argv.length) take(spec, argv[++index] ?? "");
     else throw new UsageError(`flag needs an argument: -${spec.name}`);
   }
-  return { flags: new Flags(values), positionals };
+  return { flags: new Flags(values, lists), positionals };
 }
 
 function split(word: string): { name: string; value: string | null } {

@@ -15,6 +15,7 @@ import { openReading } from "../journal/sqlite/reading.ts";
 import { parseActionId } from "../mig/ids.ts";
 import { describeStatuses } from "../mig/statuses.ts";
 import { type Instant, spanText } from "../time.ts";
+import { paramsText } from "../workflow/params.ts";
 import { UsageError } from "./flags.ts";
 import { loadJobs, unknownJob } from "./jobs.ts";
 import { openSpoolView, type SpoolView } from "./open.ts";
@@ -179,10 +180,11 @@ function commandsText({ completeness }: ActionRecord): string[] {
 
 /** All of one run. */
 export function renderRun(run: RunRecord, now: Instant): string[] {
-  const { firesAt, startedAt, endedAt, state, error, note } = run;
+  const { firesAt, startedAt, endedAt, state, error, note, params } = run;
   const times = [
     ["fire time", formatClock(firesAt), formatDistance(firesAt, now)],
     ...(startedAt === null ? [] : [["begun", formatClock(startedAt), ""]]),
+    ...(params === null ? [] : [["parameters", paramsText(params), ""]]),
     ...(endedAt === null ? [] : [["ended", formatClock(endedAt), `took ${tookText(run, now)}`]]),
   ];
   const why = error ?? note;

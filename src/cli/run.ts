@@ -1,22 +1,25 @@
 // Run: fire one job now. A daemon on the directory does it when there is one; else this process.
+import { RunnerError } from "../errors.ts";
 import { canBeMet } from "../flow/defer.ts";
 import type { Edges } from "../flow/edges.ts";
 import { ONCE_WINDOW } from "../flow/launch.ts";
 import { hasAllFailed, shortfalls } from "../flow/shortfall.ts";
 import { lateness } from "../flow/sign.ts";
 import { isSignedAhead, notSignedAhead } from "../flow/signed-ahead.ts";
+import type { Entity } from "../jobs/entity.ts";
 import { type ActionRow, type DeliveryRow, isSwept, type RunRow } from "../journal/inflight.ts";
 import type { JournalReads } from "../journal/journal.ts";
 import { describeStatuses } from "../mig/statuses.ts";
 import { Runner } from "../runner.ts";
 import { wayOut } from "../workflow/operate.ts";
+import { paramsText } from "../workflow/params.ts";
 import { UsageError } from "./flags.ts";
 import { unknownJob } from "./jobs.ts";
 import { type Opened, openRunner } from "./open.ts";
 import { Recorder } from "./record.ts";
 import { endWhenBroken, handleSignals, showProgress } from "./serve.ts";
 import { jsonAnswer, plural } from "./text.ts";
-import { type Call, JSON_FLAG, type Verb } from "./verb.ts";
+import { type Call, JSON_FLAG, SET_FLAG, type Verb } from "./verb.ts";
 
 /** How often a run in a daemon's hands is looked at. */
 const LOOK_MS = 200;
@@ -31,16 +34,22 @@ const WANTED_LOOK_MS = 500;
 const FREE_LOOKS_MAX = 5;
 
 export const run: Verb = {
-  usage: "JOB [--wait] [--json]",
-  flags: [{ name: "wait", kind: "switch", help: "Stay until the result is delivered" }, JSON_FLAG],
+  usage: "JOB [--set NAME=VALUE...] [--wait] [--json]",
+  flags: [
+    SET_FLAG,
+    { name: "wait", kind: "switch", help: "Stay until the result is delivered" },
+    JSON_FLAG,
+  ],
   help:
     "Fires the job now, outside its schedule. If a mig-runner works on the directory it is asked to\n" +
     "do it; otherwise this process does, and leaves what it did not wait for to the next one. It\n" +
     "makes room for a daemon that starts meanwhile, and sees to the end what that one does.\n" +
     "Ends with 1 when the action was not posted, or with --wait when not all of it went well, or\n" +
-    "when no command of any agent succeeded.\n\n" +
+    "when no command of any agent succeeded. --set gives the run parameters, which the job checks\n" +
+    "before anything begins.\n\n" +
     "Examples:\n" +
     "  mig-runner -c runner.cfg run sshd-config\n" +
+    "  mig-runner -c runner.cfg run hunt --set path=/usr/lib --set name='^libkeyutils'\n" +
     "  mig-runner -c runner.cfg run sshd-config --wait --json",
   async run(call) {
     const [job, ...others] = call.positionals;
@@ -48,8 +57,9 @@ export const run: Verb = {
     const opened = await openRunner(call, { lock: "if free", work: `run ${job}` });
     try {
       const { edges } = opened;
-      await loadJob(opened, job);
-      const { id: runId } = await request(call, opened, job);
+      const entity = await loadJob(opened, job);
+      const params = await paramsOf(call, opened, entity);
+      const { id: runId } = await request(call, opened, { job, params });
       const by = await seeThrough(call, opened, runId);
       return report(call, edges, { runId, wait: call.flags.has("wait"), by });
     } finally {
@@ -162,7 +172,7 @@ function isTaken({ state }: DeliveryRow): boolean {
 const UNSETTLED_MAX_MS = 10_000;
 
 /** @throws {RunnerError} ENTITY, when there is no such job, or when it is broken. */
-async function loadJob(opened: Opened, job: string): Promise<void> {
+async function loadJob(opened: Opened, job: string): Promise<Entity> {
   const { catalog, edges } = opened;
   for (let waitedMs = 0; ; waitedMs += LOOK_MS) {
     try {
@@ -176,7 +186,7 @@ async function loadJob(opened: Opened, job: string): Promise<void> {
 }
 
 /** @throws {RunnerError} ENTITY, when there is no such job, or when it is broken. */
-function requireJob({ catalog, config }: Opened, job: string): void {
+function requireJob({ catalog, config }: Opened, job: string): Entity {
   const states = [...catalog.states()];
   const found = states.find((state) => state.job === job);
   const [mistake] = found?.errors ?? [];
@@ -185,21 +195,48 @@ function requireJob({ catalog, config }: Opened, job: string): void {
     const state = "it is signed ahead, for its fire times only, not for a run by hand";
     throw notSignedAhead(job, state);
   }
-  if (found !== undefined) return;
+  if (found?.entity != null) return found.entity;
   const jobs = states.map((state) => state.job);
   throw unknownJob({ verb: "run", job }, { jobs, path: config.runnersDirectory });
 }
 
+/**
+ * The parameters of the run as JSON; null for a job that takes none.
+ *
+ * @throws {RunnerErrors} ENTITY, with each that is wrong or missing.
+ */
+async function paramsOf(call: Call, { config }: Opened, entity: Entity): Promise<string | null> {
+  const set = call.flags.pairs("set");
+  const isNone = Object.keys(set).length === 0;
+  if (isNone && entity.params === null) return null;
+  if (isNone && entity.params?.unset != null) return entity.params.unset;
+  const { job, path } = entity;
+  if (!entity.workflow) {
+    const hint = "Parameters are for job.ts with a workflow";
+    throw new RunnerError("ENTITY", "Cannot set parameters: the job takes none", {
+      ...{ job, path, hint },
+    });
+  }
+  const { checkParams } = await import("../edge/modules/params.ts");
+  return await checkParams({ job, path, below: config.directory }, set);
+}
+
 /** Writes the request; two requests of one millisecond get fire times of their own (I2). */
-async function request(call: Call, opened: Opened, job: string): Promise<RunRow> {
+async function request(
+  call: Call,
+  opened: Opened,
+  { job, params }: { readonly job: string; readonly params: string | null },
+): Promise<RunRow> {
   const { edges, hold, config } = opened;
   const now = edges.clock.now();
   const recorder = new Recorder(call, edges);
   const row = await edges.journal.write((transaction) => {
     for (let firesAt = now; ; firesAt++) {
-      const row = transaction.insertRun({ job, firesAt, cause: "manual" }, "requested", now);
+      const order = { job, firesAt, cause: "manual", params } as const;
+      const row = transaction.insertRun(order, "requested", now);
       if (row === null) continue;
-      recorder.note(transaction, { deed: "run", subject: job, detail: `run ${row.id}` });
+      const detail = `run ${row.id} ${paramsText(params)}`.trim();
+      recorder.note(transaction, { deed: "run", subject: job, detail });
       return row;
     }
   });

@@ -7,6 +7,7 @@ import type { Journal } from "../journal/journal.ts";
 import { openJournal } from "../journal/sqlite/journal.ts";
 import { describeStatuses, StatusCounts } from "../mig/statuses.ts";
 import type { Instant } from "../time.ts";
+import { paramsText } from "../workflow/params.ts";
 import type { WorkflowView } from "../workflow/view.ts";
 import { UsageError } from "./flags.ts";
 import { type JobState, loadJobs } from "./jobs.ts";
@@ -251,7 +252,7 @@ function undeliveredRow(row: UndeliveredView, now: Instant): string[] {
 
 /** A run, why it is paused, and what it waits for. */
 function workflowLines(view: WorkflowView, now: Instant): string[] {
-  const { runId, job, firesAt, state, note, deadlineAt, steps } = view;
+  const { runId, job, firesAt, state, note, params, deadlineAt, steps } = view;
   const since = formatDistance(firesAt, now).replace(" ago", "");
   const until = deadlineAt === null ? "" : `, given up ${formatDistance(deadlineAt, now)}`;
   const why = note === null ? "" : `: ${note}`;
@@ -262,7 +263,9 @@ function workflowLines(view: WorkflowView, now: Instant): string[] {
       const next = nextAt === null ? "" : formatDistance(Math.max(nextAt, now), now);
       return [name, `${kind} ${how}`, next, failedTries(attempts, error)];
     });
-  const head = `run ${runId} ${job} ${state} since ${since}${until}${why}`;
+  const given = params === null ? "" : paramsText(JSON.stringify(params));
+  const set = given === "" ? "" : ` (${given})`;
+  const head = `run ${runId} ${job}${set} ${state} since ${since}${until}${why}`;
   const done = saved === 0 ? [] : [`    ${plural(saved, "step")} saved`];
   return [...wrapText(head, "  ", "  "), ...done, ...renderTable(rows, "    ")];
 }

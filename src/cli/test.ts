@@ -14,7 +14,7 @@ import { UsageError } from "./flags.ts";
 import { chooseJobs, describeErrors, errorsOf, type JobState, loadJobs } from "./jobs.ts";
 import { openSpoolView, sourcesOf } from "./open.ts";
 import { plural, renderTable, wrapText } from "./text.ts";
-import { type Call, JSON_FLAG, type Verb } from "./verb.ts";
+import { type Call, JSON_FLAG, SET_FLAG, type Verb } from "./verb.ts";
 
 const AGENTS = 20;
 
@@ -22,8 +22,9 @@ const AGENTS = 20;
 const SCENARIO_MAX = "2m";
 
 export const test: Verb = {
-  usage: "[JOB...] [--agents N] [--timeout TIME] [--json]",
+  usage: "[JOB...] [--set NAME=VALUE...] [--agents N] [--timeout TIME] [--json]",
   flags: [
+    SET_FLAG,
     { name: "agents", kind: "number", value: "N", help: `Simulated agents (default ${AGENTS})` },
     {
       name: "timeout",
@@ -43,6 +44,7 @@ export const test: Verb = {
     "Ends with 1 when a job cannot be replayed, is wrong, or fails whatever the fleet answers.\n\n" +
     "Examples:\n" +
     "  mig-runner -c runner.cfg test\n" +
+    "  mig-runner -c runner.cfg test hunt --set sha256=ab12\n" +
     "  mig-runner -c runner.cfg test hunt --agents 100 --json",
   async run(call) {
     const { flags, positionals, terminal } = call;
@@ -60,10 +62,16 @@ export const test: Verb = {
       throw new UsageError(`job "${table.job}" is not a job.ts: only show and check look at it`);
     }
     const macros = await macrosOf(call);
+    const set = setOf(call);
     const tested: Tested[] = [];
     for (const state of programs) {
       const below = view.config.directory;
-      const of = { agents, macros, below, directory: `${path}/${state.job}` };
+      const waits = positionals.length === 0 ? wantsParams(state) : null;
+      if (waits !== null) {
+        if (!flags.has("json")) terminal.out([state.job, `  not tested: ${waits}`]);
+        continue;
+      }
+      const of = { agents, macros, set, below, directory: `${path}/${state.job}` };
       const progress = (scenario: string): void => terminal.progress(`${state.job}: ${scenario}`);
       const one = await testJob(state, of, { limit, limitMs, progress });
       terminal.progress("");
@@ -90,6 +98,20 @@ interface Tested {
 function isProgram({ entity, errors }: JobState): boolean {
   const paths = [entity?.path, ...errors.map(({ detail }) => detail.path)];
   return paths.some((path) => path !== undefined && isModuleFile(path.replace(/^.*\//, "")));
+}
+
+/** @throws {UsageError} Parameters belong to one job. */
+function setOf({ flags, positionals }: Call): Readonly<Record<string, string>> {
+  const set = flags.pairs("set");
+  if (Object.keys(set).length === 0 || positionals.length === 1) return set;
+  throw new UsageError("--set is for one JOB");
+}
+
+/** Why a job can only be tested by its name; null when it needs no parameters. */
+function wantsParams({ job, entity }: JobState): string | null {
+  const faults = entity?.params?.faults ?? [];
+  if (faults.length === 0) return null;
+  return `${faults.join("; ")} (mig-runner test ${job} --set NAME=VALUE)`;
 }
 
 /** Those of the client configuration, if it can be read: a test needs no key. */
@@ -130,7 +152,8 @@ async function testJob(
     below,
     directory,
     macros,
-  }: Pick<TestOrder, "agents" | "directory" | "macros"> & { readonly below: string },
+    set,
+  }: Pick<TestOrder, "agents" | "directory" | "macros" | "set"> & { readonly below: string },
   watch: Watch,
 ): Promise<Tested> {
   if (entity === null) return broken(job, describeErrors(errors));
@@ -140,7 +163,7 @@ async function testJob(
   } catch (error) {
     return broken(job, describeErrors(errorsOf(error)));
   }
-  const { scenarios, lost } = await play({ agents, directory, macros, job, source }, watch);
+  const { scenarios, lost } = await play({ agents, directory, macros, set, job, source }, watch);
   const failsAlways = scenarios.every(({ state }) => state === "failed");
   const always = failsAlways && lost === null ? ["it fails whatever the fleet answers"] : [];
   const problems = lost === null ? always : [lost];

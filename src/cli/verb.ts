@@ -44,6 +44,14 @@ export const CONFIG_FLAG: FlagSpec = {
   help: `Load configuration from file (default "${CONFIG_PATH}")`,
 };
 
+/** Parameters of a run. */
+export const SET_FLAG: FlagSpec = {
+  name: "set",
+  kind: "list",
+  value: "NAME=VALUE",
+  help: "Set a parameter of the run; once for each",
+};
+
 export const JSON_FLAG: FlagSpec = { name: "json", kind: "switch", help: "Answer in JSON" };
 
 /** The original's exit status when it cannot start. */

@@ -174,14 +174,18 @@ export function openRun(
 ): RunRow | null {
   const { entity, run: which, source } = order;
   const deadlineAt = entity.deadlineMs === null ? null : now + entity.deadlineMs;
+  const unset = entity.params?.unset ?? null;
   if (which.kind === "new") {
     moveCursor(transaction, entity, which.cursor);
-    const run = { ...which.run, source, begunAt: now, deadlineAt };
+    const run = { ...which.run, source, begunAt: now, deadlineAt, params: unset };
     return transaction.insertRun(run, "open", now);
   }
   const run = transaction.run(which.run.id);
   if (run === null || run.state !== "requested") return null;
-  const opened: RunRow = { ...run, state: "open", note: null, source, begunAt: now, deadlineAt };
+  const params = run.params ?? unset;
+  const opened: RunRow = {
+    ...{ ...run, state: "open", note: null, source, params, begunAt: now, deadlineAt },
+  };
   transaction.saveRun(opened);
   return opened;
 }

@@ -6,7 +6,7 @@
 import { messageOf, RunnerError, RunnerErrors } from "../errors.ts";
 import { durationToMs, parseDuration } from "../lib/go/duration.ts";
 import { limitText, type Milliseconds } from "../time.ts";
-import type { Entity, TemplateSource } from "./entity.ts";
+import type { Entity, JobParams, TemplateSource } from "./entity.ts";
 import { guardWords, parseGuard } from "./guards.ts";
 import {
   type EntityValues,
@@ -41,6 +41,8 @@ export interface DefinitionSource {
   readonly defaults: EntityDefaults;
   /** True when the job has a workflow function. @default false */
   readonly workflow?: boolean;
+  /** The parameters of its runs. @default null, none */
+  readonly params?: JobParams | null;
   /** A job without a schedule is a mistake. @default false */
   readonly needsSchedule?: boolean;
   /** Line and column of keys, by their names in lower case. */
@@ -99,6 +101,7 @@ export function makeEntity(definition: RawDefinition, source: DefinitionSource):
     const message = `Cannot use ${nameOf(check, name)}: the job has a workflow, which decides`;
     note(check, name, { message });
   }
+  checkParams(check, schedule);
   const entity: Entity = {
     ...values,
     job: source.job,
@@ -107,10 +110,26 @@ export function makeEntity(definition: RawDefinition, source: DefinitionSource):
     plugins,
     template: templateOf(check, sound.action),
     workflow: source.workflow ?? false,
+    params: source.params ?? null,
     warnings: warningsOf(source, { schedule, deaf: values.sendOnly && plugins.length > 0 }),
   };
   if (check.mistakes.length > 0) throw new RunnerErrors(check.mistakes.toSorted(byPlace));
   return entity;
+}
+
+/** Parameters are for a workflow; and nobody sets any when the schedule fires. */
+function checkParams(check: Check, schedule: Schedule | null): void {
+  const { params = null, workflow = false } = check.source;
+  if (params === null) return;
+  if (!workflow) {
+    const message = "Cannot use params: only a workflow can read them";
+    note(check, "params", { message, hint: "Write job({ … }, async (run) => { … run.params … })" });
+  } else if (schedule !== null && params.faults.length > 0) {
+    const why = params.faults.join("; ");
+    const message = `Cannot fire the job by its schedule: ${why}`;
+    const hint = "Give each parameter a default, such as v.optional(v.string(), …)";
+    note(check, "params", { message, hint });
+  }
 }
 
 /** As they stand in the file; those without a place first. */

@@ -10,6 +10,16 @@ export type TemplateSource =
   | { readonly kind: "file"; readonly name: string }
   | { readonly kind: "inline"; readonly json: string };
 
+/** The parameters of a job's runs. */
+export interface JobParams {
+  /** Their names; null when the schema does not say. */
+  readonly names: readonly string[] | null;
+  /** JSON of what they are when nothing is set; null when something must be. */
+  readonly unset: string | null;
+  /** Why something must be set, a sentence each; empty when nothing must. */
+  readonly faults: readonly string[];
+}
+
 /** A job as loaded, with what its plain keys (keys.ts) come to: `expiryMs`, `early`, `retries` … */
 export interface Entity extends EntityValues {
   /** The name of its directory; also the tail of the action's name. */
@@ -23,6 +33,8 @@ export interface Entity extends EntityValues {
   readonly template: TemplateSource;
   /** True when the job has a workflow function (job.ts). */
   readonly workflow: boolean;
+  /** What its runs can be given; null: nothing. */
+  readonly params: JobParams | null;
   /** Things worth saying once when the job is loaded, such as a zero-padded weekday. */
   readonly warnings: readonly string[];
 }

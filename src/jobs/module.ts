@@ -5,7 +5,7 @@
 import { messageOf, RunnerErrors } from "../errors.ts";
 import { parseTemplate } from "../mig/action.ts";
 import { type EntityDefaults, type KeyPosition, makeEntity } from "./definition.ts";
-import type { Entity } from "./entity.ts";
+import type { Entity, JobParams } from "./entity.ts";
 import type { RawDefinition } from "./keys.ts";
 import { type ModuleProblem, problemError } from "./problem.ts";
 
@@ -14,6 +14,8 @@ export interface JobOutline {
   readonly definition: unknown;
   /** Whether there is a function after the definition. */
   readonly workflow: boolean;
+  /** What its runs can be given. @default null, nothing */
+  readonly params?: JobParams | null | undefined;
 }
 
 /** What evaluating a module came to. Plain data. */
@@ -48,6 +50,7 @@ export function moduleEntity(outline: JobOutline, source: OutlineSource): Entity
     path,
     defaults,
     workflow: outline.workflow,
+    params: outline.params ?? null,
     positions: { get },
     isProgram: true,
   });

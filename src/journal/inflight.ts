@@ -365,6 +365,8 @@ export interface RunRow {
   readonly source: string | null;
   /** Why it failed or paused. */
   readonly note: string | null;
+  /** JSON of its parameters; null: none, or those of its job when it begins. */
+  readonly params: string | null;
   /** When it was begun, or tried to be. Null: not yet. */
   readonly begunAt: Instant | null;
   /** When it is given up if it is still open. Null: never. */

@@ -22,6 +22,7 @@ export interface NewRun {
   readonly source?: string | null;
   readonly deadlineAt?: Instant | null;
   readonly begunAt?: Instant | null;
+  readonly params?: string | null;
 }
 
 /** An action that is to be written in state planned. */

@@ -54,6 +54,8 @@ export interface RunRecord {
   readonly error: string | null;
   /** What is to be said of a run that is done. */
   readonly note: string | null;
+  /** JSON of its parameters; null: it has none. */
+  readonly params: string | null;
   readonly actions: readonly ActionRecord[];
   readonly deliveries: readonly DeliveryRecord[];
   readonly steps: readonly StepRecord[];

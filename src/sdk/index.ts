@@ -27,7 +27,7 @@ export type { Duration, JobAction, JobDefinition, JobSchedule } from "./definiti
 export { Fatal, FatalError, Retry, RetryError } from "./failure.ts";
 export type { FetchOptions, StepFetch, StepFetchOptions } from "./fetch.ts";
 export { ensureOk } from "./http.ts";
-export { type JobBody, type JobModule, job } from "./job.ts";
+export { type JobBody, type JobModule, type JobWithParams, job } from "./job.ts";
 export type { Module, OperationOptions, PlainModule } from "./module.ts";
 export type { AgentdestroyParameters } from "./modules/agentdestroy.ts";
 export type { ExampleElements, ExampleParameters } from "./modules/example.ts";
@@ -101,6 +101,7 @@ export type {
   Completeness,
   Dispatched,
   LogLevel,
+  NoParams,
   RetryOptions,
   Run,
   StepContext,

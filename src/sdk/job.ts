@@ -3,7 +3,8 @@
 import { RunnerError } from "../errors.ts";
 import { brand, hasBrand } from "./brand.ts";
 import type { JobDefinition } from "./definition.ts";
-import type { Run } from "./run.ts";
+import type { NoParams, Run } from "./run.ts";
+import { isSchema, type Schema, type SchemaOutput } from "./standard.ts";
 
 /**
  * The workflow of a job: what it does at each firing. It may be run again from its beginning at any
@@ -11,7 +12,7 @@ import type { Run } from "./run.ts";
  * it did the first time. So everything that changes the world, or that could differ the next time,
  * belongs into a step. Nobody looks at what it resolves with.
  */
-export type JobBody = (run: Run) => Promise<unknown>;
+export type JobBody<Params = NoParams> = (run: Run<Params>) => Promise<unknown>;
 
 /** A job, ready to be loaded: the default export of a job.ts. */
 export interface JobModule {
@@ -19,6 +20,17 @@ export interface JobModule {
   readonly definition: JobDefinition;
   /** Null: dispatch the action, collect, deliver to the plugins. */
   readonly body: JobBody | null;
+  /** What its parameters must be; null: it takes none. */
+  readonly params: Schema | null;
+}
+
+/** The definition of a job whose runs take parameters. */
+export interface JobWithParams<Params extends Schema> extends JobDefinition {
+  /**
+   * A schema of an object: what `mig-runner run JOB --set NAME=VALUE` may set, and `run.params`
+   * then holds. What the schema gives must be JSON. A job with a schedule needs a default for each.
+   */
+  readonly params: Params;
 }
 
 /**
@@ -44,19 +56,33 @@ export interface JobModule {
  * });
  * ```
  */
-export function job(definition: JobDefinition, body?: JobBody): JobModule {
-  if (typeof definition !== "object" || definition === null) {
-    const state = `its definition is ${nameOf(definition)}, an object is wanted`;
+export function job<Params extends Schema>(
+  definition: JobWithParams<Params>,
+  body: JobBody<SchemaOutput<Params>>,
+): JobModule;
+export function job(definition: JobDefinition, body?: JobBody): JobModule;
+export function job(
+  given: JobDefinition & { readonly params?: Schema | undefined },
+  body?: JobBody<never>,
+): JobModule {
+  if (typeof given !== "object" || given === null) {
+    const state = `its definition is ${nameOf(given)}, an object is wanted`;
     throw new RunnerError("ENTITY", `Cannot make a job: ${state}`);
   }
   if (body !== undefined && typeof body !== "function") {
     const state = `its workflow is ${nameOf(body)}, a function is wanted`;
     throw new RunnerError("ENTITY", `Cannot make a job: ${state}`);
   }
+  const { params = null, ...definition } = given;
+  if (params !== null && !isSchema(params)) {
+    const hint = "Take a schema of valibot, such as v.object({ sha256: v.string() })";
+    throw new RunnerError("ENTITY", "Cannot make a job: its params are no schema", { hint });
+  }
   const made: JobModule = {
     kind: "job",
-    definition: Object.freeze({ ...definition }),
-    body: body ?? null,
+    definition: Object.freeze(definition),
+    body: (body ?? null) as JobBody | null,
+    params,
   };
   return Object.freeze(brand(made, "job"));
 }

@@ -4,7 +4,7 @@ import type { Result } from "./action.ts";
 import { brand, hasBrand } from "./brand.ts";
 import type { FetchOptions } from "./fetch.ts";
 import type { LogLevel } from "./run.ts";
-import type { Schema, SchemaOutput } from "./standard.ts";
+import { isSchema, type Schema, type SchemaOutput } from "./standard.ts";
 
 /** What `deliver` gets beside the result. */
 export interface PluginContext<Config = undefined> {
@@ -153,7 +153,7 @@ export function plugin(definition: PluginDefinition<Schema> | PlainPluginDefinit
     const hint = "Write plugin({ async deliver(result, context) { … } })";
     throw new RunnerError("PLUGIN", "Cannot make a plugin: it has no deliver function", { hint });
   }
-  if (config !== null && typeof config?.["~standard"]?.validate !== "function") {
+  if (config !== null && !isSchema(config)) {
     const hint = "Take a schema of valibot, or of another library of Standard Schema";
     throw new RunnerError("PLUGIN", "Cannot make a plugin: its config is no schema", { hint });
   }

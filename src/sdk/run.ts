@@ -148,6 +148,9 @@ export type BranchResults<Branches> = {
     : never;
 };
 
+/** The parameters of a job that declares none. */
+export type NoParams = Readonly<Record<string, never>>;
+
 /**
  * One firing of a job, from its fire time to its last delivery. Everything with a name is saved
  * before the run goes on, and is never done again: not after a crash, not after an upgrade. Each
@@ -186,7 +189,7 @@ export type BranchResults<Branches> = {
  * }
  * ```
  */
-export interface Run {
+export interface Run<Params = NoParams> {
   /** The name of the job. */
   readonly job: string;
   /** Of this run, unique on this host. */
@@ -195,6 +198,8 @@ export interface Run {
   readonly firesAt: number;
   /** Aborts when the run is dropped or its deadline is over. */
   readonly signal: AbortSignal;
+  /** What was set for this run (`run JOB --set NAME=VALUE`), as the job's `params` made it. */
+  readonly params: Params;
 
   /**
    * Dispatches an action, waits until it has expired, collects the commands. The job's own action

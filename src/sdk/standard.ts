@@ -1,6 +1,6 @@
 // Standard: schemas of any library that follows Standard Schema 1 (valibot, zod, arktype, ..).
 //
-// Types only, written out here so that the public types need no package.
+// The types are written out here so that the public types need no package.
 
 /** One thing that is wrong with a value, and where. */
 export interface SchemaIssue {
@@ -27,3 +27,47 @@ export interface Schema<Input = unknown, Output = Input> {
 export type SchemaOutput<Wanted extends Schema> = NonNullable<
   Wanted["~standard"]["types"]
 >["output"];
+
+/** Whether a value is a schema. */
+export function isSchema(value: unknown): value is Schema {
+  const schema = value as Partial<Schema> | null | undefined;
+  return typeof schema?.["~standard"]?.validate === "function";
+}
+
+/** The members that a schema of an object names; null when it takes others too, or does not say. */
+export function keysOf(schema: Schema): readonly string[] | null {
+  const { rest, type } = schema as Schema & Readonly<Record<string, unknown>>;
+  const inner = firstOfPipe(schema);
+  if (inner !== null) return keysOf(inner);
+  if (type === "loose_object" || (rest !== undefined && rest !== null)) return null;
+  const members = membersOf(schema);
+  return members === null ? null : Object.keys(members);
+}
+
+/** The schema of one member, where it can be had. */
+export function memberSchema(schema: Schema, key: string): Schema | null {
+  const inner = firstOfPipe(schema);
+  if (inner !== null) return memberSchema(inner, key);
+  const members = membersOf(schema);
+  const member = members !== null && Object.hasOwn(members, key) ? members[key] : null;
+  return isSchema(member) ? member : null;
+}
+
+/** Where an issue is, as `hosts.0`; "" for the whole value. */
+export function issuePath({ path = [] }: SchemaIssue): string {
+  const keys = path.map((part) => (typeof part === "object" ? part.key : part));
+  return keys.map(String).join(".");
+}
+
+function firstOfPipe(schema: Schema): Schema | null {
+  const { pipe } = schema as Schema & { readonly pipe?: unknown };
+  return Array.isArray(pipe) && pipe[0] !== schema && isSchema(pipe[0]) ? pipe[0] : null;
+}
+
+function membersOf(schema: Schema): Readonly<Record<string, unknown>> | null {
+  const { entries, shape } = schema as Schema & Readonly<Record<string, unknown>>;
+  const members = entries ?? shape;
+  return typeof members === "object" && members !== null
+    ? (members as Readonly<Record<string, unknown>>)
+    : null;
+}

@@ -56,6 +56,8 @@ export interface Plot {
   readonly tries: Tries;
   readonly macros: ReadonlyMap<string, string>;
   readonly firesAt: Instant;
+  /** JSON. */
+  readonly params: string;
   /** How much virtual time the run may take. */
   readonly limitMs: Milliseconds;
 }
@@ -165,10 +167,9 @@ class Stage {
   }
 
   async play(): Promise<History> {
-    const { entity, firesAt, limitMs } = this.#plot;
-    const run = await this.#journal.write((tables) =>
-      tables.insertRun({ job: entity.job, firesAt, cause: "manual" }, "requested", firesAt),
-    );
+    const { entity, firesAt, limitMs, params } = this.#plot;
+    const order = { job: entity.job, firesAt, cause: "manual", params } as const;
+    const run = await this.#journal.write((to) => to.insertRun(order, "requested", firesAt));
     this.#runId = run?.id ?? 0;
     while (!this.#isOver()) {
       if (!this.#life.isAlive || this.#runner === null) this.#boot();

@@ -9,7 +9,7 @@ import { bodyScopes, whileLoading } from "../edge/pure/view.ts";
 import { nextTurn } from "../edge/turns.ts";
 import { locate } from "../edge/workflow/locate.ts";
 import type { Clock } from "../lib/ports.ts";
-import { type JobBody, type JobModule, job as makeJob } from "../sdk/job.ts";
+import type { JobBody, JobModule } from "../sdk/job.ts";
 import type { Run, StepContext, StepOptions, StepWork } from "../sdk/run.ts";
 import type { BodyHost, BodyListener } from "../workflow/host.ts";
 import { inlineHost } from "../workflow/inline.ts";
@@ -127,8 +127,8 @@ export class Observer {
 
   /** The job with a body that is seen. */
   async #observed(transcript: Transcript, view: BodyView): Promise<JobModule> {
-    const { body, definition } = await whileLoading(view, () => this.#options.load());
-    if (body === null) return makeJob(definition);
+    const { body, ...rest } = await whileLoading(view, () => this.#options.load());
+    if (body === null) return { ...rest, body };
     const before = ownGlobals();
     const seen: JobBody = async (run) => {
       try {
@@ -139,7 +139,7 @@ export class Observer {
         }
       }
     };
-    return makeJob(definition, seen);
+    return { ...rest, body: seen };
   }
 
   #seenRun(run: Run, transcript: Transcript): Run {
@@ -155,6 +155,7 @@ export class Observer {
       id: run.id,
       firesAt: run.firesAt,
       signal: run.signal,
+      params: run.params,
       collect: (name, action) => run.collect(name, action),
       dispatch: (name, action) => run.dispatch(name, action),
       step: step as Run["step"],

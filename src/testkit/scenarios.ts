@@ -3,7 +3,7 @@ import { describeError, messageOf, RunnerError, RunnerErrors } from "../errors.t
 import type { JobModule } from "../sdk/job.ts";
 import { MISTAKES } from "../workflow/scope.ts";
 import type { AnswerKind, Answers } from "./fleet.ts";
-import { ReplayError, type SimulateOptions, simulateLoaded } from "./simulate.ts";
+import { type PlainParams, ReplayError, type SimulateOptions, simulateLoaded } from "./simulate.ts";
 import type { Simulation } from "./tell.ts";
 
 /** A way in which a fleet answers. */
@@ -56,7 +56,7 @@ const FAULT = new RegExp(
 export async function playScenario(
   load: () => Promise<JobModule>,
   { name, answers }: Scenario,
-  { requests, ...options }: SimulateOptions & { readonly requests: string[] },
+  { requests, ...options }: SimulateOptions & PlainParams & { readonly requests: string[] },
 ): Promise<ScenarioOutcome> {
   requests.length = 0;
   const none = { actions: 0, steps: 0, deliveries: 0, crashes: 0, used: [], requests: [] };

@@ -2,7 +2,7 @@
 // simulated fleet, and lets its runner die and come back at every write of the journal.
 import { readBytes } from "../edge/files.ts";
 import { examineModule } from "../edge/modules/examine.ts";
-import { RunnerErrors } from "../errors.ts";
+import { RunnerError, RunnerErrors } from "../errors.ts";
 import type { Entity } from "../jobs/entity.ts";
 import { moduleEntity } from "../jobs/module.ts";
 import { problemError } from "../jobs/problem.ts";
@@ -12,6 +12,7 @@ import { FatalError } from "../sdk/failure.ts";
 import type { JobModule } from "../sdk/job.ts";
 import type { StepWork } from "../sdk/run.ts";
 import type { Instant, Milliseconds } from "../time.ts";
+import { readParams } from "../workflow/params.ts";
 import { type Answers, makeFleet, type SimulatedAgent, scriptOf } from "./fleet.ts";
 import { type History, type Plot, playHistory } from "./history.ts";
 import type { SimulatedPlugin } from "./plugins.ts";
@@ -52,6 +53,8 @@ export interface SimulateOptions {
    * @default a step that asks fails, and says so
    */
   readonly fetch?: ((request: Request) => Response | Promise<Response>) | undefined;
+  /** The parameters of the run. @default what the job's schema makes of none */
+  readonly params?: Readonly<Record<string, unknown>> | undefined;
   /** Conditions by name, as `[targets]` of the configuration has them. @default none */
   readonly macros?: Readonly<Record<string, string>> | undefined;
   /** The job's directory, where its action.json is: `import.meta.dirname`. */
@@ -60,6 +63,11 @@ export interface SimulateOptions {
   readonly crashes?: boolean | undefined;
   /** How much virtual time the run may take. @default "9600h" */
   readonly limit?: Duration | undefined;
+}
+
+/** Parameters as a command line has them. */
+export interface PlainParams {
+  readonly set?: Readonly<Record<string, string>> | undefined;
 }
 
 /** Thrown by `simulate`: the workflow does not survive the death of its runner. */
@@ -121,7 +129,7 @@ export function simulate(job: JobModule, options: SimulateOptions = {}): Promise
 /** As `simulate`, of a job that is loaded anew for each execution: its variables begin anew. */
 export async function simulateLoaded(
   load: () => Promise<JobModule>,
-  options: SimulateOptions = {},
+  options: SimulateOptions & PlainParams = {},
 ): Promise<Simulation> {
   const plot = await plotOf(load, options);
   const { crashes: withCrashes = true } = options;
@@ -136,9 +144,13 @@ export async function simulateLoaded(
   return tell(base, verdict.crashes);
 }
 
-async function plotOf(load: () => Promise<JobModule>, options: SimulateOptions): Promise<Plot> {
+async function plotOf(
+  load: () => Promise<JobModule>,
+  options: SimulateOptions & PlainParams,
+): Promise<Plot> {
   const { name = DEFAULTS.name, agents = DEFAULTS.agents, answers } = options;
-  const entity = entityOf(await load(), name);
+  const job = await load();
+  const entity = entityOf(job, name);
   const template = await templateOf(entity, options.directory);
   const firesAt = instantOf(options.now ?? DEFAULTS.now);
   return {
@@ -153,6 +165,7 @@ async function plotOf(load: () => Promise<JobModule>, options: SimulateOptions):
     tries: { outcomes: new Map(), running: 0 },
     macros: new Map(Object.entries(options.macros ?? {})),
     firesAt,
+    params: paramsOf(job, { name, ...options }),
     limitMs: limitOf(options.limit ?? DEFAULTS.limit),
   };
 }
@@ -160,6 +173,15 @@ async function plotOf(load: () => Promise<JobModule>, options: SimulateOptions):
 function unanswered({ url }: Request): never {
   const answer = '{ fetch: () => new Response("{}") }';
   throw new FatalError(`nothing answers ${new URL(url).origin} in a simulation: say ${answer}`);
+}
+
+/** @throws {RunnerErrors} ENTITY, with each parameter that is wrong or missing. */
+function paramsOf(job: JobModule, { name, params, set }: SimulateOptions & PlainParams): string {
+  const given = params ?? set ?? {};
+  const read = readParams(job.params ?? null, given, params === undefined);
+  if (read.kind === "sound") return read.json;
+  const of = name === undefined ? {} : { job: name };
+  throw new RunnerErrors(read.problems.map((text) => new RunnerError("ENTITY", text, of)));
 }
 
 function entityOf(job: JobModule, name: string): Entity {

@@ -14,6 +14,8 @@ export interface TestOrder {
   readonly directory: string;
   readonly macros: Readonly<Record<string, string>>;
   readonly agents: number;
+  /** Texts for the parameters of the run. */
+  readonly set: Readonly<Record<string, string>>;
 }
 
 /** What the worker says: the outcome of each scenario in turn, and that there are no more. */
@@ -23,13 +25,13 @@ export type TestMessage =
 
 /** Tests what the worker was started with. */
 export function start(worker: Worker): void {
-  const { agents, directory, job, macros, source } = worker.data as TestOrder;
+  const { agents, directory, job, macros, set, source } = worker.data as TestOrder;
   const requests: string[] = [];
   isolateThread((what) => void requests.push(what));
   const send = (message: TestMessage): void => worker.send(message);
   const load = (): Promise<JobModule> => importSource(source, (text) => worker.evaluate(text));
   const answer = (request: Request): Promise<Response> => globalThis.fetch(request);
-  const options = { name: job, directory, macros, agents, requests, fetch: answer };
+  const options = { name: job, directory, macros, agents, set, requests, fetch: answer };
   void (async () => {
     await guardModules();
     for (const scenario of SCENARIOS) {

@@ -119,9 +119,9 @@ export class Execution {
 
   /** Sends the body on its way. */
   begin(source: string): void {
-    const { id, job, firesAt } = this.#active.run;
+    const { id, job, firesAt, params } = this.#active.run;
     const { begunAt: now, seed } = this.#active.body;
-    this.#post({ kind: "begin", run: { id, job, firesAt }, now, seed, source });
+    this.#post({ kind: "begin", run: { id, job, firesAt }, now, seed, params, source });
   }
 
   /** Looks at the journal again: somebody else may have ended the run, or one of its steps. */

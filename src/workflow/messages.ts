@@ -126,6 +126,8 @@ export type ToBody =
       readonly run: { readonly id: number; readonly job: string; readonly firesAt: Instant };
       readonly now: Instant;
       readonly seed: number;
+      /** JSON. @default null, none */
+      readonly params?: string | null;
       readonly source: string;
     }
   /** What a step came to, at the time that the body's clock shows from then on. */

@@ -73,6 +73,7 @@ export class BodyRun implements Run {
   readonly job: string;
   readonly id: number;
   readonly firesAt: Instant;
+  readonly params: Run["params"];
   readonly #edges: RunEdges;
   readonly #abort = new AbortController();
   readonly #names = new Set<string>();
@@ -84,10 +85,14 @@ export class BodyRun implements Run {
   readonly random: () => number;
   #now: Instant;
 
-  constructor({ run, now, seed }: Extract<ToBody, { kind: "begin" }>, edges: RunEdges) {
+  constructor(
+    { run, now, seed, params = null }: Extract<ToBody, { kind: "begin" }>,
+    edges: RunEdges,
+  ) {
     this.job = run.job;
     this.id = run.id;
     this.firesAt = run.firesAt;
+    this.params = JSON.parse(params ?? "{}") as Run["params"];
     this.#now = now;
     this.#edges = edges;
     this.random = seededRandom(seed);

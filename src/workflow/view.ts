@@ -25,6 +25,8 @@ export interface WorkflowView {
   readonly state: RunRow["state"];
   /** Why it is paused: what the journal has and what the code asks for. */
   readonly note: string | null;
+  /** Its parameters by their names; null: it has none. */
+  readonly params: Readonly<Record<string, unknown>> | null;
   readonly deadlineAt: Instant | null;
   /** In the order in which they were begun; the newest STEPS_SHOWN_MAX of them. */
   readonly steps: readonly StepView[];
@@ -46,10 +48,11 @@ export function workflowViews(journal: JournalReads, limit: number): readonly Wo
 
 function viewOf(
   journal: JournalReads,
-  { id, job, firesAt, state, note, deadlineAt }: RunRow,
+  { id, job, firesAt, state, note, params: json, deadlineAt }: RunRow,
 ): WorkflowView {
   const steps = journal.stepsOf(id).slice(-STEPS_SHOWN_MAX).map(stepView);
-  return { runId: id, job, firesAt, state, note, deadlineAt, steps };
+  const params = json === null ? null : (JSON.parse(json) as WorkflowView["params"]);
+  return { runId: id, job, firesAt, state, note, params, deadlineAt, steps };
 }
 
 function stepView({ name, kind, state, attempts, nextAt, error }: StepRow): StepView {

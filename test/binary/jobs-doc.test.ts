@@ -74,6 +74,7 @@ describe("docs/jobs.md", () => {
       "runners/patches-cfg/action.json",
       "runners/patches-cfg/entity.cfg",
       "runners/patches/job.ts",
+      "runners/search/job.ts",
       "runners/watch/job.ts",
       "runners/web/job.ts",
       "runners/web/owners.json",
@@ -90,9 +91,9 @@ describe("docs/jobs.md", () => {
     });
     expect([init, more]).toEqual([["mig-runner", "init", "mig", "--new-key"], []]);
     expect(verbs.map(([verb]) => verb)).toEqual([
-      ...["sandbox", "check", "show", "run", "status", "test"],
+      ...["sandbox", "check", "show", "run", "status", "run", "test"],
     ]);
-    expect(blocks.length).toBe(files.length + 5);
+    expect(blocks.length).toBe(files.length + 6);
   });
 
   test("its first job runs in its first directory, beside its sandbox", async () => {
@@ -152,15 +153,20 @@ describe("docs/jobs.md", () => {
     expect(ticket?.title).toMatch(/^\d+ hits on \d hosts$/);
     expect(service.heard[0]?.headers["idempotency-key"]).toBe("hunt/1/ticket");
 
+    const search = verbs.find((words) => words.includes("search")) ?? [];
+    const { exit, stdout } = await site.run(...search.slice(0, -1), "sha256=275a");
+    expect([exit, stdout]).toEqual([9, ""]);
+    expect(await expectSuccess(site, ...search, "--wait")).toContain("done");
+
     reply = { status: 403 };
     const fatal = await site.run("run", "hunt", "--wait");
     expect(fatal.exit).toBe(1);
     expect(fatal.stdout).toContain('step "ticket" failed: the service answers HTTP 403');
     reply = { status: 200 };
-    expect(await expectSuccess(site, "resume", "2")).toContain("goes on with run 2");
+    expect(await expectSuccess(site, "resume", "3")).toContain("goes on with run 3");
     await expectSuccess(site, "--once", "--wait");
     const bodies = service.heard.map(({ headers }) => headers["idempotency-key"]);
-    expect(bodies).toEqual(["hunt/1/ticket", "hunt/2/ticket", "hunt/2/ticket"]);
+    expect(bodies).toEqual(["hunt/1/ticket", "hunt/3/ticket", "hunt/3/ticket"]);
   });
 
   test("its tools check and test what it shows", async () => {
@@ -219,7 +225,7 @@ describe("the tables of docs/jobs.md", () => {
       .map((call) => /^run\.(\w+)/.exec(call)?.[1]);
     const ofTheBody = ["constructor", "top", "unawaited", "pending", "settle", "abort"];
     const calls = Object.getOwnPropertyNames(BodyRun.prototype);
-    const values = ["job", "id", "firesAt", "random"];
+    const values = ["job", "id", "firesAt", "params", "random"];
     const wanted = [...calls.filter((name) => !ofTheBody.includes(name)), ...values];
     expect(told.map(String).sort()).toEqual(wanted.sort());
   });

@@ -24,7 +24,8 @@ describe("completion", () => {
     const script = await directory.write("completion.bash", out);
     const program = await directory.write(
       "mig-runner",
-      '#!/bin/sh\n[ "$*" = "-c some.cfg completion jobs" ] && printf "sshd-config\\nsudoers\\n"\n',
+      '#!/bin/sh\n[ "$*" = "-c some.cfg completion jobs" ] && printf "sshd-config\\nsudoers\\n"\n' +
+        '[ "$*" = "-c some.cfg completion params hunt" ] && printf "sha256=\\ndays=\\n"\n',
       0o755,
     );
     const complete = (...words: readonly string[]): readonly string[] => {
@@ -38,6 +39,8 @@ describe("completion", () => {
     expect(complete("--on")).toEqual(["--once"]);
     expect(complete("-c", "some.cfg", "show", "")).toEqual(["sshd-config", "sudoers"]);
     expect(complete("-c", "some.cfg", "run", "ssh")).toEqual(["sshd-config"]);
+    expect(complete("-c", "some.cfg", "run", "hunt", "--set", "sh")).toEqual(["sha256="]);
+    expect(complete("-c", "some.cfg", "test", "hunt", "--set", "")).toEqual(["sha256=", "days="]);
     expect(complete("journal", "ver")).toEqual(["verify"]);
     expect(complete("status", "--")).toEqual(["--json", "--help"]);
     expect(complete("next", "--tz", "Eu")).toEqual([]);

@@ -18,7 +18,14 @@ const NOW = 100 * HOUR;
 function run(id: number, state: RunRow["state"], changes: Partial<RunRow> = {}): RunRow {
   return {
     ...{ id, job: "nightly", firesAt: id * HOUR, cause: "schedule", state, source: null },
-    ...{ note: null, begunAt: id * HOUR, deadlineAt: null, endedAt: id * HOUR + 5, ...changes },
+    ...{
+      note: null,
+      params: null,
+      begunAt: id * HOUR,
+      deadlineAt: null,
+      endedAt: id * HOUR + 5,
+      ...changes,
+    },
   };
 }
 

@@ -64,6 +64,15 @@ describe("a journal of schema 2", () => {
   });
 });
 
+describe("a journal of schema 3", () => {
+  test("says what was set for a run", async () => {
+    make(3);
+    const journal = openJournal({ path });
+    expect([journal.run(6)?.params, journal.run(1)?.params]).toEqual(['{"sha256":"ab12"}', null]);
+    await journal.close();
+  });
+});
+
 describe("a journal of schema 2 with calendars", () => {
   test("says which is installed, and which of its windows is used", async () => {
     make(2);

@@ -61,6 +61,7 @@ describe("the keys of a job", () => {
       plugins: [],
       template: { kind: "file", name: "action.json" },
       workflow: false,
+      params: null,
       warnings: [],
       spreadMs: 0,
       onMissed: "skip",

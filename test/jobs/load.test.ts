@@ -59,6 +59,7 @@ describe("loadEntity()", () => {
       postAheadMs: 0,
       retries: 2,
       workflow: false,
+      params: null,
       warnings: [],
       pluginTimeoutMs: null,
     });

@@ -69,6 +69,7 @@ describe("moduleEntity()", () => {
       postAheadMs: 0,
       retries: 0,
       workflow: true,
+      params: null,
       warnings: [],
       pluginTimeoutMs: null,
     });

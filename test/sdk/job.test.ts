@@ -12,7 +12,8 @@ const action = {
 describe("job()", () => {
   test("holds a definition and no workflow", () => {
     const made = job({ schedule: "@daily", action });
-    expect(made).toEqual({ kind: "job", definition: { schedule: "@daily", action }, body: null });
+    const definition = { schedule: "@daily", action };
+    expect(made).toEqual({ kind: "job", definition, body: null, params: null });
   });
 
   test("holds a workflow", () => {

@@ -58,6 +58,20 @@ job({}, async (run) => {
 // @ts-expect-error: a workflow is asynchronous
 job({}, () => 1);
 
+// Parameters have the types that the schema gives them.
+job({ params: v.object({ sha256: v.string(), days: v.optional(v.number(), 7) }) }, async (run) => {
+  same<typeof run.params.sha256, string>();
+  same<typeof run.params.days, number>();
+  // @ts-expect-error: there is no such parameter
+  run.log(run.params.sha265);
+});
+// @ts-expect-error: parameters need a schema
+job({ params: { sha256: "ab" } }, async () => {});
+job({}, async (run) => {
+  // @ts-expect-error: the job declares none
+  run.log(run.params.sha256.toLowerCase());
+});
+
 modules.file({ searches: { a: { paths: ["/"], options: { mismatch: ["name"] } } } });
 // @ts-expect-error: a search has paths
 modules.file({ searches: { a: { names: ["x"] } } });

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import * as v from "valibot";
 import { ensureOk, Fatal, job, modules, Retry } from "../../src/sdk/index.ts";
 import { ReplayError, simulate } from "../../src/testkit/simulate.ts";
 
@@ -27,6 +28,23 @@ describe("simulate()", () => {
     ]);
     expect(run.elapsedMs).toBeGreaterThanOrEqual(600_000);
     expect(run.crashes).toBeGreaterThan(5);
+  });
+
+  test("gives a run its parameters, and refuses what its schema refuses", async () => {
+    const params = v.object({
+      days: v.pipe(v.number(), v.maxValue(30)),
+      who: v.optional(v.string(), "x"),
+    });
+    const counting = job({ params }, async (run) => {
+      await run.sleep("wait", `${run.params.days}h`);
+      run.log(run.params.who);
+    });
+    const run = await simulate(counting, { params: { days: 2 } });
+    expect([run.state, run.log]).toEqual(["done", [{ level: "info", message: "x" }]]);
+    expect(run.elapsedMs).toBe(2 * 3_600_000);
+    expect(simulate(counting, { name: "c" })).rejects.toThrow("Parameter days is not set");
+    expect(simulate(counting, { params: { days: 31 } })).rejects.toThrow("parameter days to 31");
+    expect(simulate(counting, { params: { days: "2" } })).rejects.toThrow("number");
   });
 
   test("lets a month pass in no time", async () => {

@@ -4,11 +4,18 @@ import * as v from "valibot";
 
 const Place = v.nullable(v.number());
 const Text = v.nullable(v.string());
+const Texts = v.pipe(v.array(v.string()), v.readonly());
 
 const LoadAnswer = v.variant("kind", [
   v.object({
     kind: v.literal("job"),
-    outline: v.object({ definition: v.unknown(), workflow: v.boolean() }),
+    outline: v.object({
+      definition: v.unknown(),
+      workflow: v.boolean(),
+      params: v.optional(
+        v.nullable(v.object({ names: v.nullable(Texts), unset: Text, faults: Texts })),
+      ),
+    }),
   }),
   v.object({
     kind: v.literal("problem"),
@@ -19,6 +26,31 @@ const LoadAnswer = v.variant("kind", [
     thrown: v.object({ name: Text, message: v.string(), stack: v.string(), hint: Text }),
   }),
 ]);
+
+const ParamsAnswer = v.object({
+  kind: v.literal("params"),
+  read: v.variant("kind", [
+    v.object({ kind: v.literal("sound"), json: v.string() }),
+    v.object({ kind: v.literal("broken"), problems: Texts }),
+  ]),
+});
+
+/** What was given for parameters, as JSON, or what is wrong with it. */
+export type ParamsAnswer = v.InferOutput<typeof ParamsAnswer>;
+
+/** What a worker says of parameters. */
+export function parseParamsAnswer(message: unknown): ParamsAnswer["read"] {
+  const parsed = v.safeParse(ParamsAnswer, message);
+  if (parsed.success) return parsed.output.read;
+  const other = parseLoadAnswer(message);
+  const why =
+    other.kind === "thrown"
+      ? other.thrown.message
+      : other.kind === "problem"
+        ? other.problem.message
+        : "there is no answer";
+  return { kind: "broken", problems: [`Cannot check the parameters: ${why}`] };
+}
 
 /** A module as `examineModule` has it, what it threw, or what is wrong with it. */
 export type LoadAnswer = v.InferOutput<typeof LoadAnswer>;

@@ -1,7 +1,10 @@
 // Examine: what a job.ts that has been evaluated says of itself, as plain data.
+import type { JobParams } from "../../jobs/entity.ts";
 import type { Examined } from "../../jobs/module.ts";
 import type { ModuleProblem } from "../../jobs/problem.ts";
-import { isJobModule } from "../../sdk/job.ts";
+import { isJobModule, type JobModule } from "../../sdk/job.ts";
+import { keysOf } from "../../sdk/standard.ts";
+import { type GivenParams, type ReadParams, readParams } from "../../workflow/params.ts";
 
 /** What a module exports, as plain data. Looks at the default export only. */
 export function examineModule(namespace: object): Examined {
@@ -12,7 +15,26 @@ export function examineModule(namespace: object): Examined {
   const plain = plainOf(definition, { path: "", above: [], faults });
   const [fault] = faults;
   if (fault !== undefined) return { kind: "problem", problem: problem(fault, null) };
-  return { kind: "job", outline: { definition: plain, workflow: body !== null } };
+  const params = paramsOf(exported);
+  const outline = { definition: plain, workflow: body !== null };
+  return { kind: "job", outline: params === null ? outline : { ...outline, params } };
+}
+
+function paramsOf({ params = null }: JobModule): JobParams | null {
+  if (params === null) return null;
+  const unset = readParams(params, {}, false);
+  const isSound = unset.kind === "sound";
+  return {
+    names: keysOf(params),
+    unset: isSound ? unset.json : null,
+    faults: isSound ? [] : unset.problems,
+  };
+}
+
+/** What the parameters of a job that was evaluated make of texts. */
+export function examineParams(namespace: object, given: GivenParams): ReadParams | null {
+  const exported: unknown = Reflect.get(namespace, "default");
+  return isJobModule(exported) ? readParams(exported.params ?? null, given, true) : null;
 }
 
 function noJob(exported: unknown): ModuleProblem {

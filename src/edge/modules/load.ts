@@ -2,13 +2,15 @@
 
 import type { Thrown } from "../../jobs/thrown.ts";
 import type { Worker } from "../worker.ts";
-import type { LoadAnswer } from "./answer.ts";
-import { examineModule } from "./examine.ts";
+import type { LoadAnswer, ParamsAnswer } from "./answer.ts";
+import { examineModule, examineParams } from "./examine.ts";
 
 /** What the worker is asked. */
 export interface LoadOrder {
   /** As `bundleJob` made it. */
   readonly source: string;
+  /** Texts for its parameters, which are all that is wanted then. */
+  readonly set?: Readonly<Record<string, string>>;
 }
 
 /** Answers orders in turn, each when the one before it has been answered. */
@@ -19,9 +21,14 @@ export function start(worker: Worker): void {
   });
 }
 
-async function load(worker: Worker, { source }: LoadOrder): Promise<LoadAnswer> {
+async function load(
+  worker: Worker,
+  { source, set }: LoadOrder,
+): Promise<LoadAnswer | ParamsAnswer> {
   try {
-    return examineModule(await worker.evaluate(source));
+    const namespace = await worker.evaluate(source);
+    const read = set === undefined ? null : examineParams(namespace, set);
+    return read === null ? examineModule(namespace) : { kind: "params", read };
   } catch (error) {
     return { kind: "thrown", thrown: plainThrown(error) };
   }

@@ -1,6 +1,6 @@
 // Settings: `[plugin "NAME"]` of the configuration, as the schema of the plugin wants it.
 import { nearest } from "../../errors.ts";
-import type { Schema, SchemaIssue } from "../../sdk/standard.ts";
+import { issuePath, keysOf, type Schema, type SchemaIssue } from "../../sdk/standard.ts";
 
 /** Keys of a section, as the configuration has them. */
 export type Settings = Readonly<Record<string, unknown>>;
@@ -36,7 +36,7 @@ export async function readSettings(
   const problems = unknown.map((key) => unknownKey(key, known ?? []));
   const answer = await schema["~standard"].validate(settings ?? {});
   const issues = answer.issues ?? [];
-  const others = issues.filter((issue) => !unknown.includes(pathOf(issue)));
+  const others = issues.filter((issue) => !unknown.includes(issuePath(issue)));
   problems.push(...others.map((issue) => describeIssue(issue, keys)));
   if (problems.length > 0) return { kind: "broken", problems };
   return { kind: "sound", config: "value" in answer ? answer.value : undefined };
@@ -49,23 +49,9 @@ function unknownKey(key: string, known: readonly string[]): string {
 }
 
 function describeIssue(issue: SchemaIssue, keys: readonly string[]): string {
-  const path = pathOf(issue);
+  const path = issuePath(issue);
   const [key = ""] = path.split(".");
   if (path !== "" && !keys.includes(key)) return `${path} is not set`;
   const message = issue.message.replace(QUOTED, "").replace(/\.$/, "");
   return path === "" ? message : `${path}: ${message}`;
-}
-
-function pathOf({ path = [] }: SchemaIssue): string {
-  const keys = path.map((part) => (typeof part === "object" ? part.key : part));
-  return keys.map(String).join(".");
-}
-
-/** The keys that a schema of an object names; null when it takes others too, or does not say. */
-function keysOf(schema: Schema): readonly string[] | null {
-  const { entries, pipe, rest, shape, type } = schema as Schema & Readonly<Record<string, unknown>>;
-  if (Array.isArray(pipe) && pipe[0] !== schema) return keysOf(pipe[0] as Schema);
-  if (type === "loose_object" || rest !== undefined) return null;
-  const members = entries ?? shape;
-  return typeof members === "object" && members !== null ? Object.keys(members) : null;
 }

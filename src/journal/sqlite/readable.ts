@@ -133,7 +133,7 @@ const TABLES = {
       ...{ id: ID, job: TEXT, fires_at: DECIDED },
       cause: oneOf(RUN_CAUSES),
       state: oneOf(RUN_STATES),
-      ...{ source: optional(TEXT), note: optional(TEXT) },
+      ...{ source: optional(TEXT), note: optional(TEXT), params: optional(JSON_OBJECT, null) },
       begun_at: optional(INSTANT),
       ...{ deadline_at: optional(INSTANT), ended_at: optional(INSTANT, "0") },
     },

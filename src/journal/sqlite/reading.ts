@@ -70,6 +70,7 @@ class SqliteReading implements Reading {
       ...{ startedAt: run.begunAt, endedAt: run.endedAt, state: run.state },
       error: isDone ? null : run.note,
       note: isDone ? run.note : null,
+      params: run.params,
       actions: actions.map(actionRecord),
       deliveries: actions.flatMap(({ id, actionId }) =>
         this.#rows.deliveriesOf(id).map(({ plugin, state, attempts, nextAt, error }) => ({

@@ -29,6 +29,7 @@ export function runOf(raw: Raw): RunRow {
     state: raw.state as RunState,
     source: raw.source as string | null,
     note: raw.note as string | null,
+    params: raw.params as string | null,
     begunAt: raw.begun_at as number | null,
     deadlineAt: raw.deadline_at as number | null,
     endedAt: raw.ended_at as number | null,

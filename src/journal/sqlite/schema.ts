@@ -4,7 +4,7 @@
 export const APPLICATION_ID = 0x4d494752;
 
 /** The schema that this program writes. Lower versions are migrated when the file is opened. */
-export const SCHEMA_VERSION = 2;
+export const SCHEMA_VERSION = 3;
 
 /** A column that a table has got since the first version. */
 interface Addition {
@@ -32,6 +32,7 @@ const ADDITIONS: readonly Addition[] = [
   { version: 2, table: "action", name: "posted_at", type: "INTEGER", unset: "NULL" },
   { version: 2, table: "action", name: "guards", type: "TEXT", unset: "NULL" },
   { version: 2, table: "action", name: "held", type: "TEXT", unset: "NULL" },
+  { version: 3, table: "run", name: "params", type: "TEXT", unset: "NULL" },
 ];
 
 /** Tables since the second version; rows refer only to those of tables above them. */
@@ -250,6 +251,7 @@ export const MIGRATIONS: readonly string[] = [
   ${HISTORY};
   ${ALARMS};
   `,
+  `${additionsOf(3).map(addColumn).join(";\n")};`,
 ];
 
 /** What a journal of an older version lacks, for a connection that may not add it. */

@@ -232,8 +232,8 @@ export class Tables extends AlarmTables implements JournalTransaction {
   insertRun(run: NewRun, state: RunRow["state"], now: Instant): RunRow | null {
     const ended = state === "requested" || state === "open" || state === "paused" ? null : now;
     return this.one(
-      "INSERT INTO run (id, job, fires_at, cause, state, source, begun_at, deadline_at, " +
-        `ended_at) VALUES (${nextId("run")}, ?, ?, ?, ?, ?, ?, ?, ?) ` +
+      "INSERT INTO run (id, job, fires_at, cause, state, source, params, begun_at, deadline_at, " +
+        `ended_at) VALUES (${nextId("run")}, ?, ?, ?, ?, ?, ?, ?, ?, ?) ` +
         "ON CONFLICT (job, fires_at) DO NOTHING RETURNING *",
       runOf,
       run.job,
@@ -241,6 +241,7 @@ export class Tables extends AlarmTables implements JournalTransaction {
       run.cause,
       state,
       run.source ?? null,
+      run.params ?? null,
       run.begunAt ?? null,
       run.deadlineAt ?? null,
       ended,
@@ -249,11 +250,12 @@ export class Tables extends AlarmTables implements JournalTransaction {
 
   saveRun(row: RunRow): void {
     this.change(
-      "UPDATE run SET state = ?, source = ?, note = ?, begun_at = ?, deadline_at = ?, " +
+      "UPDATE run SET state = ?, source = ?, note = ?, params = ?, begun_at = ?, deadline_at = ?, " +
         "ended_at = ? WHERE id = ?",
       row.state,
       row.source,
       row.note,
+      row.params,
       row.begunAt,
       row.deadlineAt,
       row.endedAt,

@@ -124,6 +124,7 @@ const WRONG: readonly (readonly [where: string, column: string, values: readonly
   ["run WHERE id = 21", "fires_at", NO_TIME],
   ["run WHERE id = 21", "state", ["'lost'", "''", "'OPEN'"]],
   ["run WHERE id = 21", "cause", ["'chance'"]],
+  ["run WHERE id = 1", "params", ["'{'", "'[]'", "'7'", "''"]],
   ["run WHERE id = 1", "begun_at", NO_TIME],
   ["run WHERE id = 1", "deadline_at", NO_TIME],
   ["run WHERE id = 1", "ended_at", NO_TIME],

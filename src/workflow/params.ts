@@ -1,0 +1,137 @@
+// Params: the parameters of a run: what a person sets, checked by the schema of the job, and kept
+// as JSON with the run for as long as it lives.
+//
+// For the worker that evaluates a job: a schema is the job's own code.
+import { messageOf, nearest } from "../errors.ts";
+import { encodeValue } from "../lib/json/plain.ts";
+import { issuePath, keysOf, memberSchema, type Schema, type SchemaIssue } from "../sdk/standard.ts";
+
+/** Characters of the JSON of all parameters of a run. */
+export const PARAMS_SIZE_MAX = 64 * 1024;
+
+/** What was given for parameters, by their names. */
+export type GivenParams = Readonly<Record<string, unknown>>;
+
+/** The parameters as JSON, or everything that is wrong with them, a sentence each. */
+export type ReadParams =
+  | { readonly kind: "sound"; readonly json: string }
+  | { readonly kind: "broken"; readonly problems: readonly string[] };
+
+/**
+ * Checks parameters.
+ *
+ * @param schema Null: the job takes none.
+ * @param isText Whether all values are texts of a command line: one that the schema refuses as a
+ *   text, and that is JSON, is tried as what that says.
+ */
+export function readParams(schema: Schema | null, given: GivenParams, isText: boolean): ReadParams {
+  const names = Object.keys(given);
+  if (schema === null) {
+    if (names.length === 0) return { kind: "sound", json: "{}" };
+    const why = "the job takes no parameters: add params to its definition";
+    return broken(`Cannot set ${names.join(", ")}: ${why}`);
+  }
+  const known = keysOf(schema);
+  const unknown = known === null ? [] : names.filter((name) => !known.includes(name));
+  if (unknown.length > 0) return broken(...unknown.map((name) => unknownText(name, known ?? [])));
+  try {
+    return checked(schema, given, isText);
+  } catch (error) {
+    return broken(`Cannot check the parameters: ${messageOf(error)}`);
+  }
+}
+
+function checked(schema: Schema, given: GivenParams, isText: boolean): ReadParams {
+  let values = given;
+  let answer = validate(schema, values);
+  if (isText && answer.issues !== undefined) {
+    const wrong = new Set(answer.issues.map((issue) => issuePath(issue).split(".")[0] ?? ""));
+    const meant = Object.entries(given).map(([name, text]) => {
+      return [name, wrong.has(name) ? meaningOf(text) : text] as const;
+    });
+    values = Object.fromEntries(meant);
+    answer = validate(schema, values);
+  }
+  if (answer.issues !== undefined) {
+    return broken(...answer.issues.map((issue) => issueText(schema, issue, given)));
+  }
+  const { value } = answer;
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    return broken("Cannot use params: its schema is not that of an object");
+  }
+  try {
+    const json = encodeValue(value) ?? "{}";
+    if (json.length <= PARAMS_SIZE_MAX) return { kind: "sound", json };
+    return broken(`Cannot use parameters of ${json.length} characters: ${PARAMS_SIZE_MAX} fit`);
+  } catch (error) {
+    return broken(`Cannot keep the parameters: ${messageOf(error)}, wanted JSON`);
+  }
+}
+
+function validate(schema: Schema, value: unknown) {
+  const answer = schema["~standard"].validate(value);
+  if (!(answer instanceof Promise)) return answer;
+  answer.catch(() => undefined);
+  throw new Error("its schema answers later: take one that is not asynchronous");
+}
+
+/** What JSON a text is; the text itself when it is none. */
+function meaningOf(text: unknown): unknown {
+  try {
+    return typeof text === "string" ? (JSON.parse(text) as unknown) : text;
+  } catch {
+    return text;
+  }
+}
+
+function broken(...problems: readonly string[]): ReadParams {
+  return { kind: "broken", problems };
+}
+
+function unknownText(name: string, known: readonly string[]): string {
+  const near = nearest(name, known);
+  const takes = known.length === 0 ? "the job takes none" : `it takes ${known.join(", ")}`;
+  const meant = near === null ? takes : `did you mean ${near}?`;
+  return `Cannot set parameter ${name}: there is none of that name (${meant})`;
+}
+
+function issueText(schema: Schema, issue: SchemaIssue, given: GivenParams): string {
+  const path = issuePath(issue);
+  const [name = ""] = path.split(".");
+  const why = issue.message.replace(/\.$/, "");
+  if (name === "") return `Cannot use the parameters: ${why}`;
+  const wanted = wantedOf(schema, name);
+  if (!Object.hasOwn(given, name)) {
+    return `Parameter ${name} is not set${wanted === null ? "" : `, wanted ${wanted}`}`;
+  }
+  const inside = path === name ? "" : ` at ${path}`;
+  const value = JSON.stringify(given[name]) ?? "undefined";
+  const what = wanted === null ? "" : ` (wanted ${wanted})`;
+  return `Cannot set parameter ${name} to ${value}${inside}: ${why}${what}`;
+}
+
+/** What a parameter is, in the words of its schema: its type, and its description. */
+function wantedOf(schema: Schema, name: string): string | null {
+  const member = memberSchema(schema, name) as (Schema & Readonly<Record<string, unknown>>) | null;
+  if (member === null) return null;
+  const { expects, pipe, description } = member;
+  const parts = Array.isArray(pipe) ? (pipe as readonly Readonly<Record<string, unknown>>[]) : [];
+  const told = [description, ...parts.map((part) => part.description)];
+  const type =
+    typeof expects === "string" ? expects.replace(/^\((.*) \| undefined\)$/, "$1") : null;
+  const words = [type, told.find((text) => typeof text === "string")];
+  const texts = words.filter((word): word is string => typeof word === "string" && word !== "");
+  return texts.length === 0 ? null : texts.join(": ");
+}
+
+/** Parameters in one line: `sha256=ab12 days=3`. */
+export function paramsText(json: string | null): string {
+  if (json === null) return "";
+  const params = JSON.parse(json) as Readonly<Record<string, unknown>>;
+  return Object.entries(params)
+    .map(([name, value]) => {
+      const isPlain = typeof value === "string" && /^[^\s"']+$/.test(value);
+      return `${name}=${isPlain ? value : JSON.stringify(value)}`;
+    })
+    .join(" ");
+}

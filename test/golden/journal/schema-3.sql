@@ -1,0 +1,211 @@
+-- Schema 3, which keeps the parameters of a run, with rows in every state.
+-- Made from a journal of schema 2 that this program has opened; rows of what is new by hand.
+PRAGMA application_id = 1296648018;
+PRAGMA user_version = 3;
+CREATE TABLE run (
+    id          INTEGER PRIMARY KEY,
+    job         TEXT    NOT NULL,
+    fires_at    INTEGER NOT NULL,
+    cause       TEXT    NOT NULL,
+    state       TEXT    NOT NULL,
+    source      TEXT,
+    note        TEXT,
+    deadline_at INTEGER,
+    ended_at    INTEGER, begun_at INTEGER, params TEXT,
+    UNIQUE (job, fires_at)
+  ) STRICT;
+CREATE INDEX run_state ON run (state, id) WHERE state IN ('requested', 'open', 'paused');
+CREATE INDEX run_deadline ON run (deadline_at)
+    WHERE deadline_at IS NOT NULL AND state = 'open';
+CREATE TABLE action (
+    id           INTEGER PRIMARY KEY,
+    run_id       INTEGER NOT NULL REFERENCES run (id),
+    job          TEXT    NOT NULL,
+    step         TEXT    NOT NULL,
+    part         INTEGER NOT NULL,
+    state        TEXT    NOT NULL,
+    name         TEXT    NOT NULL,
+    body         TEXT    NOT NULL,
+    signature    TEXT    NOT NULL,
+    expire_at    INTEGER NOT NULL,
+    send_only    INTEGER NOT NULL,
+    agents_max   INTEGER,
+    page_size    INTEGER,
+    plugins      TEXT    NOT NULL,
+    action_id    INTEGER,
+    reply        BLOB,
+    maybe_sent   INTEGER NOT NULL,
+    attempts     INTEGER NOT NULL,
+    next_at      INTEGER,
+    result_path  TEXT,
+    completeness TEXT,
+    error        TEXT,
+    updated_at   INTEGER NOT NULL, writing INTEGER NOT NULL DEFAULT 0, life_ms INTEGER, post_by INTEGER, posted_at INTEGER, guards TEXT, held TEXT,
+    UNIQUE (run_id, step, part)
+  ) STRICT;
+CREATE UNIQUE INDEX action_api ON action (action_id) WHERE action_id IS NOT NULL;
+CREATE INDEX action_next ON action (next_at) WHERE next_at IS NOT NULL;
+CREATE INDEX action_due ON action (state, next_at) WHERE next_at IS NOT NULL;
+CREATE TABLE source (
+    hash TEXT PRIMARY KEY,
+    text TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
+CREATE TABLE body (
+    run_id     INTEGER PRIMARY KEY REFERENCES run (id),
+    template   TEXT,
+    expiry_ms  INTEGER NOT NULL,
+    agents_max INTEGER,
+    plugins    TEXT    NOT NULL,
+    seed       INTEGER NOT NULL,
+    begun_at   INTEGER NOT NULL,
+    next_at    INTEGER,
+    starts     INTEGER NOT NULL
+  , set_at INTEGER NOT NULL DEFAULT 0) STRICT;
+CREATE INDEX body_next ON body (next_at) WHERE next_at IS NOT NULL;
+CREATE TABLE step (
+    id       INTEGER PRIMARY KEY,
+    run_id   INTEGER NOT NULL REFERENCES run (id),
+    name     TEXT    NOT NULL,
+    kind     TEXT    NOT NULL,
+    digest   TEXT    NOT NULL,
+    state    TEXT    NOT NULL,
+    value    TEXT,
+    error    TEXT,
+    attempts INTEGER NOT NULL,
+    next_at  INTEGER,
+    sequence INTEGER,
+    ended_at INTEGER, tries INTEGER NOT NULL DEFAULT 0, set_at INTEGER NOT NULL DEFAULT 0,
+    UNIQUE (run_id, name)
+  ) STRICT;
+CREATE UNIQUE INDEX step_sequence ON step (run_id, sequence) WHERE sequence IS NOT NULL;
+CREATE INDEX step_next ON step (next_at) WHERE next_at IS NOT NULL;
+CREATE TABLE delivery (
+    id         INTEGER PRIMARY KEY,
+    action_row INTEGER NOT NULL REFERENCES action (id),
+    job        TEXT    NOT NULL,
+    plugin     TEXT    NOT NULL,
+    key        TEXT    NOT NULL UNIQUE,
+    state      TEXT    NOT NULL,
+    attempts   INTEGER NOT NULL,
+    next_at    INTEGER,
+    error      TEXT,
+    updated_at INTEGER NOT NULL
+  , progress TEXT, result_path TEXT) STRICT;
+CREATE INDEX delivery_action ON delivery (action_row);
+CREATE INDEX delivery_next ON delivery (next_at) WHERE next_at IS NOT NULL;
+CREATE INDEX delivery_open ON delivery (state, id) WHERE state IN ('pending', 'dead');
+CREATE TABLE cursor (
+    job        TEXT PRIMARY KEY,
+    decided_at INTEGER NOT NULL,
+    schedule   TEXT    NOT NULL
+  , ahead_at INTEGER) STRICT, WITHOUT ROWID;
+CREATE TABLE missed (
+    id          INTEGER PRIMARY KEY,
+    job         TEXT    NOT NULL,
+    first_at    INTEGER NOT NULL,
+    last_at     INTEGER NOT NULL,
+    count       INTEGER NOT NULL,
+    reason      TEXT    NOT NULL,
+    recorded_at INTEGER NOT NULL
+  ) STRICT;
+CREATE INDEX missed_job ON missed (job, id);
+CREATE TABLE calendar (
+  id           INTEGER PRIMARY KEY,
+  job          TEXT    NOT NULL,
+  sequence     INTEGER NOT NULL,
+  hash         TEXT    NOT NULL,
+  state        TEXT    NOT NULL,
+  action       TEXT    NOT NULL,
+  template     TEXT    NOT NULL,
+  min_signers  INTEGER NOT NULL,
+  signers      TEXT    NOT NULL,
+  requested_at INTEGER NOT NULL,
+  installed_at INTEGER NOT NULL,
+  ended_at     INTEGER,
+  UNIQUE (job, sequence)
+) STRICT;
+CREATE TABLE calendar_window (
+  id           INTEGER PRIMARY KEY,
+  calendar_id  INTEGER NOT NULL REFERENCES calendar (id),
+  fires_at     INTEGER NOT NULL,
+  valid_from   INTEGER NOT NULL,
+  expire_after INTEGER NOT NULL,
+  signatures   TEXT    NOT NULL,
+  run_id       INTEGER UNIQUE,
+  UNIQUE (calendar_id, fires_at)
+) STRICT;
+CREATE TABLE audit (
+  id       INTEGER PRIMARY KEY,
+  at       INTEGER NOT NULL,
+  actor    TEXT    NOT NULL,
+  deed     TEXT    NOT NULL,
+  subject  TEXT    NOT NULL,
+  detail   TEXT    NOT NULL,
+  previous TEXT    NOT NULL,
+  hash     TEXT    NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX calendar_installed ON calendar (job) WHERE state = 'installed';
+CREATE TABLE seal (id INTEGER PRIMARY KEY CHECK (id = 1), token TEXT NOT NULL) STRICT;
+CREATE TABLE alarm (
+  id        INTEGER PRIMARY KEY,
+  event     TEXT    NOT NULL,
+  job       TEXT    NOT NULL,
+  subject   TEXT    NOT NULL,
+  run_id    INTEGER,
+  since     INTEGER NOT NULL,
+  raised_at INTEGER NOT NULL,
+  told_at   INTEGER NOT NULL,
+  count     INTEGER NOT NULL,
+  message   TEXT    NOT NULL,
+  hint      TEXT    NOT NULL,
+  ended_at  INTEGER
+) STRICT;
+CREATE TABLE notice (
+  id         INTEGER PRIMARY KEY,
+  alarm_id   INTEGER NOT NULL REFERENCES alarm (id),
+  plugin     TEXT    NOT NULL,
+  body       TEXT    NOT NULL,
+  state      TEXT    NOT NULL,
+  attempts   INTEGER NOT NULL,
+  next_at    INTEGER,
+  error      TEXT,
+  updated_at INTEGER NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX alarm_open ON alarm (event, job, subject) WHERE ended_at IS NULL;
+CREATE INDEX notice_next ON notice (next_at) WHERE next_at IS NOT NULL;
+CREATE INDEX notice_alarm ON notice (alarm_id);
+CREATE INDEX run_fires ON run (fires_at);
+CREATE INDEX run_failed ON run (fires_at) WHERE state IN ('failed', 'paused');
+CREATE INDEX run_job_failed ON run (job, fires_at) WHERE state IN ('failed', 'paused');
+INSERT INTO run VALUES(1,'nightly',1000,'schedule','done',NULL,NULL,NULL,9000,1000,NULL);
+INSERT INTO run VALUES(2,'nightly',2000,'schedule','open',NULL,NULL,90000,NULL,2000,NULL);
+INSERT INTO run VALUES(3,'nightly',3000,'manual','requested',NULL,NULL,NULL,NULL,NULL,NULL);
+INSERT INTO run VALUES(4,'weekly',4000,'adopted','open',NULL,NULL,NULL,NULL,4000,NULL);
+INSERT INTO run VALUES(5,'weekly',5000,'schedule','failed',NULL,'no target',NULL,9500,5000,NULL);
+INSERT INTO run VALUES(6,'hunt',6000,'schedule','open','hash-code',NULL,NULL,NULL,6000,'{"sha256":"ab12"}');
+INSERT INTO run VALUES(7,'hunt',7000,'schedule','paused','hash-code','the journal does not match',NULL,NULL,7000,NULL);
+INSERT INTO "action" VALUES(1,1,'nightly','',0,'settled','mig-runner: nightly','','sig-1',1900,0,NULL,NULL,'["mail"]',101,NULL,1,0,NULL,'/spool/101.json','{"fetched":2,"sent":3,"statuses":{"success":2},"strays":1}',NULL,1950,0,900,1900,1000,NULL,NULL);
+INSERT INTO "action" VALUES(2,2,'nightly','',0,'planned','mig-runner: nightly','{"name":"mig-runner: nightly"}','sig-2',2900,0,50,NULL,'["mail","chat"]',NULL,NULL,1,2,2500,NULL,NULL,'refused',2450,0,900,2900,NULL,NULL,NULL);
+INSERT INTO "action" VALUES(3,4,'weekly','',0,'collected','mig-runner: weekly','','sig-3',4900,0,NULL,NULL,'["mail"]',103,X'7b226964223a3130337d',1,0,NULL,'/spool/103.json','{"fetched":1,"sent":1,"statuses":{"success":1},"strays":0}',NULL,4950,0,900,4900,4000,NULL,NULL);
+INSERT INTO "action" VALUES(4,5,'weekly','',0,'failed','mig-runner: weekly','','sig-4',5900,1,NULL,NULL,'[]',NULL,NULL,0,0,NULL,NULL,NULL,'no target',5950,0,900,5900,NULL,NULL,NULL);
+INSERT INTO "action" VALUES(5,6,'hunt','deep',0,'posted','mig-runner: hunt/deep','{"name":"mig-runner: hunt/deep"}','sig-5',6900,0,NULL,10,'[]',105,X'7b226964223a3130357d',1,0,6900,NULL,NULL,NULL,6100,0,900,6900,6000,NULL,NULL);
+INSERT INTO source VALUES('hash-code','export default 1');
+INSERT INTO source VALUES('hash-template','{"target":"id=1"}');
+INSERT INTO body VALUES(6,'hash-template',300000,9,'["mail"]',7,6000,NULL,0,6000);
+INSERT INTO body VALUES(7,NULL,300000,NULL,'[]',8,7000,NULL,0,7000);
+INSERT INTO step VALUES(1,6,'look','step','','saved','{"found":1}',NULL,1,NULL,1,6050,2,0);
+INSERT INTO step VALUES(2,6,'deep','collect','digest','begun',NULL,NULL,0,NULL,NULL,NULL,0,0);
+INSERT INTO step VALUES(3,7,'ticket','step','','failed',NULL,'no answer',5,NULL,1,7050,6,0);
+INSERT INTO delivery VALUES(1,1,'nightly','mail','nightly/101/mail','delivered',0,NULL,NULL,1950,NULL,NULL);
+INSERT INTO delivery VALUES(2,3,'weekly','mail','weekly/103/mail','pending',3,5000,'exit status 3',4990,'{"next":500}',NULL);
+INSERT INTO delivery VALUES(3,1,'nightly','chat','nightly/101/chat','dropped',30,NULL,'exit status 1',1960,NULL,NULL);
+INSERT INTO cursor VALUES('nightly',3000,'0 * * * * Europe/Berlin',9000);
+INSERT INTO cursor VALUES('weekly',5000,'@weekly',9000);
+INSERT INTO missed VALUES(1,'nightly',100,900,8,'nobody ran it in time',950);
+INSERT INTO calendar VALUES(1,'nightly',1,'hash-1','replaced','{}','hash-t',1,'["A"]',10,20,30);
+INSERT INTO calendar VALUES(2,'nightly',2,'hash-2','installed','{}','hash-t',2,'["A","B"]',25,30,NULL);
+INSERT INTO calendar_window VALUES(1,2,3600000,3480000,3900000,'["sig-a","sig-b"]',1);
+INSERT INTO calendar_window VALUES(2,2,7200000,7080000,7500000,'["sig-a","sig-b"]',NULL);
+INSERT INTO seal VALUES(1,'0123456789abcdef01234567');
+INSERT INTO alarm VALUES(1,'failed','weekly','',5,9500,9600,9600,1,'run 5 failed: no target','look',NULL);
+INSERT INTO notice VALUES(1,1,'slack','{"kind":"alarm"}','pending',1,9700,'no answer',9650);

@@ -1,0 +1,98 @@
+import { describe, expect, test } from "bun:test";
+import * as v from "valibot";
+import { paramsText, readParams } from "../../src/workflow/params.ts";
+
+const HUNT = v.object({
+  sha256: v.pipe(
+    v.string(),
+    v.regex(/^[0-9a-f]{4}$/, "four hexadecimal digits"),
+    v.description("of the file"),
+  ),
+  days: v.optional(v.pipe(v.number(), v.integer()), 7),
+  hosts: v.optional(v.array(v.string())),
+});
+
+function texts(given: Readonly<Record<string, string>>) {
+  return readParams(HUNT, given, true);
+}
+
+describe("readParams()", () => {
+  test("keeps what the schema makes of texts, its defaults included", () => {
+    expect(texts({ sha256: "ab12" })).toEqual({
+      kind: "sound",
+      json: '{"sha256":"ab12","days":7}',
+    });
+  });
+
+  test("takes a text as JSON where the schema wants no text", () => {
+    const read = texts({ sha256: "1234", days: "3", hosts: '["a","b"]' });
+    const json = '{"sha256":"1234","days":3,"hosts":["a","b"]}';
+    expect(read).toEqual({ kind: "sound", json });
+    expect(readParams(HUNT, { sha256: "1234", days: "3" }, false)).toMatchObject({
+      kind: "broken",
+    });
+  });
+
+  test.each([
+    [{}, "Parameter sha256 is not set, wanted string: of the file"],
+    [
+      { sha256: "zz" },
+      'Cannot set parameter sha256 to "zz": four hexadecimal digits (wanted string: of the file)',
+    ],
+    [
+      { sha256: "ab12", days: "soon" },
+      'Cannot set parameter days to "soon": Invalid type: Expected number but received "soon" (wanted number)',
+    ],
+    [
+      { sha265: "ab12" },
+      "Cannot set parameter sha265: there is none of that name (did you mean sha256?)",
+    ],
+  ])("names what is wrong with %j, and what is wanted", (given, problem) => {
+    expect(texts(given as Record<string, string>)).toEqual({ kind: "broken", problems: [problem] });
+  });
+
+  test("refuses what cannot be kept as JSON", () => {
+    const schema = v.object({
+      at: v.pipe(
+        v.string(),
+        v.transform((text) => new Date(text)),
+      ),
+    });
+    expect(readParams(schema, { at: "2026-01-02" }, true)).toEqual({
+      kind: "broken",
+      problems: ["Cannot keep the parameters: at .at is a Date, wanted JSON"],
+    });
+    expect(readParams(v.string() as never, {}, true)).toMatchObject({ kind: "broken" });
+    const later = v.objectAsync({
+      a: v.pipeAsync(
+        v.string(),
+        v.checkAsync(async () => true),
+      ),
+    });
+    expect(readParams(later as never, { a: "b" }, true)).toEqual({
+      kind: "broken",
+      problems: [
+        "Cannot check the parameters: its schema answers later: take one that is not asynchronous",
+      ],
+    });
+  });
+
+  test("bounds them", () => {
+    const read = readParams(v.object({ a: v.string() }), { a: "b".repeat(70_000) }, true);
+    expect(read).toMatchObject({ kind: "broken" });
+  });
+
+  test("takes none without a schema", () => {
+    expect(readParams(null, {}, true)).toEqual({ kind: "sound", json: "{}" });
+    expect(readParams(null, { a: "b" }, true)).toMatchObject({
+      problems: ["Cannot set a: the job takes no parameters: add params to its definition"],
+    });
+  });
+});
+
+test("paramsText() is one line that a shell can take back", () => {
+  expect(paramsText('{"sha256":"ab12","days":3,"why":"two words"}')).toBe(
+    'sha256=ab12 days=3 why="two words"',
+  );
+  expect([paramsText(null), paramsText("{}")]).toEqual(["", ""]);
+});

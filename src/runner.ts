@@ -20,6 +20,7 @@ import { NO_PATIENCE, type Patience } from "./flow/patience.ts";
 import { Pool } from "./flow/pool.ts";
 import { postAction, type Reached } from "./flow/post.ts";
 import { Posts } from "./flow/posts.ts";
+import { Ready } from "./flow/ready.ts";
 import { Upkeep } from "./flow/retention.ts";
 import { Timetable } from "./flow/timetable.ts";
 import { isInFlight } from "./flow/transition.ts";
@@ -68,6 +69,7 @@ export class Runner {
   readonly #mine = new Set<number>();
   readonly #timetable: Timetable;
   readonly #launcher: Launcher;
+  readonly #ready: Ready;
   readonly #posts: Posts;
   readonly #collects: Pool;
   readonly #outbox: Outbox;
@@ -93,6 +95,7 @@ export class Runner {
       ...opened,
       clock,
       launchWorkflow: (order) => launchWorkflow(edges, order),
+      ready: { take: (...launch) => this.#ready.take(...launch) },
     };
     this.#edges = edges;
     this.#watch = new ClockWatch({ ...edges, clock });
@@ -105,6 +108,11 @@ export class Runner {
     this.#wake = new Wake(clock);
     const changed = () => this.poke();
     const ended = (isIdle: boolean) => (isIdle ? this.#wake.now() : this.#wake.soon());
+    this.#ready = new Ready(
+      edges,
+      catalog,
+      () => this.#launcher.pool.idle && this.#posts.idle && !this.#stopping,
+    );
     this.#posts = new Posts(clock, () => limits.dispatchesMax, ended);
     this.#collects = new Pool(() => limits.collectsMax, changed);
     this.#upkeep = new Upkeep(edges, changed);
@@ -147,6 +155,12 @@ export class Runner {
     this.#wake.now();
   }
 
+  /** Another configuration holds from now on. */
+  reloaded(): void {
+    this.#ready.clear();
+    this.poke();
+  }
+
   /** Scans at the next tick. */
   rescan(): void {
     this.#timetable.rescan();
@@ -158,6 +172,7 @@ export class Runner {
     this.#stopping = true;
     this.#leaving.abort();
     for (const pool of this.#pools()) pool.clear();
+    this.#ready.stop();
     this.#engine.stop();
     this.poke();
   }
@@ -239,6 +254,7 @@ export class Runner {
     this.#engine.tick(now);
     this.#work(now);
     this.#outbox.tick(now);
+    if (!this.#options.once) this.#ready.tick(now, (at) => this.#timetable.dueBy(at));
     if (this.#runId !== null) return;
     this.#upkeep.tick(now);
     this.#alarms.tick(now);

@@ -219,7 +219,7 @@ export function handleSignals(
       reopenLog();
       edges.log.emit("info", "signal, scanning");
       runner.rescan();
-      void reload().then(() => runner.poke());
+      void reload().then(() => runner.reloaded());
     },
   });
   return {

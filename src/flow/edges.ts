@@ -5,8 +5,9 @@ import type { Journal } from "../journal/journal.ts";
 import type { Clock, Log, LogLevel, Random, Signer } from "../lib/ports.ts";
 import type { MigApi } from "../mig/api.ts";
 import type { Plugins, Shelf, Spool } from "../ports.ts";
-import type { Milliseconds } from "../time.ts";
+import type { Instant, Milliseconds } from "../time.ts";
 import type { RunOrder } from "./order.ts";
+import type { SignedAction } from "./plan.ts";
 
 export interface Edges {
   readonly clock: Clock;
@@ -25,6 +26,10 @@ export interface Edges {
   readonly retention?: Retention;
   /** Absent where nobody is told of what goes wrong. */
   readonly notify?: Notify;
+  /** Absent where nothing is signed before its fire time. */
+  readonly ready?: {
+    take(entity: Entity, launchAt: Instant): Promise<readonly SignedAction[] | null>;
+  };
   /** Absent where no job has a workflow. */
   readonly launchWorkflow?: WorkflowLaunch;
 }

@@ -2,6 +2,7 @@
 // that of a schedule, of `run JOB`, and of a workflow's step.
 import { type ErrorDetail, RunnerError } from "../errors.ts";
 import type { Entity } from "../jobs/entity.ts";
+import { launchOffsetMs } from "../jobs/fires.ts";
 import { guardsOf } from "../jobs/guards.ts";
 import type { Guards } from "../journal/guards.ts";
 import type { ActionRow, RunRow } from "../journal/inflight.ts";
@@ -30,6 +31,9 @@ export interface ActionOrder
   readonly plugins: readonly string[];
 }
 
+/** An action that can be journaled with its run, and then posted. */
+export type SignedAction = Omit<NewAction, "runId">;
+
 /** The name of an action: of the job's own, or of one that a step of its workflow made. */
 export function actionName(job: string, step = ""): string {
   return step === "" ? `mig-runner: ${job}` : `mig-runner: ${job}/${step}`;
@@ -39,18 +43,19 @@ export function actionName(job: string, step = ""): string {
  * Dates, compresses and signs an action. It must be journaled before it is posted (I1).
  *
  * @param where The file that holds a mistake in it.
+ * @param now What it is dated by.
  * @throws {RunnerError} When the template or the key cannot be used.
  */
 export async function signAction(
   edges: Edges,
   order: ActionOrder,
   where: ErrorDetail = {},
-): Promise<Omit<NewAction, "runId">> {
+  now = edges.clock.now(),
+): Promise<SignedAction> {
   const { template, expiryMs, ...kept } = order;
   if (hasStaleSignatures(template)) {
     say(edges, order.job, "warning", "action.json holds a signature that can never hold: dropped");
   }
-  const now = edges.clock.now();
   const action = prepareAction(template, { name: order.name, now, expiryMs }, where);
   const signed = await signDated(edges, action);
   const expireAt = now + expiryMs;
@@ -68,12 +73,11 @@ export async function planAction(
   order: { readonly entity: Entity; readonly run: RunOrder },
 ): Promise<ActionRow | null> {
   const { entity, run: which } = order;
-  const { job, sendOnly, plugins, maxAgents } = entity;
-  const guards = guardsFor(entity);
-  const name = actionName(job);
-  const kept = { job, step: "", name, sendOnly, plugins, agentsMax: maxAgents, guards };
   const ahead = windowForRun(edges, entity, which.run);
-  const parts = ahead === null ? await signLive(edges, entity, kept) : [actionAhead(ahead, kept)];
+  const parts =
+    ahead === null
+      ? ((await readyFor(edges, entity, which)) ?? (await signLive(edges, entity)))
+      : [actionAhead(ahead, keptFor(entity))];
   const now = edges.clock.now();
   return await edges.journal.write((transaction) => {
     const run = openRun(transaction, { ...order, source: null }, now);
@@ -88,6 +92,27 @@ export async function planAction(
   });
 }
 
+/** What was signed for this fire time before it came, if anything. */
+async function readyFor(
+  edges: Edges,
+  entity: Entity,
+  which: RunOrder,
+): Promise<readonly SignedAction[] | null> {
+  if (which.kind !== "new") return null;
+  return (await edges.ready?.take(entity, which.run.firesAt + launchOffsetMs(entity))) ?? null;
+}
+
+/** What a job's own action is beside its bytes. */
+function keptFor(entity: Entity): Kept {
+  const { job, sendOnly, plugins, maxAgents } = entity;
+  const guards = guardsFor(entity);
+  return {
+    ...{ job, step: "", name: actionName(job), sendOnly, plugins },
+    agentsMax: maxAgents,
+    guards,
+  };
+}
+
 /** What a job asks of its own action; null when nothing. */
 function guardsFor(entity: Entity): Guards | null {
   const { growth, approve } = guardsOf(entity);
@@ -99,20 +124,30 @@ function guardsFor(entity: Entity): Guards | null {
   };
 }
 
-/** The job's action, or the canary's and that of the rest, which is not sent before. */
-async function signLive(
+/**
+ * Signs the job's action, or the canary's and that of the rest, which is not sent before.
+ *
+ * @param now What they are dated by.
+ */
+export async function signLive(
   edges: Edges,
   entity: Entity,
-  kept: Kept,
-): Promise<readonly Omit<NewAction, "runId">[]> {
+  now = edges.clock.now(),
+): Promise<readonly SignedAction[]> {
+  const kept = keptFor(entity);
   const { job, expiryMs, canaryFailures, canaryWaitMs } = entity;
   const template = await ownTemplate(edges, entity);
   const where = { job, path: templatePath(entity) };
   const signed = async (target: string, lifeMs: Milliseconds, own: Kept) =>
-    await signAction(edges, { ...own, template: { ...template, target }, expiryMs: lifeMs }, where);
+    await signAction(
+      edges,
+      { ...own, template: { ...template, target }, expiryMs: lifeMs },
+      where,
+      now,
+    );
   const { canary } = guardsOf(entity);
   const needsYes = kept.guards?.approve !== undefined;
-  const late = (action: Omit<NewAction, "runId">, waitMs: Milliseconds) => ({
+  const late = (action: SignedAction, waitMs: Milliseconds) => ({
     ...action,
     postBy: (action.postBy ?? action.expireAt) + waitMs,
   });

@@ -7,7 +7,7 @@ import { scheduleAdvice } from "../jobs/advice.ts";
 import type { Catalog, Change } from "../jobs/catalog.ts";
 import type { Entity } from "../jobs/entity.ts";
 import { fireText, launchHorizon, launchOffsetMs } from "../jobs/fires.ts";
-import { FireHeap } from "../jobs/heap.ts";
+import { type Entry, FireHeap } from "../jobs/heap.ts";
 import { nextFire } from "../jobs/schedule.ts";
 import type { Cursor } from "../journal/journal.ts";
 import type { Instant, Milliseconds } from "../time.ts";
@@ -75,6 +75,11 @@ export class Timetable {
     if (current < this.#seenAt - CLOCK_SLACK_MS) this.#dueAll(current);
     this.#seenAt = current;
     return this.#heap.takeDue(now);
+  }
+
+  /** The jobs that will be due by then, in no order. */
+  dueBy(at: Instant): readonly Entry[] {
+    return this.#heap.dueBy(at);
   }
 
   /** When the next job is due, or the next scan. */

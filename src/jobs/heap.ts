@@ -1,7 +1,8 @@
 // Heap: the jobs by their next fire time. One heap for all jobs instead of a timer for each.
 import type { Instant } from "../time.ts";
 
-interface Entry {
+/** A job and its next fire time. */
+export interface Entry {
   readonly job: string;
   readonly at: Instant;
 }
@@ -45,6 +46,19 @@ export class FireHeap {
       this.#live.delete(top.job);
       due.push(top.job);
     }
+  }
+
+  /** The jobs that will be due by then, in no order. They stay in. */
+  dueBy(at: Instant): readonly Entry[] {
+    const found: Entry[] = [];
+    const open = [0];
+    for (let index = open.pop(); index !== undefined; index = open.pop()) {
+      const entry = this.#entries[index];
+      if (entry === undefined || entry.at > at) continue;
+      if (this.#live.get(entry.job) === entry.at) found.push(entry);
+      open.push(2 * index + 1, 2 * index + 2);
+    }
+    return found;
   }
 
   #dropStale(): void {

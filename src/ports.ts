@@ -84,6 +84,11 @@ export interface Spool {
   /** A job's file, whole. `name` has no folder part. Rejects above `sizeMax` bytes. */
   read(job: string, name: string, sizeMax: number): Promise<Uint8Array>;
   /**
+   * What a job's file is known by as it is now, in no form that means anything: another text when
+   * it was written, replaced or given to somebody else.
+   */
+  stamp(job: string, name: string): Promise<string>;
+  /**
    * When the files of a job were changed last, or its folder, by the system's clock; null when
    * nobody knows.
    */

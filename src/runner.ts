@@ -312,8 +312,8 @@ export class Runner {
     const lastSentAt = Math.max(row.updatedAt, this.#startedAt);
     const { early } = this.#patienceOf(row);
     const options = { fresh, lastSentAt, retries, early, signal };
-    return this.#posts.post(row.id, () =>
-      this.#reach(() => postAction(this.#edges, row, options), row),
+    return this.#posts.post(row.id, (answered) =>
+      this.#reach(() => postAction(this.#edges, row, { ...options, answered }), row),
     );
   }
 

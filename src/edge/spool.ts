@@ -140,6 +140,17 @@ class DirectorySpool implements DiskSpool {
     }
   }
 
+  async stamp(job: string, name: string): Promise<string> {
+    const path = join(this.#jobPath(job), nameChecked(name));
+    try {
+      const found = statMeant(path);
+      if (found === null) throw pathError({ verb: "find", thing: "job file", path }, "it is gone");
+      return [found.size, found.mtimeMs, found.ctimeMs, found.ino, found.dev].join(" ");
+    } catch (error) {
+      throw fileError({ verb: "look at", thing: "job file", path }, error);
+    }
+  }
+
   changedAt(job: string): Promise<Instant | null> {
     const folder = this.#jobPath(job);
     const times = [folder, ...names(folder).map((name) => join(folder, name))].flatMap((path) => {

@@ -1,10 +1,18 @@
 // Pool: so much work at a time, at most one piece for a key. What waits is bounded by the keys.
 
+/** A piece of work. It may give its place to the next one before it has ended. */
+export type Work = (giveWay: () => void) => Promise<unknown>;
+
+/** So many times the limit may be at work at the most, with those that have given way. */
+const AT_WORK_TIMES = 4;
+
 /** Runs work with a limit. Work must not reject: what went wrong is its own to record. */
 export class Pool {
   readonly #limit: () => number;
   readonly #running = new Set<number | string>();
-  readonly #waiting = new Map<number | string, () => Promise<unknown>>();
+  /** Those of them that have given their place to another. */
+  readonly #givenWay = new Set<number | string>();
+  readonly #waiting = new Map<number | string, Work>();
   readonly #changed: (isIdle: boolean) => void;
 
   /**
@@ -24,7 +32,7 @@ export class Pool {
 
   /** How many more could run now. */
   get free(): number {
-    return Math.max(0, this.#limit() - this.#running.size - this.#waiting.size);
+    return Math.max(0, this.#limit() - this.#busy - this.#waiting.size);
   }
 
   get idle(): boolean {
@@ -36,7 +44,7 @@ export class Pool {
   }
 
   /** Starts or queues work; false when there is one for the key already. */
-  start(key: number | string, work: () => Promise<unknown>): boolean {
+  start(key: number | string, work: Work): boolean {
     if (this.has(key)) return false;
     this.#waiting.set(key, work);
     this.#pump();
@@ -48,13 +56,25 @@ export class Pool {
     this.#waiting.clear();
   }
 
+  /** How many hold a place. */
+  get #busy(): number {
+    return this.#running.size - this.#givenWay.size;
+  }
+
   #pump(): void {
     for (const [key, work] of this.#waiting) {
-      if (this.#running.size >= this.#limit()) return;
+      const limit = this.#limit();
+      if (this.#busy >= limit || this.#running.size >= AT_WORK_TIMES * limit) return;
       this.#waiting.delete(key);
       this.#running.add(key);
-      void work().finally(() => {
+      const giveWay = (): void => {
+        if (!this.#running.has(key)) return;
+        this.#givenWay.add(key);
+        this.#pump();
+      };
+      void work(giveWay).finally(() => {
         this.#running.delete(key);
+        this.#givenWay.delete(key);
         this.#pump();
         this.#changed(this.idle);
       });

@@ -57,6 +57,8 @@ export interface PostOptions {
   /** Whether its answers are looked for before it has expired. @default false */
   readonly early?: boolean;
   readonly signal: AbortSignal;
+  /** Called when the API has stored what was sent then, before that is journaled. */
+  readonly answered?: (sentAt: Instant) => void;
 }
 
 /** Posts a planned action, or finds out what became of an earlier try (I3). */
@@ -106,6 +108,7 @@ async function send(edges: Edges, row: ActionRow, options: PostOptions): Promise
   const postedAt = edges.clock.now();
   const answer = await edges.api.create(row.body, options.signal);
   if (answer.kind === "posted") {
+    options.answered?.(postedAt);
     return await keepPosted(edges, row, { ...options, ...answer, postedAt });
   }
   if (answer.refusal) return await keepRefused(edges, row, { ...options, answer });

@@ -61,6 +61,9 @@ export function afterPost(inHand: InHand, { reached, sentAt, now }: Outcome, mos
   return { ...rest, size: Math.min(most, size + (isUntried ? 1 : 1 / size)) };
 }
 
+/** Told that the API has answered what was sent then. */
+export type Answered = (sentAt: Instant) => void;
+
 /** A pool of posts, whose limit follows the answers. */
 export class Posts extends Pool {
   readonly #clock: Pick<Clock, "now">;
@@ -78,15 +81,23 @@ export class Posts extends Pool {
 
   /**
    * Starts or queues one; false when it is at work already. `post` answers null when nothing can be
-   * said of the API.
+   * said of the API. When it has its answer already, and only keeps it, it calls `answered`.
    */
-  post(id: number, post: () => Promise<Reached | null>): boolean {
-    return this.start(id, async () => {
-      const sentAt = this.#clock.now();
-      const reached = await post();
-      if (reached === null) return;
-      const outcome = { reached, sentAt, now: this.#clock.now() };
-      this.#state.inHand = afterPost(this.#state.inHand, outcome, this.#most());
+  post(id: number, post: (answered: Answered) => Promise<Reached | null>): boolean {
+    return this.start(id, async (giveWay) => {
+      const startedAt = this.#clock.now();
+      let isTold = false;
+      const reached = await post((sentAt) => {
+        isTold = true;
+        this.#learn("answered", sentAt);
+        giveWay();
+      });
+      if (reached !== null && !isTold) this.#learn(reached, startedAt);
     });
+  }
+
+  #learn(reached: Reached, sentAt: Instant): void {
+    const outcome = { reached, sentAt, now: this.#clock.now() };
+    this.#state.inHand = afterPost(this.#state.inHand, outcome, this.#most());
   }
 }

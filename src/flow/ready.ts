@@ -35,8 +35,8 @@ const AT_A_TIME = 4;
 interface Kept {
   readonly entity: Entity;
   readonly launchAt: Instant;
-  /** Of the job's files when they were read. */
-  readonly changedAt: Instant | null;
+  /** Of the template's file when it was read. */
+  readonly stamp: string;
   /** Null: it could not be signed, and the launch will say why. */
   readonly actions: readonly SignedAction[] | null;
 }
@@ -93,8 +93,8 @@ export class Ready {
     const isMeant = kept.entity === entity && kept.launchAt === launchAt;
     const offMs = Math.abs(this.#edges.clock.now() - launchAt);
     if (!isMeant || kept.actions === null || offMs > DATE_SLACK_MS) return null;
-    const changedAt = await this.#edges.spool.changedAt(job);
-    return changedAt !== null && changedAt === kept.changedAt ? kept.actions : null;
+    const stamp = await this.#stampOf(entity).catch(() => null);
+    return stamp === kept.stamp ? kept.actions : null;
   }
 
   /** The key, the macros or anything else is another now: nothing that is kept holds. */
@@ -115,19 +115,24 @@ export class Ready {
     if (isFull || !this.#isQuiet()) return;
     const { job } = entity;
     const generation = this.#generation;
-    let changedAt: Instant | null = null;
+    let stamp = "";
     let actions: readonly SignedAction[] | null = null;
     try {
       // First: what changes after this look is seen by the second one.
-      changedAt = await this.#edges.spool.changedAt(job);
+      stamp = await this.#stampOf(entity);
       actions = await signLive(this.#edges, entity, launchAt);
     } catch {
       // The launch meets the same, and tells of it.
     }
     if (generation !== this.#generation) return;
     this.#forget(job);
-    this.#kept.set(job, { entity, launchAt, changedAt, actions });
+    this.#kept.set(job, { entity, launchAt, stamp, actions });
     this.#characters += lengthOf(actions);
+  }
+
+  /** A definition that holds its template is another when that has changed. */
+  async #stampOf({ job, template }: Entity): Promise<string> {
+    return template.kind === "inline" ? "" : await this.#edges.spool.stamp(job, template.name);
   }
 
   #forget(job: string): void {

@@ -228,7 +228,10 @@ const SIGNATURE_SIZE_MAX = 16 * 1024;
 
 /** What the API says of an action that is too large as it is posted; null for all others. */
 export function sizeMistake(compressed: Action): ActionMistake | null {
-  const size = formBody(encodeAction(compressed)).length + SIGNATURE_SIZE_MAX;
+  const json = encodeAction(compressed);
+  // Escaped, a byte is three at the most, and a character three bytes: mostly that is enough.
+  if (9 * json.length + SIGNATURE_SIZE_MAX <= FORM_SIZE_MAX) return null;
+  const size = formBody(json).length + SIGNATURE_SIZE_MAX;
   if (size <= FORM_SIZE_MAX) return null;
   const message =
     `Cannot post the action: it has ${millions(size)} MB as it is posted, ` +

@@ -60,6 +60,10 @@ export class MemorySpool implements Spool {
     return Promise.reject(new RunnerError("SPOOL", message, { path, job }, { cause }));
   }
 
+  stamp(): Promise<string> {
+    return Promise.resolve("never written");
+  }
+
   changedAt(): Promise<null> {
     return Promise.resolve(null);
   }

@@ -196,6 +196,16 @@ class SimulatedSpool implements Spool {
     });
   }
 
+  stamp(job: string, name: string): Promise<string> {
+    return this.#disk("stamp", {
+      effect: () => {
+        const file = this.#world.disk.jobs.get(job)?.get(name);
+        if (file === undefined) throw diskError("ENOENT", "no such file or directory");
+        return `${file.mark} ${file.text.length}`;
+      },
+    });
+  }
+
   changedAt(): Promise<null> {
     return Promise.resolve(null);
   }

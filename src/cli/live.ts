@@ -3,6 +3,7 @@
 //
 // Everything that the flow holds of it stays the same object; what is behind it is replaced.
 import type { Config } from "../config/config.ts";
+import { tellPlugin } from "../flow/alarms.ts";
 import type { Edges, Limits } from "../flow/edges.ts";
 import type { OpenLog } from "../lib/log/log.ts";
 import type { Clock } from "../lib/ports.ts";
@@ -54,6 +55,7 @@ export function openLive(options: LiveOptions): Live {
       names: () => plugins.names(),
       check: (name) => plugins.check(name),
       deliver: (order) => plugins.deliver(order),
+      alarm: (order) => tellPlugin({ plugins }, order),
     },
     openKey: () => wire.signer.open(),
     async prepare(next, isKeyUsed) {

@@ -3,7 +3,7 @@ import { openLive } from "../../src/cli/live.ts";
 import type { Config } from "../../src/config/config.ts";
 import { systemClock } from "../../src/edge/clock.ts";
 import type { LogLevel } from "../../src/lib/ports.ts";
-import type { DeliveryOrder, Plugins } from "../../src/ports.ts";
+import type { AlarmOrder, DeliveryOrder, Plugins } from "../../src/ports.ts";
 import { startSandbox } from "../../src/sandbox/server.ts";
 import { publicKeys } from "../support/investigator.ts";
 import { homeOf, RUNNER_KEY } from "../support/keys.ts";
@@ -39,6 +39,7 @@ function pluginsOf(name: string): Plugins {
     names: async () => [name],
     check: async () => name,
     deliver: async () => ({ kind: "failed", message: name }),
+    alarm: async () => ({ kind: "failed", message: `alarm of ${name}` }),
   };
 }
 
@@ -63,11 +64,13 @@ describe("openLive()", () => {
       deliveries: limits.deliveriesMax,
       macros: [...macros.keys()],
       plugins: [await plugins.names(), await plugins.check(""), await plugins.deliver(order)],
+      alarm: await plugins.alarm?.({} as unknown as AlarmOrder),
     });
     const before = {
       agents: { kind: "counted", agents: 3 },
       ...{ deliveries: 4, macros: ["old"] },
       plugins: [["old"], "old", { message: "old" }],
+      alarm: { message: "alarm of old" },
     };
     expect(await view()).toMatchObject(before);
 
@@ -84,6 +87,7 @@ describe("openLive()", () => {
       agents: { kind: "counted", agents: 5 },
       ...{ deliveries: 9, macros: ["new"] },
       plugins: [["new"], "new", { message: "new" }],
+      alarm: { message: "alarm of new" },
     });
     expect(levels).toEqual(["debug"]);
     live.close();

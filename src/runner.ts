@@ -104,17 +104,13 @@ export class Runner {
     this.#options = options;
     this.#runId = options.runId ?? null;
     if (this.#runId !== null) this.#mine.add(this.#runId);
-    const { limits } = edges;
     this.#wake = new Wake(clock);
     const changed = () => this.poke();
     const ended = (isIdle: boolean) => (isIdle ? this.#wake.now() : this.#wake.soon());
-    this.#ready = new Ready(
-      edges,
-      catalog,
-      () => this.#launcher.pool.idle && this.#posts.idle && !this.#stopping,
-    );
-    this.#posts = new Posts(clock, () => limits.dispatchesMax, ended);
-    this.#collects = new Pool(() => limits.collectsMax, changed);
+    const isQuiet = () => this.#launcher.pool.idle && this.#posts.idle && !this.#stopping;
+    this.#ready = new Ready(edges, catalog, isQuiet);
+    this.#posts = new Posts(clock, () => edges.limits.dispatchesMax, ended);
+    this.#collects = new Pool(() => edges.limits.collectsMax, changed);
     this.#upkeep = new Upkeep(edges, changed);
     this.#alarms = new Alarms(edges, catalog, {
       ...{ downSince: () => this.#downSince, signal: this.#stop.signal, once: options.once },
@@ -172,7 +168,6 @@ export class Runner {
     this.#stopping = true;
     this.#leaving.abort();
     for (const pool of this.#pools()) pool.clear();
-    this.#ready.stop();
     this.#engine.stop();
     this.poke();
   }
@@ -307,11 +302,10 @@ export class Runner {
 
   #post(row: ActionRow, fresh: boolean): boolean {
     const retries = this.#catalog.entity(row.job)?.retries ?? RETRIES_DEFAULT;
-    const { signal } = this.#stop;
     // A process before this one may have sent it until it died, which was before the start.
     const lastSentAt = Math.max(row.updatedAt, this.#startedAt);
     const { early } = this.#patienceOf(row);
-    const options = { fresh, lastSentAt, retries, early, signal };
+    const options = { fresh, lastSentAt, retries, early, signal: this.#stop.signal };
     return this.#posts.post(row.id, (answered) =>
       this.#reach(() => postAction(this.#edges, row, { ...options, answered }), row),
     );

@@ -1,13 +1,12 @@
 // Edges: the opened ports that the flow works with, and the limits it keeps.
 
 import type { Entity } from "../jobs/entity.ts";
-import type { Journal } from "../journal/journal.ts";
+import type { Journal, NewAction } from "../journal/journal.ts";
 import type { Clock, Log, LogLevel, Random, Signer } from "../lib/ports.ts";
 import type { MigApi } from "../mig/api.ts";
 import type { Plugins, Shelf, Spool } from "../ports.ts";
 import type { Instant, Milliseconds } from "../time.ts";
 import type { RunOrder } from "./order.ts";
-import type { SignedAction } from "./plan.ts";
 
 export interface Edges {
   readonly clock: Clock;
@@ -27,11 +26,17 @@ export interface Edges {
   /** Absent where nobody is told of what goes wrong. */
   readonly notify?: Notify;
   /** Absent where nothing is signed before its fire time. */
-  readonly ready?: {
-    take(entity: Entity, launchAt: Instant): Promise<readonly SignedAction[] | null>;
-  };
+  readonly ready?: ReadyActions;
   /** Absent where no job has a workflow. */
   readonly launchWorkflow?: WorkflowLaunch;
+}
+
+/** An action that can be journaled with its run, and then posted. */
+export type SignedAction = Omit<NewAction, "runId">;
+
+/** What was signed for a launch before it came; null when nothing. */
+export interface ReadyActions {
+  take(entity: Entity, launchAt: Instant): Promise<readonly SignedAction[] | null>;
 }
 
 /**

@@ -11,7 +11,7 @@ import { type Action, hasStaleSignatures } from "../mig/action.ts";
 import { resolveTarget } from "../mig/target.ts";
 import type { Instant, Milliseconds } from "../time.ts";
 import { cutTarget } from "./canary.ts";
-import { type Edges, say } from "./edges.ts";
+import { type Edges, type SignedAction, say } from "./edges.ts";
 import { APPROVAL_MS } from "./guard.ts";
 import type { RunOrder } from "./order.ts";
 import { moveCursor } from "./rewind.ts";
@@ -30,9 +30,6 @@ export interface ActionOrder
   readonly sendOnly: boolean;
   readonly plugins: readonly string[];
 }
-
-/** An action that can be journaled with its run, and then posted. */
-export type SignedAction = Omit<NewAction, "runId">;
 
 /** The name of an action: of the job's own, or of one that a step of its workflow made. */
 export function actionName(job: string, step = ""): string {

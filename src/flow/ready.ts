@@ -14,8 +14,8 @@ import type { Entity } from "../jobs/entity.ts";
 import { guardsOf } from "../jobs/guards.ts";
 import type { Entry } from "../jobs/heap.ts";
 import type { Instant, Milliseconds } from "../time.ts";
-import type { Edges } from "./edges.ts";
-import { type SignedAction, signLive } from "./plan.ts";
+import type { Edges, SignedAction } from "./edges.ts";
+import { signLive } from "./plan.ts";
 import { Pool } from "./pool.ts";
 import { isSignedAhead } from "./signed-ahead.ts";
 
@@ -102,12 +102,6 @@ export class Ready {
     this.#generation++;
     this.#kept.clear();
     this.#characters = 0;
-  }
-
-  /** No new work: at a stop. */
-  stop(): void {
-    this.#pool.clear();
-    this.clear();
   }
 
   async #sign(entity: Entity, launchAt: Instant): Promise<void> {

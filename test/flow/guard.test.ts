@@ -80,6 +80,7 @@ describe("growth", () => {
     expect(now(world, row)).toMatchObject({ state: "failed", error });
     expect(world.journal.run(row.runId)).toMatchObject({ state: "failed", note: error });
     expect(world.api.posted.length).toBe(1);
+    expect(world.lines).toContain(`err nightly: Cannot post action: ${error}; given up`);
   });
 });
 

@@ -35,6 +35,13 @@ async function launcherOf(world: World, job: Partial<Entity> = {}) {
   return { launcher, planned, tick };
 }
 
+/** The template of a job, as JSON. */
+function templateOf(): string {
+  const { template } = entity({});
+  if (template.kind !== "inline") throw new Error("the template is a file");
+  return template.json;
+}
+
 describe("Launcher", () => {
   test("plans a job at its fire time, once", async () => {
     const world = openWorld();
@@ -45,6 +52,31 @@ describe("Launcher", () => {
     await tick();
     await tick();
     expect(planned).toEqual([1]);
+  });
+
+  test("counts a fire time that could not be planned, and no other", async () => {
+    const world = openWorld();
+    const broken = { template: { kind: "inline", json: "{" } } as const;
+    const { launcher, planned, tick } = await launcherOf(world, broken);
+    await tick();
+    expect(launcher.failures).toBe(0);
+    await world.clock.moveTo(NOON + HOUR);
+    await tick();
+    expect(planned).toEqual([]);
+    expect(launcher.failures).toBe(1);
+    expect(world.journal.runs("nightly", 1)).toMatchObject([{ state: "failed" }]);
+  });
+
+  test("says of a template with a signature that it is dropped", async () => {
+    const world = openWorld();
+    const signed = { ...JSON.parse(templateOf()), pgpsignatures: ["of another time"] };
+    const json = JSON.stringify(signed);
+    const { planned, tick } = await launcherOf(world, { template: { kind: "inline", json } });
+    await world.clock.moveTo(NOON + HOUR);
+    await tick();
+    expect(planned).toEqual([1]);
+    const text = "nightly: action.json holds a signature that can never hold: dropped";
+    expect(world.lines.filter((line) => line.includes("signature"))).toEqual([`warning ${text}`]);
   });
 
   test("lets a queued run wait for the one before it, and a request of an operator not", async () => {

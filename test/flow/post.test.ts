@@ -78,6 +78,9 @@ describe("postAction()", () => {
       error: "the API gave it the id 7, which an action of nightly has",
     });
     expect(world.journal.actionById(7)?.state).toBe("posted");
+    expect(world.lines).toContain(
+      "err weekly: Cannot keep action: the API gave it the id 7, which an action of nightly has; given up",
+    );
   });
 
   test("finds its twin's action when the twin has taken its own: two signed alike (I3)", async () => {

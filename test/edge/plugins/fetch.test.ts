@@ -59,6 +59,15 @@ describe("openFetch()", () => {
     });
   });
 
+  test("asks as the user whom the URL names", async () => {
+    await using there = await listen();
+    const url = there.url.replace("//", "//blue:s%C3%A9cret@");
+    expect((await open()(`${url}/in`)).status).toBe(200);
+    const [heard] = there.listener.heard;
+    const expected = Buffer.from("blue:sécret").toString("base64");
+    expect(heard?.headers.authorization).toBe(`Basic ${expected}`);
+  });
+
   test("gives headers, also those that came twice", async () => {
     const server = createServer((_, response) => {
       response

@@ -24,7 +24,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "a write is told before it is durable",
     invariant: "I1",
-    seed: 3,
+    seed: 14,
     edits: [
       {
         file: "journal/sqlite/journal.ts",

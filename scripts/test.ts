@@ -49,6 +49,10 @@ const RUNTIME_FILES = [
 /** The source under Bun differs from the executable in how it is put together, and in no more. */
 const SOURCE_FILES = ["drop-in", "programs", "plugins"];
 
+function among(names: readonly string[]): (file: string) => boolean {
+  return (file) => names.includes(basename(file, ".test.ts"));
+}
+
 const SUITES: readonly Suite[] = [
   { name: "unit", folder: "test", env: {} },
   { name: "binary", folder: BLACK_BOX, env: { MIG_RUNNER_UNDER_TEST: "binary" } },
@@ -56,13 +60,13 @@ const SUITES: readonly Suite[] = [
     name: "bun",
     folder: BLACK_BOX,
     env: { MIG_RUNNER_UNDER_TEST: "bun" },
-    brief: (file) => SOURCE_FILES.includes(basename(file, ".test.ts")),
+    brief: among(SOURCE_FILES),
   },
   {
     name: "deno",
     folder: BLACK_BOX,
     env: { MIG_RUNNER_UNDER_TEST: "deno" },
-    brief: (file) => RUNTIME_FILES.includes(basename(file, ".test.ts")),
+    brief: among(RUNTIME_FILES),
   },
 ];
 
@@ -83,9 +87,11 @@ const BENCH = [process.execPath, "bench/main.ts", "--short"] as const;
 /** For one test: far above what any takes on a machine that is loaded tenfold. */
 const TEST_TIME_MAX_MS = 10 * 60_000;
 
+const CORES = Math.max(2, availableParallelism());
+
 /** Test files at a time. Black-box tests wait for fire times most of theirs, so more of them fit. */
-const PARALLEL = Math.min(8, 1 + Math.max(2, availableParallelism()));
-const PARALLEL_BLACK_BOX = Math.min(8, 2 * Math.max(2, availableParallelism()));
+const PARALLEL = Math.min(8, CORES + 1);
+const PARALLEL_BLACK_BOX = Math.min(8, 2 * CORES);
 
 const onTerminal = process.stdout.isTTY === true && process.env.CI === undefined;
 

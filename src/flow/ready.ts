@@ -67,9 +67,8 @@ export class Ready {
   tick(now: Instant, dueBy: (at: Instant) => readonly Entry[]): void {
     if (!this.#isQuiet()) return;
     for (const [job, { launchAt }] of this.#kept) {
-      if (Math.abs(launchAt - now) > AHEAD_MS + DATE_SLACK_MS || launchAt < now - DATE_SLACK_MS) {
-        this.#forget(job);
-      }
+      const leftMs = launchAt - now;
+      if (leftMs < -DATE_SLACK_MS || leftMs > AHEAD_MS + DATE_SLACK_MS) this.#forget(job);
     }
     const soon = dueBy(now + AHEAD_MS).toSorted((a, b) => a.at - b.at);
     for (const { job, at } of soon) {

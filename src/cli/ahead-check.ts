@@ -1,19 +1,20 @@
 // Ahead check: which jobs can be signed ahead, what of them cannot, and what is missing of those
 // that are to be.
+
 import { templateHash, undated } from "../calendar/action.ts";
 import { aheadFault } from "../calendar/coverage.ts";
 import { CalendarProblem } from "../calendar/file.ts";
 import { RunnerError } from "../errors.ts";
 import { actionName } from "../flow/plan.ts";
-import { isSignedAhead } from "../flow/signed-ahead.ts";
+import { coverageNow, isSignedAhead } from "../flow/signed-ahead.ts";
 import { loadTemplate } from "../flow/template.ts";
+import type { JobState } from "../jobs/catalog.ts";
 import type { Entity } from "../jobs/entity.ts";
 import type { Journal } from "../journal/journal.ts";
 import type { Clock } from "../lib/ports.ts";
 import type { Spool } from "../ports.ts";
 import type { Gathering } from "./findings.ts";
-import { hasAction, type JobState } from "./jobs.ts";
-import { calendarView } from "./overview.ts";
+import { hasAction } from "./jobs.ts";
 
 /** What a job is held against. */
 interface Around {
@@ -41,7 +42,7 @@ export async function checkAhead(
     mistakes.push(new RunnerError("CALENDAR", message, { job, path, hint: HINT }));
     return;
   }
-  const { warning = null } = calendarView(around.journal, state, now) ?? {};
+  const { warning } = coverageNow(around.journal, job, now);
   if (warning !== null) warnings.push(`${path}: calendar: ${warning}`);
   if (await isChanged(entity, around)) {
     warnings.push(`${path}: calendar: the action is not the one that was signed: ${DIFF} ${job}`);

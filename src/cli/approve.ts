@@ -1,10 +1,10 @@
 // Approve: the verbs by which a person lets a run go that waits for a yes, or ends it.
 import { approveRun, denyRun } from "../flow/guard.ts";
 import { parseActionId } from "../mig/ids.ts";
+import { jsonAnswer } from "../view/text.ts";
 import { UsageError } from "./flags.ts";
 import { openBench } from "./open.ts";
 import { actorOf, Recorder } from "./record.ts";
-import { jsonAnswer } from "./text.ts";
 import { type Call, JSON_FLAG, type Verb } from "./verb.ts";
 
 const WHY = {

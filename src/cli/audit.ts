@@ -3,10 +3,11 @@ import { hashOf } from "../calendar/file.ts";
 import { type AuditRow, verifyAudit } from "../journal/audit.ts";
 import type { Journal } from "../journal/journal.ts";
 import { openJournal } from "../journal/sqlite/journal.ts";
+import { formatClock, jsonAnswer, plural } from "../view/text.ts";
 import { readCalendar } from "./calendar/deed.ts";
 import { UsageError } from "./flags.ts";
 import { openSpoolView } from "./open.ts";
-import { formatClock, jsonAnswer, plural, renderTable } from "./text.ts";
+import { renderTable } from "./text.ts";
 import { type Call, JSON_FLAG, type Verb } from "./verb.ts";
 
 /** Rows that are shown, unless another number is asked for. */

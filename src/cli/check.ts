@@ -1,9 +1,10 @@
 // Check: the verb that finds every mistake of a runner directory at once, and changes nothing.
 import { errorLines, type RunnerError } from "../errors.ts";
+import { plural } from "../view/text.ts";
 import { apiLines } from "./api-check.ts";
 import type { Findings } from "./findings.ts";
 import { findMistakes } from "./runner-check.ts";
-import { plural, renderTable } from "./text.ts";
+import { renderTable } from "./text.ts";
 import { JSON_FLAG, type Verb } from "./verb.ts";
 
 export const check: Verb = {

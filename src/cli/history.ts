@@ -15,11 +15,12 @@ import { openReading } from "../journal/sqlite/reading.ts";
 import { parseActionId } from "../mig/ids.ts";
 import { describeStatuses } from "../mig/statuses.ts";
 import { type Instant, spanText } from "../time.ts";
+import { formatClock, formatDistance, jsonAnswer, plural } from "../view/text.ts";
 import { paramsText } from "../workflow/params.ts";
 import { UsageError } from "./flags.ts";
 import { loadJobs, unknownJob } from "./jobs.ts";
 import { openSpoolView, type SpoolView } from "./open.ts";
-import { formatClock, formatDistance, jsonAnswer, plural, renderTable, wrapText } from "./text.ts";
+import { renderTable, wrapText } from "./text.ts";
 import { type Call, JSON_FLAG, type Verb } from "./verb.ts";
 
 /** Runs that are shown without -n. */

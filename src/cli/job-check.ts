@@ -1,7 +1,9 @@
 // Job check: everything that can be wrong with one job, beyond what loading it shows.
+
 import { isThere } from "../edge/files.ts";
 import { type ErrorDetail, RunnerError } from "../errors.ts";
 import { scheduleAdvice } from "../jobs/advice.ts";
+import type { JobState } from "../jobs/catalog.ts";
 import type { Entity } from "../jobs/entity.ts";
 import { TEMPLATE_NAME } from "../jobs/keys.ts";
 import { isModuleFile, JOB_FILE_SIZE_MAX, readTable } from "../jobs/load.ts";
@@ -10,7 +12,7 @@ import { findFlawIfThere } from "../lib/os/ownership.ts";
 import type { Clock } from "../lib/ports.ts";
 import type { Plugins, Spool } from "../ports.ts";
 import type { Gathering } from "./findings.ts";
-import { hasAction, type JobState } from "./jobs.ts";
+import { hasAction } from "./jobs.ts";
 import { pluginMistake } from "./plugin-check.ts";
 import { checkTemplate, type Templated } from "./template-check.ts";
 

@@ -1,17 +1,12 @@
 // Jobs: the jobs that the words of a command line name.
+
 import { isThere } from "../edge/files.ts";
 import { describeError, nearest, RunnerError, RunnerErrors } from "../errors.ts";
 import { templatePath } from "../flow/template.ts";
+import type { JobState } from "../jobs/catalog.ts";
 import type { Entity } from "../jobs/entity.ts";
 import { TEMPLATE_NAME } from "../jobs/keys.ts";
 import type { SpoolView } from "./open.ts";
-
-/** One job directory: its entity, or why it is broken. */
-export interface JobState {
-  readonly job: string;
-  readonly entity: Entity | null;
-  readonly errors: readonly RunnerError[];
-}
 
 /** Loads every job of the spool; sorted by name. @throws {RunnerError} SPOOL. */
 export async function loadJobs({ catalog, spool }: JobSource): Promise<readonly JobState[]> {

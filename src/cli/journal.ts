@@ -7,9 +7,10 @@ import { nearest, RunnerError } from "../errors.ts";
 import { backupJournal, restoreJournal, salvageJournal } from "../journal/sqlite/copies.ts";
 import { openJournal } from "../journal/sqlite/journal.ts";
 import { type JournalReport, verifyJournal } from "../journal/sqlite/maintenance.ts";
+import { plural } from "../view/text.ts";
 import { UsageError } from "./flags.ts";
 import { openSpoolView } from "./open.ts";
-import { plural, renderTable } from "./text.ts";
+import { renderTable } from "./text.ts";
 import { type Call, JSON_FLAG, type Verb } from "./verb.ts";
 
 export const journal: Verb = {

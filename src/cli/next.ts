@@ -1,13 +1,15 @@
 // Next: the verb that shows when a schedule or a job fires next, for one or for many.
+
 import { systemClock } from "../edge/clock.ts";
 import { zoneWarning } from "../edge/timezone.ts";
 import { nearest, RunnerError, RunnerErrors } from "../errors.ts";
+import type { JobState } from "../jobs/catalog.ts";
 import { spreadOffsetMs } from "../jobs/fires.ts";
 import { answerBatchLine, encodeNext, NEXT_COUNT_MAX, renderNext } from "../jobs/next.ts";
 import { parseSchedule, type Schedule } from "../jobs/schedule.ts";
 import type { Milliseconds } from "../time.ts";
 import { UsageError } from "./flags.ts";
-import { type JobState, loadJobs } from "./jobs.ts";
+import { loadJobs } from "./jobs.ts";
 import { openSpoolView } from "./open.ts";
 import { type Call, JSON_FLAG, type Verb } from "./verb.ts";
 

@@ -1,16 +1,18 @@
 // Redeliver: the verb that gives a stored result to its plugins again.
+
 import { onSignals } from "../edge/signals.ts";
 import { findResult, isFile, latestResult, readResult } from "../edge/spool/stored.ts";
 import { messageOf, RunnerError } from "../errors.ts";
 import { deliverResult } from "../flow/deliver.ts";
 import { adoptResult, redeliverResult } from "../flow/redeliver.ts";
+import type { JobState } from "../jobs/catalog.ts";
 import type { Entity } from "../jobs/entity.ts";
 import type { ActionRow, DeliveryRow } from "../journal/inflight.ts";
 import { parseActionId } from "../mig/ids.ts";
 import { readStoredResult } from "../mig/result-file.ts";
 import { UsageError } from "./flags.ts";
 import { Hold, servingHolder } from "./hold.ts";
-import { type JobState, loadJobs, unknownJob } from "./jobs.ts";
+import { loadJobs, unknownJob } from "./jobs.ts";
 import { type Bench, openBench } from "./open.ts";
 import { Recorder } from "./record.ts";
 import { type Call, JSON_FLAG, type Verb } from "./verb.ts";

@@ -11,6 +11,7 @@ import { type ActionRow, type DeliveryRow, isSwept, type RunRow } from "../journ
 import type { JournalReads } from "../journal/journal.ts";
 import { describeStatuses } from "../mig/statuses.ts";
 import { Runner } from "../runner.ts";
+import { jsonAnswer, plural } from "../view/text.ts";
 import { wayOut } from "../workflow/operate.ts";
 import { paramsText } from "../workflow/params.ts";
 import { UsageError } from "./flags.ts";
@@ -18,7 +19,6 @@ import { unknownJob } from "./jobs.ts";
 import { type Opened, openRunner } from "./open.ts";
 import { Recorder } from "./record.ts";
 import { endWhenBroken, handleSignals, showProgress } from "./serve.ts";
-import { jsonAnswer, plural } from "./text.ts";
 import { type Call, JSON_FLAG, SET_FLAG, type Verb } from "./verb.ts";
 
 /** How often a run in a daemon's hands is looked at. */

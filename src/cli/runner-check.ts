@@ -8,6 +8,7 @@ import { sealProcess } from "../edge/secrecy.ts";
 import { zoneWarning } from "../edge/timezone.ts";
 import { RunnerError } from "../errors.ts";
 import { isSignedAhead, needsNoKey } from "../flow/signed-ahead.ts";
+import type { JobState } from "../jobs/catalog.ts";
 import type { Journal } from "../journal/journal.ts";
 import { openJournal } from "../journal/sqlite/journal.ts";
 import { verifyJournal } from "../journal/sqlite/maintenance.ts";
@@ -18,7 +19,7 @@ import { checkAhead } from "./ahead-check.ts";
 import { checkApi, notAsked } from "./api-check.ts";
 import { type ApiView, attempt, type Findings, type Gathering } from "./findings.ts";
 import { checkJob } from "./job-check.ts";
-import { chooseJobs, errorsOf, type JobState, loadJobs } from "./jobs.ts";
+import { chooseJobs, errorsOf, loadJobs } from "./jobs.ts";
 import { checkKey } from "./key-check.ts";
 import { pluginsOf, sourcesOf, viewSpool } from "./open.ts";
 import {

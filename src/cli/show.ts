@@ -1,8 +1,10 @@
 // Show: the verb that prints what a job would post, without a key, an API or a client
 // configuration. The signed text is made by the code that signs, so it is what would be signed.
+
 import { errorLines, type RunnerError, RunnerErrors } from "../errors.ts";
 import { draftAction, loadTemplate } from "../flow/template.ts";
 import { scheduleAdvice } from "../jobs/advice.ts";
+import type { JobState } from "../jobs/catalog.ts";
 import type { Entity } from "../jobs/entity.ts";
 import { spreadOffsetMs } from "../jobs/fires.ts";
 import { formatFire, nextFire } from "../jobs/schedule.ts";
@@ -12,14 +14,7 @@ import { type Action, encodeAction, hasStaleSignatures, signedText } from "../mi
 import type { Spool } from "../ports.ts";
 import { type Instant, limitText } from "../time.ts";
 import { UsageError } from "./flags.ts";
-import {
-  chooseJobs,
-  describeErrors,
-  errorsOf,
-  hasAction,
-  type JobState,
-  loadJobs,
-} from "./jobs.ts";
+import { chooseJobs, describeErrors, errorsOf, hasAction, loadJobs } from "./jobs.ts";
 import { openSpoolView } from "./open.ts";
 import { JSON_FLAG, type Verb } from "./verb.ts";
 

@@ -1,17 +1,15 @@
 // Status: the verb that shows what a mig-runner knows: its jobs, what is in flight, what waits
 // for a plugin and what was missed. Reads only, beside a daemon or without one.
+
 import { isThere } from "../edge/files.ts";
+import { lockHolder } from "../edge/lock.ts";
 import { describeError, RunnerError } from "../errors.ts";
+import type { JobState } from "../jobs/catalog.ts";
 import type { Completeness } from "../journal/inflight.ts";
-import type { Journal } from "../journal/journal.ts";
-import { openJournal } from "../journal/sqlite/journal.ts";
+import type { Reading } from "../journal/reading.ts";
+import { openReading } from "../journal/sqlite/reading.ts";
 import { describeStatuses, StatusCounts } from "../mig/statuses.ts";
 import type { Instant } from "../time.ts";
-import { paramsText } from "../workflow/params.ts";
-import type { WorkflowView } from "../workflow/view.ts";
-import { UsageError } from "./flags.ts";
-import { type JobState, loadJobs } from "./jobs.ts";
-import { openSpoolView, type SpoolView } from "./open.ts";
 import {
   type AlarmView,
   type InFlightView,
@@ -20,9 +18,15 @@ import {
   overviewOf,
   type RunView,
   type UndeliveredView,
-} from "./overview.ts";
+} from "../view/overview.ts";
+import { formatClock, formatDistance, jsonAnswer, plural } from "../view/text.ts";
+import { paramsText } from "../workflow/params.ts";
+import type { WorkflowView } from "../workflow/view.ts";
+import { UsageError } from "./flags.ts";
+import { loadJobs } from "./jobs.ts";
+import { openSpoolView, type SpoolView } from "./open.ts";
 import { directoryMistakes, isDistrust, toldOnce } from "./owners.ts";
-import { formatClock, formatDistance, jsonAnswer, plural, renderTable, wrapText } from "./text.ts";
+import { renderTable, wrapText } from "./text.ts";
 import { JSON_FLAG, type Verb } from "./verb.ts";
 
 export const status: Verb = {
@@ -43,14 +47,15 @@ export const status: Verb = {
     const mistakes = toldOnce(directoryMistakes(view.config)).map(describeError);
     const states = await loadTrusted(view);
     const now = view.clock.now();
-    const { journal, problem } = await openReadable(journalPath);
+    const { reading, problem } = await openReadable(journalPath);
+    const holder = lockHolder(directory)?.pid ?? null;
     try {
-      const overview = overviewOf(journal, { directory, states, now });
+      const overview = await overviewOf({ reading, directory, holder, states, now });
       const whole = { ...overview, mistakes, problem };
       if (call.flags.has("json")) call.terminal.json(jsonAnswer(whole));
       else call.terminal.out(renderOverview(overview, { now, mistakes, problem }));
     } finally {
-      await journal?.close();
+      await reading?.close();
     }
     return problem === null ? 0 : 1;
   },
@@ -69,13 +74,13 @@ async function loadTrusted(view: SpoolView): Promise<readonly JobState[]> {
 /** The journal, or null without one; a damaged one is told and does not hide the rest. */
 async function openReadable(
   path: string,
-): Promise<{ readonly journal: Journal | null; readonly problem: string | null }> {
-  if (!(await isThere(path))) return { journal: null, problem: null };
+): Promise<{ readonly reading: Reading | null; readonly problem: string | null }> {
+  if (!(await isThere(path))) return { reading: null, problem: null };
   try {
-    return { journal: openJournal({ path, readOnly: true }), problem: null };
+    return { reading: openReading(path), problem: null };
   } catch (error) {
     if (!(error instanceof RunnerError)) throw error;
-    return { journal: null, problem: describeError(error) };
+    return { reading: null, problem: describeError(error) };
   }
 }
 

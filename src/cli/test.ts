@@ -1,19 +1,22 @@
 // Test: the verb that runs TypeScript jobs in virtual time. Each job is tested in a worker of its
 // own, which is ended when the job does not come to an end.
+
 import { loadConfig } from "../config/config.ts";
 import { systemClock } from "../edge/clock.ts";
 import { bundleJob } from "../edge/modules/bundle.ts";
 import { describeEnd, startWorker } from "../edge/worker.ts";
 import { RunnerError, RunnerErrors } from "../errors.ts";
+import type { JobState } from "../jobs/catalog.ts";
 import { isModuleFile } from "../jobs/load.ts";
 import { durationToMs, parseDuration } from "../lib/go/duration.ts";
 import { SCENARIOS, type ScenarioOutcome } from "../testkit/scenarios.ts";
 import type { TestMessage, TestOrder } from "../testkit/worker.ts";
 import { DAY_MS, type Milliseconds } from "../time.ts";
+import { plural } from "../view/text.ts";
 import { UsageError } from "./flags.ts";
-import { chooseJobs, describeErrors, errorsOf, type JobState, loadJobs } from "./jobs.ts";
+import { chooseJobs, describeErrors, errorsOf, loadJobs } from "./jobs.ts";
 import { openSpoolView, sourcesOf } from "./open.ts";
-import { plural, renderTable, wrapText } from "./text.ts";
+import { renderTable, wrapText } from "./text.ts";
 import { type Call, JSON_FLAG, SET_FLAG, type Verb } from "./verb.ts";
 
 const AGENTS = 20;

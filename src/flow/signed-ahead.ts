@@ -9,6 +9,7 @@ import { RunnerError } from "../errors.ts";
 import type { Entity } from "../jobs/entity.ts";
 import type { RunRow } from "../journal/inflight.ts";
 import type { JournalReads, JournalTransaction, NewAction } from "../journal/journal.ts";
+import type { InstalledCalendar } from "../journal/reading.ts";
 import type { CalendarRow, WindowRow } from "../journal/windows.ts";
 import { parseTemplate } from "../mig/action.ts";
 import type { Instant } from "../time.ts";
@@ -122,19 +123,20 @@ export function coverageNow(
   now: Instant,
 ): Coverage {
   const calendar = journal?.calendar(job) ?? null;
-  if (journal === null || calendar === null) {
+  if (journal === null || calendar === null) return coverageOf(null, now);
+  return coverageOf({ calendar, coverage: journal.coverage(calendar.id, now) }, now);
+}
+
+/** The same of a calendar that was read. @param installed Null: there is none. */
+export function coverageOf(installed: InstalledCalendar | null, now: Instant): Coverage {
+  if (installed === null) {
     const warning = "none is installed: its fire times will be missed";
     return { calendar: null, left: 0, all: 0, lastAt: null, warning };
   }
-  const { requestedAt } = calendar;
-  const { left, all, lastAt } = journal.coverage(calendar.id, now);
-  return {
-    calendar,
-    left,
-    all,
-    lastAt,
-    warning: coverageWarning({ left, lastAt, requestedAt }, now),
-  };
+  const { calendar, coverage } = installed;
+  const { left, all, lastAt } = coverage;
+  const warning = coverageWarning({ left, lastAt, requestedAt: calendar.requestedAt }, now);
+  return { calendar, left, all, lastAt, warning };
 }
 
 /** What is left of a job's calendar after a fire time, if that is worth saying now. */

@@ -10,6 +10,13 @@ export type Change =
   | { readonly kind: "broken"; readonly job: string; readonly errors: readonly RunnerError[] }
   | { readonly kind: "removed"; readonly job: string };
 
+/** One job directory: its entity, or why it is broken. */
+export interface JobState {
+  readonly job: string;
+  readonly entity: Entity | null;
+  readonly errors: readonly RunnerError[];
+}
+
 interface Loaded {
   /**
    * The files as they were when loaded: other marks mean a changed job. Null when the disk did not
@@ -70,7 +77,7 @@ export class Catalog {
   }
 
   /** All job directories with what is wrong in each; empty lists for the sound ones. */
-  *states(): Generator<{ job: string; entity: Entity | null; errors: readonly RunnerError[] }> {
+  *states(): Generator<JobState> {
     for (const [job, { entity, errors }] of this.#jobs) yield { job, entity, errors };
   }
 

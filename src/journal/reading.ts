@@ -4,8 +4,12 @@
 // and the metrics read the same way, and a journal with another home needs no second one of them.
 
 import type { Instant } from "../time.ts";
+import type { AlarmRow } from "./alarms.ts";
+import type { AuditRow } from "./audit.ts";
 import type { ActionRow, Completeness, DeliveryRow, RunRow } from "./inflight.ts";
+import type { JournalCounts, MissedRow } from "./journal.ts";
 import type { StepRow } from "./steps.ts";
+import type { CalendarRow, Coverage, WindowRow } from "./windows.ts";
 
 /** One action of a run, as its history tells it. */
 export interface ActionRecord {
@@ -87,12 +91,74 @@ export interface HistoryPage {
   readonly next: HistoryPlace | null;
 }
 
-/** What people look at. */
+/** The rows of one run. */
+export interface RunRows {
+  readonly run: RunRow;
+  readonly actions: readonly ActionRow[];
+  readonly deliveries: readonly DeliveryRow[];
+}
+
+/** A workflow run that has not ended, with its steps in the order in which they were begun. */
+export interface OpenWorkflow {
+  readonly run: RunRow;
+  readonly steps: readonly StepRow[];
+}
+
+/** A result that a plugin has not taken yet. */
+export interface Undelivered {
+  readonly delivery: DeliveryRow;
+  readonly runId: number | null;
+  readonly actionId: number | null;
+}
+
+/** The calendar that holds for a job, and how far it reaches. */
+export interface InstalledCalendar {
+  readonly calendar: CalendarRow;
+  readonly coverage: Coverage;
+}
+
+/** Which rows of a log are asked for: the newest, or those before one of them. */
+export interface LogQuestion {
+  /** The id of the row behind which the page begins. @default the newest row is the first */
+  readonly before?: number | null;
+  /** @default of all jobs */
+  readonly job?: string | null;
+  /** Rows in the page, at most PAGE_MAX. */
+  readonly limit: number;
+}
+
+/** Some rows of a log, the newest first. */
+export interface LogPage<Row> {
+  readonly rows: readonly Row[];
+  /** Before which row the next page begins; null after the last. */
+  readonly next: number | null;
+}
+
+/** What people look at. A `limit` is the most rows of the answer. */
 export interface Reading {
   history(question: HistoryQuestion): Promise<HistoryPage>;
   /** All of one run, with the values of its steps; null when there is none. */
   run(id: number): Promise<RunRecord | null>;
   /** The run that an action of the API belongs to. */
   runOfAction(actionId: number): Promise<number | null>;
+  /** The run of a job with the latest fire time. */
+  lastRun(job: string): Promise<RunRows | null>;
+  counts(): Promise<JournalCounts>;
+  /** Planned and posted actions, the next first. */
+  inFlight(limit: number): Promise<readonly ActionRow[]>;
+  /** Oldest first. */
+  undelivered(limit: number): Promise<readonly Undelivered[]>;
+  /** The paused ones, then the open ones, oldest first. @param limit Of each. */
+  openWorkflows(limit: number): Promise<readonly OpenWorkflow[]>;
+  /** What is wrong now, by event, job and subject. */
+  openAlarms(): Promise<readonly AlarmRow[]>;
+  alarms(question: LogQuestion): Promise<LogPage<AlarmRow>>;
+  missed(question: LogQuestion): Promise<LogPage<MissedRow>>;
+  audit(question: Omit<LogQuestion, "job">): Promise<LogPage<AuditRow>>;
+  calendar(job: string, now: Instant): Promise<InstalledCalendar | null>;
+  /** The windows of a calendar whose fire times come after a time, the first first. */
+  windows(calendarId: number, after: Instant, limit: number): Promise<readonly WindowRow[]>;
+  /** Rows of the journal that cannot be read, each with what is wrong. */
+  unreadable(limit: number): Promise<readonly string[]>;
   close(): Promise<void>;
 }

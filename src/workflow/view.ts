@@ -1,6 +1,6 @@
 // View: the workflow runs that are not settled, as `status` shows them.
 import type { RunRow } from "../journal/inflight.ts";
-import type { JournalReads } from "../journal/journal.ts";
+import type { OpenWorkflow } from "../journal/reading.ts";
 import type { StepRow } from "../journal/steps.ts";
 import type { Instant } from "../time.ts";
 
@@ -34,25 +34,12 @@ export interface WorkflowView {
 
 const STEPS_SHOWN_MAX = 100;
 
-/**
- * The paused runs, then the open ones, oldest first.
- *
- * @param limit Of each.
- */
-export function workflowViews(journal: JournalReads, limit: number): readonly WorkflowView[] {
-  return (["paused", "open"] as const)
-    .flatMap((state) => journal.runsIn(state, limit))
-    .filter(({ source }) => source !== null)
-    .map((run) => viewOf(journal, run));
-}
-
-function viewOf(
-  journal: JournalReads,
-  { id, job, firesAt, state, note, params: json, deadlineAt }: RunRow,
-): WorkflowView {
-  const steps = journal.stepsOf(id).slice(-STEPS_SHOWN_MAX).map(stepView);
+/** The workflow runs that have not ended, as people see them. */
+export function workflowView({ run, steps }: OpenWorkflow): WorkflowView {
+  const { id, job, firesAt, state, note, params: json, deadlineAt } = run;
   const params = json === null ? null : (JSON.parse(json) as WorkflowView["params"]);
-  return { runId: id, job, firesAt, state, note, params, deadlineAt, steps };
+  const shown = steps.slice(-STEPS_SHOWN_MAX).map(stepView);
+  return { runId: id, job, firesAt, state, note, params, deadlineAt, steps: shown };
 }
 
 function stepView({ name, kind, state, attempts, nextAt, error }: StepRow): StepView {

@@ -1,8 +1,8 @@
 import { describe, expect, test } from "bun:test";
-import type { RunView } from "../../src/cli/overview.ts";
 import { describeRun, status } from "../../src/cli/status.ts";
 import { lockDirectory } from "../../src/edge/lock.ts";
 import { advanceDelivery } from "../../src/journal/inflight.ts";
+import type { RunView } from "../../src/view/overview.ts";
 import { Directory, THEN } from "../support/verb.ts";
 
 describe("status", () => {

@@ -13,10 +13,10 @@ import { durationToMs, parseDuration } from "../../lib/go/duration.ts";
 import { errnoCode, errnoText } from "../../lib/os/errno.ts";
 import { resolveTarget } from "../../mig/target.ts";
 import type { Milliseconds } from "../../time.ts";
+import { jsonAnswer, plural } from "../../view/text.ts";
 import { UsageError } from "../flags.ts";
 import { chooseJobs, hasAction, loadJobs } from "../jobs.ts";
 import { openSpoolView, type SpoolView, sourcesOf } from "../open.ts";
-import { jsonAnswer, plural } from "../text.ts";
 import type { Call } from "../verb.ts";
 import { asCalendarError, type Deed, factLines } from "./deed.ts";
 

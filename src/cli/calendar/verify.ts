@@ -4,8 +4,8 @@ import { type Calendar, CalendarProblem, decodeCalendar } from "../../calendar/f
 import { type JudgedSigner, judgeCalendar, keysOf } from "../../calendar/judge.ts";
 import { systemClock } from "../../edge/clock.ts";
 import type { Instant } from "../../time.ts";
+import { formatClock, jsonAnswer, plural } from "../../view/text.ts";
 import { UsageError } from "../flags.ts";
-import { formatClock, jsonAnswer, plural } from "../text.ts";
 import type { Call } from "../verb.ts";
 import { asCalendarError, type Deed, factLines, readFileFor } from "./deed.ts";
 import { summaryOf } from "./request.ts";

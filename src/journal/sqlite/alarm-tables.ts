@@ -13,7 +13,8 @@ import { RetentionTables } from "./retention-tables.ts";
 import type { Raw } from "./rows.ts";
 import { nextId } from "./statements.ts";
 
-function alarmOf(raw: Raw): AlarmRow {
+/** An alarm as it stands in its row. */
+export function alarmOf(raw: Raw): AlarmRow {
   return {
     id: raw.id as number,
     event: raw.event as AlarmRow["event"],

@@ -3,7 +3,8 @@ import type { AuditReads, AuditRow } from "../audit.ts";
 import { CalendarTables } from "./calendar-tables.ts";
 import type { Raw } from "./rows.ts";
 
-function auditOf(raw: Raw): AuditRow {
+/** A decision as it stands in its row. */
+export function auditOf(raw: Raw): AuditRow {
   return {
     id: raw.id as number,
     at: raw.at as number,
@@ -22,6 +23,9 @@ const COLUMNS =
   "actor, deed, subject, detail, previous, hash";
 
 const SAFE = "id BETWEEN 1 AND 9007199254740991";
+
+/** What rows of the log are read from. */
+export const AUDIT = `(SELECT ${COLUMNS} FROM audit WHERE ${SAFE})`;
 
 /** The audit log as prepared statements. */
 export class AuditTables extends CalendarTables implements AuditReads {

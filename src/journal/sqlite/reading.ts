@@ -1,20 +1,33 @@
 // Reading (SQLite): what people look at, from journal.db, by a connection that cannot write.
 
+import type { Instant } from "../../time.ts";
+import type { AlarmRow } from "../alarms.ts";
+import type { AuditRow } from "../audit.ts";
 import type { ActionRow, RunRow } from "../inflight.ts";
+import type { JournalCounts, MissedRow } from "../journal.ts";
 import {
   type ActionRecord,
   type HistoryPage,
   type HistoryPlace,
   type HistoryQuestion,
+  type InstalledCalendar,
+  type LogPage,
+  type LogQuestion,
+  type OpenWorkflow,
   PAGE_MAX,
   type Reading,
   type RunRecord,
+  type RunRows,
   type StepRecord,
+  type Undelivered,
 } from "../reading.ts";
 import type { StepRow } from "../steps.ts";
+import type { WindowRow } from "../windows.ts";
+import { alarmOf } from "./alarm-tables.ts";
+import { AUDIT, auditOf } from "./audit-tables.ts";
 import { openDatabase } from "./journal.ts";
 import { isSqlite, journalError } from "./problem.ts";
-import { runOf } from "./rows.ts";
+import { missedOf, type Raw, runOf } from "./rows.ts";
 import { Tables } from "./tables.ts";
 
 /**
@@ -57,6 +70,64 @@ class SqliteReading implements Reading {
     return this.#rows.actionById(actionId)?.runId ?? null;
   }
 
+  async lastRun(job: string): Promise<RunRows | null> {
+    const [run] = this.#rows.runs(job, 1);
+    if (run === undefined) return null;
+    const actions = this.#rows.actionsOf(run.id);
+    return { run, actions, deliveries: actions.flatMap(({ id }) => this.#rows.deliveriesOf(id)) };
+  }
+
+  async counts(): Promise<JournalCounts> {
+    return this.#rows.counts();
+  }
+
+  async inFlight(limit: number): Promise<readonly ActionRow[]> {
+    return this.#rows.pendingActions(limit);
+  }
+
+  async undelivered(limit: number): Promise<readonly Undelivered[]> {
+    return this.#rows.undelivered(limit).map((delivery) => {
+      const action = this.#rows.action(delivery.actionRow);
+      return { delivery, runId: action?.runId ?? null, actionId: action?.actionId ?? null };
+    });
+  }
+
+  async openWorkflows(limit: number): Promise<readonly OpenWorkflow[]> {
+    return (["paused", "open"] as const)
+      .flatMap((state) => this.#rows.runsIn(state, limit))
+      .filter(({ source }) => source !== null)
+      .map((run) => ({ run, steps: this.#rows.stepsOf(run.id) }));
+  }
+
+  async openAlarms(): Promise<readonly AlarmRow[]> {
+    return this.#rows.openAlarms();
+  }
+
+  async alarms(question: LogQuestion): Promise<LogPage<AlarmRow>> {
+    return logPage(question, (ask, limit) => this.#rows.alarmsBefore(ask, limit));
+  }
+
+  async missed(question: LogQuestion): Promise<LogPage<MissedRow>> {
+    return logPage(question, (ask, limit) => this.#rows.missedBefore(ask, limit));
+  }
+
+  async audit(question: LogQuestion): Promise<LogPage<AuditRow>> {
+    return logPage(question, ({ before }, limit) => this.#rows.auditBefore(before, limit));
+  }
+
+  async calendar(job: string, now: Instant): Promise<InstalledCalendar | null> {
+    const calendar = this.#rows.calendar(job);
+    return calendar && { calendar, coverage: this.#rows.coverage(calendar.id, now) };
+  }
+
+  async windows(calendarId: number, after: Instant, limit: number): Promise<readonly WindowRow[]> {
+    return this.#rows.windows(calendarId, after, Math.min(limit, PAGE_MAX));
+  }
+
+  async unreadable(limit: number): Promise<readonly string[]> {
+    return this.#rows.unreadable(limit);
+  }
+
   async close(): Promise<void> {
     this.#close();
   }
@@ -80,6 +151,23 @@ class SqliteReading implements Reading {
       steps: steps.map((step) => stepRecord(step, isWhole)),
     };
   }
+}
+
+/** Which rows: those before an id, of a job. */
+interface LogPlace {
+  readonly before: number;
+  readonly job: string | null;
+}
+
+/** A page of a log, by one row more than is shown. */
+function logPage<Row extends { readonly id: number }>(
+  { before, job = null, limit }: LogQuestion,
+  rowsOf: (place: LogPlace, limit: number) => readonly Row[],
+): LogPage<Row> {
+  const shownMax = Math.min(limit, PAGE_MAX);
+  const found = rowsOf({ before: before ?? Number.MAX_SAFE_INTEGER, job }, shownMax + 1);
+  const rows = found.slice(0, shownMax);
+  return { rows, next: found.length > shownMax ? (rows.at(-1)?.id ?? null) : null };
 }
 
 function actionRecord(row: ActionRow): ActionRecord {
@@ -122,6 +210,28 @@ class HistoryRows extends Tables {
     const rows = [FAILED, UNDELIVERED].flatMap((from) => this.#page(question, from, limit));
     const single = new Map(rows.map((row) => [row.id, row]));
     return [...single.values()].sort(inOrder).slice(0, limit);
+  }
+
+  alarmsBefore({ before, job }: LogPlace, limit: number): AlarmRow[] {
+    return this.#newest("readable_alarm", alarmOf, { before, job, limit });
+  }
+
+  missedBefore({ before, job }: LogPlace, limit: number): MissedRow[] {
+    return this.#newest("readable_missed", missedOf, { before, job, limit });
+  }
+
+  auditBefore(before: number, limit: number): AuditRow[] {
+    return this.#newest(AUDIT, auditOf, { before, job: null, limit });
+  }
+
+  #newest<Row>(
+    from: string,
+    rowOf: (raw: Raw) => Row,
+    { before, job, limit }: LogPlace & { readonly limit: number },
+  ): Row[] {
+    const ofJob = job === null ? "" : "job = ? AND ";
+    const sql = `SELECT * FROM ${from} WHERE ${ofJob}id < ? ORDER BY id DESC LIMIT ?`;
+    return this.all(sql, rowOf, ...(job === null ? [] : [job]), before, limit);
   }
 
   #page({ job = null, since = null, behind = null }: HistoryQuestion, from: string, limit: number) {

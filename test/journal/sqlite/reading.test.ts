@@ -3,7 +3,8 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import type { HistoryPlace, HistoryQuestion } from "../../../src/journal/reading.ts";
+import type { MissedRow } from "../../../src/journal/journal.ts";
+import type { HistoryPlace, HistoryQuestion, LogPage } from "../../../src/journal/reading.ts";
 import { openJournal } from "../../../src/journal/sqlite/journal.ts";
 import { openReading } from "../../../src/journal/sqlite/reading.ts";
 import { INTO } from "../../support/rows.ts";
@@ -167,5 +168,37 @@ describe("run()", () => {
 describe("openReading()", () => {
   test("cannot open what is not there", () => {
     expect(() => openReading("/nowhere/journal.db")).toThrow("there is none yet");
+  });
+});
+
+describe("missed(), alarms() and audit()", () => {
+  const missed = (id: number, job: string) =>
+    `INSERT INTO missed VALUES (${id}, '${job}', ${id}, ${id}, 1, 'down', ${id})`;
+
+  test("come in pages, the newest first, each row once, of all jobs or of one", async () => {
+    const rows = Array.from({ length: 7 }, (_, index) => missed(index + 1, index < 5 ? "a" : "b"));
+    await using journal = await journalWith(...rows);
+    const { reading } = journal;
+    const ids: number[] = [];
+    let before: number | null = null;
+    do {
+      const page: LogPage<MissedRow> = await reading.missed({ before, limit: 3 });
+      ids.push(...page.rows.map(({ id }) => id));
+      before = page.next;
+    } while (before !== null);
+    expect(ids).toEqual([7, 6, 5, 4, 3, 2, 1]);
+    const ofOne = await reading.missed({ job: "b", limit: 9 });
+    expect(ofOne).toMatchObject({ rows: [{ id: 7 }, { id: 6 }], next: null });
+  });
+
+  test("are empty in a journal without any", async () => {
+    await using journal = await journalWith();
+    const { reading } = journal;
+    const none = { rows: [], next: null };
+    expect(await reading.alarms({ limit: 5 })).toEqual(none);
+    expect(await reading.audit({ limit: 5 })).toEqual(none);
+    expect(await reading.missed({ limit: 5 })).toEqual(none);
+    expect(await reading.lastRun("nightly")).toBeNull();
+    expect(await reading.calendar("nightly", 5)).toBeNull();
   });
 });

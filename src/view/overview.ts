@@ -1,8 +1,9 @@
-// Overview: everything that `status` tells, as one value: from the spool, the lock and the journal.
-import { lockHolder } from "../edge/lock.ts";
+// Overview: everything that `status` tells, as one value: from the jobs, the lock and the journal.
+import { describeError } from "../errors.ts";
 import { shortfalls } from "../flow/shortfall.ts";
 import { lateness } from "../flow/sign.ts";
-import { coverageNow, isSignedAhead } from "../flow/signed-ahead.ts";
+import { type Coverage, coverageOf, isSignedAhead } from "../flow/signed-ahead.ts";
+import type { JobState } from "../jobs/catalog.ts";
 import { isAtLeast, spreadOffsetMs } from "../jobs/fires.ts";
 import { nextFire } from "../jobs/schedule.ts";
 import type { AlarmRow } from "../journal/alarms.ts";
@@ -13,10 +14,10 @@ import {
   isSwept,
   type RunRow,
 } from "../journal/inflight.ts";
-import type { JournalReads, MissedRow } from "../journal/journal.ts";
+import type { MissedRow } from "../journal/journal.ts";
+import type { Reading, RunRows, Undelivered } from "../journal/reading.ts";
 import type { Instant } from "../time.ts";
-import { type WorkflowView, workflowViews } from "../workflow/view.ts";
-import { describeErrors, type JobState } from "./jobs.ts";
+import { type WorkflowView, workflowView } from "../workflow/view.ts";
 
 /** The most rows of each list; `counts` of the journal say how many there are. */
 export const ROWS_MAX = 1_000;
@@ -97,6 +98,7 @@ export interface InFlightView {
 /** A result that a plugin has not taken yet: pending, or dead until it is delivered again. */
 export interface UndeliveredView {
   readonly job: string;
+  readonly runId: number | null;
   readonly actionId: number | null;
   readonly plugin: string;
   readonly state: DeliveryRow["state"];
@@ -147,76 +149,96 @@ const MISSED_MAX = 20;
 /** What is shown of rows that cannot be read: `journal verify` lists them all. */
 const UNREADABLE_MAX = 20;
 
-/** @param journal Null when there is none yet, or it cannot be read. */
-export function overviewOf(
-  journal: JournalReads | null,
-  spool: { directory: string; states: readonly JobState[]; now: Instant },
-): Overview {
-  const { directory, states, now } = spool;
-  const counts = journal?.counts();
-  const pendingDeliveries = counts?.pendingDeliveries ?? 0;
+/** What an overview is put together from. */
+export interface Sources {
+  /** Null when there is none yet, or it cannot be read. */
+  readonly reading: Reading | null;
+  readonly directory: string;
+  readonly holder: number | null;
+  readonly states: readonly JobState[];
+  readonly now: Instant;
+}
+
+/** Everything, each list up to ROWS_MAX. */
+export async function overviewOf(sources: Sources): Promise<Overview> {
+  const { reading, directory, holder, states, now } = sources;
+  const counts = await reading?.counts();
+  const workflows = (await reading?.openWorkflows(ROWS_MAX)) ?? [];
+  const jobs: JobView[] = [];
+  for (const state of states) jobs.push(await jobView(reading, state, now));
   return {
     directory,
-    holder: lockHolder(directory)?.pid ?? null,
-    jobs: states.map((state) => jobView(journal, state, now)),
-    inFlight: (journal?.pendingActions(ROWS_MAX) ?? []).map(inFlightView),
-    undelivered: (journal?.undelivered(ROWS_MAX) ?? []).map((row) => undeliveredView(journal, row)),
-    workflows: journal === null ? [] : workflowViews(journal, ROWS_MAX),
-    alarms: (journal?.openAlarms() ?? []).map(alarmView),
-    // What a clock that was ahead has recorded, and is still to come, was not missed.
-    missed: (journal?.missed(null, MISSED_MAX) ?? [])
-      .filter(({ firstAt }) => firstAt <= now)
-      .map(missedView),
-    unreadable: journal?.unreadable(UNREADABLE_MAX) ?? [],
+    holder,
+    jobs,
+    inFlight: ((await reading?.inFlight(ROWS_MAX)) ?? []).map(inFlightView),
+    undelivered: ((await reading?.undelivered(ROWS_MAX)) ?? []).map(undeliveredView),
+    workflows: workflows.map(workflowView),
+    alarms: ((await reading?.openAlarms()) ?? []).map(alarmView),
+    missed: await missedViews(reading, { limit: MISSED_MAX, now }),
+    unreadable: (await reading?.unreadable(UNREADABLE_MAX)) ?? [],
     counts: {
       inFlight: counts?.pendingActions ?? 0,
-      undelivered: pendingDeliveries + (counts?.deadDeliveries ?? 0),
+      undelivered: (counts?.pendingDeliveries ?? 0) + (counts?.deadDeliveries ?? 0),
     },
   };
 }
 
-function jobView(
-  journal: JournalReads | null,
+async function missedViews(
+  reading: Reading | null,
+  { limit, now }: { readonly limit: number; readonly now: Instant },
+): Promise<readonly MissedView[]> {
+  const page = await reading?.missed({ limit });
+  // What a clock that was ahead has recorded, and is still to come, was not missed.
+  return (page?.rows ?? []).filter(({ firstAt }) => firstAt <= now).map(missedView);
+}
+
+/** One job, when it comes next, and how its last run went. */
+export async function jobView(
+  reading: Reading | null,
   { job, entity, errors }: JobState,
   now: Instant,
-): JobView {
-  const schedule = entity?.schedule ?? null;
-  const delayMs = spreadOffsetMs(job, entity?.spreadMs ?? 0);
-  const fire = schedule === null ? null : nextFire(schedule, now - delayMs);
-  const last = journal?.runs(job, 1)[0];
+): Promise<JobView> {
+  const last = (await reading?.lastRun(job)) ?? null;
+  const isAhead = entity !== null && isSignedAhead(entity);
+  const installed = isAhead ? ((await reading?.calendar(job, now)) ?? null) : null;
   return {
     job,
-    schedule: schedule?.expression ?? null,
-    timezone: schedule?.timezone ?? null,
+    schedule: entity?.schedule?.expression ?? null,
+    timezone: entity?.schedule?.timezone ?? null,
     plugins: entity?.plugins ?? [],
-    nextAt: fire === null ? null : fire + delayMs,
-    calendar: calendarView(journal, { job, entity }, now),
-    errors: describeErrors(errors),
-    lastRun: journal === null || last === undefined ? null : runView(journal, last),
+    nextAt: nextFireOf({ job, entity }, now),
+    calendar: isAhead ? calendarView(coverageOf(installed, now)) : null,
+    errors: errors.map(describeError),
+    lastRun: last === null ? null : runView(last),
   };
 }
 
-/** @returns Null for a job that is signed live. */
-export function calendarView(
-  journal: JournalReads | null,
+/** When a job fires next, with the delay by which it is spread; null: never by itself. */
+export function nextFireOf(
   { job, entity }: Pick<JobState, "job" | "entity">,
   now: Instant,
-): CalendarView | null {
-  if (entity === null || !isSignedAhead(entity)) return null;
-  const { calendar, ...coverage } = coverageNow(journal, job, now);
+): Instant | null {
+  if (entity === null || entity.schedule === null) return null;
+  const delayMs = spreadOffsetMs(job, entity.spreadMs);
+  const fire = nextFire(entity.schedule, now - delayMs);
+  return fire === null ? null : fire + delayMs;
+}
+
+function calendarView({ calendar, ...coverage }: Coverage): CalendarView {
   return { sequence: calendar?.sequence ?? null, signers: calendar?.signers ?? [], ...coverage };
 }
 
-function runView(journal: JournalReads, row: RunRow): RunView {
-  const { firesAt, cause, state, endedAt, note } = row;
-  const actions = journal.actionsOf(row.id);
-  const deliveries = actions
-    .flatMap(({ id }) => journal.deliveriesOf(id))
-    .map(({ plugin, state, attempts, error }) => ({ plugin, state, attempts, error }));
-  const went = { firesAt, cause, state, endedAt, note };
+function runView({ run, actions, deliveries }: RunRows): RunView {
+  const { firesAt, cause, state, endedAt, note } = run;
   const results = actions.flatMap(({ completeness }) => completeness ?? []);
-  const warnings = [...lateness(actions), ...shortfalls(results)];
-  return { ...went, actions: actions.map(actionView), warnings, deliveries };
+  return {
+    ...{ firesAt, cause, state, endedAt, note },
+    actions: actions.map(actionView),
+    warnings: [...lateness(actions), ...shortfalls(results)],
+    deliveries: deliveries.map(({ plugin, state, attempts, error }) => ({
+      ...{ plugin, state, attempts, error },
+    })),
+  };
 }
 
 function actionView(row: ActionRow): ActionView {
@@ -230,10 +252,9 @@ function inFlightView(row: ActionRow): InFlightView {
   return { job, actionId, state, held, runId, expireAt, nextAt, attempts, error };
 }
 
-function undeliveredView(journal: JournalReads | null, row: DeliveryRow): UndeliveredView {
-  const { job, plugin, state, attempts, nextAt, error } = row;
-  const actionId = journal?.action(row.actionRow)?.actionId ?? null;
-  return { job, actionId, plugin, state, attempts, nextAt, error };
+function undeliveredView({ delivery, runId, actionId }: Undelivered): UndeliveredView {
+  const { job, plugin, state, attempts, nextAt, error } = delivery;
+  return { job, runId, actionId, plugin, state, attempts, nextAt, error };
 }
 
 function alarmView(row: AlarmRow): AlarmView {

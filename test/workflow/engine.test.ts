@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { RunnerError } from "../../src/errors.ts";
 import { parseSchedule } from "../../src/jobs/schedule.ts";
 import { Fatal, Retry } from "../../src/sdk/failure.ts";
 import type { JobBody } from "../../src/sdk/job.ts";
@@ -452,6 +453,20 @@ describe("Engine actions", () => {
     await stage.stop();
   });
 
+  test("are given up when they cannot be signed before their agents would have to answer", async () => {
+    const stage = new Stage({ body: async (run) => void (await run.collect("base")) });
+    const message = "Cannot sign: gpg refused to sign: no agent";
+    stage.sign = () => Promise.reject(new RunnerError("KEYRING", message, { passing: true }));
+    await stage.boot();
+    await stage.request();
+    const body = stage.journal.body(1);
+    await stage.move(4 * MINUTE);
+    expect(stage.run().state).toBe("open");
+    await stage.move((body?.expiryMs ?? 0) - 4 * MINUTE);
+    expect(stage.run()).toMatchObject({ state: "failed", note: message });
+    await stage.stop();
+  });
+
   test("are split when a list is too long for one target, and collected as one", async () => {
     const agents = Array.from({ length: 300 }, (_, index) => ({
       id: 10 ** 14 + index,
@@ -500,6 +515,10 @@ describe("Engine actions", () => {
     expect(stage.run().state).toBe("done");
     expect(seen).toEqual([[], null, 0, []]);
     expect([stage.actions.length, stage.deliveries.length]).toEqual([0, 0]);
+    expect(JSON.parse(stage.journal.stepNamed(1, "none")?.value ?? "")).toEqual({
+      ...{ actionIds: [], path: null },
+      completeness: { fetched: 0, sent: 0, statuses: {}, listed: 0 },
+    });
     await stage.stop();
   });
 

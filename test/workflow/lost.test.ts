@@ -1,12 +1,13 @@
 import { describe, expect, test } from "bun:test";
+import { RunnerError } from "../../src/errors.ts";
 import { Engine } from "../../src/workflow/engine.ts";
 import type { BodyListener } from "../../src/workflow/host.ts";
 import type { ToBody } from "../../src/workflow/messages.ts";
 import { settle } from "../support/clock.ts";
-import { NOON, openWorld } from "../support/world.ts";
+import { fillDisk, NOON, openWorld } from "../support/world.ts";
 
-/** An engine with one open run, and bodies that a test plays by hand. */
-async function open() {
+/** An engine with open runs, a minute from one to the next, and bodies that a test plays by hand. */
+async function open(runs = 1) {
   const world = openWorld();
   const bodies: { listener: BodyListener; heard: ToBody[]; isStopped: boolean }[] = [];
   const edges = {
@@ -32,9 +33,13 @@ async function open() {
   };
   await world.journal.write((tables) => {
     tables.insertSource("5eed", "the source");
-    tables.insertRun({ job: "hunt", firesAt: 1, cause: "manual", source: "5eed" }, "open", NOON);
     const rest = { template: null, expiryMs: 1, agentsMax: null, plugins: [] };
-    tables.insertBody({ runId: 1, ...rest, seed: 9, begunAt: NOON, nextAt: NOON });
+    for (let id = 1; id <= runs; id++) {
+      const run = { job: "hunt", firesAt: id, cause: "manual", source: "5eed" } as const;
+      tables.insertRun(run, "open", NOON);
+      const nextAt = NOON + (id - 1) * 60_000;
+      tables.insertBody({ runId: id, ...rest, seed: 9, begunAt: NOON, nextAt });
+    }
   });
   const engine = new Engine(edges, { isMine: () => true, planned() {}, changed() {} });
   const tick = async (ms = 0): Promise<void> => {
@@ -152,6 +157,100 @@ describe("Engine with bodies that go wrong", () => {
       expect(bodies[0]?.isStopped).toBe(true);
     });
   }
+
+  test("is woken when a body that does nothing has done so for five minutes", async () => {
+    const { engine, tick, say, run, clock } = await open(2);
+    const wakesAt = () => engine.nextAt(clock.now());
+    expect(wakesAt()).toBeNull();
+    await tick();
+    await say({ kind: "idle", received: 1 });
+    await tick();
+    expect(wakesAt()).toBe(NOON + 300_000);
+    await tick(60_000);
+    await say({ kind: "idle", received: 1 });
+    await tick();
+    // The first of two.
+    expect(wakesAt()).toBe(NOON + 300_000);
+    await tick(240_000);
+    const note = "it waits for something that is not a step: put that into run.step";
+    expect(run()).toMatchObject({ state: "failed", note });
+    expect(wakesAt()).toBe(NOON + 360_000);
+    await tick(60_000);
+    expect(wakesAt()).toBeNull();
+  });
+
+  test("lets a body go that only waits, also after the journal could not be written", async () => {
+    const world = await open();
+    const { bodies, tick, say } = world;
+    await tick();
+    await say({ kind: "ask", name: "night", request: { kind: "sleep", ms: 3_600_000 } });
+    const makeRoom = fillDisk(world);
+    await say({ kind: "idle", received: 1 });
+    expect(bodies[0]?.isStopped).toBe(false);
+    makeRoom();
+    await say({ kind: "idle", received: 1 });
+    expect(bodies[0]?.isStopped).toBe(true);
+  });
+
+  /** A disk that takes nothing; how often it was asked. */
+  function fullDisk({ journal }: Awaited<ReturnType<typeof open>>) {
+    const disk = { writes: 0, makeRoom: () => {} };
+    const { write } = journal;
+    const full = new RunnerError("JOURNAL", "Cannot use the journal: the disk is full");
+    // Asked more often than that it would be without end.
+    journal.write = () => (++disk.writes < 9 ? Promise.reject(full) : new Promise(() => {}));
+    disk.makeRoom = () => {
+      journal.write = write;
+    };
+    return disk;
+  }
+
+  type Opened = Awaited<ReturnType<typeof open>>;
+  const call = { kind: "ask", name: "call", request };
+  const nap = { kind: "ask", name: "nap", request: { kind: "sleep", ms: 60_000 } };
+  const outcome = { kind: "value", json: "7" };
+  const written: readonly [string, readonly unknown[], (opened: Opened) => Promise<void>][] = [
+    ["that its body is started", [], ({ tick }) => tick(60_000)],
+    ["that a step is begun", [], ({ say }) => say(call)],
+    [
+      "what a step has done",
+      [call],
+      ({ say }) => say({ kind: "tried", name: "call", attempt: 1, outcome }),
+    ],
+    ["that a sleep is over", [nap], ({ tick }) => tick(60_000)],
+    ["that its run is done", [], ({ say }) => say({ kind: "ended", error: null })],
+  ];
+  for (const [what, before, does] of written) {
+    test(`tries every five seconds to write ${what}, and goes on when it can`, async () => {
+      const opened = await open(what.includes("started") ? 2 : 1);
+      const { bodies, tick, say } = opened;
+      await tick();
+      for (const message of before) await say(message);
+      const heard = bodies.map((body) => body.heard.length);
+      const disk = fullDisk(opened);
+      await does(opened);
+      for (let seconds = 1; seconds < 5; seconds++) await tick(1_000);
+      expect(disk.writes).toBe(1);
+      disk.makeRoom();
+      await tick(1_000);
+      await tick();
+      const isOn = bodies.length > heard.length || bodies[0]?.heard.length !== heard[0];
+      expect(isOn).toBe(true);
+    });
+  }
+
+  test("tells a body once that its run was ended by somebody else", async () => {
+    const { bodies, tick, journal, run } = await open();
+    await tick();
+    await journal.write((tables) => {
+      const open = tables.run(1);
+      if (open !== null) tables.saveRun({ ...open, state: "failed", note: "dropped" });
+    });
+    for (let ticks = 0; ticks < 3; ticks++) await tick();
+    expect(run()?.state).toBe("failed");
+    const told = bodies[0]?.heard.filter(({ kind }) => kind === "abort");
+    expect(told).toEqual([{ kind: "abort", reason: "dropped" }]);
+  });
 
   test("does not listen to a body any more that has ended", async () => {
     const { tick, say, run, journal } = await open();

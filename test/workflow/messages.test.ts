@@ -9,6 +9,10 @@ describe("parseFromBody()", () => {
     { kind: "ask", name: "a", request: { kind: "step", ...tries } },
     { kind: "ask", name: "a", request: { kind: "deliver", plugin: "slack", result: "base" } },
     { kind: "ask", name: "a", request: { kind: "collect", ...action, agentsMax: 1, pageSize: 1 } },
+    {
+      ...{ kind: "ask", name: "a" },
+      request: { kind: "collect", ...action, expiryMs: 1, agentsMax: null, pageSize: null },
+    },
     { kind: "tried", name: "a", attempt: 1, outcome: { kind: "value", json: null } },
     { kind: "log", level: "info", message: "" },
     { kind: "idle", received: 3 },
@@ -36,6 +40,10 @@ describe("parseFromBody()", () => {
     { kind: "ask", name: "a", request: { kind: "sleep", ms: Number.POSITIVE_INFINITY } },
     { kind: "ask", name: "a", request: { kind: "steal" } },
     { kind: "ask", name: "a", request: { kind: "collect", ...action, agentsMax: 0, pageSize: 1 } },
+    {
+      ...{ kind: "ask", name: "a" },
+      request: { kind: "collect", ...action, expiryMs: 0, agentsMax: null, pageSize: null },
+    },
     {
       kind: "tried",
       name: "a",

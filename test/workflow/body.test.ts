@@ -1,0 +1,79 @@
+// Body: what it makes of messages, without an engine.
+import { describe, expect, test } from "bun:test";
+import { AsyncLocalStorage } from "node:async_hooks";
+import { type JobBody, job } from "../../src/sdk/job.ts";
+import { Body } from "../../src/workflow/body.ts";
+import type { FromBody, ToBody } from "../../src/workflow/messages.ts";
+import type { Scope } from "../../src/workflow/scope.ts";
+import { settle, VirtualClock } from "../support/clock.ts";
+import { NOON } from "../support/world.ts";
+
+const RESULT = '{"action":{"id":7},"commands":[{"id":1},{"id":2}],"name":"nightly","plugin":""}';
+
+/** A body that has begun; what it says, and whether the result that it reads is open. */
+async function begin(own: JobBody) {
+  const said: FromBody[] = [];
+  const files = { open: 0 };
+  async function* readFile(): AsyncGenerator<Uint8Array> {
+    files.open++;
+    try {
+      // So much at a time that there is more when the first command is whole.
+      for (const byte of new TextEncoder().encode(RESULT)) yield new Uint8Array([byte]);
+    } finally {
+      files.open--;
+    }
+  }
+  const body = new Body({
+    clock: new VirtualClock(NOON),
+    scopes: new AsyncLocalStorage<Scope>(),
+    post: (message) => void said.push(message),
+    turn: settle,
+    readFile,
+    openFetch: () => () => Promise.reject(new TypeError("nobody is there")),
+    load: () => Promise.resolve(job({}, own)),
+    locate: () => null,
+  });
+  const tell = async (message: ToBody): Promise<void> => {
+    const before = said.length;
+    body.receive(message);
+    while (said.slice(before).every(({ kind }) => kind !== "idle")) await settle();
+  };
+  const run = { id: 1, job: "nightly", firesAt: NOON };
+  await tell({ kind: "begin", run, now: NOON, seed: 9, source: "the source" });
+  return { said, files, tell };
+}
+
+/** The outcome of a step. */
+function answer(name: string, value: unknown): ToBody {
+  const outcome = { kind: "saved", value: JSON.stringify(value) } as const;
+  return { kind: "answer", name, now: NOON, outcome };
+}
+
+describe("Body", () => {
+  test("goes on after an outcome of a step that it does not wait for", async () => {
+    const seen: unknown[] = [];
+    const { said, tell } = await begin(async (run) => {
+      seen.push(await run.step("one", () => 1));
+    });
+    await tell(answer("another", 2));
+    await tell(answer("one", 1));
+    expect(seen).toEqual([1]);
+    const others = said.filter(({ kind }) => kind !== "idle" && kind !== "ask");
+    expect(others).toEqual([{ kind: "ended", error: null }]);
+  });
+
+  test("closes a result whose commands it stops to read", async () => {
+    const ids: unknown[] = [];
+    const { said, files, tell } = await begin(async (run) => {
+      const base = await run.collect("base");
+      for await (const { id } of base.commands) {
+        ids.push(id, files.open);
+        break;
+      }
+    });
+    const completeness = { fetched: 2, sent: 2, statuses: { success: 2 } };
+    await tell(answer("base", { actionIds: [7], path: "/7.json", completeness }));
+    while (!said.some(({ kind }) => kind === "ended")) await settle();
+    expect([ids, files.open]).toEqual([[1, 1], 0]);
+  });
+});

@@ -3,6 +3,7 @@ import { describe, expect, test } from "bun:test";
 import { existsSync, statSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { eventually } from "../support/binary.ts";
+import { lifeSeconds } from "../support/patience.ts";
 import { ACTION, Site } from "../support/site.ts";
 
 describe.concurrent("mig-runner run JOB --wait", () => {
@@ -121,7 +122,7 @@ describe.concurrent("the daemon", () => {
 
   test("collects what was in flight when it was killed, posted once", async () => {
     await using site = await Site.create();
-    await site.job("drift", ['expiry = "3s"']);
+    await site.job("drift", [`expiry = "${lifeSeconds(3)}s"`]);
     const first = site.start();
     await first.prints(/added entity drift/);
     expect((await site.run("run", "drift")).exit).toBe(0);
@@ -191,7 +192,7 @@ describe.concurrent("the daemon", () => {
 
   test("collects a job whose directory was removed in flight", async () => {
     await using site = await Site.create();
-    await site.job("gone", ['expiry = "2s"']);
+    await site.job("gone");
     const daemon = site.start();
     await daemon.prints(/added entity gone/);
     await site.run("run", "gone");

@@ -1,8 +1,10 @@
 // What the program shows to other users of the host: no file that it writes, and no open port.
+
 import { expect, test } from "bun:test";
 import { readdirSync, readFileSync, readlinkSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { eventually, type Running } from "../support/binary.ts";
+import { lifeSeconds } from "../support/patience.ts";
 import { Site } from "../support/site.ts";
 
 /** The files and folders under a directory with their modes, those of the test left out. */
@@ -37,7 +39,7 @@ test("journal, lock, records and results are for the owner alone; a log as the o
   });
   const { scenario } = site;
   await scenario.plugin("hold", `until [ -e "${scenario.path("go")}" ]; do sleep 0.1; done`);
-  await site.job("drift", ['expiry = "3s"', 'plugin = "hold"']);
+  await site.job("drift", [`expiry = "${lifeSeconds(3)}s"`, 'plugin = "hold"']);
   const own = new Set(readdirSync(scenario.directory, { recursive: true }).map(String));
   const running = startOpen(site, "run", "drift", "--wait");
   const seen: Record<string, number> = {};

@@ -125,24 +125,27 @@ export class SimulatedApi {
   insert(posted: string, now: number): ApiAction {
     const plain = JSON.parse(posted) as {
       name: string;
+      validfrom?: string;
       expireafter: string;
       pgpsignatures: string[];
     };
     const id = this.#nextAction++;
     const expireAt = Date.parse(plain.expireafter);
+    // What is not valid yet is held, as the real one does.
+    const heldUntil = Math.max(now, Date.parse(plain.validfrom ?? "") || 0);
     const { id: _, counters: __, ...kept } = plain as typeof plain & Record<string, unknown>;
     const stored = JSON.stringify({ id, ...kept, status: "pending" }).slice(0, -1);
     const dice = this.#dice;
     const action: ApiAction = {
       id,
       name: plain.name,
-      signature: plain.pgpsignatures.at(-1) ?? "",
+      signature: plain.pgpsignatures[0] ?? "",
       body: posted,
       stored,
       acceptedAt: now,
       listedAt: this.calm ? now : now + dice.int(0, this.#manners.listedLateMaxMs),
       expireAt,
-      commands: this.#launch(now, expireAt),
+      commands: this.#launch(heldUntil, expireAt),
       counters: this.calm ? "honest" : dice.pick(this.#manners.counters),
       served: new Map(),
     };

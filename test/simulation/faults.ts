@@ -32,6 +32,7 @@ export const FAULT_KINDS: Readonly<Record<string, RegExp>> = {
   "a step of a workflow that fails": /^step fails/,
   "`run` from outside": /^request$/,
   "`drop` from outside": /^drop$/,
+  "a calendar that is installed, replaced or withdrawn": /^(install|withdraw)$/,
   "`redeliver` from outside": /^redeliver$/,
   "an edited, broken or removed job": /^(touch|reschedule|breakEntity|breakTemplate|remove)$/,
   "a record of the original, sound or broken": /^legacy /,

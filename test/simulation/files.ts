@@ -48,6 +48,9 @@ function tableText(job: SimulatedJob, schedule: string): string {
     `early = ${job.early}`,
     `late = "${job.lateSeconds}s"`,
     ...(job.deadlineSeconds === null ? [] : [`deadline = "${job.deadlineSeconds}s"`]),
+    ...(job.calendar === null
+      ? []
+      : ['signing = "calendar"', `postahead = "${job.calendar.postAheadSeconds}s"`]),
   ].join("\n");
 }
 

@@ -66,6 +66,30 @@ export const MUTANTS: readonly Mutant[] = [
     ],
   },
   {
+    name: "a window that people have signed is passed over",
+    invariant: "I2",
+    seed: 54,
+    edits: [
+      {
+        file: "flow/signed-ahead.ts",
+        find: "if (now >= window.expireAfter) return",
+        replace: "if (now >= window.firesAt) return",
+      },
+    ],
+  },
+  {
+    name: "a window that a run has taken is left to others",
+    invariant: "I2",
+    seed: 5,
+    edits: [
+      {
+        file: "journal/sqlite/calendar-tables.ts",
+        find: "return this.change(sql, runId, id, runId) === 1;",
+        replace: "return sql.length + runId + id > 0;",
+      },
+    ],
+  },
+  {
     name: "an action whose answer was lost is posted again without a search",
     invariant: "I3",
     seed: 4,

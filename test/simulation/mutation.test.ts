@@ -9,7 +9,7 @@ import { DAMAGE_MUTANT, MUTANTS, type Mutant } from "./mutants.ts";
 
 const ROOT = resolve(import.meta.dirname, "../..");
 
-/** Every mutant is seen within so many seeds, and the runner as it is passes all of them. */
+/** Every mutant is seen within so many seeds; `npm test` finds nothing in them otherwise. */
 const SEEDS_MAX = 150;
 
 /** For one search, on a quiet machine. */
@@ -82,11 +82,6 @@ describe("The simulator", () => {
   test.each(MUTANTS)("sees $invariant broken when $name", async (mutant) => {
     const said = await withCopy(mutant.edits, (folder) => searchMutant(folder, mutant));
     expect(said).toMatch(new RegExp(`^seed \\d+: ${mutant.invariant}: `, "m"));
-  });
-
-  test("sees nothing wrong with the runner as it is, in those seeds", async () => {
-    const said = await withCopy([], (folder) => search(folder));
-    expect(said).toContain(`simulation: ${SEEDS_MAX} of ${SEEDS_MAX} seeds`);
   });
 
   test("has a mutant for each invariant but I10, which no world can break", () => {

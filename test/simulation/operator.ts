@@ -55,6 +55,15 @@ export function happen(simulation: Operated, what: Happening): void {
       timeline.after(dice.int(1_000, 120_000), () => world.missingPlugins.delete(plugin));
       return;
     }
+    case "install":
+    case "withdraw": {
+      const ahead = world.profile.jobs.filter(({ calendar }) => calendar !== null);
+      if (ahead.length === 0) return;
+      const { calendars } = simulation.oracle;
+      if (what.kind === "install") calendars.install(world, dice.pick(ahead));
+      else calendars.withdraw(world, dice.pick(ahead).job);
+      return;
+    }
     case "request":
     case "redeliver":
     case "drop":

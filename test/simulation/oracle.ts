@@ -6,6 +6,7 @@
 //                I6 a delivery of what is not durable · I7 a loop that spins
 //   at the end   I2 fire times · I4 every action ended · I6 every plugin served · I8 · I9
 import type { ApiAction } from "./api.ts";
+import { Calendars } from "./calendars.ts";
 import type { Watch } from "./life.ts";
 import { RUNNERS } from "./ports.ts";
 import type { Legacy, SimulatedJob } from "./profile.ts";
@@ -62,6 +63,7 @@ export class Oracle implements Watch {
   readonly uncounted = new Set<string>();
   /** Actions that the operator gave up. */
   readonly dropped = new Set<number>();
+  readonly calendars = new Calendars();
   readonly #accepted: ApiAction[] = [];
   readonly #acceptedBy = new Map<string, number>();
   readonly #signedAs = new Map<number, string>();
@@ -79,7 +81,7 @@ export class Oracle implements Watch {
     if (ledger.rows(JOURNALED, body).length > 0) return;
     // What an operator gives up while it is on its way arrives all the same.
     const { pgpsignatures } = JSON.parse(body) as { pgpsignatures: string[] };
-    const signature = pgpsignatures.at(-1) ?? "";
+    const signature = pgpsignatures[0] ?? "";
     const same = ledger.rows("SELECT id FROM action WHERE signature = ?", signature);
     if (same.some(({ id }) => this.dropped.has(Number(id)))) return;
     this.world.violate("I1: a POST that the journal does not hold as planned");
@@ -95,6 +97,8 @@ export class Oracle implements Watch {
     const rows = ledger.rows(sql, action.signature)[0]?.rows ?? 0;
     if (count > Number(rows)) this.world.violate(`I3: ${action.name} was accepted ${count} times`);
     this.#signedOnce(action);
+    const problem = this.calendars.problem(this.world, action);
+    if (problem !== null) this.world.violate(problem);
   }
 
   /** I3: of one row the API has accepted one signature, although it may be signed anew. */
@@ -228,11 +232,14 @@ export class Oracle implements Watch {
 
   /** What must hold in peace, before a restart helps: every job that is sound goes on. */
   inPeace(): void {
-    for (const job of this.world.profile.jobs) this.#checkGoesOn(job);
+    for (const job of this.world.profile.jobs) {
+      this.#checkGoesOn(job);
+      this.#checkWindows(job);
+    }
   }
 
   /** I8: what was due in peace is decided, whatever became of the other jobs and of the clock. */
-  #checkGoesOn({ job, schedule, spreadSeconds }: SimulatedJob): void {
+  #checkGoesOn({ calendar, job, schedule, spreadSeconds }: SimulatedJob): void {
     const { calmAt, disk, ledger, profile, wall } = this.world;
     if (schedule.fires === null || this.uncounted.has(job) || !disk.jobs.has(job)) return;
     const until = wall - spreadSeconds * 1_000 - STANDSTILL_MS;
@@ -247,9 +254,29 @@ export class Oracle implements Watch {
     const [cursor] = ledger.rows("SELECT decided_at FROM cursor WHERE job = ?", job);
     const decidedAt = Number(cursor?.decided_at ?? 0);
     const when = new Date(due ?? decidedAt).toISOString();
-    if (decidedAt > wall) this.world.violate(`I7: ${job} is decided up to ${when}, ahead of now`);
+    const aheadMs = (calendar?.postAheadSeconds ?? 0) * 1_000;
+    if (decidedAt > wall + aheadMs)
+      this.world.violate(`I7: ${job} is decided up to ${when}, ahead of now`);
     if (due === undefined || decidedAt >= due) return;
     this.world.violate(`I8: ${job} stands still, it was due at ${when}`);
+  }
+
+  /** I2 of what people have signed: in peace no window of the calendar that holds passes unused. */
+  #checkWindows({ job, overlap, spreadSeconds }: SimulatedJob): void {
+    const { calmAt, disk, ledger, profile, wall } = this.world;
+    const { checkDirectoryMs, downMaxMs } = profile;
+    if (this.uncounted.has(job) || !disk.jobs.has(job) || overlap !== "allow") return;
+    const since = calmAt + checkDirectoryMs + downMaxMs + STANDSTILL_MS;
+    const until = wall - spreadSeconds * 1_000 - STANDSTILL_MS;
+    const sql =
+      "SELECT fires_at FROM calendar_window JOIN calendar ON calendar.id = calendar_id " +
+      "WHERE job = ? AND state = 'installed' AND installed_at < ? AND fires_at BETWEEN ? AND ? " +
+      "AND NOT EXISTS (SELECT 1 FROM run WHERE run.job = calendar.job AND run.fires_at = " +
+      "calendar_window.fires_at)";
+    for (const { fires_at } of ledger.rows(sql, job, calmAt, since, until)) {
+      const when = new Date(Number(fires_at)).toISOString();
+      this.world.violate(`I2: ${job} has a window for ${when}, which no run has used`);
+    }
   }
 
   #checkJob({ job, schedule: { fires } }: SimulatedJob): void {

@@ -60,6 +60,20 @@ export interface SimulatedJob {
   readonly deadlineSeconds: number | null;
   /** Null: a table without a body. */
   readonly workflow: WorkflowKind | null;
+  /** Null: it signs live. */
+  readonly calendar: CalendarManners | null;
+}
+
+/** How a job is signed ahead. */
+export interface CalendarManners {
+  /** `postahead` of the job. */
+  readonly postAheadSeconds: number;
+  /** So long before its fire time a window begins. */
+  readonly leadSeconds: number;
+  /** The share of its fire times for which nobody has signed. */
+  readonly gaps: number;
+  /** Installed when the world begins. */
+  readonly isInstalled: boolean;
 }
 
 /** Rates are probabilities a port call; 0 draws nothing. */
@@ -93,6 +107,8 @@ export type Happening =
   | { readonly kind: "request" }
   | { readonly kind: "redeliver" }
   | { readonly kind: "drop" }
+  | { readonly kind: "install" }
+  | { readonly kind: "withdraw" }
   | { readonly kind: "touch" }
   | { readonly kind: "reschedule" }
   | { readonly kind: "breakEntity" }
@@ -137,8 +153,9 @@ export function makeProfile(dice: Dice): Profile {
   const jobsMax = { small: 2, middle: 3, large: 5 } as const;
   const [least, most] = chaosSeconds[size];
   const chaosMs = dice.int(least, most) * 1_000;
+  const aside = dice.beside();
   const jobs = Array.from({ length: dice.int(1, jobsMax[size]) }, (_, index) =>
-    makeJob(dice, index),
+    signed(makeJob(dice, index), aside),
   );
   return {
     // Anywhere in a year, often at a change of clocks.
@@ -149,7 +166,7 @@ export function makeProfile(dice: Dice): Profile {
     jobs,
     manners: makeManners(dice, jobs),
     rates: makeRates(dice),
-    happenings: makeHappenings(dice, chaosMs),
+    happenings: [...makeHappenings(dice, chaosMs), ...makeCeremonies(aside, jobs, chaosMs)],
     legacy: dice.chance(0.2) ? makeLegacy(dice, jobs) : [],
     checkDirectoryMs: dice.pick([5_000, 20_000, 90_000]),
     limits: {
@@ -183,7 +200,34 @@ function makeJob(dice: Dice, index: number): SimulatedJob {
     lateSeconds: dice.chance(0.1) ? dice.pick([5, 60]) : 0,
     deadlineSeconds: dice.chance(0.1) ? dice.pick([5, 30, 120]) : null,
     workflow,
+    calendar: null,
   };
+}
+
+/** Makes some of the jobs that may be signed ahead so. */
+function signed(job: SimulatedJob, dice: Dice): SimulatedJob {
+  const isFit = job.workflow === null && job.schedule.fires !== null;
+  if (!dice.chance(0.2) || !isFit) return job;
+  const calendar = {
+    postAheadSeconds: dice.pick([0, 0, 10, 60]),
+    leadSeconds: dice.pick([0, 5, 120]),
+    gaps: dice.pick([0, 0, 0.2]),
+    isInstalled: dice.chance(0.9),
+  };
+  return { ...job, calendar };
+}
+
+/** People install other calendars, or take one back. */
+function makeCeremonies(
+  dice: Dice,
+  jobs: readonly SimulatedJob[],
+  chaosMs: number,
+): Profile["happenings"] {
+  if (jobs.every(({ calendar }) => calendar === null)) return [];
+  return Array.from({ length: dice.int(0, 3) }, () => ({
+    atMs: dice.int(0, chaosMs),
+    what: { kind: dice.pick(["install", "install", "withdraw"] as const) },
+  }));
 }
 
 function makeManners(dice: Dice, jobs: readonly SimulatedJob[]): ApiManners {

@@ -14,6 +14,11 @@ export class Dice {
     for (let turn = 0; turn < 12; turn++) this.next();
   }
 
+  /** Other dice, which draw nothing of these: what they decide leaves the rest of a seed alone. */
+  beside(): Dice {
+    return new Dice((this.#a ^ 0x5bd1e995) >>> 0);
+  }
+
   /** Uniform in [0, 1). */
   next(): number {
     const sum = (((this.#a + this.#b) | 0) + this.#d) | 0;

@@ -34,6 +34,7 @@ const JOB: SimulatedJob = {
   lateSeconds: 0,
   deadlineSeconds: null,
   workflow: null,
+  calendar: null,
 };
 
 /** A world in which the job fires ten seconds after it begins, and is collected before peace. */
@@ -74,6 +75,9 @@ export const SCENARIOS: Readonly<Record<string, Profile>> = {
     { schedule: { text: "0 0 30 2 *", timezone: null, fires: () => [] } },
     { legacy: (["good", "misnamed", "torn"] as const).map((kind) => ({ job: "job1", kind })) },
   ),
+  "a job that is signed ahead": scenario({
+    calendar: { postAheadSeconds: 3, leadSeconds: 5, gaps: 0, isInstalled: true },
+  }),
   "a workflow of two collects and a step": scenario({ workflow: "chain" }),
   "an answer that is lost after the POST": scenario(
     { expirySeconds: 30 },

@@ -83,6 +83,9 @@ export class Simulation {
     this.oracle.world = this.world;
     ledger.reset(this.world);
     for (const job of profile.jobs) writeJob(this.world, job);
+    for (const job of profile.jobs) {
+      if (job.calendar?.isInstalled === true) this.oracle.calendars.install(this.world, job);
+    }
     for (const record of profile.legacy) this.oracle.legacy.push(writeLegacy(this.world, record));
     this.world.onDeath = (why) => this.#restart(why);
   }

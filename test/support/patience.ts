@@ -10,3 +10,12 @@ export function patience(quietMs: number): number {
   const [load = 0] = loadavg();
   return quietMs * Math.max(1, Math.ceil(load / availableParallelism()));
 }
+
+/** Processes that ask for each processor before an action may come too late in its usual life. */
+const CROWD = 3;
+
+/** A number of whole seconds in which an action is posted for certain, so many being plenty. */
+export function lifeSeconds(quietSeconds: number): number {
+  const [load = 0] = loadavg();
+  return Math.ceil(quietSeconds * Math.max(1, load / availableParallelism() / CROWD));
+}

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { type Sandbox, type SandboxOptions, startSandbox } from "../../src/sandbox/server.ts";
 import { type Outcome, type Program, type Running, Scenario, type StartOptions } from "./binary.ts";
 import { homeOf, keyFile, LOCKED_KEY, RUNNER_KEY, RUNNER_PASSPHRASE } from "./keys.ts";
+import { lifeSeconds } from "./patience.ts";
 
 export interface HostOptions {
   /** `[api] url`. @default a port where nobody listens */
@@ -49,9 +50,10 @@ export class Host {
     return new Host(scenario, await furnish(scenario, options));
   }
 
-  /** A job that expires after two seconds, with a schedule that never comes in a test. */
+  /** A job that expires after two seconds or some more, with a schedule that comes in no test. */
   async job(job: string, lines: readonly string[] = [], action: string = ACTION): Promise<void> {
-    const entity = ["[configuration]", 'schedule = "0 0 1 1 *"', 'expiry = "2s"', ...lines];
+    const expiry = `expiry = "${lifeSeconds(2)}s"`;
+    const entity = ["[configuration]", 'schedule = "0 0 1 1 *"', expiry, ...lines];
     await this.scenario.job(job, {
       "entity.cfg": `${entity.join("\n")}\n`,
       "action.json": action,

@@ -9,7 +9,7 @@ import { messageOf } from "./errors.ts";
 import { adoptInflight } from "./flow/adopt.ts";
 import { ClockWatch, WatchedClock } from "./flow/ahead.ts";
 import { Alarms } from "./flow/alarms.ts";
-import { admits, afterRequest, type Breaker, CLOSED } from "./flow/breaker.ts";
+import { ApiHealth } from "./flow/breaker.ts";
 import { collectAction } from "./flow/collect.ts";
 import { endOverdue } from "./flow/deadline.ts";
 import type { LaunchWindow } from "./flow/launch.ts";
@@ -59,6 +59,7 @@ const RETRIES_DEFAULT = 2;
 
 /** The loop over one runner directory. Build it, `start`, then `run` or `runOnce`; once each. */
 export class Runner {
+  readonly api = new ApiHealth();
   readonly #edges: EngineEdges;
   readonly #watch: ClockWatch;
   readonly #startedAt: Instant;
@@ -79,9 +80,6 @@ export class Runner {
   readonly #stop = new AbortController();
   readonly #wake: Wake;
   #stopping = false;
-  #breaker: Breaker = CLOSED;
-  /** Since when the API has not answered: undefined before it was asked. */
-  #downSince: Instant | null | undefined;
   /** Of the journal at the last tick: what another process writes changes it. */
   #version: number | null = null;
   #failures = 0;
@@ -113,7 +111,7 @@ export class Runner {
     this.#collects = new Pool(() => edges.limits.collectsMax, changed);
     this.#upkeep = new Upkeep(edges, changed);
     this.#alarms = new Alarms(edges, catalog, {
-      ...{ downSince: () => this.#downSince, signal: this.#stop.signal, once: options.once },
+      ...{ downSince: () => this.api.downSince, signal: this.#stop.signal, once: options.once },
       changed,
     });
     this.#timetable = new Timetable(edges, catalog, {
@@ -144,6 +142,11 @@ export class Runner {
   get failures(): number {
     const parts = [this.#timetable, this.#engine, ...this.#parts];
     return parts.reduce((sum, { failures }) => sum + failures, this.#failures);
+  }
+
+  /** When a job is looked at next by its schedule; null: never. */
+  fireAt(job: string): Instant | null {
+    return this.#timetable.fireAt(job);
   }
 
   /** Ends the current wait: there may be something to do. */
@@ -272,7 +275,7 @@ export class Runner {
   }
 
   #work(now: Instant): void {
-    const admitted = admits(this.#breaker, now);
+    const admitted = this.api.admits(now);
     if (admitted === "none") return;
     const probing = this.#posts.running + this.#collects.running > 0;
     if (admitted === "one" && probing) return;
@@ -327,8 +330,7 @@ export class Runner {
     const { clock, journal } = this.#edges;
     const reached = await this.#rested(work, row.job);
     if (reached === null || this.#stop.signal.aborted) return null;
-    this.#breaker = afterRequest(this.#breaker, reached !== "unreachable", clock.now());
-    this.#downSince = reached !== "unreachable" ? null : (this.#downSince ?? clock.now());
+    this.api.asked(reached !== "unreachable", clock.now());
     const after = journal.action(row.id);
     if (after?.state === "failed" || (after?.attempts ?? 0) > row.attempts) this.#failures++;
     return reached;
@@ -348,17 +350,10 @@ export class Runner {
   #nextAt(): Instant {
     const now = this.#edges.clock.now();
     const times = [this.#timetable.nextAt(), now + NAP_MAX_MS];
-    const due = [
-      this.#edges.journal.nextAt(now),
-      this.#engine.nextAt(now),
-      this.#launcher.nextAt(now),
-    ];
-    times.push(...due.filter((at) => at !== null));
+    const due = [this.#edges.journal, this.#engine, this.#launcher, this.api];
+    times.push(...due.map((part) => part.nextAt(now)).filter((at) => at !== null));
     const looks = [this.#upkeep.nextAt, this.#alarms.nextAt].filter((at) => at !== null);
     if (this.#runId === null) times.push(...looks);
-    const { probeAt } = this.#breaker;
-    // A probe whose time has come waits for work, not for time (I7).
-    if (probeAt !== null && probeAt > now) times.push(probeAt);
     return Math.max(Math.min(...times), now + 1);
   }
 

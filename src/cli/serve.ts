@@ -9,6 +9,7 @@ import { releaseMemory } from "../lib/os/runtime.ts";
 import { Runner } from "../runner.ts";
 import { MINUTE_MS, type Milliseconds } from "../time.ts";
 import { DAEMON, PASS } from "./hold.ts";
+import { openMetricsFile } from "./metrics.ts";
 import { type Broken, type Opened, openRunner } from "./open.ts";
 import { type Call, STATUS_CANNOT_START, STATUS_TRY_AGAIN } from "./verb.ts";
 
@@ -41,10 +42,12 @@ export async function runForever(call: Call): Promise<number> {
   const reaper = reapOrphans();
   let keyError: unknown = null;
   const journalFailure = endWhenBroken(runner, opened);
+  const metrics = openMetricsFile(opened, runner);
   try {
     log.emit("info", "results processing routine started");
     await runner.start();
     opened.ready();
+    void metrics?.keep(ended.signal);
     void giveBack(opened, ended.signal);
     // A key that cannot be used is told at the start, not at three in the night.
     void proveKeyIfUsed(opened, ended.signal).catch((error: unknown) => {
@@ -67,6 +70,7 @@ export async function runForever(call: Call): Promise<number> {
     reaper.close();
     watcher.close();
     signals.close();
+    await metrics?.close();
     await opened.close();
   }
 }
@@ -148,6 +152,9 @@ export async function runPass(call: Call, wait: boolean): Promise<number> {
     call.terminal.progress("");
     const failure = journalFailure();
     if (failure !== null) return endBroken(call, opened, failure);
+    const metrics = openMetricsFile(opened, runner);
+    await metrics?.write();
+    await metrics?.close();
     return runner.failures > 0 || edges.journal.counts().deadDeliveries > 0 ? 1 : 0;
   } catch (error) {
     sayFailure(call, opened, error);

@@ -212,6 +212,14 @@ export const RUNNER_KEYS = {
       about: "what lasts is told again after this, at least `1m`",
     },
   },
+  metrics: {
+    textfile: {
+      ...part({ ...text, since: ours, unset: "none" }),
+      about:
+        "file that is written anew each 15 seconds with the metrics of docs/operations.md, for " +
+        "the textfile collector of Prometheus' node_exporter: `NAME.prom` in its directory",
+    },
+  },
   retention: {
     journal: {
       ...duration(DAY_MS, KEPT_MAX_MS, null),

@@ -101,6 +101,8 @@ export interface RunnerConfig {
     readonly resultsMs: Milliseconds | null;
   };
   readonly notify: NotifyConfig;
+  /** The file that the metrics are written to; null: they are not. */
+  readonly metricsFile: string | null;
   readonly pluginConfig: ReadonlyMap<string, PluginSettings>;
   /** Where the keys of those sections begin, such as "/etc/mig/runner.cfg:12". */
   readonly pluginPlaces: ReadonlyMap<string, string>;
@@ -164,6 +166,7 @@ export function resolveRunner(
       resultsMs: keptOf(resolver, "results"),
     },
     notify: notifyOf(resolver),
+    metricsFile: metricsFileOf(resolver, directory),
     pluginConfig: pluginConfigOf(resolver),
     pluginPlaces: pluginPlacesOf(resolver),
     clientConfPath: textOf(resolver, ["client", "clientconfpath"]),
@@ -185,6 +188,18 @@ function directoryOf(resolver: Resolver, workingDirectory: string): string {
     noteWarning(resolver, ["runner", "directory"], text);
   }
   return directory ?? RUNNER_KEYS.runner.directory.default;
+}
+
+/** A relative one is in the runner directory. node_exporter passes by what is not named *.prom. */
+function metricsFileOf(resolver: Resolver, directory: string): string | null {
+  const path = ["metrics", "textfile"] as const;
+  const file = textOf(resolver, path);
+  if (file === null) return null;
+  if (!file.endsWith(".prom")) {
+    const text = `[metrics] textfile "${file}" does not end in .prom: node_exporter does not read it`;
+    noteWarning(resolver, path, text);
+  }
+  return posix.isAbsolute(file) ? file : posix.join(directory, file);
 }
 
 function checkDirectoryOf(resolver: Resolver): Milliseconds {

@@ -3,6 +3,39 @@
 // closed ──3 failures in a row──▶ open until `probeAt` ──▶ one probe ──▶ closed, or open again
 import type { Instant, Milliseconds } from "../time.ts";
 
+/** What the requests of one process have shown of the API. */
+export class ApiHealth {
+  #breaker: Breaker = CLOSED;
+  #downSince: Instant | null | undefined;
+
+  /** Since when it has not answered; null: it does. Undefined before it was asked. */
+  get downSince(): Instant | null | undefined {
+    return this.#downSince;
+  }
+
+  /** Whether it answered the last time; null before it was asked. */
+  get isUp(): boolean | null {
+    return this.#downSince === undefined ? null : this.#downSince === null;
+  }
+
+  /** A request was answered, or not. */
+  asked(ok: boolean, now: Instant): void {
+    this.#breaker = afterRequest(this.#breaker, ok, now);
+    this.#downSince = ok ? null : (this.#downSince ?? now);
+  }
+
+  /** How many requests may start now. */
+  admits(now: Instant): "all" | "one" | "none" {
+    return admits(this.#breaker, now);
+  }
+
+  /** When the next one may; null: now. A probe whose time has come waits for work (I7). */
+  nextAt(now: Instant): Instant | null {
+    const { probeAt } = this.#breaker;
+    return probeAt !== null && probeAt > now ? probeAt : null;
+  }
+}
+
 export interface Breaker {
   /** Failures in a row: answers that never came, not refusals. */
   readonly failures: number;

@@ -136,6 +136,7 @@ async function removeRuns(
   const others = await edges.journal.write((tables) => [
     tables.removeMissed(before, STEP_MAX),
     tables.removeAlarms(before, STEP_MAX),
+    tables.removePauses(before, STEP_MAX),
   ]);
   return Math.max(runs, ...others);
 }

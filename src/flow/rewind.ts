@@ -90,5 +90,5 @@ function splitMissed(transaction: JournalTransaction, row: MissedRow, cut: Misse
   if (before === null || after === null) return;
   transaction.saveMissed({ ...row, ...before });
   const { id: _, ...rest } = row;
-  transaction.insertMissed({ ...rest, ...after });
+  transaction.insertMissed({ ...rest, ...after }, false);
 }

@@ -87,6 +87,11 @@ export class Timetable {
     return Math.min(this.#scanAt, this.#heap.next() ?? this.#scanAt);
   }
 
+  /** When a job is due; null: never by its schedule, or it is being launched. */
+  fireAt(job: string): Instant | null {
+    return this.#heap.at(job);
+  }
+
   /** Scans at the next `refresh`. */
   rescan(): void {
     this.#scanAt = 0;

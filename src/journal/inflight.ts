@@ -372,4 +372,6 @@ export interface RunRow {
   /** When it is given up if it is still open. Null: never. */
   readonly deadlineAt: Instant | null;
   readonly endedAt: Instant | null;
+  /** Somebody wants it to begin at this time, not before. Null: as soon as it can. */
+  readonly notBefore: Instant | null;
 }

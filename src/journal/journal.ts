@@ -11,6 +11,7 @@ import type { Instant } from "../time.ts";
 import type { AlarmReads, AlarmWrites } from "./alarms.ts";
 import type { AuditReads, AuditRow } from "./audit.ts";
 import type { ActionRow, DeliveryRow, RunCause, RunRow } from "./inflight.ts";
+import type { PauseReads, PauseWrites } from "./pauses.ts";
 import type { BodyRow, NewBody, NewStep, StepFrontier, StepRow } from "./steps.ts";
 import type { CalendarReads, CalendarWrites } from "./windows.ts";
 
@@ -23,7 +24,11 @@ export interface NewRun {
   readonly deadlineAt?: Instant | null;
   readonly begunAt?: Instant | null;
   readonly params?: string | null;
+  readonly notBefore?: Instant | null;
 }
+
+/** Fire times that are to be recorded. */
+export type NewMissed = Omit<MissedRow, "id" | "kind"> & Partial<Pick<MissedRow, "kind">>;
 
 /** An action that is to be written in state planned. */
 export type NewAction = Pick<
@@ -35,9 +40,13 @@ export type NewAction = Pick<
 export type NewDelivery = Pick<DeliveryRow, "actionRow" | "job" | "plugin" | "key"> &
   Partial<Pick<DeliveryRow, "resultPath">>;
 
+/** Why fire times were not fired: nobody could, or people wanted it so. */
+export const MISSED_KINDS = ["missed", "skipped"] as const;
+
 /** Fire times of a job that nobody fired, from the first to the last of them. */
 export interface MissedRow {
   readonly id: number;
+  readonly kind: (typeof MISSED_KINDS)[number];
   readonly job: string;
   readonly firstAt: Instant;
   readonly lastAt: Instant;
@@ -85,7 +94,7 @@ export interface JournalCounts {
   readonly openBodies: number;
 }
 
-export interface JournalReads extends CalendarReads, AuditReads, AlarmReads {
+export interface JournalReads extends CalendarReads, AuditReads, AlarmReads, PauseReads {
   run(id: number): RunRow | null;
   /** The newest runs of a job, newest first. */
   runs(job: string, limit: number): readonly RunRow[];
@@ -162,7 +171,8 @@ export interface JournalReads extends CalendarReads, AuditReads, AlarmReads {
   counts(): JournalCounts;
 
   cursor(job: string): Cursor | null;
-  missed(job: string | null, limit: number): readonly MissedRow[];
+  /** The newest first, of one kind or of both. */
+  missed(job: string | null, limit: number, kind?: MissedRow["kind"] | null): readonly MissedRow[];
   /** Rows of a job whose last fire time is after `at`. */
   missedAfter(job: string, at: Instant): readonly MissedRow[];
 
@@ -188,7 +198,7 @@ export interface RemovedRow {
   readonly json: string;
 }
 
-export interface JournalTransaction extends JournalReads, CalendarWrites, AlarmWrites {
+export interface JournalTransaction extends JournalReads, CalendarWrites, AlarmWrites, PauseWrites {
   /** Null when (job, firesAt) has a run already: I2 is kept here, by a unique index. */
   insertRun(run: NewRun, state: RunRow["state"], now: Instant): RunRow | null;
   saveRun(row: RunRow): void;
@@ -208,7 +218,8 @@ export interface JournalTransaction extends JournalReads, CalendarWrites, AlarmW
   setCursor(job: string, cursor: NewCursor): void;
   /** Forgets how far a removed job was decided. */
   removeCursor(job: string): void;
-  insertMissed(missed: Omit<MissedRow, "id">): void;
+  /** @param isNew False: a part of a record that is there already. @default true */
+  insertMissed(missed: NewMissed, isNew?: boolean): void;
   /** A row of the audit log: see `appendAudit`, which makes it. */
   insertAudit(row: AuditRow): void;
   saveMissed(row: MissedRow): void;

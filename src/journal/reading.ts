@@ -134,8 +134,35 @@ export interface LogPage<Row> {
   readonly next: number | null;
 }
 
+/** What a monitoring system is told of a journal. What is counted only grows. */
+export interface JournalMetrics {
+  /** Ends of runs by job and state, and when the last one was. */
+  readonly runs: readonly {
+    readonly job: string;
+    readonly state: "done" | "failed";
+    readonly count: number;
+    readonly lastAt: Instant | null;
+  }[];
+  /** Fire times that nobody ran, without those that people wanted skipped. */
+  readonly missed: readonly { readonly job: string; readonly count: number }[];
+  /** Commands that were collected, by the status that they had. */
+  readonly commands: readonly { readonly status: string; readonly count: number }[];
+  /** Results that a plugin has not taken. */
+  readonly deliveries: readonly {
+    readonly plugin: string;
+    readonly state: "pending" | "dead";
+    readonly count: number;
+  }[];
+  readonly actionsInFlight: number;
+  /** What it takes on the disk. */
+  readonly journalBytes: number;
+  /** Fire times to come that the installed calendars cover. */
+  readonly windowsLeft: readonly { readonly job: string; readonly left: number }[];
+}
+
 /** What people look at. A `limit` is the most rows of the answer. */
 export interface Reading {
+  metrics(now: Instant): Promise<JournalMetrics>;
   history(question: HistoryQuestion): Promise<HistoryPage>;
   /** All of one run, with the values of its steps; null when there is none. */
   run(id: number): Promise<RunRecord | null>;

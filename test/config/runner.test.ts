@@ -43,6 +43,7 @@ describe("resolveRunner()", () => {
         pluginGraceMs: 10_000,
       },
       calendarKeyring: null,
+      metricsFile: null,
       notify: { plugins: [], on: null, repeatMs: null },
       retention: { journalMs: null, runs: null, resultsMs: null },
       pluginConfig: new Map(),

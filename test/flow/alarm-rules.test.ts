@@ -18,14 +18,8 @@ const NOW = 100 * HOUR;
 function run(id: number, state: RunRow["state"], changes: Partial<RunRow> = {}): RunRow {
   return {
     ...{ id, job: "nightly", firesAt: id * HOUR, cause: "schedule", state, source: null },
-    ...{
-      note: null,
-      params: null,
-      begunAt: id * HOUR,
-      deadlineAt: null,
-      endedAt: id * HOUR + 5,
-      ...changes,
-    },
+    ...{ note: null, params: null, begunAt: id * HOUR, deadlineAt: null },
+    ...{ endedAt: id * HOUR + 5, notBefore: null, ...changes },
   };
 }
 
@@ -54,6 +48,7 @@ const events = (facts: Partial<JobFacts>) =>
 const missed = (firstAt: number, lastAt = firstAt, count = 1) => ({
   ...{ id: 1, job: "nightly", firstAt, lastAt, count, reason: "it was not run in time" },
   recordedAt: lastAt,
+  kind: "missed" as const,
 });
 
 describe("jobConditions()", () => {

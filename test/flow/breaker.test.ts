@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { admits, afterRequest, CLOSED } from "../../src/flow/breaker.ts";
+import { ApiHealth, admits, afterRequest, CLOSED } from "../../src/flow/breaker.ts";
 
 const failed = (times: number, now: number) => {
   let breaker = CLOSED;
@@ -32,5 +32,24 @@ describe("afterRequest() and admits()", () => {
 
   test("close at the first answer", () => {
     expect(afterRequest(failed(9, 0), true, 1)).toEqual(CLOSED);
+  });
+});
+
+describe("ApiHealth", () => {
+  test("knows whether the API answered the last time, and since when it does not", () => {
+    const api = new ApiHealth();
+    expect([api.isUp, api.downSince]).toEqual([null, undefined]);
+    api.asked(false, 1_000);
+    api.asked(false, 2_000);
+    expect([api.isUp, api.downSince, api.admits(2_000)]).toEqual([false, 1_000, "all"]);
+    api.asked(true, 3_000);
+    expect([api.isUp, api.downSince]).toEqual([true, null]);
+  });
+
+  test("waits for its probe, and for none whose time has come (I7)", () => {
+    const api = new ApiHealth();
+    for (let failures = 0; failures < 3; failures++) api.asked(false, 1_000);
+    expect([api.nextAt(1_000), api.admits(1_000)]).toEqual([3_000, "none"]);
+    expect([api.nextAt(3_000), api.admits(3_000)]).toEqual([null, "one"]);
   });
 });

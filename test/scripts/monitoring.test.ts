@@ -2,6 +2,8 @@
 import { describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
+import { renderMetrics } from "../../src/metrics/metrics.ts";
+import { readExposition } from "../support/exposition.ts";
 
 /** The metrics that are told, each with its labels. */
 const METRICS: Readonly<Record<string, readonly string[]>> = {
@@ -16,6 +18,26 @@ const METRICS: Readonly<Record<string, readonly string[]>> = {
   mig_runner_journal_bytes: [],
   mig_runner_calendar_windows_left: ["job"],
 };
+
+/** What a journal, a job and a process tell at the most. */
+function told(): readonly string[] {
+  const text = renderMetrics(
+    {
+      ...{ runs: [{ job: "a", state: "done", count: 1, lastAt: 1 }], actionsInFlight: 0 },
+      ...{ missed: [], commands: [{ status: "success", count: 1 }], deliveries: [] },
+      ...{ journalBytes: 1, windowsLeft: [] },
+    },
+    {
+      jobs: [{ job: "a", nextAt: 1, isSignedAhead: true, plugins: ["mail"] }],
+      ...{ apiUp: true, process: null },
+    },
+  );
+  return [...readExposition(text)].map(([name, { samples }]) => {
+    const [labels = "[]"] = samples.keys();
+    const names = (JSON.parse(labels) as [string, string][]).map(([label]) => label);
+    return names.length === 0 ? name : `${name}{${names.sort().join(",")}}`;
+  });
+}
 
 /** Labels that the way to Prometheus adds. */
 const ADDED = ["instance"];
@@ -39,6 +61,22 @@ function strangers(expression: string, shown: string): readonly string[] {
     ...[...chosen, ...grouped, ...told].filter((label) => !isOwn(label)).map(String),
   ];
 }
+
+describe("the metrics", () => {
+  const names = Object.entries(METRICS).map(([name, labels]) =>
+    labels.length === 0 ? name : `${name}{${labels.join(",")}}`,
+  );
+
+  test("are those that the program tells", () => {
+    expect(told().toSorted()).toEqual(names.toSorted());
+  });
+
+  test("are those of the runbook", () => {
+    const runbook = read("../docs/operations.md");
+    const rows = [...runbook.matchAll(/^\| `(mig_runner_[a-z_{},]+)` \|/gm)].map(([, row]) => row);
+    expect(rows.map(String).toSorted()).toEqual(names.toSorted());
+  });
+});
 
 describe("packaging/prometheus", () => {
   const { groups } = Bun.YAML.parse(read("prometheus/mig-runner.rules.yml")) as {

@@ -56,6 +56,7 @@ export function deliveryRow(changes: Partial<DeliveryRow> = {}): DeliveryRow {
 
 /** The tables with columns in the order of tests, for rows that are written by hand. */
 export const INTO = {
+  missed: "missed (id, job, first_at, last_at, count, reason, recorded_at)",
   run: "run (id, job, fires_at, cause, state, source, note, deadline_at, ended_at)",
   body: "body (run_id, template, expiry_ms, agents_max, plugins, seed, begun_at, next_at, starts)",
   step:

@@ -93,6 +93,7 @@ export const ARROWS: Readonly<Record<string, readonly string[]>> = {
   jobs: ["config", "lib/cron", "lib/go", "lib/ports", "mig", "ports"],
   calendar: ["jobs", "lib/go", "lib/pgp", "mig"],
   journal: ["calendar", "lib/os", "mig"],
+  metrics: ["journal"],
   flow: ["calendar", "jobs", "journal", "lib/go", "lib/ports", "mig", "ports"],
   sdk: ["lib/go", "lib/http", "mig"],
   workflow: ["flow", "jobs", "journal", "lib/go", "lib/json", "lib/ports", "mig", "ports", "sdk"],

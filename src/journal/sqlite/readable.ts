@@ -11,7 +11,9 @@
 import { ALARM_EVENTS, NOTICE_STATES } from "../alarms.ts";
 import { HOLDS } from "../guards.ts";
 import { ACTION_STATES, DELIVERY_STATES, RUN_CAUSES, RUN_STATES } from "../inflight.ts";
+import { MISSED_KINDS } from "../journal.ts";
 import { STEP_KINDS, STEP_STATES } from "../steps.ts";
+import { TALLIES } from "../tally.ts";
 import { CALENDAR_STATES } from "../windows.ts";
 
 /** A table whose rows are read through a view. */
@@ -136,6 +138,7 @@ const TABLES = {
       ...{ source: optional(TEXT), note: optional(TEXT), params: optional(JSON_OBJECT, null) },
       begun_at: optional(INSTANT),
       ...{ deadline_at: optional(INSTANT), ended_at: optional(INSTANT, "0") },
+      not_before: optional(INSTANT),
     },
   },
   action: {
@@ -221,7 +224,7 @@ const TABLES = {
         last_at: INSTANT,
         count: { ...COUNT, mended: null },
       },
-      ...{ reason: TEXT, recorded_at: INSTANT },
+      ...{ reason: TEXT, recorded_at: INSTANT, kind: oneOf(MISSED_KINDS) },
     },
   },
   calendar: {
@@ -254,6 +257,21 @@ const TABLES = {
     columns: {
       ...{ id: ID, alarm_id: ID, plugin: TEXT, body: JSON_TEXT, state: oneOf(NOTICE_STATES) },
       ...{ attempts: COUNT, next_at: NEXT, error: optional(TEXT), updated_at: INSTANT },
+    },
+  },
+  pause: {
+    name: "'pause ' || id || ' (' || job || ')'",
+    columns: {
+      // One that cannot be read must not become one without an end, nor end before its time.
+      ...{ id: ID, job: TEXT, since: DECIDED, until: optional(DECIDED, null), actor: TEXT },
+      ...{ why: TEXT, ended_at: optional(DECIDED, null) },
+    },
+  },
+  tally: {
+    name: "'count of ' || what || ' ' || job || ' ' || label",
+    columns: {
+      ...{ id: ID, what: oneOf(TALLIES), job: TEXT, label: TEXT, count: COUNT },
+      last_at: optional(INSTANT),
     },
   },
   cursor: {

@@ -1,5 +1,6 @@
 // Reading (SQLite): what people look at, from journal.db, by a connection that cannot write.
 
+import { statSync } from "node:fs";
 import type { Instant } from "../../time.ts";
 import type { AlarmRow } from "../alarms.ts";
 import type { AuditRow } from "../audit.ts";
@@ -11,6 +12,7 @@ import {
   type HistoryPlace,
   type HistoryQuestion,
   type InstalledCalendar,
+  type JournalMetrics,
   type LogPage,
   type LogQuestion,
   type OpenWorkflow,
@@ -22,6 +24,7 @@ import {
   type Undelivered,
 } from "../reading.ts";
 import type { StepRow } from "../steps.ts";
+import type { Tally } from "../tally.ts";
 import type { WindowRow } from "../windows.ts";
 import { alarmOf } from "./alarm-tables.ts";
 import { AUDIT, auditOf } from "./audit-tables.ts";
@@ -41,9 +44,11 @@ export function openReading(path: string): Reading {
 
 class SqliteReading implements Reading {
   readonly #rows: HistoryRows;
+  readonly #path: string;
   readonly #close: () => void;
 
   constructor(path: string) {
+    this.#path = path;
     const database = openDatabase({ path, readOnly: true });
     this.#rows = new HistoryRows(database, path);
     this.#close = () => database.close();
@@ -128,6 +133,15 @@ class SqliteReading implements Reading {
     return this.#rows.unreadable(limit);
   }
 
+  async metrics(now: Instant): Promise<JournalMetrics> {
+    const files = [this.#path, `${this.#path}-wal`];
+    const sizes = files.map((path) => statSync(path, { throwIfNoEntry: false })?.size ?? 0);
+    return {
+      ...this.#rows.metrics(now),
+      journalBytes: sizes.reduce((sum, size) => sum + size, 0),
+    };
+  }
+
   async close(): Promise<void> {
     this.#close();
   }
@@ -183,6 +197,16 @@ function stepRecord(row: StepRow, isWhole: boolean): StepRecord {
   return { name, kind, state, attempts, error, endedAt, ...(isWhole ? { value } : {}) };
 }
 
+function tallyOf(raw: Raw) {
+  return {
+    what: raw.what as Tally,
+    job: raw.job as string,
+    label: raw.label as string,
+    count: raw.count as number,
+    lastAt: raw.last_at as number | null,
+  };
+}
+
 /** The condition of the indexes `run_failed` and `run_job_failed`, word for word. */
 const FAILED = "readable_run WHERE state IN ('failed', 'paused') AND";
 
@@ -202,6 +226,35 @@ class HistoryRows extends Tables {
 
   protected override named(error: unknown): unknown {
     return isSqlite(error) ? journalError(error, this.#path) : error;
+  }
+
+  metrics(now: Instant): Omit<JournalMetrics, "journalBytes"> {
+    const tallies = this.all("SELECT * FROM readable_tally ORDER BY what, job, label", tallyOf);
+    const of = (what: Tally) => tallies.filter((row) => row.what === what);
+    return {
+      runs: of("run").flatMap(({ job, label, count, lastAt }) =>
+        label === "done" || label === "failed" ? [{ job, state: label, count, lastAt }] : [],
+      ),
+      missed: of("missed").map(({ job, count }) => ({ job, count })),
+      commands: of("command").map(({ label, count }) => ({ status: label, count })),
+      deliveries: this.all(
+        "SELECT plugin, state, count(*) AS count FROM readable_delivery " +
+          "WHERE state IN ('pending', 'dead') GROUP BY plugin, state",
+        ({ plugin, state, count }) => ({
+          plugin: plugin as string,
+          state: state as "pending" | "dead",
+          count: count as number,
+        }),
+      ),
+      actionsInFlight: this.counts().pendingActions,
+      windowsLeft: this.all(
+        "SELECT job, count(*) AS count FROM readable_calendar AS calendar " +
+          "JOIN readable_calendar_window AS window ON window.calendar_id = calendar.id " +
+          "WHERE calendar.state = 'installed' AND window.fires_at > ? GROUP BY job",
+        ({ job, count }) => ({ job: job as string, left: count as number }),
+        now,
+      ),
+    };
   }
 
   /** Runs by their fire time, the latest first. */

@@ -33,6 +33,7 @@ export function runOf(raw: Raw): RunRow {
     begunAt: raw.begun_at as number | null,
     deadlineAt: raw.deadline_at as number | null,
     endedAt: raw.ended_at as number | null,
+    notBefore: raw.not_before as number | null,
   };
 }
 
@@ -142,6 +143,7 @@ export function missedOf(raw: Raw): MissedRow {
     count: raw.count as number,
     reason: raw.reason as string,
     recordedAt: raw.recorded_at as number,
+    kind: raw.kind as MissedRow["kind"],
   };
 }
 

@@ -33,6 +33,11 @@ const ADDITIONS: readonly Addition[] = [
   { version: 2, table: "action", name: "guards", type: "TEXT", unset: "NULL" },
   { version: 2, table: "action", name: "held", type: "TEXT", unset: "NULL" },
   { version: 3, table: "run", name: "params", type: "TEXT", unset: "NULL" },
+  { version: 3, table: "run", name: "not_before", type: "INTEGER", unset: "NULL" },
+  {
+    ...{ version: 3, table: "missed", name: "kind", type: "TEXT NOT NULL DEFAULT 'missed'" },
+    unset: "'missed'",
+  },
 ];
 
 /** Tables since the second version; rows refer only to those of tables above them. */
@@ -102,6 +107,47 @@ const TABLES_2 = `
     updated_at INTEGER NOT NULL
   ) STRICT;
   `;
+
+/** Tables since the third version. */
+const TABLES_3 = `
+  CREATE TABLE pause (
+    id       INTEGER PRIMARY KEY,
+    job      TEXT    NOT NULL,
+    since    INTEGER NOT NULL,
+    until    INTEGER,
+    actor    TEXT    NOT NULL,
+    why      TEXT    NOT NULL,
+    ended_at INTEGER
+  ) STRICT;
+
+  CREATE TABLE tally (
+    id      INTEGER PRIMARY KEY,
+    what    TEXT    NOT NULL,
+    job     TEXT    NOT NULL,
+    label   TEXT    NOT NULL,
+    count   INTEGER NOT NULL,
+    last_at INTEGER,
+    UNIQUE (what, job, label)
+  ) STRICT;
+  `;
+
+/** A sum that a row can hold, whatever the rows say that it is made of. */
+function sumOf(column: string): string {
+  return `CAST(max(0, min(total(${column}), 9e15)) AS INTEGER)`;
+}
+
+/** What has happened before it was counted, as far as it is still there. */
+const TALLIES = `
+  INSERT INTO tally (what, job, label, count, last_at)
+    SELECT 'run', job, state, count(*),
+      max(CASE WHEN ended_at BETWEEN -8e15 AND 8e15 THEN ended_at END)
+    FROM run WHERE state IN ('done', 'failed') GROUP BY job, state;
+  INSERT INTO tally (what, job, label, count)
+    SELECT 'missed', job, '', ${sumOf("count")} FROM missed GROUP BY job;
+  INSERT INTO tally (what, job, label, count)
+    SELECT 'command', '', key, ${sumOf("value")} FROM action,
+      json_each(CASE WHEN json_valid(completeness) THEN completeness ELSE '{}' END, '$.statuses')
+    WHERE completeness IS NOT NULL AND type = 'integer' AND key IS NOT NULL GROUP BY key`;
 
 function additionsOf(version: number): readonly Addition[] {
   return ADDITIONS.filter((column) => column.version === version);
@@ -251,7 +297,11 @@ export const MIGRATIONS: readonly string[] = [
   ${HISTORY};
   ${ALARMS};
   `,
-  `${additionsOf(3).map(addColumn).join(";\n")};`,
+  `${additionsOf(3).map(addColumn).join(";\n")};
+  ${TABLES_3}
+  CREATE INDEX pause_open ON pause (job) WHERE ended_at IS NULL;
+  ${TALLIES};
+  `,
 ];
 
 /** What a journal of an older version lacks, for a connection that may not add it. */
@@ -265,6 +315,8 @@ export function missingColumns(version: number): string {
     return `CREATE TEMP VIEW "${table}" AS SELECT *, ${unset} FROM main."${table}"`;
   });
   // Empty, and of this connection too.
-  const empty = version < 2 ? [TABLES_2.replaceAll("CREATE TABLE", "CREATE TEMP TABLE")] : [];
+  const empty = [TABLES_2, TABLES_3]
+    .slice(Math.max(0, version - 1))
+    .map((tables) => tables.replaceAll("CREATE TABLE", "CREATE TEMP TABLE"));
   return [...views, ...empty].join(";\n");
 }

@@ -13,9 +13,10 @@ import type {
   NewAction,
   NewCursor,
   NewDelivery,
+  NewMissed,
   NewRun,
 } from "../journal.ts";
-import { AlarmTables } from "./alarm-tables.ts";
+import { PauseTables } from "./pause-tables.ts";
 import {
   ACTION_UPDATE,
   actionOf,
@@ -39,10 +40,12 @@ const NEXT_AT: readonly string[] = [
     (table) => `SELECT min(next_at) AS value FROM readable_${table} WHERE next_at > ?`,
   ),
   "SELECT min(deadline_at) AS value FROM readable_run WHERE deadline_at > ? AND state = 'open'",
+  "SELECT min(not_before) AS value FROM readable_run WHERE not_before > ? AND " +
+    "state IN ('requested', 'open', 'paused') AND state = 'requested'",
 ];
 
 /** All reads and writes of the journal, outside of any transaction of their own. */
-export class Tables extends AlarmTables implements JournalTransaction {
+export class Tables extends PauseTables implements JournalTransaction {
   run(id: number): RunRow | null {
     return this.one("SELECT * FROM readable_run WHERE id = ?", runOf, id);
   }
@@ -88,9 +91,11 @@ export class Tables extends AlarmTables implements JournalTransaction {
       `SELECT * FROM readable_run WHERE ${UNSETTLED} AND job = ? AND NOT EXISTS ` +
         "(SELECT 1 FROM readable_action WHERE run_id = readable_run.id AND next_at IS NOT NULL " +
         "AND readable_action.state IN ('planned', 'posted') AND expire_at - life_ms > ?) " +
-        "ORDER BY id",
+        // One that is wanted later holds up none before it.
+        "AND NOT (state = 'requested' AND coalesce(not_before, 0) > ?) ORDER BY id",
       runOf,
       job,
+      until,
       until,
     );
   }
@@ -213,15 +218,12 @@ export class Tables extends AlarmTables implements JournalTransaction {
     return this.one("SELECT * FROM readable_cursor WHERE job = ?", cursorOf, job);
   }
 
-  missed(job: string | null, limit: number): MissedRow[] {
-    return job === null
-      ? this.all("SELECT * FROM readable_missed ORDER BY id DESC LIMIT ?", missedOf, limit)
-      : this.all(
-          "SELECT * FROM readable_missed WHERE job = ? ORDER BY id DESC LIMIT ?",
-          missedOf,
-          job,
-          limit,
-        );
+  missed(job: string | null, limit: number, kind: MissedRow["kind"] | null = null): MissedRow[] {
+    const which = { job, kind };
+    const asked = (["job", "kind"] as const).filter((column) => which[column] !== null);
+    const where = asked.length === 0 ? "" : `WHERE ${asked.map((it) => `${it} = ?`).join(" AND ")}`;
+    const sql = `SELECT * FROM readable_missed ${where} ORDER BY id DESC LIMIT ?`;
+    return this.all(sql, missedOf, ...asked.map((column) => which[column]), limit);
   }
 
   missedAfter(job: string, at: Instant): MissedRow[] {
@@ -233,7 +235,7 @@ export class Tables extends AlarmTables implements JournalTransaction {
     const ended = state === "requested" || state === "open" || state === "paused" ? null : now;
     return this.one(
       "INSERT INTO run (id, job, fires_at, cause, state, source, params, begun_at, deadline_at, " +
-        `ended_at) VALUES (${nextId("run")}, ?, ?, ?, ?, ?, ?, ?, ?, ?) ` +
+        `ended_at, not_before) VALUES (${nextId("run")}, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ` +
         "ON CONFLICT (job, fires_at) DO NOTHING RETURNING *",
       runOf,
       run.job,
@@ -245,10 +247,12 @@ export class Tables extends AlarmTables implements JournalTransaction {
       run.begunAt ?? null,
       run.deadlineAt ?? null,
       ended,
+      run.notBefore ?? null,
     );
   }
 
   saveRun(row: RunRow): void {
+    this.tallyRun(row);
     this.change(
       "UPDATE run SET state = ?, source = ?, note = ?, params = ?, begun_at = ?, deadline_at = ?, " +
         "ended_at = ? WHERE id = ?",
@@ -293,6 +297,7 @@ export class Tables extends AlarmTables implements JournalTransaction {
   }
 
   saveAction(row: ActionRow): void {
+    this.tallyCommands(row);
     this.change(ACTION_UPDATE, ...actionValues(row), row.id);
   }
 
@@ -349,16 +354,19 @@ export class Tables extends AlarmTables implements JournalTransaction {
     this.change("DELETE FROM missed WHERE id = ?", id);
   }
 
-  insertMissed(missed: Omit<MissedRow, "id">): void {
+  insertMissed(missed: NewMissed, isNew = true): void {
+    const { kind = "missed" } = missed;
+    if (isNew && kind === "missed") this.tally("missed", missed.job, "", missed.count);
     this.change(
-      "INSERT INTO missed (id, job, first_at, last_at, count, reason, recorded_at) " +
-        `VALUES (${nextId("missed")}, ?, ?, ?, ?, ?, ?)`,
+      "INSERT INTO missed (id, job, first_at, last_at, count, reason, recorded_at, kind) " +
+        `VALUES (${nextId("missed")}, ?, ?, ?, ?, ?, ?, ?)`,
       missed.job,
       missed.firstAt,
       missed.lastAt,
       missed.count,
       missed.reason,
       missed.recordedAt,
+      kind,
     );
   }
 }

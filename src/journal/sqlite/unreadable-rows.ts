@@ -30,6 +30,8 @@ const MEANT: Readonly<Record<RowTable, string>> = {
   calendar_window: "calendar_id IN (SELECT id FROM main.calendar WHERE job = ?1)",
   alarm: "job = ?1",
   notice: "alarm_id IN (SELECT id FROM main.alarm WHERE job = ?1)",
+  pause: "job = ?1",
+  tally: "job = ?1",
   cursor: "job = ?1",
 };
 

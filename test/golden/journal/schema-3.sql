@@ -1,5 +1,6 @@
--- Schema 3, which keeps the parameters of a run, with rows in every state.
--- Made from a journal of schema 2 that this program has opened; rows of what is new by hand.
+-- Schema 3, which has parameters of runs, pauses of jobs, runs that somebody wants later, fire times
+-- that were skipped on purpose, and counts of what has happened, with rows in every state.
+-- Made from a journal of that program: its own CREATE statements out of sqlite_schema, rows by hand.
 PRAGMA application_id = 1296648018;
 PRAGMA user_version = 3;
 CREATE TABLE run (
@@ -11,7 +12,7 @@ CREATE TABLE run (
     source      TEXT,
     note        TEXT,
     deadline_at INTEGER,
-    ended_at    INTEGER, begun_at INTEGER, params TEXT,
+    ended_at    INTEGER, begun_at INTEGER, params TEXT, not_before INTEGER,
     UNIQUE (job, fires_at)
   ) STRICT;
 CREATE INDEX run_state ON run (state, id) WHERE state IN ('requested', 'open', 'paused');
@@ -107,7 +108,7 @@ CREATE TABLE missed (
     count       INTEGER NOT NULL,
     reason      TEXT    NOT NULL,
     recorded_at INTEGER NOT NULL
-  ) STRICT;
+  , kind TEXT NOT NULL DEFAULT 'missed') STRICT;
 CREATE INDEX missed_job ON missed (job, id);
 CREATE TABLE calendar (
   id           INTEGER PRIMARY KEY,
@@ -177,35 +178,62 @@ CREATE INDEX notice_alarm ON notice (alarm_id);
 CREATE INDEX run_fires ON run (fires_at);
 CREATE INDEX run_failed ON run (fires_at) WHERE state IN ('failed', 'paused');
 CREATE INDEX run_job_failed ON run (job, fires_at) WHERE state IN ('failed', 'paused');
-INSERT INTO run VALUES(1,'nightly',1000,'schedule','done',NULL,NULL,NULL,9000,1000,NULL);
-INSERT INTO run VALUES(2,'nightly',2000,'schedule','open',NULL,NULL,90000,NULL,2000,NULL);
-INSERT INTO run VALUES(3,'nightly',3000,'manual','requested',NULL,NULL,NULL,NULL,NULL,NULL);
-INSERT INTO run VALUES(4,'weekly',4000,'adopted','open',NULL,NULL,NULL,NULL,4000,NULL);
-INSERT INTO run VALUES(5,'weekly',5000,'schedule','failed',NULL,'no target',NULL,9500,5000,NULL);
-INSERT INTO run VALUES(6,'hunt',6000,'schedule','open','hash-code',NULL,NULL,NULL,6000,'{"sha256":"ab12"}');
-INSERT INTO run VALUES(7,'hunt',7000,'schedule','paused','hash-code','the journal does not match',NULL,NULL,7000,NULL);
-INSERT INTO "action" VALUES(1,1,'nightly','',0,'settled','mig-runner: nightly','','sig-1',1900,0,NULL,NULL,'["mail"]',101,NULL,1,0,NULL,'/spool/101.json','{"fetched":2,"sent":3,"statuses":{"success":2},"strays":1}',NULL,1950,0,900,1900,1000,NULL,NULL);
-INSERT INTO "action" VALUES(2,2,'nightly','',0,'planned','mig-runner: nightly','{"name":"mig-runner: nightly"}','sig-2',2900,0,50,NULL,'["mail","chat"]',NULL,NULL,1,2,2500,NULL,NULL,'refused',2450,0,900,2900,NULL,NULL,NULL);
-INSERT INTO "action" VALUES(3,4,'weekly','',0,'collected','mig-runner: weekly','','sig-3',4900,0,NULL,NULL,'["mail"]',103,X'7b226964223a3130337d',1,0,NULL,'/spool/103.json','{"fetched":1,"sent":1,"statuses":{"success":1},"strays":0}',NULL,4950,0,900,4900,4000,NULL,NULL);
-INSERT INTO "action" VALUES(4,5,'weekly','',0,'failed','mig-runner: weekly','','sig-4',5900,1,NULL,NULL,'[]',NULL,NULL,0,0,NULL,NULL,NULL,'no target',5950,0,900,5900,NULL,NULL,NULL);
-INSERT INTO "action" VALUES(5,6,'hunt','deep',0,'posted','mig-runner: hunt/deep','{"name":"mig-runner: hunt/deep"}','sig-5',6900,0,NULL,10,'[]',105,X'7b226964223a3130357d',1,0,6900,NULL,NULL,NULL,6100,0,900,6900,6000,NULL,NULL);
-INSERT INTO source VALUES('hash-code','export default 1');
-INSERT INTO source VALUES('hash-template','{"target":"id=1"}');
-INSERT INTO body VALUES(6,'hash-template',300000,9,'["mail"]',7,6000,NULL,0,6000);
-INSERT INTO body VALUES(7,NULL,300000,NULL,'[]',8,7000,NULL,0,7000);
-INSERT INTO step VALUES(1,6,'look','step','','saved','{"found":1}',NULL,1,NULL,1,6050,2,0);
-INSERT INTO step VALUES(2,6,'deep','collect','digest','begun',NULL,NULL,0,NULL,NULL,NULL,0,0);
-INSERT INTO step VALUES(3,7,'ticket','step','','failed',NULL,'no answer',5,NULL,1,7050,6,0);
-INSERT INTO delivery VALUES(1,1,'nightly','mail','nightly/101/mail','delivered',0,NULL,NULL,1950,NULL,NULL);
-INSERT INTO delivery VALUES(2,3,'weekly','mail','weekly/103/mail','pending',3,5000,'exit status 3',4990,'{"next":500}',NULL);
-INSERT INTO delivery VALUES(3,1,'nightly','chat','nightly/101/chat','dropped',30,NULL,'exit status 1',1960,NULL,NULL);
-INSERT INTO cursor VALUES('nightly',3000,'0 * * * * Europe/Berlin',9000);
-INSERT INTO cursor VALUES('weekly',5000,'@weekly',9000);
-INSERT INTO missed VALUES(1,'nightly',100,900,8,'nobody ran it in time',950);
-INSERT INTO calendar VALUES(1,'nightly',1,'hash-1','replaced','{}','hash-t',1,'["A"]',10,20,30);
-INSERT INTO calendar VALUES(2,'nightly',2,'hash-2','installed','{}','hash-t',2,'["A","B"]',25,30,NULL);
-INSERT INTO calendar_window VALUES(1,2,3600000,3480000,3900000,'["sig-a","sig-b"]',1);
-INSERT INTO calendar_window VALUES(2,2,7200000,7080000,7500000,'["sig-a","sig-b"]',NULL);
-INSERT INTO seal VALUES(1,'0123456789abcdef01234567');
-INSERT INTO alarm VALUES(1,'failed','weekly','',5,9500,9600,9600,1,'run 5 failed: no target','look',NULL);
-INSERT INTO notice VALUES(1,1,'slack','{"kind":"alarm"}','pending',1,9700,'no answer',9650);
+CREATE TABLE pause (
+    id       INTEGER PRIMARY KEY,
+    job      TEXT    NOT NULL,
+    since    INTEGER NOT NULL,
+    until    INTEGER,
+    actor    TEXT    NOT NULL,
+    why      TEXT    NOT NULL,
+    ended_at INTEGER
+  ) STRICT;
+CREATE TABLE tally (
+    id      INTEGER PRIMARY KEY,
+    what    TEXT    NOT NULL,
+    job     TEXT    NOT NULL,
+    label   TEXT    NOT NULL,
+    count   INTEGER NOT NULL,
+    last_at INTEGER,
+    UNIQUE (what, job, label)
+  ) STRICT;
+CREATE INDEX pause_open ON pause (job) WHERE ended_at IS NULL;
+INSERT INTO run (id, job, fires_at, cause, state, source, note, deadline_at, ended_at, begun_at, not_before, params) VALUES (1, 'nightly', 1000, 'schedule', 'done', NULL, NULL, NULL, 9000, 1000, NULL, NULL);
+INSERT INTO run (id, job, fires_at, cause, state, source, note, deadline_at, ended_at, begun_at, not_before, params) VALUES (2, 'nightly', 2000, 'schedule', 'open', NULL, NULL, 90000, NULL, 2000, NULL, NULL);
+INSERT INTO run (id, job, fires_at, cause, state, source, note, deadline_at, ended_at, begun_at, not_before, params) VALUES (3, 'nightly', 3000, 'manual', 'requested', NULL, NULL, NULL, NULL, NULL, NULL, NULL);
+INSERT INTO run (id, job, fires_at, cause, state, source, note, deadline_at, ended_at, begun_at, not_before, params) VALUES (4, 'weekly', 4000, 'adopted', 'open', NULL, NULL, NULL, NULL, 4000, NULL, NULL);
+INSERT INTO run (id, job, fires_at, cause, state, source, note, deadline_at, ended_at, begun_at, not_before, params) VALUES (5, 'weekly', 5000, 'schedule', 'failed', NULL, 'no target', NULL, 9500, 5000, NULL, NULL);
+INSERT INTO run (id, job, fires_at, cause, state, source, note, deadline_at, ended_at, begun_at, not_before, params) VALUES (6, 'hunt', 6000, 'schedule', 'open', 'hash-code', NULL, NULL, NULL, 6000, NULL, '{"sha256":"ab12"}');
+INSERT INTO run (id, job, fires_at, cause, state, source, note, deadline_at, ended_at, begun_at, not_before, params) VALUES (7, 'hunt', 7000, 'schedule', 'paused', 'hash-code', 'the journal does not match', NULL, NULL, 7000, NULL, NULL);
+INSERT INTO run (id, job, fires_at, cause, state, source, note, deadline_at, ended_at, begun_at, not_before, params) VALUES (8, 'weekly', 1790009000000, 'manual', 'requested', NULL, NULL, NULL, NULL, NULL, 1790009000000, NULL);
+INSERT INTO action (id, run_id, job, step, part, state, name, body, signature, expire_at, send_only, agents_max, page_size, plugins, action_id, reply, maybe_sent, attempts, next_at, result_path, completeness, error, updated_at, writing, life_ms, post_by, posted_at, guards, held) VALUES (1, 1, 'nightly', '', 0, 'settled', 'mig-runner: nightly', '', 'sig-1', 1900, 0, NULL, NULL, '["mail"]', 101, NULL, 1, 0, NULL, '/spool/101.json', '{"fetched":2,"sent":3,"statuses":{"success":2},"strays":1}', NULL, 1950, 0, 900, 1900, 1000, NULL, NULL);
+INSERT INTO action (id, run_id, job, step, part, state, name, body, signature, expire_at, send_only, agents_max, page_size, plugins, action_id, reply, maybe_sent, attempts, next_at, result_path, completeness, error, updated_at, writing, life_ms, post_by, posted_at, guards, held) VALUES (2, 2, 'nightly', '', 0, 'planned', 'mig-runner: nightly', '{"name":"mig-runner: nightly"}', 'sig-2', 2900, 0, 50, NULL, '["mail","chat"]', NULL, NULL, 1, 2, 2500, NULL, NULL, 'refused', 2450, 0, 900, 2900, NULL, NULL, NULL);
+INSERT INTO action (id, run_id, job, step, part, state, name, body, signature, expire_at, send_only, agents_max, page_size, plugins, action_id, reply, maybe_sent, attempts, next_at, result_path, completeness, error, updated_at, writing, life_ms, post_by, posted_at, guards, held) VALUES (3, 4, 'weekly', '', 0, 'collected', 'mig-runner: weekly', '', 'sig-3', 4900, 0, NULL, NULL, '["mail"]', 103, X'7B226964223A3130337D', 1, 0, NULL, '/spool/103.json', '{"fetched":1,"sent":1,"statuses":{"success":1},"strays":0}', NULL, 4950, 0, 900, 4900, 4000, NULL, NULL);
+INSERT INTO action (id, run_id, job, step, part, state, name, body, signature, expire_at, send_only, agents_max, page_size, plugins, action_id, reply, maybe_sent, attempts, next_at, result_path, completeness, error, updated_at, writing, life_ms, post_by, posted_at, guards, held) VALUES (4, 5, 'weekly', '', 0, 'failed', 'mig-runner: weekly', '', 'sig-4', 5900, 1, NULL, NULL, '[]', NULL, NULL, 0, 0, NULL, NULL, NULL, 'no target', 5950, 0, 900, 5900, NULL, NULL, NULL);
+INSERT INTO action (id, run_id, job, step, part, state, name, body, signature, expire_at, send_only, agents_max, page_size, plugins, action_id, reply, maybe_sent, attempts, next_at, result_path, completeness, error, updated_at, writing, life_ms, post_by, posted_at, guards, held) VALUES (5, 6, 'hunt', 'deep', 0, 'posted', 'mig-runner: hunt/deep', '{"name":"mig-runner: hunt/deep"}', 'sig-5', 6900, 0, NULL, 10, '[]', 105, X'7B226964223A3130357D', 1, 0, 6900, NULL, NULL, NULL, 6100, 0, 900, 6900, 6000, NULL, NULL);
+INSERT INTO source (hash, text) VALUES ('hash-code', 'export default 1');
+INSERT INTO source (hash, text) VALUES ('hash-template', '{"target":"id=1"}');
+INSERT INTO body (run_id, template, expiry_ms, agents_max, plugins, seed, begun_at, next_at, starts, set_at) VALUES (6, 'hash-template', 300000, 9, '["mail"]', 7, 6000, NULL, 0, 6000);
+INSERT INTO body (run_id, template, expiry_ms, agents_max, plugins, seed, begun_at, next_at, starts, set_at) VALUES (7, NULL, 300000, NULL, '[]', 8, 7000, NULL, 0, 7000);
+INSERT INTO step (id, run_id, name, kind, digest, state, value, error, attempts, next_at, sequence, ended_at, tries, set_at) VALUES (1, 6, 'look', 'step', '', 'saved', '{"found":1}', NULL, 1, NULL, 1, 6050, 2, 0);
+INSERT INTO step (id, run_id, name, kind, digest, state, value, error, attempts, next_at, sequence, ended_at, tries, set_at) VALUES (2, 6, 'deep', 'collect', 'digest', 'begun', NULL, NULL, 0, NULL, NULL, NULL, 0, 0);
+INSERT INTO step (id, run_id, name, kind, digest, state, value, error, attempts, next_at, sequence, ended_at, tries, set_at) VALUES (3, 7, 'ticket', 'step', '', 'failed', NULL, 'no answer', 5, NULL, 1, 7050, 6, 0);
+INSERT INTO delivery (id, action_row, job, plugin, key, state, attempts, next_at, error, updated_at, progress, result_path) VALUES (1, 1, 'nightly', 'mail', 'nightly/101/mail', 'delivered', 0, NULL, NULL, 1950, NULL, NULL);
+INSERT INTO delivery (id, action_row, job, plugin, key, state, attempts, next_at, error, updated_at, progress, result_path) VALUES (2, 3, 'weekly', 'mail', 'weekly/103/mail', 'pending', 3, 5000, 'exit status 3', 4990, '{"next":500}', NULL);
+INSERT INTO delivery (id, action_row, job, plugin, key, state, attempts, next_at, error, updated_at, progress, result_path) VALUES (3, 1, 'nightly', 'chat', 'nightly/101/chat', 'dropped', 30, NULL, 'exit status 1', 1960, NULL, NULL);
+INSERT INTO cursor (job, decided_at, schedule, ahead_at) VALUES ('nightly', 3000, '0 * * * * Europe/Berlin', 9000);
+INSERT INTO cursor (job, decided_at, schedule, ahead_at) VALUES ('weekly', 5000, '@weekly', 9000);
+INSERT INTO missed (id, job, first_at, last_at, count, reason, recorded_at, kind) VALUES (1, 'nightly', 100, 900, 8, 'nobody ran it in time', 950, 'missed');
+INSERT INTO missed (id, job, first_at, last_at, count, reason, recorded_at, kind) VALUES (2, 'nightly', 1790000100000, 1790000200000, 2, 'paused by ann: a change of the network', 1790000200500, 'skipped');
+INSERT INTO calendar (id, job, sequence, hash, state, action, template, min_signers, signers, requested_at, installed_at, ended_at) VALUES (1, 'nightly', 1, 'hash-1', 'replaced', '{}', 'hash-t', 1, '["A"]', 10, 20, 30);
+INSERT INTO calendar (id, job, sequence, hash, state, action, template, min_signers, signers, requested_at, installed_at, ended_at) VALUES (2, 'nightly', 2, 'hash-2', 'installed', '{}', 'hash-t', 2, '["A","B"]', 25, 30, NULL);
+INSERT INTO calendar_window (id, calendar_id, fires_at, valid_from, expire_after, signatures, run_id) VALUES (1, 2, 3600000, 3480000, 3900000, '["sig-a","sig-b"]', 1);
+INSERT INTO calendar_window (id, calendar_id, fires_at, valid_from, expire_after, signatures, run_id) VALUES (2, 2, 7200000, 7080000, 7500000, '["sig-a","sig-b"]', NULL);
+INSERT INTO seal (id, token) VALUES (1, '0123456789abcdef01234567');
+INSERT INTO alarm (id, event, job, subject, run_id, since, raised_at, told_at, count, message, hint, ended_at) VALUES (1, 'failed', 'weekly', '', 5, 9500, 9600, 9600, 1, 'run 5 failed: no target', 'look', NULL);
+INSERT INTO notice (id, alarm_id, plugin, body, state, attempts, next_at, error, updated_at) VALUES (1, 1, 'slack', '{"kind":"alarm"}', 'pending', 1, 9700, 'no answer', 9650);
+INSERT INTO pause (id, job, since, until, actor, why, ended_at) VALUES (1, 'nightly', 1790000000000, 1790000600000, 'ann', 'a change of the network', 1790000300000);
+INSERT INTO pause (id, job, since, until, actor, why, ended_at) VALUES (2, 'weekly', 1790000000000, NULL, 'root by sudo of ann', '', NULL);
+INSERT INTO tally (id, what, job, label, count, last_at) VALUES (1, 'command', '', 'success', 3, NULL);
+INSERT INTO tally (id, what, job, label, count, last_at) VALUES (2, 'missed', 'nightly', '', 8, NULL);
+INSERT INTO tally (id, what, job, label, count, last_at) VALUES (3, 'run', 'nightly', 'done', 1, 9000);
+INSERT INTO tally (id, what, job, label, count, last_at) VALUES (4, 'run', 'weekly', 'failed', 1, 9500);

@@ -10,6 +10,7 @@ import { backupJournal, salvageJournal } from "../../../src/journal/sqlite/copie
 import { openJournal } from "../../../src/journal/sqlite/journal.ts";
 import { verifyJournal } from "../../../src/journal/sqlite/maintenance.ts";
 import { ROW_RULES } from "../../../src/journal/sqlite/rules.ts";
+import { INTO } from "../../support/rows.ts";
 
 const NOW = Date.UTC(2026, 0, 2);
 const BODY = "x".repeat(3_000);
@@ -43,7 +44,7 @@ async function makeWorkflow(): Promise<void> {
     INSERT INTO action (id, run_id, job, step, part, state, name, body, signature, expire_at,
       send_only, plugins, maybe_sent, attempts, next_at, updated_at)
       VALUES (1, 1, 'hunt', 'deep', 0, 'planned', 'n', '{}', 's', 9, 0, '[]', 1, 0, 1, 1);
-    INSERT INTO missed VALUES (1, 'hunt', 1, 2, 2, 'nobody ran it in time', 3);
+    INSERT INTO ${INTO.missed} VALUES (1, 'hunt', 1, 2, 2, 'nobody ran it in time', 3);
   `);
 }
 

@@ -59,7 +59,9 @@ async function makeWhole(): Promise<void> {
     INSERT INTO calendar_window VALUES (${id}, ${id}, 5, 4, 6, '["s"]', NULL);
     INSERT INTO alarm VALUES (${id}, 'failed', 'plain${id}', '', 1, 1, 2, 3, 1, 'm', 'h', NULL);
     INSERT INTO notice VALUES (${id}, ${id}, 'mail', '{}', 'pending', 0, 100, NULL, 1);
-    INSERT INTO missed VALUES (${id}, 'plain${id}', 1, 2, 2, 'the runner was down', 3);`;
+    INSERT INTO ${INTO.missed} VALUES (${id}, 'plain${id}', 1, 2, 2, 'the runner was down', 3);
+    INSERT INTO pause VALUES (${id}, 'plain${id}', 1, 9, 'ann', 'works', NULL);
+    INSERT INTO tally VALUES (${id}, 'missed', 'plain${id}', '', 2, NULL);`;
   meddle(`INSERT INTO source VALUES ('code', 'x'), ('template', '{}'); ${row(1)} ${row(2)}`);
 }
 
@@ -126,6 +128,7 @@ const WRONG: readonly (readonly [where: string, column: string, values: readonly
   ["run WHERE id = 21", "cause", ["'chance'"]],
   ["run WHERE id = 1", "params", ["'{'", "'[]'", "'7'", "''"]],
   ["run WHERE id = 1", "begun_at", NO_TIME],
+  ["run WHERE id = 1", "not_before", NO_TIME],
   ["run WHERE id = 1", "deadline_at", NO_TIME],
   ["run WHERE id = 1", "ended_at", NO_TIME],
   ["action WHERE id = 1", "action_id", [...NO_COUNT, "0", "NULL"]],
@@ -199,6 +202,13 @@ const WRONG: readonly (readonly [where: string, column: string, values: readonly
   ["missed WHERE id = 1", "last_at", NO_TIME],
   ["missed WHERE id = 1", "count", NO_COUNT],
   ["missed WHERE id = 1", "recorded_at", NO_TIME],
+  ["missed WHERE id = 1", "kind", ["'lost'"]],
+  ["pause WHERE id = 1", "since", NO_TIME],
+  ["pause WHERE id = 1", "until", NO_TIME],
+  ["pause WHERE id = 1", "ended_at", NO_TIME],
+  ["tally WHERE id = 1", "what", ["'lost'"]],
+  ["tally WHERE id = 1", "count", NO_COUNT],
+  ["tally WHERE id = 1", "last_at", NO_TIME],
   ["cursor WHERE job = 'plain1'", "decided_at", NO_TIME],
   ["cursor WHERE job = 'plain1'", "ahead_at", NO_TIME],
 ];
@@ -215,6 +225,8 @@ const KEYS: Readonly<Record<string, readonly string[]>> = {
   alarm: ["id", "job", "subject", "message", "hint"],
   notice: ["id", "alarm_id", "plugin", "error"],
   missed: ["id", "job", "reason"],
+  pause: ["id", "job", "actor", "why"],
+  tally: ["id", "job", "label"],
   cursor: ["job", "schedule"],
 };
 
@@ -288,7 +300,7 @@ describe("a row with an id that no program gave", () => {
       make();
       meddle(`INSERT INTO ${INTO.run}
         VALUES (${id}, 'x', 77, 'schedule', 'open', NULL, NULL, NULL, NULL);
-        INSERT INTO missed VALUES (${id}, 'x', 1, 2, 2, 'r', 3)`);
+        INSERT INTO ${INTO.missed} VALUES (${id}, 'x', 1, 2, 2, 'r', 3)`);
       const journal = openJournal({ path });
       expect(journal.unreadable(10)).toHaveLength(2);
       const next = await journal.write((tables) => {

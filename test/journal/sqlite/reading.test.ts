@@ -173,7 +173,7 @@ describe("openReading()", () => {
 
 describe("missed(), alarms() and audit()", () => {
   const missed = (id: number, job: string) =>
-    `INSERT INTO missed VALUES (${id}, '${job}', ${id}, ${id}, 1, 'down', ${id})`;
+    `INSERT INTO ${INTO.missed} VALUES (${id}, '${job}', ${id}, ${id}, 1, 'down', ${id})`;
 
   test("come in pages, the newest first, each row once, of all jobs or of one", async () => {
     const rows = Array.from({ length: 7 }, (_, index) => missed(index + 1, index < 5 ? "a" : "b"));

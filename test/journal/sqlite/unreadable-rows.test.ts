@@ -57,7 +57,7 @@ describe("UnreadableRows", () => {
     meddle(`INSERT INTO ${INTO.run} VALUES (9007199254740993, 'a', 1, ${RUN});
       INSERT INTO ${INTO.run} VALUES (9007199254740992, 'b', 1, ${RUN});
       INSERT INTO ${INTO.cursor} VALUES ('a', 9007199254740992, 's');
-      INSERT INTO missed VALUES (5, 'a', 1, 2, -3, 'r', 3)`);
+      INSERT INTO ${INTO.missed} VALUES (5, 'a', 1, 2, -3, 'r', 3)`);
     const journal = openJournal({ path });
     const removed = await journal.write((tables) => tables.removeUnreadable("a"));
     expect(removed.map(({ table }) => table)).toEqual(["run", "missed", "cursor"]);

@@ -1,10 +1,8 @@
-// Seen: which hosts answered when, in a file beside the job. For functions of steps only.
-import { readFile, rename, writeFile } from "node:fs/promises";
+// Seen: which hosts answered when.
 
 /** When each host answered last, by its name: ids change when an agent is restarted. */
 export type Seen = Readonly<Record<string, number>>;
 
-const FILE = new URL("seen.json", import.meta.url);
 const WEEK_MS = 7 * 86_400_000;
 
 /** The hosts that answered before and are not among these, sorted. */
@@ -19,21 +17,4 @@ export function seenAfter(seen: Seen, here: readonly string[], now: number): See
   const lately = Object.entries(seen).filter(([, at]) => now - at < WEEK_MS);
   const today = here.map((name) => [name, now] as const);
   return Object.fromEntries([...lately, ...today]);
-}
-
-/** What was saved last; nothing before the first time. */
-export async function loadSeen(): Promise<Seen> {
-  try {
-    return JSON.parse(await readFile(FILE, "utf8")) as Seen;
-  } catch (error) {
-    if ((error as { code?: unknown }).code === "ENOENT") return {};
-    throw error;
-  }
-}
-
-/** Saves it whole or not at all. Doing it twice does no harm. */
-export async function saveSeen(seen: Seen): Promise<void> {
-  const fresh = new URL(`${FILE.href}.new`);
-  await writeFile(fresh, JSON.stringify(seen), { mode: 0o600 });
-  await rename(fresh, FILE);
 }

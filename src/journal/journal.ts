@@ -12,6 +12,7 @@ import type { AlarmReads, AlarmWrites } from "./alarms.ts";
 import type { AuditReads, AuditRow } from "./audit.ts";
 import type { ActionRow, DeliveryRow, RunCause, RunRow } from "./inflight.ts";
 import type { PauseReads, PauseWrites } from "./pauses.ts";
+import type { StateReads, StateWrites } from "./state.ts";
 import type { BodyRow, NewBody, NewStep, StepFrontier, StepRow } from "./steps.ts";
 import type { CalendarReads, CalendarWrites } from "./windows.ts";
 
@@ -94,7 +95,12 @@ export interface JournalCounts {
   readonly openBodies: number;
 }
 
-export interface JournalReads extends CalendarReads, AuditReads, AlarmReads, PauseReads {
+export interface JournalReads
+  extends CalendarReads,
+    AuditReads,
+    AlarmReads,
+    PauseReads,
+    StateReads {
   run(id: number): RunRow | null;
   /** The newest runs of a job, newest first. */
   runs(job: string, limit: number): readonly RunRow[];
@@ -198,7 +204,12 @@ export interface RemovedRow {
   readonly json: string;
 }
 
-export interface JournalTransaction extends JournalReads, CalendarWrites, AlarmWrites, PauseWrites {
+export interface JournalTransaction
+  extends JournalReads,
+    CalendarWrites,
+    AlarmWrites,
+    PauseWrites,
+    StateWrites {
   /** Null when (job, firesAt) has a run already: I2 is kept here, by a unique index. */
   insertRun(run: NewRun, state: RunRow["state"], now: Instant): RunRow | null;
   saveRun(row: RunRow): void;

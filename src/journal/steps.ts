@@ -15,7 +15,15 @@ import assert from "node:assert/strict";
 import type { Instant, Milliseconds } from "../time.ts";
 
 /** What a step does. */
-export const STEP_KINDS = ["collect", "dispatch", "step", "sleep", "deliver"] as const;
+export const STEP_KINDS = [
+  "collect",
+  "dispatch",
+  "step",
+  "sleep",
+  "deliver",
+  "get",
+  "set",
+] as const;
 
 export type StepKind = (typeof STEP_KINDS)[number];
 

@@ -104,6 +104,7 @@ export type {
   NoParams,
   RetryOptions,
   Run,
+  RunState,
   StepContext,
   StepOptions,
   StepWork,

@@ -148,6 +148,37 @@ export type BranchResults<Branches> = {
     : never;
 };
 
+/**
+ * What a job keeps for its next runs: at most 100 keys, each with JSON of at most a megabyte. A run
+ * sees what was there when it asked first, also when it is replayed; what it sets is there for
+ * others at once, and once, however often the runner dies.
+ *
+ * @example
+ * ```ts
+ * import { job } from "mig-runner";
+ *
+ * export default job({ schedule: "0 3 * * *" }, async (run) => {
+ *   const base = await run.collect("base");
+ *   const found = base.agents.filter((agent) => agent.found).map(({ name }) => name);
+ *   const known = (await run.state.get<string[]>("known")) ?? [];
+ *   const added = found.filter((name) => !known.includes(name));
+ *   if (added.length > 0) run.log("warning", `new: ${added.join(", ")}`);
+ *   await run.state.set("known", found);
+ * });
+ * ```
+ */
+export interface RunState {
+  /**
+   * What the key was set to last, by any run of the job; null when it was never set.
+   *
+   * @param key 1 to 100 characters.
+   */
+  get<Value = unknown>(key: string): Promise<Value | null>;
+
+  /** Sets a key, in the place of what it had. Null forgets it. */
+  set(key: string, value: unknown): Promise<void>;
+}
+
 /** The parameters of a job that declares none. */
 export type NoParams = Readonly<Record<string, never>>;
 
@@ -200,6 +231,8 @@ export interface Run<Params = NoParams> {
   readonly signal: AbortSignal;
   /** What was set for this run (`run JOB --set NAME=VALUE`), as the job's `params` made it. */
   readonly params: Params;
+  /** What the job keeps for its next runs. */
+  readonly state: RunState;
 
   /**
    * Dispatches an action, waits until it has expired, collects the commands. The job's own action

@@ -9,7 +9,6 @@
 import { nextTurn, pause } from "../edge/turns.ts";
 import { DAEMON_WINDOW } from "../flow/launch.ts";
 import { Catalog } from "../jobs/catalog.ts";
-import type { Entity } from "../jobs/entity.ts";
 import type { ActionRow, DeliveryRow, RunRow } from "../journal/inflight.ts";
 import type { Journal } from "../journal/journal.ts";
 import { openJournal } from "../journal/sqlite/journal.ts";
@@ -17,10 +16,8 @@ import type { StepRow } from "../journal/steps.ts";
 import { openApi } from "../mig/api.ts";
 import { firstNonce } from "../mig/token.ts";
 import { Runner } from "../runner.ts";
-import type { JobModule } from "../sdk/job.ts";
 import type { LogLevel } from "../sdk/run.ts";
 import { VirtualClock } from "../sim/clock.ts";
-import type { Agent } from "../sim/fleet.ts";
 import { type CrashPoint, Life, lostTries } from "../sim/life.ts";
 import {
   API_URL,
@@ -36,31 +33,10 @@ import { type AnswerScript, createStore, type Store } from "../sim/store.ts";
 import { DAY_MS, type Instant, type Milliseconds } from "../time.ts";
 import type { EngineEdges } from "../workflow/edges.ts";
 import { SEED } from "./fleet.ts";
-import { Observer, type StandIn, type Tries } from "./observer.ts";
-import { type SimulatedPlugin, simulatedPlugins, type TakenDelivery } from "./plugins.ts";
+import { Observer } from "./observer.ts";
+import type { Plot } from "./plot.ts";
+import { simulatedPlugins, type TakenDelivery } from "./plugins.ts";
 import type { Transcript } from "./transcript.ts";
-
-/** What is the same in all histories of one simulation. */
-export interface Plot {
-  readonly entity: Entity;
-  /** Gives the job anew for each execution. */
-  load(): Promise<JobModule>;
-  /** What is in a file of the job's directory; null when there is none. */
-  file(name: string): Uint8Array | null;
-  readonly fleet: readonly Agent[];
-  readonly script: AnswerScript | null;
-  readonly plugins: ReadonlyMap<string, SimulatedPlugin>;
-  readonly standIns: ReadonlyMap<string, StandIn>;
-  /** Answers requests of steps. */
-  readonly fetch: (request: Request) => Response | Promise<Response>;
-  readonly tries: Tries;
-  readonly macros: ReadonlyMap<string, string>;
-  readonly firesAt: Instant;
-  /** JSON. */
-  readonly params: string;
-  /** How much virtual time the run may take. */
-  readonly limitMs: Milliseconds;
-}
 
 /** When the first process of a history dies. */
 export type Death = CrashPoint | "when the workflow ends" | null;
@@ -71,6 +47,8 @@ export interface History {
   readonly steps: readonly StepRow[];
   readonly actions: readonly ActionRow[];
   readonly deliveries: readonly DeliveryRow[];
+  /** JSON of what the job keeps at the end, by key. */
+  readonly state: ReadonlyMap<string, string>;
   /** What the API got. */
   readonly posted: readonly PostedAction[];
   readonly taken: readonly TakenDelivery[];
@@ -167,9 +145,13 @@ class Stage {
   }
 
   async play(): Promise<History> {
-    const { entity, firesAt, limitMs, params } = this.#plot;
-    const order = { job: entity.job, firesAt, cause: "manual", params } as const;
-    const run = await this.#journal.write((to) => to.insertRun(order, "requested", firesAt));
+    const { entity, firesAt, limitMs, params, state } = this.#plot;
+    const { job } = entity;
+    const order = { job, firesAt, cause: "manual", params } as const;
+    const run = await this.#journal.write((to) => {
+      for (const [key, value] of state) to.setState({ job, key, value, runId: null, setAt: 0 });
+      return to.insertRun(order, "requested", firesAt);
+    });
     this.#runId = run?.id ?? 0;
     while (!this.#isOver()) {
       if (!this.#life.isAlive || this.#runner === null) this.#boot();
@@ -384,6 +366,7 @@ class Stage {
       actions,
       endedAt,
       steps: journal.stepsOf(run.id),
+      state: new Map(journal.stateOf(run.job).map(({ key, value }) => [key, value])),
       deliveries: actions.flatMap(({ id }) => journal.deliveriesOf(id)),
       posted: postedActions(this.#store, endedAt),
       taken: this.#taken,

@@ -156,6 +156,7 @@ export class Observer {
       firesAt: run.firesAt,
       signal: run.signal,
       params: run.params,
+      state: run.state,
       collect: (name, action) => run.collect(name, action),
       dispatch: (name, action) => run.dispatch(name, action),
       step: step as Run["step"],

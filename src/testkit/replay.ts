@@ -1,6 +1,7 @@
 // Replay: plays a run again and again, each time with a process that dies at another write of the
 // journal, and tells what a death changed that it must not change.
-import { type History, type Plot, playHistory } from "./history.ts";
+import { type History, playHistory } from "./history.ts";
+import type { Plot } from "./plot.ts";
 import { differences } from "./transcript.ts";
 
 /** What the deaths of a process showed. */

@@ -13,8 +13,10 @@ import type { JobModule } from "../sdk/job.ts";
 import type { StepWork } from "../sdk/run.ts";
 import type { Instant, Milliseconds } from "../time.ts";
 import { readParams } from "../workflow/params.ts";
+import { stateText } from "../workflow/run-state.ts";
 import { type Answers, makeFleet, type SimulatedAgent, scriptOf } from "./fleet.ts";
-import { type History, type Plot, playHistory } from "./history.ts";
+import { type History, playHistory } from "./history.ts";
+import type { Plot } from "./plot.ts";
 import type { SimulatedPlugin } from "./plugins.ts";
 import { problemsWithin, replayEverywhere } from "./replay.ts";
 import { type Simulation, tell } from "./tell.ts";
@@ -55,6 +57,8 @@ export interface SimulateOptions {
   readonly fetch?: ((request: Request) => Response | Promise<Response>) | undefined;
   /** The parameters of the run. @default what the job's schema makes of none */
   readonly params?: Readonly<Record<string, unknown>> | undefined;
+  /** What earlier runs of the job have kept, by key. @default nothing */
+  readonly state?: Readonly<Record<string, unknown>> | undefined;
   /** Conditions by name, as `[targets]` of the configuration has them. @default none */
   readonly macros?: Readonly<Record<string, string>> | undefined;
   /** The job's directory, where its action.json is: `import.meta.dirname`. */
@@ -166,6 +170,7 @@ async function plotOf(
     macros: new Map(Object.entries(options.macros ?? {})),
     firesAt,
     params: paramsOf(job, { name, ...options }),
+    state: stateOf(options.state ?? {}),
     limitMs: limitOf(options.limit ?? DEFAULTS.limit),
   };
 }
@@ -173,6 +178,15 @@ async function plotOf(
 function unanswered({ url }: Request): never {
   const answer = '{ fetch: () => new Response("{}") }';
   throw new FatalError(`nothing answers ${new URL(url).origin} in a simulation: say ${answer}`);
+}
+
+/** @throws {TypeError} For a value that JSON cannot hold. */
+function stateOf(state: Readonly<Record<string, unknown>>): ReadonlyMap<string, string> {
+  const texts = Object.entries(state).flatMap(([key, value]) => {
+    const text = stateText(value);
+    return text === null ? [] : [[key, text] as const];
+  });
+  return new Map(texts);
 }
 
 /** @throws {RunnerErrors} ENTITY, with each parameter that is wrong or missing. */

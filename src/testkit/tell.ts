@@ -9,7 +9,7 @@ import type { History } from "./history.ts";
 export interface SimulatedStep {
   /** With the names of the branches around it, such as "left/ticket". */
   readonly name: string;
-  readonly kind: "collect" | "dispatch" | "step" | "sleep" | "deliver";
+  readonly kind: "collect" | "dispatch" | "step" | "sleep" | "deliver" | "get" | "set";
   /** "begun" when the workflow ended without waiting for it. */
   readonly state: "begun" | "saved" | "failed";
   /** What the function of a step gave; for the others, what the runner keeps of them. */
@@ -57,6 +57,8 @@ export interface Simulation {
   readonly actions: readonly SimulatedAction[];
   /** All tries, in their order. */
   readonly deliveries: readonly SimulatedDelivery[];
+  /** What the job keeps at the end, by key: for `state` of the next simulation. */
+  readonly stateAfter: Readonly<Record<string, unknown>>;
   /** The lines of `run.log`. */
   readonly log: readonly { readonly level: LogLevel; readonly message: string }[];
   /** The runner's own lines, for looking into what went wrong. */
@@ -74,7 +76,7 @@ export interface Simulation {
 
 /** What is left of a history, told. */
 export function tell(history: History, crashes: number): Simulation {
-  const { run, steps, posted, taken, transcripts, log, endedAt } = history;
+  const { run, steps, posted, taken, transcripts, log, endedAt, state: kept } = history;
   const { state, note } = run;
   if (state === "requested" || state === "open") throw new Error(`a run was left ${state}`);
   return {
@@ -85,6 +87,9 @@ export function tell(history: History, crashes: number): Simulation {
     deliveries: taken.map(({ plugin, action, commands, attempt, error }) => {
       return { plugin, action: action.name, commands, attempt, error };
     }),
+    stateAfter: Object.fromEntries(
+      [...kept].map(([key, value]) => [key, JSON.parse(value) as unknown]),
+    ),
     log: transcripts.at(-1)?.log ?? [],
     runnerLog: log,
     used: [...new Set(transcripts.flatMap((transcript) => [...transcript.used]))],

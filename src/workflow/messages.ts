@@ -21,6 +21,9 @@ export const STEP_VALUE_SIZE_MAX = 1024 * 1024;
 /** Characters of a line for the log, and of an error. Longer ones are cut. */
 export const TEXT_SIZE_MAX = 8 * 1024;
 
+/** Characters of a key of `run.state`. */
+export const STATE_KEY_SIZE_MAX = 100;
+
 /** Commands that a step may ask for in one page. */
 export const PAGE_SIZE_MAX = 100_000;
 
@@ -71,7 +74,26 @@ const DeliverRequest = v.strictObject({
   result: Name,
 });
 
-const Request = v.variant("kind", [ActionRequest, WorkRequest, SleepRequest, DeliverRequest]);
+/** What a job keeps under a key. */
+const Key = v.pipe(v.string(), v.minLength(1), v.maxLength(STATE_KEY_SIZE_MAX));
+
+const GetRequest = v.strictObject({ kind: v.literal("get"), key: Key });
+
+const SetRequest = v.strictObject({
+  kind: v.literal("set"),
+  key: Key,
+  /** JSON; null: the key is forgotten. */
+  value: v.nullable(v.pipe(v.string(), v.maxLength(STEP_VALUE_SIZE_MAX), v.check(isJson))),
+});
+
+const Request = v.variant("kind", [
+  ActionRequest,
+  WorkRequest,
+  SleepRequest,
+  DeliverRequest,
+  GetRequest,
+  SetRequest,
+]);
 
 const Tried = v.variant("kind", [
   v.strictObject({
@@ -162,6 +184,15 @@ export interface CollectValue {
 
 /** What came of a dispatch, as the journal keeps it. */
 export type DispatchValue = Pick<CollectValue, "actionIds">;
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
 
 /** A message of a body, or null when it is none. */
 export function parseFromBody(message: unknown): FromBody | null {

@@ -45,13 +45,21 @@ export function newStep(
  */
 export function recordEnd(
   transaction: JournalTransaction,
-  { step, outcome }: { readonly step: NewStep; readonly outcome: StepOutcome },
+  {
+    step,
+    outcome,
+  }: {
+    readonly step: NewStep;
+    /** A function is called if the step is to end now: what it writes is saved with the end. */
+    readonly outcome: StepOutcome | (() => StepOutcome);
+  },
   now: Instant,
 ): StepRow | null {
   const begun = openStep(transaction, step);
   if (begun === null) return null;
   const frontier = transaction.frontier(step.runId);
-  const ended = endStep(begun, outcome, { frontier, now });
+  const came = typeof outcome === "function" ? outcome() : outcome;
+  const ended = endStep(begun, came, { frontier, now });
   transaction.saveStep(ended);
   callBody(transaction, step.runId, now);
   return ended;

@@ -6,8 +6,6 @@
 // Owns:    names and their branches, checks of what the author wrote, time and chance of the run.
 // Not its: the order of answers (body.ts), what a step does in the world (engine.ts).
 import { messageOf } from "../errors.ts";
-import { durationToMs, parseDuration } from "../lib/go/duration.ts";
-import { agentsTarget } from "../mig/target.ts";
 import type { StepWork } from "../sdk/run.ts";
 import {
   type BranchResults,
@@ -16,24 +14,24 @@ import {
   type Dispatched,
   type LogLevel,
   type Run,
+  type RunState,
   STEP_DEFAULTS,
   type StepOptions,
 } from "../sdk/run.ts";
-import { DAY_MS, type Instant, type Milliseconds } from "../time.ts";
+import type { Instant, Milliseconds } from "../time.ts";
 import { loadResult, type ResultSource } from "./collected.ts";
 import {
-  type ActionRequest,
   type CollectValue,
   cut,
   type DispatchValue,
   type FromBody,
-  PAGE_SIZE_MAX,
   PLUGIN_NAME,
   STEP_NAME_SIZE_MAX,
-  type StepRequest,
   type ToBody,
 } from "./messages.ts";
 import { seededRandom } from "./random.ts";
+import { type Ask, actionRequest, checkName, waitOf } from "./requests.ts";
+import { runState } from "./run-state.ts";
 import { type BodyView, bodyView, MISTAKES, OUTSIDE, type Scope, type Scopes } from "./scope.ts";
 import { Calls } from "./tracked.ts";
 
@@ -62,12 +60,6 @@ export interface RunEdges {
   broken(error: Error): void;
 }
 
-/** The longest life of an action. See jobs/definition.ts. */
-const EXPIRY_MAX_MS: Milliseconds = 49 * DAY_MS;
-
-/** Characters of one name. */
-const NAME_SIZE_MAX = 128;
-
 /** The `run` that a body gets: each call asks the engine and waits for its word. */
 export class BodyRun implements Run {
   readonly job: string;
@@ -83,6 +75,9 @@ export class BodyRun implements Run {
   readonly #calls = new Calls();
   readonly #view: BodyView;
   readonly random: () => number;
+  readonly state: RunState;
+  /** How often a name was given out that the author does not choose. */
+  readonly #given = new Map<string, number>();
   #now: Instant;
 
   constructor(
@@ -96,6 +91,10 @@ export class BodyRun implements Run {
     this.#now = now;
     this.#edges = edges;
     this.random = seededRandom(seed);
+    this.state = runState({
+      nameOf: (what) => this.#nameOf(what),
+      ask: (kind, name, make) => this.#ask(kind, name, make),
+    });
     this.#view = bodyView(seed, {
       now: () => this.#now,
       used: (what) => edges.used(what),
@@ -251,6 +250,16 @@ export class BodyRun implements Run {
     this.#abort.abort(new Error(reason));
   }
 
+  /** A name for a call that has none of its own, such as "state.get known (2)". */
+  #nameOf(what: string): string {
+    const { prefix, step } = this.#scope();
+    // It is about to be refused, and a replay does not come by.
+    if (step !== null) return what;
+    const before = this.#given.get(`${prefix}${what}`) ?? 0;
+    this.#given.set(`${prefix}${what}`, before + 1);
+    return before === 0 ? what : `${what} (${before + 1})`;
+  }
+
   #scope(): Scope {
     return this.#edges.scopes.getStore() ?? this.top;
   }
@@ -304,60 +313,4 @@ export class BodyRun implements Run {
     this.#post({ kind: "stuck", message: `${asked}, names must be unique in a run` });
     return new Promise(() => undefined);
   }
-}
-
-interface Ask {
-  readonly request: StepRequest;
-  decode(value: string | null): unknown;
-  readonly work?: Pending["work"];
-}
-
-function checkName(what: string, name: unknown): void {
-  if (typeof name !== "string" || name === "") {
-    throw new TypeError(`it has no name, a ${what} is known by its name`);
-  }
-  if (name.length > NAME_SIZE_MAX && what !== "deliver") {
-    throw new TypeError(`its name has ${name.length} characters, at most ${NAME_SIZE_MAX} fit`);
-  }
-  if (/\p{Cc}/u.test(name)) throw new TypeError("its name has a control character in it");
-}
-
-/** A duration from 0, in milliseconds. */
-function waitOf(what: string, text: unknown): Milliseconds {
-  if (typeof text !== "string") throw new TypeError(`${what} is ${typeof text}, wanted "10m"`);
-  let ms: Milliseconds;
-  try {
-    ms = durationToMs(parseDuration(text));
-  } catch {
-    throw new TypeError(`${what} is "${text}", wanted a duration such as "10m"`);
-  }
-  if (ms < 0) throw new RangeError(`${what} is "${text}", it cannot be negative`);
-  return ms;
-}
-
-function wholeOf(what: string, value: number | undefined, max: number): number | null {
-  if (value === undefined) return null;
-  if (Number.isSafeInteger(value) && value >= 1 && value <= max) return value;
-  throw new RangeError(`${what} is ${value}, wanted a whole number from 1 to ${max}`);
-}
-
-/** What a collect or a dispatch asks for. */
-function actionRequest(kind: "collect" | "dispatch", action: CollectAction = {}): ActionRequest {
-  const { target, operations, description, threat, expiry, maxAgents, pageSize } = action;
-  const agents = target === undefined || typeof target === "string" ? null : target;
-  const changed = operations ?? description ?? threat;
-  const expiryMs = expiry === undefined ? null : waitOf("expiry", expiry);
-  if (expiryMs !== null && (expiryMs < 1 || expiryMs > EXPIRY_MAX_MS)) {
-    throw new RangeError(`expiry is "${expiry}", wanted above 0 and at most 1176h`);
-  }
-  return {
-    kind,
-    targets:
-      agents !== null ? [...agentsTarget(agents)] : target === undefined ? null : [String(target)],
-    agents: agents === null ? null : new Set(agents.map(({ id }) => id)).size,
-    changes: changed === undefined ? null : JSON.stringify({ operations, description, threat }),
-    expiryMs,
-    agentsMax: wholeOf("maxAgents", maxAgents, Number.MAX_SAFE_INTEGER),
-    pageSize: wholeOf("pageSize", pageSize, PAGE_SIZE_MAX),
-  };
 }

@@ -21,6 +21,7 @@ import type {
   WorkRequest,
 } from "./messages.ts";
 import { recordBegun, recordEnd, recordTry } from "./record.ts";
+import { getStep, setStep } from "./state.ts";
 
 /** A step that a body waits for. */
 export interface Asked {
@@ -98,6 +99,12 @@ export class Work {
           deliverStep(transaction, { step, request, job: this.#active.run.job }, now),
         );
         break;
+      case "get":
+        this.record(step, (transaction) => getStep(transaction, this.#active.run, request));
+        break;
+      case "set":
+        this.record(step, (to, now) => setStep(to, { run: this.#active.run, request }, now));
+        break;
       case "step":
         if (row === null || row.nextAt === null) this.#try(step);
     }
@@ -137,7 +144,7 @@ export class Work {
   ): void {
     this.#do(step.name, async () => {
       await this.#write((transaction, now) =>
-        recordEnd(transaction, { step, outcome: decide(transaction, now) }, now),
+        recordEnd(transaction, { step, outcome: () => decide(transaction, now) }, now),
       );
     });
   }

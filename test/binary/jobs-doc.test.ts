@@ -3,6 +3,7 @@
 import { beforeAll, describe, expect, test } from "bun:test";
 import { symlink } from "node:fs/promises";
 import { join, resolve } from "node:path";
+import { STATE_KEYS_MAX } from "../../src/journal/state.ts";
 import { modules } from "../../src/sdk/index.ts";
 import { STEP_DEFAULTS } from "../../src/sdk/run.ts";
 import { STEPS_MAX } from "../../src/workflow/execution.ts";
@@ -74,6 +75,7 @@ describe("docs/jobs.md", () => {
       "runners/patches-cfg/action.json",
       "runners/patches-cfg/entity.cfg",
       "runners/patches/job.ts",
+      "runners/ports/job.ts",
       "runners/search/job.ts",
       "runners/watch/job.ts",
       "runners/web/job.ts",
@@ -158,15 +160,18 @@ describe("docs/jobs.md", () => {
     expect([exit, stdout]).toEqual([9, ""]);
     expect(await expectSuccess(site, ...search, "--wait")).toContain("done");
 
+    await expectSuccess(site, "run", "ports", "--wait");
+    expect(await expectSuccess(site, "history", "3")).toContain("state.set known");
+
     reply = { status: 403 };
     const fatal = await site.run("run", "hunt", "--wait");
     expect(fatal.exit).toBe(1);
     expect(fatal.stdout).toContain('step "ticket" failed: the service answers HTTP 403');
     reply = { status: 200 };
-    expect(await expectSuccess(site, "resume", "3")).toContain("goes on with run 3");
+    expect(await expectSuccess(site, "resume", "4")).toContain("goes on with run 4");
     await expectSuccess(site, "--once", "--wait");
     const bodies = service.heard.map(({ headers }) => headers["idempotency-key"]);
-    expect(bodies).toEqual(["hunt/1/ticket", "hunt/3/ticket", "hunt/3/ticket"]);
+    expect(bodies).toEqual(["hunt/1/ticket", "hunt/4/ticket", "hunt/4/ticket"]);
   });
 
   test("its tools check and test what it shows", async () => {
@@ -225,7 +230,7 @@ describe("the tables of docs/jobs.md", () => {
       .map((call) => /^run\.(\w+)/.exec(call)?.[1]);
     const ofTheBody = ["constructor", "top", "unawaited", "pending", "settle", "abort"];
     const calls = Object.getOwnPropertyNames(BodyRun.prototype);
-    const values = ["job", "id", "firesAt", "params", "random"];
+    const values = ["job", "id", "firesAt", "params", "random", "state"];
     const wanted = [...calls.filter((name) => !ofTheBody.includes(name)), ...values];
     expect(told.map(String).sort()).toEqual(wanted.sort());
   });
@@ -236,6 +241,8 @@ describe("the tables of docs/jobs.md", () => {
     );
     expect(limits.get("steps of a run")).toBe(STEPS_MAX.toLocaleString("en"));
     expect(limits.get("what a step gives")).toBe(`${STEP_VALUE_SIZE_MAX / 2 ** 20} MiB of JSON`);
+    expect(limits.get("keys of `run.state` of a job")).toBe(`${STATE_KEYS_MAX}`);
+    expect(limits.get("what a key has")).toBe(`${STEP_VALUE_SIZE_MAX / 2 ** 20} MiB of JSON`);
     const { cap, first, timeout } = STEP_DEFAULTS;
     expect([first, cap]).toEqual(["1s", "5m"]);
     expect(text).toContain("after a second, then after twice as long each time, up to 5 minutes");

@@ -47,6 +47,30 @@ describe("simulate()", () => {
     expect(simulate(counting, { params: { days: "2" } })).rejects.toThrow("number");
   });
 
+  test("begins with the state that it is given, and gives what was left", async () => {
+    const counting = job({}, async (run) => {
+      const count = (await run.state.get<number>("count")) ?? 0;
+      await run.step("use", () => count);
+      await run.state.set("count", count + 1);
+      await run.state.set("old", null);
+    });
+    const first = await simulate(counting);
+    expect([first.state, first.stateAfter]).toEqual(["done", { count: 1 }]);
+    expect(first.crashes).toBeGreaterThan(3);
+    const state = { ...first.stateAfter, old: [1], other: "x", none: null };
+    const second = await simulate(counting, { state });
+    expect(second.stateAfter).toEqual({ count: 2, other: "x" });
+    expect(simulate(counting, { state: { at: new Date(0) } })).rejects.toThrow("it is a Date");
+  });
+
+  test("tells of a workflow that sets something else when it is replayed", async () => {
+    let times = 0;
+    const wavering = job({}, async (run) => await run.state.set("times", times++));
+    expect(simulate(wavering)).rejects.toThrow(
+      'set "state.set times": value was "0", in a replay it is "1"',
+    );
+  });
+
   test("lets a month pass in no time", async () => {
     const patient = job({}, async (run) => {
       const begunAt = run.now();

@@ -274,6 +274,13 @@ const TABLES = {
       last_at: optional(INSTANT),
     },
   },
+  state: {
+    name: "'state ' || key || ' (' || job || ')'",
+    columns: {
+      ...{ id: ID, job: TEXT, key: TEXT, value: JSON_TEXT, run_id: optional(ID) },
+      set_at: INSTANT,
+    },
+  },
   cursor: {
     name: "'cursor of ' || job",
     columns: { job: TEXT, decided_at: DECIDED, schedule: TEXT, ahead_at: optional(DECIDED) },

@@ -129,6 +129,16 @@ const TABLES_3 = `
     last_at INTEGER,
     UNIQUE (what, job, label)
   ) STRICT;
+
+  CREATE TABLE state (
+    id     INTEGER PRIMARY KEY,
+    job    TEXT    NOT NULL,
+    key    TEXT    NOT NULL,
+    value  TEXT    NOT NULL,
+    run_id INTEGER,
+    set_at INTEGER NOT NULL,
+    UNIQUE (job, key)
+  ) STRICT;
   `;
 
 /** A sum that a row can hold, whatever the rows say that it is made of. */

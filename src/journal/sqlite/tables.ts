@@ -16,7 +16,6 @@ import type {
   NewMissed,
   NewRun,
 } from "../journal.ts";
-import { PauseTables } from "./pause-tables.ts";
 import {
   ACTION_UPDATE,
   actionOf,
@@ -26,6 +25,7 @@ import {
   missedOf,
   runOf,
 } from "./rows.ts";
+import { StateTables } from "./state-tables.ts";
 import { nextId } from "./statements.ts";
 
 /** The condition of the index `run_state`, word for word. */
@@ -45,7 +45,7 @@ const NEXT_AT: readonly string[] = [
 ];
 
 /** All reads and writes of the journal, outside of any transaction of their own. */
-export class Tables extends PauseTables implements JournalTransaction {
+export class Tables extends StateTables implements JournalTransaction {
   run(id: number): RunRow | null {
     return this.one("SELECT * FROM readable_run WHERE id = ?", runOf, id);
   }

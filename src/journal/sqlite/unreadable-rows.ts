@@ -32,6 +32,7 @@ const MEANT: Readonly<Record<RowTable, string>> = {
   notice: "alarm_id IN (SELECT id FROM main.alarm WHERE job = ?1)",
   pause: "job = ?1",
   tally: "job = ?1",
+  state: "job = ?1",
   cursor: "job = ?1",
 };
 

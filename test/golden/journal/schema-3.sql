@@ -146,6 +146,16 @@ CREATE TABLE audit (
   hash     TEXT    NOT NULL
 ) STRICT;
 CREATE UNIQUE INDEX calendar_installed ON calendar (job) WHERE state = 'installed';
+CREATE TABLE state (
+    id     INTEGER PRIMARY KEY,
+    job    TEXT    NOT NULL,
+    key    TEXT    NOT NULL,
+    value  TEXT    NOT NULL,
+    run_id INTEGER,
+    set_at INTEGER NOT NULL,
+    UNIQUE (job, key)
+  ) STRICT;
+INSERT INTO state VALUES(1,'nightly','known','["web1"]',1,1767225600000);
 CREATE TABLE seal (id INTEGER PRIMARY KEY CHECK (id = 1), token TEXT NOT NULL) STRICT;
 CREATE TABLE alarm (
   id        INTEGER PRIMARY KEY,

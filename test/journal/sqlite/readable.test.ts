@@ -60,6 +60,7 @@ async function makeWhole(): Promise<void> {
     INSERT INTO alarm VALUES (${id}, 'failed', 'plain${id}', '', 1, 1, 2, 3, 1, 'm', 'h', NULL);
     INSERT INTO notice VALUES (${id}, ${id}, 'mail', '{}', 'pending', 0, 100, NULL, 1);
     INSERT INTO ${INTO.missed} VALUES (${id}, 'plain${id}', 1, 2, 2, 'the runner was down', 3);
+    INSERT INTO state VALUES (${id}, 'plain${id}', 'known', '["a"]', ${id}, 3);
     INSERT INTO pause VALUES (${id}, 'plain${id}', 1, 9, 'ann', 'works', NULL);
     INSERT INTO tally VALUES (${id}, 'missed', 'plain${id}', '', 2, NULL);`;
   meddle(`INSERT INTO source VALUES ('code', 'x'), ('template', '{}'); ${row(1)} ${row(2)}`);
@@ -101,6 +102,7 @@ function readAll(journal: Journal): Record<string, unknown> {
     alarms: journal.openAlarms().map(({ job }) => job),
     notices: journal.dueNotices(1_000, 100).map(({ id }) => id),
     calendars: journal.calendars(100).map(({ job }) => job),
+    state: journal.stateOf("plain2").map(({ job }) => job),
     windows: journal.windows(2, 0, 100).map(({ id }) => id),
   };
 }
@@ -209,6 +211,9 @@ const WRONG: readonly (readonly [where: string, column: string, values: readonly
   ["tally WHERE id = 1", "what", ["'lost'"]],
   ["tally WHERE id = 1", "count", NO_COUNT],
   ["tally WHERE id = 1", "last_at", NO_TIME],
+  ["state WHERE id = 1", "value", ["'{'", "''"]],
+  ["state WHERE id = 1", "run_id", [...NO_COUNT, "0"]],
+  ["state WHERE id = 1", "set_at", NO_TIME],
   ["cursor WHERE job = 'plain1'", "decided_at", NO_TIME],
   ["cursor WHERE job = 'plain1'", "ahead_at", NO_TIME],
 ];
@@ -227,6 +232,7 @@ const KEYS: Readonly<Record<string, readonly string[]>> = {
   missed: ["id", "job", "reason"],
   pause: ["id", "job", "actor", "why"],
   tally: ["id", "job", "label"],
+  state: ["id", "job", "key"],
   cursor: ["job", "schedule"],
 };
 

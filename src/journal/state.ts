@@ -1,0 +1,37 @@
+// State: what a job keeps for its next runs, one JSON value a key.
+//
+// A value is set in the transaction that saves the step which sets it: once, whole, or not at all.
+import type { Instant } from "../time.ts";
+
+/** Keys of one job. */
+export const STATE_KEYS_MAX = 100;
+
+/** One value of a job. (job, key) is unique. */
+export interface StateRow {
+  readonly job: string;
+  readonly key: string;
+  /** JSON. */
+  readonly value: string;
+  /** The run that has set it, which may be forgotten by now; null: no run of this journal. */
+  readonly runId: number | null;
+  readonly setAt: Instant;
+}
+
+/** What the journal tells of the state of jobs. */
+export interface StateReads {
+  /** All values of a job, by their keys. */
+  stateOf(job: string): readonly StateRow[];
+  /** Also of values that cannot be read. */
+  stateKeys(job: string): readonly string[];
+  stateAt(job: string, key: string): StateRow | null;
+  /** Why a value that is there cannot be read; null when it can be, or there is none. */
+  unreadableState(job: string, key: string): string | null;
+}
+
+/** What is written of it. */
+export interface StateWrites {
+  /** In the place of what the key had. */
+  setState(row: StateRow): void;
+  /** Answers how many values it was: one, or none. */
+  removeState(job: string, key: string): number;
+}

@@ -112,6 +112,7 @@ export class Runner {
     this.#upkeep = new Upkeep(edges, changed);
     this.#alarms = new Alarms(edges, catalog, {
       ...{ downSince: () => this.api.downSince, signal: this.#stop.signal, once: options.once },
+      rested: (work) => this.#rested(work),
       changed,
     });
     this.#timetable = new Timetable(edges, catalog, {
@@ -140,7 +141,7 @@ export class Runner {
 
   /** Things that went wrong since the start, each journaled or logged: `--once` exits 1 by it. */
   get failures(): number {
-    const parts = [this.#timetable, this.#engine, ...this.#parts];
+    const parts = [this.#timetable, this.#engine, this.#launcher, this.#outbox, this.#upkeep];
     return parts.reduce((sum, { failures }) => sum + failures, this.#failures);
   }
 
@@ -232,6 +233,8 @@ export class Runner {
       if (idle && !isPending && this.#outbox.untried().length === 0) break;
       await this.#nap();
     }
+    // At last: of what went wrong in this pass, too.
+    if (this.#runId === null && !this.#stopping) await this.#alarms.pass();
     await this.#drain();
   }
 
@@ -378,12 +381,9 @@ export class Runner {
     );
   }
 
-  get #parts() {
-    return [this.#launcher, this.#outbox, this.#upkeep, this.#alarms];
-  }
-
   #pools(): readonly Pool[] {
-    return [...this.#parts.map(({ pool }) => pool), this.#posts, this.#collects];
+    const parts = [this.#launcher, this.#outbox, this.#upkeep, this.#alarms];
+    return [...parts.map(({ pool }) => pool), this.#posts, this.#collects];
   }
 
   async #drain(): Promise<void> {

@@ -4,7 +4,7 @@ import { Catalog } from "../src/jobs/catalog.ts";
 import type { Entity } from "../src/jobs/entity.ts";
 import { openJournal } from "../src/journal/sqlite/journal.ts";
 import type { CreateAnswer } from "../src/mig/api.ts";
-import type { JobDirectory } from "../src/ports.ts";
+import type { AlarmOrder, DeliveryAnswer, JobDirectory } from "../src/ports.ts";
 import { Runner } from "../src/runner.ts";
 import { Scratch } from "./support/edge.ts";
 import {
@@ -52,7 +52,48 @@ async function start(world: World, entities: Map<string, Entity | Error>) {
   };
 }
 
+/** The edges of a world in which alarms are told to a plugin; those that were. */
+function watched(world: World) {
+  const told: string[] = [];
+  const alarm = ({ body }: AlarmOrder): Promise<DeliveryAnswer> => {
+    told.push((JSON.parse(body) as { event: string }).event);
+    return Promise.resolve({ kind: "delivered", message: "told" });
+  };
+  const notify = { plugins: ["slack"], on: null, repeatMs: null };
+  return { told, edges: { ...world.edges, plugins: { ...world.edges.plugins, alarm }, notify } };
+}
+
 describe("Runner.runOnce()", () => {
+  test("tells at its end what went wrong in it, and ends, also when the disk is full", async () => {
+    const world = openWorld();
+    const { clock, journal, spool } = world;
+    const { told, edges } = watched(world);
+    const broken = entity({ schedule: null, template: { kind: "inline", json: "{" } });
+    const options = { checkDirectoryMs: 60_000, window: ONCE_WINDOW, once: true };
+    const pass = async (jobs: readonly string[]) => {
+      spool.scan = () => Promise.resolve(jobs.map((job) => directory(job)) as never);
+      const runner = new Runner(edges, new Catalog(() => Promise.resolve(broken)), options);
+      await runner.start();
+      let turns = 0;
+      const ended = runner.runOnce(false, () => {
+        // No such pass has so many.
+        if (++turns > 99) runner.stop();
+      });
+      await clock.moveBy(60_000);
+      await ended;
+      expect(turns).toBeLessThan(9);
+      return runner.failures;
+    };
+    const run = { job: "nightly", firesAt: NOON, cause: "manual" } as const;
+    await journal.write((tables) => tables.insertRun(run, "requested", NOON));
+    expect([await pass(["nightly"]), told]).toEqual([1, ["failed"]]);
+    // The job is gone, and the disk does not take that its alarm is over.
+    const makeRoom = fillDisk(world);
+    expect([await pass([]), told]).toEqual([1, ["failed"]]);
+    makeRoom();
+    expect([await pass([]), told]).toEqual([0, ["failed", "recovered"]]);
+  });
+
   test("tries again at its time, also while another action keeps the pass busy", async () => {
     const world = openWorld();
     const { api, clock, edges, journal, spool } = world;
@@ -85,6 +126,31 @@ describe("Runner.runOnce()", () => {
 });
 
 describe("Runner", () => {
+  test("rests when it cannot remember that it tells an alarm (I7)", async () => {
+    const world = openWorld();
+    const { told, edges } = watched(world);
+    await world.journal.write((tables) => {
+      const what = { event: "late", job: "nightly", subject: "", runId: null, count: 1 } as const;
+      const times = { since: NOON, raisedAt: NOON, toldAt: NOON };
+      const { id } = tables.insertAlarm({ ...what, ...times, message: "late", hint: "" });
+      tables.insertNotice({ alarmId: id, plugin: "slack", body: '{"event":"late"}' }, NOON);
+    });
+    const { stop } = await start({ ...world, edges }, new Map([["nightly", entity()]]));
+    const makeRoom = fillDisk(world);
+    const { write } = world.journal;
+    let writes = 0;
+    // More would be without end.
+    const tried = (work: Parameters<typeof write>[0]): Promise<unknown> =>
+      ++writes < 999 ? write.call(world.journal, work) : new Promise(() => {});
+    world.journal.write = tried as typeof write;
+    await world.clock.moveBy(60_000);
+    expect([writes < 60, told]).toEqual([true, []]);
+    makeRoom();
+    await world.clock.moveBy(60_000);
+    expect(told).toContain("late");
+    await stop();
+  });
+
   test("tells the next fire time, not one that passed while nothing ran", async () => {
     const world = openWorld();
     const decided = { decidedAt: NOON - HOUR, schedule: "0 * * * * UTC" };

@@ -5,7 +5,6 @@
 //
 // Owns:    when it is looked, what is written, how notices are told.
 // Not its: what is wrong (alarm-rules.ts), how a plugin tells it (edge/plugins).
-import { messageOf } from "../errors.ts";
 import type { Entity } from "../jobs/entity.ts";
 import { type AlarmRow, advanceNotice, type NoticeRow } from "../journal/alarms.ts";
 import type { JournalReads, JournalTransaction } from "../journal/journal.ts";
@@ -41,12 +40,17 @@ const DEAD_MAX = 1_000;
 /** Notices that are told at the same time. */
 const TELLERS = 2;
 
+/** Notices that one pass tells. */
+const NOTICES_MAX = 1_000;
+
 export interface AlarmsOptions {
   /** Since when the API has not answered; null while it does, undefined before it was asked. */
   readonly downSince: () => Instant | null | undefined;
   readonly signal: AbortSignal;
-  /** `--once`: looks at all jobs at each tick. */
+  /** `--once`: looks and tells at the end of the pass, and at no tick. */
   readonly once: boolean;
+  /** What work comes to; null when it failed, after a rest (I7). */
+  rested<Value>(work: () => Promise<Value>): Promise<Value | null>;
   changed(): void;
 }
 
@@ -71,8 +75,6 @@ export class Alarms {
   #lookAt: Instant = 0;
   /** Of this round, the jobs that were not looked at yet. */
   #left: readonly Entity[] = [];
-  /** Looks that failed. */
-  failures = 0;
 
   constructor(edges: AlarmEdges & Pick<Edges, "notify">, catalog: Jobs, options: AlarmsOptions) {
     this.#edges = edges;
@@ -90,27 +92,31 @@ export class Alarms {
   }
 
   tick(now: Instant): void {
-    if (this.#notify === null) return;
+    const { once, rested } = this.#options;
+    if (this.#notify === null || once) return;
     // A clock that was set back does not put it off for longer than the round.
-    if (this.#options.once || now >= this.#lookAt || this.#lookAt - now > ROUND_MS) {
+    if (now >= this.#lookAt || this.#lookAt - now > ROUND_MS) {
       this.#lookAt = now + ROUND_MS;
-      this.#watch.start("look", () => this.#look(now));
+      this.#watch.start("look", () => rested(() => this.#look(now)));
     }
-    for (const row of this.#edges.journal.dueNotices(now, this.pool.running + this.pool.free)) {
-      this.pool.start(row.id, () => this.#tell(row));
+    this.#tellDue(now, this.pool.running + this.pool.free);
+  }
+
+  /** Looks at everything once, and begins to tell what is due: the end of a pass. */
+  async pass(): Promise<void> {
+    if (this.#notify === null) return;
+    const { clock } = this.#edges;
+    await this.#options.rested(() => this.#look(clock.now()));
+    this.#tellDue(clock.now(), NOTICES_MAX);
+  }
+
+  #tellDue(now: Instant, limit: number): void {
+    for (const row of this.#edges.journal.dueNotices(now, limit)) {
+      this.pool.start(row.id, () => this.#options.rested(() => this.#tell(row)));
     }
   }
 
   async #look(now: Instant): Promise<void> {
-    try {
-      await this.#lookNow(now);
-    } catch (error) {
-      this.failures++;
-      this.#edges.log.emit("err", messageOf(error));
-    }
-  }
-
-  async #lookNow(now: Instant): Promise<void> {
     const { journal } = this.#edges;
     if (this.#left.length === 0) {
       this.#left = [...this.#catalog.entities()];
@@ -185,23 +191,17 @@ export class Alarms {
     await this.#keep(row, { kind: "failed", error: answer.message, nextAt });
   }
 
-  /** Null when it could not be remembered, or somebody else has it. */
+  /** Null when somebody else has it. Rejects when it cannot be remembered. */
   async #keep(row: NoticeRow, event: Parameters<typeof advanceNotice>[1]) {
-    const { journal, clock, log } = this.#edges;
-    try {
-      return await journal.write((transaction) => {
-        const current = transaction.notice(row.id);
-        if (current === null || current.updatedAt !== row.updatedAt) return null;
-        if (current.state !== "pending" || current.attempts !== row.attempts) return null;
-        const next = advanceNotice(current, event, clock.now());
-        transaction.saveNotice(next);
-        return next;
-      });
-    } catch (error) {
-      this.failures++;
-      log.emit("err", messageOf(error));
-      return null;
-    }
+    const { journal, clock } = this.#edges;
+    return await journal.write((transaction) => {
+      const current = transaction.notice(row.id);
+      if (current === null || current.updatedAt !== row.updatedAt) return null;
+      if (current.state !== "pending" || current.attempts !== row.attempts) return null;
+      const next = advanceNotice(current, event, clock.now());
+      transaction.saveNotice(next);
+      return next;
+    });
   }
 
   /** Whether nothing is being looked at or told. */

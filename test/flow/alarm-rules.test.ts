@@ -45,6 +45,8 @@ const FACTS: JobFacts = {
 const events = (facts: Partial<JobFacts>) =>
   jobConditions({ ...FACTS, ...facts }, NOW).map(({ event }) => event);
 
+const conditions = (facts: Partial<JobFacts>) => jobConditions({ ...FACTS, ...facts }, NOW);
+
 const missed = (firstAt: number, lastAt = firstAt, count = 1) => ({
   ...{ id: 1, job: "nightly", firstAt, lastAt, count, reason: "it was not run in time" },
   recordedAt: lastAt,
@@ -105,6 +107,22 @@ describe("jobConditions()", () => {
     const never = { ended: [], lastDone: null, results: [], expectMs: HOUR };
     expect(events({ ...never, waitingSince: NOW - HOUR })).toEqual([]);
     expect(events({ ...never, waitingSince: NOW - HOUR - 1 })).toEqual(["late"]);
+  });
+
+  test("dates what a run has by its end, and by its fire time where that is not known", () => {
+    const none = [result({ fetched: 0, sent: 0, statuses: {} })];
+    const since = (endedAt: number | null) =>
+      conditions({
+        ...{ results: none, expectMs: HOUR, lastDone: run(90, "done", { endedAt }) },
+      }).map((condition) => [condition.event, condition.since]);
+    expect(since(91 * HOUR)).toEqual([
+      ["late", 92 * HOUR],
+      ["coverage", 91 * HOUR],
+    ]);
+    expect(since(null)).toEqual([
+      ["late", 91 * HOUR],
+      ["coverage", 90 * HOUR],
+    ]);
   });
 
   test("tells that fewer agents answered than are expected, or that none was asked", () => {

@@ -3,7 +3,8 @@ import { Alarms, type AlarmsOptions } from "../../src/flow/alarms.ts";
 import type { Notify } from "../../src/flow/edges.ts";
 import { advance, advanceDelivery } from "../../src/journal/inflight.ts";
 import type { AlarmOrder, DeliveryAnswer } from "../../src/ports.ts";
-import { entity, NOON, openWorld } from "../support/world.ts";
+import { settle } from "../support/clock.ts";
+import { entity, fillDisk, NOON, openWorld } from "../support/world.ts";
 
 const DAY = 86_400_000;
 
@@ -12,10 +13,13 @@ function watch(changes: Partial<Notify> = {}, options: Partial<AlarmsOptions> = 
   const world = openWorld();
   const told: AlarmOrder[] = [];
   const answers: DeliveryAnswer[] = [];
+  const waits: number[] = [];
   const plugins = {
     ...world.edges.plugins,
     alarm(order: AlarmOrder): Promise<DeliveryAnswer> {
       told.push(order);
+      const [notice] = world.journal.dueNotices(Number.MAX_SAFE_INTEGER, 1);
+      waits.push((notice?.nextAt ?? 0) - now);
       return Promise.resolve(answers.shift() ?? { kind: "delivered", message: "told" });
     },
   };
@@ -33,12 +37,15 @@ function watch(changes: Partial<Notify> = {}, options: Partial<AlarmsOptions> = 
   function begin(): Alarms {
     return new Alarms({ ...world.edges, clock, plugins, notify }, catalog, {
       ...{ downSince: () => null, signal, once: true, changed() {} },
+      rested: (work) => work(),
       ...options,
     });
   }
   return {
     ...world,
     told,
+    /** How long each would have been left alone, had the process died while it was told. */
+    waits,
     answers,
     events: () => told.map(({ body }) => JSON.parse(body).event as string),
     setClock(at: number) {
@@ -50,13 +57,20 @@ function watch(changes: Partial<Notify> = {}, options: Partial<AlarmsOptions> = 
     restart() {
       alarms = begin();
     },
-    /** Looks and tells until there is nothing more to do now. */
+    /** Looks and tells as at the end of a pass. */
     async turn(afterMs = 0) {
       now += afterMs;
-      for (let turns = 0; turns < 4; turns++) {
+      await alarms.pass();
+      while (!alarms.idle) await settle();
+    },
+    /** The same as the loop of a daemon does it; answers when the next look is. */
+    async tick(afterMs = 0) {
+      now += afterMs;
+      for (let ticks = 0; ticks < 3; ticks++) {
         alarms.tick(now);
-        while (!alarms.idle) await new Promise((resolve) => setImmediate(resolve));
+        while (!alarms.idle) await settle();
       }
+      return (alarms.nextAt ?? 0) - now;
     },
     async ran(state: "done" | "failed", note: string | null = null) {
       await world.journal.write((tables) => {
@@ -203,12 +217,94 @@ describe("Alarms", () => {
     expect(site.told.length).toBeGreaterThan(1);
   });
 
+  test("looks at all jobs every ten seconds in bites, and tells as they are found", async () => {
+    const site = watch({}, { once: false });
+    const jobs = Array.from({ length: 120 }, (_, index) => entity({ job: `job${1_000 + index}` }));
+    site.setJobs([...jobs, entity({ job: "nightly" })]);
+    await site.ran("failed", "no target");
+    expect(await site.tick()).toBe(200);
+    expect(site.events()).toEqual([]);
+    expect(await site.tick(200)).toBe(10_000);
+    expect(site.events()).toEqual(["failed"]);
+    await site.ran("done");
+    await site.tick(8_999);
+    expect(site.events()).toEqual(["failed"]);
+    await site.tick(1);
+    await site.tick(200);
+    expect(site.events()).toEqual(["failed", "recovered"]);
+  });
+
+  test("does nothing at the ticks of a pass, which looks at its end", async () => {
+    const site = watch();
+    await site.ran("failed", "no target");
+    await site.tick();
+    expect(site.events()).toEqual([]);
+    await site.turn();
+    expect(site.events()).toEqual(["failed"]);
+  });
+
+  test("rests when it cannot remember what it sees or tells, and does it again", async () => {
+    const failed: string[] = [];
+    const rested: AlarmsOptions["rested"] = async (work) => {
+      try {
+        return await work();
+      } catch (error) {
+        failed.push((error as Error).message);
+        return null;
+      }
+    };
+    const site = watch({}, { rested });
+    const full = "Cannot use the journal: the disk is full";
+    await site.ran("failed", "no target");
+    let makeRoom = fillDisk(site);
+    await site.turn();
+    expect([failed, site.events()]).toEqual([[full], []]);
+    makeRoom();
+    site.answers.push({ kind: "failed", message: "no answer" });
+    await site.turn();
+    expect(site.events()).toEqual(["failed"]);
+    makeRoom = fillDisk(site);
+    await site.turn(60_000);
+    expect([failed, site.events()]).toEqual([[full, full], ["failed"]]);
+    makeRoom();
+    await site.turn();
+    expect(site.events()).toEqual(["failed", "failed"]);
+  });
+
+  test("tells that no run has succeeded in time, however many have failed since", async () => {
+    const site = watch();
+    site.setJobs([entity({ job: "nightly", plugins: [], expectMs: DAY })]);
+    await site.ran("done");
+    await site.turn(DAY - 60_000);
+    await site.ran("failed", "no target");
+    await site.turn(30_000);
+    expect(site.events()).toEqual(["failed"]);
+    await site.turn(60_000);
+    expect(site.events()).toEqual(["failed", "late"]);
+    await site.ran("done");
+    await site.turn();
+    expect(site.events().slice(2)).toEqual(["recovered", "recovered"]);
+  });
+
+  test("tries a notice again after waits that double", async () => {
+    const site = watch();
+    await site.ran("failed", "no target");
+    site.answers.push(...Array(4).fill({ kind: "failed", message: "no answer" }));
+    for (let seconds = 0; seconds < 120; seconds++) await site.turn(1_000);
+    const waits = site.lines.flatMap((line) => /trying again in (\d+) s/.exec(line)?.[1] ?? []);
+    // From 5 s on; a half is fixed, of the other half 0.5 here.
+    expect(waits.map(Number)).toEqual([4, 8, 15, 30]);
+    expect(site.waits).toEqual([3_750, 7_500, 15_000, 30_000, 60_000]);
+    expect(site.told.map(({ attempt }) => attempt)).toEqual([1, 2, 3, 4, 5]);
+  });
+
   test("does nothing where nobody is to be told", async () => {
     const world = openWorld();
     const none = { entities: () => [].values(), states: () => [].values() };
     const signal = new AbortController().signal;
     const alarms = new Alarms(world.edges, none, {
       ...{ downSince: () => null, signal, once: false, changed() {} },
+      rested: (work) => work(),
     });
     alarms.tick(NOON);
     expect([alarms.nextAt, alarms.idle]).toEqual([null, true]);

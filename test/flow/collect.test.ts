@@ -161,6 +161,96 @@ describe("collectAction()", () => {
   });
 });
 
+describe("collectAction() of what comes to no result", () => {
+  /** How many files are begun and neither there nor taken away. */
+  function watchFiles({ spool }: World): { open: number } {
+    const files = { open: 0 };
+    const { createResult } = spool;
+    spool.createResult = async (...order) => {
+      const writer = await createResult.apply(spool, order);
+      files.open++;
+      const ended = <Value>(value: Value): Value => {
+        files.open--;
+        return value;
+      };
+      return {
+        write: writer.write,
+        commit: () => writer.commit().then(ended),
+        abort: () => writer.abort().then(ended),
+      };
+    };
+    return files;
+  }
+
+  const half = { after: [command(1, 2)], message: "connection refused" };
+  const cases: readonly [string, Partial<Patience>, (world: World, row: ActionRow) => void][] = [
+    ["the API does not answer", {}, ({ api }) => (api.pages = [half])],
+    [
+      "not every agent has answered yet",
+      { early: true },
+      ({ api }) => {
+        api.pages = [[counted(1, 3)], [counted(1, 3), counted(2, 3, "sent"), counted(3, 3)]];
+      },
+    ],
+    [
+      "an operator gives it up meanwhile",
+      {},
+      ({ api, journal }, row) => {
+        api.commands = async () => {
+          await journal.write((tables) =>
+            tables.saveAction(advance(row, { kind: "dropped", error: "given up" }, NOON)),
+          );
+          return { kind: "end" };
+        };
+      },
+    ],
+    [
+      "the answer cannot be read",
+      {},
+      ({ api }) => {
+        api.commands = () => Promise.reject(new Error("no memory"));
+      },
+    ],
+  ];
+  for (const [what, patience, scene] of cases) {
+    test(`leaves no temporary file when ${what}`, async () => {
+      const world = openWorld();
+      const files = watchFiles(world);
+      const row = await posted(world, [], patience.early === true ? NOON + HOUR : NOON);
+      scene(world, row);
+      await collect(world, row, patience);
+      expect([files.open, world.spool.results.size]).toEqual([0, 0]);
+    });
+  }
+
+  test("leaves none when a sweep finds nothing better", async () => {
+    const world = openWorld();
+    const files = watchFiles(world);
+    const row = await posted(world);
+    world.api.pages = [[counted(1, 2), counted(2, 2), counted(3, 2, "expired")]];
+    await collect(world, row, { lateMs: HOUR });
+    await collect(world, world.journal.action(row.id) ?? row, { lateMs: HOUR });
+    expect(files.open).toBe(0);
+    expect(world.journal.action(row.id)?.state).toBe("settled");
+  });
+
+  test("waits twice as long after each try that failed", async () => {
+    const world = openWorld();
+    const row = await posted(world);
+    world.api.pages = [{ after: [], message: "connection refused" }];
+    const waits: number[] = [];
+    world.edges.clock.sleep = () => Promise.resolve();
+    while (waits.length < 10) {
+      await collect(world, world.journal.action(row.id) ?? row);
+      const { nextAt = 0, updatedAt = 0 } = world.journal.action(row.id) ?? {};
+      waits.push((nextAt ?? 0) - updatedAt);
+    }
+    // From 2 s to 5 min; a half is fixed, of the other half 0.5 here.
+    const doubled = [1_500, 3_000, 6_000, 12_000, 24_000, 48_000, 96_000, 192_000];
+    expect(waits).toEqual([...doubled, 225_000, 225_000]);
+  });
+});
+
 describe("collectAction() of a result that lacks something", () => {
   const warningsOf = ({ lines }: ReturnType<typeof openWorld>): readonly string[] =>
     lines

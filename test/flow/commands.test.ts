@@ -117,6 +117,21 @@ describe("readCommands()", () => {
     expect(requests).toBeLessThanOrEqual(Math.ceil(agents / 100) + 1);
   });
 
+  test("counts what is no command once, however often all is read again", async () => {
+    const world = openWorld();
+    let readings = 0;
+    world.api.commands = async (_, { offset, onCommand }) => {
+      if (offset > 0) return { kind: "end" };
+      readings++;
+      await onCommand(command(1, '{"sent":2}'));
+      return { kind: "page", commands: 1, strays: 3, entries: 4 };
+    };
+    const reading = read(world, sink());
+    await world.clock.moveBy(5_000);
+    expect(await reading).toMatchObject({ completeness: { fetched: 1, strays: 3 } });
+    expect(readings).toBe(3);
+  });
+
   test("asks for no more at once than a result may have, whatever the counters say", async () => {
     const world = openWorld();
     const limits: number[] = [];

@@ -51,6 +51,13 @@ async function collect(world: World, row: ActionRow, completeness: Completeness)
   await keep(world.edges, now(world, row), { kind: "collected", ...result });
 }
 
+describe("no guards", () => {
+  test("are no part of an action whose job asks for none", async () => {
+    expect((await launch(await openDue(), {})).guards).toBeNull();
+    expect((await launch(await openDue(), { growth: "20%" })).guards).toEqual({ growth: 20 });
+  });
+});
+
 describe("growth", () => {
   /** The run before reached 100 agents. */
   async function openGrown(): Promise<World> {

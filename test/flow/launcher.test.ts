@@ -12,8 +12,11 @@ const HOUR = 3_600_000;
 /** A launcher over one job, which a test ticks; the ids of the runs that it has planned. */
 async function launcherOf(world: World, job: Partial<Entity> = {}) {
   const { edges, spool } = world;
-  const directory = { job: "nightly", path: "/runner/runners/nightly", files: [] };
-  spool.scan = () => Promise.resolve([directory] as never);
+  let mtimeMs = 1;
+  spool.scan = () => {
+    const files = [{ name: "entity.cfg", mtimeMs, size: 1, inode: 1 }];
+    return Promise.resolve([{ job: "nightly", path: "/runner/runners/nightly", files }] as never);
+  };
   const catalog = new Catalog(() => Promise.resolve(entity(job)));
   const timetable = new Timetable(edges, catalog, {
     ...{ checkDirectoryMs: HOUR, isScheduled: true, once: false, loaded() {} },
@@ -32,7 +35,12 @@ async function launcherOf(world: World, job: Partial<Entity> = {}) {
     await settle();
     await settle();
   };
-  return { launcher, planned, tick };
+  /** Somebody edits the job, and the spool is scanned. */
+  const edit = async (): Promise<void> => {
+    mtimeMs++;
+    await timetable.scan();
+  };
+  return { launcher, planned, tick, edit };
 }
 
 /** The template of a job, as JSON. */
@@ -52,6 +60,25 @@ describe("Launcher", () => {
     await tick();
     await tick();
     expect(planned).toEqual([1]);
+  });
+
+  test("looks again at a job that was edited, and is due, while it is being launched", async () => {
+    const world = openWorld();
+    const { planned, tick, edit } = await launcherOf(world);
+    const { promise: signature, resolve: sign } = Promise.withResolvers<string>();
+    world.edges.signer.sign = () => signature;
+    await world.clock.moveTo(NOON + HOUR);
+    await tick();
+    await edit();
+    await tick();
+    expect(planned).toEqual([]);
+    sign("signed at last");
+    await world.clock.moveBy(1_000);
+    await tick();
+    expect(planned).toEqual([1]);
+    await world.clock.moveTo(NOON + 2 * HOUR);
+    await tick();
+    expect(planned).toEqual([1, 2]);
   });
 
   test("counts a fire time that could not be planned, and no other", async () => {

@@ -196,6 +196,20 @@ describe("postAction()", () => {
     expect(world.journal.action(row.id)).toMatchObject({ state: "planned", error: "HTTP 502" });
   });
 
+  test("waits twice as long after each try that failed, up to a minute", async () => {
+    const world = openWorld();
+    const planned = await plan(world);
+    world.api.creates = [{ ...lost, kind: "unsent", message: "connection refused" }];
+    const waits: number[] = [];
+    for (let row: ActionRow | null = planned; row !== null && waits.length < 8; ) {
+      await post(world, row);
+      row = world.journal.action(planned.id);
+      waits.push((row?.nextAt ?? 0) - world.clock.now());
+    }
+    // From 1 s on; a half is fixed, of the other half 0.5 here.
+    expect(waits).toEqual([750, 1_500, 3_000, 6_000, 12_000, 24_000, 45_000, 45_000]);
+  });
+
   test("gives up what has expired unposted, with the last reason", async () => {
     const world = openWorld();
     const row = await plan(world);

@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, test } from "bun:test";
 import type { Calendar } from "../../src/calendar/file.ts";
 import { DAEMON_WINDOW, launchDue, launchRequested, ONCE_WINDOW } from "../../src/flow/launch.ts";
+import { coverageNow, needsNoKey } from "../../src/flow/signed-ahead.ts";
 import { parseSchedule } from "../../src/jobs/schedule.ts";
 import { type CalendarRow, newCalendar } from "../../src/journal/windows.ts";
 import { requested, signedBy } from "../support/calendars.ts";
@@ -211,5 +212,24 @@ describe("a job that posts ahead", () => {
     await install(world, signed);
     world.clock.jumpTo(NOON + 59 * MINUTE);
     expect((await ahead(world)).planned.length).toBe(1);
+  });
+});
+
+describe("needsNoKey()", () => {
+  test("holds where every job is signed ahead, and there is one", () => {
+    const live = entity({ signing: "live" });
+    expect([[], [job], [job, job], [job, live], [live]].map(needsNoKey)).toEqual([
+      ...[false, true, true, false, false],
+    ]);
+  });
+});
+
+describe("coverageNow()", () => {
+  test("has no window where no calendar is installed, or no journal is", () => {
+    const none = { calendar: null, left: 0, all: 0, lastAt: null };
+    const warning = "none is installed: its fire times will be missed";
+    for (const journal of [openWorld().journal, null]) {
+      expect(coverageNow(journal, "sshd", NOON)).toEqual({ ...none, warning });
+    }
   });
 });

@@ -97,6 +97,18 @@ describe("Timetable", () => {
       expect(timetable.nextAt()).toBe(NOON + HOUR);
     });
 
+    test("is not due any more once it is gone, or broken", async () => {
+      for (const does of ["remove", "break"] as const) {
+        const { state, timetable, refresh, clock } = await watched();
+        if (does === "remove") state.isThere = false;
+        else [state.error, state.marks] = [new RunnerError("ENTITY", "it is broken"), 2];
+        timetable.rescan();
+        await refresh(0);
+        await clock.moveTo(NOON + HOUR);
+        expect(timetable.takeDue(clock.now())).toEqual([]);
+      }
+    });
+
     test("loses no fire time while its folder is replaced", async () => {
       const { state, timetable, refresh, clock, journal } = await watched();
       await clock.moveTo(NOON + HOUR - 1_000);

@@ -1,13 +1,18 @@
-// Approve: the verbs by which a person lets a run go that waits for a yes, or ends it.
+// Approve: the verbs by which a person lets a run go that waits for a yes, or says no to it: a
+// guard of its job holds an action back, or its workflow asks by `run.approval`.
 import { approveRun, denyRun } from "../flow/guard.ts";
+import type { JournalTransaction } from "../journal/journal.ts";
 import { parseActionId } from "../mig/ids.ts";
+import type { Instant } from "../time.ts";
 import { jsonAnswer } from "../view/text.ts";
+import { isHeldByGuard, replyTo } from "../workflow/answers.ts";
 import { UsageError } from "./flags.ts";
 import { openBench } from "./open.ts";
 import { actorOf, Recorder } from "./record.ts";
 import { type Call, JSON_FLAG, type Verb } from "./verb.ts";
 
-const WHY = {
+/** The reason of a person. */
+export const WHY_FLAG = {
   name: "why",
   kind: "text",
   value: "TEXT",
@@ -15,56 +20,87 @@ const WHY = {
 } as const;
 
 export const approve: Verb = {
-  usage: "RUN [--why TEXT] [--json]",
-  flags: [WHY, JSON_FLAG],
+  usage: "RUN [NAME] [--why TEXT] [--json]",
+  flags: [WHY_FLAG, JSON_FLAG],
   help:
-    "Says yes to a run that waits for approval, because its job has `approve`: its action is posted\n" +
-    "now, dated anew if it has waited. `mig-runner status` shows what waits, and to how many agents\n" +
-    "it would go. Who said yes is in the audit log.\n\n" +
-    "Example:\n" +
-    "  mig-runner -c runner.cfg approve 12 --why 'change 4711'",
+    "Says yes to a run that waits for approval. It does because its job has `approve`: then its\n" +
+    "action is posted now, dated anew if it has waited; or because its workflow asks, by\n" +
+    "`run.approval`, under a NAME, which is needed when it asks for several. `mig-runner status`\n" +
+    "shows what waits, and what is asked. Who said yes is in the audit log.\n\n" +
+    "Examples:\n" +
+    "  mig-runner -c runner.cfg approve 12 --why 'change 4711'\n" +
+    "  mig-runner -c runner.cfg approve 12 dig",
   run: (call) => decide(call, "approve"),
 };
 
 export const deny: Verb = {
-  usage: "RUN [--why TEXT] [--json]",
-  flags: [WHY, JSON_FLAG],
+  usage: "RUN [NAME] [--why TEXT] [--json]",
+  flags: [WHY_FLAG, JSON_FLAG],
   help:
-    "Says no to a run that waits for approval: it ends as failed, and nothing of it is posted.\n\n" +
-    "Example:\n" +
-    "  mig-runner -c runner.cfg deny 12 --why 'too many hosts'",
+    "Says no to a run that waits for approval. One whose job has `approve` ends as failed, and\n" +
+    "nothing of it is posted; a workflow that asks by `run.approval` hears the no, and goes on.\n\n" +
+    "Examples:\n" +
+    "  mig-runner -c runner.cfg deny 12 --why 'too many hosts'\n" +
+    "  mig-runner -c runner.cfg deny 12 dig --why 'not before Monday'",
   run: (call) => decide(call, "deny"),
 };
 
-async function decide(call: Call, deed: "approve" | "deny"): Promise<number> {
-  const [word, ...others] = call.positionals;
+interface Decision {
+  readonly deed: "approve" | "deny";
+  readonly runId: number;
+  /** Null: the only one that there is. */
+  readonly name: string | null;
+  readonly by: string;
+  readonly why: string | null;
+}
+
+async function decide(call: Call, deed: Decision["deed"]): Promise<number> {
+  const [word, name = null, ...others] = call.positionals;
   const runId = parseActionId(word ?? "");
   if (runId === null || others.length > 0) {
-    throw new UsageError(`${deed} takes one RUN, a number that status shows`);
+    throw new UsageError(`${deed} takes one RUN, a number that status shows, and perhaps a NAME`);
   }
   const why = call.flags.text("why");
+  const order: Decision = { deed, runId, name, by: actorOf(call), why };
   const bench = await openBench(call);
   try {
     const { clock, journal, log } = bench.edges;
     const recorder = new Recorder(call, bench.edges);
     const reason = why === null ? "" : `: ${why}`;
-    const job = await journal.write((tables) => {
-      const now = clock.now();
-      const error = `denied by ${actorOf(call)}${reason}`;
-      const found =
-        deed === "approve"
-          ? approveRun(tables, runId, now)
-          : denyRun(tables, { runId, error }, now);
-      recorder.note(tables, { deed, subject: found, detail: `run ${runId}${reason}` });
-      return found;
+    const found = await journal.write((tables) => {
+      const decided = decideIn(tables, order, clock.now());
+      const what = decided.name === null ? "" : ` ${decided.name}`;
+      recorder.note(tables, {
+        ...{ deed, subject: decided.job, detail: `run ${runId}${what}${reason}` },
+      });
+      return decided;
     });
+    const { job } = found;
     const said = deed === "approve" ? "approved" : "denied";
-    log.emit("notice", `${job}: run ${runId} ${said} by ${actorOf(call)}${reason}`);
+    const what = found.name === null ? `run ${runId}` : `"${found.name}" of run ${runId}`;
+    log.emit("notice", `${job}: ${what} ${said} by ${order.by}${reason}`);
     recorder.tell();
-    if (call.flags.has("json")) call.terminal.json(jsonAnswer({ run: runId, job, [said]: true }));
-    else call.terminal.out([`${job}: run ${runId} is ${said}`]);
+    const answer = { run: runId, job, name: found.name, [said]: true };
+    if (call.flags.has("json")) call.terminal.json(jsonAnswer(answer));
+    else call.terminal.out([`${job}: ${what} is ${said}`]);
     return 0;
   } finally {
     await bench.close();
   }
+}
+
+/** @returns The job, and the name of what its workflow asked; null where a guard held the run. */
+function decideIn(
+  tables: JournalTransaction,
+  { deed, runId, name, by, why }: Decision,
+  now: Instant,
+): { readonly job: string; readonly name: string | null } {
+  if (name === null && isHeldByGuard(tables, runId)) {
+    const error = `denied by ${by}${why === null ? "" : `: ${why}`}`;
+    const approves = deed === "approve";
+    const job = approves ? approveRun(tables, runId, now) : denyRun(tables, { runId, error }, now);
+    return { job, name };
+  }
+  const reply = { kind: "approval", approved: deed === "approve" } as const;
+  return replyTo(tables, { runId, name, said: { by, why }, reply }, now);
 }

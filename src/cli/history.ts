@@ -14,14 +14,19 @@ import {
 import { openReading } from "../journal/sqlite/reading.ts";
 import { parseActionId } from "../mig/ids.ts";
 import { describeStatuses } from "../mig/statuses.ts";
+import { cutText } from "../text.ts";
 import { type Instant, spanText } from "../time.ts";
 import { formatClock, formatDistance, jsonAnswer, plural } from "../view/text.ts";
+import { showText } from "../workflow/answers.ts";
 import { paramsText } from "../workflow/params.ts";
 import { UsageError } from "./flags.ts";
 import { loadJobs, unknownJob } from "./jobs.ts";
 import { openSpoolView, type SpoolView } from "./open.ts";
 import { renderTable, wrapText } from "./text.ts";
 import { type Call, JSON_FLAG, type Verb } from "./verb.ts";
+
+/** Characters of what people were asked. */
+const SHOWN_MAX = 500;
 
 /** Runs that are shown without -n. */
 const COUNT_DEFAULT = 20;
@@ -227,14 +232,21 @@ function deliveryLine(row: DeliveryRecord, now: Instant): string[] {
   return [plugin, id, state, `${plural(attempts, "try")}${again}`, error ?? ""];
 }
 
-function stepLine({ name, kind, state, attempts, error, value, endedAt }: StepRecord): string[] {
+function stepLine(step: StepRecord): string[] {
+  const { name, kind, state, attempts, error, value, endedAt } = step;
   const ended = endedAt === null ? "" : formatClock(endedAt);
   const failed = attempts === 0 ? "" : `failed ${attempts}x`;
+  const told = [failed, error ?? value ?? ""].filter((x) => x !== "").join(": ");
+  const last = [told, ...askedTexts(step)].filter((text) => text !== "").join("; ");
+  return [name, kind, state, ended, last];
+}
+
+/** What people were asked, and who answered. */
+function askedTexts({ show = null, answer = null }: StepRecord): string[] {
+  const shown = showText(show);
+  const why = answer?.why ?? null;
   return [
-    name,
-    kind,
-    state,
-    ended,
-    [failed, error ?? value ?? ""].filter((x) => x !== "").join(": "),
+    ...(shown === "" ? [] : [`asked: ${cutText(shown, SHOWN_MAX)}`]),
+    ...(answer === null ? [] : [`by ${answer.by}${why === null ? "" : `: ${why}`}`]),
   ];
 }

@@ -9,6 +9,7 @@ import type { Completeness } from "../journal/inflight.ts";
 import type { Reading } from "../journal/reading.ts";
 import { openReading } from "../journal/sqlite/reading.ts";
 import { describeStatuses, StatusCounts } from "../mig/statuses.ts";
+import { cutText } from "../text.ts";
 import type { Instant } from "../time.ts";
 import {
   type AlarmView,
@@ -20,8 +21,9 @@ import {
   type UndeliveredView,
 } from "../view/overview.ts";
 import { formatClock, formatDistance, jsonAnswer, plural } from "../view/text.ts";
+import { showText } from "../workflow/answers.ts";
 import { paramsText } from "../workflow/params.ts";
-import type { WorkflowView } from "../workflow/view.ts";
+import type { QuestionView, WorkflowView } from "../workflow/view.ts";
 import { UsageError } from "./flags.ts";
 import { loadJobs } from "./jobs.ts";
 import { openSpoolView, type SpoolView } from "./open.ts";
@@ -99,7 +101,7 @@ export function renderOverview(
   },
 ): string[] {
   const { directory, holder, alarms, jobs, inFlight, undelivered, counts } = overview;
-  const { workflows, missed, unreadable } = overview;
+  const { questions, workflows, missed, unreadable } = overview;
   const who = holder === null ? "no mig-runner works on it" : `mig-runner runs (process ${holder})`;
   const broken = jobs.flatMap(({ errors }) => errors);
   return [
@@ -107,6 +109,10 @@ export function renderOverview(
     ...mistakes.flatMap((text) => wrapText(`error: ${text}`, "", "  ")),
     ...(problem === null ? [] : wrapText(`error: ${problem}`, "", "  ")),
     ...part(plural(alarms.length, "alarm"), renderTable(alarms.map((row) => alarmRow(row, now)))),
+    ...part(
+      `${plural(questions.length, "question")} to people`,
+      renderTable(questions.map((row) => questionRow(row, now))),
+    ),
     ...part(plural(jobs.length, "job"), renderTable(jobs.map((job) => jobRow(job, now)))),
     ...part("signed ahead", renderTable(jobs.flatMap(calendarRow))),
     ...part(`${plural(broken.length, "mistake")} in broken jobs`, broken.flatMap(hanging)),
@@ -147,6 +153,18 @@ function alarmRow({ event, job, sinceAt, message, hint }: AlarmView, now: Instan
     `since ${formatDistance(sinceAt, now).replace(" ago", "")}`,
     `${message} (${hint})`,
   ];
+}
+
+/** Characters of what people are asked: what to type stands behind it. */
+const SHOWN_MAX = 1_000;
+
+/** A run, what it asks, how long an answer is taken, and what to type. */
+function questionRow(row: QuestionView, now: Instant): string[] {
+  const { runId, job, name, show, untilAt, error, way } = row;
+  const until = untilAt === null ? "" : formatDistance(Math.max(untilAt, now), now);
+  const shown = cutText(showText(show), SHOWN_MAX);
+  const what = [shown, error ?? ""].filter((text) => text !== "").join("; ");
+  return [`run ${runId} ${job}`, name, until, what === "" ? way : `${what} (${way})`];
 }
 
 function part(heading: string, lines: readonly string[]): string[] {
@@ -202,7 +220,8 @@ function noteText({ note }: RunView): string {
   return note === null ? "" : ` (${note})`;
 }
 
-function openState({ actions, deliveries }: RunView): string {
+function openState({ actions, asks, deliveries }: RunView): string {
+  if (asks.length > 0) return `waiting for people (${asks.join(", ")})`;
   if (actions.some(({ held }) => held === "approval")) return "waiting for approval";
   if (actions.some(({ state, held }) => state === "planned" && held !== "canary"))
     return "being posted";

@@ -78,6 +78,12 @@ export const VERBS: readonly VerbEntry[] = [
     load: async () => (await import("./approve.ts")).deny,
   },
   {
+    name: "answer",
+    summary: "Give a workflow run what it waits for",
+    words: [],
+    load: async () => (await import("./answer.ts")).answer,
+  },
+  {
     name: "audit",
     summary: "Show what people have decided here, and whether that log is whole",
     words: ["verify"],

@@ -42,7 +42,18 @@ export type StepRecord = Pick<StepRow, "name" | "kind" | "state" | "error" | "en
   readonly attempts: number;
   /** JSON of what the body got; null where there is none. */
   readonly value?: string | null;
+  /** What people were asked; only of a step that asks, where one run is asked for. */
+  readonly show?: unknown;
+  /** Who has answered; null: no one. */
+  readonly answer?: AnswerRecord | null;
 };
+
+/** What a person said, and when. */
+export interface AnswerRecord {
+  readonly by: string;
+  readonly why: string | null;
+  readonly answeredAt: Instant;
+}
 
 /** All that is known of one run. */
 export interface RunRecord {
@@ -96,6 +107,8 @@ export interface RunRows {
   readonly run: RunRow;
   readonly actions: readonly ActionRow[];
   readonly deliveries: readonly DeliveryRow[];
+  /** Of a workflow run that is open; of others none are wanted. */
+  readonly steps: readonly StepRow[];
 }
 
 /** A workflow run that has not ended, with its steps in the order in which they were begun. */

@@ -23,6 +23,9 @@ export const STEP_KINDS = [
   "deliver",
   "get",
   "set",
+  // Both ask people: for a value, and for a yes or no.
+  "wait",
+  "approval",
 ] as const;
 
 export type StepKind = (typeof STEP_KINDS)[number];
@@ -54,10 +57,14 @@ export interface StepRow {
   /** Its place among the steps that have ended, from 1. */
   readonly sequence: number | null;
   readonly endedAt: Instant | null;
+  /** JSON of what people are asked: see workflow/answers.ts; null for all other kinds. */
+  readonly asked: string | null;
+  /** JSON of who answered what; null: no one has. */
+  readonly answer: string | null;
 }
 
 export type NewStep = Pick<StepRow, "runId" | "name" | "kind" | "digest" | "nextAt"> &
-  Partial<Pick<StepRow, "setAt">>;
+  Partial<Pick<StepRow, "setAt" | "asked">>;
 
 /** A moment, with the time at which it is set. */
 export function due(nextAt: Instant, now: Instant): { nextAt: Instant; setAt: Instant } {

@@ -3,8 +3,8 @@
 /** The same symbol in every copy of the SDK in one process. */
 const BRAND = Symbol.for("mig-runner.sdk");
 
-/** What has a brand: the two default exports, and the two errors. */
-export type Kind = "job" | "plugin" | "fatal" | "retry";
+/** What has a brand: the two default exports, and the three errors. */
+export type Kind = "job" | "plugin" | "fatal" | "retry" | "timeout";
 
 /** Puts the brand on an object, where no listing of its members shows it. */
 export function brand<Value extends object>(value: Value, kind: Kind): Value {

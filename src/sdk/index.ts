@@ -110,3 +110,4 @@ export type {
   StepWork,
 } from "./run.ts";
 export type { Schema, SchemaOutput } from "./standard.ts";
+export { type Approval, type AskOptions, TimeoutError, type WaitOptions } from "./wait.ts";

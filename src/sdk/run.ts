@@ -6,6 +6,8 @@
 import type { ActionDescription, CommandStatus, Operation, Result, Threat } from "./action.ts";
 import type { Duration } from "./definition.ts";
 import type { StepFetch } from "./fetch.ts";
+import type { Schema, SchemaOutput } from "./standard.ts";
+import type { Approval, AskOptions, WaitOptions } from "./wait.ts";
 
 /** Severities of a log line, most severe first. */
 export type LogLevel = "err" | "warning" | "notice" | "info" | "debug";
@@ -263,6 +265,27 @@ export interface Run<Params = NoParams> {
 
   /** Waits; the end of the wait is saved, so that a restart does not begin it anew. */
   sleep(name: string, duration: Duration): Promise<void>;
+
+  /**
+   * Waits for an answer from outside, `mig-runner answer RUN NAME JSON`, for days if need be. The
+   * first answer that the schema takes is saved; there is no second one.
+   *
+   * @param name 1 to 128 characters, unique in the run.
+   * @throws {TimeoutError} When no one has answered in time.
+   */
+  waitFor<Wanted extends Schema>(
+    name: string,
+    options: WaitOptions<Wanted> & { readonly schema: Wanted },
+  ): Promise<SchemaOutput<Wanted>>;
+  waitFor(name: string, options: WaitOptions): Promise<unknown>;
+
+  /**
+   * Waits for a yes or no, `mig-runner approve|deny RUN [NAME] --why TEXT`. When no one answers in
+   * time, it is a no.
+   *
+   * @param name As in `waitFor`.
+   */
+  approval(name: string, options: AskOptions): Promise<Approval>;
 
   /**
    * Gives a result to a plugin of plugins/. Resolves as soon as the delivery is saved: it is then

@@ -34,6 +34,17 @@ export function isSchema(value: unknown): value is Schema {
   return typeof schema?.["~standard"]?.validate === "function";
 }
 
+/** What a schema says of a value. @throws {Error} When it would say so later. */
+export function validateNow<Output>(
+  schema: Schema<unknown, Output>,
+  value: unknown,
+): SchemaAnswer<Output> {
+  const answer = schema["~standard"].validate(value);
+  if (!(answer instanceof Promise)) return answer;
+  answer.catch(() => undefined);
+  throw new Error("its schema answers later: take one that is not asynchronous");
+}
+
 /** The members that a schema of an object names; null when it takes others too, or does not say. */
 export function keysOf(schema: Schema): readonly string[] | null {
   const { rest, type } = schema as Schema & Readonly<Record<string, unknown>>;

@@ -11,6 +11,7 @@ import { locate } from "../edge/workflow/locate.ts";
 import type { Clock } from "../lib/ports.ts";
 import type { JobBody, JobModule } from "../sdk/job.ts";
 import type { Run, StepContext, StepOptions, StepWork } from "../sdk/run.ts";
+import type { WaitOptions } from "../sdk/wait.ts";
 import type { BodyHost, BodyListener } from "../workflow/host.ts";
 import { inlineHost } from "../workflow/inline.ts";
 import type { FromBody } from "../workflow/messages.ts";
@@ -161,6 +162,8 @@ export class Observer {
       dispatch: (name, action) => run.dispatch(name, action),
       step: step as Run["step"],
       sleep: (name, duration) => run.sleep(name, duration),
+      waitFor: (name: string, options: WaitOptions) => run.waitFor(name, options),
+      approval: (name, options) => run.approval(name, options),
       deliver: (plugin, result) => run.deliver(plugin, result),
       parallel: (branches) => run.parallel(branches),
       now: () => noted(transcript.times, run.now()),

@@ -9,7 +9,10 @@ import type { History } from "./history.ts";
 export interface SimulatedStep {
   /** With the names of the branches around it, such as "left/ticket". */
   readonly name: string;
-  readonly kind: "collect" | "dispatch" | "step" | "sleep" | "deliver" | "get" | "set";
+  readonly kind:
+    | ("collect" | "dispatch" | "step" | "sleep" | "deliver" | "get" | "set")
+    // What people were asked by `run.waitFor` and `run.approval`.
+    | ("wait" | "approval");
   /** "begun" when the workflow ended without waiting for it. */
   readonly state: "begun" | "saved" | "failed";
   /** What the function of a step gave; for the others, what the runner keeps of them. */

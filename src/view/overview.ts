@@ -17,7 +17,13 @@ import {
 import type { MissedRow } from "../journal/journal.ts";
 import type { Reading, RunRows, Undelivered } from "../journal/reading.ts";
 import type { Instant } from "../time.ts";
-import { type WorkflowView, workflowView } from "../workflow/view.ts";
+import { questionsIn } from "../workflow/answers.ts";
+import {
+  type QuestionView,
+  questionViews,
+  type WorkflowView,
+  workflowView,
+} from "../workflow/view.ts";
 
 /** The most rows of each list; `counts` of the journal say how many there are. */
 export const ROWS_MAX = 1_000;
@@ -45,6 +51,8 @@ export interface RunView {
   readonly endedAt: Instant | null;
   readonly note: string | null;
   readonly actions: readonly ActionView[];
+  /** Names of what its workflow asks people, and no one has answered yet. */
+  readonly asks: readonly string[];
   /** What its results lack, such as "no command succeeded", or how little time agents had. */
   readonly warnings: readonly string[];
   readonly deliveries: readonly Pick<DeliveryRow, "plugin" | "state" | "attempts" | "error">[];
@@ -133,6 +141,8 @@ export interface Overview {
   readonly undelivered: readonly UndeliveredView[];
   /** Runs of workflows that have not ended: the paused ones, then the open ones. */
   readonly workflows: readonly WorkflowView[];
+  /** What runs ask people, and no one has answered yet. */
+  readonly questions: readonly QuestionView[];
   /** What is wrong now, where `[notify]` names somebody who is told. */
   readonly alarms: readonly AlarmView[];
   /** The newest first. */
@@ -173,6 +183,7 @@ export async function overviewOf(sources: Sources): Promise<Overview> {
     inFlight: ((await reading?.inFlight(ROWS_MAX)) ?? []).map(inFlightView),
     undelivered: ((await reading?.undelivered(ROWS_MAX)) ?? []).map(undeliveredView),
     workflows: workflows.map(workflowView),
+    questions: workflows.flatMap(questionViews).slice(0, ROWS_MAX),
     alarms: ((await reading?.openAlarms()) ?? []).map(alarmView),
     missed: await missedViews(reading, { limit: MISSED_MAX, now }),
     unreadable: (await reading?.unreadable(UNREADABLE_MAX)) ?? [],
@@ -228,12 +239,13 @@ function calendarView({ calendar, ...coverage }: Coverage): CalendarView {
   return { sequence: calendar?.sequence ?? null, signers: calendar?.signers ?? [], ...coverage };
 }
 
-function runView({ run, actions, deliveries }: RunRows): RunView {
+function runView({ run, actions, deliveries, steps }: RunRows): RunView {
   const { firesAt, cause, state, endedAt, note } = run;
   const results = actions.flatMap(({ completeness }) => completeness ?? []);
   return {
     ...{ firesAt, cause, state, endedAt, note },
     actions: actions.map(actionView),
+    asks: questionsIn(run, steps).map(({ name }) => name),
     warnings: [...lateness(actions), ...shortfalls(results)],
     deliveries: deliveries.map(({ plugin, state, attempts, error }) => ({
       ...{ plugin, state, attempts, error },

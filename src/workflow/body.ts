@@ -87,6 +87,8 @@ export class Body {
         return await this.#begin(message);
       case "answer":
         return await this.#answer(message);
+      case "check":
+        return this.#check(message);
       case "try":
         // Not waited for: other answers come while a step is at work.
         void this.#try(message);
@@ -162,10 +164,20 @@ export class Body {
   }
 
   /** The error of a call that has failed. That of a step names its line already. */
-  #failure({ asked, work }: Pending, message: string): Error {
+  #failure({ asked, work, failure }: Pending, message: string): Error {
+    if (failure !== null) return failure(message, asked);
     if (work !== null) return new Error(message);
     asked.message = message;
     return asked;
+  }
+
+  /** What the schema of a wait makes of an answer. It may do all that a step may. */
+  #check({ name, json }: Extract<ToBody, { kind: "check" }>): void {
+    const { post, scopes } = this.#edges;
+    const check = this.#run?.pending(name)?.check ?? null;
+    if (check === null) return;
+    const outcome = scopes.run({ prefix: "", step: name, view: null }, () => check(json));
+    post({ kind: "checked", name, outcome });
   }
 
   async #try({ name, attempt, key }: Try): Promise<void> {
@@ -268,6 +280,8 @@ interface Unsaved {
 /** An error in one line, with its kind when it is not a plain one. */
 function thrownText(error: unknown): string {
   if (!(error instanceof Error)) return `a thrown ${typeof error}: ${messageOf(error)}`;
-  const plain = ["Error", "FatalError", "RetryError", "RunnerError"].includes(error.name);
+  const plain = ["Error", "FatalError", "RetryError", "RunnerError", "TimeoutError"].includes(
+    error.name,
+  );
   return plain ? error.message : `${error.name}: ${error.message}`;
 }

@@ -16,6 +16,7 @@ import type { ActionRow, RunRow } from "../journal/inflight.ts";
 import { type BodyRow, due, type StepOutcome, type StepRow } from "../journal/steps.ts";
 import { type Instant, MINUTE_MS, type Milliseconds } from "../time.ts";
 import { settleStep } from "./actions.ts";
+import { asksPeople, recordLapsed } from "./answers.ts";
 import type { EngineEdges, WorkflowEdges } from "./edges.ts";
 import { Execution } from "./execution.ts";
 import type { Lost } from "./host.ts";
@@ -239,9 +240,14 @@ export class Engine {
 
   async #settleNow(step: StepRow): Promise<void> {
     const { clock, journal } = this.#edges;
-    if (step.kind === "step") {
+    // An answer of a person is checked by the body, as a step is tried by it.
+    if (step.kind === "step" || step.answer !== null) {
       await journal.write((tables) => recordRetry(tables, step.id, clock.now()));
       this.#active.get(step.runId)?.retry(step.name);
+      return;
+    }
+    if (asksPeople(step)) {
+      await journal.write((tables) => recordLapsed(tables, step, clock.now()));
       return;
     }
     const outcome =

@@ -17,15 +17,10 @@ import type { JournalTransaction } from "../journal/journal.ts";
 import type { StepRow } from "../journal/steps.ts";
 import type { Instant, Milliseconds } from "../time.ts";
 import type { ActiveRun } from "./actions.ts";
+import { asksPeople } from "./answers.ts";
 import type { BodyHandle, BodyHost, Lost } from "./host.ts";
-import {
-  answerOf,
-  type FromBody,
-  parseFromBody,
-  type StepAsk,
-  type StepRequest,
-  type ToBody,
-} from "./messages.ts";
+import { answerOf, type FromBody, parseFromBody, type StepAsk, type ToBody } from "./messages.ts";
+import { describeStep, mismatch } from "./mismatch.ts";
 import { wayOut } from "./operate.ts";
 import { digestOf, newStep, recordParked, recordRun, recordStopped } from "./record.ts";
 import { type Asked, Work } from "./work.ts";
@@ -210,6 +205,9 @@ export class Execution {
       case "tried":
         this.#tried(message);
         break;
+      case "checked":
+        this.#checked(message);
+        break;
       case "log":
         this.#log(message);
         break;
@@ -255,6 +253,13 @@ export class Execution {
     else void this.#finish("failed", `its code ran "${message.name}", which it never asked for`);
   }
 
+  #checked(message: Extract<FromBody, { kind: "checked" }>): void {
+    const asked = this.#asked.get(message.name);
+    if (asked !== undefined) this.#work.checked(asked, message);
+    else
+      void this.#finish("failed", `its code checked "${message.name}", which it never asked for`);
+  }
+
   #changed(again: string | null): void {
     if (again !== null && this.#asked.has(again)) this.#unbegun.add(again);
     this.pump();
@@ -278,7 +283,7 @@ export class Execution {
     if (error !== null) {
       void this.#finish("failed", error);
     } else if (missing !== undefined) {
-      const note = `the journal has ${describe(missing)}, the code ends without asking for it`;
+      const note = `the journal has ${describeStep(missing)}, the code ends without asking for it`;
       void this.#finish("paused", note);
     } else {
       for (const { step } of this.#asked.values()) {
@@ -295,7 +300,7 @@ export class Execution {
     const waits = [...this.#asked.values()].map(({ step }) => `"${step.name}" (${step.kind})`);
     if (next !== null) {
       const waiting = waits.length === 0 ? "waits for no step" : `waits for ${waits.join(", ")}`;
-      const note = `the journal has ${describe(next)}, the code ${waiting} and never asks for it`;
+      const note = `the journal has ${describeStep(next)}, the code ${waiting} and never asks for it`;
       void this.#finish("paused", note);
     } else if (waits.length === 0) {
       const note = "it waits for something that is not a step: put that into run.step";
@@ -322,8 +327,8 @@ export class Execution {
     for (const { step } of this.#asked.values()) {
       const row = this.#edges.journal.stepNamed(step.runId, step.name);
       if (row === null || (row.nextAt !== null && row.nextAt <= soon)) return false;
-      // A try that has become due is about to begin.
-      if (row.kind === "step" && row.nextAt === null) return false;
+      // A try that has become due is about to begin, an answer about to be checked.
+      if ((row.kind === "step" || asksPeople(row)) && row.nextAt === null) return false;
     }
     return true;
   }
@@ -386,15 +391,4 @@ export class Execution {
     this.#over = true;
     this.#options.hooks.over(lost);
   }
-}
-
-function describe({ name, kind, state }: StepRow): string {
-  return `the ${state} step "${name}" (${kind})`;
-}
-
-/** Both sides of a step that is not the same any more. */
-function mismatch(row: StepRow, request: StepRequest): string {
-  const asked =
-    row.kind === request.kind ? `another ${request.kind} of that name` : `a ${request.kind}`;
-  return `the journal has ${describe(row)}, the code asks for ${asked}`;
 }

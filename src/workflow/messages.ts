@@ -3,6 +3,7 @@
 //   engine ── begin ──▶ body            body ── ask ─────▶ engine   "do this step, or tell me"
 //   engine ── answer ─▶ body            body ── tried ───▶ engine   "this came of the try"
 //   engine ── try ────▶ body            body ── log, idle, stuck, ended ─▶ engine
+//   engine ── check ──▶ body            body ── checked ─▶ engine   "this the schema made of it"
 //   engine ── abort ──▶ body
 //
 // A body runs a job's own code, which can send anything: the engine checks all that it gets.
@@ -23,6 +24,9 @@ export const TEXT_SIZE_MAX = 8 * 1024;
 
 /** Characters of a key of `run.state`. */
 export const STATE_KEY_SIZE_MAX = 100;
+
+/** Characters of the JSON of what people are shown when they are asked. */
+export const SHOW_SIZE_MAX = 64 * 1024;
 
 /** Commands that a step may ask for in one page. */
 export const PAGE_SIZE_MAX = 100_000;
@@ -86,6 +90,17 @@ const SetRequest = v.strictObject({
   value: v.nullable(v.pipe(v.string(), v.maxLength(STEP_VALUE_SIZE_MAX), v.check(isJson))),
 });
 
+/** What people are asked: a value, or a yes or no. */
+const PeopleRequest = v.strictObject({
+  kind: v.picklist(["wait", "approval"]),
+  /** How long an answer is taken. */
+  ms: v.pipe(Wait, v.minValue(1)),
+  /** JSON of what they are shown; null for nothing. */
+  show: v.nullable(v.pipe(v.string(), v.maxLength(SHOW_SIZE_MAX))),
+  /** Whether the body checks an answer before it is taken. */
+  isChecked: v.boolean(),
+});
+
 const Request = v.variant("kind", [
   ActionRequest,
   WorkRequest,
@@ -93,6 +108,7 @@ const Request = v.variant("kind", [
   DeliverRequest,
   GetRequest,
   SetRequest,
+  PeopleRequest,
 ]);
 
 const Tried = v.variant("kind", [
@@ -115,6 +131,17 @@ const LEVELS = ["err", "warning", "notice", "info", "debug"] as const satisfies 
 const FromBody = v.variant("kind", [
   v.strictObject({ kind: v.literal("ask"), name: Name, request: Request }),
   v.strictObject({ kind: v.literal("tried"), name: Name, attempt: Count, outcome: Tried }),
+  v.strictObject({
+    kind: v.literal("checked"),
+    name: Name,
+    outcome: v.variant("kind", [
+      v.strictObject({
+        kind: v.literal("sound"),
+        json: v.nullable(v.pipe(v.string(), v.maxLength(STEP_VALUE_SIZE_MAX))),
+      }),
+      v.strictObject({ kind: v.literal("refused"), why: Text }),
+    ]),
+  }),
   v.strictObject({ kind: v.literal("log"), level: v.picklist(LEVELS), message: Text }),
   /** Nothing goes on before another message; `received` of them have come so far. */
   v.strictObject({ kind: v.literal("idle"), received: Count }),
@@ -126,6 +153,9 @@ const FromBody = v.variant("kind", [
 /** What a body says. */
 export type FromBody = v.InferOutput<typeof FromBody>;
 
+/** What the schema of a wait says of an answer. */
+export type CheckOutcome = Extract<FromBody, { kind: "checked" }>["outcome"];
+
 /** What a step asks for. */
 export type StepRequest = v.InferOutput<typeof Request>;
 
@@ -134,6 +164,9 @@ export type ActionRequest = v.InferOutput<typeof ActionRequest>;
 
 /** The function of a step: how it is tried. */
 export type WorkRequest = v.InferOutput<typeof WorkRequest>;
+
+/** A wait or an approval. */
+export type PeopleRequest = v.InferOutput<typeof PeopleRequest>;
 
 /** What one try of a step's function came to. */
 export type TryOutcome = v.InferOutput<typeof Tried>;
@@ -167,6 +200,8 @@ export type ToBody =
       readonly attempt: number;
       readonly key: string;
     }
+  /** Is the answer that somebody gave one that the schema of a wait takes? */
+  | { readonly kind: "check"; readonly name: string; readonly json: string }
   | { readonly kind: "abort"; readonly reason: string };
 
 /** What came of a collect, as the journal keeps it; the result itself stays in its file. */

@@ -107,6 +107,7 @@ function begunAnew(transaction: JournalTransaction, step: StepRow): StepRow {
     nextAt: null,
     sequence: null,
     endedAt: null,
+    answer: null,
   };
 }
 

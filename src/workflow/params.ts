@@ -4,7 +4,14 @@
 // For the worker that evaluates a job: a schema is the job's own code.
 import { messageOf, nearest } from "../errors.ts";
 import { encodeValue } from "../lib/json/plain.ts";
-import { issuePath, keysOf, memberSchema, type Schema, type SchemaIssue } from "../sdk/standard.ts";
+import {
+  issuePath,
+  keysOf,
+  memberSchema,
+  type Schema,
+  type SchemaIssue,
+  validateNow,
+} from "../sdk/standard.ts";
 
 /** Characters of the JSON of all parameters of a run. */
 export const PARAMS_SIZE_MAX = 64 * 1024;
@@ -43,14 +50,14 @@ export function readParams(schema: Schema | null, given: GivenParams, isText: bo
 
 function checked(schema: Schema, given: GivenParams, isText: boolean): ReadParams {
   let values = given;
-  let answer = validate(schema, values);
+  let answer = validateNow(schema, values);
   if (isText && answer.issues !== undefined) {
     const wrong = new Set(answer.issues.map((issue) => issuePath(issue).split(".")[0] ?? ""));
     const meant = Object.entries(given).map(([name, text]) => {
       return [name, wrong.has(name) ? meaningOf(text) : text] as const;
     });
     values = Object.fromEntries(meant);
-    answer = validate(schema, values);
+    answer = validateNow(schema, values);
   }
   if (answer.issues !== undefined) {
     return broken(...answer.issues.map((issue) => issueText(schema, issue, given)));
@@ -66,13 +73,6 @@ function checked(schema: Schema, given: GivenParams, isText: boolean): ReadParam
   } catch (error) {
     return broken(`Cannot keep the parameters: ${messageOf(error)}, wanted JSON`);
   }
-}
-
-function validate(schema: Schema, value: unknown) {
-  const answer = schema["~standard"].validate(value);
-  if (!(answer instanceof Promise)) return answer;
-  answer.catch(() => undefined);
-  throw new Error("its schema answers later: take one that is not asynchronous");
 }
 
 /** What JSON a text is; the text itself when it is none. */

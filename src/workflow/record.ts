@@ -109,7 +109,7 @@ export function recordDelay(
 }
 
 /** The row of a step that has not ended, in a run that is open; made when there is none. */
-function openStep(transaction: JournalTransaction, step: NewStep): StepRow | null {
+export function openStep(transaction: JournalTransaction, step: NewStep): StepRow | null {
   if (transaction.run(step.runId)?.state !== "open") return null;
   const row = transaction.stepNamed(step.runId, step.name) ?? transaction.insertStep(step);
   return row?.state === "begun" ? row : null;

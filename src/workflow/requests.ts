@@ -3,7 +3,12 @@ import { durationToMs, parseDuration } from "../lib/go/duration.ts";
 import { agentsTarget } from "../mig/target.ts";
 import type { CollectAction, StepWork } from "../sdk/run.ts";
 import { DAY_MS, type Milliseconds } from "../time.ts";
-import { type ActionRequest, PAGE_SIZE_MAX, type StepRequest } from "./messages.ts";
+import {
+  type ActionRequest,
+  type CheckOutcome,
+  PAGE_SIZE_MAX,
+  type StepRequest,
+} from "./messages.ts";
 
 /** A call as the engine is asked for it. */
 export interface Ask {
@@ -12,6 +17,10 @@ export interface Ask {
   decode(value: string | null): unknown;
   /** The function of a step, and the time for one try. */
   readonly work?: { readonly run: StepWork<unknown>; readonly timeoutMs: Milliseconds } | null;
+  /** What the schema of a wait makes of an answer. */
+  readonly check?: ((json: string) => CheckOutcome) | null;
+  /** The error that it fails with, where that is no plain one. */
+  readonly failure?: (message: string, asked: Error) => Error;
 }
 
 /** The longest life of an action. See jobs/definition.ts. */

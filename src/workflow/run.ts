@@ -18,9 +18,13 @@ import {
   STEP_DEFAULTS,
   type StepOptions,
 } from "../sdk/run.ts";
+import type { Schema, SchemaOutput } from "../sdk/standard.ts";
+import { type Approval, type AskOptions, TimeoutError, type WaitOptions } from "../sdk/wait.ts";
 import type { Instant, Milliseconds } from "../time.ts";
+import { answerCheck, peopleRequest } from "./ask.ts";
 import { loadResult, type ResultSource } from "./collected.ts";
 import {
+  type CheckOutcome,
   type CollectValue,
   cut,
   type DispatchValue,
@@ -45,6 +49,10 @@ export interface Pending {
   resolve(value: unknown): void;
   reject(error: Error): void;
   readonly work: { readonly run: StepWork<unknown>; readonly timeoutMs: Milliseconds } | null;
+  /** What the schema of a wait makes of an answer; null where there is none. */
+  readonly check: ((json: string) => CheckOutcome) | null;
+  /** The error that it fails with; null for a plain one. */
+  readonly failure: ((message: string, asked: Error) => Error) | null;
 }
 
 /** What a run needs of the body that it belongs to. */
@@ -185,6 +193,30 @@ export class BodyRun implements Run {
     }));
   }
 
+  waitFor<Wanted extends Schema>(
+    name: string,
+    options: WaitOptions<Wanted> & { readonly schema: Wanted },
+  ): Promise<SchemaOutput<Wanted>>;
+  waitFor(name: string, options: WaitOptions): Promise<unknown>;
+  waitFor(name: string, options: WaitOptions): Promise<unknown> {
+    return this.#ask("wait", name, () => {
+      const check = answerCheck(options);
+      return {
+        request: peopleRequest("wait", options, check !== null),
+        decode: (value) => (value === null ? undefined : JSON.parse(value)),
+        check,
+        failure: (message, cause) => new TimeoutError(message, { cause }),
+      };
+    });
+  }
+
+  approval(name: string, options: AskOptions): Promise<Approval> {
+    return this.#ask("approval", name, () => ({
+      request: peopleRequest("approval", options, false),
+      decode: (value) => JSON.parse(value ?? "{}") as Approval,
+    }));
+  }
+
   deliver(plugin: string, result: CollectedResult): Promise<void> {
     const from = this.#results.get(result);
     return this.#ask("deliver", `deliver ${plugin} ${from ?? ""}`, () => {
@@ -294,10 +326,10 @@ export class BodyRun implements Run {
     if (this.#names.has(full)) return this.#refuseTwice(full);
     this.#names.add(full);
     const { promise, resolve, reject } = Promise.withResolvers<Value>();
-    const { decode, work = null } = ask;
+    const { decode, work = null, check = null, failure = null } = ask;
     const asked = new Error(full);
     this.#pending.set(full, {
-      ...{ name: full, asked, decode, work, reject },
+      ...{ name: full, asked, decode, work, check, failure, reject },
       resolve: resolve as Pending["resolve"],
     });
     this.#post({ kind: "ask", name: full, request: ask.request });

@@ -3,6 +3,7 @@ import type { RunRow } from "../journal/inflight.ts";
 import type { OpenWorkflow } from "../journal/reading.ts";
 import type { StepRow } from "../journal/steps.ts";
 import type { Instant } from "../time.ts";
+import { questionOf, questionsIn, wayToAnswer } from "./answers.ts";
 
 /** One step of a run. */
 export interface StepView {
@@ -32,7 +33,32 @@ export interface WorkflowView {
   readonly steps: readonly StepView[];
 }
 
+/** What a run asks people, and no one has answered yet. */
+export interface QuestionView {
+  readonly runId: number;
+  readonly job: string;
+  readonly name: string;
+  readonly kind: StepRow["kind"];
+  /** What the job shows of it: a text, or any JSON; null for nothing. */
+  readonly show: unknown;
+  /** When it is too late to answer. */
+  readonly untilAt: Instant | null;
+  /** Why the last answer was refused. */
+  readonly error: string | null;
+  /** What to type. */
+  readonly way: string;
+}
+
 const STEPS_SHOWN_MAX = 100;
+
+/** What people are asked of a run, and no one has answered yet. */
+export function questionViews({ run, steps }: OpenWorkflow): readonly QuestionView[] {
+  return questionsIn(run, steps).map((step) => {
+    const { runId, name, kind, nextAt: untilAt, error } = step;
+    const show = questionOf(step)?.show ?? null;
+    return { runId, job: run.job, name, kind, show, untilAt, error, way: wayToAnswer(step) };
+  });
+}
 
 /** The workflow runs that have not ended, as people see them. */
 export function workflowView({ run, steps }: OpenWorkflow): WorkflowView {

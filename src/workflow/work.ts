@@ -11,10 +11,12 @@ import type { JournalTransaction } from "../journal/journal.ts";
 import { due, type NewStep, type StepOutcome, type StepRow } from "../journal/steps.ts";
 import type { Instant, Milliseconds } from "../time.ts";
 import { type ActiveRun, emptyOutcome, partsOf, planStep } from "./actions.ts";
+import { answererOf, askedText, recordAccepted, recordAsked, recordRefused } from "./answers.ts";
 import { deliverStep } from "./deliver.ts";
 import type {
   ActionRequest,
   FromBody,
+  PeopleRequest,
   StepRequest,
   ToBody,
   TryOutcome,
@@ -58,6 +60,8 @@ export class Work {
   readonly #busy = new Set<string>();
   /** The number of the try that a step's function is called for, and how many failed before. */
   readonly #trying = new Map<string, { readonly attempt: number; readonly failures: number }>();
+  /** Waits whose answer the body looks at. */
+  readonly #checking = new Set<string>();
   readonly #leaving = new AbortController();
   #planning = 0;
 
@@ -105,6 +109,10 @@ export class Work {
       case "set":
         this.record(step, (to, now) => setStep(to, { run: this.#active.run, request }, now));
         break;
+      case "wait":
+      case "approval":
+        if (row === null || row.nextAt === null) this.#askPeople(step, request, row);
+        break;
       case "step":
         if (row === null || row.nextAt === null) this.#try(step);
     }
@@ -134,6 +142,40 @@ export class Work {
       if (outcome.kind === "value") return;
       const of = `${attempt} of ${triesMax(outcome, request)}`;
       this.#say("warning", `step "${step.name}", try ${of}: ${outcome.message}`);
+    });
+  }
+
+  /** Records what the schema of a wait says of the answer that somebody gave. */
+  checked({ step }: Asked, { outcome }: Extract<FromBody, { kind: "checked" }>): void {
+    const { name } = step;
+    if (!this.#checking.delete(name)) {
+      this.#hooks.broken(`its code checked an answer to "${name}" without being asked to`);
+      return;
+    }
+    this.#do(name, async () => {
+      await this.#insist((transaction, now) =>
+        outcome.kind === "sound"
+          ? recordAccepted(transaction, { step, json: outcome.json }, now)
+          : recordRefused(transaction, { step, why: outcome.why }, now),
+      );
+      if (outcome.kind === "sound") return;
+      this.#say("warning", `an answer to "${name}" was refused: ${outcome.why}`);
+    });
+  }
+
+  /** Asks people, or hands the answer that one has given to the schema of the wait. */
+  #askPeople(step: NewStep, request: PeopleRequest, row: StepRow | null): void {
+    const { name, runId } = step;
+    const json = row === null ? undefined : answererOf(row)?.json;
+    if (json !== undefined) {
+      this.#busy.add(name);
+      this.#checking.add(name);
+      this.#hooks.post({ kind: "check", name, json });
+      return;
+    }
+    this.#do(name, async () => {
+      const asked = await this.#write((tables, now) => recordAsked(tables, { step, request }, now));
+      if (asked !== null) this.#say("notice", `run ${runId} waits for ${askedText(asked)}`);
     });
   }
 
@@ -290,7 +332,7 @@ export class Work {
     );
   }
 
-  #say(level: "err" | "warning", message: string): void {
+  #say(level: "err" | "warning" | "notice", message: string): void {
     say(this.#edges, this.#active.run.job, level, message);
   }
 }

@@ -179,7 +179,7 @@ describe("describeRun()", () => {
   const completeness = { fetched: 78, sent: 80, counters: null, statuses: {}, strays: 0 };
   const run: RunView = {
     ...{ firesAt: 0, cause: "schedule", state: "done", endedAt: 0, note: null, deliveries: [] },
-    warnings: [],
+    ...{ warnings: [], asks: [] },
     actions: [{ ...action, state: "settled", completeness }],
   };
   const at = 60_000;

@@ -10,6 +10,7 @@ describe("mig-runner", () => {
       "FatalError",
       "Retry",
       "RetryError",
+      "TimeoutError",
       "agentsTarget",
       "ensureOk",
       "job",

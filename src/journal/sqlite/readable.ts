@@ -206,8 +206,13 @@ const TABLES = {
         sequence: optional(ID, null),
       },
       ended_at: optional(INSTANT, "0"),
+      ...{ asked: optional(JSON_OBJECT, null), answer: optional(JSON_OBJECT, null) },
     },
     states: [
+      [
+        "it waits for people, but what they are asked is gone",
+        "kind IN ('wait', 'approval') AND asked IS NULL",
+      ],
       [
         "it ended, but has no place or no time (W2)",
         "state IN ('saved', 'failed') AND (sequence IS NULL OR ended_at IS NULL)",

@@ -8,6 +8,7 @@ import type { ActionRow, RunRow } from "../inflight.ts";
 import type { JournalCounts, MissedRow } from "../journal.ts";
 import {
   type ActionRecord,
+  type AnswerRecord,
   type HistoryPage,
   type HistoryPlace,
   type HistoryQuestion,
@@ -79,7 +80,10 @@ class SqliteReading implements Reading {
     const [run] = this.#rows.runs(job, 1);
     if (run === undefined) return null;
     const actions = this.#rows.actionsOf(run.id);
-    return { run, actions, deliveries: actions.flatMap(({ id }) => this.#rows.deliveriesOf(id)) };
+    const isOpen = run.source !== null && run.state === "open";
+    const steps = isOpen ? this.#rows.stepsOf(run.id) : [];
+    const deliveries = actions.flatMap(({ id }) => this.#rows.deliveriesOf(id));
+    return { run, actions, deliveries, steps };
   }
 
   async counts(): Promise<JournalCounts> {
@@ -194,7 +198,17 @@ function actionRecord(row: ActionRow): ActionRecord {
 function stepRecord(row: StepRow, isWhole: boolean): StepRecord {
   const { name, kind, state, error, endedAt, value } = row;
   const attempts = kind === "step" ? row.attempts : 0;
-  return { name, kind, state, attempts, error, endedAt, ...(isWhole ? { value } : {}) };
+  const known = { name, kind, state, attempts, error, endedAt };
+  if (!isWhole) return known;
+  if (row.asked === null) return { ...known, value };
+  const { show = null } = JSON.parse(row.asked) as { readonly show?: unknown };
+  return { ...known, value, show, answer: answerRecord(row) };
+}
+
+function answerRecord({ answer }: StepRow): AnswerRecord | null {
+  if (answer === null) return null;
+  const { by, why, at } = JSON.parse(answer) as Omit<AnswerRecord, "answeredAt"> & { at: Instant };
+  return { by, why, answeredAt: at };
 }
 
 function tallyOf(raw: Raw) {

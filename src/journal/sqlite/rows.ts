@@ -180,5 +180,7 @@ export function stepOf(raw: Raw): StepRow {
     setAt: raw.set_at as number,
     sequence: raw.sequence as number | null,
     endedAt: raw.ended_at as number | null,
+    asked: raw.asked as string | null,
+    answer: raw.answer as string | null,
   };
 }

@@ -38,6 +38,9 @@ const ADDITIONS: readonly Addition[] = [
     ...{ version: 3, table: "missed", name: "kind", type: "TEXT NOT NULL DEFAULT 'missed'" },
     unset: "'missed'",
   },
+  // What people are asked in the middle of a run, and who answered what.
+  { version: 3, table: "step", name: "asked", type: "TEXT", unset: "NULL" },
+  { version: 3, table: "step", name: "answer", type: "TEXT", unset: "NULL" },
 ];
 
 /** Tables since the second version; rows refer only to those of tables above them. */

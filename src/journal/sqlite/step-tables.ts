@@ -120,8 +120,8 @@ export class StepTables extends UnreadableRows {
 
   insertStep(step: NewStep): StepRow | null {
     return this.one(
-      "INSERT INTO step (id, run_id, name, kind, digest, state, attempts, next_at, set_at) " +
-        `VALUES (${nextId("step")}, ?, ?, ?, ?, 'begun', 0, ?, ?) ` +
+      "INSERT INTO step (id, run_id, name, kind, digest, state, attempts, next_at, set_at, asked) " +
+        `VALUES (${nextId("step")}, ?, ?, ?, ?, 'begun', 0, ?, ?, ?) ` +
         "ON CONFLICT (run_id, name) DO NOTHING RETURNING *",
       stepOf,
       step.runId,
@@ -130,13 +130,14 @@ export class StepTables extends UnreadableRows {
       step.digest,
       step.nextAt,
       step.setAt ?? 0,
+      step.asked ?? null,
     );
   }
 
   saveStep(row: StepRow): void {
     this.change(
       "UPDATE step SET state = ?, value = ?, error = ?, attempts = ?, tries = ?, next_at = ?, " +
-        "set_at = ?, sequence = ?, ended_at = ? WHERE id = ?",
+        "set_at = ?, sequence = ?, ended_at = ?, answer = ? WHERE id = ?",
       row.state,
       row.value,
       row.error,
@@ -146,6 +147,7 @@ export class StepTables extends UnreadableRows {
       row.setAt,
       row.sequence,
       row.endedAt,
+      row.answer,
       row.id,
     );
   }

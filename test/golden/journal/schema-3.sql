@@ -75,7 +75,7 @@ CREATE TABLE step (
     attempts INTEGER NOT NULL,
     next_at  INTEGER,
     sequence INTEGER,
-    ended_at INTEGER, tries INTEGER NOT NULL DEFAULT 0, set_at INTEGER NOT NULL DEFAULT 0,
+    ended_at INTEGER, tries INTEGER NOT NULL DEFAULT 0, set_at INTEGER NOT NULL DEFAULT 0, asked TEXT, answer TEXT,
     UNIQUE (run_id, name)
   ) STRICT;
 CREATE UNIQUE INDEX step_sequence ON step (run_id, sequence) WHERE sequence IS NOT NULL;
@@ -227,6 +227,8 @@ INSERT INTO body (run_id, template, expiry_ms, agents_max, plugins, seed, begun_
 INSERT INTO step (id, run_id, name, kind, digest, state, value, error, attempts, next_at, sequence, ended_at, tries, set_at) VALUES (1, 6, 'look', 'step', '', 'saved', '{"found":1}', NULL, 1, NULL, 1, 6050, 2, 0);
 INSERT INTO step (id, run_id, name, kind, digest, state, value, error, attempts, next_at, sequence, ended_at, tries, set_at) VALUES (2, 6, 'deep', 'collect', 'digest', 'begun', NULL, NULL, 0, NULL, NULL, NULL, 0, 0);
 INSERT INTO step (id, run_id, name, kind, digest, state, value, error, attempts, next_at, sequence, ended_at, tries, set_at) VALUES (3, 7, 'ticket', 'step', '', 'failed', NULL, 'no answer', 5, NULL, 1, 7050, 6, 0);
+INSERT INTO step (id, run_id, name, kind, digest, state, value, error, attempts, next_at, sequence, ended_at, tries, set_at, asked, answer) VALUES (4, 6, 'dig', 'approval', 'digest', 'begun', NULL, NULL, 0, 9000, NULL, NULL, 0, 6100, '{"ms":2900,"show":"dig deeper","isChecked":false}', NULL);
+INSERT INTO step (id, run_id, name, kind, digest, state, value, error, attempts, next_at, sequence, ended_at, tries, set_at, asked, answer) VALUES (5, 6, 'number', 'wait', 'digest', 'saved', '7', NULL, 0, NULL, 2, 6090, 0, 6060, '{"ms":2900,"show":null,"isChecked":false}', '{"by":"ann","why":null,"at":6090}');
 INSERT INTO delivery (id, action_row, job, plugin, key, state, attempts, next_at, error, updated_at, progress, result_path) VALUES (1, 1, 'nightly', 'mail', 'nightly/101/mail', 'delivered', 0, NULL, NULL, 1950, NULL, NULL);
 INSERT INTO delivery (id, action_row, job, plugin, key, state, attempts, next_at, error, updated_at, progress, result_path) VALUES (2, 3, 'weekly', 'mail', 'weekly/103/mail', 'pending', 3, 5000, 'exit status 3', 4990, '{"next":500}', NULL);
 INSERT INTO delivery (id, action_row, job, plugin, key, state, attempts, next_at, error, updated_at, progress, result_path) VALUES (3, 1, 'nightly', 'chat', 'nightly/101/chat', 'dropped', 30, NULL, 'exit status 1', 1960, NULL, NULL);

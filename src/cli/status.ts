@@ -5,10 +5,8 @@ import { isThere } from "../edge/files.ts";
 import { lockHolder } from "../edge/lock.ts";
 import { describeError, RunnerError } from "../errors.ts";
 import type { JobState } from "../jobs/catalog.ts";
-import type { Completeness } from "../journal/inflight.ts";
 import type { Reading } from "../journal/reading.ts";
 import { openReading } from "../journal/sqlite/reading.ts";
-import { describeStatuses, StatusCounts } from "../mig/statuses.ts";
 import { cutText } from "../text.ts";
 import type { Instant } from "../time.ts";
 import {
@@ -17,9 +15,9 @@ import {
   type JobView,
   type Overview,
   overviewOf,
-  type RunView,
   type UndeliveredView,
 } from "../view/overview.ts";
+import { describeRun } from "../view/runs.ts";
 import { formatClock, formatDistance, jsonAnswer, plural } from "../view/text.ts";
 import { showText } from "../workflow/answers.ts";
 import { paramsText } from "../workflow/params.ts";
@@ -194,65 +192,6 @@ function calendarRow({ job, calendar }: JobView): string[][] {
   const reach = lastAt === null ? "" : `until ${formatClock(lastAt)}`;
   const what = sequence === null ? "no calendar" : `${left} of ${plural(all, "window")}`;
   return [[job, what, reach, warning === null ? "" : `warning: ${warning}`]];
-}
-
-/** How a run went or goes, in a few words. */
-export function describeRun(run: RunView, now: Instant): string {
-  const when = formatDistance(run.firesAt, now);
-  const ended = formatDistance(run.endedAt ?? run.firesAt, now);
-  const waiting = run.deliveries.filter(({ state }) => state === "pending" || state === "dead");
-  const undelivered = waiting.length === 0 ? "" : `, ${waiting.length} undelivered`;
-  switch (run.state) {
-    case "requested":
-      return `asked for ${when}`;
-    case "open":
-      return `${openState(run)} since ${when.replace(" ago", "")}${undelivered}${warningsText(run)}`;
-    case "done":
-      return `done ${ended}${commandsText(run)}${undelivered}${warningsText(run)}${noteText(run)}`;
-    case "failed":
-      return `failed ${ended}: ${run.note ?? "no reason was recorded"}`;
-    case "paused":
-      return `paused since ${when.replace(" ago", "")}: ${run.note ?? "no reason was recorded"}`;
-  }
-}
-
-function noteText({ note }: RunView): string {
-  return note === null ? "" : ` (${note})`;
-}
-
-function openState({ actions, asks, deliveries }: RunView): string {
-  if (asks.length > 0) return `waiting for people (${asks.join(", ")})`;
-  if (actions.some(({ held }) => held === "approval")) return "waiting for approval";
-  if (actions.some(({ state, held }) => state === "planned" && held !== "canary"))
-    return "being posted";
-  if (actions.some(({ state }) => state === "posted")) return "in flight";
-  if (actions.some(({ sweepAt }) => sweepAt !== null)) return "waiting for late answers";
-  if (deliveries.some(({ state }) => state === "pending")) return "being delivered";
-  return deliveries.some(({ state }) => state === "dead") ? "not delivered" : "running";
-}
-
-function warningsText({ warnings }: RunView): string {
-  return warnings.map((warning) => `; warning: ${warning}`).join("");
-}
-
-function commandsText({ actions }: RunView): string {
-  const counted = actions.flatMap(({ completeness }) => completeness ?? []);
-  if (counted.length === 0) return "";
-  const fetched = counted.reduce((sum, one) => sum + one.fetched, 0);
-  const sent = counted.reduce((sum, one) => sum + (one.sent ?? one.fetched), 0);
-  const of = sent === fetched ? plural(fetched, "command") : `${fetched} of ${sent} commands`;
-  return `, ${of}${statusesText(counted)}`;
-}
-
-/** How many commands had each status, unless all were a success. */
-function statusesText(counted: readonly Completeness[]): string {
-  const statuses = new StatusCounts();
-  for (const [status, count] of counted.flatMap((one) => Object.entries(one.statuses))) {
-    statuses.add(status, count);
-  }
-  const { record } = statuses;
-  const isFine = Object.keys(record).every((status) => status === "success");
-  return isFine ? "" : ` (${describeStatuses(record)})`;
 }
 
 function inFlightRow(row: InFlightView, now: Instant): string[] {

@@ -41,6 +41,12 @@ export const VERBS: readonly VerbEntry[] = [
     load: async () => (await import("./history.ts")).history,
   },
   {
+    name: "dashboard",
+    summary: "Show all that as pages for a browser on this host",
+    words: [],
+    load: async () => (await import("./dashboard.ts")).dashboard,
+  },
+  {
     name: "redeliver",
     summary: "Give a stored result to its plugin again",
     words: "jobs",
@@ -160,6 +166,7 @@ const ELSEWHERE: readonly (readonly [words: string, advice: string])[] = [
   ["log logs tail", "its log is where [logging] of its configuration says"],
   ["config configtest validate lint doctor", 'did you mean "check"?'],
   ["verify backup salvage", 'did you mean "journal"?'],
+  ["page web ui", 'did you mean "dashboard"?'],
   ["runs past report", 'did you mean "history"?'],
   ["once pass", 'did you mean "--once"?'],
   ["trigger fire exec execute launch dispatch", 'did you mean "run"?'],

@@ -50,6 +50,13 @@ export async function fileModeOf(path: string): Promise<number | null> {
   }
 }
 
+/** When the last of these files was written; null: the first is not there. */
+export async function changedAt(paths: readonly [string, ...string[]]): Promise<number | null> {
+  const found = await Promise.all(paths.map((path) => stat(path).catch(() => null)));
+  if (found[0] === null) return null;
+  return Math.floor(Math.max(...found.flatMap((each) => each?.mtimeMs ?? [])));
+}
+
 /** Makes a file that does not exist yet, and the directories above it. Rejects with EEXIST. */
 export async function createFile(
   path: string,

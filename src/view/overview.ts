@@ -259,7 +259,8 @@ function actionView(row: ActionRow): ActionView {
   return { name, actionId, state, held, resultPath, completeness, sweepAt, error };
 }
 
-function inFlightView(row: ActionRow): InFlightView {
+/** An action in flight as people see it. */
+export function inFlightView(row: ActionRow): InFlightView {
   const { job, actionId, state, held, runId, expireAt, nextAt, attempts, error } = row;
   return { job, actionId, state, held, runId, expireAt, nextAt, attempts, error };
 }

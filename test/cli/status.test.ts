@@ -1,8 +1,9 @@
 import { describe, expect, test } from "bun:test";
-import { describeRun, status } from "../../src/cli/status.ts";
+import { status } from "../../src/cli/status.ts";
 import { lockDirectory } from "../../src/edge/lock.ts";
 import { advanceDelivery } from "../../src/journal/inflight.ts";
 import type { RunView } from "../../src/view/overview.ts";
+import { describeRun } from "../../src/view/runs.ts";
 import { Directory, THEN } from "../support/verb.ts";
 
 describe("status", () => {

@@ -1,0 +1,105 @@
+// Site: the runner directory as the page sees it. The journal is opened for each look and closed
+// after it, so that it may be stopped, restored or replaced at any time; the jobs are read again
+// when a while has passed, never for each look.
+import { changedAt } from "../edge/files.ts";
+import { lockHolder } from "../edge/lock.ts";
+import { describeError, RunnerError } from "../errors.ts";
+import type { JobState } from "../jobs/catalog.ts";
+import type { Reading } from "../journal/reading.ts";
+import { openReading } from "../journal/sqlite/reading.ts";
+import { type Instant, type Milliseconds, SECOND_MS } from "../time.ts";
+import { VERSION } from "../version.ts";
+import type { Site } from "../web/site.ts";
+import { loadJobs } from "./jobs.ts";
+import type { SpoolView } from "./open.ts";
+import { directoryMistakes, isDistrust, toldOnce } from "./owners.ts";
+
+/** How old what is known of the jobs may be before they are read again. */
+const JOBS_MS: Milliseconds = 10 * SECOND_MS;
+
+/** How old what is known of the runner's process and of the directory may be. */
+const AROUND_MS: Milliseconds = 2 * SECOND_MS;
+
+/** @param note Told what could not be read, for the operator of the page. */
+export function openSite(view: SpoolView, note: (line: string) => void): Site {
+  const { config, clock } = view;
+  const { directory, journalPath } = config;
+  const jobs = new KnownJobs(view, note);
+  let around = { holder: null as number | null, mistakes: [] as readonly string[] };
+  let aroundAt: Instant | null = null;
+  return {
+    version: VERSION,
+    note,
+    async look(use) {
+      const now = clock.now();
+      if (aroundAt === null || Math.abs(now - aroundAt) > AROUND_MS) {
+        aroundAt = now;
+        const mistakes = toldOnce(directoryMistakes(config)).map(describeError);
+        around = { holder: lockHolder(directory)?.pid ?? null, mistakes };
+      }
+      const { states, jobsAt } = await jobs.known(now);
+      const journalAt = await changedAt([journalPath, `${journalPath}-wal`]);
+      const { reading, problem } = journalAt === null ? NONE : openReadable(journalPath);
+      try {
+        const read = { reading, problem, journalAt, states, jobsAt };
+        return await use({ now, directory, ...around, ...read });
+      } finally {
+        await reading?.close();
+      }
+    },
+  };
+}
+
+const NONE = { reading: null, problem: null } as const;
+
+function openReadable(path: string): { reading: Reading | null; problem: string | null } {
+  try {
+    return { reading: openReading(path), problem: null };
+  } catch (error) {
+    if (!(error instanceof RunnerError)) throw error;
+    return { reading: null, problem: describeError(error) };
+  }
+}
+
+/** The jobs as they were when they were read last. */
+class KnownJobs {
+  readonly #view: SpoolView;
+  readonly #note: (line: string) => void;
+  #states: readonly JobState[] = [];
+  #readAt: Instant | null = null;
+  #begunAt: Instant = Number.NEGATIVE_INFINITY;
+  #reading: Promise<void> | null = null;
+  #problem: string | null = null;
+
+  constructor(view: SpoolView, note: (line: string) => void) {
+    this.#view = view;
+    this.#note = note;
+  }
+
+  /** Waits only for the first reading: later ones go on beside the answer. */
+  async known(now: Instant): Promise<{ states: readonly JobState[]; jobsAt: Instant | null }> {
+    if (this.#reading === null && Math.abs(now - this.#begunAt) >= JOBS_MS) {
+      this.#begunAt = now;
+      this.#reading = this.#read().finally(() => {
+        this.#reading = null;
+      });
+    }
+    if (this.#readAt === null) await this.#reading;
+    return { states: this.#states, jobsAt: this.#readAt };
+  }
+
+  async #read(): Promise<void> {
+    try {
+      const states = await loadJobs(this.#view);
+      this.#states = states.toSorted((left, right) => (left.job < right.job ? -1 : 1));
+      this.#readAt = this.#view.clock.now();
+      this.#problem = null;
+    } catch (error) {
+      // Told beside the page, by what is wrong with the directory.
+      if (!(error instanceof RunnerError)) throw error;
+      const problem = describeError(error);
+      if (!isDistrust(error) && problem !== this.#problem) this.#note(`error: ${problem}`);
+      this.#problem = problem;
+    }
+  }
+}

@@ -1,0 +1,181 @@
+// Web: answers HTTP on a loopback port or a unix socket, by a function from request to response.
+//
+// Owns:    sockets, their bounds, and turning what node has of a request into what the web has.
+// Not its: what is answered (web/app.ts).
+//
+// Bounds: connections, the size of a request's head, no body at all, the time of a request and of
+// an idle connection. Whoever exceeds one loses the connection; nothing else notices.
+import { chmodSync, lstatSync, unlinkSync } from "node:fs";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { type AddressInfo, connect, type Socket } from "node:net";
+import { RunnerError } from "../errors.ts";
+import { errnoCode, errnoText } from "../lib/os/errno.ts";
+
+/** Where to listen. */
+export type Place =
+  | { readonly kind: "port"; readonly host: string; readonly port: number }
+  | { readonly kind: "socket"; readonly path: string };
+
+/** What answers. It must not throw. */
+export type Answer = (
+  request: Request,
+  around: { readonly host: string | null },
+) => Response | Promise<Response>;
+
+/** A listener that is open. */
+export interface Listener {
+  /** Where people find it, such as `http://127.0.0.1:8787/`. */
+  readonly url: string;
+  close(): Promise<void>;
+}
+
+/** Connections at one time: a browser opens six. */
+const CONNECTIONS_MAX = 64;
+
+/** Bytes of the first line and the headers of a request. */
+const HEAD_BYTES_MAX = 16 * 1024;
+
+/** Characters of the path and the query of a request. */
+const TARGET_SIZE_MAX = 4_096;
+
+/** How long a request may take to come, an answer to go, and a connection to be idle. */
+const IDLE_MS = 30_000;
+
+/**
+ * Opens a listener.
+ *
+ * @throws {RunnerError} USAGE, when the place cannot be had.
+ */
+export async function listen(place: Place, answer: Answer): Promise<Listener> {
+  const sockets = new Set<Socket>();
+  const server = createServer({ maxHeaderSize: HEAD_BYTES_MAX }, (request, response) => {
+    serve(request, response, answer).catch(() => request.socket.destroy());
+  });
+  server.headersTimeout = IDLE_MS;
+  server.requestTimeout = IDLE_MS;
+  server.keepAliveTimeout = IDLE_MS;
+  server.on("clientError", (_, socket) => socket.destroy());
+  server.on("connection", (socket: Socket) => {
+    if (sockets.size >= CONNECTIONS_MAX) {
+      socket.destroy();
+      return;
+    }
+    sockets.add(socket);
+    socket.setTimeout(IDLE_MS, () => socket.destroy());
+    socket.on("error", () => socket.destroy());
+    socket.on("close", () => sockets.delete(socket));
+  });
+  if (place.kind === "socket") await removeStale(place.path);
+  await open(server, place);
+  // Whoever may write to the socket may look.
+  if (place.kind === "socket") chmodSync(place.path, 0o660);
+  return {
+    url: urlOf(server, place),
+    async close() {
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      for (const socket of sockets) socket.destroy();
+      server.closeAllConnections();
+      await closed;
+    },
+  };
+}
+
+function open(server: Server, place: Place): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once("error", (error) => reject(taken(place, error)));
+    if (place.kind === "socket") server.listen(place.path, resolve);
+    else server.listen(place.port, place.host, resolve);
+  });
+}
+
+function taken(place: Place, error: unknown): RunnerError {
+  const name = place.kind === "socket" ? place.path : `${place.host}:${place.port}`;
+  const why = errnoText(error);
+  const hint = "Stop what listens there, or give another --listen";
+  return new RunnerError("USAGE", `Cannot listen on "${name}": ${why}`, { hint }, { cause: error });
+}
+
+/** A socket that nobody listens on any more is left by a process that was killed. */
+async function removeStale(path: string): Promise<void> {
+  const found = lstatSync(path, { throwIfNoEntry: false });
+  if (found === undefined) return;
+  if (!found.isSocket()) {
+    const message = `Cannot listen on "${path}": it is there, and no socket`;
+    throw new RunnerError("USAGE", message, { path, hint: "Move it away, or give another path" });
+  }
+  const isAlive = await new Promise<boolean>((resolve) => {
+    const socket = connect(path);
+    socket.once("connect", () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once("error", (error) => resolve(errnoCode(error) !== "ECONNREFUSED"));
+  });
+  // Listening says then that the address is in use.
+  if (!isAlive) unlinkSync(path);
+}
+
+function urlOf(server: Server, place: Place): string {
+  if (place.kind === "socket") return `unix:${place.path}`;
+  const { port } = server.address() as AddressInfo;
+  return `http://${place.host.includes(":") ? `[${place.host}]` : place.host}:${port}/`;
+}
+
+async function serve(
+  request: IncomingMessage,
+  response: ServerResponse,
+  answer: Answer,
+): Promise<void> {
+  const target = request.url ?? "/";
+  if (hasBody(request) || !target.startsWith("/")) return end(response, 400);
+  if (target.length > TARGET_SIZE_MAX) return end(response, 414);
+  const method = request.method ?? "GET";
+  const { host = null } = request.headers;
+  const asked = requestOf(method, target);
+  if (asked === null) return end(response, 400);
+  const given = await answer(asked, { host });
+  response.writeHead(given.status, Object.fromEntries(given.headers));
+  if (method !== "HEAD" && given.body !== null) await send(response, given.body);
+  response.end();
+}
+
+/** Nothing that is shown takes a body, so none is read. */
+function hasBody({ headers }: IncomingMessage): boolean {
+  return headers["transfer-encoding"] !== undefined || (headers["content-length"] ?? "0") !== "0";
+}
+
+/** Null for what no URL may hold. */
+function requestOf(method: string, target: string): Request | null {
+  try {
+    return new Request(`http://page${target}`, { method: method === "HEAD" ? "GET" : method });
+  } catch {
+    return null;
+  }
+}
+
+function end(response: ServerResponse, status: number): void {
+  response.writeHead(status, { Connection: "close" });
+  response.end();
+}
+
+/** A part at a time, as fast as it is taken. */
+async function send(response: ServerResponse, body: ReadableStream<Uint8Array>): Promise<void> {
+  const reader = body.getReader();
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) return;
+      if (response.destroyed) throw new Error("nobody reads any more");
+      if (!response.write(value)) await drained(response);
+    }
+  } finally {
+    await reader.cancel().catch(() => {});
+  }
+}
+
+function drained(response: ServerResponse): Promise<void> {
+  return new Promise((resolve, reject) => {
+    response.once("drain", resolve);
+    response.once("close", () => reject(new Error("nobody reads any more")));
+  });
+}

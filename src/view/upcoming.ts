@@ -1,0 +1,40 @@
+// Upcoming: which jobs fire next. Remembers the next fire time of each, so that a list of ten
+// thousand jobs is not searched through its calendars each time somebody looks.
+
+import type { JobState } from "../jobs/catalog.ts";
+import type { Entity } from "../jobs/entity.ts";
+import type { Instant } from "../time.ts";
+import { nextFireOf } from "./overview.ts";
+
+/** One fire time to come. */
+export interface Upcoming {
+  readonly job: string;
+  readonly nextAt: Instant;
+}
+
+/** The next fire times of the jobs of one directory. */
+export class UpcomingFires {
+  #known = new Map<string, { readonly entity: Entity; readonly nextAt: Instant | null }>();
+  #askedAt: Instant = Number.NEGATIVE_INFINITY;
+
+  /** The jobs that fire next, the first first. */
+  next(states: readonly JobState[], now: Instant, limit: number): readonly Upcoming[] {
+    // What was found under a clock that was ahead is not the next.
+    if (now < this.#askedAt) this.#known.clear();
+    this.#askedAt = now;
+    const known = new Map<string, { readonly entity: Entity; readonly nextAt: Instant | null }>();
+    const found: Upcoming[] = [];
+    for (const { job, entity } of states) {
+      if (entity === null) continue;
+      const before = this.#known.get(job);
+      const isFresh = before?.entity === entity && (before.nextAt === null || before.nextAt > now);
+      const nextAt = isFresh ? before.nextAt : nextFireOf({ job, entity }, now);
+      known.set(job, { entity, nextAt });
+      if (nextAt !== null) found.push({ job, nextAt });
+    }
+    this.#known = known;
+    return found
+      .sort((left, right) => left.nextAt - right.nextAt || (left.job < right.job ? -1 : 1))
+      .slice(0, limit);
+  }
+}

@@ -1,0 +1,215 @@
+// App: requests to the page, each answered from what the site sees at that moment.
+//
+// Owns:    which paths there are, who may ask (by the name they ask for), what browsers are told.
+// Not its: sockets and their bounds (edge/web.ts), what pages say (pages/).
+//
+// Every page has the same data as JSON beside it, under its path with `.json` at the end.
+import { createHash } from "node:crypto";
+import { type Context, Hono, type HonoRequest } from "hono";
+import { messageOf } from "../errors.ts";
+import { visible, visibleJson } from "../text.ts";
+import { jsonAnswer } from "../view/text.ts";
+import { type Frame, layout, type Sheet } from "./layout.ts";
+import { markup } from "./markup.ts";
+import { alarmsPage } from "./pages/alarms.ts";
+import { auditPage } from "./pages/audit.ts";
+import { healthReasons } from "./pages/health.ts";
+import { jobPage } from "./pages/job.ts";
+import { jobsPage } from "./pages/jobs.ts";
+import { missedPage } from "./pages/missed.ts";
+import { overviewPage } from "./pages/overview.ts";
+import { type Asked, idOf, type Page } from "./pages/page.ts";
+import { runPage } from "./pages/run.ts";
+import { runsPage } from "./pages/runs.ts";
+import type { Seen, Site } from "./site.ts";
+import { STYLE } from "./style.ts";
+
+/** The version of the JSON: it grows when a member changes its meaning or goes away. */
+export const JSON_VERSION = 1;
+
+/** What the listener knows of a request beside the request itself. */
+export interface Around {
+  /** The Host header; null: there was none. */
+  readonly host: string | null;
+}
+
+/** What answers requests. */
+export interface App {
+  answer(request: Request, around: Around): Promise<Response>;
+}
+
+/** Names under which a page on this host is asked for. */
+const LOOPBACK = ["localhost", "127.0.0.1", "[::1]"];
+
+/** Most characters of a word of a query. */
+const WORD_SIZE_MAX = 1_000;
+
+/** What browsers are told of every answer: nothing of it runs, is framed or is passed on. */
+const SECURITY: readonly (readonly [name: string, value: string])[] = Object.entries({
+  "Content-Security-Policy":
+    "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; " +
+    "base-uri 'none'; frame-ancestors 'none'",
+  "X-Content-Type-Options": "nosniff",
+  "X-Frame-Options": "DENY",
+  "Referrer-Policy": "no-referrer",
+  "Cross-Origin-Opener-Policy": "same-origin",
+  "Cross-Origin-Resource-Policy": "same-origin",
+  "Cache-Control": "no-store",
+});
+
+const ICON =
+  '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16"><circle cx="8" cy="8" r="6.5" ' +
+  'fill="none" stroke="#7a8590" stroke-width="2"/><path d="M8 4v4l3 2" fill="none" ' +
+  'stroke="#7a8590" stroke-width="2"/></svg>';
+
+const STYLE_PATH = `/style-${createHash("sha256").update(STYLE).digest("hex").slice(0, 12)}.css`;
+
+/** The app that shows a site. @param hosts Names beside those of loopback to be asked for by. */
+export function createApp(site: Site, { hosts }: { readonly hosts: readonly string[] }): App {
+  const app = new Hono<{ Bindings: Around }>({ getPath: pathOf });
+  const { fetch: ask } = app;
+  const names = new Set([...LOOPBACK, ...hosts.map((host) => host.toLowerCase())]);
+  app.use(async (asked, next) => {
+    const { host } = asked.env;
+    const refused = refusal({ method: requestOf(asked).method, host }, names);
+    if (refused !== null) return refused;
+    return await next();
+  });
+  app.get(STYLE_PATH, () => fixed(STYLE, "text/css; charset=utf-8"));
+  app.get("/icon.svg", () => fixed(ICON, "image/svg+xml"));
+  app.get("/healthz", () => site.look(async (seen) => health(await healthReasons(seen))));
+  for (const page of pages())
+    app.get(page.path, (asked) =>
+      site.look((seen) => answerPage({ site, seen }, page, requestOf(asked))),
+    );
+  app.notFound((asked) => site.look(async (seen) => missing({ site, seen }, requestOf(asked).url)));
+  app.onError((error) => {
+    site.note(`error: a page could not be shown: ${messageOf(error)}`);
+    return plain(500, "This page could not be shown: the dashboard's standard error says why.");
+  });
+  return {
+    async answer(request, around) {
+      const answer = await ask(request, around);
+      for (const [name, value] of SECURITY) {
+        if (!answer.headers.has(name)) answer.headers.set(name, value);
+      }
+      return answer;
+    },
+  };
+}
+
+function pages(): readonly Page[] {
+  return [
+    ...[overviewPage(), jobsPage(), jobPage(), runsPage(), runPage()],
+    ...[alarmsPage(), missedPage(), auditPage()],
+  ];
+}
+
+/** What hono calls by a name of its own. */
+// biome-ignore lint/complexity/useLiteralKeys: it is no name of this project
+function requestOf({ ["req"]: request }: Context<{ Bindings: Around }>): HonoRequest {
+  return request;
+}
+
+/** Why a request is not answered; null when it is. */
+function refusal(
+  { method, host }: { readonly method: string; readonly host: string | null },
+  names: ReadonlySet<string>,
+): Response | null {
+  if (method !== "GET" && method !== "HEAD") {
+    const answer = plain(405, "This page only shows: ask by GET.");
+    answer.headers.set("Allow", "GET, HEAD");
+    return answer;
+  }
+  // A page of somebody else, whose name was turned to this address, asks for its own name.
+  const name = (host ?? "").toLowerCase().replace(/:\d{1,5}$/, "");
+  if (names.has(name)) return null;
+  return plain(
+    421,
+    `Asked for ${JSON.stringify(name)}: only ${[...names].join(", ")} are answered.`,
+  );
+}
+
+/** The path of a page, for its JSON too. */
+function pathOf(request: Request): string {
+  const path = rawPath(request.url);
+  return path === JSON_OF_FIRST ? "/" : path.replace(/\.json$/, "");
+}
+
+/** The first page has no name to which `.json` could be added. */
+const JSON_OF_FIRST = "/overview.json";
+
+function rawPath(url: string): string {
+  return new URL(url).pathname;
+}
+
+function isJson(url: string): boolean {
+  return rawPath(url).endsWith(".json");
+}
+
+/** What an answer is made from. */
+interface View {
+  readonly site: Site;
+  readonly seen: Seen;
+}
+
+async function answerPage(view: View, page: Page, request: HonoRequest): Promise<Response> {
+  const { seen } = view;
+  const opened = await page.open(seen, askedOf(request));
+  if (opened === null) return missing(view, request.url);
+  if (isJson(request.url)) return json(200, seen, opened.data);
+  const { pathname, search } = new URL(request.url);
+  const path = pathname === "/" ? JSON_OF_FIRST : `${pathname}.json`;
+  return sheet(200, opened.sheet(), frameOf(view, `${path}${search}`));
+}
+
+function askedOf(request: HonoRequest): Asked {
+  const query = new URL(request.url).searchParams;
+  const word = (name: string): string => {
+    const text = query.get(name) ?? "";
+    return text.length > WORD_SIZE_MAX ? "" : text;
+  };
+  return { name: request.param("name") ?? "", word, number: (name) => idOf(word(name)) };
+}
+
+function missing(view: View, url: string): Response {
+  if (isJson(url)) return json(404, view.seen, { error: "there is no such page, job or run" });
+  const body = markup`<p>There is no such page, job or run.</p><p><a href="/">Overview</a></p>`;
+  return sheet(404, { title: "Not found", place: "", body }, frameOf(view, null));
+}
+
+function frameOf({ site, seen }: View, path: string | null): Frame {
+  return { seen, version: site.version, style: STYLE_PATH, json: path };
+}
+
+function sheet(status: number, content: Sheet, frame: Frame): Response {
+  const headers = { "Content-Type": "text/html; charset=utf-8" };
+  return new Response(layout(content, frame).toString(), { status, headers });
+}
+
+function json(status: number, seen: Seen, data: unknown): Response {
+  const { now: shownAt, journalAt, jobsAt, problem } = seen;
+  const whole = { version: JSON_VERSION, shownAt, journalAt, jobsAt, problem };
+  const text = `${visibleJson(jsonAnswer({ ...whole, ...(data as object) }))}\n`;
+  return new Response(text, { status, headers: { "Content-Type": "application/json" } });
+}
+
+function health(reasons: readonly string[]): Response {
+  const text = jsonAnswer({ version: JSON_VERSION, healthy: reasons.length === 0, reasons });
+  const headers = { "Content-Type": "application/json" };
+  return new Response(`${visibleJson(text)}\n`, {
+    status: reasons.length === 0 ? 200 : 503,
+    headers,
+  });
+}
+
+/** What is the same as long as this program is. */
+function fixed(text: string, type: string): Response {
+  const headers = { "Content-Type": type, "Cache-Control": "max-age=86400, immutable" };
+  return new Response(text, { headers });
+}
+
+function plain(status: number, text: string): Response {
+  const headers = { "Content-Type": "text/plain; charset=utf-8" };
+  return new Response(`${visible(text)}\n`, { status, headers });
+}

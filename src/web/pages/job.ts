@@ -1,0 +1,136 @@
+// Job: one job: when it fires, what is wrong with it, what people have signed of it, how it went.
+
+import type { MissedRow } from "../../journal/journal.ts";
+import type { RunRecord } from "../../journal/reading.ts";
+import type { Instant } from "../../time.ts";
+import { type JobView, jobView, nextFireOf } from "../../view/overview.ts";
+import { facts, moment, section, table, withQuery } from "../layout.ts";
+import { type Markup, markup, type Piece } from "../markup.ts";
+import type { Seen } from "../site.ts";
+import { missedTable } from "./missed.ts";
+import { type Page, pageOf } from "./page.ts";
+import { runsTable } from "./runs.ts";
+
+interface Window {
+  readonly firesAt: Instant;
+  readonly validFromAt: Instant;
+  readonly expireAt: Instant;
+  readonly signatures: number;
+}
+
+interface Data {
+  readonly job: JobView;
+  /** Whether its directory is there. */
+  readonly isThere: boolean;
+  readonly fires: readonly Instant[];
+  readonly windows: readonly Window[];
+  readonly runs: readonly RunRecord[];
+  readonly missed: readonly MissedRow[];
+}
+
+const FIRES_SHOWN = 5;
+const WINDOWS_SHOWN = 20;
+const RUNS_SHOWN = 20;
+const MISSED_SHOWN = 10;
+
+/** One job. One whose directory is gone may still have a history. */
+export function jobPage(): Page {
+  return pageOf<Data>({ path: "/jobs/:name", load: (seen, { name }) => load(seen, name), draw });
+}
+
+async function load({ reading, states, now }: Seen, name: string): Promise<Data | null> {
+  const state = states.find(({ job }) => job === name);
+  const history = await reading?.history({ job: name, limit: RUNS_SHOWN });
+  const runs = history?.runs ?? [];
+  if (state === undefined && runs.length === 0) return null;
+  const known = state ?? { job: name, entity: null, errors: [] };
+  const missed = await reading?.missed({ job: name, limit: MISSED_SHOWN });
+  const calendar = (await reading?.calendar(name, now)) ?? null;
+  const windows =
+    calendar === null ? [] : await reading?.windows(calendar.calendar.id, now, WINDOWS_SHOWN);
+  return {
+    job: await jobView(reading, known, now),
+    isThere: state !== undefined,
+    fires: firesOf(known, now),
+    windows: (windows ?? []).map(({ firesAt, validFrom, expireAfter, signatures }) => ({
+      ...{ firesAt, validFromAt: validFrom, expireAt: expireAfter },
+      signatures: signatures.length,
+    })),
+    runs,
+    missed: missed?.rows ?? [],
+  };
+}
+
+function firesOf(state: Parameters<typeof nextFireOf>[0], now: Instant): Instant[] {
+  const fires: Instant[] = [];
+  let at = nextFireOf(state, now);
+  while (at !== null && fires.length < FIRES_SHOWN) {
+    fires.push(at);
+    at = nextFireOf(state, at);
+  }
+  return fires;
+}
+
+function draw({ job, isThere, fires, windows, runs, missed }: Data, { now }: Seen) {
+  const all = markup`<p><a href="${withQuery("/runs", { job: job.job })}">All its runs</a></p>`;
+  const gone = markup`<p class="bad">Its directory is gone: this is what it did.</p>`;
+  const body = markup`${!isThere && gone}
+${job.errors.map((text) => markup`<p class="bad">${text}</p>`)}
+${facts(jobFacts({ job, fires, now }))}
+${job.calendar !== null && section("Signed ahead", calendarBody({ job, windows, now }))}
+${section("Runs", [runsTable(runs, now), all])}
+${missed.length > 0 && section("Missed", missedTable(missed, now))}`;
+  return { title: job.job, place: "/jobs", body };
+}
+
+function jobFacts({ job, fires, now }: { job: JobView; fires: readonly Instant[]; now: Instant }) {
+  const { schedule, timezone, plugins } = job;
+  const none = schedule === null ? "by hand only" : "never";
+  return [
+    ["Schedule", schedule === null ? null : markup`<code>${schedule}</code>`],
+    ["Time zone", timezone],
+    [
+      "Fires",
+      fires.length === 0
+        ? none
+        : fires.map((at, index) => [index === 0 ? null : ", ", moment(at, now)]),
+    ],
+    ["Plugins", plugins.join(", ")],
+  ] as const satisfies readonly (readonly [string, Piece])[];
+}
+
+function calendarBody({
+  job,
+  windows,
+  now,
+}: {
+  job: JobView;
+  windows: readonly Window[];
+  now: Instant;
+}): Markup {
+  const { calendar } = job;
+  if (calendar === null) return markup``;
+  const { sequence, signers, left, all, lastAt, warning } = calendar;
+  return markup`${warning !== null && markup`<p class="wait">${warning}</p>`}
+${facts([
+  ["Calendar", sequence === null ? "none is installed" : `number ${sequence}`],
+  [
+    "Signed by",
+    signers.map((signer, at) => [at === 0 ? null : ", ", markup`<code>${signer}</code>`]),
+  ],
+  ["Windows", sequence === null ? null : `${left} of ${all} to come`],
+  ["Until", lastAt === null ? null : moment(lastAt, now)],
+])}
+${table(
+  [
+    { name: "Fires", kind: "time" },
+    { name: "Valid from", kind: "time" },
+    { name: "Expires", kind: "time" },
+    { name: "Signatures", kind: "number" },
+  ],
+  windows.map(({ firesAt, validFromAt, expireAt, signatures }) => [
+    ...[moment(firesAt, now), moment(validFromAt, now), moment(expireAt, now), signatures],
+  ]),
+  "No window is to come.",
+)}`;
+}

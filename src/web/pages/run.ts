@@ -1,0 +1,117 @@
+// Run: one firing of a job, all that is known of it.
+import type { ActionRecord, DeliveryRecord, RunRecord, StepRecord } from "../../journal/reading.ts";
+import { type Instant, spanText } from "../../time.ts";
+import { facts, jobLink, moment, section, stateWord, statusesOf, table } from "../layout.ts";
+import { type Markup, markup, type Piece } from "../markup.ts";
+import { idOf, type Page, pageOf } from "./page.ts";
+
+/** One run, by its number, or by that of an action of the API. */
+export function runPage(): Page {
+  return pageOf<RunRecord>({
+    path: "/runs/:name",
+    async load({ reading }, { name }) {
+      const id = idOf(name);
+      if (id === null || reading === null) return null;
+      return (await reading.run(id)) ?? (await runOfAction(reading, id));
+    },
+    draw: (run, { now }) => ({
+      title: `Run ${run.run} of ${run.job}`,
+      place: "/runs",
+      body: body(run, now),
+    }),
+  });
+}
+
+async function runOfAction(
+  reading: {
+    runOfAction(id: number): Promise<number | null>;
+    run(id: number): Promise<RunRecord | null>;
+  },
+  actionId: number,
+): Promise<RunRecord | null> {
+  const id = await reading.runOfAction(actionId);
+  return id === null ? null : await reading.run(id);
+}
+
+function body(run: RunRecord, now: Instant): Markup {
+  const { actions, deliveries, steps } = run;
+  return markup`${facts(runFacts(run, now))}
+${section("Actions", actionTable(actions, now), actions.length)}
+${section("Deliveries", deliveryTable(deliveries, now), deliveries.length)}
+${steps.length > 0 && section("Steps", stepTable(steps, now), steps.length)}`;
+}
+
+function runFacts(run: RunRecord, now: Instant): readonly (readonly [string, Piece])[] {
+  const { job, cause, firesAt, startedAt, endedAt, state, error, note, params } = run;
+  const took = endedAt === null ? null : spanText(Math.max(0, endedAt - (startedAt ?? firesAt)));
+  return [
+    ["Job", jobLink(job)],
+    ["State", [stateWord(state), error === null ? null : `: ${error}`]],
+    ["Note", note],
+    ["Cause", cause],
+    ["Fired", moment(firesAt, now)],
+    ["Started", startedAt === null ? null : moment(startedAt, now)],
+    ["Ended", endedAt === null ? null : moment(endedAt, now)],
+    ["Took", took],
+    ["Parameters", params === null ? null : markup`<code>${params}</code>`],
+  ];
+}
+
+function actionTable(actions: readonly ActionRecord[], now: Instant): Markup {
+  return table(
+    [
+      "Action",
+      "State",
+      { name: "Posted", kind: "time" },
+      "Agents",
+      "Commands",
+      { name: "Result or error", kind: "text" },
+    ],
+    actions.map(({ actionId, step, state, postedAt, agents, commands, resultPath, error }) => [
+      [actionId === null ? "not posted" : `${actionId}`, step === "" ? null : ` (${step})`],
+      stateWord(state),
+      moment(postedAt, now),
+      agents,
+      statusesOf(commands),
+      error ?? resultPath,
+    ]),
+    "It has posted nothing yet.",
+  );
+}
+
+function deliveryTable(deliveries: readonly DeliveryRecord[], now: Instant): Markup {
+  return table(
+    [
+      "Plugin",
+      "Action",
+      "State",
+      { name: "Tries", kind: "number" },
+      { name: "Next", kind: "time" },
+      { name: "Error", kind: "text" },
+    ],
+    deliveries.map(({ plugin, actionId, state, attempts, nextAt, error }) => [
+      ...[plugin, actionId === null ? null : `${actionId}`, stateWord(state), attempts],
+      ...[nextAt === null ? null : moment(nextAt, now), error],
+    ]),
+    "Nothing is to be delivered.",
+  );
+}
+
+function stepTable(steps: readonly StepRecord[], now: Instant): Markup {
+  return table(
+    [
+      "Step",
+      "Kind",
+      "State",
+      { name: "Ended", kind: "time" },
+      { name: "Value or error", kind: "text" },
+    ],
+    steps.map(({ name, kind, state, attempts, endedAt, error, value = null }) => [
+      ...[name, kind, stateWord(state), endedAt === null ? null : moment(endedAt, now)],
+      error === null
+        ? value !== null && markup`<code>${value}</code>`
+        : `${attempts === 0 ? "" : `${attempts}× `}${error}`,
+    ]),
+    "",
+  );
+}

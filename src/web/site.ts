@@ -1,0 +1,32 @@
+// Site: what the page is handed of the runner that it shows. Nothing of it can change anything.
+import type { JobState } from "../jobs/catalog.ts";
+import type { Reading } from "../journal/reading.ts";
+import type { Instant } from "../time.ts";
+
+/** The runner directory as it is at one moment. */
+export interface Seen {
+  readonly now: Instant;
+  readonly directory: string;
+  /** Null when there is no journal yet, or it cannot be read. */
+  readonly reading: Reading | null;
+  /** Why the journal cannot be read; null: it can, or there is none. */
+  readonly problem: string | null;
+  /** When the journal was written last; null: there is none. */
+  readonly journalAt: Instant | null;
+  /** The process that works on the directory, or null. */
+  readonly holder: number | null;
+  readonly states: readonly JobState[];
+  /** When the jobs were read; null: not yet. */
+  readonly jobsAt: Instant | null;
+  /** What is wrong with the directory as a whole. */
+  readonly mistakes: readonly string[];
+}
+
+/** What a page is made from. */
+export interface Site {
+  readonly version: string;
+  /** Looks, and hands what is seen to `use`: it is there until that has ended. */
+  look<Answer>(use: (seen: Seen) => Promise<Answer>): Promise<Answer>;
+  /** Tells the operator of the page what went wrong in it. */
+  note(line: string): void;
+}

@@ -1,0 +1,122 @@
+import { describe, expect, test } from "bun:test";
+import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { request } from "node:http";
+import { connect, createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type Answer, listen, type Place } from "../../src/edge/web.ts";
+
+const ANY: Place = { kind: "port", host: "127.0.0.1", port: 0 };
+
+/** What a socket answers to these bytes until it is closed. */
+function say(port: number, bytes: string): Promise<string> {
+  return new Promise((resolve) => {
+    const socket = connect(port, "127.0.0.1", () => socket.write(bytes));
+    let text = "";
+    socket.on("data", (data) => {
+      text += data;
+    });
+    socket.on("error", () => {});
+    socket.on("close", () => resolve(text));
+  });
+}
+
+function portOf(url: string): number {
+  return Number(new URL(url).port);
+}
+
+describe("listen()", () => {
+  test("hands over method, path, query and the name that was asked for", async () => {
+    const asked: unknown[] = [];
+    const answer: Answer = ({ url, method }, { host }) => {
+      asked.push([method, url, host]);
+      return new Response("é", { status: 201, headers: { "X-One": "1" } });
+    };
+    const listener = await listen(ANY, answer);
+    try {
+      const given = await fetch(`${listener.url}a%20b?c=d&e`);
+      expect([given.status, given.headers.get("x-one"), await given.text()]).toEqual([
+        201,
+        "1",
+        "é",
+      ]);
+      const port = portOf(listener.url);
+      expect(asked).toEqual([["GET", "http://page/a%20b?c=d&e", `127.0.0.1:${port}`]]);
+      const head = await fetch(listener.url, { method: "HEAD" });
+      expect(await head.text()).toBe("");
+    } finally {
+      await listener.close();
+    }
+  });
+
+  test("refuses bodies, other targets, long paths and long heads, and goes on", async () => {
+    const listener = await listen(ANY, () => new Response("well"));
+    try {
+      const port = portOf(listener.url);
+      const ask = (line: string, headers = "") =>
+        say(port, `${line} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n${headers}\r\n`);
+      expect(await ask("GET /", "Content-Length: 5\r\n")).toContain(" 400 ");
+      expect(await ask("GET http://evil.example/")).not.toContain("well");
+      expect(await ask(`GET /${"x".repeat(5_000)}`)).toContain(" 414 ");
+      expect(await ask("GET /", `X: ${"x".repeat(40_000)}\r\n`)).not.toContain("well");
+      expect(await say(port, "\u0000\u0001 nonsense\r\n\r\n")).not.toContain("well");
+      expect(await ask("GET /")).toContain("well");
+    } finally {
+      await listener.close();
+    }
+  });
+
+  test("an answer that fails costs its own connection alone", async () => {
+    const listener = await listen(ANY, ({ url }) => {
+      if (url.endsWith("/bad")) throw new Error("it fails");
+      return new Response("well");
+    });
+    try {
+      await expect(fetch(`${listener.url}bad`)).rejects.toThrow();
+      expect(await (await fetch(listener.url)).text()).toBe("well");
+    } finally {
+      await listener.close();
+    }
+  });
+
+  test("listens on a unix socket, in the place of one that nobody listens on any more", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "mig-runner-web-"));
+    const path = join(folder, "page.sock");
+    try {
+      const first = await listen({ kind: "socket", path }, () => new Response("one"));
+      await expect(listen({ kind: "socket", path }, () => new Response("two"))).rejects.toThrow(
+        `Cannot listen on "${path}"`,
+      );
+      expect(statSync(path).mode & 0o777).toBe(0o660);
+      const text = await new Promise<string>((resolve, reject) => {
+        request({ socketPath: path, path: "/", headers: { Host: "localhost" } }, (answer) => {
+          answer.on("data", (data: Uint8Array) => resolve(new TextDecoder().decode(data)));
+        })
+          .on("error", reject)
+          .end();
+      });
+      expect(text).toBe("one");
+      await first.close();
+      writeFileSync(path, "a file of somebody");
+      await expect(listen({ kind: "socket", path }, () => new Response())).rejects.toThrow(
+        "it is there, and no socket",
+      );
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  });
+
+  test("says what is wrong with a port that is taken", async () => {
+    const other = createServer();
+    await new Promise<void>((resolve) => other.listen(0, "127.0.0.1", resolve));
+    const { port } = other.address() as { port: number };
+    try {
+      const place = { kind: "port", host: "127.0.0.1", port } as const;
+      await expect(listen(place, () => new Response())).rejects.toThrow(
+        `Cannot listen on "127.0.0.1:${port}"`,
+      );
+    } finally {
+      other.close();
+    }
+  });
+});

@@ -1,0 +1,51 @@
+// Page: the page of a runner directory on disk, asked in this process.
+
+import { parseFlags } from "../../src/cli/flags.ts";
+import { openSpoolView } from "../../src/cli/open.ts";
+import { openSite } from "../../src/cli/site.ts";
+import { findHostZone } from "../../src/edge/timezone.ts";
+import { type App, createApp } from "../../src/web/app.ts";
+import type { Directory } from "./verb.ts";
+
+/** An answer of the page. */
+export interface PageAnswer {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly text: string;
+}
+
+/** Asks the page of a directory by GET, or by another method, under a name of loopback. */
+export interface AskedPage {
+  get(path: string, how?: { host?: string | null; method?: string }): Promise<PageAnswer>;
+  /** The data of a page. */
+  json(path: string): Promise<Readonly<Record<string, unknown>>>;
+  /** What went wrong in it. */
+  readonly notes: readonly string[];
+}
+
+/** The page of a directory. */
+export async function pageOf(
+  directory: Directory,
+  hosts: readonly string[] = [],
+): Promise<AskedPage> {
+  const terminal = { out() {}, error() {}, json() {}, file() {}, progress() {}, lines: () => [] };
+  const { flags, positionals } = parseFlags([], []);
+  const view = await openSpoolView({
+    ...{ flags, positionals, terminal, configPath: directory.runnerConfig },
+    ...{ hostZone: findHostZone("UTC"), environment: {} },
+  });
+  const notes: string[] = [];
+  const app = createApp(
+    openSite(view, (line) => notes.push(line)),
+    { hosts },
+  );
+  return { notes, ...askerOf(app) };
+}
+
+function askerOf(app: App): Pick<AskedPage, "get" | "json"> {
+  const get: AskedPage["get"] = async (path, { host = "localhost:8787", method = "GET" } = {}) => {
+    const answer = await app.answer(new Request(`http://page${path}`, { method }), { host });
+    return { status: answer.status, headers: answer.headers, text: await answer.text() };
+  };
+  return { get, json: async (path) => JSON.parse((await get(path)).text) };
+}

@@ -1,0 +1,262 @@
+import { describe, expect, test } from "bun:test";
+import { lockDirectory } from "../../src/edge/lock.ts";
+import { appendAudit } from "../../src/journal/audit.ts";
+import { advanceDelivery } from "../../src/journal/inflight.ts";
+import { pageOf } from "../support/page.ts";
+import { Directory, THEN } from "../support/verb.ts";
+
+/** Every page of a directory with job `nightly` and run 1. */
+const PAGES = [
+  ...["/", "/jobs", "/jobs/nightly", "/runs", "/runs?job=nightly&failed=1", "/runs/1"],
+  ...["/alarms", "/missed", "/audit"],
+];
+
+/** The same as JSON. */
+function jsonPath(path: string): string {
+  return path === "/" ? "/overview.json" : path.replace(/(\?|$)/, ".json$1");
+}
+
+/** A directory in which something of every kind has happened, told in one text of somebody else. */
+async function eventful(text: string): Promise<Directory> {
+  const directory = await Directory.create();
+  await directory.job("nightly");
+  await directory.job("broken", [`description = "${text.slice(0, 5).replace(/\W/g, "")}`]);
+  await directory.collected("nightly", 8, ["slack"]);
+  await directory.posted("nightly", 9);
+  await directory.remember((transaction) => {
+    const [delivery] = transaction.dueDeliveries(THEN, 1);
+    if (delivery === undefined) throw new Error("nothing is delivered");
+    const event = { kind: "failed", error: text, nextAt: null } as const;
+    transaction.saveDelivery(advanceDelivery(delivery, event, THEN));
+    const run = transaction.insertRun({ job: text, firesAt: 10, cause: "manual" }, "failed", THEN);
+    if (run !== null) transaction.saveRun({ ...run, note: text, endedAt: 11 });
+    const steps = { job: "nightly", firesAt: 12, cause: "manual", source: "hash" } as const;
+    const flow = transaction.insertRun(
+      { ...steps, params: JSON.stringify({ text }) },
+      "open",
+      THEN,
+    );
+    if (flow === null) throw new Error("no run");
+    const step = { runId: flow.id, name: text, kind: "step", digest: "d", nextAt: THEN } as const;
+    transaction.insertStep(step);
+    const times = { firstAt: THEN, lastAt: THEN, recordedAt: THEN };
+    transaction.insertMissed({ job: text, ...times, count: 2, reason: text });
+    transaction.insertAlarm({
+      ...{ event: "failed", job: text, subject: text, runId: null, since: THEN, raisedAt: THEN },
+      ...{ toldAt: THEN, count: 3, message: text, hint: text },
+    });
+    const entry = { actor: text, deed: "run", subject: text, detail: text };
+    appendAudit(transaction, entry, THEN);
+  });
+  const statuses = JSON.stringify({ [text]: 1, success: 3 });
+  const told = `{"fetched":4,"sent":4,"counters":null,"statuses":${statuses},"strays":0}`;
+  directory.meddle(`UPDATE action SET completeness = '${told.replaceAll("'", "''")}' WHERE id = 1`);
+  return directory;
+}
+
+describe("createApp()", () => {
+  test("answers every page, and its data as JSON with a version", async () => {
+    await using directory = await eventful("a plain text");
+    const page = await pageOf(directory);
+    for (const path of PAGES) {
+      const drawn = await page.get(path);
+      expect([path, drawn.status]).toEqual([path, 200]);
+      expect(drawn.text).toStartWith("<!doctype html>");
+      expect(drawn.text.match(/<h1>/g)).toHaveLength(1);
+      const data = await page.json(jsonPath(path));
+      expect(data.version).toBe(1);
+      expect(`${data.shownAt}`).toMatch(/^\d{4}-\d\d-\d\dT/);
+      const link = jsonPath(path).replaceAll("&", "&amp;");
+      expect(drawn.text).toContain(`href="${link}"`);
+    }
+    expect(page.notes).toEqual([]);
+  });
+
+  test("says first what is wrong, since when, and what to do", async () => {
+    await using directory = await eventful("the mail server refused it");
+    const { text } = await (await pageOf(directory)).get("/");
+    const [, wrong = ""] = text.split("What is wrong");
+    expect(wrong.indexOf("the mail server refused it")).toBeLessThan(wrong.indexOf("<h2>Next"));
+    expect(text).toContain("No mig-runner is at work: nothing is fired, collected or delivered");
+    expect(text).toContain("Plugin slack did not take a result of nightly");
+    expect(text).toContain("mig-runner redeliver 8");
+    expect(text).toContain("Job broken is broken and does not run");
+    const data = await (await pageOf(directory)).json("/overview.json");
+    expect(data.troubles).toContainEqual(
+      expect.objectContaining({ kind: "delivery", job: "nightly", runId: 1 }),
+    );
+  });
+
+  test("says when nothing is wrong", async () => {
+    await using directory = await Directory.create();
+    await directory.job("nightly");
+    await directory.remember(() => null);
+    const lock = await lockDirectory(directory.path);
+    try {
+      const page = await pageOf(directory);
+      expect((await page.get("/")).text).toContain("Nothing is wrong.");
+      expect((await page.get("/healthz")).status).toBe(200);
+    } finally {
+      lock.release();
+    }
+  });
+
+  test("escapes, shows and bounds every text of somebody else, on every page", async () => {
+    const image = "<img src=x onerror=alert(1)>";
+    const evil = `${image}"'&\n\u202egpj.exe\u2066\u0000\x1b[2J</td>${"x".repeat(10_000)}`;
+    await using directory = await eventful(evil);
+    const page = await pageOf(directory);
+    let seen = 0;
+    for (const path of [...PAGES, "/runs/3", `/jobs/${encodeURIComponent(evil)}`]) {
+      const { text, status } = await page.get(path);
+      expect([path.slice(0, 20), status]).toEqual([path.slice(0, 20), 200]);
+      expect(text).not.toContain("<img");
+      expect(text).not.toMatch(/[^\P{Cc}\n]|[\u202a-\u202e\u2066-\u2069]/u);
+      expect(text.length).toBeLessThan(100_000);
+      seen += text.split("&lt;img src=x onerror=alert(1)&gt;").length - 1;
+      const data = await page.get(jsonPath(path));
+      expect(data.headers.get("content-type")).toBe("application/json");
+      expect(() => JSON.parse(data.text)).not.toThrow();
+    }
+    expect(seen).toBeGreaterThan(10);
+    expect((await page.json("/audit.json")).rows).toMatchObject([{ actor: evil, subject: evil }]);
+  });
+
+  test("tells browsers to run nothing of it, wherever it is asked", async () => {
+    await using directory = await Directory.create();
+    const page = await pageOf(directory);
+    for (const path of ["/", "/nope", "/overview.json", "/healthz", "/icon.svg"]) {
+      const { headers } = await page.get(path);
+      const policy = headers.get("content-security-policy") ?? "";
+      expect(policy).toContain("default-src 'none'");
+      expect(policy).toContain("frame-ancestors 'none'");
+      expect(policy).not.toContain("unsafe");
+      expect(headers.get("referrer-policy")).toBe("no-referrer");
+      expect(headers.get("x-content-type-options")).toBe("nosniff");
+    }
+    const { text } = await page.get("/");
+    expect(text).not.toMatch(/<script|<style|\sstyle=|\son\w+=/);
+  });
+
+  test("answers no name but those of loopback and those it was given", async () => {
+    await using directory = await Directory.create();
+    const page = await pageOf(directory, ["Mig.example"]);
+    const statusFor = async (host: string | null) => (await page.get("/", { host })).status;
+    for (const host of [
+      "localhost",
+      "127.0.0.1:9",
+      "[::1]:8787",
+      "mig.example",
+      "MIG.example:80",
+    ]) {
+      expect([host, await statusFor(host)]).toEqual([host, 200]);
+    }
+    for (const host of [
+      null,
+      "",
+      "evil.example",
+      "localhost.evil.example",
+      "mig.example.",
+      "a:b:1",
+    ]) {
+      expect([host, await statusFor(host)]).toEqual([host, 421]);
+    }
+  });
+
+  test("answers nothing but questions", async () => {
+    await using directory = await Directory.create();
+    const page = await pageOf(directory);
+    for (const method of ["POST", "PUT", "DELETE", "OPTIONS"]) {
+      const { status, headers } = await page.get("/", { method });
+      expect([method, status, headers.get("allow")]).toEqual([method, 405, "GET, HEAD"]);
+    }
+  });
+
+  test("says that there is no such page, job or run", async () => {
+    await using directory = await Directory.create();
+    await directory.posted("nightly", 7);
+    const page = await pageOf(directory);
+    for (const path of [
+      "/nope",
+      "/jobs/gone",
+      "/runs/99",
+      "/runs/0",
+      "/runs/x",
+      "/runs/1e3",
+      "/%ff",
+    ]) {
+      expect([path, (await page.get(path)).status]).toEqual([path, 404]);
+      expect([path, (await page.get(`${path}.json`)).status]).toEqual([path, 404]);
+    }
+    expect((await page.get("/runs/7")).text).toContain("Run 1 of nightly");
+  });
+
+  test("keeps a job whose name ends as a page of JSON does", async () => {
+    await using directory = await Directory.create();
+    await directory.job("a.json");
+    const page = await pageOf(directory);
+    const { text } = await page.get("/jobs");
+    expect(text).toContain('href="/jobs/a%2Ejson"');
+    expect((await page.get("/jobs/a%2Ejson")).text).toContain("<h1>a.json</h1>");
+    expect(await page.json("/jobs/a%2Ejson.json")).toMatchObject({ job: { job: "a.json" } });
+  });
+
+  test("shows jobs without a journal, and says that there is none", async () => {
+    await using directory = await Directory.create();
+    await directory.job("nightly");
+    const page = await pageOf(directory);
+    expect((await page.get("/")).text).toContain("no mig-runner has worked there yet");
+    expect((await page.get("/jobs")).text).toContain('href="/jobs/nightly"');
+    const health = await page.get("/healthz");
+    expect(health.status).toBe(503);
+    expect(JSON.parse(health.text)).toMatchObject({ healthy: false });
+    await directory.posted("nightly", 7);
+    expect((await page.get("/runs")).text).toContain('href="/runs/1"');
+  });
+
+  test("tells of a damaged journal, and shows the rest (I10)", async () => {
+    await using directory = await Directory.create();
+    await directory.job("nightly");
+    await directory.write("journal.db", "this is no database ".repeat(100));
+    const page = await pageOf(directory);
+    for (const path of PAGES.filter((each) => each !== "/runs/1")) {
+      expect([path, (await page.get(path)).status]).toEqual([path, 200]);
+    }
+    expect((await page.get("/")).text).toContain("mig-runner journal verify");
+    expect((await page.get("/healthz")).status).toBe(503);
+  });
+
+  test("is not healthy while what is due is not worked on", async () => {
+    await using directory = await Directory.create();
+    await directory.posted("nightly", 7);
+    const lock = await lockDirectory(directory.path);
+    try {
+      const { status, text } = await (await pageOf(directory)).get("/healthz");
+      expect(status).toBe(503);
+      expect(JSON.parse(text).reasons).toEqual([
+        expect.stringContaining("was not worked on: the runner stands still"),
+      ]);
+    } finally {
+      lock.release();
+    }
+  });
+
+  test("leads through all runs, a page each hundred", async () => {
+    await using directory = await Directory.create();
+    await directory.remember((transaction) => {
+      for (let firesAt = 1; firesAt <= 250; firesAt++) {
+        transaction.insertRun({ job: "a&b", firesAt, cause: "schedule" }, "done", THEN);
+      }
+    });
+    const page = await pageOf(directory);
+    const ids: string[] = [];
+    let path: string | null = "/runs?job=a%26b";
+    while (path !== null) {
+      const { text } = await page.get(path);
+      ids.push(...[...text.matchAll(/href="\/runs\/(\d+)"/g)].map(([, id = ""]) => id));
+      const [, next] = /href="([^"]*)" rel="next"/.exec(text) ?? [];
+      path = next?.replaceAll("&amp;", "&") ?? null;
+    }
+    expect(ids).toEqual(Array.from({ length: 250 }, (_, index) => `${250 - index}`));
+  });
+});

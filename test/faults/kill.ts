@@ -25,7 +25,7 @@ export interface Tally {
   readonly unsound: number;
 }
 
-const AGENTS = 5;
+export const AGENTS = 5;
 
 /** A small generator of numbers in [0, 1), the same for a seed everywhere. */
 export function dice(seed: number): () => number {
@@ -46,12 +46,15 @@ export async function furnishJobs(options: SiteOptions = {}): Promise<Site> {
     sandbox: { agents: AGENTS, faults: ["latency=150"] },
     ...options,
   });
-  await site.scenario.plugin(
-    "keep",
-    `cat > /dev/null; echo "$MIG_RUNNER_ACTION_ID" >> "${site.scenario.path("delivered")}"`,
-  );
+  await keepDelivered(site);
   await scheduleJobs(site);
   return site;
+}
+
+/** A plugin that keeps the ids of what it got. */
+export async function keepDelivered({ scenario }: Site): Promise<void> {
+  const file = scenario.path("delivered");
+  await scenario.plugin("keep", `cat > /dev/null; echo "$MIG_RUNNER_ACTION_ID" >> "${file}"`);
 }
 
 /** Writes the jobs; a directory that was mounted over them meanwhile is empty. */
@@ -68,7 +71,7 @@ export async function settle(site: Site, journal = "journal.db"): Promise<Tally>
     const { exit } = await site.run("--once", "--wait");
     if (exit === 0) break;
   }
-  return await count(site, site.scenario.path(journal));
+  return await countWrong(site, site.scenario.path(journal));
 }
 
 /** Kills the daemon `kills` times at random moments, lets it finish, and counts what is wrong. */
@@ -104,14 +107,19 @@ export function nap(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
-async function count(site: Site, journalPath: string): Promise<Tally> {
+/** What is wrong once everything has come to its end. */
+export async function countWrong(
+  site: Site,
+  journalPath: string,
+  jobs: readonly string[] = JOBS,
+): Promise<Tally> {
   const accepted = site.sandbox.actions().map(({ id }) => id);
   const delivered = new Set(
     (await readFile(site.scenario.path("delivered"), "utf8").catch(() => "")).split("\n"),
   );
   const whole = new Set<number>();
   let torn = 0;
-  for (const job of JOBS) {
+  for (const job of jobs) {
     for (const path of await site.results(job)) {
       try {
         const document = JSON.parse(await readFile(path, "utf8"));

@@ -8,7 +8,7 @@ import type { Edges, Limits } from "../flow/edges.ts";
 import type { OpenLog } from "../lib/log/log.ts";
 import type { Clock } from "../lib/ports.ts";
 import type { Plugins } from "../ports.ts";
-import { openWire, type Wire } from "./wire.ts";
+import { type LazySigner, openWire, type Wire } from "./wire.ts";
 
 /** What is opened anew for a changed configuration. */
 export interface LiveOptions {
@@ -21,11 +21,12 @@ export interface LiveOptions {
 }
 
 /** The parts of the edges that can be replaced. */
-export interface Live extends Pick<Edges, "api" | "signer" | "plugins" | "macros" | "limits"> {
-  /** Opens the key now instead of at the first signature. Rejects with RunnerError KEYRING. */
+export interface Live
+  extends Pick<Edges, "api" | "signer" | "cosigners" | "plugins" | "macros" | "limits"> {
+  /** Opens the keys now instead of at the first signature. Rejects with RunnerError KEYRING. */
   openKey(): Promise<void>;
   /**
-   * Opens what another configuration means, and the key unless it is not used.
+   * Opens what another configuration means, and the keys unless they are not used.
    *
    * @returns What puts it in the place of the old. Rejects with RunnerError KEYRING.
    */
@@ -40,6 +41,7 @@ export function openLive(options: LiveOptions): Live {
   let wire = wireOf(options.config);
   let plugins = options.plugins(options.config);
   const macros = new Map(options.config.targets);
+  const cosigners: LazySigner[] = wire.signers.slice(1);
   const limits: Limits = limitsOf(options.config);
   return {
     macros,
@@ -50,22 +52,24 @@ export function openLive(options: LiveOptions): Live {
       findAction: (...order) => wire.api.findAction(...order),
       countAgents: (...order) => wire.api.countAgents(...order),
     },
-    signer: { sign: (text) => wire.signer.sign(text) },
+    signer: { sign: (text) => wire.signers[0].sign(text) },
+    cosigners,
     plugins: {
       names: () => plugins.names(),
       check: (name) => plugins.check(name),
       deliver: (order) => plugins.deliver(order),
       alarm: (order) => tellPlugin({ plugins }, order),
     },
-    openKey: () => wire.signer.open(),
+    openKey: () => wire.openKeys(),
     async prepare(next, isKeyUsed) {
       const nextWire = wireOf(next);
-      if (isKeyUsed) await nextWire.signer.open();
+      if (isKeyUsed) await nextWire.openKeys();
       const nextPlugins = options.plugins(next);
       return () => {
         // What is under way ends on the old one.
         wire.close();
         [wire, plugins] = [nextWire, nextPlugins];
+        cosigners.splice(0, Infinity, ...wire.signers.slice(1));
         macros.clear();
         for (const [name, condition] of next.targets) macros.set(name, condition);
         Object.assign(limits, limitsOf(next));

@@ -241,7 +241,8 @@ async function openEdges(call: Call, begun: Begun): Promise<Opened> {
   const random = systemRandom();
   const edges = {
     ...{ clock, random, log, spool, journal, plugins: live.plugins, limits: live.limits },
-    ...{ api: live.api, signer: live.signer, macros: live.macros },
+    ...{ api: live.api, signer: live.signer, cosigners: live.cosigners ?? [] },
+    macros: live.macros,
     ...retentionOf(config),
     ...(config.notify.plugins.length === 0 ? {} : { notify: config.notify }),
     workflows: workflowEdges(config),

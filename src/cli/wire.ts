@@ -1,5 +1,6 @@
 // Wire: the way to the API that a configuration means: HTTP client, key, tokens.
 import type { ClientConfig } from "../config/client.ts";
+import type { PlaceInFile } from "../config/resolve.ts";
 import type { RunnerConfig } from "../config/runner.ts";
 import type { HttpOptions } from "../lib/http/client.ts";
 import type { Clock, Http, Signer } from "../lib/ports.ts";
@@ -30,14 +31,23 @@ export interface LazySigner extends Pick<Signer, "sign"> {
 /** The way to one API. */
 export interface Wire {
   readonly api: MigApi & ApiProbe;
-  readonly signer: LazySigner;
+  /** Each signs every action, the first of them first. */
+  readonly signers: readonly [LazySigner, ...LazySigner[]];
+  /** Opens all keys now. Rejects with RunnerError KEYRING. */
+  openKeys(): Promise<void>;
   close(): void;
 }
 
 /** Opens the way to the API. Neither the key is read nor anything sent yet. */
 export function openWire({ config, clock, environment, seen }: WireOptions): Wire {
   const { client, api, gpg } = config;
-  const signer = lazySigner({ config, clock, environment });
+  const keyOf = (keyId: string, place: PlaceInFile): LazySigner =>
+    lazySigner({ config, clock, environment }, { keyId, place });
+  const signer = keyOf(gpg.keyId, gpg.keyIdPlace);
+  // One that proves this host and signs is opened once.
+  const [first = signer, ...others] = gpg.signers.map((keyId) =>
+    keyId === gpg.keyId ? signer : keyOf(keyId, gpg.signersPlace),
+  );
   const http = lazyHttp({
     skipVerifyCert: api.skipVerifyCert,
     environment,
@@ -57,7 +67,14 @@ export function openWire({ config, clock, environment, seen }: WireOptions): Wir
     keyName: () => signer.fingerprint() ?? gpg.keyId,
     apiKey: gpg.useApiKeyAuth,
   });
-  return { api: migApi, signer, close: () => http.close() };
+  return {
+    ...{ api: migApi, signers: [first, ...others] },
+    async openKeys() {
+      const isProof = gpg.useApiKeyAuth === null;
+      for (const key of new Set([...(isProof ? [signer] : []), first, ...others])) await key.open();
+    },
+    close: () => http.close(),
+  };
 }
 
 function watched(http: Http, seen: NonNullable<WireOptions["seen"]>): Pick<Http, "send"> {
@@ -86,14 +103,17 @@ function lazyHttp(options: HttpOptions): Http {
 }
 
 /** Opens the key at the first signature; a failure is tried again at the next one. */
-function lazySigner({ config, clock, environment }: Omit<WireOptions, "seen">): LazySigner {
+function lazySigner(
+  { config, clock, environment }: Omit<WireOptions, "seen">,
+  { keyId, place }: { readonly keyId: string; readonly place: PlaceInFile },
+): LazySigner {
   let opened: Promise<Signer> | null = null;
   let fingerprint: string | null = null;
   const open = async (): Promise<Signer> => {
     const { openSigner } = await import("../lib/pgp/signer.ts");
-    const { home, keyId, keyIdPlace } = config.gpg;
+    const { home } = config.gpg;
     const { passphrase, passphrasePlace } = config.client;
-    const places = { keyId: keyIdPlace, passphrase: passphrasePlace };
+    const places = { keyId: place, passphrase: passphrasePlace };
     const signer = await openSigner({ home, keyId, passphrase, places, clock, environment });
     fingerprint = signer.fingerprint;
     return signer;

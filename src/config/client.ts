@@ -35,6 +35,9 @@ export interface ClientConfig {
     readonly keyId: string;
     /** Where it is set, for messages. */
     readonly keyIdPlace: PlaceInFile;
+    /** The keys that sign each action, the first first; never empty but for "" as the only one. */
+    readonly signers: readonly string[];
+    readonly signersPlace: PlaceInFile;
     /** Sent instead of a signed token. Null: tokens are used. Actions are signed either way. */
     readonly useApiKeyAuth: Secret | null;
   };
@@ -60,14 +63,16 @@ export function resolveClient(
 ): ClientConfig {
   const gpgHome = textOf(resolver, ["gpg", "home"]) ?? defaultGpgHome(environment, home);
   const apiKey = textOf(resolver, ["gpg", "useapikeyauth"]);
+  const keyId = textOf(resolver, ["gpg", "keyid"]) ?? "";
   return {
     clientPath: resolver.file.path,
     api: { url: urlOf(resolver), skipVerifyCert: flagOf(resolver, ["api", "skipverifycert"]) },
     gpg: {
       home: gpgHome,
       secringPath: posix.join(gpgHome, "secring.gpg"),
-      keyId: textOf(resolver, ["gpg", "keyid"]) ?? "",
+      keyId,
       keyIdPlace: placeOf(resolver, ["gpg", "keyid"]),
+      ...signersOf(resolver, keyId),
       useApiKeyAuth: apiKey === null ? null : new Secret(apiKey),
     },
     targets: macrosOf(resolver),
@@ -96,6 +101,23 @@ function urlOf(resolver: Resolver): string {
     });
   }
   return url.endsWith("/") ? url : `${url}/`;
+}
+
+function signersOf(
+  resolver: Resolver,
+  keyId: string,
+): Pick<ClientConfig["gpg"], "signers" | "signersPlace"> {
+  const path = ["gpg", "signers"] as const;
+  const listed = listOf(resolver, path);
+  if (listed.length === 0) {
+    return { signers: [keyId], signersPlace: placeOf(resolver, ["gpg", "keyid"]) };
+  }
+  if (new Set(listed).size !== listed.length) {
+    // The API stores the action of a key that signs twice, and no agent takes it.
+    const message = "Cannot use [gpg] signers: a key is listed twice";
+    noteMistake(resolver, path, { message, hint: "List each key once, a line each" });
+  }
+  return { signers: listed, signersPlace: placeOf(resolver, path) };
 }
 
 function macrosOf(resolver: Resolver): ReadonlyMap<string, string> {

@@ -269,6 +269,12 @@ export const CLIENT_KEYS = {
       ...part({ ...text, since: original, unset: "must be set" }),
       about: "fingerprint, key id or e-mail of the signing key, if only one has it",
     },
+    signers: {
+      ...part({ kind: "list", since: "0.1", unset: "`keyid`" }),
+      about:
+        "may be repeated: each action is signed by these keys, in this order, with the passphrase of " +
+        "`[client]`; `keyid` goes on to prove who this host is. docs/trust.md",
+    },
     useapikeyauth: {
       ...part({ ...text, since: original, unset: "" }),
       about: "an API key; actions are signed all the same",

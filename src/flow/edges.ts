@@ -15,6 +15,8 @@ export interface Edges {
   readonly api: MigApi;
   /** Only signing is needed here; the edge may open the key at the first signature. */
   readonly signer: Pick<Signer, "sign">;
+  /** The other keys of this host that sign each action, after `signer`. Absent: there are none. */
+  readonly cosigners?: readonly Pick<Signer, "sign">[];
   readonly spool: Spool;
   readonly journal: Journal;
   readonly plugins: Plugins;

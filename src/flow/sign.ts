@@ -29,11 +29,14 @@ export type Signed = Pick<ActionRow, "body" | "signature" | "expireAt">;
 
 /** Signs an action that is dated and compressed. @throws {RunnerError} When the key is not usable. */
 export async function signDated(
-  { signer }: Pick<Edges, "signer">,
+  { signer, cosigners = [] }: Pick<Edges, "signer" | "cosigners">,
   action: Action,
 ): Promise<Omit<Signed, "expireAt">> {
-  const signature = await signer.sign(new TextEncoder().encode(signedText(action)));
-  return { body: encodeAction(withSignature(action, signature)), signature };
+  const text = new TextEncoder().encode(signedText(action));
+  const signature = await signer.sign(text);
+  const others = await Promise.all(cosigners.map((cosigner) => cosigner.sign(text)));
+  const signed = [signature, ...others].reduce(withSignature, action);
+  return { body: encodeAction(signed), signature };
 }
 
 type Life = Pick<ActionRow, "expireAt" | "lifeMs">;
@@ -74,7 +77,8 @@ export async function signAnew(edges: Edges, row: ActionRow): Promise<Signed | n
   try {
     const action = parseTemplate(new TextEncoder().encode(row.body));
     // What others have signed as well is not this runner's to date.
-    if (action.pgpsignatures?.length !== 1) return null;
+    const own = 1 + (edges.cosigners?.length ?? 0);
+    if (action.pgpsignatures?.length !== own) return null;
     const dated = dateAction(action, { name, now, expiryMs: lifeMs });
     const signed = await signDated(edges, dated);
     say(edges, job, "info", "the action has waited to be posted: it is dated and signed anew");

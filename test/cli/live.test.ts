@@ -23,7 +23,7 @@ function configOf(changes: {
   const { url, keyId = RUNNER_KEY, deliveriesMax = 4, macro = "old", level = "info" } = changes;
   return {
     api: { url, skipVerifyCert: false },
-    gpg: { ...KEY, keyId },
+    gpg: { ...KEY, keyId, signers: [keyId], signersPlace: KEY.keyIdPlace },
     client: {
       ...{ passphrase: null, passphrasePlace: { path: "/x/runner.cfg" }, timeoutMs: 60_000 },
       ...{ pageSize: 10, collectsMax: 1, dispatchesMax: 1, deliveriesMax, delayResultsMs: 0 },

@@ -1,21 +1,23 @@
 import { describe, expect, test } from "bun:test";
 import { openWire } from "../../src/cli/wire.ts";
+import { Secret } from "../../src/config/secret.ts";
 import { systemClock } from "../../src/edge/clock.ts";
 import { startSandbox } from "../../src/sandbox/server.ts";
 import { publicKeys } from "../support/investigator.ts";
-import { homeOf, RUNNER_KEY } from "../support/keys.ts";
+import { homeOf, LOCKED_KEY, RUNNER_KEY, RUNNER_PASSPHRASE } from "../support/keys.ts";
 
 /** As the configuration has it, with this key. */
-function configOf(url: string, keyId: string) {
+function configOf(url: string, keyId: string, signers: readonly string[] = [keyId]) {
   return {
     api: { url, skipVerifyCert: false },
     gpg: {
       ...{ home: homeOf(), secringPath: `${homeOf()}/secring.gpg`, keyId },
       ...{ keyIdPlace: { path: "/x/.migrc" }, useApiKeyAuth: null },
+      ...{ signers, signersPlace: { path: "/x/.migrc", line: 7 } },
     },
     client: {
       ...{
-        passphrase: null,
+        passphrase: new Secret(RUNNER_PASSPHRASE),
         passphrasePlace: { path: "/x/runner.cfg" },
         passphraseFile: null,
         delayResultsMs: 0,
@@ -36,10 +38,10 @@ describe("openWire()", () => {
       environment: {},
       seen: (answer) => seen.push(answer.kind === "answer" ? answer.status : null),
     });
-    expect([wire.signer.fingerprint(), sandbox.requests()]).toEqual([null, []]);
+    expect([wire.signers[0].fingerprint(), sandbox.requests()]).toEqual([null, []]);
     expect(await wire.api.countAgents("id > 0")).toMatchObject({ kind: "counted", agents: 3 });
     expect(await wire.api.mayCreate()).toEqual({ kind: "allowed" });
-    expect([wire.signer.fingerprint(), seen]).toEqual([RUNNER_KEY, [200, 200]]);
+    expect([wire.signers[0].fingerprint(), seen]).toEqual([RUNNER_KEY, [200, 200]]);
     wire.close();
     await sandbox.close();
   });
@@ -51,8 +53,25 @@ describe("openWire()", () => {
       environment: {},
     });
     for (let tries = 0; tries < 2; tries++) {
-      await expect(wire.signer.open()).rejects.toMatchObject({ code: "KEYRING" });
+      await expect(wire.openKeys()).rejects.toMatchObject({ code: "KEYRING" });
     }
     wire.close();
+  });
+
+  test("opens each key that signs, and says which of them cannot be opened", async () => {
+    const options = { clock: systemClock(), environment: {} };
+    const both = configOf("http://127.0.0.1:1/", RUNNER_KEY, [LOCKED_KEY, RUNNER_KEY]);
+    const wire = openWire({ ...options, config: both });
+    await wire.openKeys();
+    expect(wire.signers.map((signer) => signer.fingerprint())).toEqual([LOCKED_KEY, RUNNER_KEY]);
+    wire.close();
+    const unknown = "0123456789ABCDEF0123456789ABCDEF01234567";
+    const wrong = configOf("http://127.0.0.1:1/", RUNNER_KEY, [RUNNER_KEY, unknown]);
+    const broken = openWire({ ...options, config: wrong });
+    await expect(broken.openKeys()).rejects.toMatchObject({
+      code: "KEYRING",
+      detail: { path: "/x/.migrc", line: 7 },
+    });
+    broken.close();
   });
 });

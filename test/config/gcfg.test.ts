@@ -67,7 +67,7 @@ describe("parseGcfg()", () => {
       ].join(", ")})`,
       "x.cfg:10:8: expected subsection name or right bracket (Write a section as [name])",
       `x.cfg:12:2: can't store data at section "api" (Known sections: runner, client, ` +
-        `logging, ${"journal, calendar, notify, retention, plugin"})`,
+        `logging, ${"journal, calendar, notify, metrics, retention, plugin"})`,
     ]);
   });
 

@@ -51,7 +51,7 @@ describe("parseToml()", () => {
       `x.toml:3:3: can't store data at section "runner", variable "timezon" (Did you mean ` +
         `timezone?)`,
       `x.toml:4:1: can't store data at section "bogus" ` +
-        `(${"Known sections: runner, client, logging, journal, calendar, notify, retention, plugin"})`,
+        `(${"Known sections: runner, client, logging, journal, calendar, notify, metrics, retention, plugin"})`,
       `x.toml:6:1: can't store data at section "plugin" (Put x into a table [plugin.NAME])`,
     ]);
   });

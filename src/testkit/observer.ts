@@ -166,6 +166,7 @@ export class Observer {
       approval: (name, options) => run.approval(name, options),
       deliver: (plugin, result) => run.deliver(plugin, result),
       parallel: (branches) => run.parallel(branches),
+      map: (name, items, work, options) => run.map(name, items, work, options),
       now: () => noted(transcript.times, run.now()),
       random: () => noted(transcript.dice, run.random()),
       log: ((...line: [string]) => run.log(...line)) as Run["log"],

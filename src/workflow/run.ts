@@ -13,6 +13,7 @@ import {
   type CollectedResult,
   type Dispatched,
   type LogLevel,
+  type MapOptions,
   type Run,
   type RunState,
   STEP_DEFAULTS,
@@ -22,6 +23,7 @@ import type { Schema, SchemaOutput } from "../sdk/standard.ts";
 import { type Approval, type AskOptions, TimeoutError, type WaitOptions } from "../sdk/wait.ts";
 import type { Instant, Milliseconds } from "../time.ts";
 import { answerCheck, peopleRequest } from "./ask.ts";
+import { type Fork, planBranches, planMap } from "./branches.ts";
 import { loadResult, type ResultSource } from "./collected.ts";
 import {
   type CheckOutcome,
@@ -36,7 +38,15 @@ import {
 import { seededRandom } from "./random.ts";
 import { type Ask, actionRequest, checkName, waitOf } from "./requests.ts";
 import { runState } from "./run-state.ts";
-import { type BodyView, bodyView, MISTAKES, OUTSIDE, type Scope, type Scopes } from "./scope.ts";
+import {
+  type BodyView,
+  bodyView,
+  MISTAKES,
+  OUTSIDE,
+  refuseInside,
+  type Scope,
+  type Scopes,
+} from "./scope.ts";
 import { Calls } from "./tracked.ts";
 
 /** What the body does with an answer before it hands it on, and what a step is to do. */
@@ -230,28 +240,31 @@ export class BodyRun implements Run {
     branches: Branches,
   ): Promise<BranchResults<Branches>> {
     const what = `parallel of ${Object.keys(branches).join(", ")}`;
-    return this.#calls.track({ what, asked: new Error(what) }, this.#branch(branches));
+    const answers = this.#fork(what, () => planBranches(branches));
+    return answers as Promise<BranchResults<Branches>>;
   }
 
-  async #branch<Branches extends Readonly<Record<string, () => Promise<unknown>>>>(
-    branches: Branches,
-  ): Promise<BranchResults<Branches>> {
-    const { prefix, view } = this.#scope();
-    const names = Object.keys(branches);
-    for (const name of names) checkName("branch", name);
-    const ended = await Promise.allSettled(
-      names.map((name) => {
-        const scope: Scope = { prefix: `${prefix}${name}/`, step: null, view };
-        // Async, so that a branch which throws at once does not keep the others from beginning.
-        return this.#edges.scopes.run(scope, async () => await branches[name]?.());
-      }),
-    );
-    const answers = names.map((name, index) => {
-      const branch = ended[index];
-      if (branch?.status === "rejected") throw branch.reason;
-      return [name, branch?.value] as const;
-    });
-    return Object.fromEntries(answers) as BranchResults<Branches>;
+  map<Item, Answer>(
+    name: string,
+    items: readonly Item[],
+    work: (item: Item, index: number) => Promise<Answer>,
+    options: MapOptions<Item> = {},
+  ): Promise<readonly Answer[]> {
+    return this.#fork(`map "${name}"`, () => planMap({ name, items, work, options }));
+  }
+
+  /** Begins branches where the author's code is. */
+  #fork<Value>(what: string, plan: () => (fork: Fork) => Promise<Value>): Promise<Value> {
+    const scope = this.#scope();
+    let begin: (fork: Fork) => Promise<Value>;
+    try {
+      refuseInside(scope);
+      begin = plan();
+    } catch (error) {
+      return Promise.reject(new TypeError(`Cannot begin ${what}: ${messageOf(error)}`));
+    }
+    const answer = begin({ scopes: this.#edges.scopes, scope });
+    return this.#calls.track({ what, asked: new Error(what) }, answer);
   }
 
   log(message: string): void;
@@ -311,11 +324,11 @@ export class BodyRun implements Run {
 
   /** One named call: checks it, asks the engine, and waits for the answer. */
   #ask<Value>(what: string, name: string, make: (full: string) => Ask): Promise<Value> {
-    const { prefix, step } = this.#scope();
-    const full = `${prefix}${name}`;
+    const scope = this.#scope();
+    const full = `${scope.prefix}${name}`;
     let ask: Ask;
     try {
-      if (step !== null) throw new TypeError(`it is inside of step "${step}", call it outside`);
+      refuseInside(scope);
       checkName(what, name);
       if (full.length > STEP_NAME_SIZE_MAX) throw new TypeError("its branches have too long names");
       ask = make(full);

@@ -40,6 +40,11 @@ export interface Scopes {
 /** Code of this program that a body has called. */
 export const OUTSIDE: Scope = { prefix: "", step: "outside of the workflow", view: null };
 
+/** @throws {TypeError} In a step, from which nothing of the run can be called. */
+export function refuseInside({ step }: Scope): void {
+  if (step !== null) throw new TypeError(`it is inside of step "${step}", call it outside`);
+}
+
 /** Words that each mistake of a body has in it which a replay would show. */
 export const MISTAKES = {
   outside: "outside of a step",

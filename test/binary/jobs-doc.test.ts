@@ -6,6 +6,7 @@ import { join, resolve } from "node:path";
 import { STATE_KEYS_MAX } from "../../src/journal/state.ts";
 import { modules } from "../../src/sdk/index.ts";
 import { STEP_DEFAULTS } from "../../src/sdk/run.ts";
+import { MAP_CONCURRENCY_MAX, MAP_ITEMS_MAX } from "../../src/workflow/branches.ts";
 import { STEPS_MAX } from "../../src/workflow/execution.ts";
 import { STEP_VALUE_SIZE_MAX } from "../../src/workflow/messages.ts";
 import { BodyRun } from "../../src/workflow/run.ts";
@@ -72,6 +73,7 @@ describe("docs/jobs.md", () => {
       "runners/clocks/job.ts",
       "runners/hunt/job.test.ts",
       "runners/hunt/job.ts",
+      "runners/listeners/job.ts",
       "runners/patches-cfg/action.json",
       "runners/patches-cfg/entity.cfg",
       "runners/patches/job.ts",
@@ -160,18 +162,20 @@ describe("docs/jobs.md", () => {
     expect([exit, stdout]).toEqual([9, ""]);
     expect(await expectSuccess(site, ...search, "--wait")).toContain("done");
 
+    const listeners = await expectSuccess(site, "run", "listeners", "--wait");
+    expect(listeners).toMatch(/[1-9]\d* hosts, \d+ ports/);
     await expectSuccess(site, "run", "ports", "--wait");
-    expect(await expectSuccess(site, "history", "3")).toContain("state.set known");
+    expect(await expectSuccess(site, "history", "4")).toContain("state.set known");
 
     reply = { status: 403 };
     const fatal = await site.run("run", "hunt", "--wait");
     expect(fatal.exit).toBe(1);
     expect(fatal.stdout).toContain('step "ticket" failed: the service answers HTTP 403');
     reply = { status: 200 };
-    expect(await expectSuccess(site, "resume", "4")).toContain("goes on with run 4");
+    expect(await expectSuccess(site, "resume", "5")).toContain("goes on with run 5");
     await expectSuccess(site, "--once", "--wait");
     const bodies = service.heard.map(({ headers }) => headers["idempotency-key"]);
-    expect(bodies).toEqual(["hunt/1/ticket", "hunt/4/ticket", "hunt/4/ticket"]);
+    expect(bodies).toEqual(["hunt/1/ticket", "hunt/5/ticket", "hunt/5/ticket"]);
   });
 
   test("its tools check and test what it shows", async () => {
@@ -241,6 +245,8 @@ describe("the tables of docs/jobs.md", () => {
     );
     expect(limits.get("steps of a run")).toBe(STEPS_MAX.toLocaleString("en"));
     expect(limits.get("what a step gives")).toBe(`${STEP_VALUE_SIZE_MAX / 2 ** 20} MiB of JSON`);
+    expect(limits.get("items of `run.map`")).toBe(MAP_ITEMS_MAX.toLocaleString("en"));
+    expect(limits.get("items of `run.map` at the same time")).toBe(`${MAP_CONCURRENCY_MAX}`);
     expect(limits.get("keys of `run.state` of a job")).toBe(`${STATE_KEYS_MAX}`);
     expect(limits.get("what a key has")).toBe(`${STEP_VALUE_SIZE_MAX / 2 ** 20} MiB of JSON`);
     const { cap, first, timeout } = STEP_DEFAULTS;

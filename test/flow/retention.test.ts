@@ -211,6 +211,21 @@ describe("Upkeep", () => {
     expect(upkeep.nextAt).toBe(NOON - 30 * DAY + 3_600_000);
   });
 
+  test("removes runs that are too many, and makes the next step soon while there are more", async () => {
+    const world = openWorld();
+    for (const id of [1, 2, 3]) await make(world, { actionId: id, at: NOON - (9 - id) * DAY });
+    const retention = { journalMs: null, resultsMs: null, shelf: new MemoryShelf(), runs: 1 };
+    const step = async () => {
+      const changed = Promise.withResolvers<void>();
+      const upkeep = new Upkeep({ ...world.edges, retention }, changed.resolve);
+      upkeep.tick(NOON);
+      await changed.promise;
+      return [world.journal.runs("nightly", 9).length, upkeep.nextAt];
+    };
+    expect(await step()).toEqual([1, NOON + 1_000]);
+    expect(await step()).toEqual([1, NOON + 3_600_000]);
+  });
+
   test("does nothing where everything is kept", () => {
     const world = openWorld();
     const upkeep = new Upkeep(world.edges, () => {});
@@ -239,6 +254,22 @@ describe("removeSurplus()", () => {
     expect(runsOf(world, "b")).toEqual([days(2), days(3)]);
     expect(runsOf(world, "c")).toEqual([days(2), days(3)]);
     expect(world.journal.actionById(4)).toBe(null);
+  });
+
+  test("removes so many at a time, of one job, and goes on with it until none is left", async () => {
+    const world = openWorld();
+    for (let index = 0; index < STEP_MAX + 3; index++) {
+      await make(world, { actionId: index + 1, at: NOON - 40 * DAY + index, job: "a" });
+    }
+    for (const id of [901, 902]) {
+      await make(world, { actionId: id, at: NOON - 40 * DAY + id, job: "b" });
+    }
+    const seen: (string | number | null)[] = [];
+    for (let after: string | null = ""; after !== null; ) {
+      after = await removeSurplus(world.edges, { keep: 1, after });
+      seen.push(after, runsOf(world, "a").length, runsOf(world, "b").length);
+    }
+    expect(seen).toEqual(["", 3, 2, "a", 1, 2, "b", 1, 1, null, 1, 1]);
   });
 
   test("keeps the runs of the last day, however many they are (I2)", async () => {

@@ -4,6 +4,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import { salvageJournal } from "../../src/journal/sqlite/copies.ts";
 import { openJournal } from "../../src/journal/sqlite/journal.ts";
 import { verifyJournal } from "../../src/journal/sqlite/maintenance.ts";
 import { SCHEMA_VERSION } from "../../src/journal/sqlite/schema.ts";
@@ -137,6 +138,18 @@ describe("a journal of schema 1", () => {
     expect(reader.counts().pendingActions).toBe(2);
     await reader.close();
     expect(await verifyJournal(path)).toMatchObject({ damage: [], unreadable: [], faults: [] });
+  });
+
+  test("is salvaged with all that it has, tables that it has not are empty", async () => {
+    make(1);
+    const { tables } = await salvageJournal(path);
+    const saved = Object.fromEntries(tables.map((table) => [table.table, table.saved]));
+    expect(saved).toMatchObject({ calendar: 0, alarm: 0, notice: 0 });
+    const journal = openJournal({ path });
+    expect(journal.action(1)).toMatchObject({ state: "settled", actionId: 101 });
+    expect(journal.undelivered(9)).toMatchObject([{ key: "weekly/103/mail", attempts: 3 }]);
+    expect(journal.stepNamed(6, "look")).toMatchObject({ value: '{"found":1}' });
+    await journal.close();
   });
 
   test("has each fire time once, also when it is asked for again (I2)", async () => {

@@ -68,6 +68,27 @@ describe("openFetch()", () => {
     expect(heard?.headers.authorization).toBe(`Basic ${expected}`);
   });
 
+  test("asks no Request for a URL with a user, which the web's own refuses", async () => {
+    await using there = await listen();
+    // That of Bun takes it; this is what the standard says, and Deno does.
+    class StrictRequest extends Request {
+      constructor(input: string, init?: RequestInit) {
+        const { username, password } = new URL(input);
+        if (username !== "" || password !== "") throw new TypeError("it has credentials");
+        super(input, init);
+      }
+    }
+    const { Request: own } = globalThis;
+    globalThis.Request = StrictRequest as typeof Request;
+    try {
+      for (const user of ["blue@", "blue:secret@", ":secret@"]) {
+        expect((await open()(there.url.replace("//", `//${user}`))).status).toBe(200);
+      }
+    } finally {
+      globalThis.Request = own;
+    }
+  });
+
   test("gives headers, also those that came twice", async () => {
     const server = createServer((_, response) => {
       response
@@ -111,6 +132,17 @@ describe("openFetch()", () => {
     await using there = await listen([{ status: 204 }]);
     const answer = await open()(there.url, { method: "POST" });
     expect([answer.status, answer.body]).toEqual([204, null]);
+    for (const [status, hasBody] of [
+      [204, false],
+      [205, false],
+      [206, true],
+      [304, false],
+      [307, true],
+    ] as const) {
+      await using other = await listen([{ status, body: "" }]);
+      const { body } = await open()(other.url, { redirect: "manual" });
+      expect([status, body !== null]).toEqual([status, hasBody]);
+    }
   });
 
   test("follows redirects, returns them, or refuses them", async () => {

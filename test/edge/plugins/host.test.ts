@@ -5,10 +5,14 @@ import type { Delivery, Outcome, PluginWork } from "../../../src/edge/plugins/wo
 import { parseFromPlugin } from "../../../src/edge/plugins/work.ts";
 import { type PluginDefinition, plugin } from "../../../src/sdk/plugin.ts";
 import type { Schema } from "../../../src/sdk/standard.ts";
+import { settle } from "../../support/clock.ts";
 import { Scratch } from "../../support/edge.ts";
 import { command, resultOf } from "../../support/results.ts";
 
 type Deliver = PluginDefinition<Schema>["deliver"];
+
+/** A line at which the test plays a daemon that ends the plugin. */
+const STOP_ME = "stop me";
 
 /** Runs a plugin that comes with the runner as its thread would; resolves with what it says. */
 async function play(deliver: Deliver, changes: Partial<PluginWork> = {}) {
@@ -40,6 +44,8 @@ async function play(deliver: Deliver, changes: Partial<PluginWork> = {}) {
     send(message: unknown) {
       const said = parseFromPlugin(message);
       if (said?.kind === "log") lines.push(`${said.level}: ${said.message}`);
+      if (said?.kind === "progress") hear({ saved: said.serial, problem: null });
+      if (said?.kind === "log" && said.message === STOP_ME) hear({ reason: "its time is over" });
       if (said?.kind === "ended") resolve(said.outcome);
     },
     onMessage: (listener: (message: unknown) => void) => {
@@ -76,6 +82,48 @@ describe("startPlugin()", () => {
     expect(lines.length).toBe(10);
     expect(lines[0]).toBe('info: {"toString":1,"valueOf":2}');
     expect(lines[5]).toBe("notice: 7");
+  });
+
+  test("logs an error with where it comes from", async () => {
+    const { lines } = await play((_, { log }) => {
+      console.error(new Error("boom"));
+      log("notice", new TypeError("no list") as never);
+    });
+    expect(lines[0]).toBe("warning: Error: boom");
+    expect(lines[1]).toMatch(/^warning: +at .*host\.test\.ts:\d+/);
+    expect(lines).toContain("notice: TypeError: no list");
+  });
+
+  test("goes on when its progress is saved, and is ended by its signal alone", async () => {
+    const { lines } = await play(async (_, { log, saveProgress, signal }) => {
+      let isSaved = false;
+      void saveProgress({ next: 500 }).then(() => {
+        isSaved = true;
+      });
+      await settle();
+      log(`saved ${isSaved}, ended ${signal.aborted}`);
+      log(STOP_ME);
+      log(`ended ${signal.aborted}: ${(signal.reason as Error).message}`);
+    });
+    const stopped = ["info: stop me", "info: ended true: its time is over"];
+    expect(lines).toEqual(["info: saved true, ended false", ...stopped]);
+  });
+
+  test("shows the line of a mistake at a check, and says it in one line at work", async () => {
+    using scratch = new Scratch();
+    const path = scratch.file("own.ts", "const a = 1;\nexport default plugin({ deliver( };\n");
+    const messageOf = async (changes: Partial<PluginWork>) => {
+      const { outcome } = await play(() => undefined, { path, below: scratch.path, ...changes });
+      return outcome.kind === "failed" ? outcome.message : "";
+    };
+    const line = "export default plugin({ deliver( };";
+    const check = await messageOf({ delivery: null });
+    expect([check.includes("\n"), check.includes(line)]).toEqual([true, true]);
+    const alarm = { body: "{}", key: "k", attempt: 1 };
+    for (const work of [await messageOf({}), await messageOf({ delivery: null, alarm })]) {
+      expect(work).toContain(path);
+      expect([work.includes("\n"), work.includes(line)]).toEqual([false, false]);
+    }
   });
 
   test("looks without delivering when there is nothing to deliver", async () => {

@@ -7,6 +7,7 @@ describe("programFault()", () => {
   const sound: Readonly<Record<string, string>> = {
     "a script": "#!/bin/sh\nexit 0\n",
     "a script with a blank and an argument": "#! /bin/sh -e\nexit 0\n",
+    "a script with an argument that is no program": "#!/bin/sh nowhere-to-be-found\n",
     "a script by env": "#!/usr/bin/env sh\n",
     "a script by env with flags and variables": "#!/usr/bin/env -S A=1 sh -e\n",
     "a program of another format, which this system may know": "MZ\u0090\0\u0003\0",

@@ -53,6 +53,16 @@ describe("openResult()", () => {
     expect(ids).toEqual([1]);
   });
 
+  test("does not say of a file that cannot be read that it is no result", async () => {
+    using scratch = new Scratch();
+    const path = scratch.in("none.json");
+    const error: unknown = await openResult(deliveryOf(path)).catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ code: "SPOOL", detail: { path } });
+    expect((error as Error).message).toBe(
+      `Cannot read result "${path}": no such file or directory`,
+    );
+  });
+
   test("holds one command at a time, however large the file is", async () => {
     using scratch = new Scratch();
     const path = scratch.file("big.json", '{"action":{"id":7},"commands":[');

@@ -8,10 +8,12 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  readlinkSync,
   rmSync,
   statSync,
   writeFileSync,
 } from "node:fs";
+import { type FileHandle, open } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
@@ -111,6 +113,61 @@ describe("restoreJournal()", () => {
     expect(await refusal()).toContain("it is damaged");
     expect(readFileSync(path).equals(before)).toBe(true);
     expect(readdirSync(folder).filter((name) => name.includes("tmp"))).toEqual([]);
+  });
+});
+
+describe("a copy", () => {
+  /** The files that are synced, in order, each with what of `names` is there at that moment. */
+  async function syncsOf(names: readonly string[], work: () => Promise<unknown>) {
+    const handle = await open(folder);
+    const files = Object.getPrototypeOf(handle) as { sync(this: FileHandle): Promise<void> };
+    await handle.close();
+    const { sync } = files;
+    const seen: (readonly [name: string, there: readonly string[]])[] = [];
+    files.sync = async function () {
+      const name = readlinkSync(`/proc/self/fd/${this.fd}`).replace(`${folder}/`, "");
+      const there = readdirSync(folder).filter((file) => names.includes(file));
+      seen.push([name.replace(/[0-9a-f]{16}/, "N"), there]);
+      await sync.call(this);
+    };
+    try {
+      await work();
+    } finally {
+      files.sync = sync;
+    }
+    return seen;
+  }
+
+  test("is on the disk before it has its name, and its name when that is told", async () => {
+    await addRun(1);
+    const copy = join(folder, "copy.db");
+    const backup = () => syncsOf(["copy.db"], () => backupJournal(path, copy));
+    expect(await backup()).toEqual([
+      ["copy.db.N.tmp", []],
+      [folder, ["copy.db"]],
+    ]);
+    for (const [kept, exchange] of [
+      ["journal.db.before-restore", () => restoreJournal(path, copy)],
+      ["journal.db.damaged", () => salvageJournal(path)],
+    ] as const) {
+      expect((await syncsOf([kept], exchange)).slice(0, 2)).toEqual([
+        ["journal.db.N.tmp", []],
+        [folder, [kept]],
+      ]);
+    }
+  });
+
+  test("has a token that no other copy has", async () => {
+    await addRun(1);
+    const copies = ["one.db", "two.db"].map((name) => join(folder, name));
+    for (const copy of copies) await backupJournal(path, copy);
+    const tokens = [path, ...copies].map((file) => {
+      const database = new DatabaseSync(file, { readOnly: true });
+      const row = database.prepare("SELECT token FROM seal").get();
+      database.close();
+      return row?.token;
+    });
+    expect(new Set(tokens).size).toBe(3);
   });
 });
 

@@ -7,6 +7,8 @@ import { RunnerError } from "../../../src/errors.ts";
 import { advance, advanceDelivery } from "../../../src/journal/inflight.ts";
 import type { Journal, NewAction } from "../../../src/journal/journal.ts";
 import { openJournal } from "../../../src/journal/sqlite/journal.ts";
+import { readSeal } from "../../../src/journal/sqlite/seal.ts";
+import { settle } from "../../support/clock.ts";
 
 const NOW = 1_000_000;
 
@@ -128,6 +130,33 @@ describe("openJournal()", () => {
     expect(journal.dueDeliveries(NOW, 10)).toEqual([]);
     expect(journal.undelivered(10)).toEqual([dead]);
     expect(journal.counts().deadDeliveries).toBe(1);
+  });
+
+  test("writes as many as are asked for at once, also one more than a group has", async () => {
+    const journal = openJournal({ path: ":memory:", schedule: queueMicrotask });
+    for (const count of [500, 501, 1_001]) {
+      let written = 0;
+      for (let number = 1; number <= count; number++) {
+        void journal.write(() => 0).then(() => written++);
+      }
+      await settle();
+      expect(written).toBe(count);
+    }
+    await journal.close();
+  });
+
+  test("keeps its log short while it is written, where the directory is its own", async () => {
+    await withDirectory(async (directory) => {
+      for (const isOwned of [true, false]) {
+        const path = join(directory, `${isOwned}.db`);
+        const journal = openJournal({ path, isOwned: () => isOwned });
+        const before = readSeal(path);
+        // Each checkpoint has a token of its own.
+        await journal.write((tables) => tables.insertSource("5eed", "x".repeat(8_000_000)));
+        expect([isOwned, String(readSeal(path)) !== String(before)]).toEqual([isOwned, isOwned]);
+        await journal.close();
+      }
+    });
   });
 
   test("undoes a work that throws, and only that one", async () => {

@@ -9,6 +9,7 @@ import {
   renameSync,
   rmSync,
   statSync,
+  utimesSync,
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
@@ -139,6 +140,25 @@ describe("Place", () => {
     await promise;
     place.close();
     await journal.close();
+  });
+
+  test("looks into a file once for each time that it has changed", async () => {
+    await journal.close();
+    let looks = 0;
+    const checkpoints = {
+      get isOwn() {
+        looks++;
+        return true;
+      },
+    };
+    const place = new Place(path, { checkpoints: () => checkpoints, look: () => undefined });
+    const look = () => [place.problem(), place.problem(), looks];
+    expect(look()).toEqual([null, null, 0]);
+    utimesSync(path, 1, 1);
+    expect(look()).toEqual([null, null, 1]);
+    utimesSync(path, 2, 2);
+    expect(look()).toEqual([null, null, 2]);
+    place.close();
   });
 
   test("does not know what is in a file that is not its own", async () => {

@@ -41,6 +41,12 @@ describe("UnreadableRows", () => {
     expect(journal.unreadable(2)).toHaveLength(2);
     expect(journal.unreadable(9)).toHaveLength(3);
     await journal.close();
+    for (const id of [5, 6, 7])
+      meddle(`INSERT INTO ${INTO.missed} VALUES (${id}, 'a', 1, 2, -3, 'r', 3)`);
+    const more = openJournal({ path });
+    expect(more.unreadable(4)).toHaveLength(4);
+    expect(more.unreadable(9)).toHaveLength(6);
+    await more.close();
   });
 
   test("are in a large journal looked for only where something waits", async () => {

@@ -35,7 +35,7 @@ export async function holdCeremony(site: Site, job: string, windows: number): Pr
     const machine = await Scenario.create();
     await copyFile(from.path(file), machine.path(file));
     if (from !== host) await from[Symbol.asyncDispose]();
-    await machine.write("home/.gnupg/secring.gpg", keyFile("keys/secring.gpg"));
+    await machine.write("home/.gnupg/secring.gpg", await ringOf(keyId));
     const env = { MIGPGPPASSPHRASE: RUNNER_PASSPHRASE };
     const argv = ["calendar", "sign", file, "--key", keyId];
     ended(await machine.run(argv, { env, stdin: `${job}\n` }));
@@ -44,6 +44,14 @@ export async function holdCeremony(site: Site, job: string, windows: number): Pr
   await copyFile(from.path(file), host.path(file));
   await from[Symbol.asyncDispose]();
   ended(await site.run("calendar", "install", file));
+}
+
+/** A ring that holds this private key and no other. */
+async function ringOf(fingerprint: string): Promise<Uint8Array> {
+  const keys = await openpgp.readPrivateKeys({ binaryKeys: keyFile("keys/secring.gpg") });
+  const key = keys.find((one) => one.getFingerprint().toUpperCase() === fingerprint);
+  if (key === undefined) throw new Error(`no key ${fingerprint}`);
+  return key.write();
 }
 
 /** An action as it came to the API. */

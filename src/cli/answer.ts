@@ -9,12 +9,11 @@ import { cutText } from "../text.ts";
 import type { Milliseconds } from "../time.ts";
 import { jsonAnswer } from "../view/text.ts";
 import { ANSWER_SIZE_MAX, type Replied, replyTo } from "../workflow/answers.ts";
-import { WHY_FLAG } from "./approve.ts";
 import { UsageError } from "./flags.ts";
 import { servingHolder } from "./hold.ts";
 import { openBench } from "./open.ts";
 import { actorOf, Recorder } from "./record.ts";
-import { JSON_FLAG, type Verb } from "./verb.ts";
+import { JSON_FLAG, type Verb, WHY_FLAG } from "./verb.ts";
 
 /** Characters of an answer in the audit log. */
 const AUDITED_MAX = 200;

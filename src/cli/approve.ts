@@ -9,15 +9,7 @@ import { isHeldByGuard, replyTo } from "../workflow/answers.ts";
 import { UsageError } from "./flags.ts";
 import { openBench } from "./open.ts";
 import { actorOf, Recorder } from "./record.ts";
-import { type Call, JSON_FLAG, type Verb } from "./verb.ts";
-
-/** The reason of a person. */
-export const WHY_FLAG = {
-  name: "why",
-  kind: "text",
-  value: "TEXT",
-  help: "The reason, for the audit log",
-} as const;
+import { type Call, JSON_FLAG, type Verb, WHY_FLAG } from "./verb.ts";
 
 export const approve: Verb = {
   usage: "RUN [NAME] [--why TEXT] [--json]",

@@ -1,13 +1,17 @@
 // Next: the verb that shows when a schedule or a job fires next, for one or for many.
 
 import { systemClock } from "../edge/clock.ts";
+import { isThere } from "../edge/files.ts";
 import { zoneWarning } from "../edge/timezone.ts";
 import { nearest, RunnerError, RunnerErrors } from "../errors.ts";
+import { holdOf } from "../flow/holds.ts";
 import type { JobState } from "../jobs/catalog.ts";
 import { spreadOffsetMs } from "../jobs/fires.ts";
+import { type HoldAt, unheld } from "../jobs/hold.ts";
 import { answerBatchLine, encodeNext, NEXT_COUNT_MAX, renderNext } from "../jobs/next.ts";
 import { parseSchedule, type Schedule } from "../jobs/schedule.ts";
-import type { Milliseconds } from "../time.ts";
+import { openJournal } from "../journal/sqlite/journal.ts";
+import type { Instant, Milliseconds } from "../time.ts";
 import { UsageError } from "./flags.ts";
 import { loadJobs } from "./jobs.ts";
 import { openSpoolView } from "./open.ts";
@@ -67,34 +71,55 @@ async function answerOne(
   { words, count }: { readonly words: string; readonly count: number },
 ): Promise<number> {
   const from = call.flags.instant("from") ?? systemClock().now();
-  const { schedule, delayMs } = scheduleOf(call, words, await loadSpool(call));
+  const known = await loadSpool(call);
+  const { schedule, delayMs } = scheduleOf(call, words, known);
   const { problem } = call.hostZone;
   if (schedule.timezone === null && problem !== null) {
     call.terminal.error([`warning: ${zoneWarning(problem)}`]);
   }
-  const question = { from, count, delayMs };
+  const isJob = known.states.some(({ job }) => job === words);
+  const hold = isJob ? await heldJob(known, words, from - delayMs) : unheld;
+  const question = { from, count, delayMs, hold };
   if (call.flags.has("json")) call.terminal.json(encodeNext(schedule, question));
   else call.terminal.out(renderNext(schedule, question));
   return 0;
+}
+
+/** What holds a job after a time. A journal that cannot be read holds nothing that is known. */
+async function heldJob({ journalPath }: KnownJobs, job: string, after: Instant): Promise<HoldAt> {
+  if (journalPath === null || !(await isThere(journalPath))) return unheld;
+  try {
+    const journal = openJournal({ path: journalPath, readOnly: true });
+    try {
+      return holdOf({ journal }, job, after);
+    } finally {
+      await journal.close();
+    }
+  } catch (error) {
+    if (error instanceof RunnerError) return unheld;
+    throw error;
+  }
 }
 
 /** The jobs that a word may mean. Without a configuration there are none. */
 interface KnownJobs {
   readonly states: readonly JobState[];
   readonly timezone: string | null;
+  readonly journalPath: string | null;
   /** Why the configuration or its jobs cannot be read; null when they were. */
   readonly failure: RunnerError | RunnerErrors | null;
 }
 
 async function loadSpool(call: Call): Promise<KnownJobs> {
   let timezone: string | null = null;
+  let journalPath: string | null = null;
   try {
     const view = await openSpoolView(call);
-    timezone = view.config.timezone;
-    return { states: await loadJobs(view), timezone, failure: null };
+    ({ timezone, journalPath } = view.config);
+    return { states: await loadJobs(view), timezone, journalPath, failure: null };
   } catch (error) {
     if (!(error instanceof RunnerError || error instanceof RunnerErrors)) throw error;
-    return { states: [], timezone, failure: error };
+    return { states: [], timezone, journalPath, failure: error };
   }
 }
 

@@ -7,6 +7,7 @@ import { hasAllFailed, shortfalls } from "../flow/shortfall.ts";
 import { lateness } from "../flow/sign.ts";
 import { isSignedAhead, notSignedAhead } from "../flow/signed-ahead.ts";
 import type { Entity } from "../jobs/entity.ts";
+import { pauseReason } from "../jobs/hold.ts";
 import { type ActionRow, type DeliveryRow, isSwept, type RunRow } from "../journal/inflight.ts";
 import type { JournalReads } from "../journal/journal.ts";
 import { describeStatuses } from "../mig/statuses.ts";
@@ -263,7 +264,7 @@ function report(call: Call, edges: Edges, { runId, wait, by }: Outcome): number 
   const results = actions.flatMap(({ completeness }) => completeness ?? []);
   const isOver = row?.state === "done" || onlySweeps(journal, runId);
   const good = wait ? isOver && !hasAllFailed(results) : begun;
-  const warnings = [...lateness(actions), ...shortfalls(results)];
+  const warnings = [...lateness(actions), ...shortfalls(results), ...pausedWarning(edges, row)];
   if (call.flags.has("json")) {
     const { job, firesAt, state = "requested", note } = row ?? {};
     const came = { actions: actions.map(plainAction), deliveries: deliveries.map(plainDelivery) };
@@ -281,6 +282,12 @@ function report(call: Call, edges: Edges, { runId, wait, by }: Outcome): number 
   if (row !== null) lines.push(...describeOutcome(journal, row));
   call.terminal.out(lines);
   return good ? 0 : 1;
+}
+
+/** A person may run what is paused, and should know that it is. */
+function pausedWarning({ clock, journal }: Edges, row: RunRow | null): string[] {
+  const pause = journal.pausesNow(clock.now()).find(({ job }) => job === row?.job);
+  return pause === undefined ? [] : [`the job is ${pauseReason(pause)}; run by hand all the same`];
 }
 
 /** What a workflow came to, also without an action; of other runs, why they failed. */

@@ -13,6 +13,7 @@ import {
   type AlarmView,
   type InFlightView,
   type JobView,
+  type MissedView,
   type Overview,
   overviewOf,
   type UndeliveredView,
@@ -99,7 +100,7 @@ export function renderOverview(
   },
 ): string[] {
   const { directory, holder, alarms, jobs, inFlight, undelivered, counts } = overview;
-  const { questions, workflows, missed, unreadable } = overview;
+  const { questions, workflows, missed, skipped, unreadable } = overview;
   const who = holder === null ? "no mig-runner works on it" : `mig-runner runs (process ${holder})`;
   const broken = jobs.flatMap(({ errors }) => errors);
   return [
@@ -112,6 +113,7 @@ export function renderOverview(
       renderTable(questions.map((row) => questionRow(row, now))),
     ),
     ...part(plural(jobs.length, "job"), renderTable(jobs.map((job) => jobRow(job, now)))),
+    ...part("held", renderTable(jobs.flatMap(heldRow))),
     ...part("signed ahead", renderTable(jobs.flatMap(calendarRow))),
     ...part(`${plural(broken.length, "mistake")} in broken jobs`, broken.flatMap(hanging)),
     ...part(
@@ -131,17 +133,15 @@ export function renderOverview(
       `${plural(unreadable.length, "row")} of the journal cannot be read, see journal verify`,
       unreadable.flatMap(hanging),
     ),
-    ...part(
-      "missed fire times",
-      renderTable(
-        missed.map(({ job, firstAt, lastAt, count, isAtLeast, reason }) => {
-          const until = count === 1 ? "" : ` to ${formatClock(lastAt)}`;
-          const times = `${isAtLeast ? "at least " : ""}${count} fire times: `;
-          return [job, `${formatClock(firstAt)}${until}`, `${count === 1 ? "" : times}${reason}`];
-        }),
-      ),
-    ),
+    ...part("missed fire times", renderTable(missed.map(missedRow))),
+    ...part("fire times skipped on purpose", renderTable(skipped.map(missedRow))),
   ];
+}
+
+function missedRow({ job, firstAt, lastAt, count, isAtLeast, reason }: MissedView): string[] {
+  const until = count === 1 ? "" : ` to ${formatClock(lastAt)}`;
+  const times = `${isAtLeast ? "at least " : ""}${count} fire times: `;
+  return [job, `${formatClock(firstAt)}${until}`, `${count === 1 ? "" : times}${reason}`];
 }
 
 function alarmRow({ event, job, sinceAt, message, hint }: AlarmView, now: Instant): string[] {
@@ -184,6 +184,13 @@ function jobRow({ job, schedule, nextAt, errors, lastRun }: JobView, now: Instan
   if (errors.length > 0) return [job, "broken", "", last];
   if (nextAt === null) return [job, schedule === null ? "by hand" : "never", "", last];
   return [job, formatClock(nextAt), formatDistance(nextAt, now), last];
+}
+
+function heldRow({ job, held }: JobView): string[][] {
+  if (held === null) return [];
+  const { untilAt, action, reason } = held;
+  const until = untilAt === null ? "until unpause" : `until ${formatClock(untilAt)}`;
+  return [[job, action === "skip" ? "skips" : "waits", until, reason]];
 }
 
 function calendarRow({ job, calendar }: JobView): string[][] {

@@ -52,6 +52,14 @@ export const SET_FLAG: FlagSpec = {
   help: "Set a parameter of the run; once for each",
 };
 
+/** Why a person has decided so. */
+export const WHY_FLAG: FlagSpec = {
+  name: "why",
+  kind: "text",
+  value: "TEXT",
+  help: "The reason, for the audit log",
+};
+
 export const JSON_FLAG: FlagSpec = { name: "json", kind: "switch", help: "Answer in JSON" };
 
 /** The original's exit status when it cannot start. */

@@ -8,7 +8,8 @@
 // Not its: the schedules of jobs (rewind.ts).
 
 import type { ActionRow } from "../journal/inflight.ts";
-import type { AheadRows } from "../journal/journal.ts";
+import type { AheadRows, JournalTransaction } from "../journal/journal.ts";
+import type { PauseRow } from "../journal/pauses.ts";
 import { formatDuration } from "../lib/go/duration.ts";
 import type { Clock } from "../lib/ports.ts";
 import type { Instant, Milliseconds } from "../time.ts";
@@ -93,6 +94,7 @@ export async function dateAnew(
     for (const row of rows.steps) {
       transaction.saveStep({ ...row, ...nextAnew(row, row.setAt, now), setAt: now });
     }
+    for (const row of rows.pauses) pauseAnew(transaction, row, now);
     return { ...rows, deliveries };
   });
   sayDated(edges, dated, now);
@@ -164,6 +166,14 @@ function actionAnew(row: ActionRow, now: Instant): ActionRow {
   return { ...row, ...nextAnew(row, setAt, now), postBy: until, updatedAt: now };
 }
 
+/** A pause lasts as long as it was meant to; one that has ended holds nothing that is to come. */
+function pauseAnew(transaction: JournalTransaction, row: PauseRow, now: Instant): void {
+  const { since: setAt, until: at, endedAt } = row;
+  const until = at === null ? null : datedAnew({ at, setAt }, now);
+  if (endedAt === null) transaction.savePause({ ...row, since: now, until });
+  else transaction.dropPause(row.id);
+}
+
 /** Actions that are told of one by one. */
 const TOLD_MAX = 20;
 
@@ -172,6 +182,7 @@ function sayDated(edges: Pick<Edges, "log">, rows: AheadRows, now: Instant): voi
     ...[...rows.actions, ...rows.deliveries].map(({ updatedAt }) => updatedAt),
     ...[...rows.bodies, ...rows.steps].map((row) => row.setAt),
     ...rows.runs.map(({ begunAt }) => begunAt ?? now),
+    ...rows.pauses.map(({ since }) => since),
   ];
   const latest = setAt.reduce((late, at) => Math.max(late, at), now);
   const by = formatDuration(BigInt(latest - now) * 1_000_000n);

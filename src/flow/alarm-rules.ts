@@ -27,6 +27,8 @@ export interface JobFacts {
   readonly results: readonly Completeness[];
   /** `expect`: how long it may be without a success. Null: for ever. */
   readonly expectMs: Milliseconds | null;
+  /** By whom it is paused now, and why; null: it is not. */
+  readonly paused: string | null;
   /** When it is known to have been waited for at the latest, where it has never succeeded. */
   readonly waitingSince: Instant;
   /** `expectagents`. Null: one; 0: none need answer. */
@@ -85,7 +87,8 @@ function missing({ job, missed, lastDone }: JobFacts, now: Instant): Condition[]
   ];
 }
 
-function late({ job, lastDone, expectMs, waitingSince }: JobFacts, now: Instant): Condition[] {
+function late(facts: JobFacts, now: Instant): Condition[] {
+  const { job, lastDone, expectMs, waitingSince, paused } = facts;
   if (expectMs === null) return [];
   const from = lastDone === null ? waitingSince : (lastDone.endedAt ?? lastDone.firesAt);
   const since = from + expectMs;
@@ -94,7 +97,7 @@ function late({ job, lastDone, expectMs, waitingSince }: JobFacts, now: Instant)
   return [
     {
       ...{ event: "late", job, subject: "", runId: lastDone?.id ?? null, since, count: 1 },
-      message: `no run succeeded within ${limitText(expectMs)}: ${last}`,
+      message: `no run succeeded within ${limitText(expectMs)}: ${paused ?? last}`,
       hint: `mig-runner history ${job} shows its runs, mig-runner status what it waits for`,
     },
   ];

@@ -6,6 +6,7 @@
 // Owns:    when it is looked, what is written, how notices are told.
 // Not its: what is wrong (alarm-rules.ts), how a plugin tells it (edge/plugins).
 import type { Entity } from "../jobs/entity.ts";
+import { pauseReason } from "../jobs/hold.ts";
 import { type AlarmRow, advanceNotice, type NoticeRow } from "../journal/alarms.ts";
 import type { JournalReads, JournalTransaction } from "../journal/journal.ts";
 import type { DeliveryAnswer } from "../ports.ts";
@@ -296,8 +297,13 @@ function factsOf(
       : journal.actionsOf(lastDone.id).flatMap(({ completeness }) => completeness ?? []);
   return {
     ...{ job, lastDone, results, expectMs, expectAgents, waitingSince: startedAt },
+    paused:
+      journal
+        .pausesNow(now)
+        .filter((pause) => pause.job === job)
+        .map(pauseReason)[0] ?? null,
     ended: isGood ? (newest === undefined ? [] : [newest]) : journal.endedRuns(job, STREAK_MAX),
-    missed: journal.missed(job, 1)[0] ?? null,
+    missed: journal.missed(job, 1, "missed")[0] ?? null,
     calendar: isSignedAhead(entity) ? coverageNow(journal, job, now).warning : null,
   };
 }

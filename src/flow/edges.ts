@@ -1,6 +1,7 @@
 // Edges: the opened ports that the flow works with, and the limits it keeps.
 
 import type { Entity } from "../jobs/entity.ts";
+import type { Blackout } from "../jobs/hold.ts";
 import type { Journal, NewAction } from "../journal/journal.ts";
 import type { Clock, Log, LogLevel, Random, Signer } from "../lib/ports.ts";
 import type { MigApi } from "../mig/api.ts";
@@ -23,6 +24,8 @@ export interface Edges {
   readonly limits: Limits;
   /** Targets by name, from the configuration. */
   readonly macros: ReadonlyMap<string, string>;
+  /** Times in which the fire times of jobs are held. @default none */
+  readonly blackouts?: readonly Blackout[];
   /** Absent where everything is kept for ever. */
   readonly retention?: Retention;
   /** Absent where nobody is told of what goes wrong. */

@@ -12,12 +12,14 @@ import {
   launchHorizon,
   launchOffsetMs,
   type Missed,
+  type Skipped,
 } from "../jobs/fires.ts";
 import type { ActionRow, RunRow } from "../journal/inflight.ts";
 import type { Cursor } from "../journal/journal.ts";
 import type { Instant, Milliseconds } from "../time.ts";
 import { canBeMet, deferRun } from "./defer.ts";
 import { type Edges, say } from "./edges.ts";
+import { holdOf, recordSkipped } from "./holds.ts";
 import type { RunOrder } from "./order.ts";
 import { planAction } from "./plan.ts";
 import { moveCursor, rewindCursor } from "./rewind.ts";
@@ -46,6 +48,8 @@ export interface Launch {
   readonly failed: number;
   /** Runs that could not begin now and are to be tried again. */
   readonly deferred: readonly Deferral[];
+  /** When fire times that are held are to be decided; null: none waits. */
+  readonly waitUntil: Instant | null;
 }
 
 /** A run that waits for what can pass. */
@@ -55,7 +59,7 @@ export interface Deferral {
   readonly why: string;
 }
 
-const NOTHING: Launch = { planned: [], failed: 0, deferred: [] };
+const NOTHING: Launch = { planned: [], failed: 0, deferred: [], waitUntil: null };
 
 /**
  * Decides and plans what is due for one job.
@@ -71,7 +75,7 @@ export async function launchDue(
   const decision = decide(edges, entity, window);
   if (decision === null) return NOTHING;
   await recordDecision(edges, entity, decision);
-  const { aheadAt } = decision;
+  const { aheadAt, waitUntil } = decision;
   const launches: Launch[] = [];
   for (const firesAt of decision.fire) {
     const cursor = cursorOf(entity, firesAt, aheadAt);
@@ -87,6 +91,7 @@ export async function launchDue(
     planned: launches.flatMap((launch) => launch.planned),
     failed: launches.reduce((sum, { failed }) => sum + failed, 0),
     deferred: launches.flatMap(({ deferred }) => deferred),
+    waitUntil: waitUntil === null ? null : waitUntil + launchOffsetMs(entity),
   };
 }
 
@@ -129,7 +134,8 @@ function decide(edges: Edges, entity: Entity, window: LaunchWindow): Decision | 
   // What is posted ahead is late only once its fire time has come.
   const graceMs = Math.min(window.graceMs + entity.postAheadMs, Number.MAX_SAFE_INTEGER);
   const hasRun = (at: Instant): boolean => edges.journal.runAt(job, at) !== null;
-  return decideFires({ ...from, schedule, now, onMissed: entity.onMissed, graceMs, hasRun });
+  const hold = holdOf(edges, job, Math.min(from.decidedAt, now));
+  return decideFires({ ...from, schedule, now, onMissed: entity.onMissed, graceMs, hasRun, hold });
 }
 
 /**
@@ -139,9 +145,9 @@ function decide(edges: Edges, entity: Entity, window: LaunchWindow): Decision | 
 async function recordDecision(edges: Edges, entity: Entity, decision: Decision): Promise<void> {
   const first = decision.fire[0];
   const decidedAt = first === undefined ? decision.decidedAt : first - 1;
-  const { aheadAt, missed } = decision;
+  const { aheadAt, missed, skipped } = decision;
   const cursor = edges.journal.cursor(entity.job);
-  if (missed === null && cursor !== null) {
+  if (missed === null && skipped.length === 0 && cursor !== null) {
     // Where nothing is due, an old cursor says as much as a new one: that saves a write a job.
     const isKnown = isDecidedBy(cursor, entity) && cursor.decidedAt <= decidedAt;
     const isSame = isKnown && cursor.aheadAt === aheadAt;
@@ -149,12 +155,18 @@ async function recordDecision(edges: Edges, entity: Entity, decision: Decision):
   }
   const now = edges.clock.now();
   await edges.journal.write((transaction) => {
-    moveCursor(transaction, entity, cursorOf(entity, decidedAt, aheadAt));
-    if (missed === null) return;
     const { job } = entity;
+    moveCursor(transaction, entity, cursorOf(entity, decidedAt, aheadAt));
+    for (const each of skipped) recordSkipped(transaction, entity, { ...each, recordedAt: now });
+    if (missed === null) return;
     transaction.insertMissed({ job, ...missed, reason: "it was not run in time", recordedAt: now });
   });
+  for (const each of skipped) say(edges, entity.job, "info", skippedText(each));
   if (missed !== null) say(edges, entity.job, "warning", missedText(missed));
+}
+
+function skippedText({ reason, ...times }: Skipped): string {
+  return `${missedText(times).replace("missed", "skipped")}: ${reason}`;
 }
 
 function missedText({ count, firstAt, lastAt }: Missed): string {

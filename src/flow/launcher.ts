@@ -98,7 +98,7 @@ export class Launcher {
       const launched = await this.#launchNow(() =>
         launchDue(this.#edges, entity, this.#timetable.windowOf(entity, this.#options.window)),
       );
-      if (launched) this.#timetable.launched(entity);
+      if (launched !== null) this.#timetable.launched(entity, launched.waitUntil);
       else this.#timetable.again(job, AGAIN_MS);
     });
     if (!started) this.#timetable.again(job, BUSY_MS);
@@ -129,13 +129,13 @@ export class Launcher {
     return before.every(({ state }) => state !== "open");
   }
 
-  async #launchNow(launch: () => Promise<Launch>): Promise<boolean> {
+  async #launchNow(launch: () => Promise<Launch>): Promise<Launch | null> {
     const launched = await this.#options.rested(launch);
-    if (launched === null) return false;
+    if (launched === null) return null;
     this.#failures += launched.failed;
     for (const deferral of launched.deferred) this.#defer(deferral);
     this.#options.planned(launched.planned);
-    return true;
+    return launched;
   }
 
   #defer({ runId, job, why }: Deferral): void {

@@ -41,8 +41,10 @@ export async function rewindCursor(
     if (cursor === null || !isAhead(cursor, now)) return;
     const rows = transaction.missedAfter(job, until - AGAIN_MS);
     const decidedAt = decidedBefore(rows, { until, now });
-    const cut = { schedule, until: decidedAt, hasRun: hasRunIn(transaction, job) };
-    for (const row of rows) splitMissed(transaction, row, cut);
+    for (const row of rows) {
+      const hasRun = isKnownBeside(row, rows, transaction);
+      splitMissed(transaction, row, { schedule, until: decidedAt, hasRun });
+    }
     const aheadAt = Math.max(cursor.decidedAt, cursor.aheadAt ?? 0);
     transaction.setCursor(job, { ...cursor, decidedAt, aheadAt });
   });
@@ -61,10 +63,10 @@ export function moveCursor(
 ): void {
   const { decidedAt = 0, aheadAt = null } = transaction.cursor(job) ?? {};
   if (schedule !== null && aheadAt !== null && cursor.decidedAt <= aheadAt) {
-    const cut = { schedule, until: cursor.decidedAt, hasRun: hasRunIn(transaction, job) };
     const beyond = transaction.missedAfter(job, decidedAt);
     for (const row of beyond.filter(({ firstAt }) => firstAt > decidedAt)) {
-      const { after } = cutMissed(row, cut);
+      const hasRun = isKnownBeside(row, beyond, transaction);
+      const { after } = cutMissed(row, { schedule, until: cursor.decidedAt, hasRun });
       if (after === null) transaction.dropMissed(row.id);
       else transaction.saveMissed({ ...row, ...after });
     }
@@ -72,8 +74,16 @@ export function moveCursor(
   transaction.setCursor(job, cursor);
 }
 
-function hasRunIn(transaction: JournalTransaction, job: string): MissedCut["hasRun"] {
-  return (at) => transaction.runAt(job, at) !== null;
+/** What lies within a record and is not of it: runs, and what was skipped among the missed. */
+function isKnownBeside(
+  { job, kind }: MissedRow,
+  rows: readonly MissedRow[],
+  transaction: JournalTransaction,
+): MissedCut["hasRun"] {
+  const skipped = rows.filter((row) => kind === "missed" && row.kind === "skipped");
+  return (at) =>
+    transaction.runAt(job, at) !== null ||
+    skipped.some(({ firstAt, lastAt }) => firstAt <= at && at <= lastAt);
 }
 
 /** From where on it is decided anew: now, or where something begins that is not missed yet. */

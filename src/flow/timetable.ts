@@ -13,6 +13,7 @@ import type { Cursor } from "../journal/journal.ts";
 import type { Instant, Milliseconds } from "../time.ts";
 import { CLOCK_SLACK_MS } from "./ahead.ts";
 import { type Edges, say } from "./edges.ts";
+import { holdOf } from "./holds.ts";
 import { cursorOf, isDecidedBy, type LaunchWindow } from "./launch.ts";
 import { isAhead } from "./rewind.ts";
 
@@ -97,10 +98,12 @@ export class Timetable {
     this.#scanAt = 0;
   }
 
-  /** Everything that was due of a job has been decided. */
-  launched(entity: Entity): void {
+  /** Everything that was due of a job has been decided, or waits until then. */
+  launched(entity: Entity, waitUntil: Instant | null): void {
     if (this.#catalog.entity(entity.job) !== entity || this.#options.once) return;
     this.#fireNext(entity, this.#now() - launchOffsetMs(entity));
+    const { job } = entity;
+    if (waitUntil !== null) this.#heap.set(job, Math.min(waitUntil, this.fireAt(job) ?? waitUntil));
   }
 
   /** How far back the fire times of a job are looked for. */
@@ -255,7 +258,10 @@ export class Timetable {
     const when = { firesAt: at + offset, now: this.#now(), timezone: schedule.timezone };
     // One that passed while nothing ran is run or missed in this tick, which tells of it.
     if (when.firesAt < when.now) return;
-    say(this.#edges, job, "info", fireText(when));
+    const held = holdOf(this.#edges, job, at)(at);
+    const text = fireText(when);
+    const told = held === null ? text : `${text.replace("will", "would")}, but: ${held.reason}`;
+    say(this.#edges, job, "info", told);
   }
 
   /** The next fire time that has no run yet: a clock that was ahead may have made some. */

@@ -7,6 +7,7 @@ import { formatGoTime } from "../lib/go/time.ts";
 import type { Instant, Milliseconds } from "../time.ts";
 import { HOUR_MS } from "../time.ts";
 import type { Entity, OnMissed } from "./entity.ts";
+import { type Hold, type HoldAt, unheld } from "./hold.ts";
 import { nextFire, type Schedule } from "./schedule.ts";
 
 /** Fire times that nobody ran, first to last. */
@@ -16,10 +17,19 @@ export interface Missed {
   readonly count: number;
 }
 
+/** The same, because people wanted it so. */
+export interface Skipped extends Missed {
+  readonly reason: string;
+}
+
 export interface Decision {
   /** Fire times to run now, oldest first. */
   readonly fire: readonly Instant[];
   readonly missed: Missed | null;
+  /** In their order, those of one reason that follow each other together. */
+  readonly skipped: readonly Skipped[];
+  /** When what comes behind `decidedAt` and waits is to be decided; null: nothing waits. */
+  readonly waitUntil: Instant | null;
   /** Everything up to here is decided by this. */
   readonly decidedAt: Instant;
   /** As in the options, while it is later than `decidedAt`. */
@@ -35,7 +45,9 @@ export interface DecideOptions {
   readonly hasRun?: (at: Instant) => boolean;
   readonly now: Instant;
   readonly onMissed: OnMissed;
-  /** A fire time at most this late still counts as on time. */
+  /** Whether people hold a fire time. @default none is held */
+  readonly hold?: HoldAt;
+  /** A fire time at most this late still counts as on time; one that was delayed, from then on. */
   readonly graceMs: Milliseconds;
 }
 
@@ -56,26 +68,78 @@ export const CATCH_UP_MAX = 100;
  * The newest one is run when it is on time, or by `onMissed: "last"`; with "all" each of them
  * is. The rest is recorded as missed.
  *
+ * What is held is skipped or waits. While it is held now, nothing is made up for either: whoever
+ * pauses a job does not want a run of the night before.
+ *
  * Up to `aheadAt` fire times with a run are left out. Once that time has passed, nothing before it
  * is decided: it was the clock of now that had been behind, and all of it was decided before.
  */
 export function decideFires(options: DecideOptions): Decision {
-  const { schedule, now, onMissed, graceMs, aheadAt: ahead = null } = options;
+  const { schedule, now, onMissed, graceMs, aheadAt: ahead = null, hold = unheld } = options;
   const isAhead = ahead !== null && ahead >= now;
   const aheadAt = isAhead ? ahead : null;
   const after = isAhead ? options.decidedAt : Math.max(options.decidedAt, ahead ?? 0);
-  if (after >= now) return { fire: [], missed: null, decidedAt: after, aheadAt };
+  const nothing = { fire: [], missed: null, skipped: [], waitUntil: null, aheadAt };
+  if (after >= now) return { ...nothing, decidedAt: after };
   const isOpen = isAhead ? (at: Instant) => options.hasRun?.(at) !== true : () => true;
-  const passed = firesIn(schedule, { after, now }, isOpen);
-  if (passed.firstAt === null) return { fire: [], missed: null, decidedAt: now, aheadAt };
-  const { recent, firstAt } = passed;
-  const onTime = now - (recent.at(-1) ?? firstAt) <= graceMs;
+  const passed = firesIn(schedule, { after, now }, { isOpen, hold });
+  const { recent, firstAt, skipped, waiting } = passed;
+  // Neither is what waits decided, nor anything behind it.
+  const decided = {
+    ...{ ...nothing, skipped, decidedAt: waiting === null ? now : waiting.at - 1 },
+    waitUntil: waiting?.until ?? null,
+  };
+  if (firstAt === null) return decided;
+  const newest = recent.at(-1) ?? firstAt;
+  const onTime = now - dueAt(newest, hold(newest)) <= graceMs;
   const runs = onMissed === "all" ? recent.length : onMissed === "last" || onTime ? 1 : 0;
   const fire = runs === 0 ? [] : recent.slice(-runs);
   const count = passed.count - fire.length;
   const lastAt = recent.at(-1 - fire.length) ?? passed.olderAt ?? firstAt;
   const missed = count === 0 ? null : { firstAt, lastAt, count };
-  return { fire, missed, decidedAt: now, aheadAt };
+  return inOrder(heldNow({ ...decided, fire, missed }, hold(now), { onTime, now }), now);
+}
+
+/** When a fire time is due. */
+function dueAt(at: Instant, held: Hold | null): Instant {
+  return held?.kind === "delay" ? held.until : at;
+}
+
+/** The decision when a hold is in force at this moment. */
+function heldNow(
+  decision: Decision,
+  held: Hold | null,
+  { onTime, now }: { readonly onTime: boolean; readonly now: Instant },
+): Decision {
+  const { fire, skipped, waitUntil } = decision;
+  const [firstAt] = fire;
+  const lastAt = fire.at(-1);
+  if (held === null || firstAt === undefined || lastAt === undefined) return decision;
+  if (held.kind === "skip") {
+    const more = { firstAt, lastAt, count: fire.length, reason: held.reason };
+    const all = [...skipped, more].toSorted((left, right) => left.firstAt - right.firstAt);
+    return { ...decision, fire: [], skipped: all };
+  }
+  // What came just before it is not late yet.
+  if (onTime || held.until <= now) return decision;
+  return {
+    ...{ ...decision, fire: [], decidedAt: firstAt - 1 },
+    skipped: skipped.filter((each) => each.lastAt < firstAt),
+    waitUntil: Math.min(held.until, waitUntil ?? held.until),
+  };
+}
+
+/** Each run moves the cursor: what was skipped behind it is decided the next time, at once. */
+function inOrder(decision: Decision, now: Instant): Decision {
+  const { fire, skipped } = decision;
+  const [first] = fire;
+  const behind = skipped.find(({ lastAt }) => first !== undefined && lastAt > first);
+  if (first === undefined || behind === undefined) return decision;
+  const before = fire.filter((at) => at < behind.lastAt);
+  return {
+    ...{ ...decision, fire: before, decidedAt: before.at(-1) ?? first, waitUntil: now },
+    skipped: skipped.filter(({ lastAt }) => lastAt < first),
+  };
 }
 
 /** Where a record is cut in two, and which of its fire times it does not count. */
@@ -92,9 +156,12 @@ export function cutMissed(
 ): { readonly before: Missed | null; readonly after: Missed | null } {
   const { firstAt, lastAt } = missed;
   if (lastAt <= until) return { before: missed, after: null };
-  const passed = firesIn(schedule, { after: firstAt - 1, now: until }, (at) => !hasRun(at));
+  const isOpen = (at: Instant): boolean => !hasRun(at);
+  const passed = firesIn(schedule, { after: firstAt - 1, now: until }, { isOpen, hold: unheld });
   const last = passed.recent.at(-1);
-  const before = last === undefined ? null : { firstAt, lastAt: last, count: passed.count };
+  // Others of that time may stand in another record.
+  const counted = Math.min(passed.count, missed.count);
+  const before = last === undefined ? null : { firstAt, lastAt: last, count: counted };
   const next = nextFire(schedule, Math.max(until, firstAt - 1));
   const isOver = next === null || next > lastAt;
   // Where it stands for "at least" so many, less is not wrong.
@@ -109,6 +176,14 @@ interface Passed {
   readonly recent: readonly Instant[];
   /** When there are more: the newest before `recent`, or a time up to which they are left out. */
   readonly olderAt: Instant | null;
+  readonly skipped: readonly Skipped[];
+  /** The first that waits for the end of a hold: there the search has ended. */
+  readonly waiting: { readonly at: Instant; readonly until: Instant } | null;
+}
+
+interface FireRules {
+  isOpen(at: Instant): boolean;
+  readonly hold: HoldAt;
 }
 
 /** From where on the newest fire times up to now are looked at: an hour ago, or where there are. */
@@ -127,31 +202,90 @@ function recentFrom(
 function firesIn(
   schedule: Schedule,
   { after, now }: { readonly after: Instant; readonly now: Instant },
-  isOpen: (at: Instant) => boolean,
+  { isOpen, hold }: FireRules,
 ): Passed {
-  const recent: Instant[] = [];
-  let firstAt: Instant | null = null;
-  let olderAt: Instant | null = null;
-  let count = 0;
+  const found = new Found();
   let seen = 0;
   let at = nextFire(schedule, after);
   while (at !== null && at <= now) {
     seen++;
     if (isOpen(at)) {
-      firstAt ??= at;
-      count++;
-      recent.push(at);
+      const held = hold(at);
+      if (held?.kind === "delay" && held.until > now) {
+        return found.passed({ at, until: held.until });
+      }
+      found.add(at, held);
     }
-    if (recent.length > CATCH_UP_MAX) olderAt = recent.shift() ?? null;
     // So many that they are dense: only the last ones matter for what is run now.
     const from: Instant = seen === FIRES_COUNTED_MAX ? recentFrom(schedule, { at, now }) : at;
-    if (from > at) {
-      olderAt = from;
-      recent.length = 0;
-    }
+    if (from > at) found.leaveOut(from);
     at = nextFire(schedule, from);
   }
-  return { firstAt, count, recent, olderAt };
+  return found.passed(null);
+}
+
+/** Fire times as they are found, oldest first. */
+class Found {
+  readonly #recent: Instant[] = [];
+  readonly #skipped: Skipped[] = [];
+  #firstAt: Instant | null = null;
+  #olderAt: Instant | null = null;
+  #count = 0;
+  /** Until when the newest in `recent` was held. */
+  #delayedUntil: Instant | null = null;
+
+  add(at: Instant, held: Hold | null): void {
+    if (held?.kind === "skip") {
+      this.#skip(at, held.reason);
+      return;
+    }
+    const until = held?.until ?? null;
+    if (until !== null && until === this.#delayedUntil) this.#supersede(held?.reason ?? "");
+    this.#delayedUntil = until;
+    this.#firstAt ??= at;
+    this.#count++;
+    this.#recent.push(at);
+    if (this.#recent.length > CATCH_UP_MAX) this.#olderAt = this.#recent.shift() ?? null;
+  }
+
+  /** Of those that wait for one moment the newest is run. */
+  #supersede(reason: string): void {
+    const before = this.#recent.pop();
+    if (before === undefined) return;
+    this.#count--;
+    if (this.#firstAt === before) this.#firstAt = null;
+    this.#skip(before, `${reason}, a later one was run at its end`);
+  }
+
+  #skip(at: Instant, reason: string): void {
+    const last = this.#skipped.at(-1);
+    const isBetween = (this.#recent.at(-1) ?? Number.NEGATIVE_INFINITY) > (last?.lastAt ?? at);
+    if (last?.reason === reason && !isBetween) {
+      this.#skipped[this.#skipped.length - 1] = { ...last, lastAt: at, count: last.count + 1 };
+    } else {
+      this.#skipped.push({ firstAt: at, lastAt: at, count: 1, reason });
+    }
+  }
+
+  /** All up to a time do not matter. */
+  leaveOut(until: Instant): void {
+    this.#olderAt = until;
+    this.#recent.length = 0;
+    this.#delayedUntil = null;
+  }
+
+  passed(waiting: Passed["waiting"]): Passed {
+    const recent = this.#recent;
+    const skipped = this.#skipped;
+    return {
+      firstAt: this.#firstAt,
+      count: this.#count,
+      recent,
+      olderAt: this.#olderAt,
+      skipped,
+      waiting,
+    };
+  }
 }
 
 /**

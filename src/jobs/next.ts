@@ -7,6 +7,7 @@ import { zoneOffsetSeconds } from "../lib/cron/zone.ts";
 import { instantOf, parseTime } from "../lib/go/time.ts";
 import { type Instant, type Milliseconds, SECOND_MS, spanText } from "../time.ts";
 import { scheduleAdvice } from "./advice.ts";
+import { type HoldAt, unheld } from "./hold.ts";
 import {
   formatFire,
   nextFire,
@@ -28,6 +29,8 @@ export interface NextQuestion {
   readonly count: number;
   /** How much later than its fire times the job runs, by its spread. @default 0 */
   readonly delayMs?: Milliseconds;
+  /** What holds fire times of the job. @default nothing */
+  readonly hold?: HoldAt;
 }
 
 /** What a line of --batch need not say. */
@@ -40,12 +43,25 @@ export interface BatchDefaults {
 
 /**
  * The answer of `mig-runner next` as JSON: one object `{"expr","tz","next","warnings"}`, where `tz`
- * is null for the zone of the host.
+ * is null for the zone of the host. Where fire times are held, `held` has each that is with what
+ * becomes of it: `{"at","action","until","reason"}`.
  */
 export function encodeNext(schedule: Schedule, question: NextQuestion): string {
   const next = firesOf(schedule, question).map((at) => formatFire(schedule, at));
   const { expression: expr, timezone: tz } = schedule;
-  return JSON.stringify({ expr, tz, next, warnings: warningsOf(schedule, question) });
+  const held = heldOf(schedule, question);
+  const warnings = warningsOf(schedule, question);
+  return JSON.stringify({ expr, tz, next, warnings, ...(held.length === 0 ? {} : { held }) });
+}
+
+function heldOf(schedule: Schedule, question: NextQuestion) {
+  const { hold = unheld, delayMs = 0 } = question;
+  return firesOf(schedule, question).flatMap((at) => {
+    const held = hold(at - delayMs);
+    if (held === null) return [];
+    const until = held.kind === "delay" ? formatFire(schedule, held.until + delayMs) : null;
+    return [{ at: formatFire(schedule, at), action: held.kind, until, reason: held.reason }];
+  });
 }
 
 function firesOf(schedule: Schedule, { from, count, delayMs = 0 }: NextQuestion): Instant[] {
@@ -59,7 +75,13 @@ function firesOf(schedule: Schedule, { from, count, delayMs = 0 }: NextQuestion)
 export function renderNext(schedule: Schedule, question: NextQuestion): string[] {
   const { from, count, delayMs = 0 } = question;
   const fires = firesOf(schedule, question);
-  const lines = fires.map((at) => describeFire(schedule, { at, from }));
+  const held = new Map(heldOf(schedule, question).map((each) => [each.at, each]));
+  const lines = fires.map((at) => {
+    const { action, until, reason } = held.get(formatFire(schedule, at)) ?? {};
+    const line = describeFire(schedule, { at, from });
+    if (action === undefined) return line;
+    return `${line}  ${action === "skip" ? "skipped" : `waits until ${until}`}: ${reason}`;
+  });
   if (fires.length < count && nextFire(schedule, (fires.at(-1) ?? from) - delayMs) === null) {
     lines.push(fires.length === 0 ? "never" : "never again");
   }

@@ -11,7 +11,7 @@ import type { Instant } from "../time.ts";
 import type { AlarmReads, AlarmWrites } from "./alarms.ts";
 import type { AuditReads, AuditRow } from "./audit.ts";
 import type { ActionRow, DeliveryRow, RunCause, RunRow } from "./inflight.ts";
-import type { PauseReads, PauseWrites } from "./pauses.ts";
+import type { PauseReads, PauseRow, PauseWrites } from "./pauses.ts";
 import type { StateReads, StateWrites } from "./state.ts";
 import type { BodyRow, NewBody, NewStep, StepFrontier, StepRow } from "./steps.ts";
 import type { CalendarReads, CalendarWrites } from "./windows.ts";
@@ -81,6 +81,7 @@ export interface AheadRows {
   readonly deliveries: readonly DeliveryRow[];
   readonly bodies: readonly BodyRow[];
   readonly steps: readonly StepRow[];
+  readonly pauses: readonly PauseRow[];
 }
 
 /** States in which an action is worked on; a collected one, when its result is read once more. */

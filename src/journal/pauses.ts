@@ -29,6 +29,8 @@ export interface PauseReads {
 
 /** What is written of them. */
 export interface PauseWrites {
+  savePause(row: PauseRow): void;
+  dropPause(id: number): void;
   insertPause(pause: NewPause): PauseRow;
   /** Ends all pauses of a job that nobody has ended. Answers those that were in force. */
   endPauses(job: string, now: Instant): readonly PauseRow[];

@@ -8,6 +8,7 @@ import type { AlarmRow } from "./alarms.ts";
 import type { AuditRow } from "./audit.ts";
 import type { ActionRow, Completeness, DeliveryRow, RunRow } from "./inflight.ts";
 import type { JournalCounts, MissedRow } from "./journal.ts";
+import type { PauseRow } from "./pauses.ts";
 import type { StepRow } from "./steps.ts";
 import type { CalendarRow, Coverage, WindowRow } from "./windows.ts";
 
@@ -175,6 +176,8 @@ export interface JournalMetrics {
 
 /** What people look at. A `limit` is the most rows of the answer. */
 export interface Reading {
+  /** Pauses that are in force now or later, by job. */
+  pauses(now: Instant): Promise<readonly PauseRow[]>;
   metrics(now: Instant): Promise<JournalMetrics>;
   history(question: HistoryQuestion): Promise<HistoryPage>;
   /** All of one run, with the values of its steps; null when there is none. */
@@ -193,7 +196,10 @@ export interface Reading {
   /** What is wrong now, by event, job and subject. */
   openAlarms(): Promise<readonly AlarmRow[]>;
   alarms(question: LogQuestion): Promise<LogPage<AlarmRow>>;
-  missed(question: LogQuestion): Promise<LogPage<MissedRow>>;
+  /** Of one kind, or of both. */
+  missed(
+    question: LogQuestion & { readonly kind?: MissedRow["kind"] },
+  ): Promise<LogPage<MissedRow>>;
   audit(question: Omit<LogQuestion, "job">): Promise<LogPage<AuditRow>>;
   calendar(job: string, now: Instant): Promise<InstalledCalendar | null>;
   /** The windows of a calendar whose fire times come after a time, the first first. */

@@ -5,6 +5,7 @@ import { lateness } from "../flow/sign.ts";
 import { type Coverage, coverageOf, isSignedAhead } from "../flow/signed-ahead.ts";
 import type { JobState } from "../jobs/catalog.ts";
 import { isAtLeast, spreadOffsetMs } from "../jobs/fires.ts";
+import { type Hold, pauseReason } from "../jobs/hold.ts";
 import { nextFire } from "../jobs/schedule.ts";
 import type { AlarmRow } from "../journal/alarms.ts";
 import {
@@ -15,6 +16,7 @@ import {
   type RunRow,
 } from "../journal/inflight.ts";
 import type { MissedRow } from "../journal/journal.ts";
+import type { PauseRow } from "../journal/pauses.ts";
 import type { Reading, RunRows, Undelivered } from "../journal/reading.ts";
 import type { Instant } from "../time.ts";
 import { questionsIn } from "../workflow/answers.ts";
@@ -72,6 +74,17 @@ export interface JobView {
   /** What is wrong with it, a line a mistake; empty for a sound job. */
   readonly errors: readonly string[];
   readonly lastRun: RunView | null;
+  /** What holds its fire times now; null: nothing. */
+  readonly held: HeldView | null;
+}
+
+/** Why a job does not fire by its schedule now, or from then on. */
+export interface HeldView {
+  /** Null: until somebody ends it. */
+  readonly untilAt: Instant | null;
+  /** What becomes of its fire times. */
+  readonly action: Hold["kind"];
+  readonly reason: string;
 }
 
 /** The calendar that a job posts from. */
@@ -147,6 +160,8 @@ export interface Overview {
   readonly alarms: readonly AlarmView[];
   /** The newest first. */
   readonly missed: readonly MissedView[];
+  /** The same of those that people wanted skipped. */
+  readonly skipped: readonly MissedView[];
   /** Rows of the journal that cannot be read, each with what is wrong; nothing works on them. */
   readonly unreadable: readonly string[];
   /** How many there are altogether; the lists end at ROWS_MAX. */
@@ -175,7 +190,10 @@ export async function overviewOf(sources: Sources): Promise<Overview> {
   const counts = await reading?.counts();
   const workflows = (await reading?.openWorkflows(ROWS_MAX)) ?? [];
   const jobs: JobView[] = [];
-  for (const state of states) jobs.push(await jobView(reading, state, now));
+  const pauses = Map.groupBy((await reading?.pauses(now)) ?? [], ({ job }) => job);
+  for (const state of states) {
+    jobs.push(await jobView(reading, { ...state, pauses: pauses.get(state.job) ?? [] }, now));
+  }
   return {
     directory,
     holder,
@@ -185,7 +203,8 @@ export async function overviewOf(sources: Sources): Promise<Overview> {
     workflows: workflows.map(workflowView),
     questions: workflows.flatMap(questionViews).slice(0, ROWS_MAX),
     alarms: ((await reading?.openAlarms()) ?? []).map(alarmView),
-    missed: await missedViews(reading, { limit: MISSED_MAX, now }),
+    missed: await missedViews(reading, { kind: "missed", limit: MISSED_MAX, now }),
+    skipped: await missedViews(reading, { kind: "skipped", limit: MISSED_MAX, now }),
     unreadable: (await reading?.unreadable(UNREADABLE_MAX)) ?? [],
     counts: {
       inFlight: counts?.pendingActions ?? 0,
@@ -196,17 +215,17 @@ export async function overviewOf(sources: Sources): Promise<Overview> {
 
 async function missedViews(
   reading: Reading | null,
-  { limit, now }: { readonly limit: number; readonly now: Instant },
+  { now, ...which }: Parameters<Reading["missed"]>[0] & { readonly now: Instant },
 ): Promise<readonly MissedView[]> {
-  const page = await reading?.missed({ limit });
+  const page = await reading?.missed(which);
   // What a clock that was ahead has recorded, and is still to come, was not missed.
   return (page?.rows ?? []).filter(({ firstAt }) => firstAt <= now).map(missedView);
 }
 
-/** One job, when it comes next, and how its last run went. */
+/** One job, when it comes next, what holds it, and how its last run went. */
 export async function jobView(
   reading: Reading | null,
-  { job, entity, errors }: JobState,
+  { job, entity, errors, pauses }: JobState & { readonly pauses?: readonly PauseRow[] },
   now: Instant,
 ): Promise<JobView> {
   const last = (await reading?.lastRun(job)) ?? null;
@@ -221,7 +240,22 @@ export async function jobView(
     calendar: isAhead ? calendarView(coverageOf(installed, now)) : null,
     errors: errors.map(describeError),
     lastRun: last === null ? null : runView(last),
+    held: heldView(pauses ?? (await pausesOf(reading, job, now))),
   };
+}
+
+async function pausesOf(
+  reading: Reading | null,
+  job: string,
+  now: Instant,
+): Promise<readonly PauseRow[]> {
+  return ((await reading?.pauses(now)) ?? []).filter((pause) => pause.job === job);
+}
+
+function heldView(pauses: readonly PauseRow[]): HeldView | null {
+  const pause = pauses.at(-1);
+  if (pause === undefined) return null;
+  return { untilAt: pause.until, action: "skip", reason: pauseReason(pause) };
 }
 
 /** When a job fires next, with the delay by which it is spread; null: never by itself. */

@@ -184,3 +184,26 @@ describe("dateAnew()", () => {
     expect(world.lines[1]).toContain(`it expires at ${expires}; \`mig-runner drop 77\``);
   });
 });
+
+describe("dateAnew() of pauses", () => {
+  test("lets one last as long as it was meant to, and forgets one that has ended", async () => {
+    const world = openWorld();
+    await world.journal.write((tables) => {
+      const by = { actor: "ann", why: "" };
+      tables.insertPause({ job: "gone", since: WRONG, until: null, ...by });
+      tables.endPauses("gone", WRONG + HOUR);
+      tables.insertPause({ job: "nightly", since: WRONG, until: WRONG + HOUR, ...by });
+      tables.insertPause({ job: "open", since: WRONG, until: null, ...by });
+      tables.insertPause({ job: "right", since: NOON - HOUR, until: NOON + HOUR, ...by });
+    });
+    expect(await dateAnew(world.edges, () => false)).toBe(3);
+    const pauses = ["gone", "nightly", "open", "right"].flatMap((job) =>
+      world.journal.pauses(job, 0).map(({ since, until }) => [job, since, until]),
+    );
+    expect(pauses).toEqual([
+      ["nightly", NOON, NOON + HOUR],
+      ["open", NOON, null],
+      ["right", NOON - HOUR, NOON + HOUR],
+    ]);
+  });
+});

@@ -37,6 +37,7 @@ const FACTS: JobFacts = {
   missed: null,
   results: [result()],
   expectMs: null,
+  paused: null,
   waitingSince: 0,
   expectAgents: null,
   calendar: null,
@@ -204,5 +205,13 @@ describe("noticeBody()", () => {
       ...{ event: "recovered", of: "late", hint: "" },
       message: expect.stringMatching(/^right again after 59m59s: no run succeeded within 1h/),
     });
+  });
+});
+
+describe("jobConditions() of a paused job", () => {
+  test("tells by whom it is paused when it is late: so no pause is forgotten", () => {
+    const facts = { ...FACTS, expectMs: HOUR, lastDone: run(90, "done"), paused: "paused by ann" };
+    const late = jobConditions(facts, NOW).find(({ event }) => event === "late");
+    expect(late?.message).toBe("no run succeeded within 1h: paused by ann");
   });
 });

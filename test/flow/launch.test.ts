@@ -27,7 +27,7 @@ describe("launchDue()", () => {
     await launchDue(world.edges, entity(), DAEMON_WINDOW);
     await decided(world, NOON - HOUR);
     const again = await launchDue(world.edges, entity(), DAEMON_WINDOW);
-    expect(again).toEqual({ planned: [], failed: 0, deferred: [] });
+    expect(again).toEqual({ planned: [], failed: 0, deferred: [], waitUntil: null });
     expect(firesOf(world)).toEqual([NOON]);
   });
 
@@ -83,6 +83,7 @@ describe("launchDue()", () => {
       planned: [],
       failed: 1,
       deferred: [],
+      waitUntil: null,
     });
     const [run] = world.journal.runs("nightly", 1);
     expect(run).toMatchObject({ firesAt: NOON, state: "failed" });

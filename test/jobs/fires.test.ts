@@ -1,5 +1,7 @@
 import { describe, expect, test } from "bun:test";
+import fc from "fast-check";
 import { cutMissed, decideFires, isAtLeast, spreadOffsetMs } from "../../src/jobs/fires.ts";
+import { type Blackout, holdsOf, type Pause, unheld } from "../../src/jobs/hold.ts";
 import { parseSchedule } from "../../src/jobs/schedule.ts";
 import { DAY_MS } from "../../src/time.ts";
 
@@ -20,6 +22,8 @@ describe("decideFires()", () => {
     expect(decide("02:00:00", "03:00:00")).toEqual({
       fire: [at("03:00:00")],
       missed: null,
+      skipped: [],
+      waitUntil: null,
       decidedAt: at("03:00:00"),
       aheadAt: null,
     });
@@ -33,6 +37,8 @@ describe("decideFires()", () => {
     expect(decide("02:00:00", "06:30:00")).toEqual({
       fire: [],
       missed: { firstAt: at("03:00:00"), lastAt: at("06:00:00"), count: 4 },
+      skipped: [],
+      waitUntil: null,
       decidedAt: at("06:30:00"),
       aheadAt: null,
     });
@@ -92,7 +98,7 @@ describe("decideFires()", () => {
   test("decides nothing before its cursor", () => {
     const decidedAt = at("03:00:00");
     const decision = decide("03:00:00", "02:50:00", { decidedAt });
-    expect(decision).toEqual({ fire: [], missed: null, decidedAt, aheadAt: null });
+    expect(decision).toMatchObject({ fire: [], missed: null, decidedAt, aheadAt: null });
   });
 
   describe("after a clock that was ahead until 09:00, and had run 04:00 and 05:00", () => {
@@ -102,13 +108,13 @@ describe("decideFires()", () => {
       decide(from, to, { aheadAt, hasRun: (time: number) => runs.includes(time), ...changes });
 
     test("runs in the present what has no run", () => {
-      expect(later("02:30:00", "03:00:00")).toEqual({
+      expect(later("02:30:00", "03:00:00")).toMatchObject({
         fire: [at("03:00:00")],
         missed: null,
         decidedAt: at("03:00:00"),
         aheadAt,
       });
-      expect(later("03:00:00", "04:00:20")).toEqual({
+      expect(later("03:00:00", "04:00:20")).toMatchObject({
         ...{ fire: [], missed: null, decidedAt: at("04:00:20"), aheadAt },
       });
     });
@@ -126,7 +132,7 @@ describe("decideFires()", () => {
     // The year before, a process began with a clock that was behind, and decided for some seconds.
     const options = { decidedAt: at("02:00:10") - 365 * 86_400_000, aheadAt: at("02:00:00") };
     const decision = decide("02:00:00", "04:00:05", { ...options, onMissed: "all" });
-    expect(decision).toEqual({
+    expect(decision).toMatchObject({
       fire: [at("03:00:00"), at("04:00:00")],
       missed: null,
       decidedAt: at("04:00:05"),
@@ -159,6 +165,149 @@ describe("cutMissed()", () => {
     expect(before).toEqual({ firstAt: at("03:00:00"), lastAt: at("05:00:00"), count: 2 });
   });
 });
+
+describe("decideFires() of what people hold", () => {
+  const NONE = { pauses: [], blackouts: [] };
+  const paused = (since: string, until: string | null, endedAt: string | null = null) => ({
+    ...{ since: at(since), until: until === null ? null : at(until), actor: "ann", why: "works" },
+    endedAt: endedAt === null ? null : at(endedAt),
+  });
+  const frozen = (from: string, until: string): Blackout => ({
+    ...{ name: "freeze", jobs: ["*"], action: "delay", why: "" },
+    span: { kind: "once", from: at(from), until: at(until) },
+  });
+  const held = (pauses: readonly Pause[], blackouts: readonly Blackout[] = []) => ({
+    hold: holdsOf({ pauses, blackouts }),
+  });
+  const why = "paused by ann: works";
+
+  test("skips what lies in a pause, and runs what comes at its end", () => {
+    const hold = held([paused("03:00:00", "05:00:00")]);
+    expect(decide("02:00:00", "03:00:05", hold)).toMatchObject({
+      ...{ fire: [], missed: null, decidedAt: at("03:00:05"), waitUntil: null },
+      skipped: [{ firstAt: at("03:00:00"), lastAt: at("03:00:00"), count: 1, reason: why }],
+    });
+    expect(decide("03:00:05", "05:00:00", hold)).toMatchObject({
+      fire: [at("05:00:00")],
+      skipped: [{ firstAt: at("04:00:00"), lastAt: at("04:00:00"), count: 1 }],
+    });
+  });
+
+  test("skips what lay in a pause that is over, and misses what did not", () => {
+    const hold = held([paused("03:30:00", null, "05:30:00")]);
+    expect(decide("02:00:00", "08:30:00", hold)).toMatchObject({
+      fire: [],
+      missed: { firstAt: at("03:00:00"), lastAt: at("08:00:00"), count: 4 },
+      skipped: [{ firstAt: at("04:00:00"), lastAt: at("05:00:00"), count: 2 }],
+    });
+  });
+
+  test("makes up for nothing while it is paused, whatever onmissed says", () => {
+    for (const onMissed of ["last", "all"] as const) {
+      const hold = held([paused("05:30:00", null)]);
+      const { fire, skipped } = decide("04:00:00", "05:40:00", { ...hold, onMissed });
+      expect([fire, skipped.map(({ lastAt }) => lastAt)]).toEqual([[], [at("05:00:00")]]);
+    }
+  });
+
+  test("lets a delayed one wait, and runs the newest of them at the end, on time", () => {
+    const hold = held([], [frozen("02:30:00", "05:30:00")]);
+    expect(decide("02:00:00", "04:10:00", hold)).toMatchObject({
+      ...{ fire: [], missed: null, skipped: [] },
+      ...{ decidedAt: at("03:00:00") - 1, waitUntil: at("05:30:00") },
+    });
+    const { fire, missed, skipped, waitUntil } = decide("02:59:59", "05:30:00", hold);
+    expect([fire, missed, waitUntil]).toEqual([[at("05:00:00")], null, null]);
+    const reason = 'blackout "freeze", a later one was run at its end';
+    expect(skipped).toEqual([
+      { firstAt: at("03:00:00"), lastAt: at("04:00:00"), count: 2, reason },
+    ]);
+  });
+
+  test("misses a delayed one when nothing ran at the end either", () => {
+    const hold = held([], [frozen("02:30:00", "03:30:00")]);
+    expect(decide("02:00:00", "03:40:00", hold).missed).toMatchObject({ firstAt: at("03:00:00") });
+    expect(decide("02:00:00", "03:40:00", { ...hold, onMissed: "last" }).fire).toEqual([
+      at("03:00:00"),
+    ]);
+  });
+
+  test("does not catch up in a blackout, but at its end", () => {
+    const hold = held([], [frozen("03:30:00", "05:30:00")]);
+    const early = decide("02:00:00", "03:40:00", { ...hold, onMissed: "last" });
+    expect(early).toMatchObject({ fire: [], waitUntil: at("05:30:00") });
+    expect(early.decidedAt).toBe(at("03:00:00") - 1);
+  });
+
+  test("runs or records each fire time once, and nothing against a hold, whenever it is asked", () => {
+    const minute = fc.integer({ min: 0, max: 20 * 60 });
+    const span = fc.tuple(minute, minute).map(([one, other]) => ({
+      from: at("00:00:00") + Math.min(one, other) * 60_000,
+      until: at("00:00:00") + Math.max(one, other) * 60_000,
+    }));
+    const world = fc.record({
+      pauses: fc.array(span, { maxLength: 3 }),
+      blackouts: fc.array(fc.tuple(span, fc.constantFrom("skip", "delay")), { maxLength: 3 }),
+      looks: fc.array(minute, { minLength: 1, maxLength: 30 }),
+      onMissed: fc.constantFrom("skip", "last", "all"),
+    });
+    fc.assert(
+      fc.property(world, ({ pauses, blackouts, looks, onMissed }) => {
+        const hold = holdsOf({
+          pauses: pauses.map(({ from, until }) => ({
+            ...{ since: from, until, actor: "ann", why: "", endedAt: null },
+          })),
+          blackouts: blackouts.map(([{ from, until }, action]) => ({
+            ...{ name: "b", jobs: [], action, why: "" },
+            span: { kind: "once", from, until } as const,
+          })),
+        });
+        const begin = at("00:30:00") - 1;
+        const seen = new Map<number, number>();
+        const note = (time: number) => seen.set(time, (seen.get(time) ?? 0) + 1);
+        let decidedAt = begin;
+        const last = at("00:00:00") + 22 * 3_600_000;
+        for (const look of [...looks.toSorted((a, b) => a - b), 22 * 60, 22 * 60, 22 * 60]) {
+          const now = at("00:00:00") + look * 60_000;
+          const decision = decideFires({
+            ...{ schedule: hourly, decidedAt, now, onMissed, graceMs: 60_000, hold },
+          });
+          const { fire, missed, skipped } = decision;
+          for (const time of fire) {
+            note(time);
+            expect([hold(now)?.kind, hold(time)?.kind]).not.toContain("skip");
+          }
+          const recorded = new Set(
+            skipped.flatMap(({ firstAt, lastAt }) => hoursIn(firstAt, lastAt)),
+          );
+          for (const time of recorded) note(time);
+          expect(skipped.reduce((sum, { count }) => sum + count, 0)).toBe(recorded.size);
+          if (missed !== null) {
+            const open = hoursIn(missed.firstAt, missed.lastAt).filter(
+              (time) => !recorded.has(time) && !fire.includes(time),
+            );
+            expect(missed.count).toBe(open.length);
+            for (const time of open) note(time);
+          }
+          // As launches do: the last run moves it, or what was decided where there is none.
+          decidedAt = fire.at(-1) ?? decision.decidedAt;
+        }
+        expect([...seen.keys()].toSorted((a, b) => a - b)).toEqual(hoursIn(begin, last));
+        expect([...seen.values()].every((count) => count === 1)).toBe(true);
+      }),
+    );
+  });
+
+  test("asks nothing of whoever holds nothing", () => {
+    expect(holdsOf(NONE)).toBe(unheld);
+  });
+});
+
+function hoursIn(from: number, until: number): number[] {
+  const first = Math.ceil(from / 3_600_000) * 3_600_000;
+  const count = Math.floor((until - first) / 3_600_000) + 1;
+  return Array.from({ length: Math.max(0, count) }, (_, index) => first + index * 3_600_000);
+}
 
 describe("spreadOffsetMs()", () => {
   test("is the same for a job at every start, and below the spread", () => {

@@ -46,6 +46,30 @@ export const MUTANTS: readonly Mutant[] = [
     ],
   },
   {
+    name: "a paused job fires all the same",
+    invariant: "I2",
+    seed: 43,
+    edits: [
+      {
+        file: "jobs/hold.ts",
+        find: "const stop = pauseAt(pauses, until) ?? blackoutAt(skipping, until)?.reason;",
+        replace: "const stop = blackoutAt(skipping, until)?.reason;",
+      },
+    ],
+  },
+  {
+    name: "a fire time does not wait for the end of a blackout",
+    invariant: "I2",
+    seed: 4,
+    edits: [
+      {
+        file: "jobs/fires.ts",
+        find: 'if (held?.kind === "delay" && held.until > now) {',
+        replace: 'if (held?.kind === "delay" && held.until > 2 ** 50) {',
+      },
+    ],
+  },
+  {
     name: "one fire time is run twice",
     invariant: "I2",
     seed: 1,

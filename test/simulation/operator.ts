@@ -64,6 +64,10 @@ export function happen(simulation: Operated, what: Happening): void {
       else calendars.withdraw(world, dice.pick(ahead).job);
       return;
     }
+    case "pause":
+    case "unpause":
+      byPause(simulation, what);
+      return;
     case "request":
     case "redeliver":
     case "drop":
@@ -72,6 +76,20 @@ export function happen(simulation: Operated, what: Happening): void {
     default:
       byEditor(simulation, what.kind, dice.pick(world.profile.jobs));
   }
+}
+
+/** Pauses a job, as the verb does: what was paused before is so no longer. */
+function byPause(
+  { world: { ledger, wall } }: Operated,
+  what: Extract<Happening, { readonly kind: "pause" | "unpause" }>,
+): void {
+  const { job } = what;
+  ledger.outside((tables) => {
+    tables.endPauses(job, wall);
+    if (what.kind === "unpause") return;
+    const until = what.forMs === null ? null : wall + what.forMs;
+    tables.insertPause({ job, since: wall, until, actor: "ann", why: "" });
+  });
 }
 
 /** A verb of the command line: another process that writes to the same journal. */

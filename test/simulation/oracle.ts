@@ -71,6 +71,8 @@ export class Oracle implements Watch {
   readonly #known = new Map<string, Known>();
   /** Jobs that a living process has loaded, and when by the wall clock. */
   readonly #loaded = new Map<string, { life: number; at: number }>();
+  /** The last run that was looked at for what holds its job. */
+  #lastRun = 0;
   #second = 0;
   #turns = 0;
   #turnsMax = TURNS_MAX;
@@ -160,7 +162,34 @@ export class Oracle implements Watch {
     }
   }
 
+  /** I2: what people hold is not run. Told of at once, while it is known what held it. */
+  #checkHeld(): void {
+    const { ledger, profile, wall } = this.world;
+    const { blackouts, beginsAt, happenings } = profile;
+    const isHeld = happenings.some(({ what }) => what.kind === "pause") || blackouts.length > 0;
+    // A clock that jumps between a decision and its record tells nothing of when it was made.
+    const isOdd = happenings.some(({ what }) => what.kind === "jump" || what.kind === "glitch");
+    if (!isHeld || isOdd) return;
+    const sql = "SELECT id, job, fires_at FROM run WHERE id > ? AND cause = 'schedule'";
+    for (const { id, job, fires_at } of ledger.rows(sql, this.#lastRun)) {
+      this.#lastRun = Number(id);
+      const at = Number(fires_at);
+      const posted = profile.jobs.find((one) => one.job === job)?.calendar?.postAheadSeconds ?? 0;
+      if (posted > 0) continue;
+      const paused =
+        "SELECT 1 FROM pause WHERE job = ? AND ended_at IS NULL AND since <= ? AND " +
+        "(until IS NULL OR until > ?)";
+      const isPaused = ledger.rows(paused, String(job), at, wall).length > 0;
+      const isDark = blackouts.some(
+        ({ fromMs, untilMs }) => beginsAt + fromMs <= at && wall < beginsAt + untilMs,
+      );
+      const when = new Date(at).toISOString();
+      if (isPaused || isDark) this.world.violate(`I2: ${job} was run at ${when} while it was held`);
+    }
+  }
+
   committed(): void {
+    this.#checkHeld();
     const { ledger, life } = this.world;
     for (const { job, decided_at, ahead_at } of ledger.rows("SELECT * FROM cursor")) {
       const name = String(job);
@@ -272,7 +301,8 @@ export class Oracle implements Watch {
       "SELECT fires_at FROM calendar_window JOIN calendar ON calendar.id = calendar_id " +
       "WHERE job = ? AND state = 'installed' AND installed_at < ? AND fires_at BETWEEN ? AND ? " +
       "AND NOT EXISTS (SELECT 1 FROM run WHERE run.job = calendar.job AND run.fires_at = " +
-      "calendar_window.fires_at)";
+      "calendar_window.fires_at) AND NOT EXISTS (SELECT 1 FROM missed WHERE missed.job = " +
+      "calendar.job AND kind = 'skipped' AND calendar_window.fires_at BETWEEN first_at AND last_at)";
     for (const { fires_at } of ledger.rows(sql, job, calmAt, since, until)) {
       const when = new Date(Number(fires_at)).toISOString();
       this.world.violate(`I2: ${job} has a window for ${when}, which no run has used`);
@@ -295,9 +325,15 @@ export class Oracle implements Watch {
         .map(({ fires_at }) => Number(fires_at)),
     );
     const missed = new Set<number>();
-    const sql = "SELECT first_at, last_at, count FROM missed WHERE job = ?";
-    for (const { first_at, last_at, count } of ledger.rows(sql, job)) {
-      const within = fires(Number(first_at) - 1, Number(last_at)).filter((at) => !fired.has(at));
+    // What was skipped on purpose first: a record of missed ones may go over it.
+    const sql =
+      "SELECT first_at, last_at, count, kind FROM missed WHERE job = ? ORDER BY kind DESC";
+    const skipped = new Set<number>();
+    for (const { first_at, last_at, count, kind } of ledger.rows(sql, job)) {
+      const within = fires(Number(first_at) - 1, Number(last_at)).filter(
+        (at) => !fired.has(at) && !(kind === "missed" && skipped.has(at)),
+      );
+      if (kind === "skipped") for (const at of within) skipped.add(at);
       for (const at of within) {
         if (missed.has(at)) world.violate(`I2: ${job} missed ${new Date(at).toISOString()} twice`);
         missed.add(at);
@@ -306,6 +342,10 @@ export class Oracle implements Watch {
       if (Number(count) !== within.length && !(isLess && decided.size >= MISSED_COUNTED_MAX)) {
         world.violate(`I2: ${job} missed ${within.length} fire times, ${count} are counted`);
       }
+    }
+    const pauses = ledger.rows("SELECT 1 FROM pause WHERE job = ?", job).length;
+    if (skipped.size > 0 && pauses + world.profile.blackouts.length === 0) {
+      world.violate(`I2: ${job} was skipped, and nobody wanted it so`);
     }
     for (const at of decided) {
       if (fired.has(at) || missed.has(at)) continue;

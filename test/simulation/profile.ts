@@ -107,6 +107,8 @@ export type Happening =
   | { readonly kind: "request" }
   | { readonly kind: "redeliver" }
   | { readonly kind: "drop" }
+  | { readonly kind: "pause"; readonly job: string; readonly forMs: number | null }
+  | { readonly kind: "unpause"; readonly job: string }
   | { readonly kind: "install" }
   | { readonly kind: "withdraw" }
   | { readonly kind: "touch" }
@@ -126,6 +128,12 @@ export interface Profile {
   readonly manners: ApiManners;
   readonly rates: Rates;
   readonly happenings: readonly { readonly atMs: number; readonly what: Happening }[];
+  /** Times in which fire times of all jobs are held, from the beginning on. */
+  readonly blackouts: readonly {
+    readonly fromMs: number;
+    readonly untilMs: number;
+    readonly action: "skip" | "delay";
+  }[];
   readonly legacy: readonly { readonly job: string; readonly kind: Legacy }[];
   readonly checkDirectoryMs: number;
   readonly limits: {
@@ -166,7 +174,12 @@ export function makeProfile(dice: Dice): Profile {
     jobs,
     manners: makeManners(dice, jobs),
     rates: makeRates(dice),
-    happenings: [...makeHappenings(dice, chaosMs), ...makeCeremonies(aside, jobs, chaosMs)],
+    happenings: [
+      ...makeHappenings(dice, chaosMs),
+      ...makeCeremonies(aside, jobs, chaosMs),
+      ...makePauses(aside, jobs, chaosMs),
+    ],
+    blackouts: makeBlackouts(aside, chaosMs),
     legacy: dice.chance(0.2) ? makeLegacy(dice, jobs) : [],
     checkDirectoryMs: dice.pick([5_000, 20_000, 90_000]),
     limits: {
@@ -228,6 +241,33 @@ function makeCeremonies(
     atMs: dice.int(0, chaosMs),
     what: { kind: dice.pick(["install", "install", "withdraw"] as const) },
   }));
+}
+
+/** People pause jobs, for a while or until they let them fire again. */
+function makePauses(
+  dice: Dice,
+  jobs: readonly SimulatedJob[],
+  chaosMs: number,
+): Profile["happenings"] {
+  if (!dice.chance(0.3)) return [];
+  return Array.from({ length: dice.int(1, 3) }, () => {
+    const { job } = dice.pick(jobs);
+    const atMs = dice.int(0, chaosMs);
+    const forMs = dice.chance(0.5) ? dice.int(1_000, 90_000) : null;
+    return [
+      { atMs, what: { kind: "pause", job, forMs } as const },
+      { atMs: dice.int(atMs, chaosMs), what: { kind: "unpause", job } as const },
+    ];
+  }).flat();
+}
+
+function makeBlackouts(dice: Dice, chaosMs: number): Profile["blackouts"] {
+  if (!dice.chance(0.2)) return [];
+  return Array.from({ length: dice.int(1, 2) }, () => {
+    const fromMs = dice.int(0, chaosMs);
+    const untilMs = dice.int(fromMs, chaosMs);
+    return { fromMs, untilMs, action: dice.pick(["skip", "delay", "delay"] as const) };
+  });
 }
 
 function makeManners(dice: Dice, jobs: readonly SimulatedJob[]): ApiManners {

@@ -52,6 +52,7 @@ function scenario(job: Partial<SimulatedJob>, changes: Partial<Profile> = {}): P
     },
     rates: QUIET,
     happenings: [],
+    blackouts: [],
     legacy: [],
     checkDirectoryMs: 90_000,
     limits: {

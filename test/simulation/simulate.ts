@@ -5,6 +5,7 @@ import { DAEMON_WINDOW } from "../../src/flow/launch.ts";
 import { loadTemplate } from "../../src/flow/template.ts";
 import { Catalog } from "../../src/jobs/catalog.ts";
 import type { Entity } from "../../src/jobs/entity.ts";
+import type { Blackout } from "../../src/jobs/hold.ts";
 import { definitionFile, loadEntity } from "../../src/jobs/load.ts";
 import { moduleEntity } from "../../src/jobs/module.ts";
 import { openApi } from "../../src/mig/api.ts";
@@ -58,6 +59,14 @@ const PEACE_MIN_MS = 70_000;
 
 /** How soon a process ends after SIGTERM: its grace, and a little. */
 const STOP_MAX_MS = 4_000 + 6_000;
+
+/** The configuration's, of all jobs. */
+function blackoutsOf({ beginsAt, blackouts }: Profile): readonly Blackout[] {
+  return blackouts.map(({ fromMs, untilMs, action }, index) => ({
+    ...{ name: `blackout ${index}`, jobs: ["*"], action, why: "" },
+    span: { kind: "once", from: beginsAt + fromMs, until: beginsAt + untilMs },
+  }));
+}
 
 let ledger: Ledger | null = null;
 
@@ -116,6 +125,7 @@ export class Simulation {
       journal: world.ledger.open(life),
       plugins: makePlugins(world, life),
       limits: world.profile.limits,
+      blackouts: blackoutsOf(world.profile),
       macros: new Map(),
       workflows: makeWorkflows(world, life),
     };

@@ -52,6 +52,19 @@ export class PauseTables extends TallyTables implements PauseReads, PauseWrites 
     return open;
   }
 
+  protected pausesAhead(now: Instant): PauseRow[] {
+    return this.all("SELECT * FROM readable_pause WHERE since > ?", pauseOf, now);
+  }
+
+  savePause({ id, since, until, endedAt }: PauseRow): void {
+    const sql = "UPDATE pause SET since = ?, until = ?, ended_at = ? WHERE id = ?";
+    this.change(sql, since, until, endedAt, id);
+  }
+
+  dropPause(id: number): void {
+    this.change("DELETE FROM pause WHERE id = ?", id);
+  }
+
   removePauses(before: Instant, limit: number): number {
     return this.change(
       "DELETE FROM pause WHERE id IN (SELECT id FROM pause " +

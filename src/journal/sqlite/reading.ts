@@ -6,6 +6,7 @@ import type { AlarmRow } from "../alarms.ts";
 import type { AuditRow } from "../audit.ts";
 import type { ActionRow, RunRow } from "../inflight.ts";
 import type { JournalCounts, MissedRow } from "../journal.ts";
+import type { PauseRow } from "../pauses.ts";
 import {
   type ActionRecord,
   type AnswerRecord,
@@ -116,8 +117,13 @@ class SqliteReading implements Reading {
     return logPage(question, (ask, limit) => this.#rows.alarmsBefore(ask, limit));
   }
 
-  async missed(question: LogQuestion): Promise<LogPage<MissedRow>> {
-    return logPage(question, (ask, limit) => this.#rows.missedBefore(ask, limit));
+  async missed(question: Parameters<Reading["missed"]>[0]): Promise<LogPage<MissedRow>> {
+    const { kind = null } = question;
+    return logPage(question, (ask, limit) => this.#rows.missedBefore(ask, limit, kind));
+  }
+
+  async pauses(now: Instant): Promise<readonly PauseRow[]> {
+    return this.#rows.pausesNow(now);
   }
 
   async audit(question: LogQuestion): Promise<LogPage<AuditRow>> {
@@ -283,8 +289,9 @@ class HistoryRows extends Tables {
     return this.#newest("readable_alarm", alarmOf, { before, job, limit });
   }
 
-  missedBefore({ before, job }: LogPlace, limit: number): MissedRow[] {
-    return this.#newest("readable_missed", missedOf, { before, job, limit });
+  missedBefore(place: LogPlace, limit: number, kind: MissedRow["kind"] | null): MissedRow[] {
+    const from = kind === null ? "" : `(SELECT * FROM readable_missed WHERE kind = '${kind}')`;
+    return this.#newest(from || "readable_missed", missedOf, { ...place, limit });
   }
 
   auditBefore(before: number, limit: number): AuditRow[] {

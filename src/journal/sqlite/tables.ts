@@ -192,6 +192,7 @@ export class Tables extends StateTables implements JournalTransaction {
       deliveries: this.all(`SELECT * FROM readable_delivery WHERE ${waiting}`, deliveryOf, now),
       bodies: this.bodiesAhead(now),
       steps: this.stepsAhead(now),
+      pauses: this.pausesAhead(now),
     };
   }
 

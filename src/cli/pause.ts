@@ -1,0 +1,134 @@
+// Pause: the verbs by which a person keeps a job from firing for a while, and lets it fire again.
+// What is held is in the journal: it holds also for a daemon that is started later.
+import { RunnerError } from "../errors.ts";
+import { pauseReason } from "../jobs/hold.ts";
+import type { PauseRow } from "../journal/pauses.ts";
+import type { Instant } from "../time.ts";
+import { formatClock, jsonAnswer } from "../view/text.ts";
+import { UsageError } from "./flags.ts";
+import { loadJobs, unknownJob } from "./jobs.ts";
+import { type Bench, openBench } from "./open.ts";
+import { actorOf, Recorder } from "./record.ts";
+import { type Call, JSON_FLAG, type Verb, WHY_FLAG } from "./verb.ts";
+
+export const pause: Verb = {
+  usage: "JOB [--until TIME] [--why TEXT] [--json]",
+  flags: [
+    {
+      name: "until",
+      kind: "text",
+      value: "TIME",
+      help: "When it ends by itself: in RFC 3339, or 8h, 3d from now (default: with unpause)",
+    },
+    WHY_FLAG,
+    JSON_FLAG,
+  ],
+  help:
+    "Keeps a job from firing by its schedule: its fire times are skipped until then, or until\n" +
+    "`mig-runner unpause JOB`. They are recorded as skipped and raise no alarm, and are not made up\n" +
+    "for. What has fired already goes on, and `mig-runner run JOB` fires it all the same. A pause\n" +
+    "holds over restarts, and may be made while no mig-runner runs; one more takes the place of\n" +
+    "the one before. `status` and `next` show it, with who made it and why.\n\n" +
+    "Examples:\n" +
+    "  mig-runner -c runner.cfg pause sshd-config --until 8h --why 'change 4711'\n" +
+    "  mig-runner -c runner.cfg pause sshd-config --until 2026-12-24T06:00:00Z",
+  async run(call) {
+    const job = wordOf(call, "pause");
+    return await withBench(call, async (bench) => {
+      const { clock, journal, log } = bench.edges;
+      const now = clock.now();
+      const until = call.flags.moment("until", now, "from now");
+      if (until !== null && until <= now) {
+        throw new UsageError("flag -until is over already: a time to come is wanted");
+      }
+      await assertJob(bench, job);
+      const why = call.flags.text("why") ?? "";
+      const actor = actorOf(call);
+      const recorder = new Recorder(call, bench.edges);
+      const end = until === null ? "" : ` until ${new Date(until).toISOString()}`;
+      const detail = `${end.trim()}${why === "" ? "" : `: ${why}`}`;
+      const before = await journal.write((tables) => {
+        const ended = tables.endPauses(job, now);
+        tables.insertPause({ job, since: now, until, actor, why });
+        recorder.note(tables, { deed: "pause", subject: job, detail });
+        return ended;
+      });
+      log.emit("notice", `${job}: ${pauseReason({ actor, why })}${end}`);
+      recorder.tell();
+      if (call.flags.has("json")) {
+        call.terminal.json(jsonAnswer({ job, paused: true, until, by: actor, why }));
+      } else call.terminal.out(pausedLines({ job, until, before }));
+      return 0;
+    });
+  },
+};
+
+export const unpause: Verb = {
+  usage: "JOB [--why TEXT] [--json]",
+  flags: [WHY_FLAG, JSON_FLAG],
+  help:
+    "Ends a pause of a job: it fires again from its next fire time on. What lay in the pause stays\n" +
+    "skipped.\n\n" +
+    "Example:\n" +
+    "  mig-runner -c runner.cfg unpause sshd-config",
+  async run(call) {
+    const job = wordOf(call, "unpause");
+    return await withBench(call, async (bench) => {
+      const { clock, journal, log } = bench.edges;
+      const why = call.flags.text("why") ?? "";
+      const reason = why === "" ? "" : `: ${why}`;
+      const recorder = new Recorder(call, bench.edges);
+      const ended = await journal.write((tables) => {
+        const pauses = tables.endPauses(job, clock.now());
+        const detail = pauses.map(pauseReason).join(", ");
+        if (pauses.length > 0) {
+          recorder.note(tables, { deed: "unpause", subject: job, detail: `${detail}${reason}` });
+        }
+        return pauses;
+      });
+      if (ended.length === 0) {
+        await assertJob(bench, job);
+        const hint = "mig-runner status shows which jobs are paused";
+        throw new RunnerError("ENTITY", `Cannot unpause job "${job}": it is not paused`, { hint });
+      }
+      log.emit("notice", `${job}: no longer paused, by ${actorOf(call)}${reason}`);
+      recorder.tell();
+      if (call.flags.has("json")) call.terminal.json(jsonAnswer({ job, paused: false }));
+      else call.terminal.out([`${job}: no longer paused`]);
+      return 0;
+    });
+  },
+};
+
+function wordOf({ positionals: [job, ...others] }: Call, verb: string): string {
+  if (job === undefined || others.length > 0) throw new UsageError(`${verb} takes one JOB`);
+  return job;
+}
+
+async function withBench(call: Call, work: (bench: Bench) => Promise<number>): Promise<number> {
+  const bench = await openBench(call);
+  try {
+    return await work(bench);
+  } finally {
+    await bench.close();
+  }
+}
+
+/** @throws {RunnerError} ENTITY, when there is no such job; a broken one may be paused. */
+async function assertJob(bench: Bench, job: string): Promise<void> {
+  const jobs = (await loadJobs(bench)).map((state) => state.job);
+  if (jobs.includes(job)) return;
+  throw unknownJob({ verb: "pause", job }, { jobs, path: bench.config.runnersDirectory });
+}
+
+function pausedLines(pause: {
+  readonly job: string;
+  readonly until: Instant | null;
+  readonly before: readonly PauseRow[];
+}): string[] {
+  const { job, until, before } = pause;
+  const end = until === null ? "until mig-runner unpause" : `until ${formatClock(until)}`;
+  const [instead] = before;
+  const more = instead === undefined ? "" : `, no longer ${pauseReason(instead)}`;
+  return [`${job}: paused ${end}${more}`];
+}

@@ -1,0 +1,127 @@
+// Hold: fire times that people do not want run when they come: pauses of a job, and blackouts,
+// which hold many jobs and are in the configuration. Pure rules over (fire time, what holds).
+//
+// Owns:    which fire time is held, by what, and until when.
+// Not its: what becomes of one (fires.ts), who may pause (the verbs), where pauses are kept.
+import type { WeeklySpan } from "../lib/cron/weekly.ts";
+import type { Instant } from "../time.ts";
+
+/** What becomes of a fire time. */
+export type Hold =
+  /** It is not run. */
+  | { readonly kind: "skip"; readonly reason: string }
+  /** It is run at `until`; of several that wait for one moment, the newest. */
+  | { readonly kind: "delay"; readonly until: Instant; readonly reason: string };
+
+/** What holds a fire time; null: nothing. */
+export type HoldAt = (at: Instant) => Hold | null;
+
+/** Nothing holds it. */
+export function unheld(): null {
+  return null;
+}
+
+/** A time in which fire times of one job are skipped. */
+export interface Pause {
+  readonly since: Instant;
+  /** When it ends by itself; null: never. */
+  readonly until: Instant | null;
+  readonly actor: string;
+  /** "" where nobody said why. */
+  readonly why: string;
+  /** When somebody has ended it; null while nobody has. */
+  readonly endedAt: Instant | null;
+}
+
+/** A time in which fire times of many jobs are held: once, or each week. */
+export interface Blackout {
+  readonly name: string;
+  /** Patterns of names of jobs. */
+  readonly jobs: readonly string[];
+  readonly action: "skip" | "delay";
+  /** "" where nobody said why. */
+  readonly why: string;
+  readonly span:
+    | { readonly kind: "once"; readonly from: Instant; readonly until: Instant }
+    | { readonly kind: "weekly"; readonly week: WeeklySpan };
+}
+
+/** Ends of holds that may lead into the next one. */
+const CHAIN_MAX = 100;
+
+/** What holds the fire times of one job. */
+export interface Holding {
+  readonly pauses: readonly Pause[];
+  /** Those that hold the job. */
+  readonly blackouts: readonly Blackout[];
+}
+
+/** Whether a fire time is held. A pause goes before a blackout, and skipping before delaying. */
+export function holdsOf({ pauses, blackouts }: Holding): HoldAt {
+  if (pauses.length === 0 && blackouts.length === 0) return unheld;
+  const skipping = blackouts.filter(({ action }) => action === "skip");
+  const delaying = blackouts.filter(({ action }) => action === "delay");
+  return (at) => {
+    let until = at;
+    let reason = "";
+    for (let link = 0; link < CHAIN_MAX; link++) {
+      const stop = pauseAt(pauses, until) ?? blackoutAt(skipping, until)?.reason;
+      if (stop !== undefined) return { kind: "skip", reason: stop };
+      const delay = blackoutAt(delaying, until);
+      if (delay === undefined) return until === at ? null : { kind: "delay", until, reason };
+      reason ||= delay.reason;
+      until = delay.until;
+    }
+    return { kind: "skip", reason: `${reason}, which has no end` };
+  };
+}
+
+/** Why a job is paused at a time. */
+function pauseAt(pauses: readonly Pause[], at: Instant): string | undefined {
+  const held = pauses.find(
+    ({ since, until, endedAt }) =>
+      since <= at && (until === null || at < until) && (endedAt === null || at < endedAt),
+  );
+  return held === undefined ? undefined : pauseReason(held);
+}
+
+/** By whom, and why. */
+export function pauseReason({ actor, why }: Pick<Pause, "actor" | "why">): string {
+  return `paused by ${actor}${why === "" ? "" : `: ${why}`}`;
+}
+
+/** The blackout that ends last of those at a time. */
+function blackoutAt(
+  blackouts: readonly Blackout[],
+  at: Instant,
+): { readonly until: Instant; readonly reason: string } | undefined {
+  const held = blackouts.flatMap((blackout) => {
+    const until = endOf(blackout, at);
+    return until === null ? [] : [{ until, reason: blackoutReason(blackout) }];
+  });
+  return held.toSorted((left, right) => right.until - left.until)[0];
+}
+
+/** By its name, and why. */
+export function blackoutReason({ name, why }: Pick<Blackout, "name" | "why">): string {
+  return `blackout "${name}"${why === "" ? "" : `: ${why}`}`;
+}
+
+/** When a blackout that is in force at a time ends; null when it is not. */
+export function endOf({ span }: Pick<Blackout, "span">, at: Instant): Instant | null {
+  if (span.kind === "weekly") return span.week.endAt(at);
+  return span.from <= at && at < span.until ? span.until : null;
+}
+
+/** Whether a blackout holds a job: by one of its patterns, where `*` is any text, `?` one letter. */
+export function holdsJob({ jobs }: Pick<Blackout, "jobs">, job: string): boolean {
+  return jobs.some((pattern) => isMatch(pattern, job));
+}
+
+function isMatch(pattern: string, text: string): boolean {
+  const parts = pattern.split(/([*?])/).map((part) => {
+    if (part === "*") return "[^]*";
+    return part === "?" ? "[^]" : part.replaceAll(/[\\^$.|+()[\]{}]/g, "\\$&");
+  });
+  return new RegExp(`^${parts.join("")}$`, "u").test(text);
+}

@@ -9,10 +9,11 @@ import { isAtLeast } from "../jobs/fires.ts";
 import type { AlarmRow } from "../journal/alarms.ts";
 import type { ActionRow } from "../journal/inflight.ts";
 import type { MissedRow } from "../journal/journal.ts";
-import type { Reading, RunRecord, Undelivered } from "../journal/reading.ts";
+import type { OpenWorkflow, Reading, RunRecord, Undelivered } from "../journal/reading.ts";
 import { DAY_MS, type Instant, MINUTE_MS } from "../time.ts";
+import { questionViews } from "../workflow/view.ts";
 import type { Sources } from "./overview.ts";
-import { formatDistance, plural } from "./text.ts";
+import { formatClock, formatDistance, plural } from "./text.ts";
 
 /** What of the whole is wrong. */
 export const TROUBLE_KINDS = [
@@ -77,6 +78,7 @@ export async function troublesOf(sources: TroubleSources): Promise<readonly Trou
       .filter(isStuck)
       .slice(0, TROUBLES_MAX)
       .map((row) => actionTrouble(row, now)),
+    ...(await reading.openWorkflows(FAILED_MAX)).flatMap(askTroubles).slice(0, TROUBLES_MAX),
     ...inFlight.filter(isAwaited).slice(0, TROUBLES_MAX).map(approvalTrouble),
     ...jobTroubles(sources),
     ...(await calendarTroubles(sources, reading)),
@@ -192,6 +194,15 @@ function approvalTrouble({ job, runId, updatedAt }: ActionRow): Trouble {
     ...{ job, runId, sinceAt: updatedAt },
     message: `Run ${runId} of ${job} waits for approval`,
     todo: `mig-runner approve ${runId}, or mig-runner deny ${runId}`,
+  });
+}
+
+function askTroubles(workflow: OpenWorkflow): Trouble[] {
+  return questionViews(workflow).map(({ runId, job, name, way, untilAt, error }) => {
+    const until = untilAt === null ? "" : `, until ${formatClock(untilAt)}`;
+    const refused = error === null ? "" : ` (the last answer was refused: ${error})`;
+    const message = `Run ${runId} of ${job} waits for an answer to ${name}${until}${refused}`;
+    return trouble("approval", { job, runId, message, todo: way });
   });
 }
 

@@ -12,6 +12,12 @@ export interface Upcoming {
   readonly nextAt: Instant;
 }
 
+/** The next fire time of a job; null: it fires never, by hand only, or is broken. */
+export interface NextFire {
+  readonly job: string;
+  readonly nextAt: Instant | null;
+}
+
 /** The next fire times of the jobs of one directory. */
 export class UpcomingFires {
   #known = new Map<string, { readonly entity: Entity; readonly nextAt: Instant | null }>();
@@ -19,22 +25,31 @@ export class UpcomingFires {
 
   /** The jobs that fire next, the first first. */
   next(states: readonly JobState[], now: Instant, limit: number): readonly Upcoming[] {
+    return this.all(states, now)
+      .flatMap(({ job, nextAt }) => (nextAt === null ? [] : [{ job, nextAt }]))
+      .sort((left, right) => left.nextAt - right.nextAt || (left.job < right.job ? -1 : 1))
+      .slice(0, limit);
+  }
+
+  /** Every job with its next fire time. */
+  all(states: readonly JobState[], now: Instant): readonly NextFire[] {
     // What was found under a clock that was ahead is not the next.
     if (now < this.#askedAt) this.#known.clear();
     this.#askedAt = now;
     const known = new Map<string, { readonly entity: Entity; readonly nextAt: Instant | null }>();
-    const found: Upcoming[] = [];
+    const found: NextFire[] = [];
     for (const { job, entity } of states) {
-      if (entity === null) continue;
+      if (entity === null) {
+        found.push({ job, nextAt: null });
+        continue;
+      }
       const before = this.#known.get(job);
       const isFresh = before?.entity === entity && (before.nextAt === null || before.nextAt > now);
       const nextAt = isFresh ? before.nextAt : nextFireOf({ job, entity }, now);
       known.set(job, { entity, nextAt });
-      if (nextAt !== null) found.push({ job, nextAt });
+      found.push({ job, nextAt });
     }
     this.#known = known;
-    return found
-      .sort((left, right) => left.nextAt - right.nextAt || (left.job < right.job ? -1 : 1))
-      .slice(0, limit);
+    return found;
   }
 }

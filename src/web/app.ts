@@ -7,8 +7,10 @@
 import { createHash } from "node:crypto";
 import { type Context, Hono, type HonoRequest } from "hono";
 import { messageOf } from "../errors.ts";
+import { metrics } from "../metrics/metrics.ts";
 import { visible, visibleJson } from "../text.ts";
 import { jsonAnswer } from "../view/text.ts";
+import { UpcomingFires } from "../view/upcoming.ts";
 import { type Frame, layout, type Sheet } from "./layout.ts";
 import { markup } from "./markup.ts";
 import { alarmsPage } from "./pages/alarms.ts";
@@ -78,7 +80,9 @@ export function createApp(site: Site, { hosts }: { readonly hosts: readonly stri
   app.get(STYLE_PATH, () => fixed(STYLE, "text/css; charset=utf-8"));
   app.get("/icon.svg", () => fixed(ICON, "image/svg+xml"));
   app.get("/healthz", () => site.look(async (seen) => health(await healthReasons(seen))));
-  for (const page of pages())
+  const upcoming = new UpcomingFires();
+  app.get("/metrics", () => site.look((seen) => metricsAnswer(seen, upcoming)));
+  for (const page of pages(upcoming))
     app.get(page.path, (asked) =>
       site.look((seen) => answerPage({ site, seen }, page, requestOf(asked))),
     );
@@ -98,9 +102,9 @@ export function createApp(site: Site, { hosts }: { readonly hosts: readonly stri
   };
 }
 
-function pages(): readonly Page[] {
+function pages(upcoming: UpcomingFires): readonly Page[] {
   return [
-    ...[overviewPage(), jobsPage(), jobPage(), runsPage(), runPage()],
+    ...[overviewPage(upcoming), jobsPage(), jobPage(), runsPage(), runPage()],
     ...[alarmsPage(), missedPage(), auditPage()],
   ];
 }
@@ -201,6 +205,20 @@ function health(reasons: readonly string[]): Response {
     status: reasons.length === 0 ? 200 : 503,
     headers,
   });
+}
+
+/** The same names as those of the daemon's textfile; what only that knows is left out. */
+async function metricsAnswer(seen: Seen, upcoming: UpcomingFires): Promise<Response> {
+  const { reading, states, now } = seen;
+  if (reading === null) return plain(503, seen.problem ?? "There is no journal yet.");
+  const fires = new Map(upcoming.all(states, now).map(({ job, nextAt }) => [job, nextAt]));
+  const jobs = states.map(({ job, entity }) => ({
+    ...{ job, nextAt: fires.get(job) ?? null, plugins: entity?.plugins ?? [] },
+    isSignedAhead: entity?.signing === "calendar",
+  }));
+  const text = await metrics(reading, { jobs, apiUp: null, process: null }, now);
+  const headers = { "Content-Type": "text/plain; version=0.0.4; charset=utf-8" };
+  return new Response(text, { headers });
 }
 
 /** What is the same as long as this program is. */

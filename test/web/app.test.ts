@@ -241,6 +241,20 @@ describe("createApp()", () => {
     }
   });
 
+  test("tells metrics, without what only the daemon knows", async () => {
+    await using directory = await Directory.create();
+    const page = await pageOf(directory);
+    expect((await page.get("/metrics")).status).toBe(503);
+    await directory.job("nightly");
+    await directory.posted("nightly", 7);
+    const later = await pageOf(directory);
+    const { status, headers, text } = await later.get("/metrics");
+    expect(status).toBe(200);
+    expect(headers.get("content-type")).toStartWith("text/plain; version=0.0.4");
+    expect(text).toContain("\nmig_runner_actions_in_flight 1\n");
+    expect(text).not.toContain("mig_runner_api_up");
+  });
+
   test("leads through all runs, a page each hundred", async () => {
     await using directory = await Directory.create();
     await directory.remember((transaction) => {

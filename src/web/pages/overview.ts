@@ -2,7 +2,7 @@
 import type { RunRecord } from "../../journal/reading.ts";
 import { type InFlightView, inFlightView } from "../../view/overview.ts";
 import { type Trouble, troublesOf } from "../../view/troubles.ts";
-import { type Upcoming, UpcomingFires } from "../../view/upcoming.ts";
+import type { Upcoming, UpcomingFires } from "../../view/upcoming.ts";
 import { jobLink, moment, ofAll, runLink, section, since, table } from "../layout.ts";
 import { type Markup, markup, type Piece } from "../markup.ts";
 import type { Seen } from "../site.ts";
@@ -24,9 +24,8 @@ const NEXT_SHOWN = 10;
 const IN_FLIGHT_SHOWN = 50;
 const LATELY_SHOWN = 10;
 
-/** The overview. It remembers what fires next. */
-export function overviewPage(): Page {
-  const upcoming = new UpcomingFires();
+/** The overview. */
+export function overviewPage(upcoming: UpcomingFires): Page {
   return pageOf<Data>({
     path: "/",
     async load(seen) {

@@ -3,6 +3,7 @@
 // when a while has passed, never for each look.
 import { changedAt } from "../edge/files.ts";
 import { lockHolder } from "../edge/lock.ts";
+import { resultFiles } from "../edge/result-files.ts";
 import { describeError, RunnerError } from "../errors.ts";
 import type { JobState } from "../jobs/catalog.ts";
 import type { Reading } from "../journal/reading.ts";
@@ -29,6 +30,7 @@ export function openSite(view: SpoolView, note: (line: string) => void): Site {
   let aroundAt: Instant | null = null;
   return {
     version: VERSION,
+    files: resultFiles(),
     note,
     async look(use) {
       const now = clock.now();

@@ -135,7 +135,8 @@ async function serve(
   if (asked === null) return end(response, 400);
   const given = await answer(asked, { host });
   response.writeHead(given.status, Object.fromEntries(given.headers));
-  if (method !== "HEAD" && given.body !== null) await send(response, given.body);
+  if (method === "HEAD") await given.body?.cancel();
+  else if (given.body !== null) await send(response, given.body);
   response.end();
 }
 

@@ -10,6 +10,8 @@ export interface ResultPart {
   readonly kind: "action" | "command";
   /** Valid until the next part is asked for. */
   readonly bytes: Uint8Array;
+  /** Where it begins in the file. */
+  readonly offset: number;
 }
 
 /** Most bytes of the action or of one command. */
@@ -65,9 +67,10 @@ class PartFinder implements ScanListener {
   }
 
   /** For the scanner. */
-  closes(kept: Uint8Array | null): void {
+  closes(kept: Uint8Array | null, endsAt: number): void {
     this.#depth--;
     if (kept === null) return;
-    this.#found.push({ kind: this.#key === "action" ? "action" : "command", bytes: kept });
+    const kind = this.#key === "action" ? "action" : "command";
+    this.#found.push({ kind, bytes: kept, offset: endsAt - kept.length });
   }
 }

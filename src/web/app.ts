@@ -21,8 +21,10 @@ import { jobsPage } from "./pages/jobs.ts";
 import { missedPage } from "./pages/missed.ts";
 import { overviewPage } from "./pages/overview.ts";
 import { type Asked, idOf, type Page } from "./pages/page.ts";
+import { resultCsv, resultPage } from "./pages/result.ts";
 import { runPage } from "./pages/run.ts";
 import { runsPage } from "./pages/runs.ts";
+import { Results } from "./results.ts";
 import type { Seen, Site } from "./site.ts";
 import { STYLE } from "./style.ts";
 
@@ -82,7 +84,16 @@ export function createApp(site: Site, { hosts }: { readonly hosts: readonly stri
   app.get("/healthz", () => site.look(async (seen) => health(await healthReasons(seen))));
   const upcoming = new UpcomingFires();
   app.get("/metrics", () => site.look((seen) => metricsAnswer(seen, upcoming)));
-  for (const page of pages(upcoming))
+  const results = new Results(site.files);
+  app.get("/results/:name{[0-9]+\\.csv}", (asked) =>
+    site.look(async (seen) => {
+      const wanted = askedOf(requestOf(asked));
+      return (
+        (await resultCsv(seen, wanted, results)) ?? missing({ site, seen }, requestOf(asked).url)
+      );
+    }),
+  );
+  for (const page of pages(upcoming, results))
     app.get(page.path, (asked) =>
       site.look((seen) => answerPage({ site, seen }, page, requestOf(asked))),
     );
@@ -102,10 +113,10 @@ export function createApp(site: Site, { hosts }: { readonly hosts: readonly stri
   };
 }
 
-function pages(upcoming: UpcomingFires): readonly Page[] {
+function pages(upcoming: UpcomingFires, results: Results): readonly Page[] {
   return [
     ...[overviewPage(upcoming), jobsPage(), jobPage(), runsPage(), runPage()],
-    ...[alarmsPage(), missedPage(), auditPage()],
+    ...[resultPage(results), alarmsPage(), missedPage(), auditPage()],
   ];
 }
 

@@ -2,6 +2,7 @@
 import type { JobState } from "../jobs/catalog.ts";
 import type { Reading } from "../journal/reading.ts";
 import type { Instant } from "../time.ts";
+import type { ResultFiles } from "./results.ts";
 
 /** The runner directory as it is at one moment. */
 export interface Seen {
@@ -27,6 +28,7 @@ export interface Site {
   readonly version: string;
   /** Looks, and hands what is seen to `use`: it is there until that has ended. */
   look<Answer>(use: (seen: Seen) => Promise<Answer>): Promise<Answer>;
+  readonly files: ResultFiles;
   /** Tells the operator of the page what went wrong in it. */
   note(line: string): void;
 }

@@ -32,6 +32,16 @@ describe("resultParts()", () => {
     }
   });
 
+  test("says where in the file each part begins, wherever the chunks are cut", async () => {
+    const bytes = new TextEncoder().encode(DOCUMENT);
+    for (let size = 1; size <= DOCUMENT.length; size++) {
+      for await (const part of resultParts(pieces(DOCUMENT, size))) {
+        const { offset } = part;
+        expect(bytes.slice(offset, offset + part.bytes.length)).toEqual(part.bytes.slice());
+      }
+    }
+  });
+
   test("finds no commands where there are none", async () => {
     expect(await partsOf('{"action":{},"commands":null}')).toEqual(["action {}"]);
     expect(await partsOf('{"commands":[1,"x",null,[{}]]}')).toEqual([]);

@@ -99,7 +99,7 @@ export const ARROWS: Readonly<Record<string, readonly string[]>> = {
   workflow: ["flow", "jobs", "journal", "lib/go", "lib/json", "lib/ports", "mig", "ports", "sdk"],
   runner: ["flow", "jobs", "journal", "lib/ports", "ports", "workflow"],
   view: ["flow", "jobs", "journal", "lib/cron", "mig", "workflow"],
-  web: ["jobs", "journal", "metrics", "view"],
+  web: ["jobs", "journal", "metrics", "mig", "view"],
   sim: ["journal", "lib/go", "lib/ports", "ports"],
   sandbox: ["lib/pgp", "lib/ports", "sim"],
   edge: [

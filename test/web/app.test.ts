@@ -1,8 +1,10 @@
 import { describe, expect, test } from "bun:test";
+import { rm } from "node:fs/promises";
 import { lockDirectory } from "../../src/edge/lock.ts";
 import { appendAudit } from "../../src/journal/audit.ts";
 import { advanceDelivery } from "../../src/journal/inflight.ts";
 import { pageOf } from "../support/page.ts";
+import { answer, command } from "../support/results.ts";
 import { Directory, THEN } from "../support/verb.ts";
 
 /** Every page of a directory with job `nightly` and run 1. */
@@ -253,6 +255,40 @@ describe("createApp()", () => {
     expect(headers.get("content-type")).toStartWith("text/plain; version=0.0.4");
     expect(text).toContain("\nmig_runner_actions_in_flight 1\n");
     expect(text).not.toContain("mig_runner_api_up");
+  });
+
+  test("shows the hosts of a result, filtered, and the same as CSV", async () => {
+    await using directory = await Directory.create();
+    await directory.collected("nightly", 8, []);
+    const evil = '=cmd|"<img src=x>\u202e,\n';
+    const commands = [
+      command({ id: 1, host: "web1", results: [answer({ file: evil })] }),
+      command({ id: 2, host: evil, status: "expired", results: [] }),
+    ];
+    const result = { action: { id: 8 }, commands, name: "nightly", plugin: "" };
+    await directory.write("runners/nightly/results/20260102/8.json", JSON.stringify(result));
+    const page = await pageOf(directory);
+    expect((await page.get("/runs/1")).text).toContain('href="/results/8"');
+    const { text } = await page.get("/results/8");
+    expect(text).toContain("1 to 2, of 2");
+    expect(text).not.toMatch(/<img|\u202e/);
+    expect((await page.get("/results/8?found=yes")).text).toContain("1 to 1, of 1");
+    expect((await page.json("/results/8.json?status=expired")).hosts).toMatchObject([
+      { host: evil },
+    ]);
+    const csv = await page.get("/results/8.csv?status=expired");
+    expect(csv.headers.get("content-disposition")).toBe('attachment; filename="result-8.csv"');
+    expect(csv.text).toBe(
+      "command,agent,host,status,found,errors,elements\r\n" +
+        `2,4892412351434,"'=cmd|""<img src=x>\u202e,\n",expired,false,,\r\n`,
+    );
+    for (const path of ["/results/9", "/results/9.csv", "/results/x.csv", "/results/1e3"]) {
+      expect([path, (await page.get(path)).status]).toEqual([path, 404]);
+    }
+    await directory.write("runners/nightly/results/20260102/8.json", "torn");
+    expect((await page.get("/results/8")).text).toContain("cannot be read");
+    await rm(directory.at("runners/nightly/results"), { recursive: true });
+    expect((await page.get("/results/8")).text).toContain("The file is gone");
   });
 
   test("leads through all runs, a page each hundred", async () => {

@@ -56,8 +56,11 @@ export interface ScanListener {
   token(kind: TokenKind, text: string | null): void;
   /** An object or an array begins. Answer true to get its bytes when it ends. */
   opens(isArray: boolean): boolean;
-  /** It ended; `kept` are its bytes with the brackets, when they were asked for. */
-  closes(kept: Uint8Array | null): void;
+  /**
+   * It ended before byte `endsAt` of the text; `kept` are its bytes with the brackets, when they
+   * were asked for.
+   */
+  closes(kept: Uint8Array | null, endsAt: number): void;
 }
 
 /** Nesting that Go's decoder accepts (encoding/json maxNestingDepth); deeper is refused. */
@@ -376,7 +379,7 @@ export class JsonScanner {
       this.#keptDepth = 0;
       kept = this.#keeper.take(this.#chunk, end);
     }
-    this.#listener.closes(kept);
+    this.#listener.closes(kept, this.#consumed + end);
     return end;
   }
 

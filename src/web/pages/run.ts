@@ -73,10 +73,16 @@ function actionTable(actions: readonly ActionRecord[], now: Instant): Markup {
       moment(postedAt, now),
       agents,
       statusesOf(commands),
-      error ?? resultPath,
+      error ?? (resultPath === null ? null : resultLink(actionId)),
     ]),
     "It has posted nothing yet.",
   );
+}
+
+function resultLink(actionId: number | null): Piece {
+  return actionId === null
+    ? null
+    : markup`<a href="/results/${actionId}">Hosts and what was found</a>`;
 }
 
 function deliveryTable(deliveries: readonly DeliveryRecord[], now: Instant): Markup {

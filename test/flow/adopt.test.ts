@@ -139,6 +139,9 @@ describe("adoptInflight() (I9)", () => {
     const world = openWorld();
     world.spool.found = [record("copy.json", whole(7))];
     expect(await adoptInflight(world.edges, () => null)).toBe(1);
-    expect(world.spool.aside).toEqual(["/runner/runners/nightly/inflight/copy.json"]);
+    const path = "/runner/runners/nightly/inflight/copy.json";
+    expect(world.spool.aside).toEqual([path]);
+    const told = `warning nightly: copy.json holds action 7: ${path}.bad`;
+    expect(world.lines).toContain(told);
   });
 });

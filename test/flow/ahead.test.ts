@@ -115,6 +115,8 @@ describe("ClockWatch", () => {
     world.clock.jumpTo(NOON + 62 * SECOND);
     await watch.tick(() => false);
     expect(timesOf(world, second)).toEqual(all(NOON + 122 * SECOND));
+    const told = world.lines.filter((line) => line.includes("was set back"));
+    expect(told).toEqual(["warning the clock was set back by 11h58m58s"]);
     // What was begun before writes a moment later.
     await world.clock.moveBy(SECOND);
     const third = await rowsAt(world, WRONG, WRONG + 2);
@@ -181,6 +183,7 @@ describe("dateAnew()", () => {
     });
     await dateAnew(world.edges, () => false);
     const expires = new Date(WRONG + 60 * SECOND).toISOString();
+    expect(world.lines[1]).toStartWith("warning nightly: action 77 may have been dated by that");
     expect(world.lines[1]).toContain(`it expires at ${expires}; \`mig-runner drop 77\``);
   });
 });

@@ -86,6 +86,29 @@ function watch(changes: Partial<Notify> = {}, options: Partial<AlarmsOptions> = 
   };
 }
 
+/** A result of the job that a plugin has not taken, and that was given up. */
+async function giveUp({ journal }: ReturnType<typeof watch>): Promise<void> {
+  await journal.write((tables) => {
+    const at = NOON;
+    const run = tables.insertRun({ job: "nightly", firesAt: at, cause: "schedule" }, "open", at);
+    const own = { runId: run?.id ?? 0, job: "nightly", step: "", name: "n", body: "{}" };
+    const planned = tables.insertAction(
+      { ...own, signature: "s", expireAt: at, sendOnly: false, plugins: ["slack"] },
+      at,
+    );
+    const reply = new TextEncoder().encode("{}");
+    const times = { expireAt: at, collectAt: at };
+    tables.saveAction(advance(planned, { kind: "posted", actionId: 7, reply, ...times }, at));
+    const row = tables.insertDelivery(
+      { actionRow: planned.id, job: "nightly", plugin: "slack", key: "k" },
+      at,
+    );
+    if (row === null) throw new Error("it is there already");
+    const event = { kind: "failed", error: "exit status 1", nextAt: null } as const;
+    tables.saveDelivery(advanceDelivery(row, event, at));
+  });
+}
+
 describe("Alarms", () => {
   test("tells a failure once, however often it is looked at, and once that it is over", async () => {
     const site = watch();
@@ -150,27 +173,17 @@ describe("Alarms", () => {
 
   test("does not send an alarm about a plugin by that plugin", async () => {
     const site = watch({ plugins: ["slack", "mail"] });
-    await site.journal.write((tables) => {
-      const at = NOON;
-      const run = tables.insertRun({ job: "nightly", firesAt: at, cause: "schedule" }, "open", at);
-      const own = { runId: run?.id ?? 0, job: "nightly", step: "", name: "n", body: "{}" };
-      const planned = tables.insertAction(
-        { ...own, signature: "s", expireAt: at, sendOnly: false, plugins: ["slack"] },
-        at,
-      );
-      const reply = new TextEncoder().encode("{}");
-      const times = { expireAt: at, collectAt: at };
-      tables.saveAction(advance(planned, { kind: "posted", actionId: 7, reply, ...times }, at));
-      const row = tables.insertDelivery(
-        { actionRow: planned.id, job: "nightly", plugin: "slack", key: "k" },
-        at,
-      );
-      if (row === null) throw new Error("it is there already");
-      const event = { kind: "failed", error: "exit status 1", nextAt: null } as const;
-      tables.saveDelivery(advanceDelivery(row, event, at));
-    });
+    await giveUp(site);
     await site.turn();
     expect(site.told.map(({ plugin }) => plugin)).toEqual(["mail"]);
+    const own = watch();
+    await giveUp(own);
+    await own.turn();
+    expect(own.told).toEqual([]);
+    expect(own.lines.filter((line) => line.startsWith("alert"))).toEqual([
+      "alert alarm dead of nightly: a result was not taken by plugin slack: exit status 1; " +
+        "no other plugin can tell it",
+    ]);
     const alone = watch();
     await alone.journal.write(
       (tables) =>

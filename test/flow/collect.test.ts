@@ -273,6 +273,17 @@ describe("collectAction() of a result that lacks something", () => {
     expect(warningsOf(world)).toEqual(["no command succeeded"]);
   });
 
+  test("says how many entries of the list were no commands", async () => {
+    const world = openWorld();
+    const row = await posted(world);
+    world.api.commands = async (_, { onCommand }) => {
+      await onCommand(command(1, 1));
+      return { kind: "page", commands: 1, strays: 2, entries: 3 };
+    };
+    await collect(world, row);
+    expect(warningsOf(world)).toEqual(["2 entries were not commands"]);
+  });
+
   test("says how many commands may still end differently, also when nobody waits for them", async () => {
     const world = openWorld();
     const row = await posted(world);
@@ -387,6 +398,7 @@ describe("collectAction() of a collected action", () => {
     world.api.pages = [some.toReversed()];
     await collect(world, row, { lateMs: HOUR });
     expect(world.spool.results.get(PATH)).toBe(before);
+    expect(world.lines).toContain("info nightly/7: no more answers have come");
     expect(world.journal.action(row.id)).toMatchObject({ state: "settled", nextAt: null });
     expect(world.journal.run(row.runId)?.state).toBe("done");
   });

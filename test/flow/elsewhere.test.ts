@@ -86,7 +86,9 @@ describe("settleElsewhere()", () => {
     world.spool.records.clear();
     world.spool.results.set(RESULT, text);
     expect(await settleElsewhere(world.edges, row)).toBe(false);
-    expect(world.lines.at(-1)).toContain(`cannot be used, "${RESULT}"`);
+    const cannot = "a result that nobody has journaled cannot be used";
+    expect(world.lines.at(-1)).toStartWith(`warning nightly: ${cannot}, "${RESULT}": `);
+    expect(world.lines.at(-1)).toEndWith("; collecting it");
   });
 });
 
@@ -146,6 +148,14 @@ describe("adoptInflight()", () => {
     await adoptInflight(world.edges, () => null);
     expect(world.journal.action(row.id)?.state).toBe("settled");
     expect(world.lines.at(-1)).toEndWith("; it is not delivered again");
+  });
+
+  test("tells what it could not look at, and goes on", async () => {
+    const world = openWorld();
+    await posted(world);
+    world.spool.trace = () => Promise.reject(new Error("permission denied"));
+    expect(await adoptInflight(world.edges, () => null)).toBe(0);
+    expect(world.lines).toEqual(["err nightly: permission denied"]);
   });
 
   test("looks at no action whose record is there", async () => {

@@ -64,7 +64,11 @@ describe("postAction()", () => {
       expireAt: second.expireAt,
       nextAt: second.expireAt,
     });
-    expect(world.lines.join("\n")).toContain("expires at 9999-12-31T23:59:59Z, it was signed for");
+    const told = world.lines.filter((line) => line.includes("expires at"));
+    expect(told).toEqual([
+      "warning weekly: the API says that the action expires at 9999-12-31T23:59:59Z, " +
+        "it was signed for 2026-11-23T12:05:00Z: the signed time holds",
+    ]);
   });
 
   test("gives up an action to which the API gives the id of another, and says whose", async () => {
@@ -227,6 +231,42 @@ describe("postAction()", () => {
     });
     expect(world.journal.run(row.runId)).toMatchObject({ state: "failed" });
     expect(world.api.searches).toBe(0);
+  });
+
+  test("gives up what nobody has tried to post in time, and tells it", async () => {
+    const world = openWorld();
+    const row = await plan(world);
+    world.clock.jumpTo(NOON + 300_000);
+    expect(await post(world, row)).toBe("answered");
+    const error = "it was not posted in time; the action has expired unposted";
+    expect(world.journal.action(row.id)).toMatchObject({ state: "failed", error });
+    expect(world.lines).toContain(`err nightly: Cannot post action: ${error}`);
+  });
+
+  test("looks a week for what may have been posted, then tells that nobody knows", async () => {
+    const world = openWorld();
+    const row = await plan(world);
+    world.api.finds = [{ kind: "failed", message: "HTTP 502", status: 502 }];
+    const week = row.expireAt + 7 * 86_400_000;
+    world.clock.jumpTo(week);
+    expect(await post(world, row, false)).toBe("unreachable");
+    expect(world.journal.action(row.id)?.state).toBe("planned");
+    world.clock.jumpTo(week + 1);
+    expect(await post(world, row, false)).toBe("unreachable");
+    const error = "it is unknown whether it was posted: HTTP 502";
+    expect(world.journal.action(row.id)).toMatchObject({ state: "failed", error });
+    expect(world.lines).toContain(`err nightly: Cannot find action: ${error}`);
+    expect(world.api.posted).toEqual([]);
+  });
+
+  test("posts nothing that waits for its canary", async () => {
+    const world = openWorld();
+    const row: ActionRow = { ...(await plan(world)), held: "canary" };
+    expect(await post(world, row)).toBe("answered");
+    expect(world.api.posted).toEqual([]);
+    expect(world.journal.action(row.id)).toMatchObject({
+      ...{ state: "planned", error: "it waits for its canary", nextAt: row.postBy },
+    });
   });
 
   test("gives up a refused action after its retries, in the API's words", async () => {

@@ -226,6 +226,20 @@ describe("Upkeep", () => {
     expect(await step()).toEqual([1, NOON + 3_600_000]);
   });
 
+  test("tells what it cannot remove, and tries it again at its next time", async () => {
+    const world = openWorld();
+    const shelf = new MemoryShelf();
+    shelf.removeBefore = () => Promise.reject(new Error("Cannot remove: permission denied"));
+    const retention = { journalMs: null, resultsMs: DAY, shelf };
+    const changed = Promise.withResolvers<void>();
+    const upkeep = new Upkeep({ ...world.edges, retention }, changed.resolve);
+    expect(upkeep.failures).toBe(0);
+    upkeep.tick(NOON);
+    await changed.promise;
+    expect([upkeep.failures, upkeep.nextAt]).toEqual([1, NOON + 3_600_000]);
+    expect(world.lines).toEqual(["err Cannot remove: permission denied"]);
+  });
+
   test("does nothing where everything is kept", () => {
     const world = openWorld();
     const upkeep = new Upkeep(world.edges, () => {});

@@ -57,6 +57,10 @@ describe("a job that is signed ahead", () => {
     });
     expect(row).toMatchObject({ expireAt: NOON + 10 * MINUTE, signature: signatures[0] });
     expect(world.journal.window(calendar.id, NOON)?.runId).toBe(row?.runId as number);
+    const told = world.lines.filter((line) => line.includes("its calendar"));
+    expect(told).toEqual([
+      "warning sshd: its calendar: 1 window is left, for 1h: request the next calendar",
+    ]);
     expect(missed(world)).toEqual([]);
   });
 

@@ -4,8 +4,9 @@ import type { Edges } from "../../src/flow/edges.ts";
 import { Timetable } from "../../src/flow/timetable.ts";
 import { Catalog } from "../../src/jobs/catalog.ts";
 import type { Entity } from "../../src/jobs/entity.ts";
+import { parseSchedule } from "../../src/jobs/schedule.ts";
 import { settle } from "../support/clock.ts";
-import { entity, NOON, openWorld } from "../support/world.ts";
+import { entity, fillDisk, NOON, openWorld } from "../support/world.ts";
 
 const HOUR = 3_600_000;
 
@@ -39,6 +40,47 @@ describe("Timetable", () => {
     expect(catalog.entity("slow")).toBeNull();
     expect(catalog.loading).toBeNull();
     expect(told).toBe(1);
+  });
+
+  test("counts what goes wrong, for the exit status of a pass, and tells it", async () => {
+    const world = openWorld();
+    const { edges, spool, lines } = world;
+    const broken = new RunnerError("ENTITY", "it is broken");
+    const load = ({ job }: { readonly job: string }) =>
+      job === "broken" ? Promise.reject(broken) : Promise.resolve(entity({ job }));
+    const timetable = new Timetable(edges, new Catalog(load), {
+      ...{ checkDirectoryMs: HOUR, isScheduled: true, once: false, loaded() {} },
+    });
+    spool.scan = () => Promise.reject(new RunnerError("SPOOL", "Cannot read runners/"));
+    await timetable.refresh(NOON);
+    expect([timetable.failures, lines]).toEqual([1, ["err Cannot read runners/"]]);
+    spool.scan = () => Promise.resolve([directory("broken")] as never);
+    await timetable.scan();
+    expect([timetable.failures, lines.at(-1)]).toEqual([2, "err broken: it is broken"]);
+    // The first cursor of a job cannot be remembered.
+    const makeRoom = fillDisk(world);
+    spool.scan = () => Promise.resolve(["broken", "nightly"].map(directory) as never);
+    await timetable.scan();
+    makeRoom();
+    expect(timetable.failures).toBe(3);
+    expect(lines).toContain("err Cannot use the journal: the disk is full");
+  });
+
+  test("says of a schedule that has no day that the job will never run", async () => {
+    const { edges, spool, lines } = openWorld();
+    spool.scan = () => Promise.resolve([directory("nightly")] as never);
+    const schedule = parseSchedule("0 0 30 2 *", { timezone: "UTC" });
+    const timetable = new Timetable(
+      edges,
+      new Catalog(() => Promise.resolve(entity({ schedule }))),
+      {
+        ...{ checkDirectoryMs: HOUR, isScheduled: true, once: false, loaded() {} },
+      },
+    );
+    await timetable.scan();
+    expect(lines).toContain(
+      'warning nightly: will never run: "0 0 30 2 *" has no future fire time',
+    );
   });
 
   describe("of a job that is being written", () => {

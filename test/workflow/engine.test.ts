@@ -246,15 +246,18 @@ describe("Engine", () => {
   test("skips, queues or begins a run while the one before is open", async () => {
     const body: JobBody = async (run) => await run.sleep("work", "90s");
     const schedule = parseSchedule("* * * * *", { timezone: "UTC" });
-    for (const [overlap, states] of [
-      ["skip", ["open"]],
-      ["queue", ["requested", "open"]],
-      ["allow", ["open", "open"]],
+    for (const [overlap, states, told] of [
+      ["skip", ["open"], "skipped: the run before is still open"],
+      ["queue", ["requested", "open"], "queued behind the open run"],
+      ["allow", ["open", "open"], null],
     ] as const) {
       const stage = new Stage({ body, entity: { schedule, overlap } });
       await stage.boot();
       await stage.move(2 * MINUTE + SECOND);
       expect(stage.journal.runs("nightly", 9).map(({ state }) => state)).toEqual([...states]);
+      const lines = stage.lines.filter((line) => line.includes("fire time 2026-"));
+      const line = `warning nightly: fire time 2026-11-23T12:02:00.000Z ${told}`;
+      expect(lines).toEqual(told === null ? [] : [line]);
       await stage.move(MINUTE);
       expect(stage.journal.runs("nightly", 9).at(-1)?.state).toBe("done");
       await stage.stop();
@@ -497,9 +500,10 @@ describe("Engine actions", () => {
     });
     expect(counts).toEqual([124, 124, 52, 300]);
     expect(stage.journal.actionById(first)?.resultPath).toBe(`${folder}/${first}.json`);
-    expect(stage.deliveries.map(({ resultPath }) => resultPath)).toEqual([
-      `${folder}/${first}-${last}.json`,
-    ]);
+    const whole = `${folder}/${first}-${last}.json`;
+    expect(stage.deliveries.map(({ resultPath }) => resultPath)).toEqual([whole]);
+    const told = `info nightly: put the results of 3 actions together in ${whole}`;
+    expect(stage.lines).toContain(told);
     await stage.stop();
   });
 

@@ -65,7 +65,7 @@ describe("Engine with bodies that go wrong", () => {
   });
 
   test("starts a lost body again after 2 and 4 seconds, then the run has failed", async () => {
-    const { bodies, tick, run, engine } = await open();
+    const { bodies, tick, run, engine, lines } = await open();
     await tick();
     for (const [starts, waitMs] of [
       [1, 2_000],
@@ -83,6 +83,9 @@ describe("Engine with bodies that go wrong", () => {
     await settle();
     expect(run()).toMatchObject({ state: "failed", note: "it was in an endless loop" });
     expect([engine.failures, engine.isIdle]).toEqual([1, true]);
+    const again = "warning hunt: run 1 is tried again: it was in an endless loop";
+    expect(lines.slice(0, 2)).toEqual([again, again]);
+    expect(lines[2]).toStartWith("err hunt: run 1 failed: it was in an endless loop (");
   });
 
   test("does not count a body for which the system had no process, and waits", async () => {
@@ -250,6 +253,18 @@ describe("Engine with bodies that go wrong", () => {
     expect(run()?.state).toBe("failed");
     const told = bodies[0]?.heard.filter(({ kind }) => kind === "abort");
     expect(told).toEqual([{ kind: "abort", reason: "dropped" }]);
+  });
+
+  test("keeps ten thousand lines of a body, and says at the last that there were more", async () => {
+    const { bodies, tick, lines } = await open();
+    await tick();
+    for (let count = 1; count <= 10_005; count++) {
+      bodies[0]?.listener.onMessage({ kind: "log", level: "info", message: `line ${count}` });
+    }
+    expect(lines.length).toBe(10_000);
+    expect(lines.at(-2)).toBe("info hunt: line 9999");
+    const more = "(further lines of this run are left out)";
+    expect(lines.at(-1)).toBe(`info hunt: line 10000 ${more}`);
   });
 
   test("does not listen to a body any more that has ended", async () => {

@@ -27,7 +27,7 @@ import { isInFlight } from "./flow/transition.ts";
 import { endStranded } from "./flow/unreadable.ts";
 import type { Catalog } from "./jobs/catalog.ts";
 import type { ActionRow, RunRow } from "./journal/inflight.ts";
-import type { ActiveState } from "./journal/journal.ts";
+import { type ActiveState, JOURNAL_RETRY_MS } from "./journal/journal.ts";
 import type { Instant, Milliseconds } from "./time.ts";
 import type { EngineEdges } from "./workflow/edges.ts";
 import { Engine } from "./workflow/engine.ts";
@@ -50,9 +50,6 @@ const ADOPT_PATIENCE_MS: Milliseconds = 100;
 
 /** After records could not be adopted, how long until they are looked at again. */
 const ADOPT_RETRY_MS: Milliseconds = 30_000;
-
-/** After something could not be remembered, how long until it is tried again. */
-const JOURNAL_RETRY_MS: Milliseconds = 5_000;
 
 /** Refusals of an action by the API until it is a failure, for actions of jobs that are gone. */
 const RETRIES_DEFAULT = 2;

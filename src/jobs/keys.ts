@@ -10,7 +10,7 @@ import { DAY_MS, MINUTE_MS, type Milliseconds } from "../time.ts";
 export const TEMPLATE_NAME = "action.json";
 
 /** Longer actions make RabbitMQ refuse the scheduler's queue: its limit is 2^32 milliseconds. */
-const EXPIRY_MAX_MS = 49 * DAY_MS;
+export const EXPIRY_MAX_MS: Milliseconds = 49 * DAY_MS;
 
 /** What a key takes, its bounds and what holds without it. Null: nothing does. */
 export type KeyRule =

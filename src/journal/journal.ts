@@ -7,7 +7,7 @@
 // Writes are grouped: many `write` calls of one turn of the event loop share one durable
 // transaction. `write` resolves when its transaction is on disk (I1), never before.
 
-import type { Instant } from "../time.ts";
+import { type Instant, type Milliseconds, SECOND_MS } from "../time.ts";
 import type { AlarmReads, AlarmWrites } from "./alarms.ts";
 import type { AuditReads, AuditRow } from "./audit.ts";
 import type { ActionRow, DeliveryRow, RunCause, RunRow } from "./inflight.ts";
@@ -15,6 +15,9 @@ import type { PauseReads, PauseRow, PauseWrites } from "./pauses.ts";
 import type { StateReads, StateWrites } from "./state.ts";
 import type { BodyRow, NewBody, NewStep, StepFrontier, StepRow } from "./steps.ts";
 import type { CalendarReads, CalendarWrites } from "./windows.ts";
+
+/** After the journal could not write, how long until it is asked to again. */
+export const JOURNAL_RETRY_MS: Milliseconds = 5 * SECOND_MS;
 
 /** A run that is to be written. */
 export interface NewRun {

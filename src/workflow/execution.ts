@@ -13,7 +13,7 @@
 import { messageOf } from "../errors.ts";
 import { type Edges, say } from "../flow/edges.ts";
 import type { ActionRow } from "../journal/inflight.ts";
-import type { JournalTransaction } from "../journal/journal.ts";
+import { JOURNAL_RETRY_MS, type JournalTransaction } from "../journal/journal.ts";
 import type { StepRow } from "../journal/steps.ts";
 import type { Instant, Milliseconds } from "../time.ts";
 import type { ActiveRun } from "./actions.ts";
@@ -36,9 +36,6 @@ const PARK_MS: Milliseconds = 1_000;
 
 /** How long a replay may do nothing before it asks for what the journal has next. */
 const REPLAY_STALL_MS: Milliseconds = 10_000;
-
-/** After the journal failed to write, how long until the run is looked at again. */
-const JOURNAL_RETRY_MS: Milliseconds = 5_000;
 
 /** How long an aborted body has to end what it does. */
 const ABORT_GRACE_MS: Milliseconds = 1_000;

@@ -1,8 +1,9 @@
 // Requests: what an author wrote in a call, checked and as the engine is asked for it.
+import { EXPIRY_MAX_MS } from "../jobs/keys.ts";
 import { durationToMs, parseDuration } from "../lib/go/duration.ts";
 import { agentsTarget } from "../mig/target.ts";
 import type { CollectAction, StepWork } from "../sdk/run.ts";
-import { DAY_MS, type Milliseconds } from "../time.ts";
+import type { Milliseconds } from "../time.ts";
 import {
   type ActionRequest,
   type CheckOutcome,
@@ -22,9 +23,6 @@ export interface Ask {
   /** The error that it fails with, where that is no plain one. */
   readonly failure?: (message: string, asked: Error) => Error;
 }
-
-/** The longest life of an action. See jobs/definition.ts. */
-const EXPIRY_MAX_MS: Milliseconds = 49 * DAY_MS;
 
 /** Characters of one name. */
 const NAME_SIZE_MAX = 128;

@@ -7,7 +7,7 @@ import { backoffMs } from "../flow/backoff.ts";
 import { beginBy, canBeMet, deferMs } from "../flow/defer.ts";
 import { type Edges, say } from "../flow/edges.ts";
 import type { ActionRow } from "../journal/inflight.ts";
-import type { JournalTransaction } from "../journal/journal.ts";
+import { JOURNAL_RETRY_MS, type JournalTransaction } from "../journal/journal.ts";
 import { due, type NewStep, type StepOutcome, type StepRow } from "../journal/steps.ts";
 import type { Instant, Milliseconds } from "../time.ts";
 import { type ActiveRun, emptyOutcome, partsOf, planStep } from "./actions.ts";
@@ -43,9 +43,6 @@ export interface WorkHooks {
   /** Aborts when the process is about to end. */
   readonly signal: AbortSignal;
 }
-
-/** After the journal failed to write, how long until it is tried again. */
-const JOURNAL_RETRY_MS: Milliseconds = 5_000;
 
 interface PlanFailure {
   readonly text: string;

@@ -32,7 +32,7 @@ export default job(
     if (unknown.length > 0) run.log("warning", `${unknown.length} hosts stay as they were`);
     // Each step that uses files says what stands in for it in tests, which leave them alone.
     const simulated = () => ({ changes: ["web1: bash 5.1 became 5.2"], more: 0 });
-    const compare = { timeout: "30m", simulated };
+    const compare = { timeout: "30m", simulated } as const;
     const { changes, more } = await run.step("compare", compare, async () => {
       const before = await readLast();
       const after = await takeInventory(packages.commands, before);

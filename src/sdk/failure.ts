@@ -2,6 +2,7 @@
 import { durationToMs, parseDuration } from "../lib/go/duration.ts";
 import { DAY_MS, type Milliseconds } from "../time.ts";
 import { brand, hasBrand } from "./brand.ts";
+import type { Duration } from "./definition.ts";
 
 /**
  * Thrown in a step or a plugin: do not try again, it cannot succeed.
@@ -50,7 +51,7 @@ export class RetryError extends Error {
    */
   constructor(
     message: string,
-    options: { readonly after: string | number; readonly cause?: unknown },
+    options: { readonly after: Duration | number; readonly cause?: unknown },
   ) {
     const { after } = options;
     const waitMs = waitOf(after);

@@ -28,6 +28,7 @@ export { Fatal, FatalError, Retry, RetryError } from "./failure.ts";
 export type { FetchOptions, StepFetch, StepFetchOptions } from "./fetch.ts";
 export { ensureOk } from "./http.ts";
 export { type JobBody, type JobModule, type JobWithParams, job } from "./job.ts";
+export type { IfJson } from "./json.ts";
 export type { Module, OperationOptions, PlainModule } from "./module.ts";
 export type { AgentdestroyParameters } from "./modules/agentdestroy.ts";
 export type { ExampleElements, ExampleParameters } from "./modules/example.ts";

@@ -6,6 +6,7 @@
 import type { ActionDescription, CommandStatus, Operation, Result, Threat } from "./action.ts";
 import type { Duration } from "./definition.ts";
 import type { StepFetch } from "./fetch.ts";
+import type { IfJson } from "./json.ts";
 import type { Schema, SchemaOutput } from "./standard.ts";
 import type { Approval, AskOptions, WaitOptions } from "./wait.ts";
 
@@ -140,7 +141,10 @@ export interface StepContext {
   readonly fetch: StepFetch;
 }
 
-/** The function of a step. What it resolves with is saved, so it must be JSON (or nothing). */
+/**
+ * The function of a step. What it resolves with is saved, so it must be JSON (or nothing): a `Date`,
+ * a `Map` or a function in it is told by the editor, and by the run.
+ */
 export type StepWork<Value> = (context: StepContext) => Value | Promise<Value>;
 
 /** What `run.parallel` gives: the answer of each branch under its name. */
@@ -178,7 +182,7 @@ export interface RunState {
   get<Value = unknown>(key: string): Promise<Value | null>;
 
   /** Sets a key, in the place of what it had. Null forgets it. */
-  set(key: string, value: unknown): Promise<void>;
+  set<Value>(key: string, value: Value & IfJson<readonly [Value]>): Promise<void>;
 }
 
 /** How `run.map` goes through a list. */
@@ -268,11 +272,11 @@ export interface Run<Params = NoParams> {
    * @param name 1 to 128 characters, unique in the run.
    * @throws The error of the last try, once all tries have failed or one threw `FatalError`.
    */
-  step<Value>(name: string, work: StepWork<Value>): Promise<Value>;
+  step<Value>(name: string, work: StepWork<Value> & IfJson<Value>): Promise<Value>;
   step<Value>(
     name: string,
     options: StepOptions<NoInfer<Value>>,
-    work: StepWork<Value>,
+    work: StepWork<Value> & IfJson<Value>,
   ): Promise<Value>;
 
   /** Waits; the end of the wait is saved, so that a restart does not begin it anew. */

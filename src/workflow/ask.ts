@@ -41,7 +41,7 @@ function showOf(show: unknown): string | null {
 }
 
 /** @returns Null without a schema: every answer is taken. */
-export function answerCheck({ schema }: WaitOptions = { timeout: "" }) {
+export function answerCheck({ schema }: Partial<WaitOptions> = {}) {
   if (schema === undefined) return null;
   if (!isSchema(schema)) throw new TypeError("its schema is none, wanted one such as v.string()");
   return (json: string): CheckOutcome => {

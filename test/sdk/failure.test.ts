@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import type { Duration } from "../../src/sdk/definition.ts";
 import { Fatal, isFatal, Retry, retryAfterMs } from "../../src/sdk/failure.ts";
 
 describe("Fatal", () => {
@@ -27,7 +28,7 @@ describe("Retry", () => {
     ["1h30m", 5_400_000],
     ["1ns", 1],
   ])("waits for %s", (after, ms) => {
-    expect(retryAfterMs(new Retry("too fast", { after }))).toBe(ms);
+    expect(retryAfterMs(new Retry("too fast", { after: after as Duration }))).toBe(ms);
   });
 
   test("takes milliseconds", () => {
@@ -36,14 +37,14 @@ describe("Retry", () => {
 
   test("waits for a day at most", () => {
     for (const after of ["25h", "99999h", 86_400_001, 1e308, Number.POSITIVE_INFINITY]) {
-      expect(retryAfterMs(new Retry("too fast", { after }))).toBe(86_400_000);
+      expect(retryAfterMs(new Retry("too fast", { after: after as Duration }))).toBe(86_400_000);
     }
   });
 
   test.each([["5"], ["5 minutes"], ["99999999999000ms"], [""], ["-1s"], [-1], [Number.NaN]])(
     "keeps its message where the wait %j is of no use",
     (after) => {
-      const error = new Retry("too fast", { after });
+      const error = new Retry("too fast", { after: after as Duration });
       expect(error.message).toStartWith("too fast (its wait ");
       expect(error.message).toContain(`${after}`);
       expect(retryAfterMs(error)).toBe(0);

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { makeEntity } from "../../src/jobs/definition.ts";
+import type { Duration } from "../../src/sdk/definition.ts";
 import { isJobModule, job } from "../../src/sdk/job.ts";
 import { modules } from "../../src/sdk/modules.ts";
 import { isPluginModule } from "../../src/sdk/plugin.ts";
@@ -22,7 +23,7 @@ describe("job()", () => {
   });
 
   test("is frozen, and not changed through the object that it was made of", () => {
-    const definition = { expiry: "5m" };
+    const definition: { expiry: Duration } = { expiry: "5m" };
     const made = job(definition);
     definition.expiry = "1h";
     expect(made.definition.expiry).toBe("5m");

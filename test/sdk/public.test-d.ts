@@ -4,6 +4,8 @@ import * as v from "valibot";
 import type { RawDefinition, RawSchedule } from "../../src/jobs/keys.ts";
 import {
   type Command,
+  type Duration,
+  type IfJson,
   type JobDefinition,
   type JobSchedule,
   job,
@@ -13,6 +15,7 @@ import {
   type Run,
   type Schema,
   type SchemaOutput,
+  type StepWork,
   sql,
 } from "../../src/sdk/index.ts";
 
@@ -26,7 +29,14 @@ function same<Left, Right>(..._: Same<Left, Right> extends true ? [] : [never]):
 export const raw: RawDefinition = {} as JobDefinition;
 same<keyof JobDefinition, keyof RawDefinition>();
 same<keyof JobSchedule, keyof RawSchedule>();
-export const written: Omit<JobDefinition, "action"> = {} as Omit<RawDefinition, "action">;
+/** A duration is a text for all forms of a job, and one of some texts for an editor. */
+type Texts<Value> = Value extends Duration
+  ? string
+  : Value extends JobSchedule
+    ? { readonly [Key in keyof Value]: Texts<Value[Key]> }
+    : Value;
+type Written = { readonly [Key in keyof JobDefinition]: Texts<JobDefinition[Key]> };
+export const written: Omit<Written, "action"> = {} as Omit<RawDefinition, "action">;
 
 job({});
 job({ schedule: "@daily", plugin: ["a", "b"], expiry: undefined });
@@ -42,6 +52,17 @@ job({ scheduel: "@daily" });
 job({ action: { target: "status='online'" } });
 // @ts-expect-error: durations are texts
 job({ expiry: 600 });
+// Of a length of time with its units.
+const texts: readonly Duration[] = ["0", "90s", "1.5h", "1h30m", "250ms", "2h5m10s", `${7}m`];
+job({ schedule: { cron: "@daily", spread: "30m" }, deadline: "6h", expiry: texts[1] });
+// @ts-expect-error: a number has a unit
+job({ expiry: "10" });
+// @ts-expect-error: there is no unit of days
+job({ expiry: "1d" });
+// @ts-expect-error: nor a word for one
+job({ deadline: "10 minutes" });
+// @ts-expect-error: the number comes first
+job({ schedule: { cron: "@daily", spread: "m10" } });
 // What it gives is of no use, and no harm.
 job({}, (run) => run.step("a", () => 1));
 job({}, async (run) => {
@@ -144,6 +165,13 @@ export async function workflow(run: Run): Promise<void> {
   await run.deliver("slack", "deep");
   // @ts-expect-error: a duration is a text
   await run.sleep("wait", 5);
+  // @ts-expect-error: nor any text
+  await run.sleep("wait", "a while");
+  await run.sleep("wait", `${both.left.agents.length}m`);
+  // @ts-expect-error: the wait of a retry is a duration
+  await run.step("a", { retry: { max: 3, first: "soon" } }, () => 1);
+  // @ts-expect-error: so is the time of a try
+  await run.step("a", { timeout: "forever" }, () => 1);
   // @ts-expect-error: branches are functions
   await run.parallel({ left: run.collect("x") });
 }
@@ -175,3 +203,88 @@ plugin({ config: { url: "x" }, deliver() {} });
 
 // @ts-expect-error: null has no literal
 sql`id = ${null}`;
+
+interface Host {
+  readonly name: string;
+  readonly seenAt?: number;
+  readonly owner: string | undefined;
+  readonly tags: Readonly<Record<string, string>>;
+  readonly ports: readonly (number | null)[];
+  readonly kind: "web" | "db";
+}
+
+interface Tree {
+  readonly value: number;
+  readonly children: readonly Tree[];
+}
+
+/** What JSON holds comes back with the type that it went in with. */
+export async function saved(run: Run, host: Host, tree: Tree, thing: unknown): Promise<void> {
+  const hosts = await run.step("hosts", async () => [host]);
+  same<typeof hosts, Host[]>();
+  const one = await run.step("one", () => (run.random() > 1 ? host : null));
+  same<typeof one, Host | null>();
+  const root = await run.step("tree", () => tree);
+  same<typeof root, Tree>();
+  const pair = await run.step("pair", () => [1, "a"] as [number, string]);
+  same<typeof pair, [number, string]>();
+  const table = await run.step("table", () => ({}) as Record<string, Host>);
+  same<typeof table, Record<string, Host>>();
+  const any = await run.step("unknown", () => thing);
+  same<typeof any, unknown>();
+  await run.step("parsed", async ({ fetch }) => await (await fetch("https://x")).json());
+  await run.step("nothing", async () => {});
+  await run.step("sometimes", async () => {
+    if (host.kind === "web") return;
+    return { name: host.name };
+  });
+  await run.step("never", () => {
+    throw new Error("no");
+  });
+  // @ts-expect-error: a Date comes back as a text
+  await run.step("date", () => new Date());
+  // @ts-expect-error: wherever it is
+  await run.step("date", async () => ({ hosts: [{ at: new Date() }] }));
+  // @ts-expect-error: with options too
+  await run.step("map", { retry: 3 }, () => new Map([["a", 1]]));
+  // @ts-expect-error: a Set has nothing that JSON keeps
+  await run.step("set", async () => ({ names: new Set(["a"]) }));
+  // @ts-expect-error: nor has a function
+  await run.step("function", () => ({ name: "a", call: () => 1 }));
+  // @ts-expect-error: JSON has no bigint
+  await run.step("bigint", () => 5n);
+  // @ts-expect-error: undefined in a list would be null
+  await run.step("list", () => [1, undefined]);
+  // @ts-expect-error: bytes are no list
+  await run.step("bytes", () => new Uint8Array(3));
+  // @ts-expect-error: a response is read first
+  await run.step("response", async ({ fetch }) => await fetch("https://x"));
+  // @ts-expect-error: nothing of an error is in its JSON
+  await run.step("error", () => new Error("no"));
+}
+
+export async function kept(run: Run, host: Host): Promise<void> {
+  await run.state.set("host", host);
+  await run.state.set("host", null);
+  const known = await run.state.get<Host>("host");
+  same<typeof known, Host | null>();
+  // @ts-expect-error: a Date comes back as a text
+  await run.state.set("at", { at: new Date() });
+  // @ts-expect-error: null forgets a key
+  await run.state.set("host", undefined);
+  // @ts-expect-error: a key is a text
+  await run.state.get(5);
+}
+
+export function wrapped<Value>(run: Run, work: StepWork<Value> & IfJson<Value>): Promise<Value> {
+  return run.step("wrapped", { retry: 3 }, work);
+}
+
+export async function mapped(run: Run, hosts: readonly Host[]): Promise<void> {
+  const names = await run.map("all", hosts, async ({ name }) => name, { concurrency: 2 });
+  same<typeof names, readonly string[]>();
+  // @ts-expect-error: a function of it is asynchronous
+  await run.map("all", hosts, ({ name }) => name);
+  // @ts-expect-error: there is no such option
+  await run.map("all", hosts, async () => {}, { concurency: 2 });
+}

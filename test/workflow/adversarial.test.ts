@@ -159,7 +159,7 @@ describe("A body with a mistake", () => {
     ],
     [
       "a bad duration",
-      (run) => run.sleep("a", "1 day"),
+      (run) => run.sleep("a", "1 day" as never),
       /duration is "1 day", wanted a duration such as "10m"$/,
     ],
     [

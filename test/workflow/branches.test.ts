@@ -17,7 +17,7 @@ describe("run.map", () => {
   test("gives the answers in the order of the list, whatever ends first", async () => {
     const answers: unknown[] = [];
     const stage = await play(async (run) => {
-      const given = await run.map("waits", ["3m", "1m", "2m"], async (wait, index) => {
+      const given = await run.map("waits", ["3m", "1m", "2m"] as const, async (wait, index) => {
         await run.sleep("nap", wait);
         return await run.step("say", () => `${index}: ${wait}`);
       });

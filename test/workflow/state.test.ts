@@ -166,8 +166,16 @@ describe("run.state", () => {
 });
 
 const WRONG: readonly (readonly [what: string, body: JobBody, error: string])[] = [
-  ["a Date", async (run) => await run.state.set("x", { at: new Date(0) }), "at .at is a Date"],
-  ["nothing", async (run) => await run.state.set("x", undefined), "its value is undefined"],
+  [
+    "a Date",
+    async (run) => await run.state.set("x", { at: new Date(0) } as never),
+    "at .at is a Date",
+  ],
+  [
+    "nothing",
+    async (run) => await run.state.set("x", undefined as never),
+    "its value is undefined",
+  ],
   [
     "a key of 101 characters",
     async (run) => await run.state.set("k".repeat(101), 1),

@@ -2,13 +2,12 @@
 
 import { messageOf } from "../errors.ts";
 import type { JournalReads } from "../journal/journal.ts";
-import { encodeValue } from "../lib/json/plain.ts";
 import type { Clock } from "../lib/ports.ts";
 import { parseActionId } from "../mig/ids.ts";
 import { cutText } from "../text.ts";
 import type { Milliseconds } from "../time.ts";
 import { jsonAnswer } from "../view/text.ts";
-import { ANSWER_SIZE_MAX, type Replied, replyTo } from "../workflow/answers.ts";
+import { ANSWER_SIZE_MAX, encodeAnswer, type Replied, replyTo } from "../workflow/answers.ts";
 import { UsageError } from "./flags.ts";
 import { servingHolder } from "./hold.ts";
 import { openBench } from "./open.ts";
@@ -114,12 +113,9 @@ function answerOf(text: string): string {
     const meant = `'${JSON.stringify(shown)}'`;
     throw new UsageError(`the answer ${shown} is no JSON; a text has quotes: ${meant}`);
   }
-  let json: string;
   try {
-    json = encodeValue(value) ?? "null";
+    return encodeAnswer(value);
   } catch (error) {
     throw new UsageError(`the answer cannot be kept as JSON: ${messageOf(error)}`);
   }
-  if (json.length <= ANSWER_SIZE_MAX) return json;
-  throw new UsageError(`the answer has ${json.length} characters, ${ANSWER_SIZE_MAX} fit`);
 }

@@ -13,7 +13,11 @@ export const daemon: Verb = {
       kind: "switch",
       help: "One pass: dispatch, collect, deliver what is due; exit",
     },
-    { name: "wait", kind: "switch", help: "With --once: stay until nothing is in flight" },
+    {
+      name: "wait",
+      kind: "switch",
+      help: "With --once: stay until nothing is in flight; not for people who are asked",
+    },
   ],
   help:
     "Without a command, runs the jobs of the runner directory by their schedules.\n" +

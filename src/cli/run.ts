@@ -6,6 +6,7 @@ import { ONCE_WINDOW } from "../flow/launch.ts";
 import { hasAllFailed, shortfalls } from "../flow/shortfall.ts";
 import { lateness } from "../flow/sign.ts";
 import { isSignedAhead, notSignedAhead } from "../flow/signed-ahead.ts";
+import { waitsForPeople } from "../flow/transition.ts";
 import type { Entity } from "../jobs/entity.ts";
 import { pauseReason } from "../jobs/hold.ts";
 import { type ActionRow, type DeliveryRow, isSwept, type RunRow } from "../journal/inflight.ts";
@@ -13,6 +14,7 @@ import type { JournalReads } from "../journal/journal.ts";
 import { describeStatuses } from "../mig/statuses.ts";
 import { Runner } from "../runner.ts";
 import { jsonAnswer, plural } from "../view/text.ts";
+import { askedText, openQuestions } from "../workflow/answers.ts";
 import { wayOut } from "../workflow/operate.ts";
 import { paramsText } from "../workflow/params.ts";
 import { UsageError } from "./flags.ts";
@@ -45,9 +47,9 @@ export const run: Verb = {
     "Fires the job now, outside its schedule. If a mig-runner works on the directory it is asked to\n" +
     "do it; otherwise this process does, and leaves what it did not wait for to the next one. It\n" +
     "makes room for a daemon that starts meanwhile, and sees to the end what that one does.\n" +
-    "Ends with 1 when the action was not posted, or with --wait when not all of it went well, or\n" +
-    "when no command of any agent succeeded. --set gives the run parameters, which the job checks\n" +
-    "before anything begins.\n\n" +
+    "Ends with 1 when the action was not posted, or with --wait when not all of it went well, when\n" +
+    "no command of any agent succeeded, or when it waits for people, which --wait does not stay for.\n" +
+    "--set gives the run parameters, which the job checks before anything begins.\n\n" +
     "Examples:\n" +
     "  mig-runner -c runner.cfg run sshd-config\n" +
     "  mig-runner -c runner.cfg run hunt --set path=/usr/lib --set name='^libkeyutils'\n" +
@@ -151,6 +153,7 @@ function progressOf({ journal }: Edges, runId: number): { begun: boolean; ended:
     .flatMap(({ id }) => journal.deliveriesOf(id))
     .some(({ state, attempts, error }) => state === "pending" && attempts < 2 && error === null);
   const isWorkflow = run?.source != null && run.state !== "requested";
+  if (run?.state === "open" && waitsForPeople(journal, runId)) return { begun: true, ended: true };
   const begun = isWorkflow || actions.some(({ actionId }) => actionId !== null);
   return { begun, ended: isSettled && !(run?.state === "done" && isUntried) };
 }
@@ -306,7 +309,10 @@ function describeOutcome(journal: JournalReads, row: RunRow): string[] {
       return [`run ${id}: ${state} after ${done}${why} (${wayOut(row)})`];
     }
     default:
-      return [`run ${id}: not ended yet, ${done} so far; the daemon or --once goes on with it`];
+      return [
+        `run ${id}: not ended yet, ${done} so far; the daemon or --once goes on with it`,
+        ...openQuestions(journal, id).map((step) => `it waits for ${askedText(step)}`),
+      ];
   }
 }
 function plainAction(action: ActionRow) {

@@ -25,9 +25,16 @@ const AGENTS = 20;
 const SCENARIO_MAX = "2m";
 
 export const test: Verb = {
-  usage: "[JOB...] [--set NAME=VALUE...] [--agents N] [--timeout TIME] [--json]",
+  usage:
+    "[JOB...] [--set NAME=VALUE...] [--answer NAME=JSON...] [--agents N] [--timeout TIME] [--json]",
   flags: [
     SET_FLAG,
+    {
+      name: "answer",
+      kind: "list",
+      value: "NAME=JSON",
+      help: "What a person answers to a `run.waitFor`; once for each",
+    },
     { name: "agents", kind: "number", value: "N", help: `Simulated agents (default ${AGENTS})` },
     {
       name: "timeout",
@@ -43,11 +50,13 @@ export const test: Verb = {
     "these is run again many times, each time with a runner that is killed at another write of its\n" +
     "journal and goes on. Nothing is posted and nothing is delivered. The functions of steps do run,\n" +
     "or what a step has as `simulated` in the place of its function; what they ask for by fetch is\n" +
-    "not sent, and answered by {}.\n\n" +
+    "not sent, and answered by {}. People say yes to approvals; a job that asks is also tried with\n" +
+    "people who say no, and nothing.\n\n" +
     "Ends with 1 when a job cannot be replayed, is wrong, or fails whatever the fleet answers.\n\n" +
     "Examples:\n" +
     "  mig-runner -c runner.cfg test\n" +
     "  mig-runner -c runner.cfg test hunt --set sha256=ab12\n" +
+    "  mig-runner -c runner.cfg test dig --answer ticket=4711\n" +
     "  mig-runner -c runner.cfg test hunt --agents 100 --json",
   async run(call) {
     const { flags, positionals, terminal } = call;
@@ -66,6 +75,7 @@ export const test: Verb = {
     }
     const macros = await macrosOf(call);
     const set = setOf(call);
+    const said = saidOf(call);
     const tested: Tested[] = [];
     for (const state of programs) {
       const below = view.config.directory;
@@ -74,7 +84,7 @@ export const test: Verb = {
         if (!flags.has("json")) terminal.out([state.job, `  not tested: ${waits}`]);
         continue;
       }
-      const of = { agents, macros, set, below, directory: `${path}/${state.job}` };
+      const of = { agents, macros, set, said, below, directory: `${path}/${state.job}` };
       const progress = (scenario: string): void => terminal.progress(`${state.job}: ${scenario}`);
       const one = await testJob(state, of, { limit, limitMs, progress });
       terminal.progress("");
@@ -108,6 +118,19 @@ function setOf({ flags, positionals }: Call): Readonly<Record<string, string>> {
   const set = flags.pairs("set");
   if (Object.keys(set).length === 0 || positionals.length === 1) return set;
   throw new UsageError("--set is for one JOB");
+}
+
+/** @throws {UsageError} For what is no JSON. */
+function saidOf({ flags }: Call): Readonly<Record<string, unknown>> {
+  const given = Object.entries(flags.pairs("answer")).map(([name, text]) => {
+    try {
+      return [name, JSON.parse(text) as unknown] as const;
+    } catch {
+      const meant = JSON.stringify(text);
+      throw new UsageError(`--answer ${name}=${text} is no JSON; a text has quotes: ${meant}`);
+    }
+  });
+  return Object.fromEntries(given);
 }
 
 /** Why a job can only be tested by its name; null when it needs no parameters. */
@@ -156,7 +179,8 @@ async function testJob(
     directory,
     macros,
     set,
-  }: Pick<TestOrder, "agents" | "directory" | "macros" | "set"> & { readonly below: string },
+    said,
+  }: Omit<TestOrder, "job" | "source"> & { readonly below: string },
   watch: Watch,
 ): Promise<Tested> {
   if (entity === null) return broken(job, describeErrors(errors));
@@ -166,8 +190,12 @@ async function testJob(
   } catch (error) {
     return broken(job, describeErrors(errorsOf(error)));
   }
-  const { scenarios, lost } = await play({ agents, directory, macros, set, job, source }, watch);
-  const failsAlways = scenarios.every(({ state }) => state === "failed");
+  const order = { agents, directory, macros, set, said, job, source };
+  const { scenarios, lost } = await play(order, watch);
+  // Where no one answers, a job may fail for want of it.
+  const failsAlways = scenarios.every(
+    ({ state, unanswered }) => state === "failed" && unanswered.length === 0,
+  );
   const always = failsAlways && lost === null ? ["it fails whatever the fleet answers"] : [];
   const problems = lost === null ? always : [lost];
   const isBroken = problems.length > 0 || scenarios.some((outcome) => outcome.isBroken);
@@ -262,11 +290,15 @@ function details(scenarios: readonly ScenarioOutcome[]): string[] {
     for (const problem of problems) told.set(problem, [...(told.get(problem) ?? []), scenario]);
   }
   const used = new Set(scenarios.flatMap((outcome) => outcome.used));
+  const unanswered = new Set(scenarios.flatMap((outcome) => outcome.unanswered));
   return [
     ...[...told].flatMap(([problem, names]) => {
       const where = names.length === scenarios.length ? "always" : names.join(", ");
       return wrapText(`${where}: ${problem}`, "    ", "  ");
     }),
+    ...[...unanswered].flatMap((name) =>
+      wrapText(`note: no one answered "${name}": --answer ${name}=JSON does`, "    ", "  "),
+    ),
     ...[...used].flatMap((what) => wrapText(`note: ${what} shows ${ITS_OWN}`, "    ", "  ")),
   ];
 }

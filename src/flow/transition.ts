@@ -2,7 +2,7 @@
 
 import { type ActionEvent, type ActionRow, advance, type RunRow } from "../journal/inflight.ts";
 import type { JournalReads, JournalTransaction } from "../journal/journal.ts";
-import { due } from "../journal/steps.ts";
+import { asksPeople, due } from "../journal/steps.ts";
 import type { Instant } from "../time.ts";
 import { settleCanary } from "./canary.ts";
 import type { Edges } from "./edges.ts";
@@ -50,17 +50,35 @@ export function hasEnded({ state }: Pick<ActionRow, "state">): boolean {
   return state !== "planned" && state !== "posted";
 }
 
-/** Whether something of a run, or with null of any, is still in flight. */
-export function isInFlight(
-  journal: Pick<JournalReads, "actionsOf" | "counts" | "pendingActions" | "run">,
-  runId: number | null,
-): boolean {
+/** Rows that are looked through for one that waits for more than people. */
+const ROWS_MAX = 10_000;
+
+/**
+ * Whether something of a run, or with null of any, is still in flight. What only waits for people
+ * is not: they may take days.
+ */
+export function isInFlight(journal: JournalReads, runId: number | null): boolean {
   if (runId === null) {
-    return journal.pendingActions(1).length > 0 || journal.counts().openBodies > 0;
+    if (journal.pendingActions(ROWS_MAX).some((row) => row.held !== "approval")) return true;
+    if (journal.counts().openBodies === 0) return false;
+    const bodies = journal.runsIn("open", ROWS_MAX).filter(({ source }) => source !== null);
+    return bodies.some(({ id }) => !waitsForPeople(journal, id));
   }
   const run = journal.run(runId);
-  if (run?.source != null && run.state === "open") return true;
-  return !journal.actionsOf(runId).every(hasEnded);
+  if (run?.source != null && run.state === "open") return !waitsForPeople(journal, runId);
+  return journal.actionsOf(runId).some((row) => !hasEnded(row) && row.held !== "approval");
+}
+
+/** Whether a run goes on by no more than a word of a person, or when the time for it is over. */
+export function waitsForPeople(journal: JournalReads, runId: number): boolean {
+  const pending = journal.actionsOf(runId).filter((action) => !hasEnded(action));
+  if (pending.some(({ held }) => held !== "approval")) return false;
+  const run = journal.run(runId);
+  if (run?.source == null) return pending.length > 0;
+  const begun = journal.stepsOf(runId).filter(({ state }) => state === "begun");
+  const asks = begun.filter((step) => asksPeople(step) && step.answer === null);
+  const isParked = journal.body(runId)?.nextAt === null;
+  return isParked && asks.length > 0 && asks.length === begun.length;
 }
 
 /**

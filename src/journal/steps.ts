@@ -30,6 +30,11 @@ export const STEP_KINDS = [
 
 export type StepKind = (typeof STEP_KINDS)[number];
 
+/** Whether a step asks people. */
+export function asksPeople({ kind }: Pick<StepRow, "kind">): boolean {
+  return kind === "wait" || kind === "approval";
+}
+
 /** The states of a step. */
 export const STEP_STATES = ["begun", "saved", "failed"] as const;
 

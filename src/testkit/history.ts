@@ -34,6 +34,7 @@ import { DAY_MS, type Instant, type Milliseconds } from "../time.ts";
 import type { EngineEdges } from "../workflow/edges.ts";
 import { SEED } from "./fleet.ts";
 import { Observer } from "./observer.ts";
+import { SimulatedPeople } from "./people.ts";
 import type { Plot } from "./plot.ts";
 import { simulatedPlugins, type TakenDelivery } from "./plugins.ts";
 import type { Transcript } from "./transcript.ts";
@@ -101,6 +102,7 @@ class Stage {
   readonly #store: Store;
   readonly #api: ReturnType<typeof simulatedApi>;
   readonly #observer: Observer;
+  readonly #people: SimulatedPeople;
   readonly #notes: string[] = [];
   readonly #log: { level: string; message: string }[] = [];
   readonly #taken: TakenDelivery[] = [];
@@ -120,6 +122,7 @@ class Stage {
   constructor(plot: Plot, death: Death) {
     this.#plot = plot;
     this.#death = death;
+    this.#people = new SimulatedPeople(plot);
     this.#clock = new VirtualClock(plot.firesAt);
     this.#spool = new MemorySpool({
       ...{ directory: "/simulation", jobs: [plot.entity.job] },
@@ -158,6 +161,10 @@ class Stage {
       await this.#settle();
       if (this.#broken !== null) throw this.#broken.error;
       if (!this.#life.isAlive || this.#isOver()) continue;
+      if (await this.#people.reply(this.#journal, this.#runId, this.#clock.now())) {
+        this.#runner?.poke();
+        continue;
+      }
       const at = await this.#nextMoment();
       if (at > firesAt + limitMs) throw this.#late();
       this.#clock.passTo(at);

@@ -5,6 +5,7 @@ import type { Agent } from "../sim/fleet.ts";
 import type { AnswerScript } from "../sim/store.ts";
 import type { Instant, Milliseconds } from "../time.ts";
 import type { StandIn, Tries } from "./observer.ts";
+import type { People, Sayings } from "./people.ts";
 import type { SimulatedPlugin } from "./plugins.ts";
 
 /** What is the same in all histories of one simulation. */
@@ -20,6 +21,9 @@ export interface Plot {
   readonly standIns: ReadonlyMap<string, StandIn>;
   /** Answers requests of steps. */
   readonly fetch: (request: Request) => Response | Promise<Response>;
+  /** Who answers what the workflow asks people. */
+  readonly people: People;
+  readonly sayings: Sayings;
   readonly tries: Tries;
   readonly macros: ReadonlyMap<string, string>;
   readonly firesAt: Instant;

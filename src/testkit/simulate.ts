@@ -16,12 +16,14 @@ import { readParams } from "../workflow/params.ts";
 import { stateText } from "../workflow/run-state.ts";
 import { type Answers, makeFleet, type SimulatedAgent, scriptOf } from "./fleet.ts";
 import { type History, playHistory } from "./history.ts";
+import type { People } from "./people.ts";
 import type { Plot } from "./plot.ts";
 import type { SimulatedPlugin } from "./plugins.ts";
 import { problemsWithin, replayEverywhere } from "./replay.ts";
 import { type Simulation, tell } from "./tell.ts";
 
 export type { AnswerKind, Answers, SimulatedAgent, SimulatedAnswer } from "./fleet.ts";
+export type { People, SimulatedQuestion } from "./people.ts";
 export type { SimulatedPlugin } from "./plugins.ts";
 export type {
   SimulatedAction,
@@ -55,6 +57,8 @@ export interface SimulateOptions {
    * @default a step that asks fails, and says so
    */
   readonly fetch?: ((request: Request) => Response | Promise<Response>) | undefined;
+  /** What people answer to `run.approval` and `run.waitFor`. @default no one answers */
+  readonly people?: People | undefined;
   /** The parameters of the run. @default what the job's schema makes of none */
   readonly params?: Readonly<Record<string, unknown>> | undefined;
   /** What earlier runs of the job have kept, by key. @default nothing */
@@ -166,6 +170,8 @@ async function plotOf(
     plugins: new Map(Object.entries(options.plugins ?? {})),
     fetch: options.fetch ?? unanswered,
     standIns: new Map(Object.entries(options.steps ?? {})),
+    people: options.people ?? {},
+    sayings: new Map(),
     tries: { outcomes: new Map(), running: 0 },
     macros: new Map(Object.entries(options.macros ?? {})),
     firesAt,

@@ -3,6 +3,7 @@ import type { StepKind, StepRow } from "../journal/steps.ts";
 import type { Command, Operation } from "../sdk/action.ts";
 import type { LogLevel } from "../sdk/run.ts";
 import type { Instant, Milliseconds } from "../time.ts";
+import { questionOf } from "../workflow/answers.ts";
 import type { History } from "./history.ts";
 
 /** A named call of the workflow. */
@@ -17,6 +18,8 @@ export interface SimulatedStep {
   readonly state: "begun" | "saved" | "failed";
   /** What the function of a step gave; for the others, what the runner keeps of them. */
   readonly value: unknown;
+  /** What people were shown, of a step that asks them. */
+  readonly show?: unknown;
   /** Why it failed; null when it did not. */
   readonly error: string | null;
   /** How often the function of a step was tried; 1 for all others. */
@@ -106,5 +109,6 @@ function tellStep(row: StepRow): SimulatedStep {
   const kind: StepKind = row.kind;
   const value: unknown = row.value === null ? undefined : JSON.parse(row.value);
   const runs = kind === "step" ? tries : 1;
-  return { name, kind, state, value, error: state === "failed" ? error : null, runs };
+  const asked = row.asked === null ? {} : { show: questionOf(row)?.show };
+  return { name, kind, state, value, ...asked, error: state === "failed" ? error : null, runs };
 }

@@ -16,6 +16,8 @@ export interface TestOrder {
   readonly agents: number;
   /** Texts for the parameters of the run. */
   readonly set: Readonly<Record<string, string>>;
+  /** What people answer to waits, by their names. */
+  readonly said: Readonly<Record<string, unknown>>;
 }
 
 /** What the worker says: the outcome of each scenario in turn, and that there are no more. */
@@ -25,17 +27,21 @@ export type TestMessage =
 
 /** Tests what the worker was started with. */
 export function start(worker: Worker): void {
-  const { agents, directory, job, macros, set, source } = worker.data as TestOrder;
+  const { agents, directory, job, macros, said, set, source } = worker.data as TestOrder;
   const requests: string[] = [];
   isolateThread((what) => void requests.push(what));
   const send = (message: TestMessage): void => worker.send(message);
   const load = (): Promise<JobModule> => importSource(source, (text) => worker.evaluate(text));
   const answer = (request: Request): Promise<Response> => globalThis.fetch(request);
-  const options = { name: job, directory, macros, agents, set, requests, fetch: answer };
+  const options = { name: job, directory, macros, agents, set, said, requests, fetch: answer };
   void (async () => {
     await guardModules();
+    let asks = false;
     for (const scenario of SCENARIOS) {
-      send({ kind: "outcome", outcome: await playScenario(load, scenario, options) });
+      if (scenario.isOfPeople === true && !asks) continue;
+      const outcome = await playScenario(load, scenario, options);
+      asks ||= outcome.questions > 0;
+      send({ kind: "outcome", outcome });
     }
     send({ kind: "done" });
   })();

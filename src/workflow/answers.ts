@@ -13,7 +13,8 @@ import { RunnerError } from "../errors.ts";
 import { datedAnew } from "../flow/ahead.ts";
 import type { RunRow } from "../journal/inflight.ts";
 import type { JournalReads, JournalTransaction } from "../journal/journal.ts";
-import { due, type NewStep, type StepRow } from "../journal/steps.ts";
+import { asksPeople, due, type NewStep, type StepRow } from "../journal/steps.ts";
+import { encodeValue } from "../lib/json/plain.ts";
 import type { Approval } from "../sdk/wait.ts";
 import { cutText } from "../text.ts";
 import { type Instant, limitText, type Milliseconds } from "../time.ts";
@@ -47,11 +48,6 @@ export interface Answer {
 /** What somebody says. */
 export type Said = Omit<Answer, "json" | "leftMs" | "at">;
 
-/** Whether a step asks people. */
-export function asksPeople({ kind }: Pick<StepRow, "kind">): boolean {
-  return kind === "wait" || kind === "approval";
-}
-
 /** What a step asks people; null for one that asks nobody. */
 export function questionOf({ asked }: Pick<StepRow, "asked">): Question | null {
   return asked === null ? null : (JSON.parse(asked) as Question);
@@ -64,6 +60,13 @@ export function answererOf({ answer }: Pick<StepRow, "answer">): Answer | null {
 
 /** Characters of what people are shown that go into a line of the log. */
 const SHOWN_MAX = 500;
+
+/** The JSON of an answer. @throws {TypeError|RangeError} When it cannot be kept, or is too long. */
+export function encodeAnswer(value: unknown): string {
+  const json = encodeValue(value) ?? "null";
+  if (json.length <= ANSWER_SIZE_MAX) return json;
+  throw new RangeError(`it has ${json.length} characters, ${ANSWER_SIZE_MAX} fit`);
+}
 
 /** What is asked in one line, with the word that answers it: `approval "dig": dig deeper (…)`. */
 export function askedText(step: StepRow): string {

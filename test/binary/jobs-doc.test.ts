@@ -6,9 +6,10 @@ import { join, resolve } from "node:path";
 import { STATE_KEYS_MAX } from "../../src/journal/state.ts";
 import { modules } from "../../src/sdk/index.ts";
 import { STEP_DEFAULTS } from "../../src/sdk/run.ts";
+import { ANSWER_SIZE_MAX } from "../../src/workflow/answers.ts";
 import { MAP_CONCURRENCY_MAX, MAP_ITEMS_MAX } from "../../src/workflow/branches.ts";
 import { STEPS_MAX } from "../../src/workflow/execution.ts";
-import { STEP_VALUE_SIZE_MAX } from "../../src/workflow/messages.ts";
+import { SHOW_SIZE_MAX, STEP_VALUE_SIZE_MAX } from "../../src/workflow/messages.ts";
 import { BodyRun } from "../../src/workflow/run.ts";
 import { Scenario } from "../support/binary.ts";
 import { blocksOf, commandsOf, readPage, rowsBelow } from "../support/doc.ts";
@@ -71,6 +72,7 @@ describe("docs/jobs.md", () => {
   test("has no block that is not run here", () => {
     expect(files.map(({ path }) => path).sort()).toEqual([
       "runners/clocks/job.ts",
+      "runners/dig/job.ts",
       "runners/hunt/job.test.ts",
       "runners/hunt/job.ts",
       "runners/listeners/job.ts",
@@ -95,9 +97,10 @@ describe("docs/jobs.md", () => {
     });
     expect([init, more]).toEqual([["mig-runner", "init", "mig", "--new-key"], []]);
     expect(verbs.map(([verb]) => verb)).toEqual([
-      ...["sandbox", "check", "show", "run", "status", "run", "test"],
+      ...["sandbox", "check", "show", "run", "status", "run"],
+      ...["run", "approve", "answer", "test"],
     ]);
-    expect(blocks.length).toBe(files.length + 6);
+    expect(blocks.length).toBe(files.length + 7);
   });
 
   test("its first job runs in its first directory, beside its sandbox", async () => {
@@ -112,7 +115,7 @@ describe("docs/jobs.md", () => {
     const url = /http:\S+\//.exec(await api.prints(/on http:/))?.[0] ?? "";
     const migrc = await scenario.read("mig/.migrc");
     await scenario.write("mig/.migrc", migrc.replace(/http:[^"]+/, url));
-    for (const words of rest.filter(([, job]) => job === undefined || job === "clocks")) {
+    for (const words of rest.filter(([, job = "clocks"]) => job === "clocks")) {
       const { exit, stderr } = await scenario.run([...config, ...words], at);
       expect({ words, exit, stderr: exit === 0 ? "" : stderr }).toEqual({
         ...{ words, exit: 0, stderr: "" },
@@ -167,15 +170,25 @@ describe("docs/jobs.md", () => {
     await expectSuccess(site, "run", "ports", "--wait");
     expect(await expectSuccess(site, "history", "4")).toContain("state.set known");
 
+    const [dig = [], approve = [], answer = []] = verbs.slice(-4);
+    const asked = await site.run(...dig);
+    expect([asked.exit, asked.stdout]).toEqual([1, expect.stringContaining('approval "memory"')]);
+    await expectSuccess(site, ...approve.with(1, "5"));
+    await expectSuccess(site, "--once", "--wait");
+    expect(await expectSuccess(site, "status")).toContain("mig-runner answer 5 ticket JSON");
+    await expectSuccess(site, ...answer.with(1, "5"));
+    expect(await expectSuccess(site, "--once", "--wait")).toMatch(/approved by \S+, ticket 4711/);
+    expect(site.sandbox.actions().at(-1)?.name).toBe("mig-runner: dig/deep");
+
     reply = { status: 403 };
     const fatal = await site.run("run", "hunt", "--wait");
     expect(fatal.exit).toBe(1);
     expect(fatal.stdout).toContain('step "ticket" failed: the service answers HTTP 403');
     reply = { status: 200 };
-    expect(await expectSuccess(site, "resume", "5")).toContain("goes on with run 5");
+    expect(await expectSuccess(site, "resume", "6")).toContain("goes on with run 6");
     await expectSuccess(site, "--once", "--wait");
     const bodies = service.heard.map(({ headers }) => headers["idempotency-key"]);
-    expect(bodies).toEqual(["hunt/1/ticket", "hunt/5/ticket", "hunt/5/ticket"]);
+    expect(bodies).toEqual(["hunt/1/ticket", "hunt/6/ticket", "hunt/6/ticket"]);
   });
 
   test("its tools check and test what it shows", async () => {
@@ -248,6 +261,10 @@ describe("the tables of docs/jobs.md", () => {
     expect(limits.get("items of `run.map`")).toBe(MAP_ITEMS_MAX.toLocaleString("en"));
     expect(limits.get("items of `run.map` at the same time")).toBe(`${MAP_CONCURRENCY_MAX}`);
     expect(limits.get("keys of `run.state` of a job")).toBe(`${STATE_KEYS_MAX}`);
+    expect(limits.get("what people are shown, and what they answer")).toBe(
+      `${SHOW_SIZE_MAX / 1024} KiB of JSON each`,
+    );
+    expect(ANSWER_SIZE_MAX).toBe(SHOW_SIZE_MAX);
     expect(limits.get("what a key has")).toBe(`${STEP_VALUE_SIZE_MAX / 2 ** 20} MiB of JSON`);
     const { cap, first, timeout } = STEP_DEFAULTS;
     expect([first, cap]).toEqual(["1s", "5m"]);

@@ -80,7 +80,7 @@ describe("a run that asks people", () => {
     const huge = await directory.call(answer, ["1", "ticket", "1e999"]);
     expect(huge.thrown).toContain("cannot be kept as JSON");
     const long = await directory.call(answer, ["1", "ticket", JSON.stringify("x".repeat(65_535))]);
-    expect(long.thrown).toContain("the answer has 65537 characters, 65536 fit");
+    expect(long.thrown).toContain("kept as JSON: it has 65537 characters, 65536 fit");
     const deep = await directory.call(answer, ["1", "ticket", "[".repeat(60_000)]);
     expect(deep.thrown).toContain("is no JSON");
     expect((await directory.call(answer, ["1", "ticket"])).thrown).toContain(

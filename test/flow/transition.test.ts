@@ -112,4 +112,37 @@ describe("isInFlight()", () => {
     await journal.write((tables) => tables.saveAction(moved(row, "failed", 1)));
     expect([null, row.runId].map((id) => isInFlight(journal, id))).toEqual([false, false]);
   });
+
+  test("is not true of what only waits for people, who may take days", async () => {
+    const { journal } = openWorld();
+    const ids = await journal.write((tables) => {
+      const run = { job: "a", firesAt: NOON, cause: "manual" } as const;
+      const held = tables.insertRun(run, "open", NOON)?.id ?? 0;
+      const rest = { step: "", name: "n", body: "{}", signature: "s", expireAt: NOON };
+      const action = { runId: held, job: "a", ...rest, sendOnly: false, plugins: [] };
+      tables.saveAction({ ...tables.insertAction(action, NOON), held: "approval" });
+      tables.insertSource("hash", "");
+      const asking = tables.insertRun({ ...run, job: "b", source: "hash" }, "open", NOON)?.id ?? 0;
+      const body = { runId: asking, template: null, expiryMs: 1, agentsMax: null, plugins: [] };
+      tables.insertBody({ ...body, seed: 1, begunAt: NOON, nextAt: null });
+      const step = { runId: asking, name: "ok", digest: "", nextAt: NOON + 1, asked: "{}" };
+      tables.insertStep({ ...step, kind: "approval" });
+      return [null, held, asking];
+    });
+    expect(ids.map((id) => isInFlight(journal, id))).toEqual([false, false, false]);
+    const [, , runId = 0] = ids.map(Number);
+    const called = (nextAt: number | null) =>
+      journal.write((tables) => {
+        const body = tables.body(runId);
+        if (body !== null) tables.saveBody({ ...body, nextAt });
+      });
+    await called(NOON);
+    expect(ids.map((id) => isInFlight(journal, id))).toEqual([true, false, true]);
+    await called(null);
+    await journal.write((tables) => {
+      const sleep = { runId, name: "nap", digest: "", nextAt: NOON + 1, kind: "sleep" } as const;
+      tables.insertStep(sleep);
+    });
+    expect(ids.map((id) => isInFlight(journal, id))).toEqual([true, false, true]);
+  });
 });

@@ -8,7 +8,7 @@ const action = { target: "status='online'", operations: [modules.timedrift({ dri
 async function play(body: JobBody | undefined, name = "everybody finds something") {
   const scenario = SCENARIOS.find((each) => each.name === name);
   if (scenario === undefined) throw new Error(`there is no scenario "${name}"`);
-  const options = { agents: 4, requests: ["left over"] };
+  const options = { agents: 4, requests: ["left over"], said: {} };
   return await playScenario(() => Promise.resolve(job({ action }, body)), scenario, options);
 }
 

@@ -94,6 +94,31 @@ describe("Runner.runOnce()", () => {
     expect([await pass([]), told]).toEqual([0, ["failed", "recovered"]]);
   });
 
+  test("waits for what is in flight without a look every moment, where alarms are told", async () => {
+    const world = openWorld();
+    const { api, clock, journal, spool } = world;
+    const { told, edges } = watched(world);
+    api.creates = [postedAs(7, NOON + 300_000)];
+    api.pages = [[command(1, 1, "expired")]];
+    spool.scan = () => Promise.resolve([directory("nightly")] as never);
+    const run = { job: "nightly", firesAt: NOON, cause: "manual" } as const;
+    await journal.write((tables) => tables.insertRun(run, "requested", NOON));
+    const catalog = new Catalog(() => Promise.resolve(entity({ schedule: null, expectAgents: 1 })));
+    const options = { checkDirectoryMs: 60_000, window: ONCE_WINDOW, once: true };
+    const runner = new Runner(edges, catalog, options);
+    await runner.start();
+    let turns = 0;
+    const ended = runner.runOnce(true, () => {
+      if (++turns > 999) runner.stop();
+    });
+    await clock.moveBy(299_000);
+    // One every five seconds.
+    expect(turns).toBeLessThan(70);
+    await clock.moveBy(5_000);
+    await ended;
+    expect([journal.actionById(7)?.state, told]).toEqual(["settled", ["coverage"]]);
+  });
+
   test("tries again at its time, also while another action keeps the pass busy", async () => {
     const world = openWorld();
     const { api, clock, edges, journal, spool } = world;

@@ -87,9 +87,9 @@ export class Alarms {
     this.#watch = new Pool(1, options.changed);
   }
 
-  /** When there is something to do next; null where nobody is to be told. */
+  /** When there is something to do next; null where nobody is to be told, and in a pass. */
   get nextAt(): Instant | null {
-    return this.#notify === null ? null : this.#lookAt;
+    return this.#notify === null || this.#options.once ? null : this.#lookAt;
   }
 
   tick(now: Instant): void {

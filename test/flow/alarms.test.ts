@@ -47,6 +47,7 @@ function watch(changes: Partial<Notify> = {}, options: Partial<AlarmsOptions> = 
     /** How long each would have been left alone, had the process died while it was told. */
     waits,
     answers,
+    nextAt: () => alarms.nextAt,
     events: () => told.map(({ body }) => JSON.parse(body).event as string),
     setClock(at: number) {
       now = at;
@@ -251,7 +252,7 @@ describe("Alarms", () => {
     const site = watch();
     await site.ran("failed", "no target");
     await site.tick();
-    expect(site.events()).toEqual([]);
+    expect([site.events(), site.nextAt()]).toEqual([[], null]);
     await site.turn();
     expect(site.events()).toEqual(["failed"]);
   });

@@ -6,7 +6,7 @@
 import { describeError } from "../errors.ts";
 import { coverageOf, isSignedAhead } from "../flow/signed-ahead.ts";
 import { isAtLeast } from "../jobs/fires.ts";
-import type { AlarmRow } from "../journal/alarms.ts";
+import type { AlarmEvent, AlarmRow } from "../journal/alarms.ts";
 import type { ActionRow } from "../journal/inflight.ts";
 import type { MissedRow } from "../journal/journal.ts";
 import type { OpenWorkflow, Reading, RunRecord, Undelivered } from "../journal/reading.ts";
@@ -62,18 +62,18 @@ export async function troublesOf(sources: TroubleSources): Promise<readonly Trou
   const whole = [...journalTroubles(sources), ...runnerTroubles(sources)];
   if (reading === null) return [...whole, ...jobTroubles(sources)];
   const alarms = await reading.openAlarms();
-  const known = new Set(alarms.map(({ event, job, runId }) => `${event} ${job} ${runId ?? ""}`));
+  // What is told as an alarm is told once.
+  const told = new Set(alarms.map(({ event, job }) => `${event} ${job}`));
+  const isNew =
+    (event: AlarmEvent) =>
+    ({ job }: Trouble): boolean =>
+      !told.has(`${event} ${job}`);
   const inFlight = await reading.inFlight(FAILED_MAX);
   return [
     ...whole,
     ...alarms.slice(0, TROUBLES_MAX).map(alarmTrouble),
-    ...(await runTroubles(reading, now)).filter(
-      ({ job, runId }) => !known.has(`failed ${job} ${runId ?? ""}`),
-    ),
-    ...(await reading.undelivered(FAILED_MAX))
-      .filter(({ delivery }) => delivery.state === "dead")
-      .slice(0, TROUBLES_MAX)
-      .map(deliveryTrouble),
+    ...(await runTroubles(reading, now)).filter(isNew("failed")),
+    ...deliveryTroubles(await reading.undelivered(FAILED_MAX)).filter(isNew("dead")),
     ...inFlight
       .filter(isStuck)
       .slice(0, TROUBLES_MAX)
@@ -81,8 +81,8 @@ export async function troublesOf(sources: TroubleSources): Promise<readonly Trou
     ...(await reading.openWorkflows(FAILED_MAX)).flatMap(askTroubles).slice(0, TROUBLES_MAX),
     ...inFlight.filter(isAwaited).slice(0, TROUBLES_MAX).map(approvalTrouble),
     ...jobTroubles(sources),
-    ...(await calendarTroubles(sources, reading)),
-    ...(await missedTroubles(reading, now)),
+    ...(await calendarTroubles(sources, reading)).filter(isNew("calendar")),
+    ...(await missedTroubles(reading, now)).filter(isNew("missed")),
   ];
 }
 
@@ -157,14 +157,29 @@ function pausedTrouble({ job, run, error, firesAt }: RunRecord): Trouble {
   });
 }
 
-function deliveryTrouble({ delivery, runId, actionId }: Undelivered): Trouble {
-  const { job, plugin, attempts, error, updatedAt } = delivery;
-  const tries = plural(attempts, "try");
-  const why = error ?? "no reason was recorded";
-  return trouble("delivery", {
-    ...{ job, runId, sinceAt: updatedAt },
-    message: `Plugin ${plugin} did not take a result of ${job}, given up after ${tries}: ${why}`,
-    todo: `mig-runner redeliver ${actionId ?? job}`,
+/** Actions that are named. */
+const IDS_SHOWN = 5;
+
+/** Results that were given up, a trouble a job and plugin. */
+function deliveryTroubles(undelivered: readonly Undelivered[]): Trouble[] {
+  const dead = undelivered.filter(({ delivery }) => delivery.state === "dead");
+  const groups = Map.groupBy(dead, ({ delivery: { job, plugin } }) =>
+    JSON.stringify([job, plugin]),
+  );
+  return [...groups.values()].slice(0, TROUBLES_MAX).flatMap((rows) => {
+    const [first, last] = [rows[0], rows.at(-1)];
+    if (first === undefined || last === undefined) return [];
+    const { job, plugin, error, updatedAt } = last.delivery;
+    const what = rows.length === 1 ? `a result of ${job}` : `${rows.length} results of ${job}`;
+    const runId = rows.length === 1 ? first.runId : null;
+    const ids = rows.slice(0, IDS_SHOWN).map(({ actionId }) => actionId);
+    const each = rows.length === 1 ? `${ids[0] ?? job}` : `ID, for each of ${ids.join(", ")}`;
+    const more = rows.length > IDS_SHOWN ? ` and ${rows.length - IDS_SHOWN} more` : "";
+    return trouble("delivery", {
+      ...{ job, runId, sinceAt: Math.min(first.delivery.updatedAt, updatedAt) },
+      message: `Plugin ${plugin} did not take ${what}: ${error ?? "no reason was recorded"}`,
+      todo: `When it can again: mig-runner redeliver ${each}${more}`,
+    });
   });
 }
 

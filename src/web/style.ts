@@ -49,7 +49,7 @@ p { margin: .25rem 0; overflow-wrap: anywhere; max-width: 70rem; }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
 th, td { text-align: left; vertical-align: top; padding: .3rem .9rem .3rem 0; }
 th { color: var(--soft); font-weight: 400; font-size: 13px; white-space: nowrap; }
-td { overflow-wrap: anywhere; min-width: 4rem; }
+td { overflow-wrap: anywhere; min-width: 5rem; }
 tbody tr { border-top: 1px solid var(--line); }
 tbody tr:hover { background: var(--band); }
 td.time, td.number, th.number { white-space: nowrap; }
@@ -80,12 +80,34 @@ button {
   font: inherit; color: var(--ink); background: var(--band); border: 1px solid var(--line);
   border-radius: 3px; padding: .2rem .8rem; cursor: pointer;
 }
+.day, .spans { table-layout: fixed; }
+.day th, .spans th { width: 11rem; white-space: normal; overflow-wrap: anywhere; }
+.day tbody th, .spans tbody th { color: var(--ink); font-size: 14px; }
+.day td, .spans td { padding: .15rem 0; vertical-align: middle; min-width: 0; }
+.day tbody tr, .spans tbody tr { border-top: 0; }
+.lane { display: block; width: 100%; height: 1.25rem; background: var(--band); }
+.axis { display: block; width: 100%; height: 1rem; fill: var(--soft); font-size: 12px; }
+.lane .done, .lane .span { fill: var(--good); }
+.lane .failed { fill: var(--bad); }
+.lane .open, .lane .requested { fill: var(--link); }
+.lane .paused { fill: var(--wait); }
+.lane .missed { fill: var(--bad); fill-opacity: .45; }
+.lane .fire { fill: var(--soft); fill-opacity: .55; }
+.lane .hour { fill: var(--line); }
+.lane .now { fill: var(--ink); }
+.key span + span { margin-left: .75rem; }
+.key .done { color: var(--good); }
+.key .failed { color: var(--bad); }
+.key .open { color: var(--link); }
+.key .missed { color: var(--bad); opacity: .4; }
 .pages { display: flex; gap: 1.25rem; margin: .75rem 0; }
 @media (max-width: 40rem) {
   body { padding: 0 .75rem 1.5rem; }
   .host { margin-left: 0; }
   th, td { padding-right: .6rem; }
   td.text { min-width: 10rem; }
+  .day th, .spans th { width: 6.5rem; }
+  .axis .minor { display: none; }
   dl { grid-template-columns: 1fr; gap: 0; }
   dd { margin-bottom: .4rem; }
 }

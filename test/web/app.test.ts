@@ -3,6 +3,7 @@ import { rm } from "node:fs/promises";
 import { lockDirectory } from "../../src/edge/lock.ts";
 import { appendAudit } from "../../src/journal/audit.ts";
 import { advanceDelivery } from "../../src/journal/inflight.ts";
+import { HOUR_MS } from "../../src/time.ts";
 import { pageOf } from "../support/page.ts";
 import { answer, command } from "../support/results.ts";
 import { Directory, THEN } from "../support/verb.ts";
@@ -87,6 +88,39 @@ describe("createApp()", () => {
     expect(data.troubles).toContainEqual(
       expect.objectContaining({ kind: "delivery", job: "nightly", runId: 1 }),
     );
+  });
+
+  test("draws the day: what ran, what was missed, what comes", async () => {
+    await using directory = await Directory.create();
+    await directory.job("nightly");
+    const now = Date.now();
+    const id = await directory.remember((transaction) => {
+      const begunAt = now - 2 * HOUR_MS;
+      const order = { job: "nightly", firesAt: begunAt, cause: "manual", begunAt } as const;
+      const run = transaction.insertRun(order, "failed", begunAt);
+      if (run === null) throw new Error("no run");
+      transaction.saveRun({ ...run, endedAt: begunAt + HOUR_MS });
+      const times = { firstAt: now - HOUR_MS, lastAt: now - HOUR_MS, recordedAt: now };
+      transaction.insertMissed({ job: "other", ...times, count: 1, reason: "it was down" });
+      return run.id;
+    });
+    const page = await pageOf(directory);
+    const { text } = await page.get("/");
+    const [, day = ""] = text.split("<h2>The day");
+    const [, bar = ""] = day.split(`href="/runs/${id}"`);
+    // Eighteen hours back and six ahead: an hour is 4.17 percent, and it began at 16 of 24.
+    const [, x, width] = /class="failed" x="([\d.]+)%" y="3" width="([\d.]+)%"/.exec(bar) ?? [];
+    expect(Number(x)).toBeCloseTo((16 / 24) * 100, 0);
+    expect(Number(width)).toBeCloseTo(100 / 24, 1);
+    expect(day).toContain('class="missed"');
+    const data = await page.json("/overview.json");
+    expect(data.day).toMatchObject({
+      lanes: [
+        { job: "nightly", runs: [{ run: id, state: "failed" }], missed: [] },
+        { job: "other", runs: [], missed: [{ count: 1 }] },
+      ],
+      more: 0,
+    });
   });
 
   test("says when nothing is wrong", async () => {

@@ -1,11 +1,13 @@
 // Overview: the first page: what is wrong, what comes next, what is in flight, what was lately.
 import type { RunRecord } from "../../journal/reading.ts";
+import { type Day, dayOf } from "../../view/day.ts";
 import { type InFlightView, inFlightView } from "../../view/overview.ts";
 import { type Trouble, troublesOf } from "../../view/troubles.ts";
 import type { Upcoming, UpcomingFires } from "../../view/upcoming.ts";
 import { jobLink, moment, ofAll, runLink, section, since, table } from "../layout.ts";
 import { type Markup, markup, type Piece } from "../markup.ts";
 import type { Seen } from "../site.ts";
+import { dayPicture } from "../timeline.ts";
 import { type Page, pageOf } from "./page.ts";
 import { runsTable } from "./runs.ts";
 
@@ -16,6 +18,7 @@ interface Data {
   readonly jobs: number;
   readonly next: readonly Upcoming[];
   readonly inFlight: readonly InFlightView[];
+  readonly day: Day;
   readonly counts: { readonly inFlight: number; readonly undelivered: number };
   readonly lately: readonly RunRecord[];
 }
@@ -38,6 +41,7 @@ export function overviewPage(upcoming: UpcomingFires): Page {
         jobs: states.length,
         next: upcoming.next(states, now, NEXT_SHOWN),
         inFlight: ((await reading?.inFlight(IN_FLIGHT_SHOWN)) ?? []).map(inFlightView),
+        day: await dayOf(reading, states, now),
         counts: {
           inFlight: counts?.pendingActions ?? 0,
           undelivered: (counts?.pendingDeliveries ?? 0) + (counts?.deadDeliveries ?? 0),
@@ -49,9 +53,8 @@ export function overviewPage(upcoming: UpcomingFires): Page {
   });
 }
 
-function body({ troubles, next, inFlight, counts, lately }: Data, seen: Seen): Markup {
+function body({ troubles, next, inFlight, counts, lately, day }: Data, seen: Seen): Markup {
   const { now } = seen;
-  const undelivered = counts.undelivered === 0 ? null : `, ${counts.undelivered} undelivered`;
   return markup`${section("What is wrong", troubleList(troubles, seen), troubles.length)}
 ${section(
   "Next",
@@ -73,7 +76,8 @@ ${section(
   ],
   counts.inFlight,
 )}
-${section("Lately", [runsTable(lately, now), undelivered, markup`<p><a href="/runs">All runs</a></p>`])}`;
+${section("The day", dayPicture(day, now))}
+${section("Lately", [runsTable(lately, now), markup`<p><a href="/runs">All runs</a></p>`])}`;
 }
 
 function nothingNext({ states, jobsAt }: Seen): string {

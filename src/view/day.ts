@@ -1,0 +1,124 @@
+// Day: what a day looks like on a time line: the runs of each job, the fire times that are to come,
+// and those that were missed. Pure but for reading.
+import type { JobState } from "../jobs/catalog.ts";
+import type { RunState } from "../journal/inflight.ts";
+import type { HistoryPlace, Reading } from "../journal/reading.ts";
+import { HOUR_MS, type Instant } from "../time.ts";
+import { nextFireOf } from "./overview.ts";
+
+/** One run on the line. */
+export interface DayRun {
+  readonly run: number;
+  readonly state: RunState;
+  readonly beginAt: Instant;
+  /** Null: it goes on. */
+  readonly endAt: Instant | null;
+}
+
+/** Fire times that nobody ran. */
+export interface DayMissed {
+  readonly firstAt: Instant;
+  readonly lastAt: Instant;
+  readonly count: number;
+}
+
+/** One job on the line. */
+export interface Lane {
+  readonly job: string;
+  readonly runs: readonly DayRun[];
+  readonly missed: readonly DayMissed[];
+  /** Fire times to come, in UTC milliseconds. */
+  readonly fires: readonly Instant[];
+}
+
+/** A day, some of it to come. */
+export interface Day {
+  readonly fromAt: Instant;
+  readonly untilAt: Instant;
+  readonly lanes: readonly Lane[];
+  /** Jobs that have something on the line, and are not shown. */
+  readonly more: number;
+  /** Runs of a job that fires each second do not end: those before this time are not shown. */
+  readonly runsSinceAt: Instant;
+}
+
+const BACK_MS = 18 * HOUR_MS;
+const AHEAD_MS = 6 * HOUR_MS;
+
+/** Jobs that are shown: a screen. */
+export const LANES_MAX = 16;
+
+/** Runs that are read, and fire times of a job that are looked for. */
+const RUNS_MAX = 1_000;
+const FIRES_MAX = 72;
+
+/** The day around a moment. */
+export async function dayOf(
+  reading: Reading | null,
+  states: readonly JobState[],
+  now: Instant,
+): Promise<Day> {
+  const [fromAt, untilAt] = [now - BACK_MS, now + AHEAD_MS];
+  const { runs, sinceAt } = await runsSince(reading, fromAt);
+  const missed = (await reading?.missed({ limit: 200 }))?.rows ?? [];
+  const recent = missed.filter(({ firstAt, lastAt }) => lastAt >= fromAt && firstAt <= now);
+  const names = new Set([...runs.keys(), ...recent.map(({ job }) => job)]);
+  for (const state of states) {
+    if (names.size >= RUNS_MAX) break;
+    const at = names.has(state.job) ? null : nextFireOf(state, now);
+    if (at !== null && at <= untilAt) names.add(state.job);
+  }
+  const jobs = [...names].sort();
+  const known = new Map(states.map((state) => [state.job, state]));
+  const lanes = jobs.slice(0, LANES_MAX).map((job) => ({
+    job,
+    runs: runs.get(job) ?? [],
+    missed: recent
+      .filter((row) => row.job === job)
+      .map(({ firstAt, lastAt, count }) => ({ firstAt, lastAt, count })),
+    fires: firesOf(known.get(job) ?? null, { now, untilAt }),
+  }));
+  const more = jobs.length - lanes.length;
+  return { fromAt, untilAt, lanes, more, runsSinceAt: sinceAt };
+}
+
+async function runsSince(
+  reading: Reading | null,
+  fromAt: Instant,
+): Promise<{ readonly runs: ReadonlyMap<string, DayRun[]>; readonly sinceAt: Instant }> {
+  const runs = new Map<string, DayRun[]>();
+  let behind: HistoryPlace | null = null;
+  let sinceAt = fromAt;
+  for (let count = 0; reading !== null; ) {
+    const page: Awaited<ReturnType<Reading["history"]>> = await reading.history({
+      ...{ since: fromAt, behind, limit: 200 },
+    });
+    for (const { run, job, state, startedAt, firesAt, endedAt } of page.runs) {
+      const one = { run, state, beginAt: startedAt ?? firesAt, endAt: endedAt };
+      const list = runs.get(job);
+      if (list === undefined) runs.set(job, [one]);
+      else list.push(one);
+    }
+    count += page.runs.length;
+    behind = page.next;
+    if (behind === null) break;
+    if (count >= RUNS_MAX) {
+      sinceAt = behind.firesAt;
+      break;
+    }
+  }
+  return { runs, sinceAt };
+}
+
+function firesOf(
+  state: JobState | null,
+  { now, untilAt }: { readonly now: Instant; readonly untilAt: Instant },
+): readonly Instant[] {
+  const fires: Instant[] = [];
+  let at = state === null ? null : nextFireOf(state, now);
+  while (state !== null && at !== null && at <= untilAt && fires.length < FIRES_MAX) {
+    fires.push(at);
+    at = nextFireOf(state, at);
+  }
+  return fires;
+}

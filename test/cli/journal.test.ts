@@ -21,7 +21,7 @@ describe("journal verify", () => {
     expect(exit).toBe(0);
     expect(out).toBe(
       `${directory.at("journal.db")}: it is sound\n` +
-        "  run       1 row\n  action    1 row\n  delivery  1 row\n",
+        "  run       1 row\n  action    1 row\n  delivery  1 row\n  tally     1 row\n",
     );
   });
 

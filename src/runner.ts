@@ -155,6 +155,7 @@ export class Runner {
   /** Another configuration holds from now on. */
   reloaded(): void {
     this.#ready.clear();
+    this.#timetable.decideWaiting();
     this.poke();
   }
 

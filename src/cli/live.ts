@@ -23,6 +23,8 @@ export interface LiveOptions {
 /** The parts of the edges that can be replaced. */
 export interface Live
   extends Pick<Edges, "api" | "signer" | "cosigners" | "plugins" | "macros" | "limits"> {
+  /** Times in which the fire times of jobs are held. */
+  readonly blackouts: NonNullable<Edges["blackouts"]>;
   /** Opens the keys now instead of at the first signature. Rejects with RunnerError KEYRING. */
   openKey(): Promise<void>;
   /**
@@ -43,9 +45,11 @@ export function openLive(options: LiveOptions): Live {
   const macros = new Map(options.config.targets);
   const cosigners: LazySigner[] = wire.signers.slice(1);
   const limits: Limits = limitsOf(options.config);
+  const blackouts = [...options.config.blackouts];
   return {
     macros,
     limits,
+    blackouts,
     api: {
       create: (...order) => wire.api.create(...order),
       commands: (...order) => wire.api.commands(...order),
@@ -73,6 +77,7 @@ export function openLive(options: LiveOptions): Live {
         macros.clear();
         for (const [name, condition] of next.targets) macros.set(name, condition);
         Object.assign(limits, limitsOf(next));
+        blackouts.splice(0, Infinity, ...next.blackouts);
         log.setLevel(next.logging.level);
       };
     },

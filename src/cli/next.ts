@@ -7,7 +7,7 @@ import { nearest, RunnerError, RunnerErrors } from "../errors.ts";
 import { holdOf } from "../flow/holds.ts";
 import type { JobState } from "../jobs/catalog.ts";
 import { spreadOffsetMs } from "../jobs/fires.ts";
-import { type HoldAt, unheld } from "../jobs/hold.ts";
+import { type Blackout, type HoldAt, unheld } from "../jobs/hold.ts";
 import { answerBatchLine, encodeNext, NEXT_COUNT_MAX, renderNext } from "../jobs/next.ts";
 import { parseSchedule, type Schedule } from "../jobs/schedule.ts";
 import { openJournal } from "../journal/sqlite/journal.ts";
@@ -86,17 +86,22 @@ async function answerOne(
 }
 
 /** What holds a job after a time. A journal that cannot be read holds nothing that is known. */
-async function heldJob({ journalPath }: KnownJobs, job: string, after: Instant): Promise<HoldAt> {
-  if (journalPath === null || !(await isThere(journalPath))) return unheld;
+async function heldJob(
+  { journalPath, blackouts }: KnownJobs,
+  job: string,
+  after: Instant,
+): Promise<HoldAt> {
+  const nobody = holdOf({ journal: { pauses: () => [] }, blackouts }, job, after);
+  if (journalPath === null || !(await isThere(journalPath))) return nobody;
   try {
     const journal = openJournal({ path: journalPath, readOnly: true });
     try {
-      return holdOf({ journal }, job, after);
+      return holdOf({ journal, blackouts }, job, after);
     } finally {
       await journal.close();
     }
   } catch (error) {
-    if (error instanceof RunnerError) return unheld;
+    if (error instanceof RunnerError) return nobody;
     throw error;
   }
 }
@@ -106,6 +111,7 @@ interface KnownJobs {
   readonly states: readonly JobState[];
   readonly timezone: string | null;
   readonly journalPath: string | null;
+  readonly blackouts: readonly Blackout[];
   /** Why the configuration or its jobs cannot be read; null when they were. */
   readonly failure: RunnerError | RunnerErrors | null;
 }
@@ -113,13 +119,14 @@ interface KnownJobs {
 async function loadSpool(call: Call): Promise<KnownJobs> {
   let timezone: string | null = null;
   let journalPath: string | null = null;
+  let blackouts: readonly Blackout[] = [];
   try {
     const view = await openSpoolView(call);
-    ({ timezone, journalPath } = view.config);
-    return { states: await loadJobs(view), timezone, journalPath, failure: null };
+    ({ timezone, journalPath, blackouts } = view.config);
+    return { states: await loadJobs(view), timezone, journalPath, blackouts, failure: null };
   } catch (error) {
     if (!(error instanceof RunnerError || error instanceof RunnerErrors)) throw error;
-    return { states: [], timezone, journalPath, failure: error };
+    return { states: [], timezone, journalPath, blackouts, failure: error };
   }
 }
 

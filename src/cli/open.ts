@@ -243,6 +243,7 @@ async function openEdges(call: Call, begun: Begun): Promise<Opened> {
     ...{ clock, random, log, spool, journal, plugins: live.plugins, limits: live.limits },
     ...{ api: live.api, signer: live.signer, cosigners: live.cosigners ?? [] },
     macros: live.macros,
+    blackouts: live.blackouts,
     ...retentionOf(config),
     ...(config.notify.plugins.length === 0 ? {} : { notify: config.notify }),
     workflows: workflowEdges(config),

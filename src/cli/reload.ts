@@ -7,7 +7,7 @@ import type { Log } from "../lib/ports.ts";
 /** Keys that hold from the next use on. All others need a restart. */
 const LIVE: readonly RegExp[] = [
   /^\[(?:api|gpg|targets|client)\] /,
-  /^\[plugin "/,
+  /^\[(?:plugin|blackout) "/,
   /^\[logging\] level$/,
 ];
 

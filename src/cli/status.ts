@@ -44,14 +44,14 @@ export const status: Verb = {
   async run(call) {
     if (call.positionals.length > 0) throw new UsageError("status takes no words");
     const view = await openSpoolView(call);
-    const { directory, journalPath } = view.config;
+    const { directory, journalPath, blackouts } = view.config;
     const mistakes = toldOnce(directoryMistakes(view.config)).map(describeError);
     const states = await loadTrusted(view);
     const now = view.clock.now();
     const { reading, problem } = await openReadable(journalPath);
     const holder = lockHolder(directory)?.pid ?? null;
     try {
-      const overview = await overviewOf({ reading, directory, holder, states, now });
+      const overview = await overviewOf({ reading, directory, holder, states, blackouts, now });
       const whole = { ...overview, mistakes, problem };
       if (call.flags.has("json")) call.terminal.json(jsonAnswer(whole));
       else call.terminal.out(renderOverview(overview, { now, mistakes, problem }));

@@ -236,7 +236,7 @@ function openPlace(reader: Reader, header: Token, subsection: string): void {
     reader.place = { spec, name: header.text, subsection, values };
     return;
   }
-  if (spec.shape === "free" && subsection === "") {
+  if (spec.internal !== true && subsection === "") {
     refuse(`can't store data at section "${header.text}"`, `Name it: [${name} "NAME"]`);
     return;
   }

@@ -239,6 +239,41 @@ export const RUNNER_KEYS = {
   },
 } as const satisfies Readonly<Record<string, SectionKeys>>;
 
+/** Each section `[blackout "NAME"]` of runner.cfg. */
+export const BLACKOUT_KEYS = {
+  from: {
+    ...part({ ...text, since: ours, unset: "" }),
+    about: "when it begins, such as `2026-12-24T00:00:00Z`; with `until`",
+  },
+  until: {
+    ...part({ ...text, since: ours, unset: "" }),
+    about: "when it ends",
+  },
+  weekly: {
+    ...part({ ...text, since: ours, unset: "" }),
+    about:
+      "in place of the two, a span of each week: `sat 22:00 - sun 06:00`, or hours of some days: " +
+      "`mon-fri 08:00-18:00`",
+  },
+  timezone: {
+    ...part({ ...text, since: ours, unset: "of [runner]" }),
+    about: "whose week",
+  },
+  jobs: {
+    ...part({ kind: "list", since: ours, unset: "all" }),
+    about: "names of the jobs that it holds, with `*` and `?` for any letters; may be repeated",
+  },
+  action: {
+    ...part({ kind: "text", default: "skip", since: ours, unset: "`skip`" }),
+    about:
+      "`skip`: fire times within it are skipped; `delay`: the newest of them is run when it is over",
+  },
+  why: {
+    ...part({ ...text, since: ours, unset: "" }),
+    about: "the reason, for people",
+  },
+} as const satisfies SectionKeys;
+
 /**
  * .migrc, or a client configuration in TOML.
  *
@@ -317,6 +352,7 @@ function schemaOf(sections: Readonly<Record<string, SectionKeys>>): Schema {
 export const RUNNER_SCHEMA: Schema = {
   ...schemaOf(RUNNER_KEYS),
   plugin: { shape: "free", keys: {} },
+  blackout: { shape: "map", keys: structOf(BLACKOUT_KEYS).keys },
   // These are insides of the original that its reader lets through.
   entities: { shape: "map", keys: {}, internal: true },
   channels: {

@@ -5,6 +5,7 @@ import { isZone } from "../lib/cron/zone.ts";
 import { durationToMs, parseDuration } from "../lib/go/duration.ts";
 import type { LogLevel } from "../lib/ports.ts";
 import { type Milliseconds, SECOND_MS } from "../time.ts";
+import { type BlackoutConfig, blackoutsOf } from "./blackout.ts";
 import { RUNNER_KEYS } from "./keys.ts";
 import { type NotifyConfig, notifyOf } from "./notify.ts";
 import {
@@ -101,6 +102,8 @@ export interface RunnerConfig {
     readonly resultsMs: Milliseconds | null;
   };
   readonly notify: NotifyConfig;
+  /** Times in which the fire times of jobs are held. */
+  readonly blackouts: readonly BlackoutConfig[];
   /** The file that the metrics are written to; null: they are not. */
   readonly metricsFile: string | null;
   readonly pluginConfig: ReadonlyMap<string, PluginSettings>;
@@ -166,6 +169,7 @@ export function resolveRunner(
       resultsMs: keptOf(resolver, "results"),
     },
     notify: notifyOf(resolver),
+    blackouts: blackoutsOf(resolver),
     metricsFile: metricsFileOf(resolver, directory),
     pluginConfig: pluginConfigOf(resolver),
     pluginPlaces: pluginPlacesOf(resolver),

@@ -65,10 +65,10 @@ export function readToml(bytes: Uint8Array, options: TomlOptions): Reading {
     const spec = Object.hasOwn(options.schema, name) ? options.schema[name] : undefined;
     if (spec === undefined || spec.internal === true || !isTable(value)) {
       reader.mistakes.push(unknownSection(options, name, find(reader, [name])));
-    } else if (spec.shape === "free") {
-      subsections.set(name, readGroup(reader, name, value));
+    } else if (spec.shape === "free" || spec.shape === "map") {
+      subsections.set(name, readGroup(reader, { name, spec, table: value }));
     } else {
-      sections.set(name, readSection(reader, { name, spec, table: value }));
+      sections.set(name, readSection(reader, { path: [name], spec, table: value }));
     }
   }
   const { warnings, mistakes } = reader;
@@ -109,22 +109,24 @@ function groups(document: Table, { topSection, schema }: TomlOptions): [string, 
 
 function readSection(
   reader: Reader,
-  { name, spec, table }: { name: string; spec: SectionSpec; table: Table },
+  { path, spec, table }: { path: readonly string[]; spec: SectionSpec; table: Table },
 ): Map<string, Setting> {
+  const [name = "", subsection = ""] = path;
   const { options, mistakes, warnings } = reader;
   const settings = new Map<string, Setting>();
   for (const [key, value] of Object.entries(table)) {
-    const at = find(reader, [name, key]);
+    const at = find(reader, [...path, key]);
     const known = Object.hasOwn(spec.keys, key) ? spec.keys[key] : undefined;
     if (known === undefined) {
-      mistakes.push(unknownKey(options, { spec, section: name, subsection: "", key }, at));
+      mistakes.push(unknownKey(options, { spec, section: name, subsection, key }, at));
       continue;
     }
     if (known.ignored === true) warnings.push(warningAt(options.path, at, `${key} has no effect`));
     const typed = typedValue(known, value);
     if (typed === null) {
       const wanted = WANTED[known.kind];
-      const message = `Cannot use [${name}] ${key}: ${kindOf(value)} is set, ${wanted} is wanted`;
+      const title = path.join(".");
+      const message = `Cannot use [${title}] ${key}: ${kindOf(value)} is set, ${wanted} is wanted`;
       mistakes.push(mistakeAt(options, at, { message }));
     } else {
       settings.set(key, { value: typed, ...at });
@@ -150,8 +152,11 @@ function typedValue({ kind }: KeySpec, value: unknown): SettingValue | null {
   return kind === "list" && isStrings(value) ? value : null;
 }
 
-/** `[plugin.NAME]` tables: any keys, their values as strings, lists of strings, true or false. */
-function readGroup(reader: Reader, group: string, table: Table): Map<string, Map<string, Setting>> {
+/** `[GROUP.NAME]` tables: with the keys of the group, or with any. */
+function readGroup(
+  reader: Reader,
+  { name: group, spec, table }: { name: string; spec: SectionSpec; table: Table },
+): Map<string, Map<string, Setting>> {
   const { options, mistakes } = reader;
   const subsections = new Map<string, Map<string, Setting>>();
   for (const [name, keys] of Object.entries(table)) {
@@ -161,21 +166,34 @@ function readGroup(reader: Reader, group: string, table: Table): Map<string, Map
       mistakes.push(mistakeAt(options, find(reader, [group, name]), { message, hint }));
       continue;
     }
-    const settings = new Map<string, Setting>();
-    for (const [key, value] of Object.entries(keys)) {
-      const at = find(reader, [group, name, key]);
-      const free = freeValue(value);
-      if (free !== null) {
-        settings.set(key, { value: free, ...at });
-        continue;
-      }
-      const message = `Cannot use [${group}.${name}] ${key}: ${kindOf(value)} is set`;
-      const hint = "Write a string, a number, true or false, or an array of strings";
-      mistakes.push(mistakeAt(options, at, { message, hint }));
-    }
-    subsections.set(name, settings);
+    const path = [group, name];
+    const order = { path, spec, table: keys };
+    subsections.set(
+      name,
+      spec.shape === "map" ? readSection(reader, order) : readFree(reader, order),
+    );
   }
   return subsections;
+}
+
+/** Any keys, their values as strings, lists of strings, true or false. */
+function readFree(
+  reader: Reader,
+  { path, table }: { path: readonly string[]; table: Table },
+): Map<string, Setting> {
+  const settings = new Map<string, Setting>();
+  for (const [key, value] of Object.entries(table)) {
+    const at = find(reader, [...path, key]);
+    const free = freeValue(value);
+    if (free !== null) {
+      settings.set(key, { value: free, ...at });
+      continue;
+    }
+    const message = `Cannot use [${path.join(".")}] ${key}: ${kindOf(value)} is set`;
+    const hint = "Write a string, a number, true or false, or an array of strings";
+    reader.mistakes.push(mistakeAt(reader.options, at, { message, hint }));
+  }
+  return settings;
 }
 
 function freeValue(value: unknown): SettingValue | null {

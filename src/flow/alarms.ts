@@ -21,6 +21,7 @@ import {
   noticeBody,
 } from "./alarm-rules.ts";
 import { backoffMs, DELIVERY_BACKOFF } from "./backoff.ts";
+import { waitAfter } from "./deliver.ts";
 import type { Edges, Notify } from "./edges.ts";
 import { Pool } from "./pool.ts";
 import { coverageNow, isSignedAhead } from "./signed-ahead.ts";
@@ -184,8 +185,7 @@ export class Alarms {
       return;
     }
     if (signal.aborted) return;
-    const isFinal = answer.kind === "failed" && answer.final === true;
-    const wait = isFinal ? null : backoffMs(DELIVERY_BACKOFF, attempts, random.next());
+    const wait = waitAfter(answer, attempts, random.next());
     const nextAt = wait === null ? null : this.#edges.clock.now() + wait;
     const next = wait === null ? "given up" : `trying again in ${Math.ceil(wait / 1_000)} s`;
     log.emit("alert", `an alarm was not told by ${plugin}: ${answer.message}; ${next}`);

@@ -118,8 +118,8 @@ export async function deliverResult(
   return false;
 }
 
-/** How long until the next attempt; null when there is none. */
-function waitAfter(
+/** How long until the next attempt, of a delivery or an alarm; null when there is none. */
+export function waitAfter(
   answer: Exclude<DeliveryAnswer, { kind: "delivered" }>,
   attempts: number,
   roll: number,

@@ -58,6 +58,8 @@ export class Timetable {
   readonly #firstCursors: Promise<void>[] = [];
   /** Jobs that were removed, as far as they were decided: they may be back in a moment. */
   readonly #removed = new Map<string, { readonly cursor: Cursor | null; readonly at: Instant }>();
+  /** Jobs with a fire time that waits for the end of a hold. */
+  readonly #waiting = new Set<string>();
   #unsettledUntil: Instant = 0;
   #scanAt: Instant = 0;
   /** Broken jobs and scans that failed, since the start. */
@@ -103,7 +105,19 @@ export class Timetable {
     if (this.#catalog.entity(entity.job) !== entity || this.#options.once) return;
     this.#fireNext(entity, this.#now() - launchOffsetMs(entity));
     const { job } = entity;
-    if (waitUntil !== null) this.#heap.set(job, Math.min(waitUntil, this.fireAt(job) ?? waitUntil));
+    if (waitUntil === null) {
+      this.#waiting.delete(job);
+      return;
+    }
+    this.#waiting.add(job);
+    this.#heap.set(job, Math.min(waitUntil, this.fireAt(job) ?? waitUntil));
+  }
+
+  /** What holds jobs may be another now: those that wait are decided anew. */
+  decideWaiting(): void {
+    for (const job of this.#waiting) {
+      if (this.#catalog.entity(job) !== null) this.#heap.set(job, this.#now());
+    }
   }
 
   /** How far back the fire times of a job are looked for. */
@@ -164,6 +178,7 @@ export class Timetable {
       case "removed":
         this.#heap.set(job, null);
         this.#unwritten.delete(job);
+        this.#waiting.delete(job);
         if (this.#removed.size >= REMOVED_MAX) this.#removed.clear();
         this.#removed.set(job, { cursor: journal.cursor(job), at: this.#now() });
         log.emit("info", `removed entity ${job}`);

@@ -5,7 +5,14 @@ import { lateness } from "../flow/sign.ts";
 import { type Coverage, coverageOf, isSignedAhead } from "../flow/signed-ahead.ts";
 import type { JobState } from "../jobs/catalog.ts";
 import { isAtLeast, spreadOffsetMs } from "../jobs/fires.ts";
-import { type Hold, pauseReason } from "../jobs/hold.ts";
+import {
+  type Blackout,
+  blackoutReason,
+  endOf,
+  type Hold,
+  holdsJob,
+  pauseReason,
+} from "../jobs/hold.ts";
 import { nextFire } from "../jobs/schedule.ts";
 import type { AlarmRow } from "../journal/alarms.ts";
 import {
@@ -181,18 +188,21 @@ export interface Sources {
   readonly directory: string;
   readonly holder: number | null;
   readonly states: readonly JobState[];
+  /** Times in which the configuration holds jobs. @default none */
+  readonly blackouts?: readonly Blackout[];
   readonly now: Instant;
 }
 
 /** Everything, each list up to ROWS_MAX. */
 export async function overviewOf(sources: Sources): Promise<Overview> {
-  const { reading, directory, holder, states, now } = sources;
+  const { reading, directory, holder, states, blackouts = [], now } = sources;
   const counts = await reading?.counts();
   const workflows = (await reading?.openWorkflows(ROWS_MAX)) ?? [];
   const jobs: JobView[] = [];
   const pauses = Map.groupBy((await reading?.pauses(now)) ?? [], ({ job }) => job);
   for (const state of states) {
-    jobs.push(await jobView(reading, { ...state, pauses: pauses.get(state.job) ?? [] }, now));
+    const held = { pauses: pauses.get(state.job) ?? [], blackouts };
+    jobs.push(await jobView(reading, { ...state, ...held }, now));
   }
   return {
     directory,
@@ -222,10 +232,16 @@ async function missedViews(
   return (page?.rows ?? []).filter(({ firstAt }) => firstAt <= now).map(missedView);
 }
 
+/** A job, and what may hold it: its pauses as they were read, if they were. */
+type HeldJob = JobState & {
+  readonly pauses?: readonly PauseRow[];
+  readonly blackouts?: readonly Blackout[];
+};
+
 /** One job, when it comes next, what holds it, and how its last run went. */
 export async function jobView(
   reading: Reading | null,
-  { job, entity, errors, pauses }: JobState & { readonly pauses?: readonly PauseRow[] },
+  { job, entity, errors, pauses, blackouts = [] }: HeldJob,
   now: Instant,
 ): Promise<JobView> {
   const last = (await reading?.lastRun(job)) ?? null;
@@ -240,7 +256,11 @@ export async function jobView(
     calendar: isAhead ? calendarView(coverageOf(installed, now)) : null,
     errors: errors.map(describeError),
     lastRun: last === null ? null : runView(last),
-    held: heldView(pauses ?? (await pausesOf(reading, job, now))),
+    held: heldView(
+      pauses ?? (await pausesOf(reading, job, now)),
+      blackouts.filter((one) => holdsJob(one, job)),
+      now,
+    ),
   };
 }
 
@@ -252,10 +272,23 @@ async function pausesOf(
   return ((await reading?.pauses(now)) ?? []).filter((pause) => pause.job === job);
 }
 
-function heldView(pauses: readonly PauseRow[]): HeldView | null {
+/** A pause, or the blackout that ends last of those that are in force. */
+function heldView(
+  pauses: readonly PauseRow[],
+  blackouts: readonly Blackout[],
+  now: Instant,
+): HeldView | null {
   const pause = pauses.at(-1);
-  if (pause === undefined) return null;
-  return { untilAt: pause.until, action: "skip", reason: pauseReason(pause) };
+  if (pause !== undefined) {
+    return { untilAt: pause.until, action: "skip", reason: pauseReason(pause) };
+  }
+  const [last] = blackouts
+    .map((blackout) => ({ blackout, untilAt: endOf(blackout, now) ?? 0 }))
+    .filter(({ untilAt }) => untilAt > 0)
+    .toSorted((left, right) => right.untilAt - left.untilAt);
+  if (last === undefined) return null;
+  const { blackout, untilAt } = last;
+  return { untilAt, action: blackout.action, reason: blackoutReason(blackout) };
 }
 
 /** When a job fires next, with the delay by which it is spread; null: never by itself. */

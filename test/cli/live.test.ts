@@ -29,6 +29,7 @@ function configOf(changes: {
       ...{ pageSize: 10, collectsMax: 1, dispatchesMax: 1, deliveriesMax, delayResultsMs: 0 },
     },
     targets: new Map([[macro, "id > 0"]]),
+    blackouts: [{ name: macro }],
     logging: { level },
   } as unknown as Config;
 }
@@ -57,18 +58,19 @@ describe("openLive()", () => {
       log: { setLevel: (level) => levels.push(level) },
       plugins: ({ api }) => pluginsOf(api.url === old.url ? "old" : "new"),
     });
-    const { api, limits, macros, plugins } = live;
+    const { api, blackouts, limits, macros, plugins } = live;
     const order = {} as unknown as DeliveryOrder;
     const view = async () => ({
       agents: await api.countAgents("id > 0"),
       deliveries: limits.deliveriesMax,
       macros: [...macros.keys()],
+      blackouts: blackouts.map(({ name }) => name),
       plugins: [await plugins.names(), await plugins.check(""), await plugins.deliver(order)],
       alarm: await plugins.alarm?.({} as unknown as AlarmOrder),
     });
     const before = {
       agents: { kind: "counted", agents: 3 },
-      ...{ deliveries: 4, macros: ["old"] },
+      ...{ deliveries: 4, macros: ["old"], blackouts: ["old"] },
       plugins: [["old"], "old", { message: "old" }],
       alarm: { message: "alarm of old" },
     };

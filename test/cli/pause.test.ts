@@ -68,6 +68,28 @@ describe("pause", () => {
   });
 });
 
+describe("a blackout", () => {
+  test("is told by status and next, and what becomes of the fire times", async () => {
+    await using directory = await directoryWith();
+    await directory.config(
+      '[blackout "freeze"]',
+      "from = 2001-01-01T00:00:00Z",
+      "until = 2199-01-01T00:00:00Z",
+      "action = delay",
+      "jobs = night*",
+      "why = works",
+    );
+    const reason = 'blackout "freeze": works';
+    const { jobs } = JSON.parse((await directory.call(status, ["--json"])).out);
+    expect(jobs[0].held).toEqual({ untilAt: "2199-01-01T00:00:00.000Z", action: "delay", reason });
+    expect((await directory.call(status, [])).out).toContain(`${reason}\n`);
+    const shown = await directory.call(next, ["nightly", "-n", "1"]);
+    expect(shown.out).toEndWith(`  waits until 2199-01-01T00:00:00Z: ${reason}\n`);
+    const answer = JSON.parse((await directory.call(next, ["nightly", "-n", "1", "--json"])).out);
+    expect(answer.held).toMatchObject([{ action: "delay", until: "2199-01-01T00:00:00Z", reason }]);
+  });
+});
+
 describe("unpause", () => {
   test("ends a pause, also of a job that is gone by now", async () => {
     await using directory = await directoryWith();

@@ -2,6 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import {
+  BLACKOUT_KEYS,
   CLIENT_KEYS,
   CLIENT_SCHEMA,
   RUNNER_KEYS,
@@ -57,7 +58,11 @@ function rowsOf(sections: Readonly<Record<string, SectionKeys>>): readonly strin
 }
 
 describe("docs/configuration.md", () => {
-  test.each([...rowsOf(RUNNER_KEYS), ...rowsOf(CLIENT_KEYS)])("says: %s", (row) => {
+  test.each([
+    ...rowsOf(RUNNER_KEYS),
+    ...rowsOf({ 'blackout "NAME"': BLACKOUT_KEYS }),
+    ...rowsOf(CLIENT_KEYS),
+  ])("says: %s", (row) => {
     expect(configuration).toContain(row);
   });
 });

@@ -44,6 +44,7 @@ describe("resolveRunner()", () => {
       },
       calendarKeyring: null,
       metricsFile: null,
+      blackouts: [],
       notify: { plugins: [], on: null, repeatMs: null },
       retention: { journalMs: null, runs: null, resultsMs: null },
       pluginConfig: new Map(),

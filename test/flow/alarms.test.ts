@@ -172,6 +172,17 @@ describe("Alarms", () => {
     expect(site.told[0]?.body).toBe(site.told[1]?.body ?? "");
   });
 
+  test("waits as long as the service asked to, as a delivery does", async () => {
+    const site = watch();
+    site.answers.push({ kind: "failed", message: "too many", retryAfterMs: 3_600_000 });
+    await site.ran("failed", "no target");
+    await site.turn();
+    await site.turn(3_590_000);
+    expect(site.told.length).toBe(1);
+    await site.turn(20_000);
+    expect(site.told.length).toBe(2);
+  });
+
   test("does not send an alarm about a plugin by that plugin", async () => {
     const site = watch({ plugins: ["slack", "mail"] });
     await giveUp(site);

@@ -241,3 +241,27 @@ describe("Timetable", () => {
     });
   });
 });
+
+describe("a job that waits for the end of a hold", () => {
+  test("is due then, and at once when what holds it may be another", async () => {
+    const world = openWorld();
+    world.spool.scan = () => Promise.resolve([directory("nightly")] as never);
+    const job = entity();
+    const catalog = new Catalog(async () => job);
+    const timetable = new Timetable(world.edges, catalog, {
+      ...{ checkDirectoryMs: HOUR, isScheduled: true, once: false },
+      loaded: () => {},
+    });
+    await timetable.scan();
+    const known = catalog.entity("nightly") ?? job;
+    timetable.launched(known, NOON + 1.5 * HOUR);
+    expect(timetable.fireAt("nightly")).toBe(NOON + HOUR);
+    timetable.launched(known, NOON + HOUR / 2);
+    expect(timetable.fireAt("nightly")).toBe(NOON + HOUR / 2);
+    timetable.decideWaiting();
+    expect(timetable.takeDue(NOON)).toEqual(["nightly"]);
+    timetable.launched(known, null);
+    timetable.decideWaiting();
+    expect(timetable.takeDue(NOON)).toEqual([]);
+  });
+});

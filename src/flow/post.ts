@@ -19,6 +19,7 @@ import { markInflight } from "./elsewhere.ts";
 import { heldTooLong, judgeGuards } from "./guard.ts";
 import { firstLookAt } from "./patience.ts";
 import { lateness, signAnew } from "./sign.ts";
+import { isWithdrawn } from "./signed-ahead.ts";
 import { keep } from "./transition.ts";
 
 /** Waits between the searches for an action whose answer was lost: the API may list it late. */
@@ -82,6 +83,12 @@ export async function postAction(
     const why = heldTooLong(row) ?? row.error ?? "it was not posted in time";
     const error = `${why}; the action has expired unposted`;
     await keep(edges, row, { kind: "lapsed", error });
+    say(edges, row.job, "err", `Cannot post action: ${error}`);
+    return "answered";
+  }
+  if (isWithdrawn(edges.journal, row)) {
+    const error = "its calendar was withdrawn before it was posted";
+    await keep(edges, row, { kind: "refused", error });
     say(edges, row.job, "err", `Cannot post action: ${error}`);
     return "answered";
   }

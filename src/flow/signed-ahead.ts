@@ -7,7 +7,7 @@ import { windowBody } from "../calendar/action.ts";
 import { coverageWarning, newCoverageWarning } from "../calendar/coverage.ts";
 import { RunnerError } from "../errors.ts";
 import type { Entity } from "../jobs/entity.ts";
-import type { RunRow } from "../journal/inflight.ts";
+import type { ActionRow, RunRow } from "../journal/inflight.ts";
 import type { JournalReads, JournalTransaction, NewAction } from "../journal/journal.ts";
 import type { InstalledCalendar } from "../journal/reading.ts";
 import type { CalendarRow, WindowRow } from "../journal/windows.ts";
@@ -92,6 +92,16 @@ export function takeWindow(
 ): void {
   if (ahead === null || transaction.useWindow(ahead.window.id, id)) return;
   throw notSignedAhead(job, NO_WINDOW);
+}
+
+/** Whether an action is that of a window whose calendar was taken back after it was planned. */
+export function isWithdrawn(
+  journal: Pick<JournalReads, "calendarById" | "windowOfRun">,
+  { runId, signature }: Pick<ActionRow, "runId" | "signature">,
+): boolean {
+  const window = journal.windowOfRun(runId);
+  if (window === null || window.signatures[0] !== signature) return false;
+  return journal.calendarById(window.calendarId)?.state === "withdrawn";
 }
 
 /** Whether this job's actions come from calendars. */

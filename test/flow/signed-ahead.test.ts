@@ -1,11 +1,12 @@
 import { beforeAll, describe, expect, test } from "bun:test";
 import type { Calendar } from "../../src/calendar/file.ts";
 import { DAEMON_WINDOW, launchDue, launchRequested, ONCE_WINDOW } from "../../src/flow/launch.ts";
+import { postAction } from "../../src/flow/post.ts";
 import { coverageNow, needsNoKey } from "../../src/flow/signed-ahead.ts";
 import { parseSchedule } from "../../src/jobs/schedule.ts";
 import { type CalendarRow, newCalendar } from "../../src/journal/windows.ts";
 import { requested, signedBy } from "../support/calendars.ts";
-import { entity, NOON, openWorld, type World } from "../support/world.ts";
+import { entity, NOON, never, openWorld, postedAs, type World } from "../support/world.ts";
 
 const HOUR = 3_600_000;
 const MINUTE = 60_000;
@@ -131,6 +132,41 @@ describe("a job that is signed ahead", () => {
       NOON + HOUR,
       "the calendar has no window: none is installed",
     ]);
+  });
+
+  test("posts nothing of a calendar that was withdrawn, also what was planned of it", async () => {
+    for (const maybeSent of [false, true]) {
+      const world = await openHost();
+      const { id } = await install(world, signed);
+      const [row] = (await launch(world)).planned;
+      const planned = { ...must(row ?? null), maybeSent };
+      await world.journal.write((tables) => {
+        tables.saveAction(planned);
+        tables.withdrawCalendar(id, NOON);
+      });
+      world.api.finds = Array.from({ length: 4 }, () => ({ kind: "absent" }) as const);
+      const options = { fresh: false, lastSentAt: 0, retries: 9, signal: never() };
+      const posting = postAction(world.edges, planned, options);
+      for (const seconds of [2, 4, 8]) await world.clock.moveBy(seconds * 1_000);
+      expect(await posting).toBe("answered");
+      expect(world.api.posted).toEqual([]);
+      expect(world.journal.runs("sshd", 9)).toMatchObject([
+        { state: "failed", note: "its calendar was withdrawn before it was posted" },
+      ]);
+    }
+  });
+
+  test("posts what it has planned when its calendar is replaced", async () => {
+    const world = await openHost();
+    const { hash } = await install(world, signed);
+    const [row] = (await launch(world)).planned;
+    const before = { sequence: 1, hash };
+    const later = { ...request, now: NOON, until: NOON + 2 * HOUR, before };
+    await install(world, await signedBy(requested(later), ["ann", "bob"], NOON));
+    world.api.creates = [postedAs(7, NOON + 10 * MINUTE)];
+    const options = { fresh: true, lastSentAt: 0, retries: 0, signal: never() };
+    await postAction(world.edges, must(row ?? null), options);
+    expect(world.journal.actionById(7)?.state).toBe("posted");
   });
 
   test("is not installed twice under one number", async () => {

@@ -12,6 +12,7 @@
 //       be added, taken away, reordered, or moved to another job, calendar or signer.
 import { createHash } from "node:crypto";
 import * as v from "valibot";
+import { nameFault } from "../jobs/name.ts";
 import { visible } from "../text.ts";
 import { DAY_MS, type Instant, type Milliseconds, SECOND_MS } from "../time.ts";
 
@@ -29,6 +30,12 @@ export const WINDOWS_MAX = 20_000;
 
 /** How far ahead is signed. */
 export const AHEAD_MAX_MS: Milliseconds = 90 * DAY_MS;
+
+/** MIG's queue takes the life of an action in milliseconds of 32 bits, and delivers no longer one. */
+const LIFE_MAX_MS: Milliseconds = 2 ** 32 - 1;
+
+/** Characters of a schedule, and of a zone. */
+const SCHEDULE_SIZE_MAX = 4_096;
 
 /** Characters of the JSON of all signatures of one action: the API's database has no more room. */
 export const SIGNATURES_SIZE_MAX = 4_096;
@@ -124,16 +131,22 @@ const SIGNER = v.strictObject({
   manifest: v.nullable(line),
 });
 
+const JOB = "a name that a job can have";
+
 const CALENDAR = v.strictObject({
   format: v.literal(FORMAT),
   version: v.literal(VERSION),
-  job: v.pipe(v.string(), v.minLength(1, "the name of a job"), v.maxLength(255)),
+  job: v.pipe(
+    v.string(),
+    v.minLength(1, JOB),
+    v.check((name) => nameFault(name) === null, JOB),
+  ),
   sequence: whole(1, 1_000_000_000),
   previous: v.nullable(hash),
   audit: v.nullable(hash),
   requestedAt: instant,
-  schedule: v.string(),
-  timezone: v.string(),
+  schedule: v.pipe(v.string(), v.maxLength(SCHEDULE_SIZE_MAX, "a schedule that can be read")),
+  timezone: v.pipe(v.string(), v.maxLength(SCHEDULE_SIZE_MAX, "the name of a zone")),
   agents: v.nullable(whole(0, Number.MAX_SAFE_INTEGER)),
   minSigners: whole(1, SIGNERS_MAX),
   template: hash,
@@ -276,6 +289,11 @@ function assertWindow(window: Window, before: Window | null, name: string): void
   if (isLate || expireAfter <= Math.max(firesAt, validFrom)) {
     const message = `${name} is not valid at its fire time ${timeText(firesAt)}`;
     throw new CalendarProblem(message, REQUEST);
+  }
+  if (expireAfter - validFrom > LIFE_MAX_MS) {
+    const days = Math.floor(LIFE_MAX_MS / DAY_MS);
+    const message = `${name} is valid for more than ${days} days, and MIG delivers no such action`;
+    throw new CalendarProblem(message, "shorten expiry or --lead, and request it again");
   }
   const size = JSON.stringify(signatures).length;
   if (size > SIGNATURES_SIZE_MAX) {

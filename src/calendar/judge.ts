@@ -32,8 +32,28 @@ const STRONG_HASHES = [8, 9, 10, 11];
 
 /** The keys of these rings, each armored or binary, of public or secret keys. */
 export function keysOf(rings: readonly Uint8Array[]): Keys {
-  const entries = rings.flatMap((ring) => parseKeyring(ring).entries);
-  return new Map(entries.map((entry) => [entry.primary.fingerprint, entry]));
+  const keys = new Map<string, RingEntry>();
+  for (const entry of rings.flatMap((ring) => parseKeyring(ring).entries)) {
+    const { fingerprint } = entry.primary;
+    const other = keys.get(fingerprint);
+    keys.set(fingerprint, other === undefined ? entry : merged(other, entry));
+  }
+  return keys;
+}
+
+/** Two exports of one key: the later one holds, but what was revoked in either is revoked. */
+function merged(before: RingEntry, after: RingEntry): RingEntry {
+  const revoked = new Set(keysIn(before).flatMap((key) => (key.revoked ? key.fingerprint : [])));
+  const known = new Set(keysIn(after).map(({ fingerprint }) => fingerprint));
+  const both = (key: RingKey): RingKey =>
+    revoked.has(key.fingerprint) ? { ...key, revoked: true } : key;
+  const gone = before.subkeys.filter(({ fingerprint }) => !known.has(fingerprint));
+  const subkeys = [...after.subkeys, ...gone].map(both);
+  return { ...after, primary: both(after.primary), subkeys };
+}
+
+function keysIn({ primary, subkeys }: RingEntry): readonly RingKey[] {
+  return [primary, ...subkeys];
 }
 
 /**
@@ -67,6 +87,7 @@ export async function judgeCalendar(
   }
   const { keys, keyring, now } = how;
   const entries = signers.map(({ fingerprint }) => signerIn(keys, { fingerprint, keyring, now }));
+  assertApart(entries);
   let count = 0;
   for (const [at, window] of windows.entries()) {
     const text = windowText(action, window);
@@ -113,6 +134,26 @@ function signerIn(
   return entry;
 }
 
+/**
+ * One key may stand in a ring twice, as a subkey of one person and again of another or by itself.
+ *
+ * @throws {CalendarProblem} Unless each of the signers has keys of their own.
+ */
+function assertApart(entries: readonly RingEntry[]): void {
+  const owners = new Map<string, string>();
+  for (const entry of entries) {
+    const { fingerprint } = entry.primary;
+    for (const { keyId } of keysIn(entry)) {
+      const other = owners.get(keyId) ?? fingerprint;
+      if (other !== fingerprint) {
+        const message = `the keys ${other} and ${fingerprint} of two signers share the key ${keyId}`;
+        throw new CalendarProblem(message, "let another person sign, with a key of their own");
+      }
+      owners.set(keyId, fingerprint);
+    }
+  }
+}
+
 function assertNotExpired({ fingerprint, expiresAt }: RingKey, now: Instant): void {
   if (expiresAt === null || expiresAt > now) return;
   const message = `the key ${fingerprint} of one of its signers expired at ${timeText(expiresAt)}`;
@@ -132,11 +173,11 @@ interface Claim {
 /** @returns When it was made. @throws {CalendarProblem} When it does not hold. */
 async function verifyLine(claim: Claim): Promise<Instant> {
   const { text, line, entry, name, now, requestedAt } = claim;
-  const { primary, subkeys } = entry;
+  const { primary } = entry;
   const what = `the signature ${name} by the key ${primary.fingerprint}`;
   const signature = signatureIn(line, what);
   const { issuerKeyId, createdAt, hash } = signature;
-  const key = [primary, ...subkeys].find(({ keyId }) => keyId === issuerKeyId);
+  const key = keysIn(entry).find(({ keyId }) => keyId === issuerKeyId);
   if (key === undefined) {
     const message = `${what} was made by another key, ${issuerKeyId ?? "which it does not name"}`;
     throw new CalendarProblem(message, MENDED);

@@ -231,7 +231,7 @@ async function checkKeyring(
     const fault = openFault(gpg.secringPath, cause);
     const message = missing ? `secring.gpg not found: ${gpg.secringPath}` : fault;
     if (gpg.useApiKeyAuth !== null) {
-      resolver.warnings.push(`${place.path}: ${message}: no action can be signed`);
+      resolver.warnings.push(`${place.path}: ${message}: no action can be signed live`);
       return;
     }
     const hint = missing

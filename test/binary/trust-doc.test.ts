@@ -28,11 +28,8 @@ async function hostOf(code: (path: string) => string): Promise<Scenario> {
   const host = await Scenario.create();
   const ring = await host.write("investigators.gpg", keyFile("keys/pubring.gpg"));
   await chmod(await host.write("home/.migrc", code(".migrc")), 0o600);
-  const own = `[runner]\ndirectory = "${host.directory}"\n[client]\nclientconfpath = "default"\n`;
-  await host.write(
-    "runner.cfg",
-    own + code("runner.cfg").replace("/etc/mig/investigators.gpg", ring),
-  );
+  const config = code("runner.cfg").replace("/etc/mig/investigators.gpg", ring);
+  await host.write("runner.cfg", config.replace("/var/lib/mig-runner", host.directory));
   await host.job("sshd-config", { "entity.cfg": code("entity.cfg"), "action.json": ACTION });
   return host;
 }

@@ -137,6 +137,24 @@ describe("a calendar is refused", () => {
     );
   });
 
+  test("when a window is longer than MIG can keep an action", async () => {
+    const day = 24 * 3_600_000;
+    const lead = (days: number) => requested({ count: 1, leadMs: days * day });
+    expect(await refusalOf(() => lead(49))).toBe("");
+    expect(await refusalOf(() => lead(50))).toBe(
+      "window 1 is valid for more than 49 days, and MIG delivers no such action",
+    );
+  });
+
+  test("when no job can have its name", async () => {
+    for (const name of ["", " sshd", "ss\u202ehd", "sshd\0", "\ud800", "s".repeat(129), "a\nb"]) {
+      const text = encodeCalendar({ ...requested(), job: name });
+      expect(await refused(text)).toBe(
+        "it is not understood: job must be a name that a job can have",
+      );
+    }
+  });
+
   test("when it reaches further than 90 days", async () => {
     const late = Date.UTC(2027, 4, 30, 12, 0, 1);
     const far = { firesAt: late, validFrom: late, expireAfter: late + 60_000, signatures: [] };

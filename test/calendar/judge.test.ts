@@ -1,8 +1,9 @@
 import { describe, expect, test } from "bun:test";
+import * as openpgp from "openpgp";
 import type { Calendar, Window } from "../../src/calendar/file.ts";
 import { judgeCalendar, keysOf } from "../../src/calendar/judge.ts";
 import { PUBLIC_RING, REQUESTED, refusalOf, requested, signedBy } from "../support/calendars.ts";
-import { LOCKED_KEY, RUNNER_KEY } from "../support/keys.ts";
+import { keyFile, LOCKED_KEY, RUNNER_KEY } from "../support/keys.ts";
 
 const keys = keysOf([PUBLIC_RING]);
 const options = { keys, keyring: "ring.gpg", minSigners: 1, now: REQUESTED };
@@ -51,6 +52,32 @@ describe("the signatures of a calendar", () => {
     expect(await refused(signed, { keys: keyring(RUNNER_KEY, { expiresAt: REQUESTED + 1 }) })).toBe(
       "",
     );
+  });
+
+  test("are by a key that is revoked, wherever in the ring that stands", async () => {
+    const signed = await signedBy(requested(), ["ann", "bob"]);
+    const [ann] = await openpgp.readPrivateKeys({ binaryKeys: keyFile("keys/secring.gpg") });
+    if (ann?.getFingerprint().toUpperCase() !== RUNNER_KEY) throw new Error("another key is first");
+    const { publicKey } = await openpgp.revokeKey({ key: ann, format: "binary" });
+    for (const rings of [
+      [publicKey, PUBLIC_RING],
+      [PUBLIC_RING, publicKey],
+    ]) {
+      expect(await refused(signed, { keys: keysOf(rings) })).toBe(
+        `the key ${RUNNER_KEY} of one of its signers is revoked`,
+      );
+    }
+  });
+
+  test("are by keys of their own: one key is not two people", async () => {
+    const signed = await signedBy(requested(), ["ann", "bob"]);
+    const [ann, bob] = [RUNNER_KEY, LOCKED_KEY].map((fingerprint) => keys.get(fingerprint));
+    if (ann === undefined || bob === undefined) throw new Error("there is no such key");
+    const shared = `the keys ${RUNNER_KEY} and ${LOCKED_KEY} of two signers share the key `;
+    for (const subkeys of [ann.subkeys, [ann.primary]]) {
+      const both = new Map([...keys, [LOCKED_KEY, { ...bob, subkeys }]]);
+      expect(await refused(signed, { keys: both })).toBe(`${shared}${subkeys[0]?.keyId}`);
+    }
   });
 
   test("cannot be moved: to another window, signer, job or time", async () => {

@@ -56,9 +56,10 @@ async function requestJob(call: Call, job: string): Promise<number> {
       now: view.clock.now(),
     }),
   );
+  const shown = await asCalendarError(attempt, { job }, () => describe(path, { made, entity }));
   await write(path, made);
   if (flags.has("json")) terminal.json(jsonAnswer(summaryOf(path, made)));
-  else terminal.out(describe(path, { made, entity }));
+  else terminal.out(shown);
   return 0;
 }
 

@@ -48,7 +48,7 @@ async function withCalendar<Value>(
 async function showJob(call: Call, job: string): Promise<number> {
   const view = await openSpoolView(call);
   const order = { job, attempt: "show the calendar of" };
-  return await withCalendar(view, order, (journal, row) => {
+  return await withCalendar(view, order, async (journal, row) => {
     const now = view.clock.now();
     const coverage = journal.coverage(row.id, now);
     const windows = journal.windows(row.id, now, SHOWN_MAX);
@@ -60,11 +60,14 @@ async function showJob(call: Call, job: string): Promise<number> {
       call.terminal.json(jsonAnswer({ ...known, ...coverage, windows: times }));
       return 0;
     }
+    const told = await asCalendarError(`${order.attempt} job "${job}"`, { job }, () =>
+      describeAction(actionIn(row)),
+    );
     const facts: readonly Fact[] = [
       ["calendar", `number ${row.sequence}, requested ${timeText(row.requestedAt)}`],
       ["installed", timeText(row.installedAt)],
       ["signed by", row.signers.join(", ")],
-      ...describeAction(actionIn(row)),
+      ...told,
       ["left", coverageText(coverage)],
       ...windows.map(({ firesAt }, index): Fact => [index === 0 ? "next" : "", timeText(firesAt)]),
     ];

@@ -1,6 +1,7 @@
 // Sign: `calendar sign`: shows a person what is to be signed, asks, and signs it by their key.
+import { createHash } from "node:crypto";
 import { posix } from "node:path";
-import { describeCalendar, differences } from "../../calendar/describe.ts";
+import { describeCalendar, differences, foldedLines } from "../../calendar/describe.ts";
 import { type Calendar, encodeCalendar } from "../../calendar/file.ts";
 import { assertSignable, type CalendarKey, signCalendar } from "../../calendar/sign.ts";
 import { defaultGpgHome, homeOf } from "../../config/client.ts";
@@ -41,7 +42,8 @@ async function signFile(call: Call, path: string): Promise<number> {
     assertSignable(calendar, { fingerprint: "", now: clock.now() }),
   );
   const memory = memoryPath(call, calendar.job);
-  if (!flags.has("json")) terminal.out(await describe(call, { calendar, memory }));
+  const shown = await asCalendarError(attempt, {}, () => describe(call, { calendar, memory }));
+  if (!flags.has("json")) terminal.out(shown);
   confirm(call, calendar);
   const key = isRehearsal ? await throwAway(path, clock) : await openKey(call, clock);
   const to = isRehearsal ? rehearsalPath(path) : path;
@@ -143,7 +145,7 @@ async function describe(
     calendar.job,
     ...facts,
     `Against ${since}, number ${before.sequence}: ${head}`,
-    ...changed.map((text) => `  ${text}`),
+    ...changed.flatMap(foldedLines).map((text) => `  ${text}`),
   ];
 }
 
@@ -152,7 +154,16 @@ function memoryPath({ environment }: Call, job: string): string {
   const state = environment.XDG_STATE_HOME ?? "";
   const home = homeOf(environment, homeDirectory());
   const base = posix.isAbsolute(state) ? state : posix.join(home, ".local", "state");
-  return posix.join(base, "mig-runner", "signed", `${encodeURIComponent(job)}.calendar`);
+  return posix.join(base, "mig-runner", "signed", `${fileNameOf(job)}.calendar`);
+}
+
+/** Most characters of a file's name before its ending; file systems take 255. */
+const FILE_NAME_MAX = 200;
+
+/** A job's name as that of a file: as it is where that can be, for whoever looks. */
+function fileNameOf(job: string): string {
+  const name = encodeURIComponent(job);
+  return name.length <= FILE_NAME_MAX ? name : createHash("sha256").update(job).digest("hex");
 }
 
 function unsigned(calendar: Calendar): Calendar {

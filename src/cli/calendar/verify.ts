@@ -24,12 +24,12 @@ async function verifyFile(call: Call, path: string): Promise<number> {
     const calendar = decodeCalendar(bytes);
     const judged = progressOf(call, calendar);
     const signers = await judgeCalendar(calendar, { keys, keyring, minSigners: 1, now, judged });
-    return { calendar, signers };
+    return { calendar, signers, shown: describe(calendar, signers) };
   };
   try {
     if (!flags.has("json")) {
-      const { calendar, signers } = await asCalendarError(attempt, {}, judge);
-      terminal.out(describe(calendar, signers));
+      const { shown } = await asCalendarError(attempt, {}, judge);
+      terminal.out(shown);
       return 0;
     }
     const { calendar, signers } = await judge();

@@ -16,11 +16,12 @@ function watch(changes: Partial<Notify> = {}, options: Partial<AlarmsOptions> = 
   const waits: number[] = [];
   const plugins = {
     ...world.edges.plugins,
-    alarm(order: AlarmOrder): Promise<DeliveryAnswer> {
+    async alarm(order: AlarmOrder): Promise<DeliveryAnswer> {
       told.push(order);
       const [notice] = world.journal.dueNotices(Number.MAX_SAFE_INTEGER, 1);
       waits.push((notice?.nextAt ?? 0) - now);
-      return Promise.resolve(answers.shift() ?? { kind: "delivered", message: "told" });
+      await site.meanwhile();
+      return answers.shift() ?? { kind: "delivered", message: "told" };
     },
   };
   const notify = { plugins: ["slack"], on: null, repeatMs: null, ...changes };
@@ -41,9 +42,11 @@ function watch(changes: Partial<Notify> = {}, options: Partial<AlarmsOptions> = 
       ...options,
     });
   }
-  return {
+  const site = {
     ...world,
     told,
+    /** What goes on while a plugin is told. */
+    meanwhile: (): Promise<unknown> => Promise.resolve(),
     /** How long each would have been left alone, had the process died while it was told. */
     waits,
     answers,
@@ -85,6 +88,7 @@ function watch(changes: Partial<Notify> = {}, options: Partial<AlarmsOptions> = 
       now += 1_000;
     },
   };
+  return site;
 }
 
 /** A result of the job that a plugin has not taken, and that was given up. */
@@ -309,6 +313,37 @@ describe("Alarms", () => {
     await site.ran("done");
     await site.turn();
     expect(site.events().slice(2)).toEqual(["recovered", "recovered"]);
+  });
+
+  test("says of a job that is late who has paused it, and of no other", async () => {
+    const site = watch();
+    site.setJobs([entity({ job: "nightly", plugins: [], expectMs: DAY })]);
+    const pause = (job: string, actor: string) =>
+      site.journal.write((tables) =>
+        tables.insertPause({ job, since: NOON, until: null, actor, why: "" }),
+      );
+    const message = () => site.journal.openAlarms().map((alarm) => alarm.message);
+    await pause("other", "bob");
+    await site.turn(DAY + 1);
+    expect(message()).toEqual(["no run succeeded within 24h: it has never succeeded"]);
+    await pause("nightly", "ann");
+    await site.turn();
+    expect(message()).toEqual([expect.stringMatching(/^no run succeeded within 24h: .*\bann\b/)]);
+  });
+
+  test("leaves a notice alone that somebody else has moved on, in the same moment", async () => {
+    for (const changed of [{ state: "delivered" }, { attempts: 7 }] as const) {
+      const site = watch();
+      await site.ran("failed", "no target");
+      site.answers.push({ kind: "failed", message: "no answer" });
+      site.meanwhile = () =>
+        site.journal.write((tables) => {
+          const notice = tables.notice(1);
+          if (notice !== null) tables.saveNotice({ ...notice, ...changed });
+        });
+      await site.turn();
+      expect(site.journal.notice(1)).toMatchObject({ error: null, ...changed });
+    }
   });
 
   test("tries a notice again after waits that double", async () => {

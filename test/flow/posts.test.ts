@@ -77,6 +77,24 @@ describe("afterPost()", () => {
 });
 
 describe("Posts", () => {
+  test("learns of an answer once, also when what follows on it takes its time", async () => {
+    const posts = new Posts(
+      new VirtualClock(NOON),
+      () => MOST,
+      () => {},
+    );
+    for (let id = 0; id < 8; id++) {
+      posts.post(id, async (answered) => {
+        answered(NOON);
+        return "answered";
+      });
+    }
+    for (let turn = 0; turn < 20; turn++) await Promise.resolve();
+    // From 8, one more for each of 8.
+    for (let id = 100; id < 200; id++) posts.post(id, () => new Promise(() => {}));
+    expect(posts.running).toBe(16);
+  });
+
   test("posts as many at a time as the answers allow", async () => {
     const clock = new VirtualClock(NOON);
     const posts = new Posts(

@@ -1,6 +1,6 @@
 // Keep: when a run is over, and what a part of a step says to the step.
 import { describe, expect, test } from "bun:test";
-import { closeRun, hasEnded, isInFlight } from "../../src/flow/transition.ts";
+import { closeRun, hasEnded, isInFlight, wakeStep } from "../../src/flow/transition.ts";
 import { type ActionRow, advance, type RunRow } from "../../src/journal/inflight.ts";
 import { NOON, openWorld } from "../support/world.ts";
 
@@ -95,6 +95,37 @@ describe("hasEnded()", () => {
   test("is false while something of the action itself is to come", () => {
     const states = ["planned", "posted", "collected", "settled", "failed"] as const;
     expect(states.map((state) => hasEnded({ state }))).toEqual([false, false, true, true, true]);
+  });
+});
+
+describe("wakeStep()", () => {
+  test("makes a step due when the last of its actions has ended, unless it has ended", async () => {
+    const world = openWorld();
+    const seen = await world.journal.write((tables) => {
+      tables.insertSource("5eed", "the source");
+      const order = { job: "a", firesAt: NOON, cause: "manual", source: "5eed" } as const;
+      const runId = tables.insertRun(order, "open", NOON)?.id ?? 0;
+      const rest = { name: "n", body: "{}", signature: "s", expireAt: NOON, plugins: [] };
+      const own = { runId, job: "a", step: "all", sendOnly: false, ...rest };
+      const [one, two] = [0, 1].map((part) => tables.insertAction({ ...own, part }, NOON));
+      if (one === undefined || two === undefined) throw new Error("there are no actions");
+      const dueAfter = (row: ActionRow, id: number) => {
+        const next = moved(row, "failed", id);
+        tables.saveAction(next);
+        wakeStep(tables, next, NOON + id);
+        return tables.stepNamed(runId, "all")?.nextAt;
+      };
+      // Without its step, which was taken out by hand.
+      const without = dueAfter(one, 1);
+      tables.saveAction(one);
+      const step = { runId, name: "all", kind: "collect", digest: "", nextAt: null } as const;
+      const row = tables.insertStep(step);
+      const [first, last] = [dueAfter(one, 1), dueAfter(two, 2)];
+      const ended = { state: "failed", error: "given up", sequence: 1, endedAt: NOON } as const;
+      if (row !== null) tables.saveStep({ ...row, ...ended });
+      return [without, first, last, dueAfter(two, 3)];
+    });
+    expect(seen).toEqual([undefined, null, NOON + 2, null]);
   });
 });
 

@@ -310,6 +310,9 @@ describe("Engine steps", () => {
     });
     const note = 'step "call" failed after 3 tries: HTTP 500';
     expect(stage.run()).toMatchObject({ state: "failed", note });
+    expect(stage.lines.filter((line) => line.includes(", try "))).toEqual(
+      [1, 2, 3].map((tried) => `warning nightly: step "call", try ${tried} of 3: HTTP 500`),
+    );
     expect(stage.journal.stepNamed(1, "call")).toMatchObject({ state: "failed", attempts: 2 });
     await stage.stop();
   });

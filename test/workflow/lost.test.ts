@@ -88,6 +88,15 @@ describe("Engine with bodies that go wrong", () => {
     expect(lines[2]).toStartWith("err hunt: run 1 failed: it was in an endless loop (");
   });
 
+  test("starts nothing once it is to stop, and counts no start", async () => {
+    const { bodies, tick, engine, journal } = await open();
+    engine.stop();
+    await tick();
+    await tick(60_000);
+    expect([bodies.length, journal.body(1)?.starts]).toEqual([0, 0]);
+    expect(engine.isIdle).toBe(true);
+  });
+
   test("does not count a body for which the system had no process, and waits", async () => {
     const { bodies, tick, run } = await open();
     await tick();

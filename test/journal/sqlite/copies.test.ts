@@ -111,6 +111,12 @@ describe("restoreJournal()", () => {
     const bytes = readFileSync(file);
     writeFileSync(file, bytes.fill(0xa5, 4_096, 12_288));
     expect(await refusal()).toContain("it is damaged");
+    const other = new DatabaseSync(join(folder, "other.db"));
+    other.exec("PRAGMA journal_mode = WAL; CREATE TABLE own (id INTEGER)");
+    for (const end of ["", "-wal"]) copyFileSync(join(folder, `other.db${end}`), `${file}${end}`);
+    other.close();
+    expect(statSync(`${file}-wal`).size).toBeGreaterThan(0);
+    expect(await refusal()).toBe(`Cannot use "${file}": it is not a mig-runner journal`);
     expect(readFileSync(path).equals(before)).toBe(true);
     expect(readdirSync(folder).filter((name) => name.includes("tmp"))).toEqual([]);
   });

@@ -1,5 +1,7 @@
 // Demo: the whole way once, on this machine, in under a minute: build the binary, start the
 // sandbox API with its fleet, run the sample spool, show what came back.
+//
+//   --dashboard   and leave its page open until Ctrl-C, with a week that never was behind it
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -7,6 +9,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { generateKey } from "openpgp";
+import { inventHistory } from "./history.ts";
 
 const ROOT = join(import.meta.dirname, "..");
 const BINARY = join(ROOT, "dist", "mig-runner");
@@ -43,10 +46,24 @@ async function main(): Promise<void> {
     show(directory);
     heading("What the runner remembers: mig-runner status");
     await run(BINARY, ["status", "-c", join(directory, "runner.cfg")]);
+    await showPage(directory);
   } finally {
     sandbox?.kill("SIGTERM");
     rmSync(directory, { recursive: true, force: true });
   }
+}
+
+/** The page of what was run, until it is ended from the keyboard; without the flag how to get it. */
+async function showPage(directory: string): Promise<void> {
+  if (!process.argv.includes("--dashboard")) {
+    console.log("\nThe same in a browser: npm run demo -- --dashboard");
+    return;
+  }
+  heading("The page, until Ctrl-C: mig-runner dashboard");
+  await inventHistory(directory, Date.now());
+  // Ctrl-C goes to the page as well, which ends by it; this process then clears up.
+  process.once("SIGINT", () => {});
+  await run(BINARY, ["dashboard", "-c", join(directory, "runner.cfg")]);
 }
 
 const BOLD = 1;

@@ -79,13 +79,14 @@ else
 fi
 if [ -z "$DPKG_ROOT" ] && [ -d /run/systemd/system ]; then
   systemctl daemon-reload
-  systemctl try-restart mig-runner.service || true
+  systemctl try-restart mig-runner.service mig-runner-dashboard.service || true
 fi
 `;
 
 /** When it is taken off the host, and not when another version comes. */
 export const BEFORE_REMOVE = `if [ -z "$DPKG_ROOT" ] && [ -d /run/systemd/system ]; then
-  systemctl disable --now mig-runner.service mig-runner-once.timer 2>/dev/null || true
+  systemctl disable --now mig-runner.service mig-runner-once.timer \\
+    mig-runner-dashboard.service 2>/dev/null || true
 fi
 `;
 

@@ -2,8 +2,11 @@
 //
 // The scripts hold verbs and flags; names of jobs are asked of the program (`completion jobs`) when
 // they are wanted, with the -c of the line.
+import { isThere } from "../edge/files.ts";
 import { RunnerError, RunnerErrors } from "../errors.ts";
 import { nameFault } from "../jobs/name.ts";
+import { openReading } from "../journal/sqlite/reading.ts";
+import { questionViews } from "../workflow/view.ts";
 import { type FlagSpec, UsageError } from "./flags.ts";
 import { loadJobs } from "./jobs.ts";
 import { openSpoolView } from "./open.ts";
@@ -24,6 +27,7 @@ export function completionOf(table: readonly VerbEntry[], daemon: Verb): Verb {
       const [shell, ...others] = call.positionals;
       if (shell === "jobs") return await printJobs(call);
       if (shell === "params") return await printParams(call, others[0] ?? "");
+      if (shell === "questions") return await printQuestions(call, others[0] ?? "");
       const script = SCRIPTS.get(shell ?? "");
       if (script === undefined || others.length > 0) {
         throw new UsageError("completion takes bash, zsh or fish");
@@ -38,7 +42,7 @@ export function completionOf(table: readonly VerbEntry[], daemon: Verb): Verb {
 
 /** A verb, as a shell is told of it. */
 interface Described extends Pick<VerbEntry, "name" | "summary" | "more"> {
-  readonly words?: "jobs" | readonly string[];
+  readonly words?: "jobs" | "questions" | readonly string[];
   readonly flags: readonly FlagSpec[];
 }
 
@@ -89,6 +93,33 @@ async function printParams(call: Call, job: string): Promise<number> {
   }
 }
 
+/** The runs that ask people something; of a run, the names of what it asks. */
+async function printQuestions(call: Call, run: string): Promise<number> {
+  try {
+    const { config } = await openSpoolView(call);
+    if (!(await isThere(config.journalPath))) return 0;
+    const reading = openReading(config.journalPath);
+    try {
+      const asked = (await reading.openWorkflows(QUESTIONS_MAX)).flatMap(questionViews);
+      const held = (await reading.inFlight(QUESTIONS_MAX)).filter((row) => row.held === "approval");
+      const ids = [...held, ...asked].map(({ runId }) => String(runId));
+      const names = asked.filter(({ runId }) => String(runId) === run).map(({ name }) => name);
+      // A shell would take a blank for the end of a word.
+      const words = run === "" ? ids : names.filter((name) => /^[\w./:@%+=-]+$/.test(name));
+      call.terminal.out([...new Set(words)]);
+    } finally {
+      await reading.close();
+    }
+    return 0;
+  } catch (error) {
+    if (!(error instanceof RunnerError || error instanceof RunnerErrors)) throw error;
+    return 1;
+  }
+}
+
+/** Runs that are looked through for what they ask. */
+const QUESTIONS_MAX = 1_000;
+
 function spellings(flags: readonly FlagSpec[]): string[] {
   return [...flags, CONFIG_FLAG].map(spell).concat("--help");
 }
@@ -115,11 +146,15 @@ function valueFlags({ daemon, verbs }: Commands): string {
 /** The parameters of the job of the line, as bash and zsh ask for them. */
 const PARAMS = `$("$program" "\${config[@]}" completion params "$job" 2>/dev/null)`;
 
+/** What runs ask people: runs, and behind one the names. */
+const QUESTIONS = `$("$program" "\${config[@]}" completion questions "$job" 2>/dev/null)`;
+
 /** The part that bash and zsh share: from the verb to `flags`, `names` and `files`. */
 function caseLines(commands: Commands): string {
   const jobs = `$("$program" "\${config[@]}" completion jobs 2>/dev/null)`;
   const one = ({ name, flags, words, more = false }: Described): string => {
-    const listed = words === "jobs" ? [jobs] : [...(words ?? []), ...(more ? [jobs] : [])];
+    const asked = words === "questions" ? [QUESTIONS] : [...(words ?? [])];
+    const listed = words === "jobs" ? [jobs] : [...asked, ...(more ? [jobs] : [])];
     const names = `"${listed.join(" ")}"`;
     const files = words === undefined || more ? " files=yes" : "";
     return `    ${name}) flags="${spellings(flags).join(" ")}" names=${names}${files} ;;`;
@@ -214,6 +249,13 @@ function fishScript({ daemon, verbs }: Commands): string {
     "    set -l of (contains -i -- run $line; or contains -i -- test $line)",
     "    $line[1] $config completion params $line[(math $of + 1)] 2>/dev/null",
     "end",
+    "function __mig_runner_questions",
+    "    set -l line (commandline -opc)",
+    "    set -l at (contains -i -- -c $line)",
+    "    and set -l config -c $line[(math $at + 1)]",
+    "    set -l of (contains -i -- $argv[1] $line)",
+    "    $line[1] $config completion questions $line[(math $of + 1)] 2>/dev/null",
+    "end",
     "complete -c mig-runner -f",
     "complete -c mig-runner -o c -r -F -d 'Load configuration from file'",
     ...daemon.flags.map((flag) => fishFlag(none, flag)),
@@ -221,7 +263,9 @@ function fishScript({ daemon, verbs }: Commands): string {
   for (const { name, summary, flags, words, more = false } of verbs) {
     const seen = `__fish_seen_subcommand_from ${name}`;
     lines.push(`complete -c mig-runner -n '${none}' -a ${name} -d '${quoted(summary)}'`);
-    if (words === "jobs")
+    if (words === "questions") {
+      lines.push(`complete -c mig-runner -n '${seen}' -a '(__mig_runner_questions ${name})'`);
+    } else if (words === "jobs")
       lines.push(`complete -c mig-runner -n '${seen}' -a '(__mig_runner_jobs)'`);
     else if (words === undefined) lines.push(`complete -c mig-runner -n '${seen}' -F`);
     else if (words.length > 0) {

@@ -27,8 +27,11 @@ export interface Verb {
 export interface VerbEntry {
   readonly name: string;
   readonly summary: string;
-  /** What its words are, for completion: of jobs, of verbs, or some of these. @default files */
-  readonly words?: "jobs" | "commands" | readonly string[];
+  /**
+   * What its words are, for completion: of jobs, of verbs, a run that asks people and the name of
+   * what it asks, or some of these. @default files
+   */
+  readonly words?: "jobs" | "commands" | "questions" | readonly string[];
   /** Whether names of jobs and files may follow words that are a list. @default false */
   readonly more?: boolean;
   readonly load: () => Promise<Verb>;

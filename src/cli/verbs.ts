@@ -86,19 +86,19 @@ export const VERBS: readonly VerbEntry[] = [
   {
     name: "approve",
     summary: "Say yes to a run that waits for approval",
-    words: [],
+    words: "questions",
     load: async () => (await import("./approve.ts")).approve,
   },
   {
     name: "deny",
     summary: "Say no to a run that waits for approval",
-    words: [],
+    words: "questions",
     load: async () => (await import("./approve.ts")).deny,
   },
   {
     name: "answer",
     summary: "Give a workflow run what it waits for",
-    words: [],
+    words: "questions",
     load: async () => (await import("./answer.ts")).answer,
   },
   {

@@ -99,9 +99,12 @@ export interface BodyRow {
   readonly setAt: Instant;
   /** How often it was started without a step that ended since. */
   readonly starts: number;
+  /** Of the workflows of the program that began it: see workflow/version.ts. */
+  readonly version: number;
 }
 
-export type NewBody = Omit<BodyRow, "starts" | "setAt">;
+export type NewBody = Omit<BodyRow, "starts" | "setAt" | "version"> &
+  Partial<Pick<BodyRow, "version">>;
 
 /** Where a run's steps stand: the place and the time of the last one that ended. */
 export interface StepFrontier {

@@ -23,6 +23,7 @@ import {
 } from "./messages.ts";
 import { BodyRun, type Pending } from "./run.ts";
 import { type BodyView, bodyView, OUTSIDE, type Scopes } from "./scope.ts";
+import { messagesFault } from "./version.ts";
 
 /** What a body needs of the thread that it runs in. */
 export interface BodyEdges {
@@ -101,6 +102,11 @@ export class Body {
 
   async #begin(message: Begin): Promise<void> {
     const { locate, post, scopes, used = () => undefined } = this.#edges;
+    const fault = messagesFault(message.version);
+    if (fault !== null) {
+      post({ kind: "stuck", message: fault });
+      return;
+    }
     const readFile = (path: string) => this.#readFile(path);
     const broken = (error: Error) => this.#end(error);
     const run = new BodyRun(message, { scopes, readFile, post, locate, used, broken });

@@ -29,6 +29,7 @@ import {
   recordRun,
   recordStart,
 } from "./record.ts";
+import { versionFault } from "./version.ts";
 
 export interface EngineOptions {
   /** Bodies at work at the same time, of all jobs and of one. @default 8 and 3 */
@@ -162,6 +163,8 @@ export class Engine {
       const note = `${times}, and each time the runner ended before a step did`;
       return await this.#pause(run, note);
     }
+    const newer = versionFault(body.version);
+    if (newer !== null) return await this.#pause(run, newer);
     const step = journal.unreadableStep(runId);
     if (step !== null) {
       const way = `\`mig-runner journal salvage\` or \`mig-runner drop ${runId}\` takes it out`;

@@ -22,6 +22,7 @@ import { answerOf, type FromBody, parseFromBody, type StepAsk, type ToBody } fro
 import { describeStep, mismatch } from "./mismatch.ts";
 import { wayOut } from "./operate.ts";
 import { digestOf, newStep, recordParked, recordRun, recordStopped } from "./record.ts";
+import { WORKFLOW_VERSION } from "./version.ts";
 import { type Asked, Work } from "./work.ts";
 
 /** Steps of one run: bounds what a loop without an end can write. */
@@ -112,7 +113,8 @@ export class Execution {
   begin(source: string): void {
     const { id, job, firesAt, params } = this.#active.run;
     const { begunAt: now, seed } = this.#active.body;
-    this.#post({ kind: "begin", run: { id, job, firesAt }, now, seed, params, source });
+    const version = WORKFLOW_VERSION;
+    this.#post({ kind: "begin", version, run: { id, job, firesAt }, now, seed, params, source });
   }
 
   /** Looks at the journal again: somebody else may have ended the run, or one of its steps. */

@@ -9,6 +9,7 @@ import { takeWindow, windowForRun } from "../flow/signed-ahead.ts";
 import type { Entity } from "../jobs/entity.ts";
 import { encodeAction } from "../mig/action.ts";
 import type { EngineEdges } from "./edges.ts";
+import { WORKFLOW_VERSION } from "./version.ts";
 
 /** Seeds are whole numbers below this. */
 const SEEDS = 2 ** 32;
@@ -45,6 +46,7 @@ export async function launchWorkflow(
       seed,
       begunAt: now,
       nextAt: now,
+      version: WORKFLOW_VERSION,
     });
     return true;
   });

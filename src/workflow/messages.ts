@@ -178,6 +178,8 @@ export type StepAsk = Extract<FromBody, { kind: "ask" }>;
 export type ToBody =
   | {
       readonly kind: "begin";
+      /** Of all that is said from now on: see version.ts. */
+      readonly version: number;
       readonly run: { readonly id: number; readonly job: string; readonly firesAt: Instant };
       readonly now: Instant;
       readonly seed: number;

@@ -92,6 +92,15 @@ describe("a run that asks people", () => {
     expect(past.steps[1]).toMatchObject({ state: "saved", value: '"T-7"' });
   });
 
+  test("is completed by a shell: the run, then the names of what it asks", async () => {
+    await using directory = await asking();
+    const { completionOf } = await import("../../src/cli/completion.ts");
+    const verb = completionOf([], approve);
+    expect((await directory.call(verb, ["questions"])).out).toBe("1\n");
+    expect((await directory.call(verb, ["questions", "1"])).out).toBe("dig\nticket\nowner\n");
+    expect((await directory.call(verb, ["questions", "2"])).out).toBe("");
+  });
+
   test("has an answer that its schema is to check saved, and says so", async () => {
     await using directory = await asking();
     const { out, exit } = await directory.call(answer, ["1", "owner", '"ann"']);

@@ -25,7 +25,9 @@ describe("completion", () => {
     const program = await directory.write(
       "mig-runner",
       '#!/bin/sh\n[ "$*" = "-c some.cfg completion jobs" ] && printf "sshd-config\\nsudoers\\n"\n' +
-        '[ "$*" = "-c some.cfg completion params hunt" ] && printf "sha256=\\ndays=\\n"\n',
+        '[ "$*" = "-c some.cfg completion params hunt" ] && printf "sha256=\\ndays=\\n"\n' +
+        '[ "$*" = "-c some.cfg completion questions " ] && printf "12\\n13\\n"\n' +
+        '[ "$*" = "-c some.cfg completion questions 12" ] && printf "dig\\n"\n',
       0o755,
     );
     const complete = (...words: readonly string[]): readonly string[] => {
@@ -41,6 +43,8 @@ describe("completion", () => {
     expect(complete("-c", "some.cfg", "run", "ssh")).toEqual(["sshd-config"]);
     expect(complete("-c", "some.cfg", "run", "hunt", "--set", "sh")).toEqual(["sha256="]);
     expect(complete("-c", "some.cfg", "test", "hunt", "--set", "")).toEqual(["sha256=", "days="]);
+    expect(complete("-c", "some.cfg", "approve", "1")).toEqual(["12", "13"]);
+    expect(complete("-c", "some.cfg", "answer", "12", "")).toEqual(["dig"]);
     expect(complete("journal", "ver")).toEqual(["verify"]);
     expect(complete("status", "--")).toEqual(["--json", "--help"]);
     expect(complete("next", "--tz", "Eu")).toEqual([]);

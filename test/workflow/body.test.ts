@@ -1,10 +1,12 @@
 // Body: what it makes of messages, without an engine.
+
 import { describe, expect, test } from "bun:test";
 import { AsyncLocalStorage } from "node:async_hooks";
 import { type JobBody, job } from "../../src/sdk/job.ts";
 import { Body } from "../../src/workflow/body.ts";
 import type { FromBody, ToBody } from "../../src/workflow/messages.ts";
 import type { Scope } from "../../src/workflow/scope.ts";
+import { WORKFLOW_VERSION } from "../../src/workflow/version.ts";
 import { settle, VirtualClock } from "../support/clock.ts";
 import { NOON } from "../support/world.ts";
 
@@ -39,7 +41,14 @@ async function begin(own: JobBody) {
     while (said.slice(before).every(({ kind }) => kind !== "idle")) await settle();
   };
   const run = { id: 1, job: "nightly", firesAt: NOON };
-  await tell({ kind: "begin", run, now: NOON, seed: 9, source: "the source" });
+  await tell({
+    kind: "begin",
+    version: WORKFLOW_VERSION,
+    run,
+    now: NOON,
+    seed: 9,
+    source: "the source",
+  });
   return { said, files, tell };
 }
 
@@ -60,6 +69,17 @@ describe("Body", () => {
     expect(seen).toEqual([1]);
     const others = said.filter(({ kind }) => kind !== "idle" && kind !== "ask");
     expect(others).toEqual([{ kind: "ended", error: null }]);
+  });
+
+  test("takes nothing of an engine that speaks another version, and says so", async () => {
+    const { said, tell } = await begin(async () => undefined);
+    said.length = 0;
+    const run = { id: 1, job: "nightly", firesAt: NOON };
+    await tell({ kind: "begin", version: 3, run, now: NOON, seed: 9, source: "the source" });
+    expect(said[0]).toEqual({
+      kind: "stuck",
+      message: expect.stringContaining("(workflows 3, its workers 2): restart it"),
+    });
   });
 
   test("closes a result whose commands it stops to read", async () => {

@@ -59,7 +59,15 @@ describe("Engine with bodies that go wrong", () => {
     const { bodies, tick, engine } = await open();
     await tick();
     const run = { id: 1, job: "hunt", firesAt: 1 };
-    const begin = { kind: "begin", run, now: NOON, seed: 9, params: null, source: "the source" };
+    const begin = {
+      kind: "begin",
+      version: 2,
+      run,
+      now: NOON,
+      seed: 9,
+      params: null,
+      source: "the source",
+    };
     expect(bodies[0]?.heard).toEqual([begin] as never);
     expect(engine.isIdle).toBe(false);
   });

@@ -186,7 +186,7 @@ const TABLES = {
     columns: {
       ...{ run_id: ID, template: optional(TEXT, null), expiry_ms: whole(0, SAFE_MAX, null) },
       ...{ agents_max: optional(COUNT, null), plugins: NAMES, seed: COUNT, begun_at: INSTANT },
-      ...{ next_at: NEXT, set_at: INSTANT, starts: COUNT },
+      ...{ next_at: NEXT, set_at: INSTANT, starts: COUNT, version: whole(1, SAFE_MAX, null) },
     },
   },
   step: {

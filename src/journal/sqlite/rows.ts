@@ -160,6 +160,7 @@ export function bodyOf(raw: Raw): BodyRow {
     nextAt: raw.next_at as number | null,
     setAt: raw.set_at as number,
     starts: raw.starts as number,
+    version: raw.version as number,
   };
 }
 

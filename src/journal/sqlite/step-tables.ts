@@ -95,7 +95,7 @@ export class StepTables extends UnreadableRows {
   insertBody(body: NewBody): void {
     this.change(
       "INSERT INTO body (run_id, template, expiry_ms, agents_max, plugins, seed, begun_at, " +
-        "next_at, set_at, starts) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0)",
+        "next_at, set_at, starts, version) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?)",
       body.runId,
       body.template,
       body.expiryMs,
@@ -105,6 +105,7 @@ export class StepTables extends UnreadableRows {
       body.begunAt,
       body.nextAt,
       body.begunAt,
+      body.version ?? 1,
     );
   }
 

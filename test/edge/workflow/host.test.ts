@@ -6,6 +6,7 @@ import { bundleJob } from "../../../src/edge/modules/bundle.ts";
 import { workerHost } from "../../../src/edge/workflow/host.ts";
 import type { FromBody, ToBody } from "../../../src/workflow/messages.ts";
 import { parseFromBody } from "../../../src/workflow/messages.ts";
+import { WORKFLOW_VERSION } from "../../../src/workflow/version.ts";
 
 /** Long enough for a body that works, on any machine; and for one that must be lost, short. */
 const DEAF_MS = 600_000;
@@ -48,7 +49,14 @@ async function hear(
       onLost: resolve,
     });
     const run = { id: 7, job: "hunt", firesAt: 1 };
-    const begin: ToBody = { kind: "begin", run, now: 5, seed: 3, source };
+    const begin: ToBody = {
+      kind: "begin",
+      version: WORKFLOW_VERSION,
+      run,
+      now: 5,
+      seed: 3,
+      source,
+    };
     handle.post(begin);
     const lost = await promise;
     handle.stop();

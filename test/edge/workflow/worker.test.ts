@@ -2,6 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { PING, PONG } from "../../../src/edge/workflow/host.ts";
 import { start } from "../../../src/edge/workflow/worker.ts";
 import { job } from "../../../src/sdk/job.ts";
+import { WORKFLOW_VERSION } from "../../../src/workflow/version.ts";
 
 /** Starts the role in this process. */
 function begin(exported: object) {
@@ -25,6 +26,7 @@ function begin(exported: object) {
 
 const BEGIN = {
   kind: "begin",
+  version: WORKFLOW_VERSION,
   run: { id: 1, job: "hunt", firesAt: 1 },
   now: 2,
   seed: 3,

@@ -61,7 +61,7 @@ CREATE TABLE body (
     begun_at   INTEGER NOT NULL,
     next_at    INTEGER,
     starts     INTEGER NOT NULL
-  , set_at INTEGER NOT NULL DEFAULT 0) STRICT;
+  , set_at INTEGER NOT NULL DEFAULT 0, version INTEGER NOT NULL DEFAULT 1) STRICT;
 CREATE INDEX body_next ON body (next_at) WHERE next_at IS NOT NULL;
 CREATE TABLE step (
     id       INTEGER PRIMARY KEY,
@@ -222,8 +222,8 @@ INSERT INTO action (id, run_id, job, step, part, state, name, body, signature, e
 INSERT INTO action (id, run_id, job, step, part, state, name, body, signature, expire_at, send_only, agents_max, page_size, plugins, action_id, reply, maybe_sent, attempts, next_at, result_path, completeness, error, updated_at, writing, life_ms, post_by, posted_at, guards, held) VALUES (5, 6, 'hunt', 'deep', 0, 'posted', 'mig-runner: hunt/deep', '{"name":"mig-runner: hunt/deep"}', 'sig-5', 6900, 0, NULL, 10, '[]', 105, X'7B226964223A3130357D', 1, 0, 6900, NULL, NULL, NULL, 6100, 0, 900, 6900, 6000, NULL, NULL);
 INSERT INTO source (hash, text) VALUES ('hash-code', 'export default 1');
 INSERT INTO source (hash, text) VALUES ('hash-template', '{"target":"id=1"}');
-INSERT INTO body (run_id, template, expiry_ms, agents_max, plugins, seed, begun_at, next_at, starts, set_at) VALUES (6, 'hash-template', 300000, 9, '["mail"]', 7, 6000, NULL, 0, 6000);
-INSERT INTO body (run_id, template, expiry_ms, agents_max, plugins, seed, begun_at, next_at, starts, set_at) VALUES (7, NULL, 300000, NULL, '[]', 8, 7000, NULL, 0, 7000);
+INSERT INTO body (run_id, template, expiry_ms, agents_max, plugins, seed, begun_at, next_at, starts, set_at, version) VALUES (6, 'hash-template', 300000, 9, '["mail"]', 7, 6000, NULL, 0, 6000, 2);
+INSERT INTO body (run_id, template, expiry_ms, agents_max, plugins, seed, begun_at, next_at, starts, set_at, version) VALUES (7, NULL, 300000, NULL, '[]', 8, 7000, NULL, 0, 7000, 1);
 INSERT INTO step (id, run_id, name, kind, digest, state, value, error, attempts, next_at, sequence, ended_at, tries, set_at) VALUES (1, 6, 'look', 'step', '', 'saved', '{"found":1}', NULL, 1, NULL, 1, 6050, 2, 0);
 INSERT INTO step (id, run_id, name, kind, digest, state, value, error, attempts, next_at, sequence, ended_at, tries, set_at) VALUES (2, 6, 'deep', 'collect', 'digest', 'begun', NULL, NULL, 0, NULL, NULL, NULL, 0, 0);
 INSERT INTO step (id, run_id, name, kind, digest, state, value, error, attempts, next_at, sequence, ended_at, tries, set_at) VALUES (3, 7, 'ticket', 'step', '', 'failed', NULL, 'no answer', 5, NULL, 1, 7050, 6, 0);

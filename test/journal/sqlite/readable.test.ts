@@ -167,6 +167,7 @@ const WRONG: readonly (readonly [where: string, column: string, values: readonly
   ["body WHERE run_id = 1", "next_at", NO_TIME],
   ["body WHERE run_id = 1", "set_at", NO_TIME],
   ["body WHERE run_id = 1", "starts", NO_COUNT],
+  ["body WHERE run_id = 1", "version", [...NO_COUNT, "0"]],
   ["step WHERE id = 11", "kind", ["'nap'", "'approval'"]],
   ["step WHERE id = 11", "state", ["'lost'", "'saved'"]],
   ["step WHERE id = 11", "attempts", NO_COUNT],

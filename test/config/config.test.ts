@@ -223,7 +223,7 @@ describe("loadConfig()", () => {
     expect(config.gpg.useApiKeyAuth?.reveal()).toBe("k");
     expect(warnings).toEqual([
       "/home/mig/.migrc: secring.gpg not found: /home/mig/.gnupg/secring.gpg: no action can " +
-        "be signed",
+        "be signed live",
     ]);
   });
 });

@@ -209,13 +209,13 @@ function sayZone({ hostZone }: Call, { log, clock }: { log: Log; clock: Clock })
 }
 
 function logConfig(
-  { logging }: RunnerConfig,
+  { logging, logFormat: format }: RunnerConfig,
   { begins }: { readonly begins: boolean },
 ): Parameters<typeof openLog>[0] {
   const none = { file: null, host: null, port: null, protocol: null, facility: null };
   const isNamed = !begins || logging.mode !== "stdout" || !logging.isAssumed;
   const mode = isNamed ? logging.mode : null;
-  return { ...none, maxFileSizeBytes: null, ...logging, mode };
+  return { ...none, maxFileSizeBytes: null, ...logging, mode, format };
 }
 
 interface Begun {

@@ -156,6 +156,11 @@ export const RUNNER_KEYS = {
       ...part({ kind: "text", default: "info", since: original, unset: "`info`" }),
       about: "emerg, alert, crit, err, warning, notice, info, debug",
     },
+    format: {
+      ...part({ kind: "text", default: "text", since: ours, unset: "`text`" }),
+      about:
+        "`text`, or `json`: each line an object with `time`, `level`, `message`, and what it is about",
+    },
     file: {
       ...part({ ...text, since: original, unset: "" }),
       about: "path, with mode `file`",

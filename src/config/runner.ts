@@ -7,6 +7,7 @@ import type { LogLevel } from "../lib/ports.ts";
 import { type Milliseconds, SECOND_MS } from "../time.ts";
 import { type BlackoutConfig, blackoutsOf } from "./blackout.ts";
 import { RUNNER_KEYS } from "./keys.ts";
+import { levelOf, logFormatOf } from "./logging.ts";
 import { type NotifyConfig, notifyOf } from "./notify.ts";
 import {
   durationOf,
@@ -92,6 +93,8 @@ export interface RunnerConfig {
   /** Zone of schedules that name none. Null: the zone of the host. */
   readonly timezone: string | null;
   readonly logging: LoggingConfig;
+  /** What stands in a line of the log. */
+  readonly logFormat: "text" | "json";
   readonly client: ClientLimits;
   /** The file with the public keys of who may sign calendars; null when it is not set. */
   readonly calendarKeyring: string | null;
@@ -126,17 +129,6 @@ const PROTOCOLS: readonly SyslogProtocol[] = [
   "udp6",
 ];
 
-const LEVELS: readonly LogLevel[] = [
-  "emerg",
-  "alert",
-  "crit",
-  "err",
-  "warning",
-  "notice",
-  "info",
-  "debug",
-];
-
 /** What of the process a configuration depends on. */
 export interface RunnerSurroundings {
   readonly environment: Environment;
@@ -161,6 +153,7 @@ export function resolveRunner(
     checkDirectoryMs: checkDirectoryOf(resolver),
     timezone: timezoneOf(resolver),
     logging: loggingOf(resolver),
+    logFormat: logFormatOf(resolver),
     client: clientLimitsOf(resolver, environment),
     calendarKeyring: textOf(resolver, ["calendar", "keyring"]),
     retention: {
@@ -240,18 +233,6 @@ function loggingOf(resolver: Resolver): LoggingConfig {
     noteWarning(resolver, ["logging", "mode"], text);
   }
   return { mode: "stdout", level, isAssumed };
-}
-
-function levelOf(resolver: Resolver): LogLevel {
-  const path = ["logging", "level"] as const;
-  const text = textOf(resolver, path);
-  const level = LEVELS.find((candidate) => candidate === text);
-  if (level !== undefined) return level;
-  const meant = text === null ? undefined : LEVELS.find((word) => word === text.toLowerCase());
-  const used = meant ?? RUNNER_KEYS.logging.level.default;
-  const state = text === null ? "is not set" : `"${text}" is none of ${LEVELS.join(", ")}`;
-  noteWarning(resolver, path, `[logging] level ${state}: ${used} is used`);
-  return used;
 }
 
 function fileLoggingOf(resolver: Resolver, level: LogLevel): LoggingConfig {

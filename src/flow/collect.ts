@@ -16,7 +16,7 @@ import type { Instant } from "../time.ts";
 import { backoffMs, COLLECT_BACKOFF } from "./backoff.ts";
 import { reachedBy, readCommands } from "./commands.ts";
 import { queueDeliveries, settleDelivered } from "./deliver.ts";
-import { type Edges, say } from "./edges.ts";
+import { type Edges, say, subjectOf } from "./edges.ts";
 import { settleElsewhere } from "./elsewhere.ts";
 import { isAnswered, isBetter, nextLookAt, type Patience, sweepAt } from "./patience.ts";
 import type { Reached } from "./post.ts";
@@ -90,7 +90,7 @@ async function writeResult(
   options: CollectOptions,
 ): Promise<Reached> {
   const { actionId } = row;
-  edges.log.emit("info", `fetching results for ${row.job}/${actionId}`);
+  edges.log.emit("info", `fetching results for ${row.job}/${actionId}`, subjectOf(row));
   const collectAt = row.expireAt + edges.limits.delayResultsMs;
   let writer: ResultWriter | null = null;
   try {
@@ -146,7 +146,7 @@ function listedBy({ body }: ActionRow): Pick<Completeness, "listed"> {
 }
 
 async function keepSwept(edges: Edges, row: ActionRow): Promise<Reached> {
-  edges.log.emit("info", `${row.job}/${row.actionId}: no more answers have come`);
+  edges.log.emit("info", `${row.job}/${row.actionId}: no more answers have come`, subjectOf(row));
   await keep(edges, row, { kind: "swept" }, (transaction, next) => {
     settleDelivered(transaction, next.id, edges.clock.now());
   });
@@ -163,20 +163,29 @@ async function keepCollected(edges: Edges, row: ActionRow, result: Collected): P
   const { completeness, resultPath } = result;
   const { fetched, sent, strays } = completeness;
   const where = `${row.job}/${row.actionId}`;
-  edges.log.emit("info", `${where}: fetched results, ${fetched} commands returned`);
+  edges.log.emit("info", `${where}: fetched results, ${fetched} commands returned`, subjectOf(row));
   if (sent !== null && sent > fetched) {
-    edges.log.emit("warning", `${where}: the API counts ${sent} commands, ${fetched} came`);
+    edges.log.emit(
+      "warning",
+      `${where}: the API counts ${sent} commands, ${fetched} came`,
+      subjectOf(row),
+    );
   }
   for (const shortfall of shortfalls([completeness])) {
-    edges.log.emit("warning", `${where}: ${shortfall}`);
+    edges.log.emit("warning", `${where}: ${shortfall}`, subjectOf(row));
   }
-  if (strays > 0) edges.log.emit("warning", `${where}: ${strays} entries were not commands`);
-  edges.log.emit("info", `wrote results for ${row.actionId} to ${resultPath}`);
+  if (strays > 0)
+    edges.log.emit("warning", `${where}: ${strays} entries were not commands`, subjectOf(row));
+  edges.log.emit("info", `wrote results for ${row.actionId} to ${resultPath}`, subjectOf(row));
   await keep(edges, row, { kind: "collected", ...result }, (transaction, next) => {
     queueDeliveries(transaction, next, edges.clock.now());
   });
   if (row.plugins.length === 0) {
-    edges.log.emit("info", `no output plugin for ${row.actionId}, skipping plugin processing`);
+    edges.log.emit(
+      "info",
+      `no output plugin for ${row.actionId}, skipping plugin processing`,
+      subjectOf(row),
+    );
   }
   await forgetInflight(edges, row);
 }
@@ -185,9 +194,9 @@ async function forgetInflight(edges: Edges, row: ActionRow): Promise<void> {
   if (row.actionId === null) return;
   try {
     const path = await edges.spool.removeInflight(row.job, row.actionId);
-    say(edges, row.job, "info", `action marked as complete, removed ${path}`);
+    say(edges, row, "info", `action marked as complete, removed ${path}`);
   } catch (error) {
-    say(edges, row.job, "warning", messageOf(error));
+    say(edges, row, "warning", messageOf(error));
   }
 }
 
@@ -204,6 +213,7 @@ async function delay(
   edges.log.emit(
     "warning",
     `results error for ${row.job}: ${row.actionId}: ${why.message}; trying again in ${seconds} s`,
+    subjectOf(row),
   );
   await keep(edges, row, { kind: "delayed", nextAt, error: why.message });
   return why.reached;

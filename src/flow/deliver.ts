@@ -99,7 +99,7 @@ export async function deliverResult(
     signal,
   });
   if (answer.kind === "delivered") {
-    edges.log.emit("info", `${row.plugin}: ${answer.message}`);
+    edges.log.emit("info", `${row.plugin}: ${answer.message}`, { job: row.job });
     await keepDelivery(edges, row, { kind: "delivered" });
     return true;
   }
@@ -112,6 +112,7 @@ export async function deliverResult(
   edges.log.emit(
     waitMs === null ? "err" : "warning",
     `results error for ${row.job}: ${row.plugin}: ${answer.message}; ${next}`,
+    { job: row.job },
   );
   const isFinal = answer.kind === "failed" && answer.final === true;
   await keepDelivery(edges, row, { kind: "failed", error: answer.message, nextAt, isFinal });

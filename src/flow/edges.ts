@@ -3,7 +3,7 @@
 import type { Entity } from "../jobs/entity.ts";
 import type { Blackout } from "../jobs/hold.ts";
 import type { Journal, NewAction } from "../journal/journal.ts";
-import type { Clock, Log, LogLevel, Random, Signer } from "../lib/ports.ts";
+import type { Clock, Log, LogLevel, LogSubject, Random, Signer } from "../lib/ports.ts";
 import type { MigApi } from "../mig/api.ts";
 import type { Plugins, Shelf, Spool } from "../ports.ts";
 import type { Instant, Milliseconds } from "../time.ts";
@@ -84,12 +84,30 @@ export interface Limits {
   readonly delayResultsMs: Milliseconds;
 }
 
+/** A job, or a row of it that knows more. */
+type Told =
+  | string
+  | {
+      readonly job: string;
+      readonly runId?: number;
+      readonly actionId?: number | null;
+      readonly step?: string;
+    };
+
 /** Logs one line about a job, in the original's form `JOB: message`. */
-export function say(
-  edges: Pick<Edges, "log">,
-  job: string,
-  level: LogLevel,
-  message: string,
-): void {
-  edges.log.emit(level, `${job}: ${message}`);
+export function say(edges: Pick<Edges, "log">, told: Told, level: LogLevel, message: string): void {
+  const subject = subjectOf(told);
+  edges.log.emit(level, `${subject.job}: ${message}`, subject);
+}
+
+/** What a line about it is about. */
+export function subjectOf(told: Told): LogSubject & { readonly job: string } {
+  if (typeof told === "string") return { job: told };
+  const { job, runId, actionId, step } = told;
+  return {
+    job,
+    ...(runId === undefined ? {} : { run: runId }),
+    ...(actionId == null ? {} : { action: actionId }),
+    ...(step === undefined || step === "" ? {} : { step }),
+  };
 }

@@ -14,7 +14,7 @@ import type { CreateAnswer, FindAnswer, StoredAction } from "../mig/api.ts";
 import type { Instant, Milliseconds } from "../time.ts";
 import { DAY_MS } from "../time.ts";
 import { backoffMs, POST_BACKOFF } from "./backoff.ts";
-import { type Edges, say } from "./edges.ts";
+import { type Edges, say, subjectOf } from "./edges.ts";
 import { markInflight } from "./elsewhere.ts";
 import { heldTooLong, judgeGuards } from "./guard.ts";
 import { firstLookAt } from "./patience.ts";
@@ -83,7 +83,7 @@ export async function postAction(
     const why = heldTooLong(row) ?? row.error ?? "it was not posted in time";
     const error = `${why}; the action has expired unposted`;
     await keep(edges, row, { kind: "lapsed", error });
-    say(edges, row.job, "err", `Cannot post action: ${error}`);
+    say(edges, row, "err", `Cannot post action: ${error}`);
     return "answered";
   }
   if (isWithdrawn(edges.journal, row)) {
@@ -150,7 +150,7 @@ async function keepRefused(
     return "answered";
   }
   await keep(edges, row, { kind: "refused", error: message });
-  say(edges, row.job, "err", `Cannot post action: ${message}; given up`);
+  say(edges, row, "err", `Cannot post action: ${message}; given up`);
   return "answered";
 }
 
@@ -170,7 +170,7 @@ async function askGuards(
       return verdict.status === null ? "unreachable" : "answered";
     case "refuse":
       await keep(edges, row, { kind: "refused", error: verdict.error });
-      say(edges, row.job, "err", `Cannot post action: ${verdict.error}; given up`);
+      say(edges, row, "err", `Cannot post action: ${verdict.error}; given up`);
       return "answered";
     case "hold": {
       const { error } = verdict;
@@ -178,7 +178,7 @@ async function askGuards(
       await keep(edges, row, { kind: "delayed", nextAt, error, maybeSent }, (tables, next) =>
         tables.saveAction({ ...next, held: "approval" }),
       );
-      say(edges, row.job, "notice", error);
+      say(edges, row, "notice", error);
       return "answered";
     }
   }
@@ -230,7 +230,7 @@ async function keepPosted(
     // Such as after a new API's database. Its results would be taken for those of the other.
     const error = `the API gave it the id ${actionId}, which an action of ${other.job} has`;
     await keep(edges, row, { kind: "refused", error });
-    say(edges, row.job, "err", `Cannot keep action: ${error}; given up`);
+    say(edges, row, "err", `Cannot keep action: ${error}; given up`);
     return "answered";
   }
   const expireAt = expiryOf(edges, row, answer);
@@ -240,13 +240,17 @@ async function keepPosted(
     ? { kind: "sent", actionId, reply: actionBytes, postedAt }
     : { kind: "posted", actionId, reply: actionBytes, postedAt, expireAt, collectAt };
   const kept = await keep(edges, row, event);
-  say(edges, row.job, "info", `launched action ${actionId}`);
+  say(edges, { ...row, actionId }, "info", `launched action ${actionId}`);
   for (const late of lateness([{ ...row, postedAt }])) {
-    say(edges, row.job, "warning", `action ${actionId} was ${late}`);
+    say(edges, { ...row, actionId }, "warning", `action ${actionId} was ${late}`);
   }
   // One that an operator gave up meanwhile is not to come back by its record.
   if (row.sendOnly || kept === null) return "answered";
-  edges.log.emit("info", `monitoring result for ${row.job}/${actionId}`);
+  edges.log.emit(
+    "info",
+    `monitoring result for ${row.job}/${actionId}`,
+    subjectOf({ ...row, actionId }),
+  );
   await markInflight(edges, row, { actionId, reply: actionBytes });
   return "answered";
 }
@@ -259,7 +263,7 @@ function expiryOf(edges: Edges, row: ActionRow, { expireAt }: StoredAction): Ins
   if (Math.abs(expireAt - row.expireAt) <= EXPIRY_ROUNDED_MS) return expireAt;
   const [told, signed] = [expireAt, row.expireAt].map((at) => formatRfc3339Nano(timeAt(at)));
   const message = `the API says that the action expires at ${told}, it was signed for ${signed}`;
-  say(edges, row.job, "warning", `${message}: the signed time holds`);
+  say(edges, row, "warning", `${message}: the signed time holds`);
   return row.expireAt;
 }
 
@@ -268,7 +272,7 @@ async function keepUnknown(edges: Edges, row: ActionRow, message: string): Promi
   if (edges.clock.now() > row.expireAt + UNKNOWN_MAX_MS) {
     const error = `it is unknown whether it was posted: ${message}`;
     await keep(edges, row, { kind: "lapsed", error });
-    say(edges, row.job, "err", `Cannot find action: ${error}`);
+    say(edges, row, "err", `Cannot find action: ${error}`);
     return "unreachable";
   }
   await delay(edges, row, { error: message, maybeSent: true, retryAfterMs: null });
@@ -285,5 +289,5 @@ async function delay(
   const nextAt = edges.clock.now() + waitMs;
   await keep(edges, row, { kind: "delayed", nextAt, error: why.error, maybeSent: why.maybeSent });
   const seconds = Math.ceil(waitMs / 1_000);
-  say(edges, row.job, "warning", `Cannot post action: ${why.error}; trying again in ${seconds} s`);
+  say(edges, row, "warning", `Cannot post action: ${why.error}; trying again in ${seconds} s`);
 }

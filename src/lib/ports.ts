@@ -23,9 +23,18 @@ export interface Random {
 /** Severities as syslog names them, most severe first. */
 export type LogLevel = "emerg" | "alert" | "crit" | "err" | "warning" | "notice" | "info" | "debug";
 
+/** What a line is about, as far as it is known: fields of a line in JSON. */
+export interface LogSubject {
+  readonly job?: string;
+  readonly run?: number;
+  /** The API's id of an action. */
+  readonly action?: number;
+  readonly step?: string;
+}
+
 export interface Log {
   /** One line. Never throws, never blocks on a peer; a secret must not be in `message`. */
-  emit(level: LogLevel, message: string): void;
+  emit(level: LogLevel, message: string, subject?: LogSubject): void;
 }
 
 /** One HTTP exchange as sent. Headers go out in this order and spelling. */

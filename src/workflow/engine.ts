@@ -199,7 +199,7 @@ export class Engine {
     const paused = { runId: run.id, state: "paused", note } as const;
     await journal.write((tables) => recordRun(tables, paused, clock.now()));
     this.#failures++;
-    say(this.#edges, run.job, "err", `run ${run.id} is paused: ${note}`);
+    say(this.#edges, { job: run.job, runId: run.id }, "err", `run ${run.id} is paused: ${note}`);
   }
 
   #over(run: RunRow, lost: Lost | null): void {
@@ -216,12 +216,17 @@ export class Engine {
     if (!failed) {
       const isOpen = journal.run(run.id)?.state === "open";
       const again = `run ${run.id} is tried again: ${lost.reason}`;
-      if (isOpen) say(this.#edges, run.job, "warning", again);
+      if (isOpen) say(this.#edges, { job: run.job, runId: run.id }, "warning", again);
       return;
     }
     this.#failures++;
     const way = wayOut({ id: run.id, job: run.job, state: "failed" });
-    say(this.#edges, run.job, "err", `run ${run.id} failed: ${lost.reason} (${way})`);
+    say(
+      this.#edges,
+      { job: run.job, runId: run.id },
+      "err",
+      `run ${run.id} failed: ${lost.reason} (${way})`,
+    );
   }
 
   #settle(step: StepRow): void {

@@ -29,6 +29,7 @@ describe("resolveRunner()", () => {
       checkDirectoryMs: 60_000,
       timezone: null,
       logging: { mode: "stdout", level: "info", isAssumed: true },
+      logFormat: "text",
       client: {
         passphrase: null,
         passphrasePlace: { path: "r.cfg" },

@@ -6,9 +6,9 @@
 //
 // The three dashes stand where MIG's other programs print the ids of an operation.
 
-import { shownLine } from "../../text.ts";
+import { shownLine, visibleJson } from "../../text.ts";
 import { HOUR_MS, type Instant, MINUTE_MS, type Milliseconds } from "../../time.ts";
-import type { LogLevel } from "../ports.ts";
+import type { LogLevel, LogSubject } from "../ports.ts";
 
 /** The levels in the order of their numbers in syslog, most severe first. */
 export const LEVELS: readonly LogLevel[] = [
@@ -111,6 +111,20 @@ export function localLine(
 /** A message as every line carries it: one line whatever is in it, for people (text.ts). */
 export function shownMessage(message: string): string {
   return shownLine(message, MESSAGE_SIZE_MAX);
+}
+
+/** Characters of a message in JSON: whatever has to be escaped, the line is not cut. */
+const JSON_MESSAGE_MAX = 7_000;
+
+/** What one line says, as JSON on one line. */
+export function jsonText(
+  message: string,
+  { at, level, subject }: { at: Instant; level: LogLevel; subject: LogSubject },
+): string {
+  const { job, run, action, step } = subject;
+  const time = new Date(at).toISOString();
+  const shown = shownLine(message, JSON_MESSAGE_MAX);
+  return visibleJson(JSON.stringify({ time, level, job, run, action, step, message: shown }));
 }
 
 /** The zone as RFC 3339 writes it. */

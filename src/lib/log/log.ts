@@ -8,7 +8,7 @@ import { RunnerError } from "../../errors.ts";
 import { type Instant, MINUTE_MS, type Milliseconds, SECOND_MS } from "../../time.ts";
 import { zoneOffsetSeconds } from "../cron/zone.ts";
 import { errnoCode, errnoHint, errnoText } from "../os/errno.ts";
-import type { Clock, Log, LogLevel } from "../ports.ts";
+import type { Clock, Log, LogLevel, LogSubject } from "../ports.ts";
 import {
   connectTcp,
   openLocal,
@@ -22,6 +22,7 @@ import {
 import { openFile } from "./file.ts";
 import {
   facilityNumber,
+  jsonText,
   LEVELS,
   localLine,
   networkLine,
@@ -49,6 +50,8 @@ export interface LogConfig {
   readonly facility: string | null;
   /** A file of this size or more is moved to FILE.1. Null and 0 for never. */
   readonly maxFileSizeBytes: number | null;
+  /** What stands in a line: the original's text, or JSON. @default "text" */
+  readonly format?: "text" | "json";
 }
 
 /** What a log asks of the machine it runs on. */
@@ -71,7 +74,7 @@ export interface OpenLog extends Log {
 }
 
 /** Makes the line of a message, and of one without level and dashes when `level` is null. */
-type LineMaker = (level: LogLevel | null, message: string) => string;
+type LineMaker = (level: LogLevel | null, message: string, subject?: LogSubject) => string;
 
 /** An opened mode: its lines, its first carrier and how to get the next ones. */
 interface Way {
@@ -111,7 +114,7 @@ function quarterly(offsetMs: (at: Instant) => Milliseconds): (at: Instant) => Mi
  */
 export async function openLog(config: LogConfig, context: LogContext): Promise<OpenLog> {
   const facility = facilityNumber(config.facility || "daemon");
-  const lines = { ...context, facility: facility ?? 3 };
+  const lines = { ...context, facility: facility ?? 3, isJson: config.format === "json" };
   const way = await openWay(config, lines);
   // To standard error itself, what cannot be written there cannot be told either.
   const isElsewhere = config.mode === "file" || config.mode === "syslog";
@@ -130,8 +133,8 @@ export async function openLog(config: LogConfig, context: LogContext): Promise<O
   const limitOf = (level: LogLevel | null): number => (level === null ? -1 : LEVELS.indexOf(level));
   let limit = limitOf(config.level);
   const log: OpenLog = {
-    emit(level, message) {
-      if (LEVELS.indexOf(level) <= limit) queue.write(way.line(level, message));
+    emit(level, message, subject) {
+      if (LEVELS.indexOf(level) <= limit) queue.write(way.line(level, message, subject));
     },
     reopen() {
       if (isElsewhere) queue.reopen();
@@ -160,7 +163,7 @@ function plural(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? "" : "s"}`;
 }
 
-type Lines = LogContext & { readonly facility: number };
+type Lines = LogContext & { readonly facility: number; readonly isJson: boolean };
 
 function openWay(config: LogConfig, lines: Lines): Promise<Way> {
   switch (config.mode) {
@@ -297,40 +300,53 @@ function dialText(
   return `dial ${protocol} ${address}: connect: ${errnoText(error)}`;
 }
 
-/** The message as every line carries it. */
+/** The message as every line of text carries it. */
 function bracketed(level: LogLevel | null, message: string): string {
   return level === null ? message : `- - - [${level}] ${message}`;
 }
 
-function plain({ clock, offsetMs }: Lines): LineMaker {
-  return (level, message) => {
-    const at = clock.now();
-    return plainLine(bracketed(level, message), at, offsetMs(at));
+interface Said {
+  readonly at: Instant;
+  readonly level: LogLevel;
+  readonly text: string;
+}
+
+/** What is said: in the original's form, or in JSON. */
+function said(lines: Lines, ...[level, message, subject = {}]: Parameters<LineMaker>): Said {
+  const at = lines.clock.now();
+  const known = level ?? "warning";
+  const text = lines.isJson
+    ? jsonText(message, { at, level: known, subject })
+    : bracketed(level, message);
+  return { at, level: known, text };
+}
+
+/** A line of JSON says when; one of text needs its date before it. */
+function plain(lines: Lines): LineMaker {
+  return (...order) => {
+    const { at, text } = said(lines, ...order);
+    return lines.isJson ? `${text}\n` : plainLine(text, at, lines.offsetMs(at));
   };
 }
 
 function forNetwork(lines: Lines): LineMaker {
-  return (level, message) =>
-    networkLine(bracketed(level, message), {
-      ...lines,
-      at: lines.clock.now(),
-      level: level ?? "warning",
-    });
+  return (...order) => {
+    const { text, ...when } = said(lines, ...order);
+    return networkLine(text, { ...lines, ...when });
+  };
 }
 
 function forSocket(lines: Lines): LineMaker {
-  return (level, message) =>
-    localLine(bracketed(level, message), {
-      ...lines,
-      at: lines.clock.now(),
-      level: level ?? "warning",
-    });
+  return (...order) => {
+    const { text, ...when } = said(lines, ...order);
+    return localLine(text, { ...lines, ...when });
+  };
 }
 
 function forLogger(lines: Lines): LineMaker {
-  return (level, message) => {
-    const text = shownMessage(bracketed(level, message.trimEnd()));
-    return `<${priority(lines.facility, level ?? "warning")}>${text}`;
+  return (...order) => {
+    const { level, text } = said(lines, ...order);
+    return `<${priority(lines.facility, level)}>${shownMessage(text.trimEnd())}`;
   };
 }
 

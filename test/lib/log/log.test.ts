@@ -185,6 +185,24 @@ describe("mode file", () => {
     await log.close();
   });
 
+  test("holds lines of JSON when it is told to, with what they are about", async () => {
+    using scratch = new Scratch();
+    const log = await openLog({ ...file(scratch), format: "json" }, context);
+    log.emit("info", "plain");
+    const subject = { job: "nightly", run: 7, action: 12, step: "deep" };
+    log.emit("err", 'nightly: "quoted"\nand \u202e more\u0000', subject);
+    log.emit("info", '"'.repeat(20_000));
+    await log.close();
+    const lines = text(scratch).trimEnd().split("\n");
+    const [first, second, third] = lines.map((line) => JSON.parse(line));
+    const time = "2026-11-23T15:43:08.000Z";
+    expect(first).toEqual({ time, level: "info", message: "plain" });
+    const message = 'nightly: "quoted"\\nand \\u202e more\\x00';
+    expect(second).toEqual({ time, level: "err", ...subject, message });
+    expect(third.message.length).toBeLessThan(8_000);
+    expect(lines.length).toBe(3);
+  });
+
   test("stays empty without a level, as in the original", async () => {
     using scratch = new Scratch();
     const log = await openLog({ ...file(scratch), level: null }, context);
@@ -281,6 +299,22 @@ describe("mode syslog by network", () => {
     expect(packet.toString()).toBe(
       "<30>2026-11-23T15:43:08Z vm mig-runner[9007]: - - - [info] logging routine started\n",
     );
+    await log.close();
+    server.close();
+  });
+
+  test("carries JSON behind its own head, by UDP", async () => {
+    const server = createSocket("udp4");
+    server.bind(0, "127.0.0.1");
+    await once(server, "listening");
+    const { port } = server.address();
+    const arrived = once(server, "message");
+    const log = await openLog({ ...syslog, port, protocol: "udp", format: "json" }, context);
+    log.emit("warning", "a: b", { job: "a" });
+    const [packet] = (await arrived) as [Buffer];
+    const [head = "", json = ""] = packet.toString().split(/(?<=\]: )/);
+    expect(head).toBe("<28>2026-11-23T15:43:08Z vm mig-runner[9007]: ");
+    expect(JSON.parse(json)).toMatchObject({ level: "warning", job: "a", message: "a: b" });
     await log.close();
     server.close();
   });

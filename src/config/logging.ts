@@ -1,0 +1,38 @@
+// Logging: what of [logging] is the same wherever lines go: from which level on, and in which form.
+import type { LogLevel } from "../lib/ports.ts";
+import { RUNNER_KEYS } from "./keys.ts";
+import { noteMistake, noteWarning, type Resolver, textOf } from "./resolve.ts";
+
+const LEVELS: readonly LogLevel[] = [
+  "emerg",
+  "alert",
+  "crit",
+  "err",
+  "warning",
+  "notice",
+  "info",
+  "debug",
+];
+
+/** The form of the lines; another is a mistake. */
+export function logFormatOf(resolver: Resolver): "text" | "json" {
+  const path = ["logging", "format"] as const;
+  const text = textOf(resolver, path) ?? RUNNER_KEYS.logging.format.default;
+  if (text === "text" || text === "json") return text;
+  const message = `Cannot set [logging] format to "${text}": there is no such format`;
+  noteMistake(resolver, path, { message, hint: "One of text, json" });
+  return "text";
+}
+
+/** The least severe level; another word means the default, as in the original. */
+export function levelOf(resolver: Resolver): LogLevel {
+  const path = ["logging", "level"] as const;
+  const text = textOf(resolver, path);
+  const level = LEVELS.find((candidate) => candidate === text);
+  if (level !== undefined) return level;
+  const meant = text === null ? undefined : LEVELS.find((word) => word === text.toLowerCase());
+  const used = meant ?? RUNNER_KEYS.logging.level.default;
+  const state = text === null ? "is not set" : `"${text}" is none of ${LEVELS.join(", ")}`;
+  noteWarning(resolver, path, `[logging] level ${state}: ${used} is used`);
+  return used;
+}

@@ -93,6 +93,31 @@ async function checkSound(found: Gathering, entity: Entity, around: Surroundings
     );
   }
   await checkPlugins(found, entity, around);
+  await checkDeliveries(found, entity, around);
+}
+
+/** A plugin that a workflow never gives a result to, as far as its one file shows. */
+async function checkDeliveries(
+  { warnings }: Gathering,
+  { job, path, plugins, workflow }: Entity,
+  { spool }: Surroundings,
+): Promise<void> {
+  if (!workflow || plugins.length === 0) return;
+  const name = path.replace(/^.*\//, "");
+  const bytes = await spool.read(job, name, JOB_FILE_SIZE_MAX).catch(() => null);
+  const text = new TextDecoder().decode(bytes ?? new Uint8Array());
+  // A file of the author's own may do it.
+  if (bytes === null || /\bdeliver\b|["']\.{1,2}\//.test(text)) return;
+  const { line } = await placeOf(spool, { job, path }, "plugin");
+  warnings.push(`${line === undefined ? path : `${path}:${line}`}: ${undelivered(plugins)}`);
+}
+
+/** What to tell of plugins that a workflow gives nothing. */
+export function undelivered(plugins: readonly string[]): string {
+  const names = plugins.map((name) => `"${name}"`).join(", ");
+  const get = plugins.length === 1 ? "gets" : "get";
+  const way = "write await run.deliver(result) behind run.collect";
+  return `plugin ${names} ${get} nothing: a workflow delivers nothing by itself (${way})`;
 }
 
 async function checkPlugins(

@@ -7,6 +7,7 @@ import { bundleJob } from "../edge/modules/bundle.ts";
 import { describeEnd, startWorker } from "../edge/worker.ts";
 import { RunnerError, RunnerErrors } from "../errors.ts";
 import type { JobState } from "../jobs/catalog.ts";
+import type { Entity } from "../jobs/entity.ts";
 import { isModuleFile } from "../jobs/load.ts";
 import { durationToMs, parseDuration } from "../lib/go/duration.ts";
 import { SCENARIOS, type ScenarioOutcome } from "../testkit/scenarios.ts";
@@ -14,6 +15,7 @@ import type { TestMessage, TestOrder } from "../testkit/worker.ts";
 import { DAY_MS, type Milliseconds } from "../time.ts";
 import { plural } from "../view/text.ts";
 import { UsageError } from "./flags.ts";
+import { undelivered } from "./job-check.ts";
 import { chooseJobs, describeErrors, errorsOf, loadJobs } from "./jobs.ts";
 import { openSpoolView, sourcesOf } from "./open.ts";
 import { renderTable, wrapText } from "./text.ts";
@@ -104,6 +106,7 @@ interface Tested {
   readonly isBroken: boolean;
   /** What is wrong with the job as a whole, one line each. */
   readonly problems: readonly string[];
+  readonly notes: readonly string[];
   readonly scenarios: readonly ScenarioOutcome[];
 }
 
@@ -192,6 +195,7 @@ async function testJob(
   }
   const order = { agents, directory, macros, set, said, job, source };
   const { scenarios, lost } = await play(order, watch);
+  const notes = lost === null ? notesOf(entity, scenarios) : [];
   // Where no one answers, a job may fail for want of it.
   const failsAlways = scenarios.every(
     ({ state, unanswered }) => state === "failed" && unanswered.length === 0,
@@ -199,11 +203,22 @@ async function testJob(
   const always = failsAlways && lost === null ? ["it fails whatever the fleet answers"] : [];
   const problems = lost === null ? always : [lost];
   const isBroken = problems.length > 0 || scenarios.some((outcome) => outcome.isBroken);
-  return { job, isBroken, problems, scenarios };
+  return { job, isBroken, problems, notes, scenarios };
+}
+
+/** What is no mistake, and hardly meant. */
+function notesOf(
+  { plugins, workflow }: Entity,
+  scenarios: readonly ScenarioOutcome[],
+): readonly string[] {
+  if (!workflow || plugins.length === 0) return [];
+  const isTold = scenarios.some(({ deliveries, state }) => deliveries > 0 || state === "broken");
+  const hasActions = scenarios.some(({ actions }) => actions > 0);
+  return isTold || !hasActions ? [] : [undelivered(plugins)];
 }
 
 function broken(job: string, problems: readonly string[]): Tested {
-  return { job, isBroken: true, problems, scenarios: [] };
+  return { job, isBroken: true, problems, notes: [], scenarios: [] };
 }
 
 interface Played {
@@ -250,12 +265,13 @@ function hungText(played: number, limit: string): string {
   );
 }
 
-function describeJob({ job, problems, scenarios }: Tested): string[] {
+function describeJob({ job, notes, problems, scenarios }: Tested): string[] {
   return [
     job,
     ...problems.flatMap((problem) => problem.split("\n").map((line) => `  ${line}`)),
     ...renderTable(scenarios.map(row)),
     ...details(scenarios),
+    ...notes.flatMap((note) => wrapText(`note: ${note}`, "    ", "  ")),
   ];
 }
 

@@ -88,7 +88,7 @@ export interface BodyRow {
   readonly template: string | null;
   readonly expiryMs: Milliseconds;
   readonly agentsMax: number | null;
-  /** Plugins that get the result of the job's own action. */
+  /** Plugins that get the result of the job's own action by itself: none, but in runs of old. */
   readonly plugins: readonly string[];
   /** What `run.random()` begins with. */
   readonly seed: number;

@@ -55,7 +55,10 @@ export interface JobDefinition {
   readonly expiry?: Duration | undefined;
   /** The action, or the name of a file in the job's directory. @default "./action.json" */
   readonly action?: string | JobAction | undefined;
-  /** Names in plugins/, which get each result in this order. @default none */
+  /**
+   * Names in plugins/, which get each result in this order; with a workflow, those results that
+   * `run.deliver` gives them. @default none
+   */
   readonly plugin?: string | readonly string[] | undefined;
   /** Dispatch only: nothing is collected, nothing delivered. @default false */
   readonly sendOnly?: boolean | undefined;

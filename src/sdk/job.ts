@@ -39,7 +39,7 @@ export interface JobWithParams<Params extends Schema> extends JobDefinition {
  * @param definition When it fires, what it dispatches and who gets the result.
  * @param body For what a table cannot say. Without it the job dispatches its action, waits until
  *   it has expired, collects, and delivers the result to its plugins. With it, the definition's
- *   action is what `run.collect` takes over, and nothing is dispatched by itself.
+ *   action is what `run.collect` takes over, and nothing is dispatched or delivered by itself.
  * @throws {RunnerError} ENTITY, when it is not called with an object and a function.
  * @example
  * ```ts

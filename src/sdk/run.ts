@@ -254,9 +254,8 @@ export interface Run<Params = NoParams> {
 
   /**
    * Dispatches an action, waits until it has expired, collects the commands. The job's own action
-   * is called `mig-runner: JOB`, as without a workflow, and its result goes to the job's plugins;
-   * one with a target or operations of its own is called `mig-runner: JOB/NAME`; its result goes
-   * where `deliver` sends it.
+   * is called `mig-runner: JOB`, as without a workflow; one with a target or operations of its own
+   * is called `mig-runner: JOB/NAME`. Its result goes where `deliver` sends it.
    *
    * @param name 1 to 128 characters, unique in the run.
    * @throws When the action is refused, after the job's `retries`.
@@ -304,9 +303,11 @@ export interface Run<Params = NoParams> {
   approval(name: string, options: AskOptions): Promise<Approval>;
 
   /**
-   * Gives a result to a plugin of plugins/. Resolves as soon as the delivery is saved: it is then
-   * made and retried beside the run, and listed until it has succeeded.
+   * Gives a result to a plugin of plugins/, or to each that the definition names as `plugin`.
+   * Nothing else does. Resolves as soon as the delivery is saved: it is then made and retried
+   * beside the run, and listed until it has succeeded.
    */
+  deliver(result: CollectedResult): Promise<void>;
   deliver(plugin: string, result: CollectedResult): Promise<void>;
 
   /**

@@ -10,7 +10,7 @@ import { nextTurn } from "../edge/turns.ts";
 import { locate } from "../edge/workflow/locate.ts";
 import type { Clock } from "../lib/ports.ts";
 import type { JobBody, JobModule } from "../sdk/job.ts";
-import type { Run, StepContext, StepOptions, StepWork } from "../sdk/run.ts";
+import type { CollectedResult, Run, StepContext, StepOptions, StepWork } from "../sdk/run.ts";
 import type { WaitOptions } from "../sdk/wait.ts";
 import type { BodyHost, BodyListener } from "../workflow/host.ts";
 import { inlineHost } from "../workflow/inline.ts";
@@ -164,7 +164,7 @@ export class Observer {
       sleep: (name, duration) => run.sleep(name, duration),
       waitFor: (name: string, options: WaitOptions) => run.waitFor(name, options),
       approval: (name, options) => run.approval(name, options),
-      deliver: (plugin, result) => run.deliver(plugin, result),
+      deliver: ((...given: [string, CollectedResult]) => run.deliver(...given)) as Run["deliver"],
       parallel: (branches) => run.parallel(branches),
       map: (name, items, work, options) => run.map(name, items, work, options),
       now: () => noted(transcript.times, run.now()),

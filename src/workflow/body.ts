@@ -112,8 +112,9 @@ export class Body {
     const run = new BodyRun(message, { scopes, readFile, post, locate, used, broken });
     this.#run = run;
     try {
-      const { body } = await this.#edges.load(message.source, loadingView(message));
+      const { body, definition } = await this.#edges.load(message.source, loadingView(message));
       if (body === null) throw new Error("the source has no workflow in it");
+      run.plugins = [...new Set([definition.plugin ?? []].flat())];
       void this.#follow(
         run,
         scopes.run(run.top, async () => await body(run)),

@@ -42,7 +42,8 @@ export async function launchWorkflow(
       template: template?.hash ?? null,
       expiryMs: entity.expiryMs,
       agentsMax: entity.maxAgents,
-      plugins: entity.plugins,
+      // Nothing is delivered by itself: its body says what goes where.
+      plugins: [],
       seed,
       begunAt: now,
       nextAt: now,

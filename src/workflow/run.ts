@@ -94,6 +94,8 @@ export class BodyRun implements Run {
   readonly #view: BodyView;
   readonly random: () => number;
   readonly state: RunState;
+  /** For the body: those of the job's definition. */
+  plugins: readonly string[] = [];
   /** How often a name was given out that the author does not choose. */
   readonly #given = new Map<string, number>();
   #now: Instant;
@@ -227,7 +229,23 @@ export class BodyRun implements Run {
     }));
   }
 
-  deliver(plugin: string, result: CollectedResult): Promise<void> {
+  deliver(result: CollectedResult): Promise<void>;
+  deliver(plugin: string, result: CollectedResult): Promise<void>;
+  deliver(pluginOrResult: string | CollectedResult, result?: CollectedResult): Promise<void> {
+    if (typeof pluginOrResult === "string") {
+      return this.#deliver(pluginOrResult, result as CollectedResult);
+    }
+    if (this.plugins.length === 0) {
+      const way = 'write run.deliver("NAME", result), or plugin: "NAME" in the definition';
+      return Promise.reject(new TypeError(`Cannot deliver: the job names no plugin; ${way}`));
+    }
+    const what = "deliver";
+    const all = this.plugins.map((plugin) => this.#deliver(plugin, pluginOrResult));
+    const answer = Promise.all(all).then(() => undefined);
+    return this.#calls.track({ what, asked: new Error(what) }, answer);
+  }
+
+  #deliver(plugin: string, result: CollectedResult): Promise<void> {
     const from = this.#results.get(result);
     return this.#ask("deliver", `deliver ${plugin} ${from ?? ""}`, () => {
       if (!PLUGIN_NAME.test(plugin)) throw new TypeError("that is not the name of a plugin");

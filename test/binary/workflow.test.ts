@@ -27,6 +27,7 @@ export default job({
   plugin: "mozdef",
 }, async (run) => {
   const base = await run.collect("base");
+  await run.deliver(base);
   const bad = base.agents.filter((agent) => agent.found);
   if (bad.length === 0) return;
   const deep = await run.collect("deep", { target: bad, expiry: "1s" });

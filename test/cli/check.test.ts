@@ -20,6 +20,26 @@ describe("check", () => {
     expect([exit, out]).toEqual([0, "1 job, no mistakes\n"]);
   });
 
+  test("says which plugin a workflow never gives a result to, and where it is named", async () => {
+    await using directory = await Directory.create();
+    await directory.plugin("keep", "cat > /dev/null");
+    const head =
+      'import { job } from "mig-runner";\nexport default job({\n  plugin: ["keep"],\n}, ';
+    const job = (name: string, body: string) =>
+      directory.write(`runners/${name}/job.ts`, `${head}${body});\n`);
+    await job("silent", "async (run) => void (await run.collect('a', { target: 'x' }))");
+    await job("told", "async (run) => run.deliver(await run.collect('a', { target: 'x' }))");
+    await job("helped", "(await import('./helper.ts')).body");
+    await directory.write("runners/helped/helper.ts", "export const body = async () => {};\n");
+    const path = directory.at("runners/silent/job.ts");
+    const lines = await linesOf(directory);
+    expect(lines.filter((line) => line.includes("nothing"))).toEqual([
+      expect.stringMatching(
+        new RegExp(`${path}:3: plugin "keep" gets nothing: a workflow delivers nothing by itself`),
+      ),
+    ]);
+  });
+
   test("finds mistakes of every kind at once, each with its place, and ends with 1", async () => {
     await using directory = await Directory.create();
     await directory.config('passphras = "x"');

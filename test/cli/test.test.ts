@@ -48,6 +48,21 @@ function linesOf(text: string): string[] {
 }
 
 describe("test", () => {
+  check("notes that a plugin of a workflow gets nothing, whatever the fleet answers", async () => {
+    const operations = '[{ module: "pkg", parameters: {} }]';
+    const action = `{ target: "status='online'", operations: ${operations} }`;
+    const made = (body: string): string =>
+      `${HEAD}export default job({ plugin: "keep", action: ${action} }, async (run) => ${body});\n`;
+    await using directory = await runnerWith({
+      naming: made('void (await run.collect("base"))'),
+      telling: made('run.deliver(await run.collect("base"))'),
+    });
+    const { exit, out } = await directory.call(verb, ["--agents", "1"]);
+    const note = 'note: plugin "keep" gets nothing: a workflow delivers nothing by itself';
+    const [naming, telling] = out.split("telling\n");
+    expect([exit, naming?.includes(note), telling?.includes("note:")]).toEqual([0, true, false]);
+  });
+
   check("plays each scenario of each program, and tells what came of it", async () => {
     await using directory = await runnerWith({ sound: SOUND });
     await directory.job("table");

@@ -200,7 +200,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "a result is delivered before it is durable",
     invariant: "I6",
-    seed: 7,
+    seed: 8,
     edits: [
       {
         file: "flow/collect.ts",

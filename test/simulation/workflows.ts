@@ -28,6 +28,7 @@ function bodyOf(kind: WorkflowKind, effect: Effect, plugins: readonly string[]):
               },
             })
           ).left;
+    if (plugins.length > 0) await run.deliver(base);
     const found = base.agents.filter((agent) => agent.found).slice(0, 3);
     await run.step("note", { retry: 3, timeout: "30s" }, ({ key }) => effect(key));
     if (found.length === 0) return;

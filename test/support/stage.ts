@@ -297,7 +297,7 @@ export class Stage {
         const body = this.bodies.get(source);
         return body === undefined
           ? Promise.reject(new Error("no body"))
-          : Promise.resolve(makeJob({}, body));
+          : Promise.resolve(makeJob({ plugin: this.entity.plugins }, body));
       },
       locate: () => null,
     });

@@ -18,6 +18,7 @@ function everything({ calls, ends }: Counts): JobBody {
     };
     const begun = run.now();
     const base = await run.collect("base");
+    await run.deliver(base);
     const dice = run.random();
     const { slow, quick } = await run.parallel({
       slow: async () => {

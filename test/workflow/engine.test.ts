@@ -26,6 +26,7 @@ function hunt(keys: string[]): JobBody {
   return async (run) => {
     const base = await run.collect("base");
     const bad = base.agents.filter((agent) => agent.found);
+    await run.deliver(base);
     if (bad.length === 0) return;
     const operations = [{ module: "memory", parameters: {} }];
     const deep = await run.collect("deep", { target: bad, operations, expiry: "1m" });
@@ -66,11 +67,69 @@ describe("Engine", () => {
     const rows = stage.journal.stepsOf(1);
     expect(rows.map(({ name, state, sequence }) => [name, state, sequence])).toEqual([
       ["base", "saved", 1],
-      ["deep", "saved", 2],
-      ["ticket", "saved", 3],
-      ["deliver slack deep", "saved", 4],
+      ["deliver mozdef base", "saved", 2],
+      ["deep", "saved", 3],
+      ["ticket", "saved", 4],
+      ["deliver slack deep", "saved", 5],
     ]);
     await stage.stop();
+  });
+
+  test("delivers nothing by itself, and to all plugins of the job what it says", async () => {
+    const body = (given: boolean): JobBody => {
+      return async (run) => {
+        const base = await run.collect("base");
+        if (given) await run.deliver(base);
+      };
+    };
+    for (const [given, plugins] of [
+      [false, []],
+      [true, ["mozdef", "print"]],
+    ] as const) {
+      const entity = { plugins: ["mozdef", "print"] };
+      const stage = await play(body(given), { entity });
+      await stage.move(SECOND);
+      expect(stage.run()).toMatchObject({ state: "done", note: null });
+      expect(stage.deliveries.map(({ plugin }) => plugin)).toEqual([...plugins]);
+      await stage.stop();
+    }
+  });
+
+  test("goes on delivering by itself in a run that was begun to do so", async () => {
+    const stage = new Stage({ body: async (run) => void (await run.collect("base")) });
+    const { write } = stage.journal;
+    stage.journal.write = (work) =>
+      write.call(stage.journal, (tables) => {
+        const { insertBody } = tables;
+        tables.insertBody = (body) => insertBody.call(tables, { ...body, plugins: ["mozdef"] });
+        return work(tables);
+      }) as never;
+    await stage.play();
+    await stage.move(SECOND);
+    expect(stage.deliveries.map(({ plugin }) => plugin)).toEqual(["mozdef"]);
+    await stage.stop();
+  });
+
+  test("says that a job names no plugin, and what is no result of the run", async () => {
+    const cases: readonly (readonly [JobBody, string])[] = [
+      [
+        async (run) => run.deliver(await run.collect("base")),
+        "the job names no plugin; write run.",
+      ],
+      [
+        async (run) => run.deliver("print", {} as never),
+        "the result was not collected by this run",
+      ],
+    ];
+    for (const [body, why] of cases) {
+      const stage = await play(body);
+      expect(stage.run()).toMatchObject({ state: "failed", note: expect.stringContaining(why) });
+      await stage.stop();
+    }
+    const entity = { plugins: ["print"] };
+    const left = await play(async (run) => void run.deliver(await run.collect("base")), { entity });
+    expect(left.run().note).toContain("deliver is not awaited: write await in front of it");
+    await left.stop();
   });
 
   test("journals run and source before anything runs (I1)", async () => {
@@ -224,7 +283,7 @@ describe("Engine", () => {
     });
     expect(aborted).toContain("deadline");
     expect(stage.atWork).toBe(0);
-    expect(stage.deliveries.length).toBe(1);
+    expect(stage.journal.actionsOf(1).map(({ state }) => state)).toEqual(["settled"]);
     await stage.stop();
   });
 

@@ -20,6 +20,8 @@ export interface ActionRecord {
   readonly step: string;
   readonly state: ActionRow["state"];
   readonly postedAt: Instant | null;
+  /** Until when agents may answer. */
+  readonly expireAt: Instant;
   /** How many agents the API has sent it to, as far as it has said so. */
   readonly agents: number | null;
   /** Commands in the result by status, such as {"success": 78, "expired": 2}. */
@@ -35,6 +37,8 @@ export type DeliveryRecord = Pick<
   "plugin" | "state" | "attempts" | "nextAt" | "error"
 > & {
   readonly actionId: number | null;
+  /** When it was delivered or given up; null: not yet. */
+  readonly endedAt: Instant | null;
 };
 
 /** One step of a workflow run. Its value only where one run is asked for. */

@@ -49,12 +49,12 @@ p { margin: .25rem 0; overflow-wrap: anywhere; max-width: 70rem; }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
 th, td { text-align: left; vertical-align: top; padding: .3rem .9rem .3rem 0; }
 th { color: var(--soft); font-weight: 400; font-size: 13px; white-space: nowrap; }
-td { overflow-wrap: anywhere; min-width: 5rem; }
+td { overflow-wrap: break-word; max-width: 24rem; }
 tbody tr { border-top: 1px solid var(--line); }
 tbody tr:hover { background: var(--band); }
 td.time, td.number, th.number { white-space: nowrap; }
 td.number, th.number { text-align: right; }
-td.text { min-width: 14rem; }
+td.text { min-width: 14rem; max-width: 48rem; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .2rem 1.25rem; margin: .5rem 0; }
 dt { color: var(--soft); }
 dd { margin: 0; overflow-wrap: anywhere; }
@@ -83,22 +83,23 @@ button {
 .day, .spans { table-layout: fixed; }
 .day th, .spans th { width: 11rem; white-space: normal; overflow-wrap: anywhere; }
 .day tbody th, .spans tbody th { color: var(--ink); font-size: 14px; }
-.day td, .spans td { padding: .15rem 0; vertical-align: middle; min-width: 0; }
+.day td, .spans td { padding: .15rem 0; vertical-align: middle; max-width: none; }
 .day tbody tr, .spans tbody tr { border-top: 0; }
 .lane { display: block; width: 100%; height: 1.25rem; background: var(--band); }
 .axis { display: block; width: 100%; height: 1rem; fill: var(--soft); font-size: 12px; }
-.lane .done, .lane .span { fill: var(--good); }
-.lane .failed { fill: var(--bad); }
-.lane .open, .lane .requested { fill: var(--link); }
-.lane .paused { fill: var(--wait); }
+.lane .done, .lane .delivered { fill: var(--good); }
+.lane .failed, .lane .dead { fill: var(--bad); }
+.lane .open, .lane .requested, .lane .answer { fill: var(--link); }
+.lane .paused, .lane .wait, .lane .pending { fill: var(--wait); }
 .lane .missed { fill: var(--bad); fill-opacity: .45; }
 .lane .fire { fill: var(--soft); fill-opacity: .55; }
 .lane .hour { fill: var(--line); }
 .lane .now { fill: var(--ink); }
 .key span + span { margin-left: .75rem; }
+.key .wait { color: var(--wait); }
 .key .done { color: var(--good); }
 .key .failed { color: var(--bad); }
-.key .open { color: var(--link); }
+.key .open, .key .answer { color: var(--link); }
 .key .missed { color: var(--bad); opacity: .4; }
 .pages { display: flex; gap: 1.25rem; margin: .75rem 0; }
 @media (max-width: 40rem) {

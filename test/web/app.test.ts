@@ -123,6 +123,26 @@ describe("createApp()", () => {
     });
   });
 
+  test("draws the time that a run took", async () => {
+    await using directory = await Directory.create();
+    await directory.collected("nightly", 8, ["slack"]);
+    directory.meddle("UPDATE run SET fires_at = 0, begun_at = 100000");
+    directory.meddle("UPDATE action SET posted_at = 200000, expire_at = 900000");
+    directory.meddle("UPDATE delivery SET state = 'delivered', updated_at = 1000000");
+    const page = await pageOf(directory);
+    const { text } = await page.get("/runs/1");
+    const bars = [...text.matchAll(/class="(\w+)" x="([\d.]+)%" y="3" width="([\d.]+)%"/g)];
+    expect(bars.map(([, kind, x, width]) => [kind, Number(x), Number(width)])).toEqual([
+      ["wait", 0, 10],
+      ["wait", 10, 10],
+      ["answer", 20, 70],
+      ["delivered", 90, 10],
+    ]);
+    expect(await page.json("/runs/1.json")).toMatchObject({
+      deliveries: [{ endedAt: "1970-01-01T00:16:40.000Z" }],
+    });
+  });
+
   test("says when nothing is wrong", async () => {
     await using directory = await Directory.create();
     await directory.job("nightly");

@@ -168,9 +168,12 @@ class SqliteReading implements Reading {
       params: run.params,
       actions: actions.map(actionRecord),
       deliveries: actions.flatMap(({ id, actionId }) =>
-        this.#rows.deliveriesOf(id).map(({ plugin, state, attempts, nextAt, error }) => ({
-          ...{ plugin, actionId, state, attempts, nextAt, error },
-        })),
+        this.#rows
+          .deliveriesOf(id)
+          .map(({ plugin, state, attempts, nextAt, error, updatedAt }) => ({
+            ...{ plugin, actionId, state, attempts, nextAt, error },
+            endedAt: state === "pending" ? null : updatedAt,
+          })),
       ),
       steps: steps.map((step) => stepRecord(step, isWhole)),
     };
@@ -195,10 +198,11 @@ function logPage<Row extends { readonly id: number }>(
 }
 
 function actionRecord(row: ActionRow): ActionRecord {
-  const { actionId, step, state, postedAt, completeness, resultPath, error } = row;
+  const { actionId, step, state, postedAt, expireAt, completeness, resultPath, error } = row;
   const agents = completeness?.sent ?? completeness?.fetched ?? null;
   const commands = completeness?.statuses ?? {};
-  return { actionId, step, state, postedAt, agents, commands, completeness, resultPath, error };
+  const times = { postedAt, expireAt };
+  return { actionId, step, state, ...times, agents, commands, completeness, resultPath, error };
 }
 
 function stepRecord(row: StepRow, isWhole: boolean): StepRecord {

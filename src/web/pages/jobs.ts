@@ -48,7 +48,7 @@ ${table(
   [
     "Job",
     { name: "Fires next", kind: "time" },
-    "Schedule",
+    { name: "Schedule", kind: "time" },
     "State",
     { name: "Last run", kind: "text" },
   ],
@@ -70,9 +70,9 @@ function jobRow(
       schedule === null ? null : markup`<code>${schedule}</code>`,
       timezone === null ? null : ` ${timezone}`,
     ],
-    lastRun === null ? null : stateWord(errors.length > 0 ? "broken" : lastRun.state),
+    errors.length > 0 ? stateWord("broken") : lastRun !== null && stateWord(lastRun.state),
     [
-      errors.length > 0 ? markup`<span class="bad">${first}</span> ` : null,
+      errors.length > 0 ? markup`<span class="bad">${first}</span>; ` : null,
       lastRun === null ? "never ran" : describeRun(lastRun, now),
       calendar?.warning == null
         ? null

@@ -3,6 +3,7 @@ import type { ActionRecord, DeliveryRecord, RunRecord, StepRecord } from "../../
 import { type Instant, spanText } from "../../time.ts";
 import { facts, jobLink, moment, section, stateWord, statusesOf, table } from "../layout.ts";
 import { type Markup, markup, type Piece } from "../markup.ts";
+import { spansPicture } from "../spans.ts";
 import { idOf, type Page, pageOf } from "./page.ts";
 
 /** One run, by its number, or by that of an action of the API. */
@@ -36,6 +37,7 @@ async function runOfAction(
 function body(run: RunRecord, now: Instant): Markup {
   const { actions, deliveries, steps } = run;
   return markup`${facts(runFacts(run, now))}
+${section("Time", spansPicture(run, now))}
 ${section("Actions", actionTable(actions, now), actions.length)}
 ${section("Deliveries", deliveryTable(deliveries, now), deliveries.length)}
 ${steps.length > 0 && section("Steps", stepTable(steps, now), steps.length)}`;

@@ -65,6 +65,20 @@ describe("settleElsewhere()", () => {
     expect(world.journal.action(row.id)?.state).toBe("posted");
   });
 
+  test("looks at nothing that waits for its post or its sweep", async () => {
+    const world = openWorld();
+    const row = await posted(world);
+    world.spool.records.clear();
+    world.spool.trace = () => Promise.reject(new Error("it was looked at"));
+    for (const state of ["planned", "collected", "settled", "failed"] as const) {
+      expect(await settleElsewhere(world.edges, { ...row, state })).toBe(false);
+    }
+    expect(await settleElsewhere(world.edges, { ...row, actionId: null })).toBe(false);
+    expect(await settleElsewhere(world.edges, { ...row, reply: null })).toBe(false);
+    expect(await settleElsewhere(world.edges, { ...row, writing: true })).toBe(false);
+    expect(world.spool.records.size).toBe(0);
+  });
+
   test("writes a record that is gone again, so that a host can go back (I9)", async () => {
     const world = openWorld();
     const row = await posted(world);

@@ -127,4 +127,23 @@ describe("launchRequested()", () => {
     expect(world.journal.run(run.id)?.state).toBe("open");
     expect((await launchRequested(world.edges, entity(), run)).planned).toEqual([]);
   });
+
+  test("takes nothing away that was signed for the next fire time", async () => {
+    const world = openWorld();
+    const taken: number[] = [];
+    const take = (_: unknown, launchAt: number): Promise<null> => {
+      taken.push(launchAt);
+      return Promise.resolve(null);
+    };
+    const edges = { ...world.edges, ready: { take } };
+    await decided(world, NOON - 1);
+    await launchDue(edges, entity(), DAEMON_WINDOW);
+    expect(taken).toEqual([NOON]);
+    const run = await world.journal.write((tables) =>
+      tables.insertRun({ job: "nightly", firesAt: NOON + 1, cause: "manual" }, "requested", NOON),
+    );
+    if (run === null) throw new Error("not written");
+    expect((await launchRequested(edges, entity(), run)).planned.length).toBe(1);
+    expect(taken).toEqual([NOON]);
+  });
 });

@@ -13,14 +13,14 @@ import { NOON } from "../support/world.ts";
 const RESULT = '{"action":{"id":7},"commands":[{"id":1},{"id":2}],"name":"nightly","plugin":""}';
 
 /** A body that has begun; what it says, and whether the result that it reads is open. */
-async function begin(own: JobBody) {
+async function begin(own: JobBody, result = RESULT) {
   const said: FromBody[] = [];
   const files = { open: 0 };
   async function* readFile(): AsyncGenerator<Uint8Array> {
     files.open++;
     try {
       // So much at a time that there is more when the first command is whole.
-      for (const byte of new TextEncoder().encode(RESULT)) yield new Uint8Array([byte]);
+      for (const byte of new TextEncoder().encode(result)) yield new Uint8Array([byte]);
     } finally {
       files.open--;
     }
@@ -80,6 +80,43 @@ describe("Body", () => {
       kind: "stuck",
       message: expect.stringContaining("(workflows 3, its workers 2): restart it"),
     });
+  });
+
+  test("sums its agents up by name and command, whatever the API has left out", async () => {
+    const commands = [
+      { id: 9, agent: { id: 1, name: "web1" }, status: "success", results: [{ success: true }] },
+      { id: 8, agent: { id: 1, name: "web1" }, status: "failed", results: null },
+      {
+        ...{ id: 7, agent: { id: 2, name: "db1" }, status: "success" },
+        results: [
+          { success: true, foundanything: true },
+          { success: false, errors: ["no"] },
+        ],
+      },
+      {},
+    ];
+    let agents: unknown;
+    const { said, tell } = await begin(
+      async (run) => {
+        agents = (await run.collect("base")).agents;
+      },
+      JSON.stringify({ action: { id: 7 }, commands }),
+    );
+    const completeness = { fetched: 4, sent: 4, statuses: {} };
+    await tell(answer("base", { actionIds: [7], path: "/7.json", completeness }));
+    while (!said.some(({ kind }) => kind === "ended")) await settle();
+    const nothing = { found: false, success: false, errors: [] };
+    expect(agents).toEqual([
+      { id: 0, name: "", commandId: 0, status: "sent", ...nothing },
+      {
+        ...{ id: 2, name: "db1", commandId: 7, status: "success" },
+        ...nothing,
+        found: true,
+        errors: ["no"],
+      },
+      { id: 1, name: "web1", commandId: 8, status: "failed", ...nothing },
+      { id: 1, name: "web1", commandId: 9, status: "success", ...nothing, success: true },
+    ]);
   });
 
   test("closes a result whose commands it stops to read", async () => {

@@ -212,6 +212,19 @@ describe("Engine with bodies that go wrong", () => {
     expect(bodies[0]?.isStopped).toBe(true);
   });
 
+  test("keeps a body for a second, and lets it go that waits for longer", async () => {
+    for (const [ms, isStopped] of [
+      [1_000, false],
+      [1_001, true],
+    ] as const) {
+      const { bodies, tick, say } = await open();
+      await tick();
+      await say({ kind: "ask", name: "nap", request: { kind: "sleep", ms } });
+      await say({ kind: "idle", received: 1 });
+      expect([ms, bodies[0]?.isStopped]).toEqual([ms, isStopped]);
+    }
+  });
+
   /** A disk that takes nothing; how often it was asked. */
   function fullDisk({ journal }: Awaited<ReturnType<typeof open>>) {
     const disk = { writes: 0, makeRoom: () => {} };

@@ -98,6 +98,13 @@ function waitingIn(
 export function approveRun(transaction: JournalTransaction, runId: number, now: Instant): string {
   const waiting = waitingIn(transaction, { verb: "approve", runId });
   for (const row of waiting) {
+    if (now >= (row.postBy ?? row.expireAt)) {
+      const message = `Cannot approve run ${runId}: the time in which it could be posted is over`;
+      throw new RunnerError("JOURNAL", message, {
+        job: row.job,
+        hint: "it ends as failed by itself",
+      });
+    }
     transaction.saveAction({ ...row, held: "approved", nextAt: now, error: null, updatedAt: now });
   }
   return waiting[0]?.job ?? "";

@@ -198,6 +198,9 @@ test("diff tells what of a job is not what was signed", async () => {
   expect(differences).toEqual([
     expect.stringMatching(/^action: it is another; what was signed is posted/),
   ]);
+  await host.job("nightly", [...TWO, "expiry = 90s"]);
+  const later = JSON.parse((await onHost("diff", "nightly", "--json")).out);
+  expect(later.differences).toEqual(["expiry: signed 5m, now 1m30s"]);
 });
 
 describe("what a host says of jobs that are signed ahead", () => {

@@ -136,6 +136,12 @@ describe("approve", () => {
     const late = await launch(other, { approve: "true" });
     await post(other, late);
     other.clock.jumpTo(NOON + DAY + 300_000);
+    const yes = other.journal.write((tables) =>
+      approveRun(tables, late.runId, NOON + DAY + 300_000),
+    );
+    expect(await yes.catch(String)).toMatch(
+      `Cannot approve run ${late.runId}: the time in which it could be posted is over`,
+    );
     await post(other, now(other, late), false);
     expect(now(other, late)).toMatchObject({
       state: "failed",

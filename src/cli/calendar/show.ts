@@ -6,12 +6,13 @@ import { timeText } from "../../calendar/file.ts";
 import { RunnerError } from "../../errors.ts";
 import { actionName } from "../../flow/plan.ts";
 import type { Entity } from "../../jobs/entity.ts";
+import { spreadOffsetMs } from "../../jobs/fires.ts";
 import { nextFire } from "../../jobs/schedule.ts";
 import type { Journal } from "../../journal/journal.ts";
 import { openJournal } from "../../journal/sqlite/journal.ts";
 import type { CalendarRow, Coverage } from "../../journal/windows.ts";
 import { type Action, parseTemplate } from "../../mig/action.ts";
-import type { Instant } from "../../time.ts";
+import { type Instant, limitText, SECOND_MS } from "../../time.ts";
 import { jsonAnswer, plural } from "../../view/text.ts";
 import { openSpoolView, type SpoolView } from "../open.ts";
 import type { Call } from "../verb.ts";
@@ -99,6 +100,7 @@ async function diffJob(call: Call, job: string): Promise<number> {
     return [
       ...actionChanges(row, action),
       ...signerChanges(row, entity),
+      ...lifeChanges(journal, row, { entity, now: view.clock.now() }),
       ...timeChanges(journal, row, { entity, now: view.clock.now() }),
     ];
   });
@@ -124,6 +126,21 @@ function actionChanges(row: CalendarRow, action: Action): readonly string[] {
 function signerChanges({ signers }: CalendarRow, { minSigners }: Entity): readonly string[] {
   if (signers.length >= minSigners) return [];
   return [`signers: signed by ${signers.length}, the job wants ${minSigners} now`];
+}
+
+/** How long agents may answer, counted from when the job fires. */
+function lifeChanges(
+  journal: Journal,
+  row: CalendarRow,
+  { entity, now }: { readonly entity: Entity; readonly now: Instant },
+): readonly string[] {
+  const { job, expiryMs, spreadMs } = entity;
+  const [window] = journal.windows(row.id, now, 1);
+  if (window === undefined) return [];
+  const signedMs = window.expireAfter - window.firesAt - spreadOffsetMs(job, spreadMs);
+  // A window is signed in whole seconds.
+  if (Math.abs(signedMs - expiryMs) < SECOND_MS) return [];
+  return [`expiry: signed ${limitText(signedMs)}, now ${limitText(expiryMs)}`];
 }
 
 /** Fire times of the schedule as it is now that nobody has signed, within the calendar. */

@@ -8,12 +8,21 @@ import { Recorder } from "./record.ts";
 import { JSON_FLAG, type Verb } from "./verb.ts";
 
 export const resume: Verb = {
-  usage: "RUN [--json]",
-  flags: [JSON_FLAG],
+  usage: "RUN [--with-new-source] [--json]",
+  flags: [
+    {
+      name: "with-new-source",
+      kind: "switch",
+      help: "Go on with job.ts as it is now, if what is saved fits to it",
+    },
+    JSON_FLAG,
+  ],
   help:
     "Lets a workflow run go on that is paused or has failed. It is replayed with the source\n" +
     "that it began with: what is saved is not done again, what failed last is tried again. A\n" +
-    "job.ts that was mended needs a new run: drop this one, and run the job.\n" +
+    "job.ts that was mended is taken with --with-new-source: its function is played against what is\n" +
+    "saved, and where the two part nothing is changed and both sides are shown. Action and expiry\n" +
+    "of the job stay those that the run began with.\n" +
     "A deadline that has passed no longer counts. The mig-runner that works on the directory does\n" +
     "it, now or when it starts. `mig-runner status` shows the runs, `mig-runner drop RUN`\n" +
     "gives one up.\n\n" +
@@ -31,15 +40,19 @@ export const resume: Verb = {
       const why = journal.run(runId)?.note ?? null;
       const recorder = new Recorder(call, bench.edges);
       const job = journal.run(runId)?.job ?? "";
+      const isNew = call.flags.has("with-new-source");
+      const renewal = isNew ? await (await import("./renew.ts")).renew(bench, runId) : null;
       const again = await journal.write((tables) => {
-        const tried = resumeRun(tables, runId, clock.now());
-        recorder.note(tables, { deed: "resume", subject: job, detail: `run ${runId}` });
+        renewal?.check(tables);
+        const tried = resumeRun(tables, runId, clock.now(), renewal);
+        const detail = `run ${runId}${isNew ? " with new source" : ""}`;
+        recorder.note(tables, { deed: "resume", subject: job, detail });
         return tried;
       });
       recorder.tell();
       log.emit("notice", `${job}: run ${runId} resumed by an operator`);
       const holder = servingHolder(bench.config.directory)?.pid ?? null;
-      const advice = again.length === 0 ? sameAgain({ runId, job, why }) : null;
+      const advice = again.length === 0 && !isNew ? sameAgain({ runId, job, why }) : null;
       if (call.flags.has("json")) {
         call.terminal.json(JSON.stringify({ run: runId, job, by: holder, again, advice }));
         return 0;
@@ -61,7 +74,7 @@ function sameAgain(run: { runId: number; job: string; why: string | null }): str
   const before = why === null ? "" : ` (${why})`;
   return (
     "No step of it failed, so if nothing outside of it was mended it will end in the same way" +
-    `${before}. A job.ts that was mended needs a new run: ` +
-    `mig-runner drop ${runId}, then mig-runner run ${job}`
+    `${before}. A job.ts that was mended is taken by mig-runner resume ${runId} ` +
+    `--with-new-source, or by a new run: mig-runner drop ${runId}, then mig-runner run ${job}`
   );
 }

@@ -227,6 +227,8 @@ export interface JournalTransaction
   /** Null when the run has a step of this name already. */
   insertStep(step: NewStep): StepRow | null;
   saveStep(row: StepRow): void;
+  /** Forgets a step that failed and is not asked for any more. */
+  removeStep(id: number): void;
   /** Null when this result is already on its way to this plugin. */
   insertDelivery(delivery: NewDelivery, now: Instant): DeliveryRow | null;
   saveDelivery(row: DeliveryRow): void;

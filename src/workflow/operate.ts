@@ -2,7 +2,7 @@
 // in one transaction each, so that it is safe beside a daemon.
 import { RunnerError } from "../errors.ts";
 import type { RunRow } from "../journal/inflight.ts";
-import type { JournalTransaction } from "../journal/journal.ts";
+import type { JournalReads, JournalTransaction } from "../journal/journal.ts";
 import { due, type StepRow } from "../journal/steps.ts";
 import type { Instant } from "../time.ts";
 import { quietBody } from "./record.ts";
@@ -21,6 +21,7 @@ export function resumeRun(
   transaction: JournalTransaction,
   runId: number,
   now: Instant,
+  renewal: Renewal | null = null,
 ): readonly string[] {
   const run = requireRun(transaction, { verb: "resume", runId });
   const body = transaction.body(runId);
@@ -33,11 +34,26 @@ export function resumeRun(
   }
   const isOver = run.deadlineAt !== null && run.deadlineAt <= now;
   const deadlineAt = isOver ? null : run.deadlineAt;
-  transaction.saveRun({ ...run, state: "open", note: null, deadlineAt, endedAt: null });
+  const source = renewal?.hash ?? run.source;
+  transaction.saveRun({ ...run, source, state: "open", note: null, deadlineAt, endedAt: null });
+  if (renewal !== null) transaction.insertSource(renewal.hash, renewal.source);
   transaction.saveBody({ ...body, ...due(now, now), starts: 0 });
-  const again = lastFailed(transaction, runId);
-  for (const step of again) transaction.saveStep(begunAnew(transaction, step));
+  const again = stepsAgain(transaction, runId);
+  for (const step of again) {
+    const asked = renewal === null ? step.digest : renewal.asked.get(step.name);
+    // A function that the new code does not call any more.
+    if (asked === undefined) transaction.removeStep(step.id);
+    else transaction.saveStep({ ...begunAnew(transaction, step), digest: asked });
+  }
   return again.map(({ name }) => name);
+}
+
+/** Another source for a run to go on with, which was rehearsed: see rehearse.ts. */
+export interface Renewal {
+  readonly hash: string;
+  readonly source: string;
+  /** What it asked for, by name: the digest of it. */
+  readonly asked: ReadonlyMap<string, string>;
 }
 
 /** What an operator can do about a run that is paused or has failed, as the end of a message. */
@@ -86,8 +102,8 @@ export function dropRuns(
 const RUNS_MAX = 10_000;
 
 /** The steps that failed with nothing recorded after them: those that ended the run. */
-function lastFailed(transaction: JournalTransaction, runId: number): readonly StepRow[] {
-  const ended = transaction
+export function stepsAgain(journal: JournalReads, runId: number): readonly StepRow[] {
+  const ended = journal
     .stepsOf(runId)
     .filter(({ sequence }) => sequence !== null)
     .sort((left, right) => (right.sequence ?? 0) - (left.sequence ?? 0));

@@ -138,7 +138,7 @@ export class StepTables extends UnreadableRows {
   saveStep(row: StepRow): void {
     this.change(
       "UPDATE step SET state = ?, value = ?, error = ?, attempts = ?, tries = ?, next_at = ?, " +
-        "set_at = ?, sequence = ?, ended_at = ?, answer = ? WHERE id = ?",
+        "set_at = ?, sequence = ?, ended_at = ?, answer = ?, digest = ? WHERE id = ?",
       row.state,
       row.value,
       row.error,
@@ -149,7 +149,12 @@ export class StepTables extends UnreadableRows {
       row.sequence,
       row.endedAt,
       row.answer,
+      row.digest,
       row.id,
     );
+  }
+
+  removeStep(id: number): void {
+    this.change("DELETE FROM step WHERE id = ?", id);
   }
 }

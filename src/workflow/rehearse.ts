@@ -1,0 +1,187 @@
+// Rehearse: whether a run can go on with another source than it began with. Its saved steps are
+// handed to the new code in their order, as at any replay; nothing is begun and nothing is written.
+//
+// Owns:    where the journal and the new code part.
+// Not its: what is done about it (operate.ts), where the code runs (host.ts).
+import type { RunRow } from "../journal/inflight.ts";
+import type { BodyRow, StepRow } from "../journal/steps.ts";
+import type { Clock } from "../lib/ports.ts";
+import type { Milliseconds } from "../time.ts";
+import type { BodyHandle, BodyHost } from "./host.ts";
+import { answerOf, type FromBody, parseFromBody, type StepAsk, type ToBody } from "./messages.ts";
+import { describeStep, mismatch } from "./mismatch.ts";
+import { digestOf } from "./record.ts";
+import { WORKFLOW_VERSION } from "./version.ts";
+
+/** A run as the journal has it. */
+export interface Rehearsed {
+  readonly run: RunRow;
+  readonly body: BodyRow;
+  /** In the order in which they were begun. */
+  readonly steps: readonly StepRow[];
+  /** Names of steps that are to be tried again: what came of them is not handed out. */
+  readonly again: readonly string[];
+}
+
+export interface RehearseEdges {
+  readonly host: BodyHost;
+  readonly clock: Pick<Clock, "sleep">;
+}
+
+/** How long the code may do nothing while the journal has something for it. */
+const PATIENCE_MS: Milliseconds = 10_000;
+
+/** What a rehearsal showed. */
+export interface Rehearsal {
+  /** Where journal and code part; null when they do not. */
+  readonly parting: string | null;
+  /** What the code asked for, by name: the digest of it. */
+  readonly asked: ReadonlyMap<string, string>;
+}
+
+/** Plays a source against what is saved. */
+export async function rehearse(
+  edges: RehearseEdges,
+  { source, ...of }: Rehearsed & { readonly source: string },
+): Promise<Rehearsal> {
+  const { promise, resolve } = Promise.withResolvers<Rehearsal>();
+  new Stand(edges, of, resolve).begin(source);
+  return await promise;
+}
+
+/** Stands in for the engine. */
+class Stand {
+  readonly #clock: RehearseEdges["clock"];
+  readonly #of: Rehearsed;
+  readonly #settle: (rehearsal: Rehearsal) => void;
+  readonly #handle: BodyHandle;
+  readonly #saved: readonly StepRow[];
+  readonly #asked = new Map<string, string>();
+  readonly #again: ReadonlySet<string>;
+  #handed = 0;
+  #sent = 0;
+  #patience = new AbortController();
+  #isOver = false;
+
+  constructor(
+    { host, clock }: RehearseEdges,
+    of: Rehearsed,
+    settle: (rehearsal: Rehearsal) => void,
+  ) {
+    this.#clock = clock;
+    this.#of = of;
+    this.#settle = settle;
+    this.#again = new Set(of.again);
+    this.#saved = of.steps
+      .filter(({ name, sequence }) => sequence !== null && !this.#again.has(name))
+      .toSorted((left, right) => (left.sequence ?? 0) - (right.sequence ?? 0));
+    this.#handle = host.start({
+      onMessage: (raw) => this.#take(raw),
+      onLost: (reason) => this.#part(`the code does not get there: ${reason}`),
+    });
+  }
+
+  begin(source: string): void {
+    const { id, job, firesAt, params } = this.#of.run;
+    const { begunAt: now, seed } = this.#of.body;
+    const version = WORKFLOW_VERSION;
+    this.#post({ kind: "begin", version, run: { id, job, firesAt }, now, seed, params, source });
+  }
+
+  #post(message: ToBody): void {
+    this.#sent++;
+    this.#handle.post(message);
+    this.#wait();
+  }
+
+  /** Gives up when nothing is heard for long. */
+  #wait(): void {
+    this.#patience.abort();
+    const patience = new AbortController();
+    this.#patience = patience;
+    void this.#clock.sleep(PATIENCE_MS, patience.signal).then(() => {
+      if (!patience.signal.aborted) this.#part(this.#parting("does not ask for it"));
+    });
+  }
+
+  #take(raw: unknown): void {
+    if (this.#isOver) return;
+    const message = parseFromBody(raw);
+    switch (message?.kind) {
+      case undefined:
+        this.#part("the code sent an invalid message");
+        break;
+      case "ask":
+        this.#ask(message);
+        break;
+      case "idle":
+        this.#idle(message);
+        break;
+      case "stuck":
+        this.#part(message.message);
+        break;
+      case "ended":
+        this.#ended(message.error);
+    }
+  }
+
+  #ask({ name, request }: StepAsk): void {
+    const row = this.#of.steps.find((step) => step.name === name);
+    const digest = digestOf(request);
+    // What failed may be asked for otherwise: that is what was mended.
+    const isSame = row?.digest === digest || this.#again.has(name);
+    if (row !== undefined && (row.kind !== request.kind || !isSame)) {
+      this.#part(mismatch(row, request));
+      return;
+    }
+    this.#asked.set(name, digest);
+    this.#hand();
+  }
+
+  /** Hands out what the code has asked for, as far as it is next (E1). */
+  #hand(): void {
+    for (let next = this.#next(); next !== null; next = this.#next()) {
+      if (!this.#asked.has(next.name)) return;
+      this.#handed++;
+      this.#post(answerOf(next));
+    }
+  }
+
+  #next(): StepRow | null {
+    return this.#saved[this.#handed] ?? null;
+  }
+
+  /** Nothing goes on by itself any more: either all was handed out, or the next is never asked. */
+  #idle({ received }: Extract<FromBody, { kind: "idle" }>): void {
+    if (received !== this.#sent || this.#next() !== null) return;
+    const isMissing = this.#missing() !== null;
+    this.#part(isMissing ? this.#parting("waits for others and does not ask for it") : null);
+  }
+
+  #ended(error: string | null): void {
+    const end = error === null ? "ends without asking for it" : `fails before it: ${error}`;
+    this.#part(this.#missing() === null ? null : this.#parting(end));
+  }
+
+  /** What the code has not asked for, and has to. A function that failed may be left out. */
+  #missing(): StepRow | null {
+    const left = this.#of.steps.find(({ name, kind }) => {
+      return !this.#asked.has(name) && !(kind === "step" && this.#again.has(name));
+    });
+    return this.#next() ?? left ?? null;
+  }
+
+  #parting(state: string): string {
+    const missing = this.#missing();
+    const has = missing === null ? "no more" : describeStep(missing);
+    return `the journal has ${has}, the code ${state}`;
+  }
+
+  #part(parting: string | null): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#patience.abort();
+    this.#handle.stop();
+    this.#settle({ parting, asked: this.#asked });
+  }
+}

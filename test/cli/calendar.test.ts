@@ -114,6 +114,25 @@ describe("calendar", () => {
     expect(readFileSync(path, "utf8")).toBe(before);
   });
 
+  test("is not written over what another person has signed meanwhile", async () => {
+    const path = await request();
+    const unsigned = readFileSync(path);
+    await sign(path, byBob);
+    const byOther = readFileSync(path, "utf8");
+    writeFileSync(path, unsigned);
+    const stdin = {
+      *[Symbol.iterator]() {
+        writeFileSync(path, byOther);
+        yield "nightly";
+      },
+    };
+    expect((await sign(path, ["--key", RUNNER_KEY], { stdin })).thrown).toMatch(
+      /^Cannot save calendar ".*": another program has changed it meanwhile/,
+    );
+    expect(readFileSync(path, "utf8")).toBe(byOther);
+    expect((await sign(path, byAnn)).out).toMatch(/signed by 2; on the host/);
+  });
+
   test("is refused by the key that has signed it, and for a key that is not there", async () => {
     const path = await request();
     await sign(path, byAnn);

@@ -32,7 +32,7 @@ export interface VerbOutcome {
 
 export interface VerbOptions {
   readonly hostZone?: HostZone;
-  readonly stdin?: readonly string[];
+  readonly stdin?: Iterable<string>;
   readonly environment?: Readonly<Record<string, string | undefined>>;
 }
 

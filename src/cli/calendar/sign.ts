@@ -47,14 +47,15 @@ async function signFile(call: Call, path: string): Promise<number> {
   confirm(call, calendar);
   const key = isRehearsal ? await throwAway(path, clock) : await openKey(call, clock);
   const to = isRehearsal ? rehearsalPath(path) : path;
+  const save = savingTo(to, from === to ? encodeCalendar(read) : null);
   const signed = await asCalendarError(attempt, {}, () =>
     signCalendar(calendar, {
       key,
       now: clock.now(),
-      signed: saver(call, { to: isRehearsal ? null : to, clock }),
+      signed: saver(call, { save: isRehearsal ? null : save, clock }),
     }),
   ).finally(() => terminal.progress(""));
-  await save(to, signed);
+  await save(signed);
   if (!isRehearsal) await replaceFile(memory, encodeCalendar(unsigned(signed)));
   if (flags.has("json")) terminal.json(jsonAnswer(summaryOf(to, signed)));
   else terminal.out([outcome(to, signed)]);
@@ -96,7 +97,7 @@ async function openKey({ flags, environment }: Call, clock: Clock): Promise<Cale
 /** Saves what is signed now and then, and shows how far it is. */
 function saver(
   { terminal }: Call,
-  { to, clock }: { readonly to: string | null; readonly clock: Clock },
+  { save, clock }: { readonly save: Save | null; readonly clock: Clock },
 ): (calendar: Calendar, windows: number) => Promise<void> {
   const begunAt = clock.now();
   let savedAt = begunAt;
@@ -108,9 +109,9 @@ function saver(
     const left = timeLeft({ done: windows - first, left: all - windows, ms: now - begunAt });
     terminal.progress(`${windows} of ${all} windows signed${left}`);
     // The key of a rehearsal is lost with this process: nobody could go on.
-    if (to === null || now - savedAt < SAVE_EACH_MS) return;
+    if (save === null || now - savedAt < SAVE_EACH_MS) return;
     savedAt = now;
-    await save(to, calendar);
+    await save(calendar);
   };
 }
 
@@ -118,14 +119,37 @@ function timeLeft({ done, left, ms }: { done: number; left: number; ms: Millisec
   return done === 0 ? "" : `, about ${spanText((ms / done) * left)} left`;
 }
 
-async function save(path: string, calendar: Calendar): Promise<void> {
-  try {
-    await replaceFile(path, encodeCalendar(calendar));
-  } catch (cause) {
-    const hint = "make the folder writable, or free some space; what was saved is kept";
-    const message = `Cannot save calendar "${path}": ${errnoText(cause)}`;
-    throw new RunnerError("CALENDAR", message, { hint }, { cause });
-  }
+type Save = (calendar: Calendar) => Promise<void>;
+
+/**
+ * Saves a calendar as far as it is signed.
+ *
+ * @param read What the file holds, as it was read; null: there is none, or it is not looked at. In
+ * a folder that people share, another may have signed it meanwhile.
+ */
+function savingTo(path: string, read: string | null): Save {
+  let known = read;
+  return async (calendar) => {
+    const cannot = (state: string, hint: string, cause?: unknown): never => {
+      const message = `Cannot save calendar "${path}": ${state}`;
+      throw new RunnerError("CALENDAR", message, { hint }, { cause });
+    };
+    const text = encodeCalendar(calendar);
+    if (known !== null && (await isThere(path)) && (await textOf(path)) !== known) {
+      cannot("another program has changed it meanwhile", "call mig-runner calendar sign again");
+    }
+    try {
+      await replaceFile(path, text);
+      known = text;
+    } catch (cause) {
+      const hint = "make the folder writable, or free some space; what was saved is kept";
+      cannot(errnoText(cause), hint, cause);
+    }
+  };
+}
+
+async function textOf(path: string): Promise<string> {
+  return new TextDecoder().decode(await readBytes(path));
 }
 
 async function describe(

@@ -5,6 +5,7 @@ import type { RunState } from "../journal/inflight.ts";
 import type { HistoryPlace, Reading } from "../journal/reading.ts";
 import { HOUR_MS, type Instant } from "../time.ts";
 import { nextFireOf } from "./overview.ts";
+import type { NextFire } from "./upcoming.ts";
 
 /** One run on the line. */
 export interface DayRun {
@@ -52,10 +53,10 @@ export const LANES_MAX = 16;
 const RUNS_MAX = 1_000;
 const FIRES_MAX = 72;
 
-/** The day around a moment. */
+/** The day around a moment. @param jobs.next When each of them fires next. */
 export async function dayOf(
   reading: Reading | null,
-  states: readonly JobState[],
+  jobs: { readonly states: readonly JobState[]; readonly next: readonly NextFire[] },
   now: Instant,
 ): Promise<Day> {
   const [fromAt, untilAt] = [now - BACK_MS, now + AHEAD_MS];
@@ -63,14 +64,10 @@ export async function dayOf(
   const missed = (await reading?.missed({ limit: 200 }))?.rows ?? [];
   const recent = missed.filter(({ firstAt, lastAt }) => lastAt >= fromAt && firstAt <= now);
   const names = new Set([...runs.keys(), ...recent.map(({ job }) => job)]);
-  for (const state of states) {
-    if (names.size >= RUNS_MAX) break;
-    const at = names.has(state.job) ? null : nextFireOf(state, now);
-    if (at !== null && at <= untilAt) names.add(state.job);
-  }
-  const jobs = [...names].sort();
-  const known = new Map(states.map((state) => [state.job, state]));
-  const lanes = jobs.slice(0, LANES_MAX).map((job) => ({
+  for (const { job, nextAt } of jobs.next) if (nextAt !== null && nextAt <= untilAt) names.add(job);
+  const sorted = [...names].sort();
+  const known = new Map(jobs.states.map((state) => [state.job, state]));
+  const lanes = sorted.slice(0, LANES_MAX).map((job) => ({
     job,
     runs: runs.get(job) ?? [],
     missed: recent
@@ -78,7 +75,7 @@ export async function dayOf(
       .map(({ firstAt, lastAt, count }) => ({ firstAt, lastAt, count })),
     fires: firesOf(known.get(job) ?? null, { now, untilAt }),
   }));
-  const more = jobs.length - lanes.length;
+  const more = sorted.length - lanes.length;
   return { fromAt, untilAt, lanes, more, runsSinceAt: sinceAt };
 }
 

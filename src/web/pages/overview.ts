@@ -41,7 +41,7 @@ export function overviewPage(upcoming: UpcomingFires): Page {
         jobs: states.length,
         next: upcoming.next(states, now, NEXT_SHOWN),
         inFlight: ((await reading?.inFlight(IN_FLIGHT_SHOWN)) ?? []).map(inFlightView),
-        day: await dayOf(reading, states, now),
+        day: await dayOf(reading, { states, next: upcoming.all(states, now) }, now),
         counts: {
           inFlight: counts?.pendingActions ?? 0,
           undelivered: (counts?.pendingDeliveries ?? 0) + (counts?.deadDeliveries ?? 0),

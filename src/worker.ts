@@ -24,6 +24,7 @@ const ROLES: Readonly<Partial<Record<WorkerRole, () => Promise<{ readonly start:
 /** The plugins that come with the runner. In a worker that runs one of them only that is loaded. */
 const SHIPPED = {
   elastic: () => import("../plugins/elastic.ts"),
+  email: () => import("../plugins/email.ts"),
   "mozdef-compliance": () => import("../plugins/mozdef-compliance.ts"),
   "mozdef-scribe": () => import("../plugins/mozdef-scribe.ts"),
   slack: () => import("../plugins/slack.ts"),

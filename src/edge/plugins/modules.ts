@@ -22,6 +22,7 @@ import { cutMessage, type Outcome, type PluginWork, parseFromPlugin } from "./wo
 /** Modules that the runner brings with it: the files of the folder plugins/ of its sources. */
 export const SHIPPED_PLUGINS = [
   "elastic",
+  "email",
   "mozdef-compliance",
   "mozdef-scribe",
   "slack",

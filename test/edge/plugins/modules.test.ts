@@ -74,7 +74,7 @@ describe("openModules().names()", () => {
     }
     site.scratch.folder("plugins/helpers");
     expect(await site.modules.names()).toEqual([
-      ...["elastic", "mozdef-compliance", "mozdef-scribe", "other", "own"],
+      ...["elastic", "email", "mozdef-compliance", "mozdef-scribe", "other", "own"],
       ...["slack", "splunk", "webhook"],
     ]);
   });

@@ -8,6 +8,7 @@ import type { JournalMetrics, RunRecord } from "../../src/journal/reading.ts";
 import { openJournal } from "../../src/journal/sqlite/journal.ts";
 import { openReading } from "../../src/journal/sqlite/reading.ts";
 import { metrics, renderMetrics } from "../../src/metrics/metrics.ts";
+import { overviewOf } from "../../src/view/overview.ts";
 import { readExposition } from "../support/exposition.ts";
 
 const NOTHING: JournalMetrics = {
@@ -96,7 +97,7 @@ describe("metrics()", () => {
     { maxLength: 25 },
   );
 
-  test("agree with the history, by job and state, also of what was resumed or forgotten", async () => {
+  test("agree with history and status, also of what was resumed or forgotten", async () => {
     let file = 0;
     await fc.assert(
       fc.asyncProperty(history, async (deeds) => {
@@ -147,8 +148,15 @@ describe("metrics()", () => {
         const jobs = ["a", "b"].map((job) => ({ ...NIGHTLY, job }));
         const text = await metrics(reading, { ...FACTS, jobs }, at);
         const { runs } = await reading.history({ limit: 100 });
+        const states = jobs.map(({ job }) => ({ job, entity: null, errors: [] }));
+        const where = { directory: "/srv/mig", holder: null, states, now: at };
+        const status = await overviewOf({ reading, ...where });
         await reading.close();
         await journal.close();
+        expect(sampleOf(text, "mig_runner_actions_in_flight")).toBe(status.counts.inFlight);
+        const missed = status.missed.reduce((sum, row) => sum + row.count, 0);
+        const toldOf = (job: string) => sampleOf(text, "mig_runner_missed_total", { job }) ?? 0;
+        if (status.missed.length < 20) expect(missed).toBe(toldOf("a") + toldOf("b"));
         for (const job of ["a", "b"]) {
           for (const state of ["done", "failed"]) {
             const told = sampleOf(text, "mig_runner_runs_total", { job, state });
@@ -160,6 +168,13 @@ describe("metrics()", () => {
           );
           const last = sampleOf(text, "mig_runner_last_success_timestamp_seconds", { job });
           expect(last).toBe(successes.get(job) ?? null);
+          const ofJob = runs.filter((run) => run.job === job);
+          const lastRun = status.jobs.find((view) => view.job === job)?.lastRun;
+          expect(lastRun?.state ?? null).toBe(ofJob[0]?.state ?? null);
+          expect(lastRun?.endedAt ?? null).toBe(ofJob[0]?.endedAt ?? null);
+          for (const { endedAt, state } of ofJob) {
+            if (state === "done") expect(last).toBeGreaterThanOrEqual((endedAt ?? 0) / 1_000);
+          }
         }
       }),
       { numRuns: 25 },

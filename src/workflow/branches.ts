@@ -1,6 +1,6 @@
 // Branches: what a body does side by side: functions by name, or one function over a list. A name
 // that is used inside of a branch is known with the names of the branches around it.
-import { checkName } from "./requests.ts";
+import { checkName, checkOptions } from "./requests.ts";
 import type { Scope, Scopes } from "./scope.ts";
 
 /** Items of one map: none of them could have a step of its own beyond. */
@@ -109,6 +109,7 @@ function keysOf<Item, Answer>({
   if (items.length > MAP_ITEMS_MAX) {
     throw new RangeError(`it has ${items.length} items, at most ${MAP_ITEMS_MAX} fit`);
   }
+  checkOptions(options, ["concurrency", "key"]);
   const { key = (_: Item, index: number) => `${index}` } = options;
   const keys = items.map(key);
   const seen = new Set<string>();

@@ -1,4 +1,6 @@
 // Requests: what an author wrote in a call, checked and as the engine is asked for it.
+
+import { nearest } from "../errors.ts";
 import { EXPIRY_MAX_MS } from "../jobs/keys.ts";
 import { durationToMs, parseDuration } from "../lib/go/duration.ts";
 import { agentsTarget } from "../mig/target.ts";
@@ -24,6 +26,11 @@ export interface Ask {
   readonly failure?: (message: string, asked: Error) => Error;
 }
 
+const ACTION_OPTIONS: readonly (keyof CollectAction)[] = [
+  ...(["target", "operations", "description", "threat", "expiry", "maxAgents"] as const),
+  "pageSize",
+];
+
 /** Characters of one name. */
 const NAME_SIZE_MAX = 128;
 
@@ -36,6 +43,18 @@ export function checkName(what: string, name: unknown): void {
     throw new TypeError(`its name has ${name.length} characters, at most ${NAME_SIZE_MAX} fit`);
   }
   if (/\p{Cc}/u.test(name)) throw new TypeError("its name has a control character in it");
+}
+
+/** @throws {TypeError} For an option that there is not: a slip would be no option at all. */
+export function checkOptions(given: unknown, known: readonly string[]): void {
+  if (typeof given !== "object" || given === null) {
+    throw new TypeError(`its options are ${given === null ? "null" : typeof given}, no object`);
+  }
+  const unknown = Object.keys(given).find((key) => !known.includes(key));
+  if (unknown === undefined) return;
+  const meant = nearest(unknown, known);
+  const advice = meant === null ? `there are ${known.join(", ")}` : `did you mean "${meant}"?`;
+  throw new TypeError(`it has no option "${unknown}", ${advice}`);
 }
 
 /** A duration from 0, in milliseconds. */
@@ -62,6 +81,7 @@ export function actionRequest(
   kind: "collect" | "dispatch",
   action: CollectAction = {},
 ): ActionRequest {
+  checkOptions(action, ACTION_OPTIONS);
   const { target, operations, description, threat, expiry, maxAgents, pageSize } = action;
   const agents = target === undefined || typeof target === "string" ? null : target;
   const changed = operations ?? description ?? threat;

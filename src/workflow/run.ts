@@ -14,6 +14,7 @@ import {
   type Dispatched,
   type LogLevel,
   type MapOptions,
+  type RetryOptions,
   type Run,
   type RunState,
   STEP_DEFAULTS,
@@ -36,7 +37,7 @@ import {
   type ToBody,
 } from "./messages.ts";
 import { seededRandom } from "./random.ts";
-import { type Ask, actionRequest, checkName, waitOf } from "./requests.ts";
+import { type Ask, actionRequest, checkName, checkOptions, waitOf } from "./requests.ts";
 import { runState } from "./run-state.ts";
 import {
   type BodyView,
@@ -77,6 +78,9 @@ export interface RunEdges {
   /** The code did what no replay can do again: the run ends with that. */
   broken(error: Error): void;
 }
+
+const STEP_OPTIONS: readonly (keyof StepOptions)[] = ["retry", "timeout", "simulated"];
+const RETRY_OPTIONS: readonly (keyof RetryOptions)[] = ["max", "first", "cap"];
 
 /** The `run` that a body gets: each call asks the engine and waits for its word. */
 export class BodyRun implements Run {
@@ -180,6 +184,8 @@ export class BodyRun implements Run {
     const work = isShort ? optionsOrWork : maybeWork;
     return this.#ask("step", name, () => {
       if (typeof work !== "function") throw new TypeError("a function is wanted");
+      checkOptions(options, STEP_OPTIONS);
+      if (typeof options.retry === "object") checkOptions(options.retry, RETRY_OPTIONS);
       const { retry, timeout = STEP_DEFAULTS.timeout } = options;
       const asked = typeof retry === "number" ? { max: retry } : retry;
       const { max = STEP_DEFAULTS.retries, first, cap } = asked ?? {};

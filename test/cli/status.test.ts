@@ -2,6 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { status } from "../../src/cli/status.ts";
 import { lockDirectory } from "../../src/edge/lock.ts";
 import { advanceDelivery } from "../../src/journal/inflight.ts";
+import { openJournal } from "../../src/journal/sqlite/journal.ts";
 import type { RunView } from "../../src/view/overview.ts";
 import { describeRun } from "../../src/view/runs.ts";
 import { Directory, THEN } from "../support/verb.ts";
@@ -238,4 +239,26 @@ describe("describeRun()", () => {
     );
     expect(describeRun({ ...run, state: "requested" }, at)).toBe("asked for 1m ago");
   });
+});
+
+test("status says what was set for a run that has not ended, also in JSON", async () => {
+  await using directory = await Directory.create();
+  const journal = openJournal({ path: directory.at("journal.db") });
+  await journal.write((to) => {
+    const params = JSON.stringify({ sha256: "ab12", days: 3, hosts: ["a b"] });
+    const order = { job: "hunt", firesAt: 1, cause: "manual", source: "h", params } as const;
+    to.insertRun(order, "open", 1);
+    to.insertSource("h", "x");
+    const body = { template: null, expiryMs: 1, agentsMax: null, plugins: [], seed: 9 };
+    to.insertBody({ runId: 1, ...body, begunAt: 1, nextAt: null });
+  });
+  await journal.close();
+  const plain = await directory.call(status, []);
+  expect(plain.out).toContain("sha256=ab12");
+  expect(plain.out).toContain("days=3");
+  const { out } = await directory.call(status, ["--json"]);
+  const { workflows } = JSON.parse(out) as { workflows: { params: unknown }[] };
+  expect(workflows.map(({ params }) => params)).toEqual([
+    { sha256: "ab12", days: 3, hosts: ["a b"] },
+  ]);
 });

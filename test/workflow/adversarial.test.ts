@@ -158,6 +158,31 @@ describe("A body with a mistake", () => {
       /Cannot begin step "a": a function is wanted$/,
     ],
     [
+      "an option that there is not",
+      (run) => run.step("a", { timout: "5m" } as never, () => 1),
+      /Cannot begin step "a": it has no option "timout", did you mean "timeout"\?$/,
+    ],
+    [
+      "an option of a retry that there is not",
+      (run) => run.step("a", { retry: { times: 5 } } as never, () => 1),
+      /it has no option "times", there are max, first, cap$/,
+    ],
+    [
+      "a member of an action that there is not",
+      (run) => run.collect("a", { target: "x", expirey: "5m" } as never),
+      /Cannot begin collect "a": it has no option "expirey", did you mean "expiry"\?$/,
+    ],
+    [
+      "an option of a map that there is not",
+      (run) => run.map("a", [1], async () => 1, { concurency: 2 } as never),
+      /Cannot begin map "a": it has no option "concurency", did you mean "concurrency"\?$/,
+    ],
+    [
+      "options that are none",
+      (run) => run.step("a", 5 as never, () => 1),
+      /Cannot begin step "a": its options are number, no object$/,
+    ],
+    [
       "a bad duration",
       (run) => run.sleep("a", "1 day" as never),
       /duration is "1 day", wanted a duration such as "10m"$/,

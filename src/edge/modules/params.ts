@@ -9,6 +9,17 @@ import { bundleJob } from "./bundle.ts";
 /** How long the module of the job and its schema may take, once the worker has begun. */
 const TIME_MAX_MS: Milliseconds = 10 * SECOND_MS;
 
+/** How many bytes of memory they may take: as much as at each load of the job. */
+const MEMORY_MAX = 512 * 1024 * 1024;
+
+/** Bounds of a check. */
+export interface ParamsLimits {
+  /** @default 10 s */
+  readonly timeMaxMs?: Milliseconds;
+  /** @default 512 MiB */
+  readonly memoryMax?: number;
+}
+
 /** Whose parameters they are. */
 export interface ParamsOf {
   readonly job: string;
@@ -27,9 +38,10 @@ export interface ParamsOf {
 export async function checkParams(
   { job, path, below }: ParamsOf,
   set: Readonly<Record<string, string>>,
+  { timeMaxMs = TIME_MAX_MS, memoryMax = MEMORY_MAX }: ParamsLimits = {},
 ): Promise<string> {
   const { source } = await bundleJob(path, { below });
-  const worker = startWorker({ role: "load" });
+  const worker = startWorker({ role: "load", memoryMax });
   const { promise: answered, resolve: settle } = Promise.withResolvers<ReadParams>();
   const fail = (problem: string): void => settle({ kind: "broken", problems: [problem] });
   let timer = setTimeout(() => fail("Cannot check the parameters: no process began"), MINUTE_MS);
@@ -38,8 +50,8 @@ export async function checkParams(
     void worker.exited.then((end) => fail(`Cannot check the parameters: ${describeEnd(end)}`));
     void worker.ready.then(() => {
       clearTimeout(timer);
-      const late = `it has not come to its end within ${TIME_MAX_MS / SECOND_MS} s`;
-      timer = setTimeout(() => fail(`Cannot check the parameters: ${late}`), TIME_MAX_MS);
+      const late = `it has not come to its end within ${timeMaxMs / SECOND_MS} s`;
+      timer = setTimeout(() => fail(`Cannot check the parameters: ${late}`), timeMaxMs);
     });
     worker.send({ source, set });
     const read = await answered;

@@ -64,7 +64,7 @@ async function results(directory: string, { short }: Scale): Promise<Row> {
         const written = writer.write(command);
         if (written !== undefined) await written;
       }
-      if ((await writer.commit()) !== size) throw new Error("Wrong: the result is not whole");
+      if ((await writer.commit()).bytes !== size) throw new Error("Wrong: the result is not whole");
     };
     ours.push(...(await timesOf(once, { runs: 1 })));
     plain.push(...(await timesOf(() => writePlain(join(directory, "plain"), size), { runs: 1 })));

@@ -61,6 +61,14 @@ export type ActionTrace = { readonly kind: "recorded" | "gone" | "removed" } | F
 /** Whose result it is: of one action by its id, or of several by the first and the last. */
 export type ResultName = number | { readonly first: number; readonly last: number };
 
+/** A result file as it was written. */
+export interface WrittenResult {
+  /** Its size in bytes. */
+  readonly bytes: number;
+  /** Of its bytes, in lower-case hexadecimal. */
+  readonly sha256: string;
+}
+
 /** A result file while it is written (I5): nothing is visible under its name before `commit`. */
 export interface ResultWriter {
   /**
@@ -68,8 +76,8 @@ export interface ResultWriter {
    * promise that has to be waited for before the next call.
    */
   write(...parts: readonly Uint8Array[]): Promise<void> | undefined;
-  /** fsync, rename, directory fsync. Resolves with the size in bytes once the file is durable. */
-  commit(): Promise<number>;
+  /** fsync, rename, directory fsync. Resolves once the file is durable. */
+  commit(): Promise<WrittenResult>;
   /** Removes what was written. Never rejects. */
   abort(): Promise<void>;
 }

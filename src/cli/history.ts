@@ -212,9 +212,10 @@ function part(heading: string, rows: readonly (readonly string[])[]): string[] {
 }
 
 function actionLine(action: ActionRecord): string[] {
-  const { actionId, step, state, postedAt, resultPath, error } = action;
+  const { actionId, step, state, postedAt, resultPath, resultSha256, error } = action;
   const posted = postedAt === null ? "" : `posted ${formatClock(postedAt)}`;
-  const rest = [...commandsText(action), ...(resultPath === null ? [] : [resultPath])];
+  const seal = resultSha256 === null ? [] : [`sha256 ${resultSha256}`];
+  const rest = [...commandsText(action), ...(resultPath === null ? [] : [resultPath]), ...seal];
   const what = error === null ? rest : [error, ...rest];
   return [
     actionId === null ? "not posted" : `action ${actionId}`,

@@ -120,10 +120,13 @@ async function writeResult(
       await writer.abort();
       return "answered";
     }
-    await writer.commit();
+    const { sha256: resultSha256 } = await writer.commit();
     const resultPath = edges.spool.resultPath(row.job, date, actionId);
     const sweep = sweepAt(row, { collectAt, completeness }, { ...options, now });
-    await keepCollected(edges, row, { resultPath, completeness, sweepAt: sweep });
+    await keepCollected(edges, row, {
+      ...{ resultPath, resultSha256, completeness },
+      sweepAt: sweep,
+    });
     return "answered";
   } catch (error) {
     await writer?.abort();
@@ -155,6 +158,7 @@ async function keepSwept(edges: Edges, row: ActionRow): Promise<Reached> {
 
 interface Collected {
   readonly resultPath: string;
+  readonly resultSha256: string;
   readonly completeness: Completeness;
   readonly sweepAt: Instant | null;
 }

@@ -105,7 +105,9 @@ export const JOB_KEYS = {
   plugin: {
     ...part({ kind: "plugins", default: null, within: null, file: "plugin", since: "original" }),
     unset: "none",
-    about: "who gets the result: the name of a file in `plugins/`; in job.ts also a list of names",
+    about:
+      "who gets the result: the name of a file in `plugins/`; in job.ts also a list of names. With a " +
+      "function: whom `run.deliver(result)` means",
   },
   sendOnly: {
     ...part({ kind: "flag", default: false, within: null, file: "sendonly", since: "original" }),

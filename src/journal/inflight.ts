@@ -94,6 +94,8 @@ export interface ActionRow {
   /** When to work on it next; null: never by itself. */
   readonly nextAt: Instant | null;
   readonly resultPath: string | null;
+  /** SHA-256 of that file as it was written, in hexadecimal; null when another program wrote it. */
+  readonly resultSha256: string | null;
   /** Whether a result file of it may be this runner's own, although it is not collected. */
   readonly writing: boolean;
   readonly completeness: Completeness | null;
@@ -145,6 +147,8 @@ export type ActionEvent =
   | {
       readonly kind: "collected";
       readonly resultPath: string;
+      /** @default null, not known */
+      readonly resultSha256?: string | null;
       readonly completeness: Completeness;
       /** When the result is read once more. Null: never. */
       readonly sweepAt: Instant | null;
@@ -230,11 +234,13 @@ function takenAs(event: {
   return { actionId: event.actionId, postedAt: event.postedAt ?? null };
 }
 
-function resultIn({
-  resultPath,
-  completeness,
-}: Pick<ActionRow, "resultPath" | "completeness">): Pick<ActionRow, "resultPath" | "completeness"> {
-  return { resultPath, completeness };
+function resultIn(event: {
+  readonly resultPath: string;
+  readonly resultSha256?: string | null;
+  readonly completeness: Completeness;
+}): Pick<ActionRow, "resultPath" | "resultSha256" | "completeness"> {
+  const { resultPath, resultSha256 = null, completeness } = event;
+  return { resultPath, resultSha256, completeness };
 }
 
 /** Whether the result of an action is to be read once more. */

@@ -28,6 +28,8 @@ export interface ActionRecord {
   readonly commands: Readonly<Record<string, number>>;
   readonly completeness: Completeness | null;
   readonly resultPath: string | null;
+  /** Of the file as it was written, in hexadecimal. */
+  readonly resultSha256: string | null;
   readonly error: string | null;
 }
 

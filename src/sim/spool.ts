@@ -1,4 +1,5 @@
 // Spool: a runner directory without a disk.
+import { createHash } from "node:crypto";
 import { RunnerError } from "../errors.ts";
 import type {
   ActionTrace,
@@ -118,7 +119,8 @@ export class MemorySpool implements Spool {
       commit: () => {
         const whole = Buffer.concat(chunks);
         this.results.set(this.resultPath(job, date, name), decoder.decode(whole));
-        return Promise.resolve(whole.length);
+        const sha256 = createHash("sha256").update(whole).digest("hex");
+        return Promise.resolve({ bytes: whole.length, sha256 });
       },
       abort: () => Promise.resolve(),
     });

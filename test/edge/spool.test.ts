@@ -385,7 +385,7 @@ describe("openSpool().createResult()", () => {
     const writer = await spool.createResult("a", "20261123", 28061811146788);
     expect(existsSync(path)).toBe(false);
     await writer.write(bytes("{}"));
-    expect(await writer.commit()).toBe(2);
+    expect((await writer.commit()).bytes).toBe(2);
     expect(text(path)).toBe("{}");
     for (const [name, mode] of [
       ["runners/a/results", 0o700],
@@ -406,7 +406,7 @@ describe("openSpool().createResult()", () => {
       whole += `,${part}`;
       await writer.write(bytes(","), bytes(part));
     }
-    expect(await writer.commit()).toBe(whole.length);
+    expect((await writer.commit()).bytes).toBe(whole.length);
     expect(text(scratch.in("runners/a/results/20261123/7.json")) === whole).toBe(true);
   });
 

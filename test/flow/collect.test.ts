@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { createHash } from "node:crypto";
 import { collectAction } from "../../src/flow/collect.ts";
 import { deliverResult, keepDelivery } from "../../src/flow/deliver.ts";
 import { NO_PATIENCE, type Patience } from "../../src/flow/patience.ts";
@@ -70,6 +71,9 @@ describe("collectAction()", () => {
     expect(world.journal.action(row.id)).toMatchObject({
       state: "collected",
       resultPath: PATH,
+      resultSha256: createHash("sha256")
+        .update(world.spool.results.get(PATH) ?? "")
+        .digest("hex"),
       completeness: { fetched: 2, sent: 2, statuses: { success: 2 }, strays: 0 },
     });
     expect(world.journal.dueDeliveries(NOON + 60_000, 9)).toMatchObject([{ plugin: "mail" }]);

@@ -66,6 +66,14 @@ describe("a journal of schema 2", () => {
 });
 
 describe("a journal of schema 3", () => {
+  test("says what a result file was when it was written", async () => {
+    make(3);
+    const journal = openJournal({ path });
+    expect(journal.action(1)?.resultSha256).toMatch(/^44136fa3[0-9a-f]{56}$/);
+    expect(journal.action(3)?.resultSha256).toBeNull();
+    await journal.close();
+  });
+
   test("says what was set for a run", async () => {
     make(3);
     const journal = openJournal({ path });

@@ -75,7 +75,7 @@ describe("openSpool().createResult()", () => {
           const bytes = Uint8Array.from({ length: size }, (_, index) => (index * 31) % 253);
           const writer = await spool.createResult("a", "20261123", 7);
           for (const piece of cut(bytes, places)) await writer.write(piece);
-          expect(await writer.commit()).toBe(size);
+          expect((await writer.commit()).bytes).toBe(size);
           const written = readFileSync(spool.resultPath("a", "20261123", 7));
           expect(written.equals(bytes)).toBe(true);
         },

@@ -320,7 +320,7 @@ class SimulatedSpool implements Spool {
           });
           await this.#disk("syncDirectory", { writes: true, effect: () => disk.sync(path) });
           close();
-          return bytes.length;
+          return { bytes: bytes.length, sha256: "" };
         } catch (error) {
           close();
           throw error;

@@ -28,6 +28,7 @@ export function actionRow(changes: Partial<ActionRow> = {}): ActionRow {
     attempts: 0,
     nextAt: 1_000,
     resultPath: null,
+    resultSha256: null,
     writing: false,
     completeness: null,
     error: null,

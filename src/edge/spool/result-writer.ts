@@ -4,6 +4,7 @@
 // the disk is waited for. So little is held here whatever the size of the result, a slow disk slows
 // its source and nothing else, and the last sync is a short one.
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import { writeSync } from "node:fs";
 import {
   type Attempt,
@@ -12,7 +13,7 @@ import {
   publish,
   type TemporaryFile,
 } from "../../lib/os/durable.ts";
-import type { ResultWriter } from "../../ports.ts";
+import type { ResultWriter, WrittenResult } from "../../ports.ts";
 
 /** What is gathered until it is written. */
 export const BUFFER_BYTES = 256 * 1024;
@@ -29,6 +30,7 @@ class ResultFile implements ResultWriter {
   readonly #temporary: TemporaryFile;
   readonly #attempt: Attempt;
   readonly #buffer = Buffer.allocUnsafeSlow(BUFFER_BYTES);
+  readonly #hash = createHash("sha256");
   #filled = 0;
   #size = 0;
   #synced = 0;
@@ -63,13 +65,13 @@ class ResultFile implements ResultWriter {
     return this.#size - this.#synced >= BEHIND_BYTES_MAX;
   }
 
-  async commit(): Promise<number> {
+  async commit(): Promise<WrittenResult> {
     assert(this.#open && !this.#busy, "commit() during write(), or twice");
     try {
       this.#put(this.#buffer.subarray(0, this.#filled));
       await publish(this.#temporary, this.#attempt.path);
       this.#open = false;
-      return this.#size;
+      return { bytes: this.#size, sha256: this.#hash.digest("hex") };
     } catch (error) {
       await this.abort();
       throw fileError(this.#attempt, error);
@@ -103,6 +105,7 @@ class ResultFile implements ResultWriter {
         from += writeSync(this.#temporary.handle.fd, piece, from);
       }
       this.#size += piece.length;
+      this.#hash.update(piece);
     } catch (error) {
       throw fileError(this.#attempt, error);
     }

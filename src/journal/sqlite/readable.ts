@@ -152,7 +152,7 @@ const TABLES = {
       ...{ guards: optional(JSON_OBJECT, null), held: optional(oneOf(HOLDS), null) },
       ...{ plugins: NAMES, action_id: optional(ID), reply: optional(BYTES) },
       ...{ maybe_sent: FLAG, attempts: COUNT, next_at: NEXT, result_path: optional(TEXT) },
-      writing: FLAG,
+      ...{ result_sha256: optional(TEXT), writing: FLAG },
       ...{ completeness: optional(COMPLETENESS, COMPLETENESS.mended), error: optional(TEXT) },
       updated_at: INSTANT,
     },

@@ -198,11 +198,15 @@ function logPage<Row extends { readonly id: number }>(
 }
 
 function actionRecord(row: ActionRow): ActionRecord {
-  const { actionId, step, state, postedAt, expireAt, completeness, resultPath, error } = row;
+  const { actionId, step, state, postedAt, expireAt, completeness, error } = row;
+  const { resultPath, resultSha256 } = row;
   const agents = completeness?.sent ?? completeness?.fetched ?? null;
   const commands = completeness?.statuses ?? {};
   const times = { postedAt, expireAt };
-  return { actionId, step, state, ...times, agents, commands, completeness, resultPath, error };
+  return {
+    ...{ actionId, step, state, ...times, agents, commands, completeness },
+    ...{ resultPath, resultSha256, error },
+  };
 }
 
 function stepRecord(row: StepRow, isWhole: boolean): StepRecord {

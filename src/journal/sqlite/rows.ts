@@ -66,6 +66,7 @@ export function actionOf(raw: Raw): ActionRow {
     attempts: raw.attempts as number,
     nextAt: raw.next_at as number | null,
     resultPath: raw.result_path as string | null,
+    resultSha256: raw.result_sha256 as string | null,
     writing: raw.writing === 1,
     completeness: completeness === null ? null : completenessOf(completeness),
     error: raw.error as string | null,
@@ -93,6 +94,7 @@ export function actionValues(row: ActionRow): Bindable[] {
     row.attempts,
     row.nextAt,
     row.resultPath,
+    row.resultSha256,
     row.writing ? 1 : 0,
     row.completeness === null ? null : JSON.stringify(row.completeness),
     row.error,
@@ -104,7 +106,7 @@ export function actionValues(row: ActionRow): Bindable[] {
 export const ACTION_UPDATE =
   "UPDATE action SET state = ?, body = ?, signature = ?, expire_at = ?, post_by = ?, " +
   "posted_at = ?, action_id = ?, reply = ?, maybe_sent = ?, attempts = ?, next_at = ?, result_path = ?, " +
-  "writing = ?, completeness = ?, error = ?, held = ?, updated_at = ? WHERE id = ?";
+  "result_sha256 = ?, writing = ?, completeness = ?, error = ?, held = ?, updated_at = ? WHERE id = ?";
 
 /** A row of table `delivery`. */
 export function deliveryOf(raw: Raw): DeliveryRow {

@@ -38,6 +38,7 @@ const ADDITIONS: readonly Addition[] = [
     ...{ version: 3, table: "missed", name: "kind", type: "TEXT NOT NULL DEFAULT 'missed'" },
     unset: "'missed'",
   },
+  { version: 3, table: "action", name: "result_sha256", type: "TEXT", unset: "NULL" },
   { version: 3, table: "body", name: "version", type: "INTEGER NOT NULL DEFAULT 1", unset: "1" },
   // What people are asked in the middle of a run, and who answered what.
   { version: 3, table: "step", name: "asked", type: "TEXT", unset: "NULL" },

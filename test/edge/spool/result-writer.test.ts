@@ -1,5 +1,7 @@
 // Result: what is written comes out whole, in any pieces, or not at all (I5).
+
 import { describe, expect, test } from "bun:test";
+import { createHash } from "node:crypto";
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import {
   BEHIND_BYTES_MAX,
@@ -22,7 +24,9 @@ describe("openResult()", () => {
     await writer.write(Buffer.from("some"));
     expect(readdirSync(scratch.path)).not.toContain("7.json");
     await writer.write(Buffer.from("thing"));
-    expect(await writer.commit()).toBe(9);
+    // As sha256sum prints it of these bytes.
+    const sha256 = "3fc9b689459d738f8c88a3a48aa9e33542016b7a4052e001aaa536fca74813cb";
+    expect(await writer.commit()).toEqual({ bytes: 9, sha256 });
     expect(readdirSync(scratch.path)).toEqual(["7.json"]);
     expect(readFileSync(scratch.in("7.json"), "utf8")).toBe("something");
     expect(statSync(scratch.in("7.json")).mode & 0o777).toBe(0o600);
@@ -42,8 +46,11 @@ describe("openResult()", () => {
       Uint8Array.from({ length: size }, (_byte, index) => (index * 7 + piece) % 251),
     );
     for (const piece of pieces) await writer.write(piece);
-    expect(await writer.commit()).toBe(size * count);
-    expect(readFileSync(scratch.in("7.json")).equals(Buffer.concat(pieces))).toBe(true);
+    const { bytes, sha256 } = await writer.commit();
+    expect(bytes).toBe(size * count);
+    const file = readFileSync(scratch.in("7.json"));
+    expect(file.equals(Buffer.concat(pieces))).toBe(true);
+    expect(sha256).toBe(createHash("sha256").update(file).digest("hex"));
   });
 
   test("has taken the bytes when write() resolves: their memory can be used again", async () => {
@@ -58,7 +65,7 @@ describe("openResult()", () => {
 
   test("writes an empty result", async () => {
     using scratch = new Scratch();
-    expect(await (await open(scratch)).commit()).toBe(0);
+    expect((await (await open(scratch)).commit()).bytes).toBe(0);
     expect(statSync(scratch.in("7.json")).size).toBe(0);
   });
 

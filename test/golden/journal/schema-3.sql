@@ -1,5 +1,5 @@
 -- Schema 3, which has parameters of runs, pauses of jobs, runs that somebody wants later, fire times
--- that were skipped on purpose, and counts of what has happened, with rows in every state.
+-- that were skipped on purpose, what result files are known by, and counts of what has happened, with rows in every state.
 -- Made from a journal of that program: its own CREATE statements out of sqlite_schema, rows by hand.
 PRAGMA application_id = 1296648018;
 PRAGMA user_version = 3;
@@ -41,7 +41,7 @@ CREATE TABLE action (
     result_path  TEXT,
     completeness TEXT,
     error        TEXT,
-    updated_at   INTEGER NOT NULL, writing INTEGER NOT NULL DEFAULT 0, life_ms INTEGER, post_by INTEGER, posted_at INTEGER, guards TEXT, held TEXT,
+    updated_at   INTEGER NOT NULL, writing INTEGER NOT NULL DEFAULT 0, life_ms INTEGER, post_by INTEGER, posted_at INTEGER, guards TEXT, held TEXT, result_sha256 TEXT,
     UNIQUE (run_id, step, part)
   ) STRICT;
 CREATE UNIQUE INDEX action_api ON action (action_id) WHERE action_id IS NOT NULL;
@@ -220,6 +220,7 @@ INSERT INTO action (id, run_id, job, step, part, state, name, body, signature, e
 INSERT INTO action (id, run_id, job, step, part, state, name, body, signature, expire_at, send_only, agents_max, page_size, plugins, action_id, reply, maybe_sent, attempts, next_at, result_path, completeness, error, updated_at, writing, life_ms, post_by, posted_at, guards, held) VALUES (3, 4, 'weekly', '', 0, 'collected', 'mig-runner: weekly', '', 'sig-3', 4900, 0, NULL, NULL, '["mail"]', 103, X'7B226964223A3130337D', 1, 0, NULL, '/spool/103.json', '{"fetched":1,"sent":1,"statuses":{"success":1},"strays":0}', NULL, 4950, 0, 900, 4900, 4000, NULL, NULL);
 INSERT INTO action (id, run_id, job, step, part, state, name, body, signature, expire_at, send_only, agents_max, page_size, plugins, action_id, reply, maybe_sent, attempts, next_at, result_path, completeness, error, updated_at, writing, life_ms, post_by, posted_at, guards, held) VALUES (4, 5, 'weekly', '', 0, 'failed', 'mig-runner: weekly', '', 'sig-4', 5900, 1, NULL, NULL, '[]', NULL, NULL, 0, 0, NULL, NULL, NULL, 'no target', 5950, 0, 900, 5900, NULL, NULL, NULL);
 INSERT INTO action (id, run_id, job, step, part, state, name, body, signature, expire_at, send_only, agents_max, page_size, plugins, action_id, reply, maybe_sent, attempts, next_at, result_path, completeness, error, updated_at, writing, life_ms, post_by, posted_at, guards, held) VALUES (5, 6, 'hunt', 'deep', 0, 'posted', 'mig-runner: hunt/deep', '{"name":"mig-runner: hunt/deep"}', 'sig-5', 6900, 0, NULL, 10, '[]', 105, X'7B226964223A3130357D', 1, 0, 6900, NULL, NULL, NULL, 6100, 0, 900, 6900, 6000, NULL, NULL);
+UPDATE action SET result_sha256 = '44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a' WHERE id = 1;
 INSERT INTO source (hash, text) VALUES ('hash-code', 'export default 1');
 INSERT INTO source (hash, text) VALUES ('hash-template', '{"target":"id=1"}');
 INSERT INTO body (run_id, template, expiry_ms, agents_max, plugins, seed, begun_at, next_at, starts, set_at, version) VALUES (6, 'hash-template', 300000, 9, '["mail"]', 7, 6000, NULL, 0, 6000, 2);

@@ -77,6 +77,7 @@ describe("openJournal()", () => {
         attempts: 0,
         nextAt: NOW,
         resultPath: null,
+        resultSha256: null,
         writing: false,
         completeness: null,
         error: null,

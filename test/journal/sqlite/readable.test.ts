@@ -224,7 +224,10 @@ const WRONG: readonly (readonly [where: string, column: string, values: readonly
 /** Columns that a row of their table needs to be told from another; wrong ones are told below. */
 const KEYS: Readonly<Record<string, readonly string[]>> = {
   run: ["id", "job", "source", "note"],
-  action: ["id", "run_id", "job", "step", "name", "body", "signature", "error"],
+  action: [
+    ...["id", "run_id", "job", "step", "name", "body", "signature", "error"],
+    "result_sha256",
+  ],
   delivery: ["id", "action_row", "job", "plugin", "key", "error", "progress", "result_path"],
   body: ["run_id", "template"],
   step: ["id", "run_id", "name", "digest", "error"],

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { calendar } from "../../src/cli/calendar.ts";
-import { keyFile, LOCKED_KEY, RUNNER_KEY, RUNNER_PASSPHRASE } from "../support/keys.ts";
+import { gnupgHome, hasGpg } from "../support/gnupg.ts";
+import { homeOf, keyFile, LOCKED_KEY, RUNNER_KEY, RUNNER_PASSPHRASE } from "../support/keys.ts";
 import { callVerb, Directory, type VerbOptions, type VerbOutcome } from "../support/verb.ts";
 
 let host: Directory;
@@ -43,6 +44,26 @@ const byBob = ["--key", LOCKED_KEY, "--confirm", "nightly"];
 function verify(path: string, ...flags: readonly string[]): Promise<VerbOutcome> {
   return callVerb(calendar, ["verify", path, "--keyring", ring, ...flags]);
 }
+
+describe.skipIf(!hasGpg())(
+  `calendar sign with GnuPG 2${hasGpg() ? "" : " (there is no gpg)"}`,
+  () => {
+    test("signs each window through gpg-agent, with a key that mig-runner never reads", async () => {
+      using home = gnupgHome([`${homeOf()}/secring.gpg`]);
+      const path = await request("--windows", "2");
+      // gpg-agent has the keys: in the home is no file that mig-runner could sign with.
+      expect(existsSync(`${home.path}/secring.gpg`)).toBe(false);
+      const environment = { XDG_STATE_HOME: host.at("state"), PATH: process.env.PATH };
+      const words = ["sign", path, "--home", home.path, ...byAnn];
+      expect(await callVerb(calendar, words, { environment })).toMatchObject({
+        exit: 0,
+        out: expect.stringMatching(/signed by 1; 1 signer missing/),
+      });
+      expect(await sign(path, byBob)).toMatchObject({ exit: 0 });
+      expect(await verify(path)).toMatchObject({ exit: 0 });
+    });
+  },
+);
 
 describe("calendar", () => {
   test("is requested on the host, signed by two on others, and verified", async () => {

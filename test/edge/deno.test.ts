@@ -65,7 +65,7 @@ describe("in Deno", () => {
       await spool.removeInflight("nightly", 7);
       const writer = await spool.createResult("nightly", "20261123", 7);
       for (let count = 0; count < 10; count++) await writer.write(new Uint8Array(100_000));
-      assert.equal(await writer.commit(), 1_000_000);
+      assert.equal((await writer.commit()).bytes, 1_000_000);
       const path = spool.resultPath("nightly", "20261123", 7);
       assert.equal(fs.statSync(path).size, 1_000_000);
       assert.equal(fs.statSync(path).mode & 0o777, 0o600);

@@ -204,8 +204,8 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: "flow/collect.ts",
-        find: "await writer.commit();",
-        replace: "void writer.commit().catch(() => {});",
+        find: "const { sha256: resultSha256 } = await writer.commit();",
+        replace: 'void writer.commit().catch(() => {}); const resultSha256 = "";',
       },
     ],
   },

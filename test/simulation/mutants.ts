@@ -36,7 +36,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "fire times that nobody ran are forgotten",
     invariant: "I2",
-    seed: 7,
+    seed: 10,
     edits: [
       {
         file: "flow/launch.ts",
@@ -116,7 +116,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "an action whose answer was lost is posted again without a search",
     invariant: "I3",
-    seed: 4,
+    seed: 3,
     edits: [
       {
         file: "flow/post.ts",
@@ -128,7 +128,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "an action that may have been sent is signed anew, and not found any more",
     invariant: "I4",
-    seed: 4,
+    seed: 14,
     edits: [
       {
         file: "flow/post.ts",
@@ -144,7 +144,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "an action is sent with a signature that the journal does not have",
     invariant: "I1",
-    seed: 7,
+    seed: 46,
     edits: [
       {
         file: "flow/post.ts",
@@ -212,7 +212,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "a delivery that failed is taken for made",
     invariant: "I6",
-    seed: 7,
+    seed: 9,
     edits: [
       {
         file: "flow/deliver.ts",
@@ -236,7 +236,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "a cursor that a clock far ahead has moved is believed",
     invariant: "I7",
-    seed: 7,
+    seed: 20,
     edits: [
       {
         file: "flow/rewind.ts",
@@ -296,7 +296,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "records of the original are left alone",
     invariant: "I9",
-    seed: 1,
+    seed: 9,
     edits: [
       {
         file: "flow/adopt.ts",

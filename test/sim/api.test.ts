@@ -97,6 +97,15 @@ describe("answerRequest()", () => {
     expect((await ask(api, CREATE, { method: "POST", body: both })).status).toBe(202);
   });
 
+  test("holds an action until it is valid", async () => {
+    const api = apiOf();
+    const early = form({ validfrom: "2026-11-23T12:03:00Z" });
+    expect((await ask(api, CREATE, { method: "POST", body: early })).status).toBe(202);
+    const sent = (at: number) => describeActions(api.store, at)[0]?.counters.sent;
+    const validFrom = Date.UTC(2026, 10, 23, 12, 3);
+    expect([sent(validFrom - 1), sent(validFrom + 1_000)]).toEqual([0, 2]);
+  });
+
   test("stores nothing when one of several signatures is bad", async () => {
     const api = apiOf();
     const bad = await ask(api, CREATE, {

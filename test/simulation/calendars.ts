@@ -8,10 +8,14 @@ import type { World } from "./world.ts";
 /** What was signed for one fire time. */
 interface Signed {
   readonly job: string;
+  readonly sequence: number;
   readonly firesAt: number;
   readonly validFrom: number;
   readonly expireAfter: number;
 }
+
+/** So long after a calendar was withdrawn what was on its way may still arrive. */
+const ON_ITS_WAY_MS = 10_000;
 
 /** Windows reach so far beyond the end of chaos: what comes after has none. */
 const BEYOND_MS = 15 * 60_000;
@@ -19,6 +23,8 @@ const BEYOND_MS = 15 * 60_000;
 export class Calendars {
   readonly #signed = new Map<string, Signed>();
   readonly #used = new Set<string>();
+  /** True times by calendar. */
+  readonly #withdrawnAt = new Map<number, number>();
   #sequence = 0;
 
   /** Installs a new calendar of a job, in the place of the one before. */
@@ -53,16 +59,25 @@ export class Calendars {
     const validFrom = firesAt - calendar.leadSeconds * 1_000;
     const expireAfter = firesAt + expirySeconds * 1_000;
     const signature = `${job} ${sequence} ${firesAt}`;
-    this.#signed.set(signature, { job, firesAt, validFrom, expireAfter });
+    this.#signed.set(signature, { job, sequence, firesAt, validFrom, expireAfter });
     return { validFrom, expireAfter, signatures: [signature, `with ${signature}`] };
   }
 
   /** Takes back what is installed of a job. */
-  withdraw({ ledger, wall }: World, job: string): void {
-    const sql = "SELECT id FROM calendar WHERE job = ? AND state = 'installed'";
+  withdraw({ ledger, timeline, wall }: World, job: string): void {
+    const sql = "SELECT id, sequence FROM calendar WHERE job = ? AND state = 'installed'";
     const [row] = ledger.rows(sql, job);
     if (row === undefined) return;
+    this.#withdrawnAt.set(Number(row.sequence), timeline.now);
     ledger.outside((transaction) => transaction.withdrawCalendar(Number(row.id), wall));
+  }
+
+  /** What is wrong with an action that comes to the API: nothing comes of what was taken back. */
+  lateness({ timeline }: World, signature: string): string | null {
+    const signed = this.#signed.get(signature);
+    const withdrawnAt = this.#withdrawnAt.get(signed?.sequence ?? 0) ?? null;
+    if (withdrawnAt === null || timeline.now - withdrawnAt <= ON_ITS_WAY_MS) return null;
+    return `I2: an action of ${signed?.job} was posted, whose calendar had been withdrawn`;
   }
 
   /** What is wrong with an action that the API has accepted, of a job that is signed ahead. */

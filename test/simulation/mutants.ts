@@ -102,6 +102,18 @@ export const MUTANTS: readonly Mutant[] = [
     ],
   },
   {
+    name: "what was planned of a calendar is posted after that was withdrawn",
+    invariant: "I2",
+    seed: 184,
+    edits: [
+      {
+        file: "flow/post.ts",
+        find: "if (isWithdrawn(edges.journal, row)) {",
+        replace: "if (isWithdrawn(edges.journal, row) && row.attempts > 1_000) {",
+      },
+    ],
+  },
+  {
     name: "a window that a run has taken is left to others",
     invariant: "I2",
     seed: 5,

@@ -10,7 +10,7 @@ import { DAMAGE_MUTANT, MUTANTS, type Mutant } from "./mutants.ts";
 const ROOT = resolve(import.meta.dirname, "../..");
 
 /** Every mutant is seen within so many seeds; `npm test` finds nothing in them otherwise. */
-const SEEDS_MAX = 150;
+const SEEDS_MAX = 200;
 
 /** For one search, on a quiet machine. */
 const QUIET_MS = 120_000;

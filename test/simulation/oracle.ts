@@ -80,10 +80,12 @@ export class Oracle implements Watch {
   /** I1: what arrives at the API is in the journal, byte for byte, as planned. */
   arrived(body: string): void {
     const { ledger } = this.world;
-    if (ledger.rows(JOURNALED, body).length > 0) return;
-    // What an operator gives up while it is on its way arrives all the same.
     const { pgpsignatures } = JSON.parse(body) as { pgpsignatures: string[] };
     const signature = pgpsignatures[0] ?? "";
+    const late = this.calendars.lateness(this.world, signature);
+    if (late !== null) this.world.violate(late);
+    if (ledger.rows(JOURNALED, body).length > 0) return;
+    // What an operator gives up while it is on its way arrives all the same.
     const same = ledger.rows("SELECT id FROM action WHERE signature = ?", signature);
     if (same.some(({ id }) => this.dropped.has(Number(id)))) return;
     this.world.violate("I1: a POST that the journal does not hold as planned");

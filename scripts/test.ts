@@ -93,7 +93,7 @@ const TEST_TIME_MAX_MS = 10 * 60_000;
 const CORES = Math.max(2, availableParallelism());
 
 /** Test files at a time. Black-box tests wait for fire times most of theirs, so more of them fit. */
-const PARALLEL = Math.min(8, CORES + 1);
+const PARALLEL = Math.min(8, CORES + 2);
 const PARALLEL_BLACK_BOX = Math.min(8, 2 * CORES);
 
 const onTerminal = process.stdout.isTTY === true && process.env.CI === undefined;

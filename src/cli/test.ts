@@ -212,7 +212,8 @@ function notesOf(
   scenarios: readonly ScenarioOutcome[],
 ): readonly string[] {
   if (!workflow || plugins.length === 0) return [];
-  const isTold = scenarios.some(({ deliveries, state }) => deliveries > 0 || state === "broken");
+  // A run that fails may have failed before it delivers, and that is told.
+  const isTold = scenarios.some(({ deliveries, state }) => deliveries > 0 || state !== "done");
   const hasActions = scenarios.some(({ actions }) => actions > 0);
   return isTold || !hasActions ? [] : [undelivered(plugins)];
 }
@@ -307,6 +308,9 @@ function details(scenarios: readonly ScenarioOutcome[]): string[] {
   }
   const used = new Set(scenarios.flatMap((outcome) => outcome.used));
   const unanswered = new Set(scenarios.flatMap((outcome) => outcome.unanswered));
+  const isStarved = scenarios.some(
+    ({ requests, state }) => requests.length > 0 && state !== "done",
+  );
   return [
     ...[...told].flatMap(([problem, names]) => {
       const where = names.length === scenarios.length ? "always" : names.join(", ");
@@ -315,9 +319,15 @@ function details(scenarios: readonly ScenarioOutcome[]): string[] {
     ...[...unanswered].flatMap((name) =>
       wrapText(`note: no one answered "${name}": --answer ${name}=JSON does`, "    ", "  "),
     ),
+    ...(isStarved ? wrapText(`note: ${STARVED}`, "    ", "  ") : []),
     ...[...used].flatMap((what) => wrapText(`note: ${what} shows ${ITS_OWN}`, "    ", "  ")),
   ];
 }
+
+/** What to do when a step cannot live on what its requests are answered. */
+const STARVED =
+  "requests of steps are answered by {} here; where that ends a run, what comes behind it was not " +
+  "tried: say what the step gives by { simulated: () => ... } in its options";
 
 /** Why the clock and the dice do no harm outside of a step. */
 const ITS_OWN =

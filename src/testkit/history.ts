@@ -158,14 +158,14 @@ class Stage {
     this.#runId = run?.id ?? 0;
     while (!this.#isOver()) {
       if (!this.#life.isAlive || this.#runner === null) this.#boot();
-      await this.#settle();
+      const isAtWork = await this.#settle();
       if (this.#broken !== null) throw this.#broken.error;
       if (!this.#life.isAlive || this.#isOver()) continue;
       if (await this.#people.reply(this.#journal, this.#runId, this.#clock.now())) {
         this.#runner?.poke();
         continue;
       }
-      const at = await this.#nextMoment();
+      const at = await this.#nextMoment(isAtWork);
       if (at > firesAt + limitMs) throw this.#late();
       this.#clock.passTo(at);
     }
@@ -295,15 +295,22 @@ class Stage {
     if (row !== null && row.state !== "begun") this.#repeated.push(name);
   }
 
-  /** Lets everything happen that can without time. */
-  async #settle(): Promise<void> {
-    let [seen, quiet] = [-1, 0];
+  /**
+   * Lets everything happen that can without time.
+   *
+   * @returns Whether something is still at work in real time. It may have ended when this is read,
+   *   and what follows from it is then not settled.
+   */
+  async #settle(): Promise<boolean> {
+    let [seen, quiet, isAtWork] = [-1, 0, false];
     while (quiet < QUIET_TURNS && this.#life.isAlive) {
       await nextTurn();
       const activity = this.#activity + this.#clock.waits;
       quiet = activity === seen ? quiet + 1 : 0;
       seen = activity;
+      isAtWork = this.#plot.tries.running > this.#hung;
     }
+    return isAtWork;
   }
 
   #naps = 0;
@@ -311,19 +318,20 @@ class Stage {
   #hung = 0;
 
   /** Waits for functions that are at work in real time, but not for ever. */
-  async #rest(): Promise<void> {
+  async #rest(wasAtWork: boolean): Promise<void> {
     const { tries } = this.#plot;
-    for (let waitedMs = 0; tries.running > this.#hung; waitedMs += LOOK_MS) {
+    let isAtWork = wasAtWork;
+    for (let waitedMs = 0; isAtWork; waitedMs += LOOK_MS) {
       if (waitedMs >= PATIENCE_MS) this.#hung = tries.running;
       await pause(waitedMs === 0 ? 1 : LOOK_MS);
-      await this.#settle();
+      isAtWork = await this.#settle();
     }
     this.#hung = Math.min(this.#hung, tries.running);
   }
 
   /** When something happens next, once nothing is at work in real time. */
-  async #nextMoment(): Promise<Instant> {
-    await this.#rest();
+  async #nextMoment(isAtWork: boolean): Promise<Instant> {
+    await this.#rest(isAtWork);
     const now = this.#clock.now();
     const known = [this.#clock.nextSleep(), this.#journal.nextAt(now)].filter((at) => at !== null);
     const nap = this.#clock.nextNap() ?? now + 1;

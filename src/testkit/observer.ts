@@ -25,7 +25,7 @@ export type StandIn = unknown | StepWork<unknown>;
 export interface Tries {
   /** What a try came to or will come to, by the step's name and the number of the try. */
   readonly outcomes: Map<string, Promise<unknown>>;
-  /** Functions at work in real time. */
+  /** Functions at work in real time, and jobs that are being evaluated. */
   running: number;
 }
 
@@ -128,7 +128,7 @@ export class Observer {
 
   /** The job with a body that is seen. */
   async #observed(transcript: Transcript, view: BodyView): Promise<JobModule> {
-    const { body, ...rest } = await whileLoading(view, () => this.#options.load());
+    const { body, ...rest } = await this.#loaded(view);
     if (body === null) return { ...rest, body };
     const before = ownGlobals();
     const seen: JobBody = async (run) => {
@@ -141,6 +141,18 @@ export class Observer {
       }
     };
     return { ...rest, body: seen };
+  }
+
+  /** The job, evaluated anew. That takes real time, in which virtual time stands still. */
+  async #loaded(view: BodyView): Promise<JobModule> {
+    const { active, load, tries } = this.#options;
+    tries.running++;
+    try {
+      return await whileLoading(view, () => load());
+    } finally {
+      tries.running--;
+      active();
+    }
   }
 
   #seenRun(run: Run, transcript: Transcript): Run {

@@ -27,7 +27,12 @@ export interface SimulatedQuestion {
  * What people answer, by the names of the questions, or a function that says so. To an approval
  * it is true, false or `{ approved, by, why }`; to a wait any JSON. Undefined: no one answers.
  */
-export type People = Readonly<Record<string, unknown>> | ((question: SimulatedQuestion) => unknown);
+export type People =
+  | Readonly<Record<string, PlainValue | ((question: SimulatedQuestion) => unknown)>>
+  | ((question: SimulatedQuestion) => unknown);
+
+/** A value beside a function: `unknown` would hide from editors what the function is called with. */
+export type PlainValue = string | number | boolean | object | null | undefined;
 
 /** What people have said, over all histories of one simulation: by name and number. */
 export type Sayings = Map<string, unknown>;

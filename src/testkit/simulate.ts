@@ -16,7 +16,7 @@ import { readParams } from "../workflow/params.ts";
 import { stateText } from "../workflow/run-state.ts";
 import { type Answers, makeFleet, type SimulatedAgent, scriptOf } from "./fleet.ts";
 import { type History, playHistory } from "./history.ts";
-import type { People } from "./people.ts";
+import type { People, PlainValue } from "./people.ts";
 import type { Plot } from "./plot.ts";
 import type { SimulatedPlugin } from "./plugins.ts";
 import { problemsWithin, replayEverywhere } from "./replay.ts";
@@ -51,7 +51,7 @@ export interface SimulateOptions {
    * What stands in for the functions of steps, by their full names: a function that is called
    * instead, or what it would give. @default the step's `simulated`, else the function itself
    */
-  readonly steps?: Readonly<Record<string, StepWork<unknown> | unknown>> | undefined;
+  readonly steps?: Readonly<Record<string, StepWork<unknown> | PlainValue>> | undefined;
   /**
    * Answers what steps ask for by `context.fetch`, which is never sent.
    * @default a step that asks fails, and says so

@@ -48,6 +48,30 @@ function linesOf(text: string): string[] {
 }
 
 describe("test", () => {
+  check(
+    "tells that a run failed on the stand-in for an answer, not that nothing is delivered",
+    async () => {
+      const action = `{ target: "status='online'", operations: [modules.raw("pkg", {})] }`;
+      await using directory = await runnerWith({
+        owners: `${HEAD}
+export default job({ plugin: "keep", action: ${action} }, async (run) => {
+  const base = await run.collect("base");
+  await run.step("owner", async ({ fetch }) => {
+    const { owner } = await (await fetch("https://a.example/owner")).json();
+    if (owner === undefined) throw new Error("no owner");
+  });
+  await run.deliver(base);
+});
+`,
+      });
+      const { out } = await directory.call(verb, ["--agents", "1", "owners"]);
+      const text = out.replace(/\s+/g, " ");
+      expect(text).toContain('step "owner" failed: no owner');
+      expect(text).toContain("note: requests of steps are answered by {} here");
+      expect(text).not.toContain("gets nothing");
+    },
+  );
+
   check("notes that a plugin of a workflow gets nothing, whatever the fleet answers", async () => {
     const operations = '[{ module: "pkg", parameters: {} }]';
     const action = `{ target: "status='online'", operations: ${operations} }`;

@@ -3,7 +3,7 @@ import { describe, expect, test } from "bun:test";
 import * as v from "valibot";
 import { job } from "../../src/sdk/job.ts";
 import { TimeoutError } from "../../src/sdk/wait.ts";
-import { simulate } from "../../src/testkit/simulate.ts";
+import { type People, simulate } from "../../src/testkit/simulate.ts";
 
 const asking = job({}, async (run) => {
   const seen = await run.parallel({
@@ -38,6 +38,11 @@ describe("people of a simulation", () => {
       { name: "right/size", kind: "wait", show: null, attempt: 1 },
       { name: "right/size", kind: "wait", show: null, attempt: 2 },
     ]);
+  });
+
+  test("are functions by the names of questions, whose argument editors know", async () => {
+    const people = { "left/ok": true, "right/size": ({ attempt }) => 8 + attempt } satisfies People;
+    expect(noted(await simulate(asking, { people }))).toEqual({ left: true, right: 9 });
   });
 
   test("say nothing by default: an approval is a no, a wait throws", async () => {

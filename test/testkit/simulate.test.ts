@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import * as v from "valibot";
 import { ensureOk, Fatal, job, modules, Retry } from "../../src/sdk/index.ts";
-import { ReplayError, simulate } from "../../src/testkit/simulate.ts";
+import { ReplayError, simulate, simulateLoaded } from "../../src/testkit/simulate.ts";
 
 const pkg = modules.pkg({ pkgmatch: { matches: ["^telnetd$"] } });
 const action = { target: "status='online'", operations: [pkg] };
@@ -28,6 +28,21 @@ describe("simulate()", () => {
     ]);
     expect(run.elapsedMs).toBeGreaterThanOrEqual(600_000);
     expect(run.crashes).toBeGreaterThan(5);
+  });
+
+  test("waits for a job that takes long to load, whatever comes next in virtual time", async () => {
+    const brief = job({ deadline: "1h" }, async (run) => {
+      await run.step("note", () => 1);
+    });
+    // Each number of turns ends at another moment of the look whether all is quiet.
+    for (let turns = 1; turns <= 20; turns++) {
+      const slowly = async (): Promise<typeof brief> => {
+        for (let turn = 0; turn < turns; turn++) await new Promise((go) => setImmediate(go));
+        return brief;
+      };
+      const { elapsedMs, error, state } = await simulateLoaded(slowly, { crashes: false });
+      expect([turns, state, error, elapsedMs < 60_000]).toEqual([turns, "done", null, true]);
+    }
   });
 
   test("gives a run its parameters, and refuses what its schema refuses", async () => {

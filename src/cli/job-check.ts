@@ -96,21 +96,32 @@ async function checkSound(found: Gathering, entity: Entity, around: Surroundings
   await checkDeliveries(found, entity, around);
 }
 
-/** A plugin that a workflow never gives a result to, as far as its one file shows. */
+/** What a workflow delivers to a plugin that is not there, or never, as far as its one file shows. */
 async function checkDeliveries(
   { warnings }: Gathering,
   { job, path, plugins, workflow }: Entity,
-  { spool }: Surroundings,
+  { spool, plugins: known }: Surroundings,
 ): Promise<void> {
-  if (!workflow || plugins.length === 0) return;
+  if (!workflow) return;
   const name = path.replace(/^.*\//, "");
   const bytes = await spool.read(job, name, JOB_FILE_SIZE_MAX).catch(() => null);
   const text = new TextDecoder().decode(bytes ?? new Uint8Array());
+  const names = await known.names();
+  for (const { 2: named = "", index } of text.matchAll(DELIVERED)) {
+    // Those of the definition are checked with it.
+    if (names.includes(named) || plugins.includes(named)) continue;
+    const line = text.slice(0, index).split("\n").length;
+    const there = names.length === 0 ? "none" : names.join(", ");
+    warnings.push(`${path}:${line}: there is no plugin "${named}" to deliver to (there: ${there})`);
+  }
   // A file of the author's own may do it.
-  if (bytes === null || /\bdeliver\b|["']\.{1,2}\//.test(text)) return;
+  if (bytes === null || plugins.length === 0 || /\bdeliver\b|["']\.{1,2}\//.test(text)) return;
   const { line } = await placeOf(spool, { job, path }, "plugin");
   warnings.push(`${line === undefined ? path : `${path}:${line}`}: ${undelivered(plugins)}`);
 }
+
+/** A call that gives a result to one plugin by its name. */
+const DELIVERED = /\brun\.deliver\(\s*(["'`])([\w.-]+)\1\s*,/g;
 
 /** What to tell of plugins that a workflow gives nothing. */
 export function undelivered(plugins: readonly string[]): string {

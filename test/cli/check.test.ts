@@ -40,6 +40,22 @@ describe("check", () => {
     ]);
   });
 
+  test("says which plugin a workflow delivers to that is not there, and at which line", async () => {
+    await using directory = await Directory.create();
+    await directory.plugin("keep", "cat > /dev/null");
+    await directory.write(
+      "runners/typo/job.ts",
+      'import { job } from "mig-runner";\nexport default job({}, async (run) => {\n' +
+        "  const all = await run.collect('a', { target: 'x' });\n" +
+        '  await run.deliver("keep", all);\n  await run.deliver(\n    "kep",\n    all,\n  );\n});\n',
+    );
+    const lines = (await linesOf(directory)).filter((line) => line.includes("deliver"));
+    const path = directory.at("runners/typo/job.ts");
+    expect(lines).toEqual([
+      expect.stringContaining(`${path}:5: there is no plugin "kep" to deliver to (there: `),
+    ]);
+  });
+
   test("finds mistakes of every kind at once, each with its place, and ends with 1", async () => {
     await using directory = await Directory.create();
     await directory.config('passphras = "x"');

@@ -15,6 +15,7 @@ export interface BlackoutConfig {
   /** Patterns of names of jobs. */
   readonly jobs: readonly string[];
   readonly action: "skip" | "delay";
+  /** "" where nobody said why. */
   readonly why: string;
   readonly span:
     | { readonly kind: "once"; readonly from: Instant; readonly until: Instant }

@@ -1,18 +1,7 @@
 // Logging: what of [logging] is the same wherever lines go: from which level on, and in which form.
-import type { LogLevel } from "../lib/ports.ts";
+import { LOG_LEVELS, type LogLevel } from "../lib/ports.ts";
 import { RUNNER_KEYS } from "./keys.ts";
 import { noteMistake, noteWarning, type Resolver, textOf } from "./resolve.ts";
-
-const LEVELS: readonly LogLevel[] = [
-  "emerg",
-  "alert",
-  "crit",
-  "err",
-  "warning",
-  "notice",
-  "info",
-  "debug",
-];
 
 /** The form of the lines; another is a mistake. */
 export function logFormatOf(resolver: Resolver): "text" | "json" {
@@ -28,11 +17,11 @@ export function logFormatOf(resolver: Resolver): "text" | "json" {
 export function levelOf(resolver: Resolver): LogLevel {
   const path = ["logging", "level"] as const;
   const text = textOf(resolver, path);
-  const level = LEVELS.find((candidate) => candidate === text);
+  const level = LOG_LEVELS.find((candidate) => candidate === text);
   if (level !== undefined) return level;
-  const meant = text === null ? undefined : LEVELS.find((word) => word === text.toLowerCase());
+  const meant = text === null ? undefined : LOG_LEVELS.find((word) => word === text.toLowerCase());
   const used = meant ?? RUNNER_KEYS.logging.level.default;
-  const state = text === null ? "is not set" : `"${text}" is none of ${LEVELS.join(", ")}`;
+  const state = text === null ? "is not set" : `"${text}" is none of ${LOG_LEVELS.join(", ")}`;
   noteWarning(resolver, path, `[logging] level ${state}: ${used} is used`);
   return used;
 }

@@ -3,7 +3,7 @@
 //
 // Owns:    which fire time is held, by what, and until when.
 // Not its: what becomes of one (fires.ts), who may pause (the verbs), where pauses are kept.
-import type { WeeklySpan } from "../lib/cron/weekly.ts";
+import type { BlackoutConfig } from "../config/blackout.ts";
 import type { Instant } from "../time.ts";
 
 /** What becomes of a fire time. */
@@ -34,17 +34,7 @@ export interface Pause {
 }
 
 /** A time in which fire times of many jobs are held: once, or each week. */
-export interface Blackout {
-  readonly name: string;
-  /** Patterns of names of jobs. */
-  readonly jobs: readonly string[];
-  readonly action: "skip" | "delay";
-  /** "" where nobody said why. */
-  readonly why: string;
-  readonly span:
-    | { readonly kind: "once"; readonly from: Instant; readonly until: Instant }
-    | { readonly kind: "weekly"; readonly week: WeeklySpan };
-}
+export type Blackout = BlackoutConfig;
 
 /** Ends of holds that may lead into the next one. */
 const CHAIN_MAX = 100;

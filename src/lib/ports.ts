@@ -20,8 +20,19 @@ export interface Random {
   next(): number;
 }
 
-/** Severities as syslog names them, most severe first. */
-export type LogLevel = "emerg" | "alert" | "crit" | "err" | "warning" | "notice" | "info" | "debug";
+/** Severities as syslog names them, in the order of their numbers there, most severe first. */
+export const LOG_LEVELS = [
+  "emerg",
+  "alert",
+  "crit",
+  "err",
+  "warning",
+  "notice",
+  "info",
+  "debug",
+] as const;
+
+export type LogLevel = (typeof LOG_LEVELS)[number];
 
 /** What a line is about, as far as it is known: fields of a line in JSON. */
 export interface LogSubject {

@@ -61,7 +61,7 @@ export async function dayOf(
 ): Promise<Day> {
   const [fromAt, untilAt] = [now - BACK_MS, now + AHEAD_MS];
   const { runs, sinceAt } = await runsSince(reading, fromAt);
-  const missed = (await reading?.missed({ limit: 200 }))?.rows ?? [];
+  const missed = (await reading?.missed({ kind: "missed", limit: 200 }))?.rows ?? [];
   const recent = missed.filter(({ firstAt, lastAt }) => lastAt >= fromAt && firstAt <= now);
   const names = new Set([...runs.keys(), ...recent.map(({ job }) => job)]);
   for (const { job, nextAt } of jobs.next) if (nextAt !== null && nextAt <= untilAt) names.add(job);

@@ -248,7 +248,7 @@ async function calendarTroubles({ states, now }: Sources, reading: Reading): Pro
 
 /** What was missed since yesterday, a trouble a job and reason. */
 async function missedTroubles(reading: Reading, now: Instant): Promise<Trouble[]> {
-  const { rows } = await reading.missed({ limit: FAILED_MAX });
+  const { rows } = await reading.missed({ kind: "missed", limit: FAILED_MAX });
   const recent = rows.filter(({ firstAt, lastAt }) => firstAt <= now && lastAt > now - LATELY_MS);
   const groups = Map.groupBy(recent, ({ job, reason }) => JSON.stringify([job, reason]));
   return [...groups.values()].slice(0, TROUBLES_MAX).map(missedTrouble);

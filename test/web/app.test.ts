@@ -123,6 +123,28 @@ describe("createApp()", () => {
     });
   });
 
+  test("takes fire times that were skipped on purpose for no trouble, and for none missed", async () => {
+    await using directory = await Directory.create();
+    await directory.job("nightly");
+    const at = Date.now() - HOUR_MS;
+    const times = { firstAt: at, lastAt: at, recordedAt: at, count: 1 };
+    await directory.remember((transaction) => {
+      const reason = "paused by ann";
+      transaction.insertMissed({ job: "nightly", ...times, kind: "skipped", reason });
+      transaction.insertMissed({ job: "other", ...times, kind: "missed", reason: "it was down" });
+    });
+    const { troubles, day } = (await (
+      await pageOf(directory)
+    ).json("/overview.json")) as unknown as {
+      troubles: { kind: string; job: string }[];
+      day: { lanes: { job: string; missed: unknown[] }[] };
+    };
+    const missed = troubles.filter(({ kind }) => kind === "missed");
+    expect(missed.map(({ job }) => job)).toEqual(["other"]);
+    const lanes = day.lanes.filter((lane) => lane.missed.length > 0);
+    expect(lanes.map(({ job }) => job)).toEqual(["other"]);
+  });
+
   test("draws the time that a run took", async () => {
     await using directory = await Directory.create();
     await directory.collected("nightly", 8, ["slack"]);

@@ -8,19 +8,7 @@
 
 import { shownLine, visibleJson } from "../../text.ts";
 import { HOUR_MS, type Instant, MINUTE_MS, type Milliseconds } from "../../time.ts";
-import type { LogLevel, LogSubject } from "../ports.ts";
-
-/** The levels in the order of their numbers in syslog, most severe first. */
-export const LEVELS: readonly LogLevel[] = [
-  "emerg",
-  "alert",
-  "crit",
-  "err",
-  "warning",
-  "notice",
-  "info",
-  "debug",
-];
+import { LOG_LEVELS, type LogLevel, type LogSubject } from "../ports.ts";
 
 /** The facilities by their syslog names. @see RFC 5424, 6.2.1 */
 const FACILITIES: ReadonlyMap<string, number> = new Map([
@@ -62,7 +50,7 @@ export function facilityNumber(name: string): number | null {
 
 /** A syslog priority. @see RFC 5424, 6.2.1 */
 export function priority(facility: number, level: LogLevel): number {
-  return facility * 8 + LEVELS.indexOf(level);
+  return facility * 8 + LOG_LEVELS.indexOf(level);
 }
 
 /**

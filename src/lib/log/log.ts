@@ -8,7 +8,7 @@ import { RunnerError } from "../../errors.ts";
 import { type Instant, MINUTE_MS, type Milliseconds, SECOND_MS } from "../../time.ts";
 import { zoneOffsetSeconds } from "../cron/zone.ts";
 import { errnoCode, errnoHint, errnoText } from "../os/errno.ts";
-import type { Clock, Log, LogLevel, LogSubject } from "../ports.ts";
+import { type Clock, LOG_LEVELS, type Log, type LogLevel, type LogSubject } from "../ports.ts";
 import {
   connectTcp,
   openLocal,
@@ -23,7 +23,6 @@ import { openFile } from "./file.ts";
 import {
   facilityNumber,
   jsonText,
-  LEVELS,
   localLine,
   networkLine,
   plainLine,
@@ -130,11 +129,12 @@ export async function openLog(config: LogConfig, context: LogContext): Promise<O
       if (isElsewhere) complain(`${way.place}: ${what}`, context);
     },
   });
-  const limitOf = (level: LogLevel | null): number => (level === null ? -1 : LEVELS.indexOf(level));
+  const limitOf = (level: LogLevel | null): number =>
+    level === null ? -1 : LOG_LEVELS.indexOf(level);
   let limit = limitOf(config.level);
   const log: OpenLog = {
     emit(level, message, subject) {
-      if (LEVELS.indexOf(level) <= limit) queue.write(way.line(level, message, subject));
+      if (LOG_LEVELS.indexOf(level) <= limit) queue.write(way.line(level, message, subject));
     },
     reopen() {
       if (isElsewhere) queue.reopen();

@@ -2,12 +2,12 @@
 import { describe, expect, test } from "bun:test";
 import {
   facilityNumber,
-  LEVELS,
   localLine,
   networkLine,
   plainLine,
   priority,
 } from "../../../src/lib/log/line.ts";
+import { LOG_LEVELS } from "../../../src/lib/ports.ts";
 import { HOUR_MS, MINUTE_MS } from "../../../src/time.ts";
 
 const at = Date.UTC(2026, 10, 3, 4, 5, 6, 789);
@@ -71,7 +71,7 @@ describe("localLine()", () => {
 
 describe("priority()", () => {
   test("is the facility times eight and the level's number", () => {
-    expect(LEVELS.map((level) => priority(3, level))).toEqual([24, 25, 26, 27, 28, 29, 30, 31]);
+    expect(LOG_LEVELS.map((level) => priority(3, level))).toEqual([24, 25, 26, 27, 28, 29, 30, 31]);
     expect(priority(23, "debug")).toBe(191);
   });
 });

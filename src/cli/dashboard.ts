@@ -91,7 +91,7 @@ export function placeOf(text: string): Place {
 function notHere(text: string): RunnerError {
   return new RunnerError(
     "USAGE",
-    `Cannot listen on "${text}": whoever reaches it could read results of agents, without a word`,
+    `Cannot listen on "${text}": who reaches it could read what agents answered: it asks nobody who they are`,
     { hint: "listen on 127.0.0.1 or unix:PATH, and let ssh -L or a proxy ask who people are" },
   );
 }

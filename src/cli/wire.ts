@@ -2,6 +2,7 @@
 import type { ClientConfig } from "../config/client.ts";
 import type { PlaceInFile } from "../config/resolve.ts";
 import type { RunnerConfig } from "../config/runner.ts";
+import { RunnerError } from "../errors.ts";
 import type { HttpOptions } from "../lib/http/client.ts";
 import type { Clock, Http, Signer } from "../lib/ports.ts";
 import { type ApiProbe, type MigApi, openApi } from "../mig/api.ts";
@@ -26,6 +27,8 @@ export interface LazySigner extends Pick<Signer, "sign"> {
   open(): Promise<void>;
   /** Null before it was opened. */
   fingerprint(): string | null;
+  /** That of the key that it is a part of, which people know it by; null before it was opened. */
+  primaryFingerprint(): string | null;
 }
 
 /** The way to one API. */
@@ -45,9 +48,17 @@ export function openWire({ config, clock, environment, seen }: WireOptions): Wir
     lazySigner({ config, clock, environment }, { keyId, place });
   const signer = keyOf(gpg.keyId, gpg.keyIdPlace);
   // One that proves this host and signs is opened once.
-  const [first = signer, ...others] = gpg.signers.map((keyId) =>
+  const keys = gpg.signers.map((keyId) =>
     keyId === gpg.keyId ? signer : keyOf(keyId, gpg.signersPlace),
   );
+  const openSigners = (): Promise<void> => openDistinct(keys, gpg.signersPlace);
+  const [first = signer, ...others] = keys.map((key) => ({
+    ...key,
+    async sign(text: Uint8Array) {
+      await openSigners();
+      return await key.sign(text);
+    },
+  }));
   const http = lazyHttp({
     skipVerifyCert: api.skipVerifyCert,
     environment,
@@ -70,11 +81,33 @@ export function openWire({ config, clock, environment, seen }: WireOptions): Wir
   return {
     ...{ api: migApi, signers: [first, ...others] },
     async openKeys() {
-      const isProof = gpg.useApiKeyAuth === null;
-      for (const key of new Set([...(isProof ? [signer] : []), first, ...others])) await key.open();
+      if (gpg.useApiKeyAuth === null) await signer.open();
+      await openSigners();
     },
     close: () => http.close(),
   };
+}
+
+/**
+ * Opens the keys that sign. A key has several names, and one that signs twice makes an action that
+ * the API stores and no agent takes.
+ *
+ * @throws {RunnerError} KEYRING.
+ */
+async function openDistinct(keys: readonly LazySigner[], place: PlaceInFile): Promise<void> {
+  const known = new Set<string>();
+  for (const key of keys) {
+    await key.open();
+    const fingerprint = key.primaryFingerprint() ?? "";
+    if (known.has(fingerprint)) throw listedTwice(fingerprint, place);
+    known.add(fingerprint);
+  }
+}
+
+/** The mistake of a key that is to sign twice. */
+export function listedTwice(fingerprint: string, place: PlaceInFile): RunnerError {
+  const message = `Cannot sign with [gpg] signers: the key ${fingerprint} is listed twice`;
+  return new RunnerError("KEYRING", message, { ...place, hint: "List each key once, a line each" });
 }
 
 function watched(http: Http, seen: NonNullable<WireOptions["seen"]>): Pick<Http, "send"> {
@@ -109,13 +142,14 @@ function lazySigner(
 ): LazySigner {
   let opened: Promise<Signer> | null = null;
   let fingerprint: string | null = null;
+  let primaryFingerprint: string | null = null;
   const open = async (): Promise<Signer> => {
     const { openSigner } = await import("../lib/pgp/signer.ts");
     const { home } = config.gpg;
     const { passphrase, passphrasePlace } = config.client;
     const places = { keyId: place, passphrase: passphrasePlace };
     const signer = await openSigner({ home, keyId, passphrase, places, clock, environment });
-    fingerprint = signer.fingerprint;
+    ({ fingerprint, primaryFingerprint } = signer);
     return signer;
   };
   const shared = (): Promise<Signer> => {
@@ -133,5 +167,6 @@ function lazySigner(
       await shared();
     },
     fingerprint: () => fingerprint,
+    primaryFingerprint: () => primaryFingerprint,
   };
 }

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { chmod, cp, mkdir, rm, stat, symlink } from "node:fs/promises";
 import { check } from "../../src/cli/check.ts";
-import { homeOf, LOCKED_KEY, RUNNER_PASSPHRASE } from "../support/keys.ts";
+import { homeOf, LOCKED_KEY, RUNNER_KEY, RUNNER_PASSPHRASE } from "../support/keys.ts";
 import { Directory } from "../support/verb.ts";
 
 /** The lines that check prints for people, without the last one, which counts. */
@@ -341,6 +341,23 @@ describe("check", () => {
     await directory.client({ keyId: "" });
     const [line = ""] = await linesOf(directory);
     expect(line).toContain("Cannot sign: [gpg] keyid is not set");
+  });
+
+  test("tells a key that is to sign twice, by whatever names, each key once", async () => {
+    await using directory = await Directory.create();
+    const short = RUNNER_KEY.slice(-16);
+    const unknown = "0123456789ABCDEF";
+    const gpg = `[gpg]\nhome = "${directory.at("keys")}"\nkeyid = "${RUNNER_KEY}"\n`;
+    const signers = [RUNNER_KEY, short, unknown].map((id) => `signers = "${id}"\n`).join("");
+    const api = '[api]\nurl = "http://127.0.0.1:1/api/v1/"\n';
+    await directory.write(".migrc", `${api}${gpg}${signers}`);
+    const lines = await linesOf(directory);
+    expect(lines.map((line) => line.replace(/^.*?: /, ""))).toEqual([
+      expect.stringContaining(
+        `Cannot sign with [gpg] signers: the key ${RUNNER_KEY} is listed twice`,
+      ),
+      expect.stringContaining(`Cannot sign with key "${unknown}": `),
+    ]);
   });
 
   test("says that the directory, its jobs or its plugins are missing", async () => {

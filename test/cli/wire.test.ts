@@ -73,5 +73,15 @@ describe("openWire()", () => {
       detail: { path: "/x/.migrc", line: 7 },
     });
     broken.close();
+    // The API would store the action, and no agent would take it.
+    const twice = configOf("http://127.0.0.1:1/", RUNNER_KEY, [RUNNER_KEY, RUNNER_KEY.slice(-16)]);
+    const doubled = openWire({ ...options, config: twice });
+    const refusal = {
+      code: "KEYRING",
+      message: expect.stringContaining(`${RUNNER_KEY} is listed twice`),
+    };
+    await expect(doubled.openKeys()).rejects.toMatchObject(refusal);
+    await expect(doubled.signers[0].sign(new Uint8Array(3))).rejects.toMatchObject(refusal);
+    doubled.close();
   });
 });

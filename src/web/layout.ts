@@ -1,4 +1,5 @@
 // Layout: what all pages have in common, and the small pieces that they are made of.
+import { shownLine } from "../text.ts";
 import { DAY_MS, type Instant } from "../time.ts";
 import { formatClock, formatDistance, plural } from "../view/text.ts";
 import { type Markup, markup, type Piece } from "./markup.ts";
@@ -119,9 +120,12 @@ const TONES: Readonly<Record<string, string>> = {
   ...{ paused: "wait", pending: "wait", planned: "wait", expired: "wait", held: "wait" },
 };
 
+/** Characters of a state: those of commands are texts of agents. */
+const STATE_SIZE_MAX = 60;
+
 /** A state as a word. */
 export function stateWord(state: string): Markup {
-  return markup`<span class="${TONES[state] ?? "soft"}">${state}</span>`;
+  return markup`<span class="${TONES[state] ?? "soft"}">${shownLine(state, STATE_SIZE_MAX)}</span>`;
 }
 
 /** Where a job has its page. A name that ends as a JSON page would keeps its own. */
@@ -151,7 +155,8 @@ export function table(
   if (rows.length === 0) return markup`<p class="soft">${empty}</p>`;
   const kinds = columns.map((column) => (typeof column === "string" ? "plain" : column.kind));
   const names = columns.map((column) => (typeof column === "string" ? column : column.name));
-  return markup`<div class="wide"><table>
+  // What is wider than the window is moved by the keyboard too.
+  return markup`<div class="wide" role="group" aria-label="Table" tabindex="0"><table>
 <thead><tr>${names.map((name, at) => markup`<th scope="col" class="${kinds[at] ?? ""}">${name}</th>`)}</tr></thead>
 <tbody>${rows.map((cells) => row(cells, kinds))}</tbody>
 </table></div>`;

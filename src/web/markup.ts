@@ -12,8 +12,8 @@ export type Markup = HtmlEscapedString;
 /** What may stand in a template. Null and false are nothing. */
 export type Piece = Markup | string | number | null | false | readonly Piece[];
 
-/** Most characters of one text: what is longer is in the JSON. */
-export const TEXT_SIZE_MAX = 2_000;
+/** Most characters of one text: what is longer is in the JSON, and would push all else aside. */
+export const TEXT_SIZE_MAX = 600;
 
 /** HTML from a template. */
 export function markup(strings: TemplateStringsArray, ...pieces: readonly Piece[]): Markup {

@@ -20,7 +20,7 @@ body {
   font: 14px/1.5 system-ui, "Segoe UI", Roboto, "Helvetica Neue", sans-serif;
 }
 a { color: var(--link); text-decoration: none; }
-a:hover { text-decoration: underline; }
+a:hover, p a { text-decoration: underline; }
 :focus-visible { outline: 2px solid var(--link); outline-offset: 2px; }
 .skip { position: absolute; left: -99rem; }
 .skip:focus { left: 1rem; top: .5rem; background: var(--ground); padding: .25rem .5rem; }
@@ -70,7 +70,7 @@ pre {
   white-space: pre-wrap; overflow-wrap: anywhere; max-height: 30rem;
 }
 form { display: flex; flex-wrap: wrap; gap: .5rem 1rem; align-items: end; margin: .5rem 0; }
-label { color: var(--soft); font-size: 13px; }
+label { color: var(--soft); font-size: 13px; min-width: 0; max-width: 100%; }
 label.line { align-self: center; }
 input[type="text"], input[type="search"], select {
   display: block; font: inherit; color: var(--ink); background: var(--ground);

@@ -28,18 +28,23 @@ export async function pageOf(
   directory: Directory,
   hosts: readonly string[] = [],
 ): Promise<AskedPage> {
+  const notes: string[] = [];
+  const app = await appOf(directory, { hosts, note: (line) => notes.push(line) });
+  return { notes, ...askerOf(app) };
+}
+
+/** What answers the page of a directory. @param how.note Told what went wrong in it. */
+export async function appOf(
+  directory: Directory,
+  how: { readonly hosts: readonly string[]; readonly note: (line: string) => void },
+): Promise<App> {
   const terminal = { out() {}, error() {}, json() {}, file() {}, progress() {}, lines: () => [] };
   const { flags, positionals } = parseFlags([], []);
   const view = await openSpoolView({
     ...{ flags, positionals, terminal, configPath: directory.runnerConfig },
     ...{ hostZone: findHostZone("UTC"), environment: {} },
   });
-  const notes: string[] = [];
-  const app = createApp(
-    openSite(view, (line) => notes.push(line)),
-    { hosts },
-  );
-  return { notes, ...askerOf(app) };
+  return createApp(openSite(view, how.note), { hosts: how.hosts });
 }
 
 function askerOf(app: App): Pick<AskedPage, "get" | "json"> {

@@ -1,4 +1,4 @@
-// The page in a browser: every page, narrow and wide, light and dark, with texts of attackers in it.
+// The page in a browser: each page, narrow and wide, light and dark, with hostile texts in it.
 //
 // One browser and one page for all. Pictures are left in .cache/pages/. Where there is no Chromium
 // nothing of it is run, which is said loudly.
@@ -22,7 +22,8 @@ const EVIL = `${IMAGE}"'&\n\u202egpj.exe\u2066\u0000\x1b[2J</td>${"x".repeat(10_
 /** Colours are the same at each size, so that two looks show both of each. */
 const LOOKS = [
   {
-    ...{ colorScheme: "light", size: { width: 400, height: 800 } },
+    ...({ colorScheme: "light" } as const),
+    ...{ size: { width: 400, height: 800 } },
     rules: ["color-contrast", "link-in-text-block", "scrollable-region-focusable", "target-size"],
   },
   { colorScheme: "dark", size: { width: 1_400, height: 900 }, rules: null },

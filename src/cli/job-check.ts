@@ -3,6 +3,7 @@
 import { isThere } from "../edge/files.ts";
 import { type ErrorDetail, RunnerError } from "../errors.ts";
 import { scheduleAdvice } from "../jobs/advice.ts";
+import { repeatedNames } from "../jobs/call-names.ts";
 import type { JobState } from "../jobs/catalog.ts";
 import type { Entity } from "../jobs/entity.ts";
 import { TEMPLATE_NAME } from "../jobs/keys.ts";
@@ -93,19 +94,23 @@ async function checkSound(found: Gathering, entity: Entity, around: Surroundings
     );
   }
   await checkPlugins(found, entity, around);
-  await checkDeliveries(found, entity, around);
+  if (entity.workflow) await checkWorkflow(found, entity, around);
 }
 
-/** What a workflow delivers to a plugin that is not there, or never, as far as its one file shows. */
-async function checkDeliveries(
+/** What the text of a workflow shows: its one file, and not what it imports. */
+async function checkWorkflow(
   { warnings }: Gathering,
-  { job, path, plugins, workflow }: Entity,
+  { job, path, plugins }: Entity,
   { spool, plugins: known }: Surroundings,
 ): Promise<void> {
-  if (!workflow) return;
-  const name = path.replace(/^.*\//, "");
-  const bytes = await spool.read(job, name, JOB_FILE_SIZE_MAX).catch(() => null);
+  const file = path.replace(/^.*\//, "");
+  const bytes = await spool.read(job, file, JOB_FILE_SIZE_MAX).catch(() => null);
   const text = new TextDecoder().decode(bytes ?? new Uint8Array());
+  for (const { name, call, line, before } of repeatedNames(text)) {
+    const other = `run.${before.call} of line ${before.line}`;
+    const state = `run.${call} has the name "${name}" that ${other} has`;
+    warnings.push(`${path}:${line}: ${state}: a run would stop there, names must be unique in it`);
+  }
   const names = await known.names();
   for (const { 2: named = "", index } of text.matchAll(DELIVERED)) {
     // Those of the definition are checked with it.

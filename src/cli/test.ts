@@ -308,9 +308,7 @@ function details(scenarios: readonly ScenarioOutcome[]): string[] {
   }
   const used = new Set(scenarios.flatMap((outcome) => outcome.used));
   const unanswered = new Set(scenarios.flatMap((outcome) => outcome.unanswered));
-  const isStarved = scenarios.some(
-    ({ requests, state }) => requests.length > 0 && state !== "done",
-  );
+  const isAnswered = scenarios.some(({ requests }) => requests.length > 0);
   return [
     ...[...told].flatMap(([problem, names]) => {
       const where = names.length === scenarios.length ? "always" : names.join(", ");
@@ -319,15 +317,16 @@ function details(scenarios: readonly ScenarioOutcome[]): string[] {
     ...[...unanswered].flatMap((name) =>
       wrapText(`note: no one answered "${name}": --answer ${name}=JSON does`, "    ", "  "),
     ),
-    ...(isStarved ? wrapText(`note: ${STARVED}`, "    ", "  ") : []),
+    ...(isAnswered ? wrapText(`note: ${STAND_IN}`, "    ", "  ") : []),
     ...[...used].flatMap((what) => wrapText(`note: ${what} shows ${ITS_OWN}`, "    ", "  ")),
   ];
 }
 
-/** What to do when a step cannot live on what its requests are answered. */
-const STARVED =
-  "requests of steps are answered by {} here; where that ends a run, what comes behind it was not " +
-  "tried: say what the step gives by { simulated: () => ... } in its options";
+/** What a run that used the stand-in answer does not show, and what to do about it. */
+const STAND_IN =
+  "requests of steps are answered by {} here, which is no answer of a real service: what a step " +
+  "makes of one, and what comes behind it, was not tried; say what the step gives by " +
+  "{ simulated: () => ... } in its options, or write a test with simulate({ fetch })";
 
 /** Why the clock and the dice do no harm outside of a step. */
 const ITS_OWN =

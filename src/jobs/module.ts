@@ -79,6 +79,13 @@ type Places = ReadonlyMap<string, KeyPosition>;
 /** What a bracket or a name means nothing in: comments, and texts of three kinds. */
 const OPAQUE = /\/\/[^\n]*|\/\*.*?\*\/|(["'])(?:\\.|(?!\1)[^\\\n])*\1|`(?:\\.|[^`\\])*`/gs;
 
+/** A program with blanks in the place of its comments and texts, but for the texts to keep. */
+export function maskOpaque(program: string, kept: RegExp): string {
+  return program.replace(OPAQUE, (opaque) => {
+    return kept.test(opaque) ? opaque : opaque.replace(/[^\n]/g, " ");
+  });
+}
+
 /** Brackets, and keys with the colon after them. Expressions are not understood. */
 const TOKEN = /[{}()[\]]|(["']?)([\w$]+)\1\s*:/g;
 
@@ -88,9 +95,7 @@ const TOKEN = /[{}()[\]]|(["']?)([\w$]+)\1\s*:/g;
  */
 export function keyPositions(text: string): Places {
   const places = new Map<string, KeyPosition>();
-  const code = text.replace(OPAQUE, (opaque) => {
-    return /^["']\w+["']$/.test(opaque) ? opaque : opaque.replace(/[^\n]/g, " ");
-  });
+  const code = maskOpaque(text, /^["']\w+["']$/);
   const start = /\bjob\s*(?:<[^>]*>)?\(\s*\{/.exec(code);
   if (start === null) return places;
   const from = start.index + start[0].length;

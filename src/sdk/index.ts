@@ -29,7 +29,7 @@ export type { FetchOptions, StepFetch, StepFetchOptions } from "./fetch.ts";
 export { ensureOk } from "./http.ts";
 export { type JobBody, type JobModule, type JobWithParams, job } from "./job.ts";
 export type { IfJson } from "./json.ts";
-export type { Module, OperationOptions, PlainModule } from "./module.ts";
+export type { Module, OperationOptions, PlainModule, SearchModule } from "./module.ts";
 export type { AgentdestroyParameters } from "./modules/agentdestroy.ts";
 export type { ExampleElements, ExampleParameters } from "./modules/example.ts";
 export type {

@@ -34,6 +34,18 @@ export interface Module<Parameters, Elements, Statistics>
   (parameters: Parameters, options?: OperationOptions): Operation;
 }
 
+/** Makes operations of a module that searches by labels, and reads what they gave. */
+export interface SearchModule<Parameters, Elements, Statistics, Match>
+  extends Module<Parameters, Elements, Statistics> {
+  /**
+   * What the searches found, all labels in one list: without the entries by which agents say that
+   * a search found nothing. Empty for a result that failed or has another form.
+   *
+   * @param result Such as `command.results[0]`.
+   */
+  hits(result: ModuleResult | null | undefined): readonly Match[];
+}
+
 /** Makes operations of a module that takes no parameters, and reads what they gave. */
 export interface PlainModule<Elements, Statistics> extends ModuleReader<Elements, Statistics> {
   /** An operation for an action. */

@@ -4,7 +4,7 @@
 // timedrift; the others need a build option. `environment.modules` of an agent tells what it has.
 import { RunnerError } from "../errors.ts";
 import type { Operation } from "./action.ts";
-import type { Module, OperationOptions, PlainModule } from "./module.ts";
+import type { Module, OperationOptions, PlainModule, SearchModule } from "./module.ts";
 import { type AgentdestroyParameters, agentdestroy } from "./modules/agentdestroy.ts";
 import {
   type ExampleElements,
@@ -19,12 +19,14 @@ import {
 } from "./modules/examplepersist.ts";
 import {
   type FileElements,
+  type FileMatch,
   type FileParameters,
   type FileStatistics,
   file,
 } from "./modules/file.ts";
 import {
   type MemoryElements,
+  type MemoryMatch,
   type MemoryParameters,
   type MemoryStatistics,
   memory,
@@ -66,12 +68,12 @@ export interface Modules {
   readonly example: Module<ExampleParameters, ExampleElements, ExampleStatistics>;
   /** MIG's sample of a persistent module: echoes a text. */
   readonly examplepersist: Module<ExamplepersistParameters, ExamplepersistElements, unknown>;
-  /** Lists files by name, size, mode, time, content or hash. An entry is no proof of a hit. */
-  readonly file: Module<FileParameters, FileElements, FileStatistics>;
+  /** Lists files by name, size, mode, time, content or hash; `hits` is what a host found. */
+  readonly file: SearchModule<FileParameters, FileElements, FileStatistics, FileMatch>;
   /** Tells whether the fswatch module runs: it watches files. */
   readonly fswatch: PlainModule<AliveElements, unknown>;
-  /** Finds processes by name, library or bytes in their memory. An entry is no proof of a hit. */
-  readonly memory: Module<MemoryParameters, MemoryElements, MemoryStatistics>;
+  /** Finds processes by name, library or bytes in their memory; `hits` is what a host found. */
+  readonly memory: SearchModule<MemoryParameters, MemoryElements, MemoryStatistics, MemoryMatch>;
   /** Finds local, neighbour and connected addresses and open ports. */
   readonly netstat: Module<NetstatParameters, NetstatElements, NetstatStatistics>;
   /**
@@ -118,8 +120,7 @@ export interface Modules {
  * );
  *
  * export function sizes(command: Command): number[] {
- *   const { elements } = modules.file.read(command.results[0]);
- *   return (elements?.sshd ?? []).map((match) => match.fileinfo.size);
+ *   return modules.file.hits(command.results[0]).map(({ fileinfo }) => fileinfo.size);
  * }
  * ```
  */

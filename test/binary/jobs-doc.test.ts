@@ -157,7 +157,7 @@ describe("docs/jobs.md", () => {
       ...["mig-runner: hunt", "mig-runner: hunt/deep"],
     ]);
     const [ticket] = service.bodies as { title: string }[];
-    expect(ticket?.title).toMatch(/^\d+ hits on \d hosts$/);
+    expect(ticket?.title).toMatch(/^\d suspects, hits: \S+: \S+ \(\d+\)/);
     expect(service.heard[0]?.headers["idempotency-key"]).toBe("hunt/1/ticket");
 
     const search = verbs.find((words) => words.includes("search")) ?? [];

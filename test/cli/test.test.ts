@@ -96,15 +96,17 @@ export default job({ plugin: "keep", action: ${action} }, async (run) => {
     expect([exit, thrown]).toEqual([0, ""]);
     const lines = linesOf(out).map((line) => line.replace(/\d+ crashes/, "N crashes"));
     const told = "1 action, 2 steps, 0 deliveries, 1 request not sent | N crashes";
-    expect(lines).toEqual([
+    expect(lines.slice(0, 6)).toEqual([
       "sound",
       "nobody finds anything | done | 1 action, 1 step, 0 deliveries | N crashes",
       `everybody finds something | done | ${told}`,
       `every other one finds | done | ${told}`,
       `three of four fail | done | ${told}`,
       "nobody answers | done | 1 action, 1 step, 0 deliveries | N crashes",
-      "1 job, 5 runs, N crashes: all replayed",
     ]);
+    // It passes on an answer that no real service would give.
+    expect(lines[6]).toStartWith("note: requests of steps are answered by {} here");
+    expect(lines.at(-1)).toBe("1 job, 5 runs, N crashes: all replayed");
   });
 
   check("ends with 1 for a job that does not replay, and says where it is wrong", async () => {

@@ -126,10 +126,13 @@ export function results(command: Command): void {
   const size: number | undefined = file.elements?.label?.[0]?.fileinfo.size;
   const pid: number | undefined = modules.memory.read(command.results[1]).elements?.a?.[0]?.process
     .pid;
+  const paths: string[] = modules.file.hits(command.results[0]).map((match) => match.file);
+  // @ts-expect-error: only searches have hits
+  modules.pkg.hits;
   const text: string | null = modules.agentdestroy.read(null).elements;
   // @ts-expect-error: nobody has read it yet
   command.results[0]?.elements?.label;
-  console.log(size, pid, text);
+  console.log(size, pid, text, paths);
 }
 
 export async function workflow(run: Run): Promise<void> {

@@ -1,7 +1,7 @@
 // File: the module that lists files by name, size, mode, time, content or hash.
 import * as v from "valibot";
 import { parseDuration } from "../../lib/go/duration.ts";
-import { defineModule } from "./module.ts";
+import { defineSearchModule } from "./module.ts";
 import { flag, invertiblePattern, labelled, members, text, texts, whole } from "./rules.ts";
 
 /** A check whose outcome `mismatch` can turn around. */
@@ -206,14 +206,17 @@ const MatchSchema = v.looseObject({
 });
 
 /** The file module. @see modules/file/file.go `ValidateParameters` of the original */
-export const file = defineModule<FileParameters, FileElements, FileStatistics>({
-  module: "file",
-  parameters: members({ searches: labelled(label, SearchSchema) }),
-  elements: v.record(v.string(), v.nullable(v.array(MatchSchema))),
-  statistics: v.looseObject({
-    filescount: v.number(),
-    openfailed: v.number(),
-    totalhits: v.number(),
-    exectime: v.string(),
-  }),
-});
+export const file = defineSearchModule<FileParameters, FileMatch, FileStatistics>(
+  {
+    module: "file",
+    parameters: members({ searches: labelled(label, SearchSchema) }),
+    elements: v.record(v.string(), v.nullable(v.array(MatchSchema))),
+    statistics: v.looseObject({
+      filescount: v.number(),
+      openfailed: v.number(),
+      totalhits: v.number(),
+      exectime: v.string(),
+    }),
+  },
+  ({ file: path }) => path !== "",
+);

@@ -1,6 +1,6 @@
 // Memory: the module that looks for processes by name, library or bytes in their memory.
 import * as v from "valibot";
-import { defineModule } from "./module.ts";
+import { defineSearchModule } from "./module.ts";
 import { filledPattern, flag, labelled, members, text, texts, whole } from "./rules.ts";
 
 /** How a memory search is done. */
@@ -93,15 +93,18 @@ const MatchSchema = v.looseObject({
 });
 
 /** The memory module. @see modules/memory/memory.go `ValidateParameters` of the original */
-export const memory = defineModule<MemoryParameters, MemoryElements, MemoryStatistics>({
-  module: "memory",
-  parameters: members({ searches: labelled(label, SearchSchema) }),
-  elements: v.record(v.string(), v.nullable(v.array(MatchSchema))),
-  statistics: v.looseObject({
-    processcount: v.number(),
-    memoryread: v.number(),
-    totalhits: v.number(),
-    failures: v.optional(v.array(v.string())),
-    exectime: v.string(),
-  }),
-});
+export const memory = defineSearchModule<MemoryParameters, MemoryMatch, MemoryStatistics>(
+  {
+    module: "memory",
+    parameters: members({ searches: labelled(label, SearchSchema) }),
+    elements: v.record(v.string(), v.nullable(v.array(MatchSchema))),
+    statistics: v.looseObject({
+      processcount: v.number(),
+      memoryread: v.number(),
+      totalhits: v.number(),
+      failures: v.optional(v.array(v.string())),
+      exectime: v.string(),
+    }),
+  },
+  ({ process: { name, pid } }) => pid !== 0 || name !== "",
+);

@@ -8,7 +8,7 @@ import * as v from "valibot";
 import { RunnerError, RunnerErrors } from "../../errors.ts";
 import { cutText } from "../../text.ts";
 import type { ModuleResult, Operation } from "../action.ts";
-import type { Module, OperationOptions } from "../module.ts";
+import type { Module, OperationOptions, SearchModule } from "../module.ts";
 import { copyJson } from "./json.ts";
 import type { Fault, Path } from "./rules.ts";
 
@@ -48,6 +48,27 @@ export function defineModule<Parameters, Elements, Statistics>(
   const read = (result: ModuleResult | null | undefined) => readResult(schema, result);
   return Object.assign(build, { module, read });
 }
+
+/**
+ * A module whose elements are lists of matches by label.
+ *
+ * @param isHit Whether an entry is a match: agents also list searches that found nothing.
+ */
+export function defineSearchModule<Parameters, Match, Statistics>(
+  definition: ModuleDefinition<Parameters, Matches<Match>, Statistics>,
+  isHit: (match: Match) => boolean,
+): SearchModule<Parameters, Matches<Match>, Statistics, Match> {
+  const made = defineModule(definition);
+  const hits = (result: ModuleResult | null | undefined): readonly Match[] => {
+    const { elements, success } = made.read(result);
+    if (!success) return [];
+    return Object.values(elements ?? {}).flatMap((matches) => (matches ?? []).filter(isHit));
+  };
+  return Object.assign(made, { hits });
+}
+
+/** By label; null for a search that checks nothing. */
+type Matches<Match> = Readonly<Record<string, readonly Match[] | null>>;
 
 function faultsIn<Parameters>(
   { parameters: schema, check }: ModuleDefinition<Parameters, unknown, unknown>,

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { type FileSearch, file } from "../../../src/sdk/modules/file.ts";
+import { memory } from "../../../src/sdk/modules/memory.ts";
 import { mistakesOf } from "../../support/thrown.ts";
 
 const hex = (digits: number): string => "aB3".repeat(digits).slice(0, digits);
@@ -203,5 +204,38 @@ describe("file.read()", () => {
           'Invalid type: Expected number but received "big"',
       ],
     });
+  });
+});
+
+describe("file.hits()", () => {
+  const fileinfo = { size: 1, mode: "-rw-r--r--", lastmodified: "" };
+  const hit = { file: "/etc/a", search: {}, fileinfo };
+  const result = {
+    foundanything: true,
+    success: true,
+    elements: { s1: [hit, { ...hit, file: "" }], s2: null, s3: [{ ...hit, file: "/b" }] },
+    statistics: { filescount: 12, openfailed: 0, totalhits: 2, exectime: "1.5ms" },
+    errors: null,
+  };
+
+  test("gives the matches of all searches, and no entry of a search that found nothing", () => {
+    expect(file.hits(result).map((match) => match.file)).toEqual(["/etc/a", "/b"]);
+  });
+
+  test("gives none of a result that failed, has another form or has not come", () => {
+    expect(file.hits({ ...result, success: false })).toEqual([]);
+    expect(file.hits({ ...result, elements: { s1: [{ file: 5 }] } })).toEqual([]);
+    expect(file.hits(null)).toEqual([]);
+  });
+
+  test("has its like for processes", () => {
+    const search = {};
+    const elements = {
+      a: [{ process: { name: "", pid: 0 }, search }],
+      b: [{ process: { name: "/bin/x", pid: 7 }, search }],
+    };
+    const statistics = { processcount: 3, memoryread: 1, totalhits: 1, exectime: "1ms" };
+    const read = memory.hits({ ...result, elements, statistics });
+    expect(read.map(({ process }) => process.pid)).toEqual([7]);
   });
 });

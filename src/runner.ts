@@ -7,9 +7,9 @@
 // Not its: what each piece of work is (flow/), any effect (ports.ts).
 import { messageOf } from "./errors.ts";
 import { adoptInflight } from "./flow/adopt.ts";
-import { ClockWatch, WatchedClock } from "./flow/ahead.ts";
 import { Alarms } from "./flow/alarms.ts";
 import { ApiHealth } from "./flow/breaker.ts";
+import { ClockWatch, WatchedClock } from "./flow/clock-watch.ts";
 import { collectAction } from "./flow/collect.ts";
 import { endOverdue } from "./flow/deadline.ts";
 import type { LaunchWindow } from "./flow/launch.ts";
@@ -20,7 +20,7 @@ import { NO_PATIENCE, type Patience } from "./flow/patience.ts";
 import { Pool } from "./flow/pool.ts";
 import { postAction, type Reached } from "./flow/post.ts";
 import { Posts } from "./flow/posts.ts";
-import { Ready } from "./flow/ready.ts";
+import { Presigned } from "./flow/presigned.ts";
 import { Upkeep } from "./flow/retention.ts";
 import { Timetable } from "./flow/timetable.ts";
 import { isInFlight } from "./flow/transition.ts";
@@ -67,7 +67,7 @@ export class Runner {
   readonly #mine = new Set<number>();
   readonly #timetable: Timetable;
   readonly #launcher: Launcher;
-  readonly #ready: Ready;
+  readonly #presigned: Presigned;
   readonly #posts: Posts;
   readonly #collects: Pool;
   readonly #outbox: Outbox;
@@ -90,7 +90,7 @@ export class Runner {
       ...opened,
       clock,
       launchWorkflow: (order) => launchWorkflow(edges, order),
-      ready: { take: (...launch) => this.#ready.take(...launch) },
+      presigned: { take: (...launch) => this.#presigned.take(...launch) },
     };
     this.#edges = edges;
     this.#watch = new ClockWatch({ ...edges, clock });
@@ -103,7 +103,7 @@ export class Runner {
     const changed = () => this.poke();
     const ended = (isIdle: boolean) => (isIdle ? this.#wake.now() : this.#wake.soon());
     const isQuiet = () => this.#launcher.pool.idle && this.#posts.idle && !this.#stopping;
-    this.#ready = new Ready(edges, catalog, isQuiet);
+    this.#presigned = new Presigned(edges, catalog, isQuiet);
     this.#posts = new Posts(clock, () => edges.limits.dispatchesMax, ended);
     this.#collects = new Pool(() => edges.limits.collectsMax, changed);
     this.#upkeep = new Upkeep(edges, changed);
@@ -154,7 +154,7 @@ export class Runner {
 
   /** Another configuration holds from now on. */
   reloaded(): void {
-    this.#ready.clear();
+    this.#presigned.clear();
     this.#timetable.decideWaiting();
     this.poke();
   }
@@ -253,7 +253,7 @@ export class Runner {
     this.#engine.tick(now);
     this.#work(now);
     this.#outbox.tick(now);
-    if (!this.#options.once) this.#ready.tick(now, (at) => this.#timetable.dueBy(at));
+    if (!this.#options.once) this.#presigned.tick(now, (at) => this.#timetable.dueBy(at));
     if (this.#runId !== null) return;
     this.#upkeep.tick(now);
     this.#alarms.tick(now);

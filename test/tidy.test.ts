@@ -59,6 +59,13 @@ describe("src/", () => {
   test("documents what it exports", () => check(rules.documented, src));
   test("declares its functions", () => check(rules.declarations, src));
   test("has messages that name a verb and a thing", () => check(rules.errorMessages, src));
+  test("has files that begin with their names", () => check(rules.title, src));
+
+  test("names files that there are in its comments", () => {
+    const files = globSync("{src,test,scripts,bench,jobs,plugins}/**/*.ts", { cwd: root });
+    expectNone(project.lostFiles(src, [...files, "build.ts"].map(posix.normalize)));
+  });
+
   test("has no dead files", () => expectNone(project.unused(src, ENTRIES)));
 
   test("has no untested files", () => {

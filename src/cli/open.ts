@@ -1,4 +1,5 @@
-// Open: from a configuration to opened edges. The only place that knows which edge is which.
+// Open: from a configuration to opened ports. The only place that knows which file of edge/ (and
+// lib/, journal/sqlite/) stands behind which port.
 import {
   type Config,
   type ConfigSources,
@@ -107,7 +108,7 @@ export function viewSpool(
   return { clock: systemClock(), spool, catalog: openCatalog(config, spool).catalog };
 }
 
-/** What changes the journal and delivers, without key and API. */
+/** What verbs need that change the journal and deliver results, without key and API. */
 export interface Bench extends SpoolView {
   readonly edges: DeliveryEdges;
   readonly plugins: DiskPlugins;
@@ -172,7 +173,7 @@ export async function openRunner(call: Call, options: OpenOptions): Promise<Open
   const { config, warnings, written } = await loadTrusted(call);
   const clock = systemClock();
   const hold = new Hold(config.directory, options.work);
-  // Beside a daemon, which has said all that a start says, only the answer to the call is wanted.
+  // While a daemon has the directory, its start has been logged by the daemon: not once more.
   const begins = options.lock !== "if free" || (await hold.take());
   const log = await openLog(logConfig(config, { begins }), systemLogContext(clock));
   if (begins) log.emit("info", "logging routine started");
@@ -200,14 +201,14 @@ function assertTrusted(mistakes: readonly RunnerError[]): void {
   if (mistakes.length > 0) throw new RunnerErrors(toldOnce(mistakes));
 }
 
-/** @param begins Whether the log says with what it begins, such as a mode that is not set. */
-/** A host that is in another zone than it seems runs every job at another hour. */
+/** Logs the host's zone: where it is not the expected one, every job runs at another hour. */
 function sayZone({ hostZone }: Call, { log, clock }: { log: Log; clock: Clock }): void {
-  // Of UTC by name there is nothing to be told, and the original's first lines are these.
+  // On a host in UTC the first lines of the log stay those of the original.
   if (!hostZone.isPlain) log.emit("info", describeHostZone(hostZone, clock.now()));
   if (hostZone.problem !== null) log.emit("warning", zoneWarning(hostZone.problem));
 }
 
+/** @param begins Whether the log may begin with a warning that its mode is not set. */
 function logConfig(
   { logging, logFormat: format }: RunnerConfig,
   { begins }: { readonly begins: boolean },
@@ -284,7 +285,7 @@ async function openEdges(call: Call, begun: Begun): Promise<Opened> {
   };
 }
 
-/** What a reading of the configuration can replace. The plugins' folder stays where it is. */
+/** What a reload of the configuration can replace. The plugins' folder stays where it is. */
 function liveOf(call: Call, { config, clock, log }: Begun): Live {
   const { environment } = call;
   const { directory } = config;

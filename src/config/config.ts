@@ -41,10 +41,10 @@ export interface ConfigSources {
   readonly workingDirectory?: string;
 }
 
-/** What the files set: a text that is the same for the same value, by `[section] key`. */
+/** What the files set: by `[section] key` a text that stands for the value, for comparing. */
 export type Written = ReadonlyMap<string, string>;
 
-/** A value, and what is worth saying about it once. */
+/** A configuration, and the warnings that are logged once when it is read. */
 export interface Loaded<Value> {
   readonly config: Value;
   readonly warnings: readonly string[];
@@ -52,9 +52,9 @@ export interface Loaded<Value> {
 
 /** Both files as far as they could be read. */
 export interface Inspection {
-  /** Null when the file cannot be read so far that it says which directory is meant. */
+  /** Null when the file could not be read as far as the name of the directory. */
   readonly runner: RunnerConfig | null;
-  /** Null when there is none, or only part of it could be read. */
+  /** Null when the file is missing, or only part of it could be read. */
   readonly client: ClientConfig | null;
   /** All that is wrong with them; a missing keyring is part of it. */
   readonly mistakes: readonly RunnerError[];
@@ -82,7 +82,7 @@ export async function inspectConfig(sources: ConfigSources): Promise<Inspection>
   const { environment } = sources;
   let runner: Resolver;
   try {
-    runner = await openRunner(sources);
+    runner = await readRunnerFile(sources);
   } catch (error) {
     if (!(error instanceof RunnerErrors)) throw error;
     return { runner: null, client: null, mistakes: error.errors, warnings: [], written: new Map() };
@@ -93,7 +93,7 @@ export async function inspectConfig(sources: ConfigSources): Promise<Inspection>
   const written = writtenIn(runner);
   const known = { runner: isPlaced ? config : null, warnings: runner.warnings, written };
   const home = homeOf(environment, sources.homeDirectory);
-  const client = await openClient(sources, { runner, path: clientPathOf(config, home) });
+  const client = await readClientFile(sources, { runner, path: clientPathOf(config, home) });
   if (client instanceof RunnerError) {
     return { ...known, client: null, mistakes: [...inOrder(runner), client] };
   }
@@ -133,7 +133,7 @@ function writtenIn({ file: { sections, subsections } }: Resolver): Written {
 export async function loadRunnerConfig(
   sources: Omit<ConfigSources, "homeDirectory">,
 ): Promise<Loaded<RunnerConfig>> {
-  const resolver = await openRunner(sources);
+  const resolver = await readRunnerFile(sources);
   const config = resolveRunner(resolver, sources);
   if (resolver.mistakes.length > 0) throw new RunnerErrors(inOrder(resolver));
   return { config, warnings: resolver.warnings };
@@ -146,7 +146,7 @@ function inOrder({ mistakes }: Resolver): readonly RunnerError[] {
 }
 
 /** @throws {RunnerErrors} When the file cannot be opened. */
-async function openRunner(sources: Omit<ConfigSources, "homeDirectory">): Promise<Resolver> {
+async function readRunnerFile(sources: Omit<ConfigSources, "homeDirectory">): Promise<Resolver> {
   const path = sources.path ?? CONFIG_PATH;
   let bytes: Uint8Array;
   try {
@@ -159,7 +159,7 @@ async function openRunner(sources: Omit<ConfigSources, "homeDirectory">): Promis
   return openResolver(readSettings(bytes, { path, schema: RUNNER_SCHEMA }));
 }
 
-/** What the file of the passphrase holds, in the place of the variable. */
+/** The passphrase from its file, as the environment variable that it takes the place of. */
 async function readPassphrase(
   runner: Resolver,
   { environment, readFile }: ConfigSources,
@@ -184,8 +184,8 @@ async function readPassphrase(
   }
 }
 
-/** The client configuration, why it cannot be opened, or null when nobody can say where it is. */
-async function openClient(
+/** The client configuration, why it cannot be read, or null when its path is not known. */
+async function readClientFile(
   { readFile }: ConfigSources,
   { runner, path }: { readonly runner: Resolver; readonly path: string },
 ): Promise<Resolver | RunnerError | null> {
@@ -201,7 +201,7 @@ async function openClient(
     if (errnoOf(cause) !== "ENOENT") {
       return new RunnerError("CONFIG", openFault(path, cause), { ...detail, ...ACCESS }, { cause });
     }
-    // The original would begin to ask questions here.
+    // Here the original would begin its dialogue that writes a new file.
     const hint = "Write one with [api] url and [gpg] keyid, or run mig-runner init DIR";
     const message = `no configuration found at ${path}`;
     return new RunnerError("CONFIG", message, { ...detail, hint }, { cause });
@@ -281,7 +281,7 @@ const OPEN_REASONS: Readonly<Record<string, string>> = {
   ENOTDIR: "not a directory",
 };
 
-/** Why a file cannot be read, in a word. */
+/** The errno of a file that cannot be read; "unfit" where the system gave none. */
 function faultOf(error: unknown): string {
   return errnoOf(error) ?? "unfit";
 }

@@ -1,5 +1,5 @@
-// Check: looks a large journal through for damage, in a worker beside the first ticks: what is due
-// does not wait for it. A small one is checked when it is opened.
+// Journal check: looks for damage in a large journal, in a worker beside the first ticks, so that
+// what is due does not wait for it. A small journal is checked when it is opened.
 import { DatabaseSync } from "node:sqlite";
 import { messageOf, type RunnerError } from "../errors.ts";
 import { findDamage } from "../journal/sqlite/journal.ts";

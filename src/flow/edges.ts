@@ -31,7 +31,7 @@ export interface Edges {
   /** Absent where nobody is told of what goes wrong. */
   readonly notify?: Notify;
   /** Absent where nothing is signed before its fire time. */
-  readonly ready?: ReadyActions;
+  readonly presigned?: PresignedActions;
   /** Absent where no job has a workflow. */
   readonly launchWorkflow?: WorkflowLaunch;
 }
@@ -40,7 +40,7 @@ export interface Edges {
 export type SignedAction = Omit<NewAction, "runId">;
 
 /** What was signed for a launch before it came; null when nothing. */
-export interface ReadyActions {
+export interface PresignedActions {
   take(entity: Entity, launchAt: Instant): Promise<readonly SignedAction[] | null>;
 }
 

@@ -73,7 +73,7 @@ export async function planAction(
   const ahead = windowForRun(edges, entity, which.run);
   const parts =
     ahead === null
-      ? ((await readyFor(edges, entity, which)) ?? (await signLive(edges, entity)))
+      ? ((await takePresigned(edges, entity, which)) ?? (await signLive(edges, entity)))
       : [actionAhead(ahead, keptFor(entity))];
   const now = edges.clock.now();
   return await edges.journal.write((transaction) => {
@@ -90,13 +90,13 @@ export async function planAction(
 }
 
 /** What was signed for this fire time before it came, if anything. */
-async function readyFor(
+async function takePresigned(
   edges: Edges,
   entity: Entity,
   which: RunOrder,
 ): Promise<readonly SignedAction[] | null> {
   if (which.kind !== "new") return null;
-  return (await edges.ready?.take(entity, which.run.firesAt + launchOffsetMs(entity))) ?? null;
+  return (await edges.presigned?.take(entity, which.run.firesAt + launchOffsetMs(entity))) ?? null;
 }
 
 /** What a job's own action is beside its bytes. */

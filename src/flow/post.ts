@@ -6,7 +6,8 @@
 //                                                             └── absent ──▶ the same bytes again
 //
 // Owns:    the order of these steps and what each answer of the API means.
-// Not its: when to launch (runner.ts), the legal transitions (inflight.ts), HTTP (mig/api.ts).
+// Not its: when to post (src/runner.ts), the legal transitions (journal/inflight.ts), the requests
+//          (mig/api.ts).
 import { isHeld } from "../journal/guards.ts";
 import type { ActionEvent, ActionRow } from "../journal/inflight.ts";
 import { formatRfc3339Nano, timeAt } from "../lib/go/time.ts";

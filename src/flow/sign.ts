@@ -18,7 +18,7 @@ import {
   withSignature,
 } from "../mig/action.ts";
 import { type Instant, type Milliseconds, spanText } from "../time.ts";
-import { CLOCK_SLACK_MS } from "./ahead.ts";
+import { CLOCK_SLACK_MS } from "./clock-watch.ts";
 import { type Edges, say } from "./edges.ts";
 
 /** An action has come late when less than this share of its life is left. */

@@ -11,7 +11,7 @@ import { type Entry, FireHeap } from "../jobs/heap.ts";
 import { nextFire } from "../jobs/schedule.ts";
 import type { Cursor } from "../journal/journal.ts";
 import type { Instant, Milliseconds } from "../time.ts";
-import { CLOCK_SLACK_MS } from "./ahead.ts";
+import { CLOCK_SLACK_MS } from "./clock-watch.ts";
 import { type Edges, say } from "./edges.ts";
 import { holdOf } from "./holds.ts";
 import { cursorOf, isDecidedBy, type LaunchWindow } from "./launch.ts";

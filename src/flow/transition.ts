@@ -1,4 +1,5 @@
-// Keep: one transition of one action into the journal, with what follows from it for its run.
+// Transition: one transition of one action, written into the journal (`keep`) together with what
+// follows from it for the run: a canary decided, a workflow step due, the run closed.
 
 import { type ActionEvent, type ActionRow, advance, type RunRow } from "../journal/inflight.ts";
 import type { JournalReads, JournalTransaction } from "../journal/journal.ts";

@@ -5,7 +5,7 @@
 // writes a schedule is told how it was read.
 //
 // Owns:    which schedules deserve a word, and the schedule that was probably meant.
-// Not its: mistakes (cron.ts refuses them), how a single field was read (scheduleWarnings).
+// Not its: mistakes (expression.ts refuses them), how a single field was read (scheduleWarnings).
 
 import { cronWords } from "../lib/cron/expression.ts";
 import type { Instant } from "../time.ts";

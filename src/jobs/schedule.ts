@@ -1,6 +1,6 @@
 // Schedule: when a job fires next.
 //
-//   text ──cron.ts──▶ lists ──calendar.ts──▶ next wall time ──zone.ts──▶ instant
+//   text ──expression.ts──▶ lists ──wall.ts──▶ next wall time ──zone.ts──▶ instant (lib/cron/)
 //
 // Owns:    how the three work together, and the operator's error with its hint.
 // Not its: the clock (every question brings its own instant), what firing does (flow/).
@@ -42,7 +42,7 @@ const SCHEDULES_MAX = 1_000;
 const schedules = new Map<string, Schedule>();
 
 /**
- * Reads a schedule in the language of the original (cron.ts). A schedule that can never fire is a
+ * Reads a schedule in the original's language (lib/cron/). A schedule that can never fire is a
  * schedule: ask `neverFires`. The same text gives the same object again.
  *
  * @param options `timezone` defaults to null, the zone of the host.

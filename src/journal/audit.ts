@@ -3,7 +3,7 @@
 // a head that was written down elsewhere: in the system's log, or in a calendar.
 //
 // Owns:    what is hashed, and how a log is verified.
-// Not its: what is worth a row (the verbs), reading rows (edge/journal/).
+// Not its: what is worth a row (the verbs), reading and writing rows (sqlite/).
 import { createHash } from "node:crypto";
 import type { Instant } from "../time.ts";
 

@@ -15,9 +15,9 @@
 // `swept` ends the wait for the sweep.
 //
 // Owns:    which transitions are legal, and what each state must carry.
-// Not its: the clock, the journal, the API, the plugin (ports.ts); the order of work (runner.ts).
+// Not its: the clock, the journal, the API, the plugin; the order of work (src/runner.ts).
 //
-// Invariants (DESIGN.md numbers; code and tests cite them):
+// Invariants (numbered as in ARCHITECTURE.md; code and tests cite them):
 //   I1. `planned` is durable before the POST, with the signed action in it.
 //   I3. A planned action that may have been sent is searched for before it is posted again.
 //   I4. posted ends as collected; planned as posted, or as failed with a reason. Only an operator

@@ -1,6 +1,6 @@
-// Facts: the few members of a command that decide how it is collected, read without decoding it.
+// Command: the few members of a command that decide how it is collected, read without decoding it.
 import { PLAIN, QUOTE } from "../lib/json/grammar.ts";
-import { Known } from "../lib/json/repeated.ts";
+import { Repeated } from "../lib/json/repeated.ts";
 import { isActionId, isCount } from "./ids.ts";
 import type { CommandCounts } from "./result.ts";
 
@@ -32,8 +32,8 @@ export function commandFacts(bytes: Uint8Array): CommandFacts {
 
 /** Reads one command after the other, the faster the more they have in common. */
 export class FactReader {
-  readonly #action = new Known<ActionFacts>({ actionId: null, counters: null });
-  readonly #status = new Known<string | null>(null);
+  readonly #action = new Repeated<ActionFacts>({ actionId: null, counters: null });
+  readonly #status = new Repeated<string | null>(null);
 
   /** As `commandFacts`. */
   read(bytes: Uint8Array): CommandFacts {
@@ -62,7 +62,7 @@ export class FactReader {
   }
 
   /** Makes `known` hold the value at `from`; answers where it ends. */
-  #read<Value>(known: Known<Value>, { bytes, from, parse }: Reading<Value>): number {
+  #read<Value>(known: Repeated<Value>, { bytes, from, parse }: Reading<Value>): number {
     const end = known.endAt(bytes, from);
     if (end >= 0) return end;
     const to = skipValue(bytes, from);

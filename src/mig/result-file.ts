@@ -1,4 +1,4 @@
-// Stored: a result file read again, to take over a result that the journal does not know.
+// Result file: a result file read again, to take over a result that the journal does not know.
 //
 //   {"action":{…},"commands":[{…},…],"name":"JOB","plugin":"PLUGIN"}
 //

@@ -1,4 +1,4 @@
-// Document: the parts of a result file, taken out of it as it streams by.
+// Result parts: the parts of a result file, taken out of it as it streams by.
 //
 //   {"action":{…},"commands":[{…},…],"name":"JOB","plugin":"PLUGIN"}
 //

@@ -10,7 +10,7 @@
 // Invariant:
 //   A1. A question has one answer: it is written in one transaction, and never over another.
 import { RunnerError } from "../errors.ts";
-import { datedAnew } from "../flow/ahead.ts";
+import { redated } from "../flow/clock-watch.ts";
 import type { RunRow } from "../journal/inflight.ts";
 import type { JournalReads, JournalTransaction } from "../journal/journal.ts";
 import { asksPeople, due, type NewStep, type StepRow } from "../journal/steps.ts";
@@ -206,7 +206,7 @@ export function replyTo(
   const row = stepAsked(transaction, order);
   const { name } = row;
   const job = transaction.run(runId)?.job ?? "";
-  const untilAt = row.nextAt === null ? now : datedAnew({ at: row.nextAt, setAt: row.setAt }, now);
+  const untilAt = row.nextAt === null ? now : redated({ at: row.nextAt, setAt: row.setAt }, now);
   const given = answererOf(row);
   if (given !== null) throw refusal(order, `${who(row, given)}, and that is being checked`);
   if (untilAt <= now) {

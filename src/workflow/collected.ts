@@ -1,4 +1,4 @@
-// Result: a collected result as a body gets it: the agents in memory, the commands in their file.
+// Collected: a collected result as a body gets it: agents in memory, commands in their file.
 import { resultParts } from "../mig/result-parts.ts";
 import type { Command, PostedAction } from "../sdk/action.ts";
 import type { AgentSummary, CollectedResult } from "../sdk/run.ts";

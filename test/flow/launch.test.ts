@@ -135,7 +135,7 @@ describe("launchRequested()", () => {
       taken.push(launchAt);
       return Promise.resolve(null);
     };
-    const edges = { ...world.edges, ready: { take } };
+    const edges = { ...world.edges, presigned: { take } };
     await decided(world, NOON - 1);
     await launchDue(edges, entity(), DAEMON_WINDOW);
     expect(taken).toEqual([NOON]);

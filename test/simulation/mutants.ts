@@ -263,7 +263,7 @@ export const MUTANTS: readonly Mutant[] = [
     seed: 20,
     edits: [
       {
-        file: "flow/ahead.ts",
+        file: "flow/clock-watch.ts",
         find: "return setAt > now ? now + Math.max(0, at - setAt) : at;",
         replace: "return setAt === now ? now : at;",
       },

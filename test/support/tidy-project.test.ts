@@ -4,6 +4,7 @@ import { parseSource, type Source } from "./source.ts";
 import type { Finding } from "./tidy.ts";
 import {
   cycles,
+  lostFiles,
   machineBound,
   terminology,
   twins,
@@ -19,6 +20,24 @@ function sources(imports: Readonly<Record<string, readonly string[]>>): readonly
     parseSource(path, names.map((name) => `import { a } from "${name}";`).join("\n")),
   );
 }
+
+describe("lostFiles()", () => {
+  const paths = ["src/flow/post.ts", "src/mig/post-form.ts"];
+  const lost = (text: string) =>
+    lostFiles([parseSource("src/a.ts", text)], paths).map(({ line }) => line);
+
+  test("finds a file that a comment names and that is not there", () => {
+    expect(lost("// See form.ts.\n/** Or flow/plan.ts. */")).toEqual([1, 2]);
+  });
+
+  test("lets files that are there be, by a part of their path, and those of operators", () => {
+    expect(lost("// See flow/post.ts, post-form.ts, runners/x/job.ts.")).toEqual([]);
+  });
+
+  test("looks at comments alone", () => {
+    expect(lost('import { a } from "../lost.ts";')).toEqual([]);
+  });
+});
 
 const paths = (findings: readonly Finding[]) => findings.map(({ path }) => path);
 const messages = (findings: readonly Finding[]) => findings.map(({ message }) => message);

@@ -97,6 +97,26 @@ export function unsaid(ports: Source, sources: readonly Source[]): readonly Find
     .map((word) => ({ path: ports.path, line: 1, message: `Use the word "${word}", or drop it` }));
 }
 
+/** Files that a comment sends the reader to, and that are not there. `paths`: all there are. */
+export function lostFiles(
+  sources: readonly Source[],
+  paths: readonly string[],
+): readonly Finding[] {
+  /** What an operator writes: no files of this project. */
+  const theirs = ["job.ts", "plugin.ts"];
+  const named = /(?<![\w./-])(?:[\w-]+\/)*[\w-]+(?:\.test)?\.ts\b/g;
+  return sources.flatMap((source) => {
+    const { path, text, uncommented } = source;
+    return [...text.matchAll(named)].flatMap(({ 0: name, index }) => {
+      const isComment = uncommented.slice(index, index + name.length).trim() === "";
+      if (!isComment || theirs.includes(name.replace(/^.*\//, ""))) return [];
+      if (paths.some((other) => `/${other}`.endsWith(`/${name}`))) return [];
+      const message = `Name a file that there is: no path ends in "${name}"`;
+      return [{ path, line: lineAt(text, index), message }];
+    });
+  });
+}
+
 /** Two tests of one file with one name: a report could not tell which of them failed. */
 export function twins(tests: readonly Source[]): readonly Finding[] {
   return tests.flatMap((source) => {

@@ -29,6 +29,12 @@ examples({
   wrong: ["", "import a;\n", "/* Inflight: the life of one action. */\n", "// the life\n"],
   right: ["// Inflight: the life of one action.\n", "// Tidy project: the rules.\nimport a;\n"],
 });
+examples({
+  rule: rules.title,
+  path: "src/flow/signed-ahead.ts",
+  wrong: ["// Ahead: actions of a calendar.\n", "import a;\n"],
+  right: ["// Signed ahead: actions of a calendar.\n", "// Signed-ahead (SQLite): rows.\n"],
+});
 examples({ rule: rules.fileLength, wrong: [lines(401)], right: ["", lines(400)] });
 examples({
   rule: rules.lineLength,

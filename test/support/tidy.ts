@@ -41,6 +41,16 @@ export function header(source: Source): readonly Finding[] {
   return [{ path: source.path, line: 1, message }];
 }
 
+/** The name in the first line is the file's own, so that who looks for one finds the other. */
+export function title({ path, text }: Source): readonly Finding[] {
+  const name = /([^/]+)\.tsx?$/.exec(path)?.[1] ?? "";
+  const said = /^\/\/ ([^:\n]*):/.exec(text)?.[1] ?? "";
+  const plain = (words: string) => words.replace(/ \(.*\)|[^a-z0-9]/gi, "").toLowerCase();
+  if (plain(said) === plain(name)) return [];
+  const message = `Begin the file with its own name, "${name}": it says "${said}"`;
+  return [{ path, line: 1, message }];
+}
+
 /** Files end within 400 lines. */
 export function fileLength({ path, text }: Source): readonly Finding[] {
   const lines = text.trimEnd().split("\n").length;

@@ -99,7 +99,7 @@ export function candidatesOf(specifier: string, from: string): readonly string[]
   const path = written.startsWith("file:")
     ? fileURLToPath(written)
     : resolve(dirname(from), written);
-  // TypeScript's own custom: what will be x.js is written in x.ts.
+  // TypeScript's own custom: what will be a .js file is written as .ts.
   const typed = /^\.[cm]?jsx?$/.test(extname(path)) ? [path.replace(/js(x?)$/, "ts$1")] : [];
   const longer = EXTENSIONS.map((extension) => `${path}${extension}`);
   const index = EXTENSIONS.map((extension) => join(path, `index${extension}`));

@@ -1,4 +1,5 @@
-// Result: a result file as a plugin gets it: the action in memory, the commands as they are read.
+// Result reader: a result file as a plugin gets it: the action in memory, each command as it is
+// read.
 
 import { PageError } from "../../lib/json/fault.ts";
 import { fileError } from "../../lib/os/durable.ts";

@@ -1,4 +1,4 @@
-// Result: a result file while it is written, in large pieces, with the disk never far behind.
+// Result writer: a result file while it is written, in large pieces, each soon on the disk.
 //
 // A piece goes into the system's cache at once, which is a copy in memory, and from time to time
 // the disk is waited for. So little is held here whatever the size of the result, a slow disk slows

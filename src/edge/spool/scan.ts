@@ -112,7 +112,7 @@ export class JobScanner {
  * The real directories in a directory, sorted by name in byte order.
  *
  * @throws {RunnerError} SPOOL: `runnerScan() -> open PATH: no such file or directory`.
- * @see mig-runner `runnerScan`; test/golden/spool/README.md
+ * @see mig-runner `runnerScan`
  */
 export async function listDirectories(path: string): Promise<readonly string[]> {
   try {

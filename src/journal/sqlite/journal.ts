@@ -165,7 +165,7 @@ const VERSION_MAX = 1_000;
 /** Bytes of a journal that is checked when it is opened: some 4 ms for each million. */
 const CHECKED_SIZE_MAX = 8_000_000;
 
-/** Whether a journal is too large to be checked when it is opened: see check.ts. */
+/** Whether a journal is too large to be checked when it is opened: see edge/journal-check.ts. */
 export function isLarge(path: string): boolean {
   return (statSync(path, { throwIfNoEntry: false })?.size ?? 0) > CHECKED_SIZE_MAX;
 }

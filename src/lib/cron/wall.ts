@@ -1,9 +1,10 @@
-// Calendar: which moment of a wall clock comes next, found by croner. No zones, no daylight saving.
+// Wall: which moment of a wall clock comes next, found by croner. No zones, no daylight saving.
 //
 //   lists of a schedule -> patterns -> croner in UTC -> the earliest of their answers
 //
 // Owns:    how our lists are written for croner, and how many of its objects are kept.
-// Not its: what an instant is in a zone (zone.ts), the language (cron.ts), which croner lacks.
+// Not its: what an instant is in a zone (zone.ts), the original's language (expression.ts), which
+//          croner does not read.
 import { Cron } from "croner";
 import type { CronFields, MonthDays, WeekDays } from "./expression.ts";
 

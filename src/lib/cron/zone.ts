@@ -2,7 +2,7 @@
 //
 // Owns:    offsets and their changes, the rule for hours that a zone skips or repeats, and the
 //          letters that Go prints for a zone.
-// Not its: which wall time is wanted (calendar.ts), where the host's zone is found
+// Not its: which wall time is wanted (wall.ts), where the host's zone is found
 //          (edge/timezone.ts).
 //
 // A zone's offset is constant over long spans. Spans are found on demand, for a name by Temporal,

@@ -1,4 +1,4 @@
-// Http: the one place that speaks HTTP.
+// Client: the one place that speaks HTTP.
 //
 // Owns:    connections and their number, time limits, redirects, gzip, what "sent" means.
 // Not its: who asks (mig/token.ts), what answers mean (mig/api.ts), when to ask again (flow/).

@@ -1,4 +1,4 @@
-// Names: the texts of short tokens that come again and again, such as the names of members.
+// Interned: the texts of short tokens that come again and again, such as the names of members.
 
 /** A longer token is decoded each time. */
 const SIZE_MAX = 16;
@@ -7,7 +7,7 @@ const SIZE_MAX = 16;
 const PLACES = 32;
 
 /** Remembers the last texts that were met. */
-export class Names {
+export class Interned {
   readonly #texts: string[] = Array.from({ length: PLACES }, () => "");
 
   /** The text of the bytes from `from` to `to`; null when they are too many, or not all ASCII. */

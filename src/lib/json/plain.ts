@@ -1,4 +1,4 @@
-// Json: whether a value comes back from JSON as it went in.
+// Plain: values that come back from JSON as they went in, and nothing else.
 
 /**
  * The JSON of a step's value; null for undefined.

@@ -1,10 +1,10 @@
-// Known: bytes that have been read before, so that meeting them again costs one comparison.
+// Repeated: bytes that have been read before, so that meeting them again costs one comparison.
 //
 // All commands of an action carry the same action, which is a third of their bytes or more.
 import { Buffer } from "node:buffer";
 
 /** The last thing that was read, and what came of it. */
-export class Known<Value> {
+export class Repeated<Value> {
   #bytes = Buffer.alloc(0);
   #value: Value;
 

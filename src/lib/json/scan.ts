@@ -1,7 +1,7 @@
 // Scan: strict JSON (RFC 8259), checked byte by byte as it arrives, without ever holding the text.
 //
 // Owns:    the grammar, the depth, and the few bytes that a listener asks to keep.
-// Not its: what members mean (page.ts), and whether the bytes of a text are UTF-8.
+// Not its: what members mean (mig/page.ts), and whether the bytes of a text are UTF-8.
 //
 // Invariants:
 //   S1. Where the chunks are cut makes no difference to what the listener hears.
@@ -42,8 +42,8 @@ import {
   WORDS,
   wordEnd,
 } from "./grammar.ts";
-import { Known } from "./repeated.ts";
-import { Keeper } from "./token.ts";
+import { PartBytes } from "./part.ts";
+import { Repeated } from "./repeated.ts";
 
 /** A member's name, a text value, or a bare word (number, true, false, null). */
 export type TokenKind = "key" | "text" | "word";
@@ -78,7 +78,7 @@ export interface ScanOptions {
 export class JsonScanner {
   readonly #listener: ScanListener;
   readonly #watchDepth: number;
-  readonly #keeper: Keeper;
+  readonly #part: PartBytes;
   #state = VALUE;
   #depth = 0;
   #kinds = new Uint8Array(64);
@@ -99,12 +99,12 @@ export class JsonScanner {
   /** Where that one begins; -1 when it is not read, or began in an earlier chunk. */
   #firstFrom = -1;
   /** The bytes of the last one that was read: the same bytes need not be checked again. */
-  readonly #known = new Known<null>(null);
+  readonly #known = new Repeated<null>(null);
 
   constructor({ listener, watchDepth, keptMax }: ScanOptions) {
     this.#listener = listener;
     this.#watchDepth = watchDepth;
-    this.#keeper = new Keeper(keptMax);
+    this.#part = new PartBytes(keptMax);
   }
 
   /** Reads on. */
@@ -118,7 +118,7 @@ export class JsonScanner {
       else if (this.#depth > this.#watchDepth) at = this.#skim(at);
       else at = this.#readStructure(at);
     }
-    this.#keeper.carryOver(chunk);
+    this.#part.carryOver(chunk);
     this.#consumed += chunk.length;
     this.#chunk = this.#chunk.subarray(0, 0);
   }
@@ -265,7 +265,7 @@ export class JsonScanner {
     this.#word = 0;
     this.#heard = this.#depth > 0 && this.#depth <= this.#watchDepth;
     if (!this.#heard || !this.#listener.wants(kind)) return;
-    if (this.#keptDepth === 0) this.#keeper.begin(at);
+    if (this.#keptDepth === 0) this.#part.begin(at);
   }
 
   #readText(from: number): number {
@@ -341,14 +341,14 @@ export class JsonScanner {
 
   /** The token that ends before `at`, decoded; null when it was not wanted. */
   #takeText(at: number): string | null {
-    if (this.#keptDepth !== 0 || !this.#keeper.isKeeping) return null;
-    return this.#keeper.takeText(this.#chunk, at, this.#tokenHasEscapes);
+    if (this.#keptDepth !== 0 || !this.#part.isKeeping) return null;
+    return this.#part.takeText(this.#chunk, at, this.#tokenHasEscapes);
   }
 
   #open(kind: number, at: number): void {
     const heard = this.#depth <= this.#watchDepth;
     if (heard && this.#listener.opens(kind === OPEN_ARRAY) && this.#keptDepth === 0) {
-      this.#keeper.begin(at);
+      this.#part.begin(at);
       this.#keptDepth = this.#depth + 1;
       this.#isNew = true;
     }
@@ -377,7 +377,7 @@ export class JsonScanner {
     let kept: Uint8Array | null = null;
     if (this.#keptDepth === depth) {
       this.#keptDepth = 0;
-      kept = this.#keeper.take(this.#chunk, end);
+      kept = this.#part.take(this.#chunk, end);
     }
     this.#listener.closes(kept, this.#consumed + end);
     return end;

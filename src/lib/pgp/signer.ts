@@ -44,7 +44,7 @@ export interface KeyringOptions {
 }
 
 export interface SignerOptions extends KeyringOptions {
-  /** Which key: see matchKeys() in held.ts for its forms. */
+  /** Which key: see matchKeys() in source.ts for its forms. */
   readonly keyId: string;
   /** Null when none is configured. */
   readonly passphrase: Revealable | null;

@@ -1,4 +1,4 @@
-// Held: the keys that a source has, and which of them a key id means.
+// Source: the keys that a source has, and which of them a key id means.
 import { nearest } from "../../errors.ts";
 import type { Instant } from "../../time.ts";
 import { hasSigningAlgorithm, type RingEntry, type RingKey, verifyProblem } from "./keyring.ts";

@@ -1,11 +1,12 @@
-// Ahead: moments that were set by a clock that was ahead, and what becomes of them (I7).
+// Clock watch: waits that were set while the clock was ahead, and how they are set right (I7).
 //
-// Next to every moment that something waits for stands the time at which it was set. If that time
-// is still to come, the clock was ahead then: the wait is as long as it was meant, from now on.
-// That needs no knowledge of when the clock was wrong, or by how much; a restart changes nothing.
+// Every row that waits for a moment also holds the time at which the wait was set. If that time is
+// still in the future, the clock was ahead then, and the wait begins again from now with the length
+// it was meant to have. This works without knowing when the clock was wrong or by how much, and it
+// works the same after a restart.
 //
-// Owns:    rows, and how a clock that is set back is noticed.
-// Not its: the schedules of jobs (rewind.ts).
+// Owns:    the rows of the journal that wait, and noticing that the clock was set back.
+// Not its: how far the schedule of a job is decided (rewind.ts).
 
 import type { ActionRow } from "../journal/inflight.ts";
 import type { AheadRows, JournalTransaction } from "../journal/journal.ts";
@@ -15,7 +16,7 @@ import type { Clock } from "../lib/ports.ts";
 import type { Instant, Milliseconds } from "../time.ts";
 import { type Edges, say } from "./edges.ts";
 
-/** Less than this is the trembling of a clock that is being set right all the time. */
+/** Steps back smaller than this are the small corrections that NTP makes all the time. */
 export const CLOCK_SLACK_MS: Milliseconds = 1_000;
 
 /** A clock that remembers the latest time that it has told. */
@@ -51,25 +52,25 @@ export class WatchedClock implements Clock {
   }
 }
 
-/** A moment beside the time at which it was set. */
+/** A moment, and the time at which it was chosen. */
 interface Dated {
   readonly at: Instant;
   readonly setAt: Instant;
 }
 
-/** The moment by the clock of now: what was left of the wait when it was set. Pure. */
-export function datedAnew({ at, setAt }: Dated, now: Instant): Instant {
+/** The moment that was meant, by the present clock: the same wait, from now on. Pure. */
+export function redated({ at, setAt }: Dated, now: Instant): Instant {
   return setAt > now ? now + Math.max(0, at - setAt) : at;
 }
 
 /**
- * Dates anew what waits for a time that was set by a clock that was ahead.
+ * Sets all waits right that were set while the clock was ahead.
  *
- * @param isBusy Whether a delivery is being made just now: how it ends dates it anyway.
- * @returns How many rows.
- * @throws {RunnerError} JOURNAL, when that cannot be remembered: then it is still to be done.
+ * @param isBusy Whether a delivery is being made just now: its end sets a new time anyway.
+ * @returns How many rows were changed.
+ * @throws {RunnerError} JOURNAL, when it cannot be written: then nothing was changed.
  */
-export async function dateAnew(
+export async function redateWaits(
   edges: Pick<Edges, "clock" | "journal" | "log">,
   isBusy: (deliveryId: number) => boolean,
 ): Promise<number> {
@@ -80,7 +81,7 @@ export async function dateAnew(
     const rows = transaction.setAhead(since);
     for (const { deadlineAt, begunAt, ...run } of rows.runs) {
       if (deadlineAt === null || begunAt === null) continue;
-      const deadline = datedAnew({ at: deadlineAt, setAt: begunAt }, now);
+      const deadline = redated({ at: deadlineAt, setAt: begunAt }, now);
       transaction.saveRun({ ...run, begunAt: now, deadlineAt: deadline });
     }
     for (const row of rows.actions) transaction.saveAction(actionAnew(row, now));
@@ -101,16 +102,16 @@ export async function dateAnew(
   return countOf(dated);
 }
 
-/** How long after the clock was set back it is looked for times that it set before. */
+/** For how long after a start, or a clock that was set back, such rows are looked for. */
 const WATCH_MS: Milliseconds = 60_000;
 
 /**
- * Between two looks: at least this, and as long as has gone by since the first. A look reads every
- * row that waits, and most of what was begun before ends at once.
+ * The shortest time between two looks. They come further and further apart, because each reads
+ * every row that waits, and most work that was begun under the old time ends soon.
  */
 const LOOK_MS: Milliseconds = 1_000;
 
-/** Dates anew what is to be, at the start of a process and whenever the clock was set back. */
+/** Sets waits right at the start of the process, and whenever the clock was set back. */
 export class ClockWatch {
   readonly #edges: Pick<Edges, "journal" | "log"> & { readonly clock: WatchedClock };
   /** The start, or when the clock was seen to have been set back; null before the first look. */
@@ -122,9 +123,9 @@ export class ClockWatch {
   }
 
   /**
-   * Looks for a while: what was begun before may still write down a time of then.
+   * Looks more than once: work that was begun before may still write times of the old clock.
    *
-   * @throws {RunnerError} JOURNAL, when something cannot be remembered.
+   * @throws {RunnerError} JOURNAL, when it cannot be written.
    */
   async tick(isBusy: (deliveryId: number) => boolean): Promise<void> {
     const { clock, log } = this.#edges;
@@ -140,7 +141,7 @@ export class ClockWatch {
     }
     const goneMs = now - this.#since;
     if (goneMs > WATCH_MS || now < this.#lookAt) return;
-    await dateAnew(this.#edges, isBusy);
+    await redateWaits(this.#edges, isBusy);
     this.#lookAt = now + Math.max(LOOK_MS, goneMs);
   }
 }
@@ -157,24 +158,24 @@ function nextAnew<Row extends { readonly nextAt: Instant | null }>(
   setAt: Instant,
   now: Instant,
 ): { readonly nextAt: Instant | null } {
-  return { nextAt: nextAt === null ? null : datedAnew({ at: nextAt, setAt }, now) };
+  return { nextAt: nextAt === null ? null : redated({ at: nextAt, setAt }, now) };
 }
 
 function actionAnew(row: ActionRow, now: Instant): ActionRow {
   const { postBy, updatedAt: setAt } = row;
-  const until = postBy === null ? null : datedAnew({ at: postBy, setAt }, now);
+  const until = postBy === null ? null : redated({ at: postBy, setAt }, now);
   return { ...row, ...nextAnew(row, setAt, now), postBy: until, updatedAt: now };
 }
 
-/** A pause lasts as long as it was meant to; one that has ended holds nothing that is to come. */
+/** A pause keeps its length from now on; one that has ended cannot hold anything any more. */
 function pauseAnew(transaction: JournalTransaction, row: PauseRow, now: Instant): void {
   const { since: setAt, until: at, endedAt } = row;
-  const until = at === null ? null : datedAnew({ at, setAt }, now);
+  const until = at === null ? null : redated({ at, setAt }, now);
   if (endedAt === null) transaction.savePause({ ...row, since: now, until });
   else transaction.dropPause(row.id);
 }
 
-/** Actions that are told of one by one. */
+/** Actions that get a log line each. */
 const TOLD_MAX = 20;
 
 function sayDated(edges: Pick<Edges, "log">, rows: AheadRows, now: Instant): void {

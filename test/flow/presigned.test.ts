@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { DAEMON_WINDOW, launchDue } from "../../src/flow/launch.ts";
-import { Ready } from "../../src/flow/ready.ts";
+import { Presigned } from "../../src/flow/presigned.ts";
 import type { Entity } from "../../src/jobs/entity.ts";
 import { entity, NOON, openWorld } from "../support/world.ts";
 
@@ -27,20 +27,20 @@ async function openBefore(of: Partial<Entity> = {}) {
   const jobs = new Map([[job.job, job]]);
   const state = { isQuiet: true };
   const catalog = { entity: (name: string) => jobs.get(name) ?? null };
-  const ready = new Ready(world.edges, catalog, () => state.isQuiet);
-  const edges = { ...world.edges, ready };
+  const presigned = new Presigned(world.edges, catalog, () => state.isQuiet);
+  const edges = { ...world.edges, presigned };
   await world.journal.write((tables) =>
     tables.setCursor(job.job, { decidedAt: AT - 1, schedule: "0 * * * * UTC" }),
   );
   /** One tick, and all that it signs. */
   const tick = async (due: Partial<Record<string, number>> = { [job.job]: AT }) => {
-    ready.tick(world.clock.now(), (by) =>
+    presigned.tick(world.clock.now(), (by) =>
       Object.entries(due).flatMap(([name, at = 0]) => (at <= by ? [{ job: name, at }] : [])),
     );
     await world.clock.moveBy(0);
   };
   world.clock.jumpTo(AT - 5_000);
-  return { ...{ world, edges, ready, job, jobs, file, signed, state, tick } };
+  return { ...{ world, edges, presigned, job, jobs, file, signed, state, tick } };
 }
 
 /** The action that the launch plans. */
@@ -97,7 +97,7 @@ describe("An action that is signed before its fire time", () => {
     (site: Awaited<ReturnType<typeof openBefore>>) => void,
   ])[] = [
     ["its template was written meanwhile", ({ file }) => Object.assign(file, { stamp: "two" })],
-    ["the configuration was read anew", ({ ready }) => ready.clear()],
+    ["the configuration was read anew", ({ presigned }) => presigned.clear()],
     ["the launch comes three seconds late", ({ world }) => world.clock.jumpTo(AT + 3_000)],
     [
       "its template cannot be looked at",
@@ -131,18 +131,18 @@ describe("An action that is signed before its fire time", () => {
     const gate = Promise.withResolvers<string>();
     site.world.edges.signer.sign = () => gate.promise;
     await site.tick();
-    site.ready.clear();
+    site.presigned.clear();
     gate.resolve("by the key of before");
     await site.world.clock.moveBy(0);
-    expect(await site.ready.take(site.job, AT)).toBeNull();
+    expect(await site.presigned.take(site.job, AT)).toBeNull();
   });
 
   test("is given away once", async () => {
     const site = await openBefore();
     await site.tick();
     site.world.clock.jumpTo(AT);
-    expect(await site.ready.take(site.job, AT)).toHaveLength(1);
-    expect(await site.ready.take(site.job, AT)).toBeNull();
+    expect(await site.presigned.take(site.job, AT)).toHaveLength(1);
+    expect(await site.presigned.take(site.job, AT)).toBeNull();
   });
 
   test("is left to the launch, and its message, when it cannot be signed", async () => {
@@ -176,6 +176,6 @@ describe("An action that is signed before its fire time", () => {
     site.world.clock.jumpTo(AT + 60_000);
     await site.tick({});
     site.world.clock.jumpTo(AT);
-    expect(await site.ready.take(site.job, AT)).toBeNull();
+    expect(await site.presigned.take(site.job, AT)).toBeNull();
   });
 });

@@ -1,13 +1,13 @@
-// Ready: actions that are dated and signed some seconds before their fire time.
+// Presigned: actions that this runner signs some seconds before their fire time.
 //
-//   10 s before ──▶ template read, dated by the launch to come, signed ──▶ kept here
+//   10 s before ──▶ template read, dated by the launch to come, signed ──▶ kept in memory
 //   launch ──▶ taken, if it is still what would be signed now ──▶ journaled (I1) ──▶ posted
 //
-// When many jobs are due in one second, the signatures are most of the work, and they need nothing
-// of that second. What is kept here is in memory alone and was promised to nobody: a crash, a stop,
-// a changed job or a clock that was set leave nothing to be taken back; it is signed again.
+// When many jobs are due in one second, signing is most of the work, and it can be done before.
+// The journal does not know of what is kept here, and nobody relies on it: after a crash, a changed
+// job or a changed clock it is thrown away, and the launch signs the action itself.
 //
-// Owns:    what may be signed ahead, how much of it, and when it has become stale.
+// Owns:    what is signed before its time, how much of it, and when it is stale.
 // Not its: what is signed (plan.ts), calendars that people have signed (signed-ahead.ts).
 import type { Catalog } from "../jobs/catalog.ts";
 import type { Entity } from "../jobs/entity.ts";
@@ -19,37 +19,37 @@ import { signLive } from "./plan.ts";
 import { Pool } from "./pool.ts";
 import { isSignedAhead } from "./signed-ahead.ts";
 
-/** So long before a fire time its action may be signed: a thousand signatures take a second. */
+/** How long before its fire time an action is signed: a thousand signatures take a second. */
 const AHEAD_MS: Milliseconds = 10_000;
 
-/** A launch that is so much off the time by which its action is dated signs another. */
+/** A launch that is further than this from the time its action is dated by signs another one. */
 const DATE_SLACK_MS: Milliseconds = 2_000;
 
-/** What is kept at the most: actions, and characters of their bodies. */
+/** The most actions that are kept, and the most characters of their bodies. */
 const ACTIONS_MAX = 4_096;
 const BODIES_MAX = 16 * 1024 * 1024;
 
-/** Signed at a time. */
+/** Jobs whose actions are signed at the same time. */
 const AT_A_TIME = 4;
 
 interface Kept {
   readonly entity: Entity;
   readonly launchAt: Instant;
-  /** Of the template's file when it was read. */
+  /** The stamp of the template's file when it was read. */
   readonly stamp: string;
-  /** Null: it could not be signed, and the launch will say why. */
+  /** Null: signing failed. The launch tries again, and reports why. */
   readonly actions: readonly SignedAction[] | null;
 }
 
-/** The actions that are signed for launches to come. The runner ticks it. */
-export class Ready {
+/** Signs actions for the launches of the next seconds, and keeps them. The runner ticks it. */
+export class Presigned {
   readonly #edges: Edges;
   readonly #catalog: Pick<Catalog, "entity">;
   readonly #isQuiet: () => boolean;
   readonly #kept = new Map<string, Kept>();
   readonly #pool = new Pool(AT_A_TIME, () => {});
   #characters = 0;
-  /** Counts what makes everything stale. */
+  /** Goes up with each `clear`, so that a signature that is still being made is not kept. */
   #generation = 0;
 
   /** @param isQuiet Whether nothing is being launched or posted, which comes first. */
@@ -81,8 +81,8 @@ export class Ready {
   }
 
   /**
-   * Gives away what was signed for this launch, if that is what would be signed now: by the same
-   * definition and template, and dated by now. Null: it has to be signed.
+   * Takes out what was signed for this launch, if the launch would sign the same now: the job and
+   * the template are unchanged, and the date fits. Null: the launch has to sign.
    */
   async take(entity: Entity, launchAt: Instant): Promise<readonly SignedAction[] | null> {
     const { job } = entity;
@@ -96,7 +96,7 @@ export class Ready {
     return stamp === kept.stamp ? kept.actions : null;
   }
 
-  /** The key, the macros or anything else is another now: nothing that is kept holds. */
+  /** Throws everything away: the configuration may have another key or other macros now. */
   clear(): void {
     this.#generation++;
     this.#kept.clear();
@@ -111,11 +111,11 @@ export class Ready {
     let stamp = "";
     let actions: readonly SignedAction[] | null = null;
     try {
-      // First: what changes after this look is seen by the second one.
+      // Before the template is read: a change in between shows when `take` looks again.
       stamp = await this.#stampOf(entity);
       actions = await signLive(this.#edges, entity, launchAt);
     } catch {
-      // The launch meets the same, and tells of it.
+      // The launch will meet the same error, and reports it.
     }
     if (generation !== this.#generation) return;
     this.#forget(job);
@@ -123,7 +123,7 @@ export class Ready {
     this.#characters += lengthOf(actions);
   }
 
-  /** A definition that holds its template is another when that has changed. */
+  /** "" for a template inside the definition: when it changes, the entity is another object. */
   async #stampOf({ job, template }: Entity): Promise<string> {
     return template.kind === "inline" ? "" : await this.#edges.spool.stamp(job, template.name);
   }
@@ -134,10 +134,10 @@ export class Ready {
   }
 }
 
-/** Whether a job's action is signed here, from what is known before its fire time. */
+/** Whether all that a job's action is made of is known before its fire time. */
 function isLive(entity: Entity): boolean {
   const { canary } = guardsOf(entity);
-  // A canary's agents are counted when it is sent.
+  // A canary is cut by a count of agents that is made at the launch.
   return (
     !entity.workflow && !isSignedAhead(entity) && (canary === null || canary.kind === "always")
   );

@@ -1,17 +1,18 @@
-// Keeper: holds the bytes of one part of a stream, also when it is cut into several chunks.
+// Part: collects the bytes of one part of a stream (a token, or a whole object or array), also
+// when the part is cut into several chunks.
 import { PageError } from "./fault.ts";
-import { Names } from "./interned.ts";
+import { Interned } from "./interned.ts";
 
 const UTF8 = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /** One part at a time. What `take` answers is the caller's own when it was cut, else a view. */
-export class Keeper {
+export class PartBytes {
   readonly #sizeMax: number;
   /** Where in the present chunk the part begins, null when nothing is kept. */
   #from: number | null = null;
   #carry = new Uint8Array(0);
   #carried = 0;
-  readonly #names = new Names();
+  readonly #names = new Interned();
 
   /** @param sizeMax Most bytes of one part; more is a PageError ("large"). */
   constructor(sizeMax: number) {

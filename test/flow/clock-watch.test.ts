@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { ClockWatch, dateAnew, datedAnew, WatchedClock } from "../../src/flow/ahead.ts";
+import { ClockWatch, redated, redateWaits, WatchedClock } from "../../src/flow/clock-watch.ts";
 import { due } from "../../src/journal/steps.ts";
 import { VirtualClock } from "../support/clock.ts";
 import { NOON, openWorld, type World } from "../support/world.ts";
@@ -10,17 +10,17 @@ const HOUR = 3_600_000;
 /** Twelve hours ahead: what the clock said when the rows were written. */
 const WRONG = NOON + 12 * HOUR;
 
-describe("datedAnew()", () => {
+describe("redated()", () => {
   test("keeps a moment that was set by now", () => {
-    expect(datedAnew({ at: NOON + HOUR, setAt: NOON }, NOON)).toBe(NOON + HOUR);
-    expect(datedAnew({ at: NOON - HOUR, setAt: NOON - 2 * HOUR }, NOON)).toBe(NOON - HOUR);
+    expect(redated({ at: NOON + HOUR, setAt: NOON }, NOON)).toBe(NOON + HOUR);
+    expect(redated({ at: NOON - HOUR, setAt: NOON - 2 * HOUR }, NOON)).toBe(NOON - HOUR);
   });
 
   test("begins a wait anew that was set by a clock that was ahead, however far", () => {
     for (const ahead of [2 * SECOND, HOUR, 24 * HOUR, 100 * 365 * 24 * HOUR]) {
       const setAt = NOON + ahead;
-      expect(datedAnew({ at: setAt + 90 * SECOND, setAt }, NOON)).toBe(NOON + 90 * SECOND);
-      expect(datedAnew({ at: setAt - SECOND, setAt }, NOON)).toBe(NOON);
+      expect(redated({ at: setAt + 90 * SECOND, setAt }, NOON)).toBe(NOON + 90 * SECOND);
+      expect(redated({ at: setAt - SECOND, setAt }, NOON)).toBe(NOON);
     }
   });
 });
@@ -145,25 +145,25 @@ describe("ClockWatch", () => {
   });
 });
 
-describe("dateAnew()", () => {
+describe("redateWaits()", () => {
   test("begins every wait anew that was set by a clock that was ahead, and no other", async () => {
     const world = openWorld();
     const right = await rowsAt(world, NOON - 10 * SECOND, NOON - HOUR);
     const wrong = await rowsAt(world, WRONG, WRONG - HOUR);
-    expect(await dateAnew(world.edges, () => false)).toBe(5);
+    expect(await redateWaits(world.edges, () => false)).toBe(5);
     expect(timesOf(world, right)).toEqual(all(NOON + 50 * SECOND));
     expect(timesOf(world, wrong)).toEqual(all(NOON + 60 * SECOND));
     expect(world.lines[0]).toContain("5 waits were set by a clock that was up to 12h0m0s ahead");
     // What was dated anew is not dated again, so that it does become due.
     await world.clock.moveBy(30 * SECOND);
-    expect(await dateAnew(world.edges, () => false)).toBe(0);
+    expect(await redateWaits(world.edges, () => false)).toBe(0);
     expect(timesOf(world, wrong)).toEqual(all(NOON + 60 * SECOND));
   });
 
   test("leaves a delivery alone that is being made", async () => {
     const world = openWorld();
     const ids = await rowsAt(world, WRONG, WRONG);
-    expect(await dateAnew(world.edges, (id) => id === ids.deliveryId)).toBe(4);
+    expect(await redateWaits(world.edges, (id) => id === ids.deliveryId)).toBe(4);
     expect(timesOf(world, ids).delivery).toBe(WRONG + 60 * SECOND);
   });
 
@@ -181,14 +181,14 @@ describe("dateAnew()", () => {
         tables.saveAction({ ...row, ...posted });
       }
     });
-    await dateAnew(world.edges, () => false);
+    await redateWaits(world.edges, () => false);
     const expires = new Date(WRONG + 60 * SECOND).toISOString();
     expect(world.lines[1]).toStartWith("warning nightly: action 77 may have been dated by that");
     expect(world.lines[1]).toContain(`it expires at ${expires}; \`mig-runner drop 77\``);
   });
 });
 
-describe("dateAnew() of pauses", () => {
+describe("redateWaits() of pauses", () => {
   test("lets one last as long as it was meant to, and forgets one that has ended", async () => {
     const world = openWorld();
     await world.journal.write((tables) => {
@@ -199,7 +199,7 @@ describe("dateAnew() of pauses", () => {
       tables.insertPause({ job: "open", since: WRONG, until: null, ...by });
       tables.insertPause({ job: "right", since: NOON - HOUR, until: NOON + HOUR, ...by });
     });
-    expect(await dateAnew(world.edges, () => false)).toBe(3);
+    expect(await redateWaits(world.edges, () => false)).toBe(3);
     const pauses = ["gone", "nightly", "open", "right"].flatMap((job) =>
       world.journal.pauses(job, 0).map(({ since, until }) => [job, since, until]),
     );

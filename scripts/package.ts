@@ -111,6 +111,7 @@ const INSTALL = `The files are laid out as on a host. Copy them below / as root:
 
   cp -R --no-preserve=ownership usr etc /
   systemd-sysusers mig-runner.conf && systemd-tmpfiles --create mig-runner.conf
+  install -d -m 0750 -g mig /etc/mig
 
 or usr/bin/mig-runner alone, which needs nothing else. usr/share/doc/mig-runner/docs/operations.md
 says how to go on.

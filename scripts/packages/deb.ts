@@ -52,7 +52,7 @@ export async function controlFiles(
     `Architecture: ${MACHINES[cpu] ?? cpu}`,
     "Maintainer: mig-runner <mig-runner@localhost>",
     `Installed-Size: ${Math.ceil(size / 1_024)}`,
-    "Depends: libc6 (>= 2.28)",
+    "Depends: libc6 (>= 2.28), passwd",
     "Recommends: ca-certificates, logrotate",
     DESCRIPTION,
     "",

@@ -2,7 +2,7 @@
 import { copyFile, mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { PackageOrder, Release } from "./deb.ts";
-import { AFTER_INSTALL, AFTER_PURGE, BEFORE_REMOVE, CONFIG_FILES } from "./system.ts";
+import { AFTER_INSTALL, AFTER_REMOVE, BEFORE_REMOVE, CONFIG_FILES } from "./system.ts";
 import { layOut, run, type TreeFile } from "./tree.ts";
 
 const MACHINES: Readonly<Record<string, string>> = { x64: "x86_64", arm64: "aarch64" };
@@ -12,9 +12,14 @@ export function rpmName({ version, cpu }: Release): string {
   return `mig-runner-${version}-1.${MACHINES[cpu] ?? cpu}.rpm`;
 }
 
+/** Zsh of Red Hat's kind looks elsewhere than Debian's. */
+function rpmFile(file: TreeFile): TreeFile {
+  return { ...file, path: file.path.replace("/vendor-completions/", "/site-functions/") };
+}
+
 /** What rpmbuild reads. The number of packages that stay is 0 when it is taken off the host. */
 export function specText(files: readonly TreeFile[], { version }: Release): string {
-  const lines = files.map(({ path }) => {
+  const lines = files.map(rpmFile).map(({ path }) => {
     const isConfig = CONFIG_FILES.some((each) => each === `/${path}`);
     return `${isConfig ? "%config(noreplace) " : ""}"/${path}"`;
   });
@@ -25,6 +30,7 @@ Summary: Scheduler of PGP-signed MIG actions
 License: MPL-2.0
 AutoReqProv: no
 Requires: glibc >= 2.28
+Requires(post): /usr/sbin/useradd
 
 %description
 Runs the actions of MIG (Mozilla InvestiGator) by schedule: dates, signs and posts them, collects
@@ -38,7 +44,7 @@ ${BEFORE_REMOVE}fi
 
 %postun
 if [ "$1" = 0 ]; then
-${AFTER_PURGE}fi
+${AFTER_REMOVE}fi
 
 %files
 %defattr(-,root,root)
@@ -53,7 +59,7 @@ export async function writeRpm(
 ): Promise<void> {
   const { epoch, cpu } = release;
   await mkdir(folder, { recursive: true });
-  await layOut(files, { folder: join(folder, "root"), epoch });
+  await layOut(files.map(rpmFile), { folder: join(folder, "root"), epoch });
   const spec = join(folder, "mig-runner.spec");
   await writeFile(spec, specText(files, release));
   const machine = MACHINES[cpu] ?? cpu;

@@ -66,7 +66,7 @@ export function systemFiles({ executable, notices, man, completions }: Made): re
 export const AFTER_INSTALL = `if command -v systemd-sysusers >/dev/null; then
   systemd-sysusers \${DPKG_ROOT:+--root="$DPKG_ROOT"} mig-runner.conf
 elif ! getent passwd mig >/dev/null; then
-  useradd --system --home-dir /var/lib/mig-runner --shell /usr/sbin/nologin mig
+  useradd --system --user-group --home-dir /var/lib/mig-runner --shell /usr/sbin/nologin mig
 fi
 if command -v systemd-tmpfiles >/dev/null; then
   systemd-tmpfiles \${DPKG_ROOT:+--root="$DPKG_ROOT"} --create mig-runner.conf || true
@@ -75,8 +75,9 @@ else
     /var/log/mig-runner; do
     install -d -m 0750 -o mig -g mig "$DPKG_ROOT$folder"
   done
-  install -d -m 0750 -g mig "$DPKG_ROOT/etc/mig"
 fi
+# One that is there may be other programs' too: it stays as it is.
+[ -d "$DPKG_ROOT/etc/mig" ] || install -d -m 0750 -g mig "$DPKG_ROOT/etc/mig"
 if [ -z "$DPKG_ROOT" ] && [ -d /run/systemd/system ]; then
   systemctl daemon-reload
   systemctl try-restart mig-runner.service mig-runner-dashboard.service || true
@@ -90,11 +91,15 @@ export const BEFORE_REMOVE = `if [ -z "$DPKG_ROOT" ] && [ -d /run/systemd/system
 fi
 `;
 
-/** Logs go; jobs, results and the journal are the operator's, and stay unless there are none. */
-export const AFTER_PURGE = `rm -rf "$DPKG_ROOT/var/log/mig-runner"
-data="$DPKG_ROOT/var/lib/mig-runner"
-rmdir "$data/runners" "$data/plugins" "$data" "$DPKG_ROOT/etc/mig" 2>/dev/null || true
+/** Jobs, results and the journal are the operator's, and so are logs; only empty folders go. */
+export const AFTER_REMOVE = `data="$DPKG_ROOT/var/lib/mig-runner"
+rmdir "$data/runners" "$data/plugins" "$data" "$DPKG_ROOT/var/log/mig-runner" \\
+  "$DPKG_ROOT/etc/mig" 2>/dev/null || true
 if [ -d "$data" ]; then
   echo "mig-runner: jobs, results and journal are still in $data"
 fi
 `;
+
+/** Debian's purge takes the logs away, too; of Red Hat's kind there is none. */
+export const AFTER_PURGE = `rm -rf "$DPKG_ROOT/var/log/mig-runner"
+${AFTER_REMOVE}`;

@@ -212,7 +212,7 @@ _mig-runner() {
     esac
   done
   case "$before" in
-    --set) compadd -S "" -- \${=:-"${PARAMS}"}; return ;;
+    --set) compadd -S "" -- ${PARAMS}; return ;;
     ${fileFlags(commands)}) _files; return ;;
     ${valueFlags(commands)}) return ;;
   esac
@@ -258,6 +258,7 @@ function fishScript({ daemon, verbs }: Commands): string {
     "end",
     "complete -c mig-runner -f",
     "complete -c mig-runner -o c -r -F -d 'Load configuration from file'",
+    "complete -c mig-runner -l help -d 'Say what it does and what it takes'",
     ...daemon.flags.map((flag) => fishFlag(none, flag)),
   ];
   for (const { name, summary, flags, words, more = false } of verbs) {

@@ -72,6 +72,25 @@ describe("package", () => {
     run(scratch.in("tree/DEBIAN/prerm"), ["upgrade", "9.9.0"]);
     run(scratch.in("tree/DEBIAN/postrm"), ["upgrade"], { DPKG_ROOT: scratch.path });
   }, 300_000);
+
+  test("makes a package that rpm reads, where zsh of its kind finds the completion", async () => {
+    if (!hasTool("rpmbuild")) return;
+    using scratch = new Scratch();
+    const { out } = await make(scratch, "out");
+    const rpm = `${out}/mig-runner-9.8.7-1.x86_64.rpm`;
+    const ask = (...argv: readonly string[]) => run("rpm", ["-qp", ...argv, rpm]);
+    expect(ask("--queryformat", "%{NAME} %{VERSION} %{ARCH} %{BUILDTIME}")).toBe(
+      "mig-runner 9.8.7 x86_64 1700000000",
+    );
+    const files = ask("-l").trimEnd().split("\n");
+    expect(files).toContain("/usr/bin/mig-runner");
+    expect(files.filter((path) => path.includes("zsh"))).toEqual([
+      "/usr/share/zsh/site-functions/_mig-runner",
+    ]);
+    expect(ask("-c")).toBe("/etc/logrotate.d/mig-runner\n");
+    // There is no purge: what the program has written is not the package's to take away.
+    expect(ask("--scripts")).not.toContain("rm -r");
+  }, 300_000);
 });
 
 describe("manual pages", () => {

@@ -146,7 +146,7 @@ export function renderRuns(runs: readonly RunRecord[], now: Instant): string[] {
       formatClock(run.firesAt),
       tookText(run, now),
       run.state,
-      summaryOf(run),
+      summaryOf(run, now),
     ]),
   );
 }
@@ -159,11 +159,13 @@ function tookText({ startedAt, firesAt, endedAt, state }: RunRecord, now: Instan
 }
 
 /** Why it failed, what came of it, and what is left to do. */
-function summaryOf({ error, note, actions, deliveries, cause }: RunRecord): string {
+function summaryOf(run: RunRecord, now: Instant): string {
+  const { error, note, actions, deliveries, cause } = run;
   const undelivered = deliveries.filter(({ state }) => state === "dead");
   const waiting = deliveries.filter(({ state }) => state === "pending");
   const parts = [
     ...(cause === "schedule" ? [] : [cause]),
+    ...startText(run, now),
     ...(error === null ? [] : [error]),
     ...(note === null ? [] : [note]),
     ...actions.flatMap(commandsText),
@@ -173,6 +175,12 @@ function summaryOf({ error, note, actions, deliveries, cause }: RunRecord): stri
     ...(waiting.length === 0 ? [] : [`${plural(waiting.length, "delivery")} to come`]),
   ];
   return parts.join("; ");
+}
+
+/** When a run that waits for its time starts. */
+function startText({ state, notBeforeAt }: RunRecord, now: Instant): string[] {
+  if (state !== "requested" || notBeforeAt === null) return [];
+  return [`starts ${formatDistance(Math.max(notBeforeAt, now), now)}`];
 }
 
 function commandsText({ completeness }: ActionRecord): string[] {
@@ -186,9 +194,10 @@ function commandsText({ completeness }: ActionRecord): string[] {
 
 /** All of one run. */
 export function renderRun(run: RunRecord, now: Instant): string[] {
-  const { firesAt, startedAt, endedAt, state, error, note, params } = run;
+  const { firesAt, startedAt, endedAt, state, error, note, params, notBeforeAt } = run;
   const times = [
     ["fire time", formatClock(firesAt), formatDistance(firesAt, now)],
+    ...startText(run, now).map((text) => ["asked for", formatClock(notBeforeAt ?? 0), text]),
     ...(startedAt === null ? [] : [["begun", formatClock(startedAt), ""]]),
     ...(params === null ? [] : [["parameters", paramsText(params), ""]]),
     ...(endedAt === null ? [] : [["ended", formatClock(endedAt), `took ${tookText(run, now)}`]]),

@@ -8,14 +8,26 @@ import { holdOf } from "../flow/holds.ts";
 import type { JobState } from "../jobs/catalog.ts";
 import { spreadOffsetMs } from "../jobs/fires.ts";
 import { type Blackout, type HoldAt, unheld } from "../jobs/hold.ts";
-import { answerBatchLine, encodeNext, NEXT_COUNT_MAX, renderNext } from "../jobs/next.ts";
+import {
+  type AskedRun,
+  answerBatchLine,
+  askedText,
+  encodeNext,
+  NEXT_COUNT_MAX,
+  type NextQuestion,
+  renderNext,
+} from "../jobs/next.ts";
 import { parseSchedule, type Schedule } from "../jobs/schedule.ts";
 import { openJournal } from "../journal/sqlite/journal.ts";
 import type { Instant, Milliseconds } from "../time.ts";
+import { formatClock, formatDistance } from "../view/text.ts";
 import { UsageError } from "./flags.ts";
 import { loadJobs } from "./jobs.ts";
 import { openSpoolView } from "./open.ts";
 import { type Call, JSON_FLAG, type Verb } from "./verb.ts";
+
+/** Runs of all jobs that people have asked for, among which those of one are looked for. */
+const ASKED_MAX = 10_000;
 
 /** Fire times that are shown without -n. */
 const COUNT_DEFAULT = 5;
@@ -42,7 +54,8 @@ export const next: Verb = {
   help:
     "Shows the next fire times of a cron expression (five, six or seven fields) or of a job.\n" +
     "A word that names a job of the configuration means that job. An expression needs no\n" +
-    "configuration. A schedule that never fires has none, which is no error.\n\n" +
+    "configuration. A schedule that never fires has none, which is no error. Runs of a job that\n" +
+    "people have asked for at a time to come stand among them.\n\n" +
     "With --batch each line of standard input is a JSON object with expr and, if wanted, from,\n" +
     'tz and n; it is answered by one line, {"next":[...]} or {"error":"..."}.\n\n' +
     "Examples:\n" +
@@ -72,36 +85,76 @@ async function answerOne(
 ): Promise<number> {
   const from = call.flags.instant("from") ?? systemClock().now();
   const known = await loadSpool(call);
+  const isJob = known.states.some(({ job }) => job === words);
+  const asked = isJob ? await askedRuns(known, words, from) : [];
+  if (asked.length > 0 && isByHand(known, words)) return answerByHand(call, { asked, from, count });
   const { schedule, delayMs } = scheduleOf(call, words, known);
   const { problem } = call.hostZone;
   if (schedule.timezone === null && problem !== null) {
     call.terminal.error([`warning: ${zoneWarning(problem)}`]);
   }
-  const isJob = known.states.some(({ job }) => job === words);
   const hold = isJob ? await heldJob(known, words, from - delayMs) : unheld;
-  const question = { from, count, delayMs, hold };
+  const question = { from, count, delayMs, hold, asked };
   if (call.flags.has("json")) call.terminal.json(encodeNext(schedule, question));
   else call.terminal.out(renderNext(schedule, question));
   return 0;
 }
 
-/** What holds a job after a time. A journal that cannot be read holds nothing that is known. */
-async function heldJob(
-  { journalPath, blackouts }: KnownJobs,
-  job: string,
-  after: Instant,
-): Promise<HoldAt> {
+/** Whether a job fires only when people ask for it. */
+function isByHand({ states }: KnownJobs, name: string): boolean {
+  return states.some(({ job, entity }) => job === name && entity?.schedule === null);
+}
+
+/** The runs that people have asked for, of a job without a schedule. */
+function answerByHand(call: Call, { asked, from, count }: NextQuestion): number {
+  const runs = (asked ?? []).slice(0, count);
+  if (call.flags.has("json")) {
+    const times = runs.map(({ at, run }) => ({ at: new Date(at).toISOString(), run }));
+    const none = { expr: null, tz: null, next: [], warnings: [] };
+    call.terminal.json(JSON.stringify({ ...none, asked: times }));
+  } else {
+    call.terminal.out(
+      runs.map(
+        (run) => `${formatClock(run.at)}  ${formatDistance(run.at, from)}  ${askedText(run)}`,
+      ),
+    );
+  }
+  return 0;
+}
+
+/** Runs of a job that people have asked for at a time after this. */
+function askedRuns(known: KnownJobs, job: string, from: Instant): Promise<readonly AskedRun[]> {
+  return readJournal(known, [], (journal) =>
+    journal.timedRequests(ASKED_MAX).flatMap(({ job: of, id: run, notBefore }) => {
+      const isShown = of === job && notBefore !== null && notBefore > from;
+      return isShown ? [{ at: notBefore, run }] : [];
+    }),
+  );
+}
+
+/** What holds a job after a time. */
+function heldJob(known: KnownJobs, job: string, after: Instant): Promise<HoldAt> {
+  const { blackouts } = known;
   const nobody = holdOf({ journal: { pauses: () => [] }, blackouts }, job, after);
-  if (journalPath === null || !(await isThere(journalPath))) return nobody;
+  return readJournal(known, nobody, (journal) => holdOf({ journal, blackouts }, job, after));
+}
+
+/** What the journal says; one that is not there, or cannot be read, says nothing that is known. */
+async function readJournal<Value>(
+  { journalPath }: KnownJobs,
+  unknown: Value,
+  read: (journal: ReturnType<typeof openJournal>) => Value,
+): Promise<Value> {
+  if (journalPath === null || !(await isThere(journalPath))) return unknown;
   try {
     const journal = openJournal({ path: journalPath, readOnly: true });
     try {
-      return holdOf({ journal, blackouts }, job, after);
+      return read(journal);
     } finally {
       await journal.close();
     }
   } catch (error) {
-    if (error instanceof RunnerError) return nobody;
+    if (error instanceof RunnerError) return unknown;
     throw error;
   }
 }

@@ -1,4 +1,5 @@
 // Run: fire one job now. A daemon on the directory does it when there is one; else this process.
+import { systemClock } from "../edge/clock.ts";
 import { RunnerError } from "../errors.ts";
 import { canBeMet } from "../flow/defer.ts";
 import type { Edges } from "../flow/edges.ts";
@@ -13,6 +14,7 @@ import { type ActionRow, type DeliveryRow, isSwept, type RunRow } from "../journ
 import type { JournalReads } from "../journal/journal.ts";
 import { describeStatuses } from "../mig/statuses.ts";
 import { Runner } from "../runner.ts";
+import { SECOND_MS } from "../time.ts";
 import { jsonAnswer, plural } from "../view/text.ts";
 import { askedText, openQuestions } from "../workflow/answers.ts";
 import { wayOut } from "../workflow/operate.ts";
@@ -21,7 +23,8 @@ import { UsageError } from "./flags.ts";
 import { unknownJob } from "./jobs.ts";
 import { type Opened, openRunner } from "./open.ts";
 import { Recorder } from "./record.ts";
-import { endWhenBroken, handleSignals, showProgress } from "./serve.ts";
+import { reportAsked, showWait, startOf } from "./run-at.ts";
+import { endWhenBroken, handleSignals } from "./serve.ts";
 import { type Call, JSON_FLAG, SET_FLAG, type Verb } from "./verb.ts";
 
 /** How often a run in a daemon's hands is looked at. */
@@ -37,9 +40,15 @@ const WANTED_LOOK_MS = 500;
 const FREE_LOOKS_MAX = 5;
 
 export const run: Verb = {
-  usage: "JOB [--set NAME=VALUE...] [--wait] [--json]",
+  usage: "JOB [--set NAME=VALUE...] [--at TIME] [--wait] [--json]",
   flags: [
     SET_FLAG,
+    {
+      name: "at",
+      kind: "text",
+      value: "TIME",
+      help: "Start it then, not now: a time in RFC 3339, or 90m, 3d from now",
+    },
     { name: "wait", kind: "switch", help: "Stay until the result is delivered" },
     JSON_FLAG,
   ],
@@ -49,20 +58,29 @@ export const run: Verb = {
     "makes room for a daemon that starts meanwhile, and sees to the end what that one does.\n" +
     "Ends with 1 when the action was not posted, or with --wait when not all of it went well, when\n" +
     "no command of any agent succeeded, or when it waits for people, which --wait does not stay for.\n" +
-    "--set gives the run parameters, which the job checks before anything begins.\n\n" +
+    "--set gives the run parameters, which the job checks before anything begins.\n" +
+    "With --at the run is kept in the journal until its time, over restarts; it starts as soon as a\n" +
+    "mig-runner works on the directory from then on. `status`, `history` and `next JOB` show it, and\n" +
+    "`drop RUN` gives it up. Pauses and blackouts hold no run that a person has asked for.\n\n" +
     "Examples:\n" +
     "  mig-runner -c runner.cfg run sshd-config\n" +
     "  mig-runner -c runner.cfg run hunt --set path=/usr/lib --set name='^libkeyutils'\n" +
+    "  mig-runner -c runner.cfg run sshd-config --at 2026-12-24T02:00:00Z\n" +
     "  mig-runner -c runner.cfg run sshd-config --wait --json",
   async run(call) {
     const [job, ...others] = call.positionals;
     if (job === undefined || others.length > 0) throw new UsageError("run takes one JOB");
+    startOf(call, systemClock().now());
     const opened = await openRunner(call, { lock: "if free", work: `run ${job}` });
     try {
       const { edges } = opened;
       const entity = await loadJob(opened, job);
       const params = await paramsOf(call, opened, entity);
-      const { id: runId } = await request(call, opened, { job, params });
+      const asked = await request(call, opened, { job, params });
+      const { id: runId } = asked;
+      if (asked.notBefore !== null && !call.flags.has("wait")) {
+        return reportAsked(call, opened, { ...asked, notBefore: asked.notBefore });
+      }
       const by = await seeThrough(call, opened, runId);
       return report(call, edges, { runId, wait: call.flags.has("wait"), by });
     } finally {
@@ -102,7 +120,7 @@ async function workHere(call: Call, opened: Opened, runId: number): Promise<bool
   });
   try {
     await runner.start();
-    await runner.runOnce(call.flags.has("wait"), () => showProgress(call, opened));
+    await runner.runOnce(call.flags.has("wait"), () => showWait(call, opened, runId));
     const failure = journalFailure();
     if (failure !== null) throw failure.error;
   } finally {
@@ -137,7 +155,7 @@ async function watchOthers(call: Call, opened: Opened, runId: number): Promise<W
       return { isOver: true, by };
     freeLooks = holder === null && !hold.isWanted ? freeLooks + 1 : 0;
     if (freeLooks > FREE_LOOKS_MAX && (await hold.take())) return { isOver: false };
-    showProgress(call, opened);
+    showWait(call, opened, runId);
     await edges.clock.sleep(LOOK_MS);
   }
 }
@@ -233,13 +251,17 @@ async function request(
 ): Promise<RunRow> {
   const { edges, hold, config } = opened;
   const now = edges.clock.now();
+  const notBefore = startOf(call, now);
   const recorder = new Recorder(call, edges);
   const row = await edges.journal.write((transaction) => {
-    for (let firesAt = now; ; firesAt++) {
-      const order = { job, firesAt, cause: "manual", params } as const;
+    for (let firesAt = notBefore ?? now; ; firesAt++) {
+      // A whole second may be a fire time of its schedule, which is not to be taken from it.
+      if (firesAt % SECOND_MS === 0) continue;
+      const order = { job, firesAt, cause: "manual", params, notBefore } as const;
       const row = transaction.insertRun(order, "requested", now);
       if (row === null) continue;
-      const detail = `run ${row.id} ${paramsText(params)}`.trim();
+      const at = notBefore === null ? "" : ` at ${new Date(notBefore).toISOString()}`;
+      const detail = `run ${row.id}${at} ${paramsText(params)}`.trim();
       recorder.note(transaction, { deed: "run", subject: job, detail });
       return row;
     }

@@ -239,7 +239,7 @@ export function handleSignals(
 }
 
 /** One line for a person who waits: how much is in flight, and until when. */
-export function showProgress({ terminal }: Call, { edges }: Opened): void {
+export function showProgress({ terminal }: Call, { edges }: Pick<Opened, "edges">): void {
   const [first] = edges.journal.pendingActions(1);
   if (first?.nextAt == null) {
     terminal.progress("");

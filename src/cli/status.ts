@@ -11,6 +11,7 @@ import { cutText } from "../text.ts";
 import type { Instant } from "../time.ts";
 import {
   type AlarmView,
+  type AskedView,
   type InFlightView,
   type JobView,
   type MissedView,
@@ -34,10 +35,10 @@ export const status: Verb = {
   usage: "[--json]",
   flags: [JSON_FLAG],
   help:
-    "Shows the jobs with their next fire time and how their last run went, the actions in flight,\n" +
-    "the results that no plugin has taken yet, workflow runs that have not ended, and fire times\n" +
-    "that nobody ran. Reads only: it may be called beside a running mig-runner. Times are local;\n" +
-    "with --json they are in UTC.\n\n" +
+    "Shows the jobs with their next fire time and how their last run went, runs that are to start\n" +
+    "later, the actions in flight, the results that no plugin has taken yet, workflow runs that\n" +
+    "have not ended, and fire times that nobody ran. Reads only: it may be called beside a running\n" +
+    "mig-runner. Times are local; with --json they are in UTC.\n\n" +
     "Examples:\n" +
     "  mig-runner -c runner.cfg status\n" +
     "  mig-runner -c runner.cfg status --json | jq '.undelivered[] | select(.state == \"dead\")'",
@@ -100,7 +101,7 @@ export function renderOverview(
   },
 ): string[] {
   const { directory, holder, alarms, jobs, inFlight, undelivered, counts } = overview;
-  const { questions, workflows, missed, skipped, unreadable } = overview;
+  const { asked, questions, workflows, missed, skipped, unreadable } = overview;
   const who = holder === null ? "no mig-runner works on it" : `mig-runner runs (process ${holder})`;
   const broken = jobs.flatMap(({ errors }) => errors);
   return [
@@ -114,6 +115,10 @@ export function renderOverview(
     ),
     ...part(plural(jobs.length, "job"), renderTable(jobs.map((job) => jobRow(job, now)))),
     ...part("held", renderTable(jobs.flatMap(heldRow))),
+    ...part(
+      `${plural(asked.length, "run")} to start later`,
+      renderTable(asked.map((row) => askedRow(row, now))),
+    ),
     ...part("signed ahead", renderTable(jobs.flatMap(calendarRow))),
     ...part(`${plural(broken.length, "mistake")} in broken jobs`, broken.flatMap(hanging)),
     ...part(
@@ -191,6 +196,12 @@ function heldRow({ job, held }: JobView): string[][] {
   const { untilAt, action, reason } = held;
   const until = untilAt === null ? "until unpause" : `until ${formatClock(untilAt)}`;
   return [[job, action === "skip" ? "skips" : "waits", until, reason]];
+}
+
+function askedRow({ job, runId, notBeforeAt, params, note }: AskedView, now: Instant): string[] {
+  const what = [paramsText(params), note ?? ""].filter((text) => text !== "").join("; ");
+  const when = formatDistance(notBeforeAt, now);
+  return [job, `run ${runId}`, formatClock(notBeforeAt), when, what];
 }
 
 function calendarRow({ job, calendar }: JobView): string[][] {

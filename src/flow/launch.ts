@@ -16,7 +16,7 @@ import {
 } from "../jobs/fires.ts";
 import type { ActionRow, RunRow } from "../journal/inflight.ts";
 import type { Cursor } from "../journal/journal.ts";
-import type { Instant, Milliseconds } from "../time.ts";
+import { type Instant, MINUTE_MS, type Milliseconds, spanText } from "../time.ts";
 import { canBeMet, deferRun } from "./defer.ts";
 import { type Edges, say } from "./edges.ts";
 import { holdOf, recordSkipped } from "./holds.ts";
@@ -40,6 +40,9 @@ export const ONCE_WINDOW: LaunchWindow = { graceMs: Number.MAX_SAFE_INTEGER, fir
 
 /** An action that begins this far ahead was dated by a clock that was: nothing waits for its run. */
 export const FUTURE_MS: Milliseconds = 300_000;
+
+/** A run that was asked for a time and starts later than this is told of. */
+const LATE_MS: Milliseconds = MINUTE_MS;
 
 /** The planned actions of a job's due fire times, ready to be posted. */
 export interface Launch {
@@ -100,8 +103,13 @@ export async function launchDue(
  * could not begin before.
  */
 export async function launchRequested(edges: Edges, entity: Entity, run: RunRow): Promise<Launch> {
+  const { firesAt, notBefore } = run;
+  const lateMs = edges.clock.now() - (notBefore ?? Number.POSITIVE_INFINITY);
+  if (lateMs > LATE_MS && run.deadlineAt === null) {
+    const by = spanText(lateMs);
+    say(edges, entity.job, "warning", `run ${run.id} starts ${by} later than it was asked to`);
+  }
   say(edges, entity.job, "info", "running");
-  const { firesAt } = run;
   return await planOrRecord(edges, { entity, firesAt, run: { kind: "requested", run } });
 }
 
@@ -283,7 +291,8 @@ async function recordUnbegun(
     // Another process has begun it, or an operator has given it up.
     if (run?.state !== "requested") return null;
     if (canWait && deferRun(transaction, run, { entity, why, now })) return run.id;
-    transaction.saveRun({ ...run, state: "failed", note: why, endedAt: now });
+    const begunAt = run.begunAt ?? now;
+    transaction.saveRun({ ...run, state: "failed", note: why, begunAt, endedAt: now });
     return null;
   });
 }

@@ -6,7 +6,7 @@ import type { Catalog } from "../jobs/catalog.ts";
 import type { Entity } from "../jobs/entity.ts";
 import { launchHorizon } from "../jobs/fires.ts";
 import type { ActionRow, RunRow } from "../journal/inflight.ts";
-import type { Instant, Milliseconds } from "../time.ts";
+import { HOUR_MS, type Instant, type Milliseconds } from "../time.ts";
 import { Deferred } from "./defer.ts";
 import { type Edges, say } from "./edges.ts";
 import {
@@ -40,6 +40,9 @@ const BUSY_MS: Milliseconds = 1_000;
 
 /** Requests that are looked at in one tick. */
 const REQUESTS_MAX = 1_000;
+
+/** How long a run whose time has come waits for its job to be there. */
+const AWAIT_MS: Milliseconds = HOUR_MS;
 
 /** How long a pass stays for a run that could not begin: then the next one goes on with it. */
 const STAY_MS: Milliseconds = 60_000;
@@ -106,18 +109,38 @@ export class Launcher {
 
   /** Runs that an operator asked for, or that waited for the run before them. */
   #launchRequested(now: Instant): void {
-    const requested = this.#edges.journal.runsIn("requested", REQUESTS_MAX);
+    const requested = this.#edges.journal.dueRequests(now, REQUESTS_MAX);
     const asked = new Set(requested.map(({ id }) => id));
     if (this.#deferred.size > 0) this.#deferred.retain((runId) => asked.has(runId));
     for (const run of requested) {
       if (this.#deferred.isWaiting(run.id, now)) continue;
+      if (!this.#options.isMine(run)) continue;
       const entity = this.#catalog.entity(run.job);
-      if (entity === null || !this.#options.isMine(run)) continue;
+      if (entity === null) {
+        if (run.notBefore !== null && run.deadlineAt === null) this.#await(run, now);
+        continue;
+      }
       if (!this.#mayStart(run, entity)) continue;
       this.pool.start(run.id, () =>
         this.#launchNow(() => launchRequested(this.#edges, entity, run)),
       );
     }
+  }
+
+  /** Its time has come, and its job is not there or broken: that is waited for, but not for ever. */
+  #await({ id, job }: RunRow, now: Instant): void {
+    const { journal } = this.#edges;
+    const note = "its job is not there, or broken";
+    this.pool.start(id, async () => {
+      await this.#options.rested(() =>
+        journal.write((transaction) => {
+          const run = transaction.run(id);
+          if (run?.state !== "requested" || run.deadlineAt !== null) return;
+          transaction.saveRun({ ...run, note, begunAt: now, deadlineAt: now + AWAIT_MS });
+        }),
+      );
+      say(this.#edges, job, "err", `run ${id} cannot start: ${note}; it is waited for an hour`);
+    });
   }
 
   #mayStart(run: RunRow, entity: Entity): boolean {

@@ -56,7 +56,7 @@ const ROWS_MAX = 10_000;
 
 /**
  * Whether something of a run, or with null of any, is still in flight. What only waits for people
- * is not: they may take days.
+ * is not: they may take days. A run that is asked for a time is, for who asks about it.
  */
 export function isInFlight(journal: JournalReads, runId: number | null): boolean {
   if (runId === null) {
@@ -66,6 +66,7 @@ export function isInFlight(journal: JournalReads, runId: number | null): boolean
     return bodies.some(({ id }) => !waitsForPeople(journal, id));
   }
   const run = journal.run(runId);
+  if (run?.state === "requested" && run.notBefore !== null) return true;
   if (run?.source != null && run.state === "open") return !waitsForPeople(journal, runId);
   return journal.actionsOf(runId).some((row) => !hasEnded(row) && row.held !== "approval");
 }

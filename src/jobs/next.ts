@@ -31,6 +31,19 @@ export interface NextQuestion {
   readonly delayMs?: Milliseconds;
   /** What holds fire times of the job. @default nothing */
   readonly hold?: HoldAt;
+  /** Runs of the job that people have asked for at a time to come. @default none */
+  readonly asked?: readonly AskedRun[];
+}
+
+/** A run that somebody has asked for at a time. */
+export interface AskedRun {
+  readonly at: Instant;
+  readonly run: number;
+}
+
+/** What is said of it behind its time. */
+export function askedText({ run }: AskedRun): string {
+  return `run ${run}, asked for by hand`;
 }
 
 /** What a line of --batch need not say. */
@@ -44,14 +57,23 @@ export interface BatchDefaults {
 /**
  * The answer of `mig-runner next` as JSON: one object `{"expr","tz","next","warnings"}`, where `tz`
  * is null for the zone of the host. Where fire times are held, `held` has each that is with what
- * becomes of it: `{"at","action","until","reason"}`.
+ * becomes of it: `{"at","action","until","reason"}`. Runs that people have asked for are `asked`:
+ * `{"at","run"}`.
  */
 export function encodeNext(schedule: Schedule, question: NextQuestion): string {
   const next = firesOf(schedule, question).map((at) => formatFire(schedule, at));
   const { expression: expr, timezone: tz } = schedule;
   const held = heldOf(schedule, question);
   const warnings = warningsOf(schedule, question);
-  return JSON.stringify({ expr, tz, next, warnings, ...(held.length === 0 ? {} : { held }) });
+  const asked = (question.asked ?? []).map(({ at, run }) => ({
+    at: formatFire(schedule, at),
+    run,
+  }));
+  return JSON.stringify({
+    ...{ expr, tz, next, warnings },
+    ...(held.length === 0 ? {} : { held }),
+    ...(asked.length === 0 ? {} : { asked }),
+  });
 }
 
 function heldOf(schedule: Schedule, question: NextQuestion) {
@@ -73,15 +95,21 @@ function firesOf(schedule: Schedule, { from, count, delayMs = 0 }: NextQuestion)
  * then the warnings.
  */
 export function renderNext(schedule: Schedule, question: NextQuestion): string[] {
-  const { from, count, delayMs = 0 } = question;
+  const { from, count, delayMs = 0, asked = [] } = question;
   const fires = firesOf(schedule, question);
   const held = new Map(heldOf(schedule, question).map((each) => [each.at, each]));
-  const lines = fires.map((at) => {
+  const rows = fires.map((at) => {
     const { action, until, reason } = held.get(formatFire(schedule, at)) ?? {};
     const line = describeFire(schedule, { at, from });
-    if (action === undefined) return line;
-    return `${line}  ${action === "skip" ? "skipped" : `waits until ${until}`}: ${reason}`;
+    if (action === undefined) return { at, line };
+    const what = action === "skip" ? "skipped" : `waits until ${until}`;
+    return { at, line: `${line}  ${what}: ${reason}` };
   });
+  for (const run of asked) {
+    const line = `${describeFire(schedule, { at: run.at, from })}  ${askedText(run)}`;
+    rows.push({ at: run.at, line });
+  }
+  const lines = rows.toSorted((left, right) => left.at - right.at).map(({ line }) => line);
   if (fires.length < count && nextFire(schedule, (fires.at(-1) ?? from) - delayMs) === null) {
     lines.push(fires.length === 0 ? "never" : "never again");
   }

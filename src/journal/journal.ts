@@ -108,12 +108,19 @@ export interface JournalReads
   run(id: number): RunRow | null;
   /** The newest runs of a job, newest first. */
   runs(job: string, limit: number): readonly RunRow[];
-  /** The runs of a job that ended or are paused, the latest fire time first. */
+  /**
+   * The runs of a job that ended or are paused, the latest fire time first; without those that
+   * were given up before the time that they were asked for.
+   */
   endedRuns(job: string, limit: number): readonly RunRow[];
   /** The run of a job with the latest fire time that is done. */
   lastDone(job: string): RunRow | null;
   /** All runs in one state, oldest first. */
   runsIn(state: RunRow["state"], limit: number): readonly RunRow[];
+  /** Runs that are requested, and not for a time that is still to come, oldest first. */
+  dueRequests(now: Instant, limit: number): readonly RunRow[];
+  /** Runs that are requested for a time, the first first. */
+  timedRequests(limit: number): readonly RunRow[];
   /**
    * Runs of a job that are requested, open or paused, without those of which an action in flight
    * begins after a time: a clock that was ahead has dated it.

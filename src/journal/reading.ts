@@ -78,9 +78,19 @@ export interface RunRecord {
   readonly note: string | null;
   /** JSON of its parameters; null: it has none. */
   readonly params: string | null;
+  /** When it was asked to start, at the earliest; null: at once, or by its schedule. */
+  readonly notBeforeAt: Instant | null;
   readonly actions: readonly ActionRecord[];
   readonly deliveries: readonly DeliveryRecord[];
   readonly steps: readonly StepRecord[];
+}
+
+/** Whether a run was asked for at a time and has not begun: it waits, or was given up before. */
+export function isUnbegun({
+  notBeforeAt,
+  startedAt,
+}: Pick<RunRecord, "notBeforeAt" | "startedAt">): boolean {
+  return notBeforeAt !== null && startedAt === null;
 }
 
 /** A place in the history: behind this run, the next page begins. */
@@ -190,13 +200,15 @@ export interface Reading {
   run(id: number): Promise<RunRecord | null>;
   /** The run that an action of the API belongs to. */
   runOfAction(actionId: number): Promise<number | null>;
-  /** The run of a job with the latest fire time. */
+  /** The run of a job with the latest fire time, of those that were begun or are about to be. */
   lastRun(job: string): Promise<RunRows | null>;
   counts(): Promise<JournalCounts>;
   /** Planned and posted actions, the next first. */
   inFlight(limit: number): Promise<readonly ActionRow[]>;
   /** Oldest first. */
   undelivered(limit: number): Promise<readonly Undelivered[]>;
+  /** Runs that people have asked for at a time, and that have not begun, the first first. */
+  timedRequests(limit: number): Promise<readonly RunRow[]>;
   /** The paused ones, then the open ones, oldest first. @param limit Of each. */
   openWorkflows(limit: number): Promise<readonly OpenWorkflow[]>;
   /** What is wrong now, by event, job and subject. */

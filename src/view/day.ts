@@ -2,7 +2,7 @@
 // and those that were missed. Pure but for reading.
 import type { JobState } from "../jobs/catalog.ts";
 import type { RunState } from "../journal/inflight.ts";
-import type { HistoryPlace, Reading } from "../journal/reading.ts";
+import { type HistoryPlace, isUnbegun, type Reading } from "../journal/reading.ts";
 import { HOUR_MS, type Instant } from "../time.ts";
 import { nextFireOf } from "./overview.ts";
 import type { NextFire } from "./upcoming.ts";
@@ -63,7 +63,10 @@ export async function dayOf(
   const { runs, sinceAt } = await runsSince(reading, fromAt);
   const missed = (await reading?.missed({ kind: "missed", limit: 200 }))?.rows ?? [];
   const recent = missed.filter(({ firstAt, lastAt }) => lastAt >= fromAt && firstAt <= now);
-  const names = new Set([...runs.keys(), ...recent.map(({ job }) => job)]);
+  const asked = ((await reading?.timedRequests(RUNS_MAX)) ?? [])
+    .map(({ job, notBefore }) => ({ job, at: notBefore ?? now }))
+    .filter(({ at }) => now < at && at <= untilAt);
+  const names = new Set([...runs.keys(), ...[...recent, ...asked].map(({ job }) => job)]);
   for (const { job, nextAt } of jobs.next) if (nextAt !== null && nextAt <= untilAt) names.add(job);
   const sorted = [...names].sort();
   const known = new Map(jobs.states.map((state) => [state.job, state]));
@@ -73,7 +76,10 @@ export async function dayOf(
     missed: recent
       .filter((row) => row.job === job)
       .map(({ firstAt, lastAt, count }) => ({ firstAt, lastAt, count })),
-    fires: firesOf(known.get(job) ?? null, { now, untilAt }),
+    fires: [
+      ...firesOf(known.get(job) ?? null, { now, untilAt }),
+      ...asked.filter((one) => one.job === job).map(({ at }) => at),
+    ],
   }));
   const more = sorted.length - lanes.length;
   return { fromAt, untilAt, lanes, more, runsSinceAt: sinceAt };
@@ -90,7 +96,9 @@ async function runsSince(
     const page: Awaited<ReturnType<Reading["history"]>> = await reading.history({
       ...{ since: fromAt, behind, limit: 200 },
     });
-    for (const { run, job, state, startedAt, firesAt, endedAt } of page.runs) {
+    for (const record of page.runs) {
+      const { run, job, state, startedAt, firesAt, endedAt } = record;
+      if (isUnbegun(record)) continue;
       const one = { run, state, beginAt: startedAt ?? firesAt, endAt: endedAt };
       const list = runs.get(job);
       if (list === undefined) runs.set(job, [one]);

@@ -94,6 +94,17 @@ export interface HeldView {
   readonly reason: string;
 }
 
+/** A run that is to start later. */
+export interface AskedView {
+  readonly job: string;
+  readonly runId: number;
+  readonly notBeforeAt: Instant;
+  /** JSON of its parameters; null: it has none, or those of its job. */
+  readonly params: string | null;
+  /** Why it has not begun although its time has come; null: it has not, or no reason is known. */
+  readonly note: string | null;
+}
+
 /** The calendar that a job posts from. */
 export interface CalendarView {
   /** Null: none is installed. */
@@ -157,6 +168,8 @@ export interface Overview {
   /** The process that works on the directory, or null. */
   readonly holder: number | null;
   readonly jobs: readonly JobView[];
+  /** Runs that people have asked for at a time, and that have not begun; the first first. */
+  readonly asked: readonly AskedView[];
   readonly inFlight: readonly InFlightView[];
   readonly undelivered: readonly UndeliveredView[];
   /** Runs of workflows that have not ended: the paused ones, then the open ones. */
@@ -208,6 +221,7 @@ export async function overviewOf(sources: Sources): Promise<Overview> {
     directory,
     holder,
     jobs,
+    asked: ((await reading?.timedRequests(ROWS_MAX)) ?? []).flatMap(askedView),
     inFlight: ((await reading?.inFlight(ROWS_MAX)) ?? []).map(inFlightView),
     undelivered: ((await reading?.undelivered(ROWS_MAX)) ?? []).map(undeliveredView),
     workflows: workflows.map(workflowView),
@@ -324,6 +338,11 @@ function actionView(row: ActionRow): ActionView {
   const { name, actionId, state, held, resultPath, completeness, error, nextAt } = row;
   const sweepAt = isSwept(row) ? nextAt : null;
   return { name, actionId, state, held, resultPath, completeness, sweepAt, error };
+}
+
+/** A run that is to start later as people see it. */
+export function askedView({ job, id: runId, notBefore, params, note }: RunRow): AskedView[] {
+  return notBefore === null ? [] : [{ job, runId, notBeforeAt: notBefore, params, note }];
 }
 
 /** An action in flight as people see it. */

@@ -9,7 +9,13 @@ import { isAtLeast } from "../jobs/fires.ts";
 import type { AlarmEvent, AlarmRow } from "../journal/alarms.ts";
 import type { ActionRow } from "../journal/inflight.ts";
 import type { MissedRow } from "../journal/journal.ts";
-import type { OpenWorkflow, Reading, RunRecord, Undelivered } from "../journal/reading.ts";
+import {
+  isUnbegun,
+  type OpenWorkflow,
+  type Reading,
+  type RunRecord,
+  type Undelivered,
+} from "../journal/reading.ts";
 import { DAY_MS, type Instant, MINUTE_MS } from "../time.ts";
 import { questionViews } from "../workflow/view.ts";
 import type { Sources } from "./overview.ts";
@@ -130,6 +136,7 @@ async function runTroubles(reading: Reading, now: Instant): Promise<Trouble[]> {
   const seen = new Set<string>();
   const found: Trouble[] = [];
   for (const run of runs) {
+    if (isUnbegun(run)) continue;
     if (run.state === "paused") found.push(pausedTrouble(run));
     if (run.state !== "failed" || run.firesAt < now - 7 * LATELY_MS || seen.has(run.job)) continue;
     seen.add(run.job);

@@ -30,7 +30,7 @@ describe("docs/operations.md", () => {
     await site.job("sshd-config");
     ended(await site.run("run", "sshd-config"));
     const lines = commandsOf(blocks).map(wordsOf);
-    expect(lines.length).toBe(12);
+    expect(lines.length).toBe(13);
     for (const words of lines) {
       const own = words.map((word) => (word === BACKUP ? site.scenario.path("copy.db") : word));
       ended(await site.run(...own));

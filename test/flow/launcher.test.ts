@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { endOverdue } from "../../src/flow/deadline.ts";
 import { DAEMON_WINDOW } from "../../src/flow/launch.ts";
 import { Launcher } from "../../src/flow/launcher.ts";
 import { Timetable } from "../../src/flow/timetable.ts";
@@ -130,5 +131,79 @@ describe("Launcher", () => {
     });
     await tick();
     expect(planned).toEqual([asked, ids[1] ?? 0]);
+  });
+
+  describe("a run that is asked for at a time", () => {
+    /** Asked for at noon. */
+    const askFor = (world: World, notBefore: number) =>
+      world.journal.write((tables) => {
+        const run = { job: "nightly", firesAt: notBefore + 1, cause: "manual", notBefore } as const;
+        return tables.insertRun(run, "requested", NOON)?.id ?? 0;
+      });
+
+    test("starts at that time, not before, also after a restart", async () => {
+      const world = openWorld();
+      const id = await askFor(world, NOON + 2 * HOUR);
+      expect(world.journal.nextAt(NOON)).toBe(NOON + 2 * HOUR);
+      const before = await launcherOf(world, { schedule: null });
+      await before.tick();
+      await world.clock.moveTo(NOON + 2 * HOUR - 1);
+      await before.tick();
+      const after = await launcherOf(world, { schedule: null });
+      await after.tick();
+      expect([before.planned, after.planned]).toEqual([[], []]);
+      await world.clock.moveTo(NOON + 2 * HOUR);
+      await after.tick();
+      await after.tick();
+      expect(after.planned).toEqual([id]);
+      expect(world.journal.run(id)).toMatchObject({ state: "open", begunAt: NOON + 2 * HOUR });
+    });
+
+    test("starts once when the clock jumps over it and back, and tells that it is late", async () => {
+      const world = openWorld();
+      const id = await askFor(world, NOON + HOUR);
+      const { planned, tick } = await launcherOf(world, { schedule: null });
+      await world.clock.moveTo(NOON + 5 * HOUR);
+      await tick();
+      await world.clock.moveTo(NOON);
+      await tick();
+      await world.clock.moveTo(NOON + HOUR);
+      await tick();
+      expect(planned).toEqual([id]);
+      expect(world.lines).toContain(
+        `warning nightly: run ${id} starts 4h later than it was asked to`,
+      );
+    });
+
+    test("holds up neither the schedule nor what is asked for now", async () => {
+      const world = openWorld();
+      const id = await askFor(world, NOON + 9 * HOUR);
+      const { planned, tick } = await launcherOf(world, { overlap: "queue" });
+      await world.clock.moveTo(NOON + HOUR);
+      await tick();
+      const now = await world.journal.write((tables) => {
+        const run = { job: "nightly", firesAt: NOON + HOUR + 1, cause: "manual" } as const;
+        return tables.insertRun(run, "requested", NOON)?.id ?? 0;
+      });
+      await tick();
+      expect(planned).toEqual([id + 1, now]);
+    });
+
+    test("fails when its job is not there for an hour", async () => {
+      const world = openWorld();
+      const { tick } = await launcherOf(world, { schedule: null });
+      const run = { job: "gone", firesAt: NOON + 1, cause: "manual", notBefore: NOON } as const;
+      await world.journal.write((tables) => tables.insertRun(run, "requested", NOON));
+      await tick();
+      await tick();
+      const note = "its job is not there, or broken";
+      expect(world.journal.run(1)).toMatchObject({ state: "requested", note });
+      expect(world.lines.filter((line) => line.includes("cannot start"))).toHaveLength(1);
+      await world.clock.moveTo(NOON + HOUR);
+      await endOverdue(world.edges);
+      expect(world.journal.run(1)).toMatchObject({
+        ...{ state: "failed", note: `it did not begin in time: ${note}` },
+      });
+    });
   });
 });

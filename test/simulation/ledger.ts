@@ -228,7 +228,8 @@ const WAITING =
   "(SELECT min(next_at) FROM delivery) AS delivery, " +
   "(SELECT min(next_at) FROM body) AS body, (SELECT min(next_at) FROM step) AS step, " +
   "(SELECT min(deadline_at) FROM run WHERE state = 'open') AS run, " +
-  "(SELECT count(*) FROM run WHERE state = 'requested') AS requested";
+  "(SELECT min(not_before) FROM run WHERE state = 'requested') AS later, " +
+  "(SELECT min(coalesce(not_before, 0)) FROM run WHERE state = 'requested') AS request";
 
 /**
  * Spares the reads of ticks that find nothing: as long as nothing was written and the earliest
@@ -263,9 +264,9 @@ class Memo {
           if (times.some((at) => at <= now)) return journal.nextAt(now);
           return times.length === 0 ? null : Math.min(...times);
         };
-      case "runsIn":
-        return (state: "requested", limit: number) =>
-          state === "requested" && this.#now().requested === 0 ? [] : journal.runsIn(state, limit);
+      case "dueRequests":
+        return (now: number, limit: number) =>
+          this.#isQuiet("request", now) ? [] : journal.dueRequests(now, limit);
       case "dueActions":
         return (...[state, now, limit]: Parameters<Journal["dueActions"]>) =>
           this.#isQuiet(state, now) ? [] : journal.dueActions(state, now, limit);
@@ -295,7 +296,7 @@ class Memo {
   }
 
   #times(): number[] {
-    const { requested: _, ...times } = this.#now();
+    const { request: _, ...times } = this.#now();
     return Object.values(times).filter((at) => at !== null) as number[];
   }
 

@@ -70,6 +70,18 @@ export const MUTANTS: readonly Mutant[] = [
     ],
   },
   {
+    name: "a run that is asked for at a time starts at once",
+    invariant: "I2",
+    seed: 9,
+    edits: [
+      {
+        file: "journal/sqlite/tables.ts",
+        find: '"AND (not_before IS NULL OR not_before <= ?) ORDER BY id LIMIT ?";',
+        replace: '"AND (not_before IS NULL OR ? > 0) ORDER BY id LIMIT ?";',
+      },
+    ],
+  },
+  {
     name: "one fire time is run twice",
     invariant: "I2",
     seed: 1,

@@ -14,6 +14,9 @@ export interface Operated {
   terminate(): void;
 }
 
+/** How much later a run may be asked for. */
+const LATER_MAX_MS = 600_000;
+
 /** Lets one thing happen. */
 export function happen(simulation: Operated, what: Happening): void {
   const { world } = simulation;
@@ -108,8 +111,10 @@ function byVerb(simulation: Operated, verb: "request" | "redeliver" | "drop"): v
   if (verb === "drop") oracle.dropped.add(id);
   ledger.outside((transaction) => {
     if (verb === "request") {
-      for (let firesAt = now; ; firesAt++) {
-        const run = { job, firesAt, cause: "manual" } as const;
+      // Some of them for later: told by the time itself, for the dice fall for all worlds alike.
+      const notBefore = now % 3 === 0 ? now + 1 + (now % LATER_MAX_MS) : null;
+      for (let firesAt = notBefore ?? now; ; firesAt++) {
+        const run = { job, firesAt, cause: "manual", notBefore } as const;
         if (transaction.insertRun(run, "requested", now) !== null) return;
       }
     }

@@ -17,6 +17,9 @@ import type { World } from "./world.ts";
 const TURNS_MAX = 200;
 const TURNS_A_ROW_MAX = 6;
 
+/** What makes the clock tell nothing of when something was done. */
+const ODD: readonly string[] = ["jump", "glitch"];
+
 /** So long after its time a job that is due has begun when nothing is wrong. */
 const STANDSTILL_MS = 20_000;
 
@@ -170,7 +173,7 @@ export class Oracle implements Watch {
     const { blackouts, beginsAt, happenings } = profile;
     const isHeld = happenings.some(({ what }) => what.kind === "pause") || blackouts.length > 0;
     // A clock that jumps between a decision and its record tells nothing of when it was made.
-    const isOdd = happenings.some(({ what }) => what.kind === "jump" || what.kind === "glitch");
+    const isOdd = happenings.some(({ what }) => ODD.includes(what.kind));
     if (!isHeld || isOdd) return;
     const sql = "SELECT id, job, fires_at FROM run WHERE id > ? AND cause = 'schedule'";
     for (const { id, job, fires_at } of ledger.rows(sql, this.#lastRun)) {
@@ -190,8 +193,20 @@ export class Oracle implements Watch {
     }
   }
 
+  /** What is asked for at a time is not begun before it. */
+  #checkEarly(): void {
+    const { ledger, profile } = this.world;
+    const isOdd = profile.happenings.some(({ what }) => ODD.includes(what.kind));
+    if (isOdd || !profile.happenings.some(({ what }) => what.kind === "request")) return;
+    const sql = "SELECT id, job FROM run WHERE not_before > begun_at";
+    for (const { id, job } of ledger.rows(sql)) {
+      this.world.violate(`I2: run ${id} of ${job} was begun before it was to`);
+    }
+  }
+
   committed(): void {
     this.#checkHeld();
+    this.#checkEarly();
     const { ledger, life } = this.world;
     for (const { job, decided_at, ahead_at } of ledger.rows("SELECT * FROM cursor")) {
       const name = String(job);
@@ -437,8 +452,9 @@ export class Oracle implements Watch {
     const { ledger, disk } = this.world;
     for (const { id, job, state, note } of ledger.rows(
       "SELECT * FROM run WHERE id <= ?1 AND NOT EXISTS " +
-        "(SELECT 1 FROM action WHERE run_id = run.id AND next_at IS NOT NULL AND expire_at > ?2)",
-      ...[lastRun, expireAt],
+        "(SELECT 1 FROM action WHERE run_id = run.id AND next_at IS NOT NULL AND expire_at > ?2) " +
+        "AND NOT (state = 'requested' AND coalesce(not_before, 0) > ?3)",
+      ...[lastRun, expireAt, this.world.wall],
     )) {
       if (state === "open" || (state === "requested" && disk.jobs.has(String(job)))) {
         this.world.violate(`I4: run ${id} of ${job} is still ${state}`);

@@ -304,6 +304,11 @@ function isAtRest(
     ...[actions, expireAt, runs],
   );
   if (waiting?.yes !== 0) return false;
-  const requested = ledger.rows("SELECT job FROM run WHERE state = 'requested' AND id <= ?", runs);
+  const requested = ledger.rows(
+    "SELECT job FROM run WHERE state = 'requested' AND id <= ? AND coalesce(not_before, 0) <= ?",
+    runs,
+    // One that was asked for by a clock far ahead is not waited for.
+    world.wall + 3_600_000,
+  );
   return !requested.some(({ job }) => disk.jobs.has(String(job)));
 }

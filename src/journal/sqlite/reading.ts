@@ -78,8 +78,8 @@ class SqliteReading implements Reading {
   }
 
   async lastRun(job: string): Promise<RunRows | null> {
-    const [run] = this.#rows.runs(job, 1);
-    if (run === undefined) return null;
+    const run = this.#rows.newestRun(job);
+    if (run === null) return null;
     const actions = this.#rows.actionsOf(run.id);
     const isOpen = run.source !== null && run.state === "open";
     const steps = isOpen ? this.#rows.stepsOf(run.id) : [];
@@ -100,6 +100,10 @@ class SqliteReading implements Reading {
       const action = this.#rows.action(delivery.actionRow);
       return { delivery, runId: action?.runId ?? null, actionId: action?.actionId ?? null };
     });
+  }
+
+  async timedRequests(limit: number): Promise<readonly RunRow[]> {
+    return this.#rows.timedRequests(limit);
   }
 
   async openWorkflows(limit: number): Promise<readonly OpenWorkflow[]> {
@@ -165,7 +169,7 @@ class SqliteReading implements Reading {
       ...{ startedAt: run.begunAt, endedAt: run.endedAt, state: run.state },
       error: isDone ? null : run.note,
       note: isDone ? run.note : null,
-      params: run.params,
+      ...{ params: run.params, notBeforeAt: run.notBefore },
       actions: actions.map(actionRecord),
       deliveries: actions.flatMap(({ id, actionId }) =>
         this.#rows

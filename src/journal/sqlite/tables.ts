@@ -31,6 +31,9 @@ import { nextId } from "./statements.ts";
 /** The condition of the index `run_state`, word for word. */
 const UNSETTLED = "state IN ('requested', 'open', 'paused')";
 
+/** Whether a run was ever begun, or tried to be: one that is asked for a time waits for it. */
+const BEGUN = "(not_before IS NULL OR begun_at IS NOT NULL)";
+
 /** What is in flight, by the index `action_due`. */
 const IN_FLIGHT = "next_at IS NOT NULL AND state IN ('planned', 'posted')";
 
@@ -62,7 +65,7 @@ export class Tables extends StateTables implements JournalTransaction {
   endedRuns(job: string, limit: number): RunRow[] {
     return this.all(
       "SELECT * FROM readable_run WHERE job = ? AND state IN ('done', 'failed', 'paused') " +
-        "ORDER BY fires_at DESC LIMIT ?",
+        `AND ${BEGUN} ORDER BY fires_at DESC LIMIT ?`,
       runOf,
       job,
       limit,
@@ -84,6 +87,26 @@ export class Tables extends StateTables implements JournalTransaction {
       state,
       limit,
     );
+  }
+
+  dueRequests(now: Instant, limit: number): RunRow[] {
+    const sql =
+      `SELECT * FROM readable_run WHERE ${UNSETTLED} AND state = 'requested' ` +
+      "AND (not_before IS NULL OR not_before <= ?) ORDER BY id LIMIT ?";
+    return this.all(sql, runOf, now, limit);
+  }
+
+  timedRequests(limit: number): RunRow[] {
+    const sql =
+      `SELECT * FROM readable_run WHERE ${UNSETTLED} AND state = 'requested' ` +
+      "AND not_before IS NOT NULL ORDER BY not_before, id LIMIT ?";
+    return this.all(sql, runOf, limit);
+  }
+
+  /** The newest run of a job that was begun, or is to be as soon as it can. */
+  newestRun(job: string): RunRow | null {
+    const sql = `SELECT * FROM readable_run WHERE job = ? AND ${BEGUN} ORDER BY fires_at DESC LIMIT 1`;
+    return this.one(sql, runOf, job);
   }
 
   unsettledRuns(job: string, until: Instant): RunRow[] {

@@ -1,5 +1,5 @@
 // Overview: the first page: what is wrong, what comes next, what is in flight, what was lately.
-import type { RunRecord } from "../../journal/reading.ts";
+import { isUnbegun, type RunRecord } from "../../journal/reading.ts";
 import { type Day, dayOf } from "../../view/day.ts";
 import { type InFlightView, inFlightView } from "../../view/overview.ts";
 import { type Trouble, troublesOf } from "../../view/troubles.ts";
@@ -16,7 +16,8 @@ interface Data {
   readonly holder: number | null;
   readonly troubles: readonly Trouble[];
   readonly jobs: number;
-  readonly next: readonly Upcoming[];
+  /** By a schedule, or, with its run, because somebody has asked for it. */
+  readonly next: readonly (Upcoming & { readonly runId?: number })[];
   readonly inFlight: readonly InFlightView[];
   readonly day: Day;
   readonly counts: { readonly inFlight: number; readonly undelivered: number };
@@ -34,19 +35,24 @@ export function overviewPage(upcoming: UpcomingFires): Page {
     async load(seen) {
       const { reading, states, now, directory, holder } = seen;
       const counts = await reading?.counts();
+      const asked = ((await reading?.timedRequests(NEXT_SHOWN)) ?? []).map(
+        ({ job, id: runId, notBefore }) => ({ job, nextAt: notBefore ?? now, runId }),
+      );
       const lately = await reading?.history({ limit: LATELY_SHOWN });
       return {
         ...{ directory, holder },
         troubles: await troublesOf(seen),
         jobs: states.length,
-        next: upcoming.next(states, now, NEXT_SHOWN),
+        next: [...upcoming.next(states, now, NEXT_SHOWN), ...asked]
+          .sort((left, right) => left.nextAt - right.nextAt)
+          .slice(0, NEXT_SHOWN),
         inFlight: ((await reading?.inFlight(IN_FLIGHT_SHOWN)) ?? []).map(inFlightView),
         day: await dayOf(reading, { states, next: upcoming.all(states, now) }, now),
         counts: {
           inFlight: counts?.pendingActions ?? 0,
           undelivered: (counts?.pendingDeliveries ?? 0) + (counts?.deadDeliveries ?? 0),
         },
-        lately: lately?.runs ?? [],
+        lately: (lately?.runs ?? []).filter((run) => !isUnbegun(run)),
       };
     },
     draw: (data, seen) => ({ title: "Overview", place: "/", body: body(data, seen) }),
@@ -60,7 +66,10 @@ ${section(
   "Next",
   table(
     ["Job", { name: "Fires", kind: "time" }],
-    next.map(({ job, nextAt }) => [jobLink(job), moment(nextAt, now)]),
+    next.map(({ job, nextAt, runId }) => [
+      [jobLink(job), runId === undefined ? null : [", ", runLink(runId), " by hand"]],
+      moment(nextAt, now),
+    ]),
     nothingNext(seen),
   ),
 )}

@@ -1,5 +1,11 @@
 // Run: one firing of a job, all that is known of it.
-import type { ActionRecord, DeliveryRecord, RunRecord, StepRecord } from "../../journal/reading.ts";
+import {
+  type ActionRecord,
+  type DeliveryRecord,
+  isUnbegun,
+  type RunRecord,
+  type StepRecord,
+} from "../../journal/reading.ts";
 import { type Instant, spanText } from "../../time.ts";
 import { facts, jobLink, moment, section, stateWord, statusesOf, table } from "../layout.ts";
 import { type Markup, markup, type Piece } from "../markup.ts";
@@ -45,13 +51,15 @@ ${steps.length > 0 && section("Steps", stepTable(steps, now), steps.length)}`;
 
 function runFacts(run: RunRecord, now: Instant): readonly (readonly [string, Piece])[] {
   const { job, cause, firesAt, startedAt, endedAt, state, error, note, params } = run;
+  const { notBeforeAt } = run;
   const took = endedAt === null ? null : spanText(Math.max(0, endedAt - (startedAt ?? firesAt)));
   return [
     ["Job", jobLink(job)],
     ["State", [stateWord(state), error === null ? null : `: ${error}`]],
     ["Note", note],
     ["Cause", cause],
-    ["Fired", moment(firesAt, now)],
+    ["Asked for", notBeforeAt === null ? null : moment(notBeforeAt, now)],
+    ["Fired", isUnbegun(run) ? null : moment(firesAt, now)],
     ["Started", startedAt === null ? null : moment(startedAt, now)],
     ["Ended", endedAt === null ? null : moment(endedAt, now)],
     ["Took", took],

@@ -1,5 +1,5 @@
 // Result index: where each command of a result file stands, and what lists of them are filtered
-// and sorted by. Made by one reading of the file; some 20 bytes and a name for each command.
+// and sorted by. Made by one reading of the file; some 30 bytes and a name for each command.
 //
 // Owns:    what is kept of a command, which commands a question is answered with, in which order.
 // Not its: reading files, how long an index is kept (web/results.ts), what is shown of a command.
@@ -15,6 +15,9 @@ export interface IndexedCommand {
   /** Whether a module of it says that it found something. */
   readonly isFound: boolean;
 }
+
+/** A command that is added: with a number for what its modules gave, the same for the same. */
+export type GivenCommand = IndexedCommand & { readonly digest: number };
 
 /** Orders of commands: as in the file, or by one of these. */
 export const RESULT_SORTS = ["file", "host", "status", "found"] as const;
@@ -46,6 +49,7 @@ export class ResultIndex {
   #sizes = new Uint32Array(1_024);
   /** The status by its place in `statuses`, times two, and one more if it found something. */
   #facts = new Uint8Array(1_024);
+  #digests = new Float64Array(1_024);
   readonly #hosts: string[] = [];
   readonly #statuses: string[] = [];
   readonly #orders = new Map<ResultSort, Uint32Array>();
@@ -56,12 +60,13 @@ export class ResultIndex {
   }
 
   /** Adds the next command of the file. */
-  add({ offset, size, host, status, isFound }: IndexedCommand): void {
+  add({ offset, size, host, status, isFound, digest }: GivenCommand): void {
     const at = this.#hosts.length;
     if (at === this.#offsets.length) this.#grow(at * 2);
     this.#offsets[at] = offset;
     this.#sizes[at] = size;
     this.#facts[at] = this.#statusNumber(status) * 2 + (isFound ? 1 : 0);
+    this.#digests[at] = digest;
     this.#hosts.push(host.slice(0, HOST_SIZE_MAX));
   }
 
@@ -75,6 +80,25 @@ export class ResultIndex {
       status: this.#statuses[facts >> 1] ?? "",
       isFound: (facts & 1) === 1,
     };
+  }
+
+  /** The host of the command at a place. */
+  host(at: number): string {
+    return this.#hosts[at] ?? "";
+  }
+
+  /** All places in the order of their hosts; those of one host as in the file. */
+  byHost(): Uint32Array {
+    return this.#order("host");
+  }
+
+  /** Whether a command ended as one of another result, and its modules gave the same. */
+  isSame(at: number, other: ResultIndex, place: number): boolean {
+    if (this.#digests[at] !== other.#digests[place]) return false;
+    const [mine, theirs] = [this.#facts[at] ?? 0, other.#facts[place] ?? 0];
+    return (
+      (mine & 1) === (theirs & 1) && this.#statuses[mine >> 1] === other.#statuses[theirs >> 1]
+    );
   }
 
   /** How many commands have each status, and how many have found something. */
@@ -125,6 +149,9 @@ export class ResultIndex {
 
   #grow(size: number): void {
     const [offsets, sizes, facts] = [this.#offsets, this.#sizes, this.#facts];
+    const digests = this.#digests;
+    this.#digests = new Float64Array(size);
+    this.#digests.set(digests);
     this.#offsets = new Float64Array(size);
     this.#offsets.set(offsets);
     this.#sizes = new Uint32Array(size);

@@ -15,6 +15,7 @@ import { type Frame, layout, type Sheet } from "./layout.ts";
 import { markup } from "./markup.ts";
 import { alarmsPage } from "./pages/alarms.ts";
 import { auditPage } from "./pages/audit.ts";
+import { changesPage } from "./pages/changes.ts";
 import { healthReasons } from "./pages/health.ts";
 import { jobPage } from "./pages/job.ts";
 import { jobsPage } from "./pages/jobs.ts";
@@ -116,7 +117,7 @@ export function createApp(site: Site, { hosts }: { readonly hosts: readonly stri
 function pages(upcoming: UpcomingFires, results: Results): readonly Page[] {
   return [
     ...[overviewPage(upcoming), jobsPage(), jobPage(), runsPage(), runPage()],
-    ...[resultPage(results), alarmsPage(), missedPage(), auditPage()],
+    ...[resultPage(results), changesPage(results), alarmsPage(), missedPage(), auditPage()],
   ];
 }
 

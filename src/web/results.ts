@@ -6,6 +6,7 @@
 // The first page of a large file is what it begins with: it is shown at once, while the index of
 // the whole is made beside it. Everything else waits for the index.
 import { Buffer } from "node:buffer";
+import { createHash } from "node:crypto";
 import { type IndexedCommand, ResultIndex, type ResultQuestion } from "../mig/result-index.ts";
 import { resultParts } from "../mig/result-parts.ts";
 import { type HostView, hostView } from "../view/hosts.ts";
@@ -53,7 +54,7 @@ const SMALL_BYTES = 4 * 1024 * 1024;
 /** Hosts of a large file that are shown before the whole was read: those of one page. */
 const FIRST_HOSTS = 100;
 
-/** Commands of all indexes that are kept: some 60 bytes each. */
+/** Commands of all indexes that are kept: some 70 bytes each. */
 const KEPT_COMMANDS_MAX = 1_000_000;
 
 /** Commands of one index. More is a file for other tools. */
@@ -108,7 +109,7 @@ export class Results {
     const chosen = index.select(question, await this.#search(path, known, question.text));
     const places = [...chosen.subarray(question.from, question.from + question.limit)];
     return {
-      hosts: await this.#hosts(path, index, places),
+      hosts: await this.hosts(path, index, places),
       from: question.from,
       total: chosen.length,
       statuses: index.counts().statuses,
@@ -123,7 +124,7 @@ export class Results {
     const index = await known.index;
     const chosen = index.select(question, await this.#search(path, known, question.text));
     for (let from = 0; from < chosen.length; from += question.limit) {
-      yield await this.#hosts(path, index, [...chosen.subarray(from, from + question.limit)]);
+      yield await this.hosts(path, index, [...chosen.subarray(from, from + question.limit)]);
     }
   }
 
@@ -178,8 +179,10 @@ export class Results {
       if (index.count === COMMANDS_MAX) {
         throw new Error(`it has more than ${COMMANDS_MAX} commands: take the file itself`);
       }
-      const { host = "", status = "", found = false } = hostView(bytes) ?? {};
-      index.add({ offset, size: bytes.length, host, status, isFound: found });
+      const view = hostView(bytes) ?? NO_VIEW;
+      const { host, status, found } = view;
+      const digest = digestOf(view);
+      index.add({ offset, size: bytes.length, host, status, isFound: found, digest });
     }
     return index;
   }
@@ -194,7 +197,14 @@ export class Results {
     return hosts;
   }
 
-  async #hosts(
+  /** The index of a file, when it has been read; null when the file is not there. */
+  async index(path: string): Promise<ResultIndex | null> {
+    const found = await this.#files.markOf(path);
+    return found === null ? null : await this.#knownOf(path, found).index;
+  }
+
+  /** What is shown of commands of a file. @param index That of the file. */
+  async hosts(
     path: string,
     index: ResultIndex,
     places: readonly number[],
@@ -243,6 +253,20 @@ export class Results {
 }
 
 const EMPTY = new Uint8Array(0);
+
+const NO_VIEW = { host: "", status: "", found: false, errors: [], elements: [] } as const;
+
+/** 48 bits: so few that a number holds them, so many that no two of a fleet are alike by chance. */
+const DIGEST_BYTES = 6;
+
+/** The same number for the same findings and errors. */
+function digestOf({ errors, elements }: Pick<HostView, "errors" | "elements">): number {
+  if (errors.length === 0 && elements.length === 0) return 0;
+  const hash = createHash("sha256")
+    .update(JSON.stringify([errors, elements]))
+    .digest();
+  return hash.readUIntBE(0, DIGEST_BYTES);
+}
 
 /** Whether a question asks for all hosts. */
 function isOpen({ status, found, host, text }: HostsQuestion): boolean {

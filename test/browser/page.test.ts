@@ -96,6 +96,7 @@ describe.skipIf(chromium === null)("the page in a browser", () => {
     ];
     const result = { action: { id: 8 }, commands, name: "nightly", plugin: "" };
     await directory.write("runners/nightly/results/20260102/8.json", JSON.stringify(result));
+    await directory.collected("nightly", 7, []);
     const app = await appOf(directory, { hosts: [], note: (line) => notes.push(line) });
     listener = await listen({ kind: "port", host: "127.0.0.1", port: 0 }, app.answer);
     browser = await startChromium(chromium ?? "");
@@ -113,7 +114,7 @@ describe.skipIf(chromium === null)("the page in a browser", () => {
   }
 
   test("fits every size and scheme, keeps to its policy, and has no serious fault", async () => {
-    const pages = [...PAGES, "/runs/4", "/results/8"];
+    const pages = [...PAGES, "/runs/4", "/results/8", "/results/8/changes?with=7"];
     const found: string[] = [];
     for (const [at, path] of pages.entries()) {
       const name = `${at}-${path.replaceAll(/\W+/g, "-").slice(0, 30)}`;
@@ -147,7 +148,7 @@ describe.skipIf(chromium === null)("the page in a browser", () => {
   test("is used from the keyboard alone", async () => {
     await go("/results/8");
     const names: string[] = [];
-    for (let count = 0; count < 14; count++) {
+    for (let count = 0; count < 15; count++) {
       await viewer.page.keyboard.press("Tab");
       names.push(
         await viewer.ask("document.activeElement.name || document.activeElement.innerText"),
@@ -156,7 +157,7 @@ describe.skipIf(chromium === null)("the page in a browser", () => {
     expect(names).toEqual([
       ...["To the content", "mig-runner"],
       ...["Overview", "Jobs", "Runs", "Alarms", "Missed", "Audit", "nightly", "run 1"],
-      ...["host", "status", "found", "text"],
+      ...["What differs from the run before", "host", "status", "found", "text"],
     ]);
     await viewer.page.keyboard.type("etc");
     await viewer.page.keyboard.press("Enter");

@@ -9,7 +9,14 @@ function indexed(): ResultIndex {
   const index = new ResultIndex();
   for (const [at, host] of HOSTS.entries()) {
     const status = STATUSES[at] ?? "";
-    index.add({ offset: at * 100, size: 90 + at, host, status, isFound: at === 0 || at === 4 });
+    index.add({
+      offset: at * 100,
+      size: 90 + at,
+      host,
+      status,
+      isFound: at === 0 || at === 4,
+      digest: 0,
+    });
   }
   return index;
 }
@@ -57,6 +64,7 @@ describe("ResultIndex", () => {
         host: `h${at}`,
         status: `s${at}`,
         isFound: false,
+        digest: 0,
       });
     }
     expect(index.command(4_999)).toMatchObject({ offset: 4_999 * 2 ** 32, host: "h4999" });

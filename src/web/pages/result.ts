@@ -1,7 +1,8 @@
 // Result: the hosts of one action, how each ended and what was found there; the same as CSV.
 import { messageOf } from "../../errors.ts";
-import type { ActionRecord } from "../../journal/reading.ts";
+import type { ActionRecord, Reading } from "../../journal/reading.ts";
 import { RESULT_SORTS, type ResultSort } from "../../mig/result-index.ts";
+import type { Instant } from "../../time.ts";
 import type { HostView } from "../../view/hosts.ts";
 import { plural } from "../../view/text.ts";
 import {
@@ -46,29 +47,32 @@ export function resultPage(results: Results): Page {
   });
 }
 
-interface Owned {
+/** An action with its run. */
+export interface Owned {
   readonly run: number;
   readonly job: string;
+  readonly firesAt: Instant;
   readonly action: ActionRecord;
 }
 
-async function actionOf({ reading }: Seen, name: string): Promise<Owned | null> {
-  const id = idOf(name);
+/** The action that has an ID of the API; null: there is none. */
+export async function ownedBy(reading: Reading | null, id: number | null): Promise<Owned | null> {
   const runId = id === null ? null : ((await reading?.runOfAction(id)) ?? null);
   const run = runId === null ? null : ((await reading?.run(runId)) ?? null);
   const action = run?.actions.find(({ actionId }) => actionId === id);
   if (run === null || action === undefined) return null;
-  return { run: run.run, job: run.job, action };
+  return { run: run.run, job: run.job, firesAt: run.firesAt, action };
 }
 
 async function load(seen: Seen, asked: Asked, results: Results): Promise<Data | null> {
-  const owned = await actionOf(seen, asked.name);
+  const owned = await ownedBy(seen.reading, idOf(asked.name));
   if (owned === null) return null;
   const question = questionOf(asked);
   const { resultPath, commands } = owned.action;
   const page = resultPath === null ? NOT_YET : await pageAt(results, resultPath, question);
   const { hosts, total, statuses, fileProblem } = page;
-  return { ...owned, question, hosts, total, statuses: statuses ?? commands, fileProblem };
+  const { run, job, action } = owned;
+  return { run, job, action, question, hosts, total, statuses: statuses ?? commands, fileProblem };
 }
 
 type Read = Omit<HostsPage, "hosts" | "from"> & Pick<Data, "hosts" | "fileProblem">;
@@ -123,9 +127,14 @@ function body(data: Data, now: number): Markup {
     ["Agents", agents],
     ["Commands", statusesOf(statuses)],
     ["File", resultPath === null ? null : markup`<code>${resultPath}</code>`],
+    ["Changes", resultPath === null ? null : changesLink(actionId)],
   ])}
 ${fileProblem !== null && markup`<p class="bad">${fileProblem}</p>`}
 ${hosts !== null && [filters(data), hostTable(hosts), pages(data, `/results/${actionId}`)]}`;
+}
+
+function changesLink(actionId: number | null): Piece {
+  return markup`<a href="/results/${actionId}/changes">What differs from the run before</a>`;
 }
 
 const SORTS: Readonly<Record<ResultSort, string>> = {
@@ -217,7 +226,7 @@ export async function resultCsv(
   asked: Asked,
   results: Results,
 ): Promise<Response | null> {
-  const owned = await actionOf(seen, asked.name.replace(/\.csv$/, ""));
+  const owned = await ownedBy(seen.reading, idOf(asked.name.replace(/\.csv$/, "")));
   const path = owned?.action.resultPath ?? null;
   if (path === null) return null;
   const question = { ...questionOf(asked), from: 0, limit: CSV_BATCH };

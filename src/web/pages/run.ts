@@ -92,7 +92,8 @@ function actionTable(actions: readonly ActionRecord[], now: Instant): Markup {
 function resultLink(actionId: number | null): Piece {
   return actionId === null
     ? null
-    : markup`<a href="/results/${actionId}">Hosts and what was found</a>`;
+    : markup`<a href="/results/${actionId}">Hosts and what was found</a>,
+<a href="/results/${actionId}/changes">what changed</a>`;
 }
 
 function deliveryTable(deliveries: readonly DeliveryRecord[], now: Instant): Markup {

@@ -1,5 +1,5 @@
 // System: the files that a package of a Linux distribution puts on a host, and its scripts.
-import { readdirSync } from "node:fs";
+import { globSync, readdirSync } from "node:fs";
 import { resolve } from "node:path";
 import { gzipSync } from "node:zlib";
 import { root } from "../process.ts";
@@ -37,7 +37,8 @@ export const CONFIG_FILES = ["/etc/logrotate.d/mig-runner"] as const;
 export function systemFiles({ executable, notices, man, completions }: Made): readonly TreeFile[] {
   const doc = "usr/share/doc/mig-runner";
   const units = readdirSync(resolve(root, "packaging/systemd"));
-  const docs = readdirSync(resolve(root, "docs"));
+  // With the pictures in folders below it.
+  const docs = globSync("**/*.*", { cwd: resolve(root, "docs") }).sort();
   return [
     program("usr/bin/mig-runner", { file: executable }),
     ...units

@@ -1,13 +1,15 @@
 // Init: the verb that makes a runner directory that works. Never replaces what is there.
 import { systemClock } from "../edge/clock.ts";
 import { absolutePath, createDirectory, createFile, listNames } from "../edge/files.ts";
+import { openModules } from "../edge/plugins/modules.ts";
+import { type DiskPlugins, openPlugins } from "../edge/plugins/plugins.ts";
 import { RunnerError } from "../errors.ts";
 import { errnoCode, errnoHint, errnoText } from "../lib/os/errno.ts";
 import { UsageError } from "./flags.ts";
 import { AUTHOR_FILES, configFiles, SAMPLE_FILES, SANDBOX_URL } from "./init-files.ts";
 import { writeSdk } from "./init-sdk.ts";
 import { renderTable } from "./text.ts";
-import type { Verb } from "./verb.ts";
+import type { Call, Verb } from "./verb.ts";
 
 export const init: Verb = {
   usage: "DIR [--url URL] [--keyid ID | --new-key]",
@@ -19,12 +21,13 @@ export const init: Verb = {
   help:
     "Makes a runner directory: configuration, a sample job, a sample plugin, and what editors,\n" +
     'tsc, bun test and deno test need to know of "mig-runner" (sdk/, tsconfig.json, deno.json).\n' +
-    "What is there already stays as it is, but for sdk/: after an upgrade, call it again. A\n" +
-    "directory that has jobs gets no sample.\n\n" +
+    "What is there already stays as it is, but for sdk/: call it again after an upgrade, and when\n" +
+    "there is a new plugin, whose name editors then know. A directory that has jobs gets no sample.\n\n" +
     "Examples:\n" +
     "  mig-runner init try --new-key && mig-runner -c try/runner.cfg sandbox --speed 20\n" +
     "  mig-runner init /srv/mig --url https://mig.example.net/api/v1/ --keyid E60892BB9BD8...",
-  async run({ flags, positionals, terminal }) {
+  async run(call) {
+    const { flags, positionals, terminal } = call;
     const [name, ...others] = positionals;
     if (name === undefined || others.length > 0) throw new UsageError("init takes one DIR");
     const ownKey = flags.has("new-key");
@@ -49,18 +52,25 @@ export const init: Verb = {
       const written = make(() => createFile(`${directory}/${name}`, text, mode), directory);
       made.set(name, (await written) !== false);
     }
-    const isWritten = await make(() => writeSdk(`${directory}/sdk`), directory);
-    if (isWritten !== null) made.set("sdk", isWritten !== false);
     // The key is put there by the command that `describe` tells.
     for (const folder of ["runners", "plugins", ...(settings.gpgHome === null ? [] : ["keys"])]) {
       await make(() => createDirectory(`${directory}/${folder}`), directory);
     }
+    const plugins = pluginsIn(directory, call);
+    const isWritten = await make(() => writeSdk(`${directory}/sdk`, plugins), directory);
+    if (isWritten !== null) made.set("sdk", isWritten !== false);
     // A client configuration that was there names its own key.
     const hasKey = settings.keyId !== "" || made.get(".migrc") === false;
     terminal.out(describe(name, { made, hasKey, keys, hasJobs }));
     return 0;
   },
 };
+
+/** The plugins of the directory, to ask for their names. */
+function pluginsIn(directory: string, { environment }: Call): DiskPlugins {
+  const common = { directory, timeoutMs: 0, graceMs: 0, environment, log: { emit() {} } };
+  return openPlugins({ ...common, modules: openModules({ ...common, settings: new Map() }) });
+}
 
 /** A key ring with a new key; answers its fingerprint, or null when there was a ring already. */
 async function makeKey(keys: string, made: Map<string, boolean>): Promise<string | null> {

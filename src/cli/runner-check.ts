@@ -18,6 +18,7 @@ import { parseInflight } from "../mig/result.ts";
 import { checkAhead } from "./ahead-check.ts";
 import { checkApi, notAsked } from "./api-check.ts";
 import { type ApiView, attempt, type Findings, type Gathering } from "./findings.ts";
+import { typesAdvice } from "./init-sdk.ts";
 import { checkJob } from "./job-check.ts";
 import { chooseJobs, errorsOf, loadJobs } from "./jobs.ts";
 import { checkKey } from "./key-check.ts";
@@ -153,6 +154,8 @@ async function checkSpool(
     const hasWorkflows = states.some(({ entity }) => entity?.workflow === true);
     const use = { plugins, used, hasWorkflows };
     await attempt(found, () => checkOtherPlugins(found, runner, use));
+    const advice = await typesAdvice(runner.directory, plugins).catch(() => null);
+    if (advice !== null) found.warnings.push(advice);
     await checkInflight(found, view);
     for (const name of linkedDirectories(path)) {
       const hint = "make it a directory; the files in it may be links";

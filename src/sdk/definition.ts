@@ -14,6 +14,12 @@ type Part = `${number}${"ns" | "us" | "µs" | "ms" | "s" | "m" | "h"}`;
  */
 export type Duration = "0" | Part | `${Part}${Part}` | `${Part}${Part}${Part}`;
 
+/**
+ * The name of a plugin. In the types that `mig-runner init` writes beside your jobs it is one of
+ * those that there are. A text that is known only when it runs is one by a cast.
+ */
+export type PluginName = string;
+
 /** When a job fires. */
 export interface JobSchedule {
   /**
@@ -59,7 +65,7 @@ export interface JobDefinition {
    * Names in plugins/, which get each result in this order; with a workflow, those results that
    * `run.deliver` gives them. @default none
    */
-  readonly plugin?: string | readonly string[] | undefined;
+  readonly plugin?: PluginName | readonly PluginName[] | undefined;
   /** Dispatch only: nothing is collected, nothing delivered. @default false */
   readonly sendOnly?: boolean | undefined;
   /**

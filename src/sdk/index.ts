@@ -23,7 +23,7 @@ export type {
   Result,
   Threat,
 } from "./action.ts";
-export type { Duration, JobAction, JobDefinition, JobSchedule } from "./definition.ts";
+export type { Duration, JobAction, JobDefinition, JobSchedule, PluginName } from "./definition.ts";
 export { Fatal, FatalError, Retry, RetryError } from "./failure.ts";
 export type { FetchOptions, StepFetch, StepFetchOptions } from "./fetch.ts";
 export { ensureOk } from "./http.ts";

@@ -4,7 +4,7 @@
 // to 128 characters, unique within the run: it is how the runner knows, after a crash or an
 // upgrade, what has been done already.
 import type { ActionDescription, CommandStatus, Operation, Result, Threat } from "./action.ts";
-import type { Duration } from "./definition.ts";
+import type { Duration, PluginName } from "./definition.ts";
 import type { StepFetch } from "./fetch.ts";
 import type { IfJson } from "./json.ts";
 import type { Schema, SchemaOutput } from "./standard.ts";
@@ -308,7 +308,7 @@ export interface Run<Params = NoParams> {
    * beside the run, and listed until it has succeeded.
    */
   deliver(result: CollectedResult): Promise<void>;
-  deliver(plugin: string, result: CollectedResult): Promise<void>;
+  deliver(plugin: PluginName, result: CollectedResult): Promise<void>;
 
   /**
    * Runs branches side by side. A name that is used inside a branch needs to be unique in that

@@ -109,10 +109,17 @@ describe("a fresh directory", () => {
       expect(said.exit).not.toBe(0);
       expect(said.said).toContain("'scheduel' does not exist in type 'JobDefinition'");
     }
-    await directory.write("runners/telnet/job.ts", JOB.replace("agent.found", "agent.fuond"));
-    expect((await useTool(directory, tsc)).said).toContain(
+    const wrong = JOB.replace("agent.found", "agent.fuond").replace(
+      "schedule:",
+      'plugin: "prnt", schedule:',
+    );
+    await directory.write("runners/telnet/job.ts", wrong);
+    const { said } = await useTool(directory, tsc);
+    expect(said).toContain(
       "job.ts(13,75): error TS2551: Property 'fuond' does not exist on type 'AgentSummary'",
     );
+    // The plugins that init has found, with the sample's.
+    expect(said).toContain("Type '\"prnt\"' is not assignable to type");
   });
 
   test("has a test kit for bun test and deno test, and its types for both compilers", async () => {

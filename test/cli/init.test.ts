@@ -1,11 +1,12 @@
 import { describe, expect, test } from "bun:test";
-import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import manifest from "../../package.json" with { type: "json" };
 import { check } from "../../src/cli/check.ts";
 import { init } from "../../src/cli/init.ts";
 import { show } from "../../src/cli/show.ts";
+import { SHIPPED_PLUGINS } from "../../src/edge/plugins/modules.ts";
 import { callVerb } from "../support/verb.ts";
 
 async function inFolder(work: (folder: string) => Promise<void>): Promise<void> {
@@ -74,6 +75,35 @@ describe("init", () => {
       expect(out).not.toContain("plugins/print");
       expect(readFileSync(join(folder, ".migrc"), "utf8")).toBe(before);
       expect(readFileSync(join(folder, "keys/secring.gpg"))).toEqual(ring);
+    }));
+
+  test("is to be called again when the types beside jobs know other plugins than there are", () =>
+    inFolder(async (folder) => {
+      await callVerb(init, [folder, "--new-key"]);
+      const warnings = async (): Promise<readonly string[]> => {
+        const { out } = await callVerb(check, ["-c", join(folder, "runner.cfg")]);
+        return out.split("\n").filter((line) => line.includes("editors"));
+      };
+      const types = join(folder, "sdk/index.d.ts");
+      const path = `${types}: editors are told of other plugins than there are`;
+      mkdirSync(join(folder, "sdk"), { recursive: true });
+      // Of a version that knew no plugins, and with those that init found.
+      writeFileSync(types, "export {};\n");
+      expect(await warnings()).toEqual([]);
+      const shipped = SHIPPED_PLUGINS.filter((name) => name < "print");
+      const later = SHIPPED_PLUGINS.filter((name) => name > "print");
+      const names = [...shipped, "print", ...later].map((name) => JSON.stringify(name)).join(" | ");
+      writeFileSync(types, `type PluginName = ${names};\n`);
+      expect(await warnings()).toEqual([]);
+      writeFileSync(join(folder, "plugins/keep"), "#!/bin/sh\n", { mode: 0o700 });
+      expect(await warnings()).toEqual([
+        `warning: ${path} (mig-runner init ${folder} writes them anew)`,
+      ]);
+      // Without any of its own, any name is one.
+      rmSync(join(folder, "plugins/keep"));
+      rmSync(join(folder, "plugins/print"));
+      writeFileSync(types, "type PluginName = string;\n");
+      expect(await warnings()).toEqual([]);
     }));
 
   test("maps the names of its modules to files, for tsc and for Deno", () =>

@@ -70,10 +70,18 @@ const SUITES: readonly Suite[] = [
   },
 ];
 
-const LANES = ["checks", ...SUITES.map(({ name }) => name), "simulation", "bench"];
+/**
+ * Turns, one after the other; in each, rows of lanes that run at the same time, because they leave
+ * each other room: a bench mostly waits, a check has one thread, a black-box test waits for the
+ * fire times of its jobs.
+ */
+const TURNS: readonly (readonly (readonly string[])[])[] = [
+  [["checks", "simulation"], ["bench"]],
+  [["unit"]],
+  [["binary"], ["bun", "deno"]],
+];
 
-/** Lanes that run at the same time, after all others. */
-const BESIDE: readonly string[] = ["simulation", "bench"];
+const LANES: readonly string[] = TURNS.flat(2);
 
 /** Lanes that run all they have or nothing: no file and no name of a test narrows them. */
 const WHOLE: readonly string[] = ["checks", "simulation", "bench"];
@@ -92,9 +100,8 @@ const TEST_TIME_MAX_MS = 10 * 60_000;
 
 const CORES = Math.max(2, availableParallelism());
 
-/** Test files at a time. Black-box tests wait for fire times most of theirs, so more of them fit. */
+/** Test files at a time, in each lane. */
 const PARALLEL = Math.min(8, CORES + 2);
-const PARALLEL_BLACK_BOX = Math.min(8, 2 * CORES);
 
 const onTerminal = process.stdout.isTTY === true && process.env.CI === undefined;
 
@@ -176,7 +183,7 @@ async function runPaths(
   suite: Suite,
   filter: Filter,
   paths: readonly string[],
-  parallel = suite.folder === BLACK_BOX ? PARALLEL_BLACK_BOX : PARALLEL,
+  parallel = PARALLEL,
 ): Promise<{ readonly counts: Counts; readonly failedFiles: readonly string[] }> {
   const again = parallel === 1 ? "-again" : "";
   const junit = resolve(root, ".cache/junit", `${suite.name}${again}.xml`);
@@ -299,37 +306,39 @@ async function runLane(lane: string, filter: Filter): Promise<Counts> {
   return runSuite(suiteOf(lane), filter);
 }
 
-/** One lane after the other, but for those that leave each other room: a bench mostly waits. */
-function inTurn(lanes: readonly string[]): readonly (readonly string[])[] {
-  const beside = lanes.filter((lane) => BESIDE.includes(lane));
-  const alone = lanes.filter((lane) => !BESIDE.includes(lane)).map((lane) => [lane]);
-  return beside.length === 0 ? alone : [...alone, beside];
-}
-
 function suiteOf(lane: string): Suite {
   const suite = SUITES.find(({ name }) => name === lane);
   assert(suite !== undefined, `no lane ${lane}`);
   return suite;
 }
 
-function isBlackBox(lane: string): boolean {
-  return SUITES.some(({ name, folder }) => name === lane && folder === BLACK_BOX);
+/** Whether a lane tests the executable, or takes from its build what authors get (dist/sdk). */
+function isOfBuild(lane: string, filter: Filter): boolean {
+  if (lane === "bench") return true;
+  const suite = SUITES.find(({ name }) => name === lane);
+  return suite?.folder === BLACK_BOX && pathsOf(suite, filter) !== null;
 }
 
-/** Runs a lane, as soon as what it tests is built. */
-async function runBuilt(lane: string, filter: Filter): Promise<Counts> {
-  // The other black-box lanes take from the build what authors get (dist/sdk).
-  const isTested = isBlackBox(lane) && pathsOf(suiteOf(lane), filter) !== null;
-  const built = isTested ? await build() : NOTHING;
-  return built.failed > 0 ? built : runLane(lane, filter);
+async function runTurn(rows: readonly (readonly string[])[], filter: Filter): Promise<Counts> {
+  const lanes = rows.flat();
+  const built = lanes.some((lane) => isOfBuild(lane, filter)) ? await build() : NOTHING;
+  if (built.failed > 0) return built;
+  const counts = await Promise.all(
+    rows.map(async (row) => {
+      let sum = NOTHING;
+      for (const lane of row) sum = addCounts(sum, await runLane(lane, filter));
+      return sum;
+    }),
+  );
+  return counts.reduce(addCounts, NOTHING);
 }
 
 const filter = parseFilter(process.argv.slice(2));
 await mkdir(resolve(root, ".cache/junit"), { recursive: true });
 let total = NOTHING;
-for (const lanes of inTurn(filter.lanes)) {
-  const all = await Promise.all(lanes.map((lane) => runBuilt(lane, filter)));
-  total = all.reduce(addCounts, total);
+for (const turn of TURNS) {
+  const rows = turn.map((row) => row.filter((lane) => filter.lanes.includes(lane)));
+  total = addCounts(total, await runTurn(rows, filter));
 }
 console.log(formatCounts(total));
 process.exitCode = total.failed === 0 && total.passed > 0 ? 0 : 1;

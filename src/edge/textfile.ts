@@ -1,6 +1,14 @@
 // Textfile: a file that another program reads at any time, and what the system tells of this
 // process.
-import { chmodSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import {
+  closeSync,
+  fchmodSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { cpuUsage, memoryUsage, pid } from "node:process";
 import { RunnerError } from "../errors.ts";
@@ -19,15 +27,27 @@ export function writeTextfile(path: string, text: string): void {
   const temporary = join(dirname(path), `.${basename(path)}.${pid}.tmp`);
   try {
     rmSync(temporary, { force: true });
-    // "wx": nothing that somebody has put there is followed.
-    writeFileSync(temporary, text, { mode: MODE, flag: "wx" });
-    chmodSync(temporary, MODE);
+    writeNew(temporary, text);
     renameSync(temporary, path);
   } catch (error) {
     rmSync(temporary, { force: true });
     const message = `Cannot write the metrics to "${path}": ${errnoText(error)}`;
     const hint = errnoHint(error) ?? "the directory must be there and mig-runner's user may write";
     throw new RunnerError("SPOOL", message, { path, hint }, { cause: error });
+  }
+}
+
+/**
+ * The directory may be another user's: nothing that somebody has put there is followed ("wx"), and
+ * the mode goes to what was opened, which nobody can exchange for a link in between.
+ */
+function writeNew(path: string, text: string): void {
+  const file = openSync(path, "wx", MODE);
+  try {
+    writeFileSync(file, text);
+    fchmodSync(file, MODE);
+  } finally {
+    closeSync(file);
   }
 }
 

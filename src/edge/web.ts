@@ -5,9 +5,10 @@
 //
 // Bounds: connections, the size of a request's head, no body at all, the time of a request and of
 // an idle connection. Whoever exceeds one loses the connection; nothing else notices.
-import { chmodSync, lstatSync, unlinkSync } from "node:fs";
+import { lstatSync, unlinkSync } from "node:fs";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { type AddressInfo, connect, type Socket } from "node:net";
+import { umask } from "node:process";
 import { RunnerError } from "../errors.ts";
 import { errnoCode, errnoText } from "../lib/os/errno.ts";
 
@@ -67,8 +68,6 @@ export async function listen(place: Place, answer: Answer): Promise<Listener> {
   });
   if (place.kind === "socket") await removeStale(place.path);
   await open(server, place);
-  // Whoever may write to the socket may look.
-  if (place.kind === "socket") chmodSync(place.path, 0o660);
   return {
     url: urlOf(server, place),
     async close() {
@@ -83,9 +82,22 @@ export async function listen(place: Place, answer: Answer): Promise<Listener> {
 function open(server: Server, place: Place): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once("error", (error) => reject(taken(place, error)));
-    if (place.kind === "socket") server.listen(place.path, resolve);
+    if (place.kind === "socket") listenOn(server, place.path, resolve);
     else server.listen(place.port, place.host, resolve);
   });
+}
+
+/**
+ * Whoever may write to the socket may look. It is made with its mode: of a name in a directory of
+ * others, nobody knows what it means a moment later.
+ */
+function listenOn(server: Server, path: string, listening: () => void): void {
+  const before = umask(0o117);
+  try {
+    server.listen(path, listening);
+  } finally {
+    umask(before);
+  }
 }
 
 function taken(place: Place, error: unknown): RunnerError {

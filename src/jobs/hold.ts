@@ -105,13 +105,24 @@ export function endOf({ span }: Pick<Blackout, "span">, at: Instant): Instant | 
 
 /** Whether a blackout holds a job: by one of its patterns, where `*` is any text, `?` one letter. */
 export function holdsJob({ jobs }: Pick<Blackout, "jobs">, job: string): boolean {
-  return jobs.some((pattern) => isMatch(pattern, job));
+  return jobs.some((pattern) => isMatch([...pattern], [...job]));
 }
 
-function isMatch(pattern: string, text: string): boolean {
-  const parts = pattern.split(/([*?])/).map((part) => {
-    if (part === "*") return "[^]*";
-    return part === "?" ? "[^]" : part.replaceAll(/[\\^$.|+()[\]{}]/g, "\\$&");
-  });
-  return new RegExp(`^${parts.join("")}$`, "u").test(text);
+/** Without a RegExp, which tries every way to share a text between several `*`. */
+function isMatch(pattern: readonly string[], text: readonly string[]): boolean {
+  let [at, starAt, retryAt] = [0, -1, 0];
+  for (let index = 0; index < text.length; ) {
+    if (pattern[at] === "*") {
+      starAt = at++;
+      retryAt = index;
+    } else if (pattern[at] === "?" || pattern[at] === text[index]) {
+      at++;
+      index++;
+    } else if (starAt >= 0) {
+      // The last `*` takes one letter more: what stands before it need not be tried again.
+      at = starAt + 1;
+      index = ++retryAt;
+    } else return false;
+  }
+  return pattern.slice(at).every((part) => part === "*");
 }

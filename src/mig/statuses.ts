@@ -46,6 +46,11 @@ export class StatusCounts {
   }
 }
 
+/** The status as it is counted over all results, where each may have made up others: MIG's, or "other". */
+export function knownStatus(status: string): string {
+  return KNOWN.has(status) ? status : OTHER_STATUS;
+}
+
 /** Such as `3 success, 1 timeout`; a status without a name is unknown. */
 export function describeStatuses(record: Readonly<Record<string, number>>): string {
   // Of a journal that was written before there were bounds.

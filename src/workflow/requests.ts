@@ -43,6 +43,8 @@ export function checkName(what: string, name: unknown): void {
     throw new TypeError(`its name has ${name.length} characters, at most ${NAME_SIZE_MAX} fit`);
   }
   if (/\p{Cc}/u.test(name)) throw new TypeError("its name has a control character in it");
+  // The journal would keep another name, by which a replay finds nothing.
+  if (!name.isWellFormed()) throw new TypeError("its name has half a surrogate pair in it");
 }
 
 /** @throws {TypeError} For an option that there is not: a slip would be no option at all. */

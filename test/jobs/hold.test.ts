@@ -71,6 +71,17 @@ describe("holdsJob()", () => {
     expect(["sshd-config", "db1", "a.b", "(x)"].map(held)).toEqual([true, true, true, true]);
     expect(["xsshd-", "db12", "axb", "x", ""].map(held)).toEqual(Array(5).fill(false));
     expect(holdsJob({ jobs: ["*"] }, "anything")).toBe(true);
+    const stars = ["*a*b", "a**", "**", "*ab*ab", "?*?", "a*a", "*\u{1f600}?"];
+    const matched = (job: string) => stars.map((pattern) => holdsJob({ jobs: [pattern] }, job));
+    expect(matched("aab")).toEqual([true, true, true, false, true, false, false]);
+    expect(matched("abab")).toEqual([true, true, true, true, true, false, false]);
+    expect(matched("x\u{1f600}\u{1f600}")).toEqual([false, false, true, false, true, false, true]);
+    expect(matched("a")).toEqual([false, true, true, false, false, false, false]);
+  });
+
+  test("is quick with any pattern", () => {
+    // A way to match that tries all ways needs longer than the world is old.
+    expect(holdsJob({ jobs: [`${"*a".repeat(50)}*b`] }, "a".repeat(128))).toBe(false);
   });
 });
 

@@ -181,7 +181,7 @@ describe("metrics()", () => {
     );
   });
 
-  test("count a command once, by the status with which it was first read", async () => {
+  test("count a command once, by the status with which it was first read, and made-up ones as other", async () => {
     const path = join(folder, "journal.db");
     const journal = openJournal({ path });
     await journal.write((tables) => {
@@ -194,7 +194,11 @@ describe("metrics()", () => {
         1,
       );
       const whole = { fetched: 3, sent: 3, counters: null, strays: 0 };
-      for (const statuses of [{ success: 2, expired: 1 }, { success: 3 }, { success: 3 }]) {
+      const reads = [
+        { success: 2, expired: 1, "made up 1": 1 },
+        ...[{ success: 3, "made up 2": 1 }, { success: 3 }],
+      ] as const;
+      for (const statuses of reads) {
         const completeness = { ...whole, statuses };
         tables.saveAction({ ...action, state: "settled", nextAt: null, completeness });
       }
@@ -205,6 +209,9 @@ describe("metrics()", () => {
     await journal.close();
     expect(sampleOf(text, "mig_runner_commands_total", { status: "success" })).toBe(3);
     expect(sampleOf(text, "mig_runner_commands_total", { status: "expired" })).toBe(1);
+    // Whatever statuses are made up, run after run, there is one label for all of them.
+    expect(sampleOf(text, "mig_runner_commands_total", { status: "other" })).toBe(2);
+    expect(readExposition(text).get("mig_runner_commands_total")?.samples.size).toBe(3);
     expect(sampleOf(text, "mig_runner_actions_in_flight")).toBe(0);
     expect(sampleOf(text, "mig_runner_journal_bytes")).toBeGreaterThan(4_000);
   });

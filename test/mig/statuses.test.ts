@@ -1,5 +1,10 @@
 import { describe, expect, test } from "bun:test";
-import { describeStatuses, OTHER_STATUS, StatusCounts } from "../../src/mig/statuses.ts";
+import {
+  describeStatuses,
+  knownStatus,
+  OTHER_STATUS,
+  StatusCounts,
+} from "../../src/mig/statuses.ts";
 
 function counted(statuses: Iterable<string>): Readonly<Record<string, number>> {
   const counts = new StatusCounts();
@@ -46,5 +51,14 @@ describe("describeStatuses()", () => {
       Array.from({ length: 1_000 }, (_, index) => [`${index} ${"z".repeat(9_000)}`, 1]),
     );
     expect(describeStatuses(old).length).toBeLessThan(2_000);
+  });
+});
+
+describe("knownStatus()", () => {
+  test("knows those of MIG, and makes one of all others", () => {
+    expect(["timeout", "cancelled"].map(knownStatus)).toEqual(["timeout", "cancelled"]);
+    expect(["", "Success", "__proto__", "made up"].map(knownStatus)).toEqual(
+      Array(4).fill("other"),
+    );
   });
 });

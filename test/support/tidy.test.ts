@@ -260,6 +260,12 @@ examples({
   ],
 });
 
+examples({
+  rule: rules.modesByName,
+  wrong: ["chmodSync(path, 0o600);", "await chmod(temporary.path, mode);", "lchown(path, 0, 0);"],
+  right: ["fchmodSync(file, 0o644);", "await handle.chmod(mode);", "// chmod(path)"],
+});
+
 describe("formatFinding()", () => {
   test("gives the place as editors open it", () => {
     expect(rules.formatFinding({ path: "src/a.ts", line: 3, message: "Mend it" })).toBe(

@@ -311,6 +311,12 @@ export function errorMessages(source: Source): readonly Finding[] {
   });
 }
 
+/** Between two uses of a name, another user may have put a link to one of our files in its place. */
+export function modesByName(source: Source): readonly Finding[] {
+  const message = "Change the mode by the handle, or make it with its mode";
+  return findAll(source, /(?<!\.)\bl?ch(?:mod|own)(?:Sync)?\(/g, { text: source.code, message });
+}
+
 /** A wait in a test is an event, or a moved fake clock. Polls may be short. */
 export function sleeps(source: Source): readonly Finding[] {
   const message = "Wait for an event, or move the fake clock, instead of sleeping";

@@ -283,6 +283,29 @@ describe("createApp()", () => {
     expect(text).not.toContain("mig_runner_api_up");
   });
 
+  test("has no cell in a CSV that some spreadsheet takes for a formula, wherever it cuts cells", async () => {
+    await using directory = await Directory.create();
+    await directory.collected("nightly", 8, []);
+    const hosts = ["web;=1+1", "web; =1", "\uff1d1+1", " =1", '"@x', "a\n-1", "\x1b[2J", "a;b=1"];
+    const commands = hosts.map((host, index) => command({ id: index + 1, host, results: [] }));
+    const result = { action: { id: 8 }, commands, name: "nightly", plugin: "" };
+    await directory.write("runners/nightly/results/20260102/8.json", JSON.stringify(result));
+    const { text } = await (await pageOf(directory)).get("/results/8.csv");
+    const cells = text.split("\r\n").slice(1, -1);
+    expect(cells.map((row) => row.replace(/^\d+,\d+,|,success,.*$/g, ""))).toEqual([
+      ...[
+        "web;'=1+1",
+        "web;' =1",
+        "'\uff1d1+1",
+        "' =1",
+        `"'""@x"`,
+        `"a\n'-1"`,
+        "\\x1b[2J",
+        "a;b=1",
+      ],
+    ]);
+  });
+
   test("shows the hosts of a result, filtered, and the same as CSV", async () => {
     await using directory = await Directory.create();
     await directory.collected("nightly", 8, []);
@@ -306,7 +329,7 @@ describe("createApp()", () => {
     expect(csv.headers.get("content-disposition")).toBe('attachment; filename="result-8.csv"');
     expect(csv.text).toBe(
       "command,agent,host,status,found,errors,elements\r\n" +
-        `2,4892412351434,"'=cmd|""<img src=x>\u202e,\n",expired,false,,\r\n`,
+        `2,4892412351434,"'=cmd|""<img src=x>\\u202e,\n",expired,false,,\r\n`,
     );
     for (const path of ["/results/9", "/results/9.csv", "/results/x.csv", "/results/1e3"]) {
       expect([path, (await page.get(path)).status]).toEqual([path, 404]);

@@ -148,6 +148,11 @@ describe("A body with a mistake", () => {
       /its name has a control character in it$/,
     ],
     [
+      "a name that is cut inside of a character",
+      (run) => run.state.get("\u{1f600}".slice(0, 1)),
+      /^TypeError: Cannot begin get "state.get .*": its name has half a surrogate pair in it$/,
+    ],
+    [
       "a name that is too long",
       (run) => run.sleep("n".repeat(129), "1s"),
       /its name has 129 characters, at most 128 fit$/,

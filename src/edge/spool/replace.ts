@@ -1,5 +1,5 @@
 // Replace: a job's definition by another file, with the old one kept beside it.
-import { chmod, rename } from "node:fs/promises";
+import { rename } from "node:fs/promises";
 import { join } from "node:path";
 import { RunnerError } from "../../errors.ts";
 import {
@@ -73,7 +73,7 @@ async function prepare(
 ): Promise<TemporaryFile> {
   const temporary = await createTemporary(path);
   await temporary.handle.writeFile(content);
-  await chmod(temporary.path, mode & 0o777);
+  await temporary.handle.chmod(mode & 0o777);
   return temporary;
 }
 

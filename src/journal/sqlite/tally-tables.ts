@@ -1,5 +1,6 @@
 // Tally tables: counts what happens, as it is written.
 
+import { knownStatus } from "../../mig/statuses.ts";
 import type { Instant } from "../../time.ts";
 import type { ActionRow, RunRow } from "../inflight.ts";
 import type { Tally } from "../tally.ts";
@@ -40,7 +41,7 @@ export class TallyTables extends AlarmTables {
     const before = this.one(sql, ({ completeness: text }) => text as string | null, id) ?? null;
     const old = new Map(before === null ? [] : Object.entries(statusesOf(before)));
     for (const [status, count] of Object.entries(completeness.statuses)) {
-      this.tally("command", "", status, count - (old.get(status) ?? 0));
+      this.tally("command", "", knownStatus(status), count - (old.get(status) ?? 0));
     }
   }
 }

@@ -2,6 +2,7 @@
 import { messageOf } from "../../errors.ts";
 import type { ActionRecord, Reading } from "../../journal/reading.ts";
 import { RESULT_SORTS, type ResultSort } from "../../mig/result-index.ts";
+import { visible } from "../../text.ts";
 import type { Instant } from "../../time.ts";
 import type { HostView } from "../../view/hosts.ts";
 import { plural } from "../../view/text.ts";
@@ -267,8 +268,14 @@ function csvRow({ commandId, agentId, host, status, found, errors, elements }: H
   return `${[...cells, errors.join("; "), what].map(csvCell).join(",")}\r\n`;
 }
 
-/** A text that a spreadsheet would take for a formula gets a quotation mark before it. */
+/** Also as full-width letters, which a Japanese one takes. */
+const FORMULAS = /(^|[;\t\n])([\s"]*[=+\-@\uff1d\uff0b\uff0d\uff20])/gu;
+
+/**
+ * What a spreadsheet would take for a formula gets a quotation mark before it: at the begin, and
+ * behind what some of them take for the end of a cell, whatever quotes stand around.
+ */
 function csvCell(text: string): string {
-  const safe = /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;
+  const safe = visible(text, "\n").replace(FORMULAS, "$1'$2");
   return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
 }

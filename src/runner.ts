@@ -63,7 +63,7 @@ export class Runner {
   readonly #catalog: Catalog;
   readonly #options: RunnerOptions;
   readonly #runId: number | null;
-  /** With `runId`: it, and the runs that operators have asked for since. */
+  /** With `runId`: that run, and those that operators have asked for since. */
   readonly #mine = new Set<number>();
   readonly #timetable: Timetable;
   readonly #launcher: Launcher;
@@ -77,7 +77,7 @@ export class Runner {
   readonly #stop = new AbortController();
   readonly #wake: Wake;
   #stopping = false;
-  /** Of the journal at the last tick: what another process writes changes it. */
+  /** The journal's version at the last tick: it changes when another process writes. */
   #version: number | null = null;
   #failures = 0;
   #adopting = false;
@@ -152,7 +152,7 @@ export class Runner {
     this.#wake.now();
   }
 
-  /** Another configuration holds from now on. */
+  /** The configuration was read again: what was decided by the old one is decided again. */
   reloaded(): void {
     this.#presigned.clear();
     this.#timetable.decideWaiting();
@@ -165,7 +165,7 @@ export class Runner {
     this.poke();
   }
 
-  /** No new work from now on; what runs may finish. */
+  /** Begins no new work from now on; work in hand may finish. */
   stop(): void {
     this.#stopping = true;
     this.#leaving.abort();
@@ -174,7 +174,7 @@ export class Runner {
     this.poke();
   }
 
-  /** Aborts what still runs. The journal knows how to go on. */
+  /** Aborts work in hand. The next process goes on from the journal. */
   abort(): void {
     this.#stop.abort();
     this.#engine.abort();
@@ -189,7 +189,7 @@ export class Runner {
     if (this.#runId !== null) return;
     if (this.#edges.journal.unreadable(1).length > 0) {
       this.#failures++;
-      await this.#remember(() => endStranded(this.#edges));
+      await this.#tryWork(() => endStranded(this.#edges));
     }
     const adopted = this.#adopt();
     const patience = new AbortController();
@@ -200,7 +200,7 @@ export class Runner {
   async #adopt(): Promise<void> {
     const { signal } = this.#leaving;
     this.#adopting = true;
-    const isDone = await this.#remember(() =>
+    const isDone = await this.#tryWork(() =>
       adoptInflight(this.#edges, (job) => this.#catalog.entity(job), { signal }),
     );
     this.#adopting = false;
@@ -231,7 +231,7 @@ export class Runner {
       if (idle && !isPending && this.#outbox.untried().length === 0) break;
       await this.#nap();
     }
-    // At last: of what went wrong in this pass, too.
+    // Last, so that alarms tell also of what went wrong in this pass.
     if (this.#runId === null && !this.#stopping) await this.#alarms.pass();
     await this.#drain();
   }
@@ -245,11 +245,11 @@ export class Runner {
   async tick(): Promise<void> {
     this.#wake.renew();
     this.#version = this.#edges.journal.version();
-    await this.#remember(() => this.#watch.tick((id) => this.#outbox.pool.has(id)));
+    await this.#tryWork(() => this.#watch.tick((id) => this.#outbox.pool.has(id)));
     const now = this.#edges.clock.now();
     await this.#timetable.refresh(now);
     this.#launcher.tick(now);
-    await this.#remember(() => endOverdue(this.#edges));
+    await this.#tryWork(() => endOverdue(this.#edges));
     this.#engine.tick(now);
     this.#work(now);
     this.#outbox.tick(now);
@@ -260,8 +260,8 @@ export class Runner {
   }
 
   /**
-   * What `work` comes to; null when it failed, after a rest: nothing was remembered, so it is still
-   * to be done, and the loop must not spin on it (I7).
+   * Does `work` and resolves with its value. Null when it failed, after a pause: nothing was
+   * journaled, so it is still due, and the loop must not spin on it (I7).
    */
   async #rested<Value>(work: () => Promise<Value>, job: string | null = null) {
     const { clock, log } = this.#edges;
@@ -282,7 +282,7 @@ export class Runner {
     if (admitted === "one" && probing) return;
     let room = admitted === "one" ? 1 : Number.MAX_SAFE_INTEGER;
     for (const row of this.#due("planned", this.#posts, now)) {
-      // A launch posts what it has planned itself: it alone knows that it was never sent.
+      // A launch posts its own actions: only it knows that they were never sent.
       if (this.#launcher.isPlanning(row)) continue;
       if (this.#engine.isPlanning(row.runId)) continue;
       if (room > 0 && this.#post(row, false)) room--;
@@ -298,7 +298,7 @@ export class Runner {
   #due(state: ActiveState, pool: Pool, now: Instant): readonly ActionRow[] {
     const { journal } = this.#edges;
     if (this.#runId === null) return journal.dueActions(state, now, pool.running + pool.free);
-    // What else is overdue must not stand before the one run that was asked for.
+    // Other overdue actions must not delay the one run that was asked for.
     return [...this.#mine]
       .flatMap((runId) => journal.actionsOf(runId))
       .filter((row) => row.state === state && row.nextAt !== null && row.nextAt <= now);
@@ -306,7 +306,7 @@ export class Runner {
 
   #post(row: ActionRow, fresh: boolean): boolean {
     const retries = this.#catalog.entity(row.job)?.retries ?? RETRIES_DEFAULT;
-    // A process before this one may have sent it until it died, which was before the start.
+    // An earlier process may have sent it, at the latest when this process was started.
     const lastSentAt = Math.max(row.updatedAt, this.#startedAt);
     const { early } = this.#patienceOf(row);
     const options = { fresh, lastSentAt, retries, early, signal: this.#stop.signal };
@@ -326,7 +326,7 @@ export class Runner {
     return this.#catalog.entity(job) ?? NO_PATIENCE;
   }
 
-  /** Runs one piece of work at the API and tells the breaker how it went. */
+  /** Runs one piece of work at the API and tells the circuit breaker how it went. */
   async #reach(work: () => Promise<Reached>, row: ActionRow): Promise<Reached | null> {
     const { clock, journal } = this.#edges;
     const reached = await this.#rested(work, row.job);
@@ -341,13 +341,13 @@ export class Runner {
     return this.#runId === null || this.#mine.has(runId);
   }
 
-  /** Who asks while this process has the directory must not wait until it has ended. */
+  /** With `run JOB`, takes on runs that others ask for while this process has the directory. */
   #takeOn({ id, cause }: RunRow): boolean {
     if (this.#runId !== null && cause === "manual" && id > this.#runId) this.#mine.add(id);
     return this.#isMine(id);
   }
 
-  /** When the next tick is worth it. */
+  /** When there is something to do next. */
   #nextAt(): Instant {
     const now = this.#edges.clock.now();
     const times = [this.#timetable.nextAt(), now + NAP_MAX_MS];
@@ -358,8 +358,8 @@ export class Runner {
     return Math.max(Math.min(...times), now + 1);
   }
 
-  /** Does work whose failure is told and no reason to end. Resolves with whether it was done. */
-  async #remember(work: () => Promise<unknown>): Promise<boolean> {
+  /** Does work whose failure is logged and ends nothing else. Resolves with whether it was done. */
+  async #tryWork(work: () => Promise<unknown>): Promise<boolean> {
     try {
       await work();
       return true;

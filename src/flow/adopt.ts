@@ -1,5 +1,5 @@
-// Adopt: take over the original's inflight/*.json, so that swapping the binary loses no pending
-// collect (I9). Runs once, at the start.
+// Adopt: takes the original's in-flight records (inflight/*.json) into the journal, so that
+// swapping the binary loses no pending collect (I9). Runs once, at the start.
 import { messageOf, RunnerError } from "../errors.ts";
 import type { Entity } from "../jobs/entity.ts";
 import { type ActionRow, advance } from "../journal/inflight.ts";
@@ -18,7 +18,8 @@ import { openAdopted } from "./transition.ts";
  * @param entityOf The loaded job of a directory, for its plugins; null when it is broken or gone.
  * @param signal Ends it between two records; the next start goes on. @default never
  * @returns How many were adopted.
- * @throws {RunnerError} SPOOL or JOURNAL: nothing can be read or remembered now, but later it may.
+ * @throws {RunnerError} SPOOL or JOURNAL, when records cannot be read or journaled: try again
+ * later.
  */
 export async function adoptInflight(
   edges: Edges,
@@ -45,7 +46,7 @@ export async function adoptInflight(
   return adopted;
 }
 
-/** The action that waits for its collect and whose record has this name: nearly all of ours. */
+/** The id of a journaled action that waits for its collect and whose record has this name. */
 function atWork({ journal }: Edges, name: string): number | null {
   const id = name.endsWith(".json") ? parseActionId(name.slice(0, -".json".length)) : null;
   return id !== null && journal.actionById(id)?.state === "posted" ? id : null;
@@ -69,7 +70,7 @@ async function lookElsewhere(
   }
 }
 
-/** Actions in flight that are looked at; the rest is looked at when it is collected. */
+/** Actions in flight that are looked at here; others are looked at when they are collected. */
 const POSTED_MAX = 10_000;
 
 async function adoptOne(edges: Edges, file: InflightFile, entity: Entity | null): Promise<boolean> {
@@ -151,12 +152,15 @@ function insertAdopted(
 /** Planned actions that are looked through. */
 const PLANNED_MAX = 10_000;
 
-/** Our own planned action with one of these signatures: its answer was lost, the record was not. */
+/**
+ * Our own planned action that carries one of these signatures: the API's answer to its POST was
+ * lost, but a record of it exists.
+ */
 function plannedWith(
   transaction: JournalTransaction,
   signatures: readonly string[],
 ): ActionRow | null {
-  // Those alone: of what is posted there may be as many as there are records to adopt.
+  // Planned actions only: there may be as many posted ones as there are records to adopt.
   const planned = transaction.dueActions("planned", Number.MAX_SAFE_INTEGER, PLANNED_MAX);
   return planned.find(({ signature }) => signatures.includes(signature)) ?? null;
 }

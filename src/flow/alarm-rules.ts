@@ -1,7 +1,7 @@
 // Alarm rules: what is wrong with a job now, from what the journal knows of it. Pure.
 //
-// A rule says what is so, not what has changed: that is found by holding it against the alarms that
-// are open (alarms.ts). So nothing is told twice, also not after a restart.
+// A rule states what is wrong at this moment. What is new follows from comparing that with the
+// alarms that are open already (alarms.ts). So nothing is told twice, not even after a restart.
 import type { AlarmEvent, AlarmRow } from "../journal/alarms.ts";
 import type { Completeness, DeliveryRow, RunRow } from "../journal/inflight.ts";
 import type { MissedRow } from "../journal/journal.ts";
@@ -17,23 +17,23 @@ export type Condition = Pick<
 /** What the rules look at of one job. */
 export interface JobFacts {
   readonly job: string;
-  /** Its ended or paused runs, the latest fire time first; as many as a streak is counted over. */
+  /** Its ended or paused runs, the latest fire time first: enough to count failures in a row. */
   readonly ended: readonly RunRow[];
   /** Its last run that is done. */
   readonly lastDone: RunRow | null;
-  /** Its newest fire times that nobody ran. */
+  /** Its newest missed fire times. */
   readonly missed: MissedRow | null;
   /** What the last run that is done has collected. */
   readonly results: readonly Completeness[];
-  /** `expect`: how long it may be without a success. Null: for ever. */
+  /** The job's `expect`: how long it may be without a success. Null: for ever. */
   readonly expectMs: Milliseconds | null;
-  /** By whom it is paused now, and why; null: it is not. */
+  /** By whom the job is paused now, and why. Null: it is not paused. */
   readonly paused: string | null;
-  /** When it is known to have been waited for at the latest, where it has never succeeded. */
+  /** Where the job has never succeeded: from when on a success has been expected. */
   readonly waitingSince: Instant;
-  /** `expectagents`. Null: one; 0: none need answer. */
+  /** The job's `expectagents`. Null: at least one has to match; 0: none has to answer. */
   readonly expectAgents: number | null;
-  /** What there is to say of its calendar; null when all is well, or it has none. */
+  /** The warning about its calendar; null when there is none. */
   readonly calendar: string | null;
 }
 
@@ -48,7 +48,7 @@ export function jobConditions(facts: JobFacts, now: Instant): readonly Condition
   ];
 }
 
-/** The words by which the runner's own guards refuse. */
+/** How the messages begin with which the runner's own guards refuse an action. */
 const REFUSED = /^(its target matches .* agents, |canary: |denied by )/;
 
 function failing({ job, ended }: JobFacts): Condition[] {
@@ -73,7 +73,7 @@ function failing({ job, ended }: JobFacts): Condition[] {
 }
 
 function missing({ job, missed, lastDone }: JobFacts, now: Instant): Condition[] {
-  // What a clock that was ahead has recorded, and is still to come, was not missed.
+  // A fire time in the future was recorded while the clock was ahead: it was not missed.
   if (missed === null || missed.firstAt > now) return [];
   if (lastDone !== null && lastDone.firesAt > missed.lastAt) return [];
   const { count, firstAt, reason } = missed;
@@ -108,7 +108,7 @@ function short({ job, lastDone, results, expectAgents }: JobFacts): Condition[] 
   const wanted = expectAgents ?? 1;
   const matched = results.reduce((sum, { fetched, sent }) => sum + Math.max(fetched, sent ?? 0), 0);
   const answered = results.reduce((sum, result) => sum + answersOf(result), 0);
-  // Without `expectagents` only a target that matches nothing is certain to be wrong.
+  // Without `expectagents` the only certain fault is a target that matches no agent.
   const found = expectAgents === null ? matched : answered;
   if (found >= wanted) return [];
   const message =
@@ -150,7 +150,7 @@ export function deadConditions(dead: readonly DeliveryRow[]): readonly Condition
   });
 }
 
-/** How long the API may be down before it is told. */
+/** How long the API may be down before an alarm is raised. */
 export const API_DOWN_MS: Milliseconds = 600_000;
 
 /** The API that has not answered for long. */
@@ -165,15 +165,15 @@ export function apiConditions(downSince: Instant | null, now: Instant): readonly
   ];
 }
 
-/** What has changed between the alarms that are open and what is so. */
+/** What differs between the open alarms and the present conditions. */
 export interface Changes {
   readonly raised: readonly Condition[];
   readonly ended: readonly AlarmRow[];
-  /** Still so, with what is to be said of it now. */
+  /** Alarms that are still true, each with its present text. */
   readonly lasting: readonly { readonly alarm: AlarmRow; readonly condition: Condition }[];
 }
 
-/** Holds what is so against the open alarms of the same scope. */
+/** Compares the present conditions with the open alarms of the same scope. */
 export function changesOf(open: readonly AlarmRow[], conditions: readonly Condition[]): Changes {
   const keyOf = ({ event, job, subject }: Condition | AlarmRow): string =>
     JSON.stringify([event, job, subject]);
@@ -189,7 +189,7 @@ export function changesOf(open: readonly AlarmRow[], conditions: readonly Condit
   };
 }
 
-/** What plugins get: `recovered` when an alarm has ended. */
+/** The JSON that plugins get; its event is `recovered` when the alarm has ended. */
 export function noticeBody(
   alarm: Condition,
   { at, ended }: { readonly at: Instant; readonly ended: boolean },

@@ -3,7 +3,7 @@
 //   facts from the journal ─▶ conditions (alarm-rules.ts) ─▶ changes ─▶ alarm and notice rows,
 //   in one transaction ─▶ plugins, each until it has taken its notice, or is given up
 //
-// Owns:    when it is looked, what is written, how notices are told.
+// Owns:    when jobs are looked at, what is written, how notices reach plugins.
 // Not its: what is wrong (alarm-rules.ts), how a plugin tells it (edge/plugins).
 import type { Entity } from "../jobs/entity.ts";
 import { pauseReason } from "../jobs/hold.ts";
@@ -26,37 +26,37 @@ import type { Edges, Notify } from "./edges.ts";
 import { Pool } from "./pool.ts";
 import { coverageNow, isSignedAhead } from "./signed-ahead.ts";
 
-/** From one look at all jobs to the next. */
+/** How often all jobs are looked at. */
 const ROUND_MS: Milliseconds = 10_000;
 
-/** Jobs that are looked at in one go, and the pause until the next ones. */
+/** Jobs that are looked at in one tick, and the pause until the next ones. */
 const JOBS_MAX = 100;
 const BITE_MS: Milliseconds = 200;
 
 /** Runs over which a streak of failures is counted. */
 const STREAK_MAX = 50;
 
-/** Deliveries that are looked at for dead ones. */
+/** Dead deliveries that are read in one look. */
 const DEAD_MAX = 1_000;
 
-/** Notices that are told at the same time. */
+/** Notices that are handed to plugins at the same time. */
 const TELLERS = 2;
 
-/** Notices that one pass tells. */
+/** Notices that one `--once` pass hands out. */
 const NOTICES_MAX = 1_000;
 
 export interface AlarmsOptions {
   /** Since when the API has not answered; null while it does, undefined before it was asked. */
   readonly downSince: () => Instant | null | undefined;
   readonly signal: AbortSignal;
-  /** `--once`: looks and tells at the end of the pass, and at no tick. */
+  /** `--once`: all of it happens at the end of the pass, and nothing at the ticks. */
   readonly once: boolean;
-  /** What work comes to; null when it failed, after a rest (I7). */
+  /** Does work and resolves with its value; null when it failed, after a pause (I7). */
   rested<Value>(work: () => Promise<Value>): Promise<Value | null>;
   changed(): void;
 }
 
-/** The jobs, and which there are of those that are broken at the moment. */
+/** The loaded jobs, and all directories of jobs, those that are broken at the moment too. */
 interface Jobs {
   entities(): Iterable<Entity>;
   states(): Iterable<{ readonly job: string }>;
@@ -64,7 +64,7 @@ interface Jobs {
 
 type AlarmEdges = Pick<Edges, "clock" | "random" | "log" | "journal" | "plugins">;
 
-/** Watches and tells. Does nothing where nobody is to be told. */
+/** Watches all jobs and has plugins tell people. Does nothing without `[notify] plugins`. */
 export class Alarms {
   readonly #edges: AlarmEdges;
   readonly #notify: Notify | null;
@@ -73,9 +73,9 @@ export class Alarms {
   readonly #startedAt: Instant;
   readonly pool: Pool;
   readonly #watch: Pool;
-  /** When the next jobs are looked at. */
+  /** When jobs are looked at next. */
   #lookAt: Instant = 0;
-  /** Of this round, the jobs that were not looked at yet. */
+  /** The jobs that this round has not looked at yet. */
   #left: readonly Entity[] = [];
 
   constructor(edges: AlarmEdges & Pick<Edges, "notify">, catalog: Jobs, options: AlarmsOptions) {
@@ -96,7 +96,7 @@ export class Alarms {
   tick(now: Instant): void {
     const { once, rested } = this.#options;
     if (this.#notify === null || once) return;
-    // A clock that was set back does not put it off for longer than the round.
+    // After a clock that was set back, the wait is never longer than one round.
     if (now >= this.#lookAt || this.#lookAt - now > ROUND_MS) {
       this.#lookAt = now + ROUND_MS;
       this.#watch.start("look", () => rested(() => this.#look(now)));
@@ -104,7 +104,7 @@ export class Alarms {
     this.#tellDue(now, this.pool.running + this.pool.free);
   }
 
-  /** Looks at everything once, and begins to tell what is due: the end of a pass. */
+  /** Looks at everything once and begins to hand out notices: for the end of a `--once` pass. */
   async pass(): Promise<void> {
     if (this.#notify === null) return;
     const { clock } = this.#edges;
@@ -126,7 +126,7 @@ export class Alarms {
       const conditions = [...deadConditions(dead)];
       const downSince = this.#options.downSince();
       if (downSince !== undefined) conditions.push(...apiConditions(downSince, now));
-      // A job that is broken at the moment is still one.
+      // A job that is broken at the moment keeps its alarms.
       const known = new Set([...this.#catalog.states()].map(({ job }) => job));
       const scope = (alarm: AlarmRow) =>
         alarm.event === "dead" ||
@@ -164,7 +164,7 @@ export class Alarms {
     for (const { event, job } of ended) {
       log.emit("notice", `alarm ${event}${ofJob(job)} is over`);
     }
-    // Whoever should tell it is what it is about.
+    // The only plugin that could tell people of this alarm is the one that fails.
     for (const { event, job, message } of untold) {
       log.emit("alert", `alarm ${event}${ofJob(job)}: ${message}; no other plugin can tell it`);
     }
@@ -192,7 +192,7 @@ export class Alarms {
     await this.#keep(row, { kind: "failed", error: answer.message, nextAt });
   }
 
-  /** Null when somebody else has it. Rejects when it cannot be remembered. */
+  /** Null when another process has the notice. Rejects when the journal cannot be written. */
   async #keep(row: NoticeRow, event: Parameters<typeof advanceNotice>[1]) {
     const { journal, clock } = this.#edges;
     return await journal.write((transaction) => {
@@ -211,7 +211,7 @@ export class Alarms {
   }
 }
 
-/** Has a plugin tell something. Never rejects. */
+/** Hands one notice to a plugin. Never rejects. */
 export async function tellPlugin(
   { plugins }: Pick<Edges, "plugins">,
   order: Parameters<NonNullable<Edges["plugins"]["alarm"]>>[0],
@@ -252,7 +252,7 @@ function writeChanges(
     const { event, subject } = condition;
     if (!isWanted(telling.notify, isEnd ? "recovered" : event)) return;
     const { plugins } = telling.notify;
-    // An alarm about the plugin that would tell it goes another way, never in circles.
+    // An alarm about a dead plugin goes to the other plugins, not to that one.
     const others = plugins.filter((plugin) => event !== "dead" || plugin !== subject);
     if (others.length === 0 && !isEnd) untold.push(condition);
     const body = noticeBody(condition, { at: now, ended: isEnd });

@@ -1,11 +1,11 @@
-// Backoff: how long to wait before trying again. Doubling, capped, with jitter so that many
-// failures of one cause do not come back in one crowd.
+// Backoff: how long to wait before trying again: doubled with each failure, capped, and with jitter
+// so that many failures of one cause do not all try again at the same moment.
 import type { Milliseconds } from "../time.ts";
 
 export interface Backoff {
   readonly firstMs: Milliseconds;
   readonly capMs: Milliseconds;
-  /** After this many failed tries it is given up; null: never (I4 for collects). */
+  /** After this many failed tries the work is given up; null: never (as for collects, I4). */
   readonly triesMax: number | null;
 }
 

@@ -1,4 +1,5 @@
-// Breaker: keeps a thousand waiting actions from knocking at an API that is down.
+// Breaker: a circuit breaker in front of the API. While the API is down, one request at a time
+// finds out whether it is up again; the other actions wait.
 //
 // closed ──3 failures in a row──▶ open until `probeAt` ──▶ one probe ──▶ closed, or open again
 import type { Instant, Milliseconds } from "../time.ts";
@@ -8,12 +9,12 @@ export class ApiHealth {
   #breaker: Breaker = CLOSED;
   #downSince: Instant | null | undefined;
 
-  /** Since when it has not answered; null: it does. Undefined before it was asked. */
+  /** Since when the API has not answered. Null: it does. Undefined: not asked yet. */
   get downSince(): Instant | null | undefined {
     return this.#downSince;
   }
 
-  /** Whether it answered the last time; null before it was asked. */
+  /** Whether the API answered the last request; null before the first. */
   get isUp(): boolean | null {
     return this.#downSince === undefined ? null : this.#downSince === null;
   }
@@ -29,7 +30,7 @@ export class ApiHealth {
     return admits(this.#breaker, now);
   }
 
-  /** When the next one may; null: now. A probe whose time has come waits for work (I7). */
+  /** When the next request may start. Null: now. A probe that is due waits for work (I7). */
   nextAt(now: Instant): Instant | null {
     const { probeAt } = this.#breaker;
     return probeAt !== null && probeAt > now ? probeAt : null;
@@ -63,7 +64,7 @@ export function afterRequest(breaker: Breaker, ok: boolean, now: Instant): Break
 /** How many requests may start now: all, one probe, or none. */
 export function admits(breaker: Breaker, now: Instant): "all" | "one" | "none" {
   if (breaker.probeAt === null) return "all";
-  // Further away than any wait: the clock was set back.
+  // Longer than any wait: the clock was set back, and the wait is over.
   const leftMs = breaker.probeAt - now;
   return leftMs <= 0 || leftMs > PROBE_CAP_MS ? "one" : "none";
 }

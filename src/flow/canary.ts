@@ -1,7 +1,7 @@
 // Canary: the part of a target that an action goes to first, and whether the rest follows.
 //
-// The share is cut by a hash of the host's queue, so that it is the same hosts each time, whatever
-// agent processes there are, and grows only at its end when it is made larger.
+// The share is chosen by a hash of each host's queue name. So it is the same hosts at each run,
+// also after agents were restarted, and a larger share contains the smaller one.
 import { type ActionRow, advance, type Completeness } from "../journal/inflight.ts";
 import type { JournalTransaction } from "../journal/journal.ts";
 import type { Instant } from "../time.ts";
@@ -21,7 +21,7 @@ export function cutTarget(
   };
 }
 
-/** Why the rest of the agents is not asked, by how the canary went; null when it is. */
+/** Why the action must not go to the rest of the agents; null when the canary went well. */
 export function canaryFault(
   { fetched, sent, statuses }: Completeness,
   failuresMax: number,
@@ -33,7 +33,10 @@ export function canaryFault(
   return `canary: ${failed} of ${asked} agents failed or did not answer, canaryFailures is ${failuresMax}`;
 }
 
-/** The rest of a canary's agents is asked now, or never. In the transaction that ends the canary. */
+/**
+ * Releases or refuses the action for the rest of the agents, in the transaction that ends the
+ * canary.
+ */
 export function settleCanary(
   transaction: JournalTransaction,
   canary: ActionRow,

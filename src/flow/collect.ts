@@ -2,9 +2,10 @@
 // all agents have answered may be collected early; then, or when answers may come late, its result
 // is read once more (a sweep), and written and delivered again only if it has become better.
 //
-// Owns:    what becomes of an action whose results are looked for, and retries in time.
-// Not its: the commands themselves (commands.ts), when to look and to sweep (patience.ts), the
-//          document's frame (mig/result.ts).
+// Owns:    what happens to an action whose results are due, and when a failed collect is tried
+//          again.
+// Not its: fetching the commands (commands.ts), when to look and to sweep (patience.ts), what
+//          stands around the commands in the file (mig/result.ts).
 import { messageOf, RunnerError } from "../errors.ts";
 import type { ActionRow, Completeness } from "../journal/inflight.ts";
 import { formatUtcDate } from "../lib/go/time.ts";
@@ -29,9 +30,9 @@ export interface CollectOptions extends Patience {
 }
 
 /**
- * Collects a posted action: result file, outbox rows, and the original's record removed. Before it
- * has expired it only looks whether that can be done already; of a collected one it makes the
- * sweep.
+ * Collects a posted action: writes the result file and the outbox rows, and removes the original's
+ * in-flight record. Before the action has expired it only looks whether all agents have answered.
+ * For an action that is collected already it makes the sweep.
  */
 export async function collectAction(
   edges: Edges,
@@ -61,7 +62,7 @@ type Look =
   | { readonly kind: "answered" | "waiting" }
   | { readonly kind: "failed"; readonly message: string; readonly reached: Reached };
 
-/** Whether every agent has answered, as the counters say that come with any one command. */
+/** Whether every agent has answered, by the action's counters, which each command carries. */
 async function hasAnswered(edges: Edges, actionId: number, signal: AbortSignal): Promise<Look> {
   let hasAll = false;
   const onCommand = (bytes: Uint8Array): undefined => {
@@ -73,7 +74,7 @@ async function hasAnswered(edges: Edges, actionId: number, signal: AbortSignal):
   return { kind: "failed", message: answer.message, reached: reachedBy(answer) };
 }
 
-/** It is too early. Without looks it waits for its expiry, whatever the clock did meanwhile. */
+/** Too early: sets the time of the next look, or without looks that of the action's expiry. */
 async function watch(edges: Edges, row: ActionRow, early: boolean): Promise<Reached> {
   const collectAt = row.expireAt + edges.limits.delayResultsMs;
   const nextAt = early ? nextLookAt(collectAt, row, edges.clock.now()) : collectAt;
@@ -95,7 +96,7 @@ async function writeResult(
   let writer: ResultWriter | null = null;
   try {
     const now = edges.clock.now();
-    // A sweep writes over the result that there is.
+    // A sweep replaces the result that exists, in its own folder.
     const date = /(\d{8})\/\d+\.json$/.exec(row.resultPath ?? "")?.[1] ?? formatUtcDate(now);
     writer = await edges.spool.createResult(row.job, date, actionId);
     await writer.write(resultHead(row.reply));
@@ -134,13 +135,16 @@ async function writeResult(
   }
 }
 
-/** Journals that a result is about to be there (I5). False when an operator has given it up. */
+/** Journals that the result file is about to appear (I5). False when an operator dropped it. */
 async function mayCommit(edges: Edges, row: ActionRow): Promise<boolean> {
   if (row.state !== "posted" || row.writing) return true;
   return (await keep(edges, row, { kind: "writing" })) !== null;
 }
 
-/** How many agents the target lists, by the action as it was signed: an adopted one is not here. */
+/**
+ * How many agents the target lists, where it is a list. Read from the signed action, which the
+ * journal does not have for adopted ones.
+ */
 function listedBy({ body }: ActionRow): Pick<Completeness, "listed"> {
   if (!body.includes(" IN (")) return {};
   const { target } = JSON.parse(body) as { readonly target: string };

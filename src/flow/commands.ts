@@ -1,14 +1,14 @@
-// Commands: all commands of an action from the API into its result file, each once.
+// Commands: fetches all commands of an action from the API into its result file, each once.
 //
 // The API orders commands by start time and does not break ties, so between two pages a command
 // can be lost and another come twice. Each command is therefore kept once, by its id; the number
 // kept is held against `counters.sent`; and while some are missing everything is read again, in
 // one page as large as the whole, which the API orders once.
 //
-// Whatever the API answers ends: an action has about as many commands as its counters say, and no
-// result is larger than RESULT_BYTES_MAX.
+// The reading ends whatever the API answers: it stops at about as many commands as the counters
+// say, and at RESULT_BYTES_MAX.
 //
-// Owns:    when the list of commands is whole, how often it is read, and where it must end.
+// Owns:    when the list of commands is complete, how often it is read, and its limits.
 // Not its: splitting a page (mig/page.ts), the file (edge/spool/), retries in time (collect.ts).
 
 import type { Completeness } from "../journal/inflight.ts";
@@ -37,7 +37,7 @@ const REREAD_WAITS_MS: readonly Milliseconds[] = [500, 2_000];
 /** Waits before a page that failed is asked for again; after the last one the collect is delayed. */
 const PAGE_WAITS_MS: readonly Milliseconds[] = [250, 1_000];
 
-/** Asked for beyond the number still expected, in case the counters are behind. */
+/** How many more commands than expected are asked for, in case the counters are behind. */
 const PAGE_MARGIN = 1_000;
 
 /** The commands of one action, and where they go. */
@@ -49,7 +49,7 @@ export interface Reading {
   readonly signal: AbortSignal;
 }
 
-/** What a reading came to. */
+/** How a reading ended. */
 export type ReadOutcome =
   | { readonly kind: "whole"; readonly completeness: Completeness }
   | { readonly kind: "failed"; readonly message: string; readonly reached: Reached };
@@ -70,12 +70,12 @@ class Kept {
     return this.counters?.sent ?? null;
   }
 
-  /** Whether this command is new; a command without an id counts as new only when `first`. */
+  /** Whether this command is new. One without an id is new only in the first reading. */
   take(bytes: Uint8Array, first: boolean): boolean {
     const facts = this.#reader.read(bytes);
     this.bytes += bytes.length;
     const sent = facts.counters?.sent ?? 0;
-    // A command that is there was sent: none sent means that the API has not counted.
+    // Each command here was sent, so a counter of 0 means that the API has not counted yet.
     if (sent > 0 && sent >= (this.sent ?? 0)) this.counters = facts.counters;
     if (facts.id === null ? !first : !this.#ids.add(facts.id)) return false;
     this.#statuses.add(facts.status ?? "");
@@ -83,7 +83,7 @@ class Kept {
     return true;
   }
 
-  /** How many entries a reading of the list may have. */
+  /** The most entries that one reading of the list may have. */
   get #entriesMax(): number {
     const { sent } = this;
     if (sent === null) return COMMANDS_MAX;
@@ -126,7 +126,7 @@ export async function readCommands(edges: Edges, reading: Reading): Promise<Read
   return { kind: "whole", completeness: kept.completeness };
 }
 
-/** What an answer without commands tells of the API itself. */
+/** What a failed answer tells of the API itself. */
 export function reachedBy({ status }: { readonly status: number | null }): Reached {
   return status === null ? "unreachable" : "answered";
 }
@@ -147,7 +147,7 @@ async function readOnce(
   let failures = 0;
   pass.kept.entries = 0;
   pass.kept.bytes = 0;
-  // Every page has an entry at least, so `count` ends this.
+  // Every page has at least one entry, so the limit in `count` ends this loop.
   for (;;) {
     const answer = await readPage(edges, reading, { ...pass, offset, again: failures > 0 });
     if (answer.kind === "end") return null;
@@ -161,7 +161,7 @@ async function readOnce(
     }
     failures = 0;
     if (pass.first) pass.kept.strays += answer.strays;
-    // Counters may be behind: a full page may have a next one, whatever they say.
+    // The counters may be behind: after a full page there may be another one.
     if (pass.kept.isWhole && answer.entries < pass.limit) return null;
     pass.kept.count(answer.strays);
     offset += answer.entries;

@@ -1,13 +1,13 @@
-// Deadline: gives up runs that are still open when their time is over. What they have posted is
+// Deadline: ends runs that are still open at their deadline. Actions that they have posted are
 // still collected and delivered.
 
 import type { RunRow } from "../journal/inflight.ts";
 import { type Edges, say } from "./edges.ts";
 
-/** Runs that are given up in one go. */
+/** Runs that are ended in one tick. */
 const OVERDUE_MAX = 100;
 
-/** Why a run is given up at its deadline. */
+/** The note of a run that is ended at its deadline. */
 function noteOf({ note, state }: RunRow): string {
   if (state === "open") return "it was still open at its deadline";
   return note === null ? "it did not begin in time" : `it did not begin in time: ${note}`;
@@ -18,7 +18,7 @@ function noteOf({ note, state }: RunRow): string {
  * begin.
  *
  * @returns How many.
- * @throws {RunnerError} JOURNAL, when that cannot be remembered.
+ * @throws {RunnerError} JOURNAL, when it cannot be written.
  */
 export async function endOverdue(edges: Pick<Edges, "clock" | "journal" | "log">): Promise<number> {
   const { clock, journal } = edges;

@@ -1,6 +1,6 @@
-// Defer: a run that cannot be begun now because of something that can pass (I11): a lock, a busy
-// disk, gpg that is being started again, a file that is being written. It waits in the journal as
-// requested, with a time until when it may begin; only a mistake in the job ends a run at once.
+// Defer: runs that cannot begin now because of something temporary (I11): a lock, a busy disk, a
+// gpg agent that is restarting, a file that is being written. Such a run waits in the journal as
+// `requested`, until a latest time to begin. Only a mistake in the job ends a run at once.
 import { mayPass, RunnerError, RunnerErrors } from "../errors.ts";
 import type { Entity } from "../jobs/entity.ts";
 import type { RunRow } from "../journal/inflight.ts";
@@ -9,24 +9,24 @@ import { type Instant, MINUTE_MS, type Milliseconds } from "../time.ts";
 import { type Backoff, backoffMs } from "./backoff.ts";
 import type { Edges } from "./edges.ts";
 
-/** Begun again quickly at first: most of what passes takes a second. */
+/** Tried again quickly at first: most temporary failures are over in a second. */
 const DEFER_BACKOFF: Backoff = { firstMs: 1_000, capMs: 30_000, triesMax: null };
 
-/** A run may begin this late at the least, and as late as its action would live. */
+/** A run may begin late by as long as its action lives, but at least by this. */
 const LATE_MIN_MS: Milliseconds = MINUTE_MS;
 
-/** A file that was changed this shortly before may be half of what it is to be. */
+/** A file that was changed less than this ago may still be being written. */
 const SETTLED_MS: Milliseconds = 10_000;
 
-/** Runs of one job that wait so: a job of every second must not fill the journal. */
+/** Runs of one job that may wait: a job that fires each second must not fill the journal. */
 const DEFERRED_MAX = 10;
 
-/** Until when a run that is tried now may begin. Pure. */
+/** The latest time at which a run that is tried now may still begin. Pure. */
 export function beginBy({ expiryMs }: Pick<Entity, "expiryMs">, now: Instant): Instant {
   return now + Math.max(LATE_MIN_MS, expiryMs);
 }
 
-/** The wait after so many tries. */
+/** The wait after this many tries. */
 export function deferMs(tries: number, roll: number): Milliseconds {
   return backoffMs(DEFER_BACKOFF, tries, roll) ?? 0;
 }
@@ -38,11 +38,11 @@ export async function canBeMet(
   error: unknown,
 ): Promise<boolean> {
   if (mayPass(error)) return true;
-  // A key is no part of the job: whatever is wrong with it, somebody may be about to mend it.
+  // A key is not part of the job: somebody may be about to put it right.
   if (error instanceof RunnerError && error.code === "KEYRING") {
     return error.detail.passing !== false;
   }
-  // A half-written file looks like any mistake.
+  // A half-written file looks like a mistake in the job.
   if (!(error instanceof RunnerError || error instanceof RunnerErrors)) return false;
   const changedAt = await edges.spool.changedAt(job).catch(() => null);
   return changedAt !== null && Math.abs(edges.clock.now() - changedAt) < SETTLED_MS;
@@ -76,7 +76,7 @@ interface Wait {
   readonly at: Instant;
 }
 
-/** When runs that wait so are tried again. A new process tries them at once. */
+/** When deferred runs are tried again. A new process tries them at once. */
 export class Deferred {
   readonly #waits = new Map<number, Wait>();
 
@@ -106,11 +106,11 @@ export class Deferred {
   /** Whether a run waits for a time that is still to come. */
   isWaiting(runId: number, now: Instant): boolean {
     const at = this.#waits.get(runId)?.at ?? now;
-    // Further away than any wait: the clock was set back.
+    // Longer than any wait: the clock was set back, and the wait is over.
     return at > now && at - now <= DEFER_BACKOFF.capMs;
   }
 
-  /** Whether one has been tried for less than this: then it is worth staying for. */
+  /** Whether some run has waited for less than `lessMs`: then a `--once` pass stays for it. */
   isFresh(now: Instant, lessMs: Milliseconds): boolean {
     return [...this.#waits.values()].some(({ sinceAt }) => now - sinceAt < lessMs);
   }

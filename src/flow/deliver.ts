@@ -18,14 +18,14 @@ import { closeRun } from "./transition.ts";
 /** What a delivery needs of the edges. */
 export type DeliveryEdges = Pick<Edges, "clock" | "random" | "log" | "journal" | "plugins">;
 
-/** The key of a delivery: the same for every attempt, other for any other result or plugin. */
+/** The key of a delivery: the same for every attempt, another for any other result or plugin. */
 export function deliveryKey(action: Pick<ActionRow, "job" | "actionId">, plugin: string): string {
   return `${action.job}/${action.actionId}/${plugin}`;
 }
 
 /**
- * Writes the outbox rows of a collected action: one for each of its plugins. Where there are some,
- * a sweep has made the result better, and it is given to them again.
+ * Writes the outbox rows of a collected action: one for each of its plugins. Rows that exist
+ * already are queued again, because a sweep has found more results.
  */
 export function queueDeliveries(
   transaction: JournalTransaction,
@@ -42,13 +42,16 @@ export function queueDeliveries(
   }
 }
 
-/** How long a plugin that asks for time may be left alone, at most. */
+/** The longest wait until the next attempt that a plugin may ask for. */
 const RETRY_AFTER_MAX_MS = DAY_MS;
 
-/** Attempts that a process may die of before the next ones wait as after failures. */
+/** Attempts that may end with the death of this process before the next ones wait. */
 const CRASHES_AT_ONCE = 3;
 
-/** After a crash it is made again at once; if it is what takes the process down, not at once. */
+/**
+ * An attempt that a crash has cut off is made again at once, the first times; then it waits,
+ * because the delivery may be what takes the process down.
+ */
 function beginning({ clock, random }: DeliveryEdges, { attempts }: DeliveryRow): DeliveryEvent {
   const isOften = attempts >= CRASHES_AT_ONCE;
   const waitMs = isOften
@@ -57,7 +60,7 @@ function beginning({ clock, random }: DeliveryEdges, { attempts }: DeliveryRow):
   return { kind: "begun", nextAt: clock.now() + waitMs };
 }
 
-/** How one attempt is made. */
+/** How one attempt is to be made. */
 export interface AttemptOptions {
   readonly signal: AbortSignal;
   /** The job's own time limit for its plugins; null when it has none, or is gone. */
@@ -69,7 +72,7 @@ export interface AttemptOptions {
  * after a crash (I1), and how it ended after it.
  *
  * @returns Whether nothing of it failed: the plugin took it, or an operator moved it on meanwhile.
- * @throws {RunnerError} JOURNAL: the attempt is not remembered, so it is to be made again.
+ * @throws {RunnerError} JOURNAL: the attempt could not be journaled, and is to be made again.
  */
 export async function deliverResult(
   edges: DeliveryEdges,
@@ -144,7 +147,7 @@ export async function keepDelivery(
   const now = edges.clock.now();
   return await edges.journal.write((transaction) => {
     const current = transaction.delivery(row.id);
-    // One that was put back meanwhile is to be made again: of a newer result.
+    // It was queued again meanwhile, with a newer result: this attempt does not count.
     if (current === null || current.state !== row.state) return null;
     if (current.updatedAt !== row.updatedAt || current.attempts !== row.attempts) return null;
     const next = advanceDelivery(current, event, now);
@@ -154,7 +157,7 @@ export async function keepDelivery(
   });
 }
 
-/** Settles an action none of whose deliveries is pending or dead any more. */
+/** Settles an action once none of its deliveries is pending or dead. */
 export function settleDelivered(
   transaction: JournalTransaction,
   actionRow: number,

@@ -14,7 +14,7 @@ export interface Edges {
   readonly random: Random;
   readonly log: Log;
   readonly api: MigApi;
-  /** Only signing is needed here; the edge may open the key at the first signature. */
+  /** May open the key only when the first signature is asked for. */
   readonly signer: Pick<Signer, "sign">;
   /** The other keys of this host that sign each action, after `signer`. Absent: there are none. */
   readonly cosigners?: readonly Pick<Signer, "sign">[];
@@ -24,13 +24,13 @@ export interface Edges {
   readonly limits: Limits;
   /** Targets by name, from the configuration. */
   readonly macros: ReadonlyMap<string, string>;
-  /** Times in which the fire times of jobs are held. @default none */
+  /** Periods in which fire times are skipped or delayed. @default none */
   readonly blackouts?: readonly Blackout[];
-  /** Absent where everything is kept for ever. */
+  /** Absent when results and rows are kept for ever. */
   readonly retention?: Retention;
-  /** Absent where nobody is told of what goes wrong. */
+  /** Absent when no plugin is to tell people of alarms. */
   readonly notify?: Notify;
-  /** Absent where nothing is signed before its fire time. */
+  /** Absent where nothing is signed before its fire time, as in `show`. */
   readonly presigned?: PresignedActions;
   /** Absent where no job has a workflow. */
   readonly launchWorkflow?: WorkflowLaunch;
@@ -39,7 +39,7 @@ export interface Edges {
 /** An action that can be journaled with its run, and then posted. */
 export type SignedAction = Omit<NewAction, "runId">;
 
-/** What was signed for a launch before it came; null when nothing. */
+/** The actions that were signed seconds before their launch: see presigned.ts. */
 export interface PresignedActions {
   take(entity: Entity, launchAt: Instant): Promise<readonly SignedAction[] | null>;
 }
@@ -53,13 +53,13 @@ export type WorkflowLaunch = (order: {
   readonly run: RunOrder;
 }) => Promise<boolean>;
 
-/** Who is told of what goes wrong, and of what. */
+/** Who is told of alarms, and of which. */
 export interface Notify {
-  /** The plugins that tell it. */
+  /** The plugins that tell people. */
   readonly plugins: readonly string[];
   /** The events that are told. Null: all. */
   readonly on: readonly string[] | null;
-  /** What lasts is told again after this. Null: never. */
+  /** An alarm that lasts is told again after this. Null: never. */
   readonly repeatMs: Milliseconds | null;
 }
 
@@ -84,7 +84,7 @@ export interface Limits {
   readonly delayResultsMs: Milliseconds;
 }
 
-/** A job, or a row of it that knows more. */
+/** What a log line is about: the name of a job, or a row of the journal that names the job. */
 type Told =
   | string
   | {
@@ -100,7 +100,7 @@ export function say(edges: Pick<Edges, "log">, told: Told, level: LogLevel, mess
   edges.log.emit(level, `${subject.job}: ${message}`, subject);
 }
 
-/** What a line about it is about. */
+/** The fields of a log line about it. */
 export function subjectOf(told: Told): LogSubject & { readonly job: string } {
   if (typeof told === "string") return { job: told };
   const { job, runId, actionId, step } = told;

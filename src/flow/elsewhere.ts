@@ -1,13 +1,13 @@
 // Elsewhere: posted actions that another runner has collected: the original, when a host went back
 // to it for a while (I9). What it has collected and delivered is not collected and delivered again.
 //
-//   record there                     → in flight: ours to collect
-//   record gone, a result file there → collected elsewhere, unless that file may be our own
-//   record gone, no result           → ours to collect; the record is written again, so that a
-//                                      host can go back with nothing lost
+//   in-flight record exists       → ours to collect
+//   no record, but a result file  → collected elsewhere, unless that file may be our own
+//   no record and no result       → ours to collect; the record is written again, so that a host
+//                                   can go back to the original with nothing lost
 //
-// A result file that may be our own, of a process that died before it could journal it, is told by
-// `writing`, which is journaled before a result is given its name.
+// A process of ours may have died between writing a result and journaling it. Such a file is known
+// by `writing`, which is journaled before a result file gets its name.
 import { messageOf } from "../errors.ts";
 import type { ActionRow, Completeness } from "../journal/inflight.ts";
 import { encodeInflight } from "../mig/result.ts";
@@ -16,7 +16,7 @@ import type { FoundTrace } from "../ports.ts";
 import { type Edges, say } from "./edges.ts";
 import { keep } from "./transition.ts";
 
-/** What a run says whose action was collected by another runner. */
+/** The note of a run whose action another runner has collected. */
 export const ELSEWHERE = "collected by another runner";
 
 /** A posted action. */
@@ -25,7 +25,7 @@ type Posted = ActionRow & { readonly actionId: number; readonly reply: Uint8Arra
 /**
  * Settles a posted action that another runner has collected.
  *
- * @returns Whether it has; else it is in flight, and has its in-flight record.
+ * @returns True when it was settled. Else it is still in flight, and has its in-flight record.
  * @throws {RunnerError} SPOOL or JOURNAL.
  */
 export async function settleElsewhere(edges: Edges, row: ActionRow): Promise<boolean> {
@@ -47,7 +47,7 @@ export async function settleElsewhere(edges: Edges, row: ActionRow): Promise<boo
   return true;
 }
 
-/** How whole a result is; null when it is none, and so is to be collected again. */
+/** How complete a result file is; null when it is no result, so the action is collected again. */
 async function readCompleteness(
   edges: Edges,
   { job, actionId }: Posted,

@@ -1,11 +1,13 @@
-// Guard: what is asked before an action goes to its agents, and who lets go of what was held back.
+// Guard: what is checked before an action goes to its agents, and what releases a held action.
 //
-//   planned ──▶ too many, grown too much ──▶ refused       planned ──▶ held: approval ──▶ approved
-//   canary collected ──▶ it answered: the rest is let go   └──▶ it did not: the rest is refused
+//   planned ──▶ too many agents, or grown too much ──▶ refused
+//           ──▶ held for approval ──▶ a person approves ──▶ posted
+//   canary collected ──▶ its agents answered ──▶ the action for the rest is released
+//                    └─▶ they did not ──▶ the action for the rest is refused
 //
 // A refusal is a recorded outcome of the run, with its numbers; nothing is held for ever (I4).
 //
-// Owns:    the rules, and the transitions of what is held.
+// Owns:    the rules, and how held actions go on.
 // Not its: counting (mig/api.ts), posting (post.ts), what a job asks for (jobs/guards.ts).
 import { RunnerError } from "../errors.ts";
 import { isHeld } from "../journal/guards.ts";
@@ -16,10 +18,10 @@ import { settleCanary } from "./canary.ts";
 import type { Edges } from "./edges.ts";
 import { closeRun, wakeStep } from "./transition.ts";
 
-/** How long a person has to say yes, where no window closes before. */
+/** How long a person has to approve, where no calendar window closes before. */
 export const APPROVAL_MS: Milliseconds = DAY_MS;
 
-/** What the guards of an action come to now. */
+/** What the guards say of an action now. */
 export type Verdict =
   | { readonly kind: "pass" }
   | { readonly kind: "refuse"; readonly error: string }
@@ -28,7 +30,7 @@ export type Verdict =
 
 const PASS: Verdict = { kind: "pass" };
 
-/** Whether an action may go to its agents as many as they are now. */
+/** Whether an action may go to its agents, as many as they are now. */
 export async function judgeGuards(
   edges: Pick<Edges, "api" | "journal">,
   row: ActionRow,
@@ -61,10 +63,10 @@ export async function judgeGuards(
   return { kind: "hold", error: `${error} (mig-runner approve ${row.runId}, or deny)` };
 }
 
-/** Runs that are looked through for one that has reached agents. */
+/** Earlier runs that are looked through for one that reached agents. */
 const RUNS_MAX = 50;
 
-/** How many agents the action of this name reached when it was posted last; null: never yet. */
+/** How many agents the last posted action of this name reached; null: none was posted yet. */
 export function lastMatched(
   journal: Pick<JournalReads, "runs" | "actionsOf">,
   { job, runId, name }: Pick<ActionRow, "job" | "runId" | "name">,
@@ -94,7 +96,7 @@ function waitingIn(
   });
 }
 
-/** Lets go of a run. Returns its job. @throws {RunnerError} JOURNAL, when it waits for nothing. */
+/** Approves a run. Returns its job. @throws {RunnerError} JOURNAL, when it waits for no approval. */
 export function approveRun(transaction: JournalTransaction, runId: number, now: Instant): string {
   const waiting = waitingIn(transaction, { verb: "approve", runId });
   for (const row of waiting) {
@@ -110,7 +112,7 @@ export function approveRun(transaction: JournalTransaction, runId: number, now: 
   return waiting[0]?.job ?? "";
 }
 
-/** Ends a run that waits. Returns its job. @throws {RunnerError} JOURNAL, as `approveRun`. */
+/** Refuses a run that waits. Returns its job. @throws {RunnerError} JOURNAL, as `approveRun`. */
 export function denyRun(
   transaction: JournalTransaction,
   { runId, error }: { readonly runId: number; readonly error: string },
@@ -127,7 +129,7 @@ export function denyRun(
   return waiting[0]?.job ?? "";
 }
 
-/** What lapsed while it was held says so. */
+/** The reason of an action that expired while it was held; null when it was not held. */
 export function heldTooLong(row: ActionRow): string | null {
   if (!isHeld(row)) return null;
   return row.held === "approval" ? "no one approved it in time" : "its canary did not end in time";

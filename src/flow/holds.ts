@@ -1,5 +1,5 @@
-// Holds: what holds the fire times of a job, from the journal and the configuration, and the record
-// of what was skipped by it.
+// Holds: the pauses (journal) and blackouts (configuration) that hold fire times of a job, and the
+// record of fire times that were skipped because of them.
 import type { Entity } from "../jobs/entity.ts";
 import type { Skipped } from "../jobs/fires.ts";
 import { type HoldAt, holdsJob, holdsOf } from "../jobs/hold.ts";
@@ -8,7 +8,7 @@ import type { JournalTransaction } from "../journal/journal.ts";
 import type { Instant } from "../time.ts";
 import type { Edges } from "./edges.ts";
 
-/** What holds the fire times of a job after a time. */
+/** The pauses and blackouts of a job that end after a time, as one function of a fire time. */
 export function holdOf(
   { journal, blackouts = [] }: Pick<Edges, "blackouts"> & { readonly journal: PausedJobs },
   job: string,
@@ -18,10 +18,10 @@ export function holdOf(
   return holdsOf({ pauses: journal.pauses(job, after), blackouts: ofJob });
 }
 
-/** What is asked of the journal. */
+/** The part of the journal that is read here. */
 type PausedJobs = Pick<Edges["journal"], "pauses">;
 
-/** Records skipped fire times; those that follow the last record, for the same reason, in it. */
+/** Records skipped fire times; into the newest record where that has the same reason. */
 export function recordSkipped(
   transaction: JournalTransaction,
   { job, schedule }: Pick<Entity, "job" | "schedule">,

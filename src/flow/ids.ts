@@ -1,10 +1,10 @@
-// Ids: the ids of commands that were met, in 8 to 16 bytes each. A Set takes over 100, and a result
-// of a large fleet is not to be felt.
+// Ids: the set of command ids that were met, in 8 to 16 bytes an id. A JavaScript Set takes more
+// than 100 bytes, which is too much for the results of a large fleet.
 //
-// Sorted, and found by halves: whoever chooses the ids can make a table of hashes as slow as a
-// list.
+// The ids are sorted and found by binary search: who chooses the ids could make a hash table as
+// slow as a list.
 
-/** Ids that are put in their place one by one, before they are merged into all others. */
+/** Ids that are kept in a small list of their own before they are merged into the large one. */
 const RECENT_MAX = 4_096;
 
 /** A set of numbers that only grows. */
@@ -33,7 +33,7 @@ export class Ids {
     const merged = new Float64Array(all.length + RECENT_MAX);
     let [from, at] = [0, 0];
     for (const id of recent) {
-      // In runs: most ids come in the order in which they were given.
+      // Runs of ids are copied at once: most ids come in ascending order.
       const place = placeOf(all, all.length, id);
       merged.set(all.subarray(from, place), at);
       at += place - from;

@@ -1,7 +1,7 @@
 // Launch: a job whose fire time has come, from the decision to its planned action.
 //
 // Everything is decided from the journal's cursor, never from memory: so a fire time is run once
-// (I2), and one that nobody could run is a record (missed) instead of silence.
+// (I2), and a fire time that could not be run is recorded as missed.
 import assert from "node:assert/strict";
 import { describeError, messageOf, RunnerError } from "../errors.ts";
 import type { Entity } from "../jobs/entity.ts";
@@ -38,7 +38,7 @@ export const DAEMON_WINDOW: LaunchWindow = { graceMs: 60_000, firstLookMs: 0 };
 /** `--once` is driven from outside: whatever came due since the last pass is on time. */
 export const ONCE_WINDOW: LaunchWindow = { graceMs: Number.MAX_SAFE_INTEGER, firstLookMs: 60_000 };
 
-/** An action that begins this far ahead was dated by a clock that was: nothing waits for its run. */
+/** An action that begins further ahead was dated while the clock was ahead: no run waits for it. */
 export const FUTURE_MS: Milliseconds = 300_000;
 
 /** A run that was asked for a time and starts later than this is told of. */
@@ -51,11 +51,11 @@ export interface Launch {
   readonly failed: number;
   /** Runs that could not begin now and are to be tried again. */
   readonly deferred: readonly Deferral[];
-  /** When fire times that are held are to be decided; null: none waits. */
+  /** When the delayed fire times are to be decided; null: none is delayed. */
   readonly waitUntil: Instant | null;
 }
 
-/** A run that waits for what can pass. */
+/** A run that could not begin because of something temporary, and waits (defer.ts). */
 export interface Deferral {
   readonly runId: number;
   readonly job: string;
@@ -67,7 +67,7 @@ const NOTHING: Launch = { planned: [], failed: 0, deferred: [], waitUntil: null 
 /**
  * Decides and plans what is due for one job.
  *
- * @throws {RunnerError} JOURNAL, when nothing can be remembered: then nothing was begun either.
+ * @throws {RunnerError} JOURNAL, when it cannot be written: then nothing was begun.
  */
 export async function launchDue(
   edges: Edges,
@@ -113,7 +113,7 @@ export async function launchRequested(edges: Edges, entity: Entity, run: RunRow)
   return await planOrRecord(edges, { entity, firesAt, run: { kind: "requested", run } });
 }
 
-/** The cursor that says: decided up to here, by this job's schedule. */
+/** The cursor of a job whose fire times are decided up to `decidedAt`, by its present schedule. */
 export function cursorOf(
   entity: Entity,
   decidedAt: Instant,
@@ -123,7 +123,7 @@ export function cursorOf(
   return { decidedAt, schedule: scheduleText(entity), aheadAt: isAhead ? aheadAt : null };
 }
 
-/** Whether a cursor was written under the schedule that the job has now. */
+/** Whether a cursor was written for the schedule that the job has now. */
 export function isDecidedBy(cursor: Cursor, entity: Entity): boolean {
   return cursor.schedule === scheduleText(entity);
 }
@@ -139,7 +139,7 @@ function decide(edges: Edges, entity: Entity, window: LaunchWindow): Decision | 
   const cursor = edges.journal.cursor(job);
   const known = cursor !== null && isDecidedBy(cursor, entity);
   const from = known ? cursor : { decidedAt: now - window.firstLookMs, aheadAt: null };
-  // What is posted ahead is late only once its fire time has come.
+  // With `postahead` the launch comes before the fire time, from which lateness counts.
   const graceMs = Math.min(window.graceMs + entity.postAheadMs, Number.MAX_SAFE_INTEGER);
   const hasRun = (at: Instant): boolean => edges.journal.runAt(job, at) !== null;
   const hold = holdOf(edges, job, Math.min(from.decidedAt, now));
@@ -147,8 +147,9 @@ function decide(edges: Edges, entity: Entity, window: LaunchWindow): Decision | 
 }
 
 /**
- * Records what is missed and moves the cursor up to the first fire time that is to be run: each
- * of those moves it on in the same transaction that plans it, so a crash between loses none.
+ * Records missed and skipped fire times, and moves the cursor up to the first fire time to run.
+ * Each run then moves the cursor on in the transaction that plans it, so a crash between them loses
+ * none.
  */
 async function recordDecision(edges: Edges, entity: Entity, decision: Decision): Promise<void> {
   const first = decision.fire[0];
@@ -156,7 +157,7 @@ async function recordDecision(edges: Edges, entity: Entity, decision: Decision):
   const { aheadAt, missed, skipped } = decision;
   const cursor = edges.journal.cursor(entity.job);
   if (missed === null && skipped.length === 0 && cursor !== null) {
-    // Where nothing is due, an old cursor says as much as a new one: that saves a write a job.
+    // When nothing is due, the old cursor says the same as a new one would: no write is needed.
     const isKnown = isDecidedBy(cursor, entity) && cursor.decidedAt <= decidedAt;
     const isSame = isKnown && cursor.aheadAt === aheadAt;
     if (first !== undefined || isSame) return;
@@ -185,7 +186,7 @@ function missedText({ count, firstAt, lastAt }: Missed): string {
     : `missed ${isAtLeast(count) ? "at least " : ""}${count} fire times, ${first} to ${last}`;
 }
 
-/** Records a fire time that nobody has signed for as missed; true when that is so. */
+/** With a calendar: records a fire time without a window as missed. True when it was one. */
 async function lacksWindow(
   edges: Edges,
   entity: Entity,
@@ -195,7 +196,7 @@ async function lacksWindow(
   const { job } = entity;
   const now = edges.clock.now();
   const found = findWindow(edges.journal, { job, firesAt, now });
-  // Whatever began a run of it has taken the window with it (I2).
+  // When the fire time has a run already, that run has used the window (I2).
   if (!("reason" in found) || edges.journal.runAt(job, firesAt) !== null) return false;
   const missed = { job, firstAt: firesAt, lastAt: firesAt, count: 1 };
   await edges.journal.write((transaction) => {
@@ -242,8 +243,8 @@ interface PlanOrder {
 }
 
 /**
- * Plans one run. What can pass lets it wait; a job's own mistake becomes a failed run in the
- * journal, and a log line.
+ * Plans one run. A temporary failure lets the run wait (defer.ts); a mistake in the job becomes a
+ * failed run in the journal, and a log line.
  */
 async function planOrRecord(edges: Edges, order: PlanOrder): Promise<Launch> {
   const { entity, firesAt, run } = order;
@@ -273,7 +274,7 @@ async function planOrRecord(edges: Edges, order: PlanOrder): Promise<Launch> {
   }
 }
 
-/** The id of the run when it waits, or null when it has failed. */
+/** Journals a run that could not begin: as waiting (its id is returned), or as failed (null). */
 async function recordUnbegun(
   edges: Edges,
   { entity, firesAt, run: which }: PlanOrder,
@@ -282,13 +283,13 @@ async function recordUnbegun(
   const { job } = entity;
   const now = edges.clock.now();
   return await edges.journal.write((transaction) => {
-    // First: what lay beyond the cursor does not count the run that is about to be there.
+    // Before the run is written: moveCursor looks at the runs that exist beyond the old cursor.
     if (which.kind === "schedule") moveCursor(transaction, entity, which.cursor);
     const run =
       which.kind === "requested"
         ? transaction.run(which.run.id)
         : transaction.insertRun({ job, firesAt, cause: "schedule" }, "requested", now);
-    // Another process has begun it, or an operator has given it up.
+    // Another process has begun it, or an operator has dropped it.
     if (run?.state !== "requested") return null;
     if (canWait && deferRun(transaction, run, { entity, why, now })) return run.id;
     const begunAt = run.begunAt ?? now;

@@ -22,17 +22,17 @@ import type { Timetable } from "./timetable.ts";
 
 export interface LauncherOptions {
   readonly window: LaunchWindow;
-  /** Whether a run that is asked for is to be worked on. */
+  /** Whether a requested run is for this process to begin. */
   isMine(run: RunRow): boolean;
   /** Actions were journaled that were never sent: they can be posted without a search. */
   planned(rows: readonly ActionRow[]): void;
-  /** A launch has ended: there may be something to do. Told whether it was the last one. */
+  /** Called when a launch has ended; `isIdle` when no other is at work. */
   changed(isIdle: boolean): void;
-  /** What work comes to; null when it failed, after a rest (I7). */
+  /** Does work and resolves with its value; null when it failed, after a pause (I7). */
   rested<Value>(work: () => Promise<Value>): Promise<Value | null>;
 }
 
-/** After a launch was not remembered, how long until the job is looked at again. */
+/** How long until a job is looked at again whose launch could not be journaled. */
 const AGAIN_MS: Milliseconds = 5_000;
 
 /** A job that is due while it is being launched is looked at again after this. */
@@ -41,10 +41,10 @@ const BUSY_MS: Milliseconds = 1_000;
 /** Requests that are looked at in one tick. */
 const REQUESTS_MAX = 1_000;
 
-/** How long a run whose time has come waits for its job to be there. */
+/** How long a run that is due waits for its job when that is missing or broken. */
 const AWAIT_MS: Milliseconds = HOUR_MS;
 
-/** How long a pass stays for a run that could not begin: then the next one goes on with it. */
+/** How long a `--once` pass waits for a run that could not begin; the next pass goes on with it. */
 const STAY_MS: Milliseconds = 60_000;
 
 /** Begins runs. The runner ticks it. */
@@ -68,7 +68,7 @@ export class Launcher {
     );
   }
 
-  /** Fire times that could not be planned since the start, and runs that wait to be. */
+  /** Fire times that could not be planned since the start, and deferred runs. */
   get failures(): number {
     return this.#failures + this.#deferred.size;
   }
@@ -84,12 +84,12 @@ export class Launcher {
     return this.#deferred.nextAt(now);
   }
 
-  /** Whether a pass should stay for a run that could not begin. */
+  /** Whether a `--once` pass should wait for a run that could not begin. */
   isWorthStaying(now: Instant): boolean {
     return this.#deferred.isFresh(now, STAY_MS);
   }
 
-  /** Whether this action is just being planned: its launch alone knows that it was never sent. */
+  /** Whether an action is just being planned; only its launch knows that it was never sent. */
   isPlanning({ job, runId }: Pick<ActionRow, "job" | "runId">): boolean {
     return this.pool.has(job) || this.pool.has(runId);
   }
@@ -127,10 +127,10 @@ export class Launcher {
     }
   }
 
-  /** Its time has come, and its job is not there or broken: that is waited for, but not for ever. */
+  /** The job of a run that is due is missing or broken: waits for it, within AWAIT_MS. */
   #await({ id, job }: RunRow, now: Instant): void {
     const { journal } = this.#edges;
-    const note = "its job is not there, or broken";
+    const note = "its job is missing or broken";
     this.pool.start(id, async () => {
       await this.#options.rested(() =>
         journal.write((transaction) => {
@@ -139,14 +139,15 @@ export class Launcher {
           transaction.saveRun({ ...run, note, begunAt: now, deadlineAt: now + AWAIT_MS });
         }),
       );
-      say(this.#edges, job, "err", `run ${id} cannot start: ${note}; it is waited for an hour`);
+      say(this.#edges, job, "err", `run ${id} cannot start: ${note}; the run waits an hour for it`);
     });
   }
 
   #mayStart(run: RunRow, entity: Entity): boolean {
-    // One that could not begin has had its turn.
+    // A run with a deadline was tried before: its turn had come then.
     if (run.cause === "manual" || run.deadlineAt !== null) return true;
-    // As for a fire time: a run further ahead was begun under a clock that was, and holds up none.
+    // As for a fire time: a run further ahead was begun while the clock was ahead, and nothing
+    // waits for it.
     const until = launchHorizon(entity, this.#edges.clock.now()) + FUTURE_MS;
     const before = this.#edges.journal.unsettledRuns(run.job, until);
     return before.every(({ state }) => state !== "open");

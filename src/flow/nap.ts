@@ -1,5 +1,5 @@
-// Nap: the wait between two ticks. It ends for everything that can make a tick worth it, so that
-// nothing that is due waits for its end.
+// Nap: the wait between two ticks. Whatever makes a tick useful ends it, so nothing that is due has
+// to wait.
 import type { Clock } from "../lib/ports.ts";
 import type { Instant, Milliseconds } from "../time.ts";
 import type { Edges } from "./edges.ts";
@@ -7,14 +7,15 @@ import type { Edges } from "./edges.ts";
 /** The longest time without a tick. */
 export const NAP_MAX_MS: Milliseconds = 5_000;
 
-/** How soon a tick follows on work that ended while more of it was at work. */
+/** How soon a tick follows when work has ended while other work goes on. */
 const SOON_MS: Milliseconds = 20;
 
-/** How soon it is seen what another process has written: a request of `run`, `resume`, `drop`. */
+/** How often the journal is checked for what other processes wrote: `run`, `resume`, `drop`. */
 const LOOK_MS: Milliseconds = 500;
 
 /**
- * Until something is due, was changed here, or another process has written to the journal.
+ * Waits until something is due, has changed in this process, or another process has written to the
+ * journal.
  *
  * @param until `at` is when something is due, `version` the journal's at the last tick; `signal`
  *   aborts when something has changed here.
@@ -31,7 +32,7 @@ export async function nap(
   const lookMs = version === null ? NAP_MAX_MS : LOOK_MS;
   for (let now = clock.now(); now < at && !signal.aborted; now = clock.now()) {
     await clock.until(Math.min(at, now + lookMs), signal);
-    // The wait for a time ends when so much has gone by, also if the clock was set back.
+    // A clock that was set back does not make the wait longer: it ends after its length.
     if (clock.now() < now || journal.version() !== version) return;
   }
 }
@@ -46,12 +47,12 @@ export class Wake {
     this.#clock = clock;
   }
 
-  /** Of the nap that is to follow, or that is taken now. */
+  /** Aborted when the present nap, or the next one, is to end. */
   get signal(): AbortSignal {
     return this.#controller.signal;
   }
 
-  /** Before a tick: what changes from now on is not in it. */
+  /** Called before a tick: what changes from now on ends the nap after it. */
   renew(): void {
     this.#controller = new AbortController();
   }
@@ -62,8 +63,7 @@ export class Wake {
   }
 
   /**
-   * The same, when nothing waits for it: many pieces of work that end one after the other are
-   * worth one tick.
+   * The same, a little later: pieces of work that end one after the other get one tick together.
    */
   soon(): void {
     if (this.#isSoon) return;

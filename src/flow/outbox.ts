@@ -11,21 +11,21 @@ import { Pool } from "./pool.ts";
 export interface OutboxOptions {
   /** `--once`: every result is tried in this pass, whatever its backoff says. */
   readonly once: boolean;
-  /** Whether the results of all runs are given out; else those that are mine. */
+  /** Whether results of all runs are delivered; else only those that `isMine` takes. */
   readonly isAll: boolean;
   readonly signal: AbortSignal;
   isMine(runId: number): boolean;
   /** The job's own time limit for its plugins. */
   timeoutOf(job: string): Milliseconds | null;
-  /** What work comes to; null when it failed, after a rest (I7). */
+  /** Does work and resolves with its value; null when it failed, after a pause (I7). */
   rested<Value>(work: () => Promise<Value>, job: string): Promise<Value | null>;
   changed(): void;
 }
 
-/** Results that are looked at for untried ones. */
+/** Undelivered results that are read to find those not tried yet. */
 const UNTRIED_MAX = 1_000;
 
-/** Gives out what is due. The runner ticks it. */
+/** Starts the deliveries that are due. The runner ticks it. */
 export class Outbox {
   readonly #edges: Edges;
   readonly #options: OutboxOptions;

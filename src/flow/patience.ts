@@ -1,30 +1,31 @@
-// Patience: when an action is looked at before it has expired, and once more after its result.
+// Patience: when an action's results are looked for before it has expired, and read once more after
+// they were written (the sweep).
 //
-//   posted ──look──▶ not all have answered: look again, at last when it has expired
-//             └────▶ all have: the result is written early, and a sweep follows after the expiry
+//   posted ──look──▶ agents are missing: look again later, for the last time when it has expired
+//             └────▶ all have answered: the result is written early, a sweep follows at the expiry
 //
-// Pure rules. Of a step of a workflow there is no sweep: its body has gone on with what it got.
+// Pure rules. The result of a workflow's step is not swept: its body has gone on with it.
 
 import type { ActionRow, Completeness } from "../journal/inflight.ts";
 import type { Instant, Milliseconds } from "../time.ts";
 import { answersOf } from "./shortfall.ts";
 
-/** What a job says of the time of its collects. */
+/** A job's settings of when it is collected (`early`, `late`). */
 export interface Patience {
   /** Whether a result is written as soon as every agent has answered. */
   readonly early: boolean;
-  /** How long after the collect of an incomplete result it is read once more. 0: it is not. */
+  /** How long after its expiry an incomplete result is read once more. 0: never. */
   readonly lateMs: Milliseconds;
 }
 
 /** The original's: collected when it has expired, and never again. */
 export const NO_PATIENCE: Patience = { early: false, lateMs: 0 };
 
-/** From the post to the first look; the waits grow by half, and stay below the other. */
+/** The wait from the post to the first look, and the longest wait; each is half as long again. */
 const LOOK_FIRST_MS: Milliseconds = 2_000;
 const LOOK_CAP_MS: Milliseconds = 60_000;
 
-/** When a posted action is worked on first. */
+/** When a posted action is looked at first. */
 export function firstLookAt(
   collectAt: Instant,
   { early }: Pick<Patience, "early">,
@@ -33,7 +34,7 @@ export function firstLookAt(
   return early ? Math.min(collectAt, now + LOOK_FIRST_MS) : collectAt;
 }
 
-/** When it is looked at after a look that found answers missing; the row tells when it last was. */
+/** When it is looked at again after a look that found answers missing. */
 export function nextLookAt(
   collectAt: Instant,
   { updatedAt }: Pick<ActionRow, "updatedAt">,
@@ -49,7 +50,7 @@ export function isAnswered(completeness: Completeness): boolean {
   return sent !== null && fetched >= sent && answersOf(completeness) === fetched;
 }
 
-/** When a result that was just written is read once more. Null: it is final. */
+/** When a result that was just written is swept. Null: never, it is final. */
 export function sweepAt(
   { step, state }: Pick<ActionRow, "step" | "state">,
   result: { readonly collectAt: Instant; readonly completeness: Completeness },
@@ -61,7 +62,7 @@ export function sweepAt(
   return lateMs > 0 && !isAnswered(completeness) ? collectAt + lateMs : null;
 }
 
-/** Whether a sweep has read more than the result holds. Never true for one that has lost some. */
+/** Whether a sweep has found more than the result holds, and has lost nothing of it. */
 export function isBetter(now: Completeness, before: Completeness): boolean {
   const [more, answers] = [now.fetched - before.fetched, answersOf(now) - answersOf(before)];
   return more >= 0 && answers >= 0 && more + answers > 0;

@@ -1,5 +1,6 @@
-// Plan: sign an action and journal it, so that it can be posted (I1). Every action goes this way:
-// that of a schedule, of `run JOB`, and of a workflow's step.
+// Plan: signs a job's action and journals it with its run, so that it can be posted (I1). The
+// actions of a workflow's steps are signed here too, and journaled with their step
+// (workflow/actions.ts).
 import { type ErrorDetail, RunnerError } from "../errors.ts";
 import type { Entity } from "../jobs/entity.ts";
 import { launchOffsetMs } from "../jobs/fires.ts";
@@ -19,11 +20,11 @@ import { signDated } from "./sign.ts";
 import { actionAhead, type Kept, takeWindow, windowForRun } from "./signed-ahead.ts";
 import { loadTemplate, prepareAction, templatePath } from "./template.ts";
 
-/** What one action is made of, and what becomes of its result. */
+/** What one action is made of, and where its result goes. */
 export interface ActionOrder
   extends Pick<NewAction, "step" | "part" | "agentsMax" | "guards" | "pageSize"> {
   readonly job: string;
-  /** As posted, whole. */
+  /** The whole name, as posted. */
   readonly name: string;
   readonly template: Action;
   readonly expiryMs: Milliseconds;
@@ -39,8 +40,8 @@ export function actionName(job: string, step = ""): string {
 /**
  * Dates, compresses and signs an action. It must be journaled before it is posted (I1).
  *
- * @param where The file that holds a mistake in it.
- * @param now What it is dated by.
+ * @param where The file to name when there is a mistake in the action.
+ * @param now The time by which it is dated.
  * @throws {RunnerError} When the template or the key cannot be used.
  */
 export async function signAction(
@@ -82,14 +83,14 @@ export async function planAction(
     takeWindow(transaction, run, ahead);
     const rows = parts.map((part) => transaction.insertAction({ ...part, runId: run.id }, now));
     const [first = null, rest] = rows;
-    // Let go of, or refused, by what ends the canary.
+    // The action for the rest waits for its canary: see canary.ts.
     if (rest !== undefined)
       transaction.saveAction({ ...rest, held: "canary", nextAt: rest.postBy, maybeSent: false });
     return first;
   });
 }
 
-/** What was signed for this fire time before it came, if anything. */
+/** The actions that were signed before this fire time came; null when there are none. */
 async function takePresigned(
   edges: Edges,
   entity: Entity,
@@ -99,7 +100,7 @@ async function takePresigned(
   return (await edges.presigned?.take(entity, which.run.firesAt + launchOffsetMs(entity))) ?? null;
 }
 
-/** What a job's own action is beside its bytes. */
+/** What is journaled of a job's own action beside what was signed. */
 function keptFor(entity: Entity): Kept {
   const { job, sendOnly, plugins, maxAgents } = entity;
   const guards = guardsFor(entity);
@@ -110,7 +111,7 @@ function keptFor(entity: Entity): Kept {
   };
 }
 
-/** What a job asks of its own action; null when nothing. */
+/** The guards that are journaled with a job's own action; null for none. */
 function guardsFor(entity: Entity): Guards | null {
   const { growth, approve } = guardsOf(entity);
   if (growth === null && approve === null) return null;
@@ -122,9 +123,10 @@ function guardsFor(entity: Entity): Guards | null {
 }
 
 /**
- * Signs the job's action, or the canary's and that of the rest, which is not sent before.
+ * Signs the job's action. With a canary these are two: the canary's, and that for the rest of the
+ * agents, which is posted only when the canary went well.
  *
- * @param now What they are dated by.
+ * @param now The time by which they are dated.
  */
 export async function signLive(
   edges: Edges,
@@ -164,11 +166,11 @@ export async function signLive(
     ...{ ...kept, part: 1, agentsMax: null, guards: null },
   });
   const approvalMs = needsYes ? APPROVAL_MS : 0;
-  // The canary is collected late where the API is down: the rest waits for it, but not for ever.
+  // The canary may be collected late, when the API is down. The rest waits for it, within a limit.
   return [late(first, approvalMs), late(rest, waitMs + approvalMs + APPROVAL_MS)];
 }
 
-/** @throws {RunnerError} API, which can pass: the run is begun a little later. */
+/** @throws {RunnerError} API, as a temporary failure: the run begins a little later. */
 async function countOf(
   { api }: Edges,
   { job, target }: { readonly job: string; readonly target: string },
@@ -180,8 +182,8 @@ async function countOf(
 }
 
 /**
- * The job's action template. A target in job.ts may be the name of a macro; in action.json it is
- * posted as it is, as the original does.
+ * The job's action template. In job.ts the target may be the name of a macro; a target in
+ * action.json is posted as it stands, as by the original.
  */
 export async function ownTemplate(edges: Edges, entity: Entity): Promise<Action> {
   const template = await loadTemplate(edges, entity);

@@ -1,22 +1,22 @@
-// Pool: so much work at a time, at most one piece for a key. What waits is bounded by the keys.
+// Pool: runs a limited number of pieces of work at a time, at most one for each key. Others wait.
 
 /** A piece of work. It may give its place to the next one before it has ended. */
 export type Work = (giveWay: () => void) => Promise<unknown>;
 
-/** So many times the limit may be at work at the most, with those that have given way. */
+/** Work that has given way does not count; with it, at most this many times the limit runs. */
 const AT_WORK_TIMES = 4;
 
-/** Runs work with a limit. Work must not reject: what went wrong is its own to record. */
+/** Runs work within a limit. Work must not reject: it records itself what went wrong. */
 export class Pool {
   readonly #limit: () => number;
   readonly #running = new Set<number | string>();
-  /** Those of them that have given their place to another. */
+  /** Running work that has given its place to another piece. */
   readonly #givenWay = new Set<number | string>();
   readonly #waiting = new Map<number | string, Work>();
   readonly #changed: (isIdle: boolean) => void;
 
   /**
-   * @param limit How much at a time; asked each time where it can change.
+   * @param limit Pieces of work at a time; a function is asked each time.
    * @param changed Called whenever a piece of work has ended: there may be more to do. Told whether
    *   it was the last one.
    */
@@ -43,7 +43,7 @@ export class Pool {
     return this.#running.has(key) || this.#waiting.has(key);
   }
 
-  /** Starts or queues work; false when there is one for the key already. */
+  /** Starts or queues work; false when the key has work already. */
   start(key: number | string, work: Work): boolean {
     if (this.has(key)) return false;
     this.#waiting.set(key, work);
@@ -51,12 +51,12 @@ export class Pool {
     return true;
   }
 
-  /** Forgets what has not started: at a stop. */
+  /** Forgets the work that has not started: for a stop. */
   clear(): void {
     this.#waiting.clear();
   }
 
-  /** How many hold a place. */
+  /** How many pieces of work count for the limit. */
   get #busy(): number {
     return this.#running.size - this.#givenWay.size;
   }

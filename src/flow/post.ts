@@ -23,28 +23,28 @@ import { lateness, signAnew } from "./sign.ts";
 import { isWithdrawn } from "./signed-ahead.ts";
 import { keep } from "./transition.ts";
 
-/** Waits between the searches for an action whose answer was lost: the API may list it late. */
+/** Waits between searches for an action whose answer was lost: the API may list it with delay. */
 const SEARCH_WAITS_MS: readonly Milliseconds[] = [2_000, 4_000, 8_000];
 
-/** An action that is not listed this long after it was sent last never reached the API. */
+/** An action that is still not listed this long after it was last sent never reached the API. */
 const LISTED_WITHIN_MS: Milliseconds = 14_000;
 
 /**
- * An action with a short life is searched for less long, so that there is time to post it again;
- * but never less than this: rather missed than posted twice (I3).
+ * An action with a short life is searched for this share of it, so that there is time to post it
+ * again, but never shorter than this: a missed action is better than one posted twice (I3).
  */
 const SEARCH_LEAST_MS: Milliseconds = 6_000;
 const SEARCH_SHARE = 0.6;
 
-/** One that was answered is listed at once, if it was stored. */
+/** After an answer of the API the search is short: a stored action is listed at once. */
 const ANSWERED_LISTED_MS: Milliseconds = 2_000;
 
-/** A possibly posted action that cannot be looked up for this long after its expiry is given up. */
+/** After this long without an answer to the search, an expired action is given up as unknown. */
 const UNKNOWN_MAX_MS: Milliseconds = 7 * DAY_MS;
 
 /**
- * What one try at the API told about the API itself; feeds the breaker and the limit of posts in
- * hand. `busy`: it, or a proxy before it, answered that it has too much to do.
+ * What a request showed of the API itself, for the circuit breaker and the limit of posts in hand.
+ * `busy`: the API, or a proxy in front of it, answered that it is overloaded.
  */
 export type Reached = "answered" | "busy" | "unreachable";
 
@@ -52,14 +52,14 @@ export type Reached = "answered" | "busy" | "unreachable";
 export interface PostOptions {
   /** True only right after `planAction` in this process: it was never sent. */
   readonly fresh: boolean;
-  /** No earlier try, of this process or one before it, can have sent it after this. */
+  /** The latest time at which an earlier try, of this process or one before, can have sent it. */
   readonly lastSentAt: Instant;
   /** How often the API may refuse it before it is a recorded failure. */
   readonly retries: number;
   /** Whether its answers are looked for before it has expired. @default false */
   readonly early?: boolean;
   readonly signal: AbortSignal;
-  /** Called when the API has stored what was sent then, before that is journaled. */
+  /** Called when the API has stored the action, before that is journaled. */
   readonly answered?: (sentAt: Instant) => void;
 }
 
@@ -107,7 +107,7 @@ async function prepareSending(
 ): Promise<ActionRow | null> {
   const isUnsent = fresh || !row.maybeSent;
   const anew = isUnsent ? await signAnew(edges, row) : null;
-  // Earlier tries were proved not to have sent it. This one may, and die before it can tell (I3).
+  // No earlier try has sent it. From here on this one may have, even if the process dies (I3).
   const isKept = row.maybeSent && anew === null;
   return isKept ? row : await keep(edges, row, { kind: "sending", anew });
 }
@@ -129,12 +129,12 @@ async function send(edges: Edges, row: ActionRow, options: PostOptions): Promise
   return BUSY.has(answer.status) ? "busy" : "answered";
 }
 
-/** Too many requests, and what a proxy answers whose API does not keep up. */
+/** "Too many requests", and what a proxy answers when the API behind it does not keep up. */
 const BUSY: ReadonlySet<number> = new Set([429, 502, 503, 504]);
 
 /**
- * The API has said no, which proves nothing: an action that carries two signatures of one key is
- * stored, runs, and is answered 500. Only the search tells.
+ * The API refused, but that does not prove that it stored nothing: an action with two signatures of
+ * one key is stored, runs, and is answered with status 500. Only a search can tell.
  */
 async function keepRefused(
   edges: Edges,
@@ -142,7 +142,7 @@ async function keepRefused(
   options: PostOptions & { readonly answer: Exclude<CreateAnswer, { kind: "posted" }> },
 ): Promise<Reached> {
   const { message, retryAfterMs } = options.answer;
-  // It answers when it has stored or not: what is not listed now was not stored.
+  // The API answers after it has stored the action or not: if it is not listed now, it was not.
   const found = await findPosted(edges, row, { ...options, isAnswered: true });
   if (found.kind === "found") return await keepPosted(edges, row, { ...options, ...found });
   if (found.kind === "failed") return await keepUnknown(edges, row, `${message}; ${found.message}`);
@@ -155,7 +155,7 @@ async function keepRefused(
   return "answered";
 }
 
-/** Null when nothing is held against the action now; else it is not posted, or not yet. */
+/** Asks the guards. Null: the action may be posted now. Else it is refused, held or delayed. */
 async function askGuards(
   edges: Edges,
   row: ActionRow,
@@ -203,7 +203,7 @@ async function findPosted(
     if (signal.aborted) return { kind: "failed", message: "the runner is stopping", status: null };
     const found = await edges.api.findAction({ name, signature, isTaken, signal });
     if (found.kind !== "absent") return found;
-    // A clock that was set ahead must not end the search: some of it is by elapsed time.
+    // The clock may be set ahead meanwhile: the shortest search is measured by elapsed time.
     const leftMs = Math.max(listedBy - edges.clock.now(), leastMs - waitedMs);
     const mostMs = SEARCH_WAITS_MS[search];
     if (leftMs <= 0 || mostMs === undefined) return { kind: "absent" };
@@ -221,14 +221,14 @@ async function keepPosted(
   const { actionId, actionBytes, early = false, postedAt = null } = answer;
   const other = edges.journal.actionById(actionId);
   if (other !== null && other.id !== row.id && other.signature === row.signature) {
-    // Dated within one second, they are signed alike: one search took the other's action for its
-    // own. Then this one's is that of its twin, and is found by the same search (I3).
+    // Two actions dated within one second have the same signature, and the search of the other run
+    // took this one's action. The action that is left is this one's: the next search finds it (I3).
     const error = `action ${actionId} was taken for that of another run`;
     await delay(edges, row, { error, maybeSent: true, retryAfterMs: null });
     return "answered";
   }
   if (other !== null && other.id !== row.id) {
-    // Such as after a new API's database. Its results would be taken for those of the other.
+    // It happens when the API got a new database. The results would be mixed up with the other's.
     const error = `the API gave it the id ${actionId}, which an action of ${other.job} has`;
     await keep(edges, row, { kind: "refused", error });
     say(edges, row, "err", `Cannot keep action: ${error}; given up`);
@@ -245,7 +245,7 @@ async function keepPosted(
   for (const late of lateness([{ ...row, postedAt }])) {
     say(edges, { ...row, actionId }, "warning", `action ${actionId} was ${late}`);
   }
-  // One that an operator gave up meanwhile is not to come back by its record.
+  // Without a record for an action that an operator dropped meanwhile: it would be adopted again.
   if (row.sendOnly || kept === null) return "answered";
   edges.log.emit(
     "info",
@@ -256,10 +256,10 @@ async function keepPosted(
   return "answered";
 }
 
-/** How far the API's time of expiry may be from the signed one: it rounds to its database's. */
+/** How far the API's time of expiry may differ from the signed one, by its rounding. */
 const EXPIRY_ROUNDED_MS: Milliseconds = 60_000;
 
-/** When an action expires: agents go by what was signed, so another time is not waited for. */
+/** When an action expires. Agents go by the signed time, so another one of the API is ignored. */
 function expiryOf(edges: Edges, row: ActionRow, { expireAt }: StoredAction): Instant {
   if (Math.abs(expireAt - row.expireAt) <= EXPIRY_ROUNDED_MS) return expireAt;
   const [told, signed] = [expireAt, row.expireAt].map((at) => formatRfc3339Nano(timeAt(at)));

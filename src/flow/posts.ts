@@ -1,56 +1,56 @@
-// Posts: the actions that are being posted, so many at a time as the API keeps up with.
+// Posts: the actions that are being posted, as many at a time as the API keeps up with.
 //
-// As in TCP: one more for each answer at first, more slowly after the first setback; half of them
-// after one that never came or was a refusal for load; one less for one that took too long. So an
-// API that answers in 50 ms gets as many at a time as it may, and one that is overrun gets few.
+// The limit moves as TCP's window does: one more for each answer at first, more slowly after the
+// first setback; halved when an answer never came or said "overloaded"; one less when an answer
+// took too long. So a fast API gets many posts at a time, and an overloaded one few.
 import type { Clock } from "../lib/ports.ts";
 import type { Instant, Milliseconds } from "../time.ts";
 import { Pool } from "./pool.ts";
 import type { Reached } from "./post.ts";
 
-/** How many may be posted at the same time, and what that goes by. */
+/** How many actions may be posted at the same time, and what that is computed from. */
 export interface InHand {
-  /** Its whole part is the limit; at least 1. */
+  /** The limit, rounded down; at least 1. */
   readonly size: number;
-  /** Until the first setback it grows fast. */
+  /** True until the first setback: the limit grows fast. */
   readonly isUntried: boolean;
-  /** The shortest time that an answer took, which is forgotten slowly; null before the first. */
+  /** The shortest time an answer took; it is raised slowly. Null before the first answer. */
   readonly fastestMs: Milliseconds | null;
-  /** When it was halved last: what was sent before says nothing new. */
+  /** When the limit was last halved: answers to what was sent before that do not count again. */
   readonly cutAt: Instant;
 }
 
-/** What one try to post has come to. */
+/** How one try to post ended. */
 export interface Outcome {
   readonly reached: Reached;
   readonly sentAt: Instant;
   readonly now: Instant;
 }
 
-/** At the start. */
+/** The limit at the start. */
 const FIRST = 8;
 
-/** An answer is slow when it took so many times as long as the fastest, and longer than this. */
+/** An answer is slow when it took this many times as long as the fastest, and at least this. */
 const SLOW_TIMES = 4;
 const SLOW_MS: Milliseconds = 250;
 
-/** What the fastest time grows by with each answer, so that an API may become slower for good. */
+/** The share by which the fastest time is raised with each answer: an API may become slower. */
 const FORGOTTEN_SHARE = 0.01;
 
-/** Before anything was posted. @param most Never more than this. */
+/** The limit before anything was posted. @param most The highest limit. */
 export function firstInHand(most: number): InHand {
   const size = Math.min(FIRST, most);
   return { size, isUntried: true, fastestMs: null, cutAt: Number.NEGATIVE_INFINITY };
 }
 
-/** How many may be posted after this. Pure. */
+/** The limit after one try has ended. Pure. */
 export function afterPost(inHand: InHand, { reached, sentAt, now }: Outcome, most: number): InHand {
   const { cutAt, fastestMs, isUntried, size } = inHand;
   if (reached !== "answered") {
     if (sentAt <= cutAt && cutAt <= now) return inHand;
     return { ...inHand, size: Math.max(1, Math.floor(size / 2)), isUntried: false, cutAt: now };
   }
-  // A clock that was set makes any time of it: such a one is not looked at.
+  // When the clock was set meanwhile, the time taken means nothing: it is not looked at.
   const tookMs = Math.max(0, now - sentAt);
   const known = fastestMs ?? tookMs;
   const fastest = Math.min(tookMs, known + Math.max(1, known) * FORGOTTEN_SHARE);
@@ -61,7 +61,7 @@ export function afterPost(inHand: InHand, { reached, sentAt, now }: Outcome, mos
   return { ...rest, size: Math.min(most, size + (isUntried ? 1 : 1 / size)) };
 }
 
-/** Told that the API has answered what was sent then. */
+/** To be called when the API has answered a POST that was sent at `sentAt`. */
 export type Answered = (sentAt: Instant) => void;
 
 /** A pool of posts, whose limit follows the answers. */
@@ -80,8 +80,8 @@ export class Posts extends Pool {
   }
 
   /**
-   * Starts or queues one; false when it is at work already. `post` answers null when nothing can be
-   * said of the API. When it has its answer already, and only keeps it, it calls `answered`.
+   * Starts or queues a post; false when the action is being posted already. `post` answers null
+   * when it shows nothing of the API, and calls `answered` as soon as it has the API's answer.
    */
   post(id: number, post: (answered: Answered) => Promise<Reached | null>): boolean {
     return this.start(id, async (giveWay) => {

@@ -1,7 +1,7 @@
-// Redeliver: what an operator may do with results and actions: deliver again, adopt, give up.
+// Redeliver: what operators can do with results and actions: deliver again, adopt, give up.
 //
-// Works on the journal alone, inside one transaction each, so that it is safe beside a daemon.
-// Owns:    which rows there are afterwards.
+// Each works on the journal alone, in one transaction, so that it is safe beside a daemon.
+// Owns:    the rows afterwards.
 // Not its: finding result files, making the delivery (deliver.ts), who works on the directory.
 
 import {
@@ -19,14 +19,14 @@ import { closeRun, openAdopted, wakeStep } from "./transition.ts";
 
 /** To whom a result goes again. */
 export interface RedeliverOrder {
-  /** Null: every plugin that it went to before, else those of its action, else of its job. */
+  /** Null: the plugins it went to before; if there were none, those of its action, then its job. */
   readonly plugin: string | null;
   /** The plugins that the job has now. */
   readonly jobPlugins: readonly string[];
   readonly now: Instant;
 }
 
-/** Puts the deliveries of a collected action back to the beginning; makes those that are missing. */
+/** Queues the deliveries of a collected action again, and adds those that are missing. */
 export function redeliverResult(
   transaction: JournalTransaction,
   action: ActionRow,
@@ -57,7 +57,7 @@ export interface FoundResult {
   readonly plugins: readonly string[];
 }
 
-/** Takes a result file into the journal as a collected action of a run of its own, to deliver. */
+/** Takes a result file into the journal, as a collected action with a run of its own. */
 export function adoptResult(
   transaction: JournalTransaction,
   { job, path, result, plugins }: FoundResult,
@@ -91,8 +91,8 @@ export function adoptResult(
 /** What `dropAction` gave up. */
 export interface Dropped {
   /**
-   * What the action was before, when it was in flight, or only waited for its sweep; null when its
-   * result was still to be delivered.
+   * The state that the action had, when it was in flight or waited for its sweep; null when only
+   * its result was still to be delivered.
    */
   readonly action: "planned" | "posted" | "collected" | null;
   /** Names of the plugins that do not get the result any more. */

@@ -1,4 +1,4 @@
-// Retention: how long results and the journal's rows are kept, where the configuration says so.
+// Retention: removes old results and rows of the journal, as [retention] of the configuration says.
 //
 // Never removed: what is in flight, undelivered, or part of a run that has not ended; the newest
 // run of each job; the cursors, which keep a fire time from being run twice (I2).
@@ -12,17 +12,17 @@ import type { Edges, Retention } from "./edges.ts";
 import { Pool } from "./pool.ts";
 import { hasEnded } from "./transition.ts";
 
-/** What is removed in one step: a short one, between other work. */
+/** The most that one step removes: steps are short, because they run between other work. */
 export const STEP_MAX = 200;
 
-/** How often something is removed, and the pause when there is more of it than one step. */
+/** How often old things are looked for, and the pause between two steps. */
 const PERIOD_MS: Milliseconds = 3_600_000;
 const PAUSE_MS: Milliseconds = 1_000;
 
 /** Removes what is too old, a step at a time. */
 export class Upkeep {
   readonly #edges: Edges;
-  /** The job behind which runs are looked for that are too many. */
+  /** The name of the job after which `runs` of [retention] is applied next. */
   #after = "";
   readonly pool: Pool;
   /** When the next step is to be made; null where everything is kept. */
@@ -40,7 +40,7 @@ export class Upkeep {
   tick(now: Instant): void {
     const { retention } = this.#edges;
     if (retention === undefined || this.nextAt === null) return;
-    // A clock that was set back does not put it off for longer than the period.
+    // After a clock that was set back, the wait is never longer than the period.
     if (now < this.nextAt && this.nextAt - now <= PERIOD_MS) return;
     this.nextAt = now + PERIOD_MS;
     this.pool.start("step", () => this.#step(retention));
@@ -88,13 +88,14 @@ export async function removeOld(
   return removed >= STEP_MAX || rows >= STEP_MAX;
 }
 
-/** Jobs that are looked at in one step for more runs than are kept. */
+/** Jobs that one step checks for more runs than are kept. */
 const JOBS_MAX = 50;
 
 /**
- * Removes some of the runs of the jobs behind `after` that are more than are kept of a job.
+ * Removes runs beyond the number that is kept of a job, of some jobs in the order of their names.
  *
- * @returns The job behind which to go on; null when all have been looked at.
+ * @param after The jobs with later names are looked at.
+ * @returns The job after which to go on; null when all have been looked at.
  */
 export async function removeSurplus(
   edges: Pick<Edges, "clock" | "journal" | "spool" | "log">,
@@ -107,7 +108,7 @@ export async function removeSurplus(
   for (const job of jobs) {
     const find = (reads: JournalReads) => reads.surplusRuns(job, { keep, before }, STEP_MAX);
     const removed = await forget(edges, find);
-    // The rest of this job's comes with the next step.
+    // The next step goes on with this job.
     if (removed >= STEP_MAX) return looked;
     looked = job;
     if (removed > 0) return looked;
@@ -150,7 +151,7 @@ async function forget(
   if (runs.length === 0) return 0;
   for (const { id } of runs) {
     for (const { job, actionId } of edges.journal.actionsOf(id)) {
-      // One that was left behind would be adopted, and so collected again (I9).
+      // A record that was left behind would be adopted, and its action collected again (I9).
       if (actionId !== null) await edges.spool.removeInflight(job, actionId);
     }
   }

@@ -1,11 +1,12 @@
-// Rewind: takes back what a clock that was ahead has decided of a job's schedule, so that it does
-// not hold back the present (I7).
+// Rewind: sets the cursor of a job back when a clock that was ahead has moved it into the future,
+// so that jobs are run at the present time (I7).
 //
-// Which of two times of a clock is right nobody can say. The present is what jobs are run by: the
-// cursor is set back to it, and what was decided beyond is kept, so that nothing is lost or done
-// twice whichever was wrong. A run stays: a fire time has one (I2). What was recorded as missed and
-// is still to come lies beyond the cursor, and is not in force: it is cut as the cursor overtakes
-// it, and counts again when the clock of now turns out to have been behind.
+// The program cannot know which clock was wrong, the one of then or the one of now, so nothing is
+// lost or done twice in either case:
+//   - The cursor goes back to now, and the time that it had reached is kept as `aheadAt`.
+//   - Runs stay: a fire time has one run at most (I2).
+//   - Records of missed fire times that lie in the future stay, but do not count. Each is cut when
+//     the cursor passes it. If the present clock turns out to be behind, they count again.
 
 import type { Entity } from "../jobs/entity.ts";
 import { cutMissed, launchHorizon, launchOffsetMs, type MissedCut } from "../jobs/fires.ts";
@@ -14,18 +15,18 @@ import { formatDuration } from "../lib/go/duration.ts";
 import { type Instant, MINUTE_MS, type Milliseconds } from "../time.ts";
 import { type Edges, say } from "./edges.ts";
 
-/** What was declared missed this shortly before now is decided again: it may be on time. */
+/** Fire times recorded as missed less than this ago are decided again: they may be on time. */
 const AGAIN_MS: Milliseconds = MINUTE_MS;
 
-/** Whether a cursor was written by a clock that was ahead. */
+/** Whether a cursor lies in the future, so that it was written while the clock was ahead. */
 export function isAhead(cursor: Pick<Cursor, "decidedAt">, now: Instant): boolean {
   return cursor.decidedAt > now;
 }
 
 /**
- * Sets the cursor of a job back to the present, when it is ahead of it.
+ * Sets the cursor of a job back to the present, when it lies in the future.
  *
- * @throws {RunnerError} JOURNAL, when that cannot be remembered.
+ * @throws {RunnerError} JOURNAL, when it cannot be written.
  */
 export async function rewindCursor(
   edges: Pick<Edges, "clock" | "journal" | "log">,
@@ -49,12 +50,17 @@ export async function rewindCursor(
     transaction.setCursor(job, { ...cursor, decidedAt, aheadAt });
   });
   const by = formatDuration(BigInt(known.decidedAt - now) * 1_000_000n);
-  say(edges, job, "notice", `was decided up to ${by} ahead of now by another time of the clock`);
+  say(
+    edges,
+    job,
+    "notice",
+    `fire times up to ${by} ahead were decided while the clock was ahead: going on from now`,
+  );
 }
 
 /**
- * Moves the cursor of a job on, before a run is written: what lay beyond it and is decided now is
- * decided by the present.
+ * Moves the cursor of a job on; to be called before the run is written. Records of missed fire
+ * times that an earlier clock left on the way are cut: they are decided now.
  */
 export function moveCursor(
   transaction: JournalTransaction,
@@ -74,7 +80,7 @@ export function moveCursor(
   transaction.setCursor(job, cursor);
 }
 
-/** What lies within a record and is not of it: runs, and what was skipped among the missed. */
+/** Fire times inside a record that it does not count: those with a run, and skipped ones. */
 function isKnownBeside(
   { job, kind }: MissedRow,
   rows: readonly MissedRow[],
@@ -86,7 +92,7 @@ function isKnownBeside(
     skipped.some(({ firstAt, lastAt }) => firstAt <= at && at <= lastAt);
 }
 
-/** From where on it is decided anew: now, or where something begins that is not missed yet. */
+/** The time up to which the schedule counts as decided: now, or before a record of the future. */
 function decidedBefore(
   rows: readonly MissedRow[],
   { until, now }: { readonly until: Instant; readonly now: Instant },

@@ -1,7 +1,7 @@
 // Shortfall: what a result lacks, in the words of the log, `status` and `run`. Pure.
 //
-// An action whose target matches no host, or whose commands all failed, looks like any other as
-// long as nobody says so.
+// Without it an action whose target matched no host, or whose commands all failed, would look like
+// any other.
 import type { Completeness } from "../journal/inflight.ts";
 
 /** Statuses that an agent gave; "expired" is what the API says for one that gave none. */
@@ -10,7 +10,7 @@ const ANSWERS = ["success", "failed", "timeout", "cancelled"];
 /** Statuses that do not change any more. */
 const FINAL = [...ANSWERS, "expired"];
 
-/** How many commands the agent itself has ended. */
+/** How many commands were ended by their agent, not by the API. */
 export function answersOf({ statuses }: Completeness): number {
   return countOf([statuses], (status) => ANSWERS.includes(status));
 }
@@ -23,8 +23,8 @@ export function hasAllFailed(results: readonly Completeness[]): boolean {
 }
 
 /**
- * What is to be told of results that were collected for one purpose, each a phrase such as "no
- * command succeeded". Empty when all is well, or nothing was collected.
+ * What the results of one run or step lack, each a phrase such as "no command succeeded". Empty
+ * when all is well, or nothing was collected.
  */
 export function shortfalls(results: readonly Completeness[]): readonly string[] {
   if (results.length === 0) return [];
@@ -37,7 +37,7 @@ export function shortfalls(results: readonly Completeness[]): readonly string[] 
   ];
 }
 
-/** Commands that may end differently later, such as those that are still "sent". */
+/** Commands that have not ended yet, such as those with the status "sent". */
 function unfinished(results: readonly Completeness[]): string[] {
   const statuses = results.map((result) => result.statuses);
   const count = countOf(statuses, (status) => !FINAL.includes(status));
@@ -46,7 +46,7 @@ function unfinished(results: readonly Completeness[]): string[] {
   return [`${commands} no final status yet`];
 }
 
-/** Lists of agents: those that are offline or gone get no command, and nobody counts them. */
+/** Agents that a target lists and that got no command: they are offline or gone. */
 function unheard(results: readonly Completeness[]): string[] {
   const lists = results.filter(({ listed }) => listed !== undefined);
   const listed = lists.reduce((sum, result) => sum + (result.listed ?? 0), 0);

@@ -1,11 +1,11 @@
-// Sign: an action gets its date and its signature, and new ones when it comes late to be posted.
+// Sign: signs an action, and dates and signs it again when it comes late to be posted.
 //
-// What waits for the API loses its life meanwhile: of a job of 15 seconds 3 are left, and no agent
-// answers in time. So one that certainly was never sent is dated and signed anew, right before it
-// is sent; the journal has the new bytes first (I1), and only them. One that may have been sent
-// stays as it is, or it could not be found by its signature any more (I3).
+// While an action waits for the API its life runs out: of 15 seconds perhaps 3 are left, and no
+// agent answers in time. So an action that certainly was never sent is dated and signed again right
+// before it is posted; the journal gets the new bytes first, in place of the old ones (I1). An
+// action that may have been sent stays as it is: it has to be found by its signature (I3).
 //
-// Owns:    when there is too little life left, and what is signed then.
+// Owns:    when an action is late, and what is signed then.
 // Not its: until when an action may be posted at all, and whether it was sent (post.ts).
 import { messageOf } from "../errors.ts";
 import type { ActionRow } from "../journal/inflight.ts";
@@ -21,10 +21,10 @@ import { type Instant, type Milliseconds, spanText } from "../time.ts";
 import { CLOCK_SLACK_MS } from "./clock-watch.ts";
 import { type Edges, say } from "./edges.ts";
 
-/** An action has come late when less than this share of its life is left. */
+/** An action is late when less than this share of its life is left. */
 const LATE_SHARE = 0.5;
 
-/** What is posted of an action. */
+/** What a new signature changes of an action. */
 export type Signed = Pick<ActionRow, "body" | "signature" | "expireAt">;
 
 /** Signs an action that is dated and compressed. @throws {RunnerError} When the key is not usable. */
@@ -41,19 +41,19 @@ export async function signDated(
 
 type Life = Pick<ActionRow, "expireAt" | "lifeMs">;
 
-/** What is left of an action's life when it has come late; null when it has not. Pure. */
+/** What is left of the life of an action that is late; null when it is not late. Pure. */
 export function lateLeftMs({ expireAt, lifeMs }: Life, now: Instant): Milliseconds | null {
   if (lifeMs === null) return null;
   const leftMs = Math.max(0, expireAt - now);
   return leftMs < lifeMs * LATE_SHARE ? leftMs : null;
 }
 
-/** Whether it lives longer from now on than it was given: a clock that was ahead has dated it. */
+/** Whether an action expires later than its life allows: it was dated while the clock was ahead. */
 function isFromAhead({ expireAt, lifeMs }: Life, now: Instant): boolean {
   return lifeMs !== null && expireAt - now > lifeMs + CLOCK_SLACK_MS;
 }
 
-/** What actions that were posted late lack, a phrase each, such as "posted late: 3s of 15s left". */
+/** A phrase for each action that was posted late: "posted late, with 3s of its 15s left". */
 export function lateness(
   actions: readonly (Life & Pick<ActionRow, "postedAt">)[],
 ): readonly string[] {
@@ -65,8 +65,8 @@ export function lateness(
 }
 
 /**
- * Dates and signs an action anew that was never sent, if it has come late. Its signer may be away:
- * then it is sent as it is, rather late than never.
+ * Dates and signs an action again that was never sent, if it is late. If the key cannot be used
+ * just now, the action is posted as it is.
  *
  * @returns Null when it stays as it is.
  */
@@ -76,16 +76,16 @@ export async function signAnew(edges: Edges, row: ActionRow): Promise<Signed | n
   if (lifeMs === null || (lateLeftMs(row, now) === null && !isFromAhead(row, now))) return null;
   try {
     const action = parseTemplate(new TextEncoder().encode(row.body));
-    // What others have signed as well is not this runner's to date.
+    // An action with signatures of other people cannot be dated again by this runner.
     const own = 1 + (edges.cosigners?.length ?? 0);
     if (action.pgpsignatures?.length !== own) return null;
     const dated = dateAction(action, { name, now, expiryMs: lifeMs });
     const signed = await signDated(edges, dated);
-    say(edges, job, "info", "the action has waited to be posted: it is dated and signed anew");
+    say(edges, job, "info", "the action has waited to be posted: it is dated and signed again");
     return { ...signed, expireAt: now + lifeMs };
   } catch (error) {
     const why = messageOf(error);
-    say(edges, job, "warning", `Cannot sign action anew, it is posted as it is: ${why}`);
+    say(edges, job, "warning", `Cannot sign action again, it is posted as it is: ${why}`);
     return null;
   }
 }

@@ -1,7 +1,8 @@
-// Signed ahead: the action of a fire time from the calendar that is installed, in the place of a
-// live signature. This host decides when it is posted; what it says was decided by its signers.
+// Signed ahead: actions that people have signed in a calendar, one window a fire time, used in
+// place of a signature made here. This host decides when one is posted, and can change nothing in
+// it.
 //
-// Owns:    which window a fire time has, and why it has none.
+// Owns:    which window belongs to a fire time, and why there is none.
 // Not its: whether signatures hold (calendar/judge.ts: when it was installed), posting.
 import { windowBody } from "../calendar/action.ts";
 import { coverageWarning, newCoverageWarning } from "../calendar/coverage.ts";
@@ -26,10 +27,10 @@ export interface NoWindow {
   readonly reason: string;
 }
 
-/** The reason that operators search for. */
+/** The most frequent reason; operators search their logs for it. */
 export const NO_WINDOW = "the calendar has no window";
 
-/** The window of a fire time, or why there is none that can be used now. */
+/** The window of a fire time, or why none can be used now. */
 export function findWindow(
   journal: Pick<JournalReads, "calendar" | "window">,
   { job, firesAt, now }: { readonly job: string; readonly firesAt: Instant; readonly now: Instant },
@@ -43,7 +44,7 @@ export function findWindow(
   return { calendar, window };
 }
 
-/** What of an action is not in its window. */
+/** What is journaled of an action beside what its window holds. */
 export type Kept = Pick<NewAction, "job" | "step" | "name" | "sendOnly" | "plugins"> &
   Partial<Pick<NewAction, "part" | "agentsMax" | "guards" | "pageSize">>;
 
@@ -56,7 +57,7 @@ export function actionAhead(
   const { expireAfter: expireAt, signatures } = window;
   const body = windowBody(action, window);
   const [signature = ""] = signatures;
-  // Its times are fixed: they do not move with a clock that was wrong.
+  // No lifeMs: the times are signed, so they are not set right after a clock that was wrong.
   return { ...kept, body, signature, expireAt, lifeMs: null, postBy: expireAt };
 }
 
@@ -94,7 +95,7 @@ export function takeWindow(
   throw notSignedAhead(job, NO_WINDOW);
 }
 
-/** Whether an action is that of a window whose calendar was taken back after it was planned. */
+/** Whether the calendar of a planned action was withdrawn since. */
 export function isWithdrawn(
   journal: Pick<JournalReads, "calendarById" | "windowOfRun">,
   { runId, signature }: Pick<ActionRow, "runId" | "signature">,
@@ -109,7 +110,7 @@ export function isSignedAhead({ signing }: Pick<Entity, "signing">): boolean {
   return signing === "calendar";
 }
 
-/** Whether these jobs, of which there are some, are all signed ahead. */
+/** Whether there are jobs, and all of them are signed ahead: then no private key is needed. */
 export function needsNoKey(entities: readonly Pick<Entity, "signing">[]): boolean {
   return entities.length > 0 && entities.every(isSignedAhead);
 }
@@ -118,15 +119,15 @@ export function needsNoKey(entities: readonly Pick<Entity, "signing">[]): boolea
 export interface Coverage {
   /** Null: none is installed. */
   readonly calendar: CalendarRow | null;
-  /** Windows that are still to come, of how many. */
+  /** How many of its windows are still to come, and how many it has. */
   readonly left: number;
   readonly all: number;
   readonly lastAt: Instant | null;
-  /** Why a new one is wanted. */
+  /** Why a new calendar is needed; null while there is enough left. */
   readonly warning: string | null;
 }
 
-/** How far the calendar of a job reaches now. @param journal Null where there is none yet. */
+/** How far the calendar of a job reaches now. @param journal Null before there is a journal. */
 export function coverageNow(
   journal: Pick<JournalReads, "calendar" | "coverage"> | null,
   job: string,
@@ -137,7 +138,7 @@ export function coverageNow(
   return coverageOf({ calendar, coverage: journal.coverage(calendar.id, now) }, now);
 }
 
-/** The same of a calendar that was read. @param installed Null: there is none. */
+/** The same for a calendar that was read already. @param installed Null: there is none. */
 export function coverageOf(installed: InstalledCalendar | null, now: Instant): Coverage {
   if (installed === null) {
     const warning = "none is installed: its fire times will be missed";
@@ -149,7 +150,7 @@ export function coverageOf(installed: InstalledCalendar | null, now: Instant): C
   return { calendar, left, all, lastAt, warning };
 }
 
-/** What is left of a job's calendar after a fire time, if that is worth saying now. */
+/** The warning about what is left of a job's calendar after a fire time; null for none. */
 export function coverageAfter(
   journal: Pick<JournalReads, "calendar" | "coverage">,
   job: string,
@@ -166,7 +167,7 @@ export function coverageAfter(
     : newCoverageWarning(before, after, firesAt);
 }
 
-/** The mistake of wanting an action that nobody has signed ahead. */
+/** The error when an action is wanted that was not signed ahead. */
 export function notSignedAhead(job: string, state: string): RunnerError {
   const hint =
     "install a calendar that covers it, or set signing = live on a host that has a key; " +

@@ -1,4 +1,5 @@
-// Template: a job's action.json, or what its definition holds, as the action that will be signed.
+// Template: a job's action template (action.json, or part of its definition) as the action that
+// will be signed.
 import { posix } from "node:path";
 import { type ErrorDetail, RunnerError } from "../errors.ts";
 import type { Entity } from "../jobs/entity.ts";
@@ -33,7 +34,7 @@ export async function templateBytes(
   return await spool.read(job, template.name, TEMPLATE_SIZE_MAX);
 }
 
-/** The file that a mistake in a job's action is in. */
+/** The file to name when there is a mistake in a job's action. */
 export function templatePath({ path, template }: Pick<Entity, "path" | "template">): string {
   return template.kind === "inline" ? path : posix.join(posix.dirname(path), template.name);
 }
@@ -48,7 +49,7 @@ export function readTemplate(
   } catch (error) {
     if (!(error instanceof RunnerError)) throw error;
     const { line, column, ...detail } = error.detail;
-    // Lines of an inline template are counted in no file that the operator has.
+    // An inline template has no line numbers that the operator could look up.
     const place = entity.template.kind === "inline" ? {} : { line, column };
     const where = { ...detail, ...place, job: entity.job, path: templatePath(entity) };
     throw new RunnerError(error.code, error.message, where as ErrorDetail, { cause: error });

@@ -1,7 +1,6 @@
-// Timetable: the jobs of the spool, and when each is looked at next.
+// Timetable: scans the spool for jobs, and knows when each is due next.
 //
-// It takes what a scan finds, and keeps for every job the first fire time that the journal's cursor
-// has not decided yet.
+// For every job it keeps, in a heap, the first fire time that the journal's cursor has not decided.
 import { errorLines, explain, mayPass, messageOf } from "../errors.ts";
 import { scheduleAdvice } from "../jobs/advice.ts";
 import type { Catalog, Change } from "../jobs/catalog.ts";
@@ -20,28 +19,28 @@ import { isAhead } from "./rewind.ts";
 export interface TimetableOptions {
   /** How often the spool is scanned. */
   readonly checkDirectoryMs: Milliseconds;
-  /** False: jobs are loaded, and none is due by its schedule. */
+  /** False: jobs are only loaded; none becomes due by its schedule. */
   readonly isScheduled: boolean;
-  /** `--once`: every job for which there may be something to decide is due once. */
+  /** `--once`: each job that may have undecided fire times is due once. */
   readonly once: boolean;
-  /** A job that took long to load is there now. */
+  /** Called when a job that took long has been loaded. */
   loaded(): void;
 }
 
-/** How long a scan waits for jobs to load. What takes longer (job.ts) goes on beside the others. */
+/** How long a scan waits for jobs to load. Slower ones (job.ts) go on loading meanwhile. */
 const LOAD_PATIENCE_MS: Milliseconds = 2_000;
 
-/** So long after a job was found broken the spool is scanned often, and how often. */
+/** For this long after a job was found broken the spool is scanned often, and how often. */
 const UNSETTLED_MS: Milliseconds = 10_000;
 const UNSETTLED_SCAN_MS: Milliseconds = 2_000;
 
 /** Removed jobs that are remembered. */
 const REMOVED_MAX = 10_000;
 
-/** A job that is back within this was being replaced: its fire times go on where they were. */
+/** A job that is back within this time was only being replaced: its cursor is kept. */
 const REPLACED_MS: Milliseconds = 60_000;
 
-/** Fire times with a run that are skipped in one go. */
+/** The most fire times with a run that are passed over in a search for the next one. */
 const SKIPPED_MAX = 10_000;
 
 /** When each job is due. */
@@ -50,13 +49,13 @@ export class Timetable {
   readonly #catalog: Catalog;
   readonly #options: TimetableOptions;
   readonly #heap = new FireHeap();
-  /** The latest time that a moment in the heap was set by. */
+  /** The latest time of the clock by which a job was put into the heap. */
   #seenAt: Instant = 0;
-  /** First cursors that could not be written: the disk was full. */
+  /** First cursors that could not be written, such as on a full disk. */
   readonly #unwritten = new Map<string, Cursor>();
   /** First cursors of this scan that are being written. */
   readonly #firstCursors: Promise<void>[] = [];
-  /** Jobs that were removed, as far as they were decided: they may be back in a moment. */
+  /** The cursors of jobs that were removed: they may be back in a moment. */
   readonly #removed = new Map<string, { readonly cursor: Cursor | null; readonly at: Instant }>();
   /** Jobs with a fire time that waits for the end of a hold. */
   readonly #waiting = new Set<string>();
@@ -73,7 +72,7 @@ export class Timetable {
 
   /** The jobs that are due, each once. */
   takeDue(now: Instant): readonly string[] {
-    // The clock was set back: what it said before must not hold up any job (I7).
+    // The clock was set back: times that were set by the old clock must not delay a job (I7).
     const current = this.#edges.clock.now();
     if (current < this.#seenAt - CLOCK_SLACK_MS) this.#dueAll(current);
     this.#seenAt = current;
@@ -90,7 +89,7 @@ export class Timetable {
     return Math.min(this.#scanAt, this.#heap.next() ?? this.#scanAt);
   }
 
-  /** When a job is due; null: never by its schedule, or it is being launched. */
+  /** When a job is due; null: never by its schedule, or it is being launched now. */
   fireAt(job: string): Instant | null {
     return this.#heap.at(job);
   }
@@ -100,7 +99,7 @@ export class Timetable {
     this.#scanAt = 0;
   }
 
-  /** Everything that was due of a job has been decided, or waits until then. */
+  /** A launch of a job has ended: what was due is decided, or delayed until `waitUntil`. */
   launched(entity: Entity, waitUntil: Instant | null): void {
     if (this.#catalog.entity(entity.job) !== entity || this.#options.once) return;
     this.#fireNext(entity, this.#now() - launchOffsetMs(entity));
@@ -113,14 +112,14 @@ export class Timetable {
     this.#heap.set(job, Math.min(waitUntil, this.fireAt(job) ?? waitUntil));
   }
 
-  /** What holds jobs may be another now: those that wait are decided anew. */
+  /** Pauses or blackouts may have changed: jobs with delayed fire times are due again. */
   decideWaiting(): void {
     for (const job of this.#waiting) {
       if (this.#catalog.entity(job) !== null) this.#heap.set(job, this.#now());
     }
   }
 
-  /** How far back the fire times of a job are looked for. */
+  /** The launch window of a job, which says how far back its fire times are looked for. */
   windowOf(entity: Entity, window: LaunchWindow): LaunchWindow {
     const first = this.#unwritten.get(entity.job);
     if (first === undefined) return window;
@@ -128,15 +127,15 @@ export class Timetable {
     return { ...window, firstLookMs: Math.max(0, now - first.decidedAt) };
   }
 
-  /** A job could not be decided: it is due again after a while. */
+  /** A job could not be launched: it is due again after a while. */
   again(job: string, waitMs: Milliseconds): void {
     if (this.#options.once) return;
     this.#heap.set(job, this.#now() + waitMs);
   }
 
-  /** A spool that cannot be read is read again later; the jobs stay as they were (I8). */
+  /** Scans when it is time. A spool that cannot be read is tried again; jobs stay loaded (I8). */
   async refresh(now: Instant): Promise<void> {
-    // Further away than any wait: the clock was set back.
+    // Longer than any wait: the clock was set back, and the wait is over.
     const leftMs = this.#scanAt - now;
     if (leftMs > 0 && leftMs <= this.#options.checkDirectoryMs) return;
     try {
@@ -154,7 +153,7 @@ export class Timetable {
     const directories = await spool.scan();
     const patience = (signal: AbortSignal) => clock.sleep(LOAD_PATIENCE_MS, signal);
     const changes = await this.#catalog.refresh(directories, this.#options.once ? null : patience);
-    // Asked for now: what is loaded while the others are taken is to be told of as well.
+    // Taken before the jobs are scheduled, so that one that is loaded meanwhile is not overlooked.
     const { loading } = this.#catalog;
     for (const change of changes) await this.#take(change);
     // One transaction for all new jobs.
@@ -164,7 +163,7 @@ export class Timetable {
     void loading?.then(() => this.#options.loaded());
   }
 
-  /** When to scan next. @param isUnsettled Whether what was found may be another in a moment. */
+  /** When to scan next. @param isUnsettled Whether files may still be being written. */
   #nextScan(isUnsettled: boolean): Instant {
     const { checkDirectoryMs } = this.#options;
     const waitMs = isUnsettled ? Math.min(checkDirectoryMs, UNSETTLED_SCAN_MS) : checkDirectoryMs;
@@ -187,7 +186,7 @@ export class Timetable {
       case "broken":
         this.#heap.set(job, null);
         this.failures++;
-        // It may be half written, and is looked at again as soon as that may be over.
+        // The job may be half written: it is looked at again soon.
         this.#unsettledUntil = this.#now() + UNSETTLED_MS;
         for (const line of change.errors.flatMap(errorLines)) say(this.#edges, job, "err", line);
         return;
@@ -244,14 +243,14 @@ export class Timetable {
     return isOver ? null : removed.cursor;
   }
 
-  /** Noted, so that a clock that was ahead is noticed also when jobs were only loaded by it. */
+  /** The time, noted in `#seenAt`, so that `takeDue` notices when the clock was set back. */
   #now(): Instant {
     const now = this.#edges.clock.now();
     this.#seenAt = Math.max(this.#seenAt, now);
     return now;
   }
 
-  /** Every scheduled job is decided anew. */
+  /** Makes every scheduled job due. */
   #dueAll(now: Instant): void {
     if (!this.#options.isScheduled) return;
     for (const { job, schedule } of this.#catalog.entities()) {
@@ -271,7 +270,7 @@ export class Timetable {
       return;
     }
     const when = { firesAt: at + offset, now: this.#now(), timezone: schedule.timezone };
-    // One that passed while nothing ran is run or missed in this tick, which tells of it.
+    // A fire time in the past is run or recorded as missed in this tick, which logs it.
     if (when.firesAt < when.now) return;
     const held = holdOf(this.#edges, job, at)(at);
     const text = fireText(when);
@@ -279,7 +278,7 @@ export class Timetable {
     say(this.#edges, job, "info", told);
   }
 
-  /** The next fire time that has no run yet: a clock that was ahead may have made some. */
+  /** The next fire time without a run. Some may have one already, from a clock that was ahead. */
   #openAfter({ job, schedule }: Entity, after: Instant): Instant | null {
     if (schedule === null) return null;
     const { journal } = this.#edges;
@@ -308,7 +307,7 @@ export class Timetable {
 function mayDecide(entity: Entity, cursor: Cursor, now: Instant): boolean {
   const { schedule } = entity;
   const until = now - launchOffsetMs(entity);
-  // A cursor in the future may have been written under a wrong clock: the launch judges it.
+  // A cursor in the future was perhaps written by a wrong clock: the launch finds out (rewind.ts).
   if (schedule === null || !isDecidedBy(cursor, entity) || cursor.decidedAt > until) return true;
   const at = nextFire(schedule, cursor.decidedAt);
   return at !== null && at <= until;

@@ -46,12 +46,12 @@ export function wakeStep(transaction: JournalTransaction, action: ActionRow, now
   if (!open) transaction.saveStep({ ...step, ...due(now, now) });
 }
 
-/** Whether nothing more comes of an action but deliveries. */
+/** Whether an action needs nothing more but deliveries. */
 export function hasEnded({ state }: Pick<ActionRow, "state">): boolean {
   return state !== "planned" && state !== "posted";
 }
 
-/** Rows that are looked through for one that waits for more than people. */
+/** Rows that are looked through for one that waits for something else than people. */
 const ROWS_MAX = 10_000;
 
 /**
@@ -71,7 +71,7 @@ export function isInFlight(journal: JournalReads, runId: number | null): boolean
   return journal.actionsOf(runId).some((row) => !hasEnded(row) && row.held !== "approval");
 }
 
-/** Whether a run goes on by no more than a word of a person, or when the time for it is over. */
+/** Whether a run waits only for people (an answer, an approval), or for the end of their time. */
 export function waitsForPeople(journal: JournalReads, runId: number): boolean {
   const pending = journal.actionsOf(runId).filter((action) => !hasEnded(action));
   if (pending.some(({ held }) => held !== "approval")) return false;
@@ -103,8 +103,8 @@ export function closeRun(transaction: JournalTransaction, runId: number, now: nu
 }
 
 /**
- * Opens the run of something that was found: a record or a result of another runner. It has a fire
- * time of its own (I2): `at`, or behind all others of its job when that is taken.
+ * Opens a run for a record or a result of another runner. Its fire time is `at`, or later than all
+ * others of the job when `at` is taken (I2).
  */
 export function openAdopted(
   transaction: JournalTransaction,

@@ -1,24 +1,25 @@
-// Unreadable: rows of the journal that no program wrote. Nothing works on one; here is what is done
-// about what waits for it, and how an operator takes it out.
+// Unreadable: what is done about rows of the journal that cannot be read, because they were damaged
+// or changed by hand. The runner works on none of them, ends the runs that wait for one, and lets
+// an operator take them out.
 
 import type { JournalTransaction, RemovedRow } from "../journal/journal.ts";
 import type { Instant } from "../time.ts";
 import type { Edges } from "./edges.ts";
 
-/** Rows that are told at a start; `journal verify` lists them all. */
+/** Unreadable rows that are logged at the start; `journal verify` lists all. */
 const TOLD_MAX = 20;
 
-/** Runs that are ended in one go. */
+/** Runs that are ended at one start. */
 const STRANDED_MAX = 1_000;
 
-/** Why a run ends of which nothing can be worked on any more. */
+/** The note of a run that ends because all it waits for cannot be read. */
 const STRANDED = "what it waited for cannot be read in the journal";
 
 /**
  * Says which rows of the journal cannot be read, and ends the runs that wait for nothing else: an
  * open run may keep the next one of its job waiting.
  *
- * @throws {RunnerError} JOURNAL, when that cannot be remembered.
+ * @throws {RunnerError} JOURNAL, when it cannot be written.
  */
 export async function endStranded({
   clock,
@@ -41,12 +42,12 @@ export async function endStranded({
   for (const { id, job } of ended) log.emit("err", `${job}: run ${id} failed: ${STRANDED}`);
 }
 
-/** Why a run has ended a row of which was taken out. */
+/** The note of a run that ended because one of its rows was taken out. */
 export const TAKEN_OUT = "given up by an operator, a row of it could not be read";
 
 /**
- * Takes out the rows that cannot be read of a job, of a run, or with the API's id, and gives up the
- * runs that they were a part of.
+ * Takes out the unreadable rows that a word means: the name of a job, a run's id, or the API's id
+ * of an action. Ends the runs that they were a part of.
  */
 export function dropUnreadable(
   transaction: JournalTransaction,

@@ -196,7 +196,7 @@ describe("Launcher", () => {
       await world.journal.write((tables) => tables.insertRun(run, "requested", NOON));
       await tick();
       await tick();
-      const note = "its job is not there, or broken";
+      const note = "its job is missing or broken";
       expect(world.journal.run(1)).toMatchObject({ state: "requested", note });
       expect(world.lines.filter((line) => line.includes("cannot start"))).toHaveLength(1);
       await world.clock.moveTo(NOON + HOUR);

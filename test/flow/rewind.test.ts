@@ -51,7 +51,9 @@ describe("rewindCursor()", () => {
     await rewindCursor(world.edges, nightly);
     const { decidedAt, aheadAt } = world.journal.cursor("nightly") ?? {};
     expect([decidedAt, aheadAt]).toEqual([NOON, NOON + 12 * HOUR]);
-    expect(world.lines.join("\n")).toContain("nightly: was decided up to 12h0m0s ahead of now");
+    expect(world.lines.join("\n")).toContain(
+      "nightly: fire times up to 12h0m0s ahead were decided",
+    );
   });
 
   test("parts what is recorded as missed from what is still to come, and keeps that", async () => {

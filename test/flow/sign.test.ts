@@ -140,7 +140,7 @@ describe("An action that was never sent and comes late", () => {
     await post(world, now(world, row));
     expect(world.api.posted).toEqual([row.body, row.body]);
     expect(world.lines).toContain(
-      "warning nightly: Cannot sign action anew, it is posted as it is: gpg is away",
+      "warning nightly: Cannot sign action again, it is posted as it is: gpg is away",
     );
     expect(world.lines).toContain(
       "warning nightly: action 7 was posted late, with 3s of its 15s left",

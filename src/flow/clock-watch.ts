@@ -187,7 +187,8 @@ function sayDated(edges: Pick<Edges, "log">, rows: AheadRows, now: Instant): voi
   ];
   const latest = setAt.reduce((late, at) => Math.max(late, at), now);
   const by = formatDuration(BigInt(latest - now) * 1_000_000n);
-  const text = `${countOf(rows)} waits were set by a clock that was up to ${by} ahead: each begins again now, with its full length`;
+  const waits = `${countOf(rows)} waits were set by a clock that was up to ${by} ahead`;
+  const text = `${waits}: each begins again now, with its full length`;
   edges.log.emit("warning", text);
   const posted = rows.actions.filter(({ state, expireAt }) => state === "posted" && expireAt > now);
   for (const { job, actionId, expireAt } of posted.slice(0, TOLD_MAX)) {

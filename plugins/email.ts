@@ -5,6 +5,8 @@
 //             is 25, or 465, unless one is named. Where a server offers STARTTLS, TLS is spoken
 //   from      who sends it, such as mig@example.net
 //   to        who gets it; the key may be repeated
+//   cafile    a file with the authorities, as PEM, one of which has signed its certificate.
+//             Default: those that the runtime comes with
 //   user      for a server that wants a login, which is made in TLS only. Default: none
 //   password  of the login
 //   when      always; found: something was found; trouble: that, or a host failed. Default: always
@@ -15,6 +17,7 @@
 // comes twice can be told by it. What a server refuses for good (5xx) fails for good, any other
 // failure is tried again later.
 import { createHash } from "node:crypto";
+import { readFile } from "node:fs/promises";
 import { Fatal, type PluginContext, plugin, type Result } from "mig-runner";
 import { createTransport } from "nodemailer";
 import * as v from "valibot";
@@ -37,6 +40,7 @@ const config = v.strictObject({
       "one or more addresses such as ann@example.net are wanted",
     ),
   ),
+  cafile: v.optional(text()),
   user: v.optional(text()),
   password: v.optional(text()),
   when: oneOf(["always", "found", "trouble"], "always"),
@@ -72,13 +76,14 @@ export default plugin({
 });
 
 async function send({ config: settings, key, signal }: Context, message: Message): Promise<void> {
-  const { from, password, server, timeout, to, user } = settings;
+  const { cafile, from, password, server, timeout, to, user } = settings;
+  const authorities = cafile === undefined ? {} : { tls: { ca: await authoritiesIn(cafile) } };
   const transport = createTransport({
     ...addressOf(server),
     ...{ connectionTimeout: timeout, greetingTimeout: timeout, socketTimeout: timeout },
     // A password goes over no line that others can read.
     ...(user === undefined ? {} : { auth: { user, pass: password ?? "" }, requireTLS: true }),
-    ...{ disableFileAccess: true, disableUrlAccess: true },
+    ...{ disableFileAccess: true, disableUrlAccess: true, ...authorities },
   });
   const end = (): void => transport.close();
   signal.addEventListener("abort", end);
@@ -91,7 +96,7 @@ async function send({ config: settings, key, signal }: Context, message: Message
       headers: { "Auto-Submitted": "auto-generated" },
     });
   } catch (error) {
-    throw failure(error);
+    throw failure(error, settings);
   } finally {
     signal.removeEventListener("abort", end);
     transport.close();
@@ -111,20 +116,55 @@ function addressOf(server: string) {
   };
 }
 
-/** An answer of 5xx will be the same the next time; a login that fails may be mended. */
-function failure(error: unknown): Error {
-  const {
-    code,
-    message,
-    responseCode = 0,
-  } = error as Error & {
-    readonly code?: string;
-    readonly responseCode?: number;
-  };
-  const told = lineOf(`the mail was not taken: ${message}`, LINE_MAX);
-  const isRefused = responseCode >= 500 && code !== "EAUTH";
-  return isRefused ? new Fatal(told, { cause: error }) : new Error(told, { cause: error });
+async function authoritiesIn(path: string): Promise<string> {
+  try {
+    return await readFile(path, "utf8");
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new Error(lineOf(`cafile cannot be read: ${why}`, LINE_MAX), { cause: error });
+  }
 }
+
+/** What nodemailer says of a failure. */
+interface SmtpError extends Error {
+  readonly code?: string;
+  readonly command?: string;
+  readonly responseCode?: number;
+}
+
+/** An answer of 5xx will be the same the next time; a login or TLS that fails may be mended. */
+function failure(error: unknown, { password, server, user }: Context["config"]): Error {
+  const { code, command, responseCode = 0 } = error as SmtpError;
+  const message = withoutLogin((error as SmtpError).message, { user, password });
+  const where = new URL(server).host;
+  const told =
+    code === "EAUTH"
+      ? `${where} refuses the login of ${user}: ${message}; look at user and password of its section`
+      : code === "ETLS" || CERTIFICATE.test(message)
+        ? `no TLS with ${where}, and without it nothing is sent: ${message}; an authority of its ` +
+          "own is named by cafile"
+        : `the mail was not taken: ${message}`;
+  const shown = lineOf(told, LINE_MAX);
+  const isRefused = responseCode >= 500 && code !== "EAUTH" && command !== "STARTTLS";
+  return isRefused ? new Fatal(shown, { cause: error }) : new Error(shown, { cause: error });
+}
+
+interface Login {
+  readonly user: string | undefined;
+  readonly password: string | undefined;
+}
+
+/** Some servers answer a login that they do not take with the line that they were sent. */
+function withoutLogin(message: string, { password = "", user = "" }: Login): string {
+  if (password === "") return message;
+  const sent = [`\0${user}\0${password}`, password].map((each) =>
+    Buffer.from(each).toString("base64"),
+  );
+  return [...sent, password].reduce((text, secret) => text.replaceAll(secret, "…"), message);
+}
+
+/** What runtimes say of a certificate that they do not trust. */
+const CERTIFICATE = /certificate|self[- ]signed|altname/i;
 
 async function summarise(result: Result, hostsMax: number) {
   let [commands, found, failed] = [0, 0, 0];

@@ -77,6 +77,12 @@ export const VERBS: readonly VerbEntry[] = [
     load: async () => (await import("./resume.ts")).resume,
   },
   {
+    name: "state",
+    summary: "Show what jobs keep for their next runs, and change it",
+    words: "jobs",
+    load: async () => (await import("./state.ts")).state,
+  },
+  {
     name: "calendar",
     summary: "Sign the actions of a job ahead, and let a host without a key post them",
     words: ["request", "sign", "verify", "install", "show", "diff", "withdraw"],
@@ -174,7 +180,7 @@ const ELSEWHERE: readonly (readonly [words: string, advice: string])[] = [
   ["stop quit exit down", "SIGTERM stops it, as does its service manager"],
   ["restart", "its service manager restarts it; SIGTERM stops it"],
   ["reload hup rescan", "SIGHUP makes it look at its configuration and its jobs again"],
-  ["list ls ps jobs info state", 'did you mean "status"?'],
+  ["list ls ps jobs info", 'did you mean "status"?'],
   ["log logs tail", "its log is where [logging] of its configuration says"],
   ["config configtest validate lint doctor", 'did you mean "check"?'],
   ["verify backup salvage", 'did you mean "journal"?'],

@@ -19,6 +19,8 @@ export interface StateRow {
 
 /** What the journal tells of the state of jobs. */
 export interface StateReads {
+  /** The names of jobs that keep something, also of those that were removed. */
+  stateJobs(): readonly string[];
   /** All values of a job, by their keys. */
   stateOf(job: string): readonly StateRow[];
   /** Also of values that cannot be read. */

@@ -24,5 +24,5 @@ export function formatDistance(at: Instant, now: Instant): string {
 
 /** `1 job`, `3 jobs`. */
 export function plural(count: number, noun: string): string {
-  return `${count} ${count === 1 ? noun : noun.endsWith("y") ? `${noun.slice(0, -1)}ies` : `${noun}s`}`;
+  return `${count} ${count === 1 ? noun : /[^aeiou]y$/.test(noun) ? `${noun.slice(0, -1)}ies` : `${noun}s`}`;
 }

@@ -34,7 +34,7 @@ const TYPED: readonly (readonly [string, readonly string[]])[] = [
   ["status --", ["--json", "--help"]],
   ["next --tz Eu", []],
   ["-c mig-run", ["mig-runner"]],
-  ["-c some.cfg stat", ["status"]],
+  ["-c some.cfg stat", ["state", "status"]],
 ];
 
 describe("completion", () => {

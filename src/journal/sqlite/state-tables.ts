@@ -17,6 +17,10 @@ function stateOf(raw: Raw): StateRow {
 
 /** The state of jobs as prepared statements. Knows nothing of transactions. */
 export class StateTables extends PauseTables implements StateReads, StateWrites {
+  stateJobs(): string[] {
+    return this.all("SELECT DISTINCT job FROM state ORDER BY job", ({ job }) => job as string);
+  }
+
   stateOf(job: string): StateRow[] {
     return this.all("SELECT * FROM readable_state WHERE job = ? ORDER BY key", stateOf, job);
   }

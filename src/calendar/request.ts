@@ -1,6 +1,6 @@
 // Request: a calendar that nobody has signed yet, from what a host knows of a job. Needs no key.
 import type { Schedule } from "../jobs/schedule.ts";
-import { nextFire } from "../jobs/schedule.ts";
+import { hasEnded, nextFire } from "../jobs/schedule.ts";
 import type { Action } from "../mig/action.ts";
 import { encodeAction } from "../mig/action.ts";
 import { type Instant, limitText, MINUTE_MS, type Milliseconds, SECOND_MS } from "../time.ts";
@@ -65,6 +65,9 @@ export function requestCalendar(order: RequestOrder): Calendar {
 
 function noWindow({ schedule, now, until }: RequestOrder): CalendarProblem {
   const first = nextFire(schedule, now);
+  if (first === null && hasEnded(schedule, now)) {
+    return new CalendarProblem("its schedule has ended", "set until to a later time in the job");
+  }
   if (first === null) return new CalendarProblem("the job never fires", "give it a schedule");
   const message = `the job does not fire before ${timeText(until)}, first at ${timeText(first)}`;
   return new CalendarProblem(message, "request it with a later --until");

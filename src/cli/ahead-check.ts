@@ -42,7 +42,7 @@ export async function checkAhead(
     mistakes.push(new RunnerError("CALENDAR", message, { job, path, hint: HINT }));
     return;
   }
-  const { warning } = coverageNow(around.journal, job, now);
+  const { warning } = coverageNow(around.journal, entity, now);
   if (warning !== null) warnings.push(`${path}: calendar: ${warning}`);
   if (await isChanged(entity, around)) {
     warnings.push(`${path}: calendar: the action is not the one that was signed: ${DIFF} ${job}`);

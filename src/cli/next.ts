@@ -219,7 +219,8 @@ function ofJob({ job, entity, errors }: JobState, zone: string | null) {
       hint: "it runs only by mig-runner run",
     });
   }
-  const inZone = zone === null ? schedule : parseSchedule(schedule.expression, { timezone: zone });
+  const inZone =
+    zone === null ? schedule : parseSchedule(schedule.expression, { ...schedule, timezone: zone });
   return { schedule: inZone, delayMs: spreadOffsetMs(job, spreadMs) };
 }
 

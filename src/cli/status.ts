@@ -184,9 +184,11 @@ function andMore(all: number, shown: number): string {
   return all > shown ? `, the first ${shown}` : "";
 }
 
-function jobRow({ job, schedule, nextAt, errors, lastRun }: JobView, now: Instant): string[] {
+function jobRow(view: JobView, now: Instant): string[] {
+  const { job, schedule, nextAt, endedAt, errors, lastRun } = view;
   const last = lastRun === null ? "" : describeRun(lastRun, now);
   if (errors.length > 0) return [job, "broken", "", last];
+  if (endedAt !== null) return [job, `ended ${formatClock(endedAt)}`, "", last];
   if (nextAt === null) return [job, schedule === null ? "by hand" : "never", "", last];
   return [job, formatClock(nextAt), formatDistance(nextAt, now), last];
 }

@@ -3,7 +3,7 @@
 // A whole number is a number, a list an array of strings, a duration a string such as "90s".
 // Names are in lower case. The parser stops at the first fault of the language; faults of the
 // schema are all reported, each at the line of its key.
-import { parse, TomlError } from "smol-toml";
+import { parse, TomlDate, TomlError } from "smol-toml";
 import { RunnerError, RunnerErrors } from "../errors.ts";
 import {
   type KeySpec,
@@ -148,6 +148,9 @@ const WANTED: Readonly<Record<KeySpec["kind"], string>> = {
 function typedValue({ kind }: KeySpec, value: unknown): SettingValue | null {
   if (kind === "bool") return typeof value === "boolean" ? value : null;
   if (kind === "int" || kind === "int64") return typeof value === "bigint" ? value : null;
+  // A moment of TOML's own is the text that people would write for it.
+  const isMoment = value instanceof TomlDate && value.isDateTime() && !value.isLocal();
+  if (kind === "string" && isMoment) return value.toISOString();
   if (kind === "string") return typeof value === "string" ? value : null;
   return kind === "list" && isStrings(value) ? value : null;
 }

@@ -27,6 +27,8 @@ export interface JobFacts {
   readonly results: readonly Completeness[];
   /** The job's `expect`: how long it may be without a success. Null: for ever. */
   readonly expectMs: Milliseconds | null;
+  /** Between which times its schedule has fire times; null: no bound. */
+  readonly span: { readonly from: Instant | null; readonly until: Instant | null };
   /** By whom the job is paused now, and why. Null: it is not paused. */
   readonly paused: string | null;
   /** Where the job has never succeeded: from when on a success has been expected. */
@@ -88,10 +90,11 @@ function missing({ job, missed, lastDone }: JobFacts, now: Instant): Condition[]
 }
 
 function late(facts: JobFacts, now: Instant): Condition[] {
-  const { job, lastDone, expectMs, waitingSince, paused } = facts;
-  if (expectMs === null) return [];
+  const { job, lastDone, expectMs, waitingSince, paused, span } = facts;
+  // Nothing is expected of a job whose schedule has ended, or has not begun.
+  if (expectMs === null || (span.until !== null && now >= span.until)) return [];
   const from = lastDone === null ? waitingSince : (lastDone.endedAt ?? lastDone.firesAt);
-  const since = from + expectMs;
+  const since = Math.max(from, span.from ?? from) + expectMs;
   if (now <= since) return [];
   const last = lastDone === null ? "it has never succeeded" : `its last was ${timeText(from)}`;
   return [

@@ -287,7 +287,7 @@ function factsOf(
   entity: Entity,
   { now, startedAt }: { readonly now: Instant; readonly startedAt: Instant },
 ) {
-  const { job, expectMs, expectAgents } = entity;
+  const { job, expectMs, expectAgents, schedule } = entity;
   const [newest] = journal.endedRuns(job, 1);
   const isGood = newest === undefined || newest.state === "done";
   const lastDone = newest?.state === "done" ? newest : journal.lastDone(job);
@@ -297,6 +297,7 @@ function factsOf(
       : journal.actionsOf(lastDone.id).flatMap(({ completeness }) => completeness ?? []);
   return {
     ...{ job, lastDone, results, expectMs, expectAgents, waitingSince: startedAt },
+    span: { from: schedule?.from ?? null, until: schedule?.until ?? null },
     paused:
       journal
         .pausesNow(now)
@@ -304,6 +305,6 @@ function factsOf(
         .map(pauseReason)[0] ?? null,
     ended: isGood ? (newest === undefined ? [] : [newest]) : journal.endedRuns(job, STREAK_MAX),
     missed: journal.missed(job, 1, "missed")[0] ?? null,
-    calendar: isSignedAhead(entity) ? coverageNow(journal, job, now).warning : null,
+    calendar: isSignedAhead(entity) ? coverageNow(journal, entity, now).warning : null,
   };
 }

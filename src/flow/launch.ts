@@ -87,7 +87,7 @@ export async function launchDue(
     say(edges, entity.job, "info", "running");
     const run = { kind: "schedule", cursor } as const;
     launches.push(await planOrRecord(edges, { entity, firesAt, run }));
-    const few = isSignedAhead(entity) ? coverageAfter(edges.journal, entity.job, firesAt) : null;
+    const few = isSignedAhead(entity) ? coverageAfter(edges.journal, entity, firesAt) : null;
     if (few !== null) say(edges, entity.job, "warning", `its calendar: ${few}`);
   }
   return {
@@ -129,7 +129,10 @@ export function isDecidedBy(cursor: Cursor, entity: Entity): boolean {
 }
 
 function scheduleText({ schedule }: Entity): string {
-  return schedule === null ? "" : `${schedule.expression} ${schedule.timezone ?? ""}`.trim();
+  if (schedule === null) return "";
+  const { expression, timezone, from, until } = schedule;
+  const bounds = from === null && until === null ? "" : ` from ${from} until ${until}`;
+  return `${expression} ${timezone ?? ""}${bounds}`.trim();
 }
 
 function decide(edges: Edges, entity: Entity, window: LaunchWindow): Decision | null {

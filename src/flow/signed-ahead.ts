@@ -8,6 +8,7 @@ import { windowBody } from "../calendar/action.ts";
 import { coverageWarning, newCoverageWarning } from "../calendar/coverage.ts";
 import { RunnerError } from "../errors.ts";
 import type { Entity } from "../jobs/entity.ts";
+import { nextFire } from "../jobs/schedule.ts";
 import type { ActionRow, RunRow } from "../journal/inflight.ts";
 import type { JournalReads, JournalTransaction, NewAction } from "../journal/journal.ts";
 import type { InstalledCalendar } from "../journal/reading.ts";
@@ -127,37 +128,55 @@ export interface Coverage {
   readonly warning: string | null;
 }
 
+/** What of a job says how far its calendar must reach. */
+export type Reaching = Pick<Entity, "job" | "schedule">;
+
 /** How far the calendar of a job reaches now. @param journal Null before there is a journal. */
 export function coverageNow(
   journal: Pick<JournalReads, "calendar" | "coverage"> | null,
-  job: string,
+  entity: Reaching,
   now: Instant,
 ): Coverage {
-  const calendar = journal?.calendar(job) ?? null;
-  if (journal === null || calendar === null) return coverageOf(null, now);
-  return coverageOf({ calendar, coverage: journal.coverage(calendar.id, now) }, now);
+  const calendar = journal?.calendar(entity.job) ?? null;
+  if (journal === null || calendar === null) return coverageOf(null, entity, now);
+  const installed = { calendar, coverage: journal.coverage(calendar.id, now) };
+  return coverageOf(installed, entity, now);
 }
 
 /** The same for a calendar that was read already. @param installed Null: there is none. */
-export function coverageOf(installed: InstalledCalendar | null, now: Instant): Coverage {
+export function coverageOf(
+  installed: InstalledCalendar | null,
+  entity: Pick<Reaching, "schedule">,
+  now: Instant,
+): Coverage {
   if (installed === null) {
-    const warning = "none is installed: its fire times will be missed";
+    const none = "none is installed: its fire times will be missed";
+    const warning = isCovered(entity, now) ? null : none;
     return { calendar: null, left: 0, all: 0, lastAt: null, warning };
   }
   const { calendar, coverage } = installed;
   const { left, all, lastAt } = coverage;
-  const warning = coverageWarning({ left, lastAt, requestedAt: calendar.requestedAt }, now);
+  const warning = isCovered(entity, lastAt ?? now)
+    ? null
+    : coverageWarning({ left, lastAt, requestedAt: calendar.requestedAt }, now);
   return { calendar, left, all, lastAt, warning };
+}
+
+/** Whether the schedule of a job has ended with this fire time: there is nothing more to sign. */
+function isCovered({ schedule }: Pick<Reaching, "schedule">, lastAt: Instant): boolean {
+  return schedule !== null && nextFire(schedule, lastAt) === null;
 }
 
 /** The warning about what is left of a job's calendar after a fire time; null for none. */
 export function coverageAfter(
   journal: Pick<JournalReads, "calendar" | "coverage">,
-  job: string,
+  entity: Reaching,
   firesAt: Instant,
 ): string | null {
-  const calendar = journal.calendar(job);
+  const calendar = journal.calendar(entity.job);
   if (calendar === null) return null;
+  const { lastAt } = journal.coverage(calendar.id, firesAt);
+  if (isCovered(entity, lastAt ?? firesAt)) return null;
   const [before, after] = [firesAt - 1, firesAt].map((at) => ({
     ...journal.coverage(calendar.id, at),
     requestedAt: calendar.requestedAt,

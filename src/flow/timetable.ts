@@ -7,7 +7,7 @@ import type { Catalog, Change } from "../jobs/catalog.ts";
 import type { Entity } from "../jobs/entity.ts";
 import { fireText, launchHorizon, launchOffsetMs } from "../jobs/fires.ts";
 import { type Entry, FireHeap } from "../jobs/heap.ts";
-import { nextFire } from "../jobs/schedule.ts";
+import { hasEnded, nextFire } from "../jobs/schedule.ts";
 import type { Cursor } from "../journal/journal.ts";
 import type { Instant, Milliseconds } from "../time.ts";
 import { CLOCK_SLACK_MS } from "./clock-watch.ts";
@@ -265,7 +265,11 @@ export class Timetable {
     this.#heap.set(job, at === null ? null : at + offset);
     if (schedule === null) return;
     if (at === null) {
-      const text = `will never run: "${schedule.expression}" has no future fire time`;
+      const { expression, until } = schedule;
+      const text =
+        until !== null && hasEnded(schedule, this.#now())
+          ? `its schedule has ended, at ${new Date(until).toISOString()}`
+          : `will never run: "${expression}" has no future fire time`;
       say(this.#edges, job, "warning", text);
       return;
     }

@@ -27,6 +27,7 @@ export function scheduleAdvice(schedule: Schedule, now: Instant): readonly strin
     oftenAdvice(shown, { small: ["second", second], large: ["minute", minute] }),
     eitherAdvice(shown, { monthDay, weekday }),
     farAdvice(schedule, { words, now }),
+    emptyAdvice(schedule, now),
   ].filter((text) => text !== null);
 }
 
@@ -109,4 +110,14 @@ function farAdvice(schedule: Schedule, { words, now }: Asked): string | null {
   const days = Math.round((next - now) / DAY_MS);
   const at = formatFire(schedule, next);
   return `${JSON.stringify(schedule.expression)} fires next at ${at}, in ${days} days`;
+}
+
+/** Bounds between which there is no fire time. One that has ended did what it was to. */
+function emptyAdvice(schedule: Schedule, now: Instant): string | null {
+  const { from, until, expression } = schedule;
+  if (until === null || until <= now) return null;
+  const begin = Math.max(from ?? now, now);
+  if (nextFires(schedule, begin - 1, 1).next().done !== true) return null;
+  const span = `${formatFire(schedule, begin)} and its end, ${formatFire(schedule, until)}`;
+  return `${JSON.stringify(expression)} has no fire time between ${span}`;
 }

@@ -5,6 +5,7 @@
 // every mistake they find.
 import { messageOf, RunnerError, RunnerErrors } from "../errors.ts";
 import { durationToMs, parseDuration } from "../lib/go/duration.ts";
+import { instantOf, parseTime } from "../lib/go/time.ts";
 import { limitText, type Milliseconds } from "../time.ts";
 import type { Entity, JobParams, TemplateSource } from "./entity.ts";
 import { guardWords, parseGuard } from "./guards.ts";
@@ -167,9 +168,11 @@ function scheduleOf(check: Check, timing: SoundDefinition["schedule"]): Schedule
     }
     return null;
   }
+  const bounds = boundsOf(check, timing);
   try {
     const own = timing?.timezone ?? "";
-    return parseSchedule(expression, { timezone: own === "" ? source.defaults.timezone : own });
+    const timezone = own === "" ? source.defaults.timezone : own;
+    return parseSchedule(expression, { timezone, ...bounds });
   } catch (cause) {
     if (!(cause instanceof RunnerError)) throw cause;
     const { hint } = cause.detail;
@@ -180,6 +183,30 @@ function scheduleOf(check: Check, timing: SoundDefinition["schedule"]): Schedule
     note(check, zone ? "timezone" : "schedule", { ...text, code: "SCHEDULE" });
     return null;
   }
+}
+
+/** Between which times a schedule has fire times. */
+function boundsOf(
+  check: Check,
+  timing: SoundDefinition["schedule"],
+): Pick<Schedule, "from" | "until"> {
+  const [from, until] = (["from", "until"] as const).map((key) => {
+    const text = timing?.[key] ?? "";
+    if (text === "") return null;
+    try {
+      return instantOf(parseTime(text));
+    } catch (cause) {
+      const message = `Cannot set ${nameOf(check, `schedule.${key}`)} to "${text}": it is no time`;
+      const hint = "Write it such as 2026-12-24T00:00:00Z or 2026-12-24T00:00:00+01:00";
+      note(check, key, { message, hint, cause });
+      return null;
+    }
+  });
+  if (from != null && until != null && until <= from) {
+    const message = "Cannot schedule the job: its schedule ends before it begins";
+    note(check, "until", { message, hint: "Set until to a time after from" });
+  }
+  return { from: from ?? null, until: until ?? null };
 }
 
 /** What the file's reader said, and what is odd about its values; each with its place. */

@@ -14,7 +14,7 @@ export const EXPIRY_MAX_MS: Milliseconds = 49 * DAY_MS;
 
 /** What a key takes, its bounds and what holds without it. Null: nothing does. */
 export type KeyRule =
-  | { readonly kind: "cron" | "zone" | "action" | "plugins"; readonly default: null }
+  | { readonly kind: "cron" | "zone" | "moment" | "action" | "plugins"; readonly default: null }
   | { readonly kind: "flag"; readonly default: boolean }
   /** A text, a number or true: see guards.ts. */
   | {
@@ -72,6 +72,16 @@ export const JOB_KEYS = {
     ...part({ kind: "zone", default: null, within: "schedule", file: "timezone", since: "0.1" }),
     unset: "of runner.cfg",
     about: "zone of the schedule, such as `Europe/Berlin`",
+  },
+  from: {
+    ...part({ kind: "moment", default: null, within: "schedule", file: "from", since: "0.1" }),
+    unset: "always",
+    about: "no fire time before this, such as `2026-12-01T00:00:00Z`",
+  },
+  until: {
+    ...part({ kind: "moment", default: null, within: "schedule", file: "until", since: "0.1" }),
+    unset: "for ever",
+    about: "no fire time at this or after it",
   },
   spread: {
     ...part({ kind: "duration", min: 0, max: 7 * DAY_MS, default: 0 }),
@@ -295,7 +305,7 @@ export function memberOf(name: PlainName): keyof EntityValues {
 }
 
 const FILE_KINDS: Readonly<Record<JobKey["kind"], KeySpec["kind"]>> = {
-  ...{ cron: "string", zone: "string", action: "string", plugins: "string" },
+  ...{ cron: "string", zone: "string", moment: "string", action: "string", plugins: "string" },
   ...{ duration: "string", choice: "string", guard: "string", flag: "bool", whole: "int" },
 };
 

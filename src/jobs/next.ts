@@ -57,7 +57,8 @@ export interface BatchDefaults {
 /**
  * The answer of `mig-runner next` as JSON: one object `{"expr","tz","next","warnings"}`, where `tz`
  * is null for the zone of the host. Where fire times are held, `held` has each that is with what
- * becomes of it: `{"at","action","until","reason"}`. Runs that people have asked for are `asked`:
+ * becomes of it: `{"at","action","until","reason"}`. A schedule that is bounded has `from` and
+ * `until` too. Runs that people have asked for are `asked`:
  * `{"at","run"}`.
  */
 export function encodeNext(schedule: Schedule, question: NextQuestion): string {
@@ -71,9 +72,18 @@ export function encodeNext(schedule: Schedule, question: NextQuestion): string {
   }));
   return JSON.stringify({
     ...{ expr, tz, next, warnings },
+    ...boundsOf(schedule),
     ...(held.length === 0 ? {} : { held }),
     ...(asked.length === 0 ? {} : { asked }),
   });
+}
+
+function boundsOf(schedule: Schedule): Readonly<Record<string, string>> {
+  const bounds = (["from", "until"] as const).flatMap((name) => {
+    const at = schedule[name];
+    return at === null ? [] : [[name, formatFire(schedule, at)] as const];
+  });
+  return Object.fromEntries(bounds);
 }
 
 function heldOf(schedule: Schedule, question: NextQuestion) {
@@ -111,9 +121,22 @@ export function renderNext(schedule: Schedule, question: NextQuestion): string[]
   }
   const lines = rows.toSorted((left, right) => left.at - right.at).map(({ line }) => line);
   if (fires.length < count && nextFire(schedule, (fires.at(-1) ?? from) - delayMs) === null) {
-    lines.push(fires.length === 0 ? "never" : "never again");
+    lines.push(endText(schedule, question, fires.length));
+  }
+  const { from: begin } = schedule;
+  if (begin !== null && begin > from) {
+    lines.unshift(`begins at ${formatFire(schedule, begin)}, in ${waitText(begin - from)}`);
   }
   return [...lines, ...warningsOf(schedule, question).map((warning) => `warning: ${warning}`)];
+}
+
+/** Why there are no more fire times. */
+function endText(schedule: Schedule, { from }: NextQuestion, shown: number): string {
+  const never = shown === 0 ? "never" : "never again";
+  const { until } = schedule;
+  if (until === null) return never;
+  const ends = until <= from ? "has ended" : "ends";
+  return `${never}: its schedule ${ends} at ${formatFire(schedule, until)}`;
 }
 
 function warningsOf(schedule: Schedule, { from }: NextQuestion): readonly string[] {
@@ -126,9 +149,12 @@ function describeFire(schedule: Schedule, when: { at: Instant; from: Instant }):
   const { at, from } = when;
   const wallMs = at + zoneOffsetSeconds(schedule.timezone, at) * 1_000;
   const weekday = WEEKDAYS[new Date(wallMs).getUTCDay()];
-  // Rounded up: a wait that is shown as 0s would seem to be over.
-  const waitMs = Math.ceil((at - from) / SECOND_MS) * SECOND_MS;
-  return `${formatFire(schedule, at)}  ${weekday}  in ${spanText(waitMs)}`;
+  return `${formatFire(schedule, at)}  ${weekday}  in ${waitText(at - from)}`;
+}
+
+/** Rounded up: a wait that is shown as 0s would seem to be over. */
+function waitText(ms: Milliseconds): string {
+  return spanText(Math.ceil(ms / SECOND_MS) * SECOND_MS);
 }
 
 /**

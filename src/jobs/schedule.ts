@@ -30,7 +30,14 @@ export interface Schedule {
   /** A zone of the tz database; null: the zone of the host. */
   readonly timezone: string | null;
   readonly fields: CronFields;
+  /** No fire time before this; null: always. */
+  readonly from: Instant | null;
+  /** No fire time at this or after it; null: for ever. */
+  readonly until: Instant | null;
 }
+
+/** How an expression is read. */
+export interface ScheduleOptions extends Partial<Pick<Schedule, "timezone" | "from" | "until">> {}
 
 /** No schedule fires before or after: cron's years are 1970 to 2099, in any zone. */
 const FIRST_AT: Instant = Date.UTC(1969, 11, 30);
@@ -45,16 +52,13 @@ const schedules = new Map<string, Schedule>();
  * Reads a schedule in the original's language (lib/cron/). A schedule that can never fire is a
  * schedule: ask `neverFires`. The same text gives the same object again.
  *
- * @param options `timezone` defaults to null, the zone of the host.
+ * @param options `timezone` defaults to null, the zone of the host; `from` and `until` to no bound.
  * @throws {RunnerError} SCHEDULE, for an expression that is none or a zone that does not exist. Its
  * cause is a RangeError with the original's own text for it.
  */
-export function parseSchedule(
-  expression: string,
-  options: { readonly timezone?: string | null } = {},
-): Schedule {
-  const timezone = options.timezone ?? null;
-  const key = `${timezone ?? ""}\n${expression}`;
+export function parseSchedule(expression: string, options: ScheduleOptions = {}): Schedule {
+  const { timezone = null, from = null, until = null } = options;
+  const key = `${timezone ?? ""}\n${from ?? ""}\n${until ?? ""}\n${expression}`;
   const known = schedules.get(key);
   if (known !== undefined) return known;
   if (timezone !== null && !isZone(timezone)) {
@@ -62,7 +66,7 @@ export function parseSchedule(
     throw badSchedule(expression, { cause, hint: zoneHint(timezone) });
   }
   try {
-    const schedule = { expression, timezone, fields: parseCron(expression) };
+    const schedule = { expression, timezone, from, until, fields: parseCron(expression) };
     if (schedules.size >= SCHEDULES_MAX) schedules.clear();
     schedules.set(key, schedule);
     return schedule;
@@ -82,12 +86,18 @@ export function parseSchedule(
  */
 export function nextFire(schedule: Schedule, after: Instant): Instant | null {
   assert(!Number.isNaN(after), "nextFire needs an instant");
-  if (after >= LAST_AT) return null;
+  const last = Math.max(after, (schedule.from ?? FIRST_AT) - 1);
+  if (last >= LAST_AT || hasEnded(schedule, last)) return null;
   const zone = zoneNamed(schedule.timezone);
-  let at: Instant | null = calmBefore(zone, Math.max(after, FIRST_AT));
+  let at: Instant | null = calmBefore(zone, Math.max(last, FIRST_AT));
   do at = nextIn(zone, { fields: schedule.fields, after: at });
-  while (at !== null && at <= after);
-  return at;
+  while (at !== null && at <= last);
+  return at === null || hasEnded(schedule, at) ? null : at;
+}
+
+/** Whether a schedule has no fire time at a time or after it, because it is bounded so. */
+export function hasEnded({ until }: Pick<Schedule, "until">, at: Instant): boolean {
+  return until !== null && at >= until;
 }
 
 /**
@@ -100,10 +110,10 @@ export function nextFire(schedule: Schedule, after: Instant): Instant | null {
 export function* nextFires(schedule: Schedule, after: Instant, count: number): Generator<Instant> {
   const { fields, timezone } = schedule;
   const zone = zoneNamed(timezone);
-  let at: Instant | null = Math.max(after, FIRST_AT);
+  let at: Instant | null = Math.max(after, FIRST_AT, (schedule.from ?? FIRST_AT) - 1);
   for (let made = 0; made < count && at < LAST_AT; made++) {
     at = nextIn(zone, { fields, after: at });
-    if (at === null) return;
+    if (at === null || hasEnded(schedule, at)) return;
     yield at;
   }
 }

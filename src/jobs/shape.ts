@@ -94,6 +94,8 @@ function wantedOf(key: JobKey): string {
       return "a cron expression";
     case "zone":
       return "the name of a time zone";
+    case "moment":
+      return 'a time such as "2026-12-01T00:00:00Z"';
     case "duration":
       return 'a duration such as "10m"';
     case "flag":

@@ -29,6 +29,10 @@ export interface JobSchedule {
   readonly cron: string;
   /** An IANA name such as "Europe/Berlin". @default the configuration's, else the host's */
   readonly timezone?: string | undefined;
+  /** No fire time before this, in RFC 3339 with its offset, "2026-12-01T00:00:00Z". @default always */
+  readonly from?: string | undefined;
+  /** No fire time at this or after it. @default for ever */
+  readonly until?: string | undefined;
   /**
    * Each firing is delayed by a part of this that depends on the job's name only, so that many
    * jobs of one time do not meet. Up to 168h. @default "0s"

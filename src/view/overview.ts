@@ -76,6 +76,8 @@ export interface JobView {
   readonly plugins: readonly string[];
   /** Null: never, or broken. */
   readonly nextAt: Instant | null;
+  /** When its schedule has ended; null: it has not. */
+  readonly endedAt: Instant | null;
   /** What people have signed of it ahead; null for a job that is signed live. */
   readonly calendar: CalendarView | null;
   /** What is wrong with it, a line a mistake; empty for a sound job. */
@@ -267,7 +269,8 @@ export async function jobView(
     timezone: entity?.schedule?.timezone ?? null,
     plugins: entity?.plugins ?? [],
     nextAt: nextFireOf({ job, entity }, now),
-    calendar: isAhead ? calendarView(coverageOf(installed, now)) : null,
+    endedAt: endOfSchedule(entity, now),
+    calendar: isAhead ? calendarView(coverageOf(installed, entity, now)) : null,
     errors: errors.map(describeError),
     lastRun: last === null ? null : runView(last),
     held: heldView(
@@ -276,6 +279,11 @@ export async function jobView(
       now,
     ),
   };
+}
+
+function endOfSchedule(entity: JobState["entity"], now: Instant): Instant | null {
+  const until = entity?.schedule?.until ?? null;
+  return until !== null && until <= now ? until : null;
 }
 
 async function pausesOf(

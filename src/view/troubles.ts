@@ -244,7 +244,7 @@ async function calendarTroubles({ states, now }: Sources, reading: Reading): Pro
   const found: Trouble[] = [];
   for (const { job, entity } of states) {
     if (entity === null || !isSignedAhead(entity)) continue;
-    const { warning } = coverageOf(await reading.calendar(job, now), now);
+    const { warning } = coverageOf(await reading.calendar(job, now), entity, now);
     if (warning === null) continue;
     const todo = `mig-runner calendar request ${job}, have it signed, and install it`;
     found.push(trouble("calendar", { job, message: `The calendar of ${job}: ${warning}`, todo }));

@@ -82,6 +82,28 @@ describe("next", () => {
     expect(thrown).toContain("open /nowhere/runner.cfg: no such file or directory");
   });
 
+  test("says of a job with bounds when it begins, ends and has ended", async () => {
+    await using directory = await Directory.create();
+    const bounds = ["from = 2097-01-01T00:00:00Z", "until = 2097-01-03T00:00:00Z"];
+    await directory.job("season", ['timezone = "UTC"', ...bounds]);
+    const ask = async (...words: readonly string[]) =>
+      (await directory.call(next, ["season", ...words])).out.trimEnd().split("\n");
+    expect(await ask("--from", "2096-12-31T00:00:00Z")).toEqual([
+      "begins at 2097-01-01T00:00:00Z, in 1d",
+      "2097-01-01T03:00:00Z  Tue  in 1d3h",
+      "2097-01-02T03:00:00Z  Wed  in 2d3h",
+      "never again: its schedule ends at 2097-01-03T00:00:00Z",
+    ]);
+    expect(await ask("--from", "2097-02-01T00:00:00Z", "--tz", "Asia/Tokyo")).toEqual([
+      "never: its schedule has ended at 2097-01-03T09:00:00+09:00",
+    ]);
+    const [line = ""] = await ask("--json", "-n", "1");
+    expect(JSON.parse(line)).toMatchObject({
+      ...{ next: ["2097-01-01T03:00:00Z"], from: "2097-01-01T00:00:00Z" },
+      until: "2097-01-03T00:00:00Z",
+    });
+  });
+
   test("tells what is wrong with a broken job", async () => {
     await using directory = await Directory.create();
     await directory.job("broken", ["expiry = soon"]);

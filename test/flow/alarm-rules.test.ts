@@ -38,6 +38,7 @@ const FACTS: JobFacts = {
   results: [result()],
   expectMs: null,
   paused: null,
+  span: { from: null, until: null },
   waitingSince: 0,
   expectAgents: null,
   calendar: null,
@@ -209,6 +210,17 @@ describe("noticeBody()", () => {
 });
 
 describe("jobConditions() of a paused job", () => {
+  test("expects nothing outside of the bounds of the schedule", () => {
+    const facts = { expectMs: HOUR, lastDone: run(90, "done"), ended: [run(90, "done")] };
+    const lateWithin = (from: number | null, until: number | null) =>
+      jobConditions({ ...FACTS, ...facts, span: { from, until } }, NOW).map(({ since }) => since);
+    expect(lateWithin(null, NOW + 1)).toEqual([91 * HOUR + 5]);
+    expect(lateWithin(null, NOW)).toEqual([]);
+    expect(lateWithin(NOW - HOUR, null)).toEqual([]);
+    expect(lateWithin(NOW - HOUR - 1, null)).toEqual([NOW - 1]);
+    expect(lateWithin(NOW + HOUR, null)).toEqual([]);
+  });
+
   test("tells by whom it is paused when it is late: so no pause is forgotten", () => {
     const facts = { ...FACTS, expectMs: HOUR, lastDone: run(90, "done"), paused: "paused by ann" };
     const late = jobConditions(facts, NOW).find(({ event }) => event === "late");

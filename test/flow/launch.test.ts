@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { DAEMON_WINDOW, launchDue, launchRequested, ONCE_WINDOW } from "../../src/flow/launch.ts";
+import { parseSchedule } from "../../src/jobs/schedule.ts";
 import { entity, NOON, openWorld, type World } from "../support/world.ts";
 
 const HOUR = 3_600_000;
@@ -64,6 +65,22 @@ describe("launchDue()", () => {
       expect(world.journal.cursor("nightly")?.schedule).toBe("0 * * * * UTC");
       expect(firesOf(world)).toEqual([]);
     }
+  });
+
+  test("takes other bounds for another schedule: what lay outside of them is not missed", async () => {
+    const world = openWorld();
+    const bounded = (until: number) =>
+      entity({ schedule: parseSchedule("0 * * * *", { timezone: "UTC", until }) });
+    await launchDue(world.edges, bounded(NOON + HOUR), DAEMON_WINDOW);
+    world.clock.jumpTo(NOON + 5 * HOUR + 1);
+    await launchDue(world.edges, bounded(NOON + HOUR), DAEMON_WINDOW);
+    expect(firesOf(world)).toEqual([]);
+    expect(world.journal.missed("nightly", 9)).toEqual([]);
+    await launchDue(world.edges, bounded(NOON + 9 * HOUR), DAEMON_WINDOW);
+    expect(world.journal.missed("nightly", 9)).toEqual([]);
+    world.clock.jumpTo(NOON + 6 * HOUR);
+    await launchDue(world.edges, bounded(NOON + 9 * HOUR), DAEMON_WINDOW);
+    expect(firesOf(world)).toEqual([NOON + 6 * HOUR]);
   });
 
   test("finds a fire time of the last minute for a job that --once sees first", async () => {

@@ -269,7 +269,28 @@ describe("coverageNow()", () => {
     const none = { calendar: null, left: 0, all: 0, lastAt: null };
     const warning = "none is installed: its fire times will be missed";
     for (const journal of [openWorld().journal, null]) {
-      expect(coverageNow(journal, "sshd", NOON)).toEqual({ ...none, warning });
+      expect(coverageNow(journal, entity({ job: "sshd" }), NOON)).toEqual({ ...none, warning });
     }
+  });
+
+  test("wants no window where the schedule has ended, or has none before its end", () => {
+    for (const until of [NOON - 1, NOON + 1]) {
+      const schedule = parseSchedule("0 * * * *", { timezone: "UTC", until });
+      const { warning } = coverageNow(null, entity({ schedule }), NOON);
+      expect(warning).toBeNull();
+    }
+  });
+
+  test("wants no other calendar when the last window is that of the last fire time", async () => {
+    const { journal } = openWorld();
+    const [last] = [...signed.windows].reverse();
+    if (last === undefined) throw new Error("nothing is signed");
+    await journal.write((tables) => tables.insertCalendar(newCalendar(signed), NOON - HOUR));
+    const warningUntil = (until: number) => {
+      const schedule = parseSchedule("0 * * * *", { timezone: "UTC", until });
+      return coverageNow(journal, { job: signed.job, schedule }, NOON).warning;
+    };
+    expect(warningUntil(last.firesAt + HOUR)).toBeNull();
+    expect(warningUntil(last.firesAt + HOUR + 1)).toMatch(/^\d+ windows? (is|are) left/);
   });
 });

@@ -83,6 +83,26 @@ describe("Timetable", () => {
     );
   });
 
+  test.each([
+    [{ until: NOON }, "warning nightly: its schedule has ended, at 2026-11-23T12:00:00.000Z", null],
+    [
+      { from: NOON + 5 * HOUR + 1 },
+      "info nightly: will run at 2026-11-23 18:00:00 +0000 UTC (in 6h0m0s)",
+      NOON + 6 * HOUR,
+    ],
+  ])("looks at a job with %j when its schedule says", async (bounds, line, at) => {
+    const { edges, spool, lines } = openWorld();
+    spool.scan = () => Promise.resolve([directory("nightly")] as never);
+    const schedule = parseSchedule("0 * * * *", { timezone: "UTC", ...bounds });
+    const catalog = new Catalog(() => Promise.resolve(entity({ schedule })));
+    const timetable = new Timetable(edges, catalog, {
+      ...{ checkDirectoryMs: HOUR, isScheduled: true, once: false, loaded() {} },
+    });
+    await timetable.scan();
+    expect(lines).toContain(line);
+    expect(timetable.fireAt("nightly")).toBe(at);
+  });
+
   describe("of a job that is being written", () => {
     /** A timetable over one job, which a test breaks and removes. */
     async function watched() {

@@ -27,6 +27,8 @@ const FULL: RawDefinition = {
   schedule: {
     cron: "0 0 * * 5#3",
     timezone: "Europe/Berlin",
+    from: "2026-12-01T00:00:00+01:00",
+    until: "2027-01-31T06:00:00Z",
     spread: "90s",
     onMissed: "last",
     overlap: "queue",

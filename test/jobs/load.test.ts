@@ -216,3 +216,45 @@ describe("definitionFile()", () => {
     expect(() => definitionFile(at, ["job.ts", "entity.cfg"])).toThrow(RunnerErrors);
   });
 });
+
+describe("the bounds of a schedule", () => {
+  const bounds = { from: Date.UTC(2026, 11, 1), until: Date.UTC(2026, 11, 24, 6) };
+
+  test.each([
+    ["entity.cfg", 'from = "2026-12-01T01:00:00+01:00"\nuntil = 2026-12-24T06:00:00Z\n'],
+    ["entity.toml", 'from = "2026-12-01T01:00:00+01:00"\nuntil = 2026-12-24T06:00:00Z\n'],
+  ])("are read from %s", (name, text) => {
+    const head = name === "entity.cfg" ? "[configuration]\n" : "";
+    const bytes = new TextEncoder().encode(`${head}schedule = "@daily"\n${text}`);
+    const files = new Map([[name, bytes]]);
+    const place = { job: "daily", path: "/r/runners/daily", defaults: { timezone: "UTC" } };
+    expect(loadEntity({ ...place, files }).schedule).toMatchObject(bounds);
+  });
+
+  test.each([
+    [
+      "from = tomorrow",
+      'entity.cfg:3:8: Cannot set from to "tomorrow": it is no time (Write it such',
+    ],
+    ["until = 2026-12-24", 'entity.cfg:3:9: Cannot set until to "2026-12-24": it is no time'],
+    [
+      "from = 2026-12-24T00:00:00Z\nuntil = 2026-12-24T00:00:00Z",
+      "entity.cfg:4:9: Cannot schedule the job: its schedule ends before it begins (Set until",
+    ],
+    ["form = 2026-12-24T00:00:00Z", "entity.cfg:3:1"],
+  ])("are refused by their names: %s", (text, why) => {
+    const bytes = new TextEncoder().encode(`[configuration]\nschedule = @daily\n${text}\n`);
+    const place = { job: "daily", path: "/r/runners/daily", defaults: { timezone: "UTC" } };
+    const refusal = () => loadEntity({ ...place, files: new Map([["entity.cfg", bytes]]) });
+    expect(messageOf(refusal)).toContain(why);
+  });
+});
+
+function messageOf(work: () => unknown): string {
+  try {
+    work();
+  } catch (error) {
+    if (error instanceof RunnerErrors) return error.errors.map(describeError).join("\n");
+  }
+  return "";
+}

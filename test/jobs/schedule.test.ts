@@ -225,6 +225,48 @@ describe("nextFire()", () => {
   });
 });
 
+describe("a schedule with bounds", () => {
+  const DAY = 86_400_000;
+  const noon = Date.UTC(2026, 5, 1, 12);
+  const bounded = parseSchedule("0 12 * * *", {
+    timezone: "UTC",
+    from: noon,
+    until: noon + 3 * DAY,
+  });
+
+  test("has its first fire time at its begin, none before it, and none at its end", () => {
+    const fires = [noon, noon + DAY, noon + 2 * DAY];
+    expect([...nextFires(bounded, 0, 9)]).toEqual(fires);
+    expect([...nextFires(bounded, noon + DAY, 9)]).toEqual(fires.slice(2));
+    for (const [index, at] of fires.entries()) {
+      const after = index === 0 ? Number.MIN_SAFE_INTEGER : (fires[index - 1] ?? 0);
+      expect([nextFire(bounded, after), nextFire(bounded, at - 1)]).toEqual([at, at]);
+    }
+    expect(nextFire(bounded, noon + 2 * DAY)).toBeNull();
+    expect(nextFire(bounded, noon + 9 * DAY)).toBeNull();
+    expect(neverFires(bounded, noon + 2 * DAY)).toBe(true);
+  });
+
+  test("is another for each pair of bounds", () => {
+    const options = { timezone: "UTC", from: noon };
+    const one = parseSchedule("0 12 * * *", { ...options, until: noon + DAY });
+    const other = parseSchedule("0 12 * * *", { ...options, until: noon + 2 * DAY });
+    expect([...nextFires(one, 0, 9), ...nextFires(other, 0, 9)]).toEqual([noon, noon, noon + DAY]);
+    expect(nextFire(parseSchedule("0 12 * * *", { timezone: "UTC" }), noon - DAY - 1)).toBe(
+      noon - DAY,
+    );
+  });
+
+  test("may hold nothing, and lie outside of all years", () => {
+    const empty = parseSchedule("0 12 * * *", { timezone: "UTC", from: noon + 1, until: noon + 2 });
+    const late = parseSchedule("0 12 * * *", { timezone: "UTC", from: Date.UTC(2400, 0) });
+    const early = parseSchedule("0 12 * * *", { timezone: "UTC", until: Date.UTC(1200, 0) });
+    for (const schedule of [empty, late, early]) {
+      expect([nextFire(schedule, 0), ...nextFires(schedule, 0, 2)]).toEqual([null]);
+    }
+  });
+});
+
 describe("nextFire(), asked again while it waits", () => {
   const daily = parseSchedule("30 2 * * *", { timezone: "Europe/Berlin" });
   const quarters = parseSchedule("*/15 * * * *", { timezone: "Europe/Berlin" });

@@ -39,6 +39,7 @@ function tableText(job: SimulatedJob, schedule: string): string {
   return [
     `schedule = "${schedule}"`,
     ...(timezone === null ? [] : [`timezone = "${timezone}"`]),
+    ...Object.entries(boundsOf(job)).map(([name, text]) => `${name} = "${text}"`),
     `expiry = "${job.expirySeconds}s"`,
     `plugins = [${job.plugins.map((name) => `"${name}"`).join(", ")}]`,
     `sendonly = ${job.sendOnly}`,
@@ -54,13 +55,19 @@ function tableText(job: SimulatedJob, schedule: string): string {
   ].join("\n");
 }
 
+/** The bounds of its schedule, as it writes them. */
+function boundsOf({ schedule: { from, until } }: SimulatedJob): Readonly<Record<string, string>> {
+  if (from === undefined || until === undefined) return {};
+  return { from: new Date(from).toISOString(), until: new Date(until).toISOString() };
+}
+
 /** What a job.ts says, as JSON: the simulation knows the body by its kind. */
 function programText(job: SimulatedJob, cron: string): string {
   const { deadlineSeconds, onMissed, overlap, schedule, workflow: kind } = job;
   const timezone = schedule.timezone ?? undefined;
   const spread = `${job.spreadSeconds}s`;
   const definition = {
-    schedule: { cron, timezone, spread, onMissed, overlap },
+    schedule: { cron, timezone, spread, onMissed, overlap, ...boundsOf(job) },
     expiry: `${job.expirySeconds}s`,
     plugin: job.plugins,
     early: job.early,

@@ -82,6 +82,18 @@ export const MUTANTS: readonly Mutant[] = [
     ],
   },
   {
+    name: "a job fires after its schedule has ended",
+    invariant: "I2",
+    seed: 3,
+    edits: [
+      {
+        file: "jobs/schedule.ts",
+        find: "return until !== null && at >= until;",
+        replace: "return until === at;",
+      },
+    ],
+  },
+  {
     name: "one fire time is run twice",
     invariant: "I2",
     seed: 1,

@@ -4,7 +4,13 @@
 // other, and at rates where it happens once or nearly always.
 import type { ApiManners } from "./api.ts";
 import type { Dice } from "./random.ts";
-import { atMinutes, everySeconds, type KnownSchedule, ODD_SCHEDULES } from "./schedules.ts";
+import {
+  atMinutes,
+  between,
+  everySeconds,
+  type KnownSchedule,
+  ODD_SCHEDULES,
+} from "./schedules.ts";
 import type { WorkflowKind } from "./workflows.ts";
 
 /** What can happen to one HTTP exchange. The first four leave the API without effect. */
@@ -165,13 +171,15 @@ export function makeProfile(dice: Dice): Profile {
   const jobs = Array.from({ length: dice.int(1, jobsMax[size]) }, (_, index) =>
     signed(makeJob(dice, index), aside),
   );
+  // Anywhere in a year, often at a change of clocks.
+  const beginsAt = dice.chance(0.2)
+    ? Date.UTC(2026, 2, 29, 0, 50) + dice.int(0, 600_000)
+    : Date.UTC(2026, 0, 1) + dice.int(0, 365 * 86_400_000);
+  const ends = dice.beside();
   return {
-    // Anywhere in a year, often at a change of clocks.
-    beginsAt: dice.chance(0.2)
-      ? Date.UTC(2026, 2, 29, 0, 50) + dice.int(0, 600_000)
-      : Date.UTC(2026, 0, 1) + dice.int(0, 365 * 86_400_000),
+    beginsAt,
     chaosMs,
-    jobs,
+    jobs: jobs.map((job) => bounded(job, ends, { beginsAt, chaosMs })),
     manners: makeManners(dice, jobs),
     rates: makeRates(dice),
     happenings: [
@@ -228,6 +236,18 @@ function signed(job: SimulatedJob, dice: Dice): SimulatedJob {
     isInstalled: dice.chance(0.9),
   };
   return { ...job, calendar };
+}
+
+/** Bounds the schedules of some jobs. */
+function bounded(
+  job: SimulatedJob,
+  dice: Dice,
+  { beginsAt, chaosMs }: Pick<Profile, "beginsAt" | "chaosMs">,
+): SimulatedJob {
+  if (!dice.chance(0.1)) return job;
+  const from = beginsAt + dice.int(-chaosMs, chaosMs);
+  const until = from + dice.int(1, 2 * chaosMs);
+  return { ...job, schedule: between(job.schedule, from, until) };
 }
 
 /** People install other calendars, or take one back. */

@@ -7,6 +7,19 @@ export interface KnownSchedule {
   readonly timezone: string | null;
   /** The fire times in (after, until]; null when the oracle does not count this form. */
   readonly fires: ((after: number, until: number) => number[]) | null;
+  /** Between these it has fire times, in wall time; absent: always. */
+  readonly from?: number;
+  readonly until?: number;
+}
+
+/** The same schedule with fire times only from the first time up to the second, without it. */
+export function between(schedule: KnownSchedule, from: number, until: number): KnownSchedule {
+  const { fires } = schedule;
+  if (fires === null) return schedule;
+  return {
+    ...{ ...schedule, from, until },
+    fires: (after, last) => fires(Math.max(after, from - 1), Math.min(last, until - 1)),
+  };
 }
 
 /** Fires at each multiple of `seconds` within its minute or hour. */

@@ -89,6 +89,7 @@ function jobFacts({ job, fires, now }: { job: JobView; fires: readonly Instant[]
   return [
     ["Schedule", schedule === null ? null : markup`<code>${schedule}</code>`],
     ["Time zone", timezone],
+    ["Ended", job.endedAt === null ? null : moment(job.endedAt, now)],
     [
       "Fires",
       fires.length === 0

@@ -23,7 +23,7 @@ import {
 import type { Operation } from "../mig/model.ts";
 import { type Calendar, CalendarProblem, type Window } from "./file.ts";
 
-/** Bytes of the parameters of one operation once they are unpacked. */
+/** The most bytes of one operation's parameters after unpacking. */
 const PARAMETERS_SIZE_MAX = 64 * 1024 * 1024;
 
 /**
@@ -75,8 +75,8 @@ function plainOperation(operation: Operation, index: number): Operation {
 /**
  * The action of a calendar.
  *
- * @throws {CalendarProblem} When it is none, is not written as we write it, is not that of the
- * job, or is not the one that the calendar's template hash is of.
+ * @throws {CalendarProblem} When it is no action, is not written in the one form, does not belong
+ * to the job, or does not have the calendar's template hash.
  */
 export function actionOf(calendar: Pick<Calendar, "job" | "action" | "template">): Action {
   const action = readAction(calendar.action);

@@ -1,4 +1,4 @@
-// Coverage: how far the calendar of a job reaches, and what to say of it. Also which jobs can be
+// Coverage: how far the calendar of a job reaches and when to warn about it; also which jobs can be
 // signed ahead at all. Pure; the journal and the job are handed in.
 import type { Entity } from "../jobs/entity.ts";
 import { nextFire } from "../jobs/schedule.ts";
@@ -15,10 +15,10 @@ export interface Reach {
   readonly requestedAt: Instant;
 }
 
-/** A new ceremony takes this long, people being on holiday. */
+/** People need this long to sign a new calendar: some may be on holiday. */
 const EARLY_MS: Milliseconds = 7 * DAY_MS;
 
-/** Of what the calendar reached over when it was new. */
+/** The share of the time that the calendar covered when it was new. */
 const EARLY_SHARE = 0.25;
 
 const WINDOWS_FEW = 3;
@@ -36,7 +36,7 @@ export function coverageWarning({ left, lastAt, requestedAt }: Reach, now: Insta
   return `${windows} left, for ${spanText(leftMs)}: request the next calendar`;
 }
 
-/** The same when it was not so a moment before: it is said once, and again when it gets worse. */
+/** The warning if it is new since a moment before: it is given once, and again when it is worse. */
 export function newCoverageWarning(before: Reach, after: Reach, now: Instant): string | null {
   const warning = coverageWarning(after, now);
   if (warning === null) return null;
@@ -44,7 +44,7 @@ export function newCoverageWarning(before: Reach, after: Reach, now: Instant): s
   return isFirst || after.left < WINDOWS_FEW ? warning : null;
 }
 
-/** Fire times that are looked at for whether windows would overlap. */
+/** Fire times that are checked for windows that would overlap. */
 const LOOKED_MAX = 200;
 
 /**

@@ -34,7 +34,7 @@ const DEEDS: Readonly<Record<string, string>> = {
   yara: "searches files by YARA rules",
 };
 
-/** Lines of parameters of one operation; nobody reads more. */
+/** The most lines of one operation's parameters: people do not read more. */
 const PARAMETER_LINES_MAX = 100_000;
 
 /** Levels of JSON that are indented; deeper ones stand below each other. */
@@ -81,7 +81,7 @@ function folded([label, text]: Fact): readonly Fact[] {
   return foldedLines(text).map((line, index): Fact => [index === 0 ? label : "", line]);
 }
 
-/** What an action tells whom to do. @throws {CalendarProblem} When it cannot be unpacked. */
+/** An action's target and operations. @throws {CalendarProblem} When it cannot be unpacked. */
 export function describeAction(action: Action): readonly Fact[] {
   const agents: Fact = ["agents", `those that match ${action.target}`];
   return [agents, ...operationFacts(action)].flatMap(folded);
@@ -233,7 +233,7 @@ export function differences(before: Calendar, calendar: Calendar): readonly stri
   return changed;
 }
 
-/** What is compared as one text each. */
+/** The parts of a calendar that are compared, each as one text. */
 function sayings(calendar: Calendar): ReadonlyMap<string, string> {
   const { schedule, timezone, minSigners, windows, job } = calendar;
   const { target } = actionOf(calendar);

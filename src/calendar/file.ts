@@ -28,10 +28,10 @@ export const CALENDAR_SIZE_MAX = 64 * 1024 * 1024;
 /** Windows in one calendar. */
 export const WINDOWS_MAX = 20_000;
 
-/** How far ahead is signed. */
+/** The longest time for which actions are signed ahead. */
 export const AHEAD_MAX_MS: Milliseconds = 90 * DAY_MS;
 
-/** MIG's queue takes the life of an action in milliseconds of 32 bits, and delivers no longer one. */
+/** MIG's queue takes the life of an action as 32-bit milliseconds; longer ones are not delivered. */
 const LIFE_MAX_MS: Milliseconds = 2 ** 32 - 1;
 
 /** Characters of a schedule, and of a zone. */
@@ -57,7 +57,7 @@ export interface Window {
   readonly signatures: readonly string[];
 }
 
-/** Somebody who signs, or is at it. */
+/** A person who has signed, or is signing. */
 export interface CalendarSigner {
   /** Of the primary key: 40 upper-case hexadecimal digits. */
   readonly fingerprint: string;
@@ -91,7 +91,7 @@ export interface Calendar {
   readonly signers: readonly CalendarSigner[];
 }
 
-/** Why a calendar is refused, before it is known what for. Its message is a state: `it is …`. */
+/** Why a calendar is refused. Its message is a state (`it is …`), for the caller to complete. */
 export class CalendarProblem extends Error {
   override readonly name = "CalendarProblem";
   /** How to mend it, in one sentence without a period. */
@@ -266,7 +266,7 @@ export function assertSound({ windows, signers, requestedAt }: Calendar): void {
 
 const OTHER_SIGNER = "MIG refuses two signatures of one key: let another person sign";
 
-/** Only the last signer may still be at it, and then begins at the first window. */
+/** Only the last signer may still be signing, and signs from the first window on. */
 function assertSigned(by: {
   readonly windows: readonly Window[];
   readonly index: number;

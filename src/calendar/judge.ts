@@ -27,7 +27,7 @@ export interface JudgedSigner {
   readonly keyExpiresAt: Instant | null;
 }
 
-/** Hashes that can be believed: SHA256, SHA384, SHA512, SHA224. */
+/** Hashes that are still safe: SHA256, SHA384, SHA512, SHA224. */
 const STRONG_HASHES = [8, 9, 10, 11];
 
 /** The keys of these rings, each armored or binary, of public or secret keys. */
@@ -41,7 +41,7 @@ export function keysOf(rings: readonly Uint8Array[]): Keys {
   return keys;
 }
 
-/** Two exports of one key: the later one holds, but what was revoked in either is revoked. */
+/** Two exports of one key: the later one counts, but a key revoked in either is revoked. */
 function merged(before: RingEntry, after: RingEntry): RingEntry {
   const revoked = new Set(keysIn(before).flatMap((key) => (key.revoked ? key.fingerprint : [])));
   const known = new Set(keysIn(after).map(({ fingerprint }) => fingerprint));

@@ -15,7 +15,7 @@ import {
   type Window,
 } from "./file.ts";
 
-/** A clock that is off by no more than this is right enough. */
+/** A clock may be off by this much. */
 export const CLOCK_OFF_MAX_MS: Milliseconds = 5 * MINUTE_MS;
 
 /** Signatures that are asked for at a time. */
@@ -59,7 +59,7 @@ export function assertSignable(
   }
 }
 
-/** The problem of a calendar of which nothing is left. */
+/** The problem of a calendar whose windows are all over. */
 export function allOver({ windows }: Calendar): CalendarProblem {
   const until = timeText(windows.at(-1)?.expireAfter ?? 0);
   return new CalendarProblem(
@@ -102,7 +102,7 @@ export async function signCalendar(
     }
     from += batch.length;
     const partly = { ...calendar, windows, signers };
-    // At the first batch it shows whether one more signature has room.
+    // After the first batch: is there room for one more signature in each window?
     if (from <= BATCH) assertSound(partly);
     await signed(partly, from);
   }

@@ -34,7 +34,7 @@ class Fault extends Error {
   }
 }
 
-/** Those of a file; what is wrong with one is noted. */
+/** The blackouts of a file; mistakes are noted in the resolver. */
 export function blackoutsOf(resolver: Resolver): readonly BlackoutConfig[] {
   const { file, mistakes } = resolver;
   return [...(file.subsections.get("blackout") ?? [])].flatMap(([name, section]) => {

@@ -13,7 +13,7 @@ import type { Environment } from "./runner.ts";
 import { quoteGo } from "./scalars.ts";
 import { Secret } from "./secret.ts";
 
-/** Where GnuPG keeps its keys, under $HOME, unless it is told. */
+/** GnuPG's default folder of keys, in $HOME. */
 const GPG_HOME = ".gnupg";
 
 /** What .migrc says. */
@@ -23,7 +23,7 @@ export interface ClientConfig {
   readonly api: {
     /** With a slash at its end. */
     readonly url: string;
-    /** True: certificates are not looked at. */
+    /** True: any certificate is accepted. */
     readonly skipVerifyCert: boolean;
   };
   readonly gpg: {
@@ -31,11 +31,11 @@ export interface ClientConfig {
     readonly home: string;
     /** `home` and secring.gpg. */
     readonly secringPath: string;
-    /** As written; the signer says what it must be. Empty when it is not set. */
+    /** As written; checked when the key is opened. Empty when it is not set. */
     readonly keyId: string;
     /** Where it is set, for messages. */
     readonly keyIdPlace: PlaceInFile;
-    /** The keys that sign each action, the first first; never empty but for "" as the only one. */
+    /** The keys that sign each action, in order; at least one, which is "" when none is set. */
     readonly signers: readonly string[];
     readonly signersPlace: PlaceInFile;
     /** Sent instead of a signed token. Null: tokens are used. Actions are signed either way. */

@@ -50,15 +50,15 @@ interface Reader {
   readonly subsections: Map<string, Map<string, Map<string, Setting>>>;
   readonly mistakes: RunnerError[];
   readonly warnings: string[];
-  /** Keys that were told to be set more than once. */
+  /** Keys for which the warning was given that they are set more than once. */
   readonly repeated: Set<string>;
   /** Null before the first header. */
   place: Place | null;
-  /** A key before the first header was reported; once is enough. */
+  /** Whether a key before the first header was reported already. */
   headless: boolean;
 }
 
-/** After a header that could not be read, keys are only looked at for their form. */
+/** The section after a header that could not be read: keys are only checked for their form. */
 const NOWHERE: Place = { spec: null, name: "", subsection: "", values: new Map() };
 
 /**
@@ -105,7 +105,7 @@ function takeFaults(reader: Reader): readonly Fault[] {
   const { faults } = reader.scanner;
   if (faults.length > 0) reader.scanner.faults = [];
   for (const { at, message } of faults) {
-    // One letter of another encoding is rarely the only one: the first says it all.
+    // A file in another encoding has many such characters: only the first is reported.
     const isTold =
       ENCODING.test(message) && reader.mistakes.some((one) => ENCODING.test(one.message));
     if (!isTold) addMistake(reader, at, { message });
@@ -122,7 +122,7 @@ function addMistake(reader: Reader, at: number, text: { message: string; hint?: 
   reader.mistakes.push(mistakeAt(reader.options, positionAt(reader, at), { message, hint }));
 }
 
-/** How to mend what the original's texts only name. The first that fits holds. */
+/** Hints for the original's messages. The first that matches is used. */
 const SYNTAX_HINTS: readonly (readonly [message: RegExp, hint: string])[] = [
   [/^illegal character U\+FEFF/, "Save the file without a byte order mark"],
   [/^illegal character NUL/, "Save the file as text without NUL characters"],
@@ -209,7 +209,7 @@ function readHeader(reader: Reader): Token {
   return next;
 }
 
-/** Makes the section of a header the place that keys go to, or reports why it cannot be. */
+/** Opens the section of a header for the keys that follow, or reports why it cannot. */
 function openPlace(reader: Reader, header: Token, subsection: string): void {
   const { options } = reader;
   const at = positionAt(reader, header.at);
@@ -254,7 +254,7 @@ function entryOf<Value>(map: Map<string, Value>, key: string, make: () => Value)
   return made;
 }
 
-/** As Go's strings.EqualFold for the names that schemas have: U+017F is an s, U+212A a k. */
+/** Lower case as Go's strings.EqualFold compares names: U+017F is an s, U+212A a k. */
 function foldName(name: string): string {
   return name.replaceAll("\u017f", "s").toLowerCase();
 }
@@ -316,7 +316,7 @@ function storeVariable(reader: Reader, variable: Variable): void {
   }
 }
 
-/** Once a key: the last of its values counts, which may not be the one that somebody looks at. */
+/** Warns, once for a key, that it is set more than once and its last value counts. */
 function warnOfRepeat(
   { options, repeated, warnings }: Reader,
   { section, key, at }: { readonly section: string; readonly key: string; readonly at: Position },
@@ -380,7 +380,7 @@ function typedValue(
   );
 }
 
-/** A key that no schema types: a lone key is true, one value a string, several are a list. */
+/** A key without a schema: a lone key is true, one value is a string, several are a list. */
 function freeValue({ value }: Variable, before: SettingValue | undefined): SettingValue {
   if (value === null) return true;
   if (before === undefined || typeof before !== "object") {

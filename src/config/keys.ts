@@ -6,7 +6,7 @@
 import { DAY_MS, type Milliseconds, SECOND_MS } from "../time.ts";
 import type { KeyKind, KeySpec, Schema, SectionSpec } from "./settings.ts";
 
-/** What a key takes, its bounds and what holds without it. Null: nothing does. */
+/** What a key takes: its kind, its bounds, and its default; null: it has none. */
 export type KeyRule =
   | { readonly kind: "text"; readonly default: string | null }
   | { readonly kind: "flag"; readonly default: boolean }
@@ -23,16 +23,16 @@ export type KeyRule =
       readonly max: Milliseconds;
       readonly default: Milliseconds | null;
     }
-  /** The original overwrites it after reading it. */
+  /** A key that the original reads and then overwrites: it has no effect. */
   | { readonly kind: "overwritten" }
-  /** An inside of the original that its reader lets through: a Go type that takes no value. */
+  /** An internal field of the original that its reader accepts as a key, but that takes no value. */
   | { readonly kind: "opaque"; readonly type: string };
 
 /** One key, by its name in lower case. */
 export type ConfigKey = KeyRule & {
   /** Who knows it: both, or only this program. */
   readonly since: "original" | "0.1";
-  /** What holds without it, for people. Null: the docs do not list it. */
+  /** The default, in words. Null: the docs do not list this key. */
   readonly unset: string | null;
   /** What it does, for people. */
   readonly about: string;
@@ -46,7 +46,7 @@ const ours = "0.1";
 const overwritten = { kind: "overwritten", since: original, unset: null, about: "" } as const;
 const text = { kind: "text", default: null } as const;
 
-/** Part of a key, with the types of its own values: so a part stays on one line. */
+/** Part of a key with its literal types: spread into a key, it keeps several members on a line. */
 function part<const Part>(part: Part): Part {
   return part;
 }
@@ -63,7 +63,7 @@ function duration<const Fallback extends Milliseconds | null>(
   return { kind: "duration", min, max, default: fallback } as const;
 }
 
-/** What can be told apart by the words of the original's Go types, and holds nothing. */
+/** A key of kind opaque. @param type The Go type, which the original's message names. */
 function opaque(type: string): ConfigKey {
   return { kind: "opaque", type, since: original, unset: null, about: "" };
 }
@@ -150,7 +150,7 @@ export const RUNNER_KEYS = {
   logging: {
     mode: {
       ...part({ kind: "text", default: "stdout", since: original, unset: "`stdout`" }),
-      about: "`stdout` (which goes to standard error, as ever), `file`, `syslog`",
+      about: "`stdout` (which is standard error, as in the original), `file`, `syslog`",
     },
     level: {
       ...part({ kind: "text", default: "info", since: original, unset: "`info`" }),
@@ -358,7 +358,7 @@ export const RUNNER_SCHEMA: Schema = {
   ...schemaOf(RUNNER_KEYS),
   plugin: { shape: "free", keys: {} },
   blackout: { shape: "map", keys: structOf(BLACKOUT_KEYS).keys },
-  // These are insides of the original that its reader lets through.
+  // Internal fields of the original that its reader accepts as sections.
   entities: { shape: "map", keys: {}, internal: true },
   channels: {
     ...structOf({

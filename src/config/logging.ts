@@ -1,9 +1,9 @@
-// Logging: what of [logging] is the same wherever lines go: from which level on, and in which form.
+// Logging: the keys of [logging] that apply wherever lines go: the level and the format.
 import { LOG_LEVELS, type LogLevel } from "../lib/ports.ts";
 import { RUNNER_KEYS } from "./keys.ts";
 import { noteMistake, noteWarning, type Resolver, textOf } from "./resolve.ts";
 
-/** The form of the lines; another is a mistake. */
+/** The format of the lines; an unknown one is a mistake. */
 export function logFormatOf(resolver: Resolver): "text" | "json" {
   const path = ["logging", "format"] as const;
   const text = textOf(resolver, path) ?? RUNNER_KEYS.logging.format.default;
@@ -13,7 +13,7 @@ export function logFormatOf(resolver: Resolver): "text" | "json" {
   return "text";
 }
 
-/** The least severe level; another word means the default, as in the original. */
+/** The least severe level that is logged; an unknown word means the default, as in the original. */
 export function levelOf(resolver: Resolver): LogLevel {
   const path = ["logging", "level"] as const;
   const text = textOf(resolver, path);

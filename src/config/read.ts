@@ -1,4 +1,4 @@
-// Read: a configuration file by the language that its name ends in.
+// Read: reads a configuration file as TOML or gcfg, by the ending of its name.
 import { wideEncoding } from "../text.ts";
 import { readGcfg } from "./gcfg.ts";
 import { mistakeAt, type Reading } from "./settings.ts";
@@ -11,7 +11,7 @@ export function readSettings(bytes: Uint8Array, options: TomlOptions): Reading {
   return options.path.endsWith(".toml") ? readToml(bytes, options) : readGcfg(bytes, options);
 }
 
-/** A file that no line of can be read: one mistake, and not one a letter. */
+/** A file in another encoding: one mistake for the whole file. */
 function unreadable(encoding: string, options: TomlOptions): Reading {
   const { path } = options;
   const hint = `The file is ${encoding}: save it as UTF-8`;

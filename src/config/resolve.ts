@@ -1,7 +1,7 @@
-// Resolve: typed looks into a settings file, each with its default, its limits and its message.
+// Resolve: reads single values out of a settings file, each with its default and its limits.
 //
-// A look never throws: it notes the mistake and answers the default, so that one pass over a file
-// finds everything there is to mend.
+// Reading a value never throws: a mistake is noted and the default is answered, so that one pass
+// over a file finds all mistakes.
 
 import { type ErrorDetail, messageOf, RunnerError } from "../errors.ts";
 import { durationToMs, parseDuration } from "../lib/go/duration.ts";
@@ -13,7 +13,7 @@ export interface Resolver {
   readonly file: SettingsFile;
   readonly mistakes: RunnerError[];
   readonly warnings: string[];
-  /** Part of the file could not be read, so that a key may only seem to be missing. */
+  /** Whether part of the file could not be read, so that a key may only seem to be missing. */
   readonly incomplete: boolean;
 }
 
@@ -113,7 +113,7 @@ export interface Note {
   readonly message: string;
   readonly hint?: string;
   readonly cause?: unknown;
-  /** The mistake is that something is not set: not told when the file could not be read whole. */
+  /** The mistake is a missing key: not noted when part of the file could not be read. */
   readonly absence?: boolean;
 }
 

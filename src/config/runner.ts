@@ -31,7 +31,7 @@ export type LoggingConfig =
   | {
       readonly mode: "stdout";
       readonly level: LogLevel;
-      /** No known mode is set: the log says so in its first line, as the original's. */
+      /** No known mode is set; the log's first line says so, as in the original. */
       readonly isAssumed: boolean;
     }
   | {
@@ -53,7 +53,7 @@ export type LoggingConfig =
       readonly facility: string;
     };
 
-/** What the runner does towards the API and its plugins, and how much of it at a time. */
+/** Limits of the work with the API and plugins, and the passphrase: the section [client]. */
 export interface ClientLimits {
   /** For the private key: of the file, else MIGPGPPASSPHRASE. Null: there is none. */
   readonly passphrase: Secret | null;
@@ -93,7 +93,7 @@ export interface RunnerConfig {
   /** Zone of schedules that name none. Null: the zone of the host. */
   readonly timezone: string | null;
   readonly logging: LoggingConfig;
-  /** What stands in a line of the log. */
+  /** The format of log lines. */
   readonly logFormat: "text" | "json";
   readonly client: ClientLimits;
   /** The file with the public keys of who may sign calendars; null when it is not set. */
@@ -129,7 +129,7 @@ const PROTOCOLS: readonly SyslogProtocol[] = [
   "udp6",
 ];
 
-/** What of the process a configuration depends on. */
+/** What a configuration depends on besides its file. */
 export interface RunnerSurroundings {
   readonly environment: Environment;
   /** What relative paths are relative to, for messages. */
@@ -346,7 +346,7 @@ function delayResultsOf(resolver: Resolver): Milliseconds {
   }
 }
 
-/** What is younger than a day may still be needed to tell what was done already (I2). */
+/** A key of [retention]; at least a day, because younger rows show what was done already (I2). */
 function keptOf(resolver: Resolver, key: "journal" | "results"): Milliseconds | null {
   return durationOf(resolver, ["retention", key], RUNNER_KEYS.retention[key]);
 }

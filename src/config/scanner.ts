@@ -3,8 +3,8 @@
 // Owns:    what is a name, a quoted string, a value, a comment; the faults inside them.
 // Not its: the order of tokens and what they mean (gcfg.ts).
 //
-// The scanner looks one rune ahead, and a fault belongs to the moment its rune is looked at, not
-// to the token that holds it. Keep that order: it decides which mistake is the first of a file.
+// The scanner looks one rune ahead, and reports a fault when it looks at the rune, not when it
+// reads the token. Keep that order: it decides which mistake is the first of a file.
 
 /** Something inside a token that no gcfg text may hold. `at` is a byte offset. */
 export interface Fault {

@@ -50,7 +50,7 @@ export function parseToml(bytes: Uint8Array, options: TomlOptions): SettingsFile
 
 /** The same for a caller that goes on with what could be read. */
 export function readToml(bytes: Uint8Array, options: TomlOptions): Reading {
-  // Bytes that are no UTF-8 become U+FFFD, a letter that no configuration needs.
+  // Bytes that are not UTF-8 become U+FFFD, a character that no configuration needs.
   const text = new TextDecoder().decode(bytes);
   const document = parseDocument(text, options);
   if (document instanceof RunnerError) {
@@ -236,8 +236,8 @@ function find(reader: Reader, path: readonly string[]): Position {
 const WORD = /\s*(?:([\w-]+)|"([^"]*)"|'([^']*)')\s*/y;
 
 /**
- * Where headers and keys stand, by their full names joined with NUL. The parser does not tell, and
- * for a message the first line that looks like the key is near enough.
+ * Where headers and keys stand, by their full names joined with NUL. The parser gives no positions;
+ * for messages the first line that looks like the key is good enough.
  */
 function locate(text: string): ReadonlyMap<string, Position> {
   const positions = new Map<string, Position>();

@@ -1,10 +1,10 @@
-// Advice: schedules that mean what they say, but hardly what was meant.
+// Advice: warnings about schedules that are valid, but probably not what their author meant.
 //
-// The language is the original's, and it is kept: six fields end with a year where most others
-// begin with seconds, and a day of the month beside a day of the week is either of them. Whoever
-// writes a schedule is told how it was read.
+// The language is the original's: with six fields the last one is a year, where most other programs
+// take the first one for seconds; and of a day of the month and a day of the week either is enough.
+// Whoever writes a schedule is told how it was read.
 //
-// Owns:    which schedules deserve a word, and the schedule that was probably meant.
+// Owns:    which schedules get a warning, and the schedule that was probably meant.
 // Not its: mistakes (expression.ts refuses them), how a single field was read (scheduleWarnings).
 
 import { cronWords } from "../lib/cron/expression.ts";
@@ -12,7 +12,7 @@ import type { Instant } from "../time.ts";
 import { DAY_MS } from "../time.ts";
 import { formatFire, nextFires, parseSchedule, type Schedule } from "./schedule.ts";
 
-/** The next fire time is told when it is further away: a leap day is, and many a slip. */
+/** A next fire time further away than this is pointed out: it may be a leap day, or a mistake. */
 const FAR_MS = 366 * DAY_MS;
 
 /** What an operator should know about when a schedule fires. Sentences without a period. */
@@ -74,7 +74,7 @@ function firesText(schedule: Schedule, now: Instant): string {
 
 type Named = readonly [name: string, text: string];
 
-/** Every minute of an hour that was picked: one of them was probably meant. */
+/** A schedule that fires each minute of certain hours: once an hour was probably meant. */
 function oftenAdvice(
   shown: string,
   of: { readonly small: Named; readonly large: Named },
@@ -82,13 +82,13 @@ function oftenAdvice(
   const [small, text] = of.small;
   const [large, picked] = of.large;
   const isEvery = text === "*" || text === "?" || text === "*/1";
-  // A range, such as 9-17, is a time of the day.
+  // With a range of hours, such as 9-17, each minute of them may well be meant.
   if (!isEvery || !/^(?:\d+(?:,\d+)*|(?:\*|\d+)\/\d+)$/.test(picked) || picked === "*/1")
     return null;
   return `${shown} fires in every ${small} of each ${large} that it names: for once, begin with 0`;
 }
 
-/** Both fields of days: one that matches is enough, where "both" is often meant. */
+/** Both fields of days are set: either is enough, where people often mean both. */
 function eitherAdvice(
   shown: string,
   { monthDay, weekday }: { readonly monthDay: string; readonly weekday: string },
@@ -102,7 +102,7 @@ function eitherAdvice(
   return `${shown} fires on ${either}, whichever it is${first}`;
 }
 
-/** So far away that it may never have been meant, unless a year is named. */
+/** The next fire time is far away although no year is named: it may be a mistake. */
 function farAdvice(schedule: Schedule, { words, now }: Asked): string | null {
   if (/\d{4}/.test(words[words.length >= 7 ? 6 : 5] ?? "")) return null;
   const [next] = nextFires(schedule, now, 1);

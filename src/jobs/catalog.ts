@@ -19,11 +19,11 @@ export interface JobState {
 
 interface Loaded {
   /**
-   * The files as they were when loaded: other marks mean a changed job. Null when the disk did not
-   * give them: then nothing is known of them, and the next scan tries again.
+   * The marks of the files when the job was loaded: other marks mean a changed job. Null when the
+   * files could not be read: the next scan tries again.
    */
   readonly files: readonly FileMark[] | null;
-  /** What files outside of the job's directory looked like when it was loaded. */
+  /** The marks of files outside of the job's directory that it depends on, when it was loaded. */
   readonly dependencies: ReadonlyMap<string, string | null>;
   /** Null while the job is broken. */
   readonly entity: Entity | null;
@@ -31,8 +31,8 @@ interface Loaded {
 }
 
 /**
- * Loads one job; throws RunnerError or RunnerErrors when it is broken. In either case it names the
- * files that the job depends on beside those of the scan, each with its mark.
+ * Loads one job; throws RunnerError or RunnerErrors when it is broken. In both cases it tells which
+ * other files the job depends on, each with its mark.
  */
 export type LoadJob = (
   directory: JobDirectory,
@@ -44,7 +44,7 @@ export interface CatalogOptions {
   readonly markOf?: (path: string) => string | null;
 }
 
-/** Of nearly every job; one for all of them, because ten thousand empty ones are a megabyte. */
+/** Shared by nearly all jobs: ten thousand empty maps would take a megabyte. */
 const NO_DEPENDENCIES: ReadonlyMap<string, string | null> = new Map();
 const NO_ERRORS: readonly RunnerError[] = [];
 
@@ -56,9 +56,9 @@ export class Catalog {
   readonly #jobs = new Map<string, Loaded>();
   readonly #load: LoadJob;
   readonly #markOf: (path: string) => string | null;
-  /** What is to be loaded or is being loaded. */
+  /** Jobs that are being loaded, or wait for it. */
   readonly #pending = new Map<string, Promise<void>>();
-  /** What has been loaded since the last refresh told of its changes. */
+  /** Jobs that were loaded since the last refresh, which the next one reports as changed. */
   readonly #fresh = new Map<string, Loaded>();
 
   constructor(load: LoadJob, { markOf = () => null }: CatalogOptions = {}) {
@@ -90,8 +90,8 @@ export class Catalog {
   /**
    * Takes a scan and loads what is new or changed. One broken job never stops another (I8).
    *
-   * @param patience How long to wait. Jobs that take longer are told of by a later refresh, and are
-   *   until then what they were. Not asked when there is nothing to wait for. @default forever
+   * @param patience Resolves when to wait no longer. Jobs that take longer stay as they were, and
+   *   a later refresh reports them. Not called when there is nothing to wait for. @default forever
    */
   async refresh(
     directories: readonly JobDirectory[],
@@ -174,7 +174,7 @@ function isModule({ files }: JobDirectory): boolean {
   return files.some(({ name }) => isModuleFile(name));
 }
 
-/** Whether a job that the disk did not give is as broken as it was at the last try. */
+/** Whether a job whose files cannot be read fails for the same reason as at the last try. */
 function isToldAgain(before: Loaded | null, { files, errors }: Loaded): boolean {
   const messages = (told: readonly RunnerError[]): string => told.map(messageOf).join("\n");
   return files === null && before !== null && messages(before.errors) === messages(errors);

@@ -1,7 +1,7 @@
 // Convert: a job definition as the text of an entity.cfg, an entity.toml or a job.ts.
 //
-// What is written is what was written: durations and expressions keep their spelling, and a key
-// that was not set is not set. Pure; whoever calls reads and writes the files.
+// Values keep the spelling that their author gave them, and keys that were not set stay unset.
+// Pure: the caller reads and writes the files.
 import { stringify } from "smol-toml";
 import { encodeGcfg } from "../config/encode.ts";
 import type { SettingValue } from "../config/settings.ts";
@@ -88,7 +88,7 @@ function tableOf(definition: RawDefinition): readonly (readonly [string, Setting
   );
 }
 
-/** A value as tables write it. Null: it is not written, because that says the same. */
+/** A value as tables write it. Null: leaving the key out means the same. */
 function settingOf(value: unknown): SettingValue | null {
   if (typeof value === "number") return BigInt(value);
   return typeof value === "string" || value === true ? value : null;

@@ -22,7 +22,7 @@ import {
 import { parseSchedule, type Schedule, scheduleFault, scheduleWarnings } from "./schedule.ts";
 import { soundPart } from "./shape.ts";
 
-/** What a job takes over from the configuration. */
+/** What a job inherits from the configuration. */
 export interface EntityDefaults {
   /** Zone of a schedule that names none. Null: the zone of the host. */
   readonly timezone: string | null;
@@ -55,7 +55,7 @@ export interface DefinitionSource {
   readonly mistakes?: readonly RunnerError[];
 }
 
-/** What is the same for nearly all jobs is kept once for all of them. */
+/** Shared by nearly all jobs, to save memory. */
 const TEMPLATE_FILE: TemplateSource = { kind: "file", name: TEMPLATE_NAME };
 const NONE: readonly string[] = [];
 
@@ -66,7 +66,7 @@ interface Check {
 }
 
 /**
- * The entity of a definition, whose shape nobody has checked yet.
+ * The entity of a definition, whose shape and values are checked here.
  *
  * @throws {RunnerErrors} With all mistakes, each with code ENTITY or SCHEDULE.
  */
@@ -118,7 +118,7 @@ export function makeEntity(definition: RawDefinition, source: DefinitionSource):
   return entity;
 }
 
-/** Parameters are for a workflow; and nobody sets any when the schedule fires. */
+/** Parameters need a workflow; with a schedule each needs a default, because nobody sets it. */
 function checkParams(check: Check, schedule: Schedule | null): void {
   const { params = null, workflow = false } = check.source;
   if (params === null) return;
@@ -133,13 +133,13 @@ function checkParams(check: Check, schedule: Schedule | null): void {
   }
 }
 
-/** As they stand in the file; those without a place first. */
+/** Orders mistakes as they stand in the file; those without a place come first. */
 function byPlace(left: RunnerError, right: RunnerError): number {
   const lines = (left.detail.line ?? 0) - (right.detail.line ?? 0);
   return lines === 0 ? (left.detail.column ?? 0) - (right.detail.column ?? 0) : lines;
 }
 
-/** The plain keys, each as it is written or by its default. */
+/** The plain keys, each with its written value or its default. */
 function valuesOf(check: Check, sound: SoundDefinition): EntityValues {
   const written: Readonly<Record<string, unknown>> = { ...sound.schedule, ...sound };
   const values = PLAIN_NAMES.map((name) => {
@@ -152,7 +152,7 @@ function valuesOf(check: Check, sound: SoundDefinition): EntityValues {
           : (value ?? key.default);
     return [memberOf(name), settled] as const;
   });
-  // Their types are those of the table that they were made by.
+  // The table that the values were made by also gives their types.
   return Object.fromEntries(values) as EntityValues;
 }
 
@@ -161,7 +161,7 @@ function scheduleOf(check: Check, timing: SoundDefinition["schedule"]): Schedule
   const expression = timing?.cron ?? "";
   if (expression === "") {
     const isMistake = source.needsSchedule === true || timing !== undefined;
-    // In a file with other mistakes it may only seem to be missing.
+    // With other mistakes in the file, the schedule may only seem to be missing.
     if (isMistake && check.mistakes.length === 0) {
       const hint = 'Set schedule, for example to "0 */4 * * *"';
       note(check, "schedule", { message: "missing schedule", hint });
@@ -209,7 +209,7 @@ function boundsOf(
   return { from: from ?? null, until: until ?? null };
 }
 
-/** What the file's reader said, and what is odd about its values; each with its place. */
+/** The warnings of the file's reader, and those about its values, each with its place. */
 function warningsOf(
   source: DefinitionSource,
   { schedule, deaf }: { readonly schedule: Schedule | null; readonly deaf: boolean },
@@ -264,7 +264,7 @@ function templateOf(check: Check, action: SoundDefinition["action"]): TemplateSo
   }
 }
 
-/** The text of a guard that is one; an empty text, and false, are the same as none. */
+/** The text of a guard; an empty text and false mean that there is none. */
 function guardText(
   check: Check,
   name: string,
@@ -280,7 +280,7 @@ function guardText(
   return null;
 }
 
-/** A duration within its limits; an empty text is the same as none. */
+/** A duration within its limits; an empty text means that there is none. */
 function timeOf(
   check: Check,
   name: string,
@@ -305,7 +305,7 @@ function timeOf(
   return key.default;
 }
 
-/** How the operator calls a key: in files it is the last name, in lower case. */
+/** The name of a key for messages: in entity.cfg and entity.toml its last part, in lower case. */
 function nameOf({ source }: Check, key: string): string {
   const isPath = source.isProgram === true || source.positions === undefined;
   return isPath ? key : (key.split(".").at(-1) ?? key).toLowerCase();

@@ -14,13 +14,13 @@ export type TemplateSource =
 export interface JobParams {
   /** Their names; null when the schema does not say. */
   readonly names: readonly string[] | null;
-  /** JSON of what they are when nothing is set; null when something must be. */
+  /** JSON of the parameters when none is set; null when some have to be set. */
   readonly unset: string | null;
-  /** Why something must be set, a sentence each; empty when nothing must. */
+  /** Why parameters have to be set, a sentence each; empty when none has to be. */
   readonly faults: readonly string[];
 }
 
-/** A job as loaded, with what its plain keys (keys.ts) come to: `expiryMs`, `early`, `retries` … */
+/** A job as loaded, with the values of its plain keys (keys.ts): `expiryMs`, `early`, `retries` … */
 export interface Entity extends EntityValues {
   /** The name of its directory; also the tail of the action's name. */
   readonly job: string;
@@ -33,8 +33,8 @@ export interface Entity extends EntityValues {
   readonly template: TemplateSource;
   /** True when the job has a workflow function (job.ts). */
   readonly workflow: boolean;
-  /** What its runs can be given; null: nothing. */
+  /** The parameters that its runs take; null: none. */
   readonly params: JobParams | null;
-  /** Things worth saying once when the job is loaded, such as a zero-padded weekday. */
+  /** Warnings that are logged when the job is loaded, such as about a zero-padded weekday. */
   readonly warnings: readonly string[];
 }

@@ -10,14 +10,14 @@ import type { Entity, OnMissed } from "./entity.ts";
 import { type Hold, type HoldAt, unheld } from "./hold.ts";
 import { nextFire, type Schedule } from "./schedule.ts";
 
-/** Fire times that nobody ran, first to last. */
+/** Missed fire times, from the first to the last. */
 export interface Missed {
   readonly firstAt: Instant;
   readonly lastAt: Instant;
   readonly count: number;
 }
 
-/** The same, because people wanted it so. */
+/** Fire times that were skipped on purpose: by a pause or a blackout. */
 export interface Skipped extends Missed {
   readonly reason: string;
 }
@@ -26,11 +26,11 @@ export interface Decision {
   /** Fire times to run now, oldest first. */
   readonly fire: readonly Instant[];
   readonly missed: Missed | null;
-  /** In their order, those of one reason that follow each other together. */
+  /** In the order of time; neighbours with the same reason are one record. */
   readonly skipped: readonly Skipped[];
-  /** When what comes behind `decidedAt` and waits is to be decided; null: nothing waits. */
+  /** When the delayed fire times after `decidedAt` are to be decided; null: none is delayed. */
   readonly waitUntil: Instant | null;
-  /** Everything up to here is decided by this. */
+  /** This decision covers all fire times up to here. */
   readonly decidedAt: Instant;
   /** As in the options, while it is later than `decidedAt`. */
   readonly aheadAt: Instant | null;
@@ -39,27 +39,27 @@ export interface Decision {
 export interface DecideOptions {
   readonly schedule: Schedule;
   readonly decidedAt: Instant;
-  /** What a clock that was ahead, or is behind now, has decided beyond `decidedAt`. @default null */
+  /** Up to here fire times were decided by a clock that was ahead (rewind.ts). @default null */
   readonly aheadAt?: Instant | null;
   /** Whether there is a run at a fire time up to `aheadAt`. @default never */
   readonly hasRun?: (at: Instant) => boolean;
   readonly now: Instant;
   readonly onMissed: OnMissed;
-  /** Whether people hold a fire time. @default none is held */
+  /** Whether a pause or a blackout holds a fire time. @default none is held */
   readonly hold?: HoldAt;
-  /** A fire time at most this late still counts as on time; one that was delayed, from then on. */
+  /** At most this late a fire time is still on time; for a delayed one, from the delay's end. */
   readonly graceMs: Milliseconds;
 }
 
-/** Fire times counted one by one in a decision; beyond it the count stands for "at least". */
+/** The most fire times that one decision counts; from there on the count means "at least". */
 export const FIRES_COUNTED_MAX = 10_000;
 
-/** Whether so many were missed that they were not all counted: it is said as "at least". */
+/** Whether a count is a least number, because not all missed fire times were counted. */
 export function isAtLeast(count: number): boolean {
   return count >= FIRES_COUNTED_MAX - CATCH_UP_MAX;
 }
 
-/** With onMissed "all": how many are run in one go; older ones are recorded as missed. */
+/** With onMissed "all": how many are run at once; older ones are recorded as missed. */
 export const CATCH_UP_MAX = 100;
 
 /**
@@ -68,11 +68,12 @@ export const CATCH_UP_MAX = 100;
  * The newest one is run when it is on time, or by `onMissed: "last"`; with "all" each of them
  * is. The rest is recorded as missed.
  *
- * What is held is skipped or waits. While it is held now, nothing is made up for either: whoever
- * pauses a job does not want a run of the night before.
+ * Held fire times are skipped or delayed. While the job is held at this moment, earlier fire times
+ * are not made up for either: who pauses a job does not want last night's run now.
  *
- * Up to `aheadAt` fire times with a run are left out. Once that time has passed, nothing before it
- * is decided: it was the clock of now that had been behind, and all of it was decided before.
+ * After a clock that was ahead (rewind.ts), fire times up to `aheadAt` that have a run already are
+ * left out. Once `aheadAt` has passed, nothing before it is decided again: then it was the present
+ * clock that had been behind, and all of that was decided before.
  */
 export function decideFires(options: DecideOptions): Decision {
   const { schedule, now, onMissed, graceMs, aheadAt: ahead = null, hold = unheld } = options;
@@ -84,7 +85,7 @@ export function decideFires(options: DecideOptions): Decision {
   const isOpen = isAhead ? (at: Instant) => options.hasRun?.(at) !== true : () => true;
   const passed = firesIn(schedule, { after, now }, { isOpen, hold });
   const { recent, firstAt, skipped, waiting } = passed;
-  // Neither is what waits decided, nor anything behind it.
+  // A delayed fire time is not decided yet, and neither is any after it.
   const decided = {
     ...{ ...nothing, skipped, decidedAt: waiting === null ? now : waiting.at - 1 },
     waitUntil: waiting?.until ?? null,
@@ -100,7 +101,7 @@ export function decideFires(options: DecideOptions): Decision {
   return inOrder(heldNow({ ...decided, fire, missed }, hold(now), { onTime, now }), now);
 }
 
-/** When a fire time is due. */
+/** When a fire time is due: at once, or at the end of its delay. */
 function dueAt(at: Instant, held: Hold | null): Instant {
   return held?.kind === "delay" ? held.until : at;
 }
@@ -120,7 +121,7 @@ function heldNow(
     const all = [...skipped, more].toSorted((left, right) => left.firstAt - right.firstAt);
     return { ...decision, fire: [], skipped: all };
   }
-  // What came just before it is not late yet.
+  // A fire time just before the hold is still on time, and is run.
   if (onTime || held.until <= now) return decision;
   return {
     ...{ ...decision, fire: [], decidedAt: firstAt - 1 },
@@ -129,7 +130,10 @@ function heldNow(
   };
 }
 
-/** Each run moves the cursor: what was skipped behind it is decided the next time, at once. */
+/**
+ * Ends the decision before fire times that were skipped after one to run: each run moves the
+ * cursor, so those are decided the next time, which follows at once.
+ */
 function inOrder(decision: Decision, now: Instant): Decision {
   const { fire, skipped } = decision;
   const [first] = fire;
@@ -142,7 +146,7 @@ function inOrder(decision: Decision, now: Instant): Decision {
   };
 }
 
-/** Where a record is cut in two, and which of its fire times it does not count. */
+/** Where a record of missed fire times is cut in two, and which of them it does not count. */
 export interface MissedCut {
   readonly schedule: Schedule;
   readonly until: Instant;
@@ -159,12 +163,12 @@ export function cutMissed(
   const isOpen = (at: Instant): boolean => !hasRun(at);
   const passed = firesIn(schedule, { after: firstAt - 1, now: until }, { isOpen, hold: unheld });
   const last = passed.recent.at(-1);
-  // Others of that time may stand in another record.
+  // Other fire times of that span may stand in another record.
   const counted = Math.min(passed.count, missed.count);
   const before = last === undefined ? null : { firstAt, lastAt: last, count: counted };
   const next = nextFire(schedule, Math.max(until, firstAt - 1));
   const isOver = next === null || next > lastAt;
-  // Where it stands for "at least" so many, less is not wrong.
+  // Where the count means "at least", a smaller one is not wrong.
   const count = Math.max(1, missed.count - (before?.count ?? 0));
   return { before, after: isOver ? null : { firstAt: next, lastAt, count } };
 }
@@ -174,10 +178,10 @@ interface Passed {
   readonly count: number;
   /** The newest fire times, at most CATCH_UP_MAX. */
   readonly recent: readonly Instant[];
-  /** When there are more: the newest before `recent`, or a time up to which they are left out. */
+  /** When there are more: the newest before `recent`, or the time up to which they are left out. */
   readonly olderAt: Instant | null;
   readonly skipped: readonly Skipped[];
-  /** The first that waits for the end of a hold: there the search has ended. */
+  /** The first fire time that is still delayed: the search ended there. */
   readonly waiting: { readonly at: Instant; readonly until: Instant } | null;
 }
 
@@ -186,7 +190,7 @@ interface FireRules {
   readonly hold: HoldAt;
 }
 
-/** From where on the newest fire times up to now are looked at: an hour ago, or where there are. */
+/** A time shortly before the newest fire times: an hour ago, or further back until there are some. */
 function recentFrom(
   schedule: Schedule,
   { at, now }: { readonly at: Instant; readonly now: Instant },
@@ -216,7 +220,7 @@ function firesIn(
       }
       found.add(at, held);
     }
-    // So many that they are dense: only the last ones matter for what is run now.
+    // After so many only the last ones matter for what is run now: jump to them.
     const from: Instant = seen === FIRES_COUNTED_MAX ? recentFrom(schedule, { at, now }) : at;
     if (from > at) found.leaveOut(from);
     at = nextFire(schedule, from);
@@ -248,7 +252,7 @@ class Found {
     if (this.#recent.length > CATCH_UP_MAX) this.#olderAt = this.#recent.shift() ?? null;
   }
 
-  /** Of those that wait for one moment the newest is run. */
+  /** Of several that are delayed until the same moment only the newest is run. */
   #supersede(reason: string): void {
     const before = this.#recent.pop();
     if (before === undefined) return;
@@ -267,7 +271,7 @@ class Found {
     }
   }
 
-  /** All up to a time do not matter. */
+  /** Leaves out all up to a time: they will not be run. */
   leaveOut(until: Instant): void {
     this.#olderAt = until;
     this.#recent.length = 0;
@@ -305,7 +309,7 @@ export function spreadOffsetMs(job: string, spreadMs: Milliseconds): Millisecond
   return Math.floor(((hash >>> 0) / 2 ** 32) * spreadMs);
 }
 
-/** What of a job says how far from its fire times it is launched. */
+/** The keys of a job that say how far from its fire times it is launched. */
 type Offset = Pick<Entity, "job" | "spreadMs" | "postAheadMs">;
 
 /** How much later than its fire times a job is launched; less than 0 when it posts ahead. */
@@ -313,7 +317,7 @@ export function launchOffsetMs({ job, spreadMs, postAheadMs }: Offset): Millisec
   return spreadOffsetMs(job, spreadMs) - postAheadMs;
 }
 
-/** Until when a fire time can lie that is launched at `now` by a clock that is right. */
+/** The latest fire time that can be launched at `now`. */
 export function launchHorizon(entity: Offset, now: Instant): Instant {
   return now + Math.max(0, -launchOffsetMs(entity));
 }

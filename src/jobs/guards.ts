@@ -1,4 +1,4 @@
-// Guards: what a job asks before its action goes to all of its agents, as its keys write it.
+// Guards: the keys of a job that may hold back its action (`canary`, `approve`, `growth`), read.
 import type { EntityValues } from "./keys.ts";
 
 /** A share of the agents in percent, a number of them, or all. */
@@ -14,8 +14,8 @@ const COUNT_MAX = 1_000_000_000;
 const PERCENT_MAX = 10_000;
 
 /**
- * What the text of a guard says: `20%`, `50`, `true`. Null for what is none of the forms that it
- * takes, or out of bounds.
+ * The value of a guard's text: `20%`, `50`, `true`. Null for a form that this guard does not take,
+ * or a value out of bounds.
  */
 export function parseGuard(text: string, forms: readonly GuardForm[]): GuardValue | null {
   const value = guardOf(text.trim());

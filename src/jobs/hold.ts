@@ -1,12 +1,12 @@
-// Hold: fire times that people do not want run when they come: pauses of a job, and blackouts,
-// which hold many jobs and are in the configuration. Pure rules over (fire time, what holds).
+// Hold: pauses (of one job, in the journal) and blackouts (of many jobs, in the configuration):
+// which fire times they hold. Pure rules.
 //
-// Owns:    which fire time is held, by what, and until when.
-// Not its: what becomes of one (fires.ts), who may pause (the verbs), where pauses are kept.
+// Owns:    whether a fire time is held, by what, and until when.
+// Not its: what happens to a held one (fires.ts), who may pause (the verbs), where pauses are kept.
 import type { BlackoutConfig } from "../config/blackout.ts";
 import type { Instant } from "../time.ts";
 
-/** What becomes of a fire time. */
+/** What happens to a held fire time. */
 export type Hold =
   /** It is not run. */
   | { readonly kind: "skip"; readonly reason: string }
@@ -16,7 +16,7 @@ export type Hold =
 /** What holds a fire time; null: nothing. */
 export type HoldAt = (at: Instant) => Hold | null;
 
-/** Nothing holds it. */
+/** The answer where nothing holds a fire time. */
 export function unheld(): null {
   return null;
 }
@@ -36,13 +36,13 @@ export interface Pause {
 /** A time in which fire times of many jobs are held: once, or each week. */
 export type Blackout = BlackoutConfig;
 
-/** Ends of holds that may lead into the next one. */
+/** The most holds that are followed from the end of one into the next. */
 const CHAIN_MAX = 100;
 
 /** What holds the fire times of one job. */
 export interface Holding {
   readonly pauses: readonly Pause[];
-  /** Those that hold the job. */
+  /** Those that apply to the job. */
   readonly blackouts: readonly Blackout[];
 }
 
@@ -75,7 +75,7 @@ function pauseAt(pauses: readonly Pause[], at: Instant): string | undefined {
   return held === undefined ? undefined : pauseReason(held);
 }
 
-/** By whom, and why. */
+/** The reason of a pause: by whom, and why. */
 export function pauseReason({ actor, why }: Pick<Pause, "actor" | "why">): string {
   return `paused by ${actor}${why === "" ? "" : `: ${why}`}`;
 }
@@ -92,7 +92,7 @@ function blackoutAt(
   return held.toSorted((left, right) => right.until - left.until)[0];
 }
 
-/** By its name, and why. */
+/** The reason of a blackout: its name, and why. */
 export function blackoutReason({ name, why }: Pick<Blackout, "name" | "why">): string {
   return `blackout "${name}"${why === "" ? "" : `: ${why}`}`;
 }
@@ -103,7 +103,7 @@ export function endOf({ span }: Pick<Blackout, "span">, at: Instant): Instant | 
   return span.from <= at && at < span.until ? span.until : null;
 }
 
-/** Whether a blackout holds a job: by one of its patterns, where `*` is any text, `?` one letter. */
+/** Whether a blackout applies to a job: by its patterns, where `*` is any text, `?` one letter. */
 export function holdsJob({ jobs }: Pick<Blackout, "jobs">, job: string): boolean {
   return jobs.some((pattern) => isMatch([...pattern], [...job]));
 }

@@ -1,8 +1,8 @@
 // Imports: the specifiers in the text of a module, found without parsing it.
 //
-// What is found decides which files are watched and, where there is no bundler, which are kept with
-// a run. So it may find too much (an import in a comment) but nothing may be missed, except imports
-// whose name is computed.
+// The result decides which files are watched and, where there is no bundler, which are kept with a
+// run. So it may find too much (an import in a comment), but must miss nothing except imports whose
+// name is computed.
 
 /**
  * The modules that the program itself serves to what it loads: ours, and that by which a plugin

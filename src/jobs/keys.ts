@@ -12,7 +12,7 @@ export const TEMPLATE_NAME = "action.json";
 /** Longer actions make RabbitMQ refuse the scheduler's queue: its limit is 2^32 milliseconds. */
 export const EXPIRY_MAX_MS: Milliseconds = 49 * DAY_MS;
 
-/** What a key takes, its bounds and what holds without it. Null: nothing does. */
+/** What a key takes: its kind, its bounds, and its default; null: it has none. */
 export type KeyRule =
   | { readonly kind: "cron" | "zone" | "moment" | "action" | "plugins"; readonly default: null }
   | { readonly kind: "flag"; readonly default: boolean }
@@ -44,18 +44,18 @@ export type JobKey = KeyRule & {
   readonly file: string | null;
   /** Who knows it: both, or only this program. */
   readonly since: "original" | "0.1";
-  /** What holds without it, for people. */
+  /** The default, in words. */
   readonly unset: string;
   /** What it does, for people. */
   readonly about: string;
 };
 
-/** Part of a key, with the types of its own values: so a part stays on one line. */
+/** Part of a key with its literal types: spread into a key, it keeps several members on a line. */
 function part<const Part>(part: Part): Part {
   return part;
 }
 
-/** All of them, in the order in which they are written. */
+/** All keys, in the order in which files are written. */
 export const JOB_KEYS = {
   cron: {
     ...part({
@@ -289,7 +289,7 @@ type Settled<Key> = Key extends { readonly kind: "duration" }
     ? string | null
     : OrDefault<Key, Written<Key>>;
 
-/** What the plain keys come to: a member each, durations in milliseconds under NAMEMs. */
+/** The values of the plain keys, a member each; durations in milliseconds, named NAMEMs. */
 export type EntityValues = {
   readonly [Name in PlainName as Member<Name>]: Settled<Keys[Name]>;
 };

@@ -14,7 +14,7 @@ export const JOB_FILE_SIZE_MAX = 16 * 1024 * 1024;
 /** The files that may hold a job's program. */
 export const MODULE_FILES = ["job.ts", "job.mts", "job.js"] as const;
 
-/** The files that define a job, most original first. A job has exactly one of them. */
+/** The files that can define a job. A job has exactly one of them. */
 export const DEFINITION_FILES = ["entity.cfg", "entity.toml", ...MODULE_FILES] as const;
 
 /** Name of the file that defines a job. */
@@ -88,8 +88,7 @@ export function loadDefinition(files: JobFiles): RawDefinition {
 }
 
 /**
- * What can be read of an entity.cfg or entity.toml, whatever else is wrong in it: its mistakes are
- * noted in the source.
+ * As much of an entity.cfg or entity.toml as can be read; its mistakes are noted in the source.
  *
  * @throws {RunnerErrors} When no such file defines the job.
  */

@@ -76,7 +76,7 @@ function checkTemplate(
 
 type Places = ReadonlyMap<string, KeyPosition>;
 
-/** What a bracket or a name means nothing in: comments, and texts of three kinds. */
+/** Comments and texts, in which brackets and names mean nothing. */
 const OPAQUE = /\/\/[^\n]*|\/\*.*?\*\/|(["'])(?:\\.|(?!\1)[^\\\n])*\1|`(?:\\.|[^`\\])*`/gs;
 
 /** A program with blanks in the place of its comments and texts, but for the texts to keep. */

@@ -46,7 +46,7 @@ export function askedText({ run }: AskedRun): string {
   return `run ${run}, asked for by hand`;
 }
 
-/** What a line of --batch need not say. */
+/** The defaults of what a line of --batch leaves out. */
 export interface BatchDefaults {
   readonly from: Instant;
   /** Null: the zone of the host. */

@@ -2,12 +2,12 @@
 import { type ErrorDetail, RunnerError } from "../errors.ts";
 import { firstOf } from "../text.ts";
 
-/** A mistake in a module, as plain data that can cross threads. */
+/** A mistake in a module, as plain data that a worker can send. */
 export interface ModuleProblem {
   readonly message: string;
   /** Null: the job's own file. */
   readonly path: string | null;
-  /** Line in `path`, counted from 1; null when nobody can say. */
+  /** Line in `path`, counted from 1; null when it is not known. */
   readonly line: number | null;
   /** Counted from 1. */
   readonly column: number | null;

@@ -5,8 +5,9 @@
 // Owns:    how the three work together, and the operator's error with its hint.
 // Not its: the clock (every question brings its own instant), what firing does (flow/).
 //
-// Invariant I7: an answer is later than the question, or null for never. Where the original went
-// back in time (a gap west of UTC, the second pass of a repeated hour) we go on to the next time.
+// Invariant I7: a fire time is later than the moment it was asked for, or null for never. Where the
+// original went back in time (in an hour that a zone west of UTC skips, or in the second pass of a
+// repeated hour) we go on to the next fire time.
 import assert from "node:assert/strict";
 import { messageOf, nearest, RunnerError } from "../errors.ts";
 import { CRON_NICKNAMES, type CronFields, parseCron } from "../lib/cron/expression.ts";
@@ -39,7 +40,7 @@ export interface Schedule {
 /** How an expression is read. */
 export interface ScheduleOptions extends Partial<Pick<Schedule, "timezone" | "from" | "until">> {}
 
-/** No schedule fires before or after: cron's years are 1970 to 2099, in any zone. */
+/** Schedules fire only between these: cron's years are 1970 to 2099, in any zone. */
 const FIRST_AT: Instant = Date.UTC(1969, 11, 30);
 const LAST_AT: Instant = Date.UTC(2100, 0, 3);
 
@@ -53,8 +54,8 @@ const schedules = new Map<string, Schedule>();
  * schedule: ask `neverFires`. The same text gives the same object again.
  *
  * @param options `timezone` defaults to null, the zone of the host; `from` and `until` to no bound.
- * @throws {RunnerError} SCHEDULE, for an expression that is none or a zone that does not exist. Its
- * cause is a RangeError with the original's own text for it.
+ * @throws {RunnerError} SCHEDULE, for a wrong expression or a zone that does not exist. Its cause
+ * is a RangeError with the original's text.
  */
 export function parseSchedule(expression: string, options: ScheduleOptions = {}): Schedule {
   const { timezone = null, from = null, until = null } = options;
@@ -80,9 +81,9 @@ export function parseSchedule(expression: string, options: ScheduleOptions = {})
  * The first fire time after `after`, or null when there is none.
  *
  * Always later than `after`, a whole second, and at most in 2099. Times that a zone skips or
- * repeats fire once: see `instantOfWall` in zone.ts for when. The answer belongs to one fixed
- * series of instants, that of a runner which has been up all along: asking again before it comes
- * gives it again. The original asked once, and slept; we ask after every restart and tick.
+ * repeats fire once: see `instantOfWall` in zone.ts for when. The answer does not depend on when it
+ * is asked for: until a fire time has come, each call gives the same one. (The original asked once,
+ * and slept; we ask again at every restart and tick.)
  */
 export function nextFire(schedule: Schedule, after: Instant): Instant | null {
   assert(!Number.isNaN(after), "nextFire needs an instant");
@@ -125,7 +126,7 @@ function nextIn(zone: Zone, of: { fields: CronFields; after: Instant }): Instant
     wall = nextWall(of.fields, wall);
     if (wall === null) return null;
     const at = instantOfWall(zone, wall);
-    // In the second pass of a repeated hour, wall times may mean the first pass, which is over.
+    // In the second pass of a repeated hour, a wall time may mean the first pass, which is over.
     if (at > of.after) return at;
   }
 }

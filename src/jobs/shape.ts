@@ -1,4 +1,4 @@
-// Shape: the names and types of a job definition, checked by valibot before anything is understood.
+// Shape: checks the names and types of a job definition with valibot, before its values are read.
 import * as v from "valibot";
 import { nearest } from "../errors.ts";
 import { guardWords } from "./guards.ts";
@@ -65,7 +65,7 @@ export function soundPart(
   nameOf: (key: string) => string,
 ): { readonly sound: SoundDefinition; readonly faults: readonly ShapeFault[] } {
   const whole = v.safeParse(DEFINITION, definition);
-  // The schema is made of the table that the type is made of.
+  // The schema and the type are both derived from the table of keys.
   if (whole.success) return { sound: whole.output as SoundDefinition, faults: [] };
   const faults = whole.issues.map((issue) => faultOf(issue, nameOf));
   let rest: unknown = definition;

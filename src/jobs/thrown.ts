@@ -1,7 +1,7 @@
-// Thrown: what a module threw while it was evaluated, as a problem with its place and its mending.
+// Thrown: what a module threw while it was evaluated, as a problem with its place and a hint.
 //
-// Imports that lead nowhere are found by the bundler, with their place; what gets by here are those
-// that only the runtime sees. Each of the two has its own words for them.
+// Most imports of missing files are found by the bundler, with their place. Those that only the
+// runtime notices end up here; Bun and Deno have different messages for them.
 import { parseImports, SDK_NAMES } from "./imports.ts";
 import { type ModuleProblem, type Place, placeIn } from "./problem.ts";
 

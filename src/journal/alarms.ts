@@ -22,22 +22,22 @@ export const NOTICE_STATES = DELIVERY_STATES;
 export interface AlarmRow {
   readonly id: number;
   readonly event: AlarmEvent;
-  /** "" for what is no job's. */
+  /** "" when it is not about a job. */
   readonly job: string;
-  /** What of it, such as the plugin; "" for the whole. */
+  /** The part that is wrong, such as a plugin's name; "" for the job as a whole. */
   readonly subject: string;
   readonly runId: number | null;
-  /** Since when it is so. */
+  /** When it went wrong. */
   readonly since: Instant;
   readonly raisedAt: Instant;
-  /** When it was told last. */
+  /** When people were last told of it. */
   readonly toldAt: Instant;
   /** How often it has happened. */
   readonly count: number;
   readonly message: string;
   /** What to do. */
   readonly hint: string;
-  /** Null while it is so. */
+  /** When it was right again; null while it is wrong. */
   readonly endedAt: Instant | null;
 }
 
@@ -80,7 +80,7 @@ export function advanceNotice(row: NoticeRow, event: NoticeEvent, now: Instant):
   }
 }
 
-/** What the journal tells of alarms. */
+/** The journal's reads of alarms. */
 export interface AlarmReads {
   /** What is wrong now, by event, job and subject. */
   openAlarms(): readonly AlarmRow[];
@@ -91,7 +91,7 @@ export interface AlarmReads {
   notice(id: number): NoticeRow | null;
 }
 
-/** What is written of them. */
+/** The journal's writes of alarms. */
 export interface AlarmWrites {
   insertAlarm(alarm: NewAlarm): AlarmRow;
   saveAlarm(row: AlarmRow): void;

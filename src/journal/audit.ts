@@ -13,7 +13,7 @@ export interface AuditEntry {
   readonly actor: string;
   /** The verb, such as "install" or "drop". */
   readonly deed: string;
-  /** The job that it is about, or what stands in its place. */
+  /** What it is about: a job, or a run, a file or the like. */
   readonly subject: string;
   /** What exactly, for people. */
   readonly detail: string;
@@ -29,7 +29,7 @@ export interface AuditRow extends AuditEntry {
   readonly hash: string;
 }
 
-/** What the journal tells of the log. */
+/** The journal's reads of the log. */
 export interface AuditReads {
   /** The newest row. */
   auditHead(): AuditRow | null;
@@ -37,7 +37,7 @@ export interface AuditReads {
   auditRows(after: number, limit: number): readonly AuditRow[];
 }
 
-/** What stands before the first row. */
+/** Stands for the hash of the row before the first. */
 export const NO_ROW = "0".repeat(64);
 
 /** The hash of a row: over all of it, and over the row before by its hash. */
@@ -62,12 +62,12 @@ export function appendAudit(
   return whole;
 }
 
-/** The line that carries a head out of this host. */
+/** The line for the system's log that records the newest row outside of the journal. */
 export function headText({ id, deed, subject, actor, hash }: AuditRow): string {
   return `audit: ${id} ${deed} ${subject} by ${actor}, head ${hash}`;
 }
 
-/** What a walk over the log has found. */
+/** What a check of the log has found. */
 export interface AuditReport {
   readonly rows: number;
   readonly head: string;
@@ -100,7 +100,7 @@ export function verifyAudit(
       last = row.id;
       const fault = faultOf(row, { previous, id });
       if (fault !== null && faults.length < FAULTS_MAX) faults.push(fault);
-      // Of one fault one is told: what follows is held against what stands there.
+      // Each fault is reported once: the next row is compared with the row as it stands.
       [previous, id] = [row.hash, row.id];
       missing.delete(row.hash);
     }

@@ -1,18 +1,18 @@
-// Guards: what an action that is planned waits for, or is held against, before it is posted.
+// Guards: the limits that a planned action has to pass before it is posted, and what it waits for.
 
-/** What is asked of an action besides `agentsMax`. */
+/** The guards of an action, besides `agentsMax`. */
 export interface Guards {
-  /** The target that is counted, where the action's own is a part of it. */
+  /** The target whose agents are counted, when the action's own target is only a part of it. */
   readonly target?: string;
-  /** Percent more agents than at the last run that are not too many. */
+  /** By how many percent more agents than at the last run it may match. */
   readonly growth?: number;
-  /** A person says yes first: always, or when the target matches more agents than this. */
+  /** A person has to approve: always, or when the target matches more agents than this. */
   readonly approve?: "always" | number;
-  /** It goes to a part of the agents first: how many of them may fail. */
+  /** For a canary: how many of its agents may fail. */
   readonly canaryFailures?: number;
 }
 
-/** What holds an action back that is planned; `approved` is one that a person has let go. */
+/** What holds a planned action back; with `approved` a person has released it. */
 export const HOLDS = ["approval", "canary", "approved"] as const;
 
 export type Hold = (typeof HOLDS)[number];

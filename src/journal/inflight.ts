@@ -33,7 +33,7 @@ export const ACTION_STATES = ["planned", "posted", "collected", "settled", "fail
 
 export type ActionState = (typeof ACTION_STATES)[number];
 
-/** How whole a result is: what was fetched against what the action's counters promise. */
+/** How complete a result is: the commands in it, and what the action's counters say. */
 export interface Completeness {
   /** Commands in the result file, each once. */
   readonly fetched: number;
@@ -45,7 +45,7 @@ export interface Completeness {
   readonly statuses: Readonly<Record<string, number>>;
   /** Entries of the pages that were no command at all. */
   readonly strays: number;
-  /** How many agents the target lists; missing when it is no list. */
+  /** How many agents the target lists; missing when the target is not a list. */
   readonly listed?: number;
 }
 
@@ -66,16 +66,16 @@ export interface ActionRow {
   readonly signature: string;
   /** The action's expireafter. */
   readonly expireAt: Instant;
-  /** From its dating to its expireafter. Null: not known, or not this runner's to date anew. */
+  /** From its dating to its expireafter. Null: not known, or this runner must not date it again. */
   readonly lifeMs: Milliseconds | null;
-  /** Until when it may be posted, if need be dated anew. Null: until it has expired. */
+  /** Until when it may be posted, if necessary dated again. Null: until it has expired. */
   readonly postBy: Instant | null;
-  /** When the POST was begun that the API has taken. Null: not posted, or not known. */
+  /** When the POST began that the API has accepted. Null: not posted, or not known. */
   readonly postedAt: Instant | null;
   readonly sendOnly: boolean;
   /** It is not posted when its target matches more agents than this. Null: no limit. */
   readonly agentsMax: number | null;
-  /** What else is asked before it is posted. Null: nothing. */
+  /** Other guards that it has to pass before it is posted. Null: none. */
   readonly guards: Guards | null;
   /** What it waits for before it can be posted. Null: nothing. */
   readonly held: Hold | null;
@@ -91,12 +91,12 @@ export interface ActionRow {
   readonly maybeSent: boolean;
   /** Failed tries in this state. */
   readonly attempts: number;
-  /** When to work on it next; null: never by itself. */
+  /** When to work on it next; null: never, unless something else happens. */
   readonly nextAt: Instant | null;
   readonly resultPath: string | null;
   /** SHA-256 of that file as it was written, in hexadecimal; null when another program wrote it. */
   readonly resultSha256: string | null;
-  /** Whether a result file of it may be this runner's own, although it is not collected. */
+  /** Whether this runner may have written its result file without having journaled that. */
   readonly writing: boolean;
   readonly completeness: Completeness | null;
   /** Why the last try failed, or why the action failed. */
@@ -150,10 +150,10 @@ export type ActionEvent =
       /** @default null, not known */
       readonly resultSha256?: string | null;
       readonly completeness: Completeness;
-      /** When the result is read once more. Null: never. */
+      /** When the result is swept. Null: never. */
       readonly sweepAt: Instant | null;
     }
-  /** The result was read once more, and nothing new has come. */
+  /** The sweep has found nothing new. */
   | { readonly kind: "swept" }
   | { readonly kind: "delivered" };
 
@@ -226,7 +226,7 @@ export function advance(row: ActionRow, event: ActionEvent, now: Instant): Actio
   }
 }
 
-/** What is known of an action since the API has taken it. */
+/** The members that an action gets when the API has accepted it. */
 function takenAs(event: {
   readonly actionId: number;
   readonly postedAt?: Instant | null;
@@ -243,7 +243,7 @@ function resultIn(event: {
   return { resultPath, resultSha256, completeness };
 }
 
-/** Whether the result of an action is to be read once more. */
+/** Whether a collected action still waits for its sweep. */
 export function isSwept({ state, nextAt }: Pick<ActionRow, "state" | "nextAt">): boolean {
   return state === "collected" && nextAt !== null;
 }
@@ -252,7 +252,7 @@ function isAwaited(row: ActionRow): boolean {
   return row.state === "planned" || row.state === "posted" || isSwept(row);
 }
 
-/** Settled is final: nothing needs the bytes any more, so the journal does not keep them. */
+/** Settled is final: nothing needs the action's bytes any more, so the journal drops them. */
 function settle(row: ActionRow): ActionRow {
   return { ...row, state: "settled", nextAt: null, body: "", reply: null };
 }
@@ -274,32 +274,32 @@ export interface DeliveryRow {
   /** The file with the results of several actions; null for the action's own result. */
   readonly resultPath: string | null;
   readonly state: DeliveryState;
-  /** Tries that were begun since it was queued, or put back. */
+  /** Attempts that were begun since it was queued, or queued again. */
   readonly attempts: number;
   readonly nextAt: Instant | null;
-  /** Why the last try failed; null while none has, and while one is made. */
+  /** Why the last attempt failed; null before the first failure. */
   readonly error: string | null;
-  /** What the plugin says is done, as JSON; null when it has said nothing. */
+  /** The progress that the plugin has saved, as JSON; null when it has saved none. */
   readonly progress: string | null;
   readonly updatedAt: Instant;
 }
 
 export type DeliveryEvent =
-  /** A try is about to be made. Should the process die of it, the next one is at `nextAt`. */
+  /** An attempt is about to be made. If the process dies meanwhile, the next one is at `nextAt`. */
   | { readonly kind: "begun"; readonly nextAt: Instant }
   | { readonly kind: "delivered" }
   | {
       readonly kind: "failed";
       readonly error: string;
       readonly nextAt: Instant | null;
-      /** No other try can succeed: if an operator makes one, it is of the whole. @default false */
+      /** No other attempt can succeed. The saved progress is dropped. @default false */
       readonly isFinal?: boolean;
     }
-  /** The plugin has done a part: the next attempt goes on behind it. */
+  /** The plugin has saved its progress: the next attempt goes on from there. */
   | { readonly kind: "progress"; readonly progress: string | null }
   | {
       readonly kind: "redeliver";
-      /** Another result than before. @default false */
+      /** The result has changed since. @default false */
       readonly isNew?: boolean;
     }
   | { readonly kind: "drop" };
@@ -313,7 +313,7 @@ export function advanceDelivery(row: DeliveryRow, event: DeliveryEvent, now: Ins
     case "begun": {
       assert(row.state === "pending", `I6: begun after ${row.state}`);
       const attempts = row.attempts + 1;
-      // The last error stays until this attempt has ended: it is what an operator asks for.
+      // The last error stays until this attempt has ended: `status` shows it.
       return { ...row, attempts, nextAt: event.nextAt, updatedAt: now };
     }
     case "delivered":
@@ -324,7 +324,7 @@ export function advanceDelivery(row: DeliveryRow, event: DeliveryEvent, now: Ins
       };
     case "progress":
       assert(row.state === "pending", `progress after ${row.state}`);
-      // The time stays: it tells the attempt from another one.
+      // `updatedAt` stays: it tells this attempt from another one.
       return { ...row, progress: event.progress };
     case "failed":
       assert(row.state === "pending", `I6: failed after ${row.state}`);
@@ -373,9 +373,9 @@ export interface RunRow {
   readonly note: string | null;
   /** JSON of its parameters; null: none, or those of its job when it begins. */
   readonly params: string | null;
-  /** When it was begun, or tried to be. Null: not yet. */
+  /** When it began, or was first tried to begin. Null: not yet. */
   readonly begunAt: Instant | null;
-  /** When it is given up if it is still open. Null: never. */
+  /** When it is ended as failed if it is still open. Null: never. */
   readonly deadlineAt: Instant | null;
   readonly endedAt: Instant | null;
   /** Somebody wants it to begin at this time, not before. Null: as soon as it can. */

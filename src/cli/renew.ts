@@ -2,13 +2,15 @@
 import { workflowEdges } from "../edge/workflow/edges.ts";
 import { RunnerError, RunnerErrors } from "../errors.ts";
 import type { JournalReads } from "../journal/journal.ts";
-import { type Renewal, stepsAgain } from "../workflow/operate.ts";
-import { rehearse } from "../workflow/rehearse.ts";
+import { besideSteps, type Renewal, stepsAgain } from "../workflow/operate.ts";
+import { type Rehearsal, type Rehearsed as RehearsedRun, rehearse } from "../workflow/rehearse.ts";
 import { loadJobs, unknownJob } from "./jobs.ts";
 import type { Bench } from "./open.ts";
 
 /** What was rehearsed, and whether it still holds. */
 export interface Rehearsed extends Renewal {
+  /** Steps to try again that failed beside saved ones. */
+  readonly beside: readonly string[];
   /** @throws {RunnerError} JOURNAL, when the run has gone on in the meantime. */
   check(journal: JournalReads): void;
 }
@@ -19,32 +21,80 @@ export interface Rehearsed extends Renewal {
  * @throws {RunnerError|RunnerErrors} Where the two part, or what is wrong with job.ts.
  */
 export async function renew(bench: Bench, runId: number): Promise<Rehearsed | null> {
-  const { clock, journal } = bench.edges;
-  const run = journal.run(runId);
-  const body = journal.body(runId);
-  if (run === null || body === null || !["paused", "failed"].includes(run.state)) return null;
+  const { journal } = bench.edges;
+  const kept = keptOf(journal, runId);
+  if (kept === null) return null;
+  const { run, steps } = kept;
   const path = await pathOf(bench, run.job);
-  const { bundle, host } = workflowEdges(bench.config);
-  const { source, hash } = await bundle(path);
-  const steps = journal.stepsOf(runId);
-  const again = stepsAgain(journal, runId).map(({ name }) => name);
-  const { parting, asked } = await rehearse({ host, clock }, { run, body, steps, again, source });
+  const { source, hash } = await workflowEdges(bench.config).bundle(path);
+  const { beside, ...played } = await play(bench, kept, source);
   const refuse = (state: string, hint: string): never => {
     const message = `Cannot resume run "${runId}" of ${run.job} with its new source: ${state}`;
     throw new RunnerError("JOURNAL", message, { job: run.job, path, hint });
   };
-  if (parting !== null) {
+  if (played.parting !== null) {
     const own = `mig-runner resume ${runId} goes on with the source that it began with`;
-    refuse(parting, `Nothing was changed. ${own}; mig-runner run ${run.job} begins anew`);
+    const where = await placesOf(bench, kept, played);
+    const hint = `Nothing was changed. ${own}; mig-runner run ${run.job} begins anew`;
+    refuse(`${played.parting}${where}`, hint);
   }
   const before = JSON.stringify([run, steps]);
   return {
-    ...{ hash, source, asked },
+    ...{ hash, source, asked: played.asked, beside },
     check(now) {
       const isSame = JSON.stringify([now.run(runId), now.stepsOf(runId)]) === before;
       if (!isSame) refuse("it has gone on in the meantime", "mig-runner status shows it");
     },
   };
+}
+
+/** Steps that failed beside saved ones and that the run's own source can have tried again. */
+export async function retriable(bench: Bench, runId: number): Promise<readonly string[]> {
+  const { journal } = bench.edges;
+  const kept = keptOf(journal, runId);
+  const source = kept === null ? null : journal.source(kept.run.source ?? "");
+  if (kept === null || source === null || besideSteps(journal, runId).length === 0) return [];
+  return (await play(bench, kept, source)).beside;
+}
+
+/** What the journal has of a run that can go on. */
+type Kept = Omit<RehearsedRun, "again">;
+
+function keptOf(journal: JournalReads, runId: number): Kept | null {
+  const run = journal.run(runId);
+  const body = journal.body(runId);
+  if (run === null || body === null || !["paused", "failed"].includes(run.state)) return null;
+  return { run, body, steps: journal.stepsOf(runId) };
+}
+
+/** Plays a source, with what failed beside saved steps tried again, if it takes that. */
+async function play(
+  bench: Bench,
+  kept: Kept,
+  source: string,
+): Promise<Rehearsal & { readonly beside: readonly string[] }> {
+  const { clock, journal } = bench.edges;
+  const { host } = workflowEdges(bench.config);
+  const last = stepsAgain(journal, kept.run.id).map(({ name }) => name);
+  const beside = besideSteps(journal, kept.run.id).map(({ name }) => name);
+  if (beside.length > 0) {
+    const again = [...beside, ...last];
+    const played = await rehearse({ host, clock }, { ...kept, again, source });
+    if (played.parting === null) return { ...played, beside };
+  }
+  return { ...(await rehearse({ host, clock }, { ...kept, again: last, source })), beside: [] };
+}
+
+/** Where the code that the run began with and that of now are, at the step where they part. */
+async function placesOf(bench: Bench, kept: Kept, { step, at }: Rehearsal): Promise<string> {
+  const { journal } = bench.edges;
+  const source = journal.source(kept.run.source ?? "");
+  const before =
+    step === null || source === null ? null : (await play(bench, kept, source)).places.get(step);
+  const old = before == null ? [] : [`the source that the run began with asks for it at ${before}`];
+  const now = at === null ? [] : [`the new one is at ${at}`];
+  const places = [...old, ...now];
+  return places.length === 0 ? "" : `; ${places.join(", ")}`;
 }
 
 /** The file of a job with a workflow. */

@@ -41,10 +41,12 @@ export const resume: Verb = {
       const recorder = new Recorder(call, bench.edges);
       const job = journal.run(runId)?.job ?? "";
       const isNew = call.flags.has("with-new-source");
-      const renewal = isNew ? await (await import("./renew.ts")).renew(bench, runId) : null;
+      const { renew, retriable } = await import("./renew.ts");
+      const renewal = isNew ? await renew(bench, runId) : null;
+      const beside = renewal?.beside ?? (isNew ? [] : await retriable(bench, runId));
       const again = await journal.write((tables) => {
         renewal?.check(tables);
-        const tried = resumeRun(tables, runId, clock.now(), renewal);
+        const tried = resumeRun(tables, runId, clock.now(), { renewal, beside });
         const detail = `run ${runId}${isNew ? " with new source" : ""}`;
         recorder.note(tables, { deed: "resume", subject: job, detail });
         return tried;

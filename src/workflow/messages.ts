@@ -129,7 +129,11 @@ const Tried = v.variant("kind", [
 const LEVELS = ["err", "warning", "notice", "info", "debug"] as const satisfies LogLevel[];
 
 const FromBody = v.variant("kind", [
-  v.strictObject({ kind: v.literal("ask"), name: Name, request: Request }),
+  v.strictObject({
+    ...{ kind: v.literal("ask"), name: Name, request: Request },
+    /** Where the author's code does, such as "job.ts:12"; only when `begin` has asked for that. */
+    at: v.optional(v.nullable(Text)),
+  }),
   v.strictObject({ kind: v.literal("tried"), name: Name, attempt: Count, outcome: Tried }),
   v.strictObject({
     kind: v.literal("checked"),
@@ -186,6 +190,8 @@ export type ToBody =
       /** JSON. @default null, none */
       readonly params?: string | null;
       readonly source: string;
+      /** Whether what is asked for is to come with its place in the code. @default false */
+      readonly places?: boolean;
     }
   /** What a step came to, at the time that the body's clock shows from then on. */
   | {

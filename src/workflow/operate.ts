@@ -21,7 +21,7 @@ export function resumeRun(
   transaction: JournalTransaction,
   runId: number,
   now: Instant,
-  renewal: Renewal | null = null,
+  { renewal = null, beside = [] }: Resumption = {},
 ): readonly string[] {
   const run = requireRun(transaction, { verb: "resume", runId });
   const body = transaction.body(runId);
@@ -35,17 +35,27 @@ export function resumeRun(
   const isOver = run.deadlineAt !== null && run.deadlineAt <= now;
   const deadlineAt = isOver ? null : run.deadlineAt;
   const source = renewal?.hash ?? run.source;
+  // Before the run forgets what has ended it.
+  const others = besideSteps(transaction, runId).filter(({ name }) => beside.includes(name));
+  const again = [...others, ...stepsAgain(transaction, runId)];
   transaction.saveRun({ ...run, source, state: "open", note: null, deadlineAt, endedAt: null });
   if (renewal !== null) transaction.insertSource(renewal.hash, renewal.source);
   transaction.saveBody({ ...body, ...due(now, now), starts: 0 });
-  const again = stepsAgain(transaction, runId);
   for (const step of again) {
     const asked = renewal === null ? step.digest : renewal.asked.get(step.name);
     // A function that the new code does not call any more.
     if (asked === undefined) transaction.removeStep(step.id);
     else transaction.saveStep({ ...begunAnew(transaction, step), digest: asked });
   }
+  closeGaps(transaction, runId);
   return again.map(({ name }) => name);
+}
+
+/** How a run is to go on. */
+export interface Resumption {
+  readonly renewal?: Renewal | null;
+  /** Names of steps to try again that failed before others were saved: see `besideSteps`. */
+  readonly beside?: readonly string[];
 }
 
 /** Another source for a run to go on with, which was rehearsed: see rehearse.ts. */
@@ -109,6 +119,33 @@ export function stepsAgain(journal: JournalReads, runId: number): readonly StepR
     .sort((left, right) => (right.sequence ?? 0) - (left.sequence ?? 0));
   const saved = ended.findIndex(({ state }) => state === "saved");
   return saved < 0 ? ended : ended.slice(0, saved);
+}
+
+/**
+ * The steps that failed beside others, which were saved behind them: the one whose error has ended
+ * the run, and those that failed after it. What was saved may be there because they failed, so they
+ * can only be tried again when the code asks for all of it without their outcome: see rehearse.ts.
+ */
+export function besideSteps(journal: JournalReads, runId: number): readonly StepRow[] {
+  const note = journal.run(runId)?.note ?? null;
+  const failed = journal
+    .stepsOf(runId)
+    .filter(({ state }) => state === "failed")
+    .sort((left, right) => (left.sequence ?? 0) - (right.sequence ?? 0));
+  const from = failed.findIndex(({ error }) => error !== null && note?.startsWith(error));
+  const last = new Set(stepsAgain(journal, runId).map(({ name }) => name));
+  return from < 0 ? [] : failed.slice(from).filter(({ name }) => !last.has(name));
+}
+
+/** Numbers what has ended anew, in the order that it has: W2. */
+function closeGaps(transaction: JournalTransaction, runId: number): void {
+  const ended = transaction
+    .stepsOf(runId)
+    .filter(({ sequence }) => sequence !== null)
+    .sort((left, right) => (left.sequence ?? 0) - (right.sequence ?? 0));
+  for (const [index, step] of ended.entries()) {
+    if (step.sequence !== index + 1) transaction.saveStep({ ...step, sequence: index + 1 });
+  }
 }
 
 /** As if it had never ended. Actions that it had are given up: a collect begins with new ones. */

@@ -37,6 +37,12 @@ export interface Rehearsal {
   readonly parting: string | null;
   /** What the code asked for, by name: the digest of it. */
   readonly asked: ReadonlyMap<string, string>;
+  /** Where in the code it did, by name. */
+  readonly places: ReadonlyMap<string, string>;
+  /** The step of the journal at which they part; null when it is none. */
+  readonly step: string | null;
+  /** Where the code was then, as far as its calls tell. */
+  readonly at: string | null;
 }
 
 /** Plays a source against what is saved. */
@@ -57,6 +63,8 @@ class Stand {
   readonly #handle: BodyHandle;
   readonly #saved: readonly StepRow[];
   readonly #asked = new Map<string, string>();
+  readonly #places = new Map<string, string>();
+  #at: string | null = null;
   readonly #again: ReadonlySet<string>;
   #handed = 0;
   #sent = 0;
@@ -77,7 +85,7 @@ class Stand {
       .toSorted((left, right) => (left.sequence ?? 0) - (right.sequence ?? 0));
     this.#handle = host.start({
       onMessage: (raw) => this.#take(raw),
-      onLost: (reason) => this.#part(`the code does not get there: ${reason}`),
+      onLost: (reason) => this.#part(`the code does not get there: ${reason}`, this.#missing()),
     });
   }
 
@@ -85,7 +93,8 @@ class Stand {
     const { id, job, firesAt, params } = this.#of.run;
     const { begunAt: now, seed } = this.#of.body;
     const version = WORKFLOW_VERSION;
-    this.#post({ kind: "begin", version, run: { id, job, firesAt }, now, seed, params, source });
+    const of = { id, job, firesAt };
+    this.#post({ kind: "begin", version, run: of, now, seed, params, source, places: true });
   }
 
   #post(message: ToBody): void {
@@ -100,7 +109,8 @@ class Stand {
     const patience = new AbortController();
     this.#patience = patience;
     void this.#clock.sleep(PATIENCE_MS, patience.signal).then(() => {
-      if (!patience.signal.aborted) this.#part(this.#parting("does not ask for it"));
+      if (!patience.signal.aborted)
+        this.#part(this.#parting("does not ask for it"), this.#missing());
     });
   }
 
@@ -125,13 +135,15 @@ class Stand {
     }
   }
 
-  #ask({ name, request }: StepAsk): void {
+  #ask({ name, request, at = null }: StepAsk): void {
+    this.#at = at;
+    if (at !== null) this.#places.set(name, at);
     const row = this.#of.steps.find((step) => step.name === name);
     const digest = digestOf(request);
     // What failed may be asked for otherwise: that is what was mended.
     const isSame = row?.digest === digest || this.#again.has(name);
     if (row !== undefined && (row.kind !== request.kind || !isSame)) {
-      this.#part(mismatch(row, request));
+      this.#part(mismatch(row, request), row);
       return;
     }
     this.#asked.set(name, digest);
@@ -154,13 +166,15 @@ class Stand {
   /** Nothing goes on by itself any more: either all was handed out, or the next is never asked. */
   #idle({ received }: Extract<FromBody, { kind: "idle" }>): void {
     if (received !== this.#sent || this.#next() !== null) return;
-    const isMissing = this.#missing() !== null;
-    this.#part(isMissing ? this.#parting("waits for others and does not ask for it") : null);
+    const missing = this.#missing();
+    const parting = this.#parting("waits for others and does not ask for it");
+    this.#part(missing === null ? null : parting, missing);
   }
 
   #ended(error: string | null): void {
     const end = error === null ? "ends without asking for it" : `fails before it: ${error}`;
-    this.#part(this.#missing() === null ? null : this.#parting(end));
+    const missing = this.#missing();
+    this.#part(missing === null ? null : this.#parting(end), missing);
   }
 
   /** What the code has not asked for, and has to. A function that failed may be left out. */
@@ -177,11 +191,14 @@ class Stand {
     return `the journal has ${has}, the code ${state}`;
   }
 
-  #part(parting: string | null): void {
+  #part(parting: string | null, step: StepRow | null = null): void {
     if (this.#isOver) return;
     this.#isOver = true;
     this.#patience.abort();
     this.#handle.stop();
-    this.#settle({ parting, asked: this.#asked });
+    this.#settle({
+      ...{ parting, step: step?.name ?? null, at: this.#at },
+      ...{ asked: this.#asked, places: this.#places },
+    });
   }
 }

@@ -96,6 +96,7 @@ export class BodyRun implements Run {
   readonly #results = new WeakMap<CollectedResult, string>();
   readonly #calls = new Calls();
   readonly #view: BodyView;
+  readonly #tellsPlaces: boolean;
   readonly random: () => number;
   readonly state: RunState;
   /** For the body: those of the job's definition. */
@@ -105,7 +106,7 @@ export class BodyRun implements Run {
   #now: Instant;
 
   constructor(
-    { run, now, seed, params = null }: Extract<ToBody, { kind: "begin" }>,
+    { run, now, seed, params = null, places = false }: Extract<ToBody, { kind: "begin" }>,
     edges: RunEdges,
   ) {
     this.job = run.job;
@@ -114,6 +115,7 @@ export class BodyRun implements Run {
     this.params = JSON.parse(params ?? "{}") as Run["params"];
     this.#now = now;
     this.#edges = edges;
+    this.#tellsPlaces = places;
     this.random = seededRandom(seed);
     this.state = runState({
       nameOf: (what) => this.#nameOf(what),
@@ -369,7 +371,8 @@ export class BodyRun implements Run {
       ...{ name: full, asked, decode, work, check, failure, reject },
       resolve: resolve as Pending["resolve"],
     });
-    this.#post({ kind: "ask", name: full, request: ask.request });
+    const place = this.#tellsPlaces ? { at: this.#edges.locate(asked) } : {};
+    this.#post({ kind: "ask", name: full, request: ask.request, ...place });
     const call = { what: `${what} "${full}"`, asked: new Error(full), canBeLeft: what === "sleep" };
     return this.#calls.track(call, promise);
   }

@@ -1,20 +1,25 @@
 // Renew: `resume --with-new-source`, with a job.ts that fits what is saved, and one that does not.
 import { describe, expect, test } from "bun:test";
 import { resume } from "../../src/cli/resume.ts";
+import { bundleJob } from "../../src/edge/modules/bundle.ts";
 import { openJournal } from "../../src/journal/sqlite/journal.ts";
 import { Directory } from "../support/verb.ts";
 
-/** A paused run of job "hunt", with one saved step. */
+/** A paused run of job "hunt", which began with an older source and has one saved step. */
 async function paused(code: string): Promise<Directory> {
   const directory = await Directory.create();
-  const text = `import { job } from "mig-runner";\nexport default job({}, async (run) => {${code}});\n`;
-  await directory.write("runners/hunt/job.ts", text);
+  const path = directory.at("runners/hunt/job.ts");
+  const textOf = (body: string): string =>
+    `import { job } from "mig-runner";\nexport default job({}, async (run) => {${body}});\n`;
+  await directory.write("runners/hunt/job.ts", textOf('\n\nawait run.step("count", () => 1);'));
+  const { source } = await bundleJob(path, { below: directory.path });
+  await directory.write("runners/hunt/job.ts", textOf(code));
   const journal = openJournal({ path: directory.at("journal.db") });
   await journal.write((to) => {
     const order = { job: "hunt", firesAt: 1, cause: "manual", source: "old" } as const;
     const run = to.insertRun(order, "open", 1);
     if (run === null) throw new Error("there is a run already");
-    to.insertSource("old", "x");
+    to.insertSource("old", source);
     const body = { template: null, expiryMs: 1, agentsMax: null, plugins: [], seed: 9 };
     to.insertBody({ runId: run.id, ...body, begunAt: 1, nextAt: null });
     const step = to.insertStep({ runId: 1, name: "count", kind: "step", digest: "", nextAt: null });
@@ -43,11 +48,15 @@ describe("resume --with-new-source", () => {
   });
 
   test("shows where the two part, and changes nothing", async () => {
-    await using directory = await paused('await run.sleep("count", "1h");');
+    await using directory = await paused('\nawait run.sleep("count", "1h");');
     const { exit, thrown } = await directory.call(resume, ["1", "--with-new-source"]);
     expect(exit).not.toBe(0);
     expect(thrown).toContain(
       'with its new source: the journal has the saved step "count" (step), the code asks for a sleep',
+    );
+    const path = directory.at("runners/hunt/job.ts");
+    expect(thrown).toContain(
+      `; the source that the run began with asks for it at ${path}:4, the new one is at ${path}:3 `,
     );
     expect(thrown).toContain("Nothing was changed.");
     const journal = openJournal({ path: directory.at("journal.db"), readOnly: true });

@@ -25,10 +25,9 @@ export const answer: Verb = {
   usage: "RUN NAME JSON [--why TEXT] [--json]",
   flags: [WHY_FLAG, JSON_FLAG],
   help:
-    "Gives a workflow run the answer that it waits for, by `run.waitFor` and under that NAME. It is\n" +
-    `JSON, ${ANSWER_SIZE_MAX / 1024} KiB of it at most: a text has quotes of its own. There is one\n` +
-    "answer; where the job has a schema for it, one that it refuses is none, and the run goes on\n" +
-    "waiting.\n" +
+    "Gives a workflow run the answer that it waits for by `run.waitFor`, under that NAME. The answer\n" +
+    `is JSON, at most ${ANSWER_SIZE_MAX / 1024} KiB: a text needs its own double quotes. Only one answer is taken;\n` +
+    "if the job's schema refuses it, it does not count, and the run goes on waiting.\n" +
     "`mig-runner status` shows what waits, `history RUN` who answered what.\n\n" +
     "Ends with 1 when the schema refuses it.\n\n" +
     "Examples:\n" +

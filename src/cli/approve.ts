@@ -15,10 +15,10 @@ export const approve: Verb = {
   usage: "RUN [NAME] [--why TEXT] [--json]",
   flags: [WHY_FLAG, JSON_FLAG],
   help:
-    "Says yes to a run that waits for approval. It does because its job has `approve`: then its\n" +
-    "action is posted now, dated anew if it has waited; or because its workflow asks, by\n" +
-    "`run.approval`, under a NAME, which is needed when it asks for several. `mig-runner status`\n" +
-    "shows what waits, and what is asked. Who said yes is in the audit log.\n\n" +
+    "Approves a run that waits for approval. If its job has the key `approve`, its action is posted\n" +
+    "now, with a new date if it has waited. If its workflow asks by `run.approval`, the workflow goes\n" +
+    "on; NAME says which approval, when it asks for several. `mig-runner status` shows what waits\n" +
+    "and what is asked. The audit log has who approved.\n\n" +
     "Examples:\n" +
     "  mig-runner -c runner.cfg approve 12 --why 'change 4711'\n" +
     "  mig-runner -c runner.cfg approve 12 dig",
@@ -29,8 +29,9 @@ export const deny: Verb = {
   usage: "RUN [NAME] [--why TEXT] [--json]",
   flags: [WHY_FLAG, JSON_FLAG],
   help:
-    "Says no to a run that waits for approval. One whose job has `approve` ends as failed, and\n" +
-    "nothing of it is posted; a workflow that asks by `run.approval` hears the no, and goes on.\n\n" +
+    "Refuses a run that waits for approval. If its job has the key `approve`, the run ends as failed\n" +
+    "and nothing is posted. If its workflow asks by `run.approval`, the workflow gets the refusal and\n" +
+    "goes on.\n\n" +
     "Examples:\n" +
     "  mig-runner -c runner.cfg deny 12 --why 'too many hosts'\n" +
     "  mig-runner -c runner.cfg deny 12 dig --why 'not before Monday'",

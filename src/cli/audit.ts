@@ -17,16 +17,21 @@ export const audit: Verb = {
   usage: "[verify] [-n N] [--head HASH] [--calendar FILE] [--json]",
   flags: [
     { name: "n", kind: "number", value: "N", help: `Show the newest N rows (default ${SHOWN})` },
-    { name: "head", kind: "text", value: "HASH", help: "verify: a head that the system log has" },
-    { name: "calendar", kind: "text", value: "FILE", help: "verify: a calendar, which has a head" },
+    { name: "head", kind: "text", value: "HASH", help: "verify: a hash that the system log has" },
+    {
+      name: "calendar",
+      kind: "text",
+      value: "FILE",
+      help: "verify: a calendar, which has one, too",
+    },
     JSON_FLAG,
   ],
   help:
-    "Shows what people have decided on this host: which calendars were installed and withdrawn, what\n" +
-    "was run by hand, approved, given up, resumed and delivered again, when, and by whom.\n\n" +
-    "verify   looks whether a row was changed, removed or moved. That rows at the end are gone shows\n" +
-    "         only against a head that was kept elsewhere: each decision writes its own to the log\n" +
-    "         of the runner, and each calendar that is requested carries the newest.\n" +
+    "Shows what people did by hand on this host, when, and who: calendars installed and withdrawn,\n" +
+    "jobs run and paused, runs approved, dropped and resumed, results delivered again.\n\n" +
+    "verify   checks whether a row was changed, removed or moved. Rows that were cut off at the end\n" +
+    "         can only be noticed with the hash of a later row that was kept elsewhere: each row's\n" +
+    "         hash is in the runner's log, and each requested calendar holds the newest one.\n" +
     "Ends with 1 when something is wrong.\n\n" +
     "Examples:\n" +
     "  mig-runner -c runner.cfg audit\n" +
@@ -54,7 +59,7 @@ function show(call: Call, journal: Journal): number {
     for (const row of rows) call.terminal.json(jsonAnswer(row));
     return 0;
   }
-  if (rows.length === 0) call.terminal.out(["nothing was decided here yet"]);
+  if (rows.length === 0) call.terminal.out(["nothing was done by hand here yet"]);
   else call.terminal.out(renderTable(rows.map(cells), ""));
   return 0;
 }
@@ -72,11 +77,10 @@ async function verify(call: Call, journal: Journal): Promise<number> {
     return isSound ? 0 : 1;
   }
   const against = known.map(({ where }) => where).join(" and ");
-  const compared =
-    against === "" ? "nothing that was kept elsewhere (--head, --calendar)" : against;
+  const compared = against === "" ? "no hash kept elsewhere (--head, --calendar)" : against;
   call.terminal.out([
     ...report.faults.map((fault) => `error: ${fault}`),
-    `${plural(report.rows, "row")}, ${isSound ? "sound" : "not sound"}; held against ${compared}`,
+    `${plural(report.rows, "row")}, ${isSound ? "sound" : "not sound"}; compared with ${compared}`,
     `head ${report.head}`,
   ]);
   return isSound ? 0 : 1;

@@ -55,17 +55,18 @@ export const calendar: Verb = {
     JSON_FLAG,
   ],
   help:
-    "Actions of a job that are signed ahead: one file with a window a fire time. The host that\n" +
-    "posts them then needs an API key, and no private key.\n\n" +
+    "Signs the actions of a job ahead: a calendar is one file with a signed action for each fire time\n" +
+    "(a window). The host that posts them needs an API key, and no private key.\n\n" +
     "request  on the host: makes the file, up to 90 days. Needs no key.\n" +
     "sign     at the investigator's: shows what the fleet will be told and when, asks for the name\n" +
-    "         of the job, and signs. With a second key it co-signs. Interrupted and called again it\n" +
-    "         goes on. The passphrase is taken from MIGPGPPASSPHRASE, or asked for by gpg-agent.\n" +
-    "verify   anywhere: whether every signature holds.\n" +
-    "install  on the host: checks all of it and posts from it from now on; one that does not hold,\n" +
-    "         or does not fit the job, changes nothing.\n" +
-    "show     on the host: the calendar that is installed. diff: whether the job is still what was\n" +
-    "         signed; ends with 1 when it is not. withdraw: posts nothing of it any more.\n\n" +
+    "         of the job, and signs. Called with a second key it co-signs. After an interruption,\n" +
+    "         call it again: it goes on. The passphrase comes from MIGPGPPASSPHRASE or gpg-agent.\n" +
+    "verify   anywhere: checks every signature.\n" +
+    "install  on the host: checks all of it; from then on the job's actions come from it. If it is\n" +
+    "         refused, nothing changes.\n" +
+    "show     on the host: the installed calendar.\n" +
+    "diff     on the host: whether the job is still what was signed; ends with 1 when it is not.\n" +
+    "withdraw on the host: posts nothing of the calendar any more.\n\n" +
     "Examples:\n" +
     "  mig-runner -c runner.cfg calendar request sshd --windows 60 -o sshd.calendar\n" +
     "  mig-runner calendar sign sshd.calendar --key ann@example.net\n" +

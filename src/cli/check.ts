@@ -17,9 +17,9 @@ export const check: Verb = {
     "Finds every mistake in the configuration, the key, the jobs, the plugins and the journal at\n" +
     "once, each as `path:line:column: what is wrong (how to mend it)`. With names only those jobs\n" +
     "are looked at. Changes nothing. Ends with 1 when there is a mistake; warnings alone are not\n" +
-    "mistakes. Asks the API nothing without --api, which shows whether it is reached, takes the\n" +
-    "key, lets it search and post, how far the clocks differ and how many agents the target of\n" +
-    "each job matches now; it posts nothing.\n\n" +
+    "mistakes. With --api it also asks the API, and posts nothing: can it be reached, does it accept\n" +
+    "the key, may the key search and post, how far do the clocks differ, and how many agents does\n" +
+    "the target of each job match now.\n\n" +
     "Examples:\n" +
     "  mig-runner -c runner.cfg check\n" +
     "  mig-runner -c runner.cfg check --api\n" +

@@ -16,14 +16,14 @@ export const daemon: Verb = {
     {
       name: "wait",
       kind: "switch",
-      help: "With --once: stay until nothing is in flight; not for people who are asked",
+      help: "With --once: stay until nothing is in flight (what waits for people is not)",
     },
   ],
   help:
     "Without a command, runs the jobs of the runner directory by their schedules.\n" +
-    "SIGTERM and SIGINT stop it in order. SIGHUP makes it look at the jobs, read its\n" +
-    "configuration and its key, and open its log file again. A configuration with a mistake is told\n" +
-    "in the log, and the old one stays in force.",
+    "SIGTERM and SIGINT let it finish work in hand and stop. SIGHUP makes it look at the jobs, read\n" +
+    "its configuration and its key, and open its log file again. If the new configuration has a\n" +
+    "mistake, the log names it and the old configuration stays in force.",
   async run(call) {
     const once = call.flags.has("once");
     const wait = call.flags.has("wait");

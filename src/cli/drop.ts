@@ -22,10 +22,10 @@ export const drop: Verb = {
     JSON_FLAG,
   ],
   help:
-    "Gives up an action: one in flight is neither posted again nor collected, the result of a\n" +
-    "collected one goes to no plugin any more. The action may go on running on the agents, and its\n" +
-    "result file stays. With a RUN that run is ended, and what it has posted is still collected.\n" +
-    "With a JOB, also one that was removed, everything of it that is pending is given up.\n\n" +
+    "Gives up an action. If it is in flight, it is neither posted again nor collected; if it is\n" +
+    "collected, its result goes to no plugin any more. Agents may still run the action, and a result\n" +
+    "file stays. With a RUN, the run is ended; what it has posted is still collected. With a JOB,\n" +
+    "also a removed one, everything of the job that is pending is given up.\n\n" +
     "Examples:\n" +
     "  mig-runner -c runner.cfg drop 6019583\n" +
     "  mig-runner -c runner.cfg drop 6019583 --plugin slack",

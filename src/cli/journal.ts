@@ -20,12 +20,11 @@ export const journal: Verb = {
     "verify   looks for damage in the file and for rows that cannot be read or cannot be right.\n" +
     "         Changes nothing.\n" +
     "backup   writes a consistent copy to FILE, which must not exist yet.\n" +
-    "restore  puts the backup FILE in the place of the journal, which is kept beside it. Not while a\n" +
-    "         mig-runner works on the directory. FILE may be the journal itself: then what is in the\n" +
-    "         log beside it does not count.\n" +
-    "salvage  puts a journal of all rows that can still be read in the place of a damaged one,\n" +
-    "         or of one with rows that cannot, which is kept beside it. Not while a mig-runner works\n" +
-    "         on the directory.\n" +
+    "restore  replaces the journal by the backup FILE; the old journal is kept beside it. Not while a\n" +
+    "         mig-runner works on the directory. FILE may be the journal itself: then its write-ahead\n" +
+    "         log (-wal) is ignored.\n" +
+    "salvage  replaces a damaged journal by one with all rows that can still be read; the old one is\n" +
+    "         kept beside it. Not while a mig-runner works on the directory.\n" +
     "verify and backup may be used while a mig-runner runs. Ends with 1 when something is wrong.\n\n" +
     "Examples:\n" +
     "  mig-runner -c runner.cfg journal verify\n" +

@@ -53,9 +53,9 @@ export const next: Verb = {
   ],
   help:
     "Shows the next fire times of a cron expression (five, six or seven fields) or of a job.\n" +
-    "A word that names a job of the configuration means that job. An expression needs no\n" +
-    "configuration. A schedule that never fires has none, which is no error. Runs of a job that\n" +
-    "people have asked for at a time to come stand among them.\n\n" +
+    "A word that is the name of a job means that job. An expression needs no configuration. For a\n" +
+    "schedule that never fires nothing is shown, which is no error. Runs that people have asked for\n" +
+    "with `run JOB --at` are shown among the fire times of the job.\n\n" +
     "With --batch each line of standard input is a JSON object with expr and, if wanted, from,\n" +
     'tz and n; it is answered by one line, {"next":[...]} or {"error":"..."}.\n\n' +
     "Examples:\n" +

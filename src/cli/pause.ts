@@ -24,11 +24,11 @@ export const pause: Verb = {
     JSON_FLAG,
   ],
   help:
-    "Keeps a job from firing by its schedule: its fire times are skipped until then, or until\n" +
-    "`mig-runner unpause JOB`. They are recorded as skipped and raise no alarm, and are not made up\n" +
-    "for. What has fired already goes on, and `mig-runner run JOB` fires it all the same. A pause\n" +
-    "holds over restarts, and may be made while no mig-runner runs; one more takes the place of\n" +
-    "the one before. `status` and `next` show it, with who made it and why.\n\n" +
+    "Keeps a job from firing by its schedule until a time, or until `mig-runner unpause JOB`. Its fire\n" +
+    "times are recorded as skipped, raise no alarm, and are not made up for. Runs that have begun go\n" +
+    "on, and `mig-runner run JOB` still fires it. A pause lasts over restarts, and can be made while\n" +
+    "no mig-runner runs; a second one replaces the first. `status` and `next` show it, with who\n" +
+    "made it and why.\n\n" +
     "Examples:\n" +
     "  mig-runner -c runner.cfg pause sshd-config --until 8h --why 'change 4711'\n" +
     "  mig-runner -c runner.cfg pause sshd-config --until 2026-12-24T06:00:00Z",
@@ -67,8 +67,8 @@ export const unpause: Verb = {
   usage: "JOB [--why TEXT] [--json]",
   flags: [WHY_FLAG, JSON_FLAG],
   help:
-    "Ends a pause of a job: it fires again from its next fire time on. What lay in the pause stays\n" +
-    "skipped.\n\n" +
+    "Ends the pause of a job: it fires again from its next fire time on. Fire times during the pause\n" +
+    "stay skipped.\n\n" +
     "Example:\n" +
     "  mig-runner -c runner.cfg unpause sshd-config",
   async run(call) {

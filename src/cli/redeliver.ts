@@ -22,9 +22,10 @@ export const redeliver: Verb = {
   flags: [{ name: "plugin", kind: "text", value: "NAME", help: "Only to this plugin" }, JSON_FLAG],
   help:
     "Gives the result of an action, or the newest result of a job, to its plugins again, also when\n" +
-    "they took it before or were given up. A result that only lies in results/ is taken into the\n" +
-    "journal first. If a mig-runner works on the directory it delivers; otherwise this process\n" +
-    "does, once, and leaves what fails to the next mig-runner. Ends with 1 when a plugin failed.\n\n" +
+    "they have taken it before or were given up. A result that is only a file in results/ is first\n" +
+    "taken into the journal. If a mig-runner works on the directory, that one delivers; otherwise\n" +
+    "this process tries once, and leaves what fails to the next mig-runner. Ends with 1 when a\n" +
+    "plugin failed.\n\n" +
     "Examples:\n" +
     "  mig-runner -c runner.cfg redeliver 6019583\n" +
     "  mig-runner -c runner.cfg redeliver sshd-config --plugin slack",

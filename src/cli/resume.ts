@@ -13,19 +13,18 @@ export const resume: Verb = {
     {
       name: "with-new-source",
       kind: "switch",
-      help: "Go on with job.ts as it is now, if what is saved fits to it",
+      help: "Go on with the present job.ts, if the saved steps match it",
     },
     JSON_FLAG,
   ],
   help:
-    "Lets a workflow run go on that is paused or has failed. It is replayed with the source\n" +
-    "that it began with: what is saved is not done again, what failed last is tried again. A\n" +
-    "job.ts that was mended is taken with --with-new-source: its function is played against what is\n" +
-    "saved, and where the two part nothing is changed and both sides are shown. Action and expiry\n" +
-    "of the job stay those that the run began with.\n" +
-    "A deadline that has passed no longer counts. The mig-runner that works on the directory does\n" +
-    "it, now or when it starts. `mig-runner status` shows the runs, `mig-runner drop RUN`\n" +
-    "gives one up.\n\n" +
+    "Lets a workflow run go on that is paused or has failed. It is replayed with the source that it\n" +
+    "began with: saved steps are not done again, the step that failed last is tried again.\n" +
+    "With --with-new-source it is replayed with the present job.ts. If that asks for other steps than\n" +
+    "those that are saved, nothing is changed, and both are shown. The action and the expiry stay\n" +
+    "those that the run began with. A deadline that has passed no longer counts.\n" +
+    "The run goes on in the mig-runner that works on the directory, now or when one starts.\n" +
+    "`mig-runner status` shows the runs, `mig-runner drop RUN` gives one up.\n\n" +
     "Example:\n" +
     "  mig-runner -c runner.cfg resume 12",
   async run(call) {

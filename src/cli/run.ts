@@ -53,15 +53,15 @@ export const run: Verb = {
     JSON_FLAG,
   ],
   help:
-    "Fires the job now, outside its schedule. If a mig-runner works on the directory it is asked to\n" +
-    "do it; otherwise this process does, and leaves what it did not wait for to the next one. It\n" +
-    "makes room for a daemon that starts meanwhile, and sees to the end what that one does.\n" +
-    "Ends with 1 when the action was not posted, or with --wait when not all of it went well, when\n" +
-    "no command of any agent succeeded, or when it waits for people, which --wait does not stay for.\n" +
+    "Fires the job now, outside its schedule. If a mig-runner works on the directory, that one does\n" +
+    "it; otherwise this process posts the action, and leaves what it does not wait for to the next\n" +
+    "mig-runner. If a daemon starts meanwhile, it hands the directory over and watches on.\n" +
+    "Ends with 1 when the action was not posted. With --wait also when something of the run failed,\n" +
+    "when no command of any agent succeeded, or when it waits for people (--wait does not).\n" +
     "--set gives the run parameters, which the job checks before anything begins.\n" +
-    "With --at the run is kept in the journal until its time, over restarts; it starts as soon as a\n" +
-    "mig-runner works on the directory from then on. `status`, `history` and `next JOB` show it, and\n" +
-    "`drop RUN` gives it up. Pauses and blackouts hold no run that a person has asked for.\n\n" +
+    "With --at the run is kept in the journal, also over restarts, and starts at its time, or when a\n" +
+    "mig-runner works on the directory after it. `status`, `history` and `next JOB` show it, and\n" +
+    "`drop RUN` gives it up. Pauses and blackouts do not hold runs that people ask for.\n\n" +
     "Examples:\n" +
     "  mig-runner -c runner.cfg run sshd-config\n" +
     "  mig-runner -c runner.cfg run hunt --set path=/usr/lib --set name='^libkeyutils'\n" +

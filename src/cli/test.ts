@@ -47,13 +47,13 @@ export const test: Verb = {
     JSON_FLAG,
   ],
   help:
-    "Runs the jobs that are programs (job.ts) in virtual time against a simulated fleet: nobody\n" +
-    "finds anything, everybody does, every other one, three of four fail, nobody answers. Each of\n" +
-    "these is run again many times, each time with a runner that is killed at another write of its\n" +
-    "journal and goes on. Nothing is posted and nothing is delivered. The functions of steps do run,\n" +
-    "or what a step has as `simulated` in the place of its function; what they ask for by fetch is\n" +
-    "not sent, and answered by {}. People say yes to approvals; a job that asks is also tried with\n" +
-    "people who say no, and nothing.\n\n" +
+    "Runs the jobs that are programs (job.ts) in virtual time against a simulated fleet, in several\n" +
+    "scenarios: no agent finds anything, all do, every other one does, three of four fail, none\n" +
+    "answers. Each scenario is repeated many times, and each time the runner is killed at another\n" +
+    "write of its journal and goes on. Nothing is posted and nothing is delivered. The functions of\n" +
+    "steps do run, or a step's `simulated` function in their place; their fetch sends nothing and is\n" +
+    "answered by {}. Approvals are given; a job that asks for one is also tried with a refusal, and\n" +
+    "with no answer.\n\n" +
     "Ends with 1 when a job cannot be replayed, is wrong, or fails whatever the fleet answers.\n\n" +
     "Examples:\n" +
     "  mig-runner -c runner.cfg test\n" +

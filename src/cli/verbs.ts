@@ -91,13 +91,13 @@ export const VERBS: readonly VerbEntry[] = [
   },
   {
     name: "approve",
-    summary: "Say yes to a run that waits for approval",
+    summary: "Approve a run that waits for approval",
     words: "questions",
     load: async () => (await import("./approve.ts")).approve,
   },
   {
     name: "deny",
-    summary: "Say no to a run that waits for approval",
+    summary: "Refuse a run that waits for approval",
     words: "questions",
     load: async () => (await import("./approve.ts")).deny,
   },
@@ -109,13 +109,13 @@ export const VERBS: readonly VerbEntry[] = [
   },
   {
     name: "audit",
-    summary: "Show what people have decided here, and whether that log is whole",
+    summary: "Show what people did here by hand, and verify that log",
     words: ["verify"],
     load: async () => (await import("./audit.ts")).audit,
   },
   {
     name: "notify",
-    summary: "Try whether the plugins that tell alarms can do it",
+    summary: "Send a test alarm through the configured plugins",
     words: ["test"],
     load: async () => (await import("./notify.ts")).notify,
   },

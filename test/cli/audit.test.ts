@@ -47,7 +47,7 @@ describe("audit", () => {
     const both = ["verify", "--head", head, "--calendar", file];
     expect(await directory.call(audit, both)).toMatchObject({
       exit: 0,
-      out: expect.stringMatching(/^3 rows, sound; held against --head and the calendar /),
+      out: expect.stringMatching(/^3 rows, sound; compared with --head and the calendar /),
     });
     directory.meddle("DELETE FROM audit WHERE id = 3");
     expect((await directory.call(audit, ["verify"])).exit).toBe(0);
@@ -69,7 +69,7 @@ describe("audit", () => {
   test("says what it takes, and that nothing was decided yet", async () => {
     await using directory = await Directory.create();
     await directory.remember(() => undefined);
-    expect((await directory.call(audit, [])).out).toBe("nothing was decided here yet\n");
+    expect((await directory.call(audit, [])).out).toBe("nothing was done by hand here yet\n");
     expect((await directory.call(audit, ["check"])).thrown).toBe("audit takes no word but verify");
     expect((await directory.call(audit, ["verify", "--head", "x"])).thrown).toMatch(
       /64 hexadecimal digits/,

@@ -45,7 +45,7 @@ export const dashboard: Verb = {
   async run(call) {
     if (call.positionals.length > 0) throw new UsageError("dashboard takes no words");
     const place = placeOf(call.flags.text("listen") ?? LISTEN_DEFAULT);
-    const hosts = call.flags.list("host");
+    const hosts = call.flags.list("host").map(hostName);
     const view = await openSpoolView(call);
     const note = (line: string): void => call.terminal.error([line]);
     for (const warning of view.warnings) note(`warning: ${warning}`);
@@ -86,6 +86,13 @@ export function placeOf(text: string): Place {
   const host = name === "localhost" ? "127.0.0.1" : name.replace(/^\[(.*)\]$/, "$1");
   if (!LOOPBACK.test(host)) throw notHere(text);
   return { kind: "port", host, port: Number(port) };
+}
+
+/** A name as the Host header has it: what can never be one would be no name at all. */
+function hostName(text: string): string {
+  if (/^([\w-]+\.)*[\w-]+$|^\[[\da-f:.]+\]$/i.test(text)) return text;
+  const wanted = "a name such as mig.example.net, without a scheme and a port";
+  throw new UsageError(`invalid value "${text}" for flag -host: ${wanted}`);
 }
 
 function notHere(text: string): RunnerError {

@@ -12,6 +12,8 @@ export interface FlagSpec {
   readonly kind: "switch" | "text" | "number" | "list";
   /** What the value is, in help: FILE, N, ZONE. */
   readonly value?: string;
+  /** Whether a text may be "". Elsewhere it is a variable of a shell that is not set. */
+  readonly mayBeEmpty?: boolean;
   readonly help: string;
 }
 
@@ -119,19 +121,27 @@ export interface CommandLine {
   readonly positionals: readonly string[];
 }
 
+const EMPTY_WORD = 'one of the words is "": is a variable of the shell not set?';
+
 /** Flags before, between and after the other words; -h and --help become the switch "help". */
 export function parseFlags(argv: readonly string[], specs: readonly FlagSpec[]): CommandLine {
   const values = new Map<string, string>();
   const lists = new Map<string, string[]>();
-  const take = ({ name, kind }: FlagSpec, value: string): void => {
+  const take = ({ name, kind, mayBeEmpty = false }: FlagSpec, value: string): void => {
+    if (value === "" && (kind === "text" || kind === "list") && !mayBeEmpty) {
+      throw new UsageError(`flag needs an argument: -${name} is followed by ""`);
+    }
     if (kind !== "list") values.set(name, value);
     else lists.set(name, [...(lists.get(name) ?? []), value]);
   };
   const positionals: string[] = [];
   for (let index = 0; index < argv.length; index++) {
     const word = argv[index] ?? "";
+    if (word === "") throw new UsageError(EMPTY_WORD);
     if (word === "--") {
-      positionals.push(...argv.slice(index + 1));
+      const others = argv.slice(index + 1);
+      if (others.includes("")) throw new UsageError(EMPTY_WORD);
+      positionals.push(...others);
       break;
     }
     if (word === "-" || !word.startsWith("-")) {

@@ -1,4 +1,6 @@
 // Init: the verb that makes a runner directory that works. Never replaces what is there.
+
+import { isHttpUrl } from "../config/client.ts";
 import { systemClock } from "../edge/clock.ts";
 import { absolutePath, createDirectory, createFile, listNames } from "../edge/files.ts";
 import { openModules } from "../edge/plugins/modules.ts";
@@ -33,13 +35,15 @@ export const init: Verb = {
     const ownKey = flags.has("new-key");
     const keyId = flags.text("keyid");
     if (ownKey && keyId !== null) throw new UsageError("init takes --keyid or --new-key, not both");
+    const url = flags.text("url") ?? SANDBOX_URL;
+    if (!isHttpUrl(url)) throw new UsageError(`invalid value for flag -url: ${URL_WANTED}`);
     const directory = absolutePath(name);
     const keys = `${directory}/keys`;
     const made = new Map<string, boolean>();
     const key = ownKey ? await makeKey(keys, made) : null;
     const settings = {
       directory,
-      url: flags.text("url") ?? SANDBOX_URL,
+      url,
       keyId: key ?? keyId ?? "",
       gpgHome: keyId === null ? keys : null,
     };
@@ -65,6 +69,9 @@ export const init: Verb = {
     return 0;
   },
 };
+
+/** It may hold a password, so it is not shown. */
+const URL_WANTED = "an http or https URL is wanted, such as https://mig.example.net/api/v1/";
 
 /** The plugins of the directory, to ask for their names. */
 function pluginsIn(directory: string, { environment }: Call): DiskPlugins {

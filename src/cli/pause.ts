@@ -41,7 +41,7 @@ export const pause: Verb = {
       if (until !== null && until <= now) {
         throw new UsageError("flag -until is over already: a time to come is wanted");
       }
-      await assertJob(bench, job);
+      await assertJob(bench, "pause", job);
       const why = call.flags.text("why") ?? "";
       const actor = actorOf(call);
       const recorder = new Recorder(call, bench.edges);
@@ -87,7 +87,7 @@ export const unpause: Verb = {
         return pauses;
       });
       if (ended.length === 0) {
-        await assertJob(bench, job);
+        await assertJob(bench, "unpause", job);
         const hint = "mig-runner status shows which jobs are paused";
         throw new RunnerError("ENTITY", `Cannot unpause job "${job}": it is not paused`, { hint });
       }
@@ -115,10 +115,10 @@ async function withBench(call: Call, work: (bench: Bench) => Promise<number>): P
 }
 
 /** @throws {RunnerError} ENTITY, when there is no such job; a broken one may be paused. */
-async function assertJob(bench: Bench, job: string): Promise<void> {
+async function assertJob(bench: Bench, verb: string, job: string): Promise<void> {
   const jobs = (await loadJobs(bench)).map((state) => state.job);
   if (jobs.includes(job)) return;
-  throw unknownJob({ verb: "pause", job }, { jobs, path: bench.config.runnersDirectory });
+  throw unknownJob({ verb, job }, { jobs, path: bench.config.runnersDirectory });
 }
 
 function pausedLines(pause: {

@@ -33,15 +33,16 @@ export interface PluginUse {
 }
 
 /**
- * Adds what is wrong with files of plugins/ that no job names, and with sections of settings; and
+ * Adds what is wrong with plugins that tell alarms, and files of plugins/ that no job names, and with sections of settings; and
  * whatever others can have written there, also what only programs use.
  */
 export async function checkOtherPlugins(
   found: Gathering,
   config: RunnerConfig,
-  { plugins, used, hasWorkflows }: PluginUse & { readonly plugins: DiskPlugins },
+  { plugins, used: byJobs, hasWorkflows }: PluginUse & { readonly plugins: DiskPlugins },
 ): Promise<void> {
   const { mistakes, warnings } = found;
+  const used = new Set([...byJobs, ...config.notify.plugins]);
   const told = mistakes.map(({ message }) => message).join("\n");
   const foreign = pluginMistakes(config).map((error) => ({ error, mend: error.detail.hint ?? "" }));
   mistakes.push(...foreign.filter(({ mend }) => !told.includes(mend)).map(({ error }) => error));
@@ -56,6 +57,12 @@ export async function checkOtherPlugins(
     }
     const fault = await plugins.check(name);
     if (fault !== null && !isTold(fault)) mistakes.push(unusable(name, fault, { path }));
+  }
+  // One that is not there would be known when there is an alarm to tell.
+  for (const name of config.notify.plugins) {
+    const fault = byJobs.has(name) ? null : await plugins.check(name);
+    if (fault !== null && !isTold(fault))
+      mistakes.push(unusable(name, fault, { path: config.path }));
   }
   const names = await plugins.names();
   for (const name of config.pluginConfig.keys()) {

@@ -60,6 +60,7 @@ export const WHY_FLAG: FlagSpec = {
   name: "why",
   kind: "text",
   value: "TEXT",
+  mayBeEmpty: true,
   help: "The reason, for the audit log",
 };
 

@@ -86,6 +86,11 @@ export function defaultGpgHome(environment: Environment, home: string): string {
   return posix.isAbsolute(gnupgHome) ? gnupgHome : posix.join(home, gnupgHome);
 }
 
+/** Whether an API can be asked by it. */
+export function isHttpUrl(url: string): boolean {
+  return /^https?:\/\/[^/]/i.test(url) && URL.canParse(url);
+}
+
 function urlOf(resolver: Resolver): string {
   const path = ["api", "url"] as const;
   const url = textOf(resolver, path) ?? "";
@@ -93,7 +98,7 @@ function urlOf(resolver: Resolver): string {
   if (url.length < 2) {
     const message = `config API URL too short or undefined: len ${url.length}`;
     noteMistake(resolver, path, { message, hint, absence: url === "" });
-  } else if (!/^https?:\/\/[^/]/i.test(url) || !URL.canParse(url)) {
+  } else if (!isHttpUrl(url)) {
     // The address may hold a password, so it is not shown.
     noteMistake(resolver, path, {
       message: "Cannot use [api] url: it is not an http or https URL",

@@ -44,8 +44,17 @@ export async function canBeMet(
   }
   // A half-written file looks like a mistake in the job.
   if (!(error instanceof RunnerError || error instanceof RunnerErrors)) return false;
-  const changedAt = await edges.spool.changedAt(job).catch(() => null);
+  const changedAt = await changedLast(edges.spool, job);
   return changedAt !== null && Math.abs(edges.clock.now() - changedAt) < SETTLED_MS;
+}
+
+/** Null where there is no job, also for a name that none can have. */
+async function changedLast(spool: Edges["spool"], job: string): Promise<Instant | null> {
+  try {
+    return await spool.changedAt(job);
+  } catch {
+    return null;
+  }
 }
 
 /** Lets a run wait, in a transaction. False when it must not wait any longer. */

@@ -474,6 +474,23 @@ describe("check", () => {
     );
   });
 
+  test("looks at the plugins that tell alarms, and takes their settings for read", async () => {
+    await using directory = await Directory.create();
+    await directory.config(
+      ...["[notify]", "plugins = slak, page, keep, slack"],
+      ...['[plugin "slack"]', 'url = "https://hooks.example.net/"'],
+    );
+    await directory.job("nightly");
+    await directory.plugin("keep", "cat");
+    await directory.write("plugins/page", "no program");
+    const { exit, out } = await directory.call(check, []);
+    expect(exit).toBe(1);
+    const lines = out.trimEnd().split("\n");
+    expect(lines[0]).toStartWith(`${directory.runnerConfig}: Cannot use plugin "slak": `);
+    expect(lines[1]).toContain('Cannot use plugin "page": ');
+    expect(lines[2]).toBe("1 job, 2 mistakes");
+  });
+
   test("finds sections of settings that nobody reads", async () => {
     await using directory = await Directory.create();
     await directory.config(

@@ -10,6 +10,14 @@ describe("dashboard", () => {
     expect(thrown).toContain('Cannot listen on "0.0.0.0:8787"');
     expect(thrown).toContain("ssh -L");
   });
+
+  test("takes no name that no browser can ask by", async () => {
+    await using directory = await Directory.create();
+    for (const name of ["https://mig.example", "mig.example:8443", "*.example", "a b"]) {
+      const { thrown } = await directory.call(dashboard, ["--host", name]);
+      expect(thrown).toStartWith(`invalid value "${name}" for flag -host: a name such as`);
+    }
+  });
 });
 
 describe("placeOf()", () => {

@@ -23,6 +23,17 @@ describe("parseFlags()", () => {
     expect([flags.has("json"), flags.number("n", 0)]).toEqual([true, 3]);
   });
 
+  test("takes no empty word and no empty value, which a shell makes of a variable that is not set", () => {
+    for (const argv of [[""], ["a", ""], ["--", "a", ""]]) {
+      expect(() => parse(...argv)).toThrow("is a variable of the shell not set?");
+    }
+    for (const argv of [["-c", ""], ["-c="], ["--at="]]) {
+      expect(() => parse(...argv)).toThrow(/^flag needs an argument: -(c|at) is followed by ""$/);
+    }
+    const why = { name: "why", kind: "text", mayBeEmpty: true, help: "Why" } as const;
+    expect(parseFlags(["--why", ""], [why]).flags.text("why")).toBe("");
+  });
+
   test("leaves a lone dash and an expression that begins with one alone", () => {
     expect(parse("-", "*/5 * * * *").positionals).toEqual(["-", "*/5 * * * *"]);
   });
@@ -89,7 +100,7 @@ describe("moment()", () => {
   });
 
   test("is nothing else", () => {
-    for (const text of ["soon", "-1h", "7", "1.5d", ""]) {
+    for (const text of ["soon", "-1h", "7", "1.5d"]) {
       expect(() => at(text, "ago")).toThrow(`invalid value "${text}" for flag -at`);
     }
   });

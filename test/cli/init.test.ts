@@ -123,6 +123,10 @@ describe("init", () => {
     expect((await callVerb(init, [])).thrown).toBe("init takes one DIR");
     const both = await callVerb(init, ["x", "--new-key", "--keyid", "A"]);
     expect(both.thrown).toBe("init takes --keyid or --new-key, not both");
+    for (const url of ["mig.example.net", "ftp://a/", "https://"]) {
+      const { thrown } = await callVerb(init, ["/proc/nothing", "--url", url]);
+      expect(thrown).toStartWith("invalid value for flag -url: an http or https URL is wanted");
+    }
     const { thrown } = await callVerb(init, ["/proc/nothing"]);
     expect(thrown).toContain('Cannot make "/proc/nothing": ');
   });

@@ -111,5 +111,7 @@ describe("unpause", () => {
     await using directory = await directoryWith();
     const { thrown } = await directory.call(unpause, ["nightly"]);
     expect(thrown).toContain('Cannot unpause job "nightly": it is not paused');
+    const other = await directory.call(unpause, ["nightyl"]);
+    expect(other.thrown).toContain('Cannot unpause job "nightyl": there is none');
   });
 });

@@ -52,6 +52,14 @@ describe("run --set", () => {
     expect((await directory.call(history, [])).out).toMatch(/^no runs/);
   });
 
+  test("says of a name that no job can have that there is none", async () => {
+    await using directory = await withHunt();
+    for (const name of ["../hunt", ".", "a/b"]) {
+      const { thrown } = await directory.call(run, [name]);
+      expect(thrown).toContain(`Cannot run job "${name}": there is none`);
+    }
+  });
+
   test("is refused by a job that takes none", async () => {
     await using directory = await withHunt();
     await directory.job("nightly");

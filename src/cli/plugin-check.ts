@@ -33,8 +33,9 @@ export interface PluginUse {
 }
 
 /**
- * Adds what is wrong with plugins that tell alarms, and files of plugins/ that no job names, and with sections of settings; and
- * whatever others can have written there, also what only programs use.
+ * Adds what is wrong with plugins that tell alarms, with files of plugins/ that no job names, and
+ * with sections of settings; and whatever others can have written there, also what only programs
+ * use.
  */
 export async function checkOtherPlugins(
   found: Gathering,

@@ -16,6 +16,7 @@ import { RunnerError } from "../../errors.ts";
 import { assertRegularAt } from "../../lib/os/read.ts";
 import type { Journal, JournalTransaction } from "../journal.ts";
 import { BUSY_TIMEOUT_MS, Checkpoints } from "./checkpoints.ts";
+import { hasOurTables, strangerIn } from "./foreign.ts";
 import { Pace } from "./pace.ts";
 import { Place } from "./place.ts";
 import { damageError, isSqlite, isSqliteError, isUnsynced, journalError } from "./problem.ts";
@@ -112,10 +113,12 @@ function prepare(database: DatabaseSync, where: { path: string; readOnly: boolea
   const version = numberOf(database, "PRAGMA user_version");
   const application = numberOf(database, "PRAGMA application_id");
   const tables = numberOf(database, "SELECT count(*) FROM sqlite_schema");
-  const isOurs = numberOf(database, OUR_TABLES) === 4;
+  const isOurs = hasOurTables(database);
   if (isOurs && (application !== APPLICATION_ID || version > VERSION_MAX)) {
     throw damageError(where.path, "its header is not what a mig-runner writes");
   }
+  const stranger = application === APPLICATION_ID ? strangerIn(database) : null;
+  if (stranger !== null) throw damageError(where.path, stranger);
   if (application !== APPLICATION_ID && tables > 0) {
     throw new RunnerError("JOURNAL", `Cannot use "${where.path}": it is not a mig-runner journal`, {
       path: where.path,
@@ -153,11 +156,6 @@ function noneYet(path: string): RunnerError {
     hint: "start mig-runner once, it makes the journal",
   });
 }
-
-/** How many of the tables are there that every journal has had. */
-const OUR_TABLES =
-  "SELECT count(*) FROM sqlite_schema WHERE type = 'table' " +
-  "AND name IN ('run', 'action', 'delivery', 'cursor')";
 
 /** No journal will ever have so high a schema version. */
 const VERSION_MAX = 1_000;

@@ -78,6 +78,8 @@ function columnsOf(database: DatabaseSync, table: string): readonly Column[] {
   return database.prepare(`PRAGMA table_info("${table}")`).all() as unknown as Column[];
 }
 
+const IS_TABLE = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND rootpage > 0 AND name = ?";
+
 function copyTable(
   source: DatabaseSync | null,
   target: DatabaseSync,
@@ -87,6 +89,8 @@ function copyTable(
   const wanted = columnsOf(target, table);
   let known: ReadonlySet<string>;
   try {
+    // Something else of its name may have rows without an end.
+    if (source.prepare(IS_TABLE).get(table) === undefined) return { whole: false };
     known = new Set(columnsOf(source, table).map(({ name }) => name));
   } catch {
     return { whole: false };

@@ -6,7 +6,11 @@ import { DatabaseSync } from "node:sqlite";
 import { closeRun } from "../../../src/flow/transition.ts";
 import { advance } from "../../../src/journal/inflight.ts";
 import type { Journal } from "../../../src/journal/journal.ts";
-import { backupJournal, salvageJournal } from "../../../src/journal/sqlite/copies.ts";
+import {
+  backupJournal,
+  restoreJournal,
+  salvageJournal,
+} from "../../../src/journal/sqlite/copies.ts";
 import { openJournal } from "../../../src/journal/sqlite/journal.ts";
 import { verifyJournal } from "../../../src/journal/sqlite/maintenance.ts";
 import { ROW_RULES } from "../../../src/journal/sqlite/rules.ts";
@@ -172,6 +176,29 @@ describe("verifyJournal()", () => {
         "malformed: its header is not what a mig-runner writes",
       ]);
       expect(() => openJournal({ path })).toThrow("it is damaged");
+      await salvageJournal(path);
+      expect(await verifyJournal(path)).toMatchObject({ damage: [], faults: [], rows: { run: 4 } });
+    });
+  }
+
+  for (const [what, sql] of [
+    ['trigger "x"', "CREATE TRIGGER x AFTER INSERT ON run BEGIN DELETE FROM run; END"],
+    [
+      'view "pause"',
+      "DROP TABLE pause; CREATE VIEW pause AS WITH RECURSIVE more(id) AS " +
+        "(SELECT 1 UNION ALL SELECT id + 1 FROM more) SELECT id, 'nightly' AS job, 0 AS since, " +
+        "NULL AS until, '' AS actor, '' AS why, NULL AS ended_at FROM more",
+    ],
+    ['table "x"', "CREATE VIRTUAL TABLE x USING fts5(a)"],
+  ] as const) {
+    test(`runs nothing that a file brings with it: a ${what}`, async () => {
+      await make(4);
+      meddle(sql);
+      expect((await verifyJournal(path)).damage).toEqual([
+        `malformed: it has a ${what}, which no mig-runner makes`,
+      ]);
+      expect(() => openJournal({ path })).toThrow("it is damaged");
+      await expect(restoreJournal(path, path)).rejects.toThrow("it is damaged");
       await salvageJournal(path);
       expect(await verifyJournal(path)).toMatchObject({ damage: [], faults: [], rows: { run: 4 } });
     });

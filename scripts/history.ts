@@ -10,6 +10,7 @@ import { type ActionRow, advance, advanceDelivery } from "../src/journal/infligh
 import type { JournalTransaction } from "../src/journal/journal.ts";
 import { openJournal } from "../src/journal/sqlite/journal.ts";
 import { DAY_MS, HOUR_MS, type Instant, MINUTE_MS, SECOND_MS } from "../src/time.ts";
+import { inventWorkflow } from "./workflow.ts";
 
 /** A job that was run for a week. */
 interface InventedJob {
@@ -64,6 +65,8 @@ export async function inventHistory(directory: string, now: Instant): Promise<vo
     });
   }
   await journal.write((transaction) => inventTroubles(transaction, now));
+  const hunt = { beginAt: now - 3 * HOUR_MS, firstId: 4_712_000 };
+  await journal.write((transaction) => inventWorkflow(transaction, hunt));
   await journal.close();
 }
 

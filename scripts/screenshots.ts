@@ -19,7 +19,7 @@ const ROOT = join(import.meta.dirname, "..");
 /** What is shown, by the name of its picture. */
 const PICTURES: readonly (readonly [name: string, path: string, height: number])[] = [
   ["overview", "/", 1_150],
-  ["run", "/runs/1", 800],
+  ["run", "/runs/4712000", 1_100],
 ];
 
 async function main(): Promise<void> {

@@ -212,6 +212,7 @@ export function renderRun(run: RunRecord, now: Instant): string[] {
       plural(run.deliveries.length, "delivery"),
       run.deliveries.map((row) => deliveryLine(row, now)),
     ),
+    ...part("tried in vain", triedLines(run)),
     ...part(plural(run.steps.length, "step"), run.steps.map(stepLine)),
   ];
 }
@@ -240,6 +241,22 @@ function deliveryLine(row: DeliveryRecord, now: Instant): string[] {
   const again = nextAt === null ? "" : `, again ${formatDistance(Math.max(nextAt, now), now)}`;
   const id = `action ${actionId ?? "not posted"}`;
   return [plugin, id, state, `${plural(attempts, "try")}${again}`, error ?? ""];
+}
+
+/** Also of what has succeeded since. */
+function triedLines({ actions, deliveries }: RunRecord): readonly (readonly string[])[] {
+  const tried = (name: string, tries: ActionRecord["tries"]) =>
+    tries.map(({ what, count, firstAt, lastAt, error }) => [
+      ...[`${what} ${name}`, `${count}x`],
+      count === 1 ? formatClock(firstAt) : `${formatClock(firstAt)} to ${formatClock(lastAt)}`,
+      error,
+    ]);
+  return [
+    ...actions.flatMap(({ actionId, step, tries }) => tried(`${actionId ?? step}`, tries)),
+    ...deliveries.flatMap(({ actionId, plugin, tries }) =>
+      tried(`${actionId ?? ""} to ${plugin}`, tries),
+    ),
+  ];
 }
 
 function stepLine(step: StepRecord): string[] {

@@ -27,6 +27,7 @@ import assert from "node:assert/strict";
 import type { CommandCounts } from "../mig/result.ts";
 import type { Instant, Milliseconds } from "../time.ts";
 import type { Guards, Hold } from "./guards.ts";
+import { type Try, withTry } from "./tries.ts";
 
 /** The states of an action. */
 export const ACTION_STATES = ["planned", "posted", "collected", "settled", "failed"] as const;
@@ -99,6 +100,10 @@ export interface ActionRow {
   /** Whether this runner may have written its result file without having journaled that. */
   readonly writing: boolean;
   readonly completeness: Completeness | null;
+  /** When its result was written first; null: not yet, or by a version that did not note it. */
+  readonly collectedAt: Instant | null;
+  /** Posts and collects that failed. */
+  readonly tries: readonly Try[];
   /** Why the last try failed, or why the action failed. */
   readonly error: string | null;
   readonly updatedAt: Instant;
@@ -186,6 +191,7 @@ export function advance(row: ActionRow, event: ActionEvent, now: Instant): Actio
         attempts: row.attempts + 1,
         nextAt: event.nextAt,
         error: event.error,
+        tries: withTry(row.tries, { what: triedIn(row), error: event.error }, now),
         maybeSent: event.maybeSent ?? row.maybeSent,
       };
     case "watched":
@@ -206,14 +212,14 @@ export function advance(row: ActionRow, event: ActionEvent, now: Instant): Actio
       return { ...row, writing: true, updatedAt: now };
     case "elsewhere":
       assert(row.state === "posted", `I9: elsewhere after ${row.state}`);
-      return settle({ ...fresh, ...resultIn(event) });
+      return settle({ ...fresh, ...resultIn(event, now) });
     case "collected": {
       assert(row.state === "posted" || isSwept(row), `I4: collected after ${row.state}`);
       const collected: ActionRow = {
         ...fresh,
         state: "collected",
         nextAt: event.sweepAt,
-        ...resultIn(event),
+        ...resultIn(event, row.collectedAt ?? now),
       };
       return row.plugins.length === 0 && event.sweepAt === null ? settle(collected) : collected;
     }
@@ -226,6 +232,10 @@ export function advance(row: ActionRow, event: ActionEvent, now: Instant): Actio
   }
 }
 
+function triedIn({ state }: ActionRow): Try["what"] {
+  return state === "planned" ? "post" : "collect";
+}
+
 /** The members that an action gets when the API has accepted it. */
 function takenAs(event: {
   readonly actionId: number;
@@ -234,13 +244,16 @@ function takenAs(event: {
   return { actionId: event.actionId, postedAt: event.postedAt ?? null };
 }
 
-function resultIn(event: {
-  readonly resultPath: string;
-  readonly resultSha256?: string | null;
-  readonly completeness: Completeness;
-}): Pick<ActionRow, "resultPath" | "resultSha256" | "completeness"> {
+function resultIn(
+  event: {
+    readonly resultPath: string;
+    readonly resultSha256?: string | null;
+    readonly completeness: Completeness;
+  },
+  collectedAt: Instant,
+): Pick<ActionRow, "resultPath" | "resultSha256" | "completeness" | "collectedAt"> {
   const { resultPath, resultSha256 = null, completeness } = event;
-  return { resultPath, resultSha256, completeness };
+  return { resultPath, resultSha256, completeness, collectedAt };
 }
 
 /** Whether a collected action still waits for its sweep. */
@@ -279,6 +292,8 @@ export interface DeliveryRow {
   readonly nextAt: Instant | null;
   /** Why the last attempt failed; null before the first failure. */
   readonly error: string | null;
+  /** Tries that failed, since it was queued. */
+  readonly tries: readonly Try[];
   /** The progress that the plugin has saved, as JSON; null when it has saved none. */
   readonly progress: string | null;
   readonly updatedAt: Instant;
@@ -333,6 +348,7 @@ export function advanceDelivery(row: DeliveryRow, event: DeliveryEvent, now: Ins
         state: event.nextAt === null ? "dead" : "pending",
         nextAt: event.nextAt,
         error: event.error,
+        tries: withTry(row.tries, { what: "deliver", error: event.error }, now),
         progress: event.isFinal === true ? null : row.progress,
         updatedAt: now,
       };

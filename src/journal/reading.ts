@@ -10,6 +10,7 @@ import type { ActionRow, Completeness, DeliveryRow, RunRow } from "./inflight.ts
 import type { JournalCounts, MissedRow } from "./journal.ts";
 import type { PauseRow } from "./pauses.ts";
 import type { StepRow } from "./steps.ts";
+import type { Try } from "./tries.ts";
 import type { CalendarRow, Coverage, WindowRow } from "./windows.ts";
 
 /** One action of a run, as its history tells it. */
@@ -27,6 +28,10 @@ export interface ActionRecord {
   /** Commands in the result by status, such as {"success": 78, "expired": 2}. */
   readonly commands: Readonly<Record<string, number>>;
   readonly completeness: Completeness | null;
+  /** When its result was written; null: not yet, or by a version that did not note it. */
+  readonly collectedAt: Instant | null;
+  /** Posts and collects that failed, the first first; only of the newest ways to fail. */
+  readonly tries: readonly Try[];
   readonly resultPath: string | null;
   /** Of the file as it was written, in hexadecimal. */
   readonly resultSha256: string | null;
@@ -39,12 +44,16 @@ export type DeliveryRecord = Pick<
   "plugin" | "state" | "attempts" | "nextAt" | "error"
 > & {
   readonly actionId: number | null;
+  /** Tries that failed, since it was queued. */
+  readonly tries: readonly Try[];
   /** When it was delivered or given up; null: not yet. */
   readonly endedAt: Instant | null;
 };
 
 /** One step of a workflow run. Its value only where one run is asked for. */
 export type StepRecord = Pick<StepRow, "name" | "kind" | "state" | "error" | "endedAt"> & {
+  /** When it was begun; null: by a version that did not note it. */
+  readonly begunAt: Instant | null;
   /** Tries that failed. */
   readonly attempts: number;
   /** JSON of what the body got; null where there is none. */

@@ -59,6 +59,8 @@ export interface StepRow {
   readonly nextAt: Instant | null;
   /** When `nextAt` was set: after now, it was by a clock that was ahead. */
   readonly setAt: Instant;
+  /** When the body asked for it first; null: by a version that did not note it. */
+  readonly begunAt: Instant | null;
   /** Its place among the steps that have ended, from 1. */
   readonly sequence: number | null;
   readonly endedAt: Instant | null;
@@ -69,7 +71,7 @@ export interface StepRow {
 }
 
 export type NewStep = Pick<StepRow, "runId" | "name" | "kind" | "digest" | "nextAt"> &
-  Partial<Pick<StepRow, "setAt" | "asked">>;
+  Partial<Pick<StepRow, "setAt" | "asked" | "begunAt">>;
 
 /** A moment, with the time at which it is set. */
 export function due(nextAt: Instant, now: Instant): { nextAt: Instant; setAt: Instant } {

@@ -1,6 +1,6 @@
-// Spans: the time that one run took, as a picture: waiting, posting, agents answering, and what
-// came after. A time that the journal has not kept is not drawn.
-import type { ActionRecord, DeliveryRecord, RunRecord } from "../journal/reading.ts";
+// Spans: the time that one run took, as a picture: waiting, posting, agents answering, collecting,
+// delivering, and of a workflow which steps ran beside which. A time that is not kept is not drawn.
+import type { ActionRecord, DeliveryRecord, RunRecord, StepRecord } from "../journal/reading.ts";
 import type { Instant } from "../time.ts";
 import { spanText } from "../time.ts";
 import { formatClock } from "../view/text.ts";
@@ -28,7 +28,8 @@ export function spansPicture(run: RunRecord, now: Instant): Markup {
   const shown = lanes.slice(0, LANES_MAX);
   return markup`<table class="spans"><tbody>${shown.map((one) => laneRow(one, stretch))}</tbody></table>
 <p class="key soft"><span>${range}</span> <span class="wait">■</span> until posted
-<span class="answer">■</span> agents answer <span class="done">■</span> collected, delivered</p>`;
+<span class="answer">■</span> agents answer <span class="collect">■</span> collecting
+<span class="done">■</span> done, delivered <span class="failed">■</span> failed</p>`;
 }
 
 function laneRow({ name, bars }: NamedLane, stretch: Stretch): Markup {
@@ -37,21 +38,58 @@ function laneRow({ name, bars }: NamedLane, stretch: Stretch): Markup {
 }
 
 function lanesOf(run: RunRecord, now: Instant): readonly NamedLane[] {
-  const { firesAt, startedAt, actions, deliveries } = run;
+  const { firesAt, startedAt, actions, deliveries, steps } = run;
   const begun = startedAt ?? firesAt;
   const wait = bar("wait", "waited to begin", { beginAt: firesAt, endAt: begun });
+  const drawn = steps.filter((step) => beginOf(step, actions) !== null);
+  const inSteps = new Set(drawn.map(({ name }) => name));
+  const others = actions.filter(({ step }) => !inSteps.has(step));
   return [
     { name: "Begin", bars: wait },
-    ...actions.map((action) => actionLane(action, { run, begunAt: begun, now })),
+    ...drawn.map((step) => stepLane(step, actions, now)),
+    ...others.map((action) => actionLane(action, { run, begunAt: begun, now })),
     ...deliveries.flatMap((delivery) => deliveryLane(delivery, actions, now)),
   ].filter(({ bars }) => bars.length > 0);
+}
+
+/** When a step began; of one of an older version when its first action was posted. */
+function beginOf(step: StepRecord, actions: readonly ActionRecord[]): Instant | null {
+  if (step.begunAt !== null) return step.begunAt;
+  const posted = actions.filter((one) => one.step === step.name).map((one) => one.postedAt);
+  return posted.find((at) => at !== null) ?? null;
+}
+
+/** A step, and in it what became of its actions. */
+function stepLane(step: StepRecord, actions: readonly ActionRecord[], now: Instant): NamedLane {
+  const { name, kind, state, endedAt } = step;
+  const beginAt = beginOf(step, actions) ?? now;
+  const endAt = endedAt ?? now;
+  const waits = kind === "sleep" || kind === "wait" || kind === "approval";
+  const tone = state === "failed" ? "failed" : waits ? "wait" : state === "saved" ? "done" : "open";
+  const own = actions.filter((action) => action.step === name && action.postedAt !== null);
+  const whole = bar(own.length > 0 && tone !== "failed" ? "wait" : tone, kind, { beginAt, endAt });
+  return { name, bars: [...whole, ...own.flatMap((action) => takenBars(action, now))] };
+}
+
+/** An action since it was posted: agents answer, it is collected. */
+function takenBars(action: ActionRecord, now: Instant): readonly Bar[] {
+  const { postedAt, expireAt, state, collectedAt } = action;
+  if (postedAt === null) return [];
+  const isAwaited = state === "posted";
+  const answered = Math.min(expireAt, isAwaited ? now : expireAt);
+  const collected = collectedAt ?? (isAwaited ? now : null);
+  const collecting = { beginAt: answered, endAt: collected ?? answered };
+  return [
+    ...bar("answer", "agents answer", { beginAt: postedAt, endAt: answered }),
+    ...(collecting.endAt > answered ? bar("collect", "collecting", collecting) : []),
+  ];
 }
 
 function actionLane(
   action: ActionRecord,
   { run, begunAt, now }: { run: RunRecord; begunAt: Instant; now: Instant },
 ): NamedLane {
-  const { actionId, step, postedAt, expireAt, state } = action;
+  const { actionId, step, postedAt, state } = action;
   const name = `${step === "" ? "" : `${step}: `}${actionId ?? "action"}`;
   if (postedAt === null) {
     const endAt = run.endedAt ?? now;
@@ -59,11 +97,9 @@ function actionLane(
     // A step of a workflow begins at a time that is not kept.
     return { name, bars: step === "" ? bar(kind, state, { beginAt: begunAt, endAt }) : [] };
   }
-  const answered = Math.min(expireAt, state === "posted" ? now : expireAt);
   const posting =
     step === "" ? bar("wait", "until it was posted", { beginAt: begunAt, endAt: postedAt }) : [];
-  const answering = bar("answer", "agents answer", { beginAt: postedAt, endAt: answered });
-  return { name, bars: [...posting, ...answering] };
+  return { name, bars: [...posting, ...takenBars(action, now)] };
 }
 
 function deliveryLane(
@@ -73,8 +109,10 @@ function deliveryLane(
 ): readonly NamedLane[] {
   const action = actions.find((one) => one.actionId === actionId);
   if (action === undefined) return [];
-  const times = { beginAt: action.expireAt, endAt: endedAt ?? now };
-  return [{ name: plugin, bars: bar(state, `${state}, since its action had expired`, times) }];
+  const { collectedAt, expireAt } = action;
+  const since = collectedAt === null ? "its action had expired" : "its result was written";
+  const times = { beginAt: collectedAt ?? expireAt, endAt: endedAt ?? now };
+  return [{ name: plugin, bars: bar(state, `${state}, since ${since}`, times) }];
 }
 
 /** One bar, unless a clock that was set makes it end before it begins. */

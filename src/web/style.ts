@@ -6,11 +6,13 @@ export const STYLE = `
   color-scheme: light dark;
   --ground: #fff; --ink: #1c1f23; --soft: #5b636d; --line: #dfe3e8; --band: #f6f7f9;
   --link: #0b57b0; --bad: #b3261e; --wait: #8a5a00; --good: #1b6e3c;
+  --collect: #6b4fa0;
 }
 @media (prefers-color-scheme: dark) {
   :root {
     --ground: #14171a; --ink: #e3e6ea; --soft: #9aa3ad; --line: #2d333a; --band: #1b1f24;
     --link: #82b7ff; --bad: #ff8f87; --wait: #e9b84d; --good: #7fd39d;
+    --collect: #b9a2ea;
   }
 }
 * { box-sizing: border-box; }
@@ -90,6 +92,7 @@ button {
 .lane .done, .lane .delivered { fill: var(--good); }
 .lane .failed, .lane .dead { fill: var(--bad); }
 .lane .open, .lane .requested, .lane .answer { fill: var(--link); }
+.lane .collect { fill: var(--collect); }
 .lane .paused, .lane .wait, .lane .pending { fill: var(--wait); }
 .lane .missed { fill: var(--bad); fill-opacity: .45; }
 .lane .fire { fill: var(--soft); fill-opacity: .55; }
@@ -100,6 +103,7 @@ button {
 .key .done { color: var(--good); }
 .key .failed { color: var(--bad); }
 .key .open, .key .answer { color: var(--link); }
+.key .collect { color: var(--collect); }
 .key .missed { color: var(--bad); opacity: .4; }
 .pages { display: flex; gap: 1.25rem; margin: .75rem 0; }
 @media (max-width: 40rem) {

@@ -239,7 +239,9 @@ export class Execution {
       void this.#finish("paused", mismatch(row, request));
       return;
     }
-    const step = newStep(runId, name, { kind: request.kind, digest });
+    const step = newStep(runId, name, {
+      ...{ kind: request.kind, digest, begunAt: this.#edges.clock.now() },
+    });
     this.#asked.set(name, { step, request });
     this.#unbegun.add(name);
     this.pump();

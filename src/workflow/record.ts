@@ -35,9 +35,9 @@ function sameTargets({ targets, agents }: ActionRequest): readonly string[] | nu
 export function newStep(
   runId: number,
   name: string,
-  { kind, digest }: { readonly kind: StepRequest["kind"]; readonly digest: string },
+  how: Pick<NewStep, "digest" | "begunAt"> & { readonly kind: StepRequest["kind"] },
 ): NewStep {
-  return { runId, name, kind, digest, nextAt: null };
+  return { runId, name, ...how, nextAt: null };
 }
 
 /**

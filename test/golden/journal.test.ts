@@ -82,6 +82,19 @@ describe("a journal of schema 3", () => {
   });
 });
 
+describe("a journal of schema 4", () => {
+  test("says what was tried in vain, and when parts of a run began and ended", async () => {
+    make(4);
+    const journal = openJournal({ path });
+    const tried = { what: "deliver", error: "busy", count: 3, firstAt: 7_000, lastAt: 9_000 };
+    expect(journal.undelivered(9)).toMatchObject([{ key: "weekly/103/mail", tries: [tried] }]);
+    expect(journal.action(2)?.tries).toMatchObject([{ what: "post", count: 2 }]);
+    expect(journal.action(1)).toMatchObject({ collectedAt: 8_000, tries: [] });
+    expect(journal.stepNamed(6, "look")?.begunAt).toBe(5_000);
+    await journal.close();
+  });
+});
+
 describe("a journal of schema 2 with calendars", () => {
   test("says which is installed, and which of its windows is used", async () => {
     make(2);

@@ -1,11 +1,12 @@
 import { describe, expect, test } from "bun:test";
 import { rm } from "node:fs/promises";
+import { history } from "../../src/cli/history.ts";
 import { lockDirectory } from "../../src/edge/lock.ts";
 import { HOUR_MS } from "../../src/time.ts";
 import { eventful, jsonPath, PAGES } from "../support/eventful.ts";
 import { pageOf } from "../support/page.ts";
 import { answer, command } from "../support/results.ts";
-import { Directory, THEN } from "../support/verb.ts";
+import { callVerb, Directory, THEN } from "../support/verb.ts";
 
 describe("createApp()", () => {
   test("answers every page, and its data as JSON with a version", async () => {
@@ -99,7 +100,8 @@ describe("createApp()", () => {
     await using directory = await Directory.create();
     await directory.collected("nightly", 8, ["slack"]);
     directory.meddle("UPDATE run SET fires_at = 0, begun_at = 100000");
-    directory.meddle("UPDATE action SET posted_at = 200000, expire_at = 900000");
+    const collected = "posted_at = 200000, expire_at = 800000, collected_at = 900000";
+    directory.meddle(`UPDATE action SET ${collected}`);
     directory.meddle("UPDATE delivery SET state = 'delivered', updated_at = 1000000");
     const page = await pageOf(directory);
     const { text } = await page.get("/runs/1");
@@ -107,12 +109,52 @@ describe("createApp()", () => {
     expect(bars.map(([, kind, x, width]) => [kind, Number(x), Number(width)])).toEqual([
       ["wait", 0, 10],
       ["wait", 10, 10],
-      ["answer", 20, 70],
+      ["answer", 20, 60],
+      ["collect", 80, 10],
       ["delivered", 90, 10],
     ]);
     expect(await page.json("/runs/1.json")).toMatchObject({
       deliveries: [{ endedAt: "1970-01-01T00:16:40.000Z" }],
     });
+  });
+
+  test("draws which steps of a workflow ran beside which, and tells what was tried in vain", async () => {
+    await using directory = await Directory.create();
+    await directory.collected("nightly", 8, ["slack"]);
+    const tries = '[{"what":"collect","error":"502 <b>","count":3,"firstAt":1,"lastAt":2}]';
+    directory.meddle(
+      "INSERT INTO source VALUES ('h', 'code'); " +
+        "UPDATE run SET fires_at = 0, begun_at = 0, source = 'h', state = 'done', ended_at = 100000; " +
+        "UPDATE action SET step = 'scan', posted_at = 20000, expire_at = 50000, " +
+        `collected_at = 60000, tries = '${tries}'; DELETE FROM delivery;` +
+        "INSERT INTO step (id, run_id, name, kind, digest, state, attempts, sequence, begun_at, " +
+        "ended_at) VALUES (1, 1, 'scan', 'collect', '', 'saved', 0, 1, 10000, 60000), " +
+        "(2, 1, 'beside', 'step', '', 'saved', 0, 2, 30000, 100000), " +
+        "(3, 1, 'nap', 'sleep', '', 'failed', 0, 3, 90000, 100000); " +
+        "UPDATE step SET error = 'it was dropped' WHERE id = 3",
+    );
+    const page = await pageOf(directory);
+    const { text } = await page.get("/runs/1");
+    const lanes = text.split('<th scope="row">').slice(1);
+    const bars = lanes.map((lane) => [
+      lane.slice(0, lane.indexOf("<")),
+      ...[...lane.matchAll(/class="(\w+)" x="([\d.]+)%" y="3" width="([\d.]+)%"/g)].map(
+        ([, kind, x, width]) => `${kind} ${Number(x)} ${Number(width)}`,
+      ),
+    ]);
+    expect(bars).toEqual([
+      ["Begin", "wait 0 0.25"],
+      ["scan", "wait 10 50", "answer 20 30", "collect 50 10"],
+      ["beside", "done 30 70"],
+      ["nap", "failed 90 10"],
+    ]);
+    expect(text).toContain("502 &lt;b&gt;");
+    expect(await page.json("/runs/1.json")).toMatchObject({
+      actions: [{ tries: [{ what: "collect", count: 3, lastAt: "1970-01-01T00:00:00.002Z" }] }],
+      steps: [{ begunAt: "1970-01-01T00:00:10.000Z" }, {}, {}],
+    });
+    const told = await callVerb(history, ["-c", directory.runnerConfig, "1"]);
+    expect(told.out).toMatch(/tried in vain\n.*collect 8 +3x .*502 <b>/);
   });
 
   test("says when nothing is wrong", async () => {

@@ -83,6 +83,24 @@ const NAMES: Kind = {
   wanted: "a list of names",
   mended: "'[]'",
 };
+/** Whether a member of the JSON object `value` is no moment. */
+function wrongInstant(path: string): string {
+  const value = `json_extract(value, '${path}')`;
+  return `(typeof(${value}) <> 'integer' OR ${value} NOT BETWEEN -${INSTANT_MAX} AND ${INSTANT_MAX})`;
+}
+
+/** Tries of journal/tries.ts. */
+const TRIES: Kind = {
+  when: wrongJson(
+    "json_type(@) <> 'array' OR EXISTS (SELECT 1 FROM json_each(@) WHERE CASE type " +
+      "WHEN 'object' THEN json_type(value, '$.what') IS NOT 'text' " +
+      "OR json_type(value, '$.error') IS NOT 'text' " +
+      "OR json_type(value, '$.count') IS NOT 'integer' " +
+      `OR ${wrongInstant("$.firstAt")} OR ${wrongInstant("$.lastAt")} ELSE 1 END)`,
+  ),
+  wanted: "a list of tries",
+  mended: null,
+};
 const JSON_TEXT: Kind = { when: wrongJson("0"), wanted: "JSON", mended: null };
 const JSON_OBJECT: Kind = {
   when: wrongJson("json_type(@) <> 'object'"),
@@ -153,6 +171,7 @@ const TABLES = {
       ...{ plugins: NAMES, action_id: optional(ID), reply: optional(BYTES) },
       ...{ maybe_sent: FLAG, attempts: COUNT, next_at: NEXT, result_path: optional(TEXT) },
       ...{ result_sha256: optional(TEXT), writing: FLAG },
+      ...{ collected_at: optional(INSTANT), tries: optional(TRIES) },
       ...{ completeness: optional(COMPLETENESS, COMPLETENESS.mended), error: optional(TEXT) },
       updated_at: INSTANT,
     },
@@ -178,7 +197,7 @@ const TABLES = {
       ...{ id: ID, action_row: ID, job: TEXT, plugin: TEXT, key: TEXT },
       ...{ state: oneOf(DELIVERY_STATES), attempts: COUNT, next_at: NEXT },
       ...{ error: optional(TEXT), progress: optional(TEXT), updated_at: INSTANT },
-      result_path: optional(TEXT, null),
+      ...{ result_path: optional(TEXT, null), tries: optional(TRIES) },
     },
   },
   body: {
@@ -205,7 +224,7 @@ const TABLES = {
         set_at: INSTANT,
         sequence: optional(ID, null),
       },
-      ended_at: optional(INSTANT, "0"),
+      ...{ begun_at: optional(INSTANT), ended_at: optional(INSTANT, "0") },
       ...{ asked: optional(JSON_OBJECT, null), answer: optional(JSON_OBJECT, null) },
     },
     states: [

@@ -174,8 +174,8 @@ class SqliteReading implements Reading {
       deliveries: actions.flatMap(({ id, actionId }) =>
         this.#rows
           .deliveriesOf(id)
-          .map(({ plugin, state, attempts, nextAt, error, updatedAt }) => ({
-            ...{ plugin, actionId, state, attempts, nextAt, error },
+          .map(({ plugin, state, attempts, nextAt, error, tries, updatedAt }) => ({
+            ...{ plugin, actionId, state, attempts, nextAt, error, tries },
             endedAt: state === "pending" ? null : updatedAt,
           })),
       ),
@@ -203,20 +203,20 @@ function logPage<Row extends { readonly id: number }>(
 
 function actionRecord(row: ActionRow): ActionRecord {
   const { actionId, step, state, postedAt, expireAt, completeness, error } = row;
-  const { resultPath, resultSha256 } = row;
+  const { resultPath, resultSha256, collectedAt, tries } = row;
   const agents = completeness?.sent ?? completeness?.fetched ?? null;
   const commands = completeness?.statuses ?? {};
   const times = { postedAt, expireAt };
   return {
     ...{ actionId, step, state, ...times, agents, commands, completeness },
-    ...{ resultPath, resultSha256, error },
+    ...{ collectedAt, tries, resultPath, resultSha256, error },
   };
 }
 
 function stepRecord(row: StepRow, isWhole: boolean): StepRecord {
-  const { name, kind, state, error, endedAt, value } = row;
+  const { name, kind, state, error, begunAt, endedAt, value } = row;
   const attempts = kind === "step" ? row.attempts : 0;
-  const known = { name, kind, state, attempts, error, endedAt };
+  const known = { name, kind, state, attempts, error, begunAt, endedAt };
   if (!isWhole) return known;
   if (row.asked === null) return { ...known, value };
   const { show = null } = JSON.parse(row.asked) as { readonly show?: unknown };

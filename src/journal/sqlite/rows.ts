@@ -12,6 +12,7 @@ import type {
 } from "../inflight.ts";
 import type { Cursor, MissedRow } from "../journal.ts";
 import type { BodyRow, StepKind, StepRow } from "../steps.ts";
+import type { Try } from "../tries.ts";
 
 /** What node:sqlite hands out for one row. */
 export type Raw = Record<string, unknown>;
@@ -69,9 +70,20 @@ export function actionOf(raw: Raw): ActionRow {
     resultSha256: raw.result_sha256 as string | null,
     writing: raw.writing === 1,
     completeness: completeness === null ? null : completenessOf(completeness),
+    collectedAt: raw.collected_at as number | null,
+    tries: triesOf(raw),
     error: raw.error as string | null,
     updatedAt: raw.updated_at as number,
   };
+}
+
+function triesOf({ tries }: Raw): readonly Try[] {
+  return tries === null ? [] : (JSON.parse(tries as string) as Try[]);
+}
+
+/** What is written of tries: of most actions there is nothing to write. */
+export function triesText(tries: readonly Try[]): string | null {
+  return tries.length === 0 ? null : JSON.stringify(tries);
 }
 
 /** Rows that were written before all counters were kept have none. */
@@ -97,6 +109,8 @@ export function actionValues(row: ActionRow): Bindable[] {
     row.resultSha256,
     row.writing ? 1 : 0,
     row.completeness === null ? null : JSON.stringify(row.completeness),
+    row.collectedAt,
+    triesText(row.tries),
     row.error,
     row.held,
     row.updatedAt,
@@ -106,7 +120,8 @@ export function actionValues(row: ActionRow): Bindable[] {
 export const ACTION_UPDATE =
   "UPDATE action SET state = ?, body = ?, signature = ?, expire_at = ?, post_by = ?, " +
   "posted_at = ?, action_id = ?, reply = ?, maybe_sent = ?, attempts = ?, next_at = ?, result_path = ?, " +
-  "result_sha256 = ?, writing = ?, completeness = ?, error = ?, held = ?, updated_at = ? WHERE id = ?";
+  "result_sha256 = ?, writing = ?, completeness = ?, collected_at = ?, " +
+  "tries = ?, error = ?, held = ?, updated_at = ? WHERE id = ?";
 
 /** A row of table `delivery`. */
 export function deliveryOf(raw: Raw): DeliveryRow {
@@ -121,6 +136,7 @@ export function deliveryOf(raw: Raw): DeliveryRow {
     attempts: raw.attempts as number,
     nextAt: raw.next_at as number | null,
     error: raw.error as string | null,
+    tries: triesOf(raw),
     progress: raw.progress as string | null,
     updatedAt: raw.updated_at as number,
   };
@@ -181,6 +197,7 @@ export function stepOf(raw: Raw): StepRow {
     tries: raw.tries as number,
     nextAt: raw.next_at as number | null,
     setAt: raw.set_at as number,
+    begunAt: raw.begun_at as number | null,
     sequence: raw.sequence as number | null,
     endedAt: raw.ended_at as number | null,
     asked: raw.asked as string | null,

@@ -4,7 +4,7 @@
 export const APPLICATION_ID = 0x4d494752;
 
 /** The schema that this program writes. Lower versions are migrated when the file is opened. */
-export const SCHEMA_VERSION = 3;
+export const SCHEMA_VERSION = 4;
 
 /** A column that a table has got since the first version. */
 interface Addition {
@@ -43,6 +43,11 @@ const ADDITIONS: readonly Addition[] = [
   // What people are asked in the middle of a run, and who answered what.
   { version: 3, table: "step", name: "asked", type: "TEXT", unset: "NULL" },
   { version: 3, table: "step", name: "answer", type: "TEXT", unset: "NULL" },
+  // Where the time of a run went: when its parts began and ended, and what was tried in vain.
+  { version: 4, table: "step", name: "begun_at", type: "INTEGER", unset: "NULL" },
+  { version: 4, table: "action", name: "collected_at", type: "INTEGER", unset: "NULL" },
+  { version: 4, table: "action", name: "tries", type: "TEXT", unset: "NULL" },
+  { version: 4, table: "delivery", name: "tries", type: "TEXT", unset: "NULL" },
 ];
 
 /** Tables since the second version; rows refer only to those of tables above them. */
@@ -317,6 +322,7 @@ export const MIGRATIONS: readonly string[] = [
   CREATE INDEX pause_open ON pause (job) WHERE ended_at IS NULL;
   ${TALLIES};
   `,
+  additionsOf(4).map(addColumn).join(";\n"),
 ];
 
 /** What a journal of an older version lacks, for a connection that may not add it. */

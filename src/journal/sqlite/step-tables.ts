@@ -121,8 +121,8 @@ export class StepTables extends UnreadableRows {
 
   insertStep(step: NewStep): StepRow | null {
     return this.one(
-      "INSERT INTO step (id, run_id, name, kind, digest, state, attempts, next_at, set_at, asked) " +
-        `VALUES (${nextId("step")}, ?, ?, ?, ?, 'begun', 0, ?, ?, ?) ` +
+      "INSERT INTO step (id, run_id, name, kind, digest, state, attempts, next_at, set_at, asked, begun_at) " +
+        `VALUES (${nextId("step")}, ?, ?, ?, ?, 'begun', 0, ?, ?, ?, ?) ` +
         "ON CONFLICT (run_id, name) DO NOTHING RETURNING *",
       stepOf,
       step.runId,
@@ -132,6 +132,7 @@ export class StepTables extends UnreadableRows {
       step.nextAt,
       step.setAt ?? 0,
       step.asked ?? null,
+      step.begunAt ?? null,
     );
   }
 

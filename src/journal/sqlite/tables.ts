@@ -24,6 +24,7 @@ import {
   deliveryOf,
   missedOf,
   runOf,
+  triesText,
 } from "./rows.ts";
 import { StateTables } from "./state-tables.ts";
 import { nextId } from "./statements.ts";
@@ -345,12 +346,13 @@ export class Tables extends StateTables implements JournalTransaction {
   saveDelivery(row: DeliveryRow): void {
     this.change(
       "UPDATE delivery SET state = ?, attempts = ?, next_at = ?, error = ?, progress = ?, " +
-        "updated_at = ? WHERE id = ?",
+        "tries = ?, updated_at = ? WHERE id = ?",
       row.state,
       row.attempts,
       row.nextAt,
       row.error,
       row.progress,
+      triesText(row.tries),
       row.updatedAt,
       row.id,
     );

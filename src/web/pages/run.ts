@@ -46,6 +46,7 @@ function body(run: RunRecord, now: Instant): Markup {
 ${section("Time", spansPicture(run, now))}
 ${section("Actions", actionTable(actions, now), actions.length)}
 ${section("Deliveries", deliveryTable(deliveries, now), deliveries.length)}
+${triesSection(run, now)}
 ${steps.length > 0 && section("Steps", stepTable(steps, now), steps.length)}`;
 }
 
@@ -73,17 +74,19 @@ function actionTable(actions: readonly ActionRecord[], now: Instant): Markup {
       "Action",
       "State",
       { name: "Posted", kind: "time" },
+      { name: "Collected", kind: "time" },
       "Agents",
       "Commands",
       { name: "Result or error", kind: "text" },
     ],
-    actions.map(({ actionId, step, state, postedAt, agents, commands, resultPath, error }) => [
+    actions.map(({ actionId, step, state, postedAt, collectedAt, agents, ...row }) => [
       [actionId === null ? "not posted" : `${actionId}`, step === "" ? null : ` (${step})`],
       stateWord(state),
       moment(postedAt, now),
+      moment(collectedAt, now),
       agents,
-      statusesOf(commands),
-      error ?? (resultPath === null ? null : resultLink(actionId)),
+      statusesOf(row.commands),
+      row.error ?? (row.resultPath === null ? null : resultLink(actionId)),
     ]),
     "It has posted nothing yet.",
   );
@@ -112,6 +115,28 @@ function deliveryTable(deliveries: readonly DeliveryRecord[], now: Instant): Mar
     ]),
     "Nothing is to be delivered.",
   );
+}
+
+/** What was tried in vain, the first first; also of what has succeeded since. */
+function triesSection({ actions, deliveries }: RunRecord, now: Instant): Piece {
+  const rows = [
+    ...actions.flatMap(({ tries, actionId, step }) =>
+      tries.map((one) => ({ ...one, of: [one.what, " ", actionId ?? step] })),
+    ),
+    ...deliveries.flatMap(({ tries, plugin, actionId }) =>
+      tries.map((one) => ({ ...one, of: [`deliver ${actionId ?? ""} to `, plugin] })),
+    ),
+  ].toSorted((left, right) => left.firstAt - right.firstAt);
+  if (rows.length === 0) return null;
+  const heading = [
+    ...["Tried", { name: "Times", kind: "number" } as const],
+    ...[{ name: "First", kind: "time" } as const, { name: "Last", kind: "time" } as const],
+    { name: "Why it failed", kind: "text" } as const,
+  ];
+  const cells = rows.map(({ of, count, firstAt, lastAt, error }) => [
+    ...[of, count, moment(firstAt, now), count === 1 ? null : moment(lastAt, now), error],
+  ]);
+  return section("Tried in vain", table(heading, cells, ""));
 }
 
 function stepTable(steps: readonly StepRecord[], now: Instant): Markup {

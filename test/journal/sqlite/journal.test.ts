@@ -80,6 +80,8 @@ describe("openJournal()", () => {
         resultSha256: null,
         writing: false,
         completeness: null,
+        collectedAt: null,
+        tries: [],
         error: null,
         updatedAt: NOW,
       });

@@ -123,6 +123,14 @@ const NO_RESULT = [
   `'{"fetched":1,"sent":1,"counters":[],"statuses":{},"strays":0}'`,
 ];
 
+/** No list of what was tried in vain. */
+const NO_TRIES = [
+  ...["'['", "'{}'", "'[7]'", "'[{}]'"],
+  `'[{"what":"post","error":"e","count":1,"firstAt":1}]'`,
+  `'[{"what":"post","error":"e","count":1,"firstAt":1,"lastAt":9e18}]'`,
+  `'[{"what":"post","error":null,"count":1,"firstAt":1,"lastAt":2}]'`,
+];
+
 /** Wrong values by table and column; the row is the first that has the column set. */
 const WRONG: readonly (readonly [where: string, column: string, values: readonly string[]])[] = [
   ["run WHERE id = 21", "fires_at", NO_TIME],
@@ -152,6 +160,8 @@ const WRONG: readonly (readonly [where: string, column: string, values: readonly
   ["action WHERE id = 1", "attempts", NO_COUNT],
   ["action WHERE id = 1", "next_at", NO_TIME],
   ["action WHERE id = 1", "updated_at", NO_TIME],
+  ["action WHERE id = 1", "collected_at", NO_TIME],
+  ["action WHERE id = 1", "tries", NO_TRIES],
   ["action WHERE id = 11", "completeness", [...NO_RESULT, "NULL"]],
   ["action WHERE id = 11", "result_path", ["NULL"]],
   ["action WHERE id = 11", "next_at", ["5"]],
@@ -159,6 +169,7 @@ const WRONG: readonly (readonly [where: string, column: string, values: readonly
   ["delivery WHERE id = 1", "attempts", NO_COUNT],
   ["delivery WHERE id = 1", "next_at", NO_TIME],
   ["delivery WHERE id = 1", "updated_at", NO_TIME],
+  ["delivery WHERE id = 1", "tries", NO_TRIES],
   ["body WHERE run_id = 1", "expiry_ms", NO_COUNT],
   ["body WHERE run_id = 1", "agents_max", NO_COUNT],
   ["body WHERE run_id = 1", "plugins", NO_LIST],
@@ -176,6 +187,7 @@ const WRONG: readonly (readonly [where: string, column: string, values: readonly
   ["step WHERE id = 11", "set_at", NO_TIME],
   ["step WHERE id = 1", "value", ["'{'", "''"]],
   ["step WHERE id = 1", "sequence", [...NO_COUNT, "0", "NULL"]],
+  ["step WHERE id = 1", "begun_at", NO_TIME],
   ["step WHERE id = 1", "ended_at", NO_TIME],
   ["step WHERE id = 1", "asked", ["'{'", "'[]'"]],
   ["step WHERE id = 1", "answer", ["'{'", "'7'"]],

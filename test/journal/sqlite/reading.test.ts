@@ -150,6 +150,7 @@ describe("run()", () => {
     expect(found?.steps).toEqual([
       {
         ...{ name: "look", kind: "step", state: "saved", attempts: 1, error: null, endedAt: 5 },
+        begunAt: null,
         value: '{"found":1}',
       },
     ]);

@@ -58,7 +58,7 @@ export interface FoundTrace {
  */
 export type ActionTrace = { readonly kind: "recorded" | "gone" | "removed" } | FoundTrace;
 
-/** Whose result it is: of one action by its id, or of several by the first and the last. */
+/** The name of a result file: the id of its action, or the first and the last of several. */
 export type ResultName = number | { readonly first: number; readonly last: number };
 
 /** A result file as it was written. */
@@ -92,13 +92,13 @@ export interface Spool {
   /** A job's file, whole. `name` has no folder part. Rejects above `sizeMax` bytes. */
   read(job: string, name: string, sizeMax: number): Promise<Uint8Array>;
   /**
-   * What a job's file is known by as it is now, in no form that means anything: another text when
-   * it was written, replaced or given to somebody else.
+   * A text that is different after a job's file was written, replaced or given to another owner. It
+   * means nothing by itself.
    */
   stamp(job: string, name: string): Promise<string>;
   /**
-   * When the files of a job were changed last, or its folder, by the system's clock; null when
-   * nobody knows.
+   * When the files of a job were changed last, or its folder, by the system's clock; null when it
+   * is not known.
    */
   changedAt(job: string): Promise<Instant | null>;
   /**

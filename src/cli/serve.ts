@@ -181,7 +181,7 @@ function reasonsOf(error: unknown): readonly string[] {
 
 /**
  * Ends everything at once when the journal is damaged, or the disk has failed to keep what was
- * written to it: nobody knows what it holds now, until a new process has read it.
+ * written: what the journal holds is unknown until a new process reads it.
  *
  * @returns Tells that failure, or null.
  */

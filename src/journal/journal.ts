@@ -16,7 +16,7 @@ import type { StateReads, StateWrites } from "./state.ts";
 import type { BodyRow, NewBody, NewStep, StepFrontier, StepRow } from "./steps.ts";
 import type { CalendarReads, CalendarWrites } from "./windows.ts";
 
-/** After the journal could not write, how long until it is asked to again. */
+/** How long until a write is tried again that the journal could not make. */
 export const JOURNAL_RETRY_MS: Milliseconds = 5 * SECOND_MS;
 
 /** A run that is to be written. */
@@ -44,10 +44,10 @@ export type NewAction = Pick<
 export type NewDelivery = Pick<DeliveryRow, "actionRow" | "job" | "plugin" | "key"> &
   Partial<Pick<DeliveryRow, "resultPath">>;
 
-/** Why fire times were not fired: nobody could, or people wanted it so. */
+/** Why fire times were not run: missed (they could not be), or skipped (on purpose). */
 export const MISSED_KINDS = ["missed", "skipped"] as const;
 
-/** Fire times of a job that nobody fired, from the first to the last of them. */
+/** Fire times of a job that were not run, from the first to the last of them. */
 export interface MissedRow {
   readonly id: number;
   readonly kind: (typeof MISSED_KINDS)[number];
@@ -65,7 +65,7 @@ export interface MissedRow {
 export interface Cursor {
   /** Fire times up to and including this one are decided: fired, skipped or recorded as missed. */
   readonly decidedAt: Instant;
-  /** The schedule that it was decided by: another one begins anew. */
+  /** The schedule by which they were decided: under another one the cursor does not count. */
   readonly schedule: string;
   /**
    * Up to here they were decided by a clock that was ahead, or that is behind now: of those after
@@ -77,7 +77,7 @@ export interface Cursor {
 /** A cursor that is to be written. */
 export type NewCursor = Omit<Cursor, "aheadAt"> & Partial<Pick<Cursor, "aheadAt">>;
 
-/** Rows with a moment that was set by a clock that is ahead of now. */
+/** Rows that wait, and whose wait was set while the clock was ahead: see flow/clock-watch.ts. */
 export interface AheadRows {
   readonly runs: readonly RunRow[];
   readonly actions: readonly ActionRow[];
@@ -150,7 +150,7 @@ export interface JournalReads
   body(runId: number): BodyRow | null;
   /** Bodies of open runs of other jobs than these whose `nextAt` has come, most overdue first. */
   dueBodies(now: Instant, limit: number, without: readonly string[]): readonly BodyRow[];
-  /** A text that was stored under its hash. */
+  /** The text with this hash: a workflow's source, or a template. */
   source(hash: string): string | null;
   step(id: number): StepRow | null;
   stepNamed(runId: number, name: string): StepRow | null;
@@ -181,7 +181,7 @@ export interface JournalReads
 
   /** The earliest time after `now` that anything waits for; null when nothing does. */
   nextAt(now: Instant): Instant | null;
-  /** Rows that wait, with a time that was set after `now`: by a clock that was ahead. */
+  /** Rows whose wait was set at a time after `now`: while the clock was ahead. */
   setAhead(now: Instant): AheadRows;
   /** Changes whenever another process wrote: cheap to poll. Null when no other process can. */
   version(): number | null;
@@ -194,20 +194,20 @@ export interface JournalReads
   missedAfter(job: string, at: Instant): readonly MissedRow[];
 
   /**
-   * Rows that cannot be read, each with what is wrong with it. Nothing else answers with one: it
-   * costs itself alone. In a large journal only those that something waits for.
+   * Rows that cannot be read, each with what is wrong with it. All other methods leave them out. In
+   * a large journal only those are found that something waits for.
    */
   unreadable(limit: number): readonly string[];
   /** A step of a run that cannot be read, with what is wrong; null when all can be. */
   unreadableStep(runId: number): string | null;
-  /** Open runs without a workflow of which nothing is left that can be worked on. */
+  /** Open runs without a workflow that have nothing left to wait for. */
   strandedRuns(limit: number): readonly RunRow[];
 }
 
 /** A row that was taken out of the journal because it could not be read. */
 export interface RemovedRow {
   readonly table: string;
-  /** Which it was and what was wrong with it. */
+  /** Which row it was, and what was wrong with it. */
   readonly text: string;
   /** The run that it was a part of, if it says. */
   readonly runId: number | null;
@@ -251,8 +251,8 @@ export interface JournalTransaction
   /** Forgets runs with all that belongs to them. */
   removeRuns(ids: readonly number[]): void;
   /**
-   * Takes out the rows that cannot be read of a job, of a run, or with the API's id, whatever the
-   * word means, together with what refers to them.
+   * Takes out the unreadable rows of whatever a word names (a job, a run's id, or the API's id of
+   * an action), together with the rows that refer to them.
    */
   removeUnreadable(word: string): readonly RemovedRow[];
   /** Forgets what was recorded before a time. Answers how many rows it was, at most `limit`. */
@@ -262,7 +262,7 @@ export interface JournalTransaction
 export interface Journal extends JournalReads {
   /**
    * Runs `work` inside a durable transaction and resolves with its value once that is on disk.
-   * A throw inside `work` undoes this work alone and rejects.
+   * If `work` throws, only what it wrote is undone, and the promise rejects.
    *
    * @throws {RunnerError} JOURNAL, when the disk is full or the file cannot be written.
    */

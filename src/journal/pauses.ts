@@ -1,5 +1,6 @@
-// Pauses: jobs that people have told not to fire for a while, as rows of the journal. One that has
-// ended stays: what fire times lay in it is decided by it, also after the runner was down.
+// Pauses: jobs that people keep from firing for a while, as rows of the journal. A row stays when
+// the pause has ended: fire times during the pause may be decided only later, if the runner was
+// down.
 import type { Instant } from "../time.ts";
 
 /** A pause of a job: of its fire times from `since` until the earlier of its two ends. */
@@ -19,7 +20,7 @@ export interface PauseRow {
 
 export type NewPause = Omit<PauseRow, "id" | "endedAt">;
 
-/** What the journal tells of pauses. */
+/** The journal's reads of pauses. */
 export interface PauseReads {
   /** The pauses of a job that end after a time, the oldest first. */
   pauses(job: string, after: Instant): readonly PauseRow[];
@@ -27,7 +28,7 @@ export interface PauseReads {
   pausesNow(now: Instant): readonly PauseRow[];
 }
 
-/** What is written of them. */
+/** The journal's writes of pauses. */
 export interface PauseWrites {
   savePause(row: PauseRow): void;
   dropPause(id: number): void;

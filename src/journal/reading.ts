@@ -1,7 +1,7 @@
 // Reading: what people look at of a journal, as one interface beside the owner's own (journal.ts).
 //
-// Everything here is asynchronous and comes in pages, and nothing here writes: so a page, a verb
-// and the metrics read the same way, and a journal with another home needs no second one of them.
+// Everything here is asynchronous and comes in pages, and nothing here writes. Verbs, pages and
+// metrics all read through it, so a journal kept elsewhere than in SQLite only has to provide this.
 
 import type { Instant } from "../time.ts";
 import type { AlarmRow } from "./alarms.ts";
@@ -83,7 +83,7 @@ export interface RunRecord {
   readonly state: RunRow["state"];
   /** Why it failed, is paused or waits. */
   readonly error: string | null;
-  /** What is to be said of a run that is done. */
+  /** A remark on a run that is done. */
   readonly note: string | null;
   /** JSON of its parameters; null: it has none. */
   readonly params: string | null;
@@ -118,7 +118,7 @@ export interface HistoryQuestion {
   readonly limit: number;
 }
 
-/** The most runs of one page: what one answer may hold the event loop for. */
+/** The most runs of one page: a longer one would hold up the event loop. */
 export const PAGE_MAX = 200;
 
 /** Some runs, the latest fire time first. */

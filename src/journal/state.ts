@@ -12,12 +12,12 @@ export interface StateRow {
   readonly key: string;
   /** JSON. */
   readonly value: string;
-  /** The run that has set it, which may be forgotten by now; null: no run of this journal. */
+  /** The run that has set it, whose row may be removed by now; null: no run of this journal. */
   readonly runId: number | null;
   readonly setAt: Instant;
 }
 
-/** What the journal tells of the state of jobs. */
+/** The journal's reads of the state of jobs. */
 export interface StateReads {
   /** The names of jobs that keep something, also of those that were removed. */
   stateJobs(): readonly string[];
@@ -30,7 +30,7 @@ export interface StateReads {
   unreadableState(job: string, key: string): string | null;
 }
 
-/** What is written of it. */
+/** The journal's writes of it. */
 export interface StateWrites {
   /** In the place of what the key had. */
   setState(row: StateRow): void;

@@ -1,4 +1,5 @@
-// Steps: the durable state of a workflow run: what its body has asked for, and what came of it.
+// Steps: the durable state of a workflow run: the steps that its body asked for, and their
+// outcomes.
 //
 //               saved, failed: the body gets it in this order, at every replay
 //   begun ─────────────────────────▶ ended
@@ -44,7 +45,7 @@ export interface StepRow {
   readonly runId: number;
   readonly name: string;
   readonly kind: StepKind;
-  /** A hash of what was asked for, which a replay must ask for again; "" for a function. */
+  /** A hash of what was asked for: a replay has to ask for the same. "" for a function. */
   readonly digest: string;
   readonly state: (typeof STEP_STATES)[number];
   /** JSON of what the body gets; null until saved, and for a step without a value. */
@@ -57,7 +58,7 @@ export interface StepRow {
   readonly tries: number;
   /** When there is something to do for it next; null: not by itself, or as soon as it is asked. */
   readonly nextAt: Instant | null;
-  /** When `nextAt` was set: after now, it was by a clock that was ahead. */
+  /** When `nextAt` was set. A time in the future shows that the clock was ahead then. */
   readonly setAt: Instant;
   /** When the body asked for it first; null: by a version that did not note it. */
   readonly begunAt: Instant | null;
@@ -83,19 +84,19 @@ export type StepOutcome =
   | { readonly kind: "saved"; readonly value: string | null }
   | { readonly kind: "failed"; readonly error: string };
 
-/** The body of a workflow run, and all of its job that it keeps for life. */
+/** The body of a workflow run, and what it keeps of its job to the end. */
 export interface BodyRow {
   readonly runId: number;
   /** Hash of the job's action template in the journal; null when the job has none. */
   readonly template: string | null;
   readonly expiryMs: Milliseconds;
   readonly agentsMax: number | null;
-  /** Plugins that get the result of the job's own action by itself: none, but in runs of old. */
+  /** Plugins that get the result of the job's own action: none, except in runs of old versions. */
   readonly plugins: readonly string[];
   /** What `run.random()` begins with. */
   readonly seed: number;
   readonly begunAt: Instant;
-  /** When it is to be at work; null while it only waits for its steps. */
+  /** When it is to be called; null while it only waits for its steps. */
   readonly nextAt: Instant | null;
   /** When `nextAt` was set. */
   readonly setAt: Instant;

@@ -1,5 +1,5 @@
-// Tally: how often what has happened, counted when it happens. Rows are removed in time, and a run
-// that failed may be resumed: what is counted only grows.
+// Tally: counts of what has happened, for metrics, kept when it happens. A count only grows, also
+// when the rows behind it are removed, or a failed run is resumed.
 
 /** What is counted: ends of runs by state, fire times that nobody ran, commands by status. */
 export const TALLIES = ["run", "missed", "command"] as const;

@@ -1,5 +1,5 @@
-// Windows: the calendars that are installed, as rows of the journal: which there is of a job, and
-// which of its windows has been used.
+// Windows: installed calendars as rows of the journal: the calendar of each job, and which of its
+// windows were used.
 import { type Calendar, hashOf } from "../calendar/file.ts";
 import type { Instant } from "../time.ts";
 
@@ -64,7 +64,7 @@ export interface Coverage {
   readonly lastAt: Instant | null;
 }
 
-/** What the journal tells of calendars. */
+/** The journal's reads of calendars. */
 export interface CalendarReads {
   /** The calendar that holds for a job now. */
   calendar(job: string): CalendarRow | null;
@@ -82,11 +82,11 @@ export interface CalendarReads {
   coverage(calendarId: number, now: Instant): Coverage;
 }
 
-/** What the journal writes of calendars. */
+/** The journal's writes of calendars. */
 export interface CalendarWrites {
   /** Null when this number is there already. The one before is replaced. */
   insertCalendar(calendar: NewCalendar, now: Instant): CalendarRow | null;
-  /** Nothing is signed ahead of the job any more. */
+  /** Withdraws a calendar: the job has no actions signed ahead any more. */
   withdrawCalendar(id: number, now: Instant): void;
   /** False when the window was used by another run. */
   useWindow(id: number, runId: number): boolean;

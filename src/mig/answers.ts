@@ -2,9 +2,9 @@
 import type { Instant } from "../time.ts";
 
 /**
- * What the API says of an action that it will refuse again: of the form, the JSON, the action's own
- * checks, its signatures, and a text that its database has no room for. The words are no proof that
- * nothing was stored.
+ * Messages of the API about an action that it would refuse again: about the form, the JSON, the
+ * action's own checks, its signatures, and texts that are too long for its database. They do not
+ * prove that nothing was stored.
  *
  * @see mig-api/action_endpoints.go `createAction`, mig/action.go `Validate`; test/golden/http
  */

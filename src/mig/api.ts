@@ -5,7 +5,7 @@
 //
 // Invariants:
 //   W1. `unsent` is said only when no action can have come of the POST; never of a 500.
-//   W2. Nothing that the API or something before it answers throws: every fault has its words.
+//   W2. No answer of the API, or of a proxy in front of it, throws: every fault has a message.
 //   W3. A request is repeated once, with a new token, and only after a 401: then nothing was done.
 import { messageOf } from "../errors.ts";
 import { queryEscape } from "../lib/go/escape.ts";
@@ -58,7 +58,7 @@ export type PageAnswer =
       readonly commands: number;
       /** Entries that were no command. */
       readonly strays: number;
-      /** Both: what the offset of the next page is further by. At least 1. */
+      /** Commands and strays: how far the offset of the next page moves. At least 1. */
       readonly entries: number;
     }
   | { readonly kind: "end" }
@@ -102,7 +102,7 @@ export interface MigApi {
   commands(actionId: number, request: CommandsRequest): Promise<PageAnswer>;
   /** Looks among the newest actions of a name for the one that carries a signature. */
   findAction(wanted: WantedAction): Promise<FindAnswer>;
-  /** How many agents a target stands for now, online or idle. */
+  /** How many agents a target matches now, online or idle. */
   countAgents(target: string, signal?: AbortSignal): Promise<CountAnswer>;
 }
 
@@ -138,7 +138,7 @@ const RESULTS_AGENT = "MIG Client mig-runner-results";
 /** Where actions are posted, and their form is asked for. */
 const CREATE_PATH = "action/create/";
 
-/** What the API says instead of an empty list. */
+/** The API's message in place of an empty list. */
 const NO_RESULTS = "no results found";
 
 /** Actions looked through for a signature, newest first: pages, and actions a page. */

@@ -1,4 +1,5 @@
-// Auth: the header that says who asks: a signed token with a short life, or an API key.
+// Auth: the header that identifies this runner to the API: a signed, short-lived token, or an API
+// key.
 import type { Clock, Signer } from "../lib/ports.ts";
 import { type Instant, MINUTE_MS } from "../time.ts";
 import { encodeToken, tokenText } from "./token.ts";
@@ -51,7 +52,7 @@ export class Auth {
     return ["X-Pgpauthorization", await this.#token.value];
   }
 
-  /** The same after `refused` was refused. Who comes second gets what the first had made. */
+  /** A new header after `refused` was refused. Callers at the same time share one signing. */
   async renewed(refused: string): Promise<readonly [name: string, value: string]> {
     const token = this.#token;
     // While this waits, another request may put a new token in its place.

@@ -30,7 +30,7 @@ export function commandFacts(bytes: Uint8Array): CommandFacts {
   return new FactReader().read(bytes);
 }
 
-/** Reads one command after the other, the faster the more they have in common. */
+/** Reads one command after the other; parts that are equal to the last one's are not read again. */
 export class FactReader {
   readonly #action = new Repeated<ActionFacts>({ actionId: null, counters: null });
   readonly #status = new Repeated<string | null>(null);
@@ -41,7 +41,7 @@ export class FactReader {
     let status: string | null = null;
     let action: ActionFacts = { actionId: null, counters: null };
     eachMember(bytes, 0, (key, from) => {
-      // The results come last, and they are most of it.
+      // The results come last and are most of the bytes: no need to read them.
       if (id !== null && status !== null && action.counters !== null) return STOP;
       if (isNamed(bytes, key, "action")) {
         const to = this.#read(this.#action, { bytes, from, parse: actionIn });

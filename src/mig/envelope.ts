@@ -1,4 +1,5 @@
-// Envelope: the API's small answers: what was asked for, or why there is none.
+// Envelope: reads the API's answers that are not pages of commands: the values asked for, or why
+// there are none.
 //
 // Every answer is collection+json, whatever its status; what is not comes from something between
 // the API and us. Both are bounded: an answer that is too large is given up, not held.
@@ -47,7 +48,7 @@ export async function readEnvelope(
   return splitter.finish();
 }
 
-/** How much of a text that is no answer of the API is looked at. */
+/** How many bytes are read of an answer that did not come from the API. */
 const STRANGE_SIZE_MAX = 4_096;
 
 /** Most characters of somebody else's words in our messages. */

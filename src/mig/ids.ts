@@ -1,5 +1,5 @@
-// Ids: which numbers of the API are ids and counts. Go has 64 bits for them; a number from 2^53 on
-// is one of several here, so it is refused where it comes in and goes no further.
+// Ids: which numbers of the API can be used as ids and counts. Go has 64 bits for them; JavaScript
+// cannot tell numbers from 2^53 on apart, so those are refused when they are read.
 
 /** The highest id of an action or a command. */
 export const ACTION_ID_MAX = Number.MAX_SAFE_INTEGER;

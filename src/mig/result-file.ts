@@ -10,7 +10,7 @@ import { commandFacts } from "./command.ts";
 import { type PostedAction, parsePostedAction } from "./result.ts";
 import { StatusCounts } from "./statuses.ts";
 
-/** What a result file tells. */
+/** What is read from a result file. */
 export interface StoredResult {
   readonly action: PostedAction;
   /** The action as it stands in the file. */

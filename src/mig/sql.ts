@@ -1,9 +1,9 @@
 // Sql: where texts, comments and brackets begin and end in an SQL condition, as PostgreSQL sees it.
 //
-// Not a parser: it knows no words and no operators. It is what stands between a target and the
-// brackets that the scheduler puts around it.
+// Not a parser: it knows no keywords and no operators. It makes sure that a target cannot break out
+// of the brackets that the scheduler puts around it.
 
-/** What the end of a condition would be inside of; null in plain SQL. */
+/** What is still open at the end of a condition; null when nothing is. */
 export type Enclosure = "text" | "name" | "comment";
 
 /** What a scan found. */

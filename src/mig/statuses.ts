@@ -1,10 +1,10 @@
 // Statuses: how many commands had each status, within bounds.
 //
-// A status comes from an agent by way of the API: it may be any text, of any size, and each command
-// may have another. What MIG itself gives is always counted exactly.
+// A status comes from an agent by way of the API: it may be any text of any length, and each
+// command may have a different one. The statuses of MIG itself are always counted exactly.
 import { cutText } from "../text.ts";
 
-/** What MIG gives. @see mig `command.go` */
+/** The statuses of MIG itself. @see mig `command.go` */
 const KNOWN: ReadonlySet<string> = new Set([
   "prepared",
   "sent",

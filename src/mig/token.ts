@@ -1,4 +1,4 @@
-// Token: how a request says who sends it: a signed time, and a number that is free.
+// Token: the text by which a request shows who sends it: a time and any number, signed.
 import type { Instant } from "../time.ts";
 
 /** The original counts its numbers from here, 2013-04-29T18:00:00Z, in Unix seconds. */

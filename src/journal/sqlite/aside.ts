@@ -4,8 +4,8 @@ import { fileError } from "../../lib/os/durable.ts";
 import type { RemovedRow } from "../journal.ts";
 
 /**
- * Keeps a copy. Called inside the transaction that takes the rows out: a crash leaves them in both
- * places, and never in none.
+ * Writes the copy. Called inside the transaction that takes the rows out, so that a crash can leave
+ * them in both places, but never in none.
  *
  * @param path Of the journal.
  * @returns Where the copy is.

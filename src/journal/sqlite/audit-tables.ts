@@ -1,4 +1,4 @@
-// Audit tables: the reads and writes of the audit log. Rows are inserted, and that is all.
+// Audit tables: the reads and writes of the audit log, whose rows are only ever inserted.
 import type { AuditReads, AuditRow } from "../audit.ts";
 import { CalendarTables } from "./calendar-tables.ts";
 import type { Raw } from "./rows.ts";

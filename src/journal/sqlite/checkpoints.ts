@@ -1,4 +1,4 @@
-// Checkpoints: what is in the write-ahead log goes into journal.db, and the log stays short.
+// Checkpoints: move the write-ahead log into journal.db, so that the log stays short.
 //
 //   write both tokens to -seal ─▶ stamp the new one ─▶ checkpoint ─▶ write the new one to -seal
 //
@@ -62,10 +62,10 @@ export class Checkpoints {
   }
 
   #make(): void {
-    // Whatever fails is tried again after as much work, not at once.
+    // When it fails, it is tried again only after as many commits.
     this.#commits = 0;
     this.#size = this.#logSize();
-    // One that was not finished is finished first: the seal has room for two tokens.
+    // A checkpoint that was not finished is finished first: the seal has room for two tokens only.
     if (this.#tokens.length !== 2) this.#announce();
     if (this.#unstamped !== null) {
       stamp(this.#database, this.#unstamped);

@@ -1,8 +1,8 @@
 // Copies: a copy of the journal while it is written, one in the place of the journal, and what a
 // damaged one still holds (I10).
 //
-// Owns:    that a file is there whole or not at all, and for this user alone; what becomes of the
-//          journal and its log that were there.
+// Owns:    that a copy is complete or absent, and readable by this user alone; where the old
+//          journal and its log go.
 // Not its: who may do it when (restoring and salvaging need the directory's lock), what is shown.
 import { randomBytes } from "node:crypto";
 import { constants, createReadStream, type Stats } from "node:fs";
@@ -54,7 +54,7 @@ export async function backupJournal(path: string, target: string): Promise<Journ
 
 /** Copies what a journal and its log hold into a new file, under a token of its own. */
 async function copyInto(path: string, target: string): Promise<void> {
-  // SQLite gives a new file, and its own beside it, to everybody to read; an empty one it takes.
+  // SQLite would make the file readable for everybody; an empty one that exists keeps its mode.
   await (await open(target, "wx", 0o600)).close();
   const source = new DatabaseSync(path, { readOnly: true });
   try {
@@ -129,7 +129,7 @@ async function copyAlone(path: string, file: string, target: string): Promise<vo
   } finally {
     await handle.close();
   }
-  // What is damaged is looked at, and told, by the caller.
+  // The caller looks for damage, and reports it.
   if (await isJournal(target, file)) restamp(target);
 }
 
@@ -198,8 +198,8 @@ export async function salvageJournal(path: string): Promise<Salvage> {
 }
 
 /**
- * Gives the old files another name and puts the new one in their place. Cut off half-way it leaves
- * the old journal, or the new one beside the old log, which is refused by its seal.
+ * Renames the old files and puts the new one in their place. A crash in between leaves the old
+ * journal, or the new one beside the old log, which is refused when it is opened (seal.ts).
  *
  * @returns Where the old journal is; null when there was none.
  */

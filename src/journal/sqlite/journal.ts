@@ -5,11 +5,11 @@
 // own, and share one fsync.
 //
 //   I1. A write resolves after COMMIT returned, and rejects when it did not.
-//   I10. A file that is not ours, newer than us, or damaged is a named error with a way out.
+//   I10. A file that is no journal, too new, or damaged is a named error that says what to do.
 //
-// After an fsync that failed nobody knows what is on the disk: nothing is written any more, and
-// `onFailure` is called. A new process reads what is there. When the file was removed, or another
-// one was put in its place, `onReplaced` is called, and a person has to look.
+// After a failed fsync it is unknown what is on the disk: nothing is written any more, `onFailure`
+// is called, and a new process reads what is there. When the file was removed or replaced,
+// `onReplaced` is called, and a person has to look.
 import { chmodSync, closeSync, constants, existsSync, openSync, statSync } from "node:fs";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { RunnerError } from "../../errors.ts";
@@ -28,18 +28,18 @@ import { Tables } from "./tables.ts";
 export interface JournalOptions {
   /** A file path, or ":memory:" for a journal that dies with the process (tests, simulation). */
   readonly path: string;
-  /** When the queued works are to be run. @default at the end of the turn, or pace.ts */
+  /** Decides when queued works are run. @default pace.ts */
   readonly schedule?: (flush: () => void) => void;
   /** For `status` and friends: never creates or changes the file. @default false */
   readonly readOnly?: boolean;
   /**
-   * Whether this process has the directory now: it keeps the log short, and seals the file, so that
-   * another one in its place is told from it. @default never
+   * Whether this process has the directory now. Then it makes checkpoints, and seals the file, so
+   * that a replaced file is noticed. @default never
    */
   readonly isOwned?: () => boolean;
-  /** Called once, when the disk failed to keep what was written: the process must end. */
+  /** Called once, when an fsync failed: the process must end. */
   readonly onFailure?: (error: RunnerError) => void;
-  /** Called once, when the file is not the one that was opened any more: the process must end. */
+  /** Called once, when the file was removed or replaced: the process must end. */
   readonly onReplaced?: (error: RunnerError) => void;
 }
 
@@ -102,7 +102,7 @@ function makeForOwner(path: string): void {
   try {
     closeSync(openSync(path, O_WRONLY | O_CREAT | O_EXCL, 0o600));
   } catch {
-    // It is there already, or SQLite says what is wrong with it.
+    // It exists already, or SQLite will report what is wrong.
     const found = statSync(path, { throwIfNoEntry: false });
     if (found !== undefined && (found.mode & 0o777) !== 0o600) chmodSync(path, 0o600);
   }
@@ -133,7 +133,7 @@ function prepare(database: DatabaseSync, where: { path: string; readOnly: boolea
       { path: where.path, hint: "run the mig-runner that wrote it, or a newer one" },
     );
   }
-  // Whoever was to make it was killed before anything was in it.
+  // An empty file: the process that made it was killed before it wrote the tables.
   if (where.readOnly && version === 0 && tables === 0) throw noneYet(where.path);
   if (!where.readOnly) {
     const finding = isLarge(where.path) ? null : findDamage(database);
@@ -283,7 +283,7 @@ class SqliteJournal extends Tables implements Journal {
     if (this.#place?.isReplaced !== true) this.#database.close();
   }
 
-  /** From time to time: the file may be another one, or the log longer than it has to be. */
+  /** From time to time: has the file been replaced, and is the log too long? */
   #look(): void {
     if (this.#failure !== null) return;
     try {
@@ -294,7 +294,7 @@ class SqliteJournal extends Tables implements Journal {
     }
   }
 
-  /** What failed and cannot be made good ends all writing. */
+  /** Notes a failure. One that cannot be repaired ends all writing. */
   #fail(error: unknown): RunnerError {
     const named = journalError(error, this.#path);
     const isReplaced = this.#place?.isReplaced === true;
@@ -308,12 +308,12 @@ class SqliteJournal extends Tables implements Journal {
     return named;
   }
 
-  /** Leaves the log as it is: a runtime that ends makes a checkpoint, but not in a transaction. */
+  /** Opens a transaction, so that the ending runtime does not make a checkpoint of the log. */
   #letGo(): void {
     try {
       this.#database.exec("BEGIN; SELECT count(*) FROM sqlite_schema");
     } catch {
-      // What was put there cannot be read.
+      // The file that was put there cannot be read.
     }
   }
 
@@ -346,7 +346,7 @@ class SqliteJournal extends Tables implements Journal {
     this.#keepShort((checkpoints) => checkpoints.wrote());
   }
 
-  /** What cannot be done about the log now is done later. */
+  /** Works on the log; a failure is ignored, because it is tried again later. */
   #keepShort(work: (checkpoints: Checkpoints) => void): void {
     try {
       const checkpoints = this.#own();

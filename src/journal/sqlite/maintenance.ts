@@ -12,7 +12,7 @@ export interface JournalReport {
   readonly damage: readonly string[];
   /** Rows of a sound file that cannot be read; nothing works on them. `salvage` takes them out. */
   readonly unreadable: readonly string[];
-  /** Rows that can be read and say what cannot be. */
+  /** Rows that can be read, but contradict the rules (rules.ts). */
   readonly faults: readonly string[];
   /** Rows by table; empty for a file that cannot be read at all. */
   readonly rows: Readonly<Record<string, number>>;

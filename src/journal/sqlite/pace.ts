@@ -1,8 +1,8 @@
 // Pace: when the next group of works is written. A commit costs as much for one work as for a
-// hundred, so while many come one after the other, some are waited for; one alone never waits.
+// hundred, so when many come in a row, the next group waits a little; a single one never waits.
 import type { Milliseconds } from "../../time.ts";
 
-/** Between two groups of several works: so many times as long as the first took, and at most this. */
+/** The pause after a group of several works: this many times as long as it took, up to a limit. */
 const REST_TIMES = 3;
 const REST_MAX_MS: Milliseconds = 8;
 

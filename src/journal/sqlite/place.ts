@@ -1,5 +1,5 @@
-// Place: whether journal.db is still the file that was opened. SQLite goes on writing to a file
-// that was removed, and through its log to one that was overwritten.
+// Place: notices when journal.db was removed or replaced. SQLite itself would go on writing, into
+// the removed file, or through its log into the new one.
 import { existsSync, renameSync, type Stats, statSync } from "node:fs";
 import { RunnerError } from "../../errors.ts";
 import type { Checkpoints } from "./checkpoints.ts";
@@ -9,7 +9,7 @@ const LOOK_MS = 2_000;
 
 /** What the journal tells and hears. */
 export interface PlaceHooks {
-  /** Null while another process has the directory: only who has it knows what is in the file. */
+  /** Null while another process has the directory: only its owner knows the file's token. */
   checkpoints(): Pick<Checkpoints, "isOwn"> | null;
   /** Called from time to time. */
   look(): void;
@@ -41,8 +41,8 @@ export class Place {
   /**
    * What is wrong with the file under the journal's name; null while it is the right one.
    *
-   * One that was overwritten is moved away: into a file that is still there under its name SQLite
-   * plays its log when the process ends.
+   * A file that replaced the journal is moved away: else SQLite would write its log into it when
+   * the process ends.
    */
   problem(): RunnerError | null {
     const found = this.#find();
@@ -72,7 +72,7 @@ export class Place {
     const isSame = found.ino === this.#opened.ino && found.dev === this.#opened.dev;
     if (!isSame) return { state: "another file was put in its place", isOverwritten: false };
     const mark = markOf(found);
-    // Only a checkpoint changes it, or somebody who overwrites it.
+    // Only a checkpoint changes the file, or somebody who overwrites it.
     if (mark === this.#changed) return null;
     const checkpoints = this.#checkpoints();
     if (checkpoints === null) return null;

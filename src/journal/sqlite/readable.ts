@@ -1,12 +1,12 @@
 // Readable: which rows of a journal can be worked with, as conditions of SQLite.
 //
-// A row is read only through the view of its table, `readable_TABLE`, which leaves out every row
-// that no program wrote: numbers that JavaScript cannot hold, times that no calendar has, lists
-// that are no JSON, states that do not exist. So such a row costs itself and nothing else (I8,
-// I10): nothing works on it, `verify` names it, `salvage` and `drop` take it out.
+// Rows are read only through a view of their table, `readable_TABLE`. It leaves out rows with
+// values that this program never writes, such as numbers that JavaScript cannot hold, impossible
+// times, broken JSON and unknown states. Such a row does no harm to others (I8, I10): nothing works
+// on it, `verify` names it, `salvage` and `drop` take it out.
 //
 // Owns:    what each column must hold, and what a row must have to be in its state.
-// Not its: rows that can be read and still say what cannot be (rules.ts).
+// Not its: rows that can be read but contradict themselves or others (rules.ts).
 
 import { ALARM_EVENTS, NOTICE_STATES } from "../alarms.ts";
 import { HOLDS } from "../guards.ts";
@@ -32,7 +32,7 @@ interface Kind {
   readonly when: string;
   /** What it must be, in words. */
   readonly wanted: string;
-  /** What stands in its place in a salvaged row; null where nothing can. */
+  /** The value that salvage writes in place of a wrong one; null where there is none. */
   readonly mended: string | null;
 }
 
@@ -70,7 +70,7 @@ function optional(kind: Kind, mended: string | null = "NULL"): Kind {
 
 const ID = whole(1, SAFE_MAX, null);
 const INSTANT = whole(-INSTANT_MAX, INSTANT_MAX, "0");
-/** A moment that stands for a decision: no other one can take its place. */
+/** A moment that cannot be guessed when it is unreadable: a row without it cannot be mended. */
 const DECIDED: Kind = { ...INSTANT, mended: null };
 const COUNT = whole(0, SAFE_MAX, "0");
 const FLAG = whole(0, 1, "1");
@@ -107,7 +107,7 @@ const JSON_OBJECT: Kind = {
   wanted: "a JSON object",
   mended: null,
 };
-/** When something is to be done: at once, where the row does not say it any more. */
+/** When something is to be done next; mended to 0: at once. */
 const NEXT = optional(INSTANT, "0");
 
 /** Whether a member of a JSON object, as json_each gives it, is a number to count with. */
@@ -165,7 +165,7 @@ const TABLES = {
       ...{ id: ID, run_id: ID, job: TEXT, step: TEXT, part: COUNT, state: oneOf(ACTION_STATES) },
       ...{ name: TEXT, body: TEXT, signature: TEXT, expire_at: INSTANT, send_only: FLAG },
       ...{ life_ms: optional(COUNT), post_by: optional(INSTANT), posted_at: optional(INSTANT) },
-      // A limit that cannot be read any more must not become none.
+      // An unreadable limit must not turn into "no limit".
       ...{ agents_max: optional(COUNT, null), page_size: optional(ID) },
       ...{ guards: optional(JSON_OBJECT, null), held: optional(oneOf(HOLDS), null) },
       ...{ plugins: NAMES, action_id: optional(ID), reply: optional(BYTES) },
@@ -264,7 +264,7 @@ const TABLES = {
     columns: {
       ...{ id: ID, calendar_id: ID, fires_at: DECIDED, valid_from: DECIDED },
       ...{ expire_after: DECIDED, signatures: { ...NAMES, mended: null } },
-      // One that was used must not become one that was not.
+      // A used window must not turn into an unused one.
       run_id: optional(ID, null),
     },
   },
@@ -286,7 +286,7 @@ const TABLES = {
   pause: {
     name: "'pause ' || id || ' (' || job || ')'",
     columns: {
-      // One that cannot be read must not become one without an end, nor end before its time.
+      // An unreadable pause must not last for ever, nor end before its time.
       ...{ id: ID, job: TEXT, since: DECIDED, until: optional(DECIDED, null), actor: TEXT },
       ...{ why: TEXT, ended_at: optional(DECIDED, null) },
     },
@@ -360,7 +360,7 @@ export const READABLE_VIEWS = ROW_TABLES.map(
     `WHERE NOT (${unreadable(table)})`,
 ).join(";\n");
 
-/** Puts the least that a row can say in the place of what cannot be read, where there is such. */
+/** Statements that replace unreadable values by their `mended` value, where a column has one. */
 export const MENDINGS: readonly string[] = ROW_TABLES.flatMap((table) =>
   Object.entries(tableOf(table).columns).flatMap(([column, { when, mended }]) => {
     if (mended === null) return [];

@@ -1,6 +1,6 @@
-// Rules: what every row of a journal must say, as questions for the rows that can be read
-// (readable.ts) and do not. Each answers one text a row, such as
-// "run 7 (nightly): it ended, but when was not recorded".
+// Rules: what must be true of every readable row (readable.ts), as queries for the rows of which it
+// is not. Each gives one text a row, such as "run 7 (nightly): it ended, but when was not
+// recorded".
 
 import { type RowTable, rowName } from "./readable.ts";
 

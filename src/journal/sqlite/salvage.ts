@@ -11,7 +11,7 @@ export interface TableSalvage {
   readonly table: string;
   /** Rows in the new journal. */
   readonly saved: number;
-  /** Rows that say what cannot be, or mean nothing alone, such as a delivery without its action. */
+  /** Rows that were left out: contradictory ones, and such as a delivery without its action. */
   readonly dropped: number;
   /** Whether all of the table could be read. */
   readonly whole: boolean;

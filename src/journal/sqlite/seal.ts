@@ -23,7 +23,7 @@ export function sealPath(path: string): string {
   return `${path}-seal`;
 }
 
-/** A journal that has none: of an older version, or one that was never anybody's own. */
+/** Stands for the token of a journal without one: of an older version, or never used by a daemon. */
 const NONE = "none";
 
 /** The file -seal has one line, and is read before anything is known of the directory. */

@@ -82,7 +82,8 @@ function steady(sql: string): string {
 }
 
 /**
- * The last door: SQLite would keep a number that nobody can read any more, and NaN as nothing.
+ * The last check before values reach SQLite, which would store a number that JavaScript cannot read
+ * back, and NaN as NULL.
  *
  * @throws {RangeError} For a number that is no safe integer.
  */
@@ -94,7 +95,7 @@ function checked(values: readonly Bindable[]): readonly Bindable[] {
   return values;
 }
 
-/** Ids that are given out end here: a row that somebody wrote by hand has no say above it. */
+/** New ids are at most this: a larger one in the table was written by hand, and is not counted. */
 const ID_GIVEN_MAX = 2 ** 52;
 
 /**

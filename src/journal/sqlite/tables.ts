@@ -48,7 +48,10 @@ const NEXT_AT: readonly string[] = [
     "state IN ('requested', 'open', 'paused') AND state = 'requested'",
 ];
 
-/** All reads and writes of the journal, outside of any transaction of their own. */
+/**
+ * All reads and writes of the journal. They are spread over files by subject, each a class that
+ * extends the next: runs and actions here, then state, pauses, tallies, alarms, retention …
+ */
 export class Tables extends StateTables implements JournalTransaction {
   run(id: number): RunRow | null {
     return this.one("SELECT * FROM readable_run WHERE id = ?", runOf, id);

@@ -46,7 +46,7 @@ export class TallyTables extends AlarmTables {
   }
 }
 
-/** Those of a completeness; the views let through none without. */
+/** The statuses of a completeness; the views leave out rows without them. */
 function statusesOf(text: string): Readonly<Record<string, number>> {
   const { statuses } = JSON.parse(text) as { readonly statuses: Readonly<Record<string, number>> };
   return statuses;

@@ -1,4 +1,4 @@
-// Unreadable rows: which there are, what waits for them in vain, and how they are taken out.
+// Unreadable rows: finds them and what waits for them, and takes them out.
 import type { RunRow } from "../inflight.ts";
 import type { RemovedRow } from "../journal.ts";
 import { ROW_TABLES, type RowTable, unreadable, whyUnreadable } from "./readable.ts";

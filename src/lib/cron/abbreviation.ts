@@ -4,7 +4,7 @@
 // and those lead to the letters. Checked against tz 2025b for every zone in January and July 2026:
 // all agree, but for Troll (GMT for +00), Colombo (IST for +0530), Casey (AWST for +08), Minsk
 // (MSK for +03), and Guernsey, Jersey and the Isle of Man in summer (+01 for BST). Letters of
-// former years follow today's names. Used for people only: nothing is decided by them.
+// former years follow today's names. They are only shown to people: nothing is decided by them.
 import type { Instant } from "../../time.ts";
 
 /** Standard time and, where there is one, summer time, under the English name without "Time". */

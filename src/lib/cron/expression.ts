@@ -139,7 +139,7 @@ type Entry =
   | { readonly kind: "span"; readonly first: number; readonly last: number; readonly step: number }
   | { readonly kind: "other"; readonly text: string };
 
-/** A plain field. A `*` makes the rest of the list moot, even a mistake in it, as there. */
+/** A plain field. After a `*` the rest of the list is ignored, with mistakes, as in the original. */
 function listOf(text: string, field: Field, warnings: string[]): readonly number[] {
   const values = new Set<number>();
   for (const entry of parseEntries(text, field, warnings)) {

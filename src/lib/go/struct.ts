@@ -196,7 +196,7 @@ export function slice<Value>(element: Type<Value>): Type<readonly Value[] | null
       const items = node.items.map((item, index) =>
         element.decode(item, index < old.length ? (old[index] as Value) : element.zero(), decoding),
       );
-      // An empty list is a new slice, without a past.
+      // An empty list is a new slice: nothing was cut off from it.
       if (items.length > 0) decoding.cutOff.set(items, old.slice(items.length));
       return items;
     },

@@ -59,7 +59,7 @@ export function openHttp(options: HttpOptions): Http {
   return new HttpClient(options);
 }
 
-/** What one try on one connection came to. */
+/** How one try on one connection ended. */
 type Try =
   | { readonly kind: "response"; readonly response: IncomingMessage }
   | {

@@ -40,8 +40,8 @@ const NO_TLS = "if it does not speak TLS, its URL begins with http://";
 const TLS = "if it speaks TLS, its URL begins with https://";
 
 /**
- * The reason, and the other scheme where that may be the cure: who hears TLS and expects none, or
- * the reverse, mostly hangs up.
+ * The reason, with the advice to try the other scheme where that may help: a server that gets TLS
+ * and expects plain HTTP, or the reverse, mostly hangs up.
  *
  * @param isPlain Whether the request went out without TLS.
  */

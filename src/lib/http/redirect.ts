@@ -6,8 +6,8 @@ import type { HttpRequest } from "../ports.ts";
 export const REDIRECTS_MAX = 10;
 
 /**
- * Headers that say nothing of who is asking. All others are secrets as far as anybody here can
- * know: a service's token has whatever name the service gave it.
+ * Headers that say nothing about who is asking. Any other one may be a secret: services choose the
+ * names of the headers for their tokens themselves.
  */
 const HARMLESS: ReadonlySet<string> = new Set([
   "accept",

@@ -1,7 +1,7 @@
 // Retry-after: how long a service asks to be left alone, by its Retry-After header.
 //
-// The text is somebody else's: whatever it is, what comes of it is a whole number of milliseconds
-// between nothing and a day, or that it names no time at all.
+// The text comes from outside. Whatever it says, the answer is a whole number of milliseconds from
+// 0 to a day, or null.
 import { DAY_MS, type Instant, type Milliseconds } from "../../time.ts";
 
 /** A service that asks for longer is asked again after this. */

@@ -3,7 +3,7 @@
 /** A longer token is decoded each time. */
 const SIZE_MAX = 16;
 
-/** Places for texts; two that share one take turns in it. */
+/** Places for texts. Two texts with the same place replace each other. */
 const PLACES = 32;
 
 /** Remembers the last texts that were met. */

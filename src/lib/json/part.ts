@@ -5,7 +5,7 @@ import { Interned } from "./interned.ts";
 
 const UTF8 = new TextDecoder("utf-8", { ignoreBOM: true });
 
-/** One part at a time. What `take` answers is the caller's own when it was cut, else a view. */
+/** Collects one part at a time. `take` answers a copy when the part was cut, else a view. */
 export class PartBytes {
   readonly #sizeMax: number;
   /** Where in the present chunk the part begins, null when nothing is kept. */

@@ -1,19 +1,20 @@
-// Repeated: bytes that have been read before, so that meeting them again costs one comparison.
+// Repeated: remembers the last bytes that were read and their value, so that reading the same bytes
+// again costs one comparison.
 //
 // All commands of an action carry the same action, which is a third of their bytes or more.
 import { Buffer } from "node:buffer";
 
-/** The last thing that was read, and what came of it. */
+/** The last bytes that were read, and their value. */
 export class Repeated<Value> {
   #bytes = Buffer.alloc(0);
   #value: Value;
 
-  /** @param value What comes of nothing. */
+  /** @param value The value before anything was read. */
   constructor(value: Value) {
     this.#value = value;
   }
 
-  /** What came of the remembered bytes. */
+  /** The value of the remembered bytes. */
   get value(): Value {
     return this.#value;
   }

@@ -32,10 +32,10 @@ const LOCAL_BYTES_MAX = 32_768;
 /** How often the name of a server is looked up again: its address may have moved. */
 const LOOK_UP_MS: Milliseconds = MINUTE_MS;
 
-/** For so long a refusal by network may be on its way. */
+/** How long the answer that refuses a packet may take to arrive. */
 const REFUSAL_MS: Milliseconds = SECOND_MS;
 
-/** For so long the kernel goes on sending what nobody acknowledges. @see tcp(7), tcp_retries2 */
+/** How long the kernel resends what is not acknowledged. @see tcp(7), tcp_retries2 */
 const UNKNOWN_MS: Milliseconds = 20 * MINUTE_MS;
 
 /** A full queue or pipe is tried again after this, this often before the carrier gives up. */

@@ -29,7 +29,7 @@ const FACILITIES: ReadonlyMap<string, number> = new Map([
 
 const MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(" ");
 
-/** Most characters of a message: what is longer was not written to be read in a log. */
+/** The most characters of a message; longer ones are cut. */
 const MESSAGE_SIZE_MAX = 16 * 1024;
 
 /** The tag that syslog files the runner's lines under. */
@@ -54,8 +54,8 @@ export function priority(facility: number, level: LogLevel): number {
 }
 
 /**
- * A line as the original writes it to stderr and to files. There a message that has several lines
- * tears it; here what it has is told inside of one.
+ * A line as the original writes it to stderr and to files. A message with several lines becomes one
+ * line; in the original it would break the line.
  *
  * @see Go `log.Logger.Output`; test/golden/log/runner.log
  */

@@ -62,11 +62,11 @@ export interface LogContext {
   offsetMs(at: Instant): Milliseconds;
 }
 
-/** A log that has to be ended: what is said last is what matters most. */
+/** A log that has to be closed, so that its last lines are not lost. */
 export interface OpenLog extends Log {
   /** Opens the log file again, after somebody moved it, or the way to the syslog server. */
   reopen(): void;
-  /** From here on only lines as severe as this, or more. Null: none. */
+  /** From now on only lines as severe as this or more are written. Null: none. */
   setLevel(level: LogLevel | null): void;
   /** Waits a moment for lines that are still under way; what is left is told on standard error. */
   close(): Promise<void>;

@@ -6,8 +6,8 @@
 // only they, or the group of that user, can write to it. In a folder with the sticky bit (/tmp)
 // nobody can touch the files of others, so there the owners of the files decide.
 //
-// A look is safe also before or after a file is used: who may not write to any of these cannot make
-// a wrong one right.
+// It does not matter whether this is checked before or after a file is used: nobody who could
+// change the file in between can make a wrong path look right.
 //
 // Owns:    the rule, and the walk over folders and links.
 // Not its: what is refused for it (the callers).
@@ -236,7 +236,7 @@ function flawAt({ user, asked }: Walk, path: string, found: Standing): Flaw | nu
   return flawOf(path, found, { user, subject: path === asked ? "it" : `the ${kind} "${path}"` });
 }
 
-/** A path as a word of a shell's command line. */
+/** A path quoted for a shell's command line. */
 export function shellWord(path: string): string {
   return /^[\w@%+=:,./-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`;
 }

@@ -1,7 +1,7 @@
 // Read: the bytes of a file, which is a regular one and not larger than it may be.
 //
-// Whatever stands under a name, reading it comes to an end: a FIFO is opened without waiting for
-// who writes to it, a device gives no bytes, and what grows while it is read is left at the limit.
+// Reading always ends, whatever the file is: a FIFO is opened without waiting for a writer, a
+// device is refused, and a file that grows meanwhile is read up to the limit.
 import {
   closeSync,
   constants,

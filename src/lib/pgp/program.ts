@@ -1,4 +1,4 @@
-// Program: one call of gpg, which never asks anybody anything and never outlives its time.
+// Program: one call of gpg, which asks no questions and is killed at its time limit.
 import { spawn } from "node:child_process";
 import type { Readable } from "node:stream";
 import type { Milliseconds } from "../../time.ts";

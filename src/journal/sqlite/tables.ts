@@ -48,10 +48,7 @@ const NEXT_AT: readonly string[] = [
     "state IN ('requested', 'open', 'paused') AND state = 'requested'",
 ];
 
-/**
- * All reads and writes of the journal. They are spread over files by subject, each a class that
- * extends the next: runs and actions here, then state, pauses, tallies, alarms, retention …
- */
+/** All reads and writes: of runs and actions here, of other subjects in the class it extends. */
 export class Tables extends StateTables implements JournalTransaction {
   run(id: number): RunRow | null {
     return this.one("SELECT * FROM readable_run WHERE id = ?", runOf, id);

@@ -60,6 +60,8 @@ export interface AlarmsOptions {
 interface Jobs {
   entities(): Iterable<Entity>;
   states(): Iterable<{ readonly job: string }>;
+  /** Null: all of them have been loaded, or found broken. */
+  readonly loading: Promise<void> | null;
 }
 
 type AlarmEdges = Pick<Edges, "clock" | "random" | "log" | "journal" | "plugins">;
@@ -119,39 +121,43 @@ export class Alarms {
   }
 
   async #look(now: Instant): Promise<void> {
-    const { journal } = this.#edges;
     if (this.#left.length === 0) {
       this.#left = [...this.#catalog.entities()];
-      const dead = journal.undelivered(DEAD_MAX).filter(({ state }) => state === "dead");
-      const conditions = [...deadConditions(dead)];
       const downSince = this.#options.downSince();
-      if (downSince !== undefined) conditions.push(...apiConditions(downSince, now));
+      const conditionsOf = (reads: JournalReads) => {
+        const dead = reads.undelivered(DEAD_MAX).filter(({ state }) => state === "dead");
+        const api = downSince === undefined ? [] : apiConditions(downSince, now);
+        return [...deadConditions(dead), ...api];
+      };
       // A job that is broken at the moment keeps its alarms.
       const known = new Set([...this.#catalog.states()].map(({ job }) => job));
+      // One that takes long to load is not known yet.
+      const isAll = this.#catalog.loading === null;
       const scope = (alarm: AlarmRow) =>
         alarm.event === "dead" ||
-        (alarm.event === "api" ? downSince !== undefined : !known.has(alarm.job));
-      await this.#settle(conditions, scope);
+        (alarm.event === "api" ? downSince !== undefined : isAll && !known.has(alarm.job));
+      await this.#settle(conditionsOf, scope);
     }
     const count = this.#options.once ? this.#left.length : JOBS_MAX;
     const jobs = this.#left.slice(0, count);
     this.#left = this.#left.slice(count);
     const names = new Set(jobs.map(({ job }) => job));
-    const conditions = jobs.flatMap((entity) =>
-      jobConditions(factsOf(journal, entity, { now, startedAt: this.#startedAt }), now),
-    );
+    const startedAt = this.#startedAt;
+    const conditionsOf = (reads: JournalReads) =>
+      jobs.flatMap((entity) => jobConditions(factsOf(reads, entity, { now, startedAt }), now));
     const ofJobs = ({ event, job }: AlarmRow) => event !== "dead" && names.has(job);
-    await this.#settle(conditions, ofJobs);
+    await this.#settle(conditionsOf, ofJobs);
     if (this.#left.length > 0) this.#lookAt = now + BITE_MS;
   }
 
-  /** Writes what has changed among the alarms of a scope. */
+  /** Writes what has changed among the alarms of a scope, by what is so in that moment. */
   async #settle(
-    conditions: readonly Condition[],
+    conditionsOf: (reads: JournalReads) => readonly Condition[],
     scope: (alarm: AlarmRow) => boolean,
   ): Promise<void> {
     const { journal, log, clock } = this.#edges;
-    const find = (reads: JournalReads) => changesOf(reads.openAlarms().filter(scope), conditions);
+    const find = (reads: JournalReads) =>
+      changesOf(reads.openAlarms().filter(scope), conditionsOf(reads));
     const now = clock.now();
     const notify = this.#notify;
     if (notify === null || !isChange(find(journal), { now, notify })) return;
@@ -238,7 +244,8 @@ function isChange({ raised, ended, lasting }: Changes, { now, notify }: Telling)
 }
 
 function isRepeated({ toldAt }: AlarmRow, { now, notify: { repeatMs } }: Telling): boolean {
-  return repeatMs !== null && now - toldAt >= repeatMs;
+  // Told by a clock that was ahead, it would not be told again for long.
+  return repeatMs !== null && Math.abs(now - toldAt) >= repeatMs;
 }
 
 function writeChanges(

@@ -29,6 +29,7 @@ function watch(changes: Partial<Notify> = {}, options: Partial<AlarmsOptions> = 
   const catalog = {
     entities: () => jobs.values(),
     states: () => jobs.map((one) => ({ job: one.job, entity: one, errors: [] })).values(),
+    loading: null as Promise<void> | null,
   };
   const signal = new AbortController().signal;
   let now = NOON;
@@ -57,6 +58,10 @@ function watch(changes: Partial<Notify> = {}, options: Partial<AlarmsOptions> = 
     },
     setJobs(next: typeof jobs) {
       jobs = next;
+    },
+    /** Some jobs take long to load. */
+    setLoading(isLoading: boolean) {
+      catalog.loading = isLoading ? Promise.resolve() : null;
     },
     restart() {
       alarms = begin();
@@ -235,6 +240,45 @@ describe("Alarms", () => {
     expect(site.journal.openAlarms()).toEqual([]);
   });
 
+  test("does not end those of a job that takes long to load after a restart", async () => {
+    const site = watch();
+    await site.ran("failed", "it broke");
+    await site.turn();
+    const jobs = [entity({ job: "nightly", plugins: [] })];
+    site.setJobs([]);
+    site.setLoading(true);
+    site.restart();
+    await site.turn(10_000);
+    site.setJobs(jobs);
+    site.setLoading(false);
+    await site.turn(10_000);
+    expect(site.events()).toEqual(["failed"]);
+  });
+
+  test("repeats what lasts although it was told last by a clock that was ahead (I7)", async () => {
+    const site = watch({ repeatMs: 3_600_000 });
+    site.setClock(NOON + 1_000 * 3_600_000);
+    await site.ran("failed", "it broke");
+    await site.turn();
+    site.setClock(NOON);
+    await site.turn();
+    expect(site.events()).toEqual(["failed", "failed"]);
+  });
+
+  test("raises nothing that has become right since it was looked at", async () => {
+    const site = watch();
+    const { write } = site.journal;
+    await site.ran("failed", "it broke");
+    // A run succeeds in the moment in which the alarm is about to be written.
+    site.journal.write = (async (work: never) => {
+      site.journal.write = write;
+      await site.ran("done");
+      return await write.call(site.journal, work);
+    }) as typeof write;
+    await site.turn();
+    expect([site.events(), site.journal.openAlarms()]).toEqual([[], []]);
+  });
+
   test("is told although a clock that was ahead has put it off (I7)", async () => {
     const site = watch();
     site.setClock(NOON + 400 * DAY);
@@ -360,7 +404,7 @@ describe("Alarms", () => {
 
   test("does nothing where nobody is to be told", async () => {
     const world = openWorld();
-    const none = { entities: () => [].values(), states: () => [].values() };
+    const none = { entities: () => [].values(), states: () => [].values(), loading: null };
     const signal = new AbortController().signal;
     const alarms = new Alarms(world.edges, none, {
       ...{ downSince: () => null, signal, once: false, changed() {} },

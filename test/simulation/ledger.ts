@@ -155,7 +155,7 @@ export class Ledger {
       return new Promise<T>((resolve, reject) => {
         const guarded = (transaction: JournalTransaction): T => {
           if (!life.alive) throw DROPPED;
-          return work(transaction);
+          return work(world.profile.alarms ? watched(transaction, world.watch) : transaction);
         };
         journal.write(guarded).then(
           (value) => life.alive && resolve(value),
@@ -220,12 +220,34 @@ export class Ledger {
   }
 }
 
+/** A transaction in which it is seen what people are to be told. */
+function watched(transaction: JournalTransaction, watch: Watch): JournalTransaction {
+  return new Proxy(transaction, {
+    get(target, name) {
+      const value = Reflect.get(target, name, target) as unknown;
+      if (typeof value !== "function") return value;
+      if (name === "insertNotice") {
+        return (...notice: Parameters<JournalTransaction["insertNotice"]>) => {
+          watch.noticed(notice[0]);
+          target.insertNotice(...notice);
+        };
+      }
+      if (name !== "insertAlarm") return value.bind(target);
+      return (...[alarm]: Parameters<JournalTransaction["insertAlarm"]>) => {
+        watch.raised(alarm);
+        return target.insertAlarm(alarm);
+      };
+    },
+  });
+}
+
 /** What is waiting, by the oracle's own reading: the earliest time of each kind of row. */
 const WAITING =
   "SELECT (SELECT min(next_at) FROM action WHERE state = 'planned') AS planned, " +
   "(SELECT min(next_at) FROM action WHERE state = 'posted') AS posted, " +
   "(SELECT min(next_at) FROM action WHERE state = 'collected') AS collected, " +
   "(SELECT min(next_at) FROM delivery) AS delivery, " +
+  "(SELECT min(next_at) FROM notice) AS notice, " +
   "(SELECT min(next_at) FROM body) AS body, (SELECT min(next_at) FROM step) AS step, " +
   "(SELECT min(deadline_at) FROM run WHERE state = 'open') AS run, " +
   "(SELECT min(not_before) FROM run WHERE state = 'requested') AS later, " +

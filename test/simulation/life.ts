@@ -26,6 +26,11 @@ export interface Watch {
   woken(): void;
   worked(key: string): void;
   logged(message: string): void;
+  /** People are to be told of something, by a transaction that is being made. */
+  raised(about: { event: string; job: string; subject: string }): void;
+  noticed(notice: { alarmId: number; plugin: string; body: string }): void;
+  /** Somebody was told. */
+  told(key: string, body: string): void;
 }
 
 /** A port's failure, before its effect or after it. */

@@ -246,6 +246,54 @@ export const MUTANTS: readonly Mutant[] = [
     ],
   },
   {
+    name: "an alarm is told at every look",
+    invariant: "I6",
+    seed: 1,
+    edits: [
+      {
+        file: "flow/alarms.ts",
+        find: "return repeatMs !== null && Math.abs(now - toldAt) >= repeatMs;",
+        replace: "return repeatMs === null && now !== toldAt;",
+      },
+    ],
+  },
+  {
+    name: "an alarm is not withdrawn",
+    invariant: "I6",
+    seed: 7,
+    edits: [
+      {
+        file: "flow/alarm-rules.ts",
+        find: "ended: open.filter((alarm) => !now.has(keyOf(alarm))),",
+        replace: "ended: [],",
+      },
+    ],
+  },
+  {
+    name: "a fire time that was missed before the last success raises an alarm",
+    invariant: "I6",
+    seed: 8,
+    edits: [
+      {
+        file: "flow/alarm-rules.ts",
+        find: "if (lastDone !== null && lastDone.firesAt > missed.lastAt) return [];",
+        replace: "if (lastDone !== null && lastDone.firesAt < missed.lastAt) return [];",
+      },
+    ],
+  },
+  {
+    name: "nobody is told of a run that failed",
+    invariant: "I6",
+    seed: 26,
+    edits: [
+      {
+        file: "flow/alarm-rules.ts",
+        find: 'if (last === undefined || last.state === "done") return [];',
+        replace: 'if (last?.state !== "paused") return [];',
+      },
+    ],
+  },
+  {
     name: "a delivery that failed is taken for made",
     invariant: "I6",
     seed: 9,

@@ -5,6 +5,7 @@
 //   at once      I1 a POST without a durable plan · I3 accepted twice · I5 a file that is not whole
 //                I6 a delivery of what is not durable · I7 a loop that spins
 //   at the end   I2 fire times · I4 every action ended · I6 every plugin served · I8 · I9
+import { AlarmOracle } from "./alarms.ts";
 import type { ApiAction } from "./api.ts";
 import { Calendars } from "./calendars.ts";
 import type { Watch } from "./life.ts";
@@ -67,6 +68,7 @@ export class Oracle implements Watch {
   /** Actions that the operator gave up. */
   readonly dropped = new Set<number>();
   readonly calendars = new Calendars();
+  readonly alarms = new AlarmOracle();
   readonly #accepted: ApiAction[] = [];
   readonly #acceptedBy = new Map<string, number>();
   readonly #signedAs = new Map<number, string>();
@@ -155,6 +157,19 @@ export class Oracle implements Watch {
     if (step !== undefined && step.state !== "begun") {
       this.world.violate(`I3: step ${key} was done again after it was ${step.state}`);
     }
+  }
+
+  /** I6 for what people are told: only what is so. */
+  raised(about: { event: string; job: string; subject: string }): void {
+    this.alarms.raised(this.world, about);
+  }
+
+  noticed(notice: Parameters<AlarmOracle["noticed"]>[1]): void {
+    this.alarms.noticed(this.world, notice);
+  }
+
+  told(key: string, body: string): void {
+    this.alarms.told(key, body);
   }
 
   /** A process says that it knows a job: from now on it must account for the job's fire times. */
@@ -282,6 +297,8 @@ export class Oracle implements Watch {
       this.#checkGoesOn(job);
       this.#checkWindows(job);
     }
+    const { problem } = this.alarms.state(this.world);
+    if (problem !== null) this.world.violate(problem);
   }
 
   /** I8: what was due in peace is decided, whatever became of the other jobs and of the clock. */

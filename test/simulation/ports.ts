@@ -6,6 +6,7 @@ import { RunnerError } from "../../src/errors.ts";
 import type { Clock, Log, Signer } from "../../src/lib/ports.ts";
 import type {
   ActionTrace,
+  AlarmOrder,
   DeliveryAnswer,
   DeliveryOrder,
   InflightFile,
@@ -341,8 +342,22 @@ export function makePlugins(world: World, life: Life): Plugins {
     names: () => Promise.resolve(["alpha", "beta", "gamma"]),
     check: () => Promise.resolve(null),
     deliver: (order) => deliver(world, life, { order, rates }),
+    alarm: (order) => alarm(world, life, order),
   };
 }
+
+/** Who tells people fails, takes it and then fails, or is not heard of again, as any plugin. */
+function alarm(world: World, life: Life, { key, body }: AlarmOrder): Promise<DeliveryAnswer> {
+  const { rates } = world.profile;
+  const tell = (): DeliveryAnswer => {
+    if (world.strikes("plugin fails", rates.pluginFails)) return FAILED;
+    world.watch.told(key, body);
+    return world.strikes("plugin fails late", rates.pluginTakesAndFails) ? FAILED : DELIVERED;
+  };
+  return act(world, life, "alarm", { effect: tell });
+}
+
+const FAILED: DeliveryAnswer = { kind: "failed", message: "exit status 1" };
 
 function deliver(
   world: World,

@@ -140,6 +140,8 @@ export interface Profile {
     readonly untilMs: number;
     readonly action: "skip" | "delay";
   }[];
+  /** Whether people are told of alarms. */
+  readonly alarms: boolean;
   readonly legacy: readonly { readonly job: string; readonly kind: Legacy }[];
   readonly checkDirectoryMs: number;
   readonly limits: {
@@ -180,6 +182,7 @@ export function makeProfile(dice: Dice): Profile {
     beginsAt,
     chaosMs,
     jobs: jobs.map((job) => bounded(job, ends, { beginsAt, chaosMs })),
+    alarms: ends.chance(0.3),
     manners: makeManners(dice, jobs),
     rates: makeRates(dice),
     happenings: [

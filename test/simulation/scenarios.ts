@@ -53,6 +53,7 @@ function scenario(job: Partial<SimulatedJob>, changes: Partial<Profile> = {}): P
     rates: QUIET,
     happenings: [],
     blackouts: [],
+    alarms: false,
     legacy: [],
     checkDirectoryMs: 90_000,
     limits: {

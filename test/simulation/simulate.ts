@@ -12,6 +12,7 @@ import { openApi } from "../../src/mig/api.ts";
 import type { JobDirectory, Spool } from "../../src/ports.ts";
 import { Runner } from "../../src/runner.ts";
 import type { EngineEdges } from "../../src/workflow/edges.ts";
+import { PAGER } from "./alarms.ts";
 import { writeJob, writeLegacy } from "./files.ts";
 import { Ledger } from "./ledger.ts";
 import type { CrashPoint, Life } from "./life.ts";
@@ -59,6 +60,9 @@ const PEACE_MIN_MS = 70_000;
 
 /** How soon a process ends after SIGTERM: its grace, and a little. */
 const STOP_MAX_MS = 4_000 + 6_000;
+
+/** Who is told of alarms, where somebody is. */
+const NOTIFY = { plugins: [PAGER], on: null, repeatMs: null };
 
 /** The configuration's, of all jobs. */
 function blackoutsOf({ beginsAt, blackouts }: Profile): readonly Blackout[] {
@@ -128,6 +132,7 @@ export class Simulation {
       blackouts: blackoutsOf(world.profile),
       macros: new Map(),
       workflows: makeWorkflows(world, life),
+      ...(world.profile.alarms ? { notify: NOTIFY } : {}),
     };
     const catalog = new Catalog((directory) => loadJob(spool, directory));
     const { checkDirectoryMs } = world.profile;
@@ -298,12 +303,16 @@ function isAtRest(
     "SELECT EXISTS (SELECT 1 FROM action WHERE id <= ?1 AND " +
       "next_at IS NOT NULL AND (state = 'planned' OR expire_at <= ?2)) OR " +
       "EXISTS (SELECT 1 FROM delivery WHERE state = 'pending' AND action_row <= ?1) OR " +
+      "EXISTS (SELECT 1 FROM notice WHERE state = 'pending') OR " +
       "EXISTS (SELECT 1 FROM run WHERE state = 'open' AND id <= ?3 AND NOT EXISTS " +
       "(SELECT 1 FROM action WHERE run_id = run.id AND next_at IS NOT NULL AND expire_at > ?2)) " +
       "AS yes",
     ...[actions, expireAt, runs],
   );
   if (waiting?.yes !== 0) return false;
+  // As is what people are told: the runner looks at it every few seconds.
+  const { problem, isLasting } = oracle.alarms.state(world);
+  if (problem !== null && !isLasting) return false;
   const requested = ledger.rows(
     "SELECT job FROM run WHERE state = 'requested' AND id <= ? AND coalesce(not_before, 0) <= ?",
     runs,

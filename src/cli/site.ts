@@ -10,7 +10,7 @@ import type { Reading } from "../journal/reading.ts";
 import { openReading } from "../journal/sqlite/reading.ts";
 import { type Instant, type Milliseconds, SECOND_MS } from "../time.ts";
 import { VERSION } from "../version.ts";
-import type { Site } from "../web/site.ts";
+import { markOf, type Site } from "../web/site.ts";
 import { loadJobs } from "./jobs.ts";
 import type { SpoolView } from "./open.ts";
 import { directoryMistakes, isDistrust, toldOnce } from "./owners.ts";
@@ -21,32 +21,48 @@ const JOBS_MS: Milliseconds = 10 * SECOND_MS;
 /** How old what is known of the runner's process and of the directory may be. */
 const AROUND_MS: Milliseconds = 2 * SECOND_MS;
 
+/** How often it is looked for changes that somebody waits for, and how many times in vain. */
+const LOOK_MS: Milliseconds = 2 * SECOND_MS;
+const LOOKS = 7;
+
 /** @param note Told what could not be read, for the operator of the page. */
 export function openSite(view: SpoolView, note: (line: string) => void): Site {
   const { config, clock } = view;
   const { directory, journalPath } = config;
   const jobs = new KnownJobs(view, note);
+  const journal = [journalPath, `${journalPath}-wal`] as const;
   let around = { holder: null as number | null, mistakes: [] as readonly string[] };
   let aroundAt: Instant | null = null;
+  const lookAround = (now: Instant): void => {
+    if (aroundAt !== null && Math.abs(now - aroundAt) <= AROUND_MS) return;
+    aroundAt = now;
+    const mistakes = toldOnce(directoryMistakes(config)).map(describeError);
+    around = { holder: lockHolder(directory)?.pid ?? null, mistakes };
+  };
   return {
     version: VERSION,
     files: resultFiles(),
     note,
     async look(use) {
       const now = clock.now();
-      if (aroundAt === null || Math.abs(now - aroundAt) > AROUND_MS) {
-        aroundAt = now;
-        const mistakes = toldOnce(directoryMistakes(config)).map(describeError);
-        around = { holder: lockHolder(directory)?.pid ?? null, mistakes };
-      }
+      lookAround(now);
       const { states, jobsAt } = await jobs.known(now);
-      const journalAt = await changedAt([journalPath, `${journalPath}-wal`]);
+      const journalAt = await changedAt(journal);
       const { reading, problem } = journalAt === null ? NONE : openReadable(journalPath);
       try {
         const read = { reading, problem, journalAt, states, jobsAt };
         return await use({ now, directory, ...around, ...read });
       } finally {
         await reading?.close();
+      }
+    },
+    async changed(known, signal) {
+      for (let count = 1; ; count++) {
+        lookAround(clock.now());
+        const mark = markOf({ journalAt: await changedAt(journal), holder: around.holder });
+        if (mark !== known || count === LOOKS) return mark;
+        await clock.sleep(LOOK_MS, signal);
+        signal.throwIfAborted();
       }
     },
   };

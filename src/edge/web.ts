@@ -174,6 +174,8 @@ function end(response: ServerResponse, status: number): void {
 /** A part at a time, as fast as it is taken. */
 async function send(response: ServerResponse, body: ReadableStream<Uint8Array>): Promise<void> {
   const reader = body.getReader();
+  // Whoever leaves is not waited for.
+  response.once("close", () => void reader.cancel().catch(() => {}));
   try {
     for (;;) {
       const { done, value } = await reader.read();

@@ -12,6 +12,7 @@ import { visible, visibleJson } from "../text.ts";
 import { jsonAnswer } from "../view/text.ts";
 import { UpcomingFires } from "../view/upcoming.ts";
 import { type Frame, layout, type Sheet } from "./layout.ts";
+import { LIVE_SCRIPT, Live } from "./live.ts";
 import { markup } from "./markup.ts";
 import { alarmsPage } from "./pages/alarms.ts";
 import { auditPage } from "./pages/audit.ts";
@@ -49,10 +50,11 @@ const LOOPBACK = ["localhost", "127.0.0.1", "[::1]"];
 /** Most characters of a word of a query. */
 const WORD_SIZE_MAX = 1_000;
 
-/** What browsers are told of every answer: nothing of it runs, is framed or is passed on. */
+/** What browsers are told of every answer: nothing of it but our own script runs, is framed or is passed on. */
 const SECURITY: readonly (readonly [name: string, value: string])[] = Object.entries({
   "Content-Security-Policy":
-    "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; " +
+    "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; " +
+    "img-src 'self'; form-action 'self'; " +
     "base-uri 'none'; frame-ancestors 'none'",
   "X-Content-Type-Options": "nosniff",
   "X-Frame-Options": "DENY",
@@ -67,7 +69,13 @@ const ICON =
   'fill="none" stroke="#7a8590" stroke-width="2"/><path d="M8 4v4l3 2" fill="none" ' +
   'stroke="#7a8590" stroke-width="2"/></svg>';
 
-const STYLE_PATH = `/style-${createHash("sha256").update(STYLE).digest("hex").slice(0, 12)}.css`;
+const STYLE_PATH = `/style-${nameOf(STYLE)}.css`;
+const SCRIPT_PATH = `/live-${nameOf(LIVE_SCRIPT)}.js`;
+
+/** A name that changes with a text. */
+function nameOf(text: string): string {
+  return createHash("sha256").update(text).digest("hex").slice(0, 12);
+}
 
 /** The app that shows a site. @param hosts Names beside those of loopback to be asked for by. */
 export function createApp(site: Site, { hosts }: { readonly hosts: readonly string[] }): App {
@@ -81,6 +89,9 @@ export function createApp(site: Site, { hosts }: { readonly hosts: readonly stri
     return await next();
   });
   app.get(STYLE_PATH, () => fixed(STYLE, "text/css; charset=utf-8"));
+  app.get(SCRIPT_PATH, () => fixed(LIVE_SCRIPT, "text/javascript; charset=utf-8"));
+  const live = new Live(site);
+  app.get("/events", () => events(live));
   app.get("/icon.svg", () => fixed(ICON, "image/svg+xml"));
   app.get("/healthz", () => site.look(async (seen) => health(await healthReasons(seen))));
   const upcoming = new UpcomingFires();
@@ -195,7 +206,8 @@ function missing(view: View, url: string): Response {
 }
 
 function frameOf({ site, seen }: View, path: string | null): Frame {
-  return { seen, version: site.version, style: STYLE_PATH, json: path };
+  const files = { style: STYLE_PATH, script: SCRIPT_PATH };
+  return { seen, version: site.version, ...files, json: path };
 }
 
 function sheet(status: number, content: Sheet, frame: Frame): Response {
@@ -231,6 +243,12 @@ async function metricsAnswer(seen: Seen, upcoming: UpcomingFires): Promise<Respo
   const text = await metrics(reading, { jobs, apiUp: null, process: null }, now);
   const headers = { "Content-Type": "text/plain; version=0.0.4; charset=utf-8" };
   return new Response(text, { headers });
+}
+
+function events(live: Live): Response {
+  const stream = live.stream();
+  if (stream === null) return plain(503, "Too many pages are followed at a time: reload instead.");
+  return new Response(stream, { headers: { "Content-Type": "text/event-stream" } });
 }
 
 /** What is the same as long as this program is. */

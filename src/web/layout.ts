@@ -3,7 +3,7 @@ import { shownLine } from "../text.ts";
 import { DAY_MS, type Instant } from "../time.ts";
 import { formatClock, formatDistance, plural } from "../view/text.ts";
 import { type Markup, markup, type Piece } from "./markup.ts";
-import type { Seen } from "./site.ts";
+import { markOf, type Seen } from "./site.ts";
 
 /** The pages that every page leads to. */
 const PLACES: readonly (readonly [path: string, name: string])[] = [
@@ -21,6 +21,8 @@ export interface Sheet {
   /** Which of the places it belongs to. */
   readonly place: string;
   readonly body: Markup;
+  /** What it shows never changes, or costs too much to ask for again and again. @default false */
+  readonly isStill?: boolean;
 }
 
 /** What stands around a page. */
@@ -29,13 +31,20 @@ export interface Frame {
   readonly version: string;
   /** Where its style is. */
   readonly style: string;
+  /** Where the script is that keeps it up to date. */
+  readonly script: string;
   /** The same as JSON; null: there is none. */
   readonly json: string | null;
 }
 
+/** Where the script says what it cannot show. */
+const NEWS = markup`<span id="live" class="wait" role="status"></span>`;
+
 /** A whole page. */
-export function layout({ title, place, body }: Sheet, frame: Frame): Markup {
-  const { seen, version, style, json } = frame;
+export function layout({ title, place, body, isStill = false }: Sheet, frame: Frame): Markup {
+  const { seen, version, style, script, json } = frame;
+  const opening = markup`<body data-mark="${markOf(seen)}">`;
+  const loads = isStill ? null : markup`<script src="${script}" defer></script>`;
   return markup`<!doctype html>
 <html lang="en">
 <head>
@@ -44,20 +53,20 @@ export function layout({ title, place, body }: Sheet, frame: Frame): Markup {
 <meta name="referrer" content="no-referrer">
 <title>${title} · mig-runner</title>
 <link rel="stylesheet" href="${style}">
-<link rel="icon" href="/icon.svg" type="image/svg+xml">
+<link rel="icon" href="/icon.svg" type="image/svg+xml">${loads}
 </head>
-<body>
+${opening}
 <a class="skip" href="#main">To the content</a>
 <header>
 <a class="name" href="/">mig-runner</a>
 <nav aria-label="Pages">${PLACES.map(([path, name]) => placeLink(path, { name, place }))}</nav>
-<span class="host">${seen.directory}: ${holderText(seen.holder)}</span>
+<span class="host" id="host">${NEWS}${seen.directory}: ${holderText(seen.holder)}</span>
 </header>
 <main id="main">
 <h1>${title}</h1>
 ${body}
 </main>
-<footer>
+<footer id="foot">
 <span>Shown at ${formatClock(seen.now)}, times of ${zoneText(seen.now)}</span>
 <span>Journal written ${ageText(seen.journalAt, seen.now)}</span>
 <span>Jobs read ${ageText(seen.jobsAt, seen.now)}</span>

@@ -23,12 +23,23 @@ export interface Seen {
   readonly mistakes: readonly string[];
 }
 
+/** What tells two looks apart: when the journal was written, and who works on the directory. */
+export function markOf({ journalAt, holder }: Pick<Seen, "journalAt" | "holder">): string {
+  return `${journalAt ?? "none"}-${holder ?? "none"}`;
+}
+
 /** What a page is made from. */
 export interface Site {
   readonly version: string;
   /** Looks, and hands what is seen to `use`: it is there until that has ended. */
   look<Answer>(use: (seen: Seen) => Promise<Answer>): Promise<Answer>;
   readonly files: ResultFiles;
+  /**
+   * Waits until what is seen has another mark than one that is known, for a while at the most.
+   *
+   * @returns The mark as it is then: see markOf().
+   */
+  changed(known: string | null, signal: AbortSignal): Promise<string>;
   /** Tells the operator of the page what went wrong in it. */
   note(line: string): void;
 }

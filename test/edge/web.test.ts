@@ -26,6 +26,25 @@ function portOf(url: string): number {
 }
 
 describe("listen()", () => {
+  test("stops an answer whose reader has left", async () => {
+    const left = Promise.withResolvers<void>();
+    const body = () =>
+      new ReadableStream<Uint8Array>({
+        start: (control) => control.enqueue(new TextEncoder().encode("data: 1\n\n")),
+        cancel: () => left.resolve(),
+      });
+    const listener = await listen(ANY, () => new Response(body()));
+    try {
+      const leaving = new AbortController();
+      const { body: read } = await fetch(listener.url, { signal: leaving.signal });
+      await read?.getReader().read();
+      leaving.abort();
+      await left.promise;
+    } finally {
+      await listener.close();
+    }
+  });
+
   test("hands over method, path, query and the name that was asked for", async () => {
     const asked: unknown[] = [];
     const answer: Answer = ({ url, method }, { host }) => {

@@ -205,7 +205,10 @@ describe("createApp()", () => {
       expect(headers.get("x-content-type-options")).toBe("nosniff");
     }
     const { text } = await page.get("/");
-    expect(text).not.toMatch(/<script|<style|\sstyle=|\son\w+=/);
+    expect(text.match(/<script[^>]*>[^<]*/g)).toEqual([
+      expect.stringMatching(/^<script src="\/live-[0-9a-f]{12}\.js" defer>$/),
+    ]);
+    expect(text).not.toMatch(/<style|\sstyle=|\son\w+=/);
   });
 
   test("answers no name but those of loopback and those it was given", async () => {

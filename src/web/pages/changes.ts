@@ -38,6 +38,7 @@ export function changesPage(results: Results): Page {
     draw: (data) => ({
       title: `Changes in action ${data.after.actionId}`,
       place: "/runs",
+      isStill: true,
       body: body(data),
     }),
   });

@@ -43,6 +43,7 @@ export function resultPage(results: Results): Page {
     draw: (data, { now }) => ({
       title: `Result of action ${data.action.actionId}`,
       place: "/runs",
+      isStill: true,
       body: body(data, now),
     }),
   });

@@ -144,7 +144,8 @@ export function parseFlags(argv: readonly string[], specs: readonly FlagSpec[]):
       positionals.push(...others);
       break;
     }
-    if (word === "-" || !word.startsWith("-")) {
+    // A number is no flag: an answer may be below zero.
+    if (/^-(?:$|[\d.])/.test(word) || !word.startsWith("-")) {
       positionals.push(word);
       continue;
     }

@@ -92,6 +92,8 @@ function strangeAdvice({ status, message, place }: Refused): string {
       return "the proxy wants a name and a password: put user:password@ into http_proxy or https_proxy";
     case 413:
       return `a proxy in front of the API at ${place} accepts nothing of this size`;
+    case 429:
+      return `${place} is asked more often than it allows: raise its limit for this host`;
     case 502:
     case 503:
     case 504:

@@ -84,8 +84,9 @@ export function wayToAnswer({
   runId,
 }: Pick<StepRow, "kind" | "name" | "runId">): string {
   const word = /^[\w./:@%+=-]+$/.test(name) ? name : `'${name.replaceAll("'", "'\\''")}'`;
-  if (kind === "wait") return `mig-runner answer ${runId} ${word} JSON`;
-  return `mig-runner approve ${runId} ${word}, or deny`;
+  const typed = word.startsWith("-") ? `-- ${runId} ${word}` : `${runId} ${word}`;
+  if (kind === "wait") return `mig-runner answer ${typed} JSON`;
+  return `mig-runner approve ${typed}, or deny`;
 }
 
 /** What people are shown, as a text. */

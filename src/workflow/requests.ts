@@ -5,6 +5,7 @@ import { EXPIRY_MAX_MS } from "../jobs/keys.ts";
 import { durationToMs, parseDuration } from "../lib/go/duration.ts";
 import { agentsTarget } from "../mig/target.ts";
 import type { CollectAction, StepWork } from "../sdk/run.ts";
+import { visible } from "../text.ts";
 import type { Milliseconds } from "../time.ts";
 import {
   type ActionRequest,
@@ -43,6 +44,9 @@ export function checkName(what: string, name: unknown): void {
     throw new TypeError(`its name has ${name.length} characters, at most ${NAME_SIZE_MAX} fit`);
   }
   if (/\p{Cc}/u.test(name)) throw new TypeError("its name has a control character in it");
+  if ((what === "wait" || what === "approval") && visible(name) !== name) {
+    throw new TypeError("its name has a character that people cannot see, and so not type");
+  }
   // The journal would keep another name, by which a replay finds nothing.
   if (!name.isWellFormed()) throw new TypeError("its name has half a surrogate pair in it");
 }

@@ -34,6 +34,16 @@ describe("parseFlags()", () => {
     expect(parseFlags(["--why", ""], [why]).flags.text("why")).toBe("");
   });
 
+  test("takes a number below zero for a word, not for a flag", () => {
+    expect(parse("12", "ticket", "-5", "-.5e3").positionals).toEqual([
+      "12",
+      "ticket",
+      "-5",
+      "-.5e3",
+    ]);
+    expect(() => parse("-x5")).toThrow("flag provided but not defined: -x5");
+  });
+
   test("leaves a lone dash and an expression that begins with one alone", () => {
     expect(parse("-", "*/5 * * * *").positionals).toEqual(["-", "*/5 * * * *"]);
   });

@@ -61,6 +61,7 @@ describe("adviceFor()", () => {
     for (const status of [301, 400, 403, 404, 405, 413, 418, 500, 502, 503, 504]) {
       expect(strange(status)).toContain(place);
     }
+    expect(strange(429)).toContain(`${place} is asked more often than it allows`);
     expect(strange(404, "HTTP 404: 404 page not found")).toContain("url in [api] of .migrc");
   });
 

@@ -153,6 +153,11 @@ describe("A body with a mistake", () => {
       /^TypeError: Cannot begin get "state.get .*": its name has half a surrogate pair in it$/,
     ],
     [
+      "a question that nobody can type the name of",
+      (run) => run.waitFor("gnp\u202e", { timeout: "1h" }),
+      /its name has a character that people cannot see, and so not type$/,
+    ],
+    [
       "a name that is too long",
       (run) => run.sleep("n".repeat(129), "1s"),
       /its name has 129 characters, at most 128 fit$/,

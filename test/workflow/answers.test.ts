@@ -267,12 +267,16 @@ describe("questions", () => {
   test("are those of open runs, in their order, with what to type", async () => {
     const stage = await begin(async (run) => {
       const options = { timeout: "9h", show: { hosts: 3 } } as const;
-      await Promise.all([run.approval("it's ok", options), run.waitFor("n", options)]);
+      await Promise.all([
+        ...[run.approval("it's ok", options), run.waitFor("n", options)],
+        run.approval("-v", options),
+      ]);
     });
     const questions = openQuestions(stage.journal, 1);
     expect(questions.map(wayToAnswer)).toEqual([
       "mig-runner approve 1 'it'\\''s ok', or deny",
       "mig-runner answer 1 n JSON",
+      "mig-runner approve -- 1 -v, or deny",
     ]);
     expect(questions.map(askedText)[1]).toBe(
       'an answer to "n": {"hosts":3} (mig-runner answer 1 n JSON)',

@@ -13,6 +13,7 @@ import assert from "node:assert/strict";
 import { messageOf, RunnerError } from "../errors.ts";
 import { say } from "../flow/edges.ts";
 import type { ActionRow, RunRow } from "../journal/inflight.ts";
+import { JOURNAL_RETRY_MS } from "../journal/journal.ts";
 import { asksPeople, type BodyRow, due, type StepOutcome, type StepRow } from "../journal/steps.ts";
 import { type Instant, MINUTE_MS, type Milliseconds } from "../time.ts";
 import { settleStep } from "./actions.ts";
@@ -67,9 +68,6 @@ const STARTS_MAX = 5;
 
 /** Bodies lost without a step that ended since, until their run has failed. */
 const LOST_MAX = 3;
-
-/** After something could not be recorded, how long until it is tried again. */
-const RETRY_MS: Milliseconds = 5_000;
 
 /** What a sleep comes to. */
 const SLEPT: StepOutcome = { kind: "saved", value: null };
@@ -238,7 +236,7 @@ export class Engine {
         await this.#settleNow(step).catch((error: unknown) => this.#delay(step, error));
       } catch (error) {
         this.#edges.log.emit("err", messageOf(error));
-        await this.#edges.clock.sleep(RETRY_MS, this.#stop.signal);
+        await this.#edges.clock.sleep(JOURNAL_RETRY_MS, this.#stop.signal);
       }
       this.#settling.delete(step.id);
       this.#active.get(step.runId)?.pump();
@@ -292,7 +290,7 @@ export class Engine {
         await work();
       } catch (error) {
         this.#edges.log.emit("err", messageOf(error));
-        await this.#edges.clock.sleep(RETRY_MS, this.#stop.signal);
+        await this.#edges.clock.sleep(JOURNAL_RETRY_MS, this.#stop.signal);
       }
       this.#busy.delete(runId);
       this.#options.changed();

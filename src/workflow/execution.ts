@@ -21,6 +21,15 @@ import type { BodyHandle, BodyHost, Lost } from "./host.ts";
 import { answerOf, type FromBody, parseFromBody, type StepAsk, type ToBody } from "./messages.ts";
 import { describeStep, mismatch } from "./mismatch.ts";
 import { wayOut } from "./operate.ts";
+import {
+  afterLook,
+  afterParking,
+  afterSent,
+  afterTaken,
+  BUSY,
+  isGoing,
+  type Phase,
+} from "./phase.ts";
 import { digestOf, newStep, recordParked, recordRun, recordStopped } from "./record.ts";
 import { WORKFLOW_VERSION } from "./version.ts";
 import { type Asked, Work } from "./work.ts";
@@ -35,7 +44,7 @@ const LINES_MAX = 10_000;
 const PARK_MS: Milliseconds = 1_000;
 
 /** How long a replay may do nothing before it asks for what the journal has next. */
-const REPLAY_STALL_MS: Milliseconds = 10_000;
+export const REPLAY_STALL_MS: Milliseconds = 10_000;
 
 /** How long an aborted body has to end what it does. */
 const ABORT_GRACE_MS: Milliseconds = 1_000;
@@ -74,14 +83,11 @@ export class Execution {
   readonly #known = new Set<string>();
   readonly #asked = new Map<string, Asked>();
   readonly #unbegun = new Set<string>();
+  #phase: Phase = BUSY;
+  /** The place of the last outcome that the body got, and how many messages it was sent. */
   #handed = 0;
   #sent = 0;
-  #idle = false;
-  #parking = false;
-  #quietAt: Instant | null = null;
   #lines = 0;
-  #stopping = false;
-  #over = false;
 
   constructor(edges: Edges, active: ActiveRun, options: ExecutionOptions) {
     this.#edges = edges;
@@ -117,81 +123,8 @@ export class Execution {
     this.#post({ kind: "begin", version, run: { id, job, firesAt }, now, seed, params, source });
   }
 
-  /** Looks at the journal again: somebody else may have ended the run, or one of its steps. */
-  check(now: Instant): void {
-    if (this.#over || this.#stopping) return;
-    const run = this.#edges.journal.run(this.#active.run.id);
-    if (run?.state !== "open") {
-      this.#abort(run?.note ?? "the run has ended");
-      return;
-    }
-    this.pump();
-    if (!this.#idle || this.#work.isBusy) this.#quietAt = null;
-    else this.#quietAt = Math.min(this.#quietAt ?? now, now);
-    const { stallsAt } = this;
-    if (stallsAt !== null && now >= stallsAt) this.#stalled();
-  }
-
-  /** When a body that has been seen to do nothing has done so for too long; null for any other. */
-  get stallsAt(): Instant | null {
-    return this.#quietAt === null ? null : this.#quietAt + this.#patienceMs();
-  }
-
-  /** What was asked for once is asked for soon in a replay, or never: nothing is done in between. */
-  #patienceMs(): Milliseconds {
-    const { stallMs } = this.#options;
-    return this.#next() === null ? stallMs : Math.min(stallMs, REPLAY_STALL_MS);
-  }
-
-  /** The time for another try of a step has come. */
-  retry(name: string): void {
-    if (this.#asked.has(name)) this.#unbegun.add(name);
-    this.pump();
-  }
-
-  /** Hands out what there is to hand out, then begins what there is to begin. */
-  pump(): void {
-    if (this.#over || this.#stopping) return;
-    for (let next = this.#next(); next !== null; next = this.#next()) {
-      if (!this.#asked.delete(next.name)) return;
-      this.#unbegun.delete(next.name);
-      this.#handed = next.sequence ?? this.#handed;
-      this.#post(answerOf(next));
-    }
-    for (const name of this.#unbegun) {
-      this.#unbegun.delete(name);
-      const asked = this.#asked.get(name);
-      if (asked !== undefined) this.#work.begin(asked);
-    }
-    this.#park();
-  }
-
-  /** No new work; what is at work may end. */
-  stop(): void {
-    if (!this.#over && !this.#stopping) void this.#leave();
-  }
-
-  /** Ends it now. The journal knows how to go on. */
-  abort(): void {
-    if (this.#over) return;
-    this.#handle.stop();
-    this.#end(null);
-  }
-
-  /** The first outcome in the journal that the body has not got. */
-  #next(): StepRow | null {
-    return this.#edges.journal.stepAt(this.#active.run.id, this.#handed + 1);
-  }
-
-  #post(message: ToBody): void {
-    if (this.#over) return;
-    this.#sent++;
-    this.#idle = false;
-    this.#handle.post(message);
-  }
-
   #take(raw: unknown): void {
-    if (this.#over) return;
+    if (this.#phase.kind === "over") return;
     const message = parseFromBody(raw);
     switch (message?.kind) {
       case undefined:
@@ -210,7 +143,7 @@ export class Execution {
         this.#log(message);
         break;
       case "idle":
-        this.#idle = message.received === this.#sent;
+        if (message.received === this.#sent) this.#phase = afterTaken(this.#phase);
         this.#park();
         break;
       case "stuck":
@@ -247,6 +180,35 @@ export class Execution {
     this.pump();
   }
 
+  /** Hands out what there is to hand out, then begins what there is to begin. */
+  pump(): void {
+    if (!isGoing(this.#phase)) return;
+    for (let next = this.#next(); next !== null; next = this.#next()) {
+      if (!this.#asked.delete(next.name)) return;
+      this.#unbegun.delete(next.name);
+      this.#handed = next.sequence ?? this.#handed;
+      this.#post(answerOf(next));
+    }
+    for (const name of this.#unbegun) {
+      this.#unbegun.delete(name);
+      const asked = this.#asked.get(name);
+      if (asked !== undefined) this.#work.begin(asked);
+    }
+    this.#park();
+  }
+
+  /** The first outcome in the journal that the body has not got. */
+  #next(): StepRow | null {
+    return this.#edges.journal.stepAt(this.#active.run.id, this.#handed + 1);
+  }
+
+  #post(message: ToBody): void {
+    if (this.#phase.kind === "over") return;
+    this.#sent++;
+    this.#phase = afterSent(this.#phase);
+    this.#handle.post(message);
+  }
+
   #tried(message: Extract<FromBody, { kind: "tried" }>): void {
     const asked = this.#asked.get(message.name);
     if (asked !== undefined) this.#work.tried(asked, message);
@@ -260,13 +222,6 @@ export class Execution {
       void this.#finish("failed", `its code checked "${message.name}", which it never asked for`);
   }
 
-  #changed(again: string | null): void {
-    if (again !== null && this.#asked.has(again)) this.#unbegun.add(again);
-    this.pump();
-    if (this.#stopping && !this.#work.isBusy) void this.#leave();
-    this.#options.hooks.recorded();
-  }
-
   /** Lines of a replay were written before. */
   #log({ level, message }: Extract<FromBody, { kind: "log" }>): void {
     if (this.#next() !== null) return;
@@ -275,6 +230,116 @@ export class Execution {
     const more = this.#lines === LINES_MAX ? " (further lines of this run are left out)" : "";
     // Each line gets the job's name: none can pass for one of the runner's own.
     for (const line of `${message}${more}`.split("\n")) say(this.#edges, this.job, level, line);
+  }
+
+  #changed(again: string | null): void {
+    if (again !== null && this.#asked.has(again)) this.#unbegun.add(again);
+    this.pump();
+    if (this.#phase.kind === "leaving" && !this.#work.isBusy) void this.#leave();
+    this.#options.hooks.recorded();
+  }
+
+  /** The time for another try of a step has come. */
+  retry(name: string): void {
+    if (this.#asked.has(name)) this.#unbegun.add(name);
+    this.pump();
+  }
+
+  /** Looks at the journal again: somebody else may have ended the run, or one of its steps. */
+  check(now: Instant): void {
+    if (!isGoing(this.#phase)) return;
+    const run = this.#edges.journal.run(this.#active.run.id);
+    if (run?.state !== "open") {
+      this.#abort(run?.note ?? "the run has ended");
+      return;
+    }
+    this.pump();
+    this.#phase = afterLook(this.#phase, this.#work.isBusy, now);
+    const { stallsAt } = this;
+    if (stallsAt !== null && now >= stallsAt) this.#stalled();
+  }
+
+  /** When a body that has been seen to do nothing has done so for too long; null for any other. */
+  get stallsAt(): Instant | null {
+    const quietAt = this.#phase.kind === "idle" ? this.#phase.quietAt : null;
+    return quietAt === null ? null : quietAt + this.#patienceMs();
+  }
+
+  /** What was asked for once is asked for soon in a replay, or never: nothing is done in between. */
+  #patienceMs(): Milliseconds {
+    const { stallMs } = this.#options;
+    return this.#next() === null ? stallMs : Math.min(stallMs, REPLAY_STALL_MS);
+  }
+
+  /** Nothing has happened for long, and nothing that the engine knows of is going to. */
+  #stalled(): void {
+    const next = this.#next();
+    const waits = [...this.#asked.values()].map(({ step }) => `"${step.name}" (${step.kind})`);
+    if (next !== null) {
+      const waiting = waits.length === 0 ? "waits for no step" : `waits for ${waits.join(", ")}`;
+      const note = `the journal has ${describeStep(next)}, the code ${waiting} and never asks for it`;
+      void this.#finish("paused", note);
+    } else if (waits.length === 0) {
+      const note = "it waits for something that is not a step: put that into run.step";
+      void this.#finish("failed", note);
+    }
+  }
+
+  /** A body whose steps all take their time is not needed until one of them has ended. */
+  #park(): void {
+    if (this.#phase.kind !== "idle" || this.#work.isBusy) return;
+    if (this.#asked.size === 0 || this.#next() !== null || !this.#waitsLong()) return;
+    this.#phase = { kind: "parking", isIdle: true };
+    const parked = { runId: this.#active.run.id, handed: this.#handed };
+    void this.#write((transaction) => recordParked(transaction, parked))
+      .then((isParked) => isParked && this.abort())
+      .catch((error: unknown) => say(this.#edges, this.job, "err", messageOf(error)))
+      .finally(() => {
+        this.#phase = afterParking(this.#phase);
+      });
+  }
+
+  #waitsLong(): boolean {
+    const soon = this.#edges.clock.now() + PARK_MS;
+    for (const { step } of this.#asked.values()) {
+      const row = this.#edges.journal.stepNamed(step.runId, step.name);
+      if (row === null || (row.nextAt !== null && row.nextAt <= soon)) return false;
+      // A try that has become due is about to begin, an answer about to be checked.
+      if ((row.kind === "step" || asksPeople(row)) && row.nextAt === null) return false;
+    }
+    return true;
+  }
+
+  /** No new work; what is at work may end. */
+  stop(): void {
+    if (isGoing(this.#phase)) void this.#leave();
+  }
+
+  /** Noted also when a step is at work that will not end in time: the start was not in vain. */
+  async #leave(): Promise<void> {
+    this.#phase = { kind: "leaving" };
+    this.#work.stop();
+    try {
+      await this.#write((tables, now) => recordStopped(tables, this.#active.run.id, now));
+    } catch (error) {
+      say(this.#edges, this.job, "err", messageOf(error));
+    }
+    if (!this.#work.isBusy) this.abort();
+  }
+
+  /** The run has been ended by somebody else: the body may hear of it. */
+  #abort(reason: string): void {
+    this.#phase = { kind: "leaving" };
+    this.#post({ kind: "abort", reason });
+    const { clock } = this.#edges;
+    void clock.sleep(ABORT_GRACE_MS, this.#options.signal).then(() => this.abort());
+  }
+
+  /** Ends it now. The journal knows how to go on. */
+  abort(): void {
+    if (this.#phase.kind === "over") return;
+    this.#handle.stop();
+    this.#end(null);
   }
 
   #ended(error: string | null): void {
@@ -294,74 +359,9 @@ export class Execution {
     }
   }
 
-  /** Nothing has happened for long, and nothing that the engine knows of is going to. */
-  #stalled(): void {
-    const next = this.#next();
-    const waits = [...this.#asked.values()].map(({ step }) => `"${step.name}" (${step.kind})`);
-    if (next !== null) {
-      const waiting = waits.length === 0 ? "waits for no step" : `waits for ${waits.join(", ")}`;
-      const note = `the journal has ${describeStep(next)}, the code ${waiting} and never asks for it`;
-      void this.#finish("paused", note);
-    } else if (waits.length === 0) {
-      const note = "it waits for something that is not a step: put that into run.step";
-      void this.#finish("failed", note);
-    }
-  }
-
-  /** A body whose steps all take their time is not needed until one of them has ended. */
-  #park(): void {
-    if (this.#over || this.#stopping || this.#parking || !this.#idle || this.#work.isBusy) return;
-    if (this.#asked.size === 0 || this.#next() !== null || !this.#waitsLong()) return;
-    this.#parking = true;
-    const parked = { runId: this.#active.run.id, handed: this.#handed };
-    void this.#write((transaction) => recordParked(transaction, parked))
-      .then((isParked) => isParked && this.abort())
-      .catch((error: unknown) => say(this.#edges, this.job, "err", messageOf(error)))
-      .finally(() => {
-        this.#parking = false;
-      });
-  }
-
-  #waitsLong(): boolean {
-    const soon = this.#edges.clock.now() + PARK_MS;
-    for (const { step } of this.#asked.values()) {
-      const row = this.#edges.journal.stepNamed(step.runId, step.name);
-      if (row === null || (row.nextAt !== null && row.nextAt <= soon)) return false;
-      // A try that has become due is about to begin, an answer about to be checked.
-      if ((row.kind === "step" || asksPeople(row)) && row.nextAt === null) return false;
-    }
-    return true;
-  }
-
-  async #write<T>(work: (transaction: JournalTransaction, now: Instant) => T): Promise<T> {
-    return await this.#edges.journal.write((transaction) =>
-      work(transaction, this.#edges.clock.now()),
-    );
-  }
-
-  /** Noted also when a step is at work that will not end in time: the start was not in vain. */
-  async #leave(): Promise<void> {
-    this.#stopping = true;
-    this.#work.stop();
-    try {
-      await this.#write((tables, now) => recordStopped(tables, this.#active.run.id, now));
-    } catch (error) {
-      say(this.#edges, this.job, "err", messageOf(error));
-    }
-    if (!this.#work.isBusy) this.abort();
-  }
-
-  /** The run has been ended by somebody else: the body may hear of it. */
-  #abort(reason: string): void {
-    this.#stopping = true;
-    this.#post({ kind: "abort", reason });
-    const { clock } = this.#edges;
-    void clock.sleep(ABORT_GRACE_MS, this.#options.signal).then(() => this.abort());
-  }
-
   async #finish(state: End, note: string | null): Promise<void> {
-    if (this.#over) return;
-    this.#over = true;
+    if (this.#phase.kind === "over") return;
+    this.#phase = { kind: "over" };
     this.#handle.stop();
     try {
       const ended = { runId: this.#active.run.id, state, note };
@@ -387,8 +387,14 @@ export class Execution {
   }
 
   #end(lost: Lost | null): void {
-    if (this.#over) return;
-    this.#over = true;
+    if (this.#phase.kind === "over") return;
+    this.#phase = { kind: "over" };
     this.#options.hooks.over(lost);
+  }
+
+  async #write<T>(work: (transaction: JournalTransaction, now: Instant) => T): Promise<T> {
+    return await this.#edges.journal.write((transaction) =>
+      work(transaction, this.#edges.clock.now()),
+    );
   }
 }

@@ -1,10 +1,22 @@
-// Messages: what the engine and the body of a run say to each other.
+// Messages: the contract of a run's two sides: all that the engine and the body say to each other.
 //
 //   engine ── begin ──▶ body            body ── ask ─────▶ engine   "do this step, or tell me"
 //   engine ── answer ─▶ body            body ── tried ───▶ engine   "this came of the try"
 //   engine ── try ────▶ body            body ── log, idle, stuck, ended ─▶ engine
 //   engine ── check ──▶ body            body ── checked ─▶ engine   "this the schema made of it"
 //   engine ── abort ──▶ body
+//
+//   the author calls       asks for    until its answer (work.ts)            the step keeps
+//   run.collect            collect     actions posted, collected, merged     CollectValue
+//   run.dispatch           dispatch    actions posted                        DispatchValue
+//   run.step               step        try ▶ ◀ tried, again by its retries   what the function gave
+//   run.sleep              sleep       its time passes                       nothing
+//   run.deliver            deliver     a delivery saved, for each plugin     nothing
+//   run.state.get, .set    get, set    read or written as it is saved        what the key has
+//   run.waitFor            wait        a person answers, check ▶ ◀ checked   what the schema made
+//   run.approval           approval    a person says yes or no               Approval
+//   run.parallel, .map     nothing of their own: their branches do, under longer names
+//   run.log                nothing: a message without an answer
 //
 // A body runs a job's own code, which can send anything: the engine checks all that it gets.
 import * as v from "valibot";

@@ -6,7 +6,7 @@
 import type { RunRow } from "../journal/inflight.ts";
 import type { BodyRow, StepRow } from "../journal/steps.ts";
 import type { Clock } from "../lib/ports.ts";
-import type { Milliseconds } from "../time.ts";
+import { REPLAY_STALL_MS } from "./execution.ts";
 import type { BodyHandle, BodyHost } from "./host.ts";
 import { answerOf, type FromBody, parseFromBody, type StepAsk, type ToBody } from "./messages.ts";
 import { describeStep, mismatch } from "./mismatch.ts";
@@ -27,9 +27,6 @@ export interface RehearseEdges {
   readonly host: BodyHost;
   readonly clock: Pick<Clock, "sleep">;
 }
-
-/** How long the code may do nothing while the journal has something for it. */
-const PATIENCE_MS: Milliseconds = 10_000;
 
 /** What a rehearsal showed. */
 export interface Rehearsal {
@@ -108,7 +105,7 @@ class Stand {
     this.#patience.abort();
     const patience = new AbortController();
     this.#patience = patience;
-    void this.#clock.sleep(PATIENCE_MS, patience.signal).then(() => {
+    void this.#clock.sleep(REPLAY_STALL_MS, patience.signal).then(() => {
       if (!patience.signal.aborted)
         this.#part(this.#parting("does not ask for it"), this.#missing());
     });

@@ -1,5 +1,12 @@
 import { describe, expect, test } from "bun:test";
-import { cut, type FromBody, parseFromBody, TEXT_SIZE_MAX } from "../../src/workflow/messages.ts";
+import { STEP_KINDS, type StepKind } from "../../src/journal/steps.ts";
+import {
+  cut,
+  type FromBody,
+  parseFromBody,
+  type StepRequest,
+  TEXT_SIZE_MAX,
+} from "../../src/workflow/messages.ts";
 
 describe("parseFromBody()", () => {
   const action = { targets: null, agents: null, changes: null, expiryMs: null };
@@ -68,5 +75,18 @@ describe("cut()", () => {
     expect(cut(`x${"😀".repeat(TEXT_SIZE_MAX)}`).isWellFormed()).toBe(true);
     const long = cut("x".repeat(TEXT_SIZE_MAX + 1));
     expect([long.length, long.at(-1)]).toEqual([TEXT_SIZE_MAX, "…"]);
+  });
+});
+
+describe("what a body asks for", () => {
+  test("is one request for each kind of step that the journal has", () => {
+    // Both ways: a kind that nobody asks for, or that no row can have, is red here.
+    const kinds: Readonly<Record<StepKind & StepRequest["kind"], true>> = {
+      ...{ collect: true, dispatch: true, step: true, sleep: true, deliver: true },
+      ...{ get: true, set: true, wait: true, approval: true },
+    };
+    const same: [StepKind] extends [StepRequest["kind"]] ? true : never = true;
+    expect(Object.keys(kinds).toSorted()).toEqual([...STEP_KINDS].toSorted());
+    expect(same).toBe(true);
   });
 });

@@ -3,6 +3,7 @@
 
 import { loadConfig } from "../config/config.ts";
 import { systemClock } from "../edge/clock.ts";
+import { absolutePath, readBytes } from "../edge/files.ts";
 import { bundleJob } from "../edge/modules/bundle.ts";
 import { describeEnd, startWorker } from "../edge/worker.ts";
 import { RunnerError, RunnerErrors } from "../errors.ts";
@@ -10,6 +11,7 @@ import type { JobState } from "../jobs/catalog.ts";
 import type { Entity } from "../jobs/entity.ts";
 import { isModuleFile } from "../jobs/load.ts";
 import { durationToMs, parseDuration } from "../lib/go/duration.ts";
+import { errnoText } from "../lib/os/errno.ts";
 import { SCENARIOS, type ScenarioOutcome } from "../testkit/scenarios.ts";
 import type { TestMessage, TestOrder } from "../testkit/worker.ts";
 import { DAY_MS, type Milliseconds } from "../time.ts";
@@ -28,7 +30,8 @@ const SCENARIO_MAX = "2m";
 
 export const test: Verb = {
   usage:
-    "[JOB...] [--set NAME=VALUE...] [--answer NAME=JSON...] [--agents N] [--timeout TIME] [--json]",
+    "[JOB...] [--set NAME=VALUE...] [--answer NAME=JSON...] [--state FILE|JSON] [--agents N] " +
+    "[--timeout TIME] [--json]",
   flags: [
     SET_FLAG,
     {
@@ -36,6 +39,12 @@ export const test: Verb = {
       kind: "list",
       value: "NAME=JSON",
       help: "What a person answers to a `run.waitFor`; once for each",
+    },
+    {
+      name: "state",
+      kind: "text",
+      value: "FILE|JSON",
+      help: "What the job keeps at first by `run.state`: an object with a value for each key",
     },
     { name: "agents", kind: "number", value: "N", help: `Simulated agents (default ${AGENTS})` },
     {
@@ -59,6 +68,7 @@ export const test: Verb = {
     "  mig-runner -c runner.cfg test\n" +
     "  mig-runner -c runner.cfg test hunt --set sha256=ab12\n" +
     "  mig-runner -c runner.cfg test dig --answer ticket=4711\n" +
+    '  mig-runner -c runner.cfg test ports --state \'{"known":["web1"]}\'\n' +
     "  mig-runner -c runner.cfg test hunt --agents 100 --json",
   async run(call) {
     const { flags, positionals, terminal } = call;
@@ -78,17 +88,18 @@ export const test: Verb = {
     const macros = await macrosOf(call);
     const set = setOf(call);
     const said = saidOf(call);
+    const state = await stateOf(call);
     const tested: Tested[] = [];
-    for (const state of programs) {
+    for (const program of programs) {
       const below = view.config.directory;
-      const waits = positionals.length === 0 ? wantsParams(state) : null;
+      const waits = positionals.length === 0 ? wantsParams(program) : null;
       if (waits !== null) {
-        if (!flags.has("json")) terminal.out([state.job, `  not tested: ${waits}`]);
+        if (!flags.has("json")) terminal.out([program.job, `  not tested: ${waits}`]);
         continue;
       }
-      const of = { agents, macros, set, said, below, directory: `${path}/${state.job}` };
-      const progress = (scenario: string): void => terminal.progress(`${state.job}: ${scenario}`);
-      const one = await testJob(state, of, { limit, limitMs, progress });
+      const of = { agents, macros, set, said, state, below, directory: `${path}/${program.job}` };
+      const progress = (scenario: string): void => terminal.progress(`${program.job}: ${scenario}`);
+      const one = await testJob(program, of, { limit, limitMs, progress });
       terminal.progress("");
       // Each as soon as it is known: the next may take its whole limit.
       if (!flags.has("json")) terminal.out(describeJob(one));
@@ -134,6 +145,34 @@ function saidOf({ flags }: Call): Readonly<Record<string, unknown>> {
     }
   });
   return Object.fromEntries(given);
+}
+
+/** What jobs keep at first. @throws {UsageError} For what is no object. */
+async function stateOf({ flags, positionals }: Call): Promise<Readonly<Record<string, unknown>>> {
+  const given = flags.text("state");
+  if (given === null) return {};
+  if (positionals.length !== 1) throw new UsageError("--state is for one JOB");
+  const isText = given.trimStart().startsWith("{");
+  const text = isText ? given : new TextDecoder().decode(await readStateFile(given));
+  let value: unknown = null;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    // Told below.
+  }
+  if (typeof value === "object" && value !== null && !Array.isArray(value)) {
+    return value as Readonly<Record<string, unknown>>;
+  }
+  const where = isText ? "" : ` in "${given}"`;
+  throw new UsageError(`--state wants a JSON object${where}, such as '{"known":["web1"]}'`);
+}
+
+async function readStateFile(path: string): Promise<Uint8Array> {
+  try {
+    return await readBytes(absolutePath(path));
+  } catch (error) {
+    throw new UsageError(`--state: cannot read "${path}": ${errnoText(error)}`);
+  }
 }
 
 /** Why a job can only be tested by its name; null when it needs no parameters. */
@@ -183,6 +222,7 @@ async function testJob(
     macros,
     set,
     said,
+    state,
   }: Omit<TestOrder, "job" | "source"> & { readonly below: string },
   watch: Watch,
 ): Promise<Tested> {
@@ -193,7 +233,7 @@ async function testJob(
   } catch (error) {
     return broken(job, describeErrors(errorsOf(error)));
   }
-  const order = { agents, directory, macros, set, said, job, source };
+  const order = { agents, directory, macros, set, said, state, job, source };
   const { scenarios, lost } = await play(order, watch);
   const notes = lost === null ? notesOf(entity, scenarios) : [];
   // Where no one answers, a job may fail for want of it.

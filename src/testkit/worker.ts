@@ -18,6 +18,8 @@ export interface TestOrder {
   readonly set: Readonly<Record<string, string>>;
   /** What people answer to waits, by their names. */
   readonly said: Readonly<Record<string, unknown>>;
+  /** What the job keeps when a scenario begins. */
+  readonly state: Readonly<Record<string, unknown>>;
 }
 
 /** What the worker says: the outcome of each scenario in turn, and that there are no more. */
@@ -27,13 +29,23 @@ export type TestMessage =
 
 /** Tests what the worker was started with. */
 export function start(worker: Worker): void {
-  const { agents, directory, job, macros, said, set, source } = worker.data as TestOrder;
+  const { agents, directory, job, macros, said, set, source, state } = worker.data as TestOrder;
   const requests: string[] = [];
   isolateThread((what) => void requests.push(what));
   const send = (message: TestMessage): void => worker.send(message);
   const load = (): Promise<JobModule> => importSource(source, (text) => worker.evaluate(text));
   const answer = (request: Request): Promise<Response> => globalThis.fetch(request);
-  const options = { name: job, directory, macros, agents, set, said, requests, fetch: answer };
+  const options = {
+    name: job,
+    directory,
+    macros,
+    agents,
+    set,
+    said,
+    state,
+    requests,
+    fetch: answer,
+  };
   void (async () => {
     await guardModules();
     let asks = false;

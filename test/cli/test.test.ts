@@ -109,6 +109,29 @@ export default job({ plugin: "keep", action: ${action} }, async (run) => {
     expect(lines.at(-1)).toBe("1 job, 5 runs, N crashes: all replayed");
   });
 
+  check("begins with the state that it is given", async () => {
+    await using directory = await runnerWith({
+      known: `${HEAD}export default job({}, async (run) => {
+  const known = await run.state.get("known");
+  if (known?.[0] !== "web1") throw new Error("nothing is known");
+});
+`,
+    });
+    await directory.write("state.json", '{"known":["web1"]}\n');
+    const exits: (number | null)[] = [];
+    for (const given of [[], ["--state", directory.at("state.json")]]) {
+      exits.push((await directory.call(verb, ["known", "--agents", "1", ...given])).exit);
+    }
+    expect(exits).toEqual([1, 0]);
+    for (const [words, said] of [
+      [["known", "--state", "[1]"], '--state: cannot read "[1]"'],
+      [["known", "--state", "{1}"], "--state wants a JSON object, such as"],
+      [["--state", "{}"], "--state is for one JOB"],
+    ] as const) {
+      expect((await directory.call(verb, [...words])).thrown).toContain(said);
+    }
+  });
+
   check("ends with 1 for a job that does not replay, and says where it is wrong", async () => {
     await using directory = await runnerWith({ broken: BROKEN });
     const { exit, out } = await directory.call(verb, []);

@@ -102,11 +102,6 @@ export class Deferred {
     return waitMs;
   }
 
-  /** The run has begun, or does not wait any more. */
-  delete(runId: number): void {
-    this.#waits.delete(runId);
-  }
-
   /** Keeps only runs that are still asked for. */
   retain(isAsked: (runId: number) => boolean): void {
     for (const runId of this.#waits.keys()) if (!isAsked(runId)) this.#waits.delete(runId);

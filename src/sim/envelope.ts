@@ -41,11 +41,6 @@ export function notFoundReply(): Reply {
   };
 }
 
-/** The answer of Go's router to a method that the path has no handler for. */
-export function methodNotAllowedReply(): Reply {
-  return { status: 405, headers: [], body: "" };
-}
-
 /**
  * A collection: `items` are those of encodeItem.
  *

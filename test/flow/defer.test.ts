@@ -76,7 +76,7 @@ describe("Deferred", () => {
     expect(deferred.isFresh(NOON + MINUTE, MINUTE)).toBe(true);
     deferred.retain((runId) => runId === 7);
     expect([deferred.size, deferred.isFresh(NOON + MINUTE, MINUTE)]).toEqual([1, false]);
-    deferred.delete(7);
+    deferred.retain(() => false);
     expect(deferred.size).toBe(0);
   });
 });

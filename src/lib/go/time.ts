@@ -1,5 +1,5 @@
-// Time: Go's time texts, byte for byte: RFC 3339 as encoding/json reads and writes it, and the
-// forms of the log.
+// Time: Go's time texts, byte for byte: RFC 3339 as encoding/json reads and writes it, and the form
+// of Time.String.
 //
 // A GoTime keeps what the text said (nanoseconds, offset), because a time that is carried through
 // must come out as it went in. What the runner decides by are instants: whole milliseconds since
@@ -185,16 +185,6 @@ export function formatGoTime(at: number, offsetSeconds: number, zoneName: string
   const offset = formatOffset(offsetSeconds, "");
   const date = `${clock.year}-${clock.month}-${clock.day}`;
   return `${date} ${clock.time}${fraction} ${offset} ${zoneName === "" ? offset : zoneName}`;
-}
-
-/**
- * The time at the start of a log line: `2026/01/02 15:04:05`.
- *
- * @param offsetSeconds Of the local zone at that instant, east of UTC.
- */
-export function formatLogTime(at: number, offsetSeconds: number): string {
-  const clock = clockOf(Math.floor(at / 1_000), offsetSeconds);
-  return `${clock.year}/${clock.month}/${clock.day} ${clock.time}`;
 }
 
 /** The date in UTC as `YYYYMMDD`, the name of a directory of results. */

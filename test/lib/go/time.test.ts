@@ -1,7 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import {
   formatGoTime,
-  formatLogTime,
   formatRfc3339Nano,
   formatUtcDate,
   instantOf,
@@ -87,13 +86,6 @@ describe("formatGoTime()", () => {
     expect(formatGoTime(at, 0, "UTC")).toBe("2026-11-23 15:31:00 +0000 UTC");
     expect(formatGoTime(at + 250, 3_600, "CET")).toBe("2026-11-23 16:31:00.25 +0100 CET");
     expect(formatGoTime(at, -12_600, "")).toBe("2026-11-23 12:01:00 -0330 -0330");
-  });
-});
-
-describe("formatLogTime()", () => {
-  test("shows the local clock without a fraction", () => {
-    expect(formatLogTime(Date.UTC(2026, 0, 2, 15, 4, 5, 999), 0)).toBe("2026/01/02 15:04:05");
-    expect(formatLogTime(Date.UTC(2026, 0, 2, 23, 30), 3_600)).toBe("2026/01/03 00:30:00");
   });
 });
 

@@ -51,7 +51,7 @@ export function openSite(view: SpoolView, note: (line: string) => void): Site {
       const { reading, problem } = journalAt === null ? NONE : openReadable(journalPath);
       try {
         const read = { reading, problem, journalAt, states, jobsAt };
-        return await use({ now, directory, ...around, ...read });
+        return await use({ now, directory, blackouts: config.blackouts, ...around, ...read });
       } finally {
         await reading?.close();
       }

@@ -3,6 +3,8 @@
 
 import type { JobState } from "../jobs/catalog.ts";
 import type { Entity } from "../jobs/entity.ts";
+import { type Blackout, holdsJob, holdsOf } from "../jobs/hold.ts";
+import type { PauseRow } from "../journal/pauses.ts";
 import type { Instant } from "../time.ts";
 import { nextFireOf } from "./overview.ts";
 
@@ -16,6 +18,27 @@ export interface Upcoming {
 export interface NextFire {
   readonly job: string;
   readonly nextAt: Instant | null;
+}
+
+/** What becomes of a fire time that is held. */
+export interface HeldFire {
+  readonly action: "skip" | "delay";
+  readonly reason: string;
+  /** When it is run; null: it is not. */
+  readonly untilAt: Instant | null;
+}
+
+/** What holds a fire time of a job, by what is known now; null: nothing. */
+export function heldFire(
+  { job, nextAt }: Upcoming,
+  known: { readonly pauses: readonly PauseRow[]; readonly blackouts: readonly Blackout[] },
+): HeldFire | null {
+  const pauses = known.pauses.filter((pause) => pause.job === job);
+  const blackouts = known.blackouts.filter((blackout) => holdsJob(blackout, job));
+  const hold = holdsOf({ pauses, blackouts })(nextAt);
+  if (hold === null) return null;
+  const untilAt = hold.kind === "delay" ? hold.until : null;
+  return { action: hold.kind, reason: hold.reason, untilAt };
 }
 
 /** The next fire times of the jobs of one directory. */

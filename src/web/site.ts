@@ -1,5 +1,6 @@
 // Site: what the page is handed of the runner that it shows. Nothing of it can change anything.
 import type { JobState } from "../jobs/catalog.ts";
+import type { Blackout } from "../jobs/hold.ts";
 import type { Reading } from "../journal/reading.ts";
 import type { Instant } from "../time.ts";
 import type { ResultFiles } from "./results.ts";
@@ -19,6 +20,8 @@ export interface Seen {
   readonly states: readonly JobState[];
   /** When the jobs were read; null: not yet. */
   readonly jobsAt: Instant | null;
+  /** Times in which the configuration holds jobs. */
+  readonly blackouts: readonly Blackout[];
   /** What is wrong with the directory as a whole. */
   readonly mistakes: readonly string[];
 }

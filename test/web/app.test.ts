@@ -96,6 +96,35 @@ describe("createApp()", () => {
     expect(lanes.map(({ job }) => job)).toEqual(["other"]);
   });
 
+  test("says what holds a job, what becomes of its fire times, and whether they are signed", async () => {
+    await using directory = await Directory.create();
+    await directory.config(
+      '[blackout "freeze <b>"]',
+      'from = "2026-01-01T00:00:00Z"',
+      'until = "2099-01-01T00:00:00Z"',
+      'jobs = "night*"',
+    );
+    await directory.job("nightly");
+    await directory.job("other");
+    await directory.job("ahead", ['signing = "calendar"']);
+    const pause = { job: "other", since: 1, until: null, actor: "ann", why: "too loud" };
+    await directory.remember((transaction) => transaction.insertPause(pause));
+    const page = await pageOf(directory);
+    const { text } = await page.get("/");
+    expect(text).toContain("paused by ann: too loud: skip");
+    expect(await page.json("/overview.json")).toMatchObject({
+      next: [
+        { job: "ahead", held: null },
+        { job: "nightly", held: { reason: expect.stringContaining("freeze <b>") } },
+        { job: "other", held: { action: "skip", untilAt: null } },
+      ],
+    });
+    expect((await page.get("/jobs/nightly")).text).toContain("freeze &lt;b&gt;");
+    expect((await page.get("/jobs/nightly")).text).toContain("with the key of this host");
+    expect((await page.get("/jobs/ahead")).text).toContain("it will not be posted");
+    expect((await page.get("/jobs")).text).toContain("until somebody ends it");
+  });
+
   test("draws the time that a run took", async () => {
     await using directory = await Directory.create();
     await directory.collected("nightly", 8, ["slack"]);

@@ -4,9 +4,11 @@ import type { MissedRow } from "../../journal/journal.ts";
 import type { RunRecord } from "../../journal/reading.ts";
 import type { Instant } from "../../time.ts";
 import { type JobView, jobView, nextFireOf } from "../../view/overview.ts";
+import { plural } from "../../view/text.ts";
 import { facts, moment, section, table, withQuery } from "../layout.ts";
 import { type Markup, markup, type Piece } from "../markup.ts";
 import type { Seen } from "../site.ts";
+import { heldText } from "./jobs.ts";
 import { missedTable } from "./missed.ts";
 import { type Page, pageOf } from "./page.ts";
 import { runsTable } from "./runs.ts";
@@ -38,7 +40,7 @@ export function jobPage(): Page {
   return pageOf<Data>({ path: "/jobs/:name", load: (seen, { name }) => load(seen, name), draw });
 }
 
-async function load({ reading, states, now }: Seen, name: string): Promise<Data | null> {
+async function load({ reading, states, blackouts, now }: Seen, name: string): Promise<Data | null> {
   const state = states.find(({ job }) => job === name);
   const history = await reading?.history({ job: name, limit: RUNS_SHOWN });
   const runs = history?.runs ?? [];
@@ -49,7 +51,7 @@ async function load({ reading, states, now }: Seen, name: string): Promise<Data 
   const windows =
     calendar === null ? [] : await reading?.windows(calendar.calendar.id, now, WINDOWS_SHOWN);
   return {
-    job: await jobView(reading, known, now),
+    job: await jobView(reading, { ...known, blackouts }, now),
     isThere: state !== undefined,
     fires: firesOf(known, now),
     windows: (windows ?? []).map(({ firesAt, validFrom, expireAfter, signatures }) => ({
@@ -84,7 +86,7 @@ ${missed.length > 0 && section("Missed", missedTable(missed, now))}`;
 }
 
 function jobFacts({ job, fires, now }: { job: JobView; fires: readonly Instant[]; now: Instant }) {
-  const { schedule, timezone, plugins } = job;
+  const { schedule, timezone, plugins, held } = job;
   const none = schedule === null ? "by hand only" : "never";
   return [
     ["Schedule", schedule === null ? null : markup`<code>${schedule}</code>`],
@@ -96,8 +98,21 @@ function jobFacts({ job, fires, now }: { job: JobView; fires: readonly Instant[]
         ? none
         : fires.map((at, index) => [index === 0 ? null : ", ", moment(at, now)]),
     ],
+    ["Held", held === null ? null : heldText(held, now)],
+    ["Signed", signedText(job)],
     ["Plugins", plugins.join(", ")],
   ] as const satisfies readonly (readonly [string, Piece])[];
+}
+
+/** Whether its next action will be signed, and by whom. */
+function signedText({ calendar, errors }: JobView): Piece {
+  if (errors.length > 0) return null;
+  if (calendar === null) return "when it fires, with the key of this host";
+  const { sequence, left } = calendar;
+  if (sequence === null || left === 0) {
+    return markup`<span class="bad">ahead, and nothing is left: it will not be posted</span>`;
+  }
+  return `ahead, ${plural(left, "fire time")} to come`;
 }
 
 function calendarBody({

@@ -1,7 +1,7 @@
 // Jobs: all jobs by their names, in pages, with when each fires next and how its last run went.
 
 import type { Instant } from "../../time.ts";
-import { type JobView, jobView } from "../../view/overview.ts";
+import { type HeldView, type JobView, jobView } from "../../view/overview.ts";
 import { describeRun } from "../../view/runs.ts";
 import { jobLink, moment, pager, stateWord, table, withQuery } from "../layout.ts";
 import { type Markup, markup, type Piece } from "../markup.ts";
@@ -21,13 +21,14 @@ interface Data {
 export function jobsPage(): Page {
   return pageOf<Data>({
     path: "/jobs",
-    async load({ reading, states, now }, asked) {
+    async load({ reading, states, blackouts, now }, asked) {
       const text = asked.word("text");
       const after = asked.word("after");
       const found = states.filter(({ job }) => job.includes(text));
       const shown = found.filter(({ job }) => job > after).slice(0, ROWS + 1);
       const jobs: JobView[] = [];
-      for (const state of shown.slice(0, ROWS)) jobs.push(await jobView(reading, state, now));
+      for (const state of shown.slice(0, ROWS))
+        jobs.push(await jobView(reading, { ...state, blackouts }, now));
       const next = shown.length > ROWS ? (jobs.at(-1)?.job ?? null) : null;
       return { text, count: found.length, jobs, next };
     },
@@ -58,8 +59,15 @@ ${table(
 ${pager(null, next === null ? null : withQuery("/jobs", { text, after: next }))}`;
 }
 
+/** What holds a job now, and until when. */
+export function heldText({ reason, untilAt, action }: HeldView, now: Instant): Markup {
+  const until = untilAt === null ? "until somebody ends it" : ["until ", moment(untilAt, now)];
+  const done = action === "skip" ? "skips its fire times" : "delays its fire times";
+  return markup`<span class="wait">${reason}: ${done} ${until}</span>`;
+}
+
 function jobRow(
-  { job, schedule, timezone, nextAt, errors, lastRun, calendar }: JobView,
+  { job, schedule, timezone, nextAt, errors, lastRun, calendar, held }: JobView,
   now: Instant,
 ): Piece[] {
   const [first = ""] = errors;
@@ -73,6 +81,7 @@ function jobRow(
     errors.length > 0 ? stateWord("broken") : lastRun !== null && stateWord(lastRun.state),
     [
       errors.length > 0 ? markup`<span class="bad">${first}</span>; ` : null,
+      held !== null && [heldText(held, now), "; "],
       lastRun === null ? "never ran" : describeRun(lastRun, now),
       calendar?.warning == null
         ? null

@@ -3,7 +3,7 @@ import { isUnbegun, type RunRecord } from "../../journal/reading.ts";
 import { type Day, dayOf } from "../../view/day.ts";
 import { type InFlightView, inFlightView } from "../../view/overview.ts";
 import { type Trouble, troublesOf } from "../../view/troubles.ts";
-import type { Upcoming, UpcomingFires } from "../../view/upcoming.ts";
+import { type HeldFire, heldFire, type Upcoming, type UpcomingFires } from "../../view/upcoming.ts";
 import { jobLink, moment, ofAll, runLink, section, since, table } from "../layout.ts";
 import { type Markup, markup, type Piece } from "../markup.ts";
 import type { Seen } from "../site.ts";
@@ -17,12 +17,19 @@ interface Data {
   readonly troubles: readonly Trouble[];
   readonly jobs: number;
   /** By a schedule, or, with its run, because somebody has asked for it. */
-  readonly next: readonly (Upcoming & { readonly runId?: number })[];
+  readonly next: readonly NextRow[];
   readonly inFlight: readonly InFlightView[];
   readonly day: Day;
   readonly counts: { readonly inFlight: number; readonly undelivered: number };
   readonly lately: readonly RunRecord[];
 }
+
+type NextRow = Upcoming & {
+  /** A run that somebody has asked for. */
+  readonly runId?: number;
+  /** What holds it; null: nothing. */
+  readonly held: HeldFire | null;
+};
 
 const NEXT_SHOWN = 10;
 const IN_FLIGHT_SHOWN = 50;
@@ -33,17 +40,19 @@ export function overviewPage(upcoming: UpcomingFires): Page {
   return pageOf<Data>({
     path: "/",
     async load(seen) {
-      const { reading, states, now, directory, holder } = seen;
+      const { reading, states, now, directory, holder, blackouts } = seen;
       const counts = await reading?.counts();
       const asked = ((await reading?.timedRequests(NEXT_SHOWN)) ?? []).map(
-        ({ job, id: runId, notBefore }) => ({ job, nextAt: notBefore ?? now, runId }),
+        ({ job, id: runId, notBefore }) => ({ job, nextAt: notBefore ?? now, runId, held: null }),
       );
+      const fires = upcoming.next(states, now, NEXT_SHOWN);
+      const holding = { pauses: (await reading?.pauses(now)) ?? [], blackouts };
       const lately = await reading?.history({ limit: LATELY_SHOWN });
       return {
         ...{ directory, holder },
         troubles: await troublesOf(seen),
         jobs: states.length,
-        next: [...upcoming.next(states, now, NEXT_SHOWN), ...asked]
+        next: [...fires.map((one) => ({ ...one, held: heldFire(one, holding) })), ...asked]
           .sort((left, right) => left.nextAt - right.nextAt)
           .slice(0, NEXT_SHOWN),
         inFlight: ((await reading?.inFlight(IN_FLIGHT_SHOWN)) ?? []).map(inFlightView),
@@ -65,10 +74,11 @@ function body({ troubles, next, inFlight, counts, lately, day }: Data, seen: See
 ${section(
   "Next",
   table(
-    ["Job", { name: "Fires", kind: "time" }],
-    next.map(({ job, nextAt, runId }) => [
+    ["Job", { name: "Fires", kind: "time" }, { name: "Held", kind: "text" }],
+    next.map(({ job, nextAt, runId, held }) => [
       [jobLink(job), runId === undefined ? null : [", ", runLink(runId), " by hand"]],
       moment(nextAt, now),
+      held !== null && heldCell(held, now),
     ]),
     nothingNext(seen),
   ),
@@ -87,6 +97,11 @@ ${section(
 )}
 ${section("The day", dayPicture(day, now))}
 ${section("Lately", [runsTable(lately, now), markup`<p><a href="/runs">All runs</a></p>`])}`;
+}
+
+function heldCell({ action, reason, untilAt }: HeldFire, now: number): Piece {
+  const then = untilAt === null ? action : [`${action} until `, moment(untilAt, now)];
+  return markup`<span class="wait">${reason}: ${then}</span>`;
 }
 
 function nothingNext({ states, jobsAt }: Seen): string {

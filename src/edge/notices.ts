@@ -100,16 +100,24 @@ async function packageNotice(folder: string, bundled: readonly string[]): Promis
   const source = typeof repository === "string" ? repository : (repository.url ?? "");
   const files = await readdir(folder);
   const licenses = files.filter((file) => /^(?:licen[cs]e|copying|notice)\b/i.test(file)).sort();
-  if (licenses.length === 0) {
+  const texts = await Promise.all(licenses.map((file) => readText(`${folder}/${file}`)));
+  const readme = files.includes("README.md") ? await readText(`${folder}/README.md`) : "";
+  const own = texts.length > 0 ? texts : readmeLicense(readme);
+  if (own.length === 0) {
     throw new Error(`Cannot write the notices: package "${name}" comes without its licence`);
   }
-  const own = await Promise.all(licenses.map((file) => readText(`${folder}/${file}`)));
   const comments = await legalComments(bundled.map((file) => `${folder}/${file}`));
   const said = comments.filter((comment) => !own.some((text) => text.includes(comment)));
   const more = said.length === 0 ? [] : ["What its files say of parts of them:", ...said];
   const places = [homepage, source].filter((place) => place !== "");
   const head = `${name} ${version}, licence: ${license}\n${places.join("\n")}`.trimEnd();
   return [head, ...own, ...more].join("\n\n");
+}
+
+/** The section of a README with the licence, where that is its only place. */
+function readmeLicense(readme: string): readonly string[] {
+  const [, text = ""] = /^#+ *licen[cs]e *\n([^#]*)/im.exec(readme) ?? [];
+  return /copyright/i.test(text) ? [text.trim()] : [];
 }
 
 /** Comments about copyright and licences, each once, as they stand in the files. */

@@ -71,6 +71,17 @@ describe("readNotices()", () => {
     expect(text).toContain("noble-ciphers - MIT License (c) 2023 Paul Miller");
   });
 
+  test("take the licence from the README where that is its only place", async () => {
+    using scratch = new Scratch();
+    scratch.file("licenses/GPL-3.0.txt", "");
+    scratch.file("node_modules/odd/package.json", '{"name":"odd","version":"1.0.0"}');
+    scratch.file("node_modules/odd/README.md", "# odd\n\n## License\n\nCopyright Ann\n\n## More\n");
+    const odd = { root: scratch.path, withRuntime: false, packages: new Map([["odd", []]]) };
+    const text = await readNotices(odd);
+    expect(text).toContain("Copyright Ann");
+    expect(text).not.toContain("More");
+  });
+
   test("are not made of a package without a licence", async () => {
     using scratch = new Scratch();
     scratch.file("node_modules/odd/package.json", '{"name":"odd","version":"1.0.0"}');

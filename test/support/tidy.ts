@@ -102,7 +102,7 @@ export const ARROWS: Readonly<Record<string, readonly string[]>> = {
   config: ["lib/cron", "lib/go", "lib/ports"],
   jobs: ["config", "lib/cron", "lib/go", "lib/ports", "mig", "ports"],
   calendar: ["jobs", "lib/go", "lib/pgp", "mig"],
-  journal: ["calendar", "lib/os", "mig"],
+  journal: ["calendar", "lib/os", "lib/ports", "mig"],
   metrics: ["journal"],
   flow: ["calendar", "jobs", "journal", "lib/go", "lib/ports", "mig", "ports"],
   sdk: ["lib/go", "lib/http", "mig"],
@@ -156,7 +156,7 @@ function wrongImport(from: string, target: string): string | null {
 
 /** Where effects live. Everything else decides, and is handed what it needs. */
 const EFFECTFUL =
-  /^src\/(edge\/.*|lib\/(http|log|os|pgp)\/.*|journal\/sqlite\/.*|main\.ts|worker\.ts|sandbox\/server\.ts)$/;
+  /^src\/((edge|lib\/(http|log|os|pgp)|journal\/(postgres|sqlite))\/.*|(main|worker|sandbox\/server)\.ts)$/;
 
 const EFFECTS: readonly (readonly [RegExp, string])[] = [
   [

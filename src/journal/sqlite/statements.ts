@@ -16,10 +16,15 @@ export class Statements {
     return error;
   }
 
+  /** The text of a statement as this home has it. */
+  protected worded(sql: string): string {
+    return sql;
+  }
+
   protected prepared(sql: string): StatementSync {
     let statement = this.#statements.get(sql);
     if (statement === undefined) {
-      statement = this.#database.prepare(steady(sql));
+      statement = this.#database.prepare(steady(this.worded(sql)));
       this.#statements.set(sql, statement);
     }
     return statement;
@@ -105,4 +110,14 @@ const ID_GIVEN_MAX = 2 ** 52;
 export function nextId(table: string): string {
   const given = `id BETWEEN 0 AND ${ID_GIVEN_MAX}`;
   return `(SELECT coalesce(max(id), 0) + 1 FROM main."${table}" WHERE ${given})`;
+}
+
+const NEXT_ID =
+  /\(SELECT coalesce\(max\(id\), 0\) \+ 1 FROM main\."(\w+)" WHERE id BETWEEN [^)]*\)/g;
+
+/** The same statement, with ids from the range that a table has in others (tbl, low, high). */
+export function numberedWithin(sql: string, ranges: string): string {
+  const highest = 'SELECT max(id) FROM main."$1" WHERE id BETWEEN low AND high';
+  const next = `SELECT coalesce((${highest}), low - 1) + 1 FROM ${ranges} WHERE tbl = '$1'`;
+  return sql.replace(NEXT_ID, `(${next})`);
 }

@@ -1,0 +1,395 @@
+// Journal: that of a cluster. Its rows are in PostgreSQL; here are those of some shards, in a
+// SQLite file of this process that can be thrown away at any time.
+//
+// Each group of writes runs in a transaction on the file, only to see what it changes, and is
+// rolled back. What it has changed goes to PostgreSQL as one statement, and into the file once
+// PostgreSQL has answered: so nobody here reads what is not durable (I1), and a write that was
+// refused has changed nothing.
+//
+//   J1. A write that another one was faster than is made again, on the rows as they are by then.
+//   J2. After a write of which it is unknown whether it was made, nothing here holds any more:
+//       `onDoubt` is called, and who owns the shards drops, claims and loads them.
+//   J3. Rows that are not of these shards are never changed.
+import { rmSync } from "node:fs";
+import type { DatabaseSync } from "node:sqlite";
+import { messageOf, RunnerError } from "../../errors.ts";
+import type { Journal, JournalTransaction } from "../journal.ts";
+import { openDatabase } from "../sqlite/journal.ts";
+import { isSqlite, isSqliteError, journalError } from "../sqlite/problem.ts";
+import type { Raw } from "../sqlite/rows.ts";
+import { numberedWithin } from "../sqlite/statements.ts";
+import { Tables } from "../sqlite/tables.ts";
+import { COMMON } from "./schema.ts";
+import type { Change, Fence, Seen, Server, Stored } from "./server.ts";
+import { encodeRow, markOf, noteChanges, type Shape, shapesOf, shardOf, Writer } from "./shapes.ts";
+
+export interface ClusterOptions {
+  readonly server: Server;
+  /** The file of the rows that are here. One that is there is removed. */
+  readonly path: string;
+  /** How many shards there are. */
+  readonly shards: number;
+  /** This process, for the fence. */
+  readonly me: string;
+  /**
+   * The epoch of a shard that this process owns, null for another one. Missing: it owns none, and
+   * may change the rows of all, as a person does beside the owner.
+   */
+  readonly epochOf?: (shard: number) => number | null;
+  /** Nothing that is here is to be trusted any more. */
+  readonly onDoubt?: (error: RunnerError) => void;
+}
+
+interface Queued {
+  readonly work: (transaction: JournalTransaction) => unknown;
+  readonly resolve: (value: never) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** What a group of works came to, before it was kept. */
+interface Rehearsed {
+  readonly settle: readonly (() => void)[];
+  readonly changes: readonly Change[];
+  /** Of tables that are counted by each process for itself. */
+  readonly own: readonly Change[];
+}
+
+/** Works in one statement at the most. */
+const GROUP_MAX = 500;
+
+/** Times that works are made again, because others were faster. */
+const TRIES_MAX = 8;
+
+/** Ids that are taken at once; a process that ends leaves the rest unused. */
+const IDS_MAX = 100_000;
+
+/** The journal of a cluster as one process has it. */
+export class ClusterJournal extends Tables implements Journal {
+  readonly #database: DatabaseSync;
+  readonly #options: ClusterOptions;
+  readonly #shapes: ReadonlyMap<string, Shape>;
+  readonly #writers = new Map<string, Writer>();
+  /** Where each row is, and the version that it is here in. */
+  readonly #known = new Map<string, { readonly shard: number; readonly version: number }>();
+  /** How far each shard that is here has been seen. */
+  readonly #seen = new Map<number, number>();
+  #queue: Queued[] = [];
+  #isClosed = false;
+  /** Writes and readings one behind the other. */
+  #turn: Promise<unknown> = Promise.resolve();
+  #changes = 0;
+
+  /** Opens an empty one: `load` fills it. @throws {RunnerError} JOURNAL. */
+  static open(options: ClusterOptions): ClusterJournal {
+    removeFile(options.path);
+    const database = openDatabase({ path: options.path });
+    try {
+      return new ClusterJournal(database, options);
+    } catch (error) {
+      database.close();
+      throw journalError(error, options.path);
+    }
+  }
+
+  private constructor(database: DatabaseSync, options: ClusterOptions) {
+    super(database);
+    this.#database = database;
+    this.#options = options;
+    this.#shapes = shapesOf(database);
+    // What is lost here is in PostgreSQL; and rows come one by one, in no order.
+    database.exec("PRAGMA synchronous = OFF; PRAGMA foreign_keys = OFF");
+    database.exec("CREATE TEMP TABLE given (tbl TEXT PRIMARY KEY, low INTEGER, high INTEGER)");
+    noteChanges(database, this.#shapes.values());
+    for (const [table, shape] of this.#shapes) {
+      this.#writers.set(table, new Writer(database, shape));
+    }
+  }
+
+  protected override worded(sql: string): string {
+    return numberedWithin(sql, "temp.given");
+  }
+
+  protected override named(error: unknown): unknown {
+    return isSqlite(error) ? journalError(error, this.#options.path) : error;
+  }
+
+  /** Changes when something came that was not written here. */
+  override version(): number {
+    return this.#changes;
+  }
+
+  write<T>(work: (transaction: JournalTransaction) => T): Promise<T> {
+    if (this.#isClosed) {
+      return Promise.reject(
+        new RunnerError("JOURNAL", "Cannot write to the journal: it is closed"),
+      );
+    }
+    return new Promise<T>((resolve, reject) => {
+      this.#queue.push({ work, resolve: resolve as (value: never) => void, reject });
+      if (this.#queue.length === 1) void this.#next(() => this.#flush());
+    });
+  }
+
+  /** Fetches all rows of shards, and new ids: they are above all that there are. */
+  async load(shards: readonly number[]): Promise<void> {
+    await this.#next(async () => {
+      const { server } = this.#options;
+      const { shards: all } = await server.look();
+      await this.#takeIds();
+      for await (const rows of server.rows(shards)) this.#put(rows);
+      // What has come meanwhile is behind the versions of before.
+      for (const { id, version } of all) if (shards.includes(id)) this.#seen.set(id, version);
+      this.#changes++;
+    });
+  }
+
+  /** Forgets shards: at once, also while a write waits for its answer, which then is refused. */
+  drop(shards: readonly number[]): void {
+    const gone = new Set(shards);
+    for (const shard of gone) this.#seen.delete(shard);
+    const rows: Stored[] = [];
+    for (const [name, { shard, version }] of this.#known) {
+      if (!gone.has(shard)) continue;
+      const [tbl = "", key = ""] = name.split(SEPARATOR);
+      rows.push({ shard, tbl, key, version, data: null });
+    }
+    this.#put(rows);
+    this.#changes++;
+  }
+
+  /** Fetches what others have written to the shards that are here. */
+  async refresh({ shards }: Pick<Seen, "shards">): Promise<void> {
+    await this.#next(async () => {
+      for (const { id, version } of shards) {
+        const seen = this.#seen.get(id);
+        if (seen === undefined || seen >= version) continue;
+        await this.#fetch(id, seen);
+      }
+      if (this.#idsLeft() < IDS_MAX / 2) await this.#takeIds();
+    });
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    await this.#turn;
+    this.#database.close();
+    removeFile(this.#options.path);
+  }
+
+  /** One behind the other, and none is stopped by the one before it. */
+  #next<Value>(work: () => Promise<Value>): Promise<Value> {
+    const turn = this.#turn.then(work);
+    this.#turn = turn.catch(() => {});
+    return turn;
+  }
+
+  async #fetch(shard: number, seen: number): Promise<void> {
+    const rows = await this.#options.server.newer(shard, seen);
+    if (!this.#seen.has(shard)) return;
+    this.#put(rows);
+    this.#seen.set(shard, rows.at(-1)?.version ?? seen);
+    if (rows.length > 0) this.#changes++;
+  }
+
+  async #flush(): Promise<void> {
+    const group = this.#queue.splice(0, GROUP_MAX);
+    if (this.#queue.length > 0) void this.#next(() => this.#flush());
+    try {
+      await this.#keep(group);
+    } catch (error) {
+      const named = error instanceof RunnerError ? error : journalError(error, this.#options.path);
+      for (const { reject } of group) reject(named);
+    }
+  }
+
+  /** Does works and keeps what they change. Settles each, or throws: then nothing was kept. */
+  async #keep(group: readonly Queued[]): Promise<void> {
+    const { server, me, onDoubt } = this.#options;
+    for (let tries = 1; ; tries++) {
+      const { settle, changes, own } = this.#rehearse(group);
+      const fences = this.#fencesOf(changes);
+      this.#useIds(changes);
+      const written =
+        changes.length === 0
+          ? ({ kind: "written", versions: new Map<number, number>() } as const)
+          : await server.write(me, fences, changes);
+      switch (written.kind) {
+        case "written":
+          this.#accept(changes, own, written.versions);
+          for (const each of settle) each();
+          return;
+        case "doubt":
+          onDoubt?.(written.error);
+          throw written.error;
+        case "lost": {
+          const error = new RunnerError("JOURNAL", LOST_TEXT, { passing: true });
+          onDoubt?.(error);
+          throw error;
+        }
+        case "stale":
+          if (tries >= TRIES_MAX) throw new RunnerError("JOURNAL", STALE_TEXT, { passing: true });
+          for (const [shard, seen] of [...this.#seen]) await this.#fetch(shard, seen);
+      }
+    }
+  }
+
+  /** Does works to see what they change, and undoes it. */
+  #rehearse(group: readonly Queued[]): Rehearsed {
+    const settle: (() => void)[] = [];
+    this.#database.exec("BEGIN");
+    try {
+      for (const queued of group) settle.push(this.#runOne(queued));
+      return { settle, ...this.#changed() };
+    } finally {
+      this.#database.exec("ROLLBACK");
+    }
+  }
+
+  #runOne(queued: Queued): () => void {
+    this.prepared("SAVEPOINT work").run();
+    try {
+      const value = queued.work(this);
+      this.prepared("RELEASE work").run();
+      return () => queued.resolve(value as never);
+    } catch (error) {
+      if (isSqliteError(error)) throw error;
+      this.#database.exec("ROLLBACK TO work; RELEASE work");
+      return () => queued.reject(error);
+    }
+  }
+
+  /** What the transaction has changed. */
+  #changed(): Pick<Rehearsed, "changes" | "own"> {
+    const changes: Change[] = [];
+    const own: Change[] = [];
+    const noted = this.prepared("SELECT tbl, key FROM temp.changed").all();
+    for (const { tbl, key } of noted as unknown as { tbl: string; key: string }[]) {
+      const shape = this.#shapes.get(tbl);
+      if (shape === undefined) continue;
+      const sql = `SELECT * FROM main."${tbl}" WHERE "${shape.key}" = ?`;
+      const raw = this.prepared(sql).get(key) as Raw | undefined;
+      const known = this.#known.get(nameOf(tbl, key)) ?? null;
+      // Was there for a moment.
+      if (raw === undefined && known === null) continue;
+      const s = known?.shard ?? (raw === undefined ? COMMON : this.#shardOf(shape, raw));
+      const v = known?.version ?? null;
+      const change = { s, t: tbl, k: key, v } as const;
+      // A text under its hash may be of use to another host: it stays.
+      if (tbl === "source" && raw === undefined) continue;
+      const whole: Change =
+        raw === undefined
+          ? { ...change, r: null, m: null }
+          : { ...change, r: encodeRow(raw), m: markOf(shape, raw) };
+      // Sums over all jobs: each process has its own.
+      (tbl === "tally" && s === COMMON ? own : changes).push(whole);
+    }
+    return { changes, own };
+  }
+
+  #shardOf(shape: Shape, raw: Raw): number {
+    const { shards } = this.#options;
+    if (shape.columns.includes("job")) return shardOf(String(raw.job), shards);
+    if (shape.parent === null) return COMMON;
+    const { table, column } = shape.parent;
+    const parent = this.#shapes.get(table);
+    if (parent === undefined) throw new Error(`the journal has no table ${table}`);
+    const sql = `SELECT * FROM main."${table}" WHERE "${parent.key}" = ?`;
+    const found = this.prepared(sql).get(raw[column] as number | string) as Raw | undefined;
+    if (found === undefined) throw new Error(`a row of ${shape.table} is a part of none`);
+    return this.#shardOf(parent, found);
+  }
+
+  /** @throws {RunnerError} JOURNAL: a change of what is not here (J3). */
+  #fencesOf(changes: readonly Change[]): readonly Fence[] {
+    const { epochOf } = this.#options;
+    const shards = new Set(changes.map(({ s }) => s));
+    const fences: Fence[] = [];
+    for (const shard of shards) {
+      if (epochOf === undefined || shard === COMMON) continue;
+      const epoch = epochOf(shard);
+      if (epoch === null || !this.#seen.has(shard)) {
+        throw new RunnerError("JOURNAL", LOST_TEXT, { passing: true });
+      }
+      fences.push({ s: shard, e: epoch });
+    }
+    return fences;
+  }
+
+  /** Takes over what PostgreSQL has. */
+  #accept(
+    changes: readonly Change[],
+    own: readonly Change[],
+    versions: ReadonlyMap<number, number>,
+  ): void {
+    const here = changes.filter(({ s }) => this.#seen.has(s));
+    const rows = here.map((change) => storedAs(change, versions.get(change.s) ?? 0));
+    this.#put([...rows, ...own.map((change) => storedAs(change, 0))]);
+    for (const [shard, version] of versions) {
+      // With another one between, there is something to be fetched.
+      if (this.#seen.get(shard) === version - 1) this.#seen.set(shard, version);
+    }
+  }
+
+  /** Puts rows in their places, and removes others; notes none of it as a change. */
+  #put(rows: readonly Stored[]): void {
+    this.#database.exec("BEGIN");
+    try {
+      for (const row of rows.filter(({ data }) => data === null)) {
+        this.#writers.get(row.tbl)?.remove(row.key);
+        this.#known.delete(nameOf(row.tbl, row.key));
+      }
+      for (const { tbl, key, data, shard, version } of rows) {
+        if (data === null) continue;
+        // A table of a newer program is of no use to this one.
+        this.#writers.get(tbl)?.put(data);
+        this.#known.set(nameOf(tbl, key), { shard, version });
+      }
+      this.#database.exec("DELETE FROM temp.changed; COMMIT");
+    } catch (error) {
+      this.#database.exec("ROLLBACK");
+      throw new RunnerError(
+        "JOURNAL",
+        `Cannot take over rows: ${messageOf(error)}`,
+        {},
+        {
+          cause: error,
+        },
+      );
+    }
+  }
+
+  /** Ids that were sent are never given again, whatever becomes of their rows here. */
+  #useIds(changes: readonly Change[]): void {
+    const use = this.prepared("UPDATE temp.given SET low = ?1 + 1 WHERE tbl = ?2 AND low <= ?1");
+    for (const { t, k, v } of changes) {
+      if (v === null && this.#shapes.get(t)?.key === "id") use.run(Number(k), t);
+    }
+  }
+
+  #idsLeft(): number {
+    return this.number("SELECT coalesce(min(high - low), 0) AS value FROM temp.given");
+  }
+
+  async #takeIds(): Promise<void> {
+    const low = await this.#options.server.ids(IDS_MAX);
+    const give = this.prepared("INSERT OR REPLACE INTO temp.given VALUES (?, ?, ?)");
+    for (const table of this.#shapes.keys()) give.run(table, low, low + IDS_MAX - 1);
+  }
+}
+
+const LOST_TEXT = "Cannot write to the journal: another host has this shard by now";
+const STALE_TEXT = "Cannot write to the journal: others change the same rows all the time";
+
+const SEPARATOR = "\u0000";
+
+function nameOf(table: string, key: string): string {
+  return `${table}${SEPARATOR}${key}`;
+}
+
+function storedAs({ s, t, k, r }: Change, version: number): Stored {
+  return { shard: s, tbl: t, key: k, data: r, version };
+}
+
+function removeFile(path: string): void {
+  for (const end of ["", "-wal", "-shm", "-journal"]) rmSync(`${path}${end}`, { force: true });
+}

@@ -1,0 +1,274 @@
+// Membership: this process as a host of the cluster: its leases, and the rows of its shards.
+//
+// It renews its leases each fifth of their time, looks each second at what all hosts see, and takes
+// and gives shards until each host has as many as the others.
+//
+//   M1. A shard is acted on only while its lease lasts, by the monotonic clock and by wall time (a
+//       machine that slept): counted from before it was asked for (I12).
+//   M2. Rows of a shard are here before anything acts on it, and are gone before it is given away.
+//   M3. What is in doubt is dropped at once; it comes back in a new epoch, loaded anew.
+import { access } from "node:fs/promises";
+import { messageOf, type RunnerError } from "../../errors.ts";
+import type { Clock, Log } from "../../lib/ports.ts";
+import { type Instant, type Milliseconds, SECOND_MS } from "../../time.ts";
+import { type Lease, shareOf } from "../lease.ts";
+import { ClusterJournal } from "./journal.ts";
+import { COMMON } from "./schema.ts";
+import type { Seen, Server } from "./server.ts";
+import { shardOf } from "./shapes.ts";
+
+export interface MembershipOptions {
+  readonly server: Server;
+  /** The host's name, for people. */
+  readonly host: string;
+  /** This process: no other one has ever the same. */
+  readonly me: string;
+  readonly leaseMs: Milliseconds;
+  /** The file of the rows that are here. */
+  readonly path: string;
+  readonly clock: Clock;
+  readonly log: Pick<Log, "emit">;
+  /** Time that goes on whatever is done to the clock. */
+  readonly elapsed?: () => Milliseconds;
+}
+
+/** Who works on the jobs that a host has. */
+export interface LeaseUser {
+  /** The host has other shards than before, or others have written to them. */
+  rescan(): void;
+  /** Whether something of these jobs is in hand now, so that they are not to be given away. */
+  isAtWork(isOf: (job: string) => boolean): boolean;
+}
+
+/** A shard that this host has. */
+interface Held {
+  readonly epoch: number;
+  /** When it was claimed. */
+  readonly since: Instant;
+  /** When the lease ends, by both clocks. */
+  until: Moment;
+  /** Whether its rows are here. */
+  isLoaded: boolean;
+}
+
+interface Moment {
+  readonly wall: Instant;
+  readonly elapsed: Milliseconds;
+}
+
+/** How often the whole is looked at. */
+const LOOK_MS: Milliseconds = SECOND_MS;
+
+/** The part of a lease that is made use of: clocks do not run alike. */
+const USED = 0.9;
+
+/** How long an end waits for PostgreSQL to hear of it. */
+const LEAVE_MS: Milliseconds = 2 * SECOND_MS;
+
+/** This process as a host. `start` it, and `close` it. */
+export class Membership implements Lease {
+  readonly journal: ClusterJournal;
+  readonly #options: MembershipOptions;
+  readonly #shards: number;
+  readonly #held = new Map<number, Held>();
+  readonly #ended = new AbortController();
+  #wake = new AbortController();
+  #user: LeaseUser = { rescan() {}, isAtWork: () => true };
+  #isReachable = true;
+  #loops: readonly Promise<void>[] = [];
+
+  /** @param shards How many shards the cluster has. */
+  constructor(options: MembershipOptions, shards: number) {
+    this.#options = options;
+    this.#shards = shards;
+    const { server, path, me } = options;
+    const epochOf = (shard: number): number | null => {
+      const held = this.#held.get(shard);
+      return held?.isLoaded === true ? held.epoch : null;
+    };
+    const onDoubt = (error: RunnerError): void => this.#doubt(error);
+    this.journal = ClusterJournal.open({ server, path, me, shards, epochOf, onDoubt });
+  }
+
+  /** Joins, and has its first shards when it resolves. @throws {RunnerError} JOURNAL. */
+  async start(): Promise<void> {
+    await this.journal.load([COMMON]);
+    await this.#beat();
+    await this.#look();
+    this.#loops = [
+      this.#each(this.#options.leaseMs / 5, () => this.#beat()),
+      this.#each(LOOK_MS, () => this.#look()),
+    ];
+  }
+
+  holds(job: string): boolean {
+    const held = this.#held.get(this.#shardOf(job));
+    return held?.isLoaded === true && !this.#isOver(held);
+  }
+
+  /** Whether the rows of a job are here. */
+  has(job: string): boolean {
+    return this.#held.get(this.#shardOf(job))?.isLoaded === true;
+  }
+
+  async isHere(path: string): Promise<boolean> {
+    return await access(path).then(
+      () => true,
+      () => false,
+    );
+  }
+
+  heldSince(job: string): Instant {
+    return this.#held.get(this.#shardOf(job))?.since ?? 0;
+  }
+
+  /** Who works on the jobs. Until there is one, no shard is given away. */
+  serve(user: LeaseUser): void {
+    this.#user = user;
+  }
+
+  /** Gives all shards back. Work in hand must have ended. */
+  async close(): Promise<void> {
+    const { clock, server, me } = this.#options;
+    this.#ended.abort();
+    this.#wake.abort();
+    await Promise.all(this.#loops);
+    await this.journal.close();
+    this.#held.clear();
+    const left = server.leave(me).catch(() => {});
+    await Promise.race([left, clock.sleep(LEAVE_MS)]);
+    await Promise.race([server.close(), clock.sleep(LEAVE_MS)]);
+  }
+
+  #shardOf(job: string): number {
+    return shardOf(job, this.#shards);
+  }
+
+  async #each(waitMs: Milliseconds, work: () => Promise<void>): Promise<void> {
+    const { clock, log } = this.#options;
+    const { signal } = this.#ended;
+    while (!signal.aborted) {
+      await clock.sleep(waitMs, this.#wake.signal);
+      if (signal.aborted) return;
+      this.#wake = this.#wake.signal.aborted ? new AbortController() : this.#wake;
+      try {
+        await work();
+        if (!this.#isReachable) log.emit("notice", "cluster: PostgreSQL answers again");
+        this.#isReachable = true;
+      } catch (error) {
+        if (this.#isReachable) log.emit("err", `cluster: ${messageOf(error)}; trying again`);
+        this.#isReachable = false;
+      }
+      this.#endOver();
+    }
+  }
+
+  async #beat(): Promise<void> {
+    const { server, host, me, leaseMs } = this.#options;
+    const asked = this.#now();
+    const seen = await server.beat(host, me, leaseMs);
+    for (const { id, epoch, owner } of seen.shards) {
+      const held = this.#held.get(id);
+      if (held?.epoch === epoch && owner === me) held.until = this.#endOf(asked);
+    }
+    this.#dropLost(seen);
+  }
+
+  async #look(): Promise<void> {
+    const { server, me, leaseMs } = this.#options;
+    const seen = await server.look();
+    this.#dropLost(seen);
+    const before = this.journal.version();
+    await this.journal.refresh(seen);
+    if (this.journal.version() !== before) this.#user.rescan();
+    const owned = seen.shards.filter(({ id }) => id !== COMMON);
+    const { claim, give } = shareOf(me, { ...seen, shards: owned }, leaseMs);
+    // What was in doubt is still this host's, and is claimed anew like any other.
+    const again = owned.filter(({ id, owner }) => owner === me && !this.#held.has(id));
+    const wanted = [...again.map(({ id }) => id), ...claim];
+    if (wanted.length > 0) await this.#claim(wanted);
+    else if (give > 0) await this.#give(give);
+  }
+
+  async #claim(ids: readonly number[]): Promise<void> {
+    const { server, me, leaseMs, clock, log } = this.#options;
+    const asked = this.#now();
+    const epochs = await server.claim(me, leaseMs, ids);
+    const claimed = [...epochs.keys()];
+    if (claimed.length === 0) return;
+    const since = clock.now();
+    for (const [id, epoch] of epochs) {
+      this.#held.set(id, { epoch, since, until: this.#endOf(asked), isLoaded: false });
+    }
+    try {
+      await this.journal.load(claimed);
+    } catch (error) {
+      for (const id of claimed) this.#held.delete(id);
+      this.journal.drop(claimed);
+      throw error;
+    }
+    const here = claimed.filter((id) => this.#held.get(id)?.epoch === epochs.get(id));
+    this.journal.drop(claimed.filter((id) => !here.includes(id)));
+    for (const [id, held] of this.#held) if (here.includes(id)) held.isLoaded = true;
+    log.emit("info", `cluster: has ${this.#held.size} of ${this.#shards} shards`);
+    this.#user.rescan();
+  }
+
+  /** Gives shards to the others of which nothing is in hand. */
+  async #give(count: number): Promise<void> {
+    const { server, me, log } = this.#options;
+    const quiet = [...this.#held.keys()].filter((id) => {
+      const isOf = (job: string): boolean => this.#shardOf(job) === id;
+      return !this.#user.isAtWork(isOf);
+    });
+    const given = quiet.slice(0, count);
+    if (given.length === 0) return;
+    this.#drop(given);
+    await server.give(me, given);
+    log.emit("info", `cluster: gave ${given.length} shards to other hosts`);
+  }
+
+  #doubt(error: RunnerError): void {
+    this.#options.log.emit("err", `cluster: ${messageOf(error)}; loading its shards anew`);
+    this.#drop([...this.#held.keys()]);
+    this.#wake.abort();
+  }
+
+  #dropLost({ shards }: Seen): void {
+    const lost = shards.filter(({ id, epoch }) => epoch > (this.#held.get(id)?.epoch ?? epoch));
+    if (lost.length === 0) return;
+    this.#options.log.emit("warning", `cluster: lost ${lost.length} shards to other hosts`);
+    this.#drop(lost.map(({ id }) => id));
+  }
+
+  /** Shards whose lease has ended without an answer. */
+  #endOver(): void {
+    const over = [...this.#held].filter(([, held]) => this.#isOver(held)).map(([id]) => id);
+    if (over.length === 0 || this.#isReachable) return;
+    this.#options.log.emit("warning", `cluster: the lease of ${over.length} shards has ended`);
+    this.#drop(over);
+  }
+
+  /** M2: rows and right go in one turn. */
+  #drop(ids: readonly number[]): void {
+    if (ids.length === 0) return;
+    for (const id of ids) this.#held.delete(id);
+    this.journal.drop(ids);
+    this.#user.rescan();
+  }
+
+  #now(): Moment {
+    const { clock, elapsed = () => performance.now() } = this.#options;
+    return { wall: clock.now(), elapsed: elapsed() };
+  }
+
+  #endOf({ wall, elapsed }: Moment): Moment {
+    const usedMs = this.#options.leaseMs * USED;
+    return { wall: wall + usedMs, elapsed: elapsed + usedMs };
+  }
+
+  #isOver({ until }: Held): boolean {
+    const now = this.#now();
+    return now.elapsed >= until.elapsed || now.wall >= until.wall;
+  }
+}

@@ -1,0 +1,265 @@
+// Server: what is asked of PostgreSQL, one function of the schema a call, each with a time limit.
+//
+// LISTEN, advisory locks and named statements are not used: they do not pass a pool of connections
+// (pgbouncer) that gives each transaction another one.
+import { DatabaseError, Pool, type PoolConfig } from "pg";
+import { messageOf, RunnerError } from "../../errors.ts";
+import { type Milliseconds, SECOND_MS } from "../../time.ts";
+import { CLUSTER_MIGRATIONS, CLUSTER_SCHEMA, COMMON, LOST, STALE } from "./schema.ts";
+
+/** A row of the journal as it goes to PostgreSQL. */
+export interface Change {
+  /** The shard. */
+  readonly s: number;
+  /** The table, and the row's key in it. */
+  readonly t: string;
+  readonly k: string;
+  /** The version that was seen; null: there was none. */
+  readonly v: number | null;
+  /** The row as JSON; null: it is removed. */
+  readonly r: string | null;
+  /** What is there once in all shards. */
+  readonly m: string | null;
+}
+
+/** A shard as its owner has claimed it. */
+export interface Fence {
+  readonly s: number;
+  readonly e: number;
+}
+
+/** A row as it comes from PostgreSQL. */
+export interface Stored {
+  readonly shard: number;
+  readonly tbl: string;
+  readonly key: string;
+  readonly version: number;
+  /** Null: it was removed. */
+  readonly data: string | null;
+}
+
+/**
+ * What became of a write. `doubt`: it may be there or not, or may still come to be: whoever needs
+ * to know claims the shard anew, which ends it, and loads it.
+ */
+export type Written =
+  | { readonly kind: "written"; readonly versions: ReadonlyMap<number, number> }
+  | { readonly kind: "stale" | "lost" }
+  | { readonly kind: "doubt"; readonly error: RunnerError };
+
+/** A shard as it is known to all. */
+export interface Shard {
+  readonly id: number;
+  readonly owner: string | null;
+  readonly epoch: number;
+  readonly version: number;
+  /** Whether anybody may claim it. */
+  readonly free: boolean;
+}
+
+/** A host as it is known to all. */
+export interface Host {
+  readonly name: string;
+  readonly instance: string;
+  readonly draining: boolean;
+  /** How long nothing was heard of it. */
+  readonly silent: Milliseconds;
+}
+
+/** The whole, at one moment. */
+export interface Seen {
+  /** PostgreSQL's clock. */
+  readonly now: number;
+  readonly shards: readonly Shard[];
+  readonly hosts: readonly Host[];
+}
+
+/** How long one call may take. */
+const QUERY_MS: Milliseconds = 10 * SECOND_MS;
+
+const CONNECT_MS: Milliseconds = 5 * SECOND_MS;
+
+/** Rows that are fetched at once. */
+const ROWS_MAX = 2_000;
+
+/** One for the leases, so that no long write holds them up, and one for the rest. */
+const CONNECTIONS_MAX = 3;
+
+/** The journal of a cluster, as PostgreSQL has it. */
+export class Server {
+  readonly #pool: Pool;
+
+  constructor(config: PoolConfig) {
+    this.#pool = new Pool({
+      ...config,
+      max: CONNECTIONS_MAX,
+      keepAlive: true,
+      connectionTimeoutMillis: CONNECT_MS,
+      query_timeout: QUERY_MS,
+      allowExitOnIdle: true,
+    });
+    // Of a connection that nobody uses; the next call opens another one.
+    this.#pool.on("error", () => {});
+  }
+
+  /** @throws {RunnerError} JOURNAL: PostgreSQL cannot be reached, or is of another schema. */
+  async assertSchema(): Promise<{ readonly shards: number; readonly schema: number }> {
+    const found = await this.#version();
+    if (found === null) {
+      throw new RunnerError("JOURNAL", "Cannot use the cluster's database: it has no tables yet", {
+        hint: "run `mig-runner cluster migrate` once, as a role that may create tables",
+      });
+    }
+    if (found.version !== CLUSTER_SCHEMA) {
+      const text = `it has schema ${found.version}, this mig-runner works with ${CLUSTER_SCHEMA}`;
+      const hint =
+        found.version < CLUSTER_SCHEMA ? "run `mig-runner cluster migrate`" : "use a newer one";
+      throw new RunnerError("JOURNAL", `Cannot use the cluster's database: ${text}`, { hint });
+    }
+    return { shards: found.shards, schema: CLUSTER_SCHEMA };
+  }
+
+  /** Makes what is not there yet. Answers the version that there was. */
+  async migrate(shards: number): Promise<number> {
+    const from = (await this.#version())?.version ?? 0;
+    if (from > CLUSTER_SCHEMA) await this.assertSchema();
+    const statements = CLUSTER_MIGRATIONS.slice(from);
+    if (statements.length === 0) return from;
+    if (from === 0) {
+      statements.push(
+        `INSERT INTO mig_cluster (id, version, shards, next_id) VALUES (1, 0, ${shards}, 1)`,
+        `INSERT INTO mig_shard (id) SELECT generate_series(${COMMON}, ${shards})`,
+      );
+    }
+    statements.push(`UPDATE mig_cluster SET version = ${CLUSTER_SCHEMA}`);
+    // Several statements in one text are one transaction.
+    await this.#ask(statements.join(";\n"), null);
+    return from;
+  }
+
+  async #version(): Promise<{ readonly version: number; readonly shards: number } | null> {
+    const there = await this.#ask("SELECT to_regclass('mig_cluster') IS NOT NULL AS is", []);
+    if (there[0]?.is !== true) return null;
+    const [row] = await this.#ask("SELECT version, shards FROM mig_cluster", []);
+    return row === undefined ? null : { version: Number(row.version), shards: Number(row.shards) };
+  }
+
+  /** Never rejects. */
+  async write(me: string, fences: readonly Fence[], changes: readonly Change[]): Promise<Written> {
+    const values = [me, JSON.stringify(fences), JSON.stringify(changes)];
+    try {
+      const sql = "SELECT shard, version FROM mig_write($1, $2::jsonb, $3::jsonb)";
+      const rows = (await this.#pool.query(sql, values)).rows as Record<string, unknown>[];
+      const versions = rows.map((row) => [Number(row.shard), Number(row.version)] as const);
+      return { kind: "written", versions: new Map(versions) };
+    } catch (error) {
+      const code = error instanceof DatabaseError ? error.code : undefined;
+      if (code === STALE || code === UNIQUE) return { kind: "stale" };
+      if (code === LOST) return { kind: "lost" };
+      return { kind: "doubt", error: failure(error) };
+    }
+  }
+
+  /** Renews the leases, and looks at the whole. */
+  async beat(host: string, me: string, leaseMs: Milliseconds): Promise<Seen> {
+    const [row] = await this.#ask("SELECT mig_beat($1, $2, $3) AS seen", [host, me, leaseMs]);
+    return row?.seen as Seen;
+  }
+
+  async look(): Promise<Seen> {
+    const [row] = await this.#ask("SELECT mig_look() AS seen", []);
+    return row?.seen as Seen;
+  }
+
+  /** Claims shards that are free, or this process's own: each in a new epoch. */
+  async claim(
+    me: string,
+    leaseMs: Milliseconds,
+    ids: readonly number[],
+  ): Promise<ReadonlyMap<number, number>> {
+    const sql = "SELECT shard, epoch FROM mig_claim($1, $2, $3::integer[])";
+    const rows = await this.#ask(sql, [me, leaseMs, ids]);
+    return new Map(rows.map((row) => [Number(row.shard), Number(row.epoch)]));
+  }
+
+  /** Gives shards back, that others may have them at once. */
+  async give(me: string, ids: readonly number[]): Promise<void> {
+    await this.#ask("SELECT mig_give($1, $2::integer[])", [me, ids]);
+  }
+
+  /** Gives all back. */
+  async leave(me: string): Promise<void> {
+    await this.#ask("SELECT mig_leave($1)", [me]);
+  }
+
+  /** Whether a host is to give its shards to the others, and have none. Answers whether it is. */
+  async drain(host: string, isOn: boolean): Promise<boolean> {
+    const sql = "UPDATE mig_host SET draining = $2 WHERE name = $1 RETURNING name";
+    return (await this.#ask(sql, [host, isOn])).length > 0;
+  }
+
+  /** The first of so many numbers that nobody else gets. */
+  async ids(count: number): Promise<number> {
+    const [row] = await this.#ask("SELECT mig_ids($1) AS first", [count]);
+    return Number(row?.first);
+  }
+
+  /** All rows of shards, some at a time. */
+  async *rows(shards: readonly number[]): AsyncGenerator<readonly Stored[]> {
+    const sql =
+      "SELECT shard, tbl, key, version, data FROM mig_row WHERE shard = ANY ($1::integer[]) " +
+      "AND (shard, tbl, key) > ($2, $3, $4) ORDER BY shard, tbl, key LIMIT $5";
+    let [shard, table, key] = [-1, "", ""];
+    for (;;) {
+      const rows = await this.#stored(sql, [shards, shard, table, key, ROWS_MAX]);
+      if (rows.length > 0) yield rows;
+      const last = rows.at(-1);
+      if (last === undefined || rows.length < ROWS_MAX) return;
+      [shard, table, key] = [last.shard, last.tbl, last.key];
+    }
+  }
+
+  /** What of a shard was written behind a version, in its order. */
+  async newer(shard: number, version: number): Promise<readonly Stored[]> {
+    const sql =
+      "SELECT shard, tbl, key, version, data FROM mig_row WHERE shard = $1 AND version > $2 " +
+      "ORDER BY version";
+    return await this.#stored(sql, [shard, version]);
+  }
+
+  async close(): Promise<void> {
+    await this.#pool.end();
+  }
+
+  async #stored(sql: string, values: readonly unknown[]): Promise<readonly Stored[]> {
+    const rows = await this.#ask(sql, values);
+    return rows.map((row) => ({
+      shard: Number(row.shard),
+      tbl: String(row.tbl),
+      key: String(row.key),
+      version: Number(row.version),
+      data: row.data as string | null,
+    }));
+  }
+
+  /** @param values Null: several statements. @throws {RunnerError} JOURNAL. */
+  async #ask(
+    sql: string,
+    values: readonly unknown[] | null,
+  ): Promise<readonly Record<string, unknown>[]> {
+    try {
+      const asked = values === null ? this.#pool.query(sql) : this.#pool.query(sql, [...values]);
+      return (await asked).rows ?? [];
+    } catch (error) {
+      throw failure(error);
+    }
+  }
+}
+
+/** SQLSTATE of a value that may be there once, and is there already. */
+const UNIQUE = "23505";
+
+function failure(error: unknown): RunnerError {
+  const message = `Cannot use the journal in PostgreSQL: ${messageOf(error)}`;
+  return new RunnerError("JOURNAL", message, { passing: true }, { cause: error });
+}

@@ -1,0 +1,135 @@
+// Shapes: the tables of journal.db as PostgreSQL has them: what a row's key is, which shard it is
+// in, and the row as JSON. All of it is read off the schema, so that no table can be forgotten.
+import { createHash } from "node:crypto";
+import type { DatabaseSync, StatementSync } from "node:sqlite";
+import { tablesOf } from "../sqlite/maintenance.ts";
+import type { Raw } from "../sqlite/rows.ts";
+import { COMMON } from "./schema.ts";
+
+/** Rows that belong to all jobs alike. */
+const COMMON_TABLES: ReadonlySet<string> = new Set(["audit", "source"]);
+
+/** What is there once in all shards: the columns of a table that say what. */
+const MARKS: Readonly<Record<string, readonly string[]>> = {
+  run: ["job", "fires_at"],
+  action: ["action_id"],
+  delivery: ["key"],
+};
+
+/** One table. */
+export interface Shape {
+  readonly table: string;
+  readonly columns: readonly string[];
+  /** What a column says in a row from before there was one. */
+  readonly unset: ReadonlyMap<string, string | number | null>;
+  /** The column of its primary key. */
+  readonly key: string;
+  /** The table of the row that it is a part of, and the column that names that one. */
+  readonly parent: { readonly table: string; readonly column: string } | null;
+}
+
+/** The shard of a job: the same on every host. */
+export function shardOf(job: string, shards: number): number {
+  // Of all jobs, and of none.
+  if (job === "" || job === "*") return COMMON;
+  return (createHash("sha256").update(job).digest().readUInt32BE(0) % shards) + 1;
+}
+
+/** All tables of a journal. @throws {Error} For one whose rows cannot be told to a shard. */
+export function shapesOf(database: DatabaseSync): ReadonlyMap<string, Shape> {
+  const shapes = tablesOf(database).map((table) => [table, shapeOf(database, table)] as const);
+  return new Map(shapes);
+}
+
+function shapeOf(database: DatabaseSync, table: string): Shape {
+  const found = database.prepare(`PRAGMA table_info("${table}")`).all() as unknown as Column[];
+  const columns = found.map(({ name }) => name);
+  const keys = found.filter(({ pk }) => pk > 0).map(({ name }) => name);
+  const [key] = keys;
+  const foreign = database.prepare(`PRAGMA foreign_key_list("${table}")`).all();
+  const [refers] = foreign as unknown as { readonly table: string; readonly from: string }[];
+  const hasJob = columns.includes("job");
+  if (key === undefined || keys.length > 1) throw new Error(`${table} has no key of one column`);
+  if (!hasJob && refers === undefined && !COMMON_TABLES.has(table)) {
+    throw new Error(`${table} names no job, and no row that does`);
+  }
+  const parent =
+    hasJob || refers === undefined ? null : { table: refers.table, column: refers.from };
+  const unset = new Map(
+    found.map(({ name, dflt_value: text }) => {
+      const row = database.prepare(`SELECT ${text ?? "NULL"} AS value`).get();
+      return [name, row?.value as string | number | null] as const;
+    }),
+  );
+  return { table, columns, unset, key, parent };
+}
+
+interface Column {
+  readonly name: string;
+  readonly dflt_value: string | null;
+  readonly pk: number;
+}
+
+/** Has each change of a row noted in `changed (tbl, key)`, as long as the transaction holds. */
+export function noteChanges(database: DatabaseSync, shapes: Iterable<Shape>): void {
+  database.exec(
+    "CREATE TEMP TABLE changed (tbl TEXT, key TEXT, PRIMARY KEY (tbl, key)) WITHOUT ROWID",
+  );
+  for (const { table, key } of shapes) {
+    const note = (event: string, row: string): string =>
+      `CREATE TEMP TRIGGER "${table}_${event}" AFTER ${event} ON main."${table}" BEGIN ` +
+      // Not OR IGNORE: the clause of the statement that fires it would hold instead.
+      `INSERT INTO changed SELECT '${table}', ${row}."${key}" WHERE NOT EXISTS (SELECT 1 ` +
+      `FROM changed WHERE tbl = '${table}' AND key = CAST(${row}."${key}" AS TEXT)); END`;
+    database.exec(note("INSERT", "NEW"));
+    database.exec(note("UPDATE", "NEW"));
+    database.exec(note("DELETE", "OLD"));
+  }
+}
+
+/** A row as text. Bytes are written in hexadecimal. */
+export function encodeRow(raw: Raw): string {
+  return JSON.stringify(raw, (_name, value: unknown) =>
+    value instanceof Uint8Array ? { hex: Buffer.from(value).toString("hex") } : value,
+  );
+}
+
+/** What is there once in all shards; null: nothing of this row. */
+export function markOf({ table }: Shape, raw: Raw): string | null {
+  const values = MARKS[table]?.map((column) => raw[column]) ?? [null];
+  return values.includes(null) ? null : [table, ...values].join("/");
+}
+
+/** Puts rows of one table in their places. */
+export class Writer {
+  readonly #shape: Shape;
+  readonly #put: StatementSync;
+  readonly #remove: StatementSync;
+
+  constructor(database: DatabaseSync, shape: Shape) {
+    const { table, columns, key } = shape;
+    this.#shape = shape;
+    const names = columns.map((name) => `"${name}"`).join(", ");
+    const values = columns.map(() => "?").join(", ");
+    this.#put = database.prepare(`INSERT OR REPLACE INTO "${table}" (${names}) VALUES (${values})`);
+    this.#remove = database.prepare(`DELETE FROM "${table}" WHERE "${key}" = ?`);
+  }
+
+  /** A column that the text does not have is as in a row from before there was one. */
+  put(text: string): void {
+    const row = JSON.parse(text) as Record<string, unknown>;
+    const { columns, unset } = this.#shape;
+    const told = (name: string) => (name in row ? row[name] : unset.get(name));
+    this.#put.run(...columns.map((name) => bindable(told(name) ?? null)));
+  }
+
+  remove(key: string): void {
+    // The column's own type decides how they are compared.
+    this.#remove.run(key);
+  }
+}
+
+function bindable(value: unknown): string | number | null | Uint8Array {
+  if (typeof value !== "object" || value === null) return value as string | number | null;
+  return Buffer.from((value as { readonly hex: string }).hex, "hex");
+}

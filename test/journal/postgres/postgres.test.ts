@@ -1,0 +1,452 @@
+// The journal in PostgreSQL, on a real server: one for all of these tests.
+import { afterAll, describe, expect, test } from "bun:test";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { systemClock } from "../../../src/edge/clock.ts";
+import { RunnerError } from "../../../src/errors.ts";
+import { appendAudit } from "../../../src/journal/audit.ts";
+import { advance } from "../../../src/journal/inflight.ts";
+import type { Journal, NewAction } from "../../../src/journal/journal.ts";
+import { ClusterJournal } from "../../../src/journal/postgres/journal.ts";
+import { type LeaseUser, Membership } from "../../../src/journal/postgres/membership.ts";
+import { COMMON } from "../../../src/journal/postgres/schema.ts";
+import { Server } from "../../../src/journal/postgres/server.ts";
+import { shardOf } from "../../../src/journal/postgres/shapes.ts";
+import { openJournal } from "../../../src/journal/sqlite/journal.ts";
+import { tablesOf } from "../../../src/journal/sqlite/maintenance.ts";
+import { eventually } from "../../support/binary.ts";
+import { startPostgres } from "../../support/postgres.ts";
+
+const NOW = 1_000_000;
+const SHARDS = 4;
+const ALL = [COMMON, 1, 2, 3, 4];
+
+const started = await startPostgres();
+const folder = mkdtempSync(join(tmpdir(), "cluster-"));
+afterAll(async () => {
+  await started?.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const described = started === null ? describe.skip : describe;
+
+function postgres(): NonNullable<typeof started> {
+  if (started === null) throw new Error("there is no PostgreSQL");
+  return started;
+}
+
+let files = 0;
+
+function newFile(): string {
+  return join(folder, `${++files}.db`);
+}
+
+/** A new database with its tables, and what tests of one need. */
+async function newServer(): Promise<{ readonly url: string; readonly server: Server }> {
+  const url = await postgres().database();
+  const server = new Server({ connectionString: url });
+  await server.migrate(SHARDS);
+  return { url, server };
+}
+
+/** A process that owns all shards. */
+async function ownAll(server: Server, me: string, doubts: string[] = []) {
+  const epochs = await server.claim(me, 60_000, ALL);
+  const journal = ClusterJournal.open({
+    ...{ server, path: newFile(), shards: SHARDS, me },
+    epochOf: (shard) => epochs.get(shard) ?? null,
+    onDoubt: ({ message }) => doubts.push(message),
+  });
+  await journal.load(ALL);
+  return journal;
+}
+
+/** A process of a person, who owns none. */
+async function beside(server: Server, me: string) {
+  const journal = ClusterJournal.open({ server, path: newFile(), shards: SHARDS, me });
+  await journal.load(ALL);
+  return journal;
+}
+
+function newAction(runId: number, changes: Partial<NewAction> = {}): NewAction {
+  return {
+    ...{ runId, job: "nightly", step: "", name: "n", body: '{"a":"\\u0000 \u2028"}' },
+    ...{ signature: "sig", expireAt: NOW + 300_000, sendOnly: false, plugins: ["mail"] },
+    ...changes,
+  };
+}
+
+const completeness = { fetched: 1, sent: 1, counters: null, statuses: {}, strays: 0 };
+
+/** Every kind of write, each in a transaction of its own. */
+async function writeAll(journal: Journal): Promise<void> {
+  const write = journal.write.bind(journal) as Journal["write"];
+  const run = await write((to) =>
+    to.insertRun({ job: "nightly", firesAt: NOW, cause: "schedule" }, "open", NOW),
+  );
+  const runId = run?.id ?? 0;
+  const action = await write((to) => to.insertAction(newAction(runId), NOW));
+  const posted = advance(
+    action,
+    {
+      ...{ kind: "posted", actionId: 2 ** 45 + 7, reply: new Uint8Array([0, 255, 10]) },
+      ...{ expireAt: NOW, collectAt: NOW + 5 },
+    },
+    NOW,
+  );
+  await write((to) => to.saveAction(posted));
+  const result = { resultPath: "/r", completeness, sweepAt: null };
+  await write((to) => {
+    to.saveAction(advance(posted, { kind: "collected", ...result }, NOW + 6));
+    to.insertDelivery({ actionRow: action.id, job: "nightly", plugin: "mail", key: "k" }, NOW);
+    to.insertDelivery({ actionRow: action.id, job: "nightly", plugin: "disk", key: "l" }, NOW);
+    // The same row twice in one transaction, by a statement with a conflict clause.
+    to.setCursor("nightly", { decidedAt: NOW, schedule: "* * * * *" });
+    to.setCursor("nightly", { decidedAt: NOW + 1, schedule: "* * * * *", aheadAt: NOW + 9 });
+    to.setCursor("gone", { decidedAt: NOW, schedule: "" });
+  });
+  await write((to) => {
+    to.insertSource("hash", "await run.collect()");
+    const wanted = { job: "flow", firesAt: NOW + 1, cause: "manual", source: "hash" } as const;
+    const flow = to.insertRun(wanted, "open", NOW)?.id ?? 0;
+    to.insertBody({
+      ...{ runId: flow, template: null, expiryMs: 1, agentsMax: null, plugins: [], seed: 7 },
+      ...{ begunAt: NOW, nextAt: NOW },
+    });
+    for (const name of ["a", "b"]) {
+      to.insertStep({ runId: flow, name, kind: "step", digest: "d", nextAt: NOW });
+    }
+    to.removeStep(to.stepNamed(flow, "b")?.id ?? 0);
+    const step = to.stepNamed(flow, "a");
+    const ended = { state: "saved", value: '{"x":1}', nextAt: null, sequence: 1 } as const;
+    if (step !== null) to.saveStep({ ...step, ...ended, endedAt: NOW });
+  });
+  await write((to) => {
+    to.removeCursor("gone");
+    const missed = { job: "nightly", firstAt: 1, lastAt: 2, count: 2, reason: "r" };
+    to.insertMissed({ ...missed, recordedAt: NOW });
+    to.insertMissed({ ...missed, recordedAt: NOW - 1, kind: "skipped" });
+    to.insertPause({ job: "nightly", since: NOW, until: null, actor: "ann", why: "'\"\\ü" });
+    const decided = { actor: "ann", deed: "pause", subject: "nightly", detail: "" } as const;
+    appendAudit(to, decided, NOW);
+    appendAudit(to, { ...decided, deed: "unpause" }, NOW);
+  });
+  await write((to) => to.removeMissed(NOW, 10));
+  const calendar = {
+    ...{ job: "ahead", sequence: 1, hash: "h", action: "{}", template: "t", minSigners: 1 },
+    ...{ signers: ["x"], requestedAt: NOW },
+    windows: [NOW + 5, NOW + 6].map((firesAt) => ({
+      ...{ firesAt, validFrom: firesAt, expireAfter: firesAt + 9, signatures: ["s"] },
+    })),
+  };
+  await write((to) => to.insertCalendar(calendar, NOW));
+  const old = await write((to) =>
+    to.insertRun({ job: "old", firesAt: 1, cause: "manual" }, "done", 2),
+  );
+  await write((to) => to.insertAction(newAction(old?.id ?? 0, { job: "old" }), NOW));
+  await write((to) => to.removeRuns([old?.id ?? 0]));
+}
+
+/** All rows of a journal's file, by table. */
+function dump(path: string): Record<string, unknown[]> {
+  const database = new DatabaseSync(path, { readOnly: true });
+  try {
+    const rows = (table: string) =>
+      database
+        .prepare(`SELECT * FROM "${table}"`)
+        .all()
+        .map((row) => JSON.stringify(row, (_, it) => (it instanceof Uint8Array ? [...it] : it)))
+        .toSorted();
+    return Object.fromEntries(tablesOf(database).map((table) => [table, rows(table)]));
+  } finally {
+    database.close();
+  }
+}
+
+described("the two homes of the journal", () => {
+  test("have the same rows after the same writes, also loaded anew", async () => {
+    const { server } = await newServer();
+    const alone = newFile();
+    const journal = openJournal({ path: alone });
+    await writeAll(journal);
+    await journal.close();
+    const rows = dump(alone);
+    for (const [table, has] of Object.entries(rows)) {
+      // Told by the flow of alarms alone.
+      if (["alarm", "notice", "state"].includes(table)) continue;
+      expect({ table, has: has.length > 0 }).toEqual({ table, has: true });
+    }
+    const path = newFile();
+    const epochs = await server.claim("a", 60_000, ALL);
+    const epochOf = (shard: number) => epochs.get(shard) ?? null;
+    const owner = ClusterJournal.open({ server, path, shards: SHARDS, me: "a", epochOf });
+    await owner.load(ALL);
+    await writeAll(owner);
+    expect(dump(path)).toEqual(rows);
+    owner.drop(ALL);
+    for (const [table, has] of Object.entries(dump(path))) {
+      if (table !== "tally") expect({ table, has }).toEqual({ table, has: [] });
+    }
+    await owner.load(ALL);
+    expect(dump(path)).toEqual(rows);
+    await owner.close();
+    await server.close();
+  });
+
+  test("a work that throws undoes itself alone, in both", async () => {
+    const { server } = await newServer();
+    for (const journal of [openJournal({ path: newFile() }), await ownAll(server, "a")]) {
+      const insert = (firesAt: number) =>
+        journal.write((to) => {
+          to.insertRun({ job: "nightly", firesAt, cause: "manual" }, "open", NOW);
+          if (firesAt === 2) throw new Error("no");
+        });
+      const ended = await Promise.allSettled([insert(1), insert(2), insert(3)]);
+      expect(ended.map(({ status }) => status)).toEqual(["fulfilled", "rejected", "fulfilled"]);
+      expect(journal.runs("nightly", 9).map(({ firesAt }) => firesAt)).toEqual([3, 1]);
+      await journal.close();
+    }
+    await server.close();
+  });
+});
+
+described("ClusterJournal", () => {
+  test("runs a fire time once, whoever asks (I2)", async () => {
+    const { server } = await newServer();
+    const [owner, ann, bob] = [
+      await ownAll(server, "owner"),
+      await beside(server, "ann"),
+      await beside(server, "bob"),
+    ];
+    const insert = (journal: Journal) =>
+      journal.write((to) =>
+        to.insertRun({ job: "nightly", firesAt: NOW, cause: "manual" }, "requested", NOW),
+      );
+    const rows = await Promise.all([owner, ann, bob].map(insert));
+    expect(rows.filter((row) => row !== null)).toHaveLength(1);
+    await owner.refresh(await server.look());
+    expect(owner.runs("nightly", 9)).toHaveLength(1);
+    for (const journal of [owner, ann, bob]) await journal.close();
+    await server.close();
+  });
+
+  test("makes a write again that another one was faster than", async () => {
+    const { server } = await newServer();
+    const owner = await ownAll(server, "owner");
+    const run = await owner.write((to) =>
+      to.insertRun({ job: "nightly", firesAt: NOW, cause: "manual" }, "open", NOW),
+    );
+    const ann = await beside(server, "ann");
+    const note = (journal: Journal, word: string) =>
+      journal.write((to) => {
+        const row = to.run(run?.id ?? 0);
+        if (row !== null) to.saveRun({ ...row, note: `${row.note ?? ""}${word}` });
+      });
+    await note(ann, "a");
+    // It has not seen that yet.
+    await note(owner, "b");
+    expect(owner.run(run?.id ?? 0)?.note).toBe("ab");
+    expect(owner.version()).toBeGreaterThan(0);
+    for (const journal of [owner, ann]) await journal.close();
+    await server.close();
+  });
+
+  test("changes nothing for a former owner (I12)", async () => {
+    const { server } = await newServer();
+    const doubts: string[] = [];
+    const former = await ownAll(server, "former", doubts);
+    await server.give("former", ALL);
+    const owner = await ownAll(server, "owner");
+    const insert = (journal: Journal) =>
+      journal.write((to) =>
+        to.insertRun({ job: "nightly", firesAt: NOW, cause: "schedule" }, "open", NOW),
+      );
+    const refused = await insert(former).catch((error: unknown) => error);
+    expect(refused).toBeInstanceOf(RunnerError);
+    expect(String(refused)).toContain("another host has this shard by now");
+    expect(doubts).toHaveLength(1);
+    expect(former.runs("nightly", 9)).toEqual([]);
+    expect(await insert(owner)).not.toBeNull();
+    for (const journal of [former, owner]) await journal.close();
+    await server.close();
+  });
+
+  test("gives no two processes the same ids", async () => {
+    const { server } = await newServer();
+    const journals = [await beside(server, "ann"), await beside(server, "bob")];
+    const ids = await Promise.all(
+      journals.map((journal, at) =>
+        journal.write(
+          (to) => to.insertRun({ job: `j${at}`, firesAt: 1, cause: "manual" }, "requested", 1)?.id,
+        ),
+      ),
+    );
+    expect(new Set(ids).size).toBe(2);
+    for (const journal of journals) await journal.close();
+    await server.close();
+  });
+
+  test("gives no id again whose row it has given away", async () => {
+    const { server } = await newServer();
+    const owner = await ownAll(server, "owner");
+    const insert = (job: string) =>
+      owner.write(
+        (to) => to.insertRun({ job, firesAt: 1, cause: "manual" }, "requested", 1)?.id ?? 0,
+      );
+    const first = await insert("job0");
+    owner.drop([shardOf("job0", SHARDS)]);
+    const other = JOBS.find((job) => shardOf(job, SHARDS) !== shardOf("job0", SHARDS)) ?? "";
+    expect(await insert(other)).toBe(first + 1);
+    await owner.close();
+    await server.close();
+  });
+
+  test("is in doubt after PostgreSQL was killed, and whole when it is loaded anew", async () => {
+    const { server } = await newServer();
+    const doubts: string[] = [];
+    const before = await ownAll(server, "owner", doubts);
+    const insert = (journal: Journal, firesAt: number) =>
+      journal.write((to) =>
+        to.insertRun({ job: "nightly", firesAt, cause: "schedule" }, "open", NOW),
+      );
+    await insert(before, 1);
+    await postgres().kill();
+    await expect(insert(before, 2)).rejects.toThrow("Cannot use the journal in PostgreSQL");
+    expect(doubts).toHaveLength(1);
+    await postgres().start();
+    const after = await ownAll(server, "owner");
+    expect(after.runs("nightly", 9).map(({ firesAt }) => firesAt)).toEqual([1]);
+    await insert(after, 2);
+    // The epoch of before is over, also for the same process.
+    await expect(insert(before, 3)).rejects.toThrow("another host has this shard by now");
+    for (const journal of [before, after]) await journal.close();
+    await server.close();
+  });
+});
+
+const IDLE: LeaseUser = { rescan() {}, isAtWork: () => false };
+
+/** How long a lease of these tests is: none ends but by a clock that a test sets. */
+const LEASE_MS = 600_000;
+
+const JOBS = Array.from({ length: 20 }, (_, index) => `job${index}`);
+
+/** A host, with clocks that can be set ahead. */
+async function joinAs(url: string, host: string, ahead = { wall: 0, elapsed: 0 }) {
+  const system = systemClock();
+  const member = new Membership(
+    {
+      ...{ server: new Server({ connectionString: url }), host, me: `${host}/1` },
+      ...{ leaseMs: LEASE_MS, path: newFile(), log: { emit() {} } },
+      clock: { ...system, now: () => system.now() + ahead.wall },
+      elapsed: () => performance.now() + ahead.elapsed,
+    },
+    SHARDS,
+  );
+  await member.start();
+  member.serve(IDLE);
+  return member;
+}
+
+function heldBy(member: Membership): number {
+  return new Set(JOBS.filter((job) => member.holds(job)).map((job) => shardOf(job, SHARDS))).size;
+}
+
+async function until(isTrue: () => boolean): Promise<void> {
+  await eventually(() => (isTrue() ? true : null));
+}
+
+described("Membership", () => {
+  test("shares the jobs with a host that comes, and takes those of one that leaves", async () => {
+    const { url, server } = await newServer();
+    const first = await joinAs(url, "a");
+    expect(heldBy(first)).toBe(SHARDS);
+    const second = await joinAs(url, "b");
+    await until(() => heldBy(first) === 2 && heldBy(second) === 2);
+    expect(JOBS.filter((job) => first.holds(job) && second.holds(job))).toEqual([]);
+    await first.close();
+    await until(() => heldBy(second) === SHARDS);
+    await second.close();
+    const { hosts, shards } = await server.look();
+    expect(hosts).toEqual([]);
+    expect(shards.every(({ owner }) => owner === null)).toBe(true);
+    await server.close();
+  });
+
+  test("does not act once its lease has ended by either clock (I12)", async () => {
+    const { url, server } = await newServer();
+    for (const clock of ["wall", "elapsed"] as const) {
+      const ahead = { wall: 0, elapsed: 0 };
+      const member = await joinAs(url, clock, ahead);
+      expect(heldBy(member)).toBe(SHARDS);
+      ahead[clock] = LEASE_MS;
+      expect(heldBy(member)).toBe(0);
+      ahead[clock] = 0;
+      await member.close();
+    }
+    await server.close();
+  });
+
+  test("waits for what is in hand before it gives a shard away", async () => {
+    const { url, server } = await newServer();
+    const first = await joinAs(url, "a");
+    let isAtWork = true;
+    first.serve({ rescan() {}, isAtWork: () => isAtWork });
+    const second = await joinAs(url, "b");
+    await server.drain("a", true);
+    await eventually(async () => ((await server.look()).hosts[0]?.draining ? true : null));
+    expect(heldBy(first)).toBe(SHARDS);
+    isAtWork = false;
+    await until(() => heldBy(first) === 0 && heldBy(second) === SHARDS);
+    for (const member of [first, second]) await member.close();
+    await server.close();
+  });
+
+  test("goes on by itself after PostgreSQL was killed", async () => {
+    const { url, server } = await newServer();
+    const ahead = { wall: 0, elapsed: 0 };
+    const member = await joinAs(url, "a", ahead);
+    const run = await member.journal.write((to) =>
+      to.insertRun({ job: "job1", firesAt: 1, cause: "schedule" }, "open", NOW),
+    );
+    await postgres().kill();
+    ahead.elapsed = LEASE_MS;
+    await until(() => !member.has("job1"));
+    await postgres().start();
+    await until(() => heldBy(member) === SHARDS);
+    expect(member.journal.runs("job1", 9)).toEqual(run === null ? [] : [run]);
+    await member.close();
+    await server.close();
+  });
+});
+
+described("cluster migrate", () => {
+  test("makes the tables once, and a role without that right works with them", async () => {
+    const { url, server } = await newServer();
+    expect(await server.migrate(99)).toBe(1);
+    expect(await server.assertSchema()).toMatchObject({ shards: SHARDS });
+    await postgres().query(url, "CREATE ROLE runner LOGIN");
+    await postgres().query(
+      url,
+      "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO runner",
+    );
+    const weak = new Server({ connectionString: url.replace("postgres@", "runner@") });
+    const owner = await ownAll(weak, "owner");
+    await writeAll(owner);
+    await owner.close();
+    await weak.close();
+    await server.close();
+  });
+
+  test("is asked for where there are no tables, or of another version", async () => {
+    const url = await postgres().database();
+    const server = new Server({ connectionString: url });
+    await expect(server.assertSchema()).rejects.toThrow("it has no tables yet");
+    await server.migrate(2);
+    await postgres().query(url, "UPDATE mig_cluster SET version = 99");
+    await expect(server.assertSchema()).rejects.toThrow("it has schema 99");
+    await server.close();
+  });
+});

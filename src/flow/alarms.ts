@@ -39,10 +39,10 @@ const STREAK_MAX = 50;
 /** Dead deliveries that are read in one look. */
 const DEAD_MAX = 1_000;
 
-/** Notices that are handed to plugins at the same time. */
-const TELLERS = 2;
+/** Plugins that are told at the same time: each one notice at a time, so that none waits for another. */
+const TELLERS = 16;
 
-/** Notices that one `--once` pass hands out. */
+/** Notices that are read in one look. */
 const NOTICES_MAX = 1_000;
 
 export interface AlarmsOptions {
@@ -75,6 +75,8 @@ export class Alarms {
   readonly #startedAt: Instant;
   readonly pool: Pool;
   readonly #watch: Pool;
+  /** Plugins that are being told something: the notices of the others are not behind theirs. */
+  readonly #telling = new Set<string>();
   /** When jobs are looked at next. */
   #lookAt: Instant = 0;
   /** The jobs that this round has not looked at yet. */
@@ -103,7 +105,7 @@ export class Alarms {
       this.#lookAt = now + ROUND_MS;
       this.#watch.start("look", () => rested(() => this.#look(now)));
     }
-    this.#tellDue(now, this.pool.running + this.pool.free);
+    this.#tellDue(now);
   }
 
   /** Looks at everything once and begins to hand out notices: for the end of a `--once` pass. */
@@ -111,12 +113,25 @@ export class Alarms {
     if (this.#notify === null) return;
     const { clock } = this.#edges;
     await this.#options.rested(() => this.#look(clock.now()));
-    this.#tellDue(clock.now(), NOTICES_MAX);
+    this.#tellDue(clock.now());
   }
 
-  #tellDue(now: Instant, limit: number): void {
-    for (const row of this.#edges.journal.dueNotices(now, limit)) {
-      this.pool.start(row.id, () => this.#options.rested(() => this.#tell(row)));
+  #tellDue(now: Instant): void {
+    const rows = this.#edges.journal.dueNotices(now, NOTICES_MAX, [...this.#telling]);
+    for (const [plugin, own] of Map.groupBy(rows, (row) => row.plugin)) {
+      this.pool.start(plugin, () => this.#tellAll(plugin, own));
+    }
+  }
+
+  /** One after the other; the rest of them when one was not told is due at the next look. */
+  async #tellAll(plugin: string, rows: readonly NoticeRow[]): Promise<void> {
+    this.#telling.add(plugin);
+    try {
+      for (const row of rows) {
+        if ((await this.#options.rested(() => this.#tell(row))) !== true) return;
+      }
+    } finally {
+      this.#telling.delete(plugin);
     }
   }
 
@@ -176,26 +191,28 @@ export class Alarms {
     }
   }
 
-  async #tell(queued: NoticeRow): Promise<void> {
+  /** Whether the plugin can be told the next one: it took this one, or never will. */
+  async #tell(queued: NoticeRow): Promise<boolean> {
     const { random, log } = this.#edges;
     const waitMs = backoffMs(DELIVERY_BACKOFF, queued.attempts + 1, random.next());
     const begun = { kind: "begun", waitMs: waitMs ?? DELIVERY_BACKOFF.capMs } as const;
     const row = await this.#keep(queued, begun);
-    if (row === null) return;
+    if (row === null) return true;
     const { plugin, body, attempts } = row;
     const key = `alarm/${row.alarmId}/${row.id}`;
     const { signal } = this.#options;
     const answer = await tellPlugin(this.#edges, { plugin, body, key, attempt: attempts, signal });
     if (answer.kind === "delivered") {
       await this.#keep(row, { kind: "delivered" });
-      return;
+      return true;
     }
-    if (signal.aborted) return;
+    if (signal.aborted) return false;
     const wait = waitAfter(answer, attempts, random.next());
     const nextAt = wait === null ? null : this.#edges.clock.now() + wait;
     const next = wait === null ? "given up" : `trying again in ${Math.ceil(wait / 1_000)} s`;
     log.emit("alert", `an alarm was not told by ${plugin}: ${answer.message}; ${next}`);
     await this.#keep(row, { kind: "failed", error: answer.message, nextAt });
+    return nextAt === null;
   }
 
   /** Null when another process has the notice. Rejects when the journal cannot be written. */

@@ -86,8 +86,12 @@ export interface AlarmReads {
   openAlarms(): readonly AlarmRow[];
   /** All alarms, the newest first. */
   alarms(limit: number): readonly AlarmRow[];
-  /** Notices that are to be told now, the most overdue first. */
-  dueNotices(now: Instant, limit: number): readonly NoticeRow[];
+  /**
+   * Notices that are to be told now, the most overdue first.
+   *
+   * @param without Plugins whose notices are left out. @default none
+   */
+  dueNotices(now: Instant, limit: number, without?: readonly string[]): readonly NoticeRow[];
   notice(id: number): NoticeRow | null;
 }
 

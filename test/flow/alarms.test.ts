@@ -81,10 +81,10 @@ function watch(changes: Partial<Notify> = {}, options: Partial<AlarmsOptions> = 
       }
       return (alarms.nextAt ?? 0) - now;
     },
-    async ran(state: "done" | "failed", note: string | null = null) {
+    async ran(state: "done" | "failed", note: string | null = null, job = "nightly") {
       await world.journal.write((tables) => {
         const run = tables.insertRun(
-          { job: "nightly", firesAt: now, cause: "schedule", begunAt: now },
+          { job, firesAt: now, cause: "schedule", begunAt: now },
           "open",
           now,
         );
@@ -179,6 +179,22 @@ describe("Alarms", () => {
     expect(site.told.map(({ attempt }) => attempt)).toEqual([1, 2]);
     expect(site.told[0]?.key).toBe(site.told[1]?.key ?? "");
     expect(site.told[0]?.body).toBe(site.told[1]?.body ?? "");
+  });
+
+  test("tells every plugin, however long another one takes for each notice (I8)", async () => {
+    const world = watch({ plugins: ["hangs", "slack"] }, { once: false });
+    const jobs = Array.from({ length: 5 }, (_, index) => `job${index}`);
+    world.setJobs(jobs.map((job) => entity({ job, plugins: [] })));
+    for (const job of jobs) await world.ran("failed", "no route", job);
+    const hangs = Promise.withResolvers<void>();
+    world.meanwhile = () => (world.told.at(-1)?.plugin === "hangs" ? hangs.promise : settle());
+    const ticked = world.tick();
+    const of = (name: string) => world.told.filter(({ plugin }) => plugin === name).length;
+    for (let turns = 0; turns < 1_000 && of("slack") < jobs.length; turns++) await settle();
+    expect([of("hangs"), of("slack")]).toEqual([1, jobs.length]);
+    hangs.resolve();
+    await ticked;
+    expect(of("hangs")).toBe(jobs.length);
   });
 
   test("waits as long as the service asked to, as a delivery does", async () => {

@@ -56,14 +56,16 @@ export class AlarmTables extends RetentionTables implements AlarmReads, AlarmWri
     return this.all("SELECT * FROM readable_alarm ORDER BY id DESC LIMIT ?", alarmOf, limit);
   }
 
-  dueNotices(now: Instant, limit: number): NoticeRow[] {
+  dueNotices(now: Instant, limit: number, without: readonly string[] = []): NoticeRow[] {
     // One that was put off by a clock that was ahead is due (I7).
     return this.all(
       "SELECT * FROM readable_notice WHERE next_at IS NOT NULL " +
-        "AND (next_at <= ? OR updated_at > ?) ORDER BY next_at LIMIT ?",
+        "AND (next_at <= ? OR updated_at > ?) " +
+        "AND plugin NOT IN (SELECT value FROM json_each(?)) ORDER BY next_at LIMIT ?",
       noticeOf,
       now,
       now,
+      JSON.stringify(without),
       limit,
     );
   }

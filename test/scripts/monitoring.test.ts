@@ -2,7 +2,9 @@
 import { describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
+import { hasTool, run } from "../../scripts/packages/tree.ts";
 import { renderMetrics } from "../../src/metrics/metrics.ts";
+import { Scratch } from "../support/edge.ts";
 import { readExposition } from "../support/exposition.ts";
 
 /** The metrics that are told, each with its labels. */
@@ -20,8 +22,8 @@ const METRICS: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** What a journal, a job and a process tell at the most. */
-function told(): readonly string[] {
-  const text = renderMetrics(
+function rendered(): string {
+  return renderMetrics(
     {
       ...{ runs: [{ job: "a", state: "done", count: 1, lastAt: 1 }], actionsInFlight: 0 },
       ...{ missed: [], commands: [{ status: "success", count: 1 }], deliveries: [] },
@@ -32,6 +34,10 @@ function told(): readonly string[] {
       ...{ apiUp: true, process: null },
     },
   );
+}
+
+function told(): readonly string[] {
+  const text = rendered();
   return [...readExposition(text)].map(([name, { samples }]) => {
     const [labels = "[]"] = samples.keys();
     const names = (JSON.parse(labels) as [string, string][]).map(([label]) => label);
@@ -106,6 +112,22 @@ describe("packaging/prometheus", () => {
       expect(["page", "ticket"]).toContain(labels.severity);
     }
   });
+});
+
+describe("promtool", () => {
+  // One that is not there is told by the line of a skipped test.
+  const there = hasTool("promtool") ? "" : ": NOT TRIED, there is no promtool here";
+  test.skipIf(there !== "")(
+    `finds nothing to mend in rules and metrics${there}`,
+    () => {
+      using scratch = new Scratch();
+      const rules = resolve(import.meta.dirname, "../../packaging/prometheus/mig-runner.rules.yml");
+      expect(run("promtool", ["check", "rules", rules])).toContain("SUCCESS");
+      const metrics = scratch.file("metrics", rendered());
+      expect(run("sh", ["-c", 'promtool check metrics <"$0" 2>&1', metrics])).toBe("");
+    },
+    600_000,
+  );
 });
 
 describe("packaging/grafana", () => {

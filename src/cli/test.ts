@@ -44,7 +44,7 @@ export const test: Verb = {
       name: "state",
       kind: "text",
       value: "FILE|JSON",
-      help: "What the job keeps at first by `run.state`: an object with a value for each key",
+      help: "What the job keeps at first (`run.state`): an object, a value for each key",
     },
     { name: "agents", kind: "number", value: "N", help: `Simulated agents (default ${AGENTS})` },
     {

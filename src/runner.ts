@@ -269,7 +269,8 @@ export class Runner {
       return await work();
     } catch (error) {
       this.#failures++;
-      log.emit("err", job === null ? messageOf(error) : `${job}: ${messageOf(error)}`);
+      if (job === null) log.emit("err", messageOf(error));
+      else log.emit("err", `${job}: ${messageOf(error)}`, { job });
       await clock.sleep(JOURNAL_RETRY_MS, this.#stop.signal);
       return null;
     }

@@ -56,7 +56,10 @@ export const answer: Verb = {
         return given;
       });
       const { job } = replied;
-      log.emit("notice", `${job}: "${name}" of run ${runId} answered by ${by}${reason}`);
+      log.emit("notice", `${job}: "${name}" of run ${runId} answered by ${by}${reason}`, {
+        job,
+        run: runId,
+      });
       recorder.tell();
       const serves = servingHolder(bench.config.directory) !== null;
       const verdict = await verdictOf({ journal, clock, serves }, { runId, name }, replied);

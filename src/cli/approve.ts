@@ -71,7 +71,7 @@ async function decide(call: Call, deed: Decision["deed"]): Promise<number> {
     const { job } = found;
     const said = deed === "approve" ? "approved" : "denied";
     const what = found.name === null ? `run ${runId}` : `"${found.name}" of run ${runId}`;
-    log.emit("notice", `${job}: ${what} ${said} by ${order.by}${reason}`);
+    log.emit("notice", `${job}: ${what} ${said} by ${order.by}${reason}`, { job, run: runId });
     recorder.tell();
     const answer = { run: runId, job, name: found.name, [said]: true };
     if (call.flags.has("json")) call.terminal.json(jsonAnswer(answer));

@@ -73,7 +73,7 @@ async function giveUpRun(call: Call, { edges }: Bench, runId: number): Promise<n
     return dropped;
   });
   recorder.tell();
-  log.emit("notice", `${run.job}: run ${runId} given up`);
+  log.emit("notice", `${run.job}: run ${runId} given up`, { job: run.job, run: runId });
   if (call.flags.has("json")) call.terminal.json(encode([], [run], []));
   else call.terminal.out(describe([], [run], []));
   return 0;
@@ -162,7 +162,10 @@ async function giveUp(
   );
   recorder.tell();
   for (const { job, actionId, what } of given) {
-    edges.log.emit("notice", `${job}: action ${actionId ?? "not posted"} given up`);
+    edges.log.emit("notice", `${job}: action ${actionId ?? "not posted"} given up`, {
+      job,
+      ...(actionId === null ? {} : { action: actionId }),
+    });
     // Left there, the original would collect it.
     if (what === "collect" && actionId !== null) await spool.removeInflight(job, actionId);
   }
@@ -179,7 +182,7 @@ async function giveUpRuns(call: Call, { edges }: Bench, job: string): Promise<re
     return dropped;
   });
   recorder.tell();
-  for (const { id } of runs) log.emit("notice", `${job}: run ${id} given up`);
+  for (const { id } of runs) log.emit("notice", `${job}: run ${id} given up`, { job, run: id });
   return runs;
 }
 

@@ -53,7 +53,7 @@ export const pause: Verb = {
         recorder.note(tables, { deed: "pause", subject: job, detail });
         return ended;
       });
-      log.emit("notice", `${job}: ${pauseReason({ actor, why })}${end}`);
+      log.emit("notice", `${job}: ${pauseReason({ actor, why })}${end}`, { job });
       recorder.tell();
       if (call.flags.has("json")) {
         call.terminal.json(jsonAnswer({ job, paused: true, until, by: actor, why }));
@@ -91,7 +91,7 @@ export const unpause: Verb = {
         const hint = "mig-runner status shows which jobs are paused";
         throw new RunnerError("ENTITY", `Cannot unpause job "${job}": it is not paused`, { hint });
       }
-      log.emit("notice", `${job}: no longer paused, by ${actorOf(call)}${reason}`);
+      log.emit("notice", `${job}: no longer paused, by ${actorOf(call)}${reason}`, { job });
       recorder.tell();
       if (call.flags.has("json")) call.terminal.json(jsonAnswer({ job, paused: false }));
       else call.terminal.out([`${job}: no longer paused`]);

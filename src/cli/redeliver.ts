@@ -153,7 +153,7 @@ async function adopt(
   const own = result.plugin === "" ? pluginsOf(states, job) : [result.plugin];
   const plugins = plugin === null ? own : [plugin];
   if (plugins.length === 0) throw withoutPlugin({ job, actionId: result.action.actionId });
-  log.emit("info", `${job}: took over result ${path}`);
+  log.emit("info", `${job}: took over result ${path}`, { job });
   return await journal.write((transaction) =>
     adoptResult(transaction, { job, path, result, plugins }, clock.now()),
   );

@@ -51,7 +51,7 @@ export const resume: Verb = {
         return tried;
       });
       recorder.tell();
-      log.emit("notice", `${job}: run ${runId} resumed by an operator`);
+      log.emit("notice", `${job}: run ${runId} resumed by an operator`, { job, run: runId });
       const holder = servingHolder(bench.config.directory)?.pid ?? null;
       const advice = again.length === 0 && !isNew ? sameAgain({ runId, job, why }) : null;
       if (call.flags.has("json")) {

@@ -97,6 +97,24 @@ async function usesKey(setup: {
   return !needsNoKey(states.flatMap(({ entity }) => entity ?? []));
 }
 
+/** Where node_exporter is to find the metrics. */
+async function checkMetrics(
+  mistakes: RunnerError[],
+  { path, metricsFile }: RunnerConfig,
+): Promise<void> {
+  if (metricsFile === null) return;
+  const folder = folderOf(metricsFile);
+  const isFolder = await isThere(folder);
+  // The file is replaced: it is its folder that has to be writable.
+  if (isFolder && (await isWritable(folder))) return;
+  const state = isFolder ? "permission denied" : "no such file or directory";
+  const hint =
+    "the folder of [metrics] textfile must be there, and mig-runner's user may write to it";
+  mistakes.push(
+    new RunnerError("CONFIG", `Cannot write metrics to "${metricsFile}": ${state}`, { path, hint }),
+  );
+}
+
 /** Where the runner writes. */
 async function checkPlaces({ mistakes }: Gathering, config: RunnerConfig): Promise<void> {
   const { directory, runnersDirectory, journalPath, logging } = config;
@@ -108,6 +126,7 @@ async function checkPlaces({ mistakes }: Gathering, config: RunnerConfig): Promi
       new RunnerError("SPOOL", `Cannot write to "${path}": permission denied`, { path, hint }),
     );
   }
+  await checkMetrics(mistakes, config);
   if (logging.mode !== "file") return;
   const folder = folderOf(logging.file);
   if (await isWritable((await isThere(logging.file)) ? logging.file : folder)) return;

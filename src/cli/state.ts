@@ -122,7 +122,7 @@ async function changeState(call: Call, job: string, change: Change): Promise<voi
       return done;
     });
     recorder.tell();
-    for (const deed of deeds) log.emit("notice", `${job}: state: ${deed}${reason}`);
+    for (const deed of deeds) log.emit("notice", `${job}: state: ${deed}${reason}`, { job });
   } finally {
     await bench.close();
   }

@@ -43,10 +43,13 @@ export function blackoutsOf(resolver: Resolver): readonly BlackoutConfig[] {
     } catch (error) {
       if (!(error instanceof Fault)) throw error;
       const { key, hint } = error;
+      // A key that is misspelt was told of: it may be the one that seems to be missing.
+      const place = `section "blackout", subsection "${name}"`;
+      if (key === null && mistakes.some(({ message }) => message.includes(place))) return [];
       const at = section.get(key ?? "") ?? [...section.values()][0];
-      const place = at === undefined ? {} : { line: at.line, column: at.column };
+      const position = at === undefined ? {} : { line: at.line, column: at.column };
       const message = `Cannot use [blackout "${name}"]: ${error.message}`;
-      mistakes.push(new RunnerError("CONFIG", message, { path: file.path, ...place, hint }));
+      mistakes.push(new RunnerError("CONFIG", message, { path: file.path, ...position, hint }));
       return [];
     }
   });

@@ -39,7 +39,7 @@ export async function adoptInflight(
       if (await adoptOne(edges, file, entityOf(file.job))) adopted++;
     } catch (error) {
       if (error instanceof RunnerError && error.code === "JOURNAL") throw error;
-      edges.log.emit("err", `${file.job}: Cannot adopt "${file.path}": ${messageOf(error)}`);
+      say(edges, file.job, "err", `Cannot adopt "${file.path}": ${messageOf(error)}`);
     }
   }
   await lookElsewhere(edges, recorded, signal);
@@ -65,7 +65,7 @@ async function lookElsewhere(
       await settleElsewhere(edges, row);
     } catch (error) {
       if (error instanceof RunnerError && error.code === "JOURNAL") throw error;
-      say(edges, row.job, "err", messageOf(error));
+      say(edges, row, "err", messageOf(error));
     }
   }
 }
@@ -87,10 +87,12 @@ async function adoptOne(edges: Edges, file: InflightFile, entity: Entity | null)
   await edges.journal.write((transaction) => {
     insertAdopted(edges, transaction, { record, job: file.job, plugins });
   });
-  edges.log.emit("info", `monitoring result for ${file.job}/${record.actionId}`);
+  const subject = { job: file.job, action: record.actionId };
+  edges.log.emit("info", `monitoring result for ${file.job}/${record.actionId}`, subject);
   if (file.name !== `${record.actionId}.json`) {
     const path = await edges.spool.setAside(file);
-    edges.log.emit("warning", `${file.job}: ${file.name} holds action ${record.actionId}: ${path}`);
+    const about = { job: file.job, actionId: record.actionId };
+    say(edges, about, "warning", `${file.name} holds action ${record.actionId}: ${path}`);
   }
   return true;
 }
@@ -106,6 +108,7 @@ async function parseOrSetAside(
     edges.log.emit(
       "err",
       `${file.job}: ${messageOf(error)}; nothing can be collected from it, it is now "${path}"`,
+      { job: file.job },
     );
     return null;
   }

@@ -9,6 +9,7 @@ import type { Entity } from "../jobs/entity.ts";
 import { pauseReason } from "../jobs/hold.ts";
 import { type AlarmRow, advanceNotice, type NoticeRow } from "../journal/alarms.ts";
 import type { JournalReads, JournalTransaction } from "../journal/journal.ts";
+import type { LogSubject } from "../lib/ports.ts";
 import type { DeliveryAnswer } from "../ports.ts";
 import type { Instant, Milliseconds } from "../time.ts";
 import {
@@ -179,15 +180,20 @@ export class Alarms {
     const { raised, ended, untold } = await journal.write((transaction) =>
       writeChanges(transaction, find(transaction), { now, notify }),
     );
-    for (const { event, job, message, hint } of raised) {
-      log.emit("warning", `alarm ${event}${ofJob(job)}: ${message} (${hint})`);
+    for (const condition of raised) {
+      const { event, job, message, hint } = condition;
+      const text = `alarm ${event}${ofJob(job)}: ${message} (${hint})`;
+      log.emit("warning", text, alarmSubject(condition));
     }
-    for (const { event, job } of ended) {
-      log.emit("notice", `alarm ${event}${ofJob(job)} is over`);
+    for (const alarm of ended) {
+      const { event, job } = alarm;
+      log.emit("notice", `alarm ${event}${ofJob(job)} is over`, alarmSubject(alarm));
     }
     // The only plugin that could tell people of this alarm is the one that fails.
-    for (const { event, job, message } of untold) {
-      log.emit("alert", `alarm ${event}${ofJob(job)}: ${message}; no other plugin can tell it`);
+    for (const condition of untold) {
+      const { event, job, message } = condition;
+      const text = `alarm ${event}${ofJob(job)}: ${message}; no other plugin can tell it`;
+      log.emit("alert", text, alarmSubject(condition));
     }
   }
 
@@ -210,7 +216,8 @@ export class Alarms {
     const wait = waitAfter(answer, attempts, random.next());
     const nextAt = wait === null ? null : this.#edges.clock.now() + wait;
     const next = wait === null ? "given up" : `trying again in ${Math.ceil(wait / 1_000)} s`;
-    log.emit("alert", `an alarm was not told by ${plugin}: ${answer.message}; ${next}`);
+    const text = `an alarm was not told by ${plugin}: ${answer.message}; ${next}`;
+    log.emit("alert", text, noticeSubject(row));
     await this.#keep(row, { kind: "failed", error: answer.message, nextAt });
     return nextAt === null;
   }
@@ -241,6 +248,22 @@ export async function tellPlugin(
 ): Promise<DeliveryAnswer> {
   if (plugins.alarm === undefined) return { kind: "missing", message: "no plugin here can tell" };
   return await plugins.alarm(order);
+}
+
+/** The fields of a log line about an alarm. */
+function alarmSubject({ event, job, runId, subject }: Condition): LogSubject {
+  return {
+    ...(job === "" ? {} : { job }),
+    ...(runId === null ? {} : { run: runId }),
+    ...(event === "dead" ? { plugin: subject } : {}),
+    alarm: event,
+  };
+}
+
+/** The fields of a log line about who should tell it. */
+function noticeSubject({ plugin, body }: NoticeRow): LogSubject {
+  const { of, job } = JSON.parse(body) as { readonly of: string; readonly job: string | null };
+  return { ...(job === null ? {} : { job }), plugin, alarm: of };
 }
 
 function ofJob(job: string): string {

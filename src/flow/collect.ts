@@ -171,7 +171,10 @@ async function keepCollected(edges: Edges, row: ActionRow, result: Collected): P
   const { completeness, resultPath } = result;
   const { fetched, sent, strays } = completeness;
   const where = `${row.job}/${row.actionId}`;
-  edges.log.emit("info", `${where}: fetched results, ${fetched} commands returned`, subjectOf(row));
+  edges.log.emit("info", `${where}: fetched results, ${fetched} commands returned`, {
+    ...subjectOf(row),
+    hosts: fetched,
+  });
   if (sent !== null && sent > fetched) {
     edges.log.emit(
       "warning",

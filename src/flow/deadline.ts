@@ -36,7 +36,7 @@ export async function endOverdue(edges: Pick<Edges, "clock" | "journal" | "log">
     });
     if (note === null) continue;
     ended++;
-    say(edges, job, "err", `run ${id} failed: ${note}`);
+    say(edges, { job, runId: id }, "err", `run ${id} failed: ${note}`);
   }
   return ended;
 }

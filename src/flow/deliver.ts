@@ -12,7 +12,7 @@ import type { JournalTransaction } from "../journal/journal.ts";
 import type { DeliveryAnswer } from "../ports.ts";
 import { DAY_MS, type Milliseconds } from "../time.ts";
 import { backoffMs, DELIVERY_BACKOFF } from "./backoff.ts";
-import type { Edges } from "./edges.ts";
+import { type Edges, subjectOf } from "./edges.ts";
 import { closeRun } from "./transition.ts";
 
 /** What a delivery needs of the edges. */
@@ -87,6 +87,7 @@ export async function deliverResult(
     await keepDelivery(edges, row, { kind: "failed", error: "its result is gone", nextAt: null });
     return false;
   }
+  const subject = subjectOf({ ...action, plugin: row.plugin });
   const answer = await edges.plugins.deliver({
     plugin: row.plugin,
     job: row.job,
@@ -102,7 +103,7 @@ export async function deliverResult(
     signal,
   });
   if (answer.kind === "delivered") {
-    edges.log.emit("info", `${row.plugin}: ${answer.message}`, { job: row.job });
+    edges.log.emit("info", `${row.plugin}: ${answer.message}`, subject);
     await keepDelivery(edges, row, { kind: "delivered" });
     return true;
   }
@@ -115,7 +116,7 @@ export async function deliverResult(
   edges.log.emit(
     waitMs === null ? "err" : "warning",
     `results error for ${row.job}: ${row.plugin}: ${answer.message}; ${next}`,
-    { job: row.job },
+    subject,
   );
   const isFinal = answer.kind === "failed" && answer.final === true;
   await keepDelivery(edges, row, { kind: "failed", error: answer.message, nextAt, isFinal });

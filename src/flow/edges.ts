@@ -92,6 +92,7 @@ type Told =
       readonly runId?: number;
       readonly actionId?: number | null;
       readonly step?: string;
+      readonly plugin?: string;
     };
 
 /** Logs one line about a job, in the original's form `JOB: message`. */
@@ -103,11 +104,12 @@ export function say(edges: Pick<Edges, "log">, told: Told, level: LogLevel, mess
 /** The fields of a log line about it. */
 export function subjectOf(told: Told): LogSubject & { readonly job: string } {
   if (typeof told === "string") return { job: told };
-  const { job, runId, actionId, step } = told;
+  const { job, runId, actionId, step, plugin } = told;
   return {
     job,
     ...(runId === undefined ? {} : { run: runId }),
     ...(actionId == null ? {} : { action: actionId }),
     ...(step === undefined || step === "" ? {} : { step }),
+    ...(plugin === undefined ? {} : { plugin }),
   };
 }

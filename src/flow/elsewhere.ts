@@ -43,25 +43,25 @@ export async function settleElsewhere(edges: Edges, row: ActionRow): Promise<boo
   });
   const way = row.plugins.length === 0 ? "" : `; \`mig-runner redeliver ${row.actionId}\` does`;
   const what = `action ${row.actionId} was ${ELSEWHERE}: ${resultPath}`;
-  say(edges, row.job, "notice", `${what}; it is not delivered again${way}`);
+  say(edges, row, "notice", `${what}; it is not delivered again${way}`);
   return true;
 }
 
 /** How complete a result file is; null when it is no result, so the action is collected again. */
 async function readCompleteness(
   edges: Edges,
-  { job, actionId }: Posted,
+  row: Posted,
   { path, bytes }: FoundTrace,
 ): Promise<Completeness | null> {
   try {
     const { action, commands, statuses } = await readStoredResult(bytes);
-    if (action.actionId !== actionId) throw new Error(`it is of action ${action.actionId}`);
+    if (action.actionId !== row.actionId) throw new Error(`it is of action ${action.actionId}`);
     const { counters } = action;
     const sent = counters?.sent ?? null;
     return { fetched: commands, sent, counters, statuses, strays: 0 };
   } catch (error) {
     const found = `a result that nobody has journaled cannot be used, "${path}"`;
-    say(edges, job, "warning", `${found}: ${messageOf(error)}; collecting it`);
+    say(edges, row, "warning", `${found}: ${messageOf(error)}; collecting it`);
     return null;
   }
 }
@@ -76,15 +76,16 @@ function isPosted(row: ActionRow): row is Posted {
  */
 export async function markInflight(
   edges: Edges,
-  { job, plugins }: ActionRow,
+  row: ActionRow,
   posted: { readonly actionId: number; readonly reply: Uint8Array },
 ): Promise<void> {
+  const about = { ...row, actionId: posted.actionId };
   try {
-    const plugin = plugins[0] ?? "";
-    const record = encodeInflight(posted.reply, job, { plugin });
-    const path = await edges.spool.writeInflight(job, posted.actionId, record);
-    say(edges, job, "info", `action marked as inflight: ${path}`);
+    const plugin = row.plugins[0] ?? "";
+    const record = encodeInflight(posted.reply, row.job, { plugin });
+    const path = await edges.spool.writeInflight(row.job, posted.actionId, record);
+    say(edges, about, "info", `action marked as inflight: ${path}`);
   } catch (error) {
-    say(edges, job, "warning", messageOf(error));
+    say(edges, about, "warning", messageOf(error));
   }
 }

@@ -104,12 +104,13 @@ export async function launchDue(
  */
 export async function launchRequested(edges: Edges, entity: Entity, run: RunRow): Promise<Launch> {
   const { firesAt, notBefore } = run;
+  const about = { job: entity.job, runId: run.id };
   const lateMs = edges.clock.now() - (notBefore ?? Number.POSITIVE_INFINITY);
   if (lateMs > LATE_MS && run.deadlineAt === null) {
     const by = spanText(lateMs);
-    say(edges, entity.job, "warning", `run ${run.id} starts ${by} later than it was asked to`);
+    say(edges, about, "warning", `run ${run.id} starts ${by} later than it was asked to`);
   }
-  say(edges, entity.job, "info", "running");
+  say(edges, about, "info", "running");
   return await planOrRecord(edges, { entity, firesAt, run: { kind: "requested", run } });
 }
 

@@ -139,7 +139,12 @@ export class Launcher {
           transaction.saveRun({ ...run, note, begunAt: now, deadlineAt: now + AWAIT_MS });
         }),
       );
-      say(this.#edges, job, "err", `run ${id} cannot start: ${note}; the run waits an hour for it`);
+      say(
+        this.#edges,
+        { job, runId: id },
+        "err",
+        `run ${id} cannot start: ${note}; the run waits an hour for it`,
+      );
     });
   }
 
@@ -166,6 +171,6 @@ export class Launcher {
     const { clock, random } = this.#edges;
     const waitMs = this.#deferred.add(runId, clock.now(), random.next());
     const again = `trying again in ${Math.ceil(waitMs / 1_000)} s`;
-    say(this.#edges, job, "warning", `launchAction() -> ${why}; ${again}`);
+    say(this.#edges, { job, runId }, "warning", `launchAction() -> ${why}; ${again}`);
   }
 }

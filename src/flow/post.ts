@@ -90,7 +90,7 @@ export async function postAction(
   if (isWithdrawn(edges.journal, row)) {
     const error = "its calendar was withdrawn before it was posted";
     await keep(edges, row, { kind: "refused", error });
-    say(edges, row.job, "err", `Cannot post action: ${error}`);
+    say(edges, row, "err", `Cannot post action: ${error}`);
     return "answered";
   }
   const guarded = await askGuards(edges, row, options);

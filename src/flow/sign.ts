@@ -71,7 +71,7 @@ export function lateness(
  * @returns Null when it stays as it is.
  */
 export async function signAnew(edges: Edges, row: ActionRow): Promise<Signed | null> {
-  const { job, lifeMs, name } = row;
+  const { lifeMs, name } = row;
   const now = edges.clock.now();
   if (lifeMs === null || (lateLeftMs(row, now) === null && !isFromAhead(row, now))) return null;
   try {
@@ -81,11 +81,11 @@ export async function signAnew(edges: Edges, row: ActionRow): Promise<Signed | n
     if (action.pgpsignatures?.length !== own) return null;
     const dated = dateAction(action, { name, now, expiryMs: lifeMs });
     const signed = await signDated(edges, dated);
-    say(edges, job, "info", "the action has waited to be posted: it is dated and signed again");
+    say(edges, row, "info", "the action has waited to be posted: it is dated and signed again");
     return { ...signed, expireAt: now + lifeMs };
   } catch (error) {
     const why = messageOf(error);
-    say(edges, job, "warning", `Cannot sign action again, it is posted as it is: ${why}`);
+    say(edges, row, "warning", `Cannot sign action again, it is posted as it is: ${why}`);
     return null;
   }
 }

@@ -180,7 +180,7 @@ export class Timetable {
         this.#waiting.delete(job);
         if (this.#removed.size >= REMOVED_MAX) this.#removed.clear();
         this.#removed.set(job, { cursor: journal.cursor(job), at: this.#now() });
-        log.emit("info", `removed entity ${job}`);
+        log.emit("info", `removed entity ${job}`, { job });
         await this.#remember(() => journal.write((tables) => tables.removeCursor(job)));
         return;
       case "broken":
@@ -196,7 +196,7 @@ export class Timetable {
       case "added":
         break;
     }
-    log.emit("info", `added entity ${job}`);
+    log.emit("info", `added entity ${job}`, { job });
     const { schedule, warnings } = change.entity;
     const advice = schedule === null ? [] : scheduleAdvice(schedule, this.#now());
     for (const text of [...warnings, ...advice]) say(this.#edges, job, "warning", text);

@@ -39,7 +39,9 @@ export async function endStranded({
     }
     return runs;
   });
-  for (const { id, job } of ended) log.emit("err", `${job}: run ${id} failed: ${STRANDED}`);
+  for (const { id, job } of ended) {
+    log.emit("err", `${job}: run ${id} failed: ${STRANDED}`, { job, run: id });
+  }
 }
 
 /** The note of a run that ended because one of its rows was taken out. */

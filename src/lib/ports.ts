@@ -41,6 +41,11 @@ export interface LogSubject {
   /** The API's id of an action. */
   readonly action?: number;
   readonly step?: string;
+  readonly plugin?: string;
+  /** The event of an alarm. */
+  readonly alarm?: string;
+  /** How many hosts have answered. */
+  readonly hosts?: number;
 }
 
 export interface Log {

@@ -173,7 +173,12 @@ export async function settleStep(
     return saved<CollectValue>(value);
   }
   const { completeness, path } = await mergeResults(edges, parts, readFile);
-  say(edges, first.job, "info", `put the results of ${parts.length} actions together in ${path}`);
+  say(
+    edges,
+    { ...first, actionId: null },
+    "info",
+    `put the results of ${parts.length} actions together in ${path}`,
+  );
   const value = { actionIds, path, completeness: plainCounts(completeness) };
   return saved<CollectValue>(value);
 }

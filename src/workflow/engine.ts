@@ -266,7 +266,11 @@ export class Engine {
     if (error instanceof RunnerError && error.code === "JOURNAL") throw error;
     const { clock, journal, log } = this.#edges;
     const why = messageOf(error);
-    log.emit("err", `step "${step.name}" of run ${step.runId}: ${why}`);
+    const job = journal.run(step.runId)?.job;
+    log.emit("err", `step "${step.name}" of run ${step.runId}: ${why}`, {
+      ...{ run: step.runId, step: step.name },
+      ...(job === undefined ? {} : { job }),
+    });
     const now = clock.now();
     const delay = { id: step.id, error: why, ...due(now + MERGE_RETRY_MS, now) };
     await journal.write((tables) => recordDelay(tables, delay));

@@ -330,7 +330,8 @@ export class Work {
   }
 
   #say(level: "err" | "warning" | "notice", message: string): void {
-    say(this.#edges, this.#active.run.job, level, message);
+    const { job, id: runId } = this.#active.run;
+    say(this.#edges, { job, runId }, level, message);
   }
 }
 

@@ -148,6 +148,20 @@ describe("check", () => {
     expect(line).toContain('nightly/job.ts:5:3: Cannot deliver job "nightly" to plugin "print": ');
   });
 
+  test("tells of a folder for the metrics that is not there", async () => {
+    await using directory = await Directory.create();
+    await directory.config("[metrics]", `textfile = "${directory.at("collector/mig.prom")}"`);
+    const gone = await directory.call(check, []);
+    expect([gone.exit, gone.out]).toEqual([
+      1,
+      expect.stringContaining(
+        `Cannot write metrics to "${directory.at("collector/mig.prom")}": no such file or directory`,
+      ),
+    ]);
+    await mkdir(directory.at("collector"));
+    expect((await directory.call(check, [])).out).not.toContain("metrics");
+  });
+
   test("answers in JSON, with the parts of each mistake", async () => {
     await using directory = await Directory.create();
     await directory.job("broken", ["expiry = soon"]);

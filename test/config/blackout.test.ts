@@ -51,6 +51,15 @@ describe("blackoutsOf()", () => {
     ]);
   });
 
+  test.each([
+    ["r.cfg", `${NAMED}weakly = "sat 22:00 - sun 06:00"\n`, "Did you mean weekly?"],
+    ["r.toml", '[blackout.xmas]\nweakly = "sat 22:00 - sun 06:00"\n', "Did you mean weekly?"],
+    ["r.cfg", `${NAMED}form = 2026-12-24T00:00:00Z\nuntil = 2026-12-27T00:00:00Z\n`, "mean from?"],
+  ])("tells of a misspelt key once: %s %s", (path, text, hint) => {
+    const { mistakes } = read(text, path);
+    expect([mistakes.length, mistakes[0]]).toEqual([1, expect.stringContaining(hint)]);
+  });
+
   test("says what is wrong, where, and how to mend it", () => {
     const cases = [
       ["", 'Cannot use [blackout "xmas"]: when it holds is not set (Set from and until,'],

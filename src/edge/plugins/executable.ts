@@ -125,15 +125,23 @@ interface Work {
   readonly input: number | string;
   readonly size: number;
   readonly env: Readonly<Record<string, string>>;
-  readonly order: Pick<DeliveryOrder, "plugin" | "timeoutMs" | "signal">;
+  /** What an alarm is about is in its body. */
+  readonly order: Pick<DeliveryOrder, "plugin" | "timeoutMs" | "signal"> &
+    Partial<Pick<DeliveryOrder, "job" | "actionId">>;
   readonly options: ExecutableOptions;
 }
 
 async function run(what: Work): Promise<DeliveryAnswer> {
   const { order, options } = what;
+  const { plugin, job, actionId } = order;
+  const subject = {
+    ...(job === undefined ? {} : { job }),
+    ...(actionId === undefined ? {} : { action: actionId }),
+    plugin,
+  };
   const outputs = [
-    openOutput((line) => options.log.emit("info", `${order.plugin}: ${line}`)),
-    openOutput((line) => options.log.emit("warning", `${order.plugin}: ${line}`)),
+    openOutput((line) => options.log.emit("info", `${plugin}: ${line}`, subject)),
+    openOutput((line) => options.log.emit("warning", `${plugin}: ${line}`, subject)),
   ];
   const end = await runWith({ ...what, outputs });
   // What the program printed is in the pipes by now.

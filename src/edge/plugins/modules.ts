@@ -150,7 +150,13 @@ interface Bounds extends Pick<ModuleOptions, "directory" | "graceMs" | "log" | "
 /** Has it done in a worker and ends the worker. Never rejects. */
 async function runWork(work: PluginWork, bounds: Bounds): Promise<Outcome> {
   const { log, memoryMax } = bounds;
-  const say = (level: LogLevel, line: string): void => log.emit(level, `${work.plugin}: ${line}`);
+  const { plugin, delivery } = work;
+  const subject = {
+    ...(delivery === null ? {} : { job: delivery.job, action: delivery.actionId }),
+    plugin,
+  };
+  const say = (level: LogLevel, line: string): void =>
+    log.emit(level, `${plugin}: ${line}`, subject);
   const onLine = (line: string): void => say("info", line);
   const order = { role: "plugin", data: work, onLine } as const;
   const worker = startWorker(memoryMax === undefined ? order : { ...order, memoryMax });

@@ -109,10 +109,11 @@ export function jsonText(
   message: string,
   { at, level, subject }: { at: Instant; level: LogLevel; subject: LogSubject },
 ): string {
-  const { job, run, action, step } = subject;
+  const { job, run, action, step, plugin, alarm, hosts } = subject;
+  const about = { job, run, action, step, plugin, alarm, hosts };
   const time = new Date(at).toISOString();
   const shown = shownLine(message, JSON_MESSAGE_MAX);
-  return visibleJson(JSON.stringify({ time, level, job, run, action, step, message: shown }));
+  return visibleJson(JSON.stringify({ time, level, ...about, message: shown }));
 }
 
 /** The zone as RFC 3339 writes it. */

@@ -236,7 +236,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "a result is delivered before it is durable",
     invariant: "I6",
-    seed: 8,
+    seed: 48,
     edits: [
       {
         file: "flow/collect.ts",

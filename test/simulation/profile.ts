@@ -182,7 +182,7 @@ export function makeProfile(dice: Dice): Profile {
     beginsAt,
     chaosMs,
     jobs: jobs.map((job) => bounded(job, ends, { beginsAt, chaosMs })),
-    alarms: ends.chance(0.3),
+    alarms: ends.chance(0.25),
     manners: makeManners(dice, jobs),
     rates: makeRates(dice),
     happenings: [

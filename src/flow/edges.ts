@@ -2,6 +2,7 @@
 
 import type { Entity } from "../jobs/entity.ts";
 import type { Blackout } from "../jobs/hold.ts";
+import type { RunRow } from "../journal/inflight.ts";
 import type { Journal, NewAction } from "../journal/journal.ts";
 import type { Clock, Log, LogLevel, LogSubject, Random, Signer } from "../lib/ports.ts";
 import type { MigApi } from "../mig/api.ts";
@@ -87,6 +88,7 @@ export interface Limits {
 /** What a log line is about: the name of a job, or a row of the journal that names the job. */
 type Told =
   | string
+  | Pick<RunRow, "job" | "id" | "firesAt">
   | {
       readonly job: string;
       readonly runId?: number;
@@ -104,6 +106,7 @@ export function say(edges: Pick<Edges, "log">, told: Told, level: LogLevel, mess
 /** The fields of a log line about it. */
 export function subjectOf(told: Told): LogSubject & { readonly job: string } {
   if (typeof told === "string") return { job: told };
+  if ("firesAt" in told) return { job: told.job, run: told.id };
   const { job, runId, actionId, step, plugin } = told;
   return {
     job,

@@ -147,7 +147,9 @@ export class Engine {
   /** Jobs that have all the bodies that one job may have. */
   #crowded(bodiesPerJobMax: number): readonly string[] {
     const counts = new Map<string, number>();
-    for (const { job } of this.#active.values()) counts.set(job, (counts.get(job) ?? 0) + 1);
+    for (const { run } of this.#active.values()) {
+      counts.set(run.job, (counts.get(run.job) ?? 0) + 1);
+    }
     return [...counts].filter(([, count]) => count >= bodiesPerJobMax).map(([job]) => job);
   }
 

@@ -12,7 +12,7 @@
 //   E3. What the code asks for and what the journal has are the same, or the run is paused.
 import { messageOf } from "../errors.ts";
 import { type Edges, say } from "../flow/edges.ts";
-import type { ActionRow } from "../journal/inflight.ts";
+import type { ActionRow, RunRow } from "../journal/inflight.ts";
 import { JOURNAL_RETRY_MS, type JournalTransaction } from "../journal/journal.ts";
 import { asksPeople, type StepRow } from "../journal/steps.ts";
 import type { Instant, Milliseconds } from "../time.ts";
@@ -106,12 +106,8 @@ export class Execution {
     });
   }
 
-  get #about() {
-    return { job: this.job, runId: this.#active.run.id };
-  }
-
-  get job(): string {
-    return this.#active.run.job;
+  get run(): RunRow {
+    return this.#active.run;
   }
 
   /** Whether actions are being signed and journaled, which nobody may take for old ones. */
@@ -233,7 +229,7 @@ export class Execution {
     if (this.#lines > LINES_MAX) return;
     const more = this.#lines === LINES_MAX ? " (further lines of this run are left out)" : "";
     // Each line gets the job's name: none can pass for one of the runner's own.
-    for (const line of `${message}${more}`.split("\n")) say(this.#edges, this.#about, level, line);
+    for (const line of `${message}${more}`.split("\n")) say(this.#edges, this.run, level, line);
   }
 
   #changed(again: string | null): void {
@@ -297,7 +293,7 @@ export class Execution {
     const parked = { runId: this.#active.run.id, handed: this.#handed };
     void this.#write((transaction) => recordParked(transaction, parked))
       .then((isParked) => isParked && this.abort())
-      .catch((error: unknown) => say(this.#edges, this.#about, "err", messageOf(error)))
+      .catch((error: unknown) => say(this.#edges, this.run, "err", messageOf(error)))
       .finally(() => {
         this.#phase = afterParking(this.#phase);
       });
@@ -326,7 +322,7 @@ export class Execution {
     try {
       await this.#write((tables, now) => recordStopped(tables, this.#active.run.id, now));
     } catch (error) {
-      say(this.#edges, this.#about, "err", messageOf(error));
+      say(this.#edges, this.run, "err", messageOf(error));
     }
     if (!this.#work.isBusy) this.abort();
   }
@@ -357,7 +353,7 @@ export class Execution {
     } else {
       for (const { step } of this.#asked.values()) {
         const what = `${step.kind} "${step.name}"`;
-        say(this.#edges, this.#about, "warning", `the workflow ended without waiting for ${what}`);
+        say(this.#edges, this.run, "warning", `the workflow ended without waiting for ${what}`);
       }
       void this.#finish("done", null);
     }
@@ -373,7 +369,7 @@ export class Execution {
       if (isEnded) this.#report(state, note);
     } catch (error) {
       // The run is still open in the journal: it is replayed, and comes to the same end.
-      say(this.#edges, this.#about, "err", messageOf(error));
+      say(this.#edges, this.run, "err", messageOf(error));
       await this.#edges.clock.sleep(JOURNAL_RETRY_MS, this.#options.signal);
     }
     this.#options.hooks.over(null);
@@ -382,12 +378,12 @@ export class Execution {
   #report(state: End, note: string | null): void {
     const { id, job } = this.#active.run;
     if (state === "done") {
-      say(this.#edges, this.#about, "info", `run ${id} is done`);
+      say(this.#edges, this.run, "info", `run ${id} is done`);
       return;
     }
     this.#options.hooks.failed();
     const what = state === "failed" ? `run ${id} failed` : `run ${id} is paused`;
-    say(this.#edges, this.#about, "err", `${what}: ${note} (${wayOut({ id, job, state })})`);
+    say(this.#edges, this.run, "err", `${what}: ${note} (${wayOut({ id, job, state })})`);
   }
 
   #end(lost: Lost | null): void {

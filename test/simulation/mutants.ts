@@ -356,7 +356,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "a broken job keeps the program from starting",
     invariant: "I8",
-    seed: 5,
+    seed: 10,
     edits: [
       {
         file: "flow/timetable.ts",

@@ -46,7 +46,9 @@ const HOW: Readonly<
 function call(folder: string, argv: readonly string[]): string {
   const [shell = "", ...others] = argv;
   const env = { PATH: process.env.PATH ?? "", HOME: folder, TERM: "dumb", LC_ALL: "C" };
-  return execFileSync(shell, others, { cwd: folder, env, encoding: "utf8" });
+  // One that waits for ever is ended, and fails the test.
+  const limits = { timeout: 300_000, killSignal: "SIGKILL" } as const;
+  return execFileSync(shell, others, { cwd: folder, env, encoding: "utf8", ...limits });
 }
 
 function wordsIn(text: string): readonly string[] {

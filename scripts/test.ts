@@ -72,12 +72,14 @@ const SUITES: readonly Suite[] = [
 
 /**
  * Turns, one after the other; in each, rows of lanes that run at the same time, because they leave
- * each other room: a bench mostly waits, a check has one thread, a black-box test waits for the
- * fire times of its jobs.
+ * each other room: a check has one thread, a bench and a black-box test mostly wait for the fire
+ * times of their jobs.
  */
 const TURNS: readonly (readonly (readonly string[])[])[] = [
-  [["checks", "simulation"], ["bench"]],
-  [["unit"]],
+  [
+    ["checks", "unit"],
+    ["simulation", "bench"],
+  ],
   [["binary"], ["bun", "deno"]],
 ];
 

@@ -108,7 +108,7 @@ describe("run --at", () => {
     [["--at", "2001-01-01T00:00:00Z"], "flag -at is over already: a time to come is wanted"],
     [["--at", "0s"], "flag -at is over already: a time to come is wanted"],
     [["--at", "tomorrow"], 'invalid value "tomorrow" for flag -at: a time such as'],
-    [["--at", ""], 'invalid value "" for flag -at: a time such as'],
+    [["--at", ""], 'flag needs an argument: -at is followed by ""'],
     [["--at", "-3h"], 'invalid value "-3h" for flag -at: a time such as'],
   ])("asks for nothing with %j", async (words, why) => {
     await using directory = await directoryWith();

@@ -156,13 +156,24 @@ export function deadConditions(dead: readonly DeliveryRow[]): readonly Condition
 /** How long the API may be down before an alarm is raised. */
 export const API_DOWN_MS: Milliseconds = 600_000;
 
-/** The API that has not answered for long. */
-export function apiConditions(downSince: Instant | null, now: Instant): readonly Condition[] {
-  if (downSince === null || now - downSince < API_DOWN_MS) return [];
+/**
+ * The API that has not answered for long. It is down until it answers: also for a process that was
+ * started while it was, and knows of a shorter time only.
+ *
+ * @param open The alarm that says so already.
+ */
+export function apiConditions(
+  downSince: Instant | null,
+  now: Instant,
+  open?: Pick<AlarmRow, "since">,
+): readonly Condition[] {
+  if (downSince === null) return [];
+  const since = open?.since ?? downSince;
+  if (open === undefined && now - since < API_DOWN_MS) return [];
   return [
     {
-      ...{ event: "api", job: "", subject: "", runId: null, since: downSince, count: 1 },
-      message: `the MIG API has not answered since ${timeText(downSince)}`,
+      ...{ event: "api", job: "", subject: "", runId: null, since, count: 1 },
+      message: `the MIG API has not answered since ${timeText(since)}`,
       hint: "the log says how; everything waits, and goes on when it is back",
     },
   ];

@@ -18,6 +18,7 @@ import {
   type Condition,
   changesOf,
   deadConditions,
+  type JobFacts,
   jobConditions,
   noticeBody,
 } from "./alarm-rules.ts";
@@ -142,7 +143,8 @@ export class Alarms {
       const downSince = this.#options.downSince();
       const conditionsOf = (reads: JournalReads) => {
         const dead = reads.undelivered(DEAD_MAX).filter(({ state }) => state === "dead");
-        const api = downSince === undefined ? [] : apiConditions(downSince, now);
+        const open = reads.openAlarms().find(({ event }) => event === "api");
+        const api = downSince === undefined ? [] : apiConditions(downSince, now, open);
         return [...deadConditions(dead), ...api];
       };
       // A job that is broken at the moment keeps its alarms.
@@ -342,16 +344,41 @@ function factsOf(
     lastDone === null
       ? []
       : journal.actionsOf(lastDone.id).flatMap(({ completeness }) => completeness ?? []);
+  const ended = isGood ? [newest].flatMap((run) => run ?? []) : journal.endedRuns(job, STREAK_MAX);
+  const missed = journal.missed(job, 1, "missed")[0] ?? null;
+  const seen = { job, ended, missed };
   return {
-    ...{ job, lastDone, results, expectMs, expectAgents, waitingSince: startedAt },
+    ...{ ...seen, lastDone, results, expectMs, expectAgents },
+    waitingSince:
+      lastDone === null && expectMs !== null
+        ? waitingSince(journal, seen, { expectMs, startedAt })
+        : startedAt,
     span: { from: schedule?.from ?? null, until: schedule?.until ?? null },
     paused:
       journal
         .pausesNow(now)
         .filter((pause) => pause.job === job)
         .map(pauseReason)[0] ?? null,
-    ended: isGood ? (newest === undefined ? [] : [newest]) : journal.endedRuns(job, STREAK_MAX),
-    missed: journal.missed(job, 1, "missed")[0] ?? null,
     calendar: isSignedAhead(entity) ? coverageNow(journal, entity, now).warning : null,
   };
+}
+
+/**
+ * From when on a success of a job that never had one has been expected. A restart does not begin
+ * that wait again: what was seen before it is in the journal.
+ */
+function waitingSince(
+  journal: JournalReads,
+  { job, ended, missed }: Pick<JobFacts, "job" | "ended" | "missed">,
+  { expectMs, startedAt }: { readonly expectMs: Milliseconds; readonly startedAt: Instant },
+): Instant {
+  const open = journal
+    .openAlarms()
+    .find((alarm) => alarm.event === "late" && alarm.job === job && alarm.raisedAt <= startedAt);
+  return Math.min(
+    startedAt,
+    missed?.firstAt ?? startedAt,
+    open === undefined ? startedAt : open.since - expectMs,
+    ...ended.map(({ firesAt }) => firesAt),
+  );
 }

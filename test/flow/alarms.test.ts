@@ -247,6 +247,22 @@ describe("Alarms", () => {
     expect(site.events()).toEqual(["api", "recovered"]);
   });
 
+  test("does not take the API for right again because the process is a new one", async () => {
+    let downSince: number | null = NOON - 600_000;
+    const site = watch({}, { downSince: () => downSince });
+    await site.turn();
+    site.restart();
+    downSince = NOON + 20_000;
+    for (let look = 0; look < 3; look++) await site.turn(10_000);
+    await site.turn(3_600_000);
+    expect(site.events()).toEqual(["api"]);
+    const since = new Date(NOON - 600_000).toISOString();
+    expect(site.journal.openAlarms()).toMatchObject([{ message: expect.stringContaining(since) }]);
+    downSince = null;
+    await site.turn(10_000);
+    expect(site.events()).toEqual(["api", "recovered"]);
+  });
+
   test("ends the alarms of a job that is gone", async () => {
     const site = watch();
     await site.ran("failed", "no target");
@@ -373,6 +389,34 @@ describe("Alarms", () => {
     await site.ran("done");
     await site.turn();
     expect(site.events().slice(2)).toEqual(["recovered", "recovered"]);
+  });
+
+  test("does not wait anew after a restart for a job that has never succeeded", async () => {
+    const site = watch();
+    site.setJobs([entity({ job: "nightly", plugins: [], expectMs: DAY })]);
+    await site.turn(DAY + 1);
+    expect(site.events()).toEqual(["late"]);
+    site.restart();
+    await site.turn(10_000);
+    expect(site.events()).toEqual(["late"]);
+    await site.ran("done");
+    await site.turn();
+    expect(site.events()).toEqual(["late", "recovered"]);
+  });
+
+  test("counts from the first run that failed, however often the process was a new one", async () => {
+    const site = watch({ on: ["late"] });
+    site.setJobs([entity({ job: "nightly", plugins: [], expectMs: DAY })]);
+    await site.ran("failed", "no target");
+    for (let hours = 0; hours < 24; hours += 6) {
+      site.restart();
+      await site.turn(DAY / 4 - 60_000);
+      await site.ran("failed", "no target");
+      expect(site.events()).toEqual([]);
+    }
+    site.restart();
+    await site.turn(300_000);
+    expect(site.events()).toEqual(["late"]);
   });
 
   test("says of a job that is late who has paused it, and of no other", async () => {

@@ -191,7 +191,9 @@ async function keepCollected(edges: Edges, row: ActionRow, result: Collected): P
   await keep(edges, row, { kind: "collected", ...result }, (transaction, next) => {
     queueDeliveries(transaction, next, edges.clock.now());
   });
-  if (row.plugins.length === 0) {
+  // What becomes of a workflow's results is said by its function, later.
+  const isOfWorkflow = edges.journal.run(row.runId)?.source != null;
+  if (row.plugins.length === 0 && !isOfWorkflow) {
     edges.log.emit(
       "info",
       `no output plugin for ${row.actionId}, skipping plugin processing`,

@@ -10,7 +10,8 @@ type Part = `${number}${"ns" | "us" | "µs" | "ms" | "s" | "m" | "h"}`;
 /**
  * A length of time as Go writes it: decimal numbers with the units ns, us, ms, s, m and h, such as
  * "90s", "10m" or "1h30m". There is no unit of days, and no number without a unit but 0. A text
- * that is known only when it runs is one by a cast: `text as Duration`.
+ * that is known only when it runs is one by a look, `isDuration(text)`, or by a cast,
+ * `text as Duration`.
  */
 export type Duration = "0" | Part | `${Part}${Part}` | `${Part}${Part}${Part}`;
 

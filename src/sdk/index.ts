@@ -24,6 +24,7 @@ export type {
   Threat,
 } from "./action.ts";
 export type { Duration, JobAction, JobDefinition, JobSchedule, PluginName } from "./definition.ts";
+export { isDuration } from "./duration.ts";
 export { Fatal, FatalError, Retry, RetryError } from "./failure.ts";
 export type { FetchOptions, StepFetch, StepFetchOptions } from "./fetch.ts";
 export { ensureOk } from "./http.ts";

@@ -204,7 +204,8 @@ export type NoParams = Readonly<Record<string, never>>;
  * One firing of a job, from its fire time to its last delivery. Everything with a name is saved
  * before the run goes on, and is never done again: not after a crash, not after an upgrade. Each
  * call is to be awaited. Outside of steps files, requests, timers and the environment throw, and
- * the clock and chance are the run's own.
+ * the clock and chance are the run's own. `Run` alone is the run of any job, for functions that
+ * take `run`; `Run<{ readonly days: number }>` is one of a job with that parameter.
  *
  * @example
  * ```ts
@@ -238,7 +239,7 @@ export type NoParams = Readonly<Record<string, never>>;
  * }
  * ```
  */
-export interface Run<Params = NoParams> {
+export interface Run<Params = unknown> {
   /** The name of the job. */
   readonly job: string;
   /** Of this run, unique on this host. */

@@ -10,7 +10,14 @@ import { nextTurn } from "../edge/turns.ts";
 import { locate } from "../edge/workflow/locate.ts";
 import type { Clock } from "../lib/ports.ts";
 import type { JobBody, JobModule } from "../sdk/job.ts";
-import type { CollectedResult, Run, StepContext, StepOptions, StepWork } from "../sdk/run.ts";
+import type {
+  CollectedResult,
+  NoParams,
+  Run,
+  StepContext,
+  StepOptions,
+  StepWork,
+} from "../sdk/run.ts";
 import type { WaitOptions } from "../sdk/wait.ts";
 import type { BodyHost, BodyListener } from "../workflow/host.ts";
 import { inlineHost } from "../workflow/inline.ts";
@@ -155,7 +162,7 @@ export class Observer {
     }
   }
 
-  #seenRun(run: Run, transcript: Transcript): Run {
+  #seenRun(run: Run<NoParams>, transcript: Transcript): Run<NoParams> {
     const step = (name: string, ...given: unknown[]): Promise<unknown> => {
       const work = given.pop() as StepWork<unknown>;
       const options = (given[0] ?? {}) as StepOptions;

@@ -244,7 +244,9 @@ function stepAsked(transaction: JournalTransaction, order: Order): StepRow {
   const [only, ...others] = open;
   if (name === null) {
     if (only !== undefined && others.length === 0) return only;
-    if (only === undefined) throw refusal(order, "it waits for no approval");
+    if (only === undefined) {
+      throw refusal(order, `it waits for no approval${decidedText(transaction, runId)}`);
+    }
     const names = open.map((step) => step.name).join(", ");
     throw refusal(order, `it waits for ${open.length} approvals, say which: ${names}`);
   }
@@ -261,6 +263,21 @@ function stepAsked(transaction: JournalTransaction, order: Order): StepRow {
   if (run.state === "open") return row;
   const way = run.state === "paused" ? `, mig-runner resume ${runId} lets it go on` : "";
   throw refusal(order, `it is ${run.state}${way}`);
+}
+
+/** What became of the approval that was asked for last: `: "dig" was approved already, by …`. */
+function decidedText(transaction: JournalTransaction, runId: number): string {
+  const asked = transaction.stepsOf(runId).filter(({ kind, state }) => {
+    return kind === "approval" && state !== "begun";
+  });
+  const last = asked.at(-1);
+  if (last !== undefined) return `: ${endedText(last)}`;
+  const actions = transaction.actionsOf(runId);
+  if (actions.some(({ held }) => held === "approved")) {
+    return ": it was approved already (mig-runner audit shows by whom)";
+  }
+  const denied = actions.find(({ error }) => error?.startsWith("denied by ") === true);
+  return denied === undefined ? "" : `: it was ${denied.error}`;
 }
 
 function endedText(row: StepRow): string {

@@ -5,6 +5,7 @@
 import { messageOf, nearest } from "../errors.ts";
 import { encodeValue } from "../lib/json/plain.ts";
 import {
+  isSchema,
   issuePath,
   keysOf,
   memberSchema,
@@ -100,28 +101,38 @@ function issueText(schema: Schema, issue: SchemaIssue, given: GivenParams): stri
   const [name = ""] = path.split(".");
   const why = issue.message.replace(/\.$/, "");
   if (name === "") return `Cannot use the parameters: ${why}`;
-  const wanted = wantedOf(schema, name);
+  const { type, description } = describe(memberSchema(schema, name));
+  const called = description === null ? name : `${name} ("${description}")`;
   if (!Object.hasOwn(given, name)) {
-    return `Parameter ${name} is not set${wanted === null ? "" : `, wanted ${wanted}`}`;
+    return `Parameter ${called} is not set${type === null ? "" : `, wanted ${type}`}`;
   }
   const inside = path === name ? "" : ` at ${path}`;
   const value = JSON.stringify(given[name]) ?? "undefined";
-  const what = wanted === null ? "" : ` (wanted ${wanted})`;
-  return `Cannot set parameter ${name} to ${value}${inside}: ${why}${what}`;
+  const what = type === null ? "" : ` (wanted ${type})`;
+  return `Cannot set parameter ${called} to ${value}${inside}: ${why}${what}`;
 }
 
-/** What a parameter is, in the words of its schema: its type, and its description. */
-function wantedOf(schema: Schema, name: string): string | null {
-  const member = memberSchema(schema, name) as (Schema & Readonly<Record<string, unknown>>) | null;
-  if (member === null) return null;
-  const { expects, pipe, description } = member;
+/** What a parameter is, in the words of its schema: of what type, and what for. */
+function describe(schema: Schema | null): {
+  readonly type: string | null;
+  readonly description: string | null;
+} {
+  if (schema === null) return { type: null, description: null };
+  const { expects, pipe, wrapped, description } = schema as Schema &
+    Readonly<Record<string, unknown>>;
   const parts = Array.isArray(pipe) ? (pipe as readonly Readonly<Record<string, unknown>>[]) : [];
-  const told = [description, ...parts.map((part) => part.description)];
-  const type =
-    typeof expects === "string" ? expects.replace(/^\((.*) \| undefined\)$/, "$1") : null;
-  const words = [type, told.find((text) => typeof text === "string")];
-  const texts = words.filter((word): word is string => typeof word === "string" && word !== "");
-  return texts.length === 0 ? null : texts.join(": ");
+  const own = [description, ...parts.map((part) => part.description)].filter(isText).at(-1);
+  // That of `optional` and its like, around the schema that may have one.
+  const first: unknown = parts[0];
+  const within = [wrapped, first].find((one) => one !== schema && isSchema(one));
+  return {
+    type: isText(expects) ? expects.replace(/^\((.*) \| undefined\)$/, "$1") : null,
+    description: own ?? (isSchema(within) ? describe(within).description : null),
+  };
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === "string" && value !== "";
 }
 
 /** Parameters in one line: `sha256=ab12 days=3`. */

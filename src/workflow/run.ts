@@ -14,6 +14,7 @@ import {
   type Dispatched,
   type LogLevel,
   type MapOptions,
+  type NoParams,
   type RetryOptions,
   type Run,
   type RunState,
@@ -79,15 +80,20 @@ export interface RunEdges {
   broken(error: Error): void;
 }
 
+/** What `deliver` says to anything but a result of its run. */
+const NO_RESULT =
+  "it gives plugins what run.collect gave in this run, as it is; send a report of your own in a " +
+  "step, by its context.fetch, or write it by run.log";
+
 const STEP_OPTIONS: readonly (keyof StepOptions)[] = ["retry", "timeout", "simulated"];
 const RETRY_OPTIONS: readonly (keyof RetryOptions)[] = ["max", "first", "cap"];
 
 /** The `run` that a body gets: each call asks the engine and waits for its word. */
-export class BodyRun implements Run {
+export class BodyRun implements Run<NoParams> {
   readonly job: string;
   readonly id: number;
   readonly firesAt: Instant;
-  readonly params: Run["params"];
+  readonly params: NoParams;
   readonly #edges: RunEdges;
   readonly #abort = new AbortController();
   readonly #names = new Set<string>();
@@ -112,7 +118,7 @@ export class BodyRun implements Run {
     this.job = run.job;
     this.id = run.id;
     this.firesAt = run.firesAt;
-    this.params = JSON.parse(params ?? "{}") as Run["params"];
+    this.params = JSON.parse(params ?? "{}") as NoParams;
     this.#now = now;
     this.#edges = edges;
     this.#tellsPlaces = places;
@@ -255,9 +261,10 @@ export class BodyRun implements Run {
 
   #deliver(plugin: string, result: CollectedResult): Promise<void> {
     const from = this.#results.get(result);
-    return this.#ask("deliver", `deliver ${plugin} ${from ?? ""}`, () => {
+    const name = from === undefined ? `deliver ${plugin}` : `deliver ${plugin} ${from}`;
+    return this.#ask("deliver", name, () => {
       if (!PLUGIN_NAME.test(plugin)) throw new TypeError("that is not the name of a plugin");
-      if (from === undefined) throw new TypeError("the result was not collected by this run");
+      if (from === undefined) throw new TypeError(NO_RESULT);
       return { request: { kind: "deliver", plugin, result: from }, decode: () => undefined };
     });
   }

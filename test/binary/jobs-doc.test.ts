@@ -57,7 +57,10 @@ async function siteOf(url: string, options: SiteOptions = {}): Promise<Site> {
   expect(exit).toBe(0);
   for (const { path, code } of files) {
     const hurried = code.replaceAll('expiry: "30s"', 'expiry: "1s"');
-    await site.scenario.write(path, hurried.replaceAll(/https:\/\/tickets\.[\w.]+/g, url));
+    await site.scenario.write(
+      path,
+      hurried.replaceAll(/https:\/\/(?:tickets|reports)\.[\w.]+/g, url),
+    );
   }
   return site;
 }
@@ -73,6 +76,7 @@ describe("docs/jobs.md", () => {
     expect(files.map(({ path }) => path).sort()).toEqual([
       "runners/clocks/job.ts",
       "runners/dig/job.ts",
+      "runners/exposed/job.ts",
       "runners/hunt/job.test.ts",
       "runners/hunt/job.ts",
       "runners/listeners/job.ts",
@@ -189,6 +193,10 @@ describe("docs/jobs.md", () => {
     await expectSuccess(site, "--once", "--wait");
     const bodies = service.heard.map(({ headers }) => headers["idempotency-key"]);
     expect(bodies).toEqual(["hunt/1/ticket", "hunt/6/ticket", "hunt/6/ticket"]);
+
+    await expectSuccess(site, "run", "exposed", "--wait");
+    const ports = { 23: expect.any(Array), 4444: expect.any(Array) };
+    expect(service.bodies.at(-1)).toEqual({ job: "exposed", run: 7, ports });
   });
 
   test("its tools check and test what it shows", async () => {

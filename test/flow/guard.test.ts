@@ -6,6 +6,7 @@ import { postAction } from "../../src/flow/post.ts";
 import { keep } from "../../src/flow/transition.ts";
 import type { Entity } from "../../src/jobs/entity.ts";
 import type { ActionRow, Completeness } from "../../src/journal/inflight.ts";
+import { replyTo } from "../../src/workflow/answers.ts";
 import { entity, NOON, never, openWorld, postedAs, type World } from "../support/world.ts";
 
 const HOUR = 3_600_000;
@@ -91,6 +92,17 @@ describe("growth", () => {
   });
 });
 
+/** What the verb says to a second yes. */
+async function secondYes(world: World, runId: number): Promise<string> {
+  const reply = { kind: "approval", approved: true } as const;
+  const order = { runId, name: null, said: { by: "bob", why: null }, reply };
+  const asked = world.journal.write((tables) => replyTo(tables, order, world.clock.now()));
+  return await asked.then(
+    () => "it was taken",
+    (error: Error) => error.message,
+  );
+}
+
 describe("approve", () => {
   test("holds the action until a person says yes, and posts it then", async () => {
     const world = await openDue();
@@ -104,10 +116,15 @@ describe("approve", () => {
     world.clock.jumpTo(NOON + 5 * HOUR);
     world.api.creates = [postedAs(9, NOON + 5 * HOUR + 300_000)];
     await world.journal.write((tables) => approveRun(tables, row.runId, world.clock.now()));
+    expect(await secondYes(world, row.runId)).toBe(
+      `Cannot approve run ${row.runId}: it waits for no approval: ` +
+        "it was approved already (mig-runner audit shows by whom)",
+    );
     expect(now(world, row).nextAt).toBe(NOON + 5 * HOUR);
     await post(world, now(world, row), false);
     // It has waited for longer than it lives: it is dated anew.
     expect(now(world, row)).toMatchObject({ state: "posted", expireAt: NOON + 5 * HOUR + 300_000 });
+    expect(await secondYes(world, row.runId)).toContain("it was approved already");
   });
 
   test("holds only what goes to more agents than are allowed without", async () => {
@@ -129,6 +146,9 @@ describe("approve", () => {
     const no = { runId: row.runId, error: "denied by ann: too many" };
     await world.journal.write((tables) => denyRun(tables, no, NOON));
     expect(world.journal.run(row.runId)).toMatchObject({ state: "failed", note: no.error });
+    expect(await secondYes(world, row.runId)).toBe(
+      `Cannot approve run ${row.runId}: it waits for no approval: it was ${no.error}`,
+    );
     const again = world.journal.write((tables) => approveRun(tables, row.runId, NOON));
     expect(again).rejects.toThrow(`Cannot approve run ${row.runId}: it waits for no approval`);
     await again.catch(() => {});

@@ -1,7 +1,13 @@
 import { describe, expect, test } from "bun:test";
 import { globSync, readFileSync } from "node:fs";
 import { resolve } from "node:path";
-import type { CollectAction, CollectedResult, Command, Run } from "../../src/sdk/index.ts";
+import type {
+  CollectAction,
+  CollectedResult,
+  Command,
+  NoParams,
+  Run,
+} from "../../src/sdk/index.ts";
 import * as sdk from "../../src/sdk/index.ts";
 import { isJobModule } from "../../src/sdk/job.ts";
 import { isPluginModule } from "../../src/sdk/plugin.ts";
@@ -59,7 +65,7 @@ describe("the examples in doc comments", () => {
 });
 
 /** A run over two agents, of which one is found, and one result with three hits. */
-function fakeRun(calls: unknown[]): Run {
+function fakeRun(calls: unknown[]): Run<NoParams> {
   const statistics = { processcount: 9, memoryread: 1, totalhits: 3, exectime: "1s" };
   const read = { foundanything: true, success: true, elements: {}, statistics, errors: null };
   const collected = (name: string) => ({
@@ -86,5 +92,5 @@ function fakeRun(calls: unknown[]): Run {
       calls.push(["deliver", plugin, name]);
     },
   };
-  return run as unknown as Run;
+  return run as unknown as Run<NoParams>;
 }

@@ -13,6 +13,7 @@ describe("mig-runner", () => {
       "TimeoutError",
       "agentsTarget",
       "ensureOk",
+      "isDuration",
       "job",
       "likePattern",
       "modules",

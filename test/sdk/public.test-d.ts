@@ -6,6 +6,7 @@ import {
   type Command,
   type Duration,
   type IfJson,
+  isDuration,
   type JobDefinition,
   type JobSchedule,
   job,
@@ -86,12 +87,42 @@ job({ params: v.object({ sha256: v.string(), days: v.optional(v.number(), 7) }) 
   // @ts-expect-error: there is no such parameter
   run.log(run.params.sha265);
 });
+const wait = v.optional(v.pipe(v.string(), v.guard(isDuration)), "10m");
+job({ params: v.object({ wait, limit: wait }) }, async (run) => {
+  same<typeof run.params.wait, Duration>();
+  await run.sleep("wait", run.params.wait);
+  await run.approval("ok", { timeout: run.params.limit });
+});
+job({ params: v.object({ wait: v.string() }) }, async (run) => {
+  // @ts-expect-error: any text is no duration
+  await run.sleep("wait", run.params.wait);
+});
 // @ts-expect-error: parameters need a schema
 job({ params: { sha256: "ab" } }, async () => {});
 job({}, async (run) => {
   // @ts-expect-error: the job declares none
   run.log(run.params.sha256.toLowerCase());
 });
+
+// A function that takes `run` takes that of any job; one that wants parameters, of jobs that have them.
+async function tell(run: Run, text: string): Promise<void> {
+  await run.step(text, () => 1);
+  // @ts-expect-error: not every job has it
+  run.log(run.params.days);
+}
+async function since(run: Run<{ readonly days: number }>): Promise<void> {
+  await run.sleep("days", `${run.params.days * 24}h`);
+}
+job({}, (run) => tell(run, "done"));
+
+job({ params: v.object({ days: v.optional(v.number(), 7), sha256: v.string() }) }, async (run) => {
+  await tell(run, run.params.sha256);
+  await since(run);
+});
+// @ts-expect-error: its runs have no such parameter
+job({}, (run) => since(run));
+// @ts-expect-error: its runs have one of another type
+job({ params: v.object({ days: v.string() }) }, (run) => since(run));
 
 modules.file({ searches: { a: { paths: ["/"], options: { mismatch: ["name"] } } } });
 // @ts-expect-error: a search has paths

@@ -211,7 +211,7 @@ describe("A body with a mistake", () => {
     [
       "a result of nobody",
       (run) => run.deliver("slack", {} as never),
-      /the result was not collected by this run$/,
+      /"deliver slack": it gives plugins what run.collect gave in this run, .* by run.log$/,
     ],
     [
       "a page of no commands",

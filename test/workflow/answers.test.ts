@@ -61,6 +61,32 @@ function approving(seen: Approval[], timeout: `${number}h` = "72h"): JobBody {
 }
 
 describe("run.approval", () => {
+  test("tells who comes second without a name who was first, and when", async () => {
+    for (const [first, done] of [
+      [yes, "approved"],
+      [no, "denied"],
+    ] as const) {
+      const stage = await begin(approving([]));
+      await reply(stage, null, first, { by: "ann", why: "change 7" });
+      const at = new Date(stage.clock.now()).toISOString();
+      for (const [second, verb] of [
+        [yes, "approve"],
+        [no, "deny"],
+      ] as const) {
+        expect(await refused(reply(stage, null, second, { by: "bob", why: null }))).toBe(
+          `Cannot ${verb} run 1: it waits for no approval: "dig" was ${done} already, by ann at ${at} (change 7)`,
+        );
+      }
+      await stage.stop();
+    }
+    const late = await begin(approving([], "2h"));
+    await late.move(3 * HOUR);
+    expect(await refused(reply(late, null, yes))).toBe(
+      'Cannot approve run 1: it waits for no approval: no one answered "dig" in time',
+    );
+    await late.stop();
+  });
+
   test("waits for days with nothing at work, and goes on at the yes", async () => {
     const seen: Approval[] = [];
     const stage = await begin(approving(seen));

@@ -91,6 +91,8 @@ describe("Engine", () => {
       await stage.move(SECOND);
       expect(stage.run()).toMatchObject({ state: "done", note: null });
       expect(stage.deliveries.map(({ plugin }) => plugin)).toEqual([...plugins]);
+      expect(stage.lines.join("\n")).toContain("wrote results for");
+      expect(stage.lines.join("\n")).not.toContain("no output plugin");
       await stage.stop();
     }
   });
@@ -118,7 +120,7 @@ describe("Engine", () => {
       ],
       [
         async (run) => run.deliver("print", {} as never),
-        "the result was not collected by this run",
+        'deliver "deliver print": it gives plugins what run.collect gave in this run, as it is; send',
       ],
     ];
     for (const [body, why] of cases) {

@@ -10,6 +10,7 @@ const HUNT = v.object({
   ),
   days: v.optional(v.pipe(v.number(), v.integer()), 7),
   hosts: v.optional(v.array(v.string())),
+  most: v.optional(v.pipe(v.number(), v.integer("a whole one"), v.description("hosts at most"))),
 });
 
 function texts(given: Readonly<Record<string, string>>) {
@@ -34,14 +35,18 @@ describe("readParams()", () => {
   });
 
   test.each([
-    [{}, "Parameter sha256 is not set, wanted string: of the file"],
+    [{}, 'Parameter sha256 ("of the file") is not set, wanted string'],
     [
       { sha256: "zz" },
-      'Cannot set parameter sha256 to "zz": four hexadecimal digits (wanted string: of the file)',
+      'Cannot set parameter sha256 ("of the file") to "zz": four hexadecimal digits (wanted string)',
     ],
     [
       { sha256: "ab12", days: "soon" },
       'Cannot set parameter days to "soon": Invalid type: Expected number but received "soon" (wanted number)',
+    ],
+    [
+      { sha256: "ab12", most: "5.5" },
+      'Cannot set parameter most ("hosts at most") to "5.5": a whole one (wanted number)',
     ],
     [
       { sha265: "ab12" },

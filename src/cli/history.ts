@@ -22,11 +22,14 @@ import { paramsText } from "../workflow/params.ts";
 import { UsageError } from "./flags.ts";
 import { loadJobs, unknownJob } from "./jobs.ts";
 import { openSpoolView, type SpoolView } from "./open.ts";
-import { renderTable, wrapText } from "./text.ts";
+import { COLUMNS_MAX, renderTable, wrapText } from "./text.ts";
 import { type Call, JSON_FLAG, type Verb } from "./verb.ts";
 
 /** Characters of what people were asked. */
-const SHOWN_MAX = 500;
+const SHOWN_MAX = 200;
+
+/** Characters of what a step gave: as many as fit into some lines; --json has all. */
+const VALUE_MAX = 200;
 
 /** Runs that are shown without -n. */
 const COUNT_DEFAULT = 20;
@@ -52,7 +55,8 @@ export const history: Verb = {
     "Shows the runs of all jobs or of one, the latest first: when each fired, how long it took, how\n" +
     "it ended and why. With a RUN, or the ID of an action, all of that run: its actions with their\n" +
     "commands by status, its deliveries with their tries, the steps of its workflow with their\n" +
-    "values. With --json one line of JSON a run. Reads only, beside a running mig-runner.\n\n" +
+    "values, cut to a few lines. With --json one line of JSON a run, with whole values. Reads only,\n" +
+    "beside a running mig-runner.\n\n" +
     "Examples:\n" +
     "  mig-runner -c runner.cfg history nightly --since 7d\n" +
     "  mig-runner -c runner.cfg history --failed --json | jq -r '[.run, .job, .error] | @tsv'\n" +
@@ -206,15 +210,20 @@ export function renderRun(run: RunRecord, now: Instant): string[] {
   const head = `run ${run.run} of ${run.job} (${run.cause}): ${state}`;
   return [
     ...wrapText(why === null ? head : `${head}: ${why}`, "", "  "),
-    ...renderTable(times),
+    ...renderTable(times).map(cutLine),
     ...part(plural(run.actions.length, "action"), run.actions.map(actionLine)),
     ...part(
       plural(run.deliveries.length, "delivery"),
       run.deliveries.map((row) => deliveryLine(row, now)),
     ),
     ...part("tried in vain", triedLines(run)),
-    ...part(plural(run.steps.length, "step"), run.steps.map(stepLine)),
+    ...part(plural(run.steps.length, "step"), run.steps.map(stepLine)).map(cutLine),
   ];
+}
+
+/** A value without blanks may be wider than the screen. */
+function cutLine(line: string): string {
+  return cutText(line, COLUMNS_MAX);
 }
 
 function part(heading: string, rows: readonly (readonly string[])[]): string[] {
@@ -263,7 +272,9 @@ function stepLine(step: StepRecord): string[] {
   const { name, kind, state, attempts, error, value, endedAt } = step;
   const ended = endedAt === null ? "" : formatClock(endedAt);
   const failed = attempts === 0 ? "" : `failed ${attempts}x`;
-  const told = [failed, error ?? value ?? ""].filter((x) => x !== "").join(": ");
+  const told = [failed, error ?? cutText(value ?? "", VALUE_MAX)]
+    .filter((x) => x !== "")
+    .join(": ");
   const last = [told, ...askedTexts(step)].filter((text) => text !== "").join("; ");
   return [name, kind, state, ended, last];
 }

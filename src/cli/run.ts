@@ -296,7 +296,7 @@ function report(call: Call, edges: Edges, { runId, wait, by }: Outcome): number 
     call.terminal.json(jsonAnswer({ job, firesAt, state, note, by, warnings, ...came }));
     return good ? 0 : 1;
   }
-  const lines = actions.flatMap((action) => describe(action));
+  const lines = actions.flatMap((action) => describe(action, by));
   lines.push(...warnings.map((warning) => `warning: ${warning}`));
   for (const { plugin, state, error } of deliveries) {
     lines.push(`plugin ${plugin}: ${state}${error === null ? "" : `: ${error}`}`);
@@ -304,7 +304,7 @@ function report(call: Call, edges: Edges, { runId, wait, by }: Outcome): number 
   if (actions.length === 0 && by !== null && row?.state === "requested") {
     lines.push(`mig-runner (process ${by}) was asked to run it and has not begun yet`);
   }
-  if (row !== null) lines.push(...describeOutcome(journal, row));
+  if (row !== null) lines.push(...describeOutcome(journal, row, by));
   call.terminal.out(lines);
   return good ? 0 : 1;
 }
@@ -316,7 +316,7 @@ function pausedWarning({ clock, journal }: Edges, row: RunRow | null): string[] 
 }
 
 /** What a workflow came to, also without an action; of other runs, why they failed. */
-function describeOutcome(journal: JournalReads, row: RunRow): string[] {
+function describeOutcome(journal: JournalReads, row: RunRow, by: number | null): string[] {
   const { id, state, note, source } = row;
   const told = journal.actionsOf(id).some(({ error }) => error === note);
   if (source === null) return note === null || told ? [] : [note];
@@ -332,11 +332,21 @@ function describeOutcome(journal: JournalReads, row: RunRow): string[] {
     }
     default:
       return [
-        `run ${id}: not ended yet, ${done} so far; the daemon or --once goes on with it`,
+        `run ${id}: ${stillOpen(done, by)}`,
         ...openQuestions(journal, id).map((step) => `it waits for ${askedText(step)}`),
       ];
   }
 }
+
+/** Who goes on with what no process has in its hands. */
+const NEXT_ONE = "the daemon or --once goes on with it";
+
+/** Whose it is now: that of the process that works on the directory, or of the next one. */
+export function stillOpen(done: string, by: number | null): string {
+  if (by === null) return `not ended yet, ${done} so far; ${NEXT_ONE}`;
+  return `mig-runner (process ${by}) has it, ${done} so far; mig-runner status shows how it goes on`;
+}
+
 function plainAction(action: ActionRow) {
   const { name, state, actionId, resultPath, completeness, error } = action;
   return { name, state, actionId, resultPath, completeness, error };
@@ -346,10 +356,11 @@ function plainDelivery({ plugin, state, attempts, error }: DeliveryRow) {
   return { plugin, state, attempts, error };
 }
 
-function describe(action: ActionRow): string[] {
+function describe(action: ActionRow, by: number | null): string[] {
   const { name, actionId, state, sendOnly, resultPath, completeness, error, expireAt } = action;
   if (actionId === null) {
-    const then = state === "planned" ? "; the daemon or --once goes on with it" : "";
+    const whose = by === null ? NEXT_ONE : `mig-runner (process ${by}) goes on with it`;
+    const then = state === "planned" ? `; ${whose}` : "";
     return [`${name}: not posted: ${error ?? state}${then}`];
   }
   if (resultPath === null || completeness === null) {

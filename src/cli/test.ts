@@ -5,6 +5,7 @@ import { loadConfig } from "../config/config.ts";
 import { systemClock } from "../edge/clock.ts";
 import { absolutePath, readBytes } from "../edge/files.ts";
 import { bundleJob } from "../edge/modules/bundle.ts";
+import { checkParams } from "../edge/modules/params.ts";
 import { describeEnd, startWorker } from "../edge/worker.ts";
 import { RunnerError, RunnerErrors } from "../errors.ts";
 import type { JobState } from "../jobs/catalog.ts";
@@ -89,6 +90,7 @@ export const test: Verb = {
     const set = setOf(call);
     const said = saidOf(call);
     const state = await stateOf(call);
+    if (positionals.length > 0) await assertParams(programs, set, view.config.directory);
     const tested: Tested[] = [];
     for (const program of programs) {
       const below = view.config.directory;
@@ -132,6 +134,23 @@ function setOf({ flags, positionals }: Call): Readonly<Record<string, string>> {
   const set = flags.pairs("set");
   if (Object.keys(set).length === 0 || positionals.length === 1) return set;
   throw new UsageError("--set is for one JOB");
+}
+
+/**
+ * Parameters that a job refuses are no fault of it: nothing is played.
+ *
+ * @throws {RunnerErrors} ENTITY, as `run` says it, with each that is wrong or missing.
+ */
+async function assertParams(
+  programs: readonly JobState[],
+  set: Readonly<Record<string, string>>,
+  below: string,
+): Promise<void> {
+  for (const { job, entity } of programs) {
+    const isUnset = entity?.params != null && entity.params.unset === null;
+    if (entity === null || !(isUnset || Object.keys(set).length > 0)) continue;
+    await checkParams({ job, path: entity.path, below }, set);
+  }
 }
 
 /** @throws {UsageError} For what is no JSON. */

@@ -3,7 +3,7 @@ import { audit } from "../../src/cli/audit.ts";
 import { check } from "../../src/cli/check.ts";
 import { completionOf } from "../../src/cli/completion.ts";
 import { history } from "../../src/cli/history.ts";
-import { run } from "../../src/cli/run.ts";
+import { run, stillOpen } from "../../src/cli/run.ts";
 import { test as testVerb } from "../../src/cli/test.ts";
 import { findVerb, VERBS } from "../../src/cli/verbs.ts";
 import { Directory } from "../support/verb.ts";
@@ -19,11 +19,40 @@ export default job(
 );
 `;
 
+/** Steps with long values, and a question. */
+const LONG = `
+    await run.step("long", () => "x".repeat(900));
+    await run.step("words", () => Array.from({ length: 300 }, (_, at) => at).join(" "));
+    const show = { hosts: Array.from({ length: 99 }, (_, at) => "web" + at) };
+    await run.approval("dig", { show, timeout: "1h" });
+`;
+
 async function withHunt(text = HUNT): Promise<Directory> {
   const directory = await Directory.create();
   await directory.write("runners/hunt/job.ts", text);
   return directory;
 }
+
+test("says of a run that goes on whose it is", () => {
+  expect(stillOpen("2 steps", 4711)).toBe(
+    "mig-runner (process 4711) has it, 2 steps so far; mig-runner status shows how it goes on",
+  );
+  expect(stillOpen("1 step", null)).toContain("not ended yet, 1 step so far; the daemon or --once");
+});
+
+test("history cuts long values to the width of a screen, and has them whole as JSON", async () => {
+  await using directory = await withHunt(HUNT.replace("  },\n);", `${LONG}  },\n);`));
+  const set = ["--set", `sha256=${"ab".repeat(80)}`];
+  expect((await directory.call(run, ["hunt", ...set, "--wait"])).thrown).toBe("");
+  const lines = (await directory.call(history, ["1"])).out.split("\n");
+  expect(lines.filter((line) => line.length > 100)).toEqual([]);
+  expect(lines.length).toBeLessThan(25);
+  const { steps, params } = JSON.parse((await directory.call(history, ["1", "--json"])).out);
+  expect(JSON.parse(params).sha256).toBe("ab".repeat(80));
+  expect(steps.map(({ value }: { value: string | null }) => value?.length)).toEqual([
+    ...[164, 902, 1_091, undefined],
+  ]);
+});
 
 describe("run --set", () => {
   test("gives a run its parameters, and keeps and shows them", async () => {
@@ -74,7 +103,13 @@ describe("run --set", () => {
     const one = await directory.call(testVerb, ["hunt", "--agents", "2", "--set", "sha256=ab"]);
     expect([one.exit, one.thrown]).toEqual([0, ""]);
     const wrong = await directory.call(testVerb, ["hunt", "--set", "sha257=ab"]);
-    expect([wrong.exit, wrong.out]).toEqual([1, expect.stringContaining("did you mean sha256?")]);
+    expect([wrong.exit, wrong.out]).toEqual([null, ""]);
+    expect(wrong.thrown).toContain(
+      "Cannot set parameter sha257: there is none of that name (did you mean sha256?)",
+    );
+    const unset = await directory.call(testVerb, ["hunt"]);
+    expect([unset.exit, unset.out]).toEqual([null, ""]);
+    expect(unset.thrown).toContain("Parameter sha256 is not set, wanted string");
   });
 
   test("is completed from the job", async () => {

@@ -165,7 +165,9 @@ function progressOf({ journal }: Edges, runId: number): { begun: boolean; ended:
   const run = journal.run(runId);
   const actions = journal.actionsOf(runId);
   const isSettled =
-    (run?.state !== "requested" && run?.state !== "open") || onlySweeps(journal, runId);
+    (run?.state !== "requested" && run?.state !== "open") ||
+    onlySweeps(journal, runId) ||
+    isGivenUp(journal, run);
   // A workflow is done before its results are delivered: a first try is waited for.
   const isUntried = actions
     .flatMap(({ id }) => journal.deliveriesOf(id))
@@ -174,6 +176,16 @@ function progressOf({ journal }: Edges, runId: number): { begun: boolean; ended:
   if (run?.state === "open" && waitsForPeople(journal, runId)) return { begun: true, ended: true };
   const begun = isWorkflow || actions.some(({ actionId }) => actionId !== null);
   return { begun, ended: isSettled && !(run?.state === "done" && isUntried) };
+}
+
+/** Whether all that a run is open for is results that no plugin will take until somebody acts. */
+function isGivenUp(journal: JournalReads, run: RunRow): boolean {
+  if (run.source !== null) return false;
+  const actions = journal.actionsOf(run.id);
+  if (!actions.every(({ state }) => state === "collected" || state === "settled")) return false;
+  const deliveries = actions.flatMap(({ id }) => journal.deliveriesOf(id));
+  const hasOpen = deliveries.some(({ state }) => state === "pending");
+  return !hasOpen && deliveries.some(({ state }) => state === "dead");
 }
 
 /** Whether a run has its results delivered, and is open only because they are read once more. */

@@ -48,6 +48,19 @@ describe.concurrent("a daemon", () => {
     ended(await run.ended());
   });
 
+  test("does not keep a run that waits for a result which its plugin refuses for good", async () => {
+    await using site = await Site.create();
+    await site.job("drift", ['plugin = "refuse"']);
+    await site.scenario.write(
+      "plugins/refuse.ts",
+      'import { Fatal, plugin } from "mig-runner";\n' +
+        'export default plugin({ deliver() { throw new Fatal("not wanted"); } });\n',
+    );
+    await site.daemon();
+    const { exit, stdout } = await site.run("run", "drift", "--wait");
+    expect([exit, stdout]).toEqual([1, expect.stringContaining("plugin refuse: dead: not wanted")]);
+  });
+
   test("ends with 0 when it is told to stop while it waits for another", async () => {
     await using host = await Host.create();
     await host.daemon();

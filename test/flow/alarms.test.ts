@@ -2,6 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { Alarms, type AlarmsOptions } from "../../src/flow/alarms.ts";
 import type { Notify } from "../../src/flow/edges.ts";
 import { advance, advanceDelivery } from "../../src/journal/inflight.ts";
+import type { LogSubject } from "../../src/lib/ports.ts";
 import type { AlarmOrder, DeliveryAnswer } from "../../src/ports.ts";
 import { settle } from "../support/clock.ts";
 import { entity, fillDisk, NOON, openWorld } from "../support/world.ts";
@@ -261,6 +262,27 @@ describe("Alarms", () => {
     downSince = null;
     await site.turn(10_000);
     expect(site.events()).toEqual(["api", "recovered"]);
+  });
+
+  test("says in fields of its own what a log line is about: event, job, run and plugin", async () => {
+    const subjects: (LogSubject | undefined)[] = [];
+    const site = watch({ plugins: ["slack", "page"] });
+    site.edges.log.emit = (_level, _message, subject) => void subjects.push(subject);
+    await giveUp(site);
+    site.setClock(NOON + 1_000);
+    await site.ran("failed", "no target");
+    site.answers.push({ kind: "failed", message: "no answer" });
+    await site.turn();
+    const raised = [
+      { job: "nightly", plugin: "slack", alarm: "dead" },
+      { job: "nightly", run: 2, alarm: "failed" },
+    ];
+    expect(subjects.slice(0, 2)).toEqual(raised);
+    // That a plugin was not told: which plugin, and of what.
+    expect(subjects.slice(2)).toEqual([{ job: "nightly", plugin: "page", alarm: "dead" }]);
+    await site.ran("done");
+    await site.turn();
+    expect(subjects.slice(3)).toEqual([{ job: "nightly", run: 2, alarm: "failed" }]);
   });
 
   test("ends the alarms of a job that is gone", async () => {

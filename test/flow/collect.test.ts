@@ -4,6 +4,7 @@ import { collectAction } from "../../src/flow/collect.ts";
 import { deliverResult, keepDelivery } from "../../src/flow/deliver.ts";
 import { NO_PATIENCE, type Patience } from "../../src/flow/patience.ts";
 import { type ActionRow, advance } from "../../src/journal/inflight.ts";
+import type { LogSubject } from "../../src/lib/ports.ts";
 import { agentsTarget } from "../../src/mig/target.ts";
 import { command, NOON, never, openWorld, type World } from "../support/world.ts";
 
@@ -77,6 +78,16 @@ describe("collectAction()", () => {
       completeness: { fetched: 2, sent: 2, statuses: { success: 2 }, strays: 0 },
     });
     expect(world.journal.dueDeliveries(NOON + 60_000, 9)).toMatchObject([{ plugin: "mail" }]);
+  });
+
+  test("says in a field of its log line how many hosts have answered", async () => {
+    const world = openWorld();
+    const row = await posted(world);
+    const subjects: (LogSubject | undefined)[] = [];
+    world.edges.log.emit = (_level, _message, subject) => void subjects.push(subject);
+    world.api.pages = [[command(1, 2), command(2, 2)]];
+    await collect(world, row);
+    expect(subjects).toContainEqual({ job: row.job, run: row.runId, action: 7, hosts: 2 });
   });
 
   test("asks no page beyond what the counters promise", async () => {

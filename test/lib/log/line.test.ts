@@ -2,6 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import {
   facilityNumber,
+  jsonText,
   localLine,
   networkLine,
   plainLine,
@@ -58,6 +59,24 @@ describe("networkLine()", () => {
     const line = networkLine("one\ntwo\u2028\x00\n<0>forged\n\n", context);
     expect(line).toEndWith(": one\\ntwo\\u2028\\x00\\n<0>forged\n");
     expect(line.indexOf("\n")).toBe(line.length - 1);
+  });
+});
+
+describe("jsonText()", () => {
+  test("has all that a line is about in fields of its own, and none that it is not about", () => {
+    const subject = {
+      ...{ job: "nightly", run: 7, action: 12, step: "deep" },
+      ...{ plugin: "slack", alarm: "dead", hosts: 0 },
+    };
+    const time = "2026-11-03T04:05:06.789Z";
+    const own = { time, level: "warning", message: "text" };
+    const parse = (about: object) =>
+      JSON.parse(jsonText("text", { at, level: "warning", subject: about }));
+    expect(parse(subject)).toEqual({ ...own, ...subject });
+    expect(parse({})).toEqual(own);
+    for (const [name, value] of Object.entries(subject)) {
+      expect(parse({ [name]: value })).toEqual({ ...own, [name]: value });
+    }
   });
 });
 

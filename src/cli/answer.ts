@@ -61,7 +61,7 @@ export const answer: Verb = {
         run: runId,
       });
       recorder.tell();
-      const serves = servingHolder(bench.config.directory) !== null;
+      const serves = call.person === undefined && servingHolder(bench.config.directory) !== null;
       const verdict = await verdictOf({ journal, clock, serves }, { runId, name }, replied);
       const told = { run: runId, job, name, state: verdict.state, error: verdict.error };
       if (call.flags.has("json")) call.terminal.json(jsonAnswer(told));

@@ -3,6 +3,7 @@ import { onSignals } from "../edge/signals.ts";
 import { type Listener, listen, type Place } from "../edge/web.ts";
 import { RunnerError } from "../errors.ts";
 import { createApp } from "../web/app.ts";
+import { allowedOf, DESK_FLAGS } from "./desk.ts";
 import { UsageError } from "./flags.ts";
 import { openSpoolView } from "./open.ts";
 import { openSite } from "./site.ts";
@@ -17,7 +18,9 @@ const PORT_MAX = 65_535;
 const LOOPBACK = /^(127(\.(25[0-5]|2[0-4]\d|1?\d?\d)){3}|::1)$/;
 
 export const dashboard: Verb = {
-  usage: "[--listen ADDRESS:PORT|unix:PATH] [--host NAME]",
+  usage:
+    "[--listen ADDRESS:PORT|unix:PATH] [--host NAME] " +
+    "[--allow-actions --token-file FILE|--user-header NAME]",
   flags: [
     {
       name: "listen",
@@ -31,17 +34,20 @@ export const dashboard: Verb = {
       value: "NAME",
       help: "A name that a proxy asks by, beside those of loopback; once for each",
     },
+    ...DESK_FLAGS,
   ],
   help:
     "Shows what happens here as pages for a browser: what is wrong and what to do, what comes next,\n" +
     "what is in flight, jobs, runs, alarms, missed fire times and the audit log. Each page is JSON\n" +
     "too, with .json at the end of its path, and /healthz answers 200, or 503 with the reasons.\n" +
     "A process of its own: it only reads, needs no key, and works beside a running mig-runner or\n" +
-    "without one. It listens on this host only; for people elsewhere use ssh -L, or a proxy that\n" +
-    "asks for their names.\n\n" +
+    "without one. With --allow-actions people act from it as by the verbs, under their names in the\n" +
+    "audit log: by a token, or by the name that a proxy gives them. It listens on this host only;\n" +
+    "for people elsewhere use ssh -L, or a proxy that asks for their names.\n\n" +
     "Examples:\n" +
     "  mig-runner -c runner.cfg dashboard\n" +
-    "  mig-runner -c runner.cfg dashboard --listen unix:/run/mig-runner/page.sock --host mig.example",
+    "  mig-runner -c runner.cfg dashboard --listen unix:/run/mig-runner/page.sock --host mig.example\n" +
+    "  mig-runner -c runner.cfg dashboard --allow-actions --token-file /etc/mig/page-token",
   async run(call) {
     if (call.positionals.length > 0) throw new UsageError("dashboard takes no words");
     const place = placeOf(call.flags.text("listen") ?? LISTEN_DEFAULT);
@@ -49,8 +55,11 @@ export const dashboard: Verb = {
     const view = await openSpoolView(call);
     const note = (line: string): void => call.terminal.error([line]);
     for (const warning of view.warnings) note(`warning: ${warning}`);
-    const app = createApp(openSite(view, note), { hosts });
-    const listener = await listen(place, app.answer);
+    const allowed = await allowedOf(call, place);
+    if (allowed?.warning != null) note(`warning: ${allowed.warning}`);
+    const acting = allowed === null ? {} : { desk: allowed.desk };
+    const app = createApp(openSite(view, note), { hosts, ...acting });
+    const listener = await listen(place, app.answer, { takesForms: allowed !== null });
     call.terminal.out([`the page is at ${listener.url}`]);
     await stopped(call, listener);
     return 0;

@@ -6,9 +6,10 @@ import type { JournalTransaction } from "../journal/journal.ts";
 import type { Clock, Log } from "../lib/ports.ts";
 import type { Call } from "./verb.ts";
 
-/** Who calls: the user of the system, and by whose sudo. */
-export function actorOf({ environment }: Pick<Call, "environment">): string {
+/** Who calls: the user of the system, and by whose sudo; or a person at the page of that user. */
+export function actorOf({ environment, person }: Pick<Call, "environment" | "person">): string {
   const user = userName();
+  if (person !== undefined) return `${person} by the page of ${user}`;
   const by = environment.SUDO_USER ?? "";
   return by === "" || by === user ? user : `${user} by sudo of ${by}`;
 }
@@ -20,7 +21,7 @@ export class Recorder {
   #head: AuditRow | null = null;
 
   constructor(
-    call: Pick<Call, "environment">,
+    call: Pick<Call, "environment" | "person">,
     edges: { readonly clock: Clock; readonly log: Log },
   ) {
     this.#actor = actorOf(call);

@@ -203,6 +203,7 @@ interface Order {
 /** Lets the daemon of the directory deliver, or does it here while holding the directory. */
 async function handOver(call: Call, bench: Bench, order: Order): Promise<number> {
   const { directory } = bench.config;
+  if (call.person !== undefined) return leave(call, order, servingHolder(directory)?.pid ?? null);
   const hold = new Hold(directory, "redeliver");
   if (!(await hold.take())) {
     const holder = servingHolder(directory)?.pid ?? null;
@@ -222,6 +223,14 @@ async function handOver(call: Call, bench: Bench, order: Order): Promise<number>
     signals.close();
     hold.release();
   }
+}
+
+/** Plugins are not run by the page. */
+function leave(call: Call, { action, rows }: Order, holder: number | null): number {
+  const who = holder === null ? "the next mig-runner" : `mig-runner (process ${holder})`;
+  const plugins = rows.map(({ plugin }) => plugin).join(", ");
+  call.terminal.out([`${action.job}: action ${action.actionId}: ${who} delivers it to ${plugins}`]);
+  return 0;
 }
 
 function report(

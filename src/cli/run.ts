@@ -1,12 +1,10 @@
 // Run: fire one job now. A daemon on the directory does it when there is one; else this process.
 import { systemClock } from "../edge/clock.ts";
-import { RunnerError } from "../errors.ts";
 import { canBeMet } from "../flow/defer.ts";
 import type { Edges } from "../flow/edges.ts";
 import { ONCE_WINDOW } from "../flow/launch.ts";
 import { hasAllFailed, shortfalls } from "../flow/shortfall.ts";
 import { lateness } from "../flow/sign.ts";
-import { isSignedAhead, notSignedAhead } from "../flow/signed-ahead.ts";
 import { waitsForPeople } from "../flow/transition.ts";
 import type { Entity } from "../jobs/entity.ts";
 import { pauseReason } from "../jobs/hold.ts";
@@ -14,16 +12,13 @@ import { type ActionRow, type DeliveryRow, isSwept, type RunRow } from "../journ
 import type { JournalReads } from "../journal/journal.ts";
 import { describeStatuses } from "../mig/statuses.ts";
 import { Runner } from "../runner.ts";
-import { SECOND_MS } from "../time.ts";
 import { jsonAnswer, plural } from "../view/text.ts";
 import { askedText, openQuestions } from "../workflow/answers.ts";
 import { wayOut } from "../workflow/operate.ts";
-import { paramsText } from "../workflow/params.ts";
 import { UsageError } from "./flags.ts";
-import { unknownJob } from "./jobs.ts";
 import { type Opened, openRunner } from "./open.ts";
-import { Recorder } from "./record.ts";
 import { reportAsked, showWait, startOf } from "./run-at.ts";
+import { leaveRun, paramsOf, requestRun, requireJob } from "./run-request.ts";
 import { endWhenBroken, handleSignals } from "./serve.ts";
 import { type Call, JSON_FLAG, SET_FLAG, type Verb } from "./verb.ts";
 
@@ -71,12 +66,13 @@ export const run: Verb = {
     const [job, ...others] = call.positionals;
     if (job === undefined || others.length > 0) throw new UsageError("run takes one JOB");
     startOf(call, systemClock().now());
+    if (call.person !== undefined) return await leaveRun(call, job);
     const opened = await openRunner(call, { lock: "if free", work: `run ${job}` });
     try {
       const { edges } = opened;
       const entity = await loadJob(opened, job);
       const params = await paramsOf(call, opened, entity);
-      const asked = await request(call, opened, { job, params });
+      const asked = await requestRun(call, opened, { job, params });
       const { id: runId } = asked;
       if (asked.notBefore !== null && !call.flags.has("wait")) {
         return reportAsked(call, opened, { ...asked, notBefore: asked.notBefore });
@@ -217,70 +213,6 @@ async function loadJob(opened: Opened, job: string): Promise<Entity> {
       await edges.clock.sleep(LOOK_MS);
     }
   }
-}
-
-/** @throws {RunnerError} ENTITY, when there is no such job, or when it is broken. */
-function requireJob({ catalog, config }: Opened, job: string): Entity {
-  const states = [...catalog.states()];
-  const found = states.find((state) => state.job === job);
-  const [mistake] = found?.errors ?? [];
-  if (mistake !== undefined) throw mistake;
-  if (found?.entity != null && isSignedAhead(found.entity)) {
-    const state = "it is signed ahead, for its fire times only, not for a run by hand";
-    throw notSignedAhead(job, state);
-  }
-  if (found?.entity != null) return found.entity;
-  const jobs = states.map((state) => state.job);
-  throw unknownJob({ verb: "run", job }, { jobs, path: config.runnersDirectory });
-}
-
-/**
- * The parameters of the run as JSON; null for a job that takes none.
- *
- * @throws {RunnerErrors} ENTITY, with each that is wrong or missing.
- */
-async function paramsOf(call: Call, { config }: Opened, entity: Entity): Promise<string | null> {
-  const set = call.flags.pairs("set");
-  const isNone = Object.keys(set).length === 0;
-  if (isNone && entity.params === null) return null;
-  if (isNone && entity.params?.unset != null) return entity.params.unset;
-  const { job, path } = entity;
-  if (!entity.workflow) {
-    const hint = "Parameters are for job.ts with a workflow";
-    throw new RunnerError("ENTITY", "Cannot set parameters: the job takes none", {
-      ...{ job, path, hint },
-    });
-  }
-  const { checkParams } = await import("../edge/modules/params.ts");
-  return await checkParams({ job, path, below: config.directory }, set);
-}
-
-/** Writes the request; two requests of one millisecond get fire times of their own (I2). */
-async function request(
-  call: Call,
-  opened: Opened,
-  { job, params }: { readonly job: string; readonly params: string | null },
-): Promise<RunRow> {
-  const { edges, hold, config } = opened;
-  const now = edges.clock.now();
-  const notBefore = startOf(call, now);
-  const recorder = new Recorder(call, edges);
-  const row = await edges.journal.write((transaction) => {
-    for (let firesAt = notBefore ?? now; ; firesAt++) {
-      // A whole second may be a fire time of its schedule, which is not to be taken from it.
-      if (firesAt % SECOND_MS === 0) continue;
-      const order = { job, firesAt, cause: "manual", params, notBefore } as const;
-      const row = transaction.insertRun(order, "requested", now);
-      if (row === null) continue;
-      const at = notBefore === null ? "" : ` at ${new Date(notBefore).toISOString()}`;
-      const detail = `run ${row.id}${at} ${paramsText(params)}`.trim();
-      recorder.note(transaction, { deed: "run", subject: job, detail });
-      return row;
-    }
-  });
-  // Beside a daemon only the answer to the call is wanted on the terminal.
-  if (hold.isHeld || config.logging.mode !== "stdout") recorder.tell();
-  return row;
 }
 
 interface Outcome {

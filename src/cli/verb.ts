@@ -10,6 +10,11 @@ export interface Call extends CommandLine {
   /** The time zone of this host, and where it was found. */
   readonly hostZone: HostZone;
   readonly environment: Readonly<Record<string, string | undefined>>;
+  /**
+   * Who asks, where that is not the user of this process: a person at the page. Then the journal
+   * is written, and what follows is left to the mig-runner of the directory.
+   */
+  readonly person?: string;
 }
 
 export interface Verb {

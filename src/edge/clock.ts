@@ -1,9 +1,10 @@
-// Clock: the machine's wall time, its timers and its dice.
+// Clock: the machine's wall time, its timers, its dice and its secrets.
 //
 // A timer of the runtime counts elapsed time, stands still while the machine sleeps and overflows
 // after 24 days. Waiting for a wall time is therefore done in short naps with a look at the clock
 // between them.
 import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
 import type { Clock, Random } from "../lib/ports.ts";
 import { DAY_MS, MINUTE_MS, type Milliseconds } from "../time.ts";
 
@@ -35,6 +36,11 @@ export function systemClock(): Clock {
       }
     },
   };
+}
+
+/** A text that nobody can guess: 32 bytes in hexadecimal. */
+export function secretText(): string {
+  return randomBytes(32).toString("hex");
 }
 
 /** The runtime's dice. Not for secrets. */

@@ -17,11 +17,15 @@ export type Place =
   | { readonly kind: "port"; readonly host: string; readonly port: number }
   | { readonly kind: "socket"; readonly path: string };
 
+/** What is known of a request beside the request. */
+export interface Around {
+  readonly host: string | null;
+  /** The value of a header that is there once; else null. */
+  header(name: string): string | null;
+}
+
 /** What answers. It must not throw. */
-export type Answer = (
-  request: Request,
-  around: { readonly host: string | null },
-) => Response | Promise<Response>;
+export type Answer = (request: Request, around: Around) => Response | Promise<Response>;
 
 /** A listener that is open. */
 export interface Listener {
@@ -39,18 +43,26 @@ const HEAD_BYTES_MAX = 16 * 1024;
 /** Characters of the path and the query of a request. */
 const TARGET_SIZE_MAX = 4_096;
 
+/** Bytes of a form. */
+export const FORM_BYTES_MAX = 64 * 1024;
+
 /** How long a request may take to come, an answer to go, and a connection to be idle. */
 const IDLE_MS = 30_000;
 
 /**
  * Opens a listener.
  *
+ * @param how.takesForms Whether what is sent by POST is read. @default false
  * @throws {RunnerError} USAGE, when the place cannot be had.
  */
-export async function listen(place: Place, answer: Answer): Promise<Listener> {
+export async function listen(
+  place: Place,
+  answer: Answer,
+  { takesForms = false }: { readonly takesForms?: boolean } = {},
+): Promise<Listener> {
   const sockets = new Set<Socket>();
   const server = createServer({ maxHeaderSize: HEAD_BYTES_MAX }, (request, response) => {
-    serve(request, response, answer).catch(() => request.socket.destroy());
+    serve(request, response, { answer, takesForms }).catch(() => request.socket.destroy());
   });
   server.headersTimeout = IDLE_MS;
   server.requestTimeout = IDLE_MS;
@@ -136,20 +148,51 @@ function urlOf(server: Server, place: Place): string {
 async function serve(
   request: IncomingMessage,
   response: ServerResponse,
-  answer: Answer,
+  { answer, takesForms }: { readonly answer: Answer; readonly takesForms: boolean },
 ): Promise<void> {
   const target = request.url ?? "/";
-  if (hasBody(request) || !target.startsWith("/")) return end(response, 400);
-  if (target.length > TARGET_SIZE_MAX) return end(response, 414);
   const method = request.method ?? "GET";
+  const isForm = takesForms && method === "POST";
+  if ((hasBody(request) && !isForm) || !target.startsWith("/")) return end(response, 400);
+  if (target.length > TARGET_SIZE_MAX) return end(response, 414);
   const { host = null } = request.headers;
-  const asked = requestOf(method, target);
+  const header = (name: string): string | null => headerOf(request, name);
+  if (isForm && !/^application\/x-www-form-urlencoded *(;|$)/i.test(header("content-type") ?? "")) {
+    return end(response, 415);
+  }
+  const form = isForm ? await formOf(request) : null;
+  if (isForm && form === null) return end(response, 413);
+  const asked = requestOf(method, target, form);
   if (asked === null) return end(response, 400);
-  const given = await answer(asked, { host });
+  const given = await answer(asked, { host, header });
   response.writeHead(given.status, Object.fromEntries(given.headers));
   if (method === "HEAD") await given.body?.cancel();
   else if (given.body !== null) await send(response, given.body);
   response.end();
+}
+
+function headerOf({ rawHeaders }: IncomingMessage, name: string): string | null {
+  const values = rawHeaders.filter(
+    (_, at) => at % 2 === 1 && rawHeaders[at - 1]?.toLowerCase() === name.toLowerCase(),
+  );
+  return values.length === 1 ? (values[0] ?? null) : null;
+}
+
+/** All of a form; null for one that is too large, or too slow. */
+async function formOf(request: IncomingMessage): Promise<Uint8Array<ArrayBuffer> | null> {
+  const late = setTimeout(() => request.destroy(), IDLE_MS);
+  const parts: Uint8Array[] = [];
+  let size = 0;
+  try {
+    for await (const part of request as AsyncIterable<Uint8Array>) {
+      size += part.length;
+      if (size > FORM_BYTES_MAX) return null;
+      parts.push(part);
+    }
+  } finally {
+    clearTimeout(late);
+  }
+  return new Uint8Array(Buffer.concat(parts));
 }
 
 /** Nothing that is shown takes a body, so none is read. */
@@ -158,9 +201,14 @@ function hasBody({ headers }: IncomingMessage): boolean {
 }
 
 /** Null for what no URL may hold. */
-function requestOf(method: string, target: string): Request | null {
+function requestOf(
+  method: string,
+  target: string,
+  body: Uint8Array<ArrayBuffer> | null,
+): Request | null {
   try {
-    return new Request(`http://page${target}`, { method: method === "HEAD" ? "GET" : method });
+    const how = { method: method === "HEAD" ? "GET" : method };
+    return new Request(`http://page${target}`, body === null ? how : { ...how, body });
   } catch {
     return null;
   }

@@ -11,6 +11,8 @@ import { metrics } from "../metrics/metrics.ts";
 import { visible, visibleJson } from "../text.ts";
 import { jsonAnswer } from "../view/text.ts";
 import { UpcomingFires } from "../view/upcoming.ts";
+import { type Came, deskPieces, receive, refusedSheet, SIGN_IN, signInSheet } from "./acting.ts";
+import { Desk, type DeskEdges, type Headers as Told } from "./desk.ts";
 import { type Frame, layout, type Sheet } from "./layout.ts";
 import { LIVE_SCRIPT, Live } from "./live.ts";
 import { markup } from "./markup.ts";
@@ -34,10 +36,7 @@ import { STYLE } from "./style.ts";
 export const JSON_VERSION = 1;
 
 /** What the listener knows of a request beside the request itself. */
-export interface Around {
-  /** The Host header; null: there was none. */
-  readonly host: string | null;
-}
+export type Around = Told;
 
 /** What answers requests. */
 export interface App {
@@ -77,14 +76,24 @@ function nameOf(text: string): string {
   return createHash("sha256").update(text).digest("hex").slice(0, 12);
 }
 
-/** The app that shows a site. @param hosts Names beside those of loopback to be asked for by. */
-export function createApp(site: Site, { hosts }: { readonly hosts: readonly string[] }): App {
+/** How a site is shown. */
+export interface AppOptions {
+  /** Names beside those of loopback to be asked for by. */
+  readonly hosts: readonly string[];
+  /** How people act from it. @default They cannot. */
+  readonly desk?: DeskEdges;
+}
+
+/** The app that shows a site. */
+export function createApp(site: Site, { hosts, desk: edges }: AppOptions): App {
+  const desk = edges === undefined ? null : new Desk(edges);
   const app = new Hono<{ Bindings: Around }>({ getPath: pathOf });
   const { fetch: ask } = app;
   const names = new Set([...LOOPBACK, ...hosts.map((host) => host.toLowerCase())]);
   app.use(async (asked, next) => {
     const { host } = asked.env;
-    const refused = refusal({ method: requestOf(asked).method, host }, names);
+    const acts = desk !== null;
+    const refused = refusal({ method: requestOf(asked).method, host, acts }, names);
     if (refused !== null) return refused;
     return await next();
   });
@@ -101,15 +110,22 @@ export function createApp(site: Site, { hosts }: { readonly hosts: readonly stri
     site.look(async (seen) => {
       const wanted = askedOf(requestOf(asked));
       return (
-        (await resultCsv(seen, wanted, results)) ?? missing({ site, seen }, requestOf(asked).url)
+        (await resultCsv(seen, wanted, results)) ??
+        missing({ site, seen, desk, headers: asked.env }, requestOf(asked).url)
       );
     }),
   );
+  const viewOf = (seen: Seen, asked: Context<{ Bindings: Around }>): View => {
+    return { site, seen, desk, headers: asked.env };
+  };
+  if (desk !== null) addActing(app, { site, desk });
   for (const page of pages(upcoming, results))
     app.get(page.path, (asked) =>
-      site.look((seen) => answerPage({ site, seen }, page, requestOf(asked))),
+      site.look((seen) => answerPage(viewOf(seen, asked), page, requestOf(asked))),
     );
-  app.notFound((asked) => site.look(async (seen) => missing({ site, seen }, requestOf(asked).url)));
+  app.notFound((asked) =>
+    site.look(async (seen) => missing(viewOf(seen, asked), requestOf(asked).url)),
+  );
   app.onError((error) => {
     site.note(`error: a page could not be shown: ${messageOf(error)}`);
     return plain(500, "This page could not be shown: the dashboard's standard error says why.");
@@ -123,6 +139,39 @@ export function createApp(site: Site, { hosts }: { readonly hosts: readonly stri
       return answer;
     },
   };
+}
+
+/** The paths by which people act. */
+function addActing(
+  app: Hono<{ Bindings: Around }>,
+  { site, desk }: { readonly site: Site; readonly desk: Desk },
+): void {
+  if (desk.hasToken) {
+    app.get(SIGN_IN, (asked) =>
+      site.look(async (seen) => {
+        const to = askedOf(requestOf(asked)).word("to");
+        return sheet(200, signInSheet(to), { site, seen, desk, headers: asked.env });
+      }),
+    );
+  }
+  app.post("*", async (asked) => {
+    const request = requestOf(asked);
+    const form = new URLSearchParams(await request.text());
+    const path = rawPath(request.url);
+    const came = await receive(desk, { path, form, headers: asked.env });
+    return await site.look(async (seen) => {
+      const view = { site, seen, desk, headers: asked.env };
+      return came === null ? missing(view, request.url) : after(came, view);
+    });
+  });
+}
+
+/** The answer to a form. */
+function after(came: Came, view: View): Response {
+  if (came.kind === "refused") return sheet(came.status, refusedSheet(came.why), view);
+  const answer = new Response(null, { status: 303, headers: { Location: came.path } });
+  if (came.cookie !== null) answer.headers.set("Set-Cookie", came.cookie);
+  return answer;
 }
 
 function pages(upcoming: UpcomingFires, results: Results): readonly Page[] {
@@ -140,12 +189,16 @@ function requestOf({ ["req"]: request }: Context<{ Bindings: Around }>): HonoReq
 
 /** Why a request is not answered; null when it is. */
 function refusal(
-  { method, host }: { readonly method: string; readonly host: string | null },
+  {
+    method,
+    host,
+    acts,
+  }: { readonly method: string; readonly host: string | null; readonly acts: boolean },
   names: ReadonlySet<string>,
 ): Response | null {
-  if (method !== "GET" && method !== "HEAD") {
-    const answer = plain(405, "This page only shows: ask by GET.");
-    answer.headers.set("Allow", "GET, HEAD");
+  if (method !== "GET" && method !== "HEAD" && !(acts && method === "POST")) {
+    const answer = plain(405, acts ? "Ask by GET or POST." : "This page only shows: ask by GET.");
+    answer.headers.set("Allow", acts ? "GET, HEAD, POST" : "GET, HEAD");
     return answer;
   }
   // A page of somebody else, whose name was turned to this address, asks for its own name.
@@ -178,6 +231,8 @@ function isJson(url: string): boolean {
 interface View {
   readonly site: Site;
   readonly seen: Seen;
+  readonly desk: Desk | null;
+  readonly headers: Around;
 }
 
 async function answerPage(view: View, page: Page, request: HonoRequest): Promise<Response> {
@@ -187,7 +242,7 @@ async function answerPage(view: View, page: Page, request: HonoRequest): Promise
   if (isJson(request.url)) return json(200, seen, opened.data);
   const { pathname, search } = new URL(request.url);
   const path = pathname === "/" ? JSON_OF_FIRST : `${pathname}.json`;
-  return sheet(200, opened.sheet(), frameOf(view, `${path}${search}`));
+  return sheet(200, opened.sheet(), view, { json: `${path}${search}`, path: pathname });
 }
 
 function askedOf(request: HonoRequest): Asked {
@@ -202,15 +257,19 @@ function askedOf(request: HonoRequest): Asked {
 function missing(view: View, url: string): Response {
   if (isJson(url)) return json(404, view.seen, { error: "there is no such page, job or run" });
   const body = markup`<p>There is no such page, job or run.</p><p><a href="/">Overview</a></p>`;
-  return sheet(404, { title: "Not found", place: "", body }, frameOf(view, null));
+  return sheet(404, { title: "Not found", place: "", body }, view);
 }
 
-function frameOf({ site, seen }: View, path: string | null): Frame {
+/** @param paths Of the page, and of the same as JSON. */
+function sheet(
+  status: number,
+  content: Sheet,
+  { site, seen, desk, headers: told }: View,
+  { json = null, path = "/" }: { readonly json?: string | null; readonly path?: string } = {},
+): Response {
+  const pieces = desk && deskPieces(desk, { headers: told, deeds: content.deeds ?? [], path });
   const files = { style: STYLE_PATH, script: SCRIPT_PATH };
-  return { seen, version: site.version, ...files, json: path };
-}
-
-function sheet(status: number, content: Sheet, frame: Frame): Response {
+  const frame: Frame = { seen, version: site.version, ...files, json, desk: pieces };
   const headers = { "Content-Type": "text/html; charset=utf-8" };
   return new Response(layout(content, frame).toString(), { status, headers });
 }

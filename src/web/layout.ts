@@ -2,7 +2,9 @@
 import { shownLine } from "../text.ts";
 import { DAY_MS, type Instant } from "../time.ts";
 import { formatClock, formatDistance, plural } from "../view/text.ts";
+import type { DeedForm } from "./deeds.ts";
 import { type Markup, markup, type Piece } from "./markup.ts";
+import { jobPath } from "./paths.ts";
 import { markOf, type Seen } from "./site.ts";
 
 /** The pages that every page leads to. */
@@ -21,6 +23,8 @@ export interface Sheet {
   /** Which of the places it belongs to. */
   readonly place: string;
   readonly body: Markup;
+  /** What can be done to what it shows, where people may act. @default nothing */
+  readonly deeds?: readonly DeedForm[];
   /** What it shows never changes, or costs too much to ask for again and again. @default false */
   readonly isStill?: boolean;
 }
@@ -35,6 +39,8 @@ export interface Frame {
   readonly script: string;
   /** The same as JSON; null: there is none. */
   readonly json: string | null;
+  /** Who is signed in, and what they can do; null where nobody can act. */
+  readonly desk: { readonly person: Piece; readonly acts: Piece } | null;
 }
 
 /** Where the script says what it cannot show. */
@@ -42,7 +48,7 @@ const NEWS = markup`<span id="live" class="wait" role="status"></span>`;
 
 /** A whole page. */
 export function layout({ title, place, body, isStill = false }: Sheet, frame: Frame): Markup {
-  const { seen, version, style, script, json } = frame;
+  const { seen, version, style, script, json, desk } = frame;
   const opening = markup`<body data-mark="${markOf(seen)}">`;
   const loads = isStill ? null : markup`<script src="${script}" defer></script>`;
   return markup`<!doctype html>
@@ -61,10 +67,11 @@ ${opening}
 <a class="name" href="/">mig-runner</a>
 <nav aria-label="Pages">${PLACES.map(([path, name]) => placeLink(path, { name, place }))}</nav>
 <span class="host" id="host">${NEWS}${seen.directory}: ${holderText(seen.holder)}</span>
+${desk !== null && markup`<span class="person">${desk.person}</span>`}
 </header>
 <main id="main">
 <h1>${title}</h1>
-${body}
+${desk?.acts ?? null}${body}
 </main>
 <footer id="foot">
 <span>Shown at ${formatClock(seen.now)}, times of ${zoneText(seen.now)}</span>
@@ -135,11 +142,6 @@ const STATE_SIZE_MAX = 60;
 /** A state as a word. */
 export function stateWord(state: string): Markup {
   return markup`<span class="${TONES[state] ?? "soft"}">${shownLine(state, STATE_SIZE_MAX)}</span>`;
-}
-
-/** Where a job has its page. A name that ends as a JSON page would keeps its own. */
-export function jobPath(job: string): string {
-  return `/jobs/${encodeURIComponent(job).replace(/\.json$/, "%2Ejson")}`;
 }
 
 /** A link to a job; nothing for what is no job's. */

@@ -74,7 +74,7 @@ pre {
 form { display: flex; flex-wrap: wrap; gap: .5rem 1rem; align-items: end; margin: .5rem 0; }
 label { color: var(--soft); font-size: 13px; min-width: 0; max-width: 100%; }
 label.line { align-self: center; }
-input[type="text"], input[type="search"], select {
+input[type="text"], input[type="password"], input[type="search"], textarea, select {
   display: block; font: inherit; color: var(--ink); background: var(--ground);
   border: 1px solid var(--line); border-radius: 3px; padding: .2rem .4rem; max-width: 100%;
 }
@@ -105,6 +105,15 @@ button {
 .key .open, .key .answer { color: var(--link); }
 .key .collect { color: var(--collect); }
 .key .missed { color: var(--bad); opacity: .4; }
+.lane .blackout { fill: var(--wait); fill-opacity: .3; }
+.key .blackout { color: var(--wait); opacity: .5; }
+.person, .person form { display: inline-flex; align-items: baseline; gap: .75rem; margin: 0; }
+.acts { display: flex; flex-wrap: wrap; align-items: start; gap: .4rem .75rem; margin: .5rem 0; }
+.acts details {
+  border: 1px solid var(--line); border-radius: 3px; padding: .2rem .6rem; max-width: 100%;
+}
+.acts summary { cursor: pointer; overflow-wrap: anywhere; min-height: 1.5rem; }
+.told { border-left: 3px solid; padding-left: .75rem; margin: .6rem 0; }
 .pages { display: flex; gap: 1.25rem; margin: .75rem 0; }
 @media (max-width: 40rem) {
   body { padding: 0 .75rem 1.5rem; }

@@ -20,6 +20,48 @@ describe("dashboard", () => {
   });
 });
 
+describe("--allow-actions", () => {
+  const refused = async (directory: Directory, ...argv: string[]) =>
+    (await directory.call(dashboard, ["--listen", "127.0.0.1:0", ...argv])).thrown;
+
+  test("wants one way to know people, and takes none without it", async () => {
+    await using directory = await Directory.create();
+    const file = await directory.write("token", "0123456789abcdef");
+    const wants = "flag -allow-actions wants -token-file FILE or -user-header NAME";
+    expect(await refused(directory, "--allow-actions")).toBe(wants);
+    const both = ["--token-file", file, "--user-header", "X-User"];
+    expect(await refused(directory, "--allow-actions", ...both)).toBe(wants);
+    for (const one of [both.slice(0, 2), both.slice(2)]) {
+      const only = "flags -token-file and -user-header are for -allow-actions";
+      expect(await refused(directory, ...one)).toBe(only);
+    }
+    for (const name of ["Cookie", "host", "X User", "Sec-Fetch-Site", "User-Agent"]) {
+      const thrown = await refused(directory, "--allow-actions", "--user-header", name);
+      expect(thrown).toStartWith(`invalid value "${name}" for flag -user-header: the name of`);
+    }
+  });
+
+  test("takes no token that others know, or can guess", async () => {
+    await using directory = await Directory.create();
+    const read = async (text: string, mode: number) => {
+      const path = await directory.write("token", text, mode);
+      return await refused(directory, "--allow-actions", "--token-file", path);
+    };
+    const secret = "0123456789abcdef";
+    expect(await read(secret, 0o644)).toContain("every user of this host can read it (mode 0644)");
+    expect(await read(secret, 0o644)).toContain("chmod 600");
+    expect(await read(secret, 0o602)).toContain('Cannot trust token "');
+    expect(await read("short\n", 0o600)).toContain(
+      "it has 5 characters, from 16 to 1024 are wanted",
+    );
+    expect(await read("", 0o600)).toContain("openssl rand -hex 32");
+    const none = ["--allow-actions", "--token-file", directory.at("none")];
+    expect(await refused(directory, ...none)).toContain("there is no such file");
+    const folder = ["--allow-actions", "--token-file", directory.path];
+    expect(await refused(directory, ...folder)).toContain("there is no such file");
+  });
+});
+
 describe("placeOf()", () => {
   test("reads loopback addresses with a port, and paths of sockets", () => {
     const port = (host: string) => ({ kind: "port", host, port: 8787 });

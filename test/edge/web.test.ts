@@ -4,7 +4,7 @@ import { request } from "node:http";
 import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Answer, listen, type Place } from "../../src/edge/web.ts";
+import { type Answer, FORM_BYTES_MAX, listen, type Place } from "../../src/edge/web.ts";
 
 const ANY: Place = { kind: "port", host: "127.0.0.1", port: 0 };
 
@@ -63,6 +63,39 @@ describe("listen()", () => {
       expect(asked).toEqual([["GET", "http://page/a%20b?c=d&e", `127.0.0.1:${port}`]]);
       const head = await fetch(listener.url, { method: "HEAD" });
       expect(await head.text()).toBe("");
+    } finally {
+      await listener.close();
+    }
+  });
+
+  test("hands over a form where forms are taken, and each header that is there once", async () => {
+    const asked: unknown[] = [];
+    const answer: Answer = async (request, { header }) => {
+      asked.push([await request.text(), header("x-one"), header("x-two"), header("x-none")]);
+      return new Response("well");
+    };
+    const listener = await listen(ANY, answer, { takesForms: true });
+    try {
+      const type = { "Content-Type": "application/x-www-form-urlencoded;charset=UTF-8" };
+      const post = (body: string, headers: Record<string, string> = type) =>
+        fetch(listener.url, { method: "POST", body, headers }).then(({ status }) => status);
+      expect(await post("a=b&c=%20")).toBe(200);
+      expect(await post(`a=${"x".repeat(FORM_BYTES_MAX - 2)}`)).toBe(200);
+      expect(await post("{}", { "Content-Type": "application/json" })).toBe(415);
+      expect(await post("a=b", { "Content-Type": "text/plain" })).toBe(415);
+      const head = "POST / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n";
+      const form = `${head}Content-Type: application/x-www-form-urlencoded\r\n`;
+      const large = "x".repeat(FORM_BYTES_MAX + 1);
+      const port = portOf(listener.url);
+      const sized = await say(port, `${form}Content-Length: ${large.length}\r\n\r\n${large}`);
+      expect(sized).toContain(" 413 ");
+      const size = large.length.toString(16);
+      const chunked = `${form}Transfer-Encoding: chunked\r\n\r\n${size}\r\n${large}\r\n0\r\n\r\n`;
+      expect(await say(port, chunked)).toContain(" 413 ");
+      const twice = "X-One: ann\r\nX-Two: ann\r\nX-Two: eve\r\nContent-Length: 0\r\n\r\n";
+      expect(await say(port, form + twice)).toContain(" 200 ");
+      expect(asked.at(-1)).toEqual(["", "ann", null, null]);
+      expect(asked).toHaveLength(3);
     } finally {
       await listener.close();
     }

@@ -1,10 +1,12 @@
 // Page: the page of a runner directory on disk, asked in this process.
 
+import { perform } from "../../src/cli/acting.ts";
 import { parseFlags } from "../../src/cli/flags.ts";
 import { openSpoolView } from "../../src/cli/open.ts";
 import { openSite } from "../../src/cli/site.ts";
 import { findHostZone } from "../../src/edge/timezone.ts";
 import { type App, createApp } from "../../src/web/app.ts";
+import type { DeskEdges } from "../../src/web/desk.ts";
 import type { Directory } from "./verb.ts";
 
 /** An answer of the page. */
@@ -36,20 +38,31 @@ export async function pageOf(
 /** What answers the page of a directory. @param how.note Told what went wrong in it. */
 export async function appOf(
   directory: Directory,
-  how: { readonly hosts: readonly string[]; readonly note: (line: string) => void },
+  how: {
+    readonly hosts: readonly string[];
+    readonly note: (line: string) => void;
+    /** How people act from it, but for what acts. */
+    readonly desk?: Omit<DeskEdges, "act">;
+  },
 ): Promise<App> {
   const terminal = { out() {}, error() {}, json() {}, file() {}, progress() {}, lines: () => [] };
   const { flags, positionals } = parseFlags([], []);
-  const view = await openSpoolView({
+  const call = {
     ...{ flags, positionals, terminal, configPath: directory.runnerConfig },
-    ...{ hostZone: findHostZone("UTC"), environment: {} },
-  });
-  return createApp(openSite(view, how.note), { hosts: how.hosts });
+    ...{ hostZone: findHostZone("UTC"), environment: { HOME: "/nowhere" } },
+  };
+  const view = await openSpoolView(call);
+  const act: DeskEdges["act"] = (order, person) => perform(call, order, person);
+  const acting = how.desk === undefined ? {} : { desk: { ...how.desk, act } };
+  return createApp(openSite(view, how.note), { hosts: how.hosts, ...acting });
 }
 
 function askerOf(app: App): Pick<AskedPage, "get" | "json"> {
   const get: AskedPage["get"] = async (path, { host = "localhost:8787", method = "GET" } = {}) => {
-    const answer = await app.answer(new Request(`http://page${path}`, { method }), { host });
+    const answer = await app.answer(new Request(`http://page${path}`, { method }), {
+      host,
+      header: () => null,
+    });
     return { status: answer.status, headers: answer.headers, text: await answer.text() };
   };
   return { get, json: async (path) => JSON.parse((await get(path)).text) };

@@ -5,6 +5,7 @@ import type { RunRecord } from "../../journal/reading.ts";
 import type { Instant } from "../../time.ts";
 import { type JobView, jobView, nextFireOf } from "../../view/overview.ts";
 import { plural } from "../../view/text.ts";
+import type { DeedForm } from "../deeds.ts";
 import { facts, moment, section, table, withQuery } from "../layout.ts";
 import { type Markup, markup, type Piece } from "../markup.ts";
 import type { Seen } from "../site.ts";
@@ -82,7 +83,18 @@ ${facts(jobFacts({ job, fires, now }))}
 ${job.calendar !== null && section("Signed ahead", calendarBody({ job, windows, now }))}
 ${section("Runs", [runsTable(runs, now), all])}
 ${missed.length > 0 && section("Missed", missedTable(missed, now))}`;
-  return { title: job.job, place: "/jobs", body };
+  return { title: job.job, place: "/jobs", body, deeds: isThere ? deedsOf(job) : [] };
+}
+
+/** A job that is signed ahead has no action for a run by hand. */
+function deedsOf({ job, calendar, errors, held }: JobView): readonly DeedForm[] {
+  const known = { job };
+  const isRun = calendar === null && errors.length === 0;
+  return [
+    ...(isRun ? [{ verb: "run", known } as const] : []),
+    { verb: "pause", known },
+    ...(held?.reason.startsWith("paused by") ? [{ verb: "unpause", known } as const] : []),
+  ];
 }
 
 function jobFacts({ job, fires, now }: { job: JobView; fires: readonly Instant[]; now: Instant }) {

@@ -3,28 +3,40 @@ import {
   type ActionRecord,
   type DeliveryRecord,
   isUnbegun,
+  type Reading,
   type RunRecord,
   type StepRecord,
 } from "../../journal/reading.ts";
 import { type Instant, spanText } from "../../time.ts";
+import type { DeedForm } from "../deeds.ts";
 import { facts, jobLink, moment, section, stateWord, statusesOf, table } from "../layout.ts";
 import { type Markup, markup, type Piece } from "../markup.ts";
 import { spansPicture } from "../spans.ts";
 import { idOf, type Page, pageOf } from "./page.ts";
 
+type Data = RunRecord & {
+  /** Whether a guard of its job keeps its action until somebody approves it. */
+  readonly isHeld: boolean;
+};
+
+/** Actions in flight that are looked through for one that is held. */
+const IN_FLIGHT_MAX = 10_000;
+
 /** One run, by its number, or by that of an action of the API. */
 export function runPage(): Page {
-  return pageOf<RunRecord>({
+  return pageOf<Data>({
     path: "/runs/:name",
     async load({ reading }, { name }) {
       const id = idOf(name);
       if (id === null || reading === null) return null;
-      return (await reading.run(id)) ?? (await runOfAction(reading, id));
+      const run = (await reading.run(id)) ?? (await runOfAction(reading, id));
+      return run === null ? null : { ...run, isHeld: await isHeld(reading, run) };
     },
     draw: (run, { now }) => ({
       title: `Run ${run.run} of ${run.job}`,
       place: "/runs",
       body: body(run, now),
+      deeds: deedsOf(run),
     }),
   });
 }
@@ -38,6 +50,70 @@ async function runOfAction(
 ): Promise<RunRecord | null> {
   const id = await reading.runOfAction(actionId);
   return id === null ? null : await reading.run(id);
+}
+
+async function isHeld(
+  reading: Pick<Reading, "inFlight">,
+  { run, state, actions }: RunRecord,
+): Promise<boolean> {
+  if (state !== "open" || !actions.some((action) => action.state === "planned")) return false;
+  const all = await reading.inFlight(IN_FLIGHT_MAX);
+  return all.some((one) => one.runId === run && one.held === "approval");
+}
+
+/** What can be done to a run as it is now. */
+function deedsOf({ run, state, actions, steps, isHeld: waits }: Data): readonly DeedForm[] {
+  const known = { run: `${run}` };
+  const asked = state !== "open" ? [] : steps.filter(isAsked);
+  const approvals = [
+    ...(waits ? [{ known }] : []),
+    ...asked
+      .filter(({ kind }) => kind === "approval")
+      .map(({ name }) => ({ known: { ...known, name }, what: name })),
+  ];
+  const isFlow = steps.length > 0 && (state === "failed" || state === "paused");
+  const hasEnded = state === "done" || state === "failed";
+  return [
+    ...approvals.flatMap((one) => (["approve", "deny"] as const).map((verb) => ({ verb, ...one }))),
+    ...asked
+      .filter(({ kind }) => kind === "wait")
+      .map(({ name }) => ({ verb: "answer", known: { ...known, name }, what: name }) as const),
+    ...(isFlow ? [{ verb: "resume", known } as const] : []),
+    ...actions.flatMap(({ actionId, resultPath, state: stands }) =>
+      actionId === null
+        ? []
+        : actionDeeds(actionId, { ...{ known, stands }, hasResult: resultPath !== null }),
+    ),
+    ...(hasEnded
+      ? []
+      : [{ verb: "drop", known: { ...known, subject: `${run}` }, what: "the run" } as const]),
+  ];
+}
+
+function isAsked({ kind, state, answer = null }: StepRecord): boolean {
+  return (kind === "wait" || kind === "approval") && state === "begun" && answer === null;
+}
+
+function actionDeeds(
+  actionId: number,
+  {
+    known,
+    hasResult,
+    stands,
+  }: {
+    readonly known: DeedForm["known"];
+    readonly hasResult: boolean;
+    readonly stands: ActionRecord["state"];
+  },
+): readonly DeedForm[] {
+  const id = `${actionId}`;
+  const what = `action ${actionId}`;
+  return [
+    ...(hasResult ? [{ verb: "redeliver", known: { ...known, action: id }, what } as const] : []),
+    ...(stands === "settled" || stands === "failed"
+      ? []
+      : [{ verb: "drop", known: { ...known, subject: id }, what } as const]),
+  ];
 }
 
 function body(run: RunRecord, now: Instant): Markup {

@@ -50,7 +50,7 @@ export interface AgentSummary {
   readonly name: string;
   readonly commandId: number;
   readonly status: CommandStatus;
-  /** Some result has `foundanything`. */
+  /** Some result has `foundanything`, also of a command that has failed or timed out. */
   readonly found: boolean;
   /** The command ended as "success", and so did each of its results. */
   readonly success: boolean;

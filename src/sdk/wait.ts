@@ -5,7 +5,7 @@ import type { Schema } from "./standard.ts";
 
 /** What people are asked, and for how long. */
 export interface AskOptions {
-  /** How long an answer is taken, from when it is asked; days if need be. */
+  /** How long an answer is taken, from when it is asked, a millisecond at least; days if need be. */
   readonly timeout: Duration;
   /**
    * What `mig-runner status` shows of it: a text, or any JSON, 64 KiB at most. What an agent

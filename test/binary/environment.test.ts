@@ -4,6 +4,7 @@ import { readdirSync, watch } from "node:fs";
 import { copyFile, mkdir, rm } from "node:fs/promises";
 import { userInfo } from "node:os";
 import { homeOf, LOCKED_KEY, RUNNER_KEY, RUNNER_PASSPHRASE } from "../support/keys.ts";
+import { lifeSeconds } from "../support/patience.ts";
 import { ACTION, ended, Host, Site } from "../support/site.ts";
 import { zoneFile } from "../support/zones.ts";
 
@@ -219,7 +220,7 @@ describe.concurrent("TOML", () => {
         `[client]\nclientconfpath = "${scenario.path("migrc.toml")}"\n` +
         `passphrase = "${RUNNER_PASSPHRASE}"\n[logging]\nmode = "stdout"\nlevel = "info"\n`,
     );
-    const entity = 'schedule = "0 0 1 1 *"\nexpiry = "1s"\nplugin = "keep"\n';
+    const entity = `schedule = "0 0 1 1 *"\nexpiry = "${lifeSeconds(1)}s"\nplugin = "keep"\n`;
     await scenario.job("drift", { "entity.toml": entity, "action.json": ACTION });
     const { exit } = await scenario.run(["-c", config, "run", "drift", "--wait"]);
     expect(exit).toBe(0);

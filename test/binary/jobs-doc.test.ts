@@ -13,6 +13,7 @@ import { SHOW_SIZE_MAX, STEP_VALUE_SIZE_MAX } from "../../src/workflow/messages.
 import { BodyRun } from "../../src/workflow/run.ts";
 import { Scenario } from "../support/binary.ts";
 import { blocksOf, commandsOf, readPage, rowsBelow } from "../support/doc.ts";
+import { lifeSeconds } from "../support/patience.ts";
 import { Listener, type Reply } from "../support/shipped.ts";
 import { type Host, Site, type SiteOptions } from "../support/site.ts";
 
@@ -56,7 +57,7 @@ async function siteOf(url: string, options: SiteOptions = {}): Promise<Site> {
   const { exit } = await site.scenario.run(["init", site.scenario.directory]);
   expect(exit).toBe(0);
   for (const { path, code } of files) {
-    const hurried = code.replaceAll('expiry: "30s"', 'expiry: "1s"');
+    const hurried = code.replaceAll('expiry: "30s"', `expiry: "${lifeSeconds(1)}s"`);
     await site.scenario.write(
       path,
       hurried.replaceAll(/https:\/\/(?:tickets|reports)\.[\w.]+/g, url),
@@ -111,7 +112,10 @@ describe("docs/jobs.md", () => {
     await using scenario = await Scenario.create();
     expect((await scenario.run(["init", "mig", "--new-key"])).exit).toBe(0);
     const first = files.find(({ path }) => path === "runners/clocks/job.ts")?.code ?? "";
-    await scenario.write("mig/runners/clocks/job.ts", first.replace('"30s"', '"1s"'));
+    await scenario.write(
+      "mig/runners/clocks/job.ts",
+      first.replace('"30s"', `"${lifeSeconds(1)}s"`),
+    );
     const at = { cwd: scenario.path("mig") };
     const config = ["-c", "runner.cfg"];
     const [sandbox = [], ...rest] = verbs;

@@ -5,6 +5,7 @@ import { join, resolve } from "node:path";
 import { SHIPPED_PLUGINS } from "../../src/edge/plugins/modules.ts";
 import type { PluginModule } from "../../src/sdk/plugin.ts";
 import { blocksOf, commandsOf, readPage, rowsBelow } from "../support/doc.ts";
+import { lifeSeconds } from "../support/patience.ts";
 import { Listener, type Reply } from "../support/shipped.ts";
 import { ACTION, Site } from "../support/site.ts";
 
@@ -27,7 +28,7 @@ async function siteOf(url: string, behaviour: object = {}): Promise<Site> {
   for (const { code, language, path } of blocks) {
     if (path === "" || path === "runner.cfg") continue;
     // An action lives five minutes, and a test does not.
-    const hurry = path.endsWith("entity.cfg") ? 'expiry = "1s"\n' : "";
+    const hurry = path.endsWith("entity.cfg") ? `expiry = "${lifeSeconds(1)}s"\n` : "";
     const isOwn = path === "plugins/inventory.ts";
     await site.scenario.write(path, `${isOwn ? local(code) : code}${hurry}`);
     if (language !== "ts") await chmod(site.scenario.path(path), 0o755);

@@ -2,10 +2,11 @@
 // said of one that is wrong, while the others go on.
 import { beforeAll, describe, expect, test } from "bun:test";
 import { DatabaseSync } from "node:sqlite";
+import { lifeSeconds } from "../support/patience.ts";
 import { Host, Site } from "../support/site.ts";
 
 const HEAD = 'import { job, modules } from "mig-runner";\n';
-const ACTION = `action: { target: "id>0", operations: [modules.timedrift({})] }, expiry: "1s"`;
+const ACTION = `action: { target: "id>0", operations: [modules.timedrift({})] }, expiry: "${lifeSeconds(1)}s"`;
 
 /** A job without a schedule. */
 function table(members = ""): string {
@@ -314,7 +315,8 @@ describe("a job.ts", () => {
     await using site = await Site.create({ sandbox: { agents: 300 } });
     const body = `
         const all = await run.collect("all", { target: "id>0" });
-        const some = await run.collect("some", { target: all.agents, expiry: "1s" });
+        const expiry = "${lifeSeconds(1)}s";
+        const some = await run.collect("some", { target: all.agents, expiry });
         await run.deliver("keep", some);
       `;
     await site.scenario.job("split", { "job.ts": workflow(body) });

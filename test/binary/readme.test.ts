@@ -5,6 +5,7 @@ import { join, resolve } from "node:path";
 import manifest from "../../package.json" with { type: "json" };
 import { type Running, Scenario } from "../support/binary.ts";
 import { readPage } from "../support/doc.ts";
+import { lifeSeconds } from "../support/patience.ts";
 
 const root = resolve(import.meta.dirname, "../..");
 const text = await readPage("README.md");
@@ -50,7 +51,10 @@ describe("README.md", () => {
 
     expect((await scenario.run(init)).exit).toBe(0);
     const entity = await scenario.read("runner/runners/hello/entity.cfg");
-    await scenario.write("runner/runners/hello/entity.cfg", entity.replace('"30s"', '"1s"'));
+    await scenario.write(
+      "runner/runners/hello/entity.cfg",
+      entity.replace('"30s"', `"${lifeSeconds(1)}s"`),
+    );
     expect(sandbox.at(-1)).toBe("&");
     const api = scenario.start([...sandbox.slice(0, -1), "--port", "0"]);
     const url = /http:\S+\//.exec(await api.prints(/on http:/))?.[0] ?? "";

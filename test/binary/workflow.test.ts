@@ -5,6 +5,7 @@ import type { Journal } from "../../src/journal/journal.ts";
 import { openJournal } from "../../src/journal/sqlite/journal.ts";
 import { verifyJournal } from "../../src/journal/sqlite/maintenance.ts";
 import { eventually, underTest } from "../support/binary.ts";
+import { lifeSeconds } from "../support/patience.ts";
 import { Site } from "../support/site.ts";
 
 /** The workflow of the design, with a diary of what its steps did. */
@@ -17,7 +18,7 @@ const write = (run, step) => appendFileSync(${JSON.stringify(diary)}, run + " " 
 
 export default job({
   schedule: ${JSON.stringify(schedule)},
-  expiry: "1s",
+  expiry: "${lifeSeconds(1)}s",
   action: {
     target: "status='online' OR status='idle'",
     operations: [
@@ -30,7 +31,7 @@ export default job({
   await run.deliver(base);
   const bad = base.agents.filter((agent) => agent.found);
   if (bad.length === 0) return;
-  const deep = await run.collect("deep", { target: bad, expiry: "1s" });
+  const deep = await run.collect("deep", { target: bad, expiry: "${lifeSeconds(1)}s" });
   await run.step("ticket", { retry: 5, timeout: "30s" }, async ({ key }) => {
     write(run.id, "ticket");
     await new Promise((resolve) => setTimeout(resolve, 300));

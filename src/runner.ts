@@ -328,11 +328,13 @@ export class Runner {
   }
 
   /** Runs one piece of work at the API and tells the circuit breaker how it went. */
-  async #reach(work: () => Promise<Reached>, row: ActionRow): Promise<Reached | null> {
+  async #reach(work: () => Promise<Reached | null>, row: ActionRow): Promise<Reached | null> {
     const { clock, journal } = this.#edges;
-    const reached = await this.#rested(work, row.job);
-    if (reached === null || this.#stop.signal.aborted) return null;
-    this.api.asked(reached !== "unreachable", clock.now());
+    const done = await this.#rested(async () => ({ reached: await work() }), row.job);
+    if (done === null || this.#stop.signal.aborted) return null;
+    const { reached } = done;
+    // An action that has expired unposted says nothing of an API that may still be down.
+    if (reached !== null) this.api.asked(reached !== "unreachable", clock.now());
     const after = journal.action(row.id);
     if (after?.state === "failed" || (after?.attempts ?? 0) > row.attempts) this.#failures++;
     return reached;

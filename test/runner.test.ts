@@ -359,6 +359,20 @@ describe("Runner", () => {
     await stop();
   });
 
+  test("does not take the API for up because an action expires that could not be posted", async () => {
+    const world = openWorld();
+    const nobody = { message: "nothing listens there", status: null, retryAfterMs: null };
+    world.api.creates = [{ kind: "unsent", refusal: false, ...nobody }];
+    const { runner, stop } = await start(world, new Map([["nightly", entity({})]]));
+    await world.clock.moveTo(NOON + HOUR + 1_000);
+    const { downSince } = runner.api;
+    expect(downSince).toBeNumber();
+    await world.clock.moveTo(NOON + HOUR + 30 * 60_000);
+    const [run] = world.journal.runs("nightly", 1);
+    expect([run?.state, runner.api.downSince]).toEqual(["failed", downSince]);
+    await stop();
+  });
+
   test("asks an API that is down with one probe, not with all that waits", async () => {
     const world = openWorld();
     let id = 0;

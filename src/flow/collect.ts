@@ -38,11 +38,11 @@ export async function collectAction(
   edges: Edges,
   row: ActionRow,
   options: CollectOptions,
-): Promise<Reached> {
+): Promise<Reached | null> {
   const { actionId } = row;
   if (actionId === null || row.reply === null) throw new Error("I4: a posted action has an id");
   try {
-    if (await settleElsewhere(edges, row)) return "answered";
+    if (await settleElsewhere(edges, row)) return null;
   } catch (error) {
     if (error instanceof RunnerError && error.code === "JOURNAL") throw error;
     return await delay(edges, row, { message: messageOf(error), reached: "answered" });
@@ -75,11 +75,11 @@ async function hasAnswered(edges: Edges, actionId: number, signal: AbortSignal):
 }
 
 /** Too early: sets the time of the next look, or without looks that of the action's expiry. */
-async function watch(edges: Edges, row: ActionRow, early: boolean): Promise<Reached> {
+async function watch(edges: Edges, row: ActionRow, early: boolean): Promise<Reached | null> {
   const collectAt = row.expireAt + edges.limits.delayResultsMs;
   const nextAt = early ? nextLookAt(collectAt, row, edges.clock.now()) : collectAt;
   await keep(edges, row, { kind: "watched", nextAt });
-  return "answered";
+  return early ? "answered" : null;
 }
 
 /** A row that can be collected. */
@@ -89,7 +89,7 @@ async function writeResult(
   edges: Edges,
   row: Collectable,
   options: CollectOptions,
-): Promise<Reached> {
+): Promise<Reached | null> {
   const { actionId } = row;
   edges.log.emit("info", `fetching results for ${row.job}/${actionId}`, subjectOf(row));
   const collectAt = row.expireAt + edges.limits.delayResultsMs;

@@ -63,18 +63,22 @@ export interface PostOptions {
   readonly answered?: (sentAt: Instant) => void;
 }
 
-/** Posts a planned action, or finds out what became of an earlier try (I3). */
+/**
+ * Posts a planned action, or finds out what became of an earlier try (I3). Resolves with null when
+ * the API was not asked: that shows nothing of it.
+ */
 export async function postAction(
   edges: Edges,
   row: ActionRow,
   options: PostOptions,
-): Promise<Reached> {
+): Promise<Reached | null> {
   const postBy = row.postBy ?? row.expireAt;
   if (isHeld(row) && edges.clock.now() < postBy) {
     const error = row.error ?? "it waits for its canary";
     await keep(edges, row, { kind: "delayed", nextAt: postBy, error, maybeSent: row.maybeSent });
-    return "answered";
+    return null;
   }
+  const shown = row.maybeSent && !options.fresh ? "answered" : null;
   if (row.maybeSent && !options.fresh) {
     const found = await findPosted(edges, row, options);
     if (found.kind === "found") return await keepPosted(edges, row, { ...options, ...found });
@@ -85,18 +89,18 @@ export async function postAction(
     const error = `${why}; the action has expired unposted`;
     await keep(edges, row, { kind: "lapsed", error });
     say(edges, row, "err", `Cannot post action: ${error}`);
-    return "answered";
+    return shown;
   }
   if (isWithdrawn(edges.journal, row)) {
     const error = "its calendar was withdrawn before it was posted";
     await keep(edges, row, { kind: "refused", error });
     say(edges, row, "err", `Cannot post action: ${error}`);
-    return "answered";
+    return shown;
   }
   const guarded = await askGuards(edges, row, options);
   if (guarded !== null) return guarded;
   const sending = await prepareSending(edges, row, options);
-  return sending === null ? "answered" : await send(edges, sending, options);
+  return sending === null ? shown : await send(edges, sending, options);
 }
 
 /** The action as it is about to be sent; null when an operator has given it up. */

@@ -346,7 +346,7 @@ describe("collectAction() before the expiry", () => {
   test("waits for it, whatever the clock did, when the job is not early", async () => {
     const world = openWorld();
     const row = await posted(world, [], NOON + HOUR);
-    expect(await collect(world, row)).toBe("answered");
+    expect(await collect(world, row)).toBeNull();
     expect(world.api.asked).toEqual([]);
     expect(world.journal.action(row.id)).toMatchObject({ state: "posted", nextAt: NOON + HOUR });
   });

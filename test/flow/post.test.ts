@@ -237,7 +237,7 @@ describe("postAction()", () => {
     const world = openWorld();
     const row = await plan(world);
     world.clock.jumpTo(NOON + 300_000);
-    expect(await post(world, row)).toBe("answered");
+    expect(await post(world, row)).toBeNull();
     const error = "it was not posted in time; the action has expired unposted";
     expect(world.journal.action(row.id)).toMatchObject({ state: "failed", error });
     expect(world.lines).toContain(`err nightly: Cannot post action: ${error}`);
@@ -262,7 +262,7 @@ describe("postAction()", () => {
   test("posts nothing that waits for its canary", async () => {
     const world = openWorld();
     const row: ActionRow = { ...(await plan(world)), held: "canary" };
-    expect(await post(world, row)).toBe("answered");
+    expect(await post(world, row)).toBeNull();
     expect(world.api.posted).toEqual([]);
     expect(world.journal.action(row.id)).toMatchObject({
       ...{ state: "planned", error: "it waits for its canary", nextAt: row.postBy },

@@ -55,6 +55,7 @@ function tick(at: Instant, kind: string, stretch: Stretch): Markup {
 export function dayPicture(day: Day, now: Instant): Markup {
   if (day.lanes.length === 0)
     return markup`<p class="soft">Nothing ran, and nothing will soon.</p>`;
+  const hasBlackout = day.lanes.some(({ blackouts }) => blackouts.length > 0);
   const hours = hoursOf(day);
   const shade = hours.map((at) => tick(at, "hour", day));
   const others = `And ${plural(day.more, "job")} more.`;
@@ -65,7 +66,9 @@ export function dayPicture(day: Day, now: Instant): Markup {
 <tbody>${day.lanes.map((one) => laneRow(one, { day, now, shade }))}</tbody>
 </table>
 <p class="key soft"><span class="done">■</span> done <span class="failed">■</span> failed
-<span class="open">■</span> goes on <span class="missed">■</span> missed <span>|</span> to come</p>
+<span class="open">■</span> goes on <span class="missed">■</span> missed ${
+    hasBlackout && markup`<span class="blackout">■</span> blackout `
+  }<span>|</span> to come</p>
 ${more}${cut}`;
 }
 
@@ -97,11 +100,15 @@ function axis(hours: readonly Instant[], stretch: Stretch): Markup {
 }
 
 function laneRow(
-  { job, runs, missed, fires }: Lane,
+  { job, runs, missed, blackouts, fires }: Lane,
   around: { readonly day: Day; readonly now: Instant; readonly shade: Piece },
 ): Markup {
   const { day, now, shade } = around;
   const bars: Bar[] = [
+    ...blackouts.map(({ fromAt, untilAt, reason }) => ({
+      ...{ kind: "blackout", beginAt: fromAt, endAt: untilAt, href: null },
+      title: `${reason}, ${formatClock(fromAt)} to ${formatClock(untilAt)}`,
+    })),
     ...missed.map(({ firstAt, lastAt, count }) => ({
       ...{ kind: "missed", beginAt: firstAt, endAt: lastAt, href: "/missed" },
       title: `missed ${plural(count, "fire time")} from ${formatClock(firstAt)}`,

@@ -10,7 +10,7 @@ import type { Browser, CDPSession, Page } from "playwright-core";
 import { findChromium, startChromium } from "../../scripts/browser.ts";
 import { type Listener, listen } from "../../src/edge/web.ts";
 import { appendAudit } from "../../src/journal/audit.ts";
-import { eventful, PAGES } from "../support/eventful.ts";
+import { askingRun, eventful, PAGES } from "../support/eventful.ts";
 import { appOf } from "../support/page.ts";
 import { answer, command } from "../support/results.ts";
 import { type Directory, THEN } from "../support/verb.ts";
@@ -176,6 +176,73 @@ describe.skipIf(chromium === null)("the page in a browser", () => {
       document.dispatchEvent(new Event("visibilitychange"))`);
     await left;
     expect(viewer.complaints).toEqual([]);
+  });
+
+  test("presses every button, with and without a script, and keeps to its policy", async () => {
+    const flow = await askingRun(directory);
+    const token = "0123456789abcdef";
+    let secrets = 0;
+    const app = await appOf(directory, {
+      ...{ hosts: [], note: (line) => notes.push(line) },
+      desk: {
+        ...{ proof: { kind: "token", token }, now: Date.now },
+        secret: () => `secret${++secrets}`,
+      },
+    });
+    const acting = await listen({ kind: "port", host: "127.0.0.1", port: 0 }, app.answer, {
+      takesForms: true,
+    });
+    const context = await browser.newContext({ javaScriptEnabled: false });
+    try {
+      const still = await context.newPage();
+      still.setDefaultTimeout(5 * 60_000);
+      const press = async (page: Page, button: string, typed: Record<string, string> = {}) => {
+        const box = page.locator("details", { has: page.locator("summary", { hasText: button }) });
+        const form = box.first();
+        await form.locator("summary").click();
+        for (const [name, text] of Object.entries(typed)) {
+          await form.locator(`[name="${name}"]`).fill(text);
+        }
+        await form.locator("button").click();
+        return await page.locator(".told").textContent();
+      };
+      const signIn = async (page: Page) => {
+        await page.goto(new URL("/jobs/nightly", acting.url).href);
+        await page.click("text=Sign in to act");
+        await page.fill('[name="name"]', "ann");
+        await page.fill('[name="token"]', token);
+        await page.click("main button");
+        await page.waitForURL(/jobs\/nightly$/);
+      };
+      const { page } = viewer;
+      await signIn(page);
+      await signIn(still);
+      expect(await press(page, "Run now")).toContain("begins run");
+      expect(await press(page, "Pause", { until: "8h", why: EVIL.slice(0, 80) })).toContain(
+        "paused",
+      );
+      const faults = await viewer.faults(null);
+      await page.screenshot({ path: join(PICTURES, "acting.png"), fullPage: true });
+      await still.reload();
+      expect(await press(still, "Unpause")).toContain("no longer paused");
+      await page.goto(new URL("/runs/1", acting.url).href);
+      expect(await press(page, "Redeliver")).toContain("delivers it to slack");
+      expect(await press(page, "Drop action 8")).toContain("will not be delivered");
+      await still.goto(new URL(`/runs/${flow}`, acting.url).href);
+      expect(await press(still, "Approve dig")).toContain("approved");
+      expect(await press(still, "Deny bury")).toContain("denied");
+      expect(await press(still, "Answer ticket", { json: "4711" })).toContain("has its answer");
+      directory.meddle(`UPDATE run SET state = 'paused' WHERE id = ${flow}`);
+      await still.reload();
+      expect(await press(still, "Resume")).toContain("goes on with run");
+      expect(await press(still, "Drop the run")).toContain("is given up");
+      await still.click("text=Sign out");
+      expect(await still.locator(".person").textContent()).toBe("Sign in to act");
+      expect([faults, viewer.complaints, notes]).toEqual([[], [], []]);
+    } finally {
+      await context.close();
+      await acting.close();
+    }
   });
 
   test("does all of it without a script", async () => {

@@ -51,3 +51,25 @@ export async function eventful(text: string): Promise<Directory> {
   directory.meddle(`UPDATE action SET completeness = '${told.replaceAll("'", "''")}' WHERE id = 1`);
   return directory;
 }
+
+/** A run of a workflow that asks people: `dig` and `bury` for approval, `ticket` for an answer. */
+export async function askingRun(directory: Directory): Promise<number> {
+  return await directory.remember((tables) => {
+    tables.insertSource("hash", "code");
+    const order = { job: "nightly", firesAt: 77, cause: "manual", source: "hash" } as const;
+    const run = tables.insertRun(order, "open", THEN);
+    if (run === null) throw new Error("no run");
+    const body = { runId: run.id, template: null, expiryMs: 1, agentsMax: null, plugins: [] };
+    tables.insertBody({ ...body, seed: 1, begunAt: THEN, nextAt: null });
+    const asked = JSON.stringify({ ms: 1e12, show: null, isChecked: false });
+    for (const [name, kind] of [
+      ["dig", "approval"],
+      ["bury", "approval"],
+      ["ticket", "wait"],
+    ] as const) {
+      const step = { runId: run.id, name, kind, digest: "d", asked };
+      tables.insertStep({ ...step, nextAt: THEN + 1e12, setAt: THEN });
+    }
+    return run.id;
+  });
+}

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { SESSION_MS, SESSIONS_MAX, WRONG_MAX } from "../../src/web/desk.ts";
+import { askingRun } from "../support/eventful.ts";
 import { appOf } from "../support/page.ts";
 import { Directory, THEN } from "../support/verb.ts";
 
@@ -100,35 +101,13 @@ async function audit(visitor: Visitor): Promise<readonly string[]> {
   return rows.map(({ actor, deed, subject, detail }) => `${actor}|${deed} ${subject}|${detail}`);
 }
 
-/** A run of a workflow that asks people, or has stopped. */
-async function workflow(directory: Directory): Promise<number> {
-  return await directory.remember((tables) => {
-    tables.insertSource("hash", "code");
-    const order = { job: "nightly", firesAt: 77, cause: "manual", source: "hash" } as const;
-    const run = tables.insertRun(order, "open", THEN);
-    if (run === null) throw new Error("no run");
-    const body = { runId: run.id, template: null, expiryMs: 1, agentsMax: null, plugins: [] };
-    tables.insertBody({ ...body, seed: 1, begunAt: THEN, nextAt: null });
-    const asked = JSON.stringify({ ms: 1e12, show: null, isChecked: false });
-    for (const [name, kind] of [
-      ["dig", "approval"],
-      ["bury", "approval"],
-      ["ticket", "wait"],
-    ] as const) {
-      const step = { runId: run.id, name, kind, digest: "d", asked };
-      tables.insertStep({ ...step, nextAt: THEN + 1e12, setAt: THEN });
-    }
-    return run.id;
-  });
-}
-
 describe("the page with actions", () => {
   test("does each deed as its verb does, in the name of who asked", async () => {
     await using directory = await Directory.create();
     await directory.job("nightly", ['plugin = "slack"']);
     await directory.plugin("slack", "exit 0");
     await directory.collected("nightly", 8, ["slack"]);
-    const flow = await workflow(directory);
+    const flow = await askingRun(directory);
     const ann = await Visitor.at(directory);
     await ann.signIn();
     const told = async (page: string) =>
@@ -159,6 +138,34 @@ describe("the page with actions", () => {
     ]);
     for (const row of rows) expect(row).toStartWith("ann with the token by the page of ");
     expect(rows[1]).toContain('ticket {"id":4711}');
+  });
+
+  test("lets an action go that a guard holds, or refuses it", async () => {
+    await using directory = await Directory.create();
+    await directory.job("nightly");
+    const ann = await Visitor.at(directory);
+    await ann.signIn();
+    for (const [verb, state] of [
+      ["approve", "open"],
+      ["deny", "failed"],
+    ] as const) {
+      const run = await directory.remember((tables) => {
+        const order = { job: "nightly", firesAt: state.length, cause: "manual" } as const;
+        const row = tables.insertRun(order, "open", THEN);
+        if (row === null) throw new Error("no run");
+        const action = { runId: row.id, job: "nightly", step: "", name: "n", body: "{}" };
+        const more = { signature: "sig", plugins: [], expireAt: Date.now() + 9e6, sendOnly: false };
+        const planned = tables.insertAction({ ...action, ...more }, THEN);
+        tables.saveAction({ ...planned, held: "approval" });
+        return row.id;
+      });
+      const page = `/runs/${run}`;
+      expect(JSON.parse((await ann.get(`${page}.json`)).text).isHeld).toBe(true);
+      expect((await ann.press(page, verb)).location).toBe(page);
+      const data = JSON.parse((await ann.get(`${page}.json`)).text);
+      expect(data).toMatchObject({ isHeld: false, state });
+      expect((await ann.get(page)).text).not.toContain(`action="/act/${verb}"`);
+    }
   });
 
   test("says why a verb refused, and has changed nothing", async () => {

@@ -74,6 +74,41 @@ describe("createApp()", () => {
     });
   });
 
+  test("draws blackouts on the day, for the jobs that they hold, once and each week", async () => {
+    const now = Date.now();
+    const iso = (at: number) => new Date(at).toISOString();
+    const hour = Math.floor(now / HOUR_MS) * HOUR_MS;
+    const clock = (at: number) =>
+      `${["sun", "mon", "tue", "wed", "thu", "fri", "sat"][new Date(at).getUTCDay()]} ${iso(at).slice(11, 16)}`;
+    const week = `${clock(hour - 3 * HOUR_MS + 7 * 60_000)} - ${clock(hour - HOUR_MS)}`;
+    await using directory = await Directory.create();
+    await directory.config(
+      ...['[blackout "freeze <b>"]', 'jobs = "night*"', `from = "${iso(now - 99 * HOUR_MS)}"`],
+      ...[`until = "${iso(hour - 6 * HOUR_MS)}"`, '[blackout "office"]', `weekly = "${week}"`],
+      'timezone = "UTC"',
+    );
+    const order = { firesAt: hour - HOUR_MS, cause: "manual", begunAt: hour - HOUR_MS } as const;
+    await directory.remember((transaction) => {
+      for (const job of ["nightly", "other"]) transaction.insertRun({ job, ...order }, "open", now);
+    });
+    const page = await pageOf(directory);
+    const { day } = (await page.json("/overview.json")) as unknown as {
+      day: { fromAt: string; lanes: { job: string; blackouts: unknown[] }[] };
+    };
+    const office = {
+      ...{ fromAt: iso(hour - 3 * HOUR_MS + 7 * 60_000), untilAt: iso(hour - HOUR_MS) },
+      reason: 'blackout "office"',
+    };
+    const freeze = { untilAt: iso(hour - 6 * HOUR_MS), reason: 'blackout "freeze <b>"' };
+    expect(day.lanes).toMatchObject([
+      { job: "nightly", blackouts: [{ fromAt: day.fromAt, ...freeze }, office] },
+      { job: "other", blackouts: [office] },
+    ]);
+    const { text } = await page.get("/");
+    expect(text.match(/<rect class="blackout"/g)).toHaveLength(3);
+    expect(text).toContain("<title>blackout &quot;freeze &lt;b&gt;&quot;, ");
+  });
+
   test("takes fire times that were skipped on purpose for no trouble, and for none missed", async () => {
     await using directory = await Directory.create();
     await directory.job("nightly");

@@ -56,7 +56,7 @@ export function overviewPage(upcoming: UpcomingFires): Page {
           .sort((left, right) => left.nextAt - right.nextAt)
           .slice(0, NEXT_SHOWN),
         inFlight: ((await reading?.inFlight(IN_FLIGHT_SHOWN)) ?? []).map(inFlightView),
-        day: await dayOf(reading, { states, next: upcoming.all(states, now) }, now),
+        day: await dayOf(reading, { states, blackouts, next: upcoming.all(states, now) }, now),
         counts: {
           inFlight: counts?.pendingActions ?? 0,
           undelivered: (counts?.pendingDeliveries ?? 0) + (counts?.deadDeliveries ?? 0),

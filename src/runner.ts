@@ -12,18 +12,19 @@ import { ApiHealth } from "./flow/breaker.ts";
 import { ClockWatch, WatchedClock } from "./flow/clock-watch.ts";
 import { collectAction } from "./flow/collect.ts";
 import { endOverdue } from "./flow/deadline.ts";
+import { leased } from "./flow/edges.ts";
 import type { LaunchWindow } from "./flow/launch.ts";
 import { Launcher } from "./flow/launcher.ts";
 import { NAP_MAX_MS, nap, Wake } from "./flow/nap.ts";
 import { Outbox } from "./flow/outbox.ts";
 import { NO_PATIENCE, type Patience } from "./flow/patience.ts";
 import { Pool } from "./flow/pool.ts";
-import { postAction, type Reached } from "./flow/post.ts";
+import { postAction, type Reached, sentBefore } from "./flow/post.ts";
 import { Posts } from "./flow/posts.ts";
 import { Presigned } from "./flow/presigned.ts";
 import { Upkeep } from "./flow/retention.ts";
 import { Timetable } from "./flow/timetable.ts";
-import { isInFlight } from "./flow/transition.ts";
+import { isInFlight, isInHand } from "./flow/transition.ts";
 import { endStranded } from "./flow/unreadable.ts";
 import type { Catalog } from "./jobs/catalog.ts";
 import type { ActionRow, RunRow } from "./journal/inflight.ts";
@@ -147,6 +148,11 @@ export class Runner {
     return this.#timetable.fireAt(job);
   }
 
+  /** Whether work on a job that `isOf` means is in hand: then it is not to change hands. */
+  isAtWork(isOf: (job: string) => boolean): boolean {
+    return isInHand(this.#edges, isOf) || this.#engine.isAtWork(isOf);
+  }
+
   /** Ends the current wait: there may be something to do. */
   poke(): void {
     this.#wake.now();
@@ -159,8 +165,9 @@ export class Runner {
     this.poke();
   }
 
-  /** Scans at the next tick. */
+  /** Scans at the next tick: the jobs may be others, or others' (I12). */
   rescan(): void {
+    if (this.#edges.lease !== undefined) this.#engine.leave();
     this.#timetable.rescan();
     this.poke();
   }
@@ -279,13 +286,11 @@ export class Runner {
   #work(now: Instant): void {
     const admitted = this.api.admits(now);
     if (admitted === "none") return;
-    const probing = this.#posts.running + this.#collects.running > 0;
-    if (admitted === "one" && probing) return;
+    if (admitted === "one" && this.#posts.running + this.#collects.running > 0) return;
     let room = admitted === "one" ? 1 : Number.MAX_SAFE_INTEGER;
     for (const row of this.#due("planned", this.#posts, now)) {
       // A launch posts its own actions: only it knows that they were never sent.
-      if (this.#launcher.isPlanning(row)) continue;
-      if (this.#engine.isPlanning(row.runId)) continue;
+      if (this.#launcher.isPlanning(row) || this.#engine.isPlanning(row.runId)) continue;
       if (room > 0 && this.#post(row, false)) room--;
     }
     for (const state of ["posted", "collected"] as const) {
@@ -307,20 +312,19 @@ export class Runner {
 
   #post(row: ActionRow, fresh: boolean): boolean {
     const retries = this.#catalog.entity(row.job)?.retries ?? RETRIES_DEFAULT;
-    // An earlier process may have sent it, at the latest when this process was started.
-    const lastSentAt = Math.max(row.updatedAt, this.#startedAt);
-    const { early } = this.#patienceOf(row);
-    const options = { fresh, lastSentAt, retries, early, signal: this.#stop.signal };
+    const edges = leased(this.#edges, row.job);
+    const sent = sentBefore(edges, row, { fresh, startedAt: this.#startedAt });
+    const options = { ...this.#patienceOf(row), ...sent, retries, signal: this.#stop.signal };
     return this.#posts.post(row.id, (answered) =>
-      this.#reach(() => postAction(this.#edges, row, { ...options, answered }), row),
+      this.#reach(() => postAction(edges, row, { ...options, answered }), row),
     );
   }
 
   #collect(row: ActionRow): boolean {
+    const edges = leased(this.#edges, row.job);
     const options = { ...this.#patienceOf(row), signal: this.#stop.signal };
-    return this.#collects.start(row.id, () =>
-      this.#reach(() => collectAction(this.#edges, row, options), row),
-    );
+    const work = () => collectAction(edges, row, options);
+    return this.#collects.start(row.id, () => this.#reach(work, row));
   }
 
   #patienceOf({ job }: ActionRow): Patience {

@@ -28,11 +28,8 @@ const tests = load("test/**/*.test.ts");
 /** All but this file and the rules' own tests, which must show what is wrong. */
 const suites = tests.filter(({ path }) => !/^test\/(tidy|support\/(tidy|source))/.test(path));
 
-/** In work: the journal of several hosts, which no verb opens yet. */
-const CLUSTER = "src/journal/postgres/membership.ts";
-
 /** Where the program, its threads and the `mig-runner` module begin. */
-const ENTRIES = ["src/main.ts", "src/worker.ts", CLUSTER].concat(
+const ENTRIES = ["src/main.ts", "src/worker.ts"].concat(
   Object.values(manifest.exports).map((path) => posix.normalize(path)),
 );
 

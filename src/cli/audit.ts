@@ -6,7 +6,7 @@ import { openJournal } from "../journal/sqlite/journal.ts";
 import { formatClock, jsonAnswer, plural } from "../view/text.ts";
 import { readCalendar } from "./calendar/deed.ts";
 import { UsageError } from "./flags.ts";
-import { openSpoolView } from "./open.ts";
+import { journalFile, openSpoolView } from "./open.ts";
 import { renderTable } from "./text.ts";
 import { type Call, JSON_FLAG, type Verb } from "./verb.ts";
 
@@ -41,12 +41,13 @@ export const audit: Verb = {
     if (others.length > 0 || (what !== undefined && what !== "verify")) {
       throw new UsageError("audit takes no word but verify");
     }
-    const { config } = await openSpoolView(call);
-    const journal = openJournal({ path: config.journalPath, readOnly: true });
+    const file = await journalFile(await openSpoolView(call));
+    const journal = openJournal({ path: file.path, readOnly: true });
     try {
       return what === undefined ? show(call, journal) : await verify(call, journal);
     } finally {
       await journal.close();
+      await file.close();
     }
   },
 };

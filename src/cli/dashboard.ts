@@ -5,7 +5,7 @@ import { RunnerError } from "../errors.ts";
 import { createApp } from "../web/app.ts";
 import { allowedOf, DESK_FLAGS } from "./desk.ts";
 import { UsageError } from "./flags.ts";
-import { openSpoolView } from "./open.ts";
+import { journalFile, openSpoolView } from "./open.ts";
 import { openSite } from "./site.ts";
 import type { Call, Verb } from "./verb.ts";
 
@@ -58,10 +58,12 @@ export const dashboard: Verb = {
     const allowed = await allowedOf(call, place);
     if (allowed?.warning != null) note(`warning: ${allowed.warning}`);
     const acting = allowed === null ? {} : { desk: allowed.desk };
-    const app = createApp(openSite(view, note), { hosts, ...acting });
+    const file = await journalFile(view);
+    const app = createApp(openSite(view, note, file.path), { hosts, ...acting });
     const listener = await listen(place, app.answer, { takesForms: allowed !== null });
     call.terminal.out([`the page is at ${listener.url}`]);
     await stopped(call, listener);
+    await file.close();
     return 0;
   },
 };

@@ -21,7 +21,7 @@ import { showText } from "../workflow/answers.ts";
 import { paramsText } from "../workflow/params.ts";
 import { UsageError } from "./flags.ts";
 import { loadJobs, unknownJob } from "./jobs.ts";
-import { openSpoolView, type SpoolView } from "./open.ts";
+import { journalFile, openSpoolView, type SpoolView } from "./open.ts";
 import { COLUMNS_MAX, renderTable, wrapText } from "./text.ts";
 import { type Call, JSON_FLAG, type Verb } from "./verb.ts";
 
@@ -68,13 +68,13 @@ export const history: Verb = {
     const view = await openSpoolView(call);
     const now = view.clock.now();
     const since = call.flags.moment("since", now, "ago");
-    const { journalPath } = view.config;
-    const isNone = !(await isThere(journalPath));
+    const file = await journalFile(view);
+    const isNone = !(await isThere(file.path));
     if (isNone && word === null) {
       if (!call.flags.has("json")) call.terminal.out(["no runs: nothing has worked here yet"]);
       return 0;
     }
-    const reading = openReading(journalPath);
+    const reading = openReading(file.path);
     try {
       const run = word === null ? null : await runNamed(reading, word);
       if (run !== null) {
@@ -88,6 +88,7 @@ export const history: Verb = {
       return 0;
     } finally {
       await reading.close();
+      await file.close();
     }
   },
 };

@@ -9,7 +9,7 @@ import { openJournal } from "../journal/sqlite/journal.ts";
 import { type JournalReport, verifyJournal } from "../journal/sqlite/maintenance.ts";
 import { plural } from "../view/text.ts";
 import { UsageError } from "./flags.ts";
-import { openSpoolView } from "./open.ts";
+import { assertAlone, openSpoolView } from "./open.ts";
 import { renderTable } from "./text.ts";
 import { type Call, JSON_FLAG, type Verb } from "./verb.ts";
 
@@ -43,6 +43,7 @@ export const journal: Verb = {
     }
     if (words.length !== deed.words) throw new UsageError(deed.usage);
     const { config } = await openSpoolView(call);
+    assertAlone(config, "the verb journal");
     const { directory, journalPath: path } = config;
     return await deed.run(call, { directory, path, file: words[0] ?? "" });
   },

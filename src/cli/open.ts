@@ -18,18 +18,21 @@ import { type DiskSpool, openSpool, watchSpool } from "../edge/spool.ts";
 import { openNotify, openWatchdog } from "../edge/systemd.ts";
 import { describeHostZone, zoneWarning } from "../edge/timezone.ts";
 import { workflowEdges } from "../edge/workflow/edges.ts";
-import { type RunnerError, RunnerErrors } from "../errors.ts";
+import { RunnerError, RunnerErrors } from "../errors.ts";
 import type { DeliveryEdges } from "../flow/deliver.ts";
 import { needsNoKey } from "../flow/signed-ahead.ts";
 import type { Catalog } from "../jobs/catalog.ts";
+import type { Journal } from "../journal/journal.ts";
+import type { Membership } from "../journal/postgres/membership.ts";
 import { isLarge, openJournal } from "../journal/sqlite/journal.ts";
 import { type OpenLog, openLog, systemLogContext } from "../lib/log/log.ts";
 import { thisUser, type User } from "../lib/os/ownership.ts";
 import type { Clock, Log } from "../lib/ports.ts";
 import type { EngineEdges } from "../workflow/edges.ts";
 import { openCatalog } from "./catalog.ts";
-import { Hold } from "./hold.ts";
+import { DAEMON, Hold } from "./hold.ts";
 import { type Live, openLive } from "./live.ts";
+import { ownJobs } from "./own-jobs.ts";
 import {
   configMistakes,
   directoryMistakes,
@@ -47,6 +50,8 @@ export interface Opened {
   readonly catalog: Catalog;
   /** The directory's lock. */
   readonly hold: Hold;
+  /** This host's part of a cluster; null: it works alone. */
+  readonly member: Membership | null;
   /** Calls `onChange` when the spool may have changed. */
   watch(onChange: () => void): { close(): void };
   /** Tells a service manager that the start is over. */
@@ -127,14 +132,14 @@ export async function openBench(call: Call): Promise<Bench> {
   const log = await openLog(logConfig(config, { begins: false }), systemLogContext(clock));
   try {
     const plugins = pluginsOf(call, { config, log });
-    const journal = openJournal({ path: config.journalPath });
+    const { journal, close } = await openBeside(config, clock);
     const edges = { clock, random: systemRandom(), log, journal, plugins };
     return {
       ...view,
       edges,
       plugins,
       async close() {
-        await journal.close();
+        await close();
         await log.close();
       },
     };
@@ -142,6 +147,45 @@ export async function openBench(call: Call): Promise<Bench> {
     await log.close();
     throw error;
   }
+}
+
+/** The journal beside whoever works with it. */
+async function openBeside(
+  { cluster, journalPath: path }: RunnerConfig,
+  clock: Clock,
+): Promise<{ readonly journal: Journal; close(): Promise<void> }> {
+  if (cluster === null) {
+    const journal = openJournal({ path });
+    return { journal, close: () => journal.close() };
+  }
+  const { seeCluster } = await import("./cluster-journal.ts");
+  return await seeCluster({ cluster }, clock);
+}
+
+/** A file with the journal, for those who read it. */
+export interface JournalFile {
+  readonly path: string;
+  close(): Promise<void>;
+}
+
+/**
+ * The journal to be read: its file, or of a cluster a copy of the whole, which is kept up to date.
+ *
+ * @throws {RunnerError} JOURNAL: the cluster cannot be reached.
+ */
+export async function journalFile({
+  config: { cluster, journalPath: path },
+  clock,
+}: Pick<SpoolView, "config" | "clock">): Promise<JournalFile> {
+  if (cluster === null) return { path, close: async () => {} };
+  return await (await import("./cluster-journal.ts")).seeCluster({ cluster }, clock);
+}
+
+/** @throws {RunnerError} CONFIG, in a cluster: this is for one host alone. */
+export function assertAlone({ cluster, path }: RunnerConfig, what: string): void {
+  if (cluster === null) return;
+  const message = `Cannot use ${what}: it does not work together with [cluster] yet`;
+  throw new RunnerError("CONFIG", message, { path, hint: "docs/cluster.md says what does" });
 }
 
 /** The plugins that a configuration means. Looks at nothing yet. */
@@ -171,6 +215,7 @@ export async function openRunner(call: Call, options: OpenOptions): Promise<Open
   // From here on this process holds the key.
   sealProcess();
   const { config, warnings, written } = await loadTrusted(call);
+  assertShared(config, options);
   const clock = systemClock();
   const hold = new Hold(config.directory, options.work);
   // While a daemon has the directory, its start has been logged by the daemon: not once more.
@@ -188,6 +233,13 @@ export async function openRunner(call: Call, options: OpenOptions): Promise<Open
     await log.close();
     throw error;
   }
+}
+
+/** @throws {RunnerError} CONFIG, for what works only on a host that is alone. */
+function assertShared(config: Config, { work }: OpenOptions): void {
+  if (work !== DAEMON) assertAlone(config, work);
+  if (config.notify.plugins.length > 0) assertAlone(config, "[notify]");
+  if (config.metricsFile !== null) assertAlone(config, "[metrics] textfile");
 }
 
 /** The configuration, when nobody else can have written it or what it names. */
@@ -237,11 +289,16 @@ async function openEdges(call: Call, begun: Begun): Promise<Opened> {
     if (problem === null) log.emit("info", `plugins: registering ${name}`);
     else log.emit("warning", `plugins: skipping ${name}: ${problem}`);
   }
-  const { journal, check, broken } = await openTrusted(config, hold);
+  const member = await openMember(begun);
+  const { journal, check, broken } =
+    member === null
+      ? await openTrusted(config, hold)
+      : { journal: member.journal, check: null, broken: new Promise<Broken>(() => {}) };
   const live = liveOf(call, begun);
   const random = systemRandom();
   const edges = {
-    ...{ clock, random, log, spool, journal, plugins: live.plugins, limits: live.limits },
+    ...{ clock, random, log, journal, plugins: live.plugins, limits: live.limits },
+    ...(member === null ? { spool } : { spool: ownJobs(spool, member), lease: member }),
     ...{ api: live.api, signer: live.signer, cosigners: live.cosigners ?? [] },
     macros: live.macros,
     blackouts: live.blackouts,
@@ -250,7 +307,7 @@ async function openEdges(call: Call, begun: Begun): Promise<Opened> {
     workflows: workflowEdges(config),
   };
   const notify = await openNotify(environment);
-  const jobs = openCatalog(config, spool);
+  const jobs = openCatalog(config, edges.spool);
   const isKeyUsed = ({ gpg }: Config) =>
     gpg.useApiKeyAuth === null || !needsNoKey([...jobs.catalog.entities()]);
   const reload = new Reload(
@@ -266,6 +323,7 @@ async function openEdges(call: Call, begun: Begun): Promise<Opened> {
     edges,
     catalog: jobs.catalog,
     hold,
+    member,
     broken,
     watch: (onChange) => watchSpool(config.directory, onChange),
     ready: () => notify("READY=1"),
@@ -278,11 +336,19 @@ async function openEdges(call: Call, begun: Begun): Promise<Opened> {
       live.close();
       await jobs.close();
       await check?.close();
-      await journal.close();
+      await (member ?? journal).close();
       hold.release();
       await log.close();
     },
   };
+}
+
+/** This host as one of a cluster; null when it works alone. */
+async function openMember({ config, clock, log }: Begun): Promise<Membership | null> {
+  const { cluster, journalPath } = config;
+  if (cluster === null) return null;
+  const { joinCluster } = await import("./cluster-journal.ts");
+  return await joinCluster({ cluster, journalPath }, { clock, log });
 }
 
 /** What a reload of the configuration can replace. The plugins' folder stays where it is. */

@@ -13,7 +13,7 @@ import { readStoredResult } from "../mig/result-file.ts";
 import { UsageError } from "./flags.ts";
 import { Hold, servingHolder } from "./hold.ts";
 import { loadJobs, unknownJob } from "./jobs.ts";
-import { type Bench, openBench } from "./open.ts";
+import { assertAlone, type Bench, openBench } from "./open.ts";
 import { Recorder } from "./record.ts";
 import { type Call, JSON_FLAG, type Verb } from "./verb.ts";
 
@@ -36,6 +36,7 @@ export const redeliver: Verb = {
     }
     const bench = await openBench(call);
     try {
+      assertAlone(bench.config, "redeliver");
       const plugin = call.flags.text("plugin");
       if (plugin !== null) await requirePlugin(bench, plugin);
       const states = await loadJobs(bench);

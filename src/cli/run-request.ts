@@ -8,7 +8,7 @@ import { formatClock } from "../view/text.ts";
 import { paramsText } from "../workflow/params.ts";
 import { type Hold, servingHolder } from "./hold.ts";
 import { loadJobs, unknownJob } from "./jobs.ts";
-import { type Bench, type Opened, openBench } from "./open.ts";
+import { assertAlone, type Bench, type Opened, openBench } from "./open.ts";
 import { Recorder } from "./record.ts";
 import { startOf } from "./run-at.ts";
 import type { Call } from "./verb.ts";
@@ -30,6 +30,7 @@ interface Asking {
 export async function leaveRun(call: Call, job: string): Promise<number> {
   const bench = await openBench(call);
   try {
+    if (call.flags.has("at")) assertAlone(bench.config, "run --at");
     await loadJobs(bench);
     const params = await paramsOf(call, bench, requireJob(bench, job));
     const { id, notBefore } = await requestRun(call, { ...bench, hold: null }, { job, params });

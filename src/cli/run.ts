@@ -1,4 +1,6 @@
 // Run: fire one job now. A daemon on the directory does it when there is one; else this process.
+
+import { loadRunnerConfig } from "../config/config.ts";
 import { systemClock } from "../edge/clock.ts";
 import { canBeMet } from "../flow/defer.ts";
 import type { Edges } from "../flow/edges.ts";
@@ -16,7 +18,7 @@ import { jsonAnswer, plural } from "../view/text.ts";
 import { askedText, openQuestions } from "../workflow/answers.ts";
 import { wayOut } from "../workflow/operate.ts";
 import { UsageError } from "./flags.ts";
-import { type Opened, openRunner } from "./open.ts";
+import { type Opened, openRunner, sourcesOf } from "./open.ts";
 import { reportAsked, showWait, startOf } from "./run-at.ts";
 import { leaveRun, paramsOf, requestRun, requireJob } from "./run-request.ts";
 import { endWhenBroken, handleSignals } from "./serve.ts";
@@ -67,6 +69,11 @@ export const run: Verb = {
     if (job === undefined || others.length > 0) throw new UsageError("run takes one JOB");
     startOf(call, systemClock().now());
     if (call.person !== undefined) return await leaveRun(call, job);
+    const { config } = await loadRunnerConfig(sourcesOf(call));
+    if (config.cluster !== null) {
+      const { runBeside } = await import("./run-beside.ts");
+      return await runBeside(call, job, { progressOf, report });
+    }
     const opened = await openRunner(call, { lock: "if free", work: `run ${job}` });
     try {
       const { edges } = opened;
@@ -157,7 +164,10 @@ async function watchOthers(call: Call, opened: Opened, runId: number): Promise<W
 }
 
 /** How far a run in another process's hands has come. */
-function progressOf({ journal }: Edges, runId: number): { begun: boolean; ended: boolean } {
+function progressOf(
+  { journal }: Pick<Edges, "journal">,
+  runId: number,
+): { begun: boolean; ended: boolean } {
   const run = journal.run(runId);
   const actions = journal.actionsOf(runId);
   const isSettled =
@@ -222,7 +232,12 @@ interface Outcome {
   readonly by: number | null;
 }
 
-function report(call: Call, edges: Edges, { runId, wait, by }: Outcome): number {
+/** Tells what became of it. Answers the exit status. */
+function report(
+  call: Call,
+  edges: Pick<Edges, "clock" | "journal">,
+  { runId, wait, by }: Outcome,
+): number {
   const { journal } = edges;
   const row = journal.run(runId);
   const actions = journal.actionsOf(runId);
@@ -254,7 +269,10 @@ function report(call: Call, edges: Edges, { runId, wait, by }: Outcome): number 
 }
 
 /** A person may run what is paused, and should know that it is. */
-function pausedWarning({ clock, journal }: Edges, row: RunRow | null): string[] {
+function pausedWarning(
+  { clock, journal }: Pick<Edges, "clock" | "journal">,
+  row: RunRow | null,
+): string[] {
   const pause = journal.pausesNow(clock.now()).find(({ job }) => job === row?.job);
   return pause === undefined ? [] : [`the job is ${pauseReason(pause)}; run by hand all the same`];
 }

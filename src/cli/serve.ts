@@ -38,6 +38,7 @@ export async function runForever(call: Call): Promise<number> {
   const signals = handleSignals(runner, opened);
   if (held.release()) runner.stop();
   const watcher = opened.watch(() => runner.rescan());
+  opened.member?.serve(runner);
   const ended = new AbortController();
   const reaper = reapOrphans();
   let keyError: unknown = null;

@@ -25,10 +25,17 @@ const AROUND_MS: Milliseconds = 2 * SECOND_MS;
 const LOOK_MS: Milliseconds = 2 * SECOND_MS;
 const LOOKS = 7;
 
-/** @param note Told what could not be read, for the operator of the page. */
-export function openSite(view: SpoolView, note: (line: string) => void): Site {
+/**
+ * @param note Told what could not be read, for the operator of the page.
+ * @param journalPath The journal's file, or a copy of it.
+ */
+export function openSite(
+  view: SpoolView,
+  note: (line: string) => void,
+  journalPath: string = view.config.journalPath,
+): Site {
   const { config, clock } = view;
-  const { directory, journalPath } = config;
+  const { directory } = config;
   const jobs = new KnownJobs(view, note);
   const journal = [journalPath, `${journalPath}-wal`] as const;
   let around = { holder: null as number | null, mistakes: [] as readonly string[] };

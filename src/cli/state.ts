@@ -10,7 +10,7 @@ import { formatDistance, jsonAnswer, plural } from "../view/text.ts";
 import { STATE_KEY_SIZE_MAX, STEP_VALUE_SIZE_MAX } from "../workflow/messages.ts";
 import { UsageError } from "./flags.ts";
 import { loadJobs } from "./jobs.ts";
-import { openBench, openSpoolView, type SpoolView } from "./open.ts";
+import { assertAlone, openBench, openSpoolView, type SpoolView } from "./open.ts";
 import { Recorder } from "./record.ts";
 import { renderTable } from "./text.ts";
 import { type Call, JSON_FLAG, type Verb, WHY_FLAG } from "./verb.ts";
@@ -170,6 +170,7 @@ interface Kept {
 }
 
 async function openToRead({ config }: SpoolView): Promise<Journal | null> {
+  assertAlone(config, "the verb state to show what is kept");
   const path = config.journalPath;
   return (await isThere(path)) ? openJournal({ path, readOnly: true }) : null;
 }

@@ -26,7 +26,7 @@ import { paramsText } from "../workflow/params.ts";
 import type { QuestionView, WorkflowView } from "../workflow/view.ts";
 import { UsageError } from "./flags.ts";
 import { loadJobs } from "./jobs.ts";
-import { openSpoolView, type SpoolView } from "./open.ts";
+import { journalFile, openSpoolView, type SpoolView } from "./open.ts";
 import { directoryMistakes, isDistrust, toldOnce } from "./owners.ts";
 import { renderTable, wrapText } from "./text.ts";
 import { JSON_FLAG, type Verb } from "./verb.ts";
@@ -45,11 +45,12 @@ export const status: Verb = {
   async run(call) {
     if (call.positionals.length > 0) throw new UsageError("status takes no words");
     const view = await openSpoolView(call);
-    const { directory, journalPath, blackouts } = view.config;
+    const { directory, blackouts } = view.config;
     const mistakes = toldOnce(directoryMistakes(view.config)).map(describeError);
     const states = await loadTrusted(view);
     const now = view.clock.now();
-    const { reading, problem } = await openReadable(journalPath);
+    const file = await journalFile(view);
+    const { reading, problem } = await openReadable(file.path);
     const holder = lockHolder(directory)?.pid ?? null;
     try {
       const overview = await overviewOf({ reading, directory, holder, states, blackouts, now });
@@ -58,6 +59,7 @@ export const status: Verb = {
       else call.terminal.out(renderOverview(overview, { now, mistakes, problem }));
     } finally {
       await reading?.close();
+      await file.close();
     }
     return problem === null ? 0 : 1;
   },

@@ -120,6 +120,12 @@ export const VERBS: readonly VerbEntry[] = [
     load: async () => (await import("./notify.ts")).notify,
   },
   {
+    name: "cluster",
+    summary: "Make, show and drain the hosts that share one journal",
+    words: ["migrate", "status", "drain", "undrain"],
+    load: async () => (await import("./cluster.ts")).cluster,
+  },
+  {
     name: "journal",
     summary: "Verify, copy or salvage the journal",
     words: ["verify", "backup", "restore", "salvage"],

@@ -3,70 +3,21 @@
 // these two tables; the keys of a job are in jobs/keys.ts.
 //
 // A new key is one line here and one in the type that holds its value (runner.ts, client.ts).
-import { DAY_MS, type Milliseconds, SECOND_MS } from "../time.ts";
+import { DAY_MS, SECOND_MS } from "../time.ts";
+import {
+  type ConfigKey,
+  duration,
+  type KeyRule,
+  opaque,
+  original,
+  ours,
+  overwritten,
+  part,
+  type SectionKeys,
+  text,
+  whole,
+} from "./key.ts";
 import type { KeyKind, KeySpec, Schema, SectionSpec } from "./settings.ts";
-
-/** What a key takes: its kind, its bounds, and its default; null: it has none. */
-export type KeyRule =
-  | { readonly kind: "text"; readonly default: string | null }
-  | { readonly kind: "flag"; readonly default: boolean }
-  | { readonly kind: "list" }
-  | {
-      readonly kind: "whole" | "whole64";
-      readonly min: number;
-      readonly max: number;
-      readonly default: number | null;
-    }
-  | {
-      readonly kind: "duration";
-      readonly min: Milliseconds;
-      readonly max: Milliseconds;
-      readonly default: Milliseconds | null;
-    }
-  /** A key that the original reads and then overwrites: it has no effect. */
-  | { readonly kind: "overwritten" }
-  /** An internal field of the original that its reader accepts as a key, but that takes no value. */
-  | { readonly kind: "opaque"; readonly type: string };
-
-/** One key, by its name in lower case. */
-export type ConfigKey = KeyRule & {
-  /** Who knows it: both, or only this program. */
-  readonly since: "original" | "0.1";
-  /** The default, in words. Null: the docs do not list this key. */
-  readonly unset: string | null;
-  /** What it does, for people. */
-  readonly about: string;
-};
-
-/** The keys of one section. */
-export type SectionKeys = Readonly<Record<string, ConfigKey>>;
-
-const original = "original";
-const ours = "0.1";
-const overwritten = { kind: "overwritten", since: original, unset: null, about: "" } as const;
-const text = { kind: "text", default: null } as const;
-
-/** Part of a key with its literal types: spread into a key, it keeps several members on a line. */
-function part<const Part>(part: Part): Part {
-  return part;
-}
-
-function whole<const Fallback extends number | null>(min: number, max: number, fallback: Fallback) {
-  return { kind: "whole", min, max, default: fallback } as const;
-}
-
-function duration<const Fallback extends Milliseconds | null>(
-  min: Milliseconds,
-  max: Milliseconds,
-  fallback: Fallback,
-) {
-  return { kind: "duration", min, max, default: fallback } as const;
-}
-
-/** A key of kind opaque. @param type The Go type, which the original's message names. */
-function opaque(type: string): ConfigKey {
-  return { kind: "opaque", type, since: original, unset: null, about: "" };
-}
 
 const KEPT_MAX_MS = 36_500 * DAY_MS;
 
@@ -223,6 +174,26 @@ export const RUNNER_KEYS = {
       about:
         "file that is written anew each 15 seconds with the metrics of docs/operations.md, for " +
         "the textfile collector of Prometheus' node_exporter: `NAME.prom` in its directory",
+    },
+  },
+  cluster: {
+    url: {
+      ...part({ ...text, since: ours, unset: "this host works alone" }),
+      about: "database in which several hosts have one journal (docs/cluster.md): `postgres://...`",
+    },
+    name: {
+      ...part({ ...text, since: ours, unset: "must be set with `url`" }),
+      about: "what this host is called among the others",
+    },
+    shards: {
+      ...whole(1, 1_024, 64),
+      ...part({ since: ours, unset: "64" }),
+      about: "shares into which the jobs are divided; holds when the database is made",
+    },
+    lease: {
+      ...duration(3 * SECOND_MS, 600 * SECOND_MS, 10 * SECOND_MS),
+      ...part({ since: ours, unset: "`10s`" }),
+      about: "how long a host that is silent keeps its jobs: the same on all hosts",
     },
   },
   retention: {

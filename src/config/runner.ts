@@ -6,6 +6,7 @@ import { durationToMs, parseDuration } from "../lib/go/duration.ts";
 import type { LogLevel } from "../lib/ports.ts";
 import { type Milliseconds, SECOND_MS } from "../time.ts";
 import { type BlackoutConfig, blackoutsOf } from "./blackout.ts";
+import { type ClusterConfig, clusterOf } from "./cluster.ts";
 import { RUNNER_KEYS } from "./keys.ts";
 import { levelOf, logFormatOf } from "./logging.ts";
 import { type NotifyConfig, notifyOf } from "./notify.ts";
@@ -105,6 +106,8 @@ export interface RunnerConfig {
     readonly resultsMs: Milliseconds | null;
   };
   readonly notify: NotifyConfig;
+  /** Null: this host works alone. */
+  readonly cluster: ClusterConfig | null;
   /** Times in which the fire times of jobs are held. */
   readonly blackouts: readonly BlackoutConfig[];
   /** The file that the metrics are written to; null: they are not. */
@@ -162,6 +165,7 @@ export function resolveRunner(
       resultsMs: keptOf(resolver, "results"),
     },
     notify: notifyOf(resolver),
+    cluster: clusterOf(resolver),
     blackouts: blackoutsOf(resolver),
     metricsFile: metricsFileOf(resolver, directory),
     pluginConfig: pluginConfigOf(resolver),

@@ -189,7 +189,7 @@ async function keepCollected(edges: Edges, row: ActionRow, result: Collected): P
     edges.log.emit("warning", `${where}: ${strays} entries were not commands`, subjectOf(row));
   edges.log.emit("info", `wrote results for ${row.actionId} to ${resultPath}`, subjectOf(row));
   await keep(edges, row, { kind: "collected", ...result }, (transaction, next) => {
-    queueDeliveries(transaction, next, edges.clock.now());
+    queueDeliveries(transaction, next, edges.clock.now(), row.state === "posted");
   });
   // What becomes of a workflow's results is said by its function, later.
   const isOfWorkflow = edges.journal.run(row.runId)?.source != null;

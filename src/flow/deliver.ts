@@ -16,7 +16,10 @@ import { type Edges, subjectOf } from "./edges.ts";
 import { closeRun } from "./transition.ts";
 
 /** What a delivery needs of the edges. */
-export type DeliveryEdges = Pick<Edges, "clock" | "random" | "log" | "journal" | "plugins">;
+export type DeliveryEdges = Pick<
+  Edges,
+  "clock" | "random" | "log" | "journal" | "plugins" | "lease" | "mayAct"
+>;
 
 /** The key of a delivery: the same for every attempt, another for any other result or plugin. */
 export function deliveryKey(action: Pick<ActionRow, "job" | "actionId">, plugin: string): string {
@@ -25,15 +28,18 @@ export function deliveryKey(action: Pick<ActionRow, "job" | "actionId">, plugin:
 
 /**
  * Writes the outbox rows of a collected action: one for each of its plugins. Rows that exist
- * already are queued again, because a sweep has found more results.
+ * already are queued again, because a sweep has found more results; or, of a result that was lost
+ * with a host and collected again, those that no plugin has taken.
  */
 export function queueDeliveries(
   transaction: JournalTransaction,
   action: ActionRow,
   now: number,
+  isLost = false,
 ): void {
   const before = transaction.deliveriesOf(action.id);
-  for (const row of before.filter(({ state }) => state !== "dropped")) {
+  const over: readonly DeliveryRow["state"][] = isLost ? ["dropped", "delivered"] : ["dropped"];
+  for (const row of before.filter(({ state }) => !over.includes(state))) {
     transaction.saveDelivery(advanceDelivery(row, { kind: "redeliver", isNew: true }, now));
   }
   for (const plugin of action.plugins) {
@@ -79,6 +85,7 @@ export async function deliverResult(
   queued: DeliveryRow,
   { signal, timeoutMs }: AttemptOptions,
 ): Promise<boolean> {
+  if (await isLost(edges, queued)) return true;
   const row = await keepDelivery(edges, queued, beginning(edges, queued));
   if (row === null) return true;
   const action = edges.journal.action(row.actionRow);
@@ -88,6 +95,8 @@ export async function deliverResult(
     return false;
   }
   const subject = subjectOf({ ...action, plugin: row.plugin });
+  // Another host has it by now, or will have (I12).
+  if (edges.mayAct?.() === false) return true;
   const answer = await edges.plugins.deliver({
     plugin: row.plugin,
     job: row.job,
@@ -121,6 +130,42 @@ export async function deliverResult(
   const isFinal = answer.kind === "failed" && answer.final === true;
   await keepDelivery(edges, row, { kind: "failed", error: answer.message, nextAt, isFinal });
   return false;
+}
+
+/** How long a delivery waits for its result to be collected again: then it is looked at anew. */
+const LOST_MS: Milliseconds = 60 * 60_000;
+
+/**
+ * Whether the result lies on a host that had the job before this one: then it is collected again.
+ * Of one that cannot be, such as of several actions, the attempt says what is wrong.
+ */
+async function isLost(edges: DeliveryEdges, queued: DeliveryRow): Promise<boolean> {
+  const { clock, journal, lease, log } = edges;
+  const before = journal.action(queued.actionRow);
+  if (lease === undefined || before === null || queued.resultPath !== null) return false;
+  if (before.resultPath !== null && (await lease.isHere(before.resultPath))) return false;
+  const now = clock.now();
+  const isWaiting = await journal.write((transaction) => {
+    const action = transaction.action(queued.actionRow);
+    if (action?.state === "posted") return postpone(transaction, action, now);
+    if (action?.state !== "collected" || action.reply === null) return false;
+    transaction.saveAction(advance(action, { kind: "lost" }, now));
+    return postpone(transaction, action, now);
+  });
+  const where = `${before.job}/${before.actionId}`;
+  if (isWaiting && before.state === "collected") {
+    const text = `${where}: its result is on another host: collecting it again`;
+    log.emit("notice", text, { job: before.job });
+  }
+  return isWaiting;
+}
+
+function postpone(transaction: JournalTransaction, action: ActionRow, now: number): true {
+  for (const row of transaction.deliveriesOf(action.id)) {
+    if (row.state !== "pending") continue;
+    transaction.saveDelivery({ ...row, nextAt: now + LOST_MS, updatedAt: now });
+  }
+  return true;
 }
 
 /** How long until the next attempt, of a delivery or an alarm; null when there is none. */

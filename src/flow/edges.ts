@@ -4,6 +4,7 @@ import type { Entity } from "../jobs/entity.ts";
 import type { Blackout } from "../jobs/hold.ts";
 import type { RunRow } from "../journal/inflight.ts";
 import type { Journal, NewAction } from "../journal/journal.ts";
+import type { Lease } from "../journal/lease.ts";
 import type { Clock, Log, LogLevel, LogSubject, Random, Signer } from "../lib/ports.ts";
 import type { MigApi } from "../mig/api.ts";
 import type { Plugins, Shelf, Spool } from "../ports.ts";
@@ -21,6 +22,13 @@ export interface Edges {
   readonly cosigners?: readonly Pick<Signer, "sign">[];
   readonly spool: Spool;
   readonly journal: Journal;
+  /** Absent where this host works alone: nobody else acts. */
+  readonly lease?: Lease;
+  /**
+   * Of one piece of work on a job, where there are several hosts: asked in the turn in which
+   * something is sent or kept. False: another host may have acted since it was begun.
+   */
+  readonly mayAct?: () => boolean;
   readonly plugins: Plugins;
   readonly limits: Limits;
   /** Targets by name, from the configuration. */
@@ -35,6 +43,12 @@ export interface Edges {
   readonly presigned?: PresignedActions;
   /** Absent where no job has a workflow. */
   readonly launchWorkflow?: WorkflowLaunch;
+}
+
+/** The edges for one piece of work on a job, begun now: it ends with the lease (I12). */
+export function leased(edges: Edges, job: string): Edges {
+  const { lease } = edges;
+  return lease === undefined ? edges : { ...edges, mayAct: lease.unbroken(job) };
 }
 
 /** An action that can be journaled with its run, and then posted. */

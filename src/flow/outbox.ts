@@ -5,7 +5,7 @@
 import type { DeliveryRow } from "../journal/inflight.ts";
 import type { Instant, Milliseconds } from "../time.ts";
 import { deliverResult } from "./deliver.ts";
-import type { Edges } from "./edges.ts";
+import { type Edges, leased } from "./edges.ts";
 import { Pool } from "./pool.ts";
 
 export interface OutboxOptions {
@@ -50,10 +50,11 @@ export class Outbox {
       ? this.untried()
       : this.#edges.journal.dueDeliveries(now, this.pool.running + this.pool.free);
     for (const row of due) {
+      const edges = leased(this.#edges, row.job);
       this.pool.start(row.id, async () => {
         this.#tried.add(row.id);
         const options = { signal, timeoutMs: timeoutOf(row.job) };
-        const work = () => deliverResult(this.#edges, row, options);
+        const work = () => deliverResult(edges, row, options);
         if ((await rested(work, row.job)) === false) this.failures++;
       });
     }

@@ -63,6 +63,19 @@ export interface PostOptions {
   readonly answered?: (sentAt: Instant) => void;
 }
 
+/** What is known of earlier tries to send an action. */
+export function sentBefore(
+  { lease }: Pick<Edges, "lease">,
+  row: ActionRow,
+  { fresh, startedAt }: { readonly fresh: boolean; readonly startedAt: Instant },
+): Pick<PostOptions, "fresh" | "lastSentAt"> {
+  // Processes before this one may have sent it until this one had the job.
+  const since = lease?.heldSince(row.job) ?? startedAt;
+  // What was planned before another host had the job, that one may have sent.
+  const isOurs = lease === undefined || row.updatedAt >= since;
+  return { fresh: fresh && isOurs, lastSentAt: Math.max(row.updatedAt, since) };
+}
+
 /**
  * Posts a planned action, or finds out what became of an earlier try (I3). Resolves with null when
  * the API was not asked: that shows nothing of it.
@@ -116,14 +129,16 @@ async function prepareSending(
   return isKept ? row : await keep(edges, row, { kind: "sending", anew });
 }
 
-async function send(edges: Edges, row: ActionRow, options: PostOptions): Promise<Reached> {
+async function send(edges: Edges, row: ActionRow, options: PostOptions): Promise<Reached | null> {
   const postedAt = edges.clock.now();
-  const answer = await edges.api.create(row.body, options.signal);
+  const answer = await edges.api.create(row.body, options.signal, edges.mayAct);
   if (answer.kind === "posted") {
     options.answered?.(postedAt);
     return await keepPosted(edges, row, { ...options, ...answer, postedAt });
   }
   if (answer.refusal) return await keepRefused(edges, row, { ...options, answer });
+  // Nothing can be kept, and this shows nothing of the API.
+  if (edges.mayAct?.() === false) return null;
   await delay(edges, row, {
     error: answer.message,
     maybeSent: answer.kind === "unclear",

@@ -4,7 +4,7 @@
 import { type ActionEvent, type ActionRow, advance, type RunRow } from "../journal/inflight.ts";
 import type { JournalReads, JournalTransaction } from "../journal/journal.ts";
 import { asksPeople, due } from "../journal/steps.ts";
-import type { Instant } from "../time.ts";
+import type { Instant, Milliseconds } from "../time.ts";
 import { settleCanary } from "./canary.ts";
 import type { Edges } from "./edges.ts";
 
@@ -12,11 +12,12 @@ import type { Edges } from "./edges.ts";
  * Journals `event` for `row`; resolves when it is durable.
  *
  * @param also More to write in the same transaction, given the new row.
- * @returns The new row, or null when another process (an operator's `drop`) moved the row on.
+ * @returns The new row, or null when another process (an operator's `drop`, another host) moved
+ * the row on.
  * @throws {RunnerError} JOURNAL, when the journal cannot be written.
  */
 export async function keep(
-  edges: Pick<Edges, "journal" | "clock">,
+  edges: Pick<Edges, "journal" | "clock" | "mayAct">,
   row: ActionRow,
   event: ActionEvent,
   also?: (transaction: JournalTransaction, next: ActionRow) => void,
@@ -25,6 +26,8 @@ export async function keep(
   return await edges.journal.write((transaction) => {
     const current = transaction.action(row.id);
     if (current === null || current.state !== row.state) return null;
+    // What is to be written goes by what was true before another host had the job (I12).
+    if (edges.mayAct?.() === false) return null;
     const next = advance(current, event, now);
     transaction.saveAction(next);
     also?.(transaction, next);
@@ -117,4 +120,22 @@ export function openAdopted(
     const [newest] = transaction.runs(job, 1);
     firesAt = Math.max(firesAt, newest?.firesAt ?? firesAt) + 1;
   }
+}
+
+/** What is due within this time does not change hands any more. */
+const SOON_MS: Milliseconds = 2_000;
+
+/** Whether something of jobs that `isOf` means is at the API or at a plugin now, or is due. */
+export function isInHand(
+  { clock, journal }: Pick<Edges, "clock" | "journal">,
+  isOf: (job: string) => boolean,
+): boolean {
+  const soon = clock.now() + SOON_MS;
+  const rows = [
+    ...journal.dueActions("planned", Number.MAX_SAFE_INTEGER, ROWS_MAX),
+    ...journal.dueActions("posted", soon, ROWS_MAX),
+    ...journal.dueActions("collected", soon, ROWS_MAX),
+    ...journal.dueDeliveries(soon, ROWS_MAX),
+  ];
+  return rows.some(({ job }) => isOf(job));
 }

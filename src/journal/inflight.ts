@@ -158,6 +158,8 @@ export type ActionEvent =
       /** When the result is swept. Null: never. */
       readonly sweepAt: Instant | null;
     }
+  /** Its result lies on a host that is gone: it is collected once more. */
+  | { readonly kind: "lost" }
   /** The sweep has found nothing new. */
   | { readonly kind: "swept" }
   | { readonly kind: "delivered" };
@@ -188,9 +190,7 @@ export function advance(row: ActionRow, event: ActionEvent, now: Instant): Actio
       assert(isAwaited(row), `I4: delayed in ${row.state}`);
       return {
         ...fresh,
-        attempts: row.attempts + 1,
-        nextAt: event.nextAt,
-        error: event.error,
+        ...{ attempts: row.attempts + 1, nextAt: event.nextAt, error: event.error },
         tries: withTry(row.tries, { what: triedIn(row), error: event.error }, now),
         maybeSent: event.maybeSent ?? row.maybeSent,
       };
@@ -215,14 +215,15 @@ export function advance(row: ActionRow, event: ActionEvent, now: Instant): Actio
       return settle({ ...fresh, ...resultIn(event, now) });
     case "collected": {
       assert(row.state === "posted" || isSwept(row), `I4: collected after ${row.state}`);
-      const collected: ActionRow = {
-        ...fresh,
-        state: "collected",
-        nextAt: event.sweepAt,
-        ...resultIn(event, row.collectedAt ?? now),
-      };
-      return row.plugins.length === 0 && event.sweepAt === null ? settle(collected) : collected;
+      const result = resultIn(event, row.collectedAt ?? now);
+      const next = { state: "collected", nextAt: event.sweepAt, ...result } as const;
+      const isOver = row.plugins.length === 0 && event.sweepAt === null;
+      return isOver ? settle({ ...fresh, ...next }) : { ...fresh, ...next };
     }
+    case "lost":
+      assert(row.state === "collected", `lost in ${row.state}`);
+      // `writing`: a result of it that lies here is no other runner's (I9).
+      return { ...fresh, ...NO_RESULT, state: "posted", writing: true, nextAt: now };
     case "swept":
       assert(isSwept(row), `swept in ${row.state}`);
       return { ...fresh, nextAt: null };
@@ -244,17 +245,17 @@ function takenAs(event: {
   return { actionId: event.actionId, postedAt: event.postedAt ?? null };
 }
 
+type Collected = Extract<ActionEvent, { readonly kind: "collected" }>;
+
 function resultIn(
-  event: {
-    readonly resultPath: string;
-    readonly resultSha256?: string | null;
-    readonly completeness: Completeness;
-  },
+  event: Pick<Collected, "resultPath" | "resultSha256" | "completeness">,
   collectedAt: Instant,
 ): Pick<ActionRow, "resultPath" | "resultSha256" | "completeness" | "collectedAt"> {
   const { resultPath, resultSha256 = null, completeness } = event;
   return { resultPath, resultSha256, completeness, collectedAt };
 }
+
+const NO_RESULT = { resultPath: null, resultSha256: null, completeness: null } as const;
 
 /** Whether a collected action still waits for its sweep. */
 export function isSwept({ state, nextAt }: Pick<ActionRow, "state" | "nextAt">): boolean {

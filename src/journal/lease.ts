@@ -4,8 +4,12 @@ import type { Instant, Milliseconds } from "../time.ts";
 
 /** What the flow asks before it acts. Where there is one host alone, nobody asks. */
 export interface Lease {
-  /** Whether this process may act on a job now: asked in the same turn as the act. */
-  holds(job: string): boolean;
+  /**
+   * Whether this process may act on a job, to be asked in the same turn as the act: it holds the
+   * lease by then, and has held it since this call. After a break another host may have acted, and
+   * what was known before is not known any more.
+   */
+  unbroken(job: string): () => boolean;
   /** Since when: another host may have acted until then. */
   heldSince(job: string): Instant;
   /** Whether a result file lies on this host, or on a disk that it shares with the others. */

@@ -62,6 +62,11 @@ export interface HttpRequest {
   /** Whether an answer that sends the request elsewhere is followed. @default "followed" */
   readonly redirects?: "followed" | "returned";
   readonly signal?: AbortSignal;
+  /**
+   * Asked in the turn of the event loop in which the request is written to its socket: false ends
+   * it, and nothing was sent. @default it may
+   */
+  mayLeave?(): boolean;
 }
 
 /**

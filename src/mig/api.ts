@@ -11,7 +11,7 @@ import { messageOf } from "../errors.ts";
 import { queryEscape } from "../lib/go/escape.ts";
 import { retryAfter } from "../lib/http/retry-after.ts";
 import { PageError } from "../lib/json/fault.ts";
-import type { Clock, Http, HttpAnswer, Signer } from "../lib/ports.ts";
+import type { Clock, Http, HttpAnswer, HttpRequest, Signer } from "../lib/ports.ts";
 import type { Instant, Milliseconds } from "../time.ts";
 import { formBody } from "./action.ts";
 import { adviceFor, clockHint, isRefusal, movedHint, placeOf, strangeAnswer } from "./answers.ts";
@@ -95,9 +95,11 @@ export interface WantedAction {
   readonly signal?: AbortSignal;
 }
 
+type MayLeave = NonNullable<HttpRequest["mayLeave"]>;
+
 export interface MigApi {
   /** Posts a signed action. */
-  create(actionJson: string, signal?: AbortSignal): Promise<CreateAnswer>;
+  create(actionJson: string, signal?: AbortSignal, mayLeave?: () => boolean): Promise<CreateAnswer>;
   /** One page of an action's commands. Rejects only with what `onCommand` threw. */
   commands(actionId: number, request: CommandsRequest): Promise<PageAnswer>;
   /** Looks among the newest actions of a name for the one that carries a signature. */
@@ -154,6 +156,7 @@ interface Asked {
   readonly agent: string;
   readonly form?: string;
   readonly signal: AbortSignal | undefined;
+  readonly mayLeave?: MayLeave | undefined;
 }
 
 class Api implements MigApi, ApiProbe {
@@ -165,10 +168,10 @@ class Api implements MigApi, ApiProbe {
     this.#auth = new Auth({ ...options, nonce: () => options.nonce() });
   }
 
-  async create(actionJson: string, signal?: AbortSignal): Promise<CreateAnswer> {
-    const form = formBody(actionJson);
+  async create(json: string, signal?: AbortSignal, mayLeave?: MayLeave): Promise<CreateAnswer> {
+    const form = formBody(json);
     const path = CREATE_PATH;
-    const answer = await this.#ask({ path, agent: RUNNER_AGENT, form, signal });
+    const answer = await this.#ask({ path, agent: RUNNER_AGENT, form, signal, mayLeave });
     if (answer.kind === "unreachable") {
       const failure = { message: answer.message, status: null, retryAfterMs: null };
       if (answer.sent) return { kind: "unclear", refusal: false, ...failure };
@@ -334,7 +337,7 @@ class Api implements MigApi, ApiProbe {
   }
 
   #send(asked: Asked, auth: Header): Promise<HttpAnswer> {
-    const { agent, form, path, signal } = asked;
+    const { agent, form, path, signal, mayLeave } = asked;
     const type = ["Content-Type", "application/x-www-form-urlencoded"] as const;
     return this.#options.http.send({
       method: form === undefined ? "GET" : "POST",
@@ -342,6 +345,7 @@ class Api implements MigApi, ApiProbe {
       headers: [["User-Agent", agent], ...(form === undefined ? [] : [type]), auth],
       ...(form === undefined ? {} : { body: new TextEncoder().encode(form) }),
       ...(signal === undefined ? {} : { signal }),
+      ...(mayLeave === undefined ? {} : { mayLeave }),
     });
   }
 

@@ -119,6 +119,18 @@ export class Engine {
     this.#startDue(now);
   }
 
+  /** Whether a body of a job that `isOf` means is at work. */
+  isAtWork(isOf: (job: string) => boolean): boolean {
+    return [...this.#active.values()].some(({ run }) => isOf(run.job));
+  }
+
+  /** Ends the bodies of runs that another host has by now: it goes on with them. */
+  leave(): void {
+    for (const [runId, execution] of this.#active) {
+      if (this.#edges.journal.run(runId) === null) execution.abort();
+    }
+  }
+
   /** No new bodies; what is at work may end its tries. */
   stop(): void {
     this.#stopping = true;

@@ -1,13 +1,13 @@
 import { describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
+import type { SectionKeys } from "../../src/config/key.ts";
 import {
   BLACKOUT_KEYS,
   CLIENT_KEYS,
   CLIENT_SCHEMA,
   RUNNER_KEYS,
   RUNNER_SCHEMA,
-  type SectionKeys,
 } from "../../src/config/keys.ts";
 import { readSettings } from "../../src/config/read.ts";
 import type { Schema } from "../../src/config/settings.ts";

@@ -47,6 +47,7 @@ describe("resolveRunner()", () => {
       metricsFile: null,
       blackouts: [],
       notify: { plugins: [], on: null, repeatMs: null },
+      cluster: null,
       retention: { journalMs: null, runs: null, resultsMs: null },
       pluginConfig: new Map(),
       pluginPlaces: new Map(),

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
+import { leased } from "../../src/flow/edges.ts";
 import { DAEMON_WINDOW, launchDue } from "../../src/flow/launch.ts";
-import { postAction } from "../../src/flow/post.ts";
+import { postAction, sentBefore } from "../../src/flow/post.ts";
 import { type ActionRow, advance } from "../../src/journal/inflight.ts";
 import {
   entity,
@@ -37,6 +38,72 @@ const post = (world: World, row: ActionRow, fresh = true) =>
 const refused = { kind: "unclear", refusal: true, status: 500, retryAfterMs: null } as const;
 
 const lost = { kind: "unclear", refusal: false, status: null, retryAfterMs: null } as const;
+
+describe("sentBefore()", () => {
+  const row = { job: "nightly", updatedAt: NOON } as ActionRow;
+  const since = (at: number) => ({
+    lease: { unbroken: () => () => true, heldSince: () => at, isHere: async () => true },
+  });
+
+  test("goes by the process on one host", () => {
+    const of = (startedAt: number) => sentBefore({}, row, { fresh: true, startedAt });
+    expect(of(NOON - 9)).toEqual({ fresh: true, lastSentAt: NOON });
+    expect(of(NOON + 9)).toEqual({ fresh: true, lastSentAt: NOON + 9 });
+  });
+
+  test("knows nothing of what was planned before another host had the job (I3)", () => {
+    const of = (at: number) => sentBefore(since(at), row, { fresh: true, startedAt: NOON - 99 });
+    expect(of(NOON - 9)).toEqual({ fresh: true, lastSentAt: NOON });
+    expect(of(NOON + 9)).toEqual({ fresh: false, lastSentAt: NOON + 9 });
+  });
+});
+
+describe("postAction() of a host among several", () => {
+  /** Edges whose lease is broken once `end` was called. */
+  function leasedWorld() {
+    const world = openWorld();
+    let isHeld = true;
+    const unbroken = () => () => isHeld;
+    const lease = { unbroken, heldSince: () => NOON - 99, isHere: async () => true };
+    const edges = leased({ ...world.edges, lease }, "nightly");
+    const end = () => {
+      isHeld = false;
+    };
+    return { world: { ...world, edges }, end };
+  }
+
+  test("posts while it holds the lease", async () => {
+    const { world } = leasedWorld();
+    world.api.creates = [postedAs(7, NOON + 300_000)];
+    const row = await plan(world);
+    await post(world, row);
+    expect(world.api.posted).toEqual([row.body]);
+    expect(world.journal.action(row.id)).toMatchObject({ state: "posted", actionId: 7 });
+  });
+
+  test("neither sends nor says that nothing was sent, after it (I12)", async () => {
+    const { world, end } = leasedWorld();
+    const row = await plan(world);
+    expect(row.maybeSent).toBe(true);
+    end();
+    await post(world, row);
+    expect(world.api.posted).toEqual([]);
+    expect(world.journal.action(row.id)).toEqual(row);
+  });
+
+  test("does not keep an answer that came after it: the search of the next one finds it", async () => {
+    const { world, end } = leasedWorld();
+    const row = await plan(world);
+    world.api.create = (body) => {
+      world.api.posted.push(body);
+      end();
+      return Promise.resolve(postedAs(7, NOON + 300_000));
+    };
+    await post(world, row);
+    expect(world.api.posted).toEqual([row.body]);
+    expect(world.journal.action(row.id)).toEqual(row);
+  });
+});
 
 describe("postAction()", () => {
   test("posts the signed bytes that the journal holds (I1)", async () => {

@@ -80,7 +80,16 @@ export class ScriptedApi implements MigApi {
   pages: (readonly Uint8Array[] | "end" | { after: readonly Uint8Array[]; message: string })[] = [];
   agents = 5;
 
-  create(body: string): Promise<CreateAnswer> {
+  create(body: string, _signal?: AbortSignal, mayLeave?: () => boolean): Promise<CreateAnswer> {
+    if (mayLeave?.() === false) {
+      const none = {
+        refusal: false as const,
+        message: "not sent",
+        status: null,
+        retryAfterMs: null,
+      };
+      return Promise.resolve({ kind: "unsent", ...none });
+    }
     this.posted.push(body);
     return Promise.resolve(take(this.creates));
   }

@@ -14,10 +14,10 @@ import { errnoText } from "../../lib/os/errno.ts";
 import { readRegular } from "../../lib/os/read.ts";
 import { formatClock, jsonAnswer, plural } from "../../view/text.ts";
 import { UsageError } from "../flags.ts";
-import { type Bench, openBench } from "../open.ts";
+import { assertAlone, type Bench, openBench } from "../open.ts";
 import { Recorder } from "../record.ts";
 import type { Call } from "../verb.ts";
-import { asCalendarError, type Deed, readCalendar } from "./deed.ts";
+import { asCalendarError, CALENDAR, type Deed, readCalendar } from "./deed.ts";
 import { jobTemplate, requireJob, summaryOf } from "./request.ts";
 import { progressOf } from "./verify.ts";
 
@@ -29,6 +29,7 @@ async function installFile(call: Call, path: string): Promise<number> {
   const calendar = await readCalendar("install", path);
   const bench = await openBench(call);
   try {
+    assertAlone(bench.config, CALENDAR);
     const entity = await requireJob(bench, calendar.job, "install a calendar of");
     await check(call, { path, calendar, entity, bench });
     const { journal, clock } = bench.edges;
@@ -116,6 +117,7 @@ async function withdrawJob(call: Call, job: string): Promise<number> {
   if (job === "") throw new UsageError("calendar withdraw takes one JOB");
   const bench = await openBench(call);
   try {
+    assertAlone(bench.config, CALENDAR);
     const { journal, clock } = bench.edges;
     const row = journal.calendar(job);
     if (row === null) {

@@ -16,9 +16,9 @@ import type { Milliseconds } from "../../time.ts";
 import { jsonAnswer, plural } from "../../view/text.ts";
 import { UsageError } from "../flags.ts";
 import { chooseJobs, hasAction, loadJobs } from "../jobs.ts";
-import { openSpoolView, type SpoolView, sourcesOf } from "../open.ts";
+import { assertAlone, openSpoolView, type SpoolView, sourcesOf } from "../open.ts";
 import type { Call } from "../verb.ts";
-import { asCalendarError, type Deed, factLines } from "./deed.ts";
+import { asCalendarError, CALENDAR, type Deed, factLines } from "./deed.ts";
 
 export const request: Deed = { word: "JOB", run: requestJob };
 
@@ -33,6 +33,7 @@ async function requestJob(call: Call, job: string): Promise<number> {
   }
   const leadMs = leadOf(flags.text("lead"));
   const view = await openSpoolView(call);
+  assertAlone(view.config, CALENDAR);
   const entity = await requireJob(view, job, "request a calendar of");
   const template = await jobTemplate(call, view, entity);
   const { schedule, minSigners, expiryMs, path: jobPath } = entity;

@@ -14,9 +14,9 @@ import type { CalendarRow, Coverage } from "../../journal/windows.ts";
 import { type Action, parseTemplate } from "../../mig/action.ts";
 import { type Instant, limitText, SECOND_MS } from "../../time.ts";
 import { jsonAnswer, plural } from "../../view/text.ts";
-import { openSpoolView, type SpoolView } from "../open.ts";
+import { assertAlone, openSpoolView, type SpoolView } from "../open.ts";
 import type { Call } from "../verb.ts";
-import { asCalendarError, type Deed, factLines } from "./deed.ts";
+import { asCalendarError, CALENDAR, type Deed, factLines } from "./deed.ts";
 import { jobTemplate, requireJob } from "./request.ts";
 
 export const show: Deed = { word: "JOB", run: showJob };
@@ -33,6 +33,7 @@ async function withCalendar<Value>(
   { job, attempt }: { readonly job: string; readonly attempt: string },
   work: (journal: Journal, row: CalendarRow) => Value | Promise<Value>,
 ): Promise<Value> {
+  assertAlone(view.config, CALENDAR);
   const journal = openJournal({ path: view.config.journalPath, readOnly: true });
   try {
     const row = journal.calendar(job);

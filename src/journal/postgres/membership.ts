@@ -101,9 +101,12 @@ export class Membership implements Lease {
     ];
   }
 
-  holds(job: string): boolean {
-    const held = this.#held.get(this.#shardOf(job));
-    return held?.isLoaded === true && !this.#isOver(held);
+  unbroken(job: string): () => boolean {
+    const shard = this.#shardOf(job);
+    // Each claim makes another one.
+    const held = this.#held.get(shard);
+    if (held?.isLoaded !== true) return () => false;
+    return () => this.#held.get(shard) === held && !this.#isOver(held);
   }
 
   /** Whether the rows of a job are here. */

@@ -10,6 +10,7 @@
 //       kept for longer may have died unseen, and would leave its fate open.
 //   H4. Every wait ends: for a connection, for the headers, for each part of the body, and in all.
 //   H5. At most `connectionsMax` exchanges are open; each gives its place back however it ends.
+//   H6. `mayLeave` is asked in the turn in which the request is written to its socket.
 import { type IncomingMessage, request as requestHttp } from "node:http";
 import type { Milliseconds } from "../../time.ts";
 import { collectGarbage } from "../os/runtime.ts";
@@ -224,9 +225,15 @@ class HttpClient implements Http {
         resolve({ kind: "failed", sent, wasKept, message });
       };
       outgoing.once("socket", () => {
+        if (request.mayLeave?.() === false) {
+          const error = new Error("it was not to be sent any more");
+          outgoing.destroy(error);
+          return fail(error);
+        }
         sent = true;
         const late = `no answer within ${headersTimeoutMs / 1_000} s`;
         timer = setTimeout(() => outgoing.destroy(new Error(late)), headersTimeoutMs);
+        if (request.mayLeave !== undefined) outgoing.end(request.body);
       });
       outgoing.once("response", (response) => {
         clearTimeout(timer);
@@ -235,7 +242,8 @@ class HttpClient implements Http {
       outgoing.on("error", fail);
       outgoing.once("close", () => fail(new Error("the connection was cut")));
       how.exchange.onStop = (error) => outgoing.destroy(error);
-      outgoing.end(request.body);
+      // H6: what may be held back is not handed over before it has been asked.
+      if (request.mayLeave === undefined) outgoing.end(request.body);
     });
   }
 }

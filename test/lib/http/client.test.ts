@@ -95,6 +95,18 @@ describe("send()", () => {
     });
   });
 
+  test("sends nothing of what may not leave any more (H6)", async () => {
+    const server = await serve({ onRequest: (_, socket) => socket.write(hello) });
+    const http = client();
+    const asked: boolean[] = [];
+    const send = (may: boolean) =>
+      http.send({ ...post(`${server.url}/x`, "a=b"), mayLeave: () => asked.push(may) > 0 && may });
+    expect(await send(false)).toMatchObject({ kind: "unreachable", sent: false });
+    expect(await textOf(await send(true))).toBe("hello");
+    expect(server.requests.map(({ body }) => body)).toEqual(["a=b"]);
+    expect(asked).toEqual([false, true]);
+  });
+
   test("sends a GET with its query as given", async () => {
     const server = await serve({ onRequest: (_, socket) => socket.write(hello) });
     const path = "/s?type=command&limit=37&actionname=a%25+b%27&x=%C3%A9";

@@ -1,0 +1,105 @@
+// Cluster journal: the journal of a host that [cluster] makes one of several, as a daemon has it
+// (with leases), and as the verbs have it (beside its owners). Loaded only where there is one.
+import type { ClusterConfig } from "../config/cluster.ts";
+import { isThere } from "../edge/files.ts";
+import { processName, replicaFile } from "../edge/replica.ts";
+import { RunnerError } from "../errors.ts";
+import type { Journal } from "../journal/journal.ts";
+import { ClusterJournal } from "../journal/postgres/journal.ts";
+import { Membership } from "../journal/postgres/membership.ts";
+import { COMMON } from "../journal/postgres/schema.ts";
+import { Server } from "../journal/postgres/server.ts";
+import type { Clock, Log } from "../lib/ports.ts";
+import { SECOND_MS } from "../time.ts";
+
+/** How old what a verb reads may be. */
+const REFRESH_MS = SECOND_MS;
+
+/** What [cluster] url means. Nothing is connected yet. */
+export function openServer({ url }: Pick<ClusterConfig, "url">): Server {
+  return new Server({ connectionString: url.reveal() });
+}
+
+/**
+ * Joins the cluster as a host.
+ *
+ * @throws {RunnerError} JOURNAL: it cannot be reached, or lacks its tables.
+ */
+export async function joinCluster(
+  { cluster, journalPath }: { readonly cluster: ClusterConfig; readonly journalPath: string },
+  edges: { readonly clock: Clock; readonly log: Log },
+): Promise<Membership> {
+  if (await isThere(journalPath)) throw notMoved(journalPath);
+  const server = openServer(cluster);
+  try {
+    const { shards } = await server.assertSchema();
+    const { name: host, leaseMs } = cluster;
+    const names = { host, me: processName(host), path: `${journalPath}.copy` };
+    const member = new Membership({ ...edges, server, leaseMs, ...names }, shards);
+    await member.start();
+    return member;
+  } catch (error) {
+    await server.close();
+    throw error;
+  }
+}
+
+/** What this host has done alone, the cluster would not know: it would be done again, or not. */
+function notMoved(path: string): RunnerError {
+  const hint = "let it end what it has in flight without [cluster], and move the file away";
+  const message = "Cannot join the cluster: there is a journal of this host alone";
+  return new RunnerError("JOURNAL", message, { path, hint });
+}
+
+/** The whole journal of the cluster beside its owners, kept up to date. */
+export interface Seen {
+  readonly journal: Journal;
+  /** Its file, which only holds a copy. */
+  readonly path: string;
+  close(): Promise<void>;
+}
+
+/** Opens the whole journal. @throws {RunnerError} JOURNAL. */
+export async function seeCluster(
+  { cluster }: { readonly cluster: ClusterConfig },
+  clock: Clock,
+): Promise<Seen> {
+  const server = openServer(cluster);
+  try {
+    const { shards } = await server.assertSchema();
+    const path = replicaFile();
+    const me = processName(cluster.name);
+    const journal = ClusterJournal.open({ server, path, shards, me });
+    await journal.load(Array.from({ length: shards + 1 }, (_, index) => COMMON + index));
+    const ended = new AbortController();
+    const refreshed = keepFresh(journal, server, { clock, signal: ended.signal });
+    return {
+      ...{ journal, path },
+      async close() {
+        ended.abort();
+        await refreshed;
+        await journal.close();
+        await server.close();
+      },
+    };
+  } catch (error) {
+    await server.close();
+    throw error;
+  }
+}
+
+async function keepFresh(
+  journal: ClusterJournal,
+  server: Server,
+  { clock, signal }: { readonly clock: Clock; readonly signal: AbortSignal },
+): Promise<void> {
+  while (!signal.aborted) {
+    await clock.sleep(REFRESH_MS, signal);
+    if (signal.aborted) return;
+    // What cannot be asked now is asked again.
+    await server
+      .look()
+      .then((seen) => journal.refresh(seen))
+      .catch(() => {});
+  }
+}

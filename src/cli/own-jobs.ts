@@ -1,0 +1,24 @@
+// Own jobs: the spool of a host of a cluster: of the jobs that lie here, those that are its own
+// now. The others are not there for it: nothing of them is launched, adopted or judged twice.
+import type { Spool } from "../ports.ts";
+
+/** @param owner Whether the rows of a job are here. */
+export function ownJobs(spool: Spool, owner: { has(job: string): boolean }): Spool {
+  return {
+    async scan() {
+      return (await spool.scan()).filter(({ job }) => owner.has(job));
+    },
+    async inflight(skip) {
+      return (await spool.inflight(skip)).filter(({ job }) => owner.has(job));
+    },
+    read: (...order) => spool.read(...order),
+    stamp: (...order) => spool.stamp(...order),
+    changedAt: (...order) => spool.changedAt(...order),
+    writeInflight: (...order) => spool.writeInflight(...order),
+    removeInflight: (...order) => spool.removeInflight(...order),
+    trace: (...order) => spool.trace(...order),
+    setAside: (...order) => spool.setAside(...order),
+    createResult: (...order) => spool.createResult(...order),
+    resultPath: (...order) => spool.resultPath(...order),
+  };
+}

@@ -1,0 +1,131 @@
+// Cluster: several hosts on this machine beside one MIG API, with their journal in one PostgreSQL.
+import { readFile } from "node:fs/promises";
+import { type Sandbox, startSandbox } from "../../src/sandbox/server.ts";
+import { keyFile } from "./keys.ts";
+import type { Postgres } from "./postgres.ts";
+import { ACTION, ended, Host, type HostOptions } from "./site.ts";
+
+export interface ClusterOptions extends HostOptions {
+  readonly hosts: number;
+  /** @default 4 */
+  readonly leaseSeconds?: number;
+  readonly faults?: readonly string[];
+}
+
+/** What is wrong once everything has come to its end. */
+export interface Wrong {
+  /** Actions that the API accepted. */
+  readonly posted: number;
+  /** Accepted actions that the journal does not know as collected and delivered. */
+  readonly lost: number;
+  /** Accepted actions beyond one for a run; runs beyond one for a fire time. */
+  readonly twice: number;
+  /** Accepted actions whose result no plugin got. */
+  readonly undelivered: number;
+  /** Deliveries beyond one that were not counted as another attempt. */
+  readonly uncounted: number;
+  /** Deliveries beyond one for a result: each is allowed, and few are wanted. */
+  readonly repeated: number;
+}
+
+/** Hosts that are called h1, h2 … */
+export class Cluster {
+  readonly sandbox: Sandbox;
+  readonly hosts: readonly Host[];
+  readonly url: string;
+  readonly #postgres: Postgres;
+
+  private constructor(
+    postgres: Postgres,
+    about: { readonly sandbox: Sandbox; readonly hosts: readonly Host[]; readonly url: string },
+  ) {
+    this.#postgres = postgres;
+    this.sandbox = about.sandbox;
+    this.hosts = about.hosts;
+    this.url = about.url;
+  }
+
+  static async create(postgres: Postgres, options: ClusterOptions): Promise<Cluster> {
+    const { hosts: count, leaseSeconds = 4, faults = [], ...each } = options;
+    const url = await postgres.database();
+    const sandbox = await startSandbox({
+      agents: 5,
+      publicKeys: keyFile("keys/pubring.gpg"),
+      behaviour: { speed: 1_000, silentRate: 0, failedRate: 0, timeoutRate: 0 },
+      faults,
+    });
+    const hosts: Host[] = [];
+    for (let number = 1; number <= count; number++) {
+      const section = [
+        ...["[cluster]", `url = "${url}"`, `name = "h${number}"`, "shards = 8"],
+        `lease = "${leaseSeconds}s"`,
+      ];
+      hosts.push(await Host.create({ ...each, url: sandbox.url, runner: section }));
+    }
+    const cluster = new Cluster(postgres, { sandbox, hosts, url });
+    ended(await cluster.host(1).run("cluster", "migrate"));
+    return cluster;
+  }
+
+  /** @param number From 1. */
+  host(number: number): Host {
+    const host = this.hosts[number - 1];
+    if (host === undefined) throw new Error(`there is no host ${number}`);
+    return host;
+  }
+
+  /** The same job on all hosts. */
+  async job(
+    job: string,
+    lines: readonly string[],
+    { schedule = 'schedule = "0 0 1 1 *"' }: { readonly schedule?: string } = {},
+  ): Promise<void> {
+    const entity = ["[configuration]", schedule, 'expiry = "3s"', ...lines].join("\n");
+    const files = { "entity.cfg": `${entity}\n`, "action.json": ACTION };
+    for (const { scenario } of this.hosts) await scenario.job(job, files);
+  }
+
+  /** A plugin on all hosts that keeps the ids of what it got, each with the attempt's number. */
+  async keepDelivered(): Promise<void> {
+    const file = this.host(1).scenario.path("delivered");
+    const line = `$MIG_RUNNER_ACTION_ID $MIG_RUNNER_ATTEMPT`;
+    for (const { scenario } of this.hosts) {
+      await scenario.plugin("keep", `cat > /dev/null; echo "${line}" >> "${file}"`);
+    }
+  }
+
+  /** What PostgreSQL has of one table, decoded. */
+  async rows(table: string): Promise<readonly Record<string, unknown>[]> {
+    const sql = `SELECT data FROM mig_row WHERE tbl = '${table}' AND data IS NOT NULL`;
+    const rows = await this.#postgres.query(this.url, sql);
+    return rows.map(({ data }) => JSON.parse(String(data)) as Record<string, unknown>);
+  }
+
+  async wrong(): Promise<Wrong> {
+    const accepted = this.sandbox.actions().map(({ id }) => id);
+    const actions = await this.rows("action");
+    const runs = await this.rows("run");
+    const settled = new Set(
+      actions.filter(({ state }) => state === "settled").map((row) => row.action_id),
+    );
+    const fires = new Set(runs.map((row) => `${row.job} ${row.fires_at}`));
+    const known = actions.filter((row) => row.action_id !== null);
+    const perRun = new Set(known.map((row) => row.run_id));
+    const text = await readFile(this.host(1).scenario.path("delivered"), "utf8").catch(() => "");
+    const lines = text.split("\n").filter((line) => line !== "");
+    const delivered = new Set(lines.map((line) => Number(line.split(" ")[0])));
+    return {
+      posted: accepted.length,
+      lost: accepted.filter((id) => !settled.has(id)).length,
+      twice: accepted.length - perRun.size + (runs.length - fires.size),
+      undelivered: accepted.filter((id) => !delivered.has(id)).length,
+      uncounted: lines.length - new Set(lines).size,
+      repeated: lines.length - delivered.size,
+    };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const host of this.hosts) await host[Symbol.asyncDispose]();
+    await this.sandbox.close();
+  }
+}

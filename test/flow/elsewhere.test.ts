@@ -112,7 +112,7 @@ describe("collectAction()", () => {
     const row = await posted(world);
     world.spool.records.clear();
     world.spool.results.set(RESULT, WRITTEN);
-    expect(await collect(world, row)).toBe("answered");
+    expect(await collect(world, row)).toBeNull();
     expect(world.api.asked).toEqual([]);
     expect(world.spool.results.get(RESULT)).toBe(WRITTEN);
   });

@@ -148,7 +148,8 @@ describe("a job that is signed ahead", () => {
       const options = { fresh: false, lastSentAt: 0, retries: 9, signal: never() };
       const posting = postAction(world.edges, planned, options);
       for (const seconds of [2, 4, 8]) await world.clock.moveBy(seconds * 1_000);
-      expect(await posting).toBe("answered");
+      // Only one that may have been sent has been looked for.
+      expect(await posting).toBe(maybeSent ? "answered" : null);
       expect(world.api.posted).toEqual([]);
       expect(world.journal.runs("sshd", 9)).toMatchObject([
         { state: "failed", note: "its calendar was withdrawn before it was posted" },

@@ -141,13 +141,15 @@ export function deadConditions(dead: readonly DeliveryRow[]): readonly Condition
     const last = rows.at(-1);
     if (last === undefined) return [];
     const { job, plugin, error } = last;
-    const results = rows.length === 1 ? "a result was" : `${rows.length} results were`;
+    const isOne = rows.length === 1;
+    const results = isOne ? "a result was" : `${rows.length} results were`;
+    const again = isOne ? job : "ID for each that mig-runner status shows";
     return [
       {
         ...{ event: "dead", job, subject: plugin, runId: null, count: rows.length },
         since: Math.min(...rows.map(({ updatedAt }) => updatedAt)),
         message: `${results} not taken by plugin ${plugin}: ${error ?? "no reason was recorded"}`,
-        hint: `mend the plugin, then mig-runner redeliver ${job}; mig-runner drop gives them up`,
+        hint: `mend the plugin, then mig-runner redeliver ${again}; mig-runner drop gives them up`,
       },
     ];
   });

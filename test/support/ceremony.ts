@@ -4,7 +4,7 @@ import { copyFile, rm } from "node:fs/promises";
 import * as openpgp from "openpgp";
 import { Scenario } from "./binary.ts";
 import { keyFile, LOCKED_KEY, RUNNER_KEY, RUNNER_PASSPHRASE } from "./keys.ts";
-import { ended, Site, type SiteOptions } from "./site.ts";
+import { ended, type Host, Site, type SiteOptions } from "./site.ts";
 
 const API_KEY = "host-key";
 
@@ -25,7 +25,7 @@ export async function createKeylessSite(options: SiteOptions = {}): Promise<Site
 }
 
 /** Requests a calendar on the host, has both people sign it elsewhere, and installs it. */
-export async function holdCeremony(site: Site, job: string, windows: number): Promise<void> {
+export async function holdCeremony(site: Host, job: string, windows: number): Promise<void> {
   const { scenario: host } = site;
   const file = `${job}.calendar`;
   const request = ["calendar", "request", job, "--windows", `${windows}`, "-o", file];

@@ -161,7 +161,7 @@ describe("deadConditions()", () => {
       ["b", "slack", 1, 1_000],
     ]);
     expect(deadConditions(dead)[0]?.message).toBe("2 results were not taken by plugin slack: last");
-    const hints = deadConditions(dead).map(({ hint }) => /redeliver (\S+)/.exec(hint)?.[1]);
+    const hints = deadConditions(dead).map(({ hint }) => /redeliver (\w+)/.exec(hint)?.[1]);
     // By its job only the newest result is delivered.
     expect(hints).toEqual(["ID", "a", "b"]);
   });

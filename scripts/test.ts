@@ -102,8 +102,9 @@ const TEST_TIME_MAX_MS = 10 * 60_000;
 
 const CORES = Math.max(2, availableParallelism());
 
-/** Test files at a time, in each lane. */
+/** Test files at a time. Two black-box lanes run beside each other, so each of them has fewer. */
 const PARALLEL = Math.min(8, CORES + 2);
+const PARALLEL_BLACK_BOX = Math.min(8, CORES + 1);
 
 const onTerminal = process.stdout.isTTY === true && process.env.CI === undefined;
 
@@ -185,7 +186,7 @@ async function runPaths(
   suite: Suite,
   filter: Filter,
   paths: readonly string[],
-  parallel = PARALLEL,
+  parallel = suite.folder === BLACK_BOX ? PARALLEL_BLACK_BOX : PARALLEL,
 ): Promise<{ readonly counts: Counts; readonly failedFiles: readonly string[] }> {
   const again = parallel === 1 ? "-again" : "";
   const junit = resolve(root, ".cache/junit", `${suite.name}${again}.xml`);

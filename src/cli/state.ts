@@ -38,33 +38,45 @@ export const state: Verb = {
     "  mig-runner -c runner.cfg state ports --clear known --why 'all hosts are new'\n" +
     "  mig-runner -c runner.cfg state ports --set 'known=[\"web1.example.net\"]'",
   async run(call) {
-    const { flags, positionals, terminal } = call;
+    const { positionals } = call;
     const [job, ...others] = positionals;
     if (others.length > 0) throw new UsageError("state takes one JOB at the most");
     const change = changeOf(call);
     if (change !== null && job === undefined) throw new UsageError("state changes that of one JOB");
-    if (change !== null && job !== undefined) await changeState(call, job, change);
+    if (change !== null && job !== undefined) return await changeState(call, job, change);
     const view = await openSpoolView(call);
-    const jobs = new Set((await loadJobs(view)).map((loaded) => loaded.job));
+    const jobs = await jobNames(view);
     const journal = await openToRead(view);
     try {
-      const kept = keptBy(journal, job);
-      if (job !== undefined && kept.length === 0 && !jobs.has(job)) {
-        const hint = "mig-runner state lists the jobs that keep something";
-        throw new RunnerError("JOURNAL", `Cannot show the state of job "${job}": it keeps none`, {
-          hint,
-        });
+      if (job !== undefined && !jobs.has(job) && keptBy(journal, job).length === 0) {
+        const message = `Cannot show the state of job "${job}": it keeps none`;
+        throw new RunnerError("JOURNAL", message, { hint: WHICH_KEEP });
       }
-      const now = view.clock.now();
-      if (flags.has("json")) terminal.json(encode(kept, jobs));
-      else if (job === undefined) terminal.out(describeAll(kept, jobs));
-      else terminal.out(describeOne(job, { entries: kept[0]?.entries ?? [], jobs, now }));
-      return 0;
+      return show(call, job, { journal, jobs, now: view.clock.now() });
     } finally {
       await journal?.close();
     }
   },
 };
+
+const WHICH_KEEP = "mig-runner state lists the jobs that keep something";
+
+async function jobNames(view: SpoolView): Promise<ReadonlySet<string>> {
+  return new Set((await loadJobs(view)).map(({ job }) => job));
+}
+
+/** @param job Undefined: which jobs keep something. */
+function show(
+  { flags, terminal }: Call,
+  job: string | undefined,
+  { journal, jobs, now }: Around & { readonly journal: JournalReads | null },
+): number {
+  const kept = keptBy(journal, job);
+  if (flags.has("json")) terminal.json(encode(kept, jobs));
+  else if (job === undefined) terminal.out(describeAll(kept, jobs));
+  else terminal.out(describeOne(job, { entries: kept[0]?.entries ?? [], jobs, now }));
+  return 0;
+}
 
 /** What is to be changed. */
 interface Change {
@@ -101,19 +113,19 @@ function jsonOf(key: string, text: string): string {
   throw new UsageError(`--set ${key}: a value has at most ${STEP_VALUE_SIZE_MAX} characters`);
 }
 
-async function changeState(call: Call, job: string, change: Change): Promise<void> {
+/** Makes the change, and shows what the job keeps then. */
+async function changeState(call: Call, job: string, change: Change): Promise<number> {
   const bench = await openBench(call);
   try {
     const { clock, journal, log } = bench.edges;
-    const isJob = (await loadJobs(bench)).some((loaded) => loaded.job === job);
+    const jobs = await jobNames(bench);
     const recorder = new Recorder(call, bench.edges);
     const why = call.flags.text("why");
     const reason = why === null ? "" : `: ${why}`;
     const deeds = await journal.write((tables) => {
-      if (!isJob && tables.stateKeys(job).length === 0) {
-        const hint = "mig-runner state lists the jobs that keep something";
+      if (!jobs.has(job) && tables.stateKeys(job).length === 0) {
         const message = `Cannot change the state of job "${job}": there is no such job`;
-        throw new RunnerError("JOURNAL", message, { hint });
+        throw new RunnerError("JOURNAL", message, { hint: WHICH_KEEP });
       }
       const done = apply(tables, { job, ...change }, clock.now());
       for (const detail of done) {
@@ -123,6 +135,7 @@ async function changeState(call: Call, job: string, change: Change): Promise<voi
     });
     recorder.tell();
     for (const deed of deeds) log.emit("notice", `${job}: state: ${deed}${reason}`, { job });
+    return show(call, job, { journal, jobs, now: clock.now() });
   } finally {
     await bench.close();
   }
@@ -210,13 +223,16 @@ function describeAll(kept: readonly Kept[], jobs: ReadonlySet<string>): string[]
   return renderTable(rows, "");
 }
 
-interface Shown {
-  readonly entries: readonly Entry[];
+/** What is known beside the journal. */
+interface Around {
   readonly jobs: ReadonlySet<string>;
   readonly now: Instant;
 }
 
-function describeOne(job: string, { entries, jobs, now }: Shown): string[] {
+function describeOne(
+  job: string,
+  { entries, jobs, now }: Around & Pick<Kept, "entries">,
+): string[] {
   const gone = jobs.has(job) ? "" : ", the job was removed";
   const count = entries.length === 0 ? "it keeps nothing" : plural(entries.length, "key");
   const rows = entries.map(({ key, value, error, runId, setAt }) => {

@@ -60,7 +60,11 @@ describe("state", () => {
     expect(exit).toBe(0);
     expect(out.replaceAll(/ +/g, " ")).toContain('known now by hand ["web1","a=b"]\n');
     expect(out).not.toContain("round");
-    await directory.call(state, ["gone", "--clear-all"]);
+    const cleared = await directory.call(state, ["gone", "--clear-all"]);
+    expect(cleared).toMatchObject({
+      exit: 0,
+      out: "gone: it keeps nothing, the job was removed\n",
+    });
     const { jobs } = JSON.parse((await directory.call(state, ["--json"])).out);
     expect(jobs).toMatchObject([{ job: "ports", keys: [{ key: "known", runId: null }] }]);
     const told = (await directory.call(audit, [])).out.replaceAll(/\s+/g, " ");

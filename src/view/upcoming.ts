@@ -3,6 +3,7 @@
 
 import type { JobState } from "../jobs/catalog.ts";
 import type { Entity } from "../jobs/entity.ts";
+import { spreadOffsetMs } from "../jobs/fires.ts";
 import { type Blackout, holdsJob, holdsOf } from "../jobs/hold.ts";
 import type { PauseRow } from "../journal/pauses.ts";
 import type { Instant } from "../time.ts";
@@ -28,16 +29,25 @@ export interface HeldFire {
   readonly untilAt: Instant | null;
 }
 
-/** What holds a fire time of a job, by what is known now; null: nothing. */
+/**
+ * What holds a fire time of a job, by what is known now; null: nothing. It is held by its schedule,
+ * as the runner decides, not by the time to which it is spread.
+ */
 export function heldFire(
   { job, nextAt }: Upcoming,
-  known: { readonly pauses: readonly PauseRow[]; readonly blackouts: readonly Blackout[] },
+  known: {
+    readonly states: readonly Pick<JobState, "job" | "entity">[];
+    readonly pauses: readonly PauseRow[];
+    readonly blackouts: readonly Blackout[];
+  },
 ): HeldFire | null {
+  const entity = known.states.find((state) => state.job === job)?.entity ?? null;
+  const delayMs = entity === null ? 0 : spreadOffsetMs(job, entity.spreadMs);
   const pauses = known.pauses.filter((pause) => pause.job === job);
   const blackouts = known.blackouts.filter((blackout) => holdsJob(blackout, job));
-  const hold = holdsOf({ pauses, blackouts })(nextAt);
+  const hold = holdsOf({ pauses, blackouts })(nextAt - delayMs);
   if (hold === null) return null;
-  const untilAt = hold.kind === "delay" ? hold.until : null;
+  const untilAt = hold.kind === "delay" ? hold.until + delayMs : null;
   return { action: hold.kind, reason: hold.reason, untilAt };
 }
 

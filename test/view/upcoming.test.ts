@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { loadEntity } from "../../src/jobs/load.ts";
-import { UpcomingFires } from "../../src/view/upcoming.ts";
+import { heldFire, UpcomingFires } from "../../src/view/upcoming.ts";
 
 function jobAt(job: string, schedule: string) {
   const text = `[configuration]\nschedule = "${schedule}"\n`;
@@ -42,5 +42,22 @@ describe("UpcomingFires", () => {
     fires.next(states, at(2), 9);
     const changed = [jobAt("early", "0 4 * * *")];
     expect(fires.next(changed, at(2), 9)).toEqual([{ job: "early", nextAt: at(4) }]);
+  });
+});
+
+describe("heldFire", () => {
+  const state = jobAt("late", "0 22 * * *");
+  const spreadMs = 6 * 3_600_000;
+  const spread = { ...state, entity: state.entity && { ...state.entity, spreadMs } };
+  const span = { kind: "once", from: at(21), until: at(22, 1) } as const;
+  const blackout = { name: "night", jobs: ["*"], action: "delay", span, why: "" } as const;
+
+  test("holds what lies in a blackout by its schedule, wherever it is spread to", () => {
+    const nextAt = new UpcomingFires().next([spread], at(7), 1)[0]?.nextAt ?? 0;
+    const delayMs = nextAt - at(22);
+    expect(delayMs).toBeGreaterThan(60_000);
+    const known = { states: [spread], pauses: [], blackouts: [blackout] };
+    const held = heldFire({ job: "late", nextAt }, known);
+    expect(held).toMatchObject({ action: "delay", untilAt: at(22, 1) + delayMs });
   });
 });

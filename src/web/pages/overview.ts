@@ -46,7 +46,7 @@ export function overviewPage(upcoming: UpcomingFires): Page {
         ({ job, id: runId, notBefore }) => ({ job, nextAt: notBefore ?? now, runId, held: null }),
       );
       const fires = upcoming.next(states, now, NEXT_SHOWN);
-      const holding = { pauses: (await reading?.pauses(now)) ?? [], blackouts };
+      const holding = { states, pauses: (await reading?.pauses(now)) ?? [], blackouts };
       const lately = await reading?.history({ limit: LATELY_SHOWN });
       return {
         ...{ directory, holder },

@@ -213,16 +213,10 @@ export async function overviewOf(sources: Sources): Promise<Overview> {
   const { reading, directory, holder, states, blackouts = [], now } = sources;
   const counts = await reading?.counts();
   const workflows = (await reading?.openWorkflows(ROWS_MAX)) ?? [];
-  const jobs: JobView[] = [];
-  const pauses = Map.groupBy((await reading?.pauses(now)) ?? [], ({ job }) => job);
-  for (const state of states) {
-    const held = { pauses: pauses.get(state.job) ?? [], blackouts };
-    jobs.push(await jobView(reading, { ...state, ...held }, now));
-  }
   return {
     directory,
     holder,
-    jobs,
+    jobs: await jobViews({ reading, states, blackouts, now }),
     asked: ((await reading?.timedRequests(ROWS_MAX)) ?? []).flatMap(askedView),
     inFlight: ((await reading?.inFlight(ROWS_MAX)) ?? []).map(inFlightView),
     undelivered: ((await reading?.undelivered(ROWS_MAX)) ?? []).map(undeliveredView),
@@ -253,6 +247,22 @@ type HeldJob = JobState & {
   readonly pauses?: readonly PauseRow[];
   readonly blackouts?: readonly Blackout[];
 };
+
+/** Several jobs, for which the pauses are read once. */
+export async function jobViews({
+  reading,
+  states,
+  blackouts = [],
+  now,
+}: Omit<Sources, "directory" | "holder">): Promise<readonly JobView[]> {
+  const pauses = Map.groupBy((await reading?.pauses(now)) ?? [], ({ job }) => job);
+  const jobs: JobView[] = [];
+  for (const state of states) {
+    const held = { pauses: pauses.get(state.job) ?? [], blackouts };
+    jobs.push(await jobView(reading, { ...state, ...held }, now));
+  }
+  return jobs;
+}
 
 /** One job, when it comes next, what holds it, and how its last run went. */
 export async function jobView(

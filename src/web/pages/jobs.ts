@@ -1,7 +1,7 @@
 // Jobs: all jobs by their names, in pages, with when each fires next and how its last run went.
 
 import type { Instant } from "../../time.ts";
-import { type HeldView, type JobView, jobView } from "../../view/overview.ts";
+import { type HeldView, type JobView, jobViews } from "../../view/overview.ts";
 import { describeRun } from "../../view/runs.ts";
 import { jobLink, moment, pager, stateWord, table, withQuery } from "../layout.ts";
 import { type Markup, markup, type Piece } from "../markup.ts";
@@ -26,9 +26,7 @@ export function jobsPage(): Page {
       const after = asked.word("after");
       const found = states.filter(({ job }) => job.includes(text));
       const shown = found.filter(({ job }) => job > after).slice(0, ROWS + 1);
-      const jobs: JobView[] = [];
-      for (const state of shown.slice(0, ROWS))
-        jobs.push(await jobView(reading, { ...state, blackouts }, now));
+      const jobs = await jobViews({ reading, states: shown.slice(0, ROWS), blackouts, now });
       const next = shown.length > ROWS ? (jobs.at(-1)?.job ?? null) : null;
       return { text, count: found.length, jobs, next };
     },

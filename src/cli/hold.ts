@@ -28,6 +28,11 @@ export interface WaitOptions {
   readonly signal?: AbortSignal;
 }
 
+/** Who does what was written to the journal: the process that serves the directory, or the next. */
+export function serverText(holder: number | null): string {
+  return holder === null ? "the next mig-runner" : `mig-runner (process ${holder})`;
+}
+
 /** The lock of a directory, taken and given back by one call. */
 export class Hold {
   readonly #directory: string;

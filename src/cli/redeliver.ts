@@ -11,7 +11,7 @@ import type { ActionRow, DeliveryRow } from "../journal/inflight.ts";
 import { parseActionId } from "../mig/ids.ts";
 import { readStoredResult } from "../mig/result-file.ts";
 import { UsageError } from "./flags.ts";
-import { Hold, servingHolder } from "./hold.ts";
+import { Hold, serverText, servingHolder } from "./hold.ts";
 import { loadJobs, unknownJob } from "./jobs.ts";
 import { assertAlone, type Bench, openBench } from "./open.ts";
 import { Recorder } from "./record.ts";
@@ -228,7 +228,7 @@ async function handOver(call: Call, bench: Bench, order: Order): Promise<number>
 
 /** Plugins are not run by the page. */
 function leave(call: Call, { action, rows }: Order, holder: number | null): number {
-  const who = holder === null ? "the next mig-runner" : `mig-runner (process ${holder})`;
+  const who = serverText(holder);
   const plugins = rows.map(({ plugin }) => plugin).join(", ");
   call.terminal.out([`${action.job}: action ${action.actionId}: ${who} delivers it to ${plugins}`]);
   return 0;
@@ -247,7 +247,7 @@ function report(
     call.terminal.json(JSON.stringify(plain));
   } else if (holder !== null) {
     const plugins = deliveries.map(({ plugin }) => plugin).join(", ");
-    const text = `mig-runner (process ${holder}) delivers it to ${plugins}`;
+    const text = `${serverText(holder)} delivers it to ${plugins}`;
     call.terminal.out([`${job}: action ${actionId}: ${text}`]);
   } else {
     const lines = deliveries.map(({ plugin, state, error }) => {

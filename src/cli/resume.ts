@@ -2,7 +2,7 @@
 import { parseActionId } from "../mig/ids.ts";
 import { resumeRun } from "../workflow/operate.ts";
 import { UsageError } from "./flags.ts";
-import { servingHolder } from "./hold.ts";
+import { serverText, servingHolder } from "./hold.ts";
 import { openBench } from "./open.ts";
 import { Recorder } from "./record.ts";
 import { JSON_FLAG, type Verb } from "./verb.ts";
@@ -58,9 +58,8 @@ export const resume: Verb = {
         call.terminal.json(JSON.stringify({ run: runId, job, by: holder, again, advice }));
         return 0;
       }
-      const who = holder === null ? "the next mig-runner" : `mig-runner (process ${holder})`;
       const what = again.length === 0 ? "" : ` and tries ${again.join(", ")} again`;
-      const goes = `${job}: ${who} goes on with run ${runId}${what}`;
+      const goes = `${job}: ${serverText(holder)} goes on with run ${runId}${what}`;
       call.terminal.out(advice === null ? [goes] : [goes, advice]);
       return 0;
     } finally {

@@ -1,9 +1,8 @@
 // Run beside: the verb `run` on a host of a cluster. Whichever host has the job does it: this
 // process asks for it, and looks at how it goes.
 import type { Edges } from "../flow/edges.ts";
-import { loadJobs } from "./jobs.ts";
-import { assertAlone, openBench } from "./open.ts";
-import { paramsOf, requestRun, requireJob } from "./run-request.ts";
+import { openBench } from "./open.ts";
+import { askOnBench } from "./run-request.ts";
 import type { Call } from "./verb.ts";
 
 type JournalEdges = Pick<Edges, "clock" | "journal" | "log">;
@@ -28,12 +27,8 @@ const BEGIN_MAX_MS = 60_000;
 export async function runBeside(call: Call, job: string, parts: RunParts): Promise<number> {
   const bench = await openBench(call);
   try {
-    const { edges, config } = bench;
-    if (call.flags.has("at")) assertAlone(config, "run --at");
-    await loadJobs(bench);
-    const params = await paramsOf(call, bench, requireJob(bench, job));
-    const asking = { ...bench, hold: { isHeld: false } };
-    const { id: runId } = await requestRun(call, asking, { job, params });
+    const { edges } = bench;
+    const { id: runId } = await askOnBench(call, bench, { job, hold: { isHeld: false } });
     const wait = call.flags.has("wait");
     for (let waitedMs = 0; ; waitedMs += LOOK_MS) {
       const { begun, ended } = parts.progressOf(edges, runId);

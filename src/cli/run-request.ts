@@ -6,7 +6,7 @@ import type { RunRow } from "../journal/inflight.ts";
 import { SECOND_MS } from "../time.ts";
 import { formatClock } from "../view/text.ts";
 import { paramsText } from "../workflow/params.ts";
-import { type Hold, servingHolder } from "./hold.ts";
+import { type Hold, serverText, servingHolder } from "./hold.ts";
 import { loadJobs, unknownJob } from "./jobs.ts";
 import { assertAlone, type Bench, type Opened, openBench } from "./open.ts";
 import { Recorder } from "./record.ts";
@@ -30,18 +30,26 @@ interface Asking {
 export async function leaveRun(call: Call, job: string): Promise<number> {
   const bench = await openBench(call);
   try {
-    if (call.flags.has("at")) assertAlone(bench.config, "run --at");
-    await loadJobs(bench);
-    const params = await paramsOf(call, bench, requireJob(bench, job));
-    const { id, notBefore } = await requestRun(call, { ...bench, hold: null }, { job, params });
-    const holder = servingHolder(bench.config.directory)?.pid ?? null;
-    const who = holder === null ? "the next mig-runner" : `mig-runner (process ${holder})`;
+    const { id, notBefore } = await askOnBench(call, bench, { job, hold: null });
+    const who = serverText(servingHolder(bench.config.directory)?.pid ?? null);
     const at = notBefore === null ? "" : `, ${formatClock(notBefore)} or later`;
     call.terminal.out([`${job}: ${who} begins run ${id}${at}`]);
     return 0;
   } finally {
     await bench.close();
   }
+}
+
+/** Asks for a run that this process does not do itself, once the job is known and takes it. */
+export async function askOnBench(
+  call: Call,
+  bench: Bench,
+  { job, hold }: Pick<Asking, "hold"> & { readonly job: string },
+): Promise<RunRow> {
+  if (call.flags.has("at")) assertAlone(bench.config, "run --at");
+  await loadJobs(bench);
+  const params = await paramsOf(call, bench, requireJob(bench, job));
+  return await requestRun(call, { ...bench, hold }, { job, params });
 }
 
 /** @throws {RunnerError} ENTITY, when there is no such job, or when it is broken. */

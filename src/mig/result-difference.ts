@@ -2,7 +2,7 @@
 //
 // Hosts are the same by their names: an agent gets another number when it is installed anew. Of
 // hosts of one name the first is taken for the first, the second for the second, and so on.
-import type { ResultIndex } from "./result-index.ts";
+import { compareNames, type ResultIndex } from "./result-index.ts";
 
 /** What became of a host between two results. */
 export const CHANGE_KINDS = ["appeared", "gone", "changed"] as const;
@@ -79,7 +79,7 @@ export class ResultDifference {
     for (let [from, to] = [0, 0]; from < left.length || to < right.length; ) {
       const [was, is] = [left[from] ?? NOWHERE, right[to] ?? NOWHERE];
       const order =
-        was === NOWHERE ? 1 : is === NOWHERE ? -1 : orderOf(before.host(was), after.host(is));
+        was === NOWHERE ? 1 : is === NOWHERE ? -1 : compareNames(before.host(was), after.host(is));
       if (order < 0) this.#add(was, NOWHERE);
       else if (order > 0) this.#add(NOWHERE, is);
       else if (before.isSame(was, after, is)) this.#same += 1;
@@ -95,8 +95,4 @@ const NOWHERE = -1;
 function placeOf(places: Int32Array, at: number): number | null {
   const place = places[at] ?? NOWHERE;
   return place === NOWHERE ? null : place;
-}
-
-function orderOf(left: string, right: string): number {
-  return left === right ? 0 : left < right ? -1 : 1;
 }

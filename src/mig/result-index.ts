@@ -170,9 +170,10 @@ export class ResultIndex {
     const statuses = this.#statuses;
     const statusAt = (at: number): string => statuses[(facts[at] as number) >> 1] as string;
     if (sort === "host") {
-      order.sort((left, right) => compare(hosts[left] as string, hosts[right] as string));
+      order.sort((left, right) => compareNames(hosts[left] as string, hosts[right] as string));
     }
-    if (sort === "status") order.sort((left, right) => compare(statusAt(left), statusAt(right)));
+    if (sort === "status")
+      order.sort((left, right) => compareNames(statusAt(left), statusAt(right)));
     if (sort === "found") {
       order.sort((left, right) => ((facts[right] as number) & 1) - ((facts[left] as number) & 1));
     }
@@ -181,6 +182,7 @@ export class ResultIndex {
   }
 }
 
-function compare(left: string, right: string): number {
+/** The order of hosts and statuses in lists. */
+export function compareNames(left: string, right: string): number {
   return left === right ? 0 : left < right ? -1 : 1;
 }

@@ -14,7 +14,7 @@ const LISTEN_DEFAULT = "127.0.0.1:8787";
 
 const PORT_MAX = 65_535;
 
-/** Written out: a name is somebody's answer, and may be another tomorrow. */
+/** Numbers only: what a name such as "localhost" means is said by a server, and can change. */
 const LOOPBACK = /^(127(\.(25[0-5]|2[0-4]\d|1?\d?\d)){3}|::1)$/;
 
 export const dashboard: Verb = {
@@ -59,12 +59,15 @@ export const dashboard: Verb = {
     if (allowed?.warning != null) note(`warning: ${allowed.warning}`);
     const acting = allowed === null ? {} : { desk: allowed.desk };
     const file = await journalFile(view);
-    const app = createApp(openSite(view, note, file.path), { hosts, ...acting });
-    const listener = await listen(place, app.answer, { takesForms: allowed !== null });
-    call.terminal.out([`the page is at ${listener.url}`]);
-    await stopped(call, listener);
-    await file.close();
-    return 0;
+    try {
+      const app = createApp(openSite(view, note, file.path), { hosts, ...acting });
+      const listener = await listen(place, app.answer, { takesForms: allowed !== null });
+      call.terminal.out([`the page is at ${listener.url}`]);
+      await stopped(call, listener);
+      return 0;
+    } finally {
+      await file.close();
+    }
   },
 };
 
@@ -109,7 +112,7 @@ function hostName(text: string): string {
 function notHere(text: string): RunnerError {
   return new RunnerError(
     "USAGE",
-    `Cannot listen on "${text}": who reaches it could read what agents answered: it asks nobody who they are`,
-    { hint: "listen on 127.0.0.1 or unix:PATH, and let ssh -L or a proxy ask who people are" },
+    `Cannot listen on "${text}": anybody on other hosts could read all results`,
+    { hint: "listen on 127.0.0.1 or unix:PATH, and let people in by ssh -L or by a proxy" },
   );
 }

@@ -3,7 +3,7 @@ import { secretText, systemClock } from "../edge/clock.ts";
 import { absolutePath, fileModeOf, readBytes } from "../edge/files.ts";
 import type { Place } from "../edge/web.ts";
 import { messageOf, RunnerError } from "../errors.ts";
-import { distrust, findFlaw } from "../lib/os/ownership.ts";
+import { distrust, findFlaw, shellWord } from "../lib/os/ownership.ts";
 import type { DeskEdges, Proof } from "../web/desk.ts";
 import { perform } from "./acting.ts";
 import { type FlagSpec, UsageError } from "./flags.ts";
@@ -30,7 +30,7 @@ export const DESK_FLAGS: readonly FlagSpec[] = [
   },
 ];
 
-/** Characters of a token. Who has to guess one of the least size does not live to see it. */
+/** Characters of a token. One of 16 cannot be found by trying within any useful time. */
 const TOKEN_SIZE_MIN = 16;
 const TOKEN_SIZE_MAX = 1_024;
 
@@ -71,7 +71,8 @@ export async function allowedOf(call: Call, place: Place): Promise<Allowed | nul
   };
   const isOpen = proof.kind === "header" && place.kind === "port";
   const open =
-    "every program of this host can write --user-header itself: --listen unix:PATH keeps others out";
+    "every program on this host can send the header of --user-header itself, and so act under any " +
+    "name: listen on unix:PATH, and let only the proxy open it";
   return { desk, warning: isOpen ? open : null };
 }
 
@@ -80,13 +81,16 @@ async function tokenIn(path: string): Promise<string> {
   const refuse = (state: string, hint: string): RunnerError =>
     new RunnerError("CONFIG", `${attempt}: ${state}`, { path, hint });
   const mode = await fileModeOf(path);
-  const make = `umask 077; openssl rand -hex 32 > ${path}`;
+  const make = `umask 077; openssl rand -hex 32 > ${shellWord(path)}`;
   if (mode === null) throw refuse("there is no such file", make);
   const flaw = findFlaw(path);
   if (flaw !== null) throw distrust({ code: "CONFIG", thing: "token", path }, flaw);
   if ((mode & OTHERS) !== 0) {
     const bits = mode.toString(8).padStart(4, "0");
-    throw refuse(`every user of this host can read it (mode ${bits})`, `chmod 600 ${path}`);
+    throw refuse(
+      `every user of this host can read it (mode ${bits})`,
+      `chmod 600 ${shellWord(path)}`,
+    );
   }
   const bytes = await readBytes(path).catch((error: unknown) => {
     throw refuse(messageOf(error), make);

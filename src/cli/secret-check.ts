@@ -3,6 +3,7 @@ import type { ClientConfig } from "../config/client.ts";
 import type { RunnerConfig } from "../config/runner.ts";
 import { fileModeOf } from "../edge/files.ts";
 import { RunnerError } from "../errors.ts";
+import { shellWord } from "../lib/os/ownership.ts";
 import type { Call } from "./verb.ts";
 
 const OTHERS_READ = 0o004;
@@ -44,5 +45,5 @@ async function mistakesOf(
   if (mode === null || (mode & OTHERS_READ) === 0) return [];
   const bits = mode.toString(8).padStart(4, "0");
   const message = `every user of this host can read ${what} (mode ${bits})`;
-  return [new RunnerError(code, message, { path, hint: `chmod 600 ${path}` })];
+  return [new RunnerError(code, message, { path, hint: `chmod 600 ${shellWord(path)}` })];
 }

@@ -3,7 +3,7 @@
 // Owns:    sockets, their bounds, and turning what node has of a request into what the web has.
 // Not its: what is answered (web/app.ts).
 //
-// Bounds: connections, the size of a request's head, no body at all, the time of a request and of
+// Bounds: connections, the size of a request's head, of a form, the time of a request and of
 // an idle connection. Whoever exceeds one loses the connection; nothing else notices.
 import { lstatSync, unlinkSync } from "node:fs";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
@@ -178,7 +178,7 @@ function headerOf({ rawHeaders }: IncomingMessage, name: string): string | null 
   return values.length === 1 ? (values[0] ?? null) : null;
 }
 
-/** All of a form; null for one that is too large, or too slow. */
+/** All of a form; null for one that is too large. Rejects for one that comes too slowly. */
 async function formOf(request: IncomingMessage): Promise<Uint8Array<ArrayBuffer> | null> {
   const late = setTimeout(() => request.destroy(), IDLE_MS);
   const parts: Uint8Array[] = [];
@@ -195,7 +195,7 @@ async function formOf(request: IncomingMessage): Promise<Uint8Array<ArrayBuffer>
   return new Uint8Array(Buffer.concat(parts));
 }
 
-/** Nothing that is shown takes a body, so none is read. */
+/** Only forms have a body that is read. */
 function hasBody({ headers }: IncomingMessage): boolean {
   return headers["transfer-encoding"] !== undefined || (headers["content-length"] ?? "0") !== "0";
 }

@@ -74,7 +74,8 @@ export class Membership implements Lease {
   readonly #ended = new AbortController();
   #wake = new AbortController();
   #user: LeaseUser = { rescan() {}, isAtWork: () => true };
-  #isReachable = true;
+  /** Loops whose last turn has failed. */
+  readonly #failing = new Set<() => Promise<void>>();
   #loops: readonly Promise<void>[] = [];
 
   /** @param shards How many shards the cluster has. */
@@ -156,11 +157,12 @@ export class Membership implements Lease {
       this.#wake = this.#wake.signal.aborted ? new AbortController() : this.#wake;
       try {
         await work();
-        if (!this.#isReachable) log.emit("notice", "cluster: PostgreSQL answers again");
-        this.#isReachable = true;
+        const isLast = this.#failing.delete(work) && this.#failing.size === 0;
+        if (isLast) log.emit("notice", "cluster: PostgreSQL answers again");
       } catch (error) {
-        if (this.#isReachable) log.emit("err", `cluster: ${messageOf(error)}; trying again`);
-        this.#isReachable = false;
+        const isFirst = this.#failing.size === 0;
+        if (isFirst) log.emit("err", `cluster: ${messageOf(error)}; trying again`);
+        this.#failing.add(work);
       }
       this.#endOver();
     }
@@ -247,7 +249,7 @@ export class Membership implements Lease {
   /** Shards whose lease has ended without an answer. */
   #endOver(): void {
     const over = [...this.#held].filter(([, held]) => this.#isOver(held)).map(([id]) => id);
-    if (over.length === 0 || this.#isReachable) return;
+    if (over.length === 0 || this.#failing.size === 0) return;
     this.#options.log.emit("warning", `cluster: the lease of ${over.length} shards has ended`);
     this.#drop(over);
   }

@@ -10,7 +10,11 @@ import { appendAudit } from "../../../src/journal/audit.ts";
 import { advance } from "../../../src/journal/inflight.ts";
 import type { Journal, NewAction } from "../../../src/journal/journal.ts";
 import { ClusterJournal } from "../../../src/journal/postgres/journal.ts";
-import { type LeaseUser, Membership } from "../../../src/journal/postgres/membership.ts";
+import {
+  type LeaseUser,
+  Membership,
+  type MembershipOptions,
+} from "../../../src/journal/postgres/membership.ts";
 import { COMMON } from "../../../src/journal/postgres/schema.ts";
 import { Server } from "../../../src/journal/postgres/server.ts";
 import { shardOf } from "../../../src/journal/postgres/shapes.ts";
@@ -334,7 +338,12 @@ const LEASE_MS = 600_000;
 const JOBS = Array.from({ length: 20 }, (_, index) => `job${index}`);
 
 /** A host, with clocks that can be set ahead. */
-async function joinAs(url: string, host: string, ahead = { wall: 0, elapsed: 0 }) {
+async function joinAs(
+  url: string,
+  host: string,
+  ahead = { wall: 0, elapsed: 0 },
+  edges: Partial<MembershipOptions> = {},
+) {
   const system = systemClock();
   const member = new Membership(
     {
@@ -342,6 +351,7 @@ async function joinAs(url: string, host: string, ahead = { wall: 0, elapsed: 0 }
       ...{ leaseMs: LEASE_MS, path: newFile(), log: { emit() {} } },
       clock: { ...system, now: () => system.now() + ahead.wall },
       elapsed: () => performance.now() + ahead.elapsed,
+      ...edges,
     },
     SHARDS,
   );
@@ -405,6 +415,35 @@ described("Membership", () => {
     isAtWork = false;
     await until(() => heldBy(first) === 0 && heldBy(second) === SHARDS);
     for (const member of [first, second]) await member.close();
+    await server.close();
+  });
+
+  test("tells once that PostgreSQL refuses one thing while it answers another", async () => {
+    const { url, server } = await newServer();
+    const told: string[] = [];
+    const system = systemClock();
+    let looks = 0;
+    const member = await joinAs(url, "a", undefined, {
+      leaseMs: 3_000,
+      log: { emit: (level, line) => void (/again$/.test(line) && told.push(`${level} ${line}`)) },
+      // Time passes fifty times as fast between two turns.
+      clock: {
+        ...system,
+        sleep(ms, signal) {
+          if (ms === 1_000) looks++;
+          return system.sleep(ms / 50, signal);
+        },
+      },
+    });
+    await postgres().query(url, "ALTER FUNCTION mig_beat RENAME TO mig_gone");
+    await until(() => told.length > 0);
+    const before = looks;
+    await until(() => looks > before + 5);
+    expect(told).toEqual([expect.stringMatching(/^err cluster: .* mig_beat\(.*; trying again$/)]);
+    await postgres().query(url, "ALTER FUNCTION mig_gone RENAME TO mig_beat");
+    await until(() => told.length > 1);
+    expect(told.slice(1)).toEqual(["notice cluster: PostgreSQL answers again"]);
+    await member.close();
     await server.close();
   });
 

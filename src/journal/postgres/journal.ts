@@ -160,11 +160,7 @@ export class ClusterJournal extends Tables implements Journal {
   /** Fetches what others have written to the shards that are here. */
   async refresh({ shards }: Pick<Seen, "shards">): Promise<void> {
     await this.#next(async () => {
-      for (const { id, version } of shards) {
-        const seen = this.#seen.get(id);
-        if (seen === undefined || seen >= version) continue;
-        await this.#fetch(id, seen);
-      }
+      await this.#catchUp(shards);
       if (this.#idsLeft() < IDS_MAX / 2) await this.#takeIds();
     });
   }
@@ -183,12 +179,17 @@ export class ClusterJournal extends Tables implements Journal {
     return turn;
   }
 
-  async #fetch(shard: number, seen: number): Promise<void> {
-    const rows = await this.#options.server.newer(shard, seen);
-    if (!this.#seen.has(shard)) return;
-    this.#put(rows);
-    this.#seen.set(shard, rows.at(-1)?.version ?? seen);
-    if (rows.length > 0) this.#changes++;
+  /** Fetches what is new in those shards that are here. */
+  async #catchUp(shards: Seen["shards"]): Promise<void> {
+    for (const { id, version } of shards) {
+      const seen = this.#seen.get(id);
+      if (seen === undefined || seen >= version) continue;
+      const rows = await this.#options.server.newer(id, seen);
+      if (!this.#seen.has(id)) continue;
+      this.#put(rows);
+      this.#seen.set(id, rows.at(-1)?.version ?? seen);
+      if (rows.length > 0) this.#changes++;
+    }
   }
 
   async #flush(): Promise<void> {
@@ -228,7 +229,7 @@ export class ClusterJournal extends Tables implements Journal {
         }
         case "stale":
           if (tries >= TRIES_MAX) throw new RunnerError("JOURNAL", STALE_TEXT, { passing: true });
-          for (const [shard, seen] of [...this.#seen]) await this.#fetch(shard, seen);
+          await this.#catchUp((await server.look()).shards);
       }
     }
   }

@@ -204,11 +204,11 @@ export class Server {
     return Number(row?.first);
   }
 
-  /** All rows of shards, some at a time. */
+  /** All rows of shards that were not removed, some at a time. */
   async *rows(shards: readonly number[]): AsyncGenerator<readonly Stored[]> {
     const sql =
       "SELECT shard, tbl, key, version, data FROM mig_row WHERE shard = ANY ($1::integer[]) " +
-      "AND (shard, tbl, key) > ($2, $3, $4) ORDER BY shard, tbl, key LIMIT $5";
+      "AND data IS NOT NULL AND (shard, tbl, key) > ($2, $3, $4) ORDER BY shard, tbl, key LIMIT $5";
     let [shard, table, key] = [-1, "", ""];
     for (;;) {
       const rows = await this.#stored(sql, [shards, shard, table, key, ROWS_MAX]);

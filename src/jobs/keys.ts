@@ -3,6 +3,7 @@
 // types are written by hand and held against it by test/sdk/public.test-d.ts.
 //
 // A new key is one line here and one in sdk/definition.ts.
+import { part } from "../config/key.ts";
 import type { KeySpec, Schema } from "../config/settings.ts";
 import { DAY_MS, MINUTE_MS, type Milliseconds } from "../time.ts";
 
@@ -49,11 +50,6 @@ export type JobKey = KeyRule & {
   /** What it does, for people. */
   readonly about: string;
 };
-
-/** Part of a key with its literal types: spread into a key, it keeps several members on a line. */
-function part<const Part>(part: Part): Part {
-  return part;
-}
 
 /** All keys, in the order in which files are written. */
 export const JOB_KEYS = {

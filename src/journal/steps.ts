@@ -71,6 +71,11 @@ export interface StepRow {
   readonly answer: string | null;
 }
 
+/** Orders steps as they have ended. */
+export function bySequence(left: StepRow, right: StepRow): number {
+  return (left.sequence ?? 0) - (right.sequence ?? 0);
+}
+
 export type NewStep = Pick<StepRow, "runId" | "name" | "kind" | "digest" | "nextAt"> &
   Partial<Pick<StepRow, "setAt" | "asked" | "begunAt">>;
 

@@ -3,7 +3,7 @@
 import { RunnerError } from "../errors.ts";
 import type { RunRow } from "../journal/inflight.ts";
 import type { JournalReads, JournalTransaction } from "../journal/journal.ts";
-import { due, type StepRow } from "../journal/steps.ts";
+import { bySequence, due, type StepRow } from "../journal/steps.ts";
 import type { Instant } from "../time.ts";
 import { quietBody } from "./record.ts";
 
@@ -113,10 +113,7 @@ const RUNS_MAX = 10_000;
 
 /** The steps that failed with nothing recorded after them: those that ended the run. */
 export function stepsAgain(journal: JournalReads, runId: number): readonly StepRow[] {
-  const ended = journal
-    .stepsOf(runId)
-    .filter(({ sequence }) => sequence !== null)
-    .sort((left, right) => (right.sequence ?? 0) - (left.sequence ?? 0));
+  const ended = endedSteps(journal, runId).toReversed();
   const saved = ended.findIndex(({ state }) => state === "saved");
   return saved < 0 ? ended : ended.slice(0, saved);
 }
@@ -131,7 +128,7 @@ export function besideSteps(journal: JournalReads, runId: number): readonly Step
   const failed = journal
     .stepsOf(runId)
     .filter(({ state }) => state === "failed")
-    .sort((left, right) => (left.sequence ?? 0) - (right.sequence ?? 0));
+    .toSorted(bySequence);
   const from = failed.findIndex(({ error }) => error !== null && note?.startsWith(error));
   const last = new Set(stepsAgain(journal, runId).map(({ name }) => name));
   return from < 0 ? [] : failed.slice(from).filter(({ name }) => !last.has(name));
@@ -139,13 +136,16 @@ export function besideSteps(journal: JournalReads, runId: number): readonly Step
 
 /** Numbers what has ended anew, in the order that it has: W2. */
 function closeGaps(transaction: JournalTransaction, runId: number): void {
-  const ended = transaction
-    .stepsOf(runId)
-    .filter(({ sequence }) => sequence !== null)
-    .sort((left, right) => (left.sequence ?? 0) - (right.sequence ?? 0));
-  for (const [index, step] of ended.entries()) {
+  for (const [index, step] of endedSteps(transaction, runId).entries()) {
     if (step.sequence !== index + 1) transaction.saveStep({ ...step, sequence: index + 1 });
   }
+}
+
+function endedSteps(journal: JournalReads, runId: number): readonly StepRow[] {
+  return journal
+    .stepsOf(runId)
+    .filter(({ sequence }) => sequence !== null)
+    .toSorted(bySequence);
 }
 
 /** As if it had never ended. Actions that it had are given up: a collect begins with new ones. */

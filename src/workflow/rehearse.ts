@@ -4,7 +4,7 @@
 // Owns:    where the journal and the new code part.
 // Not its: what is done about it (operate.ts), where the code runs (host.ts).
 import type { RunRow } from "../journal/inflight.ts";
-import type { BodyRow, StepRow } from "../journal/steps.ts";
+import { type BodyRow, bySequence, type StepRow } from "../journal/steps.ts";
 import type { Clock } from "../lib/ports.ts";
 import { REPLAY_STALL_MS } from "./execution.ts";
 import type { BodyHandle, BodyHost } from "./host.ts";
@@ -79,7 +79,7 @@ class Stand {
     this.#again = new Set(of.again);
     this.#saved = of.steps
       .filter(({ name, sequence }) => sequence !== null && !this.#again.has(name))
-      .toSorted((left, right) => (left.sequence ?? 0) - (right.sequence ?? 0));
+      .toSorted(bySequence);
     this.#handle = host.start({
       onMessage: (raw) => this.#take(raw),
       onLost: (reason) => this.#part(`the code does not get there: ${reason}`, this.#missing()),
@@ -163,15 +163,17 @@ class Stand {
   /** Nothing goes on by itself any more: either all was handed out, or the next is never asked. */
   #idle({ received }: Extract<FromBody, { kind: "idle" }>): void {
     if (received !== this.#sent || this.#next() !== null) return;
-    const missing = this.#missing();
-    const parting = this.#parting("waits for others and does not ask for it");
-    this.#part(missing === null ? null : parting, missing);
+    this.#endAt("waits for others and does not ask for it");
   }
 
   #ended(error: string | null): void {
-    const end = error === null ? "ends without asking for it" : `fails before it: ${error}`;
+    this.#endAt(error === null ? "ends without asking for it" : `fails before it: ${error}`);
+  }
+
+  /** Nothing more is asked for: they part at what is missing, if anything is. */
+  #endAt(state: string): void {
     const missing = this.#missing();
-    this.#part(missing === null ? null : this.#parting(end), missing);
+    this.#part(missing === null ? null : this.#parting(state), missing);
   }
 
   /** What the code has not asked for, and has to. A function that failed may be left out. */

@@ -12,12 +12,11 @@
 //   J3. Rows that are not of these shards are never changed.
 import { rmSync } from "node:fs";
 import type { DatabaseSync } from "node:sqlite";
-import { messageOf, RunnerError } from "../../errors.ts";
+import { RunnerError } from "../../errors.ts";
 import type { Journal, JournalTransaction } from "../journal.ts";
 import { openDatabase } from "../sqlite/journal.ts";
 import { isSqlite, isSqliteError, journalError } from "../sqlite/problem.ts";
 import type { Raw } from "../sqlite/rows.ts";
-import { numberedWithin } from "../sqlite/statements.ts";
 import { Tables } from "../sqlite/tables.ts";
 import { COMMON } from "./schema.ts";
 import type { Change, Fence, Seen, Server, Stored } from "./server.ts";
@@ -105,8 +104,11 @@ export class ClusterJournal extends Tables implements Journal {
     }
   }
 
-  protected override worded(sql: string): string {
-    return numberedWithin(sql, "temp.given");
+  /** From the range that was taken for the table. */
+  protected override nextId(table: string): string {
+    const highest = `SELECT max(id) FROM main."${table}" WHERE id BETWEEN low AND high`;
+    const next = `coalesce((${highest}), low - 1) + 1`;
+    return `(SELECT ${next} FROM temp.given WHERE tbl = '${table}')`;
   }
 
   protected override named(error: unknown): unknown {
@@ -242,7 +244,7 @@ export class ClusterJournal extends Tables implements Journal {
       for (const queued of group) settle.push(this.#runOne(queued));
       return { settle, ...this.#changed() };
     } finally {
-      this.#database.exec("ROLLBACK");
+      this.rollBack();
     }
   }
 
@@ -347,15 +349,8 @@ export class ClusterJournal extends Tables implements Journal {
       }
       this.#database.exec("DELETE FROM temp.changed; COMMIT");
     } catch (error) {
-      this.#database.exec("ROLLBACK");
-      throw new RunnerError(
-        "JOURNAL",
-        `Cannot take over rows: ${messageOf(error)}`,
-        {},
-        {
-          cause: error,
-        },
-      );
+      this.rollBack();
+      throw journalError(error, this.#options.path);
     }
   }
 

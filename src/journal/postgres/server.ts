@@ -5,6 +5,7 @@
 import { DatabaseError, Pool, type PoolConfig } from "pg";
 import { messageOf, RunnerError } from "../../errors.ts";
 import { type Milliseconds, SECOND_MS } from "../../time.ts";
+import type { SeenHost, SeenShard } from "../lease.ts";
 import { CLUSTER_MIGRATIONS, CLUSTER_SCHEMA, COMMON, LOST, STALE } from "./schema.ts";
 
 /** A row of the journal as it goes to PostgreSQL. */
@@ -48,22 +49,14 @@ export type Written =
   | { readonly kind: "doubt"; readonly error: RunnerError };
 
 /** A shard as it is known to all. */
-export interface Shard {
-  readonly id: number;
-  readonly owner: string | null;
+export interface Shard extends SeenShard {
   readonly epoch: number;
   readonly version: number;
-  /** Whether anybody may claim it. */
-  readonly free: boolean;
 }
 
 /** A host as it is known to all. */
-export interface Host {
+export interface Host extends SeenHost {
   readonly name: string;
-  readonly instance: string;
-  readonly draining: boolean;
-  /** How long nothing was heard of it. */
-  readonly silent: Milliseconds;
 }
 
 /** The whole, at one moment. */

@@ -11,7 +11,6 @@ import type {
 } from "../alarms.ts";
 import { RetentionTables } from "./retention-tables.ts";
 import type { Raw } from "./rows.ts";
-import { nextId } from "./statements.ts";
 
 /** An alarm as it stands in its row. */
 export function alarmOf(raw: Raw): AlarmRow {
@@ -77,7 +76,7 @@ export class AlarmTables extends RetentionTables implements AlarmReads, AlarmWri
   insertAlarm(alarm: NewAlarm): AlarmRow {
     const row = this.one(
       "INSERT INTO alarm (id, event, job, subject, run_id, since, raised_at, told_at, count, " +
-        `message, hint) VALUES (${nextId("alarm")}, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING *`,
+        `message, hint) VALUES (${this.nextId("alarm")}, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING *`,
       alarmOf,
       ...[alarm.event, alarm.job, alarm.subject, alarm.runId, alarm.since, alarm.raisedAt],
       ...[alarm.toldAt, alarm.count, alarm.message, alarm.hint],
@@ -97,7 +96,7 @@ export class AlarmTables extends RetentionTables implements AlarmReads, AlarmWri
   insertNotice({ alarmId, plugin, body }: NewNotice, now: Instant): void {
     this.change(
       "INSERT INTO notice (id, alarm_id, plugin, body, state, attempts, next_at, updated_at) " +
-        `VALUES (${nextId("notice")}, ?, ?, ?, 'pending', 0, ?, ?)`,
+        `VALUES (${this.nextId("notice")}, ?, ?, ?, 'pending', 0, ?, ?)`,
       ...[alarmId, plugin, body, now, now],
     );
   }

@@ -11,7 +11,6 @@ import type {
   WindowRow,
 } from "../windows.ts";
 import type { Raw } from "./rows.ts";
-import { nextId } from "./statements.ts";
 import { StepTables } from "./step-tables.ts";
 
 function calendarOf(raw: Raw): CalendarRow {
@@ -112,7 +111,7 @@ export class CalendarTables extends StepTables implements CalendarReads, Calenda
     if (before !== null) this.#end(before.id, "replaced", now);
     const row = this.one(
       "INSERT INTO calendar (id, job, sequence, hash, state, action, template, min_signers, " +
-        `signers, requested_at, installed_at) VALUES (${nextId("calendar")}, ` +
+        `signers, requested_at, installed_at) VALUES (${this.nextId("calendar")}, ` +
         "?, ?, ?, 'installed', ?, ?, ?, ?, ?, ?) RETURNING *",
       calendarOf,
       job,
@@ -133,7 +132,7 @@ export class CalendarTables extends StepTables implements CalendarReads, Calenda
   #insertWindow(calendarId: number, window: NewCalendar["windows"][0]): void {
     this.change(
       "INSERT INTO calendar_window (id, calendar_id, fires_at, valid_from, expire_after, " +
-        `signatures) VALUES (${nextId("calendar_window")}, ?, ?, ?, ?, ?)`,
+        `signatures) VALUES (${this.nextId("calendar_window")}, ?, ?, ?, ?, ?)`,
       calendarId,
       window.firesAt,
       window.validFrom,

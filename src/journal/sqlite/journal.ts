@@ -337,7 +337,7 @@ class SqliteJournal extends Tables implements Journal {
       for (const queued of group) outcomes.push(this.#runOne(queued, group.length > 1));
       this.#commit.run();
     } catch (error) {
-      this.#rollBack();
+      this.rollBack();
       rejectAll(group, this.#fail(error));
       return;
     }
@@ -381,14 +381,6 @@ class SqliteJournal extends Tables implements Journal {
       if (isSqliteError(error)) throw error;
       this.#database.exec(shared ? "ROLLBACK TO work; RELEASE work" : "ROLLBACK; BEGIN IMMEDIATE");
       return () => queued.reject(error);
-    }
-  }
-
-  #rollBack(): void {
-    try {
-      this.#database.exec("ROLLBACK");
-    } catch {
-      // SQLite has undone the transaction by itself already: after "disk full", for one.
     }
   }
 }

@@ -3,7 +3,6 @@
 import type { Instant } from "../../time.ts";
 import type { NewPause, PauseReads, PauseRow, PauseWrites } from "../pauses.ts";
 import type { Raw } from "./rows.ts";
-import { nextId } from "./statements.ts";
 import { TallyTables } from "./tally-tables.ts";
 
 function pauseOf(raw: Raw): PauseRow {
@@ -38,7 +37,7 @@ export class PauseTables extends TallyTables implements PauseReads, PauseWrites 
   insertPause({ job, since, until, actor, why }: NewPause): PauseRow {
     const row = this.one(
       "INSERT INTO pause (id, job, since, until, actor, why) " +
-        `VALUES (${nextId("pause")}, ?, ?, ?, ?, ?) RETURNING *`,
+        `VALUES (${this.nextId("pause")}, ?, ?, ?, ?, ?) RETURNING *`,
       pauseOf,
       ...[job, since, until, actor, why],
     );

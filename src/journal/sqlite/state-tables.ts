@@ -3,7 +3,6 @@ import type { StateReads, StateRow, StateWrites } from "../state.ts";
 import { PauseTables } from "./pause-tables.ts";
 import { unreadable, whyUnreadable } from "./readable.ts";
 import type { Raw } from "./rows.ts";
-import { nextId } from "./statements.ts";
 
 function stateOf(raw: Raw): StateRow {
   return {
@@ -43,7 +42,7 @@ export class StateTables extends PauseTables implements StateReads, StateWrites 
   setState({ job, key, value, runId, setAt }: StateRow): void {
     this.change(
       "INSERT INTO state (id, job, key, value, run_id, set_at) " +
-        `VALUES (${nextId("state")}, ?, ?, ?, ?, ?) ON CONFLICT (job, key) DO UPDATE SET ` +
+        `VALUES (${this.nextId("state")}, ?, ?, ?, ?, ?) ON CONFLICT (job, key) DO UPDATE SET ` +
         "value = excluded.value, run_id = excluded.run_id, set_at = excluded.set_at",
       ...[job, key, value, runId, setAt],
     );

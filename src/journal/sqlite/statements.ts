@@ -16,18 +16,31 @@ export class Statements {
     return error;
   }
 
-  /** The text of a statement as this home has it. */
-  protected worded(sql: string): string {
-    return sql;
+  /**
+   * The id of the next row, as an expression. SQLite's own choice follows the highest id that there
+   * is, and is a random one behind the highest possible.
+   */
+  protected nextId(table: string): string {
+    const given = `id BETWEEN 0 AND ${ID_GIVEN_MAX}`;
+    return `(SELECT coalesce(max(id), 0) + 1 FROM main."${table}" WHERE ${given})`;
   }
 
   protected prepared(sql: string): StatementSync {
     let statement = this.#statements.get(sql);
     if (statement === undefined) {
-      statement = this.#database.prepare(steady(this.worded(sql)));
+      statement = this.#database.prepare(steady(sql));
       this.#statements.set(sql, statement);
     }
     return statement;
+  }
+
+  /** Ends the transaction without what it has changed. */
+  protected rollBack(): void {
+    try {
+      this.#database.exec("ROLLBACK");
+    } catch {
+      // SQLite has undone the transaction by itself already: after "disk full", for one.
+    }
   }
 
   /** Changes rows. Answers how many. */
@@ -102,22 +115,3 @@ function checked(values: readonly Bindable[]): readonly Bindable[] {
 
 /** New ids are at most this: a larger one in the table was written by hand, and is not counted. */
 const ID_GIVEN_MAX = 2 ** 52;
-
-/**
- * The id of the next row, as an expression. SQLite's own choice follows the highest id that there
- * is, and is a random one behind the highest possible.
- */
-export function nextId(table: string): string {
-  const given = `id BETWEEN 0 AND ${ID_GIVEN_MAX}`;
-  return `(SELECT coalesce(max(id), 0) + 1 FROM main."${table}" WHERE ${given})`;
-}
-
-const NEXT_ID =
-  /\(SELECT coalesce\(max\(id\), 0\) \+ 1 FROM main\."(\w+)" WHERE id BETWEEN [^)]*\)/g;
-
-/** The same statement, with ids from the range that a table has in others (tbl, low, high). */
-export function numberedWithin(sql: string, ranges: string): string {
-  const highest = 'SELECT max(id) FROM main."$1" WHERE id BETWEEN low AND high';
-  const next = `SELECT coalesce((${highest}), low - 1) + 1 FROM ${ranges} WHERE tbl = '$1'`;
-  return sql.replace(NEXT_ID, `(${next})`);
-}

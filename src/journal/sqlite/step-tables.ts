@@ -3,7 +3,6 @@
 import type { Instant } from "../../time.ts";
 import type { BodyRow, NewBody, NewStep, StepFrontier, StepRow } from "../steps.ts";
 import { bodyOf, stepOf } from "./rows.ts";
-import { nextId } from "./statements.ts";
 import { UnreadableRows } from "./unreadable-rows.ts";
 
 /** The reads and writes of workflow bodies, steps and sources. */
@@ -122,7 +121,7 @@ export class StepTables extends UnreadableRows {
   insertStep(step: NewStep): StepRow | null {
     return this.one(
       "INSERT INTO step (id, run_id, name, kind, digest, state, attempts, next_at, set_at, asked, begun_at) " +
-        `VALUES (${nextId("step")}, ?, ?, ?, ?, 'begun', 0, ?, ?, ?, ?) ` +
+        `VALUES (${this.nextId("step")}, ?, ?, ?, ?, 'begun', 0, ?, ?, ?, ?) ` +
         "ON CONFLICT (run_id, name) DO NOTHING RETURNING *",
       stepOf,
       step.runId,

@@ -27,7 +27,6 @@ import {
   triesText,
 } from "./rows.ts";
 import { StateTables } from "./state-tables.ts";
-import { nextId } from "./statements.ts";
 
 /** The condition of the index `run_state`, word for word. */
 const UNSETTLED = "state IN ('requested', 'open', 'paused')";
@@ -260,7 +259,7 @@ export class Tables extends StateTables implements JournalTransaction {
     const ended = state === "requested" || state === "open" || state === "paused" ? null : now;
     return this.one(
       "INSERT INTO run (id, job, fires_at, cause, state, source, params, begun_at, deadline_at, " +
-        `ended_at, not_before) VALUES (${nextId("run")}, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ` +
+        `ended_at, not_before) VALUES (${this.nextId("run")}, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ` +
         "ON CONFLICT (job, fires_at) DO NOTHING RETURNING *",
       runOf,
       run.job,
@@ -296,7 +295,7 @@ export class Tables extends StateTables implements JournalTransaction {
     const row = this.one(
       "INSERT INTO action (id, run_id, job, step, part, state, name, body, signature, expire_at, " +
         "life_ms, post_by, send_only, agents_max, guards, page_size, plugins, maybe_sent, attempts, " +
-        `next_at, updated_at) VALUES (${nextId("action")}, ?, ?, ?, ?, 'planned', ` +
+        `next_at, updated_at) VALUES (${this.nextId("action")}, ?, ?, ?, ?, 'planned', ` +
         "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, 0, ?, ?) RETURNING *",
       actionOf,
       action.runId,
@@ -330,7 +329,7 @@ export class Tables extends StateTables implements JournalTransaction {
     return this.one(
       "INSERT INTO delivery " +
         "(id, action_row, job, plugin, key, result_path, state, attempts, next_at, updated_at) " +
-        `VALUES (${nextId("delivery")}, ?, ?, ?, ?, ?, 'pending', 0, ?, ?) ` +
+        `VALUES (${this.nextId("delivery")}, ?, ?, ?, ?, ?, 'pending', 0, ?, ?) ` +
         "ON CONFLICT (key) DO NOTHING RETURNING *",
       deliveryOf,
       delivery.actionRow,
@@ -385,7 +384,7 @@ export class Tables extends StateTables implements JournalTransaction {
     if (isNew && kind === "missed") this.tally("missed", missed.job, "", missed.count);
     this.change(
       "INSERT INTO missed (id, job, first_at, last_at, count, reason, recorded_at, kind) " +
-        `VALUES (${nextId("missed")}, ?, ?, ?, ?, ?, ?, ?)`,
+        `VALUES (${this.nextId("missed")}, ?, ?, ?, ?, ?, ?, ?)`,
       missed.job,
       missed.firstAt,
       missed.lastAt,

@@ -5,7 +5,6 @@ import type { Instant } from "../../time.ts";
 import type { ActionRow, RunRow } from "../inflight.ts";
 import type { Tally } from "../tally.ts";
 import { AlarmTables } from "./alarm-tables.ts";
-import { nextId } from "./statements.ts";
 
 /** Counts as prepared statements. Knows nothing of transactions. */
 export class TallyTables extends AlarmTables {
@@ -19,7 +18,7 @@ export class TallyTables extends AlarmTables {
     if (count <= 0) return;
     this.change(
       "INSERT INTO tally (id, what, job, label, count, last_at) " +
-        `VALUES (${nextId("tally")}, ?1, ?2, ?3, ?4, ?5) ` +
+        `VALUES (${this.nextId("tally")}, ?1, ?2, ?3, ?4, ?5) ` +
         "ON CONFLICT (what, job, label) DO UPDATE SET " +
         "count = min(count + ?4, 9007199254740991), last_at = ?5",
       ...[what, job, label, count, lastAt],

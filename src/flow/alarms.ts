@@ -66,6 +66,16 @@ interface Jobs {
   readonly loading: Promise<void> | null;
 }
 
+/** What is wrong, by the journal and the alarms that are open in it. */
+type ConditionsOf = (reads: JournalReads, open: readonly AlarmRow[]) => readonly Condition[];
+
+/** When jobs are looked at, and what is told of them already. */
+interface Looking {
+  readonly now: Instant;
+  readonly startedAt: Instant;
+  readonly open: readonly AlarmRow[];
+}
+
 type AlarmEdges = Pick<Edges, "clock" | "random" | "log" | "journal" | "plugins">;
 
 /** Watches all jobs and has plugins tell people. Does nothing without `[notify] plugins`. */
@@ -141,10 +151,10 @@ export class Alarms {
     if (this.#left.length === 0) {
       this.#left = [...this.#catalog.entities()];
       const downSince = this.#options.downSince();
-      const conditionsOf = (reads: JournalReads) => {
+      const conditionsOf: ConditionsOf = (reads, open) => {
         const dead = reads.undelivered(DEAD_MAX).filter(({ state }) => state === "dead");
-        const open = reads.openAlarms().find(({ event }) => event === "api");
-        const api = downSince === undefined ? [] : apiConditions(downSince, now, open);
+        const told = open.find(({ event }) => event === "api");
+        const api = downSince === undefined ? [] : apiConditions(downSince, now, told);
         return [...deadConditions(dead), ...api];
       };
       // A job that is broken at the moment keeps its alarms.
@@ -161,21 +171,22 @@ export class Alarms {
     this.#left = this.#left.slice(count);
     const names = new Set(jobs.map(({ job }) => job));
     const startedAt = this.#startedAt;
-    const conditionsOf = (reads: JournalReads) =>
-      jobs.flatMap((entity) => jobConditions(factsOf(reads, entity, { now, startedAt }), now));
+    const conditionsOf: ConditionsOf = (reads, open) =>
+      jobs.flatMap((entity) =>
+        jobConditions(factsOf(reads, entity, { now, startedAt, open }), now),
+      );
     const ofJobs = ({ event, job }: AlarmRow) => event !== "dead" && names.has(job);
     await this.#settle(conditionsOf, ofJobs);
     if (this.#left.length > 0) this.#lookAt = now + BITE_MS;
   }
 
   /** Writes what has changed among the alarms of a scope, by what is so in that moment. */
-  async #settle(
-    conditionsOf: (reads: JournalReads) => readonly Condition[],
-    scope: (alarm: AlarmRow) => boolean,
-  ): Promise<void> {
+  async #settle(conditionsOf: ConditionsOf, scope: (alarm: AlarmRow) => boolean): Promise<void> {
     const { journal, log, clock } = this.#edges;
-    const find = (reads: JournalReads) =>
-      changesOf(reads.openAlarms().filter(scope), conditionsOf(reads));
+    const find = (reads: JournalReads) => {
+      const open = reads.openAlarms();
+      return changesOf(open.filter(scope), conditionsOf(reads, open));
+    };
     const now = clock.now();
     const notify = this.#notify;
     if (notify === null || !isChange(find(journal), { now, notify })) return;
@@ -331,11 +342,7 @@ function isWanted({ on }: Notify, event: string): boolean {
   return on === null || on.includes(event);
 }
 
-function factsOf(
-  journal: JournalReads,
-  entity: Entity,
-  { now, startedAt }: { readonly now: Instant; readonly startedAt: Instant },
-) {
+function factsOf(journal: JournalReads, entity: Entity, { now, startedAt, open }: Looking) {
   const { job, expectMs, expectAgents, schedule } = entity;
   const [newest] = journal.endedRuns(job, 1);
   const isGood = newest === undefined || newest.state === "done";
@@ -351,7 +358,7 @@ function factsOf(
     ...{ ...seen, lastDone, results, expectMs, expectAgents },
     waitingSince:
       lastDone === null && expectMs !== null
-        ? waitingSince(journal, seen, { expectMs, startedAt })
+        ? waitingSince(seen, { expectMs, startedAt, open })
         : startedAt,
     span: { from: schedule?.from ?? null, until: schedule?.until ?? null },
     paused:
@@ -368,17 +375,20 @@ function factsOf(
  * that wait again: what was seen before it is in the journal.
  */
 function waitingSince(
-  journal: JournalReads,
   { job, ended, missed }: Pick<JobFacts, "job" | "ended" | "missed">,
-  { expectMs, startedAt }: { readonly expectMs: Milliseconds; readonly startedAt: Instant },
+  {
+    expectMs,
+    startedAt,
+    open,
+  }: Pick<Looking, "startedAt" | "open"> & { readonly expectMs: Milliseconds },
 ): Instant {
-  const open = journal
-    .openAlarms()
-    .find((alarm) => alarm.event === "late" && alarm.job === job && alarm.raisedAt <= startedAt);
+  const late = open.find(
+    ({ event, job: of, raisedAt }) => event === "late" && of === job && raisedAt <= startedAt,
+  );
   return Math.min(
     startedAt,
     missed?.firstAt ?? startedAt,
-    open === undefined ? startedAt : open.since - expectMs,
+    late === undefined ? startedAt : late.since - expectMs,
     ...ended.map(({ firesAt }) => firesAt),
   );
 }

@@ -192,8 +192,7 @@ async function keepCollected(edges: Edges, row: ActionRow, result: Collected): P
     queueDeliveries(transaction, next, edges.clock.now(), row.state === "posted");
   });
   // What becomes of a workflow's results is said by its function, later.
-  const isOfWorkflow = edges.journal.run(row.runId)?.source != null;
-  if (row.plugins.length === 0 && !isOfWorkflow) {
+  if (row.plugins.length === 0 && row.step === "") {
     edges.log.emit(
       "info",
       `no output plugin for ${row.actionId}, skipping plugin processing`,

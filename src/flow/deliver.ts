@@ -141,8 +141,9 @@ const LOST_MS: Milliseconds = 60 * 60_000;
  */
 async function isLost(edges: DeliveryEdges, queued: DeliveryRow): Promise<boolean> {
   const { clock, journal, lease, log } = edges;
+  if (lease === undefined || queued.resultPath !== null) return false;
   const before = journal.action(queued.actionRow);
-  if (lease === undefined || before === null || queued.resultPath !== null) return false;
+  if (before === null) return false;
   if (before.resultPath !== null && (await lease.isHere(before.resultPath))) return false;
   const now = clock.now();
   const isWaiting = await journal.write((transaction) => {

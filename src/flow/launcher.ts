@@ -132,19 +132,17 @@ export class Launcher {
     const { journal } = this.#edges;
     const note = "its job is missing or broken";
     this.pool.start(id, async () => {
-      await this.#options.rested(() =>
+      const waits = await this.#options.rested(() =>
         journal.write((transaction) => {
           const run = transaction.run(id);
-          if (run?.state !== "requested" || run.deadlineAt !== null) return;
+          if (run?.state !== "requested" || run.deadlineAt !== null) return false;
           transaction.saveRun({ ...run, note, begunAt: now, deadlineAt: now + AWAIT_MS });
+          return true;
         }),
       );
-      say(
-        this.#edges,
-        { job, runId: id },
-        "err",
-        `run ${id} cannot start: ${note}; the run waits an hour for it`,
-      );
+      if (waits !== true) return;
+      const text = `run ${id} cannot start: ${note}; the run waits an hour for it`;
+      say(this.#edges, { job, runId: id }, "err", text);
     });
   }
 

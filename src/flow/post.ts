@@ -91,8 +91,9 @@ export async function postAction(
     await keep(edges, row, { kind: "delayed", nextAt: postBy, error, maybeSent: row.maybeSent });
     return null;
   }
-  const shown = row.maybeSent && !options.fresh ? "answered" : null;
-  if (row.maybeSent && !options.fresh) {
+  const isLookedFor = row.maybeSent && !options.fresh;
+  const shown = isLookedFor ? "answered" : null;
+  if (isLookedFor) {
     const found = await findPosted(edges, row, options);
     if (found.kind === "found") return await keepPosted(edges, row, { ...options, ...found });
     if (found.kind === "failed") return await keepUnknown(edges, row, found.message);

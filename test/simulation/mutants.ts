@@ -156,8 +156,8 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: "flow/post.ts",
-        find: "if (row.maybeSent && !options.fresh) {",
-        replace: "if (row.maybeSent && row.attempts > 1_000) {",
+        find: "const isLookedFor = row.maybeSent && !options.fresh;",
+        replace: "const isLookedFor = row.maybeSent && row.attempts > 1_000;",
       },
     ],
   },

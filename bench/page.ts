@@ -96,6 +96,7 @@ async function measure(app: App, name: string, path: string): Promise<void> {
     const began = performance.now();
     const answer = await app.answer(new Request(`http://page${path}`), {
       host: "localhost",
+      from: "",
       header: () => null,
     });
     const text = await answer.text();

@@ -1,12 +1,13 @@
 // Dashboard: the verb that shows the page, until it is told to stop.
 import { onSignals } from "../edge/signals.ts";
-import { type Listener, listen, type Place } from "../edge/web.ts";
+import { isAddress, type Listener, listen, type Place } from "../edge/web.ts";
 import { RunnerError } from "../errors.ts";
 import { createApp } from "../web/app.ts";
 import { allowedOf, DESK_FLAGS } from "./desk.ts";
 import { UsageError } from "./flags.ts";
 import { journalFile, openSpoolView } from "./open.ts";
 import { openSite } from "./site.ts";
+import { TLS_FLAGS, Tls, tlsFilesOf } from "./tls.ts";
 import type { Call, Verb } from "./verb.ts";
 
 /** Where the page is, unless another place is named. */
@@ -14,26 +15,26 @@ const LISTEN_DEFAULT = "127.0.0.1:8787";
 
 const PORT_MAX = 65_535;
 
-/** Numbers only: what a name such as "localhost" means is said by a server, and can change. */
 const LOOPBACK = /^(127(\.(25[0-5]|2[0-4]\d|1?\d?\d)){3}|::1)$/;
 
 export const dashboard: Verb = {
   usage:
-    "[--listen ADDRESS:PORT|unix:PATH] [--host NAME] " +
+    "[--listen ADDRESS:PORT|unix:PATH] [--host NAME] [--tls-cert FILE --tls-key FILE] " +
     "[--allow-actions --token-file FILE|--user-header NAME]",
   flags: [
     {
       name: "listen",
       kind: "text",
       value: "WHERE",
-      help: `A loopback address and port, or unix:PATH (default ${LISTEN_DEFAULT})`,
+      help: `An address and port, or unix:PATH (default ${LISTEN_DEFAULT})`,
     },
     {
       name: "host",
       kind: "list",
       value: "NAME",
-      help: "A name that a proxy asks by, beside those of loopback; once for each",
+      help: "A name to be asked for by, beside loopback and the certificate's; once for each",
     },
+    ...TLS_FLAGS,
     ...DESK_FLAGS,
   ],
   help:
@@ -42,8 +43,10 @@ export const dashboard: Verb = {
     "too, with .json at the end of its path, and /healthz answers 200, or 503 with the reasons.\n" +
     "A process of its own: it only reads, needs no key, and works beside a running mig-runner or\n" +
     "without one. With --allow-actions people act from it as by the verbs, under their names in the\n" +
-    "audit log: by a token, or by the name that a proxy gives them. It listens on this host only;\n" +
-    "for people elsewhere use ssh -L, or a proxy that asks for their names.\n\n" +
+    "audit log: by a token, or by the name that a proxy gives them. It listens on this host only:\n" +
+    "for people elsewhere use ssh -L, or a proxy that asks for their names. On other addresses it\n" +
+    "listens with --tls-cert, --tls-key and --token-file: then only who knows the token may look. A\n" +
+    "certificate that is replaced is shown a minute later, or on SIGHUP.\n\n" +
     "Examples:\n" +
     "  mig-runner -c runner.cfg dashboard\n" +
     "  mig-runner -c runner.cfg dashboard --listen unix:/run/mig-runner/page.sock --host mig.example\n" +
@@ -51,19 +54,27 @@ export const dashboard: Verb = {
   async run(call) {
     if (call.positionals.length > 0) throw new UsageError("dashboard takes no words");
     const place = placeOf(call.flags.text("listen") ?? LISTEN_DEFAULT);
-    const hosts = call.flags.list("host").map(hostName);
-    const view = await openSpoolView(call);
     const note = (line: string): void => call.terminal.error([line]);
+    const tls = await tlsOf(call, place, note);
+    const hosts = call.flags.list("host").map(hostName);
+    const allowed = await allowedOf(call, { place, isSecure: tls !== null });
+    if (tls?.namesHosts === false && hosts.length === 0) {
+      throw new UsageError("flag -host is wanted: the certificate names no host");
+    }
+    const view = await openSpoolView(call);
     for (const warning of view.warnings) note(`warning: ${warning}`);
-    const allowed = await allowedOf(call, place);
     if (allowed?.warning != null) note(`warning: ${allowed.warning}`);
-    const acting = allowed === null ? {} : { desk: allowed.desk };
     const file = await journalFile(view);
     try {
-      const app = createApp(openSite(view, note, file.path), { hosts, ...acting });
-      const listener = await listen(place, app.answer, { takesForms: allowed !== null });
+      const known = tls === null ? {} : { isNamed: (name: string) => tls.isFor(name) };
+      const acting = allowed === null ? {} : { desk: allowed.desk };
+      const app = createApp(openSite(view, note, file.path), { hosts, ...known, ...acting });
+      const takesForms = allowed !== null;
+      const credentials = tls?.credentials ?? null;
+      const listener = await listen(place, app.answer, { takesForms, credentials });
       call.terminal.out([`the page is at ${listener.url}`]);
-      await stopped(call, listener);
+      if (isReachable(place)) call.terminal.error([reachable(call, listener.url)], "red");
+      await stopped(listener, tls);
       return 0;
     } finally {
       await file.close();
@@ -72,19 +83,51 @@ export const dashboard: Verb = {
 };
 
 /** Resolves when a signal has asked to stop and the listener is closed. */
-async function stopped(_: Call, listener: Listener): Promise<void> {
+async function stopped(listener: Listener, tls: Tls | null): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
-  const signals = onSignals({ stop: () => resolve(), scan() {} });
+  const ended = new AbortController();
+  const signals = onSignals({
+    stop: () => resolve(),
+    scan: () => void tls?.renew(listener.renew),
+  });
+  void tls?.keep(listener.renew, ended.signal);
   await promise;
+  ended.abort();
   await listener.close();
   signals.close();
+}
+
+/**
+ * What is shown by TLS; null: nothing is.
+ *
+ * @throws {RunnerError} When others could reach the place without it, or it cannot be used.
+ */
+async function tlsOf(call: Call, place: Place, note: (line: string) => void): Promise<Tls | null> {
+  const files = tlsFilesOf(call);
+  if (files === null) {
+    if (isReachable(place)) throw notHere(call.flags.text("listen") ?? "");
+    return null;
+  }
+  if (place.kind === "socket") {
+    throw new UsageError("flag -tls-cert is for a port: by -listen unix:PATH nobody else asks");
+  }
+  return await Tls.open(files, note);
+}
+
+/** Whether other hosts can reach it. */
+function isReachable(place: Place): place is Place & { kind: "port" } {
+  return place.kind === "port" && !LOOPBACK.test(place.host);
+}
+
+function reachable({ flags }: Call, url: string): string {
+  const does = flags.has("allow-actions") ? "reads all results and acts" : "reads all results";
+  return `warning: every host that reaches ${url} can ask: who has the token ${does}`;
 }
 
 /**
  * Where to listen.
  *
  * @throws {UsageError} When it is no place.
- * @throws {RunnerError} USAGE, when others could reach it.
  */
 export function placeOf(text: string): Place {
   if (text.startsWith("unix:")) {
@@ -98,7 +141,11 @@ export function placeOf(text: string): Place {
     throw new UsageError(`invalid value "${text}" for flag -listen: ${wanted}`);
   }
   const host = name === "localhost" ? "127.0.0.1" : name.replace(/^\[(.*)\]$/, "$1");
-  if (!LOOPBACK.test(host)) throw notHere(text);
+  if (!isAddress(host)) {
+    // What a name means is said by a server, and can change.
+    const wanted = "an address in numbers is wanted, such as 10.1.2.3, [2001:db8::1] or 0.0.0.0";
+    throw new UsageError(`invalid value "${text}" for flag -listen: ${wanted}`);
+  }
   return { kind: "port", host, port: Number(port) };
 }
 
@@ -113,6 +160,10 @@ function notHere(text: string): RunnerError {
   return new RunnerError(
     "USAGE",
     `Cannot listen on "${text}": anybody on other hosts could read all results`,
-    { hint: "listen on 127.0.0.1 or unix:PATH, and let people in by ssh -L or by a proxy" },
+    {
+      hint:
+        "listen on 127.0.0.1 or unix:PATH, and let people in by ssh -L or by a proxy; or give " +
+        "--tls-cert, --tls-key and --token-file",
+    },
   );
 }

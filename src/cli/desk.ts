@@ -1,12 +1,13 @@
 // Desk: how people at the page show who they are, as the command line says it.
 import { secretText, systemClock } from "../edge/clock.ts";
-import { absolutePath, fileModeOf, readBytes } from "../edge/files.ts";
+import { absolutePath } from "../edge/files.ts";
 import type { Place } from "../edge/web.ts";
-import { messageOf, RunnerError } from "../errors.ts";
-import { distrust, findFlaw, shellWord } from "../lib/os/ownership.ts";
+import { RunnerError } from "../errors.ts";
+import { shellWord } from "../lib/os/ownership.ts";
 import type { DeskEdges, Proof } from "../web/desk.ts";
 import { perform } from "./acting.ts";
 import { type FlagSpec, UsageError } from "./flags.ts";
+import { readSecret } from "./secret-file.ts";
 import type { Call } from "./verb.ts";
 
 /** The flags by which people may act. */
@@ -20,7 +21,7 @@ export const DESK_FLAGS: readonly FlagSpec[] = [
     name: "token-file",
     kind: "text",
     value: "FILE",
-    help: "With --allow-actions: whoever knows the token in FILE may act",
+    help: "Whoever knows the token in FILE may act (--allow-actions), and by TLS look",
   },
   {
     name: "user-header",
@@ -34,9 +35,6 @@ export const DESK_FLAGS: readonly FlagSpec[] = [
 const TOKEN_SIZE_MIN = 16;
 const TOKEN_SIZE_MAX = 1_024;
 
-/** Others may neither read nor write it; a group may read it, as systemd's credentials are. */
-const OTHERS = 0o007;
-
 /** What a listener is told before it begins, and who may act there. */
 export interface Allowed {
   readonly desk: DeskEdges;
@@ -49,9 +47,13 @@ export interface Allowed {
  * @throws {UsageError} For flags that do not go together.
  * @throws {RunnerError} CONFIG, when the token is no secret.
  */
-export async function allowedOf(call: Call, place: Place): Promise<Allowed | null> {
+export async function allowedOf(
+  call: Call,
+  { place, isSecure }: { readonly place: Place; readonly isSecure: boolean },
+): Promise<Allowed | null> {
   const { flags } = call;
   const [path, header] = [flags.text("token-file"), flags.text("user-header")];
+  if (isSecure) return await closedBy(call, path, header);
   if (!flags.has("allow-actions")) {
     if (path === null && header === null) return null;
     throw new UsageError("flags -token-file and -user-header are for -allow-actions");
@@ -64,9 +66,7 @@ export async function allowedOf(call: Call, place: Place): Promise<Allowed | nul
       ? { kind: "token", token: await tokenIn(absolutePath(path)) }
       : { kind: "header", name: headerName(header ?? "") };
   const desk: DeskEdges = {
-    proof,
-    now: () => systemClock().now(),
-    secret: secretText,
+    ...{ proof, isClosed: false, now: () => systemClock().now(), secret: secretText },
     act: (order, person) => perform(call, order, person),
   };
   const isOpen = proof.kind === "header" && place.kind === "port";
@@ -76,29 +76,32 @@ export async function allowedOf(call: Call, place: Place): Promise<Allowed | nul
   return { desk, warning: isOpen ? open : null };
 }
 
-async function tokenIn(path: string): Promise<string> {
-  const attempt = `Cannot take the token in "${path}"`;
-  const refuse = (state: string, hint: string): RunnerError =>
-    new RunnerError("CONFIG", `${attempt}: ${state}`, { path, hint });
-  const mode = await fileModeOf(path);
-  const make = `umask 077; openssl rand -hex 32 > ${shellWord(path)}`;
-  if (mode === null) throw refuse("there is no such file", make);
-  const flaw = findFlaw(path);
-  if (flaw !== null) throw distrust({ code: "CONFIG", thing: "token", path }, flaw);
-  if ((mode & OTHERS) !== 0) {
-    const bits = mode.toString(8).padStart(4, "0");
-    throw refuse(
-      `every user of this host can read it (mode ${bits})`,
-      `chmod 600 ${shellWord(path)}`,
+/** Where other hosts can ask, nobody looks who does not know the token. */
+async function closedBy(call: Call, path: string | null, header: string | null): Promise<Allowed> {
+  if (header !== null) {
+    throw new UsageError(
+      "flag -user-header is for a proxy on this host, by -listen unix:PATH: with -tls-cert every " +
+        "host could send that header itself",
     );
   }
-  const bytes = await readBytes(path).catch((error: unknown) => {
-    throw refuse(messageOf(error), make);
-  });
+  if (path === null)
+    throw new UsageError("flag -tls-cert wants -token-file FILE, for who may look");
+  const proof = { kind: "token", token: await tokenIn(absolutePath(path)) } as const;
+  const act: DeskEdges["act"] = call.flags.has("allow-actions")
+    ? (order, person) => perform(call, order, person)
+    : null;
+  const desk = { proof, isClosed: true, now: () => systemClock().now(), secret: secretText, act };
+  return { desk, warning: null };
+}
+
+async function tokenIn(path: string): Promise<string> {
+  const make = `umask 077; openssl rand -hex 32 > ${shellWord(path)}`;
+  const bytes = await readSecret(path, { thing: "token", make });
   const token = new TextDecoder().decode(bytes).trim();
   if (token.length >= TOKEN_SIZE_MIN && token.length <= TOKEN_SIZE_MAX) return token;
   const wanted = `from ${TOKEN_SIZE_MIN} to ${TOKEN_SIZE_MAX} are wanted`;
-  throw refuse(`it has ${token.length} characters, ${wanted}`, make);
+  const message = `Cannot take the token in "${path}": it has ${token.length} characters, ${wanted}`;
+  throw new RunnerError("CONFIG", message, { path, hint: make });
 }
 
 /** Headers that browsers write themselves say nothing of who asks. */

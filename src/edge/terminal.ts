@@ -8,8 +8,8 @@ import { firstOf, shownLine, shownLines, visible, visibleJson } from "../text.ts
 export interface Terminal {
   /** Lines for people, to standard output, whole before it returns. */
   out(lines: readonly string[]): void;
-  /** The same to standard error. */
-  error(lines: readonly string[]): void;
+  /** The same to standard error; in red, on a terminal, what must not be overlooked. */
+  error(lines: readonly string[], colour?: "red"): void;
   /** A line of JSON, to standard output. */
   json(line: string): void;
   /** A file or a script, to standard output, byte by byte unless that is a terminal. */
@@ -33,9 +33,10 @@ export function processTerminal(): Terminal {
       clear();
       write(1, shownLines(lines));
     },
-    error(lines) {
+    error(lines, colour) {
       clear();
-      write(2, shownLines(lines));
+      const isRed = colour === "red" && isTerminal(2) && (process.env.NO_COLOR ?? "") === "";
+      write(2, isRed ? `\u001b[31m${shownLines(lines)}\u001b[39m` : shownLines(lines));
     },
     json(line) {
       clear();

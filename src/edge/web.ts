@@ -1,14 +1,22 @@
-// Web: answers HTTP on a loopback port or a unix socket, by a function from request to response.
+// Web: answers HTTP on a port or a unix socket, by a function from request to response.
 //
 // Owns:    sockets, their bounds, and turning what node has of a request into what the web has.
-// Not its: what is answered (web/app.ts).
+// Not its: what is answered (web/app.ts), whether a certificate is fit (certificate.ts).
 //
-// Bounds: connections, the size of a request's head, of a form, the time of a request and of
-// an idle connection. Whoever exceeds one loses the connection; nothing else notices.
+// Bounds: connections, the size of a request's head, of a form, the time of a handshake, of a
+// request and of an idle connection. Whoever exceeds one loses the connection, and nothing else.
 import { lstatSync, unlinkSync } from "node:fs";
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import { type AddressInfo, connect, type Socket } from "node:net";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import {
+  type AddressInfo,
+  connect,
+  createServer as createPlainServer,
+  isIP,
+  type Server,
+  type Socket,
+} from "node:net";
 import { umask } from "node:process";
+import { createServer as createTlsServer, type Server as TlsServer } from "node:tls";
 import { RunnerError } from "../errors.ts";
 import { errnoCode, errnoText } from "../lib/os/errno.ts";
 
@@ -17,9 +25,22 @@ export type Place =
   | { readonly kind: "port"; readonly host: string; readonly port: number }
   | { readonly kind: "socket"; readonly path: string };
 
+/** Whether a text is an address in numbers. */
+export function isAddress(text: string): boolean {
+  return isIP(text) !== 0;
+}
+
+/** What a listener shows of itself by TLS, in PEM. */
+export interface Credentials {
+  readonly certificate: Uint8Array;
+  readonly key: Uint8Array;
+}
+
 /** What is known of a request beside the request. */
 export interface Around {
   readonly host: string | null;
+  /** The address from which it came; "" by a unix socket. */
+  readonly from: string;
   /** The value of a header that is there once; else null. */
   header(name: string): string | null;
 }
@@ -31,11 +52,13 @@ export type Answer = (request: Request, around: Around) => Response | Promise<Re
 export interface Listener {
   /** Where people find it, such as `http://127.0.0.1:8787/`. */
   readonly url: string;
+  /** Shows something else by TLS from the next connection on. */
+  renew(credentials: Credentials): void;
   close(): Promise<void>;
 }
 
 /** Connections at one time: a browser opens six. */
-const CONNECTIONS_MAX = 64;
+export const CONNECTIONS_MAX = 64;
 
 /** Bytes of the first line and the headers of a request. */
 const HEAD_BYTES_MAX = 16 * 1024;
@@ -49,46 +72,148 @@ export const FORM_BYTES_MAX = 64 * 1024;
 /** How long a request may take to come, an answer to go, and a connection to be idle. */
 const IDLE_MS = 30_000;
 
+/** How a place is listened on. */
+export interface ListenOptions {
+  /** Whether what is sent by POST is read. @default false */
+  readonly takesForms?: boolean;
+  /** For TLS, on a port. @default without */
+  readonly credentials?: Credentials | null;
+  /** How long whoever is connected may take for each thing. @default half a minute */
+  readonly idleMs?: number;
+}
+
 /**
  * Opens a listener.
  *
- * @param how.takesForms Whether what is sent by POST is read. @default false
  * @throws {RunnerError} USAGE, when the place cannot be had.
  */
 export async function listen(
   place: Place,
   answer: Answer,
-  { takesForms = false }: { readonly takesForms?: boolean } = {},
+  { takesForms = false, credentials = null, idleMs = IDLE_MS }: ListenOptions = {},
 ): Promise<Listener> {
-  const sockets = new Set<Socket>();
+  const connections = new Connections(idleMs);
   const server = createServer({ maxHeaderSize: HEAD_BYTES_MAX }, (request, response) => {
-    serve(request, response, { answer, takesForms }).catch(() => request.socket.destroy());
+    connections.answering(request.socket, response);
+    serve(request, response, { answer, takesForms, idleMs }).catch(() => request.socket.destroy());
   });
-  server.headersTimeout = IDLE_MS;
-  server.requestTimeout = IDLE_MS;
-  server.keepAliveTimeout = IDLE_MS;
+  server.keepAliveTimeout = idleMs;
+  // Of one that says it does not, Deno ends each connection after an answer.
+  Object.defineProperty(server, "listening", { get: () => outer.listening });
   server.on("clientError", (_, socket) => socket.destroy());
-  server.on("connection", (socket: Socket) => {
-    if (sockets.size >= CONNECTIONS_MAX) {
-      socket.destroy();
-      return;
-    }
-    sockets.add(socket);
-    socket.setTimeout(IDLE_MS, () => socket.destroy());
-    socket.on("error", () => socket.destroy());
-    socket.on("close", () => sockets.delete(socket));
+  // What listens is not what speaks HTTP: Bun tells of a connection to the latter too late to bound
+  // it, and of none whose handshake is not over.
+  const talk = (socket: Socket): void => {
+    connections.wait(socket);
+    server.emit("connection", socket);
+  };
+  const secure = credentials === null ? null : secureServer(credentials, idleMs, talk);
+  const outer = secure ?? createPlainServer();
+  outer.on("connection", (socket: Socket) => {
+    if (connections.take(socket) && secure === null) talk(socket);
   });
   if (place.kind === "socket") await removeStale(place.path);
-  await open(server, place);
+  await open(outer, place);
   return {
-    url: urlOf(server, place),
+    url: urlOf(outer, place, secure === null ? "http" : "https"),
+    renew: (fresh) => secure?.setSecureContext(contextOf(fresh)),
     async close() {
-      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-      for (const socket of sockets) socket.destroy();
-      server.closeAllConnections();
+      const closed = new Promise<void>((resolve) => outer.close(() => resolve()));
+      connections.close();
       await closed;
     },
   };
+}
+
+/** Only whoever speaks TLS to the end of a handshake may talk. */
+function secureServer(
+  credentials: Credentials,
+  idleMs: number,
+  talk: (socket: Socket) => void,
+): TlsServer {
+  const options = { ...contextOf(credentials), handshakeTimeout: idleMs };
+  const secure = createTlsServer({ ...options, ALPNProtocols: ["http/1.1"] }, (socket) => {
+    socket.on("error", () => socket.destroy());
+    talk(socket);
+  });
+  secure.on("tlsClientError", (_, socket) => socket.destroy());
+  return secure;
+}
+
+function contextOf({ certificate, key }: Credentials): {
+  cert: Buffer;
+  key: Buffer;
+  minVersion: "TLSv1.2";
+} {
+  return { cert: Buffer.from(certificate), key: Buffer.from(key), minVersion: "TLSv1.2" };
+}
+
+/** Who is connected, and for how long yet. */
+class Connections {
+  readonly #idleMs: number;
+  readonly #open = new Set<Socket>();
+  /** By the socket that speaks HTTP. */
+  readonly #talks = new WeakMap<Socket, Talk>();
+
+  constructor(idleMs: number) {
+    this.#idleMs = idleMs;
+  }
+
+  /** @returns Whether there was room. */
+  take(socket: Socket): boolean {
+    if (this.#open.size >= CONNECTIONS_MAX) {
+      socket.destroy();
+      return false;
+    }
+    this.#open.add(socket);
+    socket.setTimeout(this.#idleMs, () => socket.destroy());
+    socket.on("error", () => socket.destroy());
+    socket.on("close", () => this.#open.delete(socket));
+    return true;
+  }
+
+  /** Waits for a first request: a byte now and then makes none. */
+  wait(socket: Socket): void {
+    const talk: Talk = { answers: 0, ends: null };
+    this.#talks.set(socket, talk);
+    socket.once("close", () => stopWaiting(talk));
+    this.#wait(socket, talk);
+  }
+
+  #wait(socket: Socket, talk: Talk): void {
+    stopWaiting(talk);
+    if (socket.destroyed) return;
+    talk.ends = setTimeout(() => socket.destroy(), this.#idleMs);
+  }
+
+  /** A whole request has come: nothing is waited for until it is answered. */
+  answering(socket: Socket, response: ServerResponse): void {
+    const talk = this.#talks.get(socket);
+    if (talk === undefined) return;
+    stopWaiting(talk);
+    talk.answers += 1;
+    response.once("close", () => {
+      talk.answers -= 1;
+      if (talk.answers === 0) this.#wait(socket, talk);
+    });
+  }
+
+  close(): void {
+    for (const socket of this.#open) socket.destroy();
+  }
+}
+
+/** What is said by one connection. */
+interface Talk {
+  /** Requests that are being answered. */
+  answers: number;
+  /** Ends it when no whole request comes. */
+  ends: ReturnType<typeof setTimeout> | null;
+}
+
+function stopWaiting(talk: Talk): void {
+  if (talk.ends !== null) clearTimeout(talk.ends);
+  talk.ends = null;
 }
 
 function open(server: Server, place: Place): Promise<void> {
@@ -139,16 +264,22 @@ async function removeStale(path: string): Promise<void> {
   if (!isAlive) unlinkSync(path);
 }
 
-function urlOf(server: Server, place: Place): string {
+function urlOf(server: Server, place: Place, scheme: "http" | "https"): string {
   if (place.kind === "socket") return `unix:${place.path}`;
   const { port } = server.address() as AddressInfo;
-  return `http://${place.host.includes(":") ? `[${place.host}]` : place.host}:${port}/`;
+  return `${scheme}://${place.host.includes(":") ? `[${place.host}]` : place.host}:${port}/`;
+}
+
+interface Serving {
+  readonly answer: Answer;
+  readonly takesForms: boolean;
+  readonly idleMs: number;
 }
 
 async function serve(
   request: IncomingMessage,
   response: ServerResponse,
-  { answer, takesForms }: { readonly answer: Answer; readonly takesForms: boolean },
+  { answer, takesForms, idleMs }: Serving,
 ): Promise<void> {
   const target = request.url ?? "/";
   const method = request.method ?? "GET";
@@ -160,11 +291,12 @@ async function serve(
   if (isForm && !/^application\/x-www-form-urlencoded *(;|$)/i.test(header("content-type") ?? "")) {
     return end(response, 415);
   }
-  const form = isForm ? await formOf(request) : null;
+  const form = isForm ? await formOf(request, idleMs) : null;
   if (isForm && form === null) return end(response, 413);
   const asked = requestOf(method, target, form);
   if (asked === null) return end(response, 400);
-  const given = await answer(asked, { host, header });
+  const from = request.socket.remoteAddress ?? "";
+  const given = await answer(asked, { host, from, header });
   response.writeHead(given.status, Object.fromEntries(given.headers));
   if (method === "HEAD") await given.body?.cancel();
   else if (given.body !== null) await send(response, given.body);
@@ -179,8 +311,11 @@ function headerOf({ rawHeaders }: IncomingMessage, name: string): string | null 
 }
 
 /** All of a form; null for one that is too large. Rejects for one that comes too slowly. */
-async function formOf(request: IncomingMessage): Promise<Uint8Array<ArrayBuffer> | null> {
-  const late = setTimeout(() => request.destroy(), IDLE_MS);
+async function formOf(
+  request: IncomingMessage,
+  idleMs: number,
+): Promise<Uint8Array<ArrayBuffer> | null> {
+  const late = setTimeout(() => request.destroy(), idleMs);
   const parts: Uint8Array[] = [];
   let size = 0;
   try {
@@ -238,7 +373,12 @@ async function send(response: ServerResponse, body: ReadableStream<Uint8Array>):
 
 function drained(response: ServerResponse): Promise<void> {
   return new Promise((resolve, reject) => {
-    response.once("drain", resolve);
-    response.once("close", () => reject(new Error("nobody reads any more")));
+    const end = (settle: () => void): void => {
+      response.off("drain", drain).off("close", close);
+      settle();
+    };
+    const drain = (): void => end(resolve);
+    const close = (): void => end(() => reject(new Error("nobody reads any more")));
+    response.on("drain", drain).on("close", close);
   });
 }

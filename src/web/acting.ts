@@ -27,10 +27,10 @@ export interface Sent {
 export async function receive(desk: Desk, sent: Sent): Promise<Came | null> {
   const { path, form, headers } = sent;
   const verb = deedVerb(path.replace(/^\/act\//, ""));
-  const isDeed = path.startsWith("/act/") && verb !== null;
+  const isDeed = desk.canAct && path.startsWith("/act/") && verb !== null;
   if (!isDeed && path !== SIGN_OUT && !(path === SIGN_IN && desk.hasToken)) return null;
   if (!isOwnPage(headers)) return refused(403, "The form came from another website.");
-  if (path === SIGN_IN) return signIn(desk, form);
+  if (path === SIGN_IN) return signIn(desk, sent);
   const person = desk.who(headers);
   if (person === null) return refused(403, notKnown(desk));
   if (!desk.isProven(person, form)) {
@@ -43,17 +43,22 @@ export async function receive(desk: Desk, sent: Sent): Promise<Came | null> {
   return { kind: "go", path: pageAfter(order, form), cookie: null };
 }
 
-function signIn(desk: Desk, form: URLSearchParams): Came {
-  const begun = desk.signIn({ token: form.get("token") ?? "", name: form.get("name") ?? "" });
+function signIn(desk: Desk, { form, headers: { from } }: Sent): Came {
+  const given = { token: form.get("token") ?? "", name: form.get("name") ?? "" };
+  const begun = desk.signIn({ ...given, from });
   if (begun === "wrong") return refused(403, "That is not the token.");
   if (begun === "wait") return refused(429, "Too many wrong tokens: try again in a minute.");
   return { kind: "go", path: ownPath(form.get("to") ?? ""), cookie: begun };
 }
 
-/** A path of ours; the first page for anything else. */
-function ownPath(text: string): string {
-  return /^\/(?:jobs|runs)\/[\w.%~-]+$/.test(text) ? text : "/";
+/** A page of ours, with its query; the first page for anything else. */
+export function ownPath(text: string): string {
+  const isOwn = /^(?:\/[\w%~-][\w.%~-]*)+(?:\?[\w.%~=&+*-]*)?$/.test(text);
+  return isOwn && text.length <= PATH_SIZE_MAX ? text : "/";
 }
+
+/** Characters of a page that somebody comes back to. */
+const PATH_SIZE_MAX = 500;
 
 function refused(status: number, why: string): Came {
   return { kind: "refused", status, why };
@@ -72,11 +77,14 @@ export function deskPieces(
 ): { readonly person: Piece; readonly acts: Piece } {
   const person = desk.who(headers);
   if (person === null) {
-    const link = desk.hasToken && markup`<a href="${SIGN_IN}?to=${path}">Sign in to act</a>`;
+    const link = desk.hasToken && markup`<a href="${signInPath(path)}">Sign in to act</a>`;
     return { person: link, acts: null };
   }
   const told = desk.told(person);
-  const acts = [told === null ? null : toldPiece(told), formsPiece(deeds, person)];
+  const acts = [
+    told === null ? null : toldPiece(told),
+    desk.canAct ? formsPiece(deeds, person) : null,
+  ];
   return { person: personPiece(desk, person), acts };
 }
 
@@ -99,13 +107,19 @@ function personPiece(desk: Desk, { name, proof }: Person): Piece {
 <button>Sign out</button></form>`;
 }
 
-/** The page on which people sign in. @param to The page that they come from. */
-export function signInSheet(to: string): Sheet {
-  return { title: "Sign in", place: SIGN_IN, body: signInForm(ownPath(to)), isStill: true };
+/** Where people sign in who come from a page. */
+export function signInPath(from: string): string {
+  return `${SIGN_IN}?${new URLSearchParams({ to: from })}`;
 }
 
-function signInForm(to: string): Markup {
-  return markup`<p>The token is in the file of --token-file. Your name goes into the audit log.</p>
+/** The page on which people sign in. @param to The page that they come from. */
+export function signInSheet(desk: Desk, to: string): Sheet {
+  return { title: "Sign in", place: SIGN_IN, body: signInForm(desk, ownPath(to)), isStill: true };
+}
+
+function signInForm(desk: Desk, to: string): Markup {
+  const named = desk.canAct ? " Your name goes into the audit log." : "";
+  return markup`<p>The token is in the file of --token-file.${named}</p>
 <form method="post" action="${SIGN_IN}"><input type="hidden" name="to" value="${to}">
 <label>Name<input type="text" name="name" maxlength="64" autocomplete="username"></label>
 <label>Token<input type="password" name="token" autocomplete="current-password" required></label>

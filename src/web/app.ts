@@ -8,14 +8,16 @@ import { createHash } from "node:crypto";
 import { type Context, Hono, type HonoRequest } from "hono";
 import { messageOf } from "../errors.ts";
 import { metrics } from "../metrics/metrics.ts";
-import { visible, visibleJson } from "../text.ts";
+import { visibleJson } from "../text.ts";
 import { jsonAnswer } from "../view/text.ts";
 import { UpcomingFires } from "../view/upcoming.ts";
 import { type Came, deskPieces, receive, refusedSheet, SIGN_IN, signInSheet } from "./acting.ts";
+import { plain } from "./answer.ts";
+import { closedAnswer } from "./closed.ts";
 import { Desk, type DeskEdges, type Headers as Told } from "./desk.ts";
-import { type Frame, layout, type Sheet } from "./layout.ts";
+import { type Frame, layout, outside, type Sheet } from "./layout.ts";
 import { LIVE_SCRIPT, Live } from "./live.ts";
-import { markup } from "./markup.ts";
+import { type Markup, markup } from "./markup.ts";
 import { alarmsPage } from "./pages/alarms.ts";
 import { auditPage } from "./pages/audit.ts";
 import { changesPage } from "./pages/changes.ts";
@@ -80,29 +82,35 @@ function nameOf(text: string): string {
 export interface AppOptions {
   /** Names beside those of loopback to be asked for by. */
   readonly hosts: readonly string[];
-  /** How people act from it. @default They cannot. */
+  /** Whether it may be asked for by another name, in small letters. @default by none */
+  readonly isNamed?: (host: string) => boolean;
+  /** How people are known who may act, or look. @default Nobody acts, and everybody looks. */
   readonly desk?: DeskEdges;
 }
 
 /** The app that shows a site. */
-export function createApp(site: Site, { hosts, desk: edges }: AppOptions): App {
+export function createApp(site: Site, { hosts, isNamed, desk: edges }: AppOptions): App {
   const desk = edges === undefined ? null : new Desk(edges);
   const app = new Hono<{ Bindings: Around }>({ getPath: pathOf });
   const { fetch: ask } = app;
   const names = new Set([...LOOPBACK, ...hosts.map((host) => host.toLowerCase())]);
   app.use(async (asked, next) => {
     const { host } = asked.env;
-    const acts = desk !== null;
-    const refused = refusal({ method: requestOf(asked).method, host, acts }, names);
+    const takesForms = desk !== null;
+    const refused = refusal({ method: requestOf(asked).method, host, takesForms }, names, isNamed);
     if (refused !== null) return refused;
     return await next();
   });
   app.get(STYLE_PATH, () => fixed(STYLE, "text/css; charset=utf-8"));
   app.get(SCRIPT_PATH, () => fixed(LIVE_SCRIPT, "text/javascript; charset=utf-8"));
+  app.get("/icon.svg", () => fixed(ICON, "image/svg+xml"));
+  app.get("/healthz", (asked) => {
+    const isKnown = desk === null || desk.mayLook(asked.env) === true;
+    return site.look(async (seen) => health(await healthReasons(seen), isKnown));
+  });
+  if (desk?.isClosed === true) addGate(app, desk);
   const live = new Live(site);
   app.get("/events", () => events(live));
-  app.get("/icon.svg", () => fixed(ICON, "image/svg+xml"));
-  app.get("/healthz", () => site.look(async (seen) => health(await healthReasons(seen))));
   const upcoming = new UpcomingFires();
   app.get("/metrics", () => site.look((seen) => metricsAnswer(seen, upcoming)));
   const results = new Results(site.files);
@@ -141,6 +149,22 @@ export function createApp(site: Site, { hosts, desk: edges }: AppOptions): App {
   };
 }
 
+/** What is behind it is answered to people who are known. */
+function addGate(app: Hono<{ Bindings: Around }>, desk: Desk): void {
+  app.get(SIGN_IN, (asked) => {
+    const content = signInSheet(desk, askedOf(requestOf(asked)).word("to"));
+    return html(200, outside(content, STYLE_PATH));
+  });
+  app.use(async (asked, next) => {
+    const { url, method } = requestOf(asked);
+    const { pathname, search } = new URL(url);
+    const knock = { method, path: `${pathname}${search}`, headers: asked.env };
+    const isSigningIn = pathname === SIGN_IN && method === "POST";
+    const refused = isSigningIn ? null : closedAnswer(desk, knock, STYLE_PATH);
+    return refused ?? (await next());
+  });
+}
+
 /** The paths by which people act. */
 function addActing(
   app: Hono<{ Bindings: Around }>,
@@ -150,7 +174,7 @@ function addActing(
     app.get(SIGN_IN, (asked) =>
       site.look(async (seen) => {
         const to = askedOf(requestOf(asked)).word("to");
-        return sheet(200, signInSheet(to), { site, seen, desk, headers: asked.env });
+        return sheet(200, signInSheet(desk, to), { site, seen, desk, headers: asked.env });
       }),
     );
   }
@@ -159,6 +183,9 @@ function addActing(
     const form = new URLSearchParams(await request.text());
     const path = rawPath(request.url);
     const came = await receive(desk, { path, form, headers: asked.env });
+    if (came !== null && desk.isClosed && came.kind === "refused") {
+      return html(came.status, outside(refusedSheet(came.why), STYLE_PATH));
+    }
     return await site.look(async (seen) => {
       const view = { site, seen, desk, headers: asked.env };
       return came === null ? missing(view, request.url) : after(came, view);
@@ -192,18 +219,20 @@ function refusal(
   {
     method,
     host,
-    acts,
-  }: { readonly method: string; readonly host: string | null; readonly acts: boolean },
+    takesForms,
+  }: { readonly method: string; readonly host: string | null; readonly takesForms: boolean },
   names: ReadonlySet<string>,
+  isNamed: (host: string) => boolean = () => false,
 ): Response | null {
-  if (method !== "GET" && method !== "HEAD" && !(acts && method === "POST")) {
-    const answer = plain(405, acts ? "Ask by GET or POST." : "This page only shows: ask by GET.");
-    answer.headers.set("Allow", acts ? "GET, HEAD, POST" : "GET, HEAD");
+  if (method !== "GET" && method !== "HEAD" && !(takesForms && method === "POST")) {
+    const why = takesForms ? "Ask by GET or POST." : "This page only shows: ask by GET.";
+    const answer = plain(405, why);
+    answer.headers.set("Allow", takesForms ? "GET, HEAD, POST" : "GET, HEAD");
     return answer;
   }
   // A page of somebody else, whose name was turned to this address, asks for its own name.
   const name = (host ?? "").toLowerCase().replace(/:\d{1,5}$/, "");
-  if (names.has(name)) return null;
+  if (names.has(name) || isNamed(name)) return null;
   return plain(
     421,
     `Asked for ${JSON.stringify(name)}: only ${[...names].join(", ")} are answered.`,
@@ -270,8 +299,12 @@ function sheet(
   const pieces = desk && deskPieces(desk, { headers: told, deeds: content.deeds ?? [], path });
   const files = { style: STYLE_PATH, script: SCRIPT_PATH };
   const frame: Frame = { seen, version: site.version, ...files, json, desk: pieces };
+  return html(status, layout(content, frame));
+}
+
+function html(status: number, text: Markup): Response {
   const headers = { "Content-Type": "text/html; charset=utf-8" };
-  return new Response(layout(content, frame).toString(), { status, headers });
+  return new Response(text.toString(), { status, headers });
 }
 
 function json(status: number, seen: Seen, data: unknown): Response {
@@ -281,8 +314,10 @@ function json(status: number, seen: Seen, data: unknown): Response {
   return new Response(text, { status, headers: { "Content-Type": "application/json" } });
 }
 
-function health(reasons: readonly string[]): Response {
-  const text = jsonAnswer({ version: JSON_VERSION, healthy: reasons.length === 0, reasons });
+/** @param isKnown Whether who asks may know more than that something is wrong. */
+function health(reasons: readonly string[], isKnown: boolean): Response {
+  const told = isKnown ? { reasons } : {};
+  const text = jsonAnswer({ version: JSON_VERSION, healthy: reasons.length === 0, ...told });
   const headers = { "Content-Type": "application/json" };
   return new Response(`${visibleJson(text)}\n`, {
     status: reasons.length === 0 ? 200 : 503,
@@ -314,9 +349,4 @@ function events(live: Live): Response {
 function fixed(text: string, type: string): Response {
   const headers = { "Content-Type": type, "Cache-Control": "max-age=86400, immutable" };
   return new Response(text, { headers });
-}
-
-function plain(status: number, text: string): Response {
-  const headers = { "Content-Type": "text/plain; charset=utf-8" };
-  return new Response(`${visible(text)}\n`, { status, headers });
 }

@@ -1,4 +1,4 @@
-// Desk: who may act from the page, and that it is they who ask.
+// Desk: who may act from the page, or look at one that is closed, and that it is they who ask.
 //
 // Owns:    people (by a token that they have, or by a proxy that knows them), their sessions, and
 //          the proof in each form that it was made for them.
@@ -17,6 +17,8 @@ import type { Order } from "./deeds.ts";
 export interface Headers {
   /** The Host header; null: there was none. */
   readonly host: string | null;
+  /** The address from which it came; "" where there is none. */
+  readonly from: string;
   /** The value of a header that is there once; else null. */
   header(name: string): string | null;
 }
@@ -37,11 +39,13 @@ export interface Outcome {
 /** What a desk is handed. */
 export interface DeskEdges {
   readonly proof: Proof;
+  /** Whether nobody looks who does not know the token. Then the page is shown by TLS alone. */
+  readonly isClosed: boolean;
   now(): Instant;
   /** A text that nobody can guess, another one each time. */
   secret(): string;
-  /** Does what a person orders. Never rejects. */
-  act(order: Order, person: string): Promise<Outcome>;
+  /** Does what a person orders. Never rejects. Null: nobody acts, people only look. */
+  readonly act: ((order: Order, person: string) => Promise<Outcome>) | null;
 }
 
 /** A person who may act. */
@@ -58,8 +62,11 @@ export interface Person {
 export const SESSION_MS = 8 * HOUR_MS;
 export const SESSIONS_MAX = 32;
 
-/** Wrong tokens in a minute, after which none is taken until it is over. */
+/** Wrong tokens from one address in a minute, after which none is taken until it is over. */
 export const WRONG_MAX = 10;
+
+/** Addresses whose wrong tokens are remembered. */
+const WRONG_ADDRESSES_MAX = 1_024;
 
 /** Deeds that wait for each other. */
 const DEEDS_MAX = 8;
@@ -69,7 +76,10 @@ const TOLD_MS = MINUTE_MS;
 const TOLD_MAX = 64;
 
 const NAME_SIZE_MAX = 64;
+
+/** By TLS the name alone has browsers take it from this very host, and send it by TLS only. */
 const COOKIE = "mig-runner-session";
+const SECURE_COOKIE = `__Host-${COOKIE}`;
 
 /** Why somebody is not signed in. */
 export type Refused = "wrong" | "wait";
@@ -81,7 +91,7 @@ export class Desk {
   readonly #secret: string;
   readonly #sessions = new Map<string, { readonly name: string; readonly since: Instant }>();
   readonly #told = new Map<string, Outcome & { readonly at: Instant }>();
-  #wrong: readonly Instant[] = [];
+  readonly #wrong = new Map<string, readonly Instant[]>();
   #last: Promise<unknown> = Promise.resolve();
   #waiting = 0;
 
@@ -95,6 +105,23 @@ export class Desk {
     return this.#edges.proof.kind === "token";
   }
 
+  /** Whether only people who are known may look. */
+  get isClosed(): boolean {
+    return this.#edges.isClosed;
+  }
+
+  /** Whether people who are known may act. */
+  get canAct(): boolean {
+    return this.#edges.act !== null;
+  }
+
+  /** Whether a request may be answered: of a program, by the token in its header. */
+  mayLook(headers: Headers): true | Refused | "unknown" {
+    if (!this.#edges.isClosed || this.who(headers) !== null) return true;
+    const [, token] = /^Bearer +(\S.*)$/i.exec(headers.header("authorization") ?? "") ?? [];
+    return token === undefined ? "unknown" : (this.#refusal(token, headers.from) ?? true);
+  }
+
   /** Who asks; null: nobody who may act. */
   who(headers: Headers): Person | null {
     const { proof } = this.#edges;
@@ -102,7 +129,7 @@ export class Desk {
       const name = nameOf(headers.header(proof.name) ?? "");
       return name === "" ? null : this.#person(name, `name ${name}`);
     }
-    const id = sessionIn(headers.header("cookie") ?? "");
+    const id = sessionIn(headers.header("cookie") ?? "", this.#cookie);
     const session = id === null ? undefined : this.#sessions.get(id);
     if (id === null || session === undefined) return null;
     // A clock that was set ends sessions; it never lengthens them.
@@ -118,28 +145,51 @@ export class Desk {
   }
 
   /** Begins a session. @returns The cookie that names it. */
-  signIn(given: { readonly token: string; readonly name: string }): string | Refused {
-    const { proof, now, secret } = this.#edges;
-    if (proof.kind !== "token") return "wrong";
-    this.#wrong = this.#wrong.filter((at) => Math.abs(now() - at) < MINUTE_MS);
-    if (this.#wrong.length >= WRONG_MAX) return "wait";
-    if (!isSame(given.token.trim(), proof.token)) {
-      this.#wrong = [...this.#wrong, now()];
-      return "wrong";
-    }
+  signIn(given: {
+    readonly token: string;
+    readonly name: string;
+    readonly from: string;
+  }): string | Refused {
+    const { now, secret } = this.#edges;
+    const refused = this.#refusal(given.token, given.from);
+    if (refused !== null) return refused;
     const id = secret();
     const name = nameOf(given.name);
     const called = name === "" ? "somebody with the token" : `${name} with the token`;
     this.#sessions.set(id, { name: called, since: now() });
     dropOldest(this.#sessions, SESSIONS_MAX);
-    return cookieOf(id, SESSION_MS);
+    return this.#cookieOf(id, SESSION_MS);
+  }
+
+  /** Why a token that somebody gives is not taken; null: it is. */
+  #refusal(token: string, from: string): Refused | null {
+    const { proof, now } = this.#edges;
+    if (proof.kind !== "token") return "wrong";
+    const network = networkOf(from);
+    const wrong = (this.#wrong.get(network) ?? []).filter((at) => Math.abs(now() - at) < MINUTE_MS);
+    if (wrong.length >= WRONG_MAX) return "wait";
+    if (isSame(token.trim(), proof.token)) return null;
+    this.#wrong.delete(network);
+    this.#wrong.set(network, [...wrong, now()]);
+    dropOldest(this.#wrong, WRONG_ADDRESSES_MAX);
+    return "wrong";
+  }
+
+  get #cookie(): string {
+    return this.#edges.isClosed ? SECURE_COOKIE : COOKIE;
+  }
+
+  #cookieOf(id: string, ms: number): string {
+    const age = Math.trunc(ms / 1_000);
+    const secure = this.#edges.isClosed ? "; Secure" : "";
+    return `${this.#cookie}=${id}; Path=/; HttpOnly; SameSite=Strict; Max-Age=${age}${secure}`;
   }
 
   /** Ends a session. @returns The cookie that forgets it. */
   signOut({ key }: Person): string {
     this.#sessions.delete(key.replace(/^session /, ""));
     this.#told.delete(key);
-    return cookieOf("", 0);
+    return this.#cookieOf("", 0);
   }
 
   /** Whether a form was made for this person. */
@@ -150,12 +200,13 @@ export class Desk {
   /**
    * Does what somebody orders, one thing after the other.
    *
-   * @returns Null when too much waits already.
+   * @returns Null when too much waits already, or nobody acts.
    */
   async act(order: Order, { name, key }: Person): Promise<Outcome | null> {
-    if (this.#waiting >= DEEDS_MAX) return null;
+    const { act } = this.#edges;
+    if (act === null || this.#waiting >= DEEDS_MAX) return null;
     this.#waiting += 1;
-    const done = this.#last.then(() => this.#edges.act(order, name));
+    const done = this.#last.then(() => act(order, name));
     this.#last = done.catch(() => {});
     try {
       const outcome = await done;
@@ -193,15 +244,20 @@ function nameOf(text: string): string {
   return shownLine(text.trim(), NAME_SIZE_MAX);
 }
 
-function sessionIn(cookies: string): string | null {
+function sessionIn(cookies: string, name: string): string | null {
   const pairs = cookies.split(";").map((pair) => pair.trim());
-  const found = pairs.filter((pair) => pair.startsWith(`${COOKIE}=`));
-  return found.length === 1 ? (found[0]?.slice(COOKIE.length + 1) ?? null) : null;
+  const found = pairs.filter((pair) => pair.startsWith(`${name}=`));
+  return found.length === 1 ? (found[0]?.slice(name.length + 1) ?? null) : null;
 }
 
-function cookieOf(id: string, ms: number): string {
-  const age = Math.trunc(ms / 1_000);
-  return `${COOKIE}=${id}; Path=/; HttpOnly; SameSite=Strict; Max-Age=${age}`;
+/** Whoever has an address of IPv6 has a network of them: the first half of it. */
+function networkOf(address: string): string {
+  if (!address.includes(":") || address.includes(".")) return address;
+  const [head = "", tail = ""] = address.split("::", 2);
+  const [front, back] = [head, tail].map((half) => half.split(":").filter((part) => part !== ""));
+  const zeros = address.includes("::") ? 8 - (front?.length ?? 0) - (back?.length ?? 0) : 0;
+  const parts = [...(front ?? []), ...Array.from({ length: zeros }, () => "0"), ...(back ?? [])];
+  return parts.slice(0, 4).join(":");
 }
 
 /** In a time that says nothing of where two texts part. */

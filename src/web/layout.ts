@@ -85,6 +85,30 @@ ${json !== null && markup`<a href="${json}">This page as JSON</a>`}
 `;
 }
 
+/** A page for people who are not known: it has nothing of the directory. */
+export function outside(
+  { title, body, head = null }: { readonly head?: Piece } & Pick<Sheet, "title" | "body">,
+  style: string,
+): Markup {
+  return markup`<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="referrer" content="no-referrer">${head}
+<title>${title}</title>
+<link rel="stylesheet" href="${style}">
+<link rel="icon" href="/icon.svg" type="image/svg+xml">
+</head>
+<body>
+<header><a class="name" href="/">mig-runner</a></header>
+<main id="main"><h1>${title}</h1>
+${body}</main>
+</body>
+</html>
+`;
+}
+
 function placeLink(path: string, { name, place }: { name: string; place: string }): Markup {
   return path === place
     ? markup`<a href="${path}" aria-current="page">${name}</a>`

@@ -87,6 +87,10 @@ export const LIVE_SCRIPT = `"use strict";
     try {
       const answer = await fetch(location.href, { signal: AbortSignal.timeout(PATIENCE_MS) });
       if (!answer.ok) throw new Error(answer.statusText);
+      if (answer.redirected) {
+        say("The session has ended: reload to sign in. ");
+        return;
+      }
       const page = new DOMParser().parseFromString(await answer.text(), "text/html");
       if (!isUsed()) show(page);
     } catch {

@@ -1,10 +1,19 @@
 import { describe, expect, test } from "bun:test";
-import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { request } from "node:http";
+import { request as requestTls } from "node:https";
 import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { type Answer, FORM_BYTES_MAX, listen, type Place } from "../../src/edge/web.ts";
+import { join, resolve } from "node:path";
+import { connect as connectTls, type TLSSocket } from "node:tls";
+import {
+  type Answer,
+  CONNECTIONS_MAX,
+  FORM_BYTES_MAX,
+  listen,
+  type Place,
+} from "../../src/edge/web.ts";
+import { NAMED } from "../support/tls-names.ts";
 
 const ANY: Place = { kind: "port", host: "127.0.0.1", port: 0 };
 
@@ -18,6 +27,51 @@ function say(port: number, bytes: string): Promise<string> {
     });
     socket.on("error", () => {});
     socket.on("close", () => resolve(text));
+  });
+}
+
+function pem(name: string): Uint8Array {
+  return readFileSync(resolve(import.meta.dirname, "../fixtures/tls", name));
+}
+
+/** The names in the certificate that a listener shows, and what it answers. */
+function shown(port: number): Promise<{ names: unknown; text: string }> {
+  return new Promise((done, fail) => {
+    const options = { host: "127.0.0.1", port, path: "/", rejectUnauthorized: false, agent: false };
+    const asked = requestTls(options, (answer) => {
+      const { subjectaltname: names } = (answer.socket as TLSSocket).getPeerCertificate();
+      let text = "";
+      answer.on("data", (data) => {
+        text += data;
+      });
+      answer.on("end", () => done({ names, text }));
+    });
+    asked.on("error", fail).end();
+  });
+}
+
+/** What somebody is answered who begins so, and goes on with a byte now and then. */
+function drip(
+  port: number,
+  begin: string,
+  { credentials }: { credentials?: object },
+): Promise<string> {
+  return new Promise((done) => {
+    const isRaw = credentials === undefined || begin === "";
+    const socket = isRaw
+      ? connect(port, "127.0.0.1")
+      : connectTls({ port, host: "127.0.0.1", rejectUnauthorized: false });
+    let text = "";
+    const more = setInterval(() => socket.write("x"), 10);
+    socket.write(begin === "" ? "\u0016\u0003\u0001" : begin);
+    socket.on("data", (data) => {
+      text += data;
+    });
+    socket.on("error", () => {});
+    socket.on("close", () => {
+      clearInterval(more);
+      done(text);
+    });
   });
 }
 
@@ -155,6 +209,65 @@ describe("listen()", () => {
       );
     } finally {
       rmSync(folder, { recursive: true, force: true });
+    }
+  });
+
+  test("speaks TLS, and what it shows can be replaced at any time", async () => {
+    const credentials = { certificate: pem("server.pem"), key: pem("server.key") };
+    const listener = await listen(ANY, () => new Response("well"), { credentials });
+    try {
+      const port = portOf(listener.url);
+      expect(listener.url).toBe(`https://127.0.0.1:${port}/`);
+      const local = "DNS:localhost, DNS:mig.test, IP Address:127.0.0.1";
+      expect(await shown(port)).toEqual({ names: local, text: "well" });
+      // Who does not speak it is told nothing.
+      expect(await say(port, "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")).not.toContain("well");
+      const other = { certificate: NAMED.certificates["common-name"] ?? "", key: NAMED.key };
+      const bytes = (text: string) => new TextEncoder().encode(text);
+      listener.renew({ certificate: bytes(other.certificate), key: bytes(other.key) });
+      expect(await shown(port)).toEqual({ names: "DNS:other.example", text: "well" });
+    } finally {
+      await listener.close();
+    }
+  });
+
+  test("waits for nobody: not for a handshake, a head or a form that comes byte by byte", async () => {
+    const credentials = { certificate: pem("server.pem"), key: pem("server.key") };
+    for (const given of [{}, { credentials }]) {
+      const options = { ...given, idleMs: 100, takesForms: true };
+      const listener = await listen(ANY, () => new Response("well"), options);
+      try {
+        const port = portOf(listener.url);
+        const type = "Content-Type: application/x-www-form-urlencoded";
+        const form = `POST / HTTP/1.1\r\nHost: a\r\n${type}\r\nContent-Length: 9999\r\n\r\n`;
+        const beginnings = ["", "GET / HTTP/1.1\r\n", form];
+        for (const begin of beginnings)
+          expect(await drip(port, begin, given)).not.toContain("well");
+      } finally {
+        await listener.close();
+      }
+    }
+  });
+
+  test("serves so many at a time, and again when they have left", async () => {
+    const listener = await listen(ANY, () => new Response("well"));
+    try {
+      const port = portOf(listener.url);
+      const crowd = Array.from({ length: CONNECTIONS_MAX + 8 }, () => connect(port, "127.0.0.1"));
+      const left = crowd.map((socket) => new Promise((resolve) => socket.once("close", resolve)));
+      for (const socket of crowd) socket.on("error", () => {});
+      // Of those that came, the last are let go.
+      await Promise.all(left.slice(CONNECTIONS_MAX));
+      for (const socket of crowd) socket.destroy();
+      await Promise.all(left);
+      for (let text = ""; text !== "well"; ) {
+        text = await fetch(listener.url).then(
+          (answer) => answer.text(),
+          () => "",
+        );
+      }
+    } finally {
+      await listener.close();
     }
   });
 

@@ -42,7 +42,7 @@ export async function appOf(
     readonly hosts: readonly string[];
     readonly note: (line: string) => void;
     /** How people act from it, but for what acts. */
-    readonly desk?: Omit<DeskEdges, "act">;
+    readonly desk?: Omit<DeskEdges, "act" | "isClosed"> & { readonly isClosed?: boolean };
   },
 ): Promise<App> {
   const terminal = { out() {}, error() {}, json() {}, file() {}, progress() {}, lines: () => [] };
@@ -53,7 +53,7 @@ export async function appOf(
   };
   const view = await openSpoolView(call);
   const act: DeskEdges["act"] = (order, person) => perform(call, order, person);
-  const acting = how.desk === undefined ? {} : { desk: { ...how.desk, act } };
+  const acting = how.desk === undefined ? {} : { desk: { isClosed: false, ...how.desk, act } };
   return createApp(openSite(view, how.note), { hosts: how.hosts, ...acting });
 }
 
@@ -61,6 +61,7 @@ function askerOf(app: App): Pick<AskedPage, "get" | "json"> {
   const get: AskedPage["get"] = async (path, { host = "localhost:8787", method = "GET" } = {}) => {
     const answer = await app.answer(new Request(`http://page${path}`, { method }), {
       host,
+      from: "",
       header: () => null,
     });
     return { status: answer.status, headers: answer.headers, text: await answer.text() };

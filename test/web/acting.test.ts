@@ -44,7 +44,11 @@ class Visitor {
       desk: { proof, now: () => visitor.now, secret: () => `secret${++secrets}` },
     });
     const visitor: Visitor = new Visitor((request, headers) =>
-      app.answer(request, { host: HOST, header: (name) => headers[name] ?? null }),
+      app.answer(request, {
+        host: HOST,
+        from: "127.0.0.1",
+        header: (name) => headers[name] ?? null,
+      }),
     );
     return visitor;
   }

@@ -5,7 +5,7 @@ import { isThere } from "../edge/files.ts";
 import { processName, replicaFile } from "../edge/replica.ts";
 import { RunnerError } from "../errors.ts";
 import type { Journal } from "../journal/journal.ts";
-import { ClusterJournal } from "../journal/postgres/journal.ts";
+import { type ClusterJournal, openClusterJournal } from "../journal/postgres/journal.ts";
 import { Membership } from "../journal/postgres/membership.ts";
 import { COMMON } from "../journal/postgres/schema.ts";
 import { Server } from "../journal/postgres/server.ts";
@@ -69,7 +69,7 @@ export async function seeCluster(
     const { shards } = await server.assertSchema();
     const path = replicaFile();
     const me = processName(cluster.name);
-    const journal = ClusterJournal.open({ server, path, shards, me });
+    const journal = openClusterJournal({ server, path, shards, me });
     await journal.load(Array.from({ length: shards + 1 }, (_, index) => COMMON + index));
     const ended = new AbortController();
     const refreshed = keepFresh(journal, server, { clock, signal: ended.signal });

@@ -32,7 +32,13 @@ function schemaOf(file: string): readonly string[] {
   const database = new DatabaseSync(file, { readOnly: true });
   const rows = database.prepare("SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL").all();
   database.close();
-  return rows.map(({ sql }) => String(sql).replaceAll(/\s+/g, " ")).sort();
+  return rows
+    .map(({ sql }) =>
+      String(sql)
+        .replaceAll(/\s+/g, " ")
+        .replaceAll(/ (?=[,)])/g, ""),
+    )
+    .sort();
 }
 
 describe("a journal of every schema", () => {

@@ -27,9 +27,9 @@ export const MUTANTS: readonly Mutant[] = [
     seed: 14,
     edits: [
       {
-        file: "journal/sqlite/journal.ts",
-        find: "return () => queued.resolve(value as never);",
-        replace: "queued.resolve(value as never); return () => {};",
+        file: "journal/sqlite/works.ts",
+        find: "return () => resolve(value as never);",
+        replace: "resolve(value as never); return () => {};",
       },
     ],
   },
@@ -75,9 +75,9 @@ export const MUTANTS: readonly Mutant[] = [
     seed: 9,
     edits: [
       {
-        file: "journal/sqlite/tables.ts",
-        find: '"AND (not_before IS NULL OR not_before <= ?) ORDER BY id LIMIT ?";',
-        replace: '"AND (not_before IS NULL OR ? > 0) ORDER BY id LIMIT ?";',
+        file: "journal/sqlite/run-table.ts",
+        find: "AND (not_before IS NULL OR not_before <= ?) ORDER BY id LIMIT ?",
+        replace: "AND (not_before IS NULL OR ? > 0) ORDER BY id LIMIT ?",
       },
     ],
   },
@@ -98,11 +98,11 @@ export const MUTANTS: readonly Mutant[] = [
     invariant: "I2",
     seed: 1,
     edits: [
-      { file: "journal/sqlite/schema.ts", find: "UNIQUE (job, fires_at)", replace: "CHECK (1)" },
+      { file: "journal/sqlite/run-table.ts", find: 'unique: "job, fires_at",', replace: "" },
       {
-        file: "journal/sqlite/tables.ts",
-        find: "ON CONFLICT (job, fires_at) DO NOTHING RETURNING *",
-        replace: "RETURNING *",
+        file: "journal/sqlite/run-table.ts",
+        find: "return rows.insertOnce(RUN, {",
+        replace: "return rows.insert(RUN, {",
       },
       {
         file: "flow/plan.ts",
@@ -144,7 +144,7 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: "journal/sqlite/calendar-tables.ts",
-        find: "return this.change(sql, runId, id, runId) === 1;",
+        find: "return rows.change(sql, runId, id, runId) === 1;",
         replace: "return sql.length + runId + id > 0;",
       },
     ],

@@ -14,10 +14,12 @@ import { rmSync } from "node:fs";
 import type { DatabaseSync } from "node:sqlite";
 import { RunnerError } from "../../errors.ts";
 import type { Journal, JournalTransaction } from "../journal.ts";
+import type { Raw } from "../sqlite/columns.ts";
 import { openDatabase } from "../sqlite/journal.ts";
-import { isSqlite, isSqliteError, journalError } from "../sqlite/problem.ts";
-import type { Raw } from "../sqlite/rows.ts";
-import { Tables } from "../sqlite/tables.ts";
+import { journalError, namedIn } from "../sqlite/problem.ts";
+import { Statements } from "../sqlite/statements.ts";
+import { tablesOn } from "../sqlite/tables.ts";
+import { GROUP_MAX, type Queued, rejectAll, runWork } from "../sqlite/works.ts";
 import { COMMON } from "./schema.ts";
 import type { Change, Fence, Seen, Server, Stored } from "./server.ts";
 import { encodeRow, markOf, noteChanges, type Shape, shapesOf, shardOf, Writer } from "./shapes.ts";
@@ -39,12 +41,6 @@ export interface ClusterOptions {
   readonly onDoubt?: (error: RunnerError) => void;
 }
 
-interface Queued {
-  readonly work: (transaction: JournalTransaction) => unknown;
-  readonly resolve: (value: never) => void;
-  readonly reject: (error: unknown) => void;
-}
-
 /** What a group of works came to, before it was kept. */
 interface Rehearsed {
   readonly settle: readonly (() => void)[];
@@ -53,18 +49,51 @@ interface Rehearsed {
   readonly own: readonly Change[];
 }
 
-/** Works in one statement at the most. */
-const GROUP_MAX = 500;
-
 /** Times that works are made again, because others were faster. */
 const TRIES_MAX = 8;
 
 /** Ids that are taken at once; a process that ends leaves the rest unused. */
 const IDS_MAX = 100_000;
 
-/** The journal of a cluster as one process has it. */
-export class ClusterJournal extends Tables implements Journal {
+/** The journal of a cluster as one process has it, and what comes to it and goes by shards. */
+export interface ClusterJournal extends Journal {
+  /** Fetches all rows of shards, and new ids: they are above all that there are. */
+  load(shards: readonly number[]): Promise<void>;
+  /** Forgets shards: at once, also while a write waits for its answer, which then is refused. */
+  drop(shards: readonly number[]): void;
+  /** Fetches what others have written to the shards that are here. */
+  refresh(seen: Pick<Seen, "shards">): Promise<void>;
+}
+
+/** Opens an empty one: `load` fills it. @throws {RunnerError} JOURNAL. */
+export function openClusterJournal(options: ClusterOptions): ClusterJournal {
+  removeFile(options.path);
+  const database = openDatabase({ path: options.path });
+  try {
+    const copy = new Copy(database, options);
+    return {
+      ...copy.tables,
+      // Changes when something came that was not written here.
+      version: () => copy.changes,
+      write: (work) => copy.write(work),
+      load: (shards) => copy.load(shards),
+      drop: (shards) => copy.drop(shards),
+      refresh: (seen) => copy.refresh(seen),
+      close: () => copy.close(),
+    };
+  } catch (error) {
+    database.close();
+    throw journalError(error, options.path);
+  }
+}
+
+/** The rows of some shards in a file, and the works that are to be written. */
+class Copy {
+  readonly tables: JournalTransaction;
+  /** Counts what came that was not written here. */
+  changes = 0;
   readonly #database: DatabaseSync;
+  readonly #rows: Statements;
   readonly #options: ClusterOptions;
   readonly #shapes: ReadonlyMap<string, Shape>;
   readonly #writers = new Map<string, Writer>();
@@ -76,24 +105,15 @@ export class ClusterJournal extends Tables implements Journal {
   #isClosed = false;
   /** Writes and readings one behind the other. */
   #turn: Promise<unknown> = Promise.resolve();
-  #changes = 0;
 
-  /** Opens an empty one: `load` fills it. @throws {RunnerError} JOURNAL. */
-  static open(options: ClusterOptions): ClusterJournal {
-    removeFile(options.path);
-    const database = openDatabase({ path: options.path });
-    try {
-      return new ClusterJournal(database, options);
-    } catch (error) {
-      database.close();
-      throw journalError(error, options.path);
-    }
-  }
-
-  private constructor(database: DatabaseSync, options: ClusterOptions) {
-    super(database);
+  constructor(database: DatabaseSync, options: ClusterOptions) {
     this.#database = database;
     this.#options = options;
+    this.#rows = new Statements(database, {
+      named: (error) => namedIn(options.path, error),
+      nextId: ofRange,
+    });
+    this.tables = tablesOn(this.#rows);
     this.#shapes = shapesOf(database);
     // What is lost here is in PostgreSQL; and rows come one by one, in no order.
     database.exec("PRAGMA synchronous = OFF; PRAGMA foreign_keys = OFF");
@@ -102,22 +122,6 @@ export class ClusterJournal extends Tables implements Journal {
     for (const [table, shape] of this.#shapes) {
       this.#writers.set(table, new Writer(database, shape));
     }
-  }
-
-  /** From the range that was taken for the table. */
-  protected override nextId(table: string): string {
-    const highest = `SELECT max(id) FROM main."${table}" WHERE id BETWEEN low AND high`;
-    const next = `coalesce((${highest}), low - 1) + 1`;
-    return `(SELECT ${next} FROM temp.given WHERE tbl = '${table}')`;
-  }
-
-  protected override named(error: unknown): unknown {
-    return isSqlite(error) ? journalError(error, this.#options.path) : error;
-  }
-
-  /** Changes when something came that was not written here. */
-  override version(): number {
-    return this.#changes;
   }
 
   write<T>(work: (transaction: JournalTransaction) => T): Promise<T> {
@@ -132,7 +136,6 @@ export class ClusterJournal extends Tables implements Journal {
     });
   }
 
-  /** Fetches all rows of shards, and new ids: they are above all that there are. */
   async load(shards: readonly number[]): Promise<void> {
     await this.#next(async () => {
       const { server } = this.#options;
@@ -141,11 +144,10 @@ export class ClusterJournal extends Tables implements Journal {
       for await (const rows of server.rows(shards)) this.#put(rows);
       // What has come meanwhile is behind the versions of before.
       for (const { id, version } of all) if (shards.includes(id)) this.#seen.set(id, version);
-      this.#changes++;
+      this.changes++;
     });
   }
 
-  /** Forgets shards: at once, also while a write waits for its answer, which then is refused. */
   drop(shards: readonly number[]): void {
     const gone = new Set(shards);
     for (const shard of gone) this.#seen.delete(shard);
@@ -156,10 +158,9 @@ export class ClusterJournal extends Tables implements Journal {
       rows.push({ shard, tbl, key, version, data: null });
     }
     this.#put(rows);
-    this.#changes++;
+    this.changes++;
   }
 
-  /** Fetches what others have written to the shards that are here. */
   async refresh({ shards }: Pick<Seen, "shards">): Promise<void> {
     await this.#next(async () => {
       await this.#catchUp(shards);
@@ -190,7 +191,7 @@ export class ClusterJournal extends Tables implements Journal {
       if (!this.#seen.has(id)) continue;
       this.#put(rows);
       this.#seen.set(id, rows.at(-1)?.version ?? seen);
-      if (rows.length > 0) this.#changes++;
+      if (rows.length > 0) this.changes++;
     }
   }
 
@@ -201,7 +202,7 @@ export class ClusterJournal extends Tables implements Journal {
       await this.#keep(group);
     } catch (error) {
       const named = error instanceof RunnerError ? error : journalError(error, this.#options.path);
-      for (const { reject } of group) reject(named);
+      rejectAll(group, named);
     }
   }
 
@@ -241,23 +242,11 @@ export class ClusterJournal extends Tables implements Journal {
     const settle: (() => void)[] = [];
     this.#database.exec("BEGIN");
     try {
-      for (const queued of group) settle.push(this.#runOne(queued));
+      const place = { rows: this.#rows, tables: this.tables };
+      for (const queued of group) settle.push(runWork(place, queued));
       return { settle, ...this.#changed() };
     } finally {
-      this.rollBack();
-    }
-  }
-
-  #runOne(queued: Queued): () => void {
-    this.prepared("SAVEPOINT work").run();
-    try {
-      const value = queued.work(this);
-      this.prepared("RELEASE work").run();
-      return () => queued.resolve(value as never);
-    } catch (error) {
-      if (isSqliteError(error)) throw error;
-      this.#database.exec("ROLLBACK TO work; RELEASE work");
-      return () => queued.reject(error);
+      this.#rows.rollBack();
     }
   }
 
@@ -265,12 +254,12 @@ export class ClusterJournal extends Tables implements Journal {
   #changed(): Pick<Rehearsed, "changes" | "own"> {
     const changes: Change[] = [];
     const own: Change[] = [];
-    const noted = this.prepared("SELECT tbl, key FROM temp.changed").all();
+    const noted = this.#rows.prepared("SELECT tbl, key FROM temp.changed").all();
     for (const { tbl, key } of noted as unknown as { tbl: string; key: string }[]) {
       const shape = this.#shapes.get(tbl);
       if (shape === undefined) continue;
       const sql = `SELECT * FROM main."${tbl}" WHERE "${shape.key}" = ?`;
-      const raw = this.prepared(sql).get(key) as Raw | undefined;
+      const raw = this.#rows.prepared(sql).get(key) as Raw | undefined;
       const known = this.#known.get(nameOf(tbl, key)) ?? null;
       // Was there for a moment.
       if (raw === undefined && known === null) continue;
@@ -297,7 +286,7 @@ export class ClusterJournal extends Tables implements Journal {
     const parent = this.#shapes.get(table);
     if (parent === undefined) throw new Error(`the journal has no table ${table}`);
     const sql = `SELECT * FROM main."${table}" WHERE "${parent.key}" = ?`;
-    const found = this.prepared(sql).get(raw[column] as number | string) as Raw | undefined;
+    const found = this.#rows.prepared(sql).get(raw[column] as number | string) as Raw | undefined;
     if (found === undefined) throw new Error(`a row of ${shape.table} is a part of none`);
     return this.#shardOf(parent, found);
   }
@@ -349,28 +338,37 @@ export class ClusterJournal extends Tables implements Journal {
       }
       this.#database.exec("DELETE FROM temp.changed; COMMIT");
     } catch (error) {
-      this.rollBack();
+      this.#rows.rollBack();
       throw journalError(error, this.#options.path);
     }
   }
 
   /** Ids that were sent are never given again, whatever becomes of their rows here. */
   #useIds(changes: readonly Change[]): void {
-    const use = this.prepared("UPDATE temp.given SET low = ?1 + 1 WHERE tbl = ?2 AND low <= ?1");
+    const use = this.#rows.prepared(
+      "UPDATE temp.given SET low = ?1 + 1 WHERE tbl = ?2 AND low <= ?1",
+    );
     for (const { t, k, v } of changes) {
       if (v === null && this.#shapes.get(t)?.key === "id") use.run(Number(k), t);
     }
   }
 
   #idsLeft(): number {
-    return this.number("SELECT coalesce(min(high - low), 0) AS value FROM temp.given");
+    return this.#rows.number("SELECT coalesce(min(high - low), 0) AS value FROM temp.given");
   }
 
   async #takeIds(): Promise<void> {
     const low = await this.#options.server.ids(IDS_MAX);
-    const give = this.prepared("INSERT OR REPLACE INTO temp.given VALUES (?, ?, ?)");
+    const give = this.#rows.prepared("INSERT OR REPLACE INTO temp.given VALUES (?, ?, ?)");
     for (const table of this.#shapes.keys()) give.run(table, low, low + IDS_MAX - 1);
   }
+}
+
+/** The next id of a table, from the range that was taken for it. */
+function ofRange(table: string): string {
+  const highest = `SELECT max(id) FROM main."${table}" WHERE id BETWEEN low AND high`;
+  const next = `coalesce((${highest}), low - 1) + 1`;
+  return `(SELECT ${next} FROM temp.given WHERE tbl = '${table}')`;
 }
 
 const LOST_TEXT = "Cannot write to the journal: another host has this shard by now";

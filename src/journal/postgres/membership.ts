@@ -12,7 +12,7 @@ import { messageOf, type RunnerError } from "../../errors.ts";
 import type { Clock, Log } from "../../lib/ports.ts";
 import { type Instant, type Milliseconds, SECOND_MS } from "../../time.ts";
 import { type Lease, shareOf } from "../lease.ts";
-import { ClusterJournal } from "./journal.ts";
+import { type ClusterJournal, openClusterJournal } from "./journal.ts";
 import { COMMON } from "./schema.ts";
 import type { Seen, Server } from "./server.ts";
 import { shardOf } from "./shapes.ts";
@@ -88,7 +88,7 @@ export class Membership implements Lease {
       return held?.isLoaded === true ? held.epoch : null;
     };
     const onDoubt = (error: RunnerError): void => this.#doubt(error);
-    this.journal = ClusterJournal.open({ server, path, me, shards, epochOf, onDoubt });
+    this.journal = openClusterJournal({ server, path, me, shards, epochOf, onDoubt });
   }
 
   /** Joins, and has its first shards when it resolves. @throws {RunnerError} JOURNAL. */

@@ -2,8 +2,8 @@
 // in, and the row as JSON. All of it is read off the schema, so that no table can be forgotten.
 import { createHash } from "node:crypto";
 import type { DatabaseSync, StatementSync } from "node:sqlite";
+import type { Raw } from "../sqlite/columns.ts";
 import { tablesOf } from "../sqlite/maintenance.ts";
-import type { Raw } from "../sqlite/rows.ts";
 import { COMMON } from "./schema.ts";
 
 /** Rows that belong to all jobs alike. */

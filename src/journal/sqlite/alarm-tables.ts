@@ -1,119 +1,95 @@
-// Alarm tables: the journal's reads and writes about alarms and the notices of them.
+// Alarm tables: alarms, and the notices that tell people of them.
+import { ALARM_EVENTS, type AlarmRow, NOTICE_STATES, type NoticeRow } from "../alarms.ts";
+import { COUNT, declared, ID, INSTANT, JSON_TEXT, NEXT, oneOf, optional, TEXT } from "./columns.ts";
+import type { Methods } from "./methods.ts";
+import { tableOf } from "./table.ts";
 
-import type { Instant } from "../../time.ts";
-import type {
-  AlarmReads,
-  AlarmRow,
-  AlarmWrites,
-  NewAlarm,
-  NewNotice,
-  NoticeRow,
-} from "../alarms.ts";
-import { RetentionTables } from "./retention-tables.ts";
-import type { Raw } from "./rows.ts";
+export const ALARM = tableOf<AlarmRow>({
+  name: "alarm",
+  since: 2,
+  called: "'alarm ' || id || ' (' || event || ' ' || job || ')'",
+  columns: {
+    id: ID,
+    event: oneOf(ALARM_EVENTS),
+    job: TEXT,
+    subject: TEXT,
+    runId: optional(ID),
+    since: INSTANT,
+    raisedAt: INSTANT,
+    toldAt: INSTANT,
+    count: COUNT,
+    message: TEXT,
+    hint: TEXT,
+    endedAt: optional(INSTANT, "0"),
+  },
+  saved: ["runId", "toldAt", "count", "message", "hint", "endedAt"],
+  indexes: {
+    2: ["CREATE UNIQUE INDEX alarm_open ON alarm (event, job, subject) WHERE ended_at IS NULL"],
+  },
+  meant: "job = ?1",
+  parts: [["notice", "alarm_id"]],
+});
 
-/** An alarm as it stands in its row. */
-export function alarmOf(raw: Raw): AlarmRow {
-  return {
-    id: raw.id as number,
-    event: raw.event as AlarmRow["event"],
-    job: raw.job as string,
-    subject: raw.subject as string,
-    runId: raw.run_id as number | null,
-    since: raw.since as number,
-    raisedAt: raw.raised_at as number,
-    toldAt: raw.told_at as number,
-    count: raw.count as number,
-    message: raw.message as string,
-    hint: raw.hint as string,
-    endedAt: raw.ended_at as number | null,
-  };
-}
+export const NOTICE = tableOf<NoticeRow>({
+  name: "notice",
+  since: 2,
+  called: "'notice ' || id || ' of an alarm'",
+  columns: {
+    id: ID,
+    alarmId: declared(ID, "REFERENCES alarm (id)"),
+    plugin: TEXT,
+    body: JSON_TEXT,
+    state: oneOf(NOTICE_STATES),
+    attempts: COUNT,
+    nextAt: NEXT,
+    error: optional(TEXT),
+    updatedAt: INSTANT,
+  },
+  saved: ["state", "attempts", "nextAt", "error", "updatedAt"],
+  indexes: {
+    2: [
+      "CREATE INDEX notice_next ON notice (next_at) WHERE next_at IS NOT NULL",
+      "CREATE INDEX notice_alarm ON notice (alarm_id)",
+    ],
+  },
+  waiting: "next_at IS NOT NULL",
+  meant: "alarm_id IN (SELECT id FROM main.alarm WHERE job = ?1)",
+});
 
-function noticeOf(raw: Raw): NoticeRow {
-  return {
-    id: raw.id as number,
-    alarmId: raw.alarm_id as number,
-    plugin: raw.plugin as string,
-    body: raw.body as string,
-    state: raw.state as NoticeRow["state"],
-    attempts: raw.attempts as number,
-    nextAt: raw.next_at as number | null,
-    error: raw.error as string | null,
-    updatedAt: raw.updated_at as number,
-  };
-}
+export const ALARMS = {
+  openAlarms: (rows) => rows.all(ALARM, "WHERE ended_at IS NULL ORDER BY event, job, subject"),
 
-/** Alarms as prepared statements. Knows nothing of transactions. */
-export class AlarmTables extends RetentionTables implements AlarmReads, AlarmWrites {
-  openAlarms(): AlarmRow[] {
-    const sql = "SELECT * FROM readable_alarm WHERE ended_at IS NULL ORDER BY event, job, subject";
-    return this.all(sql, alarmOf);
-  }
+  alarms: (rows, limit) => rows.all(ALARM, "ORDER BY id DESC LIMIT ?", limit),
 
-  alarms(limit: number): AlarmRow[] {
-    return this.all("SELECT * FROM readable_alarm ORDER BY id DESC LIMIT ?", alarmOf, limit);
-  }
-
-  dueNotices(now: Instant, limit: number, without: readonly string[] = []): NoticeRow[] {
-    // One that was put off by a clock that was ahead is due (I7).
-    return this.all(
-      "SELECT * FROM readable_notice WHERE next_at IS NOT NULL " +
-        "AND (next_at <= ? OR updated_at > ?) " +
+  dueNotices: (rows, now, limit, without = []) =>
+    rows.all(
+      NOTICE,
+      // One that was put off by a clock that was ahead is due (I7).
+      "WHERE next_at IS NOT NULL AND (next_at <= ? OR updated_at > ?) " +
         "AND plugin NOT IN (SELECT value FROM json_each(?)) ORDER BY next_at LIMIT ?",
-      noticeOf,
-      now,
-      now,
-      JSON.stringify(without),
-      limit,
-    );
-  }
+      ...[now, now, JSON.stringify(without), limit],
+    ),
 
-  notice(id: number): NoticeRow | null {
-    return this.one("SELECT * FROM readable_notice WHERE id = ?", noticeOf, id);
-  }
+  notice: (rows, id) => rows.one(NOTICE, "WHERE id = ?", id),
 
-  insertAlarm(alarm: NewAlarm): AlarmRow {
-    const row = this.one(
-      "INSERT INTO alarm (id, event, job, subject, run_id, since, raised_at, told_at, count, " +
-        `message, hint) VALUES (${this.nextId("alarm")}, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING *`,
-      alarmOf,
-      ...[alarm.event, alarm.job, alarm.subject, alarm.runId, alarm.since, alarm.raisedAt],
-      ...[alarm.toldAt, alarm.count, alarm.message, alarm.hint],
-    );
-    if (row === null) throw new Error("the journal answered no row to an insert");
-    return row;
-  }
+  insertAlarm: (rows, alarm) => rows.insert(ALARM, { ...alarm, endedAt: null }),
 
-  saveAlarm(row: AlarmRow): void {
-    this.change(
-      "UPDATE alarm SET run_id = ?, told_at = ?, count = ?, message = ?, hint = ?, " +
-        "ended_at = ? WHERE id = ?",
-      ...[row.runId, row.toldAt, row.count, row.message, row.hint, row.endedAt, row.id],
-    );
-  }
+  saveAlarm: (rows, row) => rows.save(ALARM, row),
 
-  insertNotice({ alarmId, plugin, body }: NewNotice, now: Instant): void {
-    this.change(
-      "INSERT INTO notice (id, alarm_id, plugin, body, state, attempts, next_at, updated_at) " +
-        `VALUES (${this.nextId("notice")}, ?, ?, ?, 'pending', 0, ?, ?)`,
-      ...[alarmId, plugin, body, now, now],
-    );
-  }
+  insertNotice(rows, { alarmId, plugin, body }, now) {
+    rows.insert(NOTICE, {
+      ...{ alarmId, plugin, body, state: "pending", attempts: 0, error: null },
+      ...{ nextAt: now, updatedAt: now },
+    });
+  },
 
-  saveNotice(row: NoticeRow): void {
-    this.change(
-      "UPDATE notice SET state = ?, attempts = ?, next_at = ?, error = ?, updated_at = ? " +
-        "WHERE id = ?",
-      ...[row.state, row.attempts, row.nextAt, row.error, row.updatedAt, row.id],
-    );
-  }
+  saveNotice: (rows, row) => rows.save(NOTICE, row),
 
-  removeAlarms(before: Instant, limit: number): number {
+  removeAlarms(rows, before, limit) {
     const old =
       "SELECT id FROM alarm WHERE ended_at < ?1 AND NOT EXISTS (SELECT 1 FROM notice " +
       "WHERE alarm_id = alarm.id AND next_at IS NOT NULL) ORDER BY id LIMIT ?2";
-    this.change(`DELETE FROM notice WHERE alarm_id IN (${old})`, before, limit);
-    return this.change(`DELETE FROM alarm WHERE id IN (${old})`, before, limit);
-  }
-}
+    rows.change(`DELETE FROM notice WHERE alarm_id IN (${old})`, before, limit);
+    return rows.change(`DELETE FROM alarm WHERE id IN (${old})`, before, limit);
+  },
+} satisfies Partial<Methods>;

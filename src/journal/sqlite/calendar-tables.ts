@@ -1,159 +1,137 @@
-// Calendar tables: the journal's reads and writes about calendars and their windows.
+// Calendar tables: installed calendars, and their windows.
 
 import type { Instant } from "../../time.ts";
-import type {
-  CalendarReads,
-  CalendarRow,
-  CalendarState,
-  CalendarWrites,
-  Coverage,
-  NewCalendar,
-  WindowRow,
+import {
+  CALENDAR_STATES,
+  type CalendarRow,
+  type CalendarState,
+  type WindowRow,
 } from "../windows.ts";
-import type { Raw } from "./rows.ts";
-import { StepTables } from "./step-tables.ts";
+import {
+  DECIDED,
+  declared,
+  ID,
+  INSTANT,
+  NAMES,
+  oneOf,
+  optional,
+  TEXT,
+  unmended,
+} from "./columns.ts";
+import type { Methods } from "./methods.ts";
+import type { Statements } from "./statements.ts";
+import { tableOf } from "./table.ts";
 
-function calendarOf(raw: Raw): CalendarRow {
-  return {
-    id: raw.id as number,
-    job: raw.job as string,
-    sequence: raw.sequence as number,
-    hash: raw.hash as string,
-    state: raw.state as CalendarState,
-    action: raw.action as string,
-    template: raw.template as string,
-    minSigners: raw.min_signers as number,
-    signers: JSON.parse(raw.signers as string) as string[],
-    requestedAt: raw.requested_at as number,
-    installedAt: raw.installed_at as number,
-    endedAt: raw.ended_at as number | null,
-  };
-}
+export const CALENDAR = tableOf<CalendarRow>({
+  name: "calendar",
+  since: 2,
+  called: "'calendar ' || sequence || ' (' || job || ')'",
+  columns: {
+    id: ID,
+    job: TEXT,
+    sequence: ID,
+    hash: TEXT,
+    state: oneOf(CALENDAR_STATES),
+    action: TEXT,
+    template: TEXT,
+    minSigners: ID,
+    signers: NAMES,
+    requestedAt: INSTANT,
+    installedAt: INSTANT,
+    endedAt: optional(INSTANT, "0"),
+  },
+  unique: "job, sequence",
+  indexes: {
+    2: ["CREATE UNIQUE INDEX calendar_installed ON calendar (job) WHERE state = 'installed'"],
+  },
+  meant: "job = ?1",
+  parts: [["calendar_window", "calendar_id"]],
+});
 
-function windowOf(raw: Raw): WindowRow {
-  return {
-    id: raw.id as number,
-    calendarId: raw.calendar_id as number,
-    firesAt: raw.fires_at as number,
-    validFrom: raw.valid_from as number,
-    expireAfter: raw.expire_after as number,
-    signatures: JSON.parse(raw.signatures as string) as string[],
-    runId: raw.run_id as number | null,
-  };
-}
+export const WINDOW = tableOf<WindowRow>({
+  name: "calendar_window",
+  since: 2,
+  called: "'window ' || id || ' of a calendar'",
+  columns: {
+    id: ID,
+    calendarId: declared(ID, "REFERENCES calendar (id)"),
+    firesAt: DECIDED,
+    validFrom: DECIDED,
+    expireAfter: DECIDED,
+    signatures: unmended(NAMES),
+    // A used window must not turn into an unused one.
+    runId: declared(optional(ID, null), "UNIQUE"),
+  },
+  unique: "calendar_id, fires_at",
+  meant: "calendar_id IN (SELECT id FROM main.calendar WHERE job = ?1)",
+});
 
-/** Calendars as prepared statements. Knows nothing of transactions. */
-export class CalendarTables extends StepTables implements CalendarReads, CalendarWrites {
-  calendar(job: string): CalendarRow | null {
-    const sql = "SELECT * FROM readable_calendar WHERE job = ? AND state = 'installed'";
-    return this.one(sql, calendarOf, job);
-  }
+export const CALENDARS = {
+  calendar: installed,
 
-  newestCalendar(job: string): CalendarRow | null {
-    const sql = "SELECT * FROM readable_calendar WHERE job = ? ORDER BY sequence DESC LIMIT 1";
-    return this.one(sql, calendarOf, job);
-  }
+  newestCalendar: (rows, job) =>
+    rows.one(CALENDAR, "WHERE job = ? ORDER BY sequence DESC LIMIT 1", job),
 
-  calendars(limit: number): CalendarRow[] {
-    return this.all(
-      "SELECT * FROM readable_calendar WHERE state = 'installed' ORDER BY job LIMIT ?",
-      calendarOf,
-      limit,
-    );
-  }
+  calendars: (rows, limit) =>
+    rows.all(CALENDAR, "WHERE state = 'installed' ORDER BY job LIMIT ?", limit),
 
-  calendarById(id: number): CalendarRow | null {
-    return this.one("SELECT * FROM readable_calendar WHERE id = ?", calendarOf, id);
-  }
+  calendarById: (rows, id) => rows.one(CALENDAR, "WHERE id = ?", id),
 
-  window(calendarId: number, firesAt: Instant): WindowRow | null {
-    return this.one(
-      "SELECT * FROM readable_calendar_window WHERE calendar_id = ? AND fires_at = ?",
-      windowOf,
-      calendarId,
-      firesAt,
-    );
-  }
+  window: (rows, calendarId, firesAt) =>
+    rows.one(WINDOW, "WHERE calendar_id = ? AND fires_at = ?", calendarId, firesAt),
 
-  windows(calendarId: number, after: Instant, limit: number): WindowRow[] {
-    return this.all(
-      "SELECT * FROM readable_calendar_window WHERE calendar_id = ? AND fires_at > ? " +
-        "ORDER BY fires_at LIMIT ?",
-      windowOf,
-      calendarId,
-      after,
-      limit,
-    );
-  }
+  windows: (rows, calendarId, after, limit) =>
+    rows.all(
+      WINDOW,
+      "WHERE calendar_id = ? AND fires_at > ? ORDER BY fires_at LIMIT ?",
+      ...[calendarId, after, limit],
+    ),
 
-  windowOfRun(runId: number): WindowRow | null {
-    return this.one("SELECT * FROM readable_calendar_window WHERE run_id = ?", windowOf, runId);
-  }
+  windowOfRun: (rows, runId) => rows.one(WINDOW, "WHERE run_id = ?", runId),
 
-  coverage(calendarId: number, now: Instant): Coverage {
-    const where = "FROM readable_calendar_window WHERE calendar_id = ?";
+  coverage(rows, calendarId, now) {
+    const of = "FROM readable_calendar_window WHERE calendar_id = ?";
     const left = "FROM readable_calendar_window WHERE fires_at > ? AND calendar_id = ?";
-    const bound = (sql: string): Instant | null =>
-      this.one(sql, ({ value }) => value as number | null, now, calendarId);
+    const bound = (which: "min" | "max") =>
+      rows.value<Instant>(`SELECT ${which}(fires_at) AS value ${left}`, now, calendarId);
     return {
-      left: this.number(`SELECT count(*) AS value ${left}`, now, calendarId),
-      all: this.number(`SELECT count(*) AS value ${where}`, calendarId),
-      nextAt: bound(`SELECT min(fires_at) AS value ${left}`),
-      lastAt: bound(`SELECT max(fires_at) AS value ${left}`),
+      left: rows.number(`SELECT count(*) AS value ${left}`, now, calendarId),
+      all: rows.number(`SELECT count(*) AS value ${of}`, calendarId),
+      nextAt: bound("min"),
+      lastAt: bound("max"),
     };
-  }
+  },
 
-  insertCalendar(calendar: NewCalendar, now: Instant): CalendarRow | null {
-    const { job, sequence, hash, action, template, minSigners, signers, requestedAt } = calendar;
-    if (this.one("SELECT id FROM calendar WHERE job = ? AND sequence = ?", () => 1, job, sequence))
-      return null;
-    const before = this.calendar(job);
-    if (before !== null) this.#end(before.id, "replaced", now);
-    const row = this.one(
-      "INSERT INTO calendar (id, job, sequence, hash, state, action, template, min_signers, " +
-        `signers, requested_at, installed_at) VALUES (${this.nextId("calendar")}, ` +
-        "?, ?, ?, 'installed', ?, ?, ?, ?, ?, ?) RETURNING *",
-      calendarOf,
-      job,
-      sequence,
-      hash,
-      action,
-      template,
-      minSigners,
-      JSON.stringify(signers),
-      requestedAt,
-      now,
-    );
-    if (row === null) throw new Error("the journal answered no row to an insert");
-    for (const window of calendar.windows) this.#insertWindow(row.id, window);
+  insertCalendar(rows, { windows, ...calendar }, now) {
+    const { job, sequence } = calendar;
+    const sql = "SELECT id AS value FROM calendar WHERE job = ? AND sequence = ?";
+    if (rows.value(sql, job, sequence) !== null) return null;
+    const before = installed(rows, job);
+    if (before !== null) end(rows, before.id, "replaced", now);
+    const state = "installed";
+    const row = rows.insert(CALENDAR, { ...calendar, state, installedAt: now, endedAt: null });
+    for (const { firesAt, validFrom, expireAfter, signatures } of windows) {
+      const window = { firesAt, validFrom, expireAfter, signatures };
+      rows.insert(WINDOW, { ...window, calendarId: row.id, runId: null });
+    }
     return row;
-  }
+  },
 
-  #insertWindow(calendarId: number, window: NewCalendar["windows"][0]): void {
-    this.change(
-      "INSERT INTO calendar_window (id, calendar_id, fires_at, valid_from, expire_after, " +
-        `signatures) VALUES (${this.nextId("calendar_window")}, ?, ?, ?, ?, ?)`,
-      calendarId,
-      window.firesAt,
-      window.validFrom,
-      window.expireAfter,
-      JSON.stringify(window.signatures),
-    );
-  }
+  withdrawCalendar: (rows, id, now) => end(rows, id, "withdrawn", now),
 
-  withdrawCalendar(id: number, now: Instant): void {
-    this.#end(id, "withdrawn", now);
-  }
-
-  /** Windows that were used stay, as long as their runs may ask for them. */
-  #end(id: number, state: CalendarState, now: Instant): void {
-    this.change("UPDATE calendar SET state = ?, ended_at = ? WHERE id = ?", state, now, id);
-    this.change("DELETE FROM calendar_window WHERE calendar_id = ? AND run_id IS NULL", id);
-  }
-
-  useWindow(id: number, runId: number): boolean {
+  useWindow(rows, id, runId) {
     const sql =
       "UPDATE calendar_window SET run_id = ? WHERE id = ? AND (run_id IS NULL OR run_id = ?)";
-    return this.change(sql, runId, id, runId) === 1;
-  }
+    return rows.change(sql, runId, id, runId) === 1;
+  },
+} satisfies Partial<Methods>;
+
+function installed(rows: Statements, job: string): CalendarRow | null {
+  return rows.one(CALENDAR, "WHERE job = ? AND state = 'installed'", job);
+}
+
+/** Windows that were used stay, as long as their runs may ask for them. */
+function end(rows: Statements, id: number, state: CalendarState, now: Instant): void {
+  rows.change("UPDATE calendar SET state = ?, ended_at = ? WHERE id = ?", state, now, id);
+  rows.change("DELETE FROM calendar_window WHERE calendar_id = ? AND run_id IS NULL", id);
 }

@@ -19,11 +19,18 @@ import { BUSY_TIMEOUT_MS, Checkpoints } from "./checkpoints.ts";
 import { hasOurTables, strangerIn } from "./foreign.ts";
 import { Pace } from "./pace.ts";
 import { Place } from "./place.ts";
-import { damageError, isSqlite, isSqliteError, isUnsynced, journalError } from "./problem.ts";
-import { READABLE_VIEWS } from "./readable.ts";
-import { APPLICATION_ID, MIGRATIONS, missingColumns, SCHEMA_VERSION } from "./schema.ts";
+import { damageError, isUnsynced, journalError, namedIn } from "./problem.ts";
+import {
+  APPLICATION_ID,
+  migrationFrom,
+  missingColumns,
+  READABLE_VIEWS,
+  SCHEMA_VERSION,
+} from "./schema.ts";
 import { assertSealed } from "./seal.ts";
-import { Tables } from "./tables.ts";
+import { Statements } from "./statements.ts";
+import { tablesOn } from "./tables.ts";
+import { GROUP_MAX, type Queued, rejectAll, runWork } from "./works.ts";
 
 export interface JournalOptions {
   /** A file path, or ":memory:" for a journal that dies with the process (tests, simulation). */
@@ -43,15 +50,6 @@ export interface JournalOptions {
   readonly onReplaced?: (error: RunnerError) => void;
 }
 
-interface Queued {
-  readonly work: (transaction: JournalTransaction) => unknown;
-  readonly resolve: (value: never) => void;
-  readonly reject: (error: unknown) => void;
-}
-
-/** Works in one transaction at the most: bounds how long one flush holds the event loop. */
-const GROUP_MAX = 500;
-
 /**
  * Opens the journal, making or migrating it.
  *
@@ -60,7 +58,14 @@ const GROUP_MAX = 500;
 export function openJournal(options: JournalOptions): Journal {
   const database = openDatabase(options);
   try {
-    return new SqliteJournal(database, options);
+    const file = new JournalFile(database, options);
+    const { tables } = file;
+    return {
+      ...tables,
+      version: () => (options.path === ":memory:" ? null : tables.version()),
+      write: (work) => file.write(work),
+      close: () => file.close(),
+    };
   } catch (error) {
     database.close();
     throw journalError(error, options.path);
@@ -193,13 +198,13 @@ const FINDINGS_MAX = 1_000;
 
 const WRONG_TYPE = /^(non-[A-Z]+|NULL) value in /;
 
-/** Each version step is one transaction: a crash between two leaves a readable journal. */
+/** In one transaction: a crash leaves the version before, or this one. */
 function migrate(database: DatabaseSync): void {
   database.exec("BEGIN IMMEDIATE");
   try {
     const version = numberOf(database, "PRAGMA user_version");
-    for (const statements of MIGRATIONS.slice(version)) database.exec(statements);
     if (version < SCHEMA_VERSION) {
+      database.exec(migrationFrom(version));
       database.exec(`PRAGMA application_id = ${APPLICATION_ID}`);
       database.exec(`PRAGMA user_version = ${SCHEMA_VERSION}`);
     }
@@ -215,8 +220,11 @@ function numberOf(database: DatabaseSync, sql: string): number {
   return Object.values(row)[0] ?? 0;
 }
 
-class SqliteJournal extends Tables implements Journal {
+/** The open file: the works that are to be written to it, and what keeps it as it should be. */
+class JournalFile {
   readonly #database: DatabaseSync;
+  readonly #rows: Statements;
+  readonly tables: JournalTransaction;
   readonly #path: string;
   readonly #pace = new Pace();
   readonly #schedule: (flush: () => void) => void;
@@ -235,9 +243,10 @@ class SqliteJournal extends Tables implements Journal {
   #closed = false;
 
   constructor(database: DatabaseSync, options: JournalOptions) {
-    super(database);
     this.#database = database;
     this.#path = options.path;
+    this.#rows = new Statements(database, { named: (error) => namedIn(options.path, error) });
+    this.tables = tablesOn(this.#rows);
     this.#schedule = options.schedule ?? this.#pace.schedule;
     this.#onFailure = options.onFailure ?? (() => {});
     this.#onReplaced = options.onReplaced ?? (() => {});
@@ -249,14 +258,6 @@ class SqliteJournal extends Tables implements Journal {
     this.#keepShort(() => {});
     const own = { checkpoints: () => this.#own(), look: () => this.#look() };
     this.#place = isWritten ? new Place(path, own) : null;
-  }
-
-  protected override named(error: unknown): unknown {
-    return isSqlite(error) ? journalError(error, this.#path) : error;
-  }
-
-  override version(): number | null {
-    return this.#path === ":memory:" ? null : super.version();
   }
 
   write<T>(work: (transaction: JournalTransaction) => T): Promise<T> {
@@ -333,11 +334,12 @@ class SqliteJournal extends Tables implements Journal {
     const beganAt = performance.now();
     try {
       this.#place?.assertSame();
-      this.prepared("BEGIN IMMEDIATE").run();
-      for (const queued of group) outcomes.push(this.#runOne(queued, group.length > 1));
+      this.#rows.prepared("BEGIN IMMEDIATE").run();
+      const place = { rows: this.#rows, tables: this.tables };
+      for (const queued of group) outcomes.push(runWork(place, queued, group.length === 1));
       this.#commit.run();
     } catch (error) {
-      this.rollBack();
+      this.#rows.rollBack();
       rejectAll(group, this.#fail(error));
       return;
     }
@@ -369,22 +371,4 @@ class SqliteJournal extends Tables implements Journal {
     }
     return this.#checkpoints;
   }
-
-  /** Runs one work; what it answers is handed on only after COMMIT. */
-  #runOne(queued: Queued, shared: boolean): () => void {
-    if (shared) this.prepared("SAVEPOINT work").run();
-    try {
-      const value = queued.work(this);
-      if (shared) this.prepared("RELEASE work").run();
-      return () => queued.resolve(value as never);
-    } catch (error) {
-      if (isSqliteError(error)) throw error;
-      this.#database.exec(shared ? "ROLLBACK TO work; RELEASE work" : "ROLLBACK; BEGIN IMMEDIATE");
-      return () => queued.reject(error);
-    }
-  }
-}
-
-function rejectAll(group: readonly Queued[], error: RunnerError): void {
-  for (const { reject } of group) reject(error);
 }

@@ -3,8 +3,10 @@ import { DatabaseSync } from "node:sqlite";
 import { messageOf } from "../../errors.ts";
 import { damageOf, openJournal, readByRows } from "./journal.ts";
 import { isDamage } from "./problem.ts";
-import { ROW_TABLES, type RowTable, unreadable, whyUnreadable } from "./readable.ts";
+import { unreadable, whyUnreadable } from "./readable.ts";
 import { ROW_RULES } from "./rules.ts";
+import { ROW_TABLES } from "./schema.ts";
+import type { Table } from "./table.ts";
 
 /** How a journal is. */
 export interface JournalReport {
@@ -63,8 +65,8 @@ function damaged(damage: readonly string[]): JournalReport {
   return { damage, unreadable: [], faults: [], rows: {} };
 }
 
-function unreadableIn(database: DatabaseSync, table: RowTable): string[] {
-  const sql = `SELECT ${whyUnreadable(table)} FROM "${table}" WHERE ${unreadable(table)}`;
+function unreadableIn(database: DatabaseSync, table: Table): string[] {
+  const sql = `SELECT ${whyUnreadable(table)} FROM "${table.name}" WHERE ${unreadable(table)}`;
   return texts(database, `${sql} LIMIT ${FINDINGS_MAX}`);
 }
 

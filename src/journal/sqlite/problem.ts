@@ -63,5 +63,10 @@ export function journalError(error: unknown, path: string): RunnerError {
   );
 }
 
+/** What an error is called that came up with a journal: of SQLite's own, see above. */
+export function namedIn(path: string, error: unknown): unknown {
+  return isSqlite(error) ? journalError(error, path) : error;
+}
+
 /** SQLite's words for what passes by itself: another process that writes, a disk that is full. */
 const PASSES = /full|locked|busy/i;

@@ -5,7 +5,7 @@ import type { Instant } from "../../time.ts";
 import type { AlarmRow } from "../alarms.ts";
 import type { AuditRow } from "../audit.ts";
 import type { ActionRow, RunRow } from "../inflight.ts";
-import type { JournalCounts, MissedRow } from "../journal.ts";
+import type { JournalCounts, JournalReads, MissedRow } from "../journal.ts";
 import type { PauseRow } from "../pauses.ts";
 import {
   type ActionRecord,
@@ -28,12 +28,17 @@ import {
 import type { StepRow } from "../steps.ts";
 import type { Tally } from "../tally.ts";
 import type { WindowRow } from "../windows.ts";
-import { alarmOf } from "./alarm-tables.ts";
-import { AUDIT, auditOf } from "./audit-tables.ts";
+import { IN_FLIGHT } from "./action-table.ts";
+import { ALARM } from "./alarm-tables.ts";
+import { AUDIT } from "./audit-table.ts";
 import { openDatabase } from "./journal.ts";
-import { isSqlite, journalError } from "./problem.ts";
-import { missedOf, type Raw, runOf } from "./rows.ts";
-import { Tables } from "./tables.ts";
+import { namedIn } from "./problem.ts";
+import { newestRun, RUN } from "./run-table.ts";
+import { MISSED } from "./schedule-tables.ts";
+import { Statements } from "./statements.ts";
+import type { TableOf } from "./table.ts";
+import { tablesOn } from "./tables.ts";
+import { TALLY } from "./tally-table.ts";
 
 /**
  * Opens the journal for people to look at, beside whoever works on it.
@@ -45,20 +50,22 @@ export function openReading(path: string): Reading {
 }
 
 class SqliteReading implements Reading {
-  readonly #rows: HistoryRows;
+  readonly #rows: Statements;
+  readonly #tables: JournalReads;
   readonly #path: string;
   readonly #close: () => void;
 
   constructor(path: string) {
     this.#path = path;
     const database = openDatabase({ path, readOnly: true });
-    this.#rows = new HistoryRows(database, path);
+    this.#rows = new Statements(database, { named: (error) => namedIn(path, error) });
+    this.#tables = tablesOn(this.#rows);
     this.#close = () => database.close();
   }
 
   async history(question: HistoryQuestion): Promise<HistoryPage> {
     const limit = Math.min(question.limit, PAGE_MAX);
-    const found = this.#rows.page(question, limit + 1);
+    const found = historyRows(this.#rows, question, limit + 1);
     const shown = found.slice(0, limit);
     const last = shown.at(-1);
     const isMore = found.length > limit && last !== undefined;
@@ -69,89 +76,91 @@ class SqliteReading implements Reading {
   }
 
   async run(id: number): Promise<RunRecord | null> {
-    const row = this.#rows.run(id);
+    const row = this.#tables.run(id);
     return row === null ? null : this.#record(row, true);
   }
 
   async runOfAction(actionId: number): Promise<number | null> {
-    return this.#rows.actionById(actionId)?.runId ?? null;
+    return this.#tables.actionById(actionId)?.runId ?? null;
   }
 
   async lastRun(job: string): Promise<RunRows | null> {
-    const run = this.#rows.newestRun(job);
+    const run = newestRun(this.#rows, job);
     if (run === null) return null;
-    const actions = this.#rows.actionsOf(run.id);
+    const actions = this.#tables.actionsOf(run.id);
     const isOpen = run.source !== null && run.state === "open";
-    const steps = isOpen ? this.#rows.stepsOf(run.id) : [];
-    const deliveries = actions.flatMap(({ id }) => this.#rows.deliveriesOf(id));
+    const steps = isOpen ? this.#tables.stepsOf(run.id) : [];
+    const deliveries = actions.flatMap(({ id }) => this.#tables.deliveriesOf(id));
     return { run, actions, deliveries, steps };
   }
 
   async counts(): Promise<JournalCounts> {
-    return this.#rows.counts();
+    return this.#tables.counts();
   }
 
   async inFlight(limit: number): Promise<readonly ActionRow[]> {
-    return this.#rows.pendingActions(limit);
+    return this.#tables.pendingActions(limit);
   }
 
   async undelivered(limit: number): Promise<readonly Undelivered[]> {
-    return this.#rows.undelivered(limit).map((delivery) => {
-      const action = this.#rows.action(delivery.actionRow);
+    return this.#tables.undelivered(limit).map((delivery) => {
+      const action = this.#tables.action(delivery.actionRow);
       return { delivery, runId: action?.runId ?? null, actionId: action?.actionId ?? null };
     });
   }
 
   async timedRequests(limit: number): Promise<readonly RunRow[]> {
-    return this.#rows.timedRequests(limit);
+    return this.#tables.timedRequests(limit);
   }
 
   async openWorkflows(limit: number): Promise<readonly OpenWorkflow[]> {
     return (["paused", "open"] as const)
-      .flatMap((state) => this.#rows.runsIn(state, limit))
+      .flatMap((state) => this.#tables.runsIn(state, limit))
       .filter(({ source }) => source !== null)
-      .map((run) => ({ run, steps: this.#rows.stepsOf(run.id) }));
+      .map((run) => ({ run, steps: this.#tables.stepsOf(run.id) }));
   }
 
   async openAlarms(): Promise<readonly AlarmRow[]> {
-    return this.#rows.openAlarms();
+    return this.#tables.openAlarms();
   }
 
   async alarms(question: LogQuestion): Promise<LogPage<AlarmRow>> {
-    return logPage(question, (ask, limit) => this.#rows.alarmsBefore(ask, limit));
+    return logPage(question, (ask, limit) => newest(this.#rows, ALARM, ask, limit));
   }
 
   async missed(question: Parameters<Reading["missed"]>[0]): Promise<LogPage<MissedRow>> {
     const { kind = null } = question;
-    return logPage(question, (ask, limit) => this.#rows.missedBefore(ask, limit, kind));
+    return logPage(question, (ask, limit) => newest(this.#rows, MISSED, { ...ask, kind }, limit));
   }
 
   async pauses(now: Instant): Promise<readonly PauseRow[]> {
-    return this.#rows.pausesNow(now);
+    return this.#tables.pausesNow(now);
   }
 
   async audit(question: LogQuestion): Promise<LogPage<AuditRow>> {
-    return logPage(question, ({ before }, limit) => this.#rows.auditBefore(before, limit));
+    return logPage(question, ({ before }, limit) =>
+      newest(this.#rows, AUDIT, { before, job: null }, limit),
+    );
   }
 
   async calendar(job: string, now: Instant): Promise<InstalledCalendar | null> {
-    const calendar = this.#rows.calendar(job);
-    return calendar && { calendar, coverage: this.#rows.coverage(calendar.id, now) };
+    const calendar = this.#tables.calendar(job);
+    return calendar && { calendar, coverage: this.#tables.coverage(calendar.id, now) };
   }
 
   async windows(calendarId: number, after: Instant, limit: number): Promise<readonly WindowRow[]> {
-    return this.#rows.windows(calendarId, after, Math.min(limit, PAGE_MAX));
+    return this.#tables.windows(calendarId, after, Math.min(limit, PAGE_MAX));
   }
 
   async unreadable(limit: number): Promise<readonly string[]> {
-    return this.#rows.unreadable(limit);
+    return this.#tables.unreadable(limit);
   }
 
   async metrics(now: Instant): Promise<JournalMetrics> {
     const files = [this.#path, `${this.#path}-wal`];
     const sizes = files.map((path) => statSync(path, { throwIfNoEntry: false })?.size ?? 0);
     return {
-      ...this.#rows.metrics(now),
+      ...metricsOf(this.#rows, now),
       journalBytes: sizes.reduce((sum, size) => sum + size, 0),
     };
   }
@@ -161,8 +170,8 @@ class SqliteReading implements Reading {
   }
 
   #record(run: RunRow, isWhole: boolean): RunRecord {
-    const actions = this.#rows.actionsOf(run.id);
-    const steps = run.source === null ? [] : this.#rows.stepsOf(run.id);
+    const actions = this.#tables.actionsOf(run.id);
+    const steps = run.source === null ? [] : this.#tables.stepsOf(run.id);
     const isDone = run.state === "done";
     return {
       ...{ run: run.id, job: run.job, cause: run.cause, firesAt: run.firesAt },
@@ -172,7 +181,7 @@ class SqliteReading implements Reading {
       ...{ params: run.params, notBeforeAt: run.notBefore },
       actions: actions.map(actionRecord),
       deliveries: actions.flatMap(({ id, actionId }) =>
-        this.#rows
+        this.#tables
           .deliveriesOf(id)
           .map(({ plugin, state, attempts, nextAt, error, tries, updatedAt }) => ({
             ...{ plugin, actionId, state, attempts, nextAt, error, tries },
@@ -229,111 +238,80 @@ function answerRecord({ answer }: StepRow): AnswerRecord | null {
   return { by, why, answeredAt: at };
 }
 
-function tallyOf(raw: Raw) {
-  return {
-    what: raw.what as Tally,
-    job: raw.job as string,
-    label: raw.label as string,
-    count: raw.count as number,
-    lastAt: raw.last_at as number | null,
-  };
-}
-
 /** The condition of the indexes `run_failed` and `run_job_failed`, word for word. */
-const FAILED = "readable_run WHERE state IN ('failed', 'paused') AND";
+const FAILED = "readable_run AS run WHERE state IN ('failed', 'paused') AND";
 
 /** Runs with a result that no plugin took: few, so they are found from there. */
 const UNDELIVERED =
   "(SELECT DISTINCT run_id FROM delivery CROSS JOIN action ON action.id = action_row " +
   "WHERE delivery.state IN ('pending', 'dead') AND delivery.state = 'dead') " +
-  "CROSS JOIN readable_run ON readable_run.id = run_id WHERE";
+  "CROSS JOIN readable_run AS run ON run.id = run_id WHERE";
 
-class HistoryRows extends Tables {
-  readonly #path: string;
+function metricsOf(rows: Statements, now: Instant): Omit<JournalMetrics, "journalBytes"> {
+  const tallies = rows.all(TALLY, "ORDER BY what, job, label");
+  const of = (what: Tally) => tallies.filter((row) => row.what === what);
+  return {
+    runs: of("run").flatMap(({ job, label, count, lastAt }) =>
+      label === "done" || label === "failed" ? [{ job, state: label, count, lastAt }] : [],
+    ),
+    missed: of("missed").map(({ job, count }) => ({ job, count })),
+    commands: of("command").map(({ label, count }) => ({ status: label, count })),
+    deliveries: rows.each(
+      "SELECT plugin, state, count(*) AS count FROM readable_delivery " +
+        "WHERE state IN ('pending', 'dead') GROUP BY plugin, state",
+      ({ plugin, state, count }) => ({
+        plugin: plugin as string,
+        state: state as "pending" | "dead",
+        count: count as number,
+      }),
+    ),
+    actionsInFlight: rows.number(`SELECT count(*) AS value FROM action WHERE ${IN_FLIGHT}`),
+    windowsLeft: rows.each(
+      "SELECT job, count(*) AS count FROM readable_calendar AS calendar " +
+        "JOIN readable_calendar_window AS window ON window.calendar_id = calendar.id " +
+        "WHERE calendar.state = 'installed' AND window.fires_at > ? GROUP BY job",
+      ({ job, count }) => ({ job: job as string, left: count as number }),
+      now,
+    ),
+  };
+}
 
-  constructor(database: ConstructorParameters<typeof Tables>[0], path: string) {
-    super(database);
-    this.#path = path;
-  }
+/** Runs by their fire time, the latest first. */
+function historyRows(rows: Statements, question: HistoryQuestion, limit: number): RunRow[] {
+  if (question.failed !== true) return page(rows, question, "readable_run AS run WHERE", limit);
+  const found = [FAILED, UNDELIVERED].flatMap((from) => page(rows, question, from, limit));
+  const single = new Map(found.map((row) => [row.id, row]));
+  return [...single.values()].sort(inOrder).slice(0, limit);
+}
 
-  protected override named(error: unknown): unknown {
-    return isSqlite(error) ? journalError(error, this.#path) : error;
-  }
+/** The newest rows of a log. */
+function newest<Row>(
+  rows: Statements,
+  table: TableOf<Row>,
+  { before, job, kind = null }: LogPlace & { readonly kind?: MissedRow["kind"] | null },
+  limit: number,
+): Row[] {
+  const asked = Object.entries({ job, kind }).filter(([, value]) => value !== null);
+  const where = asked.map(([column]) => `${column} = ? AND`).join(" ");
+  const rest = `WHERE ${where} id < ? ORDER BY id DESC LIMIT ?`;
+  return rows.all(table, rest, ...asked.map(([, value]) => value), before, limit);
+}
 
-  metrics(now: Instant): Omit<JournalMetrics, "journalBytes"> {
-    const tallies = this.all("SELECT * FROM readable_tally ORDER BY what, job, label", tallyOf);
-    const of = (what: Tally) => tallies.filter((row) => row.what === what);
-    return {
-      runs: of("run").flatMap(({ job, label, count, lastAt }) =>
-        label === "done" || label === "failed" ? [{ job, state: label, count, lastAt }] : [],
-      ),
-      missed: of("missed").map(({ job, count }) => ({ job, count })),
-      commands: of("command").map(({ label, count }) => ({ status: label, count })),
-      deliveries: this.all(
-        "SELECT plugin, state, count(*) AS count FROM readable_delivery " +
-          "WHERE state IN ('pending', 'dead') GROUP BY plugin, state",
-        ({ plugin, state, count }) => ({
-          plugin: plugin as string,
-          state: state as "pending" | "dead",
-          count: count as number,
-        }),
-      ),
-      actionsInFlight: this.counts().pendingActions,
-      windowsLeft: this.all(
-        "SELECT job, count(*) AS count FROM readable_calendar AS calendar " +
-          "JOIN readable_calendar_window AS window ON window.calendar_id = calendar.id " +
-          "WHERE calendar.state = 'installed' AND window.fires_at > ? GROUP BY job",
-        ({ job, count }) => ({ job: job as string, left: count as number }),
-        now,
-      ),
-    };
-  }
-
-  /** Runs by their fire time, the latest first. */
-  page(question: HistoryQuestion, limit: number): RunRow[] {
-    if (question.failed !== true) return this.#page(question, "readable_run WHERE", limit);
-    const rows = [FAILED, UNDELIVERED].flatMap((from) => this.#page(question, from, limit));
-    const single = new Map(rows.map((row) => [row.id, row]));
-    return [...single.values()].sort(inOrder).slice(0, limit);
-  }
-
-  alarmsBefore({ before, job }: LogPlace, limit: number): AlarmRow[] {
-    return this.#newest("readable_alarm", alarmOf, { before, job, limit });
-  }
-
-  missedBefore(place: LogPlace, limit: number, kind: MissedRow["kind"] | null): MissedRow[] {
-    const from = kind === null ? "" : `(SELECT * FROM readable_missed WHERE kind = '${kind}')`;
-    return this.#newest(from || "readable_missed", missedOf, { ...place, limit });
-  }
-
-  auditBefore(before: number, limit: number): AuditRow[] {
-    return this.#newest(AUDIT, auditOf, { before, job: null, limit });
-  }
-
-  #newest<Row>(
-    from: string,
-    rowOf: (raw: Raw) => Row,
-    { before, job, limit }: LogPlace & { readonly limit: number },
-  ): Row[] {
-    const ofJob = job === null ? "" : "job = ? AND ";
-    const sql = `SELECT * FROM ${from} WHERE ${ofJob}id < ? ORDER BY id DESC LIMIT ?`;
-    return this.all(sql, rowOf, ...(job === null ? [] : [job]), before, limit);
-  }
-
-  #page({ job = null, since = null, behind = null }: HistoryQuestion, from: string, limit: number) {
-    const place = behind ?? { firesAt: Number.MAX_SAFE_INTEGER, id: Number.MAX_SAFE_INTEGER };
-    const ofJob = job === null ? "" : "job = ? AND ";
-    return this.all(
-      `SELECT readable_run.* FROM ${from} ${ofJob}fires_at >= ? ` +
-        "AND (fires_at, id) < (?, ?) ORDER BY fires_at DESC, id DESC LIMIT ?",
-      runOf,
-      ...(job === null ? [] : [job]),
-      since ?? Number.MIN_SAFE_INTEGER,
-      place.firesAt,
-      place.id,
-      limit,
-    );
-  }
+function page(
+  rows: Statements,
+  { job = null, since = null, behind = null }: HistoryQuestion,
+  from: string,
+  limit: number,
+): RunRow[] {
+  const place = behind ?? { firesAt: Number.MAX_SAFE_INTEGER, id: Number.MAX_SAFE_INTEGER };
+  const ofJob = job === null ? "" : "job = ? AND ";
+  return rows.each(
+    `SELECT run.* FROM ${from} ${ofJob}fires_at >= ? ` +
+      "AND (fires_at, id) < (?, ?) ORDER BY fires_at DESC, id DESC LIMIT ?",
+    RUN.rowOf,
+    ...(job === null ? [] : [job]),
+    ...[since ?? Number.MIN_SAFE_INTEGER, place.firesAt, place.id, limit],
+  );
 }
 
 function inOrder(left: HistoryPlace, right: HistoryPlace): number {

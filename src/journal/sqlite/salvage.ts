@@ -3,8 +3,10 @@
 // A damaged page hides the rows on it and ends any walk over the table. So a table is walked from
 // its begin, then from its end, and between the two its rows are asked for one by one.
 import { DatabaseSync, type StatementSync } from "node:sqlite";
-import { MENDINGS, ROW_TABLES, type RowTable, unreadable } from "./readable.ts";
-import type { Raw } from "./rows.ts";
+import type { Raw } from "./columns.ts";
+import { unreadable } from "./readable.ts";
+import { MENDINGS, ROW_TABLES } from "./schema.ts";
+import type { Table } from "./table.ts";
 
 /** What was saved of one table. */
 export interface TableSalvage {
@@ -39,9 +41,7 @@ export function copyReadable({ path, target, tables }: Order): readonly TableSal
   try {
     const copied = tables.map((table) => ({ table, ...copyTable(source, target, table) }));
     for (const sql of MENDINGS) target.exec(sql);
-    const left = new Map(
-      ROW_TABLES.map((table) => [table as string, dropUnreadable(target, table)]),
-    );
+    const left = new Map(ROW_TABLES.map((table) => [table.name, dropUnreadable(target, table)]));
     giveRuns(target);
     endStranded(target);
     const salvaged = copied.map(({ table, whole }) => {
@@ -187,8 +187,10 @@ function endStranded(target: DatabaseSync): void {
 }
 
 /** Rows that could not be read and cannot be mended. */
-function dropUnreadable(target: DatabaseSync, table: RowTable): number {
-  const { changes } = target.prepare(`DELETE FROM "${table}" WHERE ${unreadable(table)}`).run();
+function dropUnreadable(target: DatabaseSync, table: Table): number {
+  const { changes } = target
+    .prepare(`DELETE FROM "${table.name}" WHERE ${unreadable(table)}`)
+    .run();
   return Number(changes);
 }
 

@@ -1,160 +1,184 @@
-// Step tables: the journal's reads and writes for workflow runs: sources, bodies, steps.
+// Step tables: workflow runs: texts under their hashes (source), bodies, steps.
 
 import type { Instant } from "../../time.ts";
-import type { BodyRow, NewBody, NewStep, StepFrontier, StepRow } from "../steps.ts";
-import { bodyOf, stepOf } from "./rows.ts";
-import { UnreadableRows } from "./unreadable-rows.ts";
+import { type BodyRow, STEP_KINDS, STEP_STATES, type StepRow } from "../steps.ts";
+import {
+  COUNT,
+  declared,
+  ID,
+  INSTANT,
+  JSON_OBJECT,
+  JSON_TEXT,
+  NAMES,
+  NEXT,
+  oneOf,
+  optional,
+  since,
+  TEXT,
+  unmended,
+  whole,
+} from "./columns.ts";
+import type { Methods } from "./methods.ts";
+import type { Statements } from "./statements.ts";
+import { tableOf } from "./table.ts";
 
-/** The reads and writes of workflow bodies, steps and sources. */
-export class StepTables extends UnreadableRows {
-  body(runId: number): BodyRow | null {
-    return this.one("SELECT * FROM readable_body WHERE run_id = ?", bodyOf, runId);
-  }
+/** A job's bundled source, or its action template. Any text is readable. */
+export const SOURCE = tableOf<{ readonly hash: string; readonly text: string }>({
+  name: "source",
+  key: "hash",
+  called: "'source ' || hash",
+  columns: { hash: TEXT, text: TEXT },
+});
 
-  dueBodies(now: Instant, limit: number, without: readonly string[]): BodyRow[] {
-    return this.all(
-      "SELECT body.* FROM readable_body AS body JOIN readable_run AS run ON run.id = body.run_id " +
-        "WHERE body.next_at <= ? AND run.state = 'open' " +
-        "AND run.job NOT IN (SELECT value FROM json_each(?)) " +
-        "ORDER BY body.next_at, run_id LIMIT ?",
-      bodyOf,
-      now,
-      JSON.stringify(without),
-      limit,
-    );
-  }
+export const BODY = tableOf<BodyRow>({
+  name: "body",
+  key: "run_id",
+  called: "'workflow of run ' || run_id",
+  columns: {
+    runId: declared(ID, "REFERENCES run (id)"),
+    template: optional(TEXT, null),
+    expiryMs: unmended(COUNT),
+    agentsMax: optional(COUNT, null),
+    plugins: NAMES,
+    seed: COUNT,
+    begunAt: INSTANT,
+    nextAt: NEXT,
+    starts: COUNT,
+    // By the clock of then: one that was ahead is known by it.
+    setAt: since(2, INSTANT, "0"),
+    version: since(3, whole(1), "1"),
+  },
+  saved: ["nextAt", "setAt", "starts"],
+  indexes: { 1: ["CREATE INDEX body_next ON body (next_at) WHERE next_at IS NOT NULL"] },
+  waiting: "next_at IS NOT NULL",
+  meant: "CAST(run_id AS TEXT) = ?1 OR run_id IN (SELECT id FROM main.run WHERE job = ?1)",
+});
 
-  source(hash: string): string | null {
-    return this.one("SELECT text FROM source WHERE hash = ?", (raw) => raw.text as string, hash);
-  }
+export const STEP = tableOf<StepRow>({
+  name: "step",
+  called: "'step ' || id || ' (' || name || ' of run ' || run_id || ')'",
+  columns: {
+    id: ID,
+    runId: declared(ID, "REFERENCES run (id)"),
+    name: TEXT,
+    kind: oneOf(STEP_KINDS),
+    digest: TEXT,
+    state: oneOf(STEP_STATES),
+    value: optional(JSON_TEXT, null),
+    error: optional(TEXT, "''"),
+    attempts: COUNT,
+    nextAt: NEXT,
+    sequence: optional(ID, null),
+    endedAt: optional(INSTANT, "0"),
+    tries: since(2, COUNT, "0"),
+    setAt: since(2, INSTANT, "0"),
+    // What people are asked in the middle of a run, and who answered what.
+    asked: since(3, optional(JSON_OBJECT, null)),
+    answer: since(3, optional(JSON_OBJECT, null)),
+    begunAt: since(4, optional(INSTANT)),
+  },
+  saved: [
+    ...(["state", "value", "error", "attempts", "tries", "nextAt", "setAt", "sequence"] as const),
+    ...(["endedAt", "answer", "digest"] as const),
+  ],
+  unique: "run_id, name",
+  indexes: {
+    1: [
+      "CREATE UNIQUE INDEX step_sequence ON step (run_id, sequence) WHERE sequence IS NOT NULL",
+      "CREATE INDEX step_next ON step (next_at) WHERE next_at IS NOT NULL",
+    ],
+  },
+  states: [
+    [
+      "it waits for people, but what they are asked is gone",
+      "kind IN ('wait', 'approval') AND asked IS NULL",
+    ],
+    [
+      "it ended, but has no place or no time (W2)",
+      "state IN ('saved', 'failed') AND (sequence IS NULL OR ended_at IS NULL)",
+    ],
+  ],
+  waiting: "next_at IS NOT NULL",
+  meant: "CAST(run_id AS TEXT) = ?1 OR run_id IN (SELECT id FROM main.run WHERE job = ?1)",
+});
 
-  step(id: number): StepRow | null {
-    return this.one("SELECT * FROM readable_step WHERE id = ?", stepOf, id);
-  }
+export const WORKFLOWS = {
+  source: (rows, hash) =>
+    rows.value<string>("SELECT text AS value FROM source WHERE hash = ?", hash),
 
-  stepNamed(runId: number, name: string): StepRow | null {
-    return this.one(
-      "SELECT * FROM readable_step WHERE run_id = ? AND name = ?",
-      stepOf,
-      runId,
-      name,
-    );
-  }
-
-  stepsOf(runId: number): StepRow[] {
-    return this.all("SELECT * FROM readable_step WHERE run_id = ? ORDER BY id", stepOf, runId);
-  }
-
-  stepAt(runId: number, sequence: number): StepRow | null {
-    return this.one(
-      "SELECT * FROM readable_step WHERE run_id = ? AND sequence = ?",
-      stepOf,
-      runId,
-      sequence,
-    );
-  }
-
-  dueSteps(now: Instant, limit: number): StepRow[] {
-    return this.all(
-      "SELECT step.* FROM readable_step AS step JOIN readable_run AS run ON run.id = step.run_id " +
-        "WHERE step.next_at <= ? AND run.state = 'open' ORDER BY step.next_at, step.id LIMIT ?",
-      stepOf,
-      now,
-      limit,
-    );
-  }
-
-  protected bodiesAhead(now: Instant): BodyRow[] {
-    const sql = "SELECT * FROM readable_body WHERE next_at IS NOT NULL AND set_at > ?";
-    return this.all(sql, bodyOf, now);
-  }
-
-  protected stepsAhead(now: Instant): StepRow[] {
-    const sql = "SELECT * FROM readable_step WHERE next_at IS NOT NULL AND set_at > ?";
-    return this.all(sql, stepOf, now);
-  }
-
-  frontier(runId: number): StepFrontier {
-    const last = this.one(
-      "SELECT * FROM readable_step WHERE run_id = ? AND sequence IS NOT NULL ORDER BY sequence DESC LIMIT 1",
-      stepOf,
-      runId,
-    );
-    return { sequence: last?.sequence ?? 0, endedAt: last?.endedAt ?? 0 };
-  }
-
-  insertSource(hash: string, text: string): void {
-    this.change(
+  insertSource(rows, hash, text) {
+    rows.change(
       "INSERT INTO source (hash, text) VALUES (?, ?) ON CONFLICT (hash) DO NOTHING",
       hash,
       text,
     );
-  }
+  },
 
-  insertBody(body: NewBody): void {
-    this.change(
-      "INSERT INTO body (run_id, template, expiry_ms, agents_max, plugins, seed, begun_at, " +
-        "next_at, set_at, starts, version) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?)",
-      body.runId,
-      body.template,
-      body.expiryMs,
-      body.agentsMax,
-      JSON.stringify(body.plugins),
-      body.seed,
-      body.begunAt,
-      body.nextAt,
-      body.begunAt,
-      body.version ?? 1,
+  body: (rows, runId) => rows.one(BODY, "WHERE run_id = ?", runId),
+
+  dueBodies: (rows, now, limit, without) =>
+    rows.all(
+      BODY,
+      "JOIN readable_run AS run ON run.id = body.run_id " +
+        "WHERE body.next_at <= ? AND run.state = 'open' " +
+        "AND run.job NOT IN (SELECT value FROM json_each(?)) " +
+        "ORDER BY body.next_at, run_id LIMIT ?",
+      ...[now, JSON.stringify(without), limit],
+    ),
+
+  insertBody(rows, { version = 1, ...body }) {
+    rows.insert(BODY, { ...body, setAt: body.begunAt, starts: 0, version });
+  },
+
+  saveBody: (rows, row) => rows.save(BODY, row),
+
+  step: (rows, id) => rows.one(STEP, "WHERE id = ?", id),
+
+  stepNamed: (rows, runId, name) => rows.one(STEP, "WHERE run_id = ? AND name = ?", runId, name),
+
+  stepsOf: (rows, runId) => rows.all(STEP, "WHERE run_id = ? ORDER BY id", runId),
+
+  stepAt: (rows, runId, sequence) =>
+    rows.one(STEP, "WHERE run_id = ? AND sequence = ?", runId, sequence),
+
+  dueSteps: (rows, now, limit) =>
+    rows.all(
+      STEP,
+      "JOIN readable_run AS run ON run.id = step.run_id " +
+        "WHERE step.next_at <= ? AND run.state = 'open' ORDER BY step.next_at, step.id LIMIT ?",
+      now,
+      limit,
+    ),
+
+  frontier(rows, runId) {
+    const last = rows.one(
+      STEP,
+      "WHERE run_id = ? AND sequence IS NOT NULL ORDER BY sequence DESC LIMIT 1",
+      runId,
     );
-  }
+    return { sequence: last?.sequence ?? 0, endedAt: last?.endedAt ?? 0 };
+  },
 
-  saveBody(row: BodyRow): void {
-    this.change(
-      "UPDATE body SET next_at = ?, set_at = ?, starts = ? WHERE run_id = ?",
-      row.nextAt,
-      row.setAt,
-      row.starts,
-      row.runId,
-    );
-  }
+  insertStep: (rows, { runId, name, kind, digest, nextAt, ...step }) =>
+    rows.insertOnce(STEP, {
+      ...{ runId, name, kind, digest, state: "begun", value: null, error: null, attempts: 0 },
+      ...{ nextAt, sequence: null, endedAt: null, tries: 0, setAt: step.setAt ?? 0 },
+      ...{ asked: step.asked ?? null, answer: null, begunAt: step.begunAt ?? null },
+    }),
 
-  insertStep(step: NewStep): StepRow | null {
-    return this.one(
-      "INSERT INTO step (id, run_id, name, kind, digest, state, attempts, next_at, set_at, asked, begun_at) " +
-        `VALUES (${this.nextId("step")}, ?, ?, ?, ?, 'begun', 0, ?, ?, ?, ?) ` +
-        "ON CONFLICT (run_id, name) DO NOTHING RETURNING *",
-      stepOf,
-      step.runId,
-      step.name,
-      step.kind,
-      step.digest,
-      step.nextAt,
-      step.setAt ?? 0,
-      step.asked ?? null,
-      step.begunAt ?? null,
-    );
-  }
+  saveStep: (rows, row) => rows.save(STEP, row),
 
-  saveStep(row: StepRow): void {
-    this.change(
-      "UPDATE step SET state = ?, value = ?, error = ?, attempts = ?, tries = ?, next_at = ?, " +
-        "set_at = ?, sequence = ?, ended_at = ?, answer = ?, digest = ? WHERE id = ?",
-      row.state,
-      row.value,
-      row.error,
-      row.attempts,
-      row.tries,
-      row.nextAt,
-      row.setAt,
-      row.sequence,
-      row.endedAt,
-      row.answer,
-      row.digest,
-      row.id,
-    );
-  }
+  removeStep(rows, id) {
+    rows.change("DELETE FROM step WHERE id = ?", id);
+  },
+} satisfies Partial<Methods>;
 
-  removeStep(id: number): void {
-    this.change("DELETE FROM step WHERE id = ?", id);
-  }
+/** Bodies that wait for a time that was set by a clock that was ahead: see `setAhead`. */
+export function bodiesAhead(rows: Statements, now: Instant): BodyRow[] {
+  return rows.all(BODY, "WHERE next_at IS NOT NULL AND set_at > ?", now);
+}
+
+/** The same of steps. */
+export function stepsAhead(rows: Statements, now: Instant): StepRow[] {
+  return rows.all(STEP, "WHERE next_at IS NOT NULL AND set_at > ?", now);
 }

@@ -9,7 +9,7 @@ import { RunnerError } from "../../../src/errors.ts";
 import { appendAudit } from "../../../src/journal/audit.ts";
 import { advance } from "../../../src/journal/inflight.ts";
 import type { Journal, NewAction } from "../../../src/journal/journal.ts";
-import { ClusterJournal } from "../../../src/journal/postgres/journal.ts";
+import { openClusterJournal } from "../../../src/journal/postgres/journal.ts";
 import {
   type LeaseUser,
   Membership,
@@ -58,7 +58,7 @@ async function newServer(): Promise<{ readonly url: string; readonly server: Ser
 /** A process that owns all shards. */
 async function ownAll(server: Server, me: string, doubts: string[] = []) {
   const epochs = await server.claim(me, 60_000, ALL);
-  const journal = ClusterJournal.open({
+  const journal = openClusterJournal({
     ...{ server, path: newFile(), shards: SHARDS, me },
     epochOf: (shard) => epochs.get(shard) ?? null,
     onDoubt: ({ message }) => doubts.push(message),
@@ -69,7 +69,7 @@ async function ownAll(server: Server, me: string, doubts: string[] = []) {
 
 /** A process of a person, who owns none. */
 async function beside(server: Server, me: string) {
-  const journal = ClusterJournal.open({ server, path: newFile(), shards: SHARDS, me });
+  const journal = openClusterJournal({ server, path: newFile(), shards: SHARDS, me });
   await journal.load(ALL);
   return journal;
 }
@@ -185,7 +185,7 @@ described("the two homes of the journal", () => {
     const path = newFile();
     const epochs = await server.claim("a", 60_000, ALL);
     const epochOf = (shard: number) => epochs.get(shard) ?? null;
-    const owner = ClusterJournal.open({ server, path, shards: SHARDS, me: "a", epochOf });
+    const owner = openClusterJournal({ server, path, shards: SHARDS, me: "a", epochOf });
     await owner.load(ALL);
     await writeAll(owner);
     expect(dump(path)).toEqual(rows);

@@ -9,7 +9,7 @@ import type { Journal } from "../../../src/journal/journal.ts";
 import { salvageJournal } from "../../../src/journal/sqlite/copies.ts";
 import { openJournal } from "../../../src/journal/sqlite/journal.ts";
 import { verifyJournal } from "../../../src/journal/sqlite/maintenance.ts";
-import { READABLE_VIEWS, ROW_TABLES } from "../../../src/journal/sqlite/readable.ts";
+import { READABLE_VIEWS, ROW_TABLES } from "../../../src/journal/sqlite/schema.ts";
 import { INTO } from "../../support/rows.ts";
 
 let folder: string;
@@ -287,7 +287,7 @@ describe("a row with a column that no program wrote", () => {
   test("is looked for in every column of every table", () => {
     make();
     const database = new DatabaseSync(path);
-    for (const table of ROW_TABLES) {
+    for (const { name: table } of ROW_TABLES) {
       const columns = database.prepare(`PRAGMA table_info("${table}")`).all();
       const tried = WRONG.filter(([where]) => where.startsWith(`${table} `));
       const known = [...tried.map(([, column]) => column), ...(KEYS[table] ?? [])];

@@ -12,14 +12,17 @@ import { processTerminal } from "./edge/terminal.ts";
 import { useHostZone } from "./edge/timezone.ts";
 import { errorLines, mayPass, messageOf, RunnerError, RunnerErrors } from "./errors.ts";
 import { errnoCode } from "./lib/os/errno.ts";
-import { WORKER_ARGUMENT } from "./lib/os/runtime.ts";
+import { compileAsUsual, WORKER_ARGUMENT } from "./lib/os/runtime.ts";
 import { VERSION } from "./version.ts";
 
-const hostZone = useHostZone();
 const terminal = processTerminal();
-/** As it was at the start: from here on the process itself has the secret no more. */
-const environment = { ...process.env };
-forgetVariable(PASSPHRASE_VARIABLE);
+
+/** The environment as it was at the start: from here on the process itself has the secret no more. */
+function takeEnvironment(): NodeJS.ProcessEnv {
+  const environment = { ...process.env };
+  forgetVariable(PASSPHRASE_VARIABLE);
+  return environment;
+}
 
 async function main(argv: readonly string[]): Promise<number> {
   let help: readonly string[] = [];
@@ -37,8 +40,11 @@ async function main(argv: readonly string[]): Promise<number> {
       return 0;
     }
     const configPath = flags.text("c") ?? CONFIG_PATH;
-    const call = { flags, positionals, terminal, configPath, hostZone };
-    return await verb.run({ ...call, environment });
+    // The start of the daemon goes on in serve.ts.
+    if (name !== "") compileAsUsual();
+    const hostZone = useHostZone();
+    const environment = takeEnvironment();
+    return await verb.run({ flags, positionals, terminal, configPath, hostZone, environment });
   } catch (error) {
     if (error instanceof UsageError) {
       terminal.error([error.message, ...help]);

@@ -6,6 +6,7 @@ import { evaluateSource, registerSdk } from "./edge/modules/evaluate.ts";
 import { useHostZone } from "./edge/timezone.ts";
 import type { Worker, WorkerRole } from "./edge/worker.ts";
 import { messageOf } from "./errors.ts";
+import { compileAsUsual } from "./lib/os/runtime.ts";
 
 type Start = (worker: Worker) => void | Promise<void>;
 
@@ -51,6 +52,7 @@ await registerSdk({
   "mig-runner": await import("./sdk/index.ts"),
   valibot: await import("valibot"),
 });
+compileAsUsual();
 await module.start({
   data,
   evaluate: evaluateSource,

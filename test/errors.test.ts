@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import {
+  assert,
   describeError,
   mayPass,
   messageOf,
@@ -47,6 +48,13 @@ describe("describeError()", () => {
     const hint = `chmod 600 ${path}`;
     const mended = new RunnerError("KEYRING", `Cannot trust "${path}"`, { path, hint });
     expect(describeError(mended)).toBe(`Cannot trust "${path}" (${hint})`);
+  });
+});
+
+describe("assert()", () => {
+  test("lets through what holds, and stops at a bug by its message", () => {
+    expect(() => assert(1, "never")).not.toThrow();
+    expect(() => assert("" as unknown, "a name is never empty")).toThrow("a name is never empty");
   });
 });
 

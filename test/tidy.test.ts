@@ -72,6 +72,23 @@ describe("src/", () => {
     expectNone(project.lostFiles(src, [...files, "build.ts"].map(posix.normalize)));
   });
 
+  test("begins its work without the modules that take milliseconds to load", () => {
+    const slow = [
+      "assert",
+      "assert/strict",
+      "crypto",
+      "http",
+      "https",
+      "net",
+      "tls",
+      "util",
+      "zlib",
+    ];
+    const entries = ["src/main.ts", "src/cli/serve.ts"];
+    const names = [...slow.map((name) => `node:${name}`), "hono", "nodemailer", "openpgp", "pg"];
+    expectNone(project.slowStart(src, { entries, slow: names }));
+  });
+
   test("has no dead files", () => expectNone(project.unused(src, ENTRIES)));
 
   test("has no untested files", () => {

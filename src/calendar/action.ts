@@ -4,12 +4,11 @@
 //
 // Owns:    which members a calendar's action has, and the hash that tells templates apart.
 // Not its: reading a template (flow/), signing (sign.ts).
-import assert from "node:assert/strict";
-import { createHash } from "node:crypto";
-import { gunzipSync } from "node:zlib";
-import { messageOf, RunnerError } from "../errors.ts";
+
+import { assert, messageOf, RunnerError } from "../errors.ts";
 import { decodeJson } from "../lib/go/json.ts";
 import { timeAt, ZERO_TIME } from "../lib/go/time.ts";
+import { createHash, gunzipSync } from "../lib/late.ts";
 import {
   type Action,
   actionMistakes,

@@ -10,9 +10,9 @@
 //       byte that differs is a refusal, wherever it stands.
 //   K2. A manifest signature covers everything but the signatures of other signers: windows cannot
 //       be added, taken away, reordered, or moved to another job, calendar or signer.
-import { createHash } from "node:crypto";
 import * as v from "valibot";
 import { nameFault } from "../jobs/name.ts";
+import { createHash } from "../lib/late.ts";
 import { visible } from "../text.ts";
 import { DAY_MS, type Instant, type Milliseconds, SECOND_MS } from "../time.ts";
 

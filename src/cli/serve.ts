@@ -5,7 +5,7 @@ import { explain, mayPass, messageOf, RunnerError, RunnerErrors } from "../error
 import { deferMs } from "../flow/defer.ts";
 import { DAEMON_WINDOW, ONCE_WINDOW } from "../flow/launch.ts";
 import { needsNoKey } from "../flow/signed-ahead.ts";
-import { releaseMemory } from "../lib/os/runtime.ts";
+import { compileAsUsual, releaseMemory } from "../lib/os/runtime.ts";
 import { Runner } from "../runner.ts";
 import { MINUTE_MS, type Milliseconds } from "../time.ts";
 import { DAEMON, PASS } from "./hold.ts";
@@ -125,6 +125,8 @@ async function openHeld(call: Call, work: string): Promise<Begun | null> {
 
 /** Gives back the memory that only the start needed, and now and then what work has taken. */
 async function giveBack({ catalog, edges }: Opened, ended: AbortSignal): Promise<void> {
+  await catalog.loading;
+  compileAsUsual();
   while (!ended.aborted) {
     await catalog.loading;
     await edges.clock.sleep(SETTLE_MS, ended);
@@ -149,7 +151,10 @@ export async function runPass(call: Call, wait: boolean): Promise<number> {
   const journalFailure = endWhenBroken(runner, opened);
   try {
     await runner.start();
-    await runner.runOnce(wait, () => showProgress(call, opened));
+    await runner.runOnce(wait, () => {
+      compileAsUsual();
+      showProgress(call, opened);
+    });
     call.terminal.progress("");
     const failure = journalFailure();
     if (failure !== null) return endBroken(call, opened, failure);

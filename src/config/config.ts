@@ -5,9 +5,8 @@
 //
 // Owns:    which files are read, what an unreadable one means, that all mistakes come together.
 // Not its: reading (the caller's `readFile`), environment and home directory (passed in).
-import assert from "node:assert/strict";
 import { posix } from "node:path";
-import { messageOf, RunnerError, RunnerErrors } from "../errors.ts";
+import { assert, messageOf, RunnerError, RunnerErrors } from "../errors.ts";
 import { type ClientConfig, homeOf, resolveClient } from "./client.ts";
 import { CLIENT_SCHEMA, RUNNER_SCHEMA } from "./keys.ts";
 import { readSettings } from "./read.ts";
@@ -73,7 +72,7 @@ export async function loadConfig(
 ): Promise<Loaded<Config> & { readonly written: Written }> {
   const { runner, client, mistakes, warnings, written } = await inspectConfig(sources);
   if (mistakes.length > 0) throw new RunnerErrors(mistakes);
-  assert(runner !== null && client !== null);
+  assert(runner !== null && client !== null, "a file without a mistake has a meaning");
   return { config: { ...runner, ...client }, warnings, written };
 }
 

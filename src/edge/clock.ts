@@ -3,8 +3,7 @@
 // A timer of the runtime counts elapsed time, stands still while the machine sleeps and overflows
 // after 24 days. Waiting for a wall time is therefore done in short naps with a look at the clock
 // between them.
-import assert from "node:assert/strict";
-import { randomBytes } from "node:crypto";
+import { assert } from "../errors.ts";
 import type { Clock, Random } from "../lib/ports.ts";
 import { DAY_MS, MINUTE_MS, type Milliseconds } from "../time.ts";
 
@@ -40,7 +39,7 @@ export function systemClock(): Clock {
 
 /** A text that nobody can guess: 32 bytes in hexadecimal. */
 export function secretText(): string {
-  return randomBytes(32).toString("hex");
+  return crypto.getRandomValues(new Uint8Array(32)).toHex();
 }
 
 /** The runtime's dice. Not for secrets. */

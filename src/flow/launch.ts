@@ -2,8 +2,7 @@
 //
 // Everything is decided from the journal's cursor, never from memory: so a fire time is run once
 // (I2), and a fire time that could not be run is recorded as missed.
-import assert from "node:assert/strict";
-import { describeError, messageOf, RunnerError } from "../errors.ts";
+import { assert, describeError, messageOf, RunnerError } from "../errors.ts";
 import type { Entity } from "../jobs/entity.ts";
 import {
   type Decision,

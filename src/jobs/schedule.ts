@@ -8,8 +8,7 @@
 // Invariant I7: a fire time is later than the moment it was asked for, or null for never. Where the
 // original went back in time (in an hour that a zone west of UTC skips, or in the second pass of a
 // repeated hour) we go on to the next fire time.
-import assert from "node:assert/strict";
-import { messageOf, nearest, RunnerError } from "../errors.ts";
+import { assert, messageOf, nearest, RunnerError } from "../errors.ts";
 import { CRON_NICKNAMES, type CronFields, parseCron } from "../lib/cron/expression.ts";
 import { nextWall } from "../lib/cron/wall.ts";
 import {

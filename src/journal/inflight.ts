@@ -23,7 +23,7 @@
 //   I4. posted ends as collected; planned as posted, or as failed with a reason. Only an operator
 //       may give up an action that was posted.
 //   I6. collected is reached only with a durable result file.
-import assert from "node:assert/strict";
+import { assert } from "../errors.ts";
 import type { CommandCounts } from "../mig/result.ts";
 import type { Instant, Milliseconds } from "../time.ts";
 import type { Guards, Hold } from "./guards.ts";

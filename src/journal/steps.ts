@@ -12,7 +12,7 @@
 //   W1. A step that has ended is never begun again: its row is the only source of its outcome.
 //   W2. `sequence` numbers the steps of a run in the order in which they ended, without a gap.
 //   W3. `endedAt` never goes back within a run, whatever the clock does.
-import assert from "node:assert/strict";
+import { assert } from "../errors.ts";
 import type { Instant, Milliseconds } from "../time.ts";
 
 /** What a step does. */

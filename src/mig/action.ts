@@ -9,15 +9,14 @@
 //   A1. The signed text does not change after signing: compress first, sign last.
 //   A2. Both times are whole milliseconds. The API's database rounds to microseconds, and a
 //       fraction that it rounds up to the next second would break the signature.
-import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
-import { gzipSync } from "node:zlib";
-import { RunnerError } from "../errors.ts";
+import { assert, RunnerError } from "../errors.ts";
 import { queryEscape } from "../lib/go/escape.ts";
 import { encodeJson } from "../lib/go/json.ts";
 import { unmarshal } from "../lib/go/struct.ts";
 import { JsonError } from "../lib/go/syntax.ts";
 import { timeAt } from "../lib/go/time.ts";
+import { gzipSync } from "../lib/late.ts";
 import { wideEncoding } from "../text.ts";
 import { type Instant, MINUTE_MS, type Milliseconds } from "../time.ts";
 import { ACTION, type Action, OPERATIONS, type Operation } from "./model.ts";

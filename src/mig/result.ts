@@ -5,9 +5,8 @@
 // The same document with `null` commands is the in-flight record of an action that has not been
 // collected. The API sends actions in the form in which they are written here, so their bytes are
 // carried through: what a plugin reads is what the API said.
-import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
-import { RunnerError } from "../errors.ts";
+import { assert, RunnerError } from "../errors.ts";
 import { encodeText } from "../lib/go/json.ts";
 import { FLOAT, RAW, slice, struct, TEXT, TIME, type Type, unmarshal } from "../lib/go/struct.ts";
 import { JsonError } from "../lib/go/syntax.ts";

@@ -9,8 +9,7 @@
 //
 // Owns:    how many bodies there are at a time, and what happens when one is lost.
 // Not its: what a body gets and asks for (execution.ts), when to tick (runner.ts).
-import assert from "node:assert/strict";
-import { messageOf, RunnerError } from "../errors.ts";
+import { assert, messageOf, RunnerError } from "../errors.ts";
 import { say } from "../flow/edges.ts";
 import type { ActionRow, RunRow } from "../journal/inflight.ts";
 import { JOURNAL_RETRY_MS } from "../journal/journal.ts";

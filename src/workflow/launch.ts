@@ -1,12 +1,12 @@
 // Launch: begins the run of a workflow: its source and its job's action are journaled with it (I1),
 // so that it goes on with them whatever the files say later.
-import assert from "node:assert/strict";
-import { createHash } from "node:crypto";
-import { RunnerError } from "../errors.ts";
+
+import { assert, RunnerError } from "../errors.ts";
 import type { RunOrder } from "../flow/order.ts";
 import { openRun, ownTemplate } from "../flow/plan.ts";
 import { takeWindow, windowForRun } from "../flow/signed-ahead.ts";
 import type { Entity } from "../jobs/entity.ts";
+import { createHash } from "../lib/late.ts";
 import { encodeAction } from "../mig/action.ts";
 import type { EngineEdges } from "./edges.ts";
 import { WORKFLOW_VERSION } from "./version.ts";

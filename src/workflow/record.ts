@@ -2,7 +2,7 @@
 //
 // Each is one transaction's work: it looks at the rows as they are then, because the run may have
 // been ended or dropped by somebody else in the meantime.
-import { createHash } from "node:crypto";
+
 import type { JournalTransaction } from "../journal/journal.ts";
 import {
   type BodyRow,
@@ -12,6 +12,7 @@ import {
   type StepOutcome,
   type StepRow,
 } from "../journal/steps.ts";
+import { createHash } from "../lib/late.ts";
 import { agentLists } from "../mig/target.ts";
 import type { Instant, Milliseconds } from "../time.ts";
 import type { LossCause } from "./host.ts";

@@ -6,6 +6,7 @@ import {
   cycles,
   lostFiles,
   machineBound,
+  slowStart,
   terminology,
   twins,
   uncited,
@@ -20,6 +21,24 @@ function sources(imports: Readonly<Record<string, readonly string[]>>): readonly
     parseSource(path, names.map((name) => `import { a } from "${name}";`).join("\n")),
   );
 }
+
+describe("slowStart()", () => {
+  const files = [
+    parseSource("src/a.ts", 'import { b } from "./b.ts";\nconst c = await import("./c.ts");'),
+    parseSource("src/b.ts", 'import type { Z } from "node:zlib";\nexport { x } from "node:vm";'),
+    parseSource("src/c.ts", 'import { z } from "node:zlib";'),
+  ];
+  const found = (entries: readonly string[]) =>
+    slowStart(files, { entries, slow: ["node:vm", "node:zlib"] }).map(({ path, line }) => [
+      path,
+      line,
+    ]);
+
+  test("finds what is loaded at once, through other files, and no types", () => {
+    expect(found(["src/a.ts"])).toEqual([["src/b.ts", 2]]);
+    expect(found(["src/a.ts", "src/c.ts"])).toContainEqual(["src/c.ts", 1]);
+  });
+});
 
 describe("lostFiles()", () => {
   const paths = ["src/flow/post.ts", "src/mig/post-form.ts"];

@@ -37,6 +37,34 @@ function targetsOf(source: Source): readonly string[] {
   return source.imports.flatMap(({ target }) => (target === null ? [] : [target]));
 }
 
+/** An import or export of values that is there as soon as the file is loaded. */
+const LOADED = /^(?:import|export) (?!type\b)[^;]*? from "([^"]+)";/gm;
+
+/** Modules of `slow` that are loaded with the entries, without any of them being called for. */
+export function slowStart(
+  sources: readonly Source[],
+  { entries, slow }: { entries: readonly string[]; slow: readonly string[] },
+): readonly Finding[] {
+  const known = new Map(sources.map((source) => [source.path, source]));
+  const reached = new Set<string>();
+  const open = [...entries];
+  const findings: Finding[] = [];
+  for (let path = open.pop(); path !== undefined; path = open.pop()) {
+    const source = known.get(path);
+    if (source === undefined || reached.has(path)) continue;
+    reached.add(path);
+    const { uncommented, imports } = source;
+    for (const { 1: specifier = "", index } of uncommented.matchAll(LOADED)) {
+      const target = imports.find((one) => one.specifier === specifier)?.target;
+      if (typeof target === "string") open.push(target);
+      if (!slow.includes(specifier)) continue;
+      const message = `Load "${specifier}" where it is needed (lib/late.ts): each start pays for it`;
+      findings.push({ path, line: lineAt(uncommented, index), message });
+    }
+  }
+  return findings;
+}
+
 /** Files of `sources` that no other of them imports, and that are not listed as entries. */
 export function unused(sources: readonly Source[], entries: readonly string[]): readonly Finding[] {
   const imported = new Set(sources.flatMap(targetsOf));

@@ -78,7 +78,9 @@ export function lineLength({ path, text }: Source): readonly Finding[] {
 }
 
 /** Units, errors and texts: what every part may import, libraries too. */
-const GROUND: readonly string[] = ["src/errors.ts", "src/text.ts", "src/time.ts"];
+const GROUND: readonly string[] = [
+  ...["src/errors.ts", "src/lib/late.ts", "src/text.ts", "src/time.ts"],
+];
 
 /**
  * What each part of src/ may import, beside the ground and itself. A file directly in src/ is a
@@ -89,6 +91,7 @@ export const ARROWS: Readonly<Record<string, readonly string[]>> = {
   text: [],
   time: [],
   version: [],
+  "lib/late": [],
   "lib/ports": [],
   "lib/go": [],
   "lib/cron": ["lib/go"],
@@ -156,7 +159,7 @@ function wrongImport(from: string, target: string): string | null {
 
 /** Where effects live. Everything else decides, and is handed what it needs. */
 const EFFECTFUL =
-  /^src\/((edge|lib\/(http|log|os|pgp)|journal\/(postgres|sqlite))\/.*|(main|worker|sandbox\/server)\.ts)$/;
+  /^src\/((edge|lib\/(http|log|os|pgp)|journal\/(postgres|sqlite))\/.*|(main|worker|lib\/late|sandbox\/server)\.ts)$/;
 
 const EFFECTS: readonly (readonly [RegExp, string])[] = [
   [

@@ -3,9 +3,9 @@
 // A piece goes into the system's cache at once, which is a copy in memory, and from time to time
 // the disk is waited for. So little is held here whatever the size of the result, a slow disk slows
 // its source and nothing else, and the last sync is a short one.
-import assert from "node:assert/strict";
-import { createHash } from "node:crypto";
 import { writeSync } from "node:fs";
+import { assert } from "../../errors.ts";
+import { createHash } from "../../lib/late.ts";
 import {
   type Attempt,
   discard,

@@ -1,7 +1,7 @@
 // Json: values of any shape, read and written as Go's encoding/json does with an interface{}.
 //
 // A signature covers the bytes that `encodeJson` makes, so it must agree with Go in every one.
-import assert from "node:assert/strict";
+import { assert } from "../../errors.ts";
 import { JsonError, type JsonNode, parseJson } from "./syntax.ts";
 import { compareUtf8 } from "./utf8.ts";
 

@@ -4,8 +4,8 @@
 // A type is described once, by a table of its members; reading, merging, writing and the error
 // messages follow from it. Reading goes into a value that may already hold something: Go merges a
 // repeated member into what the first one left, and null leaves most types as they are.
-import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
+import { assert } from "../../errors.ts";
 import { decodeBase64 } from "./base64.ts";
 import { encodeJson, encodeNumber, encodeText, type JsonValue, toValue } from "./json.ts";
 import { JsonError, type JsonNode, parseJson } from "./syntax.ts";

@@ -53,11 +53,7 @@ export interface Libc {
   memset(address: number, byte: number, length: number): void;
 }
 
-interface BunFfi {
-  dlopen(name: string, symbols: unknown): { symbols: Libc };
-}
-
-interface DenoFfi {
+interface Ffi {
   dlopen(name: string, symbols: unknown): { symbols: Libc };
 }
 
@@ -107,11 +103,7 @@ export interface BuildOrder {
   readonly target: "bun";
   readonly format: "esm";
   readonly external: readonly string[];
-  readonly minify: {
-    readonly whitespace: boolean;
-    readonly syntax: boolean;
-    readonly identifiers: boolean;
-  };
+  readonly minify: Readonly<Record<"whitespace" | "syntax" | "identifiers", boolean>>;
   readonly sourcemap: "external";
   readonly root: string;
   readonly naming: string;
@@ -160,6 +152,7 @@ export interface ModuleTools {
 interface BunGlobal {
   build: ModuleTools["build"];
   gc(wait: boolean): void;
+  readonly unsafe: { setJITPolicy?(scale: number): void };
   plugin(plugin: { name: string; setup(build: BunPluginBuild): void }): void;
 }
 
@@ -304,6 +297,14 @@ export function readDescriptor(fd: number): Readable {
   return process.getBuiltinModule("node:net").connect({ fd } as unknown as NetConnectOpts);
 }
 
+/**
+ * Lets the compiler of the runtime work as usual in this thread. An executable begins with one that
+ * waits longer until it takes code for worth compiling: most of what a start runs, runs once.
+ */
+export function compileAsUsual(): void {
+  bunGlobal()?.unsafe.setJITPolicy?.(1);
+}
+
 /** Collects garbage now, where the runtime can be asked to. Holds the thread for milliseconds. */
 export function collectGarbage(): void {
   bunGlobal()?.gc(true);
@@ -376,7 +377,7 @@ function openLibc(): Libc | null {
 
 function openByBun(name: string): Libc {
   // Deno refuses an import that it does not know when it reads the file.
-  const { dlopen } = createRequire(import.meta.url)("bun:ffi") as BunFfi;
+  const { dlopen } = createRequire(import.meta.url)("bun:ffi") as Ffi;
   const symbols = Object.entries(LIBC).map(([symbol, [args, returns]]) => {
     return [symbol, { args: args.map((type) => BUN_TYPES[type]), returns: BUN_TYPES[returns] }];
   });
@@ -394,6 +395,6 @@ function bunGlobal(): BunGlobal | undefined {
   return (globalThis as unknown as { Bun?: BunGlobal }).Bun;
 }
 
-function denoFfi(): DenoFfi | undefined {
-  return (globalThis as unknown as { Deno?: DenoFfi }).Deno;
+function denoFfi(): Ffi | undefined {
+  return (globalThis as unknown as { Deno?: Ffi }).Deno;
 }

@@ -1,5 +1,5 @@
 // Rehearsal: a key that nobody trusts, to practise signing with. Its secret part is never stored.
-import assert from "node:assert/strict";
+import { assert } from "../../errors.ts";
 import type { Instant } from "../../time.ts";
 import { generateSigningKey } from "./generate.ts";
 import { parseKeyring } from "./keyring.ts";

@@ -4,6 +4,7 @@ import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { closeSync, readFileSync, readSync } from "node:fs";
 import {
+  compileAsUsual,
   openPipe,
   openUnixDatagram,
   releaseMemory,
@@ -100,6 +101,13 @@ describe("openPipe()", () => {
     expect(() => readSync(pipe.readFd, Buffer.alloc(1))).toThrow("EAGAIN");
     closeSync(pipe.writeFd);
     closeSync(pipe.readFd);
+  });
+});
+
+describe("compileAsUsual()", () => {
+  test("is nothing to a runtime that does so already", () => {
+    expect(compileAsUsual()).toBeUndefined();
+    expect([1, 2, 3].map((value) => value * 2)).toEqual([2, 4, 6]);
   });
 });
 

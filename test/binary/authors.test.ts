@@ -127,7 +127,7 @@ describe("a fresh directory", () => {
       "runners/telnet/job.ts": JOB,
       "runners/telnet/job.test.ts": JOB_TEST,
     });
-    const underBun = await useTool(directory, bun, "test");
+    const underBun = await useTool(directory, bun, "test", "--timeout", `${LIMIT_MS}`);
     expect(underBun).toMatchObject({ exit: 0, said: expect.stringContaining(" 2 pass") });
     // Deno checks the types before it runs anything.
     const underDeno = await useTool(directory, deno, "test", "-A");
@@ -144,7 +144,7 @@ describe("a fresh directory", () => {
     expect((await useTool(directory, tsc)).said).toContain("'\"fuond\"' is not assignable to");
     const failing = JOB_TEST.replace('"tell"]', '"told"]');
     await directory.write("runners/telnet/job.test.ts", failing);
-    expect((await useTool(directory, bun, "test")).exit).toBe(1);
+    expect((await useTool(directory, bun, "test", "--timeout", `${LIMIT_MS}`)).exit).toBe(1);
     expect((await useTool(directory, deno, "test", "-A")).exit).toBe(1);
   });
 

@@ -203,18 +203,18 @@ describe.concurrent("the daemon", () => {
 });
 
 describe.concurrent("an API that misbehaves", () => {
-  const cases: readonly [what: string, fault: string, expiry: string][] = [
-    ["drops the connection after it took the action (I3)", "drop-after@create/once", "4s"],
-    ["refuses the first token", "401/once", "2s"],
-    ["breaks down on the first post", "500@create/once", "14s"],
-    ["answers HTML to the first two searches", "html@search/first2", "2s"],
-    ["cuts the first page in the middle", "cut@search/once", "2s"],
-    ["repeats its pages", "repeat-page@search", "2s"],
+  const cases: readonly [what: string, fault: string, life: number][] = [
+    ["drops the connection after it took the action (I3)", "drop-after@create/once", 4],
+    ["refuses the first token", "401/once", 2],
+    ["breaks down on the first post", "500@create/once", 14],
+    ["answers HTML to the first two searches", "html@search/first2", 2],
+    ["cuts the first page in the middle", "cut@search/once", 2],
+    ["repeats its pages", "repeat-page@search", 2],
   ];
-  for (const [what, fault, expiry] of cases) {
+  for (const [what, fault, life] of cases) {
     test(`${what}: posted once, collected whole`, async () => {
       await using site = await Site.create({ sandbox: { faults: [fault] } });
-      await site.job("quick", [`expiry = "${expiry}"`]);
+      await site.job("quick", [`expiry = "${lifeSeconds(life)}s"`]);
       const { exit, stderr } = await site.run("run", "quick", "--wait");
       expect({ exit, stderr: exit === 0 ? "" : stderr }).toEqual({ exit: 0, stderr: "" });
       expect(site.sandbox.actions().length).toBe(1);

@@ -1,13 +1,14 @@
-// Cluster: hosts with one journal in PostgreSQL, that are killed or stopped at random moments, or
-// whose PostgreSQL is. At the end nothing may be lost, posted twice, or delivered uncounted.
+// Cluster: hosts with one journal in PostgreSQL, under one kind of fault at random moments. At the
+// end nothing may be lost, posted twice, or delivered uncounted.
 //
-//   bun test/faults/cluster.ts kill|pause|postgres [TIMES] [SEED]       default 20 times, seed 1
+//   bun test/faults/cluster.ts FAULT [TIMES] [SEED]        default 20 times, seed 1
 //
-// kill: kill -9 of a host, which is started again. pause: SIGSTOP for longer than the lease, and
-// back. postgres: PostgreSQL is killed, or stopped in order, and started again.
+// FAULT is a name of the table below: `kill`, `all`, `pause`, `postgres`, `partition`, `api`,
+// `pool` (which needs pgbouncer).
 import type { Running } from "../support/binary.ts";
 import { eventually } from "../support/binary.ts";
 import { Cluster, type Wrong } from "../support/cluster.ts";
+import { type Pool, startPool } from "../support/pool.ts";
 import { type Postgres, startPostgres } from "../support/postgres.ts";
 import { dice, nap } from "./kill.ts";
 
@@ -15,8 +16,69 @@ const JOBS = ["one", "two", "three", "four", "five", "six"];
 const HOSTS = 3;
 const LEASE_SECONDS = 4;
 
-/** What is done to a cluster, again and again. */
-export type Fault = "kill" | "pause" | "postgres";
+/** A cluster that works. */
+interface Scene {
+  readonly cluster: Cluster;
+  readonly postgres: Postgres;
+  readonly pool: Pool | null;
+  /** The daemon of each host. */
+  readonly running: Running[];
+  /** Which host is struck, from 0. */
+  readonly at: number;
+  readonly roll: () => number;
+}
+
+/** Longer than a lease, and up to four seconds more. */
+const pastLease = (roll: () => number): number => (LEASE_SECONDS + 1 + roll() * 4) * 1_000;
+
+/** What is done to a cluster, once. */
+const FAULTS = {
+  /** kill -9 of a host, which is started again. */
+  async kill({ cluster, running, at, roll }) {
+    await running[at]?.kill();
+    await nap(roll() * 6_000);
+    running[at] = cluster.host(at + 1).start();
+  },
+  /** kill -9 of all hosts. */
+  async all({ cluster, running, roll }) {
+    await Promise.all(running.map((daemon) => daemon.kill()));
+    await nap(roll() * 6_000);
+    for (const [index, host] of cluster.hosts.entries()) running[index] = host.start();
+  },
+  /** SIGSTOP for longer than the lease, and back. */
+  async pause({ running, at, roll }) {
+    running[at]?.signal("SIGSTOP");
+    await nap(pastLease(roll));
+    running[at]?.signal("SIGCONT");
+  },
+  /** PostgreSQL is killed, or stopped in order, and started again. */
+  async postgres({ postgres, roll }) {
+    await (roll() < 0.5 ? postgres.kill() : postgres.stop());
+    await nap(roll() * 3_000);
+    await postgres.start();
+  },
+  /** Nothing passes between a host and PostgreSQL, or no answers, for longer than the lease. */
+  async partition({ cluster, at, roll }) {
+    cluster.ways[at]?.postgres.cut(roll() < 0.5 ? "both" : "answers");
+    await nap(pastLease(roll));
+    cluster.ways[at]?.postgres.mend();
+  },
+  /** The same between a host and the API. */
+  async api({ cluster, at, roll }) {
+    cluster.ways[at]?.api.cut(roll() < 0.5 ? "both" : "answers");
+    await nap(pastLease(roll));
+    cluster.ways[at]?.api.mend();
+  },
+  /** pgbouncer, which is between all hosts and PostgreSQL, is killed and started again. */
+  async pool({ pool, roll }) {
+    await pool?.kill();
+    await nap(roll() * 3_000);
+    await pool?.start();
+  },
+} as const satisfies Record<string, (scene: Scene) => Promise<void>>;
+
+/** The name of a fault. */
+export type Fault = keyof typeof FAULTS;
 
 interface Order {
   readonly fault: Fault;
@@ -29,8 +91,10 @@ export async function breakCluster(
   postgres: Postgres,
   { fault, times, seed }: Order,
 ): Promise<Wrong & { readonly open: number }> {
+  const pool = fault === "pool" ? await startPool(postgres) : null;
   await using cluster = await Cluster.create(postgres, {
     ...{ hosts: HOSTS, leaseSeconds: LEASE_SECONDS, faults: ["latency=150"] },
+    ...(pool === null ? {} : { pool: pool.port }),
     logging: ['mode = "stdout"', 'level = "info"'],
   });
   await cluster.keepDelivered();
@@ -42,21 +106,7 @@ export async function breakCluster(
   for (let count = 0; count < times; count++) {
     await nap(1_000 + roll() * 3_000);
     const at = Math.floor(roll() * HOSTS);
-    const victim = running[at];
-    if (victim === undefined) continue;
-    if (fault === "kill") {
-      await victim.kill();
-      await nap(roll() * 6_000);
-      running[at] = cluster.host(at + 1).start();
-    } else if (fault === "pause") {
-      victim.signal("SIGSTOP");
-      await nap((LEASE_SECONDS + 1 + roll() * 4) * 1_000);
-      victim.signal("SIGCONT");
-    } else {
-      await (roll() < 0.5 ? postgres.kill() : postgres.stop());
-      await nap(roll() * 3_000);
-      await postgres.start();
-    }
+    await FAULTS[fault]({ cluster, postgres, pool, running, at, roll });
   }
   for (const job of JOBS) await cluster.job(job, ['plugin = "keep"']);
   const open = async (): Promise<number> => {
@@ -68,11 +118,14 @@ export async function breakCluster(
   if (process.argv.includes("--log")) {
     for (const { lines } of running) console.error(lines.join("\n"));
   }
-  return { ...(await cluster.wrong()), open: await open() };
+  const wrong = { ...(await cluster.wrong()), open: await open() };
+  await pool?.kill();
+  return wrong;
 }
 
 if (import.meta.main) {
   const [, , fault = "kill", times = "20", seed = "1"] = process.argv;
+  if (!(fault in FAULTS)) throw new Error(`${fault} is none of ${Object.keys(FAULTS).join(", ")}`);
   const postgres = await startPostgres();
   if (postgres === null) process.exit(1);
   const order = { fault: fault as Fault, times: Number(times), seed: Number(seed) };

@@ -1,6 +1,7 @@
 // Cluster: several hosts on this machine beside one MIG API, with their journal in one PostgreSQL.
 import { readFile } from "node:fs/promises";
 import { type Sandbox, startSandbox } from "../../src/sandbox/server.ts";
+import { Gate } from "./gate.ts";
 import { keyFile } from "./keys.ts";
 import type { Postgres } from "./postgres.ts";
 import { ACTION, ended, Host, type HostOptions } from "./site.ts";
@@ -10,6 +11,8 @@ export interface ClusterOptions extends HostOptions {
   /** @default 4 */
   readonly leaseSeconds?: number;
   readonly faults?: readonly string[];
+  /** The port of a pool of connections before PostgreSQL. @default none */
+  readonly pool?: number;
 }
 
 /** What is wrong once everything has come to its end. */
@@ -28,20 +31,33 @@ export interface Wrong {
   readonly repeated: number;
 }
 
+/** The ways of one host to what it works with. */
+export interface Ways {
+  readonly postgres: Gate;
+  readonly api: Gate;
+}
+
+interface About {
+  readonly sandbox: Sandbox;
+  readonly hosts: readonly Host[];
+  readonly ways: readonly Ways[];
+  readonly url: string;
+}
+
 /** Hosts that are called h1, h2 … */
 export class Cluster {
   readonly sandbox: Sandbox;
   readonly hosts: readonly Host[];
+  /** Of each host, in their order. */
+  readonly ways: readonly Ways[];
   readonly url: string;
   readonly #postgres: Postgres;
 
-  private constructor(
-    postgres: Postgres,
-    about: { readonly sandbox: Sandbox; readonly hosts: readonly Host[]; readonly url: string },
-  ) {
+  private constructor(postgres: Postgres, about: About) {
     this.#postgres = postgres;
     this.sandbox = about.sandbox;
     this.hosts = about.hosts;
+    this.ways = about.ways;
     this.url = about.url;
   }
 
@@ -55,14 +71,21 @@ export class Cluster {
       faults,
     });
     const hosts: Host[] = [];
+    const ways: Ways[] = [];
     for (let number = 1; number <= count; number++) {
+      const way = {
+        postgres: await Gate.open(options.pool ?? postgres.port),
+        api: await Gate.open(Number(new URL(sandbox.url).port)),
+      };
       const section = [
-        ...["[cluster]", `url = "${url}"`, `name = "h${number}"`, "shards = 8"],
-        `lease = "${leaseSeconds}s"`,
+        ...["[cluster]", `url = "${through(url, way.postgres)}"`, `name = "h${number}"`],
+        ...["shards = 8", `lease = "${leaseSeconds}s"`],
       ];
-      hosts.push(await Host.create({ ...each, url: sandbox.url, runner: section }));
+      const api = through(sandbox.url, way.api);
+      hosts.push(await Host.create({ ...each, url: api, runner: section }));
+      ways.push(way);
     }
-    const cluster = new Cluster(postgres, { sandbox, hosts, url });
+    const cluster = new Cluster(postgres, { sandbox, hosts, ways, url });
     ended(await cluster.host(1).run("cluster", "migrate"));
     return cluster;
   }
@@ -126,6 +149,17 @@ export class Cluster {
 
   async [Symbol.asyncDispose](): Promise<void> {
     for (const host of this.hosts) await host[Symbol.asyncDispose]();
+    for (const { postgres, api } of this.ways) {
+      await postgres.close();
+      await api.close();
+    }
     await this.sandbox.close();
   }
+}
+
+/** The same address by another port. */
+function through(url: string, gate: Gate): string {
+  const address = new URL(url);
+  address.port = `${gate.port}`;
+  return address.href;
 }

@@ -21,7 +21,7 @@ import { fileURLToPath } from "node:url";
 import { Client } from "pg";
 
 /** As whom root starts it. */
-const NOBODY = 65_534;
+export const NOBODY = 65_534;
 
 /** A server that runs. */
 export interface Postgres {
@@ -169,7 +169,8 @@ function nativeFolder(): string {
   return join(dirname(dirname(fileURLToPath(found))), "native");
 }
 
-function freePort(): Promise<number> {
+/** A port of this machine that nobody listens at. */
+export function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer();
     server.once("error", reject);

@@ -13,6 +13,7 @@
 import { rmSync } from "node:fs";
 import type { DatabaseSync } from "node:sqlite";
 import { RunnerError } from "../../errors.ts";
+import type { Instant, Milliseconds } from "../../time.ts";
 import type { Journal, JournalTransaction } from "../journal.ts";
 import type { Raw } from "../sqlite/columns.ts";
 import { openDatabase } from "../sqlite/journal.ts";
@@ -21,8 +22,27 @@ import { Statements } from "../sqlite/statements.ts";
 import { tablesOn } from "../sqlite/tables.ts";
 import { GROUP_MAX, type Queued, rejectAll, runWork } from "../sqlite/works.ts";
 import { COMMON } from "./schema.ts";
-import type { Change, Fence, Seen, Server, Stored } from "./server.ts";
-import { encodeRow, markOf, noteChanges, type Shape, shapesOf, shardOf, Writer } from "./shapes.ts";
+import {
+  type Change,
+  type Fence,
+  REMOVED_MS,
+  type Seen,
+  type Server,
+  type Stored,
+} from "./server.ts";
+import {
+  encodeRow,
+  Ids,
+  markOf,
+  noteChanges,
+  rowName,
+  rowOf,
+  type Shape,
+  shapesOf,
+  shardOf,
+  storedAs,
+  Writer,
+} from "./shapes.ts";
 
 export interface ClusterOptions {
   readonly server: Server;
@@ -52,8 +72,8 @@ interface Rehearsed {
 /** Times that works are made again, because others were faster. */
 const TRIES_MAX = 8;
 
-/** Ids that are taken at once; a process that ends leaves the rest unused. */
-const IDS_MAX = 100_000;
+/** Whoever has not looked for so long loads anew: what was removed since may be erased. */
+const STALE_MS: Milliseconds = REMOVED_MS / 2;
 
 /** The journal of a cluster as one process has it, and what comes to it and goes by shards. */
 export interface ClusterJournal extends Journal {
@@ -62,7 +82,7 @@ export interface ClusterJournal extends Journal {
   /** Forgets shards: at once, also while a write waits for its answer, which then is refused. */
   drop(shards: readonly number[]): void;
   /** Fetches what others have written to the shards that are here. */
-  refresh(seen: Pick<Seen, "shards">): Promise<void>;
+  refresh(seen: Pick<Seen, "now" | "shards">): Promise<void>;
 }
 
 /** Opens an empty one: `load` fills it. @throws {RunnerError} JOURNAL. */
@@ -96,11 +116,16 @@ class Copy {
   readonly #rows: Statements;
   readonly #options: ClusterOptions;
   readonly #shapes: ReadonlyMap<string, Shape>;
+  readonly #ids: Ids;
   readonly #writers = new Map<string, Writer>();
   /** Where each row is, and the version that it is here in. */
   readonly #known = new Map<string, { readonly shard: number; readonly version: number }>();
   /** How far each shard that is here has been seen. */
   readonly #seen = new Map<number, number>();
+  /** When the whole was looked at, by PostgreSQL's clock. */
+  #lookedAt: Instant = 0;
+  /** Shards that are to be loaded anew. */
+  #forgotten: readonly number[] = [];
   #queue: Queued[] = [];
   #isClosed = false;
   /** Writes and readings one behind the other. */
@@ -111,13 +136,13 @@ class Copy {
     this.#options = options;
     this.#rows = new Statements(database, {
       named: (error) => namedIn(options.path, error),
-      nextId: ofRange,
+      nextId: Ids.nextOf,
     });
     this.tables = tablesOn(this.#rows);
     this.#shapes = shapesOf(database);
     // What is lost here is in PostgreSQL; and rows come one by one, in no order.
     database.exec("PRAGMA synchronous = OFF; PRAGMA foreign_keys = OFF");
-    database.exec("CREATE TEMP TABLE given (tbl TEXT PRIMARY KEY, low INTEGER, high INTEGER)");
+    this.#ids = new Ids(database, this.#shapes);
     noteChanges(database, this.#shapes.values());
     for (const [table, shape] of this.#shapes) {
       this.#writers.set(table, new Writer(database, shape));
@@ -139,8 +164,9 @@ class Copy {
   async load(shards: readonly number[]): Promise<void> {
     await this.#next(async () => {
       const { server } = this.#options;
-      const { shards: all } = await server.look();
-      await this.#takeIds();
+      const { now, shards: all } = await server.look();
+      this.#lookedAt ||= now;
+      await this.#ids.take(server);
       for await (const rows of server.rows(shards)) this.#put(rows);
       // What has come meanwhile is behind the versions of before.
       for (const { id, version } of all) if (shards.includes(id)) this.#seen.set(id, version);
@@ -154,17 +180,21 @@ class Copy {
     const rows: Stored[] = [];
     for (const [name, { shard, version }] of this.#known) {
       if (!gone.has(shard)) continue;
-      const [tbl = "", key = ""] = name.split(SEPARATOR);
+      const [tbl, key] = rowOf(name);
       rows.push({ shard, tbl, key, version, data: null });
     }
     this.#put(rows);
     this.changes++;
   }
 
-  async refresh({ shards }: Pick<Seen, "shards">): Promise<void> {
+  async refresh({ now, shards }: Pick<Seen, "now" | "shards">): Promise<void> {
+    if (now - this.#lookedAt > STALE_MS) this.#forget();
+    if (this.#forgotten.length > 0) await this.load(this.#forgotten);
+    this.#forgotten = [];
+    this.#lookedAt = now;
     await this.#next(async () => {
       await this.#catchUp(shards);
-      if (this.#idsLeft() < IDS_MAX / 2) await this.#takeIds();
+      await this.#ids.takeWhenFew(this.#options.server);
     });
   }
 
@@ -173,6 +203,13 @@ class Copy {
     await this.#turn;
     this.#database.close();
     removeFile(this.#options.path);
+  }
+
+  /** What is here may have been removed, and its key erased, since it was looked at. */
+  #forget(): void {
+    this.#options.onDoubt?.(new RunnerError("JOURNAL", ASLEEP_TEXT, { passing: true }));
+    this.#forgotten = [...this.#seen.keys()];
+    this.drop(this.#forgotten);
   }
 
   /** One behind the other, and none is stopped by the one before it. */
@@ -212,7 +249,7 @@ class Copy {
     for (let tries = 1; ; tries++) {
       const { settle, changes, own } = this.#rehearse(group);
       const fences = this.#fencesOf(changes);
-      this.#useIds(changes);
+      this.#ids.use(changes);
       const written =
         changes.length === 0
           ? ({ kind: "written", versions: new Map<number, number>() } as const)
@@ -260,7 +297,7 @@ class Copy {
       if (shape === undefined) continue;
       const sql = `SELECT * FROM main."${tbl}" WHERE "${shape.key}" = ?`;
       const raw = this.#rows.prepared(sql).get(key) as Raw | undefined;
-      const known = this.#known.get(nameOf(tbl, key)) ?? null;
+      const known = this.#known.get(rowName(tbl, key)) ?? null;
       // Was there for a moment.
       if (raw === undefined && known === null) continue;
       const s = known?.shard ?? (raw === undefined ? COMMON : this.#shardOf(shape, raw));
@@ -328,13 +365,13 @@ class Copy {
     try {
       for (const row of rows.filter(({ data }) => data === null)) {
         this.#writers.get(row.tbl)?.remove(row.key);
-        this.#known.delete(nameOf(row.tbl, row.key));
+        this.#known.delete(rowName(row.tbl, row.key));
       }
       for (const { tbl, key, data, shard, version } of rows) {
         if (data === null) continue;
         // A table of a newer program is of no use to this one.
         this.#writers.get(tbl)?.put(data);
-        this.#known.set(nameOf(tbl, key), { shard, version });
+        this.#known.set(rowName(tbl, key), { shard, version });
       }
       this.#database.exec("DELETE FROM temp.changed; COMMIT");
     } catch (error) {
@@ -342,47 +379,11 @@ class Copy {
       throw journalError(error, this.#options.path);
     }
   }
-
-  /** Ids that were sent are never given again, whatever becomes of their rows here. */
-  #useIds(changes: readonly Change[]): void {
-    const use = this.#rows.prepared(
-      "UPDATE temp.given SET low = ?1 + 1 WHERE tbl = ?2 AND low <= ?1",
-    );
-    for (const { t, k, v } of changes) {
-      if (v === null && this.#shapes.get(t)?.key === "id") use.run(Number(k), t);
-    }
-  }
-
-  #idsLeft(): number {
-    return this.#rows.number("SELECT coalesce(min(high - low), 0) AS value FROM temp.given");
-  }
-
-  async #takeIds(): Promise<void> {
-    const low = await this.#options.server.ids(IDS_MAX);
-    const give = this.#rows.prepared("INSERT OR REPLACE INTO temp.given VALUES (?, ?, ?)");
-    for (const table of this.#shapes.keys()) give.run(table, low, low + IDS_MAX - 1);
-  }
-}
-
-/** The next id of a table, from the range that was taken for it. */
-function ofRange(table: string): string {
-  const highest = `SELECT max(id) FROM main."${table}" WHERE id BETWEEN low AND high`;
-  const next = `coalesce((${highest}), low - 1) + 1`;
-  return `(SELECT ${next} FROM temp.given WHERE tbl = '${table}')`;
 }
 
 const LOST_TEXT = "Cannot write to the journal: another host has this shard by now";
+const ASLEEP_TEXT = "Cannot go on with the journal as it is here: nobody has looked for days";
 const STALE_TEXT = "Cannot write to the journal: others change the same rows all the time";
-
-const SEPARATOR = "\u0000";
-
-function nameOf(table: string, key: string): string {
-  return `${table}${SEPARATOR}${key}`;
-}
-
-function storedAs({ s, t, k, r }: Change, version: number): Stored {
-  return { shard: s, tbl: t, key: k, data: r, version };
-}
 
 function removeFile(path: string): void {
   for (const end of ["", "-wal", "-shm", "-journal"]) rmSync(`${path}${end}`, { force: true });

@@ -10,11 +10,11 @@
 import { access } from "node:fs/promises";
 import { messageOf, type RunnerError } from "../../errors.ts";
 import type { Clock, Log } from "../../lib/ports.ts";
-import { type Instant, type Milliseconds, SECOND_MS } from "../../time.ts";
+import { type Instant, MINUTE_MS, type Milliseconds, SECOND_MS } from "../../time.ts";
 import { type Lease, shareOf } from "../lease.ts";
 import { type ClusterJournal, openClusterJournal } from "./journal.ts";
 import { COMMON } from "./schema.ts";
-import type { Seen, Server } from "./server.ts";
+import { REMOVED_MS, type Seen, type Server } from "./server.ts";
 import { shardOf } from "./shapes.ts";
 
 export interface MembershipOptions {
@@ -59,6 +59,9 @@ interface Moment {
 /** How often the whole is looked at. */
 const LOOK_MS: Milliseconds = SECOND_MS;
 
+/** How often some of what was removed long ago is erased. */
+const PURGE_MS: Milliseconds = MINUTE_MS;
+
 /** The part of a lease that is made use of: clocks do not run alike. */
 const USED = 0.9;
 
@@ -99,6 +102,7 @@ export class Membership implements Lease {
     this.#loops = [
       this.#each(this.#options.leaseMs / 5, () => this.#beat()),
       this.#each(LOOK_MS, () => this.#look()),
+      this.#each(PURGE_MS, () => this.#options.server.purge(REMOVED_MS)),
     ];
   }
 

@@ -4,7 +4,7 @@
 // (pgbouncer) that gives each transaction another one.
 import { DatabaseError, Pool, type PoolConfig } from "pg";
 import { messageOf, RunnerError } from "../../errors.ts";
-import { type Milliseconds, SECOND_MS } from "../../time.ts";
+import { DAY_MS, type Milliseconds, SECOND_MS } from "../../time.ts";
 import type { SeenHost, SeenShard } from "../lease.ts";
 import { CLUSTER_MIGRATIONS, CLUSTER_SCHEMA, COMMON, LOST, STALE } from "./schema.ts";
 
@@ -74,6 +74,12 @@ const CONNECT_MS: Milliseconds = 5 * SECOND_MS;
 
 /** Rows that are fetched at once. */
 const ROWS_MAX = 2_000;
+
+/** How long the key of a removed row is kept, that all who have the row see that it is gone. */
+export const REMOVED_MS: Milliseconds = 7 * DAY_MS;
+
+/** Rows that are erased at once. */
+const PURGED_MAX = 5_000;
 
 /** One for the leases, so that no long write holds them up, and one for the rest. */
 const CONNECTIONS_MAX = 3;
@@ -189,6 +195,15 @@ export class Server {
   async drain(host: string, isOn: boolean): Promise<boolean> {
     const sql = "UPDATE mig_host SET draining = $2 WHERE name = $1 RETURNING name";
     return (await this.#ask(sql, [host, isOn])).length > 0;
+  }
+
+  /** Erases what is left of rows that were removed long ago, some at a time. */
+  async purge(keepMs: Milliseconds): Promise<void> {
+    const old = "removed < now() - $1 * interval '1 millisecond'";
+    const some = `SELECT ctid FROM mig_row WHERE ${old} LIMIT ${PURGED_MAX}`;
+    // Looked at again: a row that came back meanwhile is not erased.
+    const sql = `DELETE FROM mig_row WHERE ctid = ANY (ARRAY (${some})) AND ${old}`;
+    await this.#ask(sql, [keepMs]);
   }
 
   /** The first of so many numbers that nobody else gets. */

@@ -5,6 +5,7 @@ import type { DatabaseSync, StatementSync } from "node:sqlite";
 import type { Raw } from "../sqlite/columns.ts";
 import { tablesOf } from "../sqlite/maintenance.ts";
 import { COMMON } from "./schema.ts";
+import type { Change, Server, Stored } from "./server.ts";
 
 /** Rows that belong to all jobs alike. */
 const COMMON_TABLES: ReadonlySet<string> = new Set(["audit", "source"]);
@@ -100,6 +101,22 @@ export function markOf({ table }: Shape, raw: Raw): string | null {
   return values.includes(null) ? null : [table, ...values].join("/");
 }
 
+/** A row's name among the rows of all tables. */
+export function rowName(table: string, key: string): string {
+  return `${table}\u0000${key}`;
+}
+
+/** The table and the key of a name. */
+export function rowOf(name: string): readonly [table: string, key: string] {
+  const [table = "", key = ""] = name.split("\u0000");
+  return [table, key];
+}
+
+/** What PostgreSQL has after a change. */
+export function storedAs({ s, t, k, r }: Change, version: number): Stored {
+  return { shard: s, tbl: t, key: k, data: r, version };
+}
+
 /** Puts rows of one table in their places. */
 export class Writer {
   readonly #shape: Shape;
@@ -132,4 +149,46 @@ export class Writer {
 function bindable(value: unknown): string | number | null | Uint8Array {
   if (typeof value !== "object" || value === null) return value as string | number | null;
   return Buffer.from((value as { readonly hex: string }).hex, "hex");
+}
+
+/** Ids that are taken at once; a process that ends leaves the rest unused. */
+const IDS_MAX = 100_000;
+
+/** The range of ids that a process has taken for the rows that it makes. */
+export class Ids {
+  readonly #shapes: ReadonlyMap<string, Shape>;
+  readonly #use: StatementSync;
+  readonly #give: StatementSync;
+  readonly #left: StatementSync;
+
+  constructor(database: DatabaseSync, shapes: ReadonlyMap<string, Shape>) {
+    this.#shapes = shapes;
+    database.exec("CREATE TEMP TABLE given (tbl TEXT PRIMARY KEY, low INTEGER, high INTEGER)");
+    this.#use = database.prepare("UPDATE temp.given SET low = ?1 + 1 WHERE tbl = ?2 AND low <= ?1");
+    this.#give = database.prepare("INSERT OR REPLACE INTO temp.given VALUES (?, ?, ?)");
+    this.#left = database.prepare("SELECT coalesce(min(high - low), 0) AS left FROM temp.given");
+  }
+
+  /** The next id of a table, as SQL. */
+  static nextOf(table: string): string {
+    const highest = `SELECT max(id) FROM main."${table}" WHERE id BETWEEN low AND high`;
+    const next = `coalesce((${highest}), low - 1) + 1`;
+    return `(SELECT ${next} FROM temp.given WHERE tbl = '${table}')`;
+  }
+
+  /** Ids that were sent are never given again, whatever becomes of their rows here. */
+  use(changes: readonly Pick<Change, "t" | "k" | "v">[]): void {
+    for (const { t, k, v } of changes) {
+      if (v === null && this.#shapes.get(t)?.key === "id") this.#use.run(Number(k), t);
+    }
+  }
+
+  async take(server: Pick<Server, "ids">): Promise<void> {
+    const low = await server.ids(IDS_MAX);
+    for (const table of this.#shapes.keys()) this.#give.run(table, low, low + IDS_MAX - 1);
+  }
+
+  async takeWhenFew(server: Pick<Server, "ids">): Promise<void> {
+    if (Number(this.#left.get()?.left) < IDS_MAX / 2) await this.take(server);
+  }
 }

@@ -20,6 +20,7 @@ import { Server } from "../../../src/journal/postgres/server.ts";
 import { shardOf } from "../../../src/journal/postgres/shapes.ts";
 import { openJournal } from "../../../src/journal/sqlite/journal.ts";
 import { tablesOf } from "../../../src/journal/sqlite/maintenance.ts";
+import { DAY_MS } from "../../../src/time.ts";
 import { eventually } from "../../support/binary.ts";
 import { startPostgres } from "../../support/postgres.ts";
 
@@ -304,6 +305,38 @@ described("ClusterJournal", () => {
     const other = JOBS.find((job) => shardOf(job, SHARDS) !== shardOf("job0", SHARDS)) ?? "";
     expect(await insert(other)).toBe(first + 1);
     await owner.close();
+    await server.close();
+  });
+
+  test("erases in the end what was removed, and loads anew where that was not seen", async () => {
+    const { url, server } = await newServer();
+    const doubts: string[] = [];
+    const owner = await ownAll(server, "owner", doubts);
+    const sleeper = await beside(server, "sleeper");
+    const ids: number[] = [];
+    for (const firesAt of [1, 2]) {
+      const run = { job: "nightly", firesAt, cause: "schedule" } as const;
+      ids.push((await owner.write((to) => to.insertRun(run, "failed", NOW)))?.id ?? 0);
+    }
+    await sleeper.refresh(await server.look());
+    await owner.write((to) => to.removeRuns(ids.slice(0, 1)));
+    const count = async () =>
+      Number(
+        (await postgres().query(url, "SELECT count(*) FROM mig_row WHERE tbl = 'run'"))[0]?.count,
+      );
+    await server.purge(DAY_MS);
+    expect(await count()).toBe(2);
+    await postgres().query(url, "UPDATE mig_row SET removed = removed - interval '2 days'");
+    await server.purge(DAY_MS);
+    expect(await count()).toBe(1);
+    const { now, ...seen } = await server.look();
+    await sleeper.refresh({ ...seen, now: now + 3 * DAY_MS });
+    expect(sleeper.runs("nightly", 9)).toHaveLength(2);
+    await sleeper.refresh({ ...seen, now: now + 7 * DAY_MS });
+    expect(sleeper.runs("nightly", 9).map(({ firesAt }) => firesAt)).toEqual([2]);
+    await owner.refresh({ ...seen, now: now + 7 * DAY_MS });
+    expect(doubts).toHaveLength(1);
+    for (const journal of [owner, sleeper]) await journal.close();
     await server.close();
   });
 

@@ -14,6 +14,8 @@
 //   spool      the runner directory, the operator's view
 //   run        one firing of a job, from its fire time to its last delivery
 //   step       one named, journaled part of a workflow run
+//   hold       keep what is due from going on: a fire time (by a pause or a blackout), an action
+//              (by a guard)
 //   tick       one turn of the loop
 //
 // The journal's interface is in journal/journal.ts, because it is made of the flow's own states.

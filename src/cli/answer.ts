@@ -8,9 +8,9 @@ import { cutText } from "../text.ts";
 import type { Milliseconds } from "../time.ts";
 import { jsonAnswer } from "../view/text.ts";
 import { ANSWER_SIZE_MAX, encodeAnswer, type Replied, replyTo } from "../workflow/answers.ts";
+import { servingHolder } from "./directory-lock.ts";
 import { UsageError } from "./flags.ts";
-import { servingHolder } from "./hold.ts";
-import { openBench } from "./open.ts";
+import { openJournalAccess } from "./open.ts";
 import { actorOf, Recorder } from "./record.ts";
 import { JSON_FLAG, type Verb, WHY_FLAG } from "./verb.ts";
 
@@ -43,10 +43,10 @@ export const answer: Verb = {
     const json = answerOf(text);
     const why = call.flags.text("why");
     const by = actorOf(call);
-    const bench = await openBench(call);
+    const access = await openJournalAccess(call);
     try {
-      const { clock, journal, log } = bench.edges;
-      const recorder = new Recorder(call, bench.edges);
+      const { clock, journal, log } = access.edges;
+      const recorder = new Recorder(call, access.edges);
       const reason = why === null ? "" : `: ${why}`;
       const reply = { kind: "wait", json } as const;
       const replied = await journal.write((tables) => {
@@ -61,14 +61,14 @@ export const answer: Verb = {
         run: runId,
       });
       recorder.tell();
-      const serves = call.person === undefined && servingHolder(bench.config.directory) !== null;
+      const serves = call.person === undefined && servingHolder(access.config.directory) !== null;
       const verdict = await verdictOf({ journal, clock, serves }, { runId, name }, replied);
       const told = { run: runId, job, name, state: verdict.state, error: verdict.error };
       if (call.flags.has("json")) call.terminal.json(jsonAnswer(told));
       else call.terminal.out([`${job}: ${TEXTS[verdict.state]}${errorText(verdict)}`]);
       return verdict.state === "refused" ? 1 : 0;
     } finally {
-      await bench.close();
+      await access.close();
     }
   },
 };

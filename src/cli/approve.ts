@@ -7,7 +7,7 @@ import type { Instant } from "../time.ts";
 import { jsonAnswer } from "../view/text.ts";
 import { isHeldByGuard, replyTo } from "../workflow/answers.ts";
 import { UsageError } from "./flags.ts";
-import { openBench } from "./open.ts";
+import { openJournalAccess } from "./open.ts";
 import { actorOf, Recorder } from "./record.ts";
 import { type Call, JSON_FLAG, type Verb, WHY_FLAG } from "./verb.ts";
 
@@ -55,10 +55,10 @@ async function decide(call: Call, deed: Decision["deed"]): Promise<number> {
   }
   const why = call.flags.text("why");
   const order: Decision = { deed, runId, name, by: actorOf(call), why };
-  const bench = await openBench(call);
+  const access = await openJournalAccess(call);
   try {
-    const { clock, journal, log } = bench.edges;
-    const recorder = new Recorder(call, bench.edges);
+    const { clock, journal, log } = access.edges;
+    const recorder = new Recorder(call, access.edges);
     const reason = why === null ? "" : `: ${why}`;
     const found = await journal.write((tables) => {
       const decided = decideIn(tables, order, clock.now());
@@ -78,7 +78,7 @@ async function decide(call: Call, deed: Decision["deed"]): Promise<number> {
     else call.terminal.out([`${job}: ${what} is ${said}`]);
     return 0;
   } finally {
-    await bench.close();
+    await access.close();
   }
 }
 

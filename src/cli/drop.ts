@@ -11,7 +11,7 @@ import { parseActionId } from "../mig/ids.ts";
 import { dropRun, dropRuns } from "../workflow/operate.ts";
 import { UsageError } from "./flags.ts";
 import { loadJobs, unknownJob } from "./jobs.ts";
-import { type Bench, openBench } from "./open.ts";
+import { type JournalAccess, openJournalAccess } from "./open.ts";
 import { Recorder } from "./record.ts";
 import { type Call, JSON_FLAG, type Verb } from "./verb.ts";
 
@@ -35,36 +35,36 @@ export const drop: Verb = {
       throw new UsageError("drop takes one ACTIONID, RUN or JOB");
     }
     const plugin = call.flags.text("plugin");
-    const bench = await openBench(call);
+    const access = await openJournalAccess(call);
     try {
-      const removed = plugin === null ? await takeOut(bench, word) : [];
-      const run = runOf(bench, word);
+      const removed = plugin === null ? await takeOut(access, word) : [];
+      const run = runOf(access, word);
       if (run !== null && plugin === null && removed.length === 0) {
-        return await giveUpRun(call, bench, run);
+        return await giveUpRun(call, access, run);
       }
-      const rows = await actionsOf(bench, word, removed.length > 0);
-      const given = await giveUp(call, bench, { ...rows, plugin });
+      const rows = await actionsOf(access, word, removed.length > 0);
+      const given = await giveUp(call, access, { ...rows, plugin });
       const runs =
-        rows.job === null || plugin !== null ? [] : await giveUpRuns(call, bench, rows.job);
+        rows.job === null || plugin !== null ? [] : await giveUpRuns(call, access, rows.job);
       const isNothing = given.length === 0 && runs.length === 0 && removed.length === 0;
       if (isNothing) throw nothingPending(word, plugin);
       if (call.flags.has("json")) call.terminal.json(encode(given, runs, removed));
       else call.terminal.out(describe(given, runs, removed));
       return 0;
     } finally {
-      await bench.close();
+      await access.close();
     }
   },
 };
 
 /** The run that a word means; an action's id goes first, and is far larger. */
-function runOf({ edges: { journal } }: Bench, word: string): number | null {
+function runOf({ edges: { journal } }: JournalAccess, word: string): number | null {
   const id = parseActionId(word);
   if (id === null || journal.actionById(id) !== null) return null;
   return journal.run(id) === null ? null : id;
 }
 
-async function giveUpRun(call: Call, { edges }: Bench, runId: number): Promise<number> {
+async function giveUpRun(call: Call, { edges }: JournalAccess, runId: number): Promise<number> {
   const { clock, journal, log } = edges;
   const recorder = new Recorder(call, edges);
   const run = await journal.write((tables) => {
@@ -90,8 +90,8 @@ interface Chosen {
 const ROWS_MAX = 100_000;
 
 /** @param isKnown Whether something else of that name was found. */
-async function actionsOf(bench: Bench, word: string, isKnown: boolean): Promise<Chosen> {
-  const { journal } = bench.edges;
+async function actionsOf(access: JournalAccess, word: string, isKnown: boolean): Promise<Chosen> {
+  const { journal } = access.edges;
   const actionId = parseActionId(word);
   const action = actionId === null ? null : journal.actionById(actionId);
   if (action !== null) return { ids: [action.id], job: null };
@@ -100,22 +100,25 @@ async function actionsOf(bench: Bench, word: string, isKnown: boolean): Promise<
   const ids = new Set([...pending.map(({ id }) => id), ...waiting.map((row) => row.actionRow)]);
   // A job may be gone from the spool while something of it is pending.
   if (ids.size > 0 || journal.runs(word, 1).length > 0) return { ids: [...ids], job: word };
-  const jobs = (await loadJobs(bench)).map(({ job }) => job);
+  const jobs = (await loadJobs(access)).map(({ job }) => job);
   if (isKnown || jobs.includes(word)) return { ids: [], job: word };
-  const path = bench.config.runnersDirectory;
+  const path = access.config.runnersDirectory;
   if (!/^\d+$/.test(word)) throw unknownJob({ verb: "drop", job: word }, { jobs, path });
   throw new RunnerError(
     "JOURNAL",
     `Cannot drop action "${word}": the journal has none of this id`,
     {
-      path: bench.config.journalPath,
+      path: access.config.journalPath,
       hint: "mig-runner status lists what is pending",
     },
   );
 }
 
 /** Takes rows that cannot be read out of the journal. A copy of them is kept beside it. */
-async function takeOut({ edges, config }: Bench, word: string): Promise<readonly RemovedRow[]> {
+async function takeOut(
+  { edges, config }: JournalAccess,
+  word: string,
+): Promise<readonly RemovedRow[]> {
   const { clock, journal, log } = edges;
   if (journal.unreadable(1).length === 0) return [];
   return await journal.write((tables) => {
@@ -142,7 +145,7 @@ const GIVEN = { planned: "post", posted: "collect", collected: "sweep" } as cons
 
 async function giveUp(
   call: Call,
-  { edges, spool }: Bench,
+  { edges, spool }: JournalAccess,
   { ids, plugin }: Chosen & { readonly plugin: string | null },
 ): Promise<readonly Given[]> {
   const now = edges.clock.now();
@@ -172,7 +175,11 @@ async function giveUp(
   return given;
 }
 
-async function giveUpRuns(call: Call, { edges }: Bench, job: string): Promise<readonly RunRow[]> {
+async function giveUpRuns(
+  call: Call,
+  { edges }: JournalAccess,
+  job: string,
+): Promise<readonly RunRow[]> {
   const { clock, journal, log } = edges;
   const recorder = new Recorder(call, edges);
   const runs = await journal.write((transaction) => {

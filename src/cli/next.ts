@@ -7,7 +7,7 @@ import { nearest, RunnerError, RunnerErrors } from "../errors.ts";
 import { holdOf } from "../flow/holds.ts";
 import type { JobState } from "../jobs/catalog.ts";
 import { spreadOffsetMs } from "../jobs/fires.ts";
-import { type Blackout, type HoldAt, unheld } from "../jobs/hold.ts";
+import { type Blackout, type FireHoldAt, unheld } from "../jobs/hold.ts";
 import {
   type AskedRun,
   answerBatchLine,
@@ -133,7 +133,7 @@ function askedRuns(known: KnownJobs, job: string, from: Instant): Promise<readon
 }
 
 /** What holds a job after a time. */
-function heldJob(known: KnownJobs, job: string, after: Instant): Promise<HoldAt> {
+function heldJob(known: KnownJobs, job: string, after: Instant): Promise<FireHoldAt> {
   const { blackouts } = known;
   const nobody = holdOf({ journal: { pauses: () => [] }, blackouts }, job, after);
   return readJournal(known, nobody, (journal) => holdOf({ journal, blackouts }, job, after));

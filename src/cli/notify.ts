@@ -3,7 +3,7 @@ import { RunnerError } from "../errors.ts";
 import { tellPlugin } from "../flow/alarms.ts";
 import type { DeliveryAnswer } from "../ports.ts";
 import { UsageError } from "./flags.ts";
-import { openBench } from "./open.ts";
+import { openJournalAccess } from "./open.ts";
 import { JSON_FLAG, type Verb } from "./verb.ts";
 
 export const notify: Verb = {
@@ -17,26 +17,26 @@ export const notify: Verb = {
   async run(call) {
     const [word, ...others] = call.positionals;
     if (word !== "test" || others.length > 0) throw new UsageError("notify takes the word test");
-    const bench = await openBench(call);
+    const access = await openJournalAccess(call);
     try {
-      const { plugins } = bench.config.notify;
+      const { plugins } = access.config.notify;
       if (plugins.length === 0) {
         throw new RunnerError("CONFIG", "Cannot test alarms: nobody is to be told", {
-          path: bench.config.path,
+          path: access.config.path,
           hint: 'Name who tells them, such as [notify] plugins = "slack"',
         });
       }
       const told: { readonly plugin: string; readonly answer: DeliveryAnswer }[] = [];
       for (const plugin of plugins) {
-        const at = bench.clock.now();
+        const at = access.clock.now();
         const order = { plugin, body: bodyOf(at), key: `alarm/test/${at}`, attempt: 1 };
-        told.push({ plugin, answer: await tellPlugin(bench.edges, order) });
+        told.push({ plugin, answer: await tellPlugin(access.edges, order) });
       }
       if (call.flags.has("json")) call.terminal.json(JSON.stringify(told.map(encode)));
       else call.terminal.out(told.map(lineOf));
       return told.every(({ answer }) => answer.kind === "delivered") ? 0 : 1;
     } finally {
-      await bench.close();
+      await access.close();
     }
   },
 };

@@ -30,7 +30,7 @@ import { thisUser, type User } from "../lib/os/ownership.ts";
 import type { Clock, Log } from "../lib/ports.ts";
 import type { EngineEdges } from "../workflow/edges.ts";
 import { openCatalog } from "./catalog.ts";
-import { DAEMON, Hold } from "./hold.ts";
+import { DAEMON, DirectoryLock } from "./directory-lock.ts";
 import { type Live, openLive } from "./live.ts";
 import { ownJobs } from "./own-jobs.ts";
 import {
@@ -49,7 +49,7 @@ export interface Opened {
   readonly edges: EngineEdges;
   readonly catalog: Catalog;
   /** The directory's lock. */
-  readonly hold: Hold;
+  readonly lock: DirectoryLock;
   /** This host's part of a cluster; null: it works alone. */
   readonly member: Membership | null;
   /** Calls `onChange` when the spool may have changed. */
@@ -114,7 +114,7 @@ export function viewSpool(
 }
 
 /** What verbs need that change the journal and deliver results, without key and API. */
-export interface Bench extends SpoolView {
+export interface JournalAccess extends SpoolView {
   readonly edges: DeliveryEdges;
   readonly plugins: DiskPlugins;
   close(): Promise<void>;
@@ -125,7 +125,7 @@ export interface Bench extends SpoolView {
  *
  * @throws {RunnerError|RunnerErrors} What is wrong with runner.cfg, the log or the journal.
  */
-export async function openBench(call: Call): Promise<Bench> {
+export async function openJournalAccess(call: Call): Promise<JournalAccess> {
   const view = await openSpoolView(call);
   const { config, clock } = view;
   assertTrusted([...fileMistakes(config.path), ...directoryMistakes(config)]);
@@ -217,19 +217,19 @@ export async function openRunner(call: Call, options: OpenOptions): Promise<Open
   const { config, warnings, written } = await loadTrusted(call);
   assertShared(config, options);
   const clock = systemClock();
-  const hold = new Hold(config.directory, options.work);
+  const lock = new DirectoryLock(config.directory, options.work);
   // While a daemon has the directory, its start has been logged by the daemon: not once more.
-  const begins = options.lock !== "if free" || (await hold.take());
+  const begins = options.lock !== "if free" || (await lock.take());
   const log = await openLog(logConfig(config, { begins }), systemLogContext(clock));
   if (begins) log.emit("info", "logging routine started");
   const said = begins ? [...warnings, ...warningsAbove(config.directory)] : [];
   for (const warning of said) log.emit("warning", warning);
   if (begins) sayZone(call, { log, clock });
   try {
-    if (options.lock !== "if free") await hold.wait({ ...options, log });
-    return await openEdges(call, { config, written, clock, log, hold });
+    if (options.lock !== "if free") await lock.wait({ ...options, log });
+    return await openEdges(call, { config, written, clock, log, lock });
   } catch (error) {
-    hold.release();
+    lock.release();
     await log.close();
     throw error;
   }
@@ -276,15 +276,15 @@ interface Begun {
   readonly written: Written;
   readonly clock: Clock;
   readonly log: OpenLog;
-  readonly hold: Hold;
+  readonly lock: DirectoryLock;
 }
 
 async function openEdges(call: Call, begun: Begun): Promise<Opened> {
   const { environment } = call;
-  const { config, clock, log, hold } = begun;
+  const { config, clock, log, lock } = begun;
   const spool = openSpool({ directory: config.directory });
-  if (hold.isHeld) await spool.removeLeftovers();
-  const plugins = hold.isHeld ? await pluginsOf(call, { config, log }).list() : [];
+  if (lock.isOurs) await spool.removeLeftovers();
+  const plugins = lock.isOurs ? await pluginsOf(call, { config, log }).list() : [];
   for (const { name, problem } of plugins) {
     if (problem === null) log.emit("info", `plugins: registering ${name}`);
     else log.emit("warning", `plugins: skipping ${name}: ${problem}`);
@@ -292,7 +292,7 @@ async function openEdges(call: Call, begun: Begun): Promise<Opened> {
   const member = await openMember(begun);
   const { journal, check, broken } =
     member === null
-      ? await openTrusted(config, hold)
+      ? await openTrusted(config, lock)
       : { journal: member.journal, check: null, broken: new Promise<Broken>(() => {}) };
   const live = liveOf(call, begun);
   const random = systemRandom();
@@ -322,7 +322,7 @@ async function openEdges(call: Call, begun: Begun): Promise<Opened> {
     config,
     edges,
     catalog: jobs.catalog,
-    hold,
+    lock,
     member,
     broken,
     watch: (onChange) => watchSpool(config.directory, onChange),
@@ -337,7 +337,7 @@ async function openEdges(call: Call, begun: Begun): Promise<Opened> {
       await jobs.close();
       await check?.close();
       await (member ?? journal).close();
-      hold.release();
+      lock.release();
       await log.close();
     },
   };
@@ -362,14 +362,14 @@ function liveOf(call: Call, { config, clock, log }: Begun): Live {
 /** The journal, and what is told when it cannot be trusted any more. */
 async function openTrusted(
   { journalPath: path }: RunnerConfig,
-  hold: Hold,
+  lock: DirectoryLock,
 ): Promise<Pick<Opened, "broken"> & Pick<EngineEdges, "journal"> & { check: Closed | null }> {
   const broken = Promise.withResolvers<Broken>();
   const onFailure = (error: RunnerError): void => broken.resolve({ error, mayHeal: true });
   const onDamage = (error: RunnerError): void => broken.resolve({ error, mayHeal: false });
   const journal = openJournal({
     path,
-    isOwned: () => hold.isHeld,
+    isOwned: () => lock.isOurs,
     onFailure,
     onReplaced: onDamage,
   });

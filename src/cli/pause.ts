@@ -7,7 +7,7 @@ import type { Instant } from "../time.ts";
 import { formatClock, jsonAnswer } from "../view/text.ts";
 import { UsageError } from "./flags.ts";
 import { loadJobs, unknownJob } from "./jobs.ts";
-import { type Bench, openBench } from "./open.ts";
+import { type JournalAccess, openJournalAccess } from "./open.ts";
 import { actorOf, Recorder } from "./record.ts";
 import { type Call, JSON_FLAG, type Verb, WHY_FLAG } from "./verb.ts";
 
@@ -34,17 +34,17 @@ export const pause: Verb = {
     "  mig-runner -c runner.cfg pause sshd-config --until 2026-12-24T06:00:00Z",
   async run(call) {
     const job = wordOf(call, "pause");
-    return await withBench(call, async (bench) => {
-      const { clock, journal, log } = bench.edges;
+    return await withJournal(call, async (access) => {
+      const { clock, journal, log } = access.edges;
       const now = clock.now();
       const until = call.flags.moment("until", now, "from now");
       if (until !== null && until <= now) {
         throw new UsageError("flag -until is over already: a time to come is wanted");
       }
-      await assertJob(bench, "pause", job);
+      await assertJob(access, "pause", job);
       const why = call.flags.text("why") ?? "";
       const actor = actorOf(call);
-      const recorder = new Recorder(call, bench.edges);
+      const recorder = new Recorder(call, access.edges);
       const end = until === null ? "" : ` until ${new Date(until).toISOString()}`;
       const detail = `${end.trim()}${why === "" ? "" : `: ${why}`}`;
       const before = await journal.write((tables) => {
@@ -73,11 +73,11 @@ export const unpause: Verb = {
     "  mig-runner -c runner.cfg unpause sshd-config",
   async run(call) {
     const job = wordOf(call, "unpause");
-    return await withBench(call, async (bench) => {
-      const { clock, journal, log } = bench.edges;
+    return await withJournal(call, async (access) => {
+      const { clock, journal, log } = access.edges;
       const why = call.flags.text("why") ?? "";
       const reason = why === "" ? "" : `: ${why}`;
-      const recorder = new Recorder(call, bench.edges);
+      const recorder = new Recorder(call, access.edges);
       const ended = await journal.write((tables) => {
         const pauses = tables.endPauses(job, clock.now());
         const detail = pauses.map(pauseReason).join(", ");
@@ -87,7 +87,7 @@ export const unpause: Verb = {
         return pauses;
       });
       if (ended.length === 0) {
-        await assertJob(bench, "unpause", job);
+        await assertJob(access, "unpause", job);
         const hint = "mig-runner status shows which jobs are paused";
         throw new RunnerError("ENTITY", `Cannot unpause job "${job}": it is not paused`, { hint });
       }
@@ -105,20 +105,23 @@ function wordOf({ positionals: [job, ...others] }: Call, verb: string): string {
   return job;
 }
 
-async function withBench(call: Call, work: (bench: Bench) => Promise<number>): Promise<number> {
-  const bench = await openBench(call);
+async function withJournal(
+  call: Call,
+  work: (access: JournalAccess) => Promise<number>,
+): Promise<number> {
+  const access = await openJournalAccess(call);
   try {
-    return await work(bench);
+    return await work(access);
   } finally {
-    await bench.close();
+    await access.close();
   }
 }
 
 /** @throws {RunnerError} ENTITY, when there is no such job; a broken one may be paused. */
-async function assertJob(bench: Bench, verb: string, job: string): Promise<void> {
-  const jobs = (await loadJobs(bench)).map((state) => state.job);
+async function assertJob(access: JournalAccess, verb: string, job: string): Promise<void> {
+  const jobs = (await loadJobs(access)).map((state) => state.job);
   if (jobs.includes(job)) return;
-  throw unknownJob({ verb, job }, { jobs, path: bench.config.runnersDirectory });
+  throw unknownJob({ verb, job }, { jobs, path: access.config.runnersDirectory });
 }
 
 function pausedLines(pause: {

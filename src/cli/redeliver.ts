@@ -10,10 +10,10 @@ import type { Entity } from "../jobs/entity.ts";
 import type { ActionRow, DeliveryRow } from "../journal/inflight.ts";
 import { parseActionId } from "../mig/ids.ts";
 import { readStoredResult } from "../mig/result-file.ts";
+import { DirectoryLock, serverText, servingHolder } from "./directory-lock.ts";
 import { UsageError } from "./flags.ts";
-import { Hold, serverText, servingHolder } from "./hold.ts";
 import { loadJobs, unknownJob } from "./jobs.ts";
-import { assertAlone, type Bench, openBench } from "./open.ts";
+import { assertAlone, type JournalAccess, openJournalAccess } from "./open.ts";
 import { Recorder } from "./record.ts";
 import { type Call, JSON_FLAG, type Verb } from "./verb.ts";
 
@@ -34,22 +34,22 @@ export const redeliver: Verb = {
     if (word === undefined || others.length > 0) {
       throw new UsageError("redeliver takes one ACTIONID or JOB");
     }
-    const bench = await openBench(call);
+    const access = await openJournalAccess(call);
     try {
-      assertAlone(bench.config, "redeliver");
+      assertAlone(access.config, "redeliver");
       const plugin = call.flags.text("plugin");
-      if (plugin !== null) await requirePlugin(bench, plugin);
-      const states = await loadJobs(bench);
-      const action = await findAction(bench, { word, plugin, states });
-      const rows = await putBack(call, bench, { action, plugin, states });
-      return await handOver(call, bench, { action, rows, entity: entityOf(states, action.job) });
+      if (plugin !== null) await requirePlugin(access, plugin);
+      const states = await loadJobs(access);
+      const action = await findAction(access, { word, plugin, states });
+      const rows = await putBack(call, access, { action, plugin, states });
+      return await handOver(call, access, { action, rows, entity: entityOf(states, action.job) });
     } finally {
-      await bench.close();
+      await access.close();
     }
   },
 };
 
-async function requirePlugin({ plugins, config }: Bench, name: string): Promise<void> {
+async function requirePlugin({ plugins, config }: JournalAccess, name: string): Promise<void> {
   const problem = await plugins.check(name);
   if (problem === null) return;
   const path = config.pluginsDirectory;
@@ -63,17 +63,17 @@ interface Wanted {
 }
 
 /** The collected action that a word means, adopted from its file when the journal has none. */
-async function findAction(bench: Bench, wanted: Wanted): Promise<ActionRow> {
+async function findAction(access: JournalAccess, wanted: Wanted): Promise<ActionRow> {
   const { word, states } = wanted;
   const actionId = parseActionId(word);
-  const byId = actionId === null ? null : await resultOfAction(bench, actionId, wanted);
+  const byId = actionId === null ? null : await resultOfAction(access, actionId, wanted);
   if (byId !== null) return byId;
   // Of a job that was removed the results may be all that is left.
-  const hasResult = (await latestResult(bench.config.directory, word)) !== null;
+  const hasResult = (await latestResult(access.config.directory, word)) !== null;
   if (hasResult || states.some(({ job }) => job === word)) {
-    return await resultOfJob(bench, word, wanted);
+    return await resultOfJob(access, word, wanted);
   }
-  const path = bench.config.runnersDirectory;
+  const path = access.config.runnersDirectory;
   if (actionId === null) {
     throw unknownJob(
       { verb: "redeliver", job: word },
@@ -87,15 +87,15 @@ async function findAction(bench: Bench, wanted: Wanted): Promise<ActionRow> {
 }
 
 async function resultOfAction(
-  bench: Bench,
+  access: JournalAccess,
   actionId: number,
   wanted: Wanted,
 ): Promise<ActionRow | null> {
-  const { config, edges } = bench;
+  const { config, edges } = access;
   const known = edges.journal.actionById(actionId);
   if (known === null) {
     const file = await findResult(config.directory, actionId);
-    return file === null ? null : await adopt(bench, file, wanted);
+    return file === null ? null : await adopt(access, file, wanted);
   }
   const { resultPath, state, job } = known;
   if (resultPath === null) {
@@ -113,8 +113,8 @@ async function resultOfAction(
 /** Runs of a job that are looked through for one with a result. */
 const RUNS_MAX = 1_000;
 
-async function resultOfJob(bench: Bench, job: string, wanted: Wanted): Promise<ActionRow> {
-  const { config, edges } = bench;
+async function resultOfJob(access: JournalAccess, job: string, wanted: Wanted): Promise<ActionRow> {
+  const { config, edges } = access;
   const { journal } = edges;
   const newest = await latestResult(config.directory, job);
   // A file that the journal does not know is newer only if the API gave it a higher id.
@@ -125,7 +125,7 @@ async function resultOfJob(bench: Bench, job: string, wanted: Wanted): Promise<A
   // Of several actions of one step the journal knows which has the result of all.
   const isNewer = newest !== null && journal.actionById(newest.actionId) === null;
   const actionId = Math.max(known?.actionId ?? 0, isNewer ? newest.actionId : 0);
-  const found = actionId === 0 ? null : await resultOfAction(bench, actionId, wanted);
+  const found = actionId === 0 ? null : await resultOfAction(access, actionId, wanted);
   if (found !== null) return found;
   throw new RunnerError("SPOOL", `Cannot redeliver job "${job}": it has no result yet`, {
     job,
@@ -135,7 +135,7 @@ async function resultOfJob(bench: Bench, job: string, wanted: Wanted): Promise<A
 }
 
 async function adopt(
-  { edges }: Bench,
+  { edges }: JournalAccess,
   file: { readonly job: string; readonly path: string },
   { plugin, states }: Wanted,
 ): Promise<ActionRow> {
@@ -175,7 +175,7 @@ function withoutPlugin({ job, actionId }: Pick<ActionRow, "job" | "actionId">): 
 
 async function putBack(
   call: Call,
-  { edges }: Bench,
+  { edges }: JournalAccess,
   order: Pick<Wanted, "plugin" | "states"> & { readonly action: ActionRow },
 ): Promise<readonly DeliveryRow[]> {
   const { action, plugin, states } = order;
@@ -202,14 +202,14 @@ interface Order {
 }
 
 /** Lets the daemon of the directory deliver, or does it here while holding the directory. */
-async function handOver(call: Call, bench: Bench, order: Order): Promise<number> {
-  const { directory } = bench.config;
+async function handOver(call: Call, access: JournalAccess, order: Order): Promise<number> {
+  const { directory } = access.config;
   if (call.person !== undefined) return leave(call, order, servingHolder(directory)?.pid ?? null);
-  const hold = new Hold(directory, "redeliver");
-  if (!(await hold.take())) {
+  const lock = new DirectoryLock(directory, "redeliver");
+  if (!(await lock.take())) {
     const holder = servingHolder(directory)?.pid ?? null;
-    if (holder !== null) return report(call, bench, { ...order, holder });
-    await hold.wait(bench.edges);
+    if (holder !== null) return report(call, access, { ...order, holder });
+    await lock.wait(access.edges);
   }
   const stop = new AbortController();
   const signals = onSignals({ stop: () => stop.abort(), scan() {} });
@@ -217,12 +217,12 @@ async function handOver(call: Call, bench: Bench, order: Order): Promise<number>
     for (const row of order.rows) {
       if (stop.signal.aborted) break;
       const timeoutMs = order.entity?.pluginTimeoutMs ?? null;
-      await deliverResult(bench.edges, row, { signal: stop.signal, timeoutMs });
+      await deliverResult(access.edges, row, { signal: stop.signal, timeoutMs });
     }
-    return report(call, bench, { ...order, holder: null });
+    return report(call, access, { ...order, holder: null });
   } finally {
     signals.close();
-    hold.release();
+    lock.release();
   }
 }
 
@@ -236,7 +236,7 @@ function leave(call: Call, { action, rows }: Order, holder: number | null): numb
 
 function report(
   call: Call,
-  { edges }: Bench,
+  { edges }: JournalAccess,
   { action, rows, holder }: Order & { readonly holder: number | null },
 ): number {
   const { actionId, job, resultPath } = action;

@@ -5,7 +5,7 @@ import type { JournalReads } from "../journal/journal.ts";
 import { besideSteps, type Renewal, stepsAgain } from "../workflow/operate.ts";
 import { type Rehearsal, type Rehearsed as RehearsedRun, rehearse } from "../workflow/rehearse.ts";
 import { loadJobs, unknownJob } from "./jobs.ts";
-import type { Bench } from "./open.ts";
+import type { JournalAccess } from "./open.ts";
 
 /** What was rehearsed, and whether it still holds. */
 export interface Rehearsed extends Renewal {
@@ -20,21 +20,21 @@ export interface Rehearsed extends Renewal {
  *
  * @throws {RunnerError|RunnerErrors} Where the two part, or what is wrong with job.ts.
  */
-export async function renew(bench: Bench, runId: number): Promise<Rehearsed | null> {
-  const { journal } = bench.edges;
+export async function renew(access: JournalAccess, runId: number): Promise<Rehearsed | null> {
+  const { journal } = access.edges;
   const kept = keptOf(journal, runId);
   if (kept === null) return null;
   const { run, steps } = kept;
-  const path = await pathOf(bench, run.job);
-  const { source, hash } = await workflowEdges(bench.config).bundle(path);
-  const { beside, ...played } = await play(bench, kept, source);
+  const path = await pathOf(access, run.job);
+  const { source, hash } = await workflowEdges(access.config).bundle(path);
+  const { beside, ...played } = await play(access, kept, source);
   const refuse = (state: string, hint: string): never => {
     const message = `Cannot resume run "${runId}" of ${run.job} with its new source: ${state}`;
     throw new RunnerError("JOURNAL", message, { job: run.job, path, hint });
   };
   if (played.parting !== null) {
     const own = `mig-runner resume ${runId} goes on with the source that it began with`;
-    const where = await placesOf(bench, kept, played);
+    const where = await placesOf(access, kept, played);
     const hint = `Nothing was changed. ${own}; mig-runner run ${run.job} begins anew`;
     refuse(`${played.parting}${where}`, hint);
   }
@@ -49,12 +49,12 @@ export async function renew(bench: Bench, runId: number): Promise<Rehearsed | nu
 }
 
 /** Steps that failed beside saved ones and that the run's own source can have tried again. */
-export async function retriable(bench: Bench, runId: number): Promise<readonly string[]> {
-  const { journal } = bench.edges;
+export async function retriable(access: JournalAccess, runId: number): Promise<readonly string[]> {
+  const { journal } = access.edges;
   const kept = keptOf(journal, runId);
   const source = kept === null ? null : journal.source(kept.run.source ?? "");
   if (kept === null || source === null || besideSteps(journal, runId).length === 0) return [];
-  return (await play(bench, kept, source)).beside;
+  return (await play(access, kept, source)).beside;
 }
 
 /** What the journal has of a run that can go on. */
@@ -69,12 +69,12 @@ function keptOf(journal: JournalReads, runId: number): Kept | null {
 
 /** Plays a source, with what failed beside saved steps tried again, if it takes that. */
 async function play(
-  bench: Bench,
+  access: JournalAccess,
   kept: Kept,
   source: string,
 ): Promise<Rehearsal & { readonly beside: readonly string[] }> {
-  const { clock, journal } = bench.edges;
-  const { host } = workflowEdges(bench.config);
+  const { clock, journal } = access.edges;
+  const { host } = workflowEdges(access.config);
   const last = stepsAgain(journal, kept.run.id).map(({ name }) => name);
   const beside = besideSteps(journal, kept.run.id).map(({ name }) => name);
   if (beside.length > 0) {
@@ -86,11 +86,15 @@ async function play(
 }
 
 /** Where the code that the run began with and that of now are, at the step where they part. */
-async function placesOf(bench: Bench, kept: Kept, { step, at }: Rehearsal): Promise<string> {
-  const { journal } = bench.edges;
+async function placesOf(
+  access: JournalAccess,
+  kept: Kept,
+  { step, at }: Rehearsal,
+): Promise<string> {
+  const { journal } = access.edges;
   const source = journal.source(kept.run.source ?? "");
   const before =
-    step === null || source === null ? null : (await play(bench, kept, source)).places.get(step);
+    step === null || source === null ? null : (await play(access, kept, source)).places.get(step);
   const old = before == null ? [] : [`the source that the run began with asks for it at ${before}`];
   const now = at === null ? [] : [`the new one is at ${at}`];
   const places = [...old, ...now];
@@ -98,10 +102,10 @@ async function placesOf(bench: Bench, kept: Kept, { step, at }: Rehearsal): Prom
 }
 
 /** The file of a job with a workflow. */
-async function pathOf(bench: Bench, job: string): Promise<string> {
-  const states = await loadJobs(bench);
+async function pathOf(access: JournalAccess, job: string): Promise<string> {
+  const states = await loadJobs(access);
   const state = states.find((each) => each.job === job);
-  const path = bench.config.runnersDirectory;
+  const path = access.config.runnersDirectory;
   if (state === undefined) {
     throw unknownJob({ verb: "resume", job }, { jobs: states.map((each) => each.job), path });
   }

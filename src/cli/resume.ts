@@ -1,9 +1,9 @@
 // Resume: the verb by which an operator lets a paused or failed workflow run go on.
 import { parseActionId } from "../mig/ids.ts";
 import { resumeRun } from "../workflow/operate.ts";
+import { serverText, servingHolder } from "./directory-lock.ts";
 import { UsageError } from "./flags.ts";
-import { serverText, servingHolder } from "./hold.ts";
-import { openBench } from "./open.ts";
+import { openJournalAccess } from "./open.ts";
 import { Recorder } from "./record.ts";
 import { JSON_FLAG, type Verb } from "./verb.ts";
 
@@ -33,16 +33,16 @@ export const resume: Verb = {
     if (runId === null || others.length > 0) {
       throw new UsageError("resume takes one RUN, a number that status shows");
     }
-    const bench = await openBench(call);
+    const access = await openJournalAccess(call);
     try {
-      const { clock, journal, log } = bench.edges;
+      const { clock, journal, log } = access.edges;
       const why = journal.run(runId)?.note ?? null;
-      const recorder = new Recorder(call, bench.edges);
+      const recorder = new Recorder(call, access.edges);
       const job = journal.run(runId)?.job ?? "";
       const isNew = call.flags.has("with-new-source");
       const { renew, retriable } = await import("./renew.ts");
-      const renewal = isNew ? await renew(bench, runId) : null;
-      const beside = renewal?.beside ?? (isNew ? [] : await retriable(bench, runId));
+      const renewal = isNew ? await renew(access, runId) : null;
+      const beside = renewal?.beside ?? (isNew ? [] : await retriable(access, runId));
       const again = await journal.write((tables) => {
         renewal?.check(tables);
         const tried = resumeRun(tables, runId, clock.now(), { renewal, beside });
@@ -52,7 +52,7 @@ export const resume: Verb = {
       });
       recorder.tell();
       log.emit("notice", `${job}: run ${runId} resumed by an operator`, { job, run: runId });
-      const holder = servingHolder(bench.config.directory)?.pid ?? null;
+      const holder = servingHolder(access.config.directory)?.pid ?? null;
       const advice = again.length === 0 && !isNew ? sameAgain({ runId, job, why }) : null;
       if (call.flags.has("json")) {
         call.terminal.json(JSON.stringify({ run: runId, job, by: holder, again, advice }));
@@ -63,7 +63,7 @@ export const resume: Verb = {
       call.terminal.out(advice === null ? [goes] : [goes, advice]);
       return 0;
     } finally {
-      await bench.close();
+      await access.close();
     }
   },
 };

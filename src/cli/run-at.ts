@@ -25,10 +25,10 @@ export function startOf(call: Pick<Call, "flags">, now: Instant): Instant | null
 /** Tells of a run that is kept until its time. */
 export function reportAsked(
   call: Call,
-  { edges, hold }: Pick<Opened, "edges" | "hold">,
+  { edges, lock }: Pick<Opened, "edges" | "lock">,
   { id: runId, job, firesAt, state, notBefore }: RunRow & { readonly notBefore: Instant },
 ): number {
-  const by = hold.isHeld ? null : (hold.holder?.pid ?? null);
+  const by = lock.isOurs ? null : (lock.holder?.pid ?? null);
   const held = holdOf(edges, job, notBefore)(notBefore);
   const warnings = [
     ...(held === null ? [] : [`held at that time (${held.reason}): it runs all the same`]),

@@ -1,8 +1,8 @@
 // Run beside: the verb `run` on a host of a cluster. Whichever host has the job does it: this
 // process asks for it, and looks at how it goes.
 import type { Edges } from "../flow/edges.ts";
-import { openBench } from "./open.ts";
-import { askOnBench } from "./run-request.ts";
+import { openJournalAccess } from "./open.ts";
+import { askByJournal } from "./run-request.ts";
 import type { Call } from "./verb.ts";
 
 type JournalEdges = Pick<Edges, "clock" | "journal" | "log">;
@@ -25,10 +25,10 @@ const BEGIN_MAX_MS = 60_000;
 
 /** Asks for a run of a job, and tells what became of it. Resolves with the exit status. */
 export async function runBeside(call: Call, job: string, parts: RunParts): Promise<number> {
-  const bench = await openBench(call);
+  const access = await openJournalAccess(call);
   try {
-    const { edges } = bench;
-    const { id: runId } = await askOnBench(call, bench, { job, hold: { isHeld: false } });
+    const { edges } = access;
+    const { id: runId } = await askByJournal(call, access, { job, lock: { isOurs: false } });
     const wait = call.flags.has("wait");
     for (let waitedMs = 0; ; waitedMs += LOOK_MS) {
       const { begun, ended } = parts.progressOf(edges, runId);
@@ -37,6 +37,6 @@ export async function runBeside(call: Call, job: string, parts: RunParts): Promi
     }
     return parts.report(call, edges, { runId, wait, by: null });
   } finally {
-    await bench.close();
+    await access.close();
   }
 }

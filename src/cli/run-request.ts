@@ -6,50 +6,50 @@ import type { RunRow } from "../journal/inflight.ts";
 import { SECOND_MS } from "../time.ts";
 import { formatClock } from "../view/text.ts";
 import { paramsText } from "../workflow/params.ts";
-import { type Hold, serverText, servingHolder } from "./hold.ts";
+import { type DirectoryLock, serverText, servingHolder } from "./directory-lock.ts";
 import { loadJobs, unknownJob } from "./jobs.ts";
-import { assertAlone, type Bench, type Opened, openBench } from "./open.ts";
+import { assertAlone, type JournalAccess, type Opened, openJournalAccess } from "./open.ts";
 import { Recorder } from "./record.ts";
 import { startOf } from "./run-at.ts";
 import type { Call } from "./verb.ts";
 
 /** The jobs of a directory, and where they are. */
 type Jobs = Pick<Opened, "catalog"> & {
-  readonly config: Pick<Bench["config"], "directory" | "runnersDirectory">;
+  readonly config: Pick<JournalAccess["config"], "directory" | "runnersDirectory">;
 };
 
 /** Where a run is asked for. */
 interface Asking {
-  readonly config: Pick<Bench["config"], "logging">;
-  readonly edges: Pick<Bench["edges"], "clock" | "journal" | "log">;
+  readonly config: Pick<JournalAccess["config"], "logging">;
+  readonly edges: Pick<JournalAccess["edges"], "clock" | "journal" | "log">;
   /** Null where it is never held. */
-  readonly hold: Pick<Hold, "isHeld"> | null;
+  readonly lock: Pick<DirectoryLock, "isOurs"> | null;
 }
 
 /** Asks for a run and leaves it to whoever works on the directory. */
 export async function leaveRun(call: Call, job: string): Promise<number> {
-  const bench = await openBench(call);
+  const access = await openJournalAccess(call);
   try {
-    const { id, notBefore } = await askOnBench(call, bench, { job, hold: null });
-    const who = serverText(servingHolder(bench.config.directory)?.pid ?? null);
+    const { id, notBefore } = await askByJournal(call, access, { job, lock: null });
+    const who = serverText(servingHolder(access.config.directory)?.pid ?? null);
     const at = notBefore === null ? "" : `, ${formatClock(notBefore)} or later`;
     call.terminal.out([`${job}: ${who} begins run ${id}${at}`]);
     return 0;
   } finally {
-    await bench.close();
+    await access.close();
   }
 }
 
 /** Asks for a run that this process does not do itself, once the job is known and takes it. */
-export async function askOnBench(
+export async function askByJournal(
   call: Call,
-  bench: Bench,
-  { job, hold }: Pick<Asking, "hold"> & { readonly job: string },
+  access: JournalAccess,
+  { job, lock }: Pick<Asking, "lock"> & { readonly job: string },
 ): Promise<RunRow> {
-  if (call.flags.has("at")) assertAlone(bench.config, "run --at");
-  await loadJobs(bench);
-  const params = await paramsOf(call, bench, requireJob(bench, job));
-  return await requestRun(call, { ...bench, hold }, { job, params });
+  if (call.flags.has("at")) assertAlone(access.config, "run --at");
+  await loadJobs(access);
+  const params = await paramsOf(call, access, requireJob(access, job));
+  return await requestRun(call, { ...access, lock }, { job, params });
 }
 
 /** @throws {RunnerError} ENTITY, when there is no such job, or when it is broken. */
@@ -98,7 +98,7 @@ export async function requestRun(
   opened: Asking,
   { job, params }: { readonly job: string; readonly params: string | null },
 ): Promise<RunRow> {
-  const { edges, hold, config } = opened;
+  const { edges, lock, config } = opened;
   const now = edges.clock.now();
   const notBefore = startOf(call, now);
   const recorder = new Recorder(call, edges);
@@ -116,6 +116,6 @@ export async function requestRun(
     }
   });
   // Beside a daemon only the answer to the call is wanted on the terminal.
-  if (hold === null || hold.isHeld || config.logging.mode !== "stdout") recorder.tell();
+  if (lock === null || lock.isOurs || config.logging.mode !== "stdout") recorder.tell();
   return row;
 }

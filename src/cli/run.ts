@@ -100,12 +100,12 @@ export const run: Verb = {
  */
 async function seeThrough(call: Call, opened: Opened, runId: number): Promise<number | null> {
   for (;;) {
-    if (!opened.hold.isHeld) {
+    if (!opened.lock.isOurs) {
       const watched = await watchOthers(call, opened, runId);
       if (watched.isOver) return watched.by;
     }
     if (await workHere(call, opened, runId)) return null;
-    opened.hold.release();
+    opened.lock.release();
   }
 }
 
@@ -134,9 +134,9 @@ async function workHere(call: Call, opened: Opened, runId: number): Promise<bool
 }
 
 /** Resolves with true when somebody waits for the directory, with false when it is over. */
-async function untilWanted({ edges, hold }: Opened, over: AbortSignal): Promise<boolean> {
+async function untilWanted({ edges, lock }: Opened, over: AbortSignal): Promise<boolean> {
   while (!over.aborted) {
-    if (hold.isWanted) return true;
+    if (lock.isWanted) return true;
     await edges.clock.sleep(WANTED_LOOK_MS, over);
   }
   return false;
@@ -146,18 +146,18 @@ type Watched = { readonly isOver: false } | { readonly isOver: true; readonly by
 
 /** Until others have done it, or have left the directory, which this process then has. */
 async function watchOthers(call: Call, opened: Opened, runId: number): Promise<Watched> {
-  const { edges, hold } = opened;
+  const { edges, lock } = opened;
   const wait = call.flags.has("wait");
   let by: number | null = null;
   let freeLooks = 0;
   for (let waitedMs = 0; ; waitedMs += LOOK_MS) {
-    const { holder } = hold;
+    const { holder } = lock;
     by = holder?.pid ?? by;
     const { begun, ended } = progressOf(edges, runId);
     if (ended || (begun && !wait) || (!wait && waitedMs > BEGIN_MAX_MS))
       return { isOver: true, by };
-    freeLooks = holder === null && !hold.isWanted ? freeLooks + 1 : 0;
-    if (freeLooks > FREE_LOOKS_MAX && (await hold.take())) return { isOver: false };
+    freeLooks = holder === null && !lock.isWanted ? freeLooks + 1 : 0;
+    if (freeLooks > FREE_LOOKS_MAX && (await lock.take())) return { isOver: false };
     showWait(call, opened, runId);
     await edges.clock.sleep(LOOK_MS);
   }

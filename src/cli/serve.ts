@@ -8,7 +8,7 @@ import { needsNoKey } from "../flow/signed-ahead.ts";
 import { compileAsUsual, releaseMemory } from "../lib/os/runtime.ts";
 import { Runner } from "../runner.ts";
 import { MINUTE_MS, type Milliseconds } from "../time.ts";
-import { DAEMON, PASS } from "./hold.ts";
+import { DAEMON, PASS } from "./directory-lock.ts";
 import { openMetricsFile } from "./metrics.ts";
 import { type Broken, type Opened, openRunner } from "./open.ts";
 import { type Call, STATUS_CANNOT_START, STATUS_TRY_AGAIN } from "./verb.ts";

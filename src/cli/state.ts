@@ -10,7 +10,7 @@ import { formatDistance, jsonAnswer, plural } from "../view/text.ts";
 import { STATE_KEY_SIZE_MAX, STEP_VALUE_SIZE_MAX } from "../workflow/messages.ts";
 import { UsageError } from "./flags.ts";
 import { loadJobs } from "./jobs.ts";
-import { assertAlone, openBench, openSpoolView, type SpoolView } from "./open.ts";
+import { assertAlone, openJournalAccess, openSpoolView, type SpoolView } from "./open.ts";
 import { Recorder } from "./record.ts";
 import { renderTable } from "./text.ts";
 import { type Call, JSON_FLAG, type Verb, WHY_FLAG } from "./verb.ts";
@@ -115,11 +115,11 @@ function jsonOf(key: string, text: string): string {
 
 /** Makes the change, and shows what the job keeps then. */
 async function changeState(call: Call, job: string, change: Change): Promise<number> {
-  const bench = await openBench(call);
+  const access = await openJournalAccess(call);
   try {
-    const { clock, journal, log } = bench.edges;
-    const jobs = await jobNames(bench);
-    const recorder = new Recorder(call, bench.edges);
+    const { clock, journal, log } = access.edges;
+    const jobs = await jobNames(access);
+    const recorder = new Recorder(call, access.edges);
     const why = call.flags.text("why");
     const reason = why === null ? "" : `: ${why}`;
     const deeds = await journal.write((tables) => {
@@ -137,7 +137,7 @@ async function changeState(call: Call, job: string, change: Change): Promise<num
     for (const deed of deeds) log.emit("notice", `${job}: state: ${deed}${reason}`, { job });
     return show(call, job, { journal, jobs, now: clock.now() });
   } finally {
-    await bench.close();
+    await access.close();
   }
 }
 

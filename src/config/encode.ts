@@ -11,7 +11,7 @@ export interface GcfgSection {
 }
 
 /**
- * Sections as a gcfg text that `parseGcfg` reads back to the same values. Strings are quoted.
+ * Sections as a gcfg text that `readGcfg` reads back to the same values. Strings are quoted.
  *
  * @throws {RunnerError} When gcfg cannot hold a name or a value: it has no escape for carriage
  *   returns and NUL, and its names are letters, digits and dashes.

@@ -8,7 +8,7 @@
 //
 // The original stops at its first mistake. This reader goes on behind the line, so that one look
 // shows all; the first mistake is always the original's, with its text and position.
-import { type RunnerError, RunnerErrors } from "../errors.ts";
+import type { RunnerError } from "../errors.ts";
 import { parseInteger, parseTruth, quoteGo } from "./scalars.ts";
 import {
   type Fault,
@@ -28,7 +28,6 @@ import {
   type ReadOptions,
   type SectionSpec,
   type Setting,
-  type SettingsFile,
   type SettingValue,
   unknownKey,
   unknownSection,
@@ -67,16 +66,9 @@ const NOWHERE: Place = { spec: null, name: "", subsection: "", values: new Map()
  * Names are the same in any letter case. The last of several equal keys wins; a list gathers them,
  * and a lone key empties it. A value may be quoted in whole or in part, and ends at `;` or `#`.
  *
- * @throws {RunnerErrors} With all mistakes of the file.
+ * @returns What could be read, and all mistakes of the file.
  * @see gcfg.v1 ReadFileInto; test/golden/gcfg.
  */
-export function parseGcfg(bytes: Uint8Array, options: ReadOptions): SettingsFile {
-  const { file, mistakes } = readGcfg(bytes, options);
-  if (mistakes.length > 0) throw new RunnerErrors(mistakes);
-  return file;
-}
-
-/** The same for a caller that goes on with what could be read. */
 export function readGcfg(bytes: Uint8Array, options: ReadOptions): Reading {
   const reader: Reader = {
     options,

@@ -4,7 +4,7 @@
 // Names are in lower case. The parser stops at the first fault of the language; faults of the
 // schema are all reported, each at the line of its key.
 import { parse, TomlDate, TomlError } from "smol-toml";
-import { RunnerError, RunnerErrors } from "../errors.ts";
+import { RunnerError } from "../errors.ts";
 import {
   type KeySpec,
   mistakeAt,
@@ -13,7 +13,6 @@ import {
   type ReadOptions,
   type SectionSpec,
   type Setting,
-  type SettingsFile,
   type SettingValue,
   unknownKey,
   unknownSection,
@@ -40,15 +39,8 @@ const START: Position = { line: 1, column: 1 };
 /**
  * Reads a TOML file by a schema.
  *
- * @throws {RunnerErrors} With all mistakes of the file, each with line and column.
+ * @returns What could be read, and all mistakes of the file, each with line and column.
  */
-export function parseToml(bytes: Uint8Array, options: TomlOptions): SettingsFile {
-  const { file, mistakes } = readToml(bytes, options);
-  if (mistakes.length > 0) throw new RunnerErrors(mistakes);
-  return file;
-}
-
-/** The same for a caller that goes on with what could be read. */
 export function readToml(bytes: Uint8Array, options: TomlOptions): Reading {
   // Bytes that are not UTF-8 become U+FFFD, a character that no configuration needs.
   const text = new TextDecoder().decode(bytes);

@@ -2,7 +2,7 @@
 // record of fire times that were skipped because of them.
 import type { Entity } from "../jobs/entity.ts";
 import type { Skipped } from "../jobs/fires.ts";
-import { type HoldAt, holdsJob, holdsOf } from "../jobs/hold.ts";
+import { type FireHoldAt, holdsJob, holdsOf } from "../jobs/hold.ts";
 import { nextFire } from "../jobs/schedule.ts";
 import type { JournalTransaction } from "../journal/journal.ts";
 import type { Instant } from "../time.ts";
@@ -13,7 +13,7 @@ export function holdOf(
   { journal, blackouts = [] }: Pick<Edges, "blackouts"> & { readonly journal: PausedJobs },
   job: string,
   after: Instant,
-): HoldAt {
+): FireHoldAt {
   const ofJob = blackouts.filter((blackout) => holdsJob(blackout, job));
   return holdsOf({ pauses: journal.pauses(job, after), blackouts: ofJob });
 }

@@ -7,7 +7,7 @@ import { formatGoTime } from "../lib/go/time.ts";
 import type { Instant, Milliseconds } from "../time.ts";
 import { HOUR_MS } from "../time.ts";
 import type { Entity, OnMissed } from "./entity.ts";
-import { type Hold, type HoldAt, unheld } from "./hold.ts";
+import { type FireHold, type FireHoldAt, unheld } from "./hold.ts";
 import { nextFire, type Schedule } from "./schedule.ts";
 
 /** Missed fire times, from the first to the last. */
@@ -46,7 +46,7 @@ export interface DecideOptions {
   readonly now: Instant;
   readonly onMissed: OnMissed;
   /** Whether a pause or a blackout holds a fire time. @default none is held */
-  readonly hold?: HoldAt;
+  readonly hold?: FireHoldAt;
   /** At most this late a fire time is still on time; for a delayed one, from the delay's end. */
   readonly graceMs: Milliseconds;
 }
@@ -102,14 +102,14 @@ export function decideFires(options: DecideOptions): Decision {
 }
 
 /** When a fire time is due: at once, or at the end of its delay. */
-function dueAt(at: Instant, held: Hold | null): Instant {
+function dueAt(at: Instant, held: FireHold | null): Instant {
   return held?.kind === "delay" ? held.until : at;
 }
 
 /** The decision when a hold is in force at this moment. */
 function heldNow(
   decision: Decision,
-  held: Hold | null,
+  held: FireHold | null,
   { onTime, now }: { readonly onTime: boolean; readonly now: Instant },
 ): Decision {
   const { fire, skipped, waitUntil } = decision;
@@ -187,7 +187,7 @@ interface Passed {
 
 interface FireRules {
   isOpen(at: Instant): boolean;
-  readonly hold: HoldAt;
+  readonly hold: FireHoldAt;
 }
 
 /** A time shortly before the newest fire times: an hour ago, or further back until there are some. */
@@ -238,7 +238,7 @@ class Found {
   /** Until when the newest in `recent` was held. */
   #delayedUntil: Instant | null = null;
 
-  add(at: Instant, held: Hold | null): void {
+  add(at: Instant, held: FireHold | null): void {
     if (held?.kind === "skip") {
       this.#skip(at, held.reason);
       return;

@@ -6,15 +6,15 @@
 import type { BlackoutConfig } from "../config/blackout.ts";
 import type { Instant } from "../time.ts";
 
-/** What happens to a held fire time. */
-export type Hold =
+/** What happens to a fire time that is held. */
+export type FireHold =
   /** It is not run. */
   | { readonly kind: "skip"; readonly reason: string }
   /** It is run at `until`; of several that wait for one moment, the newest. */
   | { readonly kind: "delay"; readonly until: Instant; readonly reason: string };
 
 /** What holds a fire time; null: nothing. */
-export type HoldAt = (at: Instant) => Hold | null;
+export type FireHoldAt = (at: Instant) => FireHold | null;
 
 /** The answer where nothing holds a fire time. */
 export function unheld(): null {
@@ -47,7 +47,7 @@ export interface Holding {
 }
 
 /** Whether a fire time is held. A pause goes before a blackout, and skipping before delaying. */
-export function holdsOf({ pauses, blackouts }: Holding): HoldAt {
+export function holdsOf({ pauses, blackouts }: Holding): FireHoldAt {
   if (pauses.length === 0 && blackouts.length === 0) return unheld;
   const skipping = blackouts.filter(({ action }) => action === "skip");
   const delaying = blackouts.filter(({ action }) => action === "delay");

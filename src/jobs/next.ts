@@ -7,7 +7,7 @@ import { zoneOffsetSeconds } from "../lib/cron/zone.ts";
 import { instantOf, parseTime } from "../lib/go/time.ts";
 import { type Instant, type Milliseconds, SECOND_MS, spanText } from "../time.ts";
 import { scheduleAdvice } from "./advice.ts";
-import { type HoldAt, unheld } from "./hold.ts";
+import { type FireHoldAt, unheld } from "./hold.ts";
 import {
   formatFire,
   nextFire,
@@ -30,7 +30,7 @@ export interface NextQuestion {
   /** How much later than its fire times the job runs, by its spread. @default 0 */
   readonly delayMs?: Milliseconds;
   /** What holds fire times of the job. @default nothing */
-  readonly hold?: HoldAt;
+  readonly hold?: FireHoldAt;
   /** Runs of the job that people have asked for at a time to come. @default none */
   readonly asked?: readonly AskedRun[];
 }

@@ -13,11 +13,11 @@ export interface Guards {
 }
 
 /** What holds a planned action back; with `approved` a person has released it. */
-export const HOLDS = ["approval", "canary", "approved"] as const;
+export const ACTION_HOLDS = ["approval", "canary", "approved"] as const;
 
-export type Hold = (typeof HOLDS)[number];
+export type ActionHold = (typeof ACTION_HOLDS)[number];
 
 /** Whether an action waits for a person, or for its canary. */
-export function isHeld({ held }: { readonly held: Hold | null }): boolean {
+export function isHeld({ held }: { readonly held: ActionHold | null }): boolean {
   return held === "approval" || held === "canary";
 }

@@ -26,7 +26,7 @@
 import { assert } from "../errors.ts";
 import type { CommandCounts } from "../mig/result.ts";
 import type { Instant, Milliseconds } from "../time.ts";
-import type { Guards, Hold } from "./guards.ts";
+import type { ActionHold, Guards } from "./guards.ts";
 import { type Try, withTry } from "./tries.ts";
 
 /** The states of an action. */
@@ -79,7 +79,7 @@ export interface ActionRow {
   /** Other guards that it has to pass before it is posted. Null: none. */
   readonly guards: Guards | null;
   /** What it waits for before it can be posted. Null: nothing. */
-  readonly held: Hold | null;
+  readonly held: ActionHold | null;
   /** Commands to ask for in one page. Null: the configuration's. */
   readonly pageSize: number | null;
   /** Plugins that get the result, in order. */

@@ -9,7 +9,7 @@ import {
   type Blackout,
   blackoutReason,
   endOf,
-  type Hold,
+  type FireHold,
   holdsJob,
   pauseReason,
 } from "../jobs/hold.ts";
@@ -92,7 +92,7 @@ export interface HeldView {
   /** Null: until somebody ends it. */
   readonly untilAt: Instant | null;
   /** What becomes of its fire times. */
-  readonly action: Hold["kind"];
+  readonly action: FireHold["kind"];
   readonly reason: string;
 }
 

@@ -1,9 +1,10 @@
 import { describe, expect, test } from "bun:test";
-import { parseGcfg, readGcfg } from "../../src/config/gcfg.ts";
+import { readGcfg } from "../../src/config/gcfg.ts";
 import { CLIENT_SCHEMA, RUNNER_SCHEMA } from "../../src/config/keys.ts";
 import type { Schema, SettingsFile } from "../../src/config/settings.ts";
 import { describeError, RunnerErrors } from "../../src/errors.ts";
 import { ENTITY_SCHEMA } from "../../src/jobs/keys.ts";
+import { parseGcfg } from "../support/settings-file.ts";
 
 function bytes(text: string): Uint8Array {
   return new TextEncoder().encode(text);
@@ -22,7 +23,7 @@ function mistakes(text: string, schema: Schema = RUNNER_SCHEMA): readonly string
 
 const LINE_HINT = "(Write a line as key = value, the value in double quotes)";
 
-describe("parseGcfg()", () => {
+describe("readGcfg()", () => {
   test("keeps a value with the place where it stands", () => {
     const file = parse('[runner]\n  directory = "/var/lib/mig"\n');
     expect(file.sections.get("runner")?.get("directory")).toEqual({

@@ -1,9 +1,10 @@
 import { describe, expect, test } from "bun:test";
 import { CLIENT_SCHEMA, RUNNER_SCHEMA } from "../../src/config/keys.ts";
 import type { Schema } from "../../src/config/settings.ts";
-import { parseToml, readToml } from "../../src/config/toml.ts";
+import { readToml } from "../../src/config/toml.ts";
 import { describeError, RunnerErrors } from "../../src/errors.ts";
 import { ENTITY_SCHEMA } from "../../src/jobs/keys.ts";
+import { parseToml } from "../support/settings-file.ts";
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 const parse = (text: string, schema: Schema = RUNNER_SCHEMA) =>
@@ -13,7 +14,7 @@ const mistakes = (text: string, schema: Schema = RUNNER_SCHEMA): readonly string
     .mistakes.map(describeError)
     .map((line) => line.replace(/(Known sections: runner, client), [^)]*/, "$1, …"));
 
-describe("parseToml()", () => {
+describe("readToml()", () => {
   test("reads each key by its own type, with its place", () => {
     const file = parse('[runner]\ndirectory = "/x"\ncheckdirectory = 30 # s\n');
     expect([...(file.sections.get("runner") ?? [])]).toEqual([

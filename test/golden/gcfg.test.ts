@@ -2,7 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { resolveClient } from "../../src/config/client.ts";
-import { parseGcfg, readGcfg } from "../../src/config/gcfg.ts";
+import { readGcfg } from "../../src/config/gcfg.ts";
 import { CLIENT_SCHEMA, RUNNER_SCHEMA } from "../../src/config/keys.ts";
 import { openResolver } from "../../src/config/resolve.ts";
 import type { KeyKind, Schema, SettingValue } from "../../src/config/settings.ts";
@@ -10,6 +10,7 @@ import { describeError, RunnerErrors } from "../../src/errors.ts";
 import { ENTITY_SCHEMA } from "../../src/jobs/keys.ts";
 import { loadEntity } from "../../src/jobs/load.ts";
 import { ORIGINAL } from "../support/original-schema.ts";
+import { parseGcfg } from "../support/settings-file.ts";
 
 interface Vector {
   readonly id: string;
@@ -112,7 +113,7 @@ function expectError(vector: Vector, schema: Schema): void {
   expect(describeError(errors[0] as (typeof errors)[number])).toMatch(/^[a-z.]+:\d+:\d+: /);
 }
 
-describe("parseGcfg() and the original", () => {
+describe("readGcfg() and the original", () => {
   for (const [name, schemas] of Object.entries({
     "the original's keys": ORIGINALS,
     "all keys": OURS,

@@ -2,7 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { RunnerError } from "../../src/errors.ts";
-import { listKeys, openSigner } from "../../src/lib/pgp/signer.ts";
+import { openSigner } from "../../src/lib/pgp/signer.ts";
 import { parsePublicKeys, verifySignature } from "../../src/lib/pgp/verify.ts";
 import { encodeToken, tokenText } from "../../src/mig/token.ts";
 import {
@@ -10,6 +10,7 @@ import {
   clockAt,
   homeOf,
   keyFile,
+  listKeys,
   RUNNER_KEY,
   RUNNER_PASSPHRASE,
   readLine,

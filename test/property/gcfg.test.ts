@@ -2,10 +2,10 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { encodeGcfg, type GcfgSection } from "../../src/config/encode.ts";
-import { parseGcfg } from "../../src/config/gcfg.ts";
 import { parseInteger } from "../../src/config/scalars.ts";
 import type { Schema, SettingValue } from "../../src/config/settings.ts";
 import { RunnerErrors } from "../../src/errors.ts";
+import { parseGcfg } from "../support/settings-file.ts";
 
 const schema: Schema = {
   main: {
@@ -33,7 +33,7 @@ const writable = fc
 const line = writable.filter((text) => text !== "" && !text.includes("\n"));
 const int64 = fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n });
 
-describe("encodeGcfg() and parseGcfg()", () => {
+describe("encodeGcfg() and readGcfg()", () => {
   test("give back every value that was written", () => {
     fc.assert(
       fc.property(
@@ -110,7 +110,7 @@ const blank: fc.Arbitrary<Piece> = fc
   .map((text) => ({ source: text, meaning: text }));
 const comment = fc.constantFrom("", ";", "# comment", '; "half', "#\\");
 
-describe("parseGcfg()", () => {
+describe("readGcfg()", () => {
   test("joins the quoted, bare and continued parts of a value, without its outer blanks", () => {
     const solid = fc.oneof(quoted, bare, continued);
     const inner = fc.array(fc.oneof(solid, blank));

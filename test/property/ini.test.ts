@@ -3,9 +3,9 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import ini from "ini";
-import { parseGcfg } from "../../src/config/gcfg.ts";
 import type { Schema } from "../../src/config/settings.ts";
 import { RunnerErrors } from "../../src/errors.ts";
+import { parseGcfg } from "../support/settings-file.ts";
 
 const schema: Schema = { main: { shape: "struct", keys: { text: { kind: "string" } } } };
 
@@ -96,7 +96,7 @@ function isJson(text: string): boolean {
   }
 }
 
-describe("parseGcfg() and ini", () => {
+describe("readGcfg() and ini", () => {
   test("read the same, but for differences that are written down", () => {
     const word = fc.constantFrom("a", "é", "0", "true", "x=1", "[b]", "'", '"', "\\\\", "\\n");
     const joint = fc.constantFrom(" ", "\t", ";", "#", '\\"', "\\\n", "\u00a0", "", "", "");

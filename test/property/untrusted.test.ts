@@ -4,7 +4,6 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { RUNNER_SCHEMA } from "../../src/config/keys.ts";
-import { parseToml } from "../../src/config/toml.ts";
 import { parseFromPlugin } from "../../src/edge/plugins/work.ts";
 import { RunnerError, RunnerErrors } from "../../src/errors.ts";
 import { ENTITY_SCHEMA } from "../../src/jobs/keys.ts";
@@ -18,6 +17,7 @@ import { encodeInflight, parseInflight } from "../../src/mig/result.ts";
 import { readStoredResult } from "../../src/mig/result-file.ts";
 import { parseFromBody } from "../../src/workflow/messages.ts";
 import { fakeHttp } from "../support/fake-http.ts";
+import { parseToml } from "../support/settings-file.ts";
 
 const encoder = new TextEncoder();
 
@@ -55,7 +55,7 @@ const FUZZ = Number(process.env.FUZZ ?? 1);
 
 const runs = { numRuns: 1_000 * FUZZ };
 
-describe("parseToml()", () => {
+describe("readToml()", () => {
   const bytes = bytesLike(
     ...["[", "]", "[[", "runner", "logging", "configuration", "plugin", ".", "=", '"', "'", '"""'],
     ...["\n", " ", "#", "true", "1", "-", "0x", "1e9", "1979-05-27", "{", "}", ",", "\\u00", "é"],

@@ -15,6 +15,7 @@ import { fileURLToPath } from "node:url";
 import { findFlawIfThere, firstFlawIn } from "../../src/lib/os/ownership.ts";
 import { Cursor, parsePacket } from "../../src/lib/pgp/packets.ts";
 import { parseSignature, type Signature } from "../../src/lib/pgp/signature.ts";
+import { keySources } from "../../src/lib/pgp/signer.ts";
 import type { Instant } from "../../src/time.ts";
 
 const golden = new URL("../golden/keyrings/", import.meta.url);
@@ -86,4 +87,13 @@ export function secret(text: string): { reveal(): string } | null {
 /** A text as bytes. */
 export function bytesOf(text: string): Uint8Array<ArrayBuffer> {
   return new Uint8Array(new TextEncoder().encode(text));
+}
+
+/** All keys of a home, by their sources: what each is fit for, without the secrets. */
+export async function listKeys(options: Parameters<typeof keySources>[0]) {
+  const listings = [];
+  for await (const { kind, path, keys, damage } of keySources(options)) {
+    listings.push({ kind, path, damage, keys: keys.map(({ key: _, ...held }) => held) });
+  }
+  return listings;
 }

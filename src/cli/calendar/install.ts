@@ -14,7 +14,7 @@ import { errnoText } from "../../lib/os/errno.ts";
 import { readRegular } from "../../lib/os/read.ts";
 import { formatClock, jsonAnswer, plural } from "../../view/text.ts";
 import { UsageError } from "../flags.ts";
-import { assertAlone, type Bench, openBench } from "../open.ts";
+import { assertAlone, type JournalAccess, openJournalAccess } from "../open.ts";
 import { Recorder } from "../record.ts";
 import type { Call } from "../verb.ts";
 import { asCalendarError, CALENDAR, type Deed, readCalendar } from "./deed.ts";
@@ -27,13 +27,13 @@ export const withdraw: Deed = { word: "JOB", run: withdrawJob };
 async function installFile(call: Call, path: string): Promise<number> {
   const { flags, terminal } = call;
   const calendar = await readCalendar("install", path);
-  const bench = await openBench(call);
+  const access = await openJournalAccess(call);
   try {
-    assertAlone(bench.config, CALENDAR);
-    const entity = await requireJob(bench, calendar.job, "install a calendar of");
-    await check(call, { path, calendar, entity, bench });
-    const { journal, clock } = bench.edges;
-    const recorder = new Recorder(call, bench.edges);
+    assertAlone(access.config, CALENDAR);
+    const entity = await requireJob(access, calendar.job, "install a calendar of");
+    await check(call, { path, calendar, entity, access });
+    const { journal, clock } = access.edges;
+    const recorder = new Recorder(call, access.edges);
     const row = await journal.write((tables) => {
       const inserted = tables.insertCalendar(newCalendar(calendar), clock.now());
       const detail = `${outcome(calendar)}, hash ${inserted?.hash ?? ""}`;
@@ -46,14 +46,14 @@ async function installFile(call: Call, path: string): Promise<number> {
       throw new RunnerError("CALENDAR", message, { hint: "request a new one" });
     }
     const said = outcome(calendar);
-    say(bench.edges, calendar.job, "notice", said);
+    say(access.edges, calendar.job, "notice", said);
     recorder.tell();
     if (flags.has("json")) terminal.json(jsonAnswer(summaryOf(path, calendar)));
     else terminal.out([`${calendar.job}: ${said}`, ...advice(entity)]);
     return 0;
   } finally {
     terminal.progress("");
-    await bench.close();
+    await access.close();
   }
 }
 
@@ -61,19 +61,19 @@ interface Order {
   readonly path: string;
   readonly calendar: Calendar;
   readonly entity: Entity;
-  readonly bench: Bench;
+  readonly access: JournalAccess;
 }
 
 /** Everything that can be held against it. @throws {RunnerError} CALENDAR, for the first thing. */
-async function check(call: Call, { path, calendar, entity, bench }: Order): Promise<void> {
-  const { clock, journal } = bench.edges;
+async function check(call: Call, { path, calendar, entity, access }: Order): Promise<void> {
+  const { clock, journal } = access.edges;
   const { job, schedule, spreadMs, minSigners } = entity;
-  const template = await jobTemplate(call, bench, entity);
-  const keyring = call.flags.text("keyring") ?? bench.config.calendarKeyring;
+  const template = await jobTemplate(call, access, entity);
+  const keyring = call.flags.text("keyring") ?? access.config.calendarKeyring;
   if (keyring === null) {
     const message = `Cannot install calendar "${path}": no keyring says who may sign`;
     const hint = "set [calendar] keyring to a file of public keys, or use --keyring FILE";
-    throw new RunnerError("CALENDAR", message, { path: bench.config.path, hint });
+    throw new RunnerError("CALENDAR", message, { path: access.config.path, hint });
   }
   const keys = keysOf([readKeyring(keyring)]);
   const now = clock.now();
@@ -115,10 +115,10 @@ function advice({ signing }: Entity): readonly string[] {
 
 async function withdrawJob(call: Call, job: string): Promise<number> {
   if (job === "") throw new UsageError("calendar withdraw takes one JOB");
-  const bench = await openBench(call);
+  const access = await openJournalAccess(call);
   try {
-    assertAlone(bench.config, CALENDAR);
-    const { journal, clock } = bench.edges;
+    assertAlone(access.config, CALENDAR);
+    const { journal, clock } = access.edges;
     const row = journal.calendar(job);
     if (row === null) {
       const message = `Cannot withdraw the calendar of job "${job}": none is installed`;
@@ -126,12 +126,12 @@ async function withdrawJob(call: Call, job: string): Promise<number> {
     }
     const { left } = journal.coverage(row.id, clock.now());
     const said = `withdrew calendar ${row.sequence}, ${plural(left, "window")} left of it`;
-    const recorder = new Recorder(call, bench.edges);
+    const recorder = new Recorder(call, access.edges);
     await journal.write((tables) => {
       tables.withdrawCalendar(row.id, clock.now());
       recorder.note(tables, { deed: "withdraw", subject: job, detail: said });
     });
-    say(bench.edges, job, "notice", said);
+    say(access.edges, job, "notice", said);
     recorder.tell();
     if (call.flags.has("json")) {
       call.terminal.json(jsonAnswer({ job, sequence: row.sequence, windows: left }));
@@ -140,6 +140,6 @@ async function withdrawJob(call: Call, job: string): Promise<number> {
     }
     return 0;
   } finally {
-    await bench.close();
+    await access.close();
   }
 }

@@ -1,5 +1,5 @@
 // Action table: the signed actions of all runs.
-import { HOLDS } from "../guards.ts";
+import { ACTION_HOLDS } from "../guards.ts";
 import { ACTION_STATES, type ActionRow } from "../inflight.ts";
 import {
   BYTES,
@@ -56,7 +56,7 @@ export const ACTION = tableOf<ActionRow>({
     postBy: since(2, optional(INSTANT)),
     postedAt: since(2, optional(INSTANT)),
     guards: since(2, optional(parsed(JSON_OBJECT), null)),
-    held: since(2, optional(oneOf(HOLDS), null)),
+    held: since(2, optional(oneOf(ACTION_HOLDS), null)),
     resultSha256: since(3, optional(TEXT)),
     collectedAt: since(4, optional(INSTANT)),
     tries: since(4, TRIES),

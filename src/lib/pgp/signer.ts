@@ -15,14 +15,7 @@ import { loadGnupgHome } from "./gnupg.ts";
 import { asRunnerError, type KeyPlaces, KeyProblem } from "./problem.ts";
 import type { Environment } from "./program.ts";
 import { distrusted, loadRing } from "./ring.ts";
-import {
-  chooseKey,
-  describeKey,
-  expiredText,
-  type HeldKey,
-  type KeySource,
-  notFound,
-} from "./source.ts";
+import { chooseKey, describeKey, expiredText, type KeySource, notFound } from "./source.ts";
 
 /** A text that must not be printed. */
 export interface Revealable {
@@ -90,7 +83,7 @@ export async function openSigner(options: SignerOptions): Promise<OpenedSigner> 
 
 async function openKey({ keyId, passphrase, ...options }: SignerOptions) {
   const looked: KeySource[] = [];
-  for await (const source of sourcesOf(options)) {
+  for await (const source of keySources(options)) {
     looked.push(source);
     const key = chooseKey(keyId, source);
     if (key === null) continue;
@@ -111,33 +104,8 @@ async function openKey({ keyId, passphrase, ...options }: SignerOptions) {
 /** How long a person may take to find a card and type its PIN. */
 const ASKING_MS: Milliseconds = 300_000;
 
-/** What one source of keys holds. */
-export interface KeyListing {
-  readonly kind: KeySource["kind"];
-  readonly path: string;
-  readonly keys: readonly HeldKey[];
-  /** What could not be read, or null. */
-  readonly damage: string | null;
-}
-
-/**
- * All keys of a home, for people: each says whether it is usable, or why not.
- *
- * @throws {RunnerError} KEYRING, `Cannot list keys "<home>": <reason>`.
- */
-export async function listKeys(options: KeyringOptions): Promise<readonly KeyListing[]> {
-  const purpose = `list keys "${options.home}"`;
-  return await asRunnerError({ purpose, path: options.home }, async () => {
-    const listings: KeyListing[] = [];
-    for await (const { kind, path, keys, damage } of sourcesOf(options)) {
-      listings.push({ kind, path, keys: keys.map(({ key: _, ...held }) => held), damage });
-    }
-    return listings;
-  });
-}
-
 /** The sources of a home, each loaded when it is asked for. */
-async function* sourcesOf(options: KeyringOptions): AsyncGenerator<KeySource> {
+export async function* keySources(options: KeyringOptions): AsyncGenerator<KeySource> {
   const { home, clock, environment, mayAsk = false } = options;
   const timeoutMs = options.gpgTimeoutMs ?? (mayAsk ? ASKING_MS : undefined);
   const kind = await kindOf(home);

@@ -4,7 +4,7 @@ import { chmodSync, copyFileSync, mkdirSync, readFileSync, writeFileSync } from 
 import { join } from "node:path";
 import { RunnerError } from "../../../src/errors.ts";
 import { parseListing } from "../../../src/lib/pgp/gnupg.ts";
-import { listKeys, openSigner } from "../../../src/lib/pgp/signer.ts";
+import { openSigner } from "../../../src/lib/pgp/signer.ts";
 import { parsePublicKeys, verifySignature } from "../../../src/lib/pgp/verify.ts";
 import {
   type Folder,
@@ -19,6 +19,7 @@ import {
   clockAt,
   homeOf,
   keyFile,
+  listKeys,
   RUNNER_KEY,
   readLine,
   recorded,

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { RunnerError } from "../../../src/errors.ts";
 import { parseKeyring } from "../../../src/lib/pgp/keyring.ts";
 import { Cursor, parsePacket, parsePackets } from "../../../src/lib/pgp/packets.ts";
-import { listKeys, openSigner, type SignerOptions } from "../../../src/lib/pgp/signer.ts";
+import { openSigner, type SignerOptions } from "../../../src/lib/pgp/signer.ts";
 import { parsePublicKeys, verifySignature } from "../../../src/lib/pgp/verify.ts";
 import { temporaryFolder } from "../../support/gnupg.ts";
 import {
@@ -14,6 +14,7 @@ import {
   homeOf,
   keyFile,
   LOCKED_KEY,
+  listKeys,
   RUNNER_KEY,
   RUNNER_PASSPHRASE,
   readLine,
@@ -243,7 +244,7 @@ describe("openSigner()", () => {
   });
 });
 
-describe("listKeys()", () => {
+describe("keySources()", () => {
   test("shows every key with its kind, its owner, and why it is not usable", async () => {
     const [ring] = await listKeys({
       ...{ home: homeOf("mix-ed-then-rsa"), clock: clockAt(0), environment: {} },
@@ -275,16 +276,6 @@ describe("listKeys()", () => {
     ]);
     const missing = await refusal({ home: folder.path, keyId: "DEADBEEF", environment });
     expect(missing.message).toContain("the program gpg cannot be started");
-  });
-
-  test("names the home in its errors", async () => {
-    using folder = temporaryFolder();
-    const home = join(folder.path, "none");
-    const error = await listKeys({ home, clock: clockAt(0), environment: {} }).catch(
-      (reason: unknown) => reason,
-    );
-    expect(error).toBeInstanceOf(RunnerError);
-    expect(String(error)).toContain(`Cannot list keys "${home}": there is no file or folder`);
   });
 });
 

@@ -1,4 +1,4 @@
-// Hold: the directory's lock in the hands of one call of the command line.
+// Directory lock: who may work on the directory, in the hands of one call of the command line.
 import {
   type Holder,
   isWanted,
@@ -19,7 +19,7 @@ export const PASS = "--once";
  * How long a start waits for another process to let go: `run` lets go as soon as it can, a pass is
  * short, and a daemon that was told to stop ends within five seconds.
  */
-export const HOLD_WAIT_MS: Milliseconds = 15_000;
+export const LOCK_WAIT_MS: Milliseconds = 15_000;
 
 /** How a call waits for a directory. */
 export interface WaitOptions {
@@ -34,7 +34,7 @@ export function serverText(holder: number | null): string {
 }
 
 /** The lock of a directory, taken and given back by one call. */
-export class Hold {
+export class DirectoryLock {
   readonly #directory: string;
   readonly #work: string;
   #lock: Lock | null = null;
@@ -45,7 +45,7 @@ export class Hold {
     this.#work = work;
   }
 
-  get isHeld(): boolean {
+  get isOurs(): boolean {
     return this.#lock !== null;
   }
 
@@ -62,7 +62,7 @@ export class Hold {
   /** Takes the directory when nobody has it. Resolves with whether this call has it now. */
   async take(): Promise<boolean> {
     this.#lock ??= await tryLockDirectory(this.#directory, this.#work);
-    return this.isHeld;
+    return this.isOurs;
   }
 
   /**
@@ -72,7 +72,7 @@ export class Hold {
    */
   async wait({ log, ...options }: WaitOptions): Promise<void> {
     this.#lock ??= await lockDirectory(this.#directory, {
-      ...{ ...options, work: this.#work, waitMs: HOLD_WAIT_MS },
+      ...{ ...options, work: this.#work, waitMs: LOCK_WAIT_MS },
       onWait: (holder) => log.emit("notice", waitText(this.#directory, holder)),
     });
   }
@@ -85,7 +85,7 @@ export class Hold {
 
 function waitText(directory: string, holder: Holder | null): string {
   const who = holder === null ? "another mig-runner" : `another mig-runner (${nameHolder(holder)})`;
-  return `waiting up to ${HOLD_WAIT_MS / 1_000} s for ${who}, which works on "${directory}"`;
+  return `waiting up to ${LOCK_WAIT_MS / 1_000} s for ${who}, which works on "${directory}"`;
 }
 
 /** The process that does all there is to do in a directory; null when none does. */

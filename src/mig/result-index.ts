@@ -3,7 +3,7 @@
 //
 // Owns:    what is kept of a command, which commands a question is answered with, in which order.
 // Not its: reading files, how long an index is kept (web/results.ts), what is shown of a command.
-import { StatusCounts } from "./statuses.ts";
+import { isUnanswered, StatusCounts } from "./statuses.ts";
 
 /** What is kept of one command. */
 export interface IndexedCommand {
@@ -24,9 +24,12 @@ export const RESULT_SORTS = ["file", "host", "status", "found"] as const;
 
 export type ResultSort = (typeof RESULT_SORTS)[number];
 
+/** What is asked for as a status: each that says that no agent has answered. */
+export const UNANSWERED = "unanswered";
+
 /** Which commands are asked for. */
 export interface ResultQuestion {
-  /** Null: any. */
+  /** Null: any. `UNANSWERED`: several. */
   readonly status: string | null;
   readonly found: boolean | null;
   /** What the name of its host holds, in any case. "": any. */
@@ -124,13 +127,15 @@ export class ResultIndex {
    */
   select({ status, found, host, sort }: ResultQuestion, only: Uint8Array | null): Uint32Array {
     const wanted = host.toLowerCase();
-    const number = status === null ? null : this.#statuses.indexOf(status);
+    const isAsked = this.#statuses.map(
+      (each) => status === each || (status === UNANSWERED && isUnanswered(each)),
+    );
     const order = this.#order(sort);
     const chosen = new Uint32Array(order.length);
     let size = 0;
     for (const at of order) {
       const facts = this.#facts[at] as number;
-      if (number !== null && facts >> 1 !== number) continue;
+      if (status !== null && isAsked[facts >> 1] !== true) continue;
       if (found !== null && (facts & 1) !== (found ? 1 : 0)) continue;
       if (only !== null && only[at] !== 1) continue;
       if (wanted !== "" && !(this.#hosts[at] as string).toLowerCase().includes(wanted)) continue;

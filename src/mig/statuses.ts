@@ -46,6 +46,19 @@ export class StatusCounts {
   }
 }
 
+/** Of a command that no agent has answered: it never came there, or came too late. */
+const UNANSWERED: ReadonlySet<string> = new Set(["prepared", "sent", "expired", "cancelled"]);
+
+/** Whether a command with this status has no answer of its agent. */
+export function isUnanswered(status: string): boolean {
+  return UNANSWERED.has(status);
+}
+
+/** How many commands have no answer. */
+export function unansweredOf(statuses: Readonly<Record<string, number>>): number {
+  return [...UNANSWERED].reduce((sum, status) => sum + (statuses[status] ?? 0), 0);
+}
+
 /** The status as it is counted over all results, where each may have made up others: MIG's, or "other". */
 export function knownStatus(status: string): string {
   return KNOWN.has(status) ? status : OTHER_STATUS;

@@ -179,7 +179,9 @@ export function runLink(run: number | null, text?: string): Piece {
 }
 
 /** One column of a table. */
-export type Column = string | { readonly name: string; readonly kind: "number" | "time" | "text" };
+export type Column =
+  | string
+  | { readonly name: string; readonly kind: "number" | "time" | "list" | "text" };
 
 /** A table with a heading each column; a sentence when it has no rows. */
 export function table(

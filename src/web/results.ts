@@ -6,7 +6,7 @@
 // The first page of a large file is what it begins with: it is shown at once, while the index of
 // the whole is made beside it. Everything else waits for the index.
 import { Buffer } from "node:buffer";
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import { type IndexedCommand, ResultIndex, type ResultQuestion } from "../mig/result-index.ts";
 import { resultParts } from "../mig/result-parts.ts";
 import { type HostView, hostView } from "../view/hosts.ts";
@@ -262,10 +262,8 @@ const DIGEST_BYTES = 6;
 /** The same number for the same findings and errors. */
 function digestOf({ errors, elements }: Pick<HostView, "errors" | "elements">): number {
   if (errors.length === 0 && elements.length === 0) return 0;
-  const hash = createHash("sha256")
-    .update(JSON.stringify([errors, elements]))
-    .digest();
-  return hash.readUIntBE(0, DIGEST_BYTES);
+  const digest = hash("sha256", JSON.stringify([errors, elements]), "buffer");
+  return digest.readUIntBE(0, DIGEST_BYTES);
 }
 
 /** Whether a question asks for all hosts. */

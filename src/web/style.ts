@@ -56,12 +56,14 @@ tbody tr { border-top: 1px solid var(--line); }
 tbody tr:hover { background: var(--band); }
 td.time, td.number, th.number { white-space: nowrap; }
 td.number, th.number { text-align: right; }
+td.list { min-width: 12rem; }
 td.text { min-width: 14rem; max-width: 48rem; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .2rem 1.25rem; margin: .5rem 0; }
 dt { color: var(--soft); }
 dd { margin: 0; overflow-wrap: anywhere; }
 .troubles { list-style: none; margin: 0; padding: 0; }
 .troubles li { border-left: 3px solid var(--bad); padding: .1rem 0 .1rem .75rem; margin: .6rem 0; }
+.troubles li.held { border-left-color: var(--wait); }
 .troubles .since { color: var(--soft); }
 .troubles .what { font-weight: 600; margin: 0; }
 .troubles .todo { margin: 0; }
@@ -119,7 +121,8 @@ button {
   body { padding: 0 .75rem 1.5rem; }
   .host { margin-left: 0; }
   th, td { padding-right: .6rem; }
-  td.text { min-width: 10rem; }
+  td.list { min-width: 12rem; }
+td.text { min-width: 10rem; }
   .day th, .spans th { width: 6.5rem; }
   .axis .minor { display: none; }
   dl { grid-template-columns: 1fr; gap: 0; }

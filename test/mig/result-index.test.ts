@@ -43,6 +43,8 @@ describe("ResultIndex", () => {
   test("filters by status, what was found, the host in any case, and given places", () => {
     expect(places({ status: "success" })).toEqual([0, 2, 4]);
     expect(places({ status: "timeout" })).toEqual([]);
+    // One whose agent failed has answered; one that is expired has not.
+    expect(places({ status: "unanswered" })).toEqual([1]);
     expect(places({ found: true })).toEqual([0, 4]);
     expect(places({ found: false, status: "success" })).toEqual([2]);
     expect(places({ host: "web" })).toEqual([0, 2, 4]);

@@ -207,7 +207,7 @@ const PURE_MODULES: Readonly<Record<string, readonly string[] | null>> = {
   "node:assert": null,
   "node:assert/strict": null,
   "node:buffer": null,
-  "node:crypto": ["createHash", "createHmac", "timingSafeEqual", "Hash", "Hmac"],
+  "node:crypto": ["createHash", "createHmac", "hash", "timingSafeEqual", "Hash", "Hmac"],
   "node:path": ["posix"],
   "node:path/posix": null,
   "node:url": null,

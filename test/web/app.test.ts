@@ -154,7 +154,13 @@ describe("createApp()", () => {
         { job: "other", held: { action: "skip", untilAt: null } },
       ],
     });
-    expect((await page.get("/jobs/nightly")).text).toContain("freeze &lt;b&gt;");
+    const held = await page.get("/jobs/nightly");
+    expect(held.text).toMatch(/<li class="held"><p class="what">.*freeze &lt;b&gt;/);
+    expect((await page.get("/jobs/other")).text).toContain("<code>mig-runner unpause other</code>");
+    expect((await page.get("/jobs/other")).text.match(/<span class="wait">skipped/g)).toHaveLength(
+      5,
+    );
+    expect((await page.get("/jobs/ahead")).text).not.toContain('class="held"');
     expect((await page.get("/jobs/nightly")).text).toContain("with the key of this host");
     expect((await page.get("/jobs/ahead")).text).toContain("it will not be posted");
     expect((await page.get("/jobs")).text).toContain("until somebody ends it");
@@ -447,6 +453,30 @@ describe("createApp()", () => {
     expect((await page.get("/results/8")).text).toContain("cannot be read");
     await rm(directory.at("runners/nightly/results"), { recursive: true });
     expect((await page.get("/results/8")).text).toContain("The file is gone");
+  });
+
+  test("leads to the hosts that did not answer, from the first page and from the run", async () => {
+    await using directory = await Directory.create();
+    await directory.collected("nightly", 8, []);
+    const silent = ["expired", "cancelled", "sent", "prepared"];
+    const statuses = ["success", ...silent, "failed", "timeout"];
+    const commands = statuses.map((status, id) => command({ id, host: `${status}.host`, status }));
+    const result = { action: { id: 8 }, commands, name: "nightly", plugin: "" };
+    await directory.write("runners/nightly/results/20260102/8.json", JSON.stringify(result));
+    const counts = Object.fromEntries(statuses.map((status) => [status, 1]));
+    const told = { fetched: 7, sent: 7, counters: null, statuses: counts, strays: 0 };
+    directory.meddle(`UPDATE action SET completeness = '${JSON.stringify(told)}'`);
+    const page = await pageOf(directory);
+    const link = '<a class="wait" href="/results/8?status=unanswered&amp;sort=host">4';
+    for (const path of ["/", "/runs", "/runs/1"]) {
+      expect((await page.get(path)).text).toContain(`${link} did not answer</a>`);
+    }
+    expect((await page.get("/results/8")).text).toContain(`${link} hosts</a>`);
+    const { text } = await page.get("/results/8?status=unanswered&sort=host");
+    expect(text).toContain("1 to 4, of 4");
+    const csv = await page.get("/results/8.csv?status=unanswered&sort=host");
+    const names = csv.text.split("\r\n").flatMap((row) => row.split(",")[2] ?? []);
+    expect(names).toEqual(["host", ...silent.map((status) => `${status}.host`).toSorted()]);
   });
 
   test("leads through all runs, a page each hundred", async () => {

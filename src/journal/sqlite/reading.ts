@@ -80,6 +80,11 @@ class SqliteReading implements Reading {
     return row === null ? null : this.#record(row, true);
   }
 
+  async isHeld(run: number): Promise<boolean> {
+    const actions = this.#tables.actionsOf(run);
+    return actions.some(({ state, held }) => state === "planned" && held === "approval");
+  }
+
   async runOfAction(actionId: number): Promise<number | null> {
     return this.#tables.actionById(actionId)?.runId ?? null;
   }

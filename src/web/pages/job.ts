@@ -5,6 +5,7 @@ import type { RunRecord } from "../../journal/reading.ts";
 import type { Instant } from "../../time.ts";
 import { type JobView, jobView, nextFireOf } from "../../view/overview.ts";
 import { plural } from "../../view/text.ts";
+import { type HeldFire, heldFire } from "../../view/upcoming.ts";
 import type { DeedForm } from "../deeds.ts";
 import { facts, moment, section, table, withQuery } from "../layout.ts";
 import { type Markup, markup, type Piece } from "../markup.ts";
@@ -26,6 +27,8 @@ interface Data {
   /** Whether its directory is there. */
   readonly isThere: boolean;
   readonly fires: readonly Instant[];
+  /** What holds each of them; null: nothing. */
+  readonly holds: readonly (HeldFire | null)[];
   readonly windows: readonly Window[];
   readonly runs: readonly RunRecord[];
   readonly missed: readonly MissedRow[];
@@ -51,10 +54,13 @@ async function load({ reading, states, blackouts, now }: Seen, name: string): Pr
   const calendar = (await reading?.calendar(name, now)) ?? null;
   const windows =
     calendar === null ? [] : await reading?.windows(calendar.calendar.id, now, WINDOWS_SHOWN);
+  const fires = firesOf(known, now);
+  const holding = { states, blackouts, pauses: (await reading?.pauses(now)) ?? [] };
   return {
     job: await jobView(reading, { ...known, blackouts }, now),
     isThere: state !== undefined,
-    fires: firesOf(known, now),
+    fires,
+    holds: fires.map((nextAt) => heldFire({ job: name, nextAt }, holding)),
     windows: (windows ?? []).map(({ firesAt, validFrom, expireAfter, signatures }) => ({
       ...{ firesAt, validFromAt: validFrom, expireAt: expireAfter },
       signatures: signatures.length,
@@ -74,12 +80,12 @@ function firesOf(state: Parameters<typeof nextFireOf>[0], now: Instant): Instant
   return fires;
 }
 
-function draw({ job, isThere, fires, windows, runs, missed }: Data, { now }: Seen) {
+function draw({ job, isThere, fires, holds, windows, runs, missed }: Data, { now }: Seen) {
   const all = markup`<p><a href="${withQuery("/runs", { job: job.job })}">All its runs</a></p>`;
   const gone = markup`<p class="bad">Its directory is gone: this is what it did.</p>`;
   const body = markup`${!isThere && gone}
 ${job.errors.map((text) => markup`<p class="bad">${text}</p>`)}
-${facts(jobFacts({ job, fires, now }))}
+${heldPiece(job, now)}${facts(jobFacts({ job, fires, holds, now }))}
 ${job.calendar !== null && section("Signed ahead", calendarBody({ job, windows, now }))}
 ${section("Runs", [runsTable(runs, now), all])}
 ${missed.length > 0 && section("Missed", missedTable(missed, now))}`;
@@ -97,20 +103,41 @@ function deedsOf({ job, calendar, errors, held }: JobView): readonly DeedForm[] 
   ];
 }
 
-function jobFacts({ job, fires, now }: { job: JobView; fires: readonly Instant[]; now: Instant }) {
-  const { schedule, timezone, plugins, held } = job;
+/** What holds it, as the first page says what is wrong; nothing for a job that fires. */
+function heldPiece({ job, held }: JobView, now: Instant): Piece {
+  if (held === null) return null;
+  const isPaused = held.reason.startsWith("paused by");
+  const todo = isPaused
+    ? markup`<code>mig-runner unpause ${job}</code> ends it`
+    : "It ends by itself: the configuration says so";
+  return markup`<ol class="troubles"><li class="held"><p class="what">${heldText(held, now)}</p>
+<p class="todo">${todo}</p></li></ol>
+`;
+}
+
+function firesPiece(fires: readonly Instant[], holds: Data["holds"], now: Instant): Piece {
+  return fires.map((at, index) => {
+    const hold = holds[index] ?? null;
+    const until = hold?.untilAt ?? null;
+    const what = until === null ? "skipped" : ["runs at ", moment(until, now)];
+    const held = hold !== null && markup` <span class="wait">${what}</span>`;
+    return [index === 0 ? null : ", ", moment(at, now), held];
+  });
+}
+
+function jobFacts({
+  job,
+  fires,
+  holds,
+  now,
+}: Pick<Data, "job" | "fires" | "holds"> & { readonly now: Instant }) {
+  const { schedule, timezone, plugins } = job;
   const none = schedule === null ? "by hand only" : "never";
   return [
     ["Schedule", schedule === null ? null : markup`<code>${schedule}</code>`],
     ["Time zone", timezone],
     ["Ended", job.endedAt === null ? null : moment(job.endedAt, now)],
-    [
-      "Fires",
-      fires.length === 0
-        ? none
-        : fires.map((at, index) => [index === 0 ? null : ", ", moment(at, now)]),
-    ],
-    ["Held", held === null ? null : heldText(held, now)],
+    ["Fires", fires.length === 0 ? none : firesPiece(fires, holds, now)],
     ["Signed", signedText(job)],
     ["Plugins", plugins.join(", ")],
   ] as const satisfies readonly (readonly [string, Piece])[];

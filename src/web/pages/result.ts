@@ -1,7 +1,8 @@
 // Result: the hosts of one action, how each ended and what was found there; the same as CSV.
 import { messageOf } from "../../errors.ts";
 import type { ActionRecord, Reading } from "../../journal/reading.ts";
-import { RESULT_SORTS, type ResultSort } from "../../mig/result-index.ts";
+import { RESULT_SORTS, type ResultSort, UNANSWERED } from "../../mig/result-index.ts";
+import { unansweredOf } from "../../mig/statuses.ts";
 import { visible } from "../../text.ts";
 import type { Instant } from "../../time.ts";
 import type { HostView } from "../../view/hosts.ts";
@@ -128,11 +129,24 @@ function body(data: Data, now: number): Markup {
     ["Posted", moment(postedAt, now)],
     ["Agents", agents],
     ["Commands", statusesOf(statuses)],
+    ["Did not answer", unansweredLink(actionId, statuses, (count) => plural(count, "host"))],
     ["File", resultPath === null ? null : markup`<code>${resultPath}</code>`],
     ["Changes", resultPath === null ? null : changesLink(actionId)],
   ])}
 ${fileProblem !== null && markup`<p class="bad">${fileProblem}</p>`}
 ${hosts !== null && [filters(data), hostTable(hosts), pages(data, `/results/${actionId}`)]}`;
+}
+
+/** The hosts that did not answer, under a text that says how many; null: all did. */
+export function unansweredLink(
+  actionId: number | null,
+  statuses: Readonly<Record<string, number>>,
+  textOf: (count: number) => string,
+): Piece {
+  const count = unansweredOf(statuses);
+  if (count === 0 || actionId === null) return null;
+  const path = withQuery(`/results/${actionId}`, { status: UNANSWERED, sort: "host" });
+  return markup`<a class="wait" href="${path}">${textOf(count)}</a>`;
 }
 
 function changesLink(actionId: number | null): Piece {
@@ -156,6 +170,7 @@ function filters({ action, question, statuses }: Data): Markup {
   return markup`<form method="get" action="/results/${action.actionId}">
 <label>Host holds <input type="search" name="host" value="${host}" autocomplete="off"></label>
 <label>Status <select name="status">${option("", "any", status === null)}
+${option(UNANSWERED, "did not answer", status === UNANSWERED)}
 ${known.map((each) => option(each, each, each === status))}</select></label>
 <label>Found <select name="found">${option("", "any", found === null)}
 ${option("yes", "something", found === true)}${option("no", "nothing", found === false)}</select></label>

@@ -3,7 +3,6 @@ import {
   type ActionRecord,
   type DeliveryRecord,
   isUnbegun,
-  type Reading,
   type RunRecord,
   type StepRecord,
 } from "../../journal/reading.ts";
@@ -13,14 +12,13 @@ import { facts, jobLink, moment, section, stateWord, statusesOf, table } from ".
 import { type Markup, markup, type Piece } from "../markup.ts";
 import { spansPicture } from "../spans.ts";
 import { idOf, type Page, pageOf } from "./page.ts";
+import { unansweredLink } from "./result.ts";
+import { answersOf } from "./runs.ts";
 
 type Data = RunRecord & {
   /** Whether a guard of its job keeps its action until somebody approves it. */
   readonly isHeld: boolean;
 };
-
-/** Actions in flight that are looked through for one that is held. */
-const IN_FLIGHT_MAX = 10_000;
 
 /** One run, by its number, or by that of an action of the API. */
 export function runPage(): Page {
@@ -30,7 +28,8 @@ export function runPage(): Page {
       const id = idOf(name);
       if (id === null || reading === null) return null;
       const run = (await reading.run(id)) ?? (await runOfAction(reading, id));
-      return run === null ? null : { ...run, isHeld: await isHeld(reading, run) };
+      if (run === null) return null;
+      return { ...run, isHeld: run.state === "open" && (await reading.isHeld(run.run)) };
     },
     draw: (run, { now }) => ({
       title: `Run ${run.run} of ${run.job}`,
@@ -50,15 +49,6 @@ async function runOfAction(
 ): Promise<RunRecord | null> {
   const id = await reading.runOfAction(actionId);
   return id === null ? null : await reading.run(id);
-}
-
-async function isHeld(
-  reading: Pick<Reading, "inFlight">,
-  { run, state, actions }: RunRecord,
-): Promise<boolean> {
-  if (state !== "open" || !actions.some((action) => action.state === "planned")) return false;
-  const all = await reading.inFlight(IN_FLIGHT_MAX);
-  return all.some((one) => one.runId === run && one.held === "approval");
 }
 
 /** What can be done to a run as it is now. */
@@ -152,7 +142,7 @@ function actionTable(actions: readonly ActionRecord[], now: Instant): Markup {
       { name: "Posted", kind: "time" },
       { name: "Collected", kind: "time" },
       "Agents",
-      "Commands",
+      { name: "Commands", kind: "list" },
       { name: "Result or error", kind: "text" },
     ],
     actions.map(({ actionId, step, state, postedAt, collectedAt, agents, ...row }) => [
@@ -161,7 +151,9 @@ function actionTable(actions: readonly ActionRecord[], now: Instant): Markup {
       moment(postedAt, now),
       moment(collectedAt, now),
       agents,
-      statusesOf(row.commands),
+      row.resultPath === null
+        ? statusesOf(row.commands)
+        : answersOf(row.commands, (textOf) => unansweredLink(actionId, row.commands, textOf)),
       row.error ?? (row.resultPath === null ? null : resultLink(actionId)),
     ]),
     "It has posted nothing yet.",
@@ -181,12 +173,14 @@ function deliveryTable(deliveries: readonly DeliveryRecord[], now: Instant): Mar
       "Plugin",
       "Action",
       "State",
+      { name: "Ended", kind: "time" },
       { name: "Tries", kind: "number" },
       { name: "Next", kind: "time" },
       { name: "Error", kind: "text" },
     ],
-    deliveries.map(({ plugin, actionId, state, attempts, nextAt, error }) => [
-      ...[plugin, actionId === null ? null : `${actionId}`, stateWord(state), attempts],
+    deliveries.map(({ plugin, actionId, state, attempts, nextAt, endedAt, error }) => [
+      ...[plugin, actionId === null ? null : `${actionId}`, stateWord(state)],
+      ...[endedAt === null ? null : moment(endedAt, now), attempts],
       ...[nextAt === null ? null : moment(nextAt, now), error],
     ]),
     "Nothing is to be delivered.",

@@ -1,5 +1,6 @@
 // Runs: what has happened, the latest fire time first, in pages.
 import type { HistoryPlace, RunRecord } from "../../journal/reading.ts";
+import { isUnanswered, unansweredOf } from "../../mig/statuses.ts";
 import { type Instant, spanText } from "../../time.ts";
 import {
   jobLink,
@@ -13,6 +14,7 @@ import {
 } from "../layout.ts";
 import { type Markup, markup, type Piece } from "../markup.ts";
 import { type Asked, type Page, pageOf, ROWS } from "./page.ts";
+import { unansweredLink } from "./result.ts";
 
 interface Data {
   readonly job: string | null;
@@ -70,7 +72,7 @@ export function runsTable(runs: readonly RunRecord[], now: Instant): Markup {
       { name: "Fired", kind: "time" },
       { name: "Took", kind: "time" },
       "State",
-      "Commands",
+      { name: "Commands", kind: "list" },
       { name: "Told", kind: "text" },
     ],
     runs.map((run) => runRow(run, now)),
@@ -81,7 +83,8 @@ export function runsTable(runs: readonly RunRecord[], now: Instant): Markup {
 function runRow(run: RunRecord, now: Instant): Piece[] {
   const { job, firesAt, startedAt, endedAt, state, error, note, deliveries } = run;
   const waiting = deliveries.filter((one) => one.state === "pending" || one.state === "dead");
-  const undelivered = waiting.length === 0 ? null : `${waiting.length} undelivered`;
+  const plugins = [...new Set(waiting.map(({ plugin }) => plugin))].join(", ");
+  const undelivered = waiting.length === 0 ? null : `not delivered to ${plugins}`;
   const told = [error ?? note, undelivered].filter((text) => text !== null).join("; ");
   return [
     runLink(run.run, `${run.run}`),
@@ -89,9 +92,35 @@ function runRow(run: RunRecord, now: Instant): Piece[] {
     moment(firesAt, now),
     endedAt === null ? null : spanText(Math.max(0, endedAt - (startedAt ?? firesAt))),
     stateWord(state),
-    statusesOf(commandsOf(run)),
+    commandsCell(run),
     told,
   ];
+}
+
+/** Commands by status; those without an answer as the way to their hosts. */
+function commandsCell(run: RunRecord): Piece {
+  const all = run.actions.filter(({ resultPath }) => resultPath !== null);
+  const silent = all.filter(({ commands }) => unansweredOf(commands) > 0);
+  return answersOf(commandsOf(run), (textOf) => {
+    const [only] = silent;
+    if (only === undefined) return null;
+    if (silent.length === 1) return unansweredLink(only.actionId, only.commands, textOf);
+    // Of a workflow its run shows which of them are of which step.
+    const count = silent.reduce((sum, { commands }) => sum + unansweredOf(commands), 0);
+    return runLink(run.run, textOf(count));
+  });
+}
+
+/** Commands by status, such as `78 success, 2 did not answer`. */
+export function answersOf(
+  statuses: Readonly<Record<string, number>>,
+  linkOf: (textOf: (count: number) => string) => Piece,
+): Piece {
+  const link = linkOf((count) => `${count} did not answer`);
+  if (link === null) return statusesOf(statuses);
+  const answered = Object.entries(statuses).filter(([status]) => !isUnanswered(status));
+  const comma = answered.length === 0 ? null : ", ";
+  return [statusesOf(Object.fromEntries(answered)), comma, link];
 }
 
 /** The commands of all actions of a run, by status. */

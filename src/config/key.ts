@@ -2,23 +2,27 @@
 // The tables of keys are in keys.ts.
 import type { Milliseconds } from "../time.ts";
 
+/** A key that takes a number within bounds. */
+export interface NumberRule<Kind extends string> {
+  readonly kind: Kind;
+  readonly min: number;
+  readonly max: number;
+  readonly default: number | null;
+}
+
+/** What a key takes that is alike in all files: its kind, its bounds, its default; null: none. */
+export type PlainRule =
+  | { readonly kind: "flag"; readonly default: boolean }
+  | NumberRule<"whole">
+  /** In milliseconds. */
+  | NumberRule<"duration">;
+
 /** What a key takes: its kind, its bounds, and its default; null: it has none. */
 export type KeyRule =
+  | PlainRule
+  | NumberRule<"whole64">
   | { readonly kind: "text"; readonly default: string | null }
-  | { readonly kind: "flag"; readonly default: boolean }
   | { readonly kind: "list" }
-  | {
-      readonly kind: "whole" | "whole64";
-      readonly min: number;
-      readonly max: number;
-      readonly default: number | null;
-    }
-  | {
-      readonly kind: "duration";
-      readonly min: Milliseconds;
-      readonly max: Milliseconds;
-      readonly default: Milliseconds | null;
-    }
   /** A key that the original reads and then overwrites: it has no effect. */
   | { readonly kind: "overwritten" }
   /** An internal field of the original that its reader accepts as a key, but that takes no value. */

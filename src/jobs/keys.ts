@@ -3,7 +3,7 @@
 // types are written by hand and held against it by test/sdk/public.test-d.ts.
 //
 // A new key is one line here and one in sdk/definition.ts.
-import { part } from "../config/key.ts";
+import { type PlainRule, part } from "../config/key.ts";
 import type { KeySpec, Schema } from "../config/settings.ts";
 import { DAY_MS, MINUTE_MS, type Milliseconds } from "../time.ts";
 
@@ -15,27 +15,15 @@ export const EXPIRY_MAX_MS: Milliseconds = 49 * DAY_MS;
 
 /** What a key takes: its kind, its bounds, and its default; null: it has none. */
 export type KeyRule =
+  | PlainRule
   | { readonly kind: "cron" | "zone" | "moment" | "action" | "plugins"; readonly default: null }
-  | { readonly kind: "flag"; readonly default: boolean }
   /** A text, a number or true: see guards.ts. */
   | {
       readonly kind: "guard";
       readonly forms: readonly ("share" | "count" | "always")[];
       readonly default: null;
     }
-  | { readonly kind: "choice"; readonly of: readonly string[]; readonly default: string }
-  | {
-      readonly kind: "whole";
-      readonly min: number;
-      readonly max: number;
-      readonly default: number | null;
-    }
-  | {
-      readonly kind: "duration";
-      readonly min: Milliseconds;
-      readonly max: Milliseconds;
-      readonly default: Milliseconds | null;
-    };
+  | { readonly kind: "choice"; readonly of: readonly string[]; readonly default: string };
 
 /** One key of a job. In files its name is in lower case. */
 export type JobKey = KeyRule & {

@@ -59,7 +59,7 @@ async function timeInstalls(
 }
 
 export async function bench({ short }: Scale): Promise<readonly Row[]> {
-  const windows = short ? 50 : 1_000;
+  const windows = short ? 10 : 1_000;
   const runs = short ? 1 : 3;
   const folder = await mkdtemp(join(tmpdir(), "mig-runner-bench-"));
   try {

@@ -19,7 +19,7 @@ const DISPATCHES = 32;
 const SLOW_MS = 50;
 
 export async function bench({ short }: Scale): Promise<readonly Row[]> {
-  const jobs = short ? 50 : 1_000;
+  const jobs = short ? 20 : 1_000;
   const crowd = await measureCrowd({ jobs, rounds: short ? 0 : 5, latencyMs: 0 });
   const slow = await measureCrowd({ jobs, rounds: short ? 0 : 2, latencyMs: SLOW_MS });
   return [...crowdRows(jobs, crowd, slow), await single({ short })];

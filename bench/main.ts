@@ -1,5 +1,5 @@
-// Bench: builds the program, runs bench/*.bench.ts one after the other, and prints the table of
-// all figures, and how cost grows as another.
+// Bench: builds the program when it is stale, runs bench/*.bench.ts one after the other, and
+// prints the table of all figures, and how cost grows as another.
 //
 //   npm run bench                   all, in under seven minutes
 //   npm run bench -- start          those whose file name contains a word
@@ -11,6 +11,7 @@ import { globSync, readFileSync, writeFileSync } from "node:fs";
 import { arch, cpus, loadavg, release, totalmem } from "node:os";
 import { resolve } from "node:path";
 import { parseArgs } from "node:util";
+import { buildWhenStale } from "../scripts/built.ts";
 import { type Bench, formatGrowth, formatTable, type Growth, type Row } from "./measure.ts";
 
 const root = resolve(import.meta.dirname, "..");
@@ -31,7 +32,7 @@ if (values.write && (values.short || positionals.length > 0)) {
   process.exit(2);
 }
 
-build();
+await build();
 const startedAt = performance.now();
 const loadBefore = loadavg()[0] ?? 0;
 const rows: Row[] = [];
@@ -61,10 +62,10 @@ for (const text of wrong) console.error(`\nwrong: ${text}`);
 if (values.write && wrong.length === 0) writeReport();
 process.exitCode = wrong.length > 0 ? 1 : 0;
 
-function build(): void {
-  const { exitCode, stderr } = Bun.spawnSync([process.execPath, resolve(root, "build.ts")]);
-  if (exitCode === 0) return;
-  console.error(stderr.toString());
+async function build(): Promise<void> {
+  const answer = await buildWhenStale();
+  if (answer === null || answer.exit === 0) return;
+  console.error(answer.lines.join("\n"));
   process.exit(1);
 }
 

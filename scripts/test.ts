@@ -9,10 +9,11 @@
 // failed. JUnit files of each lane are left in .cache/junit/.
 import assert from "node:assert/strict";
 import { globSync } from "node:fs";
-import { mkdir, readFile, rm, stat } from "node:fs/promises";
+import { mkdir, readFile, rm } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { basename, relative, resolve } from "node:path";
 import { parseArgs } from "node:util";
+import { buildWhenStale } from "./built.ts";
 import { checks } from "./checks.ts";
 import { root, runTool, type ToolAnswer } from "./process.ts";
 import {
@@ -73,14 +74,14 @@ const SUITES: readonly Suite[] = [
 /**
  * Turns, one after the other; in each, rows of lanes that run at the same time, because they leave
  * each other room: a check has one thread, a bench and a black-box test mostly wait for the fire
- * times of their jobs.
+ * times of their jobs. The rows of a turn take about as long as each other.
  */
 const TURNS: readonly (readonly (readonly string[])[])[] = [
   [
     ["checks", "unit"],
-    ["simulation", "bench"],
+    ["simulation", "bench", "bun"],
   ],
-  [["binary"], ["bun", "deno"]],
+  [["binary"], ["deno"]],
 ];
 
 const LANES: readonly string[] = TURNS.flat(2);
@@ -96,6 +97,23 @@ const SIMULATION = [
 
 /** Everything that is measured, with less of it: its table, and whether its results are right. */
 const BENCH = [process.execPath, "bench/main.ts", "--short"] as const;
+
+/**
+ * Files that take long, which `bun test` starts first: what begins last is then short, and no
+ * processor waits for it. `bun test` measures them anew with `--update-timings`.
+ */
+const TIMINGS = "test/timings.json";
+
+/**
+ * For the processes of the tests, and those of the sources that they start, never for the program
+ * of a black-box test, which has the runtime's own settings. Each file of tests is new to them: its
+ * code is thrown away before the last stage of the compiler has paid, and the memory that one test
+ * gives back to the system is asked for by the next. It is a third of their processor time.
+ */
+const HASTE: Readonly<Record<string, string>> = {
+  BUN_JSC_useFTLJIT: "0",
+  MIMALLOC_PURGE_DELAY: "-1",
+};
 
 /** For one test: far above what any takes on a machine that is loaded tenfold. */
 const TEST_TIME_MAX_MS = 10 * 60_000;
@@ -199,6 +217,7 @@ async function runPaths(
       "--no-orphans",
       `--parallel=${parallel}`,
       `--timeout=${TEST_TIME_MAX_MS}`,
+      `--timings=${TIMINGS}`,
       "--reporter=junit",
       `--reporter-outfile=${junit}`,
       ...(suite.folder === BLACK_BOX ? [] : ["--path-ignore-patterns", `${BLACK_BOX}/**`]),
@@ -206,7 +225,7 @@ async function runPaths(
       ...paths.map((path) => `./${path}`),
     ],
     // As `bun test` does by itself, but also on a machine that sets TZ.
-    env: { TZ: "UTC", ...suite.env },
+    env: { TZ: "UTC", ...HASTE, ...suite.env },
     onLine(line) {
       const kind = lineKind(line);
       if (kind === "passed" || kind === "failed") seen[kind] += 1;
@@ -258,41 +277,21 @@ async function runBench(): Promise<Counts> {
   return counts;
 }
 
-/** Whether the executable, or what is built beside it, is older than what it is made of. */
-async function isBinaryStale(): Promise<boolean> {
-  const builtAt = await stat(resolve(root, "dist/mig-runner")).then(
-    ({ mtimeMs }) => mtimeMs,
-    () => 0,
-  );
-  const sources = [
-    "build.ts",
-    "scripts/sdk.ts",
-    "scripts/types.ts",
-    "package.json",
-    "package-lock.json",
-    ...globSync("src/**/*", { cwd: root }),
-  ];
-  const times = await Promise.all(sources.map((path) => stat(resolve(root, path))));
-  return times.some(({ mtimeMs }) => mtimeMs > builtAt);
-}
-
 /** Builds the executable when it is stale. A build that fails counts as one failed test. */
 async function build(): Promise<Counts> {
-  if (!(await isBinaryStale())) return NOTHING;
   showProgress("build");
-  const argv = [process.execPath, "build.ts"] as const;
-  const { exit, lines, elapsedMs } = await runTool({ argv });
-  if (exit === 0) return NOTHING;
-  for (const line of lines) say(`  ${line}`);
+  const answer = await buildWhenStale();
+  if (answer === null || answer.exit === 0) return NOTHING;
+  for (const line of answer.lines) say(`  ${line}`);
   const counts = { ...NOTHING, failed: 1 };
-  sayLane("build", counts, elapsedMs);
+  sayLane("build", counts, answer.elapsedMs);
   return counts;
 }
 
 /** Searches some seeds for a world that breaks an invariant. All of it counts as one test. */
 async function runSimulation(): Promise<Counts> {
   showProgress("simulation");
-  const answer = await runTool({ argv: SIMULATION });
+  const answer = await runTool({ argv: SIMULATION, env: HASTE });
   const passed = answer.exit === 0;
   const verdict = answer.lines.findLast((line) => line.startsWith("simulation: "));
   if (!passed) for (const line of answer.lines) say(`  ${line}`);

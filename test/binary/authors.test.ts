@@ -72,6 +72,8 @@ async function useTool(at: Scenario, program: Program, ...argv: string[]) {
 const tsc: Program = [tool("tsc")];
 const deno: Program = [tool("deno")];
 const bun: Program = [tool("bun")];
+/** On a busy machine a test of an author may take longer than the five seconds of the tool. */
+const BUN_TEST = ["test", `--timeout=${LIMIT_MS}`] as const;
 
 /** The TypeScript of the pages for authors, and the data beside it, but for tests. */
 async function documented(): Promise<Readonly<Record<string, string>>> {
@@ -86,21 +88,20 @@ describe("a fresh directory", () => {
   test("is clean for tsc and Deno from the start, and with all that the docs show", async () => {
     await using directory = await authorsDirectory({});
     expect(await useTool(directory, tsc)).toEqual({ exit: 0, said: "" });
-    expect((await useTool(directory, deno, "check", ".")).exit).toBe(0);
     const files = await documented();
     expect(Object.keys(files)).toContain("plugins/tickets.ts");
     expect(Object.keys(files)).toContain("runners/hunt/job.ts");
     for (const [name, text] of Object.entries(files)) await directory.write(name, text);
     expect(await useTool(directory, tsc)).toEqual({ exit: 0, said: "" });
+    // It reads all of `sdk/` too: what was wrong at the start would be wrong here.
     expect(await useTool(directory, deno, "check", ".")).toMatchObject({ exit: 0 });
   });
 
   test("has the types of a job for tsc and for Deno, and both find what is wrong", async () => {
     await using directory = await authorsDirectory({ "runners/telnet/job.ts": JOB });
     expect(await useTool(directory, tsc)).toEqual({ exit: 0, said: "" });
-    const checked = await useTool(directory, deno, "check", "runners/telnet/job.ts");
-    expect(checked.exit).toBe(0);
 
+    // That Deno finds nothing wrong in the job itself is shown by the next test.
     await directory.write("runners/telnet/job.ts", JOB.replace("schedule:", "scheduel:"));
     for (const said of [
       await useTool(directory, tsc),
@@ -127,7 +128,7 @@ describe("a fresh directory", () => {
       "runners/telnet/job.ts": JOB,
       "runners/telnet/job.test.ts": JOB_TEST,
     });
-    const underBun = await useTool(directory, bun, "test", "--timeout", `${LIMIT_MS}`);
+    const underBun = await useTool(directory, bun, ...BUN_TEST);
     expect(underBun).toMatchObject({ exit: 0, said: expect.stringContaining(" 2 pass") });
     // Deno checks the types before it runs anything.
     const underDeno = await useTool(directory, deno, "test", "-A");
@@ -144,8 +145,10 @@ describe("a fresh directory", () => {
     expect((await useTool(directory, tsc)).said).toContain("'\"fuond\"' is not assignable to");
     const failing = JOB_TEST.replace('"tell"]', '"told"]');
     await directory.write("runners/telnet/job.test.ts", failing);
-    expect((await useTool(directory, bun, "test", "--timeout", `${LIMIT_MS}`)).exit).toBe(1);
-    expect((await useTool(directory, deno, "test", "-A")).exit).toBe(1);
+    expect((await useTool(directory, bun, ...BUN_TEST)).exit).toBe(1);
+    // Only the run may fail it: the types are right, and checking them takes seconds.
+    const failed = await useTool(directory, deno, "test", "-A", "--no-check");
+    expect(failed).toMatchObject({ exit: 1, said: expect.stringContaining("1 passed | 1 failed") });
   });
 
   test("is run by the program, which serves its own modules", async () => {

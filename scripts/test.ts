@@ -43,8 +43,8 @@ const BLACK_BOX = "test/binary";
  * and SQLite. All else is decided by our code alone, and the executable shows it.
  */
 const RUNTIME_FILES = [
-  ...["answers", "drop-in", "host", "hostile", "kill", "modes", "network", "plugins", "programs"],
-  ...["secrets", "surroundings", "workflow"],
+  ...["drop-in", "host", "hostile", "kill", "modes", "network", "plugins", "programs", "secrets"],
+  ...["surroundings", "workflow"],
 ];
 
 /** The source under Bun differs from the executable in how it is put together, and in no more. */
@@ -120,9 +120,9 @@ const TEST_TIME_MAX_MS = 10 * 60_000;
 
 const CORES = Math.max(2, availableParallelism());
 
-/** Test files at a time. Two black-box lanes run beside each other, so each of them has fewer. */
+/** Test files at a time. From source under Deno a program takes the processors for longer. */
 const PARALLEL = Math.min(8, CORES + 2);
-const PARALLEL_BLACK_BOX = Math.min(8, CORES + 1);
+const PARALLEL_DENO = Math.min(8, CORES + 1);
 
 const onTerminal = process.stdout.isTTY === true && process.env.CI === undefined;
 
@@ -204,7 +204,7 @@ async function runPaths(
   suite: Suite,
   filter: Filter,
   paths: readonly string[],
-  parallel = suite.folder === BLACK_BOX ? PARALLEL_BLACK_BOX : PARALLEL,
+  parallel = suite.name === "deno" ? PARALLEL_DENO : PARALLEL,
 ): Promise<{ readonly counts: Counts; readonly failedFiles: readonly string[] }> {
   const again = parallel === 1 ? "-again" : "";
   const junit = resolve(root, ".cache/junit", `${suite.name}${again}.xml`);

@@ -18,6 +18,7 @@ const OTHER_FORMS: readonly (readonly [name: string, ...argv: [string, ...string
 export async function bench(scale: Scale): Promise<readonly Row[]> {
   return [
     ...(await versions(scale)),
+    ...(scale.short ? [] : [await runtimeAlone()]),
     await pass(scale),
     await firstLine(scale),
     await firstCollect(scale),
@@ -45,6 +46,26 @@ async function versions({ short }: Scale): Promise<readonly Row[]> {
     rows.push({ figure, unit: "ms", samples, target: null });
   }
   return rows;
+}
+
+/** What an executable of the runtime takes that does nothing: no start can take less. */
+async function runtimeAlone(): Promise<Row> {
+  using place = new Place();
+  place.write("line.ts", ['console.log("1");']);
+  const outfile = place.in("line");
+  const how = { target: "bun", format: "esm", minify: true, bytecode: true } as const;
+  await Bun.build({ entrypoints: [place.in("line.ts")], compile: { outfile }, ...how });
+  const once = (): void => {
+    const { stdout } = spawnSync(outfile, { encoding: "utf8" });
+    if (stdout !== "1\n") throw new Error(`${outfile} printed "${stdout}"`);
+  };
+  const samples = await timesOf(once, { runs: 31, warmup: 3 });
+  return {
+    figure: "an executable of the runtime that prints a line",
+    unit: "ms",
+    samples,
+    target: null,
+  };
 }
 
 async function pass({ short }: Scale): Promise<Row> {

@@ -314,7 +314,7 @@ export class Runner {
     const retries = this.#catalog.entity(row.job)?.retries ?? RETRIES_DEFAULT;
     const edges = leased(this.#edges, row.job);
     const sent = sentBefore(edges, row, { fresh, startedAt: this.#startedAt });
-    const options = { ...this.#patienceOf(row), ...sent, retries, signal: this.#stop.signal };
+    const options = { ...this.#optionsOf(row), ...sent, retries };
     return this.#posts.post(row.id, (answered) =>
       this.#reach(() => postAction(edges, row, { ...options, answered }), row),
     );
@@ -322,13 +322,13 @@ export class Runner {
 
   #collect(row: ActionRow): boolean {
     const edges = leased(this.#edges, row.job);
-    const options = { ...this.#patienceOf(row), signal: this.#stop.signal };
-    const work = () => collectAction(edges, row, options);
-    return this.#collects.start(row.id, () => this.#reach(work, row));
+    return this.#collects.start(row.id, (answered) =>
+      this.#reach(() => collectAction(edges, row, { ...this.#optionsOf(row), answered }), row),
+    );
   }
 
-  #patienceOf({ job }: ActionRow): Patience {
-    return this.#catalog.entity(job) ?? NO_PATIENCE;
+  #optionsOf({ job }: ActionRow): Patience & { readonly signal: AbortSignal } {
+    return { ...(this.#catalog.entity(job) ?? NO_PATIENCE), signal: this.#stop.signal };
   }
 
   /** Runs one piece of work at the API and tells the circuit breaker how it went. */

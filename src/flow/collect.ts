@@ -27,6 +27,8 @@ import { keep } from "./transition.ts";
 /** How one action is to be collected. */
 export interface CollectOptions extends Patience {
   readonly signal: AbortSignal;
+  /** Called when the API has answered all that is asked of it: what is left is the disk's. */
+  readonly answered?: () => void;
 }
 
 /**
@@ -103,6 +105,7 @@ async function writeResult(
     const pageSize = row.pageSize ?? edges.limits.pageSize;
     const { signal } = options;
     const outcome = await readCommands(edges, { actionId, writer, pageSize, signal });
+    options.answered?.();
     if (outcome.kind === "failed") {
       await writer.abort();
       return await delay(edges, row, outcome);

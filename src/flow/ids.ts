@@ -7,11 +7,14 @@
 /** Ids that are kept in a small list of their own before they are merged into the large one. */
 const RECENT_MAX = 4_096;
 
+/** Room in that list at first, for a result like most. */
+const RECENT_LEAST = 64;
+
 /** A set of numbers that only grows. */
 export class Ids {
   /** Both ascending; of the recent ones only the first `#count` are set. */
   #all = new Float64Array(0);
-  readonly #recent = new Float64Array(RECENT_MAX);
+  #recent = new Float64Array(RECENT_LEAST);
   #count = 0;
 
   /** Adds an id; false when it is there already. */
@@ -25,7 +28,14 @@ export class Ids {
     recent[place] = id;
     this.#count++;
     if (this.#count === RECENT_MAX) this.#merge();
+    else if (this.#count === recent.length) this.#grow();
     return true;
+  }
+
+  #grow(): void {
+    const larger = new Float64Array(2 * this.#count);
+    larger.set(this.#recent);
+    this.#recent = larger;
   }
 
   #merge(): void {

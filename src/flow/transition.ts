@@ -63,7 +63,10 @@ const ROWS_MAX = 10_000;
  */
 export function isInFlight(journal: JournalReads, runId: number | null): boolean {
   if (runId === null) {
-    if (journal.pendingActions(ROWS_MAX).some((row) => row.held !== "approval")) return true;
+    // Asked at each turn of a pass that waits: the first row is nearly always the answer.
+    const holds = (rowsMax: number): boolean =>
+      journal.pendingActions(rowsMax).some((row) => row.held !== "approval");
+    if (holds(1) || holds(ROWS_MAX)) return true;
     if (journal.counts().openBodies === 0) return false;
     const bodies = journal.runsIn("open", ROWS_MAX).filter(({ source }) => source !== null);
     return bodies.some(({ id }) => !waitsForPeople(journal, id));

@@ -80,6 +80,19 @@ describe("collectAction()", () => {
     expect(world.journal.dueDeliveries(NOON + 60_000, 9)).toMatchObject([{ plugin: "mail" }]);
   });
 
+  test("tells when the API has answered it all, before the result is there", async () => {
+    const world = openWorld();
+    const row = await posted(world);
+    world.api.pages = [[command(1, 1)]];
+    const seen: (number | undefined)[] = [];
+    const answered = () => seen.push(world.spool.results.get(PATH)?.length);
+    const done = collectAction(world.edges, row, { ...NO_PATIENCE, signal: never(), answered });
+    await world.clock.moveBy(60_000);
+    expect(await done).toBe("answered");
+    expect(seen).toEqual([undefined]);
+    expect(ids(world)).toEqual([1]);
+  });
+
   test("says in a field of its log line how many hosts have answered", async () => {
     const world = openWorld();
     const row = await posted(world);

@@ -21,6 +21,12 @@ export const BUFFER_BYTES = 256 * 1024;
 /** How far the disk may be behind. The system makes a writer wait that is much further ahead. */
 export const BEHIND_BYTES_MAX = 8 * 1024 * 1024;
 
+/** Buffers of writers that are closed, for the next ones: the system hands out new memory slowly. */
+const spare: Buffer[] = [];
+
+/** How many are kept: 2 MiB at the most. */
+const SPARE_MAX = 8;
+
 /** A writer of the result file `attempt.path` by way of a temporary file. */
 export function openResult(temporary: TemporaryFile, attempt: Attempt): ResultWriter {
   return new ResultFile(temporary, attempt);
@@ -29,7 +35,7 @@ export function openResult(temporary: TemporaryFile, attempt: Attempt): ResultWr
 class ResultFile implements ResultWriter {
   readonly #temporary: TemporaryFile;
   readonly #attempt: Attempt;
-  readonly #buffer = Buffer.allocUnsafeSlow(BUFFER_BYTES);
+  readonly #buffer = spare.pop() ?? Buffer.allocUnsafeSlow(BUFFER_BYTES);
   readonly #hash = createHash("sha256");
   #filled = 0;
   #size = 0;
@@ -70,7 +76,7 @@ class ResultFile implements ResultWriter {
     try {
       this.#put(this.#buffer.subarray(0, this.#filled));
       await publish(this.#temporary, this.#attempt.path);
-      this.#open = false;
+      this.#close();
       return { bytes: this.#size, sha256: this.#hash.digest("hex") };
     } catch (error) {
       await this.abort();
@@ -80,12 +86,20 @@ class ResultFile implements ResultWriter {
 
   async abort(): Promise<void> {
     if (!this.#open) return;
-    this.#open = false;
+    this.#close();
     await this.#sync;
     await discard(this.#temporary);
   }
 
+  /** Nothing is written any more. What is in the buffer has been written, or is not wanted. */
+  #close(): void {
+    this.#open = false;
+    if (spare.length < SPARE_MAX) spare.push(this.#buffer);
+  }
+
   #gather(part: Uint8Array): void {
+    // Given up while a long part waited for the disk: the buffer may be another's by now.
+    if (!this.#open) return;
     if (this.#filled + part.length > BUFFER_BYTES) {
       this.#put(this.#buffer.subarray(0, this.#filled));
       this.#filled = 0;

@@ -88,6 +88,24 @@ describe("openResult()", () => {
     expect(readdirSync(scratch.path)).toEqual([]);
   });
 
+  test("keeps apart what writers write, also of one that was given up in the middle", async () => {
+    using scratch = new Scratch();
+    const lost = await open(scratch, "1.json");
+    // Longer than what the disk may be behind, and a rest that would only be gathered.
+    const long = new Uint8Array(BEHIND_BYTES_MAX + 9).fill(1);
+    const writing = lost.write(long);
+    await lost.abort();
+    const [one, two] = [await open(scratch, "2.json"), await open(scratch, "3.json")];
+    await one.write(Buffer.from("one"));
+    await two.write(Buffer.from("two"));
+    await writing;
+    await one.commit();
+    await two.commit();
+    expect(readFileSync(scratch.in("2.json"), "utf8")).toBe("one");
+    expect(readFileSync(scratch.in("3.json"), "utf8")).toBe("two");
+    expect(readdirSync(scratch.path).sort()).toEqual(["2.json", "3.json"]);
+  });
+
   test("fails at the commit when the name cannot be taken, and cleans up", async () => {
     using scratch = new Scratch();
     scratch.file("7.json/in-the-way");

@@ -3,9 +3,7 @@ import { processUsage, writeTextfile } from "../edge/textfile.ts";
 import { messageOf } from "../errors.ts";
 import { isSignedAhead } from "../flow/signed-ahead.ts";
 import type { Catalog } from "../jobs/catalog.ts";
-import type { Entity } from "../jobs/entity.ts";
-import { launchOffsetMs } from "../jobs/fires.ts";
-import { nextFire } from "../jobs/schedule.ts";
+import { nextLaunch } from "../jobs/fires.ts";
 import type { Reading } from "../journal/reading.ts";
 import { openReading } from "../journal/sqlite/reading.ts";
 import type { Clock, Log } from "../lib/ports.ts";
@@ -25,15 +23,9 @@ export function metricJobs(
   return [...catalog.states()].map(({ job, entity }) => {
     if (entity === null) return { job, nextAt: null, isSignedAhead: false, plugins: [] };
     // What the loop waits for: a fire time that has passed and was not decided shows by it.
-    const nextAt = fireAt(job) ?? launchAfter(entity, now);
+    const nextAt = fireAt(job) ?? nextLaunch(entity, now);
     return { job, nextAt, isSignedAhead: isSignedAhead(entity), plugins: entity.plugins };
   });
-}
-
-function launchAfter(entity: Entity, now: Instant): Instant | null {
-  const offset = launchOffsetMs(entity);
-  const next = entity.schedule === null ? null : nextFire(entity.schedule, now - offset);
-  return next === null ? null : next + offset;
 }
 
 /** The file of metrics of one process. */

@@ -317,6 +317,16 @@ export function launchOffsetMs({ job, spreadMs, postAheadMs }: Offset): Millisec
   return spreadOffsetMs(job, spreadMs) - postAheadMs;
 }
 
+/** When a job is launched next; null: never by itself. */
+export function nextLaunch(
+  entity: Offset & Pick<Entity, "schedule">,
+  now: Instant,
+): Instant | null {
+  const offset = launchOffsetMs(entity);
+  const next = entity.schedule === null ? null : nextFire(entity.schedule, now - offset);
+  return next === null ? null : next + offset;
+}
+
 /** The latest fire time that can be launched at `now`. */
 export function launchHorizon(entity: Offset, now: Instant): Instant {
   return now + Math.max(0, -launchOffsetMs(entity));

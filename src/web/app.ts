@@ -7,6 +7,7 @@
 import { createHash } from "node:crypto";
 import { type Context, Hono, type HonoRequest } from "hono";
 import { messageOf } from "../errors.ts";
+import { nextLaunch } from "../jobs/fires.ts";
 import { metrics } from "../metrics/metrics.ts";
 import { visibleJson } from "../text.ts";
 import { jsonAnswer } from "../view/text.ts";
@@ -331,7 +332,12 @@ async function metricsAnswer(seen: Seen, upcoming: UpcomingFires): Promise<Respo
   if (reading === null) return plain(503, seen.problem ?? "There is no journal yet.");
   const fires = new Map(upcoming.all(states, now).map(({ job, nextAt }) => [job, nextAt]));
   const jobs = states.map(({ job, entity }) => ({
-    ...{ job, nextAt: fires.get(job) ?? null, plugins: entity?.plugins ?? [] },
+    // One that posts ahead is launched before it fires, as the daemon tells it.
+    nextAt:
+      entity !== null && entity.postAheadMs > 0
+        ? nextLaunch(entity, now)
+        : (fires.get(job) ?? null),
+    ...{ job, plugins: entity?.plugins ?? [] },
     isSignedAhead: entity?.signing === "calendar",
   }));
   const text = await metrics(reading, { jobs, apiUp: null, process: null }, now);

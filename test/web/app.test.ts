@@ -384,6 +384,35 @@ describe("createApp()", () => {
     }
   });
 
+  test("tells when a job that posts ahead is launched, as the daemon does", async () => {
+    await using directory = await Directory.create();
+    // Of each half hour; ten minutes before each it is posted.
+    const entity = '[configuration]\nschedule = "*/30 * * * *"\n';
+    const ahead = 'signing = "calendar"\npostahead = "10m"\n';
+    await directory.job("ahead");
+    await directory.write("runners/ahead/entity.cfg", entity + ahead);
+    await directory.posted("nightly", 7);
+    const { text } = await (await pageOf(directory)).get("/metrics");
+    const [, at = ""] =
+      /^mig_runner_next_fire_timestamp_seconds\{job="ahead"\} (\S+)$/m.exec(text) ?? [];
+    expect(Number(at) % 1_800).toBe(1_200);
+  });
+
+  test("shows lists from no place that there cannot be", async () => {
+    await using directory = await Directory.create();
+    await directory.collected("nightly", 8, []);
+    const page = await pageOf(directory);
+    const far = "9".repeat(16);
+    for (const path of [
+      ...[`/runs?behind=-${far}-1`, `/runs?behind=1-${far}`, `/runs/${far}`, `/results/${far}`],
+      ...[`/alarms?before=${far}`, `/missed?before=${far}`, `/audit?before=${far}`],
+      ...["/results/8?from=1e300", "/results/8?from=-5", "/results/8?sort=__proto__"],
+    ]) {
+      expect([path, (await page.get(path)).status < 500]).toEqual([path, true]);
+    }
+    expect(page.notes).toEqual([]);
+  });
+
   test("tells metrics, without what only the daemon knows", async () => {
     await using directory = await Directory.create();
     const page = await pageOf(directory);

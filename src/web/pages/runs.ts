@@ -48,7 +48,8 @@ function placeText(place: HistoryPlace | null): string | null {
 
 function placeOf(asked: Asked): HistoryPlace | null {
   const [, firesAt, id] = /^(-?\d{1,16})-(\d{1,16})$/.exec(asked.word("behind")) ?? [];
-  return firesAt === undefined ? null : { firesAt: Number(firesAt), id: Number(id) };
+  const place = { firesAt: Number(firesAt), id: Number(id) };
+  return Number.isSafeInteger(place.firesAt) && Number.isSafeInteger(place.id) ? place : null;
 }
 
 function body({ job, failed, runs, next }: Data, now: Instant): Markup {

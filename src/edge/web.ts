@@ -286,8 +286,8 @@ async function serve(
   const isForm = takesForms && method === "POST";
   if ((hasBody(request) && !isForm) || !target.startsWith("/")) return end(response, 400);
   if (target.length > TARGET_SIZE_MAX) return end(response, 414);
-  const { host = null } = request.headers;
   const header = (name: string): string | null => headerOf(request, name);
+  const host = header("host");
   if (isForm && !/^application\/x-www-form-urlencoded *(;|$)/i.test(header("content-type") ?? "")) {
     return end(response, 415);
   }

@@ -172,6 +172,18 @@ describe("listen()", () => {
     }
   });
 
+  test("takes two names that are asked for as none", async () => {
+    const listener = await listen(ANY, (_, { host }) => new Response(`for ${host}`));
+    try {
+      const ask = (hosts: string) =>
+        say(portOf(listener.url), `GET / HTTP/1.1\r\n${hosts}Connection: close\r\n\r\n`);
+      expect(await ask("Host: localhost\r\n")).toContain("for localhost");
+      expect(await ask("Host: localhost\r\nHost: evil\r\n")).not.toContain("for localhost");
+    } finally {
+      await listener.close();
+    }
+  });
+
   test("an answer that fails costs its own connection alone", async () => {
     const listener = await listen(ANY, ({ url }) => {
       if (url.endsWith("/bad")) throw new Error("it fails");

@@ -182,11 +182,19 @@ export type DeliveryAnswer =
     }
   | { readonly kind: "missing"; readonly message: string };
 
+/** What a plugin is to take. */
+export type PluginUse = "result" | "alarm";
+
 export interface Plugins {
   /** Names that can be delivered to now, sorted. */
   names(): Promise<readonly string[]>;
-  /** Why this plugin cannot be used, with the fix; null when it can. */
-  check(name: string): Promise<string | null>;
+  /**
+   * Why this plugin cannot be used, with the fix; null when it can. Whether a program can tell
+   * alarms is not known before it has told one.
+   *
+   * @param use What it is to take. @default "result"
+   */
+  check(name: string, use?: PluginUse): Promise<string | null>;
   /** Never rejects; ended at the plugin's time limit. */
   deliver(order: DeliveryOrder): Promise<DeliveryAnswer>;
   /** Has a plugin tell people something; the same. Missing: no plugin here can. */

@@ -57,7 +57,7 @@ const RETRIES_DEFAULT = 2;
 
 /** The loop over one runner directory. Build it, `start`, then `run` or `runOnce`; once each. */
 export class Runner {
-  readonly api = new ApiHealth();
+  readonly api: ApiHealth;
   readonly #edges: EngineEdges;
   readonly #watch: ClockWatch;
   readonly #startedAt: Instant;
@@ -93,7 +93,7 @@ export class Runner {
       launchWorkflow: (order) => launchWorkflow(edges, order),
       presigned: { take: (...launch) => this.#presigned.take(...launch) },
     };
-    this.#edges = edges;
+    [this.#edges, this.api] = [edges, new ApiHealth(edges.journal)];
     this.#watch = new ClockWatch({ ...edges, clock });
     this.#startedAt = edges.clock.now();
     this.#catalog = catalog;

@@ -94,6 +94,35 @@ describe("Runner.runOnce()", () => {
     expect([await pass([]), told]).toEqual([0, ["failed", "recovered"]]);
   });
 
+  test("tells of an API that no pass has reached for long, and once that it is back", async () => {
+    const world = openWorld();
+    const { api, clock, spool } = world;
+    const { told, edges } = watched(world);
+    const nobody = { message: "nothing listens there", status: null, retryAfterMs: null };
+    api.create = () => Promise.resolve({ kind: "unsent", refusal: false, ...nobody });
+    spool.scan = () => Promise.resolve([directory("nightly")] as never);
+    const options = { checkDirectoryMs: 60_000, window: ONCE_WINDOW, once: true };
+    const job = entity({ schedule: null, expiryMs: 10 * HOUR });
+    const pass = async () => {
+      const runner = new Runner(edges, new Catalog(() => Promise.resolve(job)), options);
+      await runner.start();
+      await runner.runOnce(false, () => {});
+      await clock.moveBy(5 * 60_000);
+    };
+    const run = { job: "nightly", firesAt: NOON, cause: "manual" } as const;
+    await world.journal.write((tables) => tables.insertRun(run, "requested", NOON));
+    await pass();
+    await pass();
+    expect(told).toEqual([]);
+    await pass();
+    await pass();
+    expect(told).toEqual(["api"]);
+    api.create = () => Promise.resolve(postedAs(7, NOON + HOUR));
+    await pass();
+    await pass();
+    expect(told).toEqual(["api", "recovered"]);
+  });
+
   test("waits for what is in flight without a look every moment, where alarms are told", async () => {
     const world = openWorld();
     const { api, clock, journal, spool } = world;

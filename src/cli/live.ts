@@ -60,7 +60,7 @@ export function openLive(options: LiveOptions): Live {
     cosigners,
     plugins: {
       names: () => plugins.names(),
-      check: (name) => plugins.check(name),
+      check: (name, use) => plugins.check(name, use),
       deliver: (order) => plugins.deliver(order),
       alarm: (order) => tellPlugin({ plugins }, order),
     },

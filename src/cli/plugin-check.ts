@@ -9,9 +9,10 @@ import { pluginMistakes } from "./owners.ts";
 /** The same plugins, each looked at once however many jobs name it: a module takes a thread. */
 export function checkedOnce(plugins: DiskPlugins): DiskPlugins {
   const answers = new Map<string, Promise<string | null>>();
-  const check: Plugins["check"] = (name) => {
-    const answer = answers.get(name) ?? plugins.check(name);
-    answers.set(name, answer);
+  const check: Plugins["check"] = (name, use = "result") => {
+    const key = `${use} ${name}`;
+    const answer = answers.get(key) ?? plugins.check(name, use);
+    answers.set(key, answer);
     return answer;
   };
   return { ...plugins, check };
@@ -59,9 +60,10 @@ export async function checkOtherPlugins(
     const fault = await plugins.check(name);
     if (fault !== null && !isTold(fault)) mistakes.push(unusable(name, fault, { path }));
   }
-  // One that is not there would be known when there is an alarm to tell.
+  // One that is not there, or cannot tell, would be known when there is an alarm to tell.
   for (const name of config.notify.plugins) {
-    const fault = byJobs.has(name) ? null : await plugins.check(name);
+    const isSaid = byJobs.has(name) && (await plugins.check(name)) !== null;
+    const fault = isSaid ? null : await plugins.check(name, "alarm");
     if (fault !== null && !isTold(fault))
       mistakes.push(unusable(name, fault, { path: config.path }));
   }

@@ -50,6 +50,7 @@ export async function runForever(call: Call): Promise<number> {
     opened.ready();
     void metrics?.keep(ended.signal);
     void giveBack(opened, ended.signal);
+    void checkTellers(opened);
     // A key that cannot be used is told at the start, not at three in the night.
     void proveKeyIfUsed(opened, ended.signal).catch((error: unknown) => {
       // With an API key what is in flight can still be collected, as by the original.
@@ -73,6 +74,15 @@ export async function runForever(call: Call): Promise<number> {
     signals.close();
     await metrics?.close();
     await opened.close();
+  }
+}
+
+/** Says which plugins of [notify] cannot tell anybody, before there is something to tell. */
+async function checkTellers({ config, edges }: Opened): Promise<void> {
+  for (const name of config.notify.plugins) {
+    const fault = await edges.plugins.check(name, "alarm").catch(messageOf);
+    if (fault === null) continue;
+    edges.log.emit("warning", `[notify] plugins: ${name} cannot tell alarms: ${fault}`);
   }
 }
 

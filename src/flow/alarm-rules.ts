@@ -19,6 +19,8 @@ export interface JobFacts {
   readonly job: string;
   /** Its ended or paused runs, the latest fire time first: enough to count failures in a row. */
   readonly ended: readonly RunRow[];
+  /** Whether a guard or a person has refused to post an action of the latest of them. */
+  readonly isRefused: boolean;
   /** Its last run that is done. */
   readonly lastDone: RunRow | null;
   /** Its newest missed fire times. */
@@ -50,10 +52,7 @@ export function jobConditions(facts: JobFacts, now: Instant): readonly Condition
   ];
 }
 
-/** How the messages begin with which the runner's own guards refuse an action. */
-const REFUSED = /^(its target matches .* agents, |canary: |denied by )/;
-
-function failing({ job, ended }: JobFacts): Condition[] {
+function failing({ job, ended, isRefused }: JobFacts): Condition[] {
   const [last] = ended;
   if (last === undefined || last.state === "done") return [];
   const good = ended.findIndex(({ state }) => state === "done");
@@ -61,7 +60,7 @@ function failing({ job, ended }: JobFacts): Condition[] {
   const first = streak.at(-1) ?? last;
   const why = last.note ?? "no reason was recorded";
   const isPaused = last.state === "paused";
-  const event: AlarmEvent = !isPaused && REFUSED.test(why) ? "refused" : "failed";
+  const event: AlarmEvent = !isPaused && isRefused ? "refused" : "failed";
   const what = isPaused ? "is paused" : event === "refused" ? "was refused" : "failed";
   const again = isPaused
     ? `mig-runner resume ${last.id} lets it go on, mig-runner drop ${last.id} ends it`

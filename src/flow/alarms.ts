@@ -4,21 +4,20 @@
 //   in one transaction ─▶ plugins, each until it has taken its notice, or is given up
 //
 // Owns:    when jobs are looked at, what is written, how notices reach plugins.
-// Not its: what is wrong (alarm-rules.ts), how a plugin tells it (edge/plugins).
+// Not its: what is wrong (alarm-rules.ts, alarm-facts.ts), how a plugin tells it (edge/plugins).
 import type { Entity } from "../jobs/entity.ts";
-import { pauseReason } from "../jobs/hold.ts";
 import { type AlarmRow, advanceNotice, type NoticeRow } from "../journal/alarms.ts";
 import type { JournalReads, JournalTransaction } from "../journal/journal.ts";
 import type { LogSubject } from "../lib/ports.ts";
 import type { DeliveryAnswer } from "../ports.ts";
 import type { Instant, Milliseconds } from "../time.ts";
+import { endedAhead, factsOf } from "./alarm-facts.ts";
 import {
   apiConditions,
   type Changes,
   type Condition,
   changesOf,
   deadConditions,
-  type JobFacts,
   jobConditions,
   noticeBody,
 } from "./alarm-rules.ts";
@@ -26,7 +25,6 @@ import { backoffMs, DELIVERY_BACKOFF } from "./backoff.ts";
 import { waitAfter } from "./deliver.ts";
 import type { Edges, Notify } from "./edges.ts";
 import { Pool } from "./pool.ts";
-import { coverageNow, isSignedAhead } from "./signed-ahead.ts";
 
 /** How often all jobs are looked at. */
 const ROUND_MS: Milliseconds = 10_000;
@@ -34,9 +32,6 @@ const ROUND_MS: Milliseconds = 10_000;
 /** Jobs that are looked at in one tick, and the pause until the next ones. */
 const JOBS_MAX = 100;
 const BITE_MS: Milliseconds = 200;
-
-/** Runs over which a streak of failures is counted. */
-const STREAK_MAX = 50;
 
 /** Dead deliveries that are read in one look. */
 const DEAD_MAX = 1_000;
@@ -69,13 +64,6 @@ interface Jobs {
 /** What is wrong, by the journal and the alarms that are open in it. */
 type ConditionsOf = (reads: JournalReads, open: readonly AlarmRow[]) => readonly Condition[];
 
-/** When jobs are looked at, and what is told of them already. */
-interface Looking {
-  readonly now: Instant;
-  readonly startedAt: Instant;
-  readonly open: readonly AlarmRow[];
-}
-
 type AlarmEdges = Pick<Edges, "clock" | "random" | "log" | "journal" | "plugins">;
 
 /** Watches all jobs and has plugins tell people. Does nothing without `[notify] plugins`. */
@@ -84,7 +72,8 @@ export class Alarms {
   readonly #notify: Notify | null;
   readonly #catalog: Jobs;
   readonly #options: AlarmsOptions;
-  readonly #startedAt: Instant;
+  /** By the clock of then, as far as that was not ahead. */
+  #startedAt: Instant;
   readonly pool: Pool;
   readonly #watch: Pool;
   /** Plugins that are being told something: the notices of the others are not behind theirs. */
@@ -148,6 +137,7 @@ export class Alarms {
   }
 
   async #look(now: Instant): Promise<void> {
+    this.#startedAt = Math.min(this.#startedAt, now);
     if (this.#left.length === 0) {
       this.#left = [...this.#catalog.entities()];
       const downSince = this.#options.downSince();
@@ -169,6 +159,7 @@ export class Alarms {
     const count = this.#options.once ? this.#left.length : JOBS_MAX;
     const jobs = this.#left.slice(0, count);
     this.#left = this.#left.slice(count);
+    await this.#mendEnds(jobs, now);
     const names = new Set(jobs.map(({ job }) => job));
     const startedAt = this.#startedAt;
     const conditionsOf: ConditionsOf = (reads, open) =>
@@ -178,6 +169,20 @@ export class Alarms {
     const ofJobs = ({ event, job }: AlarmRow) => event !== "dead" && names.has(job);
     await this.#settle(conditionsOf, ofJobs);
     if (this.#left.length > 0) this.#lookAt = now + BITE_MS;
+  }
+
+  /** Ends that a clock far ahead has noted must not keep quiet that a job is late (I7). */
+  async #mendEnds(jobs: readonly Entity[], now: Instant): Promise<void> {
+    const { journal } = this.#edges;
+    const ahead = jobs.filter(
+      (entity) => entity.expectMs !== null && endedAhead(journal, entity, now) !== null,
+    );
+    if (ahead.length === 0) return;
+    await journal.write((tables) => {
+      for (const run of ahead.flatMap((entity) => endedAhead(tables, entity, now) ?? [])) {
+        tables.saveRun(run);
+      }
+    });
   }
 
   /** Writes what has changed among the alarms of a scope, by what is so in that moment. */
@@ -311,7 +316,9 @@ function writeChanges(
   const tell = (alarm: AlarmRow, condition: Condition, isEnd: boolean): void => {
     const { event, subject } = condition;
     if (!isWanted(telling.notify, isEnd ? "recovered" : event)) return;
-    const { plugins } = telling.notify;
+    // That it is over is told to those who were told that it began.
+    const knowing = isEnd ? transaction.toldOf(alarm.id) : telling.notify.plugins;
+    const plugins = telling.notify.plugins.filter((plugin) => knowing.includes(plugin));
     // An alarm about a dead plugin goes to the other plugins, not to that one.
     const others = plugins.filter((plugin) => event !== "dead" || plugin !== subject);
     if (others.length === 0 && !isEnd) untold.push(condition);
@@ -340,55 +347,4 @@ function writeChanges(
 
 function isWanted({ on }: Notify, event: string): boolean {
   return on === null || on.includes(event);
-}
-
-function factsOf(journal: JournalReads, entity: Entity, { now, startedAt, open }: Looking) {
-  const { job, expectMs, expectAgents, schedule } = entity;
-  const [newest] = journal.endedRuns(job, 1);
-  const isGood = newest === undefined || newest.state === "done";
-  const lastDone = newest?.state === "done" ? newest : journal.lastDone(job);
-  const results =
-    lastDone === null
-      ? []
-      : journal.actionsOf(lastDone.id).flatMap(({ completeness }) => completeness ?? []);
-  const ended = isGood ? [newest].flatMap((run) => run ?? []) : journal.endedRuns(job, STREAK_MAX);
-  const missed = journal.missed(job, 1, "missed")[0] ?? null;
-  const seen = { job, ended, missed };
-  return {
-    ...{ ...seen, lastDone, results, expectMs, expectAgents },
-    waitingSince:
-      lastDone === null && expectMs !== null
-        ? waitingSince(seen, { expectMs, startedAt, open })
-        : startedAt,
-    span: { from: schedule?.from ?? null, until: schedule?.until ?? null },
-    paused:
-      journal
-        .pausesNow(now)
-        .filter((pause) => pause.job === job)
-        .map(pauseReason)[0] ?? null,
-    calendar: isSignedAhead(entity) ? coverageNow(journal, entity, now).warning : null,
-  };
-}
-
-/**
- * From when on a success of a job that never had one has been expected. A restart does not begin
- * that wait again: what was seen before it is in the journal.
- */
-function waitingSince(
-  { job, ended, missed }: Pick<JobFacts, "job" | "ended" | "missed">,
-  {
-    expectMs,
-    startedAt,
-    open,
-  }: Pick<Looking, "startedAt" | "open"> & { readonly expectMs: Milliseconds },
-): Instant {
-  const late = open.find(
-    ({ event, job: of, raisedAt }) => event === "late" && of === job && raisedAt <= startedAt,
-  );
-  return Math.min(
-    startedAt,
-    missed?.firstAt ?? startedAt,
-    late === undefined ? startedAt : late.since - expectMs,
-    ...ended.map(({ firesAt }) => firesAt),
-  );
 }

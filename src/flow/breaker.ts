@@ -2,12 +2,26 @@
 // finds out whether it is up again; the other actions wait.
 //
 // closed ──3 failures in a row──▶ open until `probeAt` ──▶ one probe ──▶ closed, or open again
+import type { Journal } from "../journal/journal.ts";
 import type { Instant, Milliseconds } from "../time.ts";
 
-/** What the requests of one process have shown of the API. */
+/** Where the journal keeps since when the API has not answered: a state that is no job's. */
+const DOWN_SINCE = { job: "", key: "api down since" } as const;
+
+/**
+ * What the requests of one process have shown of the API. Since when it has not answered is in the
+ * journal: it is as down for a process that was started while it was, and for the next `--once`.
+ */
 export class ApiHealth {
+  readonly #journal: Pick<Journal, "stateAt" | "write">;
   #breaker: Breaker = CLOSED;
   #downSince: Instant | null | undefined;
+  /** What the journal says; undefined while that is not known. */
+  #kept: Instant | null | undefined;
+
+  constructor(journal: Pick<Journal, "stateAt" | "write">) {
+    this.#journal = journal;
+  }
 
   /** Since when the API has not answered. Null: it does. Undefined: not asked yet. */
   get downSince(): Instant | null | undefined {
@@ -22,7 +36,30 @@ export class ApiHealth {
   /** A request was answered, or not. */
   asked(ok: boolean, now: Instant): void {
     this.#breaker = afterRequest(this.#breaker, ok, now);
-    this.#downSince = ok ? null : (this.#downSince ?? now);
+    if (this.#kept === undefined) this.#kept = this.#read();
+    const known = this.#downSince === undefined ? this.#kept : this.#downSince;
+    // What a clock that was ahead has noted must not hold back the present (I7).
+    this.#downSince = ok ? null : Math.min(known ?? now, now);
+    if (this.#downSince !== this.#kept) this.#keep(this.#downSince, now);
+  }
+
+  #read(): Instant | null {
+    const { job, key } = DOWN_SINCE;
+    const since: unknown = JSON.parse(this.#journal.stateAt(job, key)?.value ?? "null");
+    return typeof since === "number" ? since : null;
+  }
+
+  /** Nothing waits for it: what could not be kept is kept at the next request. */
+  #keep(since: Instant | null, now: Instant): void {
+    this.#kept = since;
+    const { job, key } = DOWN_SINCE;
+    const kept = this.#journal.write((tables) => {
+      if (since === null) tables.removeState(job, key);
+      else tables.setState({ job, key, value: JSON.stringify(since), runId: null, setAt: now });
+    });
+    kept.catch(() => {
+      this.#kept = undefined;
+    });
   }
 
   /** How many requests may start now. */

@@ -48,10 +48,15 @@ export function settleCanary(
     .actionsOf(runId)
     .find((action) => action.step === step && action.held === "canary");
   if (rest === undefined || rest.state !== "planned") return;
-  const fault =
-    state === "failed" || completeness === null
-      ? `canary: ${error ?? "it was not collected"}`
-      : canaryFault(completeness, guards.canaryFailures);
-  if (fault === null) transaction.saveAction({ ...rest, held: null, nextAt: now, updatedAt: now });
-  else transaction.saveAction(advance(rest, { kind: "refused", error: fault }, now));
+  const isJudged = state !== "failed" && completeness !== null;
+  const fault = isJudged
+    ? canaryFault(completeness, guards.canaryFailures)
+    : `canary: ${error ?? "it was not collected"}`;
+  if (fault === null) {
+    transaction.saveAction({ ...rest, held: null, nextAt: now, updatedAt: now });
+    return;
+  }
+  // Of a canary that failed by itself nothing is known that a guard could refuse.
+  const by = isJudged ? ({ by: "refused" } as const) : {};
+  transaction.saveAction(advance(rest, { kind: "refused", error: fault, ...by }, now));
 }

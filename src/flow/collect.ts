@@ -47,7 +47,7 @@ export async function collectAction(
     if (await settleElsewhere(edges, row)) return null;
   } catch (error) {
     if (error instanceof RunnerError && error.code === "JOURNAL") throw error;
-    return await delay(edges, row, { message: messageOf(error), reached: "answered" });
+    return await delay(edges, row, { message: messageOf(error), reached: null });
   }
   const collectAt = row.expireAt + edges.limits.delayResultsMs;
   if (row.state === "posted" && edges.clock.now() < collectAt) {
@@ -134,7 +134,8 @@ async function writeResult(
     return "answered";
   } catch (error) {
     await writer?.abort();
-    return await delay(edges, row, { message: messageOf(error), reached: "answered" });
+    // This host's own disk shows nothing of the API.
+    return await delay(edges, row, { message: messageOf(error), reached: null });
   }
 }
 
@@ -218,9 +219,9 @@ async function forgetInflight(edges: Edges, row: ActionRow): Promise<void> {
 async function delay(
   edges: Edges,
   row: ActionRow,
-  why: { readonly message: string; readonly reached: Reached },
+  why: { readonly message: string; readonly reached: Reached | null },
   collectAt = Number.MAX_SAFE_INTEGER,
-): Promise<Reached> {
+): Promise<Reached | null> {
   const backoff = backoffMs(COLLECT_BACKOFF, row.attempts + 1, edges.random.next()) ?? 0;
   const waitMs = Math.min(backoff, collectAt - edges.clock.now());
   const nextAt = edges.clock.now() + waitMs;

@@ -120,7 +120,7 @@ export function denyRun(
 ): string {
   const waiting = waitingIn(transaction, { verb: "deny", runId });
   for (const row of waiting) {
-    const denied = advance(row, { kind: "refused", error }, now);
+    const denied = advance(row, { kind: "refused", error, by: "denied" }, now);
     transaction.saveAction(denied);
     settleCanary(transaction, denied, now);
     wakeStep(transaction, denied, now);

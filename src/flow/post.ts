@@ -190,7 +190,7 @@ async function askGuards(
       await delay(edges, row, { error: verdict.error, maybeSent, retryAfterMs: null });
       return verdict.status === null ? "unreachable" : "answered";
     case "refuse":
-      await keep(edges, row, { kind: "refused", error: verdict.error });
+      await keep(edges, row, { kind: "refused", error: verdict.error, by: "refused" });
       say(edges, row, "err", `Cannot post action: ${verdict.error}; given up`);
       return "answered";
     case "hold": {

@@ -295,7 +295,7 @@ function timeOf(
     const limit =
       ms > max
         ? `it is too long, at most ${limitText(max)} is possible`
-        : `it must be ${min === 0 ? "positive or 0" : "above 0"}`;
+        : `it must be ${leastText(min)}`;
     note(check, name, { message: `Cannot set ${called} to "${text}": ${limit}` });
   } catch (cause) {
     const message = `bad ${called}: ${messageOf(cause)}`;
@@ -303,6 +303,12 @@ function timeOf(
     note(check, name, { message, hint, cause });
   }
   return key.default;
+}
+
+/** The least that a duration may be. */
+function leastText(min: Milliseconds): string {
+  if (min > 1) return `at least ${limitText(min)}`;
+  return min === 1 ? "above 0" : "positive or 0";
 }
 
 /** The name of a key for messages: in entity.cfg and entity.toml its last part, in lower case. */

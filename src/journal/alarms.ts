@@ -93,6 +93,8 @@ export interface AlarmReads {
    */
   dueNotices(now: Instant, limit: number, without?: readonly string[]): readonly NoticeRow[];
   notice(id: number): NoticeRow | null;
+  /** The plugins for which there is a notice of an alarm, whatever became of it. */
+  toldOf(alarmId: number): readonly string[];
 }
 
 /** The journal's writes of alarms. */

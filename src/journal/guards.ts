@@ -12,10 +12,21 @@ export interface Guards {
   readonly canaryFailures?: number;
 }
 
-/** What holds a planned action back; with `approved` a person has released it. */
-export const ACTION_HOLDS = ["approval", "canary", "approved"] as const;
+/**
+ * What holds a planned action back; with `approved` a person has released it. With `refused` a
+ * guard has ended it, with `denied` a person: it was not posted.
+ */
+export const ACTION_HOLDS = ["approval", "canary", "approved", "refused", "denied"] as const;
 
 export type ActionHold = (typeof ACTION_HOLDS)[number];
+
+/** Who ended an action that was not posted: a guard, or a person. */
+export type Refusal = Extract<ActionHold, "refused" | "denied">;
+
+/** Whether a guard or a person has ended an action, and nothing that went wrong. */
+export function isRefused({ held }: { readonly held: ActionHold | null }): boolean {
+  return held === "refused" || held === "denied";
+}
 
 /** Whether an action waits for a person, or for its canary. */
 export function isHeld({ held }: { readonly held: ActionHold | null }): boolean {

@@ -26,7 +26,7 @@
 import { assert } from "../errors.ts";
 import type { CommandCounts } from "../mig/result.ts";
 import type { Instant, Milliseconds } from "../time.ts";
-import type { ActionHold, Guards } from "./guards.ts";
+import type { ActionHold, Guards, Refusal } from "./guards.ts";
 import { type Try, withTry } from "./tries.ts";
 
 /** The states of an action. */
@@ -78,7 +78,7 @@ export interface ActionRow {
   readonly agentsMax: number | null;
   /** Other guards that it has to pass before it is posted. Null: none. */
   readonly guards: Guards | null;
-  /** What it waits for before it can be posted. Null: nothing. */
+  /** What it waits for before it can be posted, or who refused that. Null: nothing, nobody. */
   readonly held: ActionHold | null;
   /** Commands to ask for in one page. Null: the configuration's. */
   readonly pageSize: number | null;
@@ -138,8 +138,9 @@ export type ActionEvent =
     }
   /** Nothing went wrong, and it is too early. */
   | { readonly kind: "watched"; readonly nextAt: Instant }
-  | { readonly kind: "refused"; readonly error: string }
-  | { readonly kind: "lapsed"; readonly error: string }
+  /** `by`: a guard or a person has ended it. Absent: the API has. */
+  | { readonly kind: "refused"; readonly error: string; readonly by?: Refusal }
+  | { readonly kind: "lapsed"; readonly error: string; readonly by?: never }
   | { readonly kind: "dropped"; readonly error: string }
   /** Its result is about to be given its name. */
   | { readonly kind: "writing" }
@@ -163,6 +164,8 @@ export type ActionEvent =
   /** The sweep has found nothing new. */
   | { readonly kind: "swept" }
   | { readonly kind: "delivered" };
+
+const FAILED = { state: "failed", nextAt: null, body: "" } as const;
 
 /** The row after `event`. Pure. An illegal pair is a bug in the caller: it asserts. */
 export function advance(row: ActionRow, event: ActionEvent, now: Instant): ActionRow {
@@ -200,13 +203,10 @@ export function advance(row: ActionRow, event: ActionEvent, now: Instant): Actio
     case "refused":
     case "lapsed":
       assert(row.state === "planned", `I4: ${event.kind} after ${row.state}`);
-      return { ...fresh, state: "failed", nextAt: null, error: event.error, body: "" };
+      return { ...fresh, ...FAILED, error: event.error, held: event.by ?? row.held };
     case "dropped":
       assert(row.state === "planned" || row.state === "posted", `I4: dropped in ${row.state}`);
-      return {
-        ...fresh,
-        ...{ state: "failed", nextAt: null, error: event.error, body: "", reply: null },
-      };
+      return { ...fresh, ...FAILED, error: event.error, reply: null };
     case "writing":
       assert(row.state === "posted", `I5: writing in ${row.state}`);
       return { ...row, writing: true, updatedAt: now };

@@ -110,11 +110,12 @@ export interface JournalReads
   runs(job: string, limit: number): readonly RunRow[];
   /**
    * The runs of a job that ended or are paused, the latest fire time first; without those that
-   * were given up before the time that they were asked for.
+   * were given up before the time that they were asked for. One that fires after `until` was run
+   * by a clock that was ahead: it is older than all that have begun after it.
    */
-  endedRuns(job: string, limit: number): readonly RunRow[];
-  /** The run of a job with the latest fire time that is done. */
-  lastDone(job: string): RunRow | null;
+  endedRuns(job: string, until: Instant, limit: number): readonly RunRow[];
+  /** The first of these that is done. */
+  lastDone(job: string, until: Instant): RunRow | null;
   /** All runs in one state, oldest first. */
   runsIn(state: RunRow["state"], limit: number): readonly RunRow[];
   /** Runs that are requested, and not for a time that is still to come, oldest first. */

@@ -1,5 +1,7 @@
 // State: what a job keeps for its next runs, one JSON value a key.
 //
+// Under the job "" is what the program itself keeps: since when the API has not answered.
+//
 // A value is set in the transaction that saves the step which sets it: once, whole, or not at all.
 import type { Instant } from "../time.ts";
 
@@ -8,6 +10,7 @@ export const STATE_KEYS_MAX = 100;
 
 /** One value of a job. (job, key) is unique. */
 export interface StateRow {
+  /** "": it is the program's own. */
   readonly job: string;
   readonly key: string;
   /** JSON. */

@@ -276,7 +276,7 @@ function decidedText(transaction: JournalTransaction, runId: number): string {
   if (actions.some(({ held }) => held === "approved")) {
     return ": it was approved already (mig-runner audit shows by whom)";
   }
-  const denied = actions.find(({ error }) => error?.startsWith("denied by ") === true);
+  const denied = actions.find(({ held }) => held === "denied");
   return denied === undefined ? "" : `: it was ${denied.error}`;
 }
 

@@ -491,18 +491,26 @@ describe("check", () => {
   test("looks at the plugins that tell alarms, and takes their settings for read", async () => {
     await using directory = await Directory.create();
     await directory.config(
-      ...["[notify]", "plugins = slak, page, keep, slack"],
+      ...["[notify]", "plugins = slak, page, keep, slack, mute, loud"],
       ...['[plugin "slack"]', 'url = "https://hooks.example.net/"'],
     );
-    await directory.job("nightly");
+    await directory.job("nightly", ["plugins = mute"]);
     await directory.plugin("keep", "cat");
     await directory.write("plugins/page", "no program");
+    const head = 'import { plugin } from "mig-runner";\nexport default plugin({ async deliver() {}';
+    await directory.write("plugins/mute.ts", `${head} });\n`);
+    await directory.write("plugins/loud.ts", `${head}, async alarm() {} });\n`);
     const { exit, out } = await directory.call(check, []);
     expect(exit).toBe(1);
     const lines = out.trimEnd().split("\n");
     expect(lines[0]).toStartWith(`${directory.runnerConfig}: Cannot use plugin "slak": `);
     expect(lines[1]).toContain('Cannot use plugin "page": ');
-    expect(lines[2]).toBe("1 job, 2 mistakes");
+    // A result it could take: that is what its job needs.
+    expect(lines[2]).toBe(
+      `${directory.runnerConfig}: Cannot use plugin "mute": plugin "mute" cannot tell alarms: ` +
+        "it has no alarm function",
+    );
+    expect(lines[3]).toBe("1 job, 3 mistakes");
   });
 
   test("finds sections of settings that nobody reads", async () => {

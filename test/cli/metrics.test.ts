@@ -17,7 +17,7 @@ beforeEach(() => {
 
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-const api = new ApiHealth();
+const api = new ApiHealth(openJournal({ path: ":memory:" }));
 api.asked(true, 1_000);
 
 const RUNNER = { api, fireAt: (job: string) => (job === "nightly" ? 60_000 : null) };

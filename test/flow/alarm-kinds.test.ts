@@ -6,6 +6,7 @@ import { resolve } from "node:path";
 import { Alarms } from "../../src/flow/alarms.ts";
 import type { Entity } from "../../src/jobs/entity.ts";
 import { ALARM_EVENTS, type AlarmEvent } from "../../src/journal/alarms.ts";
+import type { ActionHold } from "../../src/journal/guards.ts";
 import type { Completeness, RunState } from "../../src/journal/inflight.ts";
 import { settle } from "../support/clock.ts";
 import { entity, NOON, never, openWorld } from "../support/world.ts";
@@ -52,7 +53,14 @@ function openHost(changes: Partial<Entity>) {
       while (!alarms.idle) await settle();
     },
     /** A run that ends so, with what it has collected. */
-    async ran(state: RunState, note: string | null, counts: Partial<Completeness> = {}) {
+    async ran(
+      state: RunState,
+      note: string | null,
+      {
+        held = null,
+        ...counts
+      }: Partial<Completeness> & { readonly held?: ActionHold | null } = {},
+    ) {
       clock.jumpTo(clock.now() + HOUR);
       const now = clock.now();
       const completeness = {
@@ -70,7 +78,10 @@ function openHost(changes: Partial<Entity>) {
           },
           now,
         );
-        tables.saveAction({ ...action, state: "settled", nextAt: null, completeness });
+        const settled = { ...action, state: "settled", nextAt: null, completeness } as const;
+        tables.saveAction(
+          held === null ? settled : { ...action, state: "failed", nextAt: null, held, error: note },
+        );
         tables.saveRun({ ...run, state, note, endedAt: now });
       });
     },
@@ -89,7 +100,10 @@ const succeed = (host: Host) => host.ran("done", null);
 
 const KINDS: Readonly<Record<AlarmEvent, Kind>> = {
   failed: { happen: (host) => host.ran("failed", "HTTP 500"), mend: succeed },
-  refused: { happen: (host) => host.ran("failed", "denied by ann: too many"), mend: succeed },
+  refused: {
+    happen: (host) => host.ran("failed", "ann said no", { held: "denied" }),
+    mend: succeed,
+  },
   missed: {
     happen: (host) =>
       host.journal.write((tables) => {

@@ -36,6 +36,7 @@ const FACTS: JobFacts = {
   lastDone: run(98, "done"),
   missed: null,
   results: [result()],
+  isRefused: false,
   expectMs: null,
   paused: null,
   span: { from: null, until: null },
@@ -89,8 +90,10 @@ describe("jobConditions()", () => {
   });
 
   test("tells what a guard has refused apart from failures", () => {
-    const note = "its target matches 9 agents, maxAgents is 5";
-    expect(events({ ended: [run(99, "failed", { note })] })).toEqual(["refused"]);
+    const ended = [run(99, "failed", { note: "too many agents" })];
+    expect(events({ ended, isRefused: true })).toEqual(["refused"]);
+    expect(events({ ended })).toEqual(["failed"]);
+    expect(events({ ended: [run(99, "paused")], isRefused: true })).toEqual(["failed"]);
   });
 
   test("tells a missed fire time until a later run has succeeded", () => {

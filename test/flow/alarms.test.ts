@@ -234,6 +234,47 @@ describe("Alarms", () => {
     expect(alone.told).toEqual([]);
   });
 
+  test("tells that it is over to those who were told that it began, and to nobody else", async () => {
+    const quiet = watch({ on: ["api", "recovered"] });
+    await quiet.ran("failed");
+    await quiet.turn(10_000);
+    await quiet.ran("done");
+    await quiet.turn(10_000);
+    expect([quiet.events(), quiet.journal.openAlarms()]).toEqual([[], []]);
+    const site = watch({ plugins: ["slack", "page"] });
+    await giveUp(site);
+    await site.turn(10_000);
+    // What has ended is told by the plugin that told of it, not by the one that it was about.
+    const [dead] = site.journal.undelivered(1);
+    if (dead === undefined) throw new Error("nothing is undelivered");
+    await site.journal.write((tables) => tables.saveDelivery({ ...dead, state: "delivered" }));
+    await site.turn(10_000);
+    expect(site.told.map(({ plugin, body }) => [plugin, JSON.parse(body).event])).toEqual([
+      ["page", "dead"],
+      ["page", "recovered"],
+    ]);
+  });
+
+  test("takes a run for refused only when that is what it has failed for", async () => {
+    const site = watch();
+    const fail = async (note: string) => {
+      await site.ran("failed", note);
+      await site.journal.write((tables) => {
+        const [run] = tables.endedRuns("nightly", NOON + DAY, 1);
+        const own = { runId: run?.id ?? 0, job: "nightly", step: "", name: "n", body: "{}" };
+        const order = { ...own, signature: "s", expireAt: NOON, sendOnly: false, plugins: [] };
+        const refused = { kind: "refused", error: "too many agents", by: "refused" } as const;
+        tables.saveAction(advance(tables.insertAction(order, NOON), refused, NOON));
+      });
+      await site.turn(10_000);
+    };
+    // A workflow has gone on without it.
+    await fail("TypeError: x is not a function");
+    expect(site.events()).toEqual(["failed"]);
+    await fail('step "base" failed: too many agents');
+    expect(site.events().slice(1).sort()).toEqual(["recovered", "refused"]);
+  });
+
   test("tells when the API is down for long, and leaves it while that is not known", async () => {
     let downSince: number | null | undefined = NOON - 600_000;
     const site = watch({}, { downSince: () => downSince });

@@ -1,5 +1,8 @@
 import { describe, expect, test } from "bun:test";
 import { ApiHealth, admits, afterRequest, CLOSED } from "../../src/flow/breaker.ts";
+import { openJournal } from "../../src/journal/sqlite/journal.ts";
+import { settle } from "../support/clock.ts";
+import { fillDisk, openWorld } from "../support/world.ts";
 
 const failed = (times: number, now: number) => {
   let breaker = CLOSED;
@@ -35,9 +38,11 @@ describe("afterRequest() and admits()", () => {
   });
 });
 
+const openHealth = () => new ApiHealth(openJournal({ path: ":memory:" }));
+
 describe("ApiHealth", () => {
   test("knows whether the API answered the last time, and since when it does not", () => {
-    const api = new ApiHealth();
+    const api = openHealth();
     expect([api.isUp, api.downSince]).toEqual([null, undefined]);
     api.asked(false, 1_000);
     api.asked(false, 2_000);
@@ -47,9 +52,62 @@ describe("ApiHealth", () => {
   });
 
   test("waits for its probe, and for none whose time has come (I7)", () => {
-    const api = new ApiHealth();
+    const api = openHealth();
     for (let failures = 0; failures < 3; failures++) api.asked(false, 1_000);
     expect([api.nextAt(1_000), api.admits(1_000)]).toEqual([3_000, "none"]);
     expect([api.nextAt(3_000), api.admits(3_000)]).toEqual([null, "one"]);
+  });
+
+  test("counts from when an earlier process saw it down, until it answers once", async () => {
+    const { journal } = openWorld();
+    const asked = async (ok: boolean, now: number) => {
+      const api = new ApiHealth(journal);
+      api.asked(ok, now);
+      await settle();
+      return api.downSince ?? null;
+    };
+    expect([await asked(false, 1_000), await asked(false, 9_000)]).toEqual([1_000, 1_000]);
+    expect([await asked(true, 10_000), await asked(false, 20_000)]).toEqual([null, 20_000]);
+  });
+
+  test("does not count from a time that a clock far ahead has noted (I7)", async () => {
+    const { journal } = openWorld();
+    const before = new ApiHealth(journal);
+    before.asked(false, 90_000_000);
+    before.asked(false, 2_000);
+    expect(before.downSince).toBe(2_000);
+    before.asked(false, 80_000_000);
+    await settle();
+    const ahead = new ApiHealth(journal);
+    ahead.asked(true, 81_000_000);
+    ahead.asked(false, 90_000_000);
+    await settle();
+    const next = new ApiHealth(journal);
+    next.asked(false, 3_000);
+    await settle();
+    const last = new ApiHealth(journal);
+    last.asked(false, 4_000);
+    expect([next.downSince, last.downSince]).toEqual([3_000, 3_000]);
+  });
+
+  test("keeps what a full disk did not take at the next request", async () => {
+    const world = openWorld();
+    const makeRoom = fillDisk(world);
+    const api = new ApiHealth(world.journal);
+    api.asked(false, 1_000);
+    await settle();
+    makeRoom();
+    api.asked(false, 2_000);
+    await settle();
+    const next = new ApiHealth(world.journal);
+    next.asked(false, 3_000);
+    expect([api.downSince, next.downSince]).toEqual([1_000, 1_000]);
+  });
+
+  test("keeps nothing that the jobs of the journal are shown with", async () => {
+    const { journal } = openWorld();
+    new ApiHealth(journal).asked(false, 1_000);
+    await settle();
+    expect(journal.stateJobs()).toEqual([]);
   });
 });

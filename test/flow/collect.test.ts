@@ -167,11 +167,11 @@ describe("collectAction()", () => {
     expect(waiting?.nextAt).toBeGreaterThan(NOON);
   });
 
-  test("delays a collect when the disk does not take the result", async () => {
+  test("delays a collect when the disk does not take the result, which shows nothing of the API", async () => {
     const world = openWorld();
     const row = await posted(world);
     world.spool.failure = new Error("no space left on device");
-    expect(await collect(world, row)).toBe("answered");
+    expect(await collect(world, row)).toBeNull();
     expect(world.journal.action(row.id)).toMatchObject({
       state: "posted",
       error: "no space left on device",

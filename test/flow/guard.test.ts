@@ -85,7 +85,7 @@ describe("growth", () => {
     const row = await launch(world, { growth: "20%" });
     await post(world, row);
     const error = "its target matches 121 agents, 100 at the last run: growth is 20%";
-    expect(now(world, row)).toMatchObject({ state: "failed", error });
+    expect(now(world, row)).toMatchObject({ state: "failed", held: "refused", error });
     expect(world.journal.run(row.runId)).toMatchObject({ state: "failed", note: error });
     expect(world.api.posted.length).toBe(1);
     expect(world.lines).toContain(`err nightly: Cannot post action: ${error}; given up`);
@@ -146,6 +146,7 @@ describe("approve", () => {
     const no = { runId: row.runId, error: "denied by ann: too many" };
     await world.journal.write((tables) => denyRun(tables, no, NOON));
     expect(world.journal.run(row.runId)).toMatchObject({ state: "failed", note: no.error });
+    expect(now(world, row).held).toBe("denied");
     expect(await secondYes(world, row.runId)).toBe(
       `Cannot approve run ${row.runId}: it waits for no approval: it was ${no.error}`,
     );
@@ -203,7 +204,7 @@ describe("a canary", () => {
     await collect(world, row, counts(5, 3));
     const error = "canary: 2 of 5 agents failed or did not answer, canaryFailures is 1";
     const [, rest] = world.journal.actionsOf(row.runId);
-    expect(rest).toMatchObject({ state: "failed", error });
+    expect(rest).toMatchObject({ state: "failed", held: "refused", error });
     expect(world.journal.run(row.runId)).toMatchObject({ state: "failed", note: error });
   });
 

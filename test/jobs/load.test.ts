@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { describeError, RunnerErrors } from "../../src/errors.ts";
+import { JOB_KEYS } from "../../src/jobs/keys.ts";
 import { definitionFile, loadEntity } from "../../src/jobs/load.ts";
 
 function load(files: Record<string, string>, timezone: string | null = null) {
@@ -159,6 +160,26 @@ describe("loadEntity()", () => {
     expect(load(table("schedule = @daily\nexpiry = 1176h\n")).expiryMs).toBe(49 * 86_400_000);
     expect(load(table("schedule = @daily\nexpiry = 1ns\n")).expiryMs).toBe(1);
     expect(load(table("schedule = @daily\nexpiry =\n")).expiryMs).toBe(300_000);
+  });
+
+  test("names the bound that a duration is outside of, whichever key it is of", () => {
+    const bounds = Object.values(JOB_KEYS).filter((key) => key.kind === "duration");
+    expect(bounds.length).toBeGreaterThan(5);
+    for (const { file, min, max } of bounds) {
+      if (file === null) continue;
+      const says = (ms: number) =>
+        mistakes(table(`schedule = @daily\n${file} = ${ms}ms\n`)).find((line) =>
+          line.includes(`Cannot set ${file} to`),
+        );
+      expect(says(min)).toBeUndefined();
+      expect(says(max)).toBeUndefined();
+      expect(says(max + 1)).toContain("it is too long, at most ");
+      const least = min === 0 ? "positive or 0" : min === 1 ? "above 0" : /at least [1-9]/;
+      expect(says(min - 1)).toMatch(least);
+    }
+    expect(mistakes(table("schedule = @daily\nexpect = 45s\n"))[0]).toEndWith(
+      'Cannot set expect to "45s": it must be at least 1m',
+    );
   });
 
   test("warns of what is read otherwise than it looks", () => {

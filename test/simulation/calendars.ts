@@ -20,6 +20,9 @@ const ON_ITS_WAY_MS = 10_000;
 /** Windows reach so far beyond the end of chaos: what comes after has none. */
 const BEYOND_MS = 15 * 60_000;
 
+/** Or so far, and then it is not asked for the next one. */
+const LONG_MS = 10 * 86_400_000;
+
 export class Calendars {
   readonly #signed = new Map<string, Signed>();
   readonly #used = new Set<string>();
@@ -32,7 +35,8 @@ export class Calendars {
     const { dice, ledger, profile, wall } = world;
     if (calendar === null || schedule.fires === null) return;
     const sequence = ++this.#sequence;
-    const until = profile.beginsAt + profile.chaosMs + BEYOND_MS;
+    const beyondMs = calendar.isLong ? LONG_MS : BEYOND_MS;
+    const until = profile.beginsAt + profile.chaosMs + beyondMs;
     const windows = schedule
       .fires(wall, until)
       .filter(() => !dice.chance(calendar.gaps))

@@ -48,6 +48,7 @@ function tableText(job: SimulatedJob, schedule: string): string {
     `overlap = "${job.overlap}"`,
     `early = ${job.early}`,
     `late = "${job.lateSeconds}s"`,
+    ...(job.expectSeconds === null ? [] : [`expect = "${job.expectSeconds}s"`]),
     ...(job.deadlineSeconds === null ? [] : [`deadline = "${job.deadlineSeconds}s"`]),
     ...(job.calendar === null
       ? []
@@ -63,7 +64,7 @@ function boundsOf({ schedule: { from, until } }: SimulatedJob): Readonly<Record<
 
 /** What a job.ts says, as JSON: the simulation knows the body by its kind. */
 function programText(job: SimulatedJob, cron: string): string {
-  const { deadlineSeconds, onMissed, overlap, schedule, workflow: kind } = job;
+  const { deadlineSeconds, expectSeconds, onMissed, overlap, schedule, workflow: kind } = job;
   const timezone = schedule.timezone ?? undefined;
   const spread = `${job.spreadSeconds}s`;
   const definition = {
@@ -72,6 +73,7 @@ function programText(job: SimulatedJob, cron: string): string {
     plugin: job.plugins,
     early: job.early,
     deadline: deadlineSeconds === null ? undefined : `${deadlineSeconds}s`,
+    expect: expectSeconds === null ? undefined : `${expectSeconds}s`,
     action: ACTION,
   };
   return JSON.stringify({ kind, definition });

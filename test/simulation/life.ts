@@ -4,6 +4,8 @@ import type { ApiAction } from "./api.ts";
 /** One life of the runner's process. What belongs to it does nothing any more once it is over. */
 export interface Life {
   readonly number: number;
+  /** True time. */
+  readonly bornAt: number;
   alive: boolean;
   stopping: boolean;
 }
@@ -26,6 +28,10 @@ export interface Watch {
   woken(): void;
   worked(key: string): void;
   logged(message: string): void;
+  /** A request was answered as a whole, or not at all. */
+  exchanged(isAnswered: boolean): void;
+  /** An outage of the API is about to end. */
+  outageEnds(): void;
   /** People are to be told of something, by a transaction that is being made. */
   raised(about: { event: string; job: string; subject: string }): void;
   noticed(notice: { alarmId: number; plugin: string; body: string }): void;

@@ -294,6 +294,102 @@ export const MUTANTS: readonly Mutant[] = [
     ],
   },
   {
+    name: "a job is late before its time",
+    invariant: "I6",
+    seed: 5,
+    edits: [
+      {
+        file: "flow/alarm-rules.ts",
+        find: "if (now <= since) return [];",
+        replace: "if (now <= since - 30_000) return [];",
+      },
+    ],
+  },
+  {
+    name: "nobody is told of a job that is late",
+    invariant: "I6",
+    seed: 280,
+    edits: [
+      {
+        file: "flow/alarm-rules.ts",
+        find: "if (now <= since) return [];",
+        replace: "return [];",
+      },
+    ],
+  },
+  {
+    name: "a start under a clock far ahead keeps quiet that a job is late",
+    invariant: "I6",
+    seed: 280,
+    edits: [
+      {
+        file: "flow/alarms.ts",
+        find: "this.#startedAt = Math.min(this.#startedAt, now);",
+        replace: "",
+      },
+    ],
+  },
+  {
+    name: "a calendar that reaches far enough is told of",
+    invariant: "I6",
+    seed: 5,
+    edits: [
+      {
+        file: "calendar/coverage.ts",
+        find: "if (left >= WINDOWS_FEW && leftMs >= earlyMs) return null;",
+        replace: "if (left < 0) return null;",
+      },
+    ],
+  },
+  {
+    name: "nobody is told of a calendar that ends soon",
+    invariant: "I6",
+    seed: 66,
+    edits: [
+      {
+        file: "flow/alarm-rules.ts",
+        find: "if (calendar === null) return [];",
+        replace: "return [];",
+      },
+    ],
+  },
+  {
+    name: "an API that is down for a moment is told of",
+    invariant: "I6",
+    seed: 1,
+    edits: [
+      {
+        file: "flow/alarm-rules.ts",
+        find: "export const API_DOWN_MS: Milliseconds = 600_000;",
+        replace: "export const API_DOWN_MS: Milliseconds = 60_000;",
+      },
+    ],
+  },
+  {
+    name: "each process counts anew since when the API is down",
+    invariant: "I6",
+    seed: 27,
+    edits: [
+      {
+        file: "flow/breaker.ts",
+        find: "if (this.#kept === undefined) this.#kept = this.#read();",
+        replace: "this.#kept ??= null;",
+      },
+    ],
+  },
+  {
+    name: "an API that answers again is still told of",
+    invariant: "I6",
+    seed: 1,
+    edits: [
+      {
+        file: "flow/alarms.ts",
+        find: '(alarm.event === "api" ? downSince !== undefined :',
+        replace: '(alarm.event === "api" ? downSince === undefined :',
+      },
+    ],
+  },
+  {
     name: "a delivery that failed is taken for made",
     invariant: "I6",
     seed: 9,

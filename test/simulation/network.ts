@@ -26,16 +26,19 @@ export function makeHttp(world: World, life: Life): Http {
       return new Promise<HttpAnswer>((resolve) => {
         const { signal } = request;
         let settled = false;
+        let fault: HttpFault | null = null;
         const settle: Settle = (answer) => {
           if (settled) return;
           settled = true;
           signal?.removeEventListener("abort", abort);
-          if (life.alive) resolve(answer);
+          if (!life.alive) return;
+          if (signal?.aborted !== true) witness(world, answer, fault);
+          resolve(answer);
         };
         const abort = (): void => settle(unreachable("the request was aborted", true));
         if (signal?.aborted === true) return settle(unreachable("the request was aborted", false));
         signal?.addEventListener("abort", abort);
-        const fault = faultOf(world);
+        fault = faultOf(world);
         const delayMs = world.latency(WAY_MS);
         const arrive = (): void => exchange(world, life, { request, fault, settle });
         if (delayMs === 0) arrive();
@@ -43,6 +46,12 @@ export function makeHttp(world: World, life: Life): Http {
       });
     },
   };
+}
+
+/** Lets the oracle see whether there was an answer; of one that breaks off it sees nothing. */
+function witness({ watch }: World, { kind }: HttpAnswer, fault: HttpFault | null): void {
+  if (kind === "unreachable") watch.exchanged(false);
+  else if (fault !== "tornBody" && fault !== "stalledBody") watch.exchanged(true);
 }
 
 function faultOf(world: World): HttpFault | null {

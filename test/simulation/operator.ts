@@ -43,6 +43,8 @@ export function happen(simulation: Operated, what: Happening): void {
     case "outage":
       world.outage = what.fault;
       timeline.after(what.forMs, () => {
+        if (world.calm) return;
+        world.watch.outageEnds();
         world.outage = null;
       });
       return;

@@ -68,7 +68,7 @@ export class Oracle implements Watch {
   /** Actions that the operator gave up. */
   readonly dropped = new Set<number>();
   readonly calendars = new Calendars();
-  readonly alarms = new AlarmOracle();
+  readonly alarms = new AlarmOracle(this.uncounted);
   readonly #accepted: ApiAction[] = [];
   readonly #acceptedBy = new Map<string, number>();
   readonly #signedAs = new Map<number, string>();
@@ -170,6 +170,14 @@ export class Oracle implements Watch {
 
   told(key: string, body: string): void {
     this.alarms.told(key, body);
+  }
+
+  exchanged(isAnswered: boolean): void {
+    this.alarms.reach.exchanged(this.world, isAnswered);
+  }
+
+  outageEnds(): void {
+    this.alarms.outageEnds(this.world);
   }
 
   /** A process says that it knows a job: from now on it must account for the job's fire times. */

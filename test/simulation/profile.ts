@@ -11,6 +11,7 @@ import {
   type KnownSchedule,
   ODD_SCHEDULES,
 } from "./schedules.ts";
+import { watched } from "./watched.ts";
 import type { WorkflowKind } from "./workflows.ts";
 
 /** What can happen to one HTTP exchange. The first four leave the API without effect. */
@@ -64,6 +65,8 @@ export interface SimulatedJob {
   readonly lateSeconds: number;
   /** Null: never. */
   readonly deadlineSeconds: number | null;
+  /** How long it may be without a success before people are told. Null: for ever. */
+  readonly expectSeconds: number | null;
   /** Null: a table without a body. */
   readonly workflow: WorkflowKind | null;
   /** Null: it signs live. */
@@ -80,6 +83,8 @@ export interface CalendarManners {
   readonly gaps: number;
   /** Installed when the world begins. */
   readonly isInstalled: boolean;
+  /** It reaches so far that nobody has to sign the next one. */
+  readonly isLong: boolean;
 }
 
 /** Rates are probabilities a port call; 0 draws nothing. */
@@ -178,11 +183,13 @@ export function makeProfile(dice: Dice): Profile {
     ? Date.UTC(2026, 2, 29, 0, 50) + dice.int(0, 600_000)
     : Date.UTC(2026, 0, 1) + dice.int(0, 365 * 86_400_000);
   const ends = dice.beside();
-  return {
+  const within = jobs.map((job) => bounded(job, ends, { beginsAt, chaosMs }));
+  const alarms = ends.chance(0.25);
+  const profile: Profile = {
     beginsAt,
     chaosMs,
-    jobs: jobs.map((job) => bounded(job, ends, { beginsAt, chaosMs })),
-    alarms: ends.chance(0.25),
+    jobs: within,
+    alarms,
     manners: makeManners(dice, jobs),
     rates: makeRates(dice),
     happenings: [
@@ -202,6 +209,7 @@ export function makeProfile(dice: Dice): Profile {
     },
     downMaxMs: dice.pick([100, 5_000, 60_000, 300_000]),
   };
+  return alarms ? watched(profile, ends.beside()) : profile;
 }
 
 function makeJob(dice: Dice, index: number): SimulatedJob {
@@ -223,6 +231,7 @@ function makeJob(dice: Dice, index: number): SimulatedJob {
     early: dice.chance(0.15),
     lateSeconds: dice.chance(0.1) ? dice.pick([5, 60]) : 0,
     deadlineSeconds: dice.chance(0.1) ? dice.pick([5, 30, 120]) : null,
+    expectSeconds: null,
     workflow,
     calendar: null,
   };
@@ -237,6 +246,7 @@ function signed(job: SimulatedJob, dice: Dice): SimulatedJob {
     leadSeconds: dice.pick([0, 5, 120]),
     gaps: dice.pick([0, 0, 0.2]),
     isInstalled: dice.chance(0.9),
+    isLong: false,
   };
   return { ...job, calendar };
 }

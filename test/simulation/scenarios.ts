@@ -33,6 +33,7 @@ const JOB: SimulatedJob = {
   early: false,
   lateSeconds: 0,
   deadlineSeconds: null,
+  expectSeconds: null,
   workflow: null,
   calendar: null,
 };
@@ -78,7 +79,7 @@ export const SCENARIOS: Readonly<Record<string, Profile>> = {
     { legacy: (["good", "misnamed", "torn"] as const).map((kind) => ({ job: "job1", kind })) },
   ),
   "a job that is signed ahead": scenario({
-    calendar: { postAheadSeconds: 3, leadSeconds: 5, gaps: 0, isInstalled: true },
+    calendar: { postAheadSeconds: 3, leadSeconds: 5, gaps: 0, isInstalled: true, isLong: false },
   }),
   "a workflow of two collects and a step": scenario({ workflow: "chain" }),
   "an answer that is lost after the POST": scenario(

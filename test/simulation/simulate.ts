@@ -106,7 +106,8 @@ export class Simulation {
   /** Starts a process: the first one, or one more after the last has died. */
   boot(): void {
     const { world } = this;
-    const life: Life = { number: ++this.lives, alive: true, stopping: false };
+    const bornAt = world.timeline.now;
+    const life: Life = { number: ++this.lives, bornAt, alive: true, stopping: false };
     world.life = life;
     world.disk.temporaries = 0;
     world.say(() => `process ${life.number} starts`);
@@ -273,6 +274,7 @@ function restOnce(simulation: Simulation, limits: Marks): void {
 
 function pacify(world: World): void {
   world.say(() => "peace: no more faults");
+  if (world.outage !== null) world.watch.outageEnds();
   [world.calm, world.api.calm, world.diskFull] = [true, true, false];
   world.outage = null;
   // The clock is set right, by however much it was wrong.

@@ -29,7 +29,7 @@ export class World {
   /** What each plugin took: delivery keys, each as often as it came. */
   readonly received = new Map<string, number>();
   readonly missingPlugins = new Set<string>();
-  life: Life = { number: 0, alive: false, stopping: false };
+  life: Life = { number: 0, bornAt: 0, alive: false, stopping: false };
   /** Wall time of the runner's host, minus true time. */
   offsetMs = 0;
   /** Port calls so far. */

@@ -82,6 +82,10 @@ async function runWork(host: Host): Promise<Outcome> {
     const message = `${section}: ${read.problems.join("; ")}`;
     return { kind: "failed", message, final: false, retryAfterMs: 0 };
   }
+  if (work.use === "alarm" && module.alarm === null) {
+    const message = `plugin "${work.plugin}" cannot tell alarms: it has no alarm function`;
+    return { kind: "failed", message, final: true, retryAfterMs: 0 };
+  }
   if (work.alarm !== null) return await tell(module, { ...host, ...read, alarm: work.alarm });
   if (work.delivery === null) return { kind: "done", commands: 0 };
   return await deliver(module, { ...host, delivery: work.delivery, config: read.config });
@@ -143,17 +147,13 @@ async function tell(
   module: PluginModule,
   { work, signal, say, alarm, config }: Host & { alarm: Alarm; config: unknown },
 ): Promise<Outcome> {
-  if (module.alarm === null) {
-    const message = `plugin "${work.plugin}" cannot tell alarms: it has no alarm function`;
-    return { kind: "failed", message, final: true, retryAfterMs: 0 };
-  }
   const { key, attempt } = alarm;
   const context: AlarmContext<unknown> = {
     ...{ config, key, attempt, signal },
     fetch: openFetch((how) => openClient(work, how), signal),
     log: logOf(say),
   };
-  await module.alarm(JSON.parse(alarm.body), context as AlarmContext<never>);
+  await module.alarm?.(JSON.parse(alarm.body), context as AlarmContext<never>);
   return { kind: "done", commands: 0 };
 }
 

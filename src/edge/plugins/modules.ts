@@ -69,19 +69,20 @@ export function openModules(options: ModuleOptions): Plugins {
 
   function workOf(plugin: string, order: WorkOrder): PluginWork {
     const { path, delivery = null, alarm = null, timeoutMs } = order;
+    const use = order.use ?? (alarm === null ? "result" : "alarm");
     const settings = options.settings.get(plugin) ?? null;
     const environment = passedEnvironment(options.environment);
     const place = options.places?.get(plugin) ?? "the configuration";
     const { directory: below } = options;
-    return { plugin, path, below, settings, place, environment, timeoutMs, delivery, alarm };
+    return { plugin, path, below, settings, place, environment, timeoutMs, delivery, alarm, use };
   }
 
   return {
     names,
-    async check(name) {
+    async check(name, use = "result") {
       const found = await findModule(folder, name);
       if (found.kind !== "found") return found.message;
-      const work = workOf(name, { path: found.path, timeoutMs: CHECK_TIMEOUT_MS });
+      const work = workOf(name, { path: found.path, use, timeoutMs: CHECK_TIMEOUT_MS });
       const outcome = await runWork(work, { ...options, graceMs: 0 });
       return outcome.kind === "failed" ? outcome.message : null;
     },
@@ -112,6 +113,7 @@ export function openModules(options: ModuleOptions): Plugins {
 interface WorkOrder extends Pick<PluginWork, "path" | "timeoutMs"> {
   readonly delivery?: PluginWork["delivery"];
   readonly alarm?: PluginWork["alarm"];
+  readonly use?: PluginWork["use"];
 }
 
 /** Where a name leads. */

@@ -101,13 +101,13 @@ export function openPlugins(options: PluginOptions): DiskPlugins {
     list,
     names,
     isProgram: async (name) => (await find(name)).kind === "usable",
-    async check(name) {
+    async check(name, use) {
       const found = await find(name);
       if (found.kind === "usable") {
         const { programFault } = await import("./program.ts");
         return await programFault(found.path, options.environment);
       }
-      return found.kind === "module" ? ((await modules?.check(name)) ?? null) : found.message;
+      return found.kind === "module" ? ((await modules?.check(name, use)) ?? null) : found.message;
     },
     deliver: (order) =>
       reach(order.plugin, {

@@ -6,7 +6,7 @@
 // A plugin is foreign code in the same process as its host and can send anything: the daemon checks
 // all that it gets.
 import * as v from "valibot";
-import type { AlarmOrder, DeliveryOrder } from "../../ports.ts";
+import type { AlarmOrder, DeliveryOrder, PluginUse } from "../../ports.ts";
 import { PROGRESS_SIZE_MAX } from "../../sdk/progress.ts";
 import { firstOf } from "../../text.ts";
 import type { Milliseconds } from "../../time.ts";
@@ -35,6 +35,8 @@ export interface PluginWork {
   readonly delivery: Delivery | null;
   /** What is to be told in place of a delivery. */
   readonly alarm: Alarm | null;
+  /** What it has to be able to take. */
+  readonly use: PluginUse;
 }
 
 /** The same of an alarm. */

@@ -83,6 +83,13 @@ export const ALARMS = {
     });
   },
 
+  toldOf: (rows, alarmId) =>
+    rows.each(
+      "SELECT DISTINCT plugin FROM readable_notice WHERE alarm_id = ?",
+      ({ plugin }) => String(plugin),
+      alarmId,
+    ),
+
   saveNotice: (rows, row) => rows.save(NOTICE, row),
 
   removeAlarms(rows, before, limit) {

@@ -1,5 +1,6 @@
 // Run table: the runs of all jobs, and what is left of them when they are old.
 
+import type { Instant } from "../../time.ts";
 import { RUN_CAUSES, RUN_STATES, type RunRow } from "../inflight.ts";
 import { DECIDED, ID, INSTANT, JSON_OBJECT, oneOf, optional, since, TEXT } from "./columns.ts";
 import type { Methods } from "./methods.ts";
@@ -67,23 +68,35 @@ const SETTLED =
   "OR EXISTS (SELECT 1 FROM delivery WHERE action_row = action.id " +
   "AND delivery.state IN ('pending', 'dead'))))";
 
+/** Ended or paused, and not given up before the time that they were asked for. */
+const ENDED = `state IN ('done', 'failed', 'paused') AND ${BEGUN}`;
+
+/** The last runs of a job: see `endedRuns` in journal.ts. */
+function lastRuns(
+  rows: Statements,
+  which: string,
+  { job, until, limit }: { readonly job: string; readonly until: Instant; readonly limit: number },
+): readonly RunRow[] {
+  const newer =
+    `SELECT id FROM readable_run WHERE job = ?1 AND ${which} AND fires_at <= ?2 ` +
+    "ORDER BY id DESC LIMIT 1";
+  const ahead =
+    `WHERE job = ?1 AND ${which} AND fires_at > ?2 AND +id > coalesce((${newer}), 0) ` +
+    "ORDER BY id DESC LIMIT ?3";
+  const due = `WHERE job = ?1 AND ${which} AND fires_at <= ?2 ORDER BY fires_at DESC LIMIT ?3`;
+  return [ahead, due].flatMap((rest) => rows.all(RUN, rest, job, until, limit)).slice(0, limit);
+}
+
 export const RUNS = {
   run: (rows, id) => rows.one(RUN, "WHERE id = ?", id),
 
   runs: (rows, job, limit) =>
     rows.all(RUN, "WHERE job = ? ORDER BY fires_at DESC LIMIT ?", job, limit),
 
-  endedRuns: (rows, job, limit) =>
-    rows.all(
-      RUN,
-      `WHERE job = ? AND state IN ('done', 'failed', 'paused') AND ${BEGUN} ` +
-        "ORDER BY fires_at DESC LIMIT ?",
-      job,
-      limit,
-    ),
+  endedRuns: (rows, job, until, limit) => lastRuns(rows, ENDED, { job, until, limit }),
 
-  lastDone: (rows, job) =>
-    rows.one(RUN, "WHERE job = ? AND state = 'done' ORDER BY fires_at DESC LIMIT 1", job),
+  lastDone: (rows, job, until) =>
+    lastRuns(rows, "state = 'done'", { job, until, limit: 1 })[0] ?? null,
 
   runsIn(rows, state, limit) {
     // The first condition is that of the index over the runs that are not settled.

@@ -23,7 +23,10 @@ export const STATE = tableOf<StateRow & { readonly id: number }>({
 
 export const STATES = {
   stateJobs: (rows) =>
-    rows.each("SELECT DISTINCT job FROM state ORDER BY job", ({ job }) => job as string),
+    rows.each(
+      "SELECT DISTINCT job FROM state WHERE job <> '' ORDER BY job",
+      ({ job }) => job as string,
+    ),
 
   stateOf: (rows, job) => rows.all(STATE, "WHERE job = ? ORDER BY key", job).map(withoutId),
 

@@ -30,6 +30,7 @@ async function play(deliver: Deliver, changes: Partial<PluginWork> = {}) {
       timeoutMs: 5_000,
       delivery,
       alarm: null,
+      use: "result",
     },
     ...changes,
   };

@@ -31,7 +31,8 @@ export class Calendars {
   #sequence = 0;
 
   /** Installs a new calendar of a job, in the place of the one before. */
-  install(world: World, { calendar, job, schedule, expirySeconds }: SimulatedJob): void {
+  install(world: World, simulated: SimulatedJob): void {
+    const { calendar, job, schedule } = simulated;
     const { dice, ledger, profile, wall } = world;
     if (calendar === null || schedule.fires === null) return;
     const sequence = ++this.#sequence;
@@ -41,7 +42,7 @@ export class Calendars {
       .fires(wall, until)
       .filter(() => !dice.chance(calendar.gaps))
       .map((firesAt) => ({
-        ...this.#sign(job, firesAt, { calendar, expirySeconds, sequence }),
+        ...this.#sign(simulated, firesAt, { calendar, sequence }),
         firesAt,
       }));
     const row = {
@@ -52,16 +53,13 @@ export class Calendars {
   }
 
   #sign(
-    job: string,
+    { job, expirySeconds, spreadSeconds }: SimulatedJob,
     firesAt: number,
-    {
-      calendar,
-      expirySeconds,
-      sequence,
-    }: { calendar: CalendarManners; expirySeconds: number; sequence: number },
+    { calendar, sequence }: { calendar: CalendarManners; sequence: number },
   ): { validFrom: number; expireAfter: number; signatures: string[] } {
     const validFrom = firesAt - calendar.leadSeconds * 1_000;
-    const expireAfter = firesAt + expirySeconds * 1_000;
+    // Valid whatever the job's part of its spread is: a host installs no window that is over then.
+    const expireAfter = firesAt + (spreadSeconds + expirySeconds) * 1_000;
     const signature = `${job} ${sequence} ${firesAt}`;
     this.#signed.set(signature, { job, sequence, firesAt, validFrom, expireAfter });
     return { validFrom, expireAfter, signatures: [signature, `with ${signature}`] };

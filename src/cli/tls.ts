@@ -25,7 +25,7 @@ export const TLS_FLAGS: readonly FlagSpec[] = [
 /** How often the files are looked at: whoever renews certificates may tell nobody. */
 const LOOK_MS = MINUTE_MS;
 
-/** How long before its end a certificate is warned of. */
+/** How long before its end a certificate is warned of, each day. */
 const SOON_MS = 7 * DAY_MS;
 
 /** How they are named by the command line. */
@@ -50,6 +50,10 @@ export class Tls {
   readonly #say: (line: string) => void;
   #fit: Fit;
   #mark: string;
+  /** Why the files were not taken at the last look; "" when they were. */
+  #refused = "";
+  /** When the operator was last told of a certificate that ends, or would have been. */
+  #warnedAt = 0;
 
   private constructor(files: Files, say: (line: string) => void, fit: Fit, mark: string) {
     this.#files = files;
@@ -90,25 +94,43 @@ export class Tls {
       const fit = await read(this.#files);
       use(fit.credentials);
       this.#fit = fit;
+      this.#refused = "";
       this.#say(`the certificate was read again: valid until ${dayOf(fit.validUntil)}`);
       this.#warn();
     } catch (error) {
       const why = error instanceof RunnerError ? describeError(error) : messageOf(error);
+      this.#refused = why;
       this.#say(`error: the certificate stays as it was: ${why}`);
     }
+  }
+
+  /** What a look at the files comes to: nothing, while they are as they were, or as wrong. */
+  async look(use: (credentials: Credentials) => void): Promise<void> {
+    if ((await markOf(this.#files)) !== this.#mark) return await this.renew(use);
+    // Who owns a file, and who may read it, changes without its time.
+    if (this.#refused !== "" && (await this.#whyNot()) !== this.#refused) await this.renew(use);
+    if (Math.abs(systemClock().now() - this.#warnedAt) >= DAY_MS) this.#warn();
+  }
+
+  async #whyNot(): Promise<string> {
+    return await read(this.#files).then(
+      () => "",
+      (error: unknown) => (error instanceof RunnerError ? describeError(error) : messageOf(error)),
+    );
   }
 
   /** Looks at the files now and then, until it is told to end. */
   async keep(use: (credentials: Credentials) => void, ended: AbortSignal): Promise<void> {
     while (!ended.aborted) {
       await systemClock().sleep(LOOK_MS, ended);
-      if (!ended.aborted && (await markOf(this.#files)) !== this.#mark) await this.renew(use);
+      if (!ended.aborted) await this.look(use);
     }
   }
 
   #warn(): void {
     const { validFrom, validUntil } = this.#fit;
     const now = systemClock().now();
+    this.#warnedAt = now;
     const certificate = `the certificate "${this.#files.certificate}"`;
     if (now < validFrom) this.#say(`warning: ${certificate} begins at ${dayOf(validFrom)}`);
     if (now >= validUntil - SOON_MS) {

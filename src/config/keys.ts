@@ -75,7 +75,7 @@ export const RUNNER_KEYS = {
     collects: {
       ...whole(1, 1_000, 16),
       ...part({ since: ours, unset: "16" }),
-      about: "actions collected at the same time",
+      about: "actions collected from the API at the same time",
     },
     dispatches: {
       ...whole(1, 1_000, 32),

@@ -240,8 +240,13 @@ function listenOn(server: Server, path: string, listening: () => void): void {
 function taken(place: Place, error: unknown): RunnerError {
   const name = place.kind === "socket" ? place.path : `${place.host}:${place.port}`;
   const why = errnoText(error);
-  const hint = "Stop what listens there, or give another --listen";
-  return new RunnerError("USAGE", `Cannot listen on "${name}": ${why}`, { hint }, { cause: error });
+  // The network may come up after this program does.
+  const isAbsent = errnoCode(error) === "EADDRNOTAVAIL";
+  const hint = isAbsent
+    ? "Wait for the network, or give an address that this host has"
+    : "Stop what listens there, or give another --listen";
+  const about = { hint, ...(isAbsent ? { passing: true } : {}) };
+  return new RunnerError("USAGE", `Cannot listen on "${name}": ${why}`, about, { cause: error });
 }
 
 /** A socket that nobody listens on any more is left by a process that was killed. */

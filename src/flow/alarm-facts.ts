@@ -42,7 +42,7 @@ export function factsOf(
   const seen = { job, ended, missed };
   return {
     ...{ ...seen, lastDone, results, expectMs, expectAgents },
-    isRefused: !isGood && endedByRefusal(journal, newest),
+    isRefused: !isGood && (isToldRefused(open, newest) || endedByRefusal(journal, newest)),
     waitingSince:
       lastDone === null && expectMs !== null
         ? waitingSince(seen, { expectMs, startedAt, open })
@@ -75,6 +75,11 @@ export function endedAhead(
   if (last?.endedAt == null || last.endedAt <= now + CLOCK_SLACK_MS) return null;
   const begunAt = last.begunAt === null ? null : Math.min(last.begunAt, now);
   return { ...last, begunAt, endedAt: now };
+}
+
+/** Whether people know already that a run was refused. The journal of before had no field for it. */
+function isToldRefused(open: readonly AlarmRow[], { job, id }: RunRow): boolean {
+  return open.some((one) => one.event === "refused" && one.job === job && one.runId === id);
 }
 
 /** Whether a run has failed for what a guard or a person refused. A workflow may go on after that. */

@@ -10,7 +10,7 @@ import { type AlarmRow, advanceNotice, type NoticeRow } from "../journal/alarms.
 import type { JournalReads, JournalTransaction } from "../journal/journal.ts";
 import type { LogSubject } from "../lib/ports.ts";
 import type { DeliveryAnswer } from "../ports.ts";
-import type { Instant, Milliseconds } from "../time.ts";
+import { type Instant, MINUTE_MS, type Milliseconds } from "../time.ts";
 import { endedAhead, factsOf } from "./alarm-facts.ts";
 import {
   apiConditions,
@@ -28,6 +28,9 @@ import { Pool } from "./pool.ts";
 
 /** How often all jobs are looked at. */
 const ROUND_MS: Milliseconds = 10_000;
+
+/** A clock that is behind for a moment must not change when jobs have ended: it is waited out. */
+const AHEAD_MS: Milliseconds = 10 * MINUTE_MS;
 
 /** Jobs that are looked at in one tick, and the pause until the next ones. */
 const JOBS_MAX = 100;
@@ -74,6 +77,8 @@ export class Alarms {
   readonly #options: AlarmsOptions;
   /** By the clock of then, as far as that was not ahead. */
   #startedAt: Instant;
+  /** Jobs whose last success ended in the future, and since when that is seen. */
+  readonly #aheadSince = new WeakMap<Entity, Instant>();
   readonly pool: Pool;
   readonly #watch: Pool;
   /** Plugins that are being told something: the notices of the others are not behind theirs. */
@@ -175,7 +180,7 @@ export class Alarms {
   async #mendEnds(jobs: readonly Entity[], now: Instant): Promise<void> {
     const { journal } = this.#edges;
     const ahead = jobs.filter(
-      (entity) => entity.expectMs !== null && endedAhead(journal, entity, now) !== null,
+      (entity) => entity.expectMs !== null && this.#isLongAhead(entity, now),
     );
     if (ahead.length === 0) return;
     await journal.write((tables) => {
@@ -183,6 +188,17 @@ export class Alarms {
         tables.saveRun(run);
       }
     });
+  }
+
+  /** Whether the end of a job's last success has been ahead for so long that the clock is right. */
+  #isLongAhead(entity: Entity, now: Instant): boolean {
+    if (endedAhead(this.#edges.journal, entity, now) === null) {
+      this.#aheadSince.delete(entity);
+      return false;
+    }
+    const since = Math.min(this.#aheadSince.get(entity) ?? now, now);
+    this.#aheadSince.set(entity, since);
+    return now - since >= AHEAD_MS;
   }
 
   /** Writes what has changed among the alarms of a scope, by what is so in that moment. */

@@ -3,10 +3,16 @@
 //
 // closed ──3 failures in a row──▶ open until `probeAt` ──▶ one probe ──▶ closed, or open again
 import type { Journal } from "../journal/journal.ts";
-import type { Instant, Milliseconds } from "../time.ts";
+import { HOUR_MS, type Instant, MINUTE_MS, type Milliseconds } from "../time.ts";
 
 /** Where the journal keeps since when the API has not answered: a state that is no job's. */
 const DOWN_SINCE = { job: "", key: "api down since" } as const;
+
+/** How often the journal is told that this is still so. */
+const STILL_MS: Milliseconds = 10 * MINUTE_MS;
+
+/** What was true so long ago says nothing: nobody has asked since. */
+const FORGOTTEN_MS: Milliseconds = HOUR_MS;
 
 /**
  * What the requests of one process have shown of the API. Since when it has not answered is in the
@@ -18,6 +24,8 @@ export class ApiHealth {
   #downSince: Instant | null | undefined;
   /** What the journal says; undefined while that is not known. */
   #kept: Instant | null | undefined;
+  /** When it was told so. */
+  #keptAt: Instant = 0;
 
   constructor(journal: Pick<Journal, "stateAt" | "write">) {
     this.#journal = journal;
@@ -36,22 +44,27 @@ export class ApiHealth {
   /** A request was answered, or not. */
   asked(ok: boolean, now: Instant): void {
     this.#breaker = afterRequest(this.#breaker, ok, now);
-    if (this.#kept === undefined) this.#kept = this.#read();
+    if (this.#kept === undefined) this.#kept = this.#read(now);
     const known = this.#downSince === undefined ? this.#kept : this.#downSince;
     // What a clock that was ahead has noted must not hold back the present (I7).
     this.#downSince = ok ? null : Math.min(known ?? now, now);
-    if (this.#downSince !== this.#kept) this.#keep(this.#downSince, now);
+    const isOld = !ok && Math.abs(now - this.#keptAt) >= STILL_MS;
+    if (this.#downSince !== this.#kept || isOld) this.#keep(this.#downSince, now);
   }
 
-  #read(): Instant | null {
+  #read(now: Instant): Instant | null {
     const { job, key } = DOWN_SINCE;
-    const since: unknown = JSON.parse(this.#journal.stateAt(job, key)?.value ?? "null");
+    const row = this.#journal.stateAt(job, key);
+    if (row === null || now - row.setAt >= FORGOTTEN_MS) return null;
+    const since: unknown = JSON.parse(row.value);
+    this.#keptAt = row.setAt;
     return typeof since === "number" ? since : null;
   }
 
   /** Nothing waits for it: what could not be kept is kept at the next request. */
   #keep(since: Instant | null, now: Instant): void {
     this.#kept = since;
+    this.#keptAt = now;
     const { job, key } = DOWN_SINCE;
     const kept = this.#journal.write((tables) => {
       if (since === null) tables.removeState(job, key);

@@ -98,7 +98,9 @@ export function createApp(site: Site, { hosts, isNamed, desk: edges }: AppOption
   app.use(async (asked, next) => {
     const { host } = asked.env;
     const takesForms = desk !== null;
-    const refused = refusal({ method: requestOf(asked).method, host, takesForms }, names, isNamed);
+    const isClosed = desk?.isClosed === true;
+    const came = { method: requestOf(asked).method, host, takesForms, isClosed };
+    const refused = refusal(came, names, isNamed);
     if (refused !== null) return refused;
     return await next();
   });
@@ -111,7 +113,9 @@ export function createApp(site: Site, { hosts, isNamed, desk: edges }: AppOption
   });
   if (desk?.isClosed === true) addGate(app, desk);
   const live = new Live(site);
-  app.get("/events", () => events(live));
+  app.get("/events", (asked) =>
+    events(live, () => desk === null || desk.mayLook(asked.env) === true),
+  );
   const upcoming = new UpcomingFires();
   app.get("/metrics", () => site.look((seen) => metricsAnswer(seen, upcoming)));
   const results = new Results(site.files);
@@ -221,7 +225,14 @@ function refusal(
     method,
     host,
     takesForms,
-  }: { readonly method: string; readonly host: string | null; readonly takesForms: boolean },
+    isClosed,
+  }: {
+    readonly method: string;
+    readonly host: string | null;
+    readonly takesForms: boolean;
+    /** Whether nothing is told to who is not known. */
+    readonly isClosed: boolean;
+  },
   names: ReadonlySet<string>,
   isNamed: (host: string) => boolean = () => false,
 ): Response | null {
@@ -234,10 +245,9 @@ function refusal(
   // A page of somebody else, whose name was turned to this address, asks for its own name.
   const name = (host ?? "").toLowerCase().replace(/:\d{1,5}$/, "");
   if (names.has(name) || isNamed(name)) return null;
-  return plain(
-    421,
-    `Asked for ${JSON.stringify(name)}: only ${[...names].join(", ")} are answered.`,
-  );
+  const asked = `Asked for ${JSON.stringify(name)}`;
+  if (isClosed) return plain(421, `${asked}: this name is not answered.`);
+  return plain(421, `${asked}: only ${[...names].join(", ")} are answered.`);
 }
 
 /** The path of a page, for its JSON too. */
@@ -345,8 +355,8 @@ async function metricsAnswer(seen: Seen, upcoming: UpcomingFires): Promise<Respo
   return new Response(text, { headers });
 }
 
-function events(live: Live): Response {
-  const stream = live.stream();
+function events(live: Live, mayLook: () => boolean): Response {
+  const stream = live.stream(mayLook);
   if (stream === null) return plain(503, "Too many pages are followed at a time: reload instead.");
   return new Response(stream, { headers: { "Content-Type": "text/event-stream" } });
 }

@@ -16,8 +16,11 @@ export class Live {
     this.#site = site;
   }
 
-  /** A stream of marks, as what is shown changes; null when there are too many already. */
-  stream(): ReadableStream<Uint8Array> | null {
+  /**
+   * A stream of marks, as what is shown changes; null when there are too many already. It ends when
+   * who asked for it may not look any more.
+   */
+  stream(mayLook: () => boolean = () => true): ReadableStream<Uint8Array> | null {
     if (this.#open >= STREAMS_MAX) return null;
     this.#open += 1;
     const site = this.#site;
@@ -34,6 +37,11 @@ export class Live {
         async pull(control) {
           try {
             const mark = await site.changed(known, ended.signal);
+            if (!mayLook()) {
+              close();
+              control.close();
+              return;
+            }
             // A line without news shows to both ends that the other is there.
             control.enqueue(encoder.encode(mark === known ? ": still\n\n" : `data: ${mark}\n\n`));
             known = mark;

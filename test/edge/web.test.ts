@@ -226,18 +226,20 @@ describe("listen()", () => {
 
   test("speaks TLS, and what it shows can be replaced at any time", async () => {
     const credentials = { certificate: pem("server.pem"), key: pem("server.key") };
-    const listener = await listen(ANY, () => new Response("well"), { credentials });
+    const who: Answer = (_, { from }) => new Response(`well, ${from}`);
+    const listener = await listen(ANY, who, { credentials });
     try {
       const port = portOf(listener.url);
       expect(listener.url).toBe(`https://127.0.0.1:${port}/`);
       const local = "DNS:localhost, DNS:mig.test, IP Address:127.0.0.1";
-      expect(await shown(port)).toEqual({ names: local, text: "well" });
+      // Who it is counts: wrong tokens are counted by address.
+      expect(await shown(port)).toEqual({ names: local, text: "well, 127.0.0.1" });
       // Who does not speak it is told nothing.
       expect(await say(port, "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")).not.toContain("well");
       const other = { certificate: NAMED.certificates["common-name"] ?? "", key: NAMED.key };
       const bytes = (text: string) => new TextEncoder().encode(text);
       listener.renew({ certificate: bytes(other.certificate), key: bytes(other.key) });
-      expect(await shown(port)).toEqual({ names: "DNS:other.example", text: "well" });
+      expect(await shown(port)).toEqual({ names: "DNS:other.example", text: "well, 127.0.0.1" });
     } finally {
       await listener.close();
     }

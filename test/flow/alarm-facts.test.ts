@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { endedAhead, factsOf } from "../../src/flow/alarm-facts.ts";
 import { jobConditions } from "../../src/flow/alarm-rules.ts";
+import type { AlarmRow } from "../../src/journal/alarms.ts";
 import type { RunState } from "../../src/journal/inflight.ts";
 import { entity, NOON, openWorld } from "../support/world.ts";
 
@@ -46,6 +47,19 @@ describe("factsOf()", () => {
     expect(facts.ended.map(({ state }) => state)).toEqual(["failed", "done"]);
     await ran("done", NOON + HOUR);
     expect(events(NOON + HOUR + 1_000)).toEqual([]);
+  });
+
+  test("goes on calling refused what people were told of as refused, as after an upgrade", async () => {
+    const { journal, job, ran } = openJob();
+    await ran("failed", NOON);
+    const [run] = journal.endedRuns("nightly", NOON, 1);
+    const told = { event: "refused", job: "nightly", runId: run?.id ?? null } as AlarmRow;
+    const eventsWith = (open: readonly AlarmRow[]) => {
+      const facts = factsOf(journal, job, { now: NOON + 1_000, startedAt: NOON, open });
+      return jobConditions(facts, NOON + 1_000).map(({ event }) => event);
+    };
+    expect(eventsWith([told])).toEqual(["refused"]);
+    expect(eventsWith([{ ...told, runId: 99 }])).toEqual(["failed"]);
   });
 
   test("knows runs that are posted before their fire time as the last", async () => {

@@ -360,6 +360,27 @@ describe("Alarms", () => {
     expect(site.events()).toEqual(["failed", "failed"]);
   });
 
+  test("leaves ends as they are under a clock that is behind for a moment (I7)", async () => {
+    const site = watch({}, { once: false });
+    const job = entity({ job: "nightly", plugins: [], expectMs: 3_600_000 });
+    site.setJobs([job]);
+    await site.ran("done");
+    const ended = () => site.journal.lastDone("nightly", NOON + DAY)?.endedAt ?? 0;
+    const before = ended();
+    site.setClock(before - DAY);
+    await site.tick(10_000);
+    expect(ended()).toBe(before);
+    site.setClock(before);
+    await site.tick(10_000);
+    // Behind for long: it was ahead before.
+    site.setClock(before - DAY);
+    await site.tick(10_000);
+    await site.tick(599_000);
+    expect(ended()).toBe(before);
+    await site.tick(10_000);
+    expect(ended()).toBeLessThan(before - DAY + 700_000);
+  });
+
   test("raises nothing that has become right since it was looked at", async () => {
     const site = watch();
     const { write } = site.journal;

@@ -70,6 +70,22 @@ describe("ApiHealth", () => {
     expect([await asked(true, 10_000), await asked(false, 20_000)]).toEqual([null, 20_000]);
   });
 
+  test("does not count what was so before nobody asked for an hour", async () => {
+    const { journal } = openWorld();
+    const MINUTE = 60_000;
+    const asked = async (now: number) => {
+      const api = new ApiHealth(journal);
+      api.asked(false, now);
+      await settle();
+      return api.downSince;
+    };
+    const since: (number | null | undefined)[] = [];
+    // Each asks within the hour of the one before it.
+    for (const minute of [10, 30, 60, 110]) since.push(await asked(minute * MINUTE));
+    expect(since).toEqual([10, 10, 10, 10].map((minute) => minute * MINUTE));
+    expect(await asked(170 * MINUTE)).toBe(170 * MINUTE);
+  });
+
   test("does not count from a time that a clock far ahead has noted (I7)", async () => {
     const { journal } = openWorld();
     const before = new ApiHealth(journal);

@@ -372,7 +372,7 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: "flow/breaker.ts",
-        find: "if (this.#kept === undefined) this.#kept = this.#read();",
+        find: "if (this.#kept === undefined) this.#kept = this.#read(now);",
         replace: "this.#kept ??= null;",
       },
     ],

@@ -45,7 +45,8 @@ async function closedPage(directory: Directory): Promise<Asker> {
   });
   const ask = async (request: Request, headers: Headers): Promise<Given> => {
     const header = (name: string) => headers[name] ?? null;
-    const answer = await app.answer(request, { host: HOST, from: asker.from, header });
+    const host = header("host") ?? HOST;
+    const answer = await app.answer(request, { host, from: asker.from, header });
     if (answer.headers.get("content-type") === "text/event-stream") await answer.body?.cancel();
     const text = answer.bodyUsed ? "" : await answer.text();
     return { status: answer.status, text, header: (name) => answer.headers.get(name) };
@@ -89,8 +90,10 @@ describe("a page that is closed", () => {
       }
     }
     const { text } = await page.get("/sign-in?to=/runs/1");
+    const foreign = await page.get("/", { host: "evil.example" });
+    expect(foreign.status).toBe(421);
     for (const hidden of [directory.path, "nightly", "at work", "mig.example"]) {
-      expect(text).not.toContain(hidden);
+      expect(text + foreign.text).not.toContain(hidden);
     }
     expect(text).toContain('name="to" value="/runs/1"');
     for (const path of ["/act/run", "/sign-out", "/"]) {

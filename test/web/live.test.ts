@@ -42,6 +42,16 @@ describe("Live", () => {
     expect(live.stream()).toBeNull();
   });
 
+  test("ends the stream of somebody who may not look any more, and gives its place back", async () => {
+    const live = new Live(siteOf(["1-7", "2-7"]).site);
+    let mayLook = true;
+    const reader = live.stream(() => mayLook)?.getReader();
+    expect((await reader?.read())?.done).toBe(false);
+    mayLook = false;
+    expect(await reader?.read()).toEqual({ done: true, value: undefined });
+    for (let count = 0; count < STREAMS_MAX; count++) expect(live.stream()).not.toBeNull();
+  });
+
   test("gives a place back when what it looks at fails", async () => {
     const broken = { changed: () => Promise.reject(new Error("no disk")) } as unknown as Site;
     const live = new Live(broken);

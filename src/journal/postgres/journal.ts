@@ -188,14 +188,18 @@ class Copy {
   }
 
   async refresh({ now, shards }: Pick<Seen, "now" | "shards">): Promise<void> {
-    if (now - this.#lookedAt > STALE_MS) this.#forget();
-    if (this.#forgotten.length > 0) await this.load(this.#forgotten);
-    this.#forgotten = [];
-    this.#lookedAt = now;
+    // With the rest, what a load that failed has left.
+    if (this.#forgotten.length > 0) this.drop(this.#forgotten);
+    else if (now - this.#lookedAt > STALE_MS) this.#forget();
+    if (this.#forgotten.length > 0) {
+      await this.load(this.#forgotten);
+      this.#forgotten = [];
+    }
     await this.#next(async () => {
       await this.#catchUp(shards);
       await this.#ids.takeWhenFew(this.#options.server);
     });
+    this.#lookedAt = now;
   }
 
   async close(): Promise<void> {

@@ -102,7 +102,7 @@ export class Membership implements Lease {
     this.#loops = [
       this.#each(this.#options.leaseMs / 5, () => this.#beat()),
       this.#each(LOOK_MS, () => this.#look()),
-      this.#each(PURGE_MS, () => this.#options.server.purge(REMOVED_MS)),
+      this.#each(PURGE_MS, () => this.#purge()),
     ];
   }
 
@@ -197,6 +197,11 @@ export class Membership implements Lease {
     const wanted = [...again.map(({ id }) => id), ...claim];
     if (wanted.length > 0) await this.#claim(wanted);
     else if (give > 0) await this.#give(give);
+  }
+
+  /** One that fails is made again: renewing and looking tell of a PostgreSQL that is down. */
+  async #purge(): Promise<void> {
+    await this.#options.server.purge(REMOVED_MS).catch(() => {});
   }
 
   async #claim(ids: readonly number[]): Promise<void> {

@@ -81,8 +81,11 @@ export const REMOVED_MS: Milliseconds = 7 * DAY_MS;
 /** Rows that are erased at once. */
 const PURGED_MAX = 5_000;
 
-/** One for the leases, so that no long write holds them up, and one for the rest. */
-const CONNECTIONS_MAX = 3;
+/**
+ * Each that may be in use at a time has one: the leases, so that nothing holds them up, the look at
+ * the whole, writes and readings of rows, and the purge.
+ */
+const CONNECTIONS_MAX = 4;
 
 /** The journal of a cluster, as PostgreSQL has it. */
 export class Server {

@@ -332,7 +332,16 @@ described("ClusterJournal", () => {
     const { now, ...seen } = await server.look();
     await sleeper.refresh({ ...seen, now: now + 3 * DAY_MS });
     expect(sleeper.runs("nightly", 9)).toHaveLength(2);
-    await sleeper.refresh({ ...seen, now: now + 7 * DAY_MS });
+    // The network is back, but not for long.
+    const { rows } = server;
+    server.rows = () => {
+      server.rows = rows;
+      throw new Error("cut");
+    };
+    const late = { ...seen, now: now + 7 * DAY_MS };
+    await expect(sleeper.refresh(late)).rejects.toThrow("cut");
+    expect(sleeper.runs("nightly", 9)).toEqual([]);
+    await sleeper.refresh({ ...late, now: late.now + 1_000 });
     expect(sleeper.runs("nightly", 9).map(({ firesAt }) => firesAt)).toEqual([2]);
     await owner.refresh({ ...seen, now: now + 7 * DAY_MS });
     expect(doubts).toHaveLength(1);

@@ -109,7 +109,7 @@ export class Runner {
     this.#collects = new Pool(() => edges.limits.collectsMax, changed);
     this.#upkeep = new Upkeep(edges, changed);
     this.#alarms = new Alarms(edges, catalog, {
-      ...{ downSince: () => this.api.downSince, signal: this.#stop.signal, once: options.once },
+      ...{ downSince: this.api.downSince, signal: this.#stop.signal, once: options.once },
       rested: (work) => this.#rested(work),
       changed,
     });

@@ -47,7 +47,7 @@ const NOTICES_MAX = 1_000;
 
 export interface AlarmsOptions {
   /** Since when the API has not answered; null while it does, undefined before it was asked. */
-  readonly downSince: () => Instant | null | undefined;
+  readonly downSince: (now: Instant) => Instant | null | undefined;
   readonly signal: AbortSignal;
   /** `--once`: all of it happens at the end of the pass, and nothing at the ticks. */
   readonly once: boolean;
@@ -145,7 +145,7 @@ export class Alarms {
     this.#startedAt = Math.min(this.#startedAt, now);
     if (this.#left.length === 0) {
       this.#left = [...this.#catalog.entities()];
-      const downSince = this.#options.downSince();
+      const downSince = this.#options.downSince(now);
       const conditionsOf: ConditionsOf = (reads, open) => {
         const dead = reads.undelivered(DEAD_MAX).filter(({ state }) => state === "dead");
         const told = open.find(({ event }) => event === "api");

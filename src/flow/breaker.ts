@@ -22,6 +22,8 @@ export class ApiHealth {
   readonly #journal: Pick<Journal, "stateAt" | "write">;
   #breaker: Breaker = CLOSED;
   #downSince: Instant | null | undefined;
+  /** When it was asked last. */
+  #askedAt: Instant | null = null;
   /** What the journal says; undefined while that is not known. */
   #kept: Instant | null | undefined;
   /** When it was told so. */
@@ -31,10 +33,9 @@ export class ApiHealth {
     this.#journal = journal;
   }
 
-  /** Since when the API has not answered. Null: it does. Undefined: not asked yet. */
-  get downSince(): Instant | null | undefined {
-    return this.#downSince;
-  }
+  /** Since when the API has not answered. Null: it does. Undefined: nobody has asked for long. */
+  readonly downSince = (now: Instant): Instant | null | undefined =>
+    this.#isLongAgo(now) ? undefined : this.#downSince;
 
   /** Whether the API answered the last request; null before the first. */
   get isUp(): boolean | null {
@@ -45,11 +46,18 @@ export class ApiHealth {
   asked(ok: boolean, now: Instant): void {
     this.#breaker = afterRequest(this.#breaker, ok, now);
     if (this.#kept === undefined) this.#kept = this.#read(now);
-    const known = this.#downSince === undefined ? this.#kept : this.#downSince;
+    const seen = this.#downSince === undefined ? this.#kept : this.#downSince;
+    const known = this.#isLongAgo(now) ? null : seen;
+    this.#askedAt = now;
     // What a clock that was ahead has noted must not hold back the present (I7).
     this.#downSince = ok ? null : Math.min(known ?? now, now);
     const isOld = !ok && Math.abs(now - this.#keptAt) >= STILL_MS;
     if (this.#downSince !== this.#kept || isOld) this.#keep(this.#downSince, now);
+  }
+
+  /** Whether so long has passed since the last request, or the clock was set by so much. */
+  #isLongAgo(now: Instant): boolean {
+    return this.#askedAt !== null && Math.abs(now - this.#askedAt) >= FORGOTTEN_MS;
   }
 
   #read(now: Instant): Instant | null {

@@ -41,9 +41,9 @@ export async function rewindCursor(
     const cursor = transaction.cursor(job);
     if (cursor === null || !isAhead(cursor, now)) return;
     const rows = transaction.missedAfter(job, until - AGAIN_MS);
-    const decidedAt = decidedBefore(rows, { until, now });
+    const decidedAt = decidedBefore(rows, { until, now: edges.clock.now() });
     for (const row of rows) {
-      const hasRun = isKnownBeside(row, rows, transaction);
+      const hasRun = isKnownBeside(row, transaction);
       splitMissed(transaction, row, { schedule, until: decidedAt, hasRun });
     }
     const aheadAt = Math.max(cursor.decidedAt, cursor.aheadAt ?? 0);
@@ -71,7 +71,7 @@ export function moveCursor(
   if (schedule !== null && aheadAt !== null && cursor.decidedAt <= aheadAt) {
     const beyond = transaction.missedAfter(job, decidedAt);
     for (const row of beyond.filter(({ firstAt }) => firstAt > decidedAt)) {
-      const hasRun = isKnownBeside(row, beyond, transaction);
+      const hasRun = isKnownBeside(row, transaction);
       const { after } = cutMissed(row, { schedule, until: cursor.decidedAt, hasRun });
       if (after === null) transaction.dropMissed(row.id);
       else transaction.saveMissed({ ...row, ...after });
@@ -82,11 +82,11 @@ export function moveCursor(
 
 /** Fire times inside a record that it does not count: those with a run, and skipped ones. */
 function isKnownBeside(
-  { job, kind }: MissedRow,
-  rows: readonly MissedRow[],
+  { job, kind, firstAt: from }: MissedRow,
   transaction: JournalTransaction,
 ): MissedCut["hasRun"] {
-  const skipped = rows.filter((row) => kind === "missed" && row.kind === "skipped");
+  const beside = kind === "missed" ? transaction.missedAfter(job, from - 1) : [];
+  const skipped = beside.filter((row) => row.kind === "skipped");
   return (at) =>
     transaction.runAt(job, at) !== null ||
     skipped.some(({ firstAt, lastAt }) => firstAt <= at && at <= lastAt);

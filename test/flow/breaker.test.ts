@@ -43,12 +43,12 @@ const openHealth = () => new ApiHealth(openJournal({ path: ":memory:" }));
 describe("ApiHealth", () => {
   test("knows whether the API answered the last time, and since when it does not", () => {
     const api = openHealth();
-    expect([api.isUp, api.downSince]).toEqual([null, undefined]);
+    expect([api.isUp, api.downSince(0)]).toEqual([null, undefined]);
     api.asked(false, 1_000);
     api.asked(false, 2_000);
-    expect([api.isUp, api.downSince, api.admits(2_000)]).toEqual([false, 1_000, "all"]);
+    expect([api.isUp, api.downSince(2_000), api.admits(2_000)]).toEqual([false, 1_000, "all"]);
     api.asked(true, 3_000);
-    expect([api.isUp, api.downSince]).toEqual([true, null]);
+    expect([api.isUp, api.downSince(3_000)]).toEqual([true, null]);
   });
 
   test("waits for its probe, and for none whose time has come (I7)", () => {
@@ -64,7 +64,7 @@ describe("ApiHealth", () => {
       const api = new ApiHealth(journal);
       api.asked(ok, now);
       await settle();
-      return api.downSince ?? null;
+      return api.downSince(now) ?? null;
     };
     expect([await asked(false, 1_000), await asked(false, 9_000)]).toEqual([1_000, 1_000]);
     expect([await asked(true, 10_000), await asked(false, 20_000)]).toEqual([null, 20_000]);
@@ -77,13 +77,19 @@ describe("ApiHealth", () => {
       const api = new ApiHealth(journal);
       api.asked(false, now);
       await settle();
-      return api.downSince;
+      return api.downSince(now);
     };
     const since: (number | null | undefined)[] = [];
     // Each asks within the hour of the one before it.
     for (const minute of [10, 30, 60, 110]) since.push(await asked(minute * MINUTE));
     expect(since).toEqual([10, 10, 10, 10].map((minute) => minute * MINUTE));
     expect(await asked(170 * MINUTE)).toBe(170 * MINUTE);
+    // In one process, and when it is the clock that goes on by so much.
+    const api = openHealth();
+    api.asked(false, 1_000);
+    expect([api.downSince(59 * MINUTE), api.downSince(720 * MINUTE)]).toEqual([1_000, undefined]);
+    api.asked(false, 720 * MINUTE);
+    expect(api.downSince(721 * MINUTE)).toBe(720 * MINUTE);
   });
 
   test("does not count from a time that a clock far ahead has noted (I7)", async () => {
@@ -91,7 +97,7 @@ describe("ApiHealth", () => {
     const before = new ApiHealth(journal);
     before.asked(false, 90_000_000);
     before.asked(false, 2_000);
-    expect(before.downSince).toBe(2_000);
+    expect(before.downSince(2_000)).toBe(2_000);
     before.asked(false, 80_000_000);
     await settle();
     const ahead = new ApiHealth(journal);
@@ -103,7 +109,7 @@ describe("ApiHealth", () => {
     await settle();
     const last = new ApiHealth(journal);
     last.asked(false, 4_000);
-    expect([next.downSince, last.downSince]).toEqual([3_000, 3_000]);
+    expect([next.downSince(3_000), last.downSince(4_000)]).toEqual([3_000, 3_000]);
   });
 
   test("keeps what a full disk did not take at the next request", async () => {
@@ -117,7 +123,7 @@ describe("ApiHealth", () => {
     await settle();
     const next = new ApiHealth(world.journal);
     next.asked(false, 3_000);
-    expect([api.downSince, next.downSince]).toEqual([1_000, 1_000]);
+    expect([api.downSince(2_000), next.downSince(3_000)]).toEqual([1_000, 1_000]);
   });
 
   test("keeps nothing that the jobs of the journal are shown with", async () => {

@@ -96,6 +96,30 @@ describe("rewindCursor()", () => {
     expect(world.journal.cursor("nightly")?.decidedAt).toBe(NOON + 30_000);
   });
 
+  test("decides again what a clock that was a little ahead declared missed of a job posted ahead", async () => {
+    const world = openWorld();
+    await world.clock.moveTo(NOON + HOUR - 30_000);
+    const at = NOON + HOUR;
+    // Recorded by a clock 20 s ahead, of a fire time that is still to come.
+    await decided(world, at + 5 * MINUTE, [{ first: at, last: at, count: 1, at: at - 10_000 }]);
+    await rewindCursor(world.edges, entity({ postAheadMs: MINUTE }));
+    expect(inForce(world)).toEqual([]);
+    expect(world.journal.cursor("nightly")?.decidedAt).toBe(at - 1);
+  });
+
+  test("does not count as missed what was skipped within, however long ago that was", async () => {
+    const world = openWorld();
+    await world.clock.moveTo(NOON + 3 * HOUR + 90_000);
+    const late = NOON + 5 * HOUR;
+    await decided(world, late, [{ first: NOON, last: late, count: 4, at: late }]);
+    const skipped = { firstAt: NOON + HOUR, lastAt: NOON + 2 * HOUR, count: 2, recordedAt: late };
+    await world.journal.write((tables) =>
+      tables.insertMissed({ job: "nightly", ...skipped, kind: "skipped", reason: "paused" }),
+    );
+    await rewindCursor(world.edges, nightly);
+    expect(inForce(world)).toContainEqual([NOON, NOON + 3 * HOUR, 2]);
+  });
+
   test("keeps the distance of a job that is spread", async () => {
     const world = openWorld();
     const spread = entity({ spreadMs: 10 * MINUTE });

@@ -87,8 +87,22 @@ export class Tls {
     return this.#fit.isFor(host);
   }
 
-  /** Reads the files again; keeps what it has when they cannot be used. */
+  /** Reads the files again; keeps what it has when they cannot be used, and says so. */
   async renew(use: (credentials: Credentials) => void): Promise<void> {
+    this.#refused = "";
+    await this.#take(use);
+  }
+
+  /** What a look at the files comes to: nothing, while they are as they were, or as wrong. */
+  async look(use: (credentials: Credentials) => void): Promise<void> {
+    if ((await markOf(this.#files)) !== this.#mark) return await this.renew(use);
+    // Who owns a file, and who may read it, changes without its time.
+    if (this.#refused !== "") await this.#take(use);
+    if (Math.abs(systemClock().now() - this.#warnedAt) >= DAY_MS) this.#warn();
+  }
+
+  /** Takes the files when they can be used; else says why not, unless that is known. */
+  async #take(use: (credentials: Credentials) => void): Promise<void> {
     this.#mark = await markOf(this.#files);
     try {
       const fit = await read(this.#files);
@@ -99,24 +113,9 @@ export class Tls {
       this.#warn();
     } catch (error) {
       const why = error instanceof RunnerError ? describeError(error) : messageOf(error);
+      if (why !== this.#refused) this.#say(`error: the certificate stays as it was: ${why}`);
       this.#refused = why;
-      this.#say(`error: the certificate stays as it was: ${why}`);
     }
-  }
-
-  /** What a look at the files comes to: nothing, while they are as they were, or as wrong. */
-  async look(use: (credentials: Credentials) => void): Promise<void> {
-    if ((await markOf(this.#files)) !== this.#mark) return await this.renew(use);
-    // Who owns a file, and who may read it, changes without its time.
-    if (this.#refused !== "" && (await this.#whyNot()) !== this.#refused) await this.renew(use);
-    if (Math.abs(systemClock().now() - this.#warnedAt) >= DAY_MS) this.#warn();
-  }
-
-  async #whyNot(): Promise<string> {
-    return await read(this.#files).then(
-      () => "",
-      (error: unknown) => (error instanceof RunnerError ? describeError(error) : messageOf(error)),
-    );
   }
 
   /** Looks at the files now and then, until it is told to end. */

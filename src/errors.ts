@@ -82,9 +82,9 @@ export function errorLines(error: RunnerError): readonly string[] {
   return [text, ...(frame?.split("\n") ?? [])].map((line) => visible(line));
 }
 
-/** The same as one text. */
-export function describeError(error: RunnerError): string {
-  return errorLines(error).join("\n");
+/** The same as one text; of any other error, what it says. */
+export function describeError(error: unknown): string {
+  return error instanceof RunnerError ? errorLines(error).join("\n") : messageOf(error);
 }
 
 /** What the system says of a moment, not of a file: there is too much at once, or a disk is busy. */

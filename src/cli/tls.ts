@@ -112,7 +112,7 @@ export class Tls {
       this.#say(`the certificate was read again: valid until ${dayOf(fit.validUntil)}`);
       this.#warn();
     } catch (error) {
-      const why = error instanceof RunnerError ? describeError(error) : messageOf(error);
+      const why = describeError(error);
       if (why !== this.#refused) this.#say(`error: the certificate stays as it was: ${why}`);
       this.#refused = why;
     }

@@ -2,7 +2,7 @@
 //
 // Everything is decided from the journal's cursor, never from memory: so a fire time is run once
 // (I2), and a fire time that could not be run is recorded as missed.
-import { assert, describeError, messageOf, RunnerError } from "../errors.ts";
+import { assert, describeError, RunnerError } from "../errors.ts";
 import type { Entity } from "../jobs/entity.ts";
 import {
   type Decision,
@@ -266,7 +266,7 @@ async function planOrRecord(edges: Edges, order: PlanOrder): Promise<Launch> {
     return row === null ? NOTHING : { ...NOTHING, planned: [row] };
   } catch (error) {
     if (error instanceof RunnerError && error.code === "JOURNAL") throw error;
-    const why = error instanceof RunnerError ? describeError(error) : messageOf(error);
+    const why = describeError(error);
     const runId = await recordUnbegun(edges, order, {
       why,
       canWait: await canBeMet(edges, job, error),

@@ -1,5 +1,5 @@
 // Scenarios: what `mig-runner test` lets happen to every job, and what it makes of the outcome.
-import { describeError, messageOf, RunnerError, RunnerErrors } from "../errors.ts";
+import { describeError, RunnerErrors } from "../errors.ts";
 import type { JobModule } from "../sdk/job.ts";
 import { MISTAKES } from "../workflow/scope.ts";
 import type { AnswerKind, Answers } from "./fleet.ts";
@@ -134,5 +134,5 @@ function unreached({ actions }: Simulation): readonly string[] {
 function textsOf(error: unknown): readonly string[] {
   if (error instanceof ReplayError) return error.problems;
   if (error instanceof RunnerErrors) return error.errors.map(describeError);
-  return [error instanceof RunnerError ? describeError(error) : messageOf(error)];
+  return [describeError(error)];
 }

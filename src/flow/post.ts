@@ -39,8 +39,13 @@ const SEARCH_SHARE = 0.6;
 /** After an answer of the API the search is short: a stored action is listed at once. */
 const ANSWERED_LISTED_MS: Milliseconds = 2_000;
 
-/** After this long without an answer to the search, an expired action is given up as unknown. */
+/**
+ * After this long without an answer to the search, an expired action is given up as unknown, but
+ * not before it was tried so often, over an hour: a clock that is a week ahead for some seconds
+ * must not end what the API can tell a minute later.
+ */
 const UNKNOWN_MAX_MS: Milliseconds = 7 * DAY_MS;
+const UNKNOWN_LEAST_TRIES = 100;
 
 /**
  * What a request showed of the API itself, for the circuit breaker and the limit of posts in hand.
@@ -290,7 +295,8 @@ function expiryOf(edges: Edges, row: ActionRow, { expireAt }: StoredAction): Ins
 
 /** The API cannot say whether the action runs: ask again later, but not for ever. */
 async function keepUnknown(edges: Edges, row: ActionRow, message: string): Promise<Reached> {
-  if (edges.clock.now() > row.expireAt + UNKNOWN_MAX_MS) {
+  const isOften = row.attempts >= UNKNOWN_LEAST_TRIES;
+  if (isOften && edges.clock.now() > row.expireAt + UNKNOWN_MAX_MS) {
     const error = `it is unknown whether it was posted: ${message}`;
     await keep(edges, row, { kind: "lapsed", error });
     say(edges, row, "err", `Cannot find action: ${error}`);

@@ -319,11 +319,26 @@ describe("postAction()", () => {
     expect(await post(world, row, false)).toBe("unreachable");
     expect(world.journal.action(row.id)?.state).toBe("planned");
     world.clock.jumpTo(week + 1);
-    expect(await post(world, row, false)).toBe("unreachable");
+    const waiting = world.journal.action(row.id) as ActionRow;
+    expect(await post(world, { ...waiting, attempts: 100 }, false)).toBe("unreachable");
     const error = "it is unknown whether it was posted: HTTP 502";
     expect(world.journal.action(row.id)).toMatchObject({ state: "failed", error });
     expect(world.lines).toContain(`err nightly: Cannot find action: ${error}`);
     expect(world.api.posted).toEqual([]);
+  });
+
+  test("goes on looking when a clock is a week ahead, and finds what was posted (I3)", async () => {
+    const world = openWorld();
+    const row = await plan(world);
+    world.api.finds = [{ kind: "failed", message: "HTTP 502", status: 502 }];
+    world.clock.jumpTo(row.expireAt + 8 * 86_400_000);
+    for (let tries = 0; tries < 20; tries++) {
+      await post(world, world.journal.action(row.id) as ActionRow, false);
+    }
+    expect(world.journal.action(row.id)).toMatchObject({ state: "planned", error: "HTTP 502" });
+    world.api.finds = [{ ...postedAs(44, row.expireAt), kind: "found" }];
+    await post(world, world.journal.action(row.id) as ActionRow, false);
+    expect(world.journal.action(row.id)).toMatchObject({ state: "posted", actionId: 44 });
   });
 
   test("posts nothing that waits for its canary", async () => {

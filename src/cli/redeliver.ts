@@ -13,7 +13,7 @@ import { readStoredResult } from "../mig/result-file.ts";
 import { DirectoryLock, serverText, servingHolder } from "./directory-lock.ts";
 import { UsageError } from "./flags.ts";
 import { loadJobs, unknownJob } from "./jobs.ts";
-import { assertAlone, type JournalAccess, openJournalAccess } from "./open.ts";
+import { type JournalAccess, openJournalAccess } from "./open.ts";
 import { Recorder } from "./record.ts";
 import { type Call, JSON_FLAG, type Verb } from "./verb.ts";
 
@@ -25,7 +25,7 @@ export const redeliver: Verb = {
     "they have taken it before or were given up. A result that is only a file in results/ is first\n" +
     "taken into the journal. If a mig-runner works on the directory, that one delivers; otherwise\n" +
     "this process tries once, and leaves what fails to the next mig-runner. Ends with 1 when a\n" +
-    "plugin failed.\n\n" +
+    "plugin failed. Of several hosts the one that has the job delivers.\n\n" +
     "Examples:\n" +
     "  mig-runner -c runner.cfg redeliver 6019583\n" +
     "  mig-runner -c runner.cfg redeliver sshd-config --plugin slack",
@@ -36,7 +36,6 @@ export const redeliver: Verb = {
     }
     const access = await openJournalAccess(call);
     try {
-      assertAlone(access.config, "redeliver");
       const plugin = call.flags.text("plugin");
       if (plugin !== null) await requirePlugin(access, plugin);
       const states = await loadJobs(access);
@@ -69,7 +68,7 @@ async function findAction(access: JournalAccess, wanted: Wanted): Promise<Action
   const byId = actionId === null ? null : await resultOfAction(access, actionId, wanted);
   if (byId !== null) return byId;
   // Of a job that was removed the results may be all that is left.
-  const hasResult = (await latestResult(access.config.directory, word)) !== null;
+  const hasResult = (await latestFile(access, word)) !== null;
   if (hasResult || states.some(({ job }) => job === word)) {
     return await resultOfJob(access, word, wanted);
   }
@@ -80,9 +79,13 @@ async function findAction(access: JournalAccess, wanted: Wanted): Promise<Action
       { jobs: states.map(({ job }) => job), path },
     );
   }
-  throw new RunnerError("SPOOL", `Cannot redeliver action "${word}": it has no result file`, {
+  const isShared = access.config.cluster !== null;
+  const state = isShared ? "the journal of the cluster has none" : "it has no result file";
+  throw new RunnerError("SPOOL", `Cannot redeliver action "${word}": ${state}`, {
     path,
-    hint: "the names of files in results/ are the ids of their actions",
+    hint: isShared
+      ? "mig-runner history lists the actions"
+      : "the names of files in results/ are the ids of their actions",
   });
 }
 
@@ -94,6 +97,8 @@ async function resultOfAction(
   const { config, edges } = access;
   const known = edges.journal.actionById(actionId);
   if (known === null) {
+    // Which host would have to deliver it lies with none of them.
+    if (config.cluster !== null) return null;
     const file = await findResult(config.directory, actionId);
     return file === null ? null : await adopt(access, file, wanted);
   }
@@ -102,12 +107,21 @@ async function resultOfAction(
     const now = state === "posted" ? "it is still in flight" : `it is ${state}, without a result`;
     throw new RunnerError("SPOOL", `Cannot redeliver action "${actionId}": ${now}`, { job });
   }
-  if (await isFile(resultPath)) return known;
+  // In a cluster it may lie on another host, which says so when it is to deliver it.
+  if (config.cluster !== null || (await isFile(resultPath))) return known;
   throw new RunnerError("SPOOL", `Cannot redeliver action "${actionId}": its result is gone`, {
     job,
     path: resultPath,
     hint: "restore the file, or give it up with mig-runner drop",
   });
+}
+
+/** The newest result file of a job; in a cluster none: only what its journal knows is delivered. */
+async function latestFile(
+  { config }: JournalAccess,
+  job: string,
+): Promise<Awaited<ReturnType<typeof latestResult>>> {
+  return config.cluster === null ? await latestResult(config.directory, job) : null;
 }
 
 /** Runs of a job that are looked through for one with a result. */
@@ -116,7 +130,7 @@ const RUNS_MAX = 1_000;
 async function resultOfJob(access: JournalAccess, job: string, wanted: Wanted): Promise<ActionRow> {
   const { config, edges } = access;
   const { journal } = edges;
-  const newest = await latestResult(config.directory, job);
+  const newest = await latestFile(access, job);
   // A file that the journal does not know is newer only if the API gave it a higher id.
   const known = journal
     .runs(job, RUNS_MAX)
@@ -203,12 +217,15 @@ interface Order {
 
 /** Lets the daemon of the directory deliver, or does it here while holding the directory. */
 async function handOver(call: Call, access: JournalAccess, order: Order): Promise<number> {
-  const { directory } = access.config;
+  const { cluster, directory } = access.config;
+  if (cluster !== null) return report(call, access, { ...order, by: null, who: OWNER });
   if (call.person !== undefined) return leave(call, order, servingHolder(directory)?.pid ?? null);
   const lock = new DirectoryLock(directory, "redeliver");
   if (!(await lock.take())) {
     const holder = servingHolder(directory)?.pid ?? null;
-    if (holder !== null) return report(call, access, { ...order, holder });
+    if (holder !== null) {
+      return report(call, access, { ...order, by: holder, who: serverText(holder) });
+    }
     await lock.wait(access.edges);
   }
   const stop = new AbortController();
@@ -219,12 +236,15 @@ async function handOver(call: Call, access: JournalAccess, order: Order): Promis
       const timeoutMs = order.entity?.pluginTimeoutMs ?? null;
       await deliverResult(access.edges, row, { signal: stop.signal, timeoutMs });
     }
-    return report(call, access, { ...order, holder: null });
+    return report(call, access, { ...order, by: null, who: null });
   } finally {
     signals.close();
     lock.release();
   }
 }
+
+/** Who delivers in a cluster. */
+const OWNER = "the host that has the job";
 
 /** Plugins are not run by the page. */
 function leave(call: Call, { action, rows }: Order, holder: number | null): number {
@@ -234,21 +254,27 @@ function leave(call: Call, { action, rows }: Order, holder: number | null): numb
   return 0;
 }
 
+/** Who makes the delivery, when it is not this process. */
+interface Others {
+  /** Its process, on this host. */
+  readonly by: number | null;
+  readonly who: string | null;
+}
+
 function report(
   call: Call,
   { edges }: JournalAccess,
-  { action, rows, holder }: Order & { readonly holder: number | null },
+  { action, rows, by, who }: Order & Others,
 ): number {
   const { actionId, job, resultPath } = action;
   const after = rows.map((row) => edges.journal.delivery(row.id) ?? row);
   const deliveries = after.map(({ plugin, state, error }) => ({ plugin, state, error }));
   if (call.flags.has("json")) {
-    const plain = { job, actionId, resultPath, by: holder, deliveries };
+    const plain = { job, actionId, resultPath, by, deliveries };
     call.terminal.json(JSON.stringify(plain));
-  } else if (holder !== null) {
+  } else if (who !== null) {
     const plugins = deliveries.map(({ plugin }) => plugin).join(", ");
-    const text = `${serverText(holder)} delivers it to ${plugins}`;
-    call.terminal.out([`${job}: action ${actionId}: ${text}`]);
+    call.terminal.out([`${job}: action ${actionId}: ${who} delivers it to ${plugins}`]);
   } else {
     const lines = deliveries.map(({ plugin, state, error }) => {
       const why = error === null ? "" : `: ${error}; the next mig-runner tries again`;
@@ -256,5 +282,5 @@ function report(
     });
     call.terminal.out(lines);
   }
-  return holder !== null || deliveries.every(({ state }) => state === "delivered") ? 0 : 1;
+  return who !== null || deliveries.every(({ state }) => state === "delivered") ? 0 : 1;
 }

@@ -1,4 +1,5 @@
 // Run at: what `run` says of a run that is to start later, and when that is.
+import type { Edges } from "../flow/edges.ts";
 import { holdOf } from "../flow/holds.ts";
 import type { RunRow } from "../journal/inflight.ts";
 import type { Instant } from "../time.ts";
@@ -22,17 +23,25 @@ export function startOf(call: Pick<Call, "flags">, now: Instant): Instant | null
   return at;
 }
 
-/** Tells of a run that is kept until its time. */
+/** A run that is asked for a time. */
+export type TimedRun = RunRow & { readonly notBefore: Instant };
+
+/**
+ * Tells of a run that is kept until its time.
+ *
+ * @param by The process of this host that begins it then; "another" is one of a cluster's hosts.
+ */
 export function reportAsked(
   call: Call,
-  { edges, lock }: Pick<Opened, "edges" | "lock">,
-  { id: runId, job, firesAt, state, notBefore }: RunRow & { readonly notBefore: Instant },
+  edges: Pick<Edges, "blackouts" | "clock" | "journal">,
+  { by: server, ...row }: TimedRun & { readonly by: number | "another" | null },
 ): number {
-  const by = lock.isOurs ? null : (lock.holder?.pid ?? null);
+  const { id: runId, job, firesAt, state, notBefore } = row;
+  const by = server === "another" ? null : server;
   const held = holdOf(edges, job, notBefore)(notBefore);
   const warnings = [
     ...(held === null ? [] : [`held at that time (${held.reason}): it runs all the same`]),
-    ...(by === null ? ["no mig-runner works on the directory: one must, for it to start"] : []),
+    ...(server === null ? ["no mig-runner works on the directory: one must, for it to start"] : []),
   ];
   if (call.flags.has("json")) {
     const asked = { job, run: runId, firesAt, notBeforeAt: notBefore, state };

@@ -2,6 +2,7 @@
 // process asks for it, and looks at how it goes.
 import type { Edges } from "../flow/edges.ts";
 import { openJournalAccess } from "./open.ts";
+import { reportAsked } from "./run-at.ts";
 import { askByJournal } from "./run-request.ts";
 import type { Call } from "./verb.ts";
 
@@ -28,8 +29,13 @@ export async function runBeside(call: Call, job: string, parts: RunParts): Promi
   const access = await openJournalAccess(call);
   try {
     const { edges } = access;
-    const { id: runId } = await askByJournal(call, access, { job, lock: { isOurs: false } });
+    const asked = await askByJournal(call, access, { job, lock: { isOurs: false } });
+    const { id: runId, notBefore } = asked;
     const wait = call.flags.has("wait");
+    if (notBefore !== null && !wait) {
+      const { blackouts } = access.config;
+      return reportAsked(call, { ...edges, blackouts }, { ...asked, notBefore, by: "another" });
+    }
     for (let waitedMs = 0; ; waitedMs += LOOK_MS) {
       const { begun, ended } = parts.progressOf(edges, runId);
       if (ended || (!wait && (begun || waitedMs > BEGIN_MAX_MS))) break;

@@ -8,7 +8,7 @@ import { formatClock } from "../view/text.ts";
 import { paramsText } from "../workflow/params.ts";
 import { type DirectoryLock, serverText, servingHolder } from "./directory-lock.ts";
 import { loadJobs, unknownJob } from "./jobs.ts";
-import { assertAlone, type JournalAccess, type Opened, openJournalAccess } from "./open.ts";
+import { type JournalAccess, type Opened, openJournalAccess } from "./open.ts";
 import { Recorder } from "./record.ts";
 import { startOf } from "./run-at.ts";
 import type { Call } from "./verb.ts";
@@ -46,7 +46,6 @@ export async function askByJournal(
   access: JournalAccess,
   { job, lock }: Pick<Asking, "lock"> & { readonly job: string },
 ): Promise<RunRow> {
-  if (call.flags.has("at")) assertAlone(access.config, "run --at");
   await loadJobs(access);
   const params = await paramsOf(call, access, requireJob(access, job));
   return await requestRun(call, { ...access, lock }, { job, params });

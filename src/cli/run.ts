@@ -82,7 +82,8 @@ export const run: Verb = {
       const asked = await requestRun(call, opened, { job, params });
       const { id: runId } = asked;
       if (asked.notBefore !== null && !call.flags.has("wait")) {
-        return reportAsked(call, opened, { ...asked, notBefore: asked.notBefore });
+        const by = opened.lock.isOurs ? null : (opened.lock.holder?.pid ?? null);
+        return reportAsked(call, edges, { ...asked, notBefore: asked.notBefore, by });
       }
       const by = await seeThrough(call, opened, runId);
       return report(call, edges, { runId, wait: call.flags.has("wait"), by });

@@ -1,8 +1,6 @@
 // State: the verb by which an operator sees what jobs keep for their next runs, and mends it.
-import { isThere } from "../edge/files.ts";
 import { RunnerError } from "../errors.ts";
-import type { Journal, JournalReads, JournalTransaction } from "../journal/journal.ts";
-import { openJournal } from "../journal/sqlite/journal.ts";
+import type { JournalReads, JournalTransaction } from "../journal/journal.ts";
 import { STATE_KEYS_MAX } from "../journal/state.ts";
 import { cutText } from "../text.ts";
 import type { Instant } from "../time.ts";
@@ -10,7 +8,8 @@ import { formatDistance, jsonAnswer, plural } from "../view/text.ts";
 import { STATE_KEY_SIZE_MAX, STEP_VALUE_SIZE_MAX } from "../workflow/messages.ts";
 import { UsageError } from "./flags.ts";
 import { loadJobs } from "./jobs.ts";
-import { assertAlone, openJournalAccess, openSpoolView, type SpoolView } from "./open.ts";
+import { openJournalAccess, openSpoolView, type SpoolView } from "./open.ts";
+import { openReadingIfThere } from "./reading.ts";
 import { Recorder } from "./record.ts";
 import { renderTable } from "./text.ts";
 import { type Call, JSON_FLAG, type Verb, WHY_FLAG } from "./verb.ts";
@@ -46,7 +45,8 @@ export const state: Verb = {
     if (change !== null && job !== undefined) return await changeState(call, job, change);
     const view = await openSpoolView(call);
     const jobs = await jobNames(view);
-    const journal = await openToRead(view);
+    const reading = await openReadingIfThere(view);
+    const journal = reading?.journal ?? null;
     try {
       if (job !== undefined && !jobs.has(job) && keptBy(journal, job).length === 0) {
         const message = `Cannot show the state of job "${job}": it keeps none`;
@@ -54,7 +54,7 @@ export const state: Verb = {
       }
       return show(call, job, { journal, jobs, now: view.clock.now() });
     } finally {
-      await journal?.close();
+      await reading?.close();
     }
   },
 };
@@ -180,12 +180,6 @@ interface Entry {
 interface Kept {
   readonly job: string;
   readonly entries: readonly Entry[];
-}
-
-async function openToRead({ config }: SpoolView): Promise<Journal | null> {
-  assertAlone(config, "the verb state to show what is kept");
-  const path = config.journalPath;
-  return (await isThere(path)) ? openJournal({ path, readOnly: true }) : null;
 }
 
 /** @param job Undefined: all that keep something. */

@@ -12,9 +12,6 @@ import { errnoText } from "../../lib/os/errno.ts";
 import { readRegular } from "../../lib/os/read.ts";
 import type { Call } from "../verb.ts";
 
-/** What is refused on a host among several. */
-export const CALENDAR = "the verb calendar";
-
 /** One of the things that can be done with calendars. */
 export interface Deed {
   /** What its one word is, for usage. */

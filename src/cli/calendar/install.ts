@@ -14,10 +14,10 @@ import { errnoText } from "../../lib/os/errno.ts";
 import { readRegular } from "../../lib/os/read.ts";
 import { formatClock, jsonAnswer, plural } from "../../view/text.ts";
 import { UsageError } from "../flags.ts";
-import { assertAlone, type JournalAccess, openJournalAccess } from "../open.ts";
+import { type JournalAccess, openJournalAccess } from "../open.ts";
 import { Recorder } from "../record.ts";
 import type { Call } from "../verb.ts";
-import { asCalendarError, CALENDAR, type Deed, readCalendar } from "./deed.ts";
+import { asCalendarError, type Deed, readCalendar } from "./deed.ts";
 import { jobTemplate, requireJob, summaryOf } from "./request.ts";
 import { progressOf } from "./verify.ts";
 
@@ -29,7 +29,6 @@ async function installFile(call: Call, path: string): Promise<number> {
   const calendar = await readCalendar("install", path);
   const access = await openJournalAccess(call);
   try {
-    assertAlone(access.config, CALENDAR);
     const entity = await requireJob(access, calendar.job, "install a calendar of");
     await check(call, { path, calendar, entity, access });
     const { journal, clock } = access.edges;
@@ -117,7 +116,6 @@ async function withdrawJob(call: Call, job: string): Promise<number> {
   if (job === "") throw new UsageError("calendar withdraw takes one JOB");
   const access = await openJournalAccess(call);
   try {
-    assertAlone(access.config, CALENDAR);
     const { journal, clock } = access.edges;
     const row = journal.calendar(job);
     if (row === null) {

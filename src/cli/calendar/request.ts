@@ -3,12 +3,11 @@ import { describeCalendar } from "../../calendar/describe.ts";
 import { type Calendar, encodeCalendar, hashOf, WINDOWS_MAX } from "../../calendar/file.ts";
 import { type RequestOrder, requestCalendar } from "../../calendar/request.ts";
 import { loadConfig } from "../../config/config.ts";
-import { createFile, isThere } from "../../edge/files.ts";
+import { createFile } from "../../edge/files.ts";
 import { RunnerError, RunnerErrors } from "../../errors.ts";
 import { loadTemplate, templatePath } from "../../flow/template.ts";
 import type { Entity } from "../../jobs/entity.ts";
 import { spreadOffsetMs } from "../../jobs/fires.ts";
-import { openJournal } from "../../journal/sqlite/journal.ts";
 import { durationToMs, parseDuration } from "../../lib/go/duration.ts";
 import { errnoCode, errnoText } from "../../lib/os/errno.ts";
 import { resolveTarget } from "../../mig/target.ts";
@@ -16,9 +15,10 @@ import type { Milliseconds } from "../../time.ts";
 import { jsonAnswer, plural } from "../../view/text.ts";
 import { UsageError } from "../flags.ts";
 import { chooseJobs, hasAction, loadJobs } from "../jobs.ts";
-import { assertAlone, openSpoolView, type SpoolView, sourcesOf } from "../open.ts";
+import { openSpoolView, type SpoolView, sourcesOf } from "../open.ts";
+import { openReadingIfThere } from "../reading.ts";
 import type { Call } from "../verb.ts";
-import { asCalendarError, CALENDAR, type Deed, factLines } from "./deed.ts";
+import { asCalendarError, type Deed, factLines } from "./deed.ts";
 
 export const request: Deed = { word: "JOB", run: requestJob };
 
@@ -33,7 +33,6 @@ async function requestJob(call: Call, job: string): Promise<number> {
   }
   const leadMs = leadOf(flags.text("lead"));
   const view = await openSpoolView(call);
-  assertAlone(view.config, CALENDAR);
   const entity = await requireJob(view, job, "request a calendar of");
   const template = await jobTemplate(call, view, entity);
   const { schedule, minSigners, expiryMs, path: jobPath } = entity;
@@ -126,18 +125,19 @@ const RUNS_MAX = 20;
 
 /** What the journal knows of a job: the calendar before, and how many agents matched last. */
 async function known(
-  { config }: SpoolView,
+  view: SpoolView,
   job: string,
 ): Promise<Pick<RequestOrder, "agents" | "before" | "audit">> {
-  if (!(await isThere(config.journalPath))) return { agents: null, before: null, audit: null };
-  const journal = openJournal({ path: config.journalPath, readOnly: true });
+  const reading = await openReadingIfThere(view);
+  if (reading === null) return { agents: null, before: null, audit: null };
+  const { journal, close } = reading;
   try {
     const runs = journal.runs(job, RUNS_MAX).flatMap(({ id }) => journal.actionsOf(id));
     const own = runs.find(({ step, completeness }) => step === "" && completeness?.sent != null);
     const audit = journal.auditHead()?.hash ?? null;
     return { agents: own?.completeness?.sent ?? null, before: journal.newestCalendar(job), audit };
   } finally {
-    await journal.close();
+    await close();
   }
 }
 

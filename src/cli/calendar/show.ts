@@ -9,14 +9,14 @@ import type { Entity } from "../../jobs/entity.ts";
 import { spreadOffsetMs } from "../../jobs/fires.ts";
 import { nextFire } from "../../jobs/schedule.ts";
 import type { Journal } from "../../journal/journal.ts";
-import { openJournal } from "../../journal/sqlite/journal.ts";
 import type { CalendarRow, Coverage } from "../../journal/windows.ts";
 import { type Action, parseTemplate } from "../../mig/action.ts";
 import { type Instant, limitText, SECOND_MS } from "../../time.ts";
 import { jsonAnswer, plural } from "../../view/text.ts";
-import { assertAlone, openSpoolView, type SpoolView } from "../open.ts";
+import { openSpoolView, type SpoolView } from "../open.ts";
+import { openReading } from "../reading.ts";
 import type { Call } from "../verb.ts";
-import { asCalendarError, CALENDAR, type Deed, factLines } from "./deed.ts";
+import { asCalendarError, type Deed, factLines } from "./deed.ts";
 import { jobTemplate, requireJob } from "./request.ts";
 
 export const show: Deed = { word: "JOB", run: showJob };
@@ -33,8 +33,7 @@ async function withCalendar<Value>(
   { job, attempt }: { readonly job: string; readonly attempt: string },
   work: (journal: Journal, row: CalendarRow) => Value | Promise<Value>,
 ): Promise<Value> {
-  assertAlone(view.config, CALENDAR);
-  const journal = openJournal({ path: view.config.journalPath, readOnly: true });
+  const { journal, close } = await openReading(view);
   try {
     const row = journal.calendar(job);
     if (row !== null) return await work(journal, row);
@@ -43,7 +42,7 @@ async function withCalendar<Value>(
       hint: `make one with mig-runner calendar request ${job}`,
     });
   } finally {
-    await journal.close();
+    await close();
   }
 }
 

@@ -1,0 +1,105 @@
+// Verbs of a host that is one of several, called in this process beside a real PostgreSQL.
+import { afterAll, expect, test } from "bun:test";
+import { calendar } from "../../src/cli/calendar.ts";
+import { cluster } from "../../src/cli/cluster.ts";
+import { redeliver } from "../../src/cli/redeliver.ts";
+import { run } from "../../src/cli/run.ts";
+import { state } from "../../src/cli/state.ts";
+import { openClusterJournal } from "../../src/journal/postgres/journal.ts";
+import { Server } from "../../src/journal/postgres/server.ts";
+import { startPostgres } from "../support/postgres.ts";
+import { Directory, THEN } from "../support/verb.ts";
+
+const postgres = await startPostgres();
+afterAll(() => postgres?.close());
+
+const SHARDS = 4;
+
+/** A host of a cluster of its own, with the job `nightly` and the plugin `keep`. */
+async function newHost(): Promise<{ readonly url: string; readonly directory: Directory }> {
+  const url = (await postgres?.database()) ?? "";
+  const directory = await Directory.create();
+  await directory.config("[cluster]", `url = "${url}"`, 'name = "alpha"', `shards = ${SHARDS}`);
+  await directory.job("nightly", ['plugin = "keep"']);
+  await directory.plugin("keep", "cat > /dev/null");
+  await directory.call(cluster, ["migrate"]);
+  return { url, directory };
+}
+
+/** The journal of a cluster, beside its owners. */
+async function beside(url: string, directory: Directory) {
+  const server = new Server({ connectionString: url });
+  const path = directory.at("beside.db");
+  const journal = openClusterJournal({ server, path, shards: SHARDS, me: "test" });
+  await journal.load([0, 1, 2, 3, 4]);
+  return {
+    journal,
+    async [Symbol.asyncDispose]() {
+      await journal.close();
+      await server.close();
+    },
+  };
+}
+
+test.skipIf(postgres === null)("verbs work on the journal of all hosts", async () => {
+  const { url, directory } = await newHost();
+  await using _ = directory;
+  await using held = await beside(url, directory);
+  const { journal } = held;
+
+  expect((await directory.call(state, ["nightly", "--set", "known=[1]"])).exit).toBe(0);
+  const kept = JSON.parse((await directory.call(state, ["nightly", "--json"])).out);
+  expect(kept.jobs[0].keys).toMatchObject([{ key: "known", value: [1] }]);
+
+  const asked = await directory.call(run, ["nightly", "--at", "2098-01-02T03:00:00Z"]);
+  expect([asked.thrown, asked.exit]).toEqual(["", 0]);
+  expect(asked.out).toMatch(/^run \d+ of nightly starts 2098-01-02 03:00:00 \(in \d+d\w*\); /);
+  expect(asked.out).not.toContain("warning");
+
+  const none = await directory.call(calendar, ["show", "nightly"]);
+  expect(none.thrown).toContain("none is installed");
+  const window = { firesAt: THEN, validFrom: THEN, expireAfter: THEN + 1_000, signatures: ["s"] };
+  const signed = {
+    ...{ job: "nightly", sequence: 7, hash: "h", action: "{}", template: "t", minSigners: 1 },
+    ...{ signers: ["A1"], requestedAt: THEN, windows: [window] },
+  };
+  await journal.write((tables) => tables.insertCalendar(signed, THEN));
+  const shown = JSON.parse((await directory.call(calendar, ["show", "nightly", "--json"])).out);
+  expect(shown).toMatchObject({ job: "nightly", sequence: 7, all: 1 });
+  const withdrawn = await directory.call(calendar, ["withdraw", "nightly"]);
+  expect([withdrawn.thrown, withdrawn.exit]).toEqual(["", 0]);
+  expect((await directory.call(calendar, ["show", "nightly"])).thrown).toContain("none is");
+});
+
+test.skipIf(postgres === null)("redeliver leaves it to the host that has the job", async () => {
+  const { url, directory } = await newHost();
+  await using _ = directory;
+  await using held = await beside(url, directory);
+  const { journal } = held;
+  // As another host has left it: its result does not lie here.
+  const id = await journal.write((tables) => {
+    const fired = { job: "nightly", firesAt: 1_001, cause: "manual" } as const;
+    const row = tables.insertRun(fired, "open", THEN);
+    const action = {
+      ...{ runId: row?.id ?? 0, job: "nightly", step: "", name: "n", body: "{}" },
+      ...{ signature: "s", plugins: ["keep"], expireAt: THEN, sendOnly: false },
+    };
+    const planned = tables.insertAction(action, THEN);
+    const completeness = { fetched: 1, sent: 1, counters: null, statuses: {}, strays: 0 };
+    const result = { resultPath: "/other/host/8.json", completeness };
+    tables.saveAction({ ...planned, ...result, state: "settled", actionId: 8, nextAt: null });
+    return planned.id;
+  });
+  for (const word of ["8", "nightly"]) {
+    const { out, thrown } = await directory.call(redeliver, [word]);
+    expect([out, thrown]).toEqual([
+      "nightly: action 8: the host that has the job delivers it to keep\n",
+      "",
+    ]);
+  }
+  await journal.refresh(await new Server({ connectionString: url }).look());
+  expect(journal.deliveriesOf(id)).toMatchObject([{ plugin: "keep", state: "pending" }]);
+  await directory.result("nightly", 9);
+  const { thrown } = await directory.call(redeliver, ["9"]);
+  expect(thrown).toContain('Cannot redeliver action "9": the journal of the cluster has none');
+});

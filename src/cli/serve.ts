@@ -256,15 +256,14 @@ export function handleSignals(
 
 /** One line for a person who waits: how much is in flight, and until when. */
 export function showProgress({ terminal }: Call, { edges }: Pick<Opened, "edges">): void {
-  const [first] = edges.journal.pendingActions(1);
-  if (first?.nextAt == null) {
-    terminal.progress("");
-    return;
-  }
-  const { pendingActions, pendingDeliveries } = edges.journal.counts();
-  const seconds = Math.max(0, Math.ceil((first.nextAt - edges.clock.now()) / 1_000));
+  terminal.progress(() => progressLine(edges));
+}
+
+function progressLine({ journal, clock }: Pick<Opened["edges"], "journal" | "clock">): string {
+  const [first] = journal.pendingActions(1);
+  if (first?.nextAt == null) return "";
+  const { pendingActions, pendingDeliveries } = journal.counts();
+  const seconds = Math.max(0, Math.ceil((first.nextAt - clock.now()) / 1_000));
   const what = first.state === "planned" ? "post" : "collect";
-  terminal.progress(
-    `${pendingActions} in flight, ${pendingDeliveries} to deliver; next ${what} in ${seconds} s`,
-  );
+  return `${pendingActions} in flight, ${pendingDeliveries} to deliver; next ${what} in ${seconds} s`;
 }

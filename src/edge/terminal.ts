@@ -14,8 +14,11 @@ export interface Terminal {
   json(line: string): void;
   /** A file or a script, to standard output, byte by byte unless that is a terminal. */
   file(text: string): void;
-  /** A line that replaces itself, on a terminal only: progress of long work. "" clears it. */
-  progress(text: string): void;
+  /**
+   * A line that replaces itself, on a terminal only: progress of long work. "" clears it. What has
+   * to be counted first is given as a function, which is called only where somebody sees it.
+   */
+  progress(text: string | (() => string)): void;
   /** Standard input line by line, without the line ends. */
   lines(): Iterable<string>;
 }
@@ -46,9 +49,10 @@ export function processTerminal(): Terminal {
       clear();
       write(1, isTerminal(1) ? visible(text, "\n") : text);
     },
-    progress(text) {
+    progress(line) {
       live ??= isTerminal(2);
       if (!live) return;
+      const text = typeof line === "string" ? line : line();
       clear();
       if (text === "") return;
       write(2, firstOf(shownLine(text), (process.stderr.columns ?? 80) - 1));

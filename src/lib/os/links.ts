@@ -10,9 +10,10 @@ import { isOwn, thisUser, type User } from "./ownership.ts";
 /** Whether the link was made by this process's user or by root. */
 export function isTrustedLink(
   link: Pick<Stats, "uid" | "isSymbolicLink">,
-  user: User | null = thisUser(),
+  user?: User | null,
 ): boolean {
-  return link.isSymbolicLink() && isOwn(link.uid, user);
+  // Who this process is, is asked of the system: only for a link.
+  return link.isSymbolicLink() && isOwn(link.uid, user === undefined ? thisUser() : user);
 }
 
 /**

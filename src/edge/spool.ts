@@ -43,7 +43,7 @@ import type {
 } from "../ports.ts";
 import type { Instant } from "../time.ts";
 import { openResult } from "./spool/result-writer.ts";
-import { JobScanner, listDirectories, Slices, sortByBytes } from "./spool/scan.ts";
+import { JobScanner, listDirectories, Slices, sinceStart, sortByBytes } from "./spool/scan.ts";
 import { resultOf } from "./spool/stored.ts";
 
 /** The largest inflight record that is read. The original writes some kilobytes. */
@@ -109,17 +109,20 @@ export function watchSpool(directory: string, onChange: () => void): { close(): 
 class DirectorySpool implements DiskSpool {
   readonly #path: string;
   readonly #owned: Look;
+  /** What `#owned` remembers of folders, for one slice. */
+  readonly #right = new Set<string>();
   readonly #scanner: JobScanner;
-  readonly #reads = new Slices();
+  readonly #reads = new Slices(sinceStart, () => this.#right.clear());
 
   constructor(path: string, owned: Look) {
     this.#path = path;
-    this.#owned = owned;
+    this.#owned = { ...owned, right: this.#right };
     this.#scanner = new JobScanner(path);
   }
 
   async scan(): Promise<readonly JobDirectory[]> {
     const path = this.#path;
+    this.#right.clear();
     const flaw = findFlawIfThere(path, this.#owned);
     if (flaw !== null) throw distrust({ code: "SPOOL", thing: "directory of jobs", path }, flaw);
     return await this.#scanner.scan();
@@ -130,8 +133,9 @@ class DirectorySpool implements DiskSpool {
     const attempt: Attempt = { verb: "read", thing: "job file", path };
     if (this.#reads.isOver()) await this.#reads.next();
     try {
-      const directory = lstatSync(this.#jobPath(job), { throwIfNoEntry: false });
-      if (directory?.isSymbolicLink()) {
+      const folder = this.#jobPath(job);
+      const isReal = this.#right.has(folder);
+      if (!isReal && lstatSync(folder, { throwIfNoEntry: false })?.isSymbolicLink()) {
         throw pathError(attempt, "its directory is a symbolic link");
       }
       return readRegular(path, { sizeMax, owned: this.#owned });
@@ -164,7 +168,8 @@ class DirectorySpool implements DiskSpool {
 
   async inflight(skip: (name: string) => boolean = () => false): Promise<readonly InflightFile[]> {
     const found: InflightFile[] = [];
-    const slices = new Slices();
+    this.#right.clear();
+    const slices = new Slices(sinceStart, () => this.#right.clear());
     for (const job of await listDirectories(this.#path)) {
       if (slices.isOver()) await slices.next();
       const folder = join(this.#path, job, "inflight");

@@ -52,11 +52,16 @@ interface Known {
  * else happens meanwhile.
  */
 export class Slices {
+  readonly #begun: () => void;
   readonly #elapsed: () => Milliseconds;
   #end: Milliseconds;
 
-  /** @param elapsed A clock that only goes forward. */
-  constructor(elapsed: () => Milliseconds = () => performance.now()) {
+  /**
+   * @param elapsed A clock that only goes forward.
+   * @param begun Called when a further slice begins.
+   */
+  constructor(elapsed: () => Milliseconds = sinceStart, begun = () => {}) {
+    this.#begun = begun;
     this.#elapsed = elapsed;
     this.#end = elapsed() + SLICE_MS;
   }
@@ -67,8 +72,14 @@ export class Slices {
 
   async next(): Promise<void> {
     await new Promise((resolve) => setImmediate(resolve));
+    this.#begun();
     this.#end = this.#elapsed() + SLICE_MS;
   }
+}
+
+/** The clock of slices. */
+export function sinceStart(): Milliseconds {
+  return performance.now();
 }
 
 /** Looks at the directories under runners/, remembering what it saw. */

@@ -40,6 +40,11 @@ export interface Look {
   readonly below?: string | null;
   /** The user who runs mig-runner. @default the user of this process */
   readonly user?: User | null;
+  /**
+   * Real folders that were found right a moment ago, and are not looked at again; more are added.
+   * The caller empties it after a moment. @default none: each is looked at
+   */
+  readonly right?: Set<string>;
 }
 
 /** What the file system says of a file, folder or link. */
@@ -114,9 +119,9 @@ export function flawOf(
  * @throws The system's error, such as ENOENT.
  */
 export function findFlaw(path: string, look: Look = {}): Flaw | null {
-  const { user = thisUser(), below = null } = look;
+  const { user = thisUser(), below = null, right = new Set() } = look;
   if (user === null) return null;
-  const walk = { user, below: below === null ? null : resolve(below), asked: resolve(path) };
+  const walk = { user, below: below === null ? null : resolve(below), asked: resolve(path), right };
   return flawFrom(walk, walk.asked, LINKS_MAX);
 }
 
@@ -184,6 +189,7 @@ interface Walk {
   readonly below: string | null;
   /** What was asked for, which messages need not name again. */
   readonly asked: string;
+  readonly right: Set<string>;
 }
 
 function flawFrom(walk: Walk, path: string, links: number): Flaw | null {
@@ -192,11 +198,16 @@ function flawFrom(walk: Walk, path: string, links: number): Flaw | null {
     .slice(start.length)
     .split("/")
     .filter((name) => name !== "");
-  const first = flawAt(walk, start, statSync(start));
+  const first = walk.right.has(start) ? null : flawAt(walk, start, statSync(start));
   if (first !== null) return first;
+  walk.right.add(start);
   let at = start === "/" ? "" : start;
   for (const [index, name] of names.entries()) {
     const next = `${at}/${name}`;
+    if (walk.right.has(next)) {
+      at = next;
+      continue;
+    }
     const found = lstatSync(next);
     const flaw = flawAt(walk, next, found);
     if (flaw !== null) return flaw;
@@ -204,6 +215,7 @@ function flawFrom(walk: Walk, path: string, links: number): Flaw | null {
       if (links === 0) throw Object.assign(new Error(`ELOOP: ${path}`), { code: "ELOOP" });
       return flawBehind(walk, { link: next, rest: names.slice(index + 1), links: links - 1 });
     }
+    if (found.isDirectory()) walk.right.add(next);
     at = next;
   }
   return null;

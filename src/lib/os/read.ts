@@ -56,9 +56,8 @@ export function readRegular(path: string, options: ReadOptions): Uint8Array {
   const { sizeMax, follow = true, owned = null } = options;
   // Before it is opened, which is an effect for some devices; the file itself once more afterwards.
   if (owned !== null) refuse(findFlaw(path, owned));
-  const descriptor = openRegular(path, { follow });
+  const { descriptor, found } = openWith(path, { follow });
   try {
-    const found = fstatSync(descriptor);
     if (owned !== null)
       refuse(flawOf(path, found, { user: owned.user ?? thisUser(), subject: "it" }));
     return readAll(descriptor, { size: found.size, sizeMax });
@@ -82,12 +81,21 @@ export function openRegular(
   path: string,
   { follow = true }: { readonly follow?: boolean } = {},
 ): number {
+  return openWith(path, { follow }).descriptor;
+}
+
+/** The same, with what the system says of the open file. */
+function openWith(
+  path: string,
+  { follow }: { readonly follow: boolean },
+): { readonly descriptor: number; readonly found: Stats } {
   const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK, O_NOCTTY } = constants;
   const flags = O_RDONLY | O_NONBLOCK | O_NOCTTY | (follow ? 0 : O_NOFOLLOW);
   const descriptor = openSync(path, flags);
   try {
-    assertRegular(fstatSync(descriptor));
-    return descriptor;
+    const found = fstatSync(descriptor);
+    assertRegular(found);
+    return { descriptor, found };
   } catch (error) {
     closeSync(descriptor);
     throw error;

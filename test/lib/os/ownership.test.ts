@@ -149,6 +149,23 @@ describe("findFlaw()", () => {
     expect(findFlaw(path)?.path).toBe(scratch.in("open"));
   });
 
+  test("looks once at folders that were right a moment ago, always at files and links", () => {
+    using scratch = new Scratch();
+    const file = scratch.file("a/b/file", "");
+    symlinkSync(scratch.in("a/b"), scratch.in("a/link"));
+    const look = { below: scratch.path, right: new Set<string>() };
+    expect(findFlaw(file, look)).toBeNull();
+    expect([...look.right].toSorted()).toEqual(["", "/a", "/a/b"].map((at) => scratch.path + at));
+    chmodSync(scratch.in("a/b"), 0o777);
+    expect(findFlaw(file, look)).toBeNull();
+    expect(findFlaw(file, { below: scratch.path })?.path).toBe(scratch.in("a/b"));
+    chmodSync(file, 0o666);
+    expect(findFlaw(file, look)?.path).toBe(file);
+    look.right.clear();
+    expect(findFlaw(scratch.in("a/link/file"), look)?.path).toBe(scratch.in("a/b"));
+    expect([...look.right]).not.toContain(scratch.in("a/link"));
+  });
+
   test("looks from the root on at what a link leads to, and at the link itself", () => {
     using scratch = site();
     const below = scratch.in("open/r");

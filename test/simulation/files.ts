@@ -17,7 +17,7 @@ export function definitionName({ workflow }: SimulatedJob): string {
 
 /** The files of a sound job. @param mend Keeps the marks of files that are as they should be. */
 export function writeJob(
-  world: World,
+  world: Pick<World, "disk">,
   job: SimulatedJob,
   { mend = false, schedule = job.schedule.text }: { mend?: boolean; schedule?: string } = {},
 ): void {

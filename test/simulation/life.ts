@@ -23,7 +23,7 @@ export interface Watch {
   accepted(action: ApiAction): void;
   collecting(path: string): void;
   published(path: string, bytes: Uint8Array): void;
-  delivering(order: { plugin: string; resultPath: string; key: string }): void;
+  delivering(order: { plugin: string; resultPath: string; key: string; attempt: number }): void;
   committed(): void;
   woken(): void;
   worked(key: string): void;

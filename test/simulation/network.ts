@@ -3,7 +3,7 @@ import type { Http, HttpAnswer, HttpRequest } from "../../src/lib/ports.ts";
 import { type ApiAnswer, failure } from "./api.ts";
 import { type Life, never } from "./life.ts";
 import { HTTP_FAULTS, type HttpFault } from "./profile.ts";
-import type { World } from "./world.ts";
+import type { Surroundings } from "./surroundings.ts";
 
 /** After this the client gives up an exchange that stands still. */
 const STALL_MS = 30_000;
@@ -18,7 +18,7 @@ const HTML = "<html><head><title>Bad Gateway</title></head><body>nginx</body></h
 
 type Settle = (answer: HttpAnswer) => void;
 
-export function makeHttp(world: World, life: Life): Http {
+export function makeHttp(world: Surroundings, life: Life): Http {
   return {
     close() {},
     send(request) {
@@ -39,22 +39,37 @@ export function makeHttp(world: World, life: Life): Http {
         if (signal?.aborted === true) return settle(unreachable("the request was aborted", false));
         signal?.addEventListener("abort", abort);
         fault = faultOf(world);
-        const delayMs = world.latency(WAY_MS);
-        const arrive = (): void => exchange(world, life, { request, fault, settle });
-        if (delayMs === 0) arrive();
-        else world.timeline.after(delayMs, arrive);
+        const connectMs = world.way?.connectMs() ?? 0;
+        const leave = (): void => {
+          if (settled || !life.alive) return;
+          if (request.mayLeave?.() !== false) send(world, life, { request, fault, settle });
+          else settle(unreachable("it was not to be sent any more", false));
+        };
+        if (connectMs === 0) leave();
+        else world.timeline.after(connectMs, leave);
       });
     },
   };
 }
 
+/** The request leaves its process: from here on it arrives, whatever becomes of that one. */
+function send(world: Surroundings, life: Life, sent: Exchange): void {
+  const { way = null } = world;
+  const { body } = sent.request;
+  if (body !== undefined) way?.left(DECODER.decode(body));
+  const delayMs = world.latency(WAY_MS);
+  const arrive = (): void => exchange(world, life, sent);
+  if (delayMs === 0) arrive();
+  else (way?.time ?? world.timeline).after(delayMs, arrive);
+}
+
 /** Lets the oracle see whether there was an answer; of one that breaks off it sees nothing. */
-function witness({ watch }: World, { kind }: HttpAnswer, fault: HttpFault | null): void {
+function witness({ watch }: Surroundings, { kind }: HttpAnswer, fault: HttpFault | null): void {
   if (kind === "unreachable") watch.exchanged(false);
   else if (fault !== "tornBody" && fault !== "stalledBody") watch.exchanged(true);
 }
 
-function faultOf(world: World): HttpFault | null {
+function faultOf(world: Surroundings): HttpFault | null {
   if (world.calm) return null;
   if (world.outage !== null) {
     world.count(`outage: ${world.outage}`);
@@ -74,7 +89,7 @@ interface Exchange {
 }
 
 /** The request is at the API, whatever has become of who sent it. */
-function exchange(world: World, life: Life, { request, fault, settle }: Exchange): void {
+function exchange(world: Surroundings, life: Life, { request, fault, settle }: Exchange): void {
   const { timeline } = world;
   const later = (answer: HttpAnswer): void => {
     const delayMs = world.latency(500);
@@ -112,7 +127,7 @@ function exchange(world: World, life: Life, { request, fault, settle }: Exchange
 type Outcome = "hang" | ApiAnswer | Extract<HttpAnswer, { kind: "unreachable" }>;
 
 /** What comes back when the API gets nothing of the request, or refuses to look at it. */
-function insteadOf(world: World, fault: HttpFault | null): Outcome | null {
+function insteadOf(world: Surroundings, fault: HttpFault | null): Outcome | null {
   switch (fault) {
     case "refused":
       return unreachable("connection refused", false);
@@ -160,7 +175,7 @@ function unreachable(message: string, sent: boolean): Extract<HttpAnswer, { kind
 }
 
 function answered(
-  world: World,
+  world: Surroundings,
   life: Life,
   given: {
     readonly answer: ApiAnswer;
@@ -183,7 +198,7 @@ function answered(
 }
 
 function bodyOf(
-  world: World,
+  world: Surroundings,
   life: Life,
   {
     bytes,

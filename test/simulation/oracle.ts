@@ -8,6 +8,7 @@
 import { AlarmOracle } from "./alarms.ts";
 import type { ApiAction } from "./api.ts";
 import { Calendars } from "./calendars.ts";
+import { FireTimes } from "./fire-times.ts";
 import type { Watch } from "./life.ts";
 import { RUNNERS } from "./ports.ts";
 import type { Legacy, SimulatedJob } from "./profile.ts";
@@ -41,17 +42,6 @@ export interface LegacyRecord {
   readonly actionId: number | null;
 }
 
-/** What the cursor of a job has gone over: each fire time in it must be accounted for, for ever. */
-interface Known {
-  decidedAt: number;
-  aheadAt: number | null;
-  /** From the first of two wall times, without it, up to the second. */
-  readonly spans: [after: number, until: number][];
-}
-
-/** Beyond so many fire times the counts of what was missed stand for "at least". */
-const MISSED_COUNTED_MAX = 10_000;
-
 /**
  * Planned with this body. Actions of one job that are dated within one second are signed alike, and
  * so the API's answer for one may have been taken for that of its twin, which arrives later.
@@ -73,7 +63,7 @@ export class Oracle implements Watch {
   readonly #acceptedBy = new Map<string, number>();
   readonly #signedAs = new Map<number, string>();
   readonly #collectingSince = new Map<string, number>();
-  readonly #known = new Map<string, Known>();
+  readonly #decided = new FireTimes();
   /** Jobs that a living process has loaded, and when by the wall clock. */
   readonly #loaded = new Map<string, { life: number; at: number }>();
   /** The last run that was looked at for what holds its job. */
@@ -232,23 +222,10 @@ export class Oracle implements Watch {
     this.#checkEarly();
     const { ledger, life } = this.world;
     for (const { job, decided_at, ahead_at } of ledger.rows("SELECT * FROM cursor")) {
-      const name = String(job);
-      const decidedAt = Number(decided_at);
+      const loaded = this.#loaded.get(String(job));
+      const since = loaded?.life === life.number ? loaded.at : null;
       const aheadAt = ahead_at === null ? null : Number(ahead_at);
-      const known = this.#known.get(name);
-      if (known === undefined) {
-        const loaded = this.#loaded.get(name);
-        const since = loaded?.life === life.number ? Math.min(loaded.at, decidedAt) : decidedAt;
-        this.#known.set(name, { decidedAt, aheadAt, spans: [[since, decidedAt]] });
-        continue;
-      }
-      // What was decided up to `aheadAt` was decided once already when the cursor passes it.
-      const isPassed = known.aheadAt !== null && decidedAt > known.aheadAt;
-      const after = isPassed ? Math.max(known.decidedAt, known.aheadAt ?? 0) : known.decidedAt;
-      const last = known.spans.at(-1);
-      if (decidedAt > after && last?.[1] === after) last[1] = decidedAt;
-      else if (decidedAt > after) known.spans.push([after, decidedAt]);
-      [known.decidedAt, known.aheadAt] = [decidedAt, aheadAt];
+      this.#decided.moved(String(job), { decidedAt: Number(decided_at), aheadAt }, since);
     }
   }
 
@@ -357,47 +334,22 @@ export class Oracle implements Watch {
     const { world } = this;
     const { ledger } = world;
     const { blackouts, happenings } = world.profile;
-    const known = this.#known.get(job);
-    if (fires === null || this.uncounted.has(job) || known === undefined) return;
-    if (ledger.rows("SELECT 1 FROM cursor WHERE job = ?", job).length === 0) {
-      world.violate(`I2: ${job} has lost its cursor`);
-      return;
-    }
-    const decided = new Set(known.spans.flatMap(([after, until]) => fires(after, until)));
-    const fired = new Set(
-      ledger
-        .rows("SELECT fires_at FROM run WHERE job = ? AND cause = 'schedule'", job)
-        .map(({ fires_at }) => Number(fires_at)),
-    );
-    const missed = new Set<number>();
-    // Records may go over what another one counts, such as a blackout over a pause within it: all of
-    // them together count each fire time once.
-    const sql = "SELECT first_at, last_at, count, kind FROM missed WHERE job = ?";
-    let [counted, isSkipped] = [0, false];
-    for (const { first_at, last_at, count, kind } of ledger.rows(sql, job)) {
-      isSkipped ||= kind === "skipped";
-      counted += Number(count);
-      for (const at of fires(Number(first_at) - 1, Number(last_at))) {
-        if (!fired.has(at)) missed.add(at);
-      }
-    }
-    const isLess = counted < missed.size;
-    if (counted !== missed.size && !(isLess && decided.size >= MISSED_COUNTED_MAX)) {
-      world.violate(`I2: ${job} missed ${missed.size} fire times, ${counted} are counted`);
-    }
+    if (fires === null || this.uncounted.has(job)) return;
+    const sql = "SELECT fires_at FROM run WHERE job = ? AND cause = 'schedule'";
+    const runs = ledger.rows(sql, job).map(({ fires_at }) => Number(fires_at));
+    const missed = ledger
+      .rows("SELECT first_at, last_at, count, kind FROM missed WHERE job = ?", job)
+      .map((row) => ({
+        ...{ firstAt: Number(row.first_at), lastAt: Number(row.last_at) },
+        ...{ count: Number(row.count), kind: String(row.kind) },
+      }));
+    const hasCursor = ledger.rows("SELECT 1 FROM cursor WHERE job = ?", job).length > 0;
     // A pause that was made and ended under a clock that was ahead is not kept, its skipped times
     // are until their day has come.
     const isPaused = happenings.some(({ what }) => what.kind === "pause" && what.job === job);
-    if (isSkipped && !isPaused && blackouts.length === 0) {
-      world.violate(`I2: ${job} was skipped, and nobody wanted it so`);
-    }
-    for (const at of decided) {
-      if (fired.has(at) || missed.has(at)) continue;
-      world.violate(`I2: no run and no record of ${job} at ${new Date(at).toISOString()}`);
-    }
-    for (const at of [...fired, ...missed]) {
-      if (!decided.has(at)) world.violate(`I2: ${job} has ${at}, which nobody has decided`);
-    }
+    const isHeld = isPaused || blackouts.length > 0;
+    const rows = { runs, missed, hasCursor, isHeld };
+    for (const problem of this.#decided.problems(job, fires, rows)) world.violate(problem);
   }
 
   /** I4: what the API accepted has ended, with a whole file or a failure that says why. */

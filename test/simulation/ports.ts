@@ -17,7 +17,8 @@ import type {
   Spool,
 } from "../../src/ports.ts";
 import { type Life, never } from "./life.ts";
-import type { World } from "./world.ts";
+import type { Rates } from "./profile.ts";
+import type { Surroundings } from "./surroundings.ts";
 
 export const RUNNERS = "/var/mig/runners";
 
@@ -27,7 +28,7 @@ const PLUGIN_TIMEOUT_MS = 60_000;
 /** As the edge: a wait for a wall time looks at the clock at least this often. */
 const NAP_MS = 60_000;
 
-export function makeClock(world: World, life: Life): Clock {
+export function makeClock(world: Surroundings, life: Life): Clock {
   const wait = (look: () => number, signal: AbortSignal | undefined): Promise<void> => {
     if (world.dies(life, "clock", "before")) return never();
     if (signal?.aborted === true || look() <= 0) return Promise.resolve();
@@ -61,7 +62,7 @@ export function makeClock(world: World, life: Life): Clock {
   };
 }
 
-export function makeLog(world: World, life: Life): Log {
+export function makeLog(world: Surroundings, life: Life): Log {
   return {
     emit(level, message) {
       if (!life.alive) return;
@@ -72,7 +73,7 @@ export function makeLog(world: World, life: Life): Log {
 }
 
 /** As a real key: one text in one second has one signature. */
-export function makeSigner(world: World, life: Life): Pick<Signer, "sign"> {
+export function makeSigner(world: Surroundings, life: Life): Pick<Signer, "sign"> {
   return {
     sign(text) {
       return act(world, life, "sign", {
@@ -97,7 +98,7 @@ interface Act<T> {
 }
 
 /** One call of a port. */
-function act<T>(world: World, life: Life, name: string, what: Act<T>): Promise<T> {
+function act<T>(world: Surroundings, life: Life, name: string, what: Act<T>): Promise<T> {
   if (world.dies(life, name, "before")) return never();
   return new Promise<T>((resolve, reject) => {
     const run = (): void => {
@@ -132,15 +133,15 @@ async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
 }
 
 /** The spool in the page cache of a simulated disk. */
-export function makeSpool(world: World, life: Life): Spool {
+export function makeSpool(world: Surroundings, life: Life): Spool {
   return new SimulatedSpool(world, life);
 }
 
 class SimulatedSpool implements Spool {
-  readonly #world: World;
+  readonly #world: Surroundings;
   readonly #life: Life;
 
-  constructor(world: World, life: Life) {
+  constructor(world: Surroundings, life: Life) {
     this.#world = world;
     this.#life = life;
   }
@@ -336,7 +337,7 @@ class SimulatedSpool implements Spool {
 }
 
 /** Plugins that fail, hang, take a result and then fail, or are not there. */
-export function makePlugins(world: World, life: Life): Plugins {
+export function makePlugins(world: Surroundings, life: Life): Plugins {
   const { rates } = world.profile;
   return {
     names: () => Promise.resolve(["alpha", "beta", "gamma"]),
@@ -347,7 +348,11 @@ export function makePlugins(world: World, life: Life): Plugins {
 }
 
 /** Who tells people fails, takes it and then fails, or is not heard of again, as any plugin. */
-function alarm(world: World, life: Life, { key, body }: AlarmOrder): Promise<DeliveryAnswer> {
+function alarm(
+  world: Surroundings,
+  life: Life,
+  { key, body }: AlarmOrder,
+): Promise<DeliveryAnswer> {
   const { rates } = world.profile;
   const tell = (): DeliveryAnswer => {
     if (world.strikes("plugin fails", rates.pluginFails)) return FAILED;
@@ -360,9 +365,9 @@ function alarm(world: World, life: Life, { key, body }: AlarmOrder): Promise<Del
 const FAILED: DeliveryAnswer = { kind: "failed", message: "exit status 1" };
 
 function deliver(
-  world: World,
+  world: Surroundings,
   life: Life,
-  { order, rates }: { order: DeliveryOrder; rates: World["profile"]["rates"] },
+  { order, rates }: { order: DeliveryOrder; rates: Rates },
 ): Promise<DeliveryAnswer> {
   const { key, plugin, signal } = order;
   if (world.dies(life, "plugin", "before")) return never();

@@ -212,7 +212,8 @@ export function makeProfile(dice: Dice): Profile {
   return alarms ? watched(profile, ends.beside()) : profile;
 }
 
-function makeJob(dice: Dice, index: number): SimulatedJob {
+/** A job of any kind. */
+export function makeJob(dice: Dice, index: number): SimulatedJob {
   const schedule = dice.chance(0.1)
     ? dice.pick(ODD_SCHEDULES)
     : dice.chance(0.6)
@@ -303,7 +304,8 @@ function makeBlackouts(dice: Dice, chaosMs: number): Profile["blackouts"] {
   });
 }
 
-function makeManners(dice: Dice, jobs: readonly SimulatedJob[]): ApiManners {
+/** An API of any manners. */
+export function makeManners(dice: Dice, jobs: readonly SimulatedJob[]): ApiManners {
   const honest = dice.chance(0.6);
   const refused = dice.chance(0.1) ? [`mig-runner: ${dice.pick(jobs).job}`] : [];
   return {
@@ -315,7 +317,8 @@ function makeManners(dice: Dice, jobs: readonly SimulatedJob[]): ApiManners {
   };
 }
 
-function makeRates(dice: Dice): Rates {
+/** How often what goes wrong. */
+export function makeRates(dice: Dice): Rates {
   const rate = (share: number, ...rates: readonly number[]): number =>
     dice.chance(share) ? dice.pick(rates) : 0;
   const http: Partial<Record<HttpFault, number>> = {};

@@ -19,7 +19,7 @@ interface Document {
 
 /** What is wrong with a result file; null when nothing is. */
 export function resultProblem(
-  { api, profile }: Pick<World, "api" | "profile">,
+  { api, profile }: Pick<World, "api"> & { readonly profile: Pick<World["profile"], "manners"> },
   { path, bytes, since }: ResultFile,
 ): string | null {
   const [, job, , id] = /runners\/([^/]+)\/results\/(\d{8})\/(\d+)\.json$/.exec(path) ?? [];

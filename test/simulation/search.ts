@@ -20,6 +20,8 @@ export interface SearchOptions {
   readonly timeMaxMs?: number;
   /** The program that runs one seed for each number that it is sent. @default worker.ts */
   readonly worker?: string;
+  /** What that program is told. @default nothing */
+  readonly args?: readonly string[];
   /** Called after each seed. */
   onReport?(tally: Tally, report: SeedReport): void;
 }
@@ -39,10 +41,10 @@ export async function searchSeeds(options: SearchOptions): Promise<Tally> {
     tally.add(made);
     options.onReport?.(tally, made);
   };
-  const { processes, worker = WORKER } = options;
+  const { args = [], processes, worker = WORKER } = options;
   const lanes = Array.from({ length: Math.min(processes, options.seeds) }, async () => {
     // A process that ends early has failed the seed that it was at; the rest needs another.
-    while (await runProcess(worker, { take, report }));
+    while (await runProcess([worker, ...args], { take, report }));
   });
   await Promise.all(lanes);
   tally.failures.sort((left, right) => left.seed - right.seed);
@@ -55,11 +57,14 @@ interface Lane {
 }
 
 /** Resolves with whether the process died, so that there may be more to do. */
-function runProcess(worker: string, { take, report }: Lane): Promise<boolean> {
+function runProcess(
+  [worker, ...args]: readonly [worker: string, ...args: readonly string[]],
+  { take, report }: Lane,
+): Promise<boolean> {
   const first = take();
   if (first === null) return Promise.resolve(false);
   return new Promise((settle) => {
-    const child = fork(worker, { stdio: ["ignore", "inherit", "inherit", "ipc"] });
+    const child = fork(worker, args, { stdio: ["ignore", "inherit", "inherit", "ipc"] });
     let seed: number | null = first;
     let timer = watch(child);
     const ask = (): void => {

@@ -196,7 +196,7 @@ export class Simulation {
 }
 
 /** As the command line loads a job. */
-async function loadJob(spool: Spool, { job, path, files }: JobDirectory): Promise<Entity> {
+export async function loadJob(spool: Spool, { job, path, files }: JobDirectory): Promise<Entity> {
   const name = definitionFile(
     { job, path },
     files.map((file) => file.name),

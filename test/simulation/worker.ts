@@ -1,14 +1,23 @@
-// Worker: simulates each seed that its parent sends, and answers with what it came to.
-import { simulate } from "./simulate.ts";
+// Worker: simulates each seed that its parent sends, and answers with what it came to. Its first
+// argument makes it a cluster, of so many hosts; 0: as many as the seed says.
+import { simulateCluster } from "./cluster/simulate.ts";
+import { type Outcome, simulate } from "./simulate.ts";
 import type { SeedReport } from "./tally.ts";
 
 /** What nobody caught: a promise of the runner that rejected on its own is a fault of its own. */
 const unhandled: string[] = [];
 process.on("unhandledRejection", (error) => void unhandled.push(`nobody caught: ${error}`));
 
+const hosts = process.argv[2];
+
+function outcomeOf(seed: number): Outcome {
+  if (hosts === undefined) return simulate({ seed });
+  return simulateCluster({ seed, hosts: Number(hosts) || null });
+}
+
 async function reportOf(seed: number): Promise<SeedReport> {
   try {
-    const { faults, violations, lines: _, ...counts } = simulate({ seed });
+    const { faults, violations, lines: _, ...counts } = outcomeOf(seed);
     // Rejections are told in a turn of the event loop of their own.
     await new Promise<void>((resolve) => setImmediate(resolve));
     const all = [...violations, ...unhandled.splice(0)];

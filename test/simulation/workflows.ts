@@ -6,7 +6,7 @@ import { inlineHost } from "../../src/workflow/inline.ts";
 import type { Scope } from "../../src/workflow/scope.ts";
 import { type Life, never } from "./life.ts";
 import { makeClock } from "./ports.ts";
-import type { World } from "./world.ts";
+import type { Surroundings } from "./surroundings.ts";
 
 /** Ways of a body: one action after the other, or two at a time. */
 export type WorkflowKind = "chain" | "fork";
@@ -38,7 +38,7 @@ function bodyOf(kind: WorkflowKind, effect: Effect, plugins: readonly string[]):
 }
 
 /** Bodies in the thread of the simulation; their sources are the texts of the job files. */
-export function makeWorkflows(world: World, life: Life): WorkflowEdges {
+export function makeWorkflows(world: Surroundings, life: Life): WorkflowEdges {
   const turn = (): Promise<void> =>
     new Promise((resolve) => world.timeline.after(0, () => life.alive && resolve()));
   const load = async (source: string): Promise<JobModule> => {
@@ -75,7 +75,7 @@ export interface JobText {
 }
 
 /** Something outside that a step changes: it may fail before or after that, or be its last. */
-function makeEffect(world: World, life: Life): Effect {
+function makeEffect(world: Surroundings, life: Life): Effect {
   return (key) => {
     if (world.dies(life, "step", "before")) return never();
     const { step } = world.profile.rates;

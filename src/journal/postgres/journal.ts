@@ -24,10 +24,10 @@ import { GROUP_MAX, type Queued, rejectAll, runWork } from "../sqlite/works.ts";
 import { COMMON } from "./schema.ts";
 import {
   type Change,
+  type ClusterStore,
   type Fence,
   REMOVED_MS,
   type Seen,
-  type Server,
   type Stored,
 } from "./server.ts";
 import {
@@ -45,7 +45,7 @@ import {
 } from "./shapes.ts";
 
 export interface ClusterOptions {
-  readonly server: Server;
+  readonly server: ClusterStore;
   /** The file of the rows that are here. One that is there is removed. */
   readonly path: string;
   /** How many shards there are. */

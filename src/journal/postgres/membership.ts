@@ -14,11 +14,11 @@ import { type Instant, MINUTE_MS, type Milliseconds, SECOND_MS } from "../../tim
 import { type Lease, shareOf } from "../lease.ts";
 import { type ClusterJournal, openClusterJournal } from "./journal.ts";
 import { COMMON } from "./schema.ts";
-import { REMOVED_MS, type Seen, type Server } from "./server.ts";
+import { type ClusterStore, REMOVED_MS, type Seen } from "./server.ts";
 import { shardOf } from "./shapes.ts";
 
 export interface MembershipOptions {
-  readonly server: Server;
+  readonly server: ClusterStore;
   /** The host's name, for people. */
   readonly host: string;
   /** This process: no other one has ever the same. */

@@ -87,8 +87,36 @@ const PURGED_MAX = 5_000;
  */
 const CONNECTIONS_MAX = 4;
 
+/** What a host asks of the journal of a cluster, wherever that is. */
+export interface ClusterStore {
+  /** Never rejects. */
+  write(me: string, fences: readonly Fence[], changes: readonly Change[]): Promise<Written>;
+  /** Renews the leases, and looks at the whole. */
+  beat(host: string, me: string, leaseMs: Milliseconds): Promise<Seen>;
+  look(): Promise<Seen>;
+  /** Claims shards that are free, or this process's own: each in a new epoch. */
+  claim(
+    me: string,
+    leaseMs: Milliseconds,
+    ids: readonly number[],
+  ): Promise<ReadonlyMap<number, number>>;
+  /** Gives shards back, that others may have them at once. */
+  give(me: string, ids: readonly number[]): Promise<void>;
+  /** Gives all back. */
+  leave(me: string): Promise<void>;
+  /** Erases what is left of rows that were removed long ago, some at a time. */
+  purge(keepMs: Milliseconds): Promise<void>;
+  /** The first of so many numbers that nobody else gets. */
+  ids(count: number): Promise<number>;
+  /** All rows of shards that were not removed, some at a time. */
+  rows(shards: readonly number[]): AsyncIterable<readonly Stored[]>;
+  /** What of a shard was written behind a version, in its order. */
+  newer(shard: number, version: number): Promise<readonly Stored[]>;
+  close(): Promise<void>;
+}
+
 /** The journal of a cluster, as PostgreSQL has it. */
-export class Server {
+export class Server implements ClusterStore {
   readonly #pool: Pool;
 
   constructor(config: PoolConfig) {
@@ -146,7 +174,6 @@ export class Server {
     return row === undefined ? null : { version: Number(row.version), shards: Number(row.shards) };
   }
 
-  /** Never rejects. */
   async write(me: string, fences: readonly Fence[], changes: readonly Change[]): Promise<Written> {
     const values = [me, JSON.stringify(fences), JSON.stringify(changes)];
     try {
@@ -162,7 +189,6 @@ export class Server {
     }
   }
 
-  /** Renews the leases, and looks at the whole. */
   async beat(host: string, me: string, leaseMs: Milliseconds): Promise<Seen> {
     const [row] = await this.#ask("SELECT mig_beat($1, $2, $3) AS seen", [host, me, leaseMs]);
     return row?.seen as Seen;
@@ -173,7 +199,6 @@ export class Server {
     return row?.seen as Seen;
   }
 
-  /** Claims shards that are free, or this process's own: each in a new epoch. */
   async claim(
     me: string,
     leaseMs: Milliseconds,
@@ -184,12 +209,10 @@ export class Server {
     return new Map(rows.map((row) => [Number(row.shard), Number(row.epoch)]));
   }
 
-  /** Gives shards back, that others may have them at once. */
   async give(me: string, ids: readonly number[]): Promise<void> {
     await this.#ask("SELECT mig_give($1, $2::integer[])", [me, ids]);
   }
 
-  /** Gives all back. */
   async leave(me: string): Promise<void> {
     await this.#ask("SELECT mig_leave($1)", [me]);
   }
@@ -200,7 +223,6 @@ export class Server {
     return (await this.#ask(sql, [host, isOn])).length > 0;
   }
 
-  /** Erases what is left of rows that were removed long ago, some at a time. */
   async purge(keepMs: Milliseconds): Promise<void> {
     const old = "removed < now() - $1 * interval '1 millisecond'";
     const some = `SELECT ctid FROM mig_row WHERE ${old} LIMIT ${PURGED_MAX}`;
@@ -209,13 +231,11 @@ export class Server {
     await this.#ask(sql, [keepMs]);
   }
 
-  /** The first of so many numbers that nobody else gets. */
   async ids(count: number): Promise<number> {
     const [row] = await this.#ask("SELECT mig_ids($1) AS first", [count]);
     return Number(row?.first);
   }
 
-  /** All rows of shards that were not removed, some at a time. */
   async *rows(shards: readonly number[]): AsyncGenerator<readonly Stored[]> {
     const sql =
       "SELECT shard, tbl, key, version, data FROM mig_row WHERE shard = ANY ($1::integer[]) " +
@@ -230,7 +250,6 @@ export class Server {
     }
   }
 
-  /** What of a shard was written behind a version, in its order. */
   async newer(shard: number, version: number): Promise<readonly Stored[]> {
     const sql =
       "SELECT shard, tbl, key, version, data FROM mig_row WHERE shard = $1 AND version > $2 " +

@@ -5,7 +5,7 @@ import type { DatabaseSync, StatementSync } from "node:sqlite";
 import type { Raw } from "../sqlite/columns.ts";
 import { tablesOf } from "../sqlite/maintenance.ts";
 import { COMMON } from "./schema.ts";
-import type { Change, Server, Stored } from "./server.ts";
+import type { Change, ClusterStore, Stored } from "./server.ts";
 
 /** Rows that belong to all jobs alike. */
 const COMMON_TABLES: ReadonlySet<string> = new Set(["audit", "source"]);
@@ -183,12 +183,12 @@ export class Ids {
     }
   }
 
-  async take(server: Pick<Server, "ids">): Promise<void> {
+  async take(server: Pick<ClusterStore, "ids">): Promise<void> {
     const low = await server.ids(IDS_MAX);
     for (const table of this.#shapes.keys()) this.#give.run(table, low, low + IDS_MAX - 1);
   }
 
-  async takeWhenFew(server: Pick<Server, "ids">): Promise<void> {
+  async takeWhenFew(server: Pick<ClusterStore, "ids">): Promise<void> {
     if (Number(this.#left.get()?.left) < IDS_MAX / 2) await this.take(server);
   }
 }

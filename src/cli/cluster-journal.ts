@@ -59,9 +59,17 @@ export interface Seen {
   close(): Promise<void>;
 }
 
-/** Opens the whole journal. @throws {RunnerError} JOURNAL. */
+/**
+ * Opens the journal.
+ *
+ * @param only The shards that are read. @default all
+ * @throws {RunnerError} JOURNAL.
+ */
 export async function seeCluster(
-  { cluster }: { readonly cluster: ClusterConfig },
+  {
+    cluster,
+    only,
+  }: { readonly cluster: Pick<ClusterConfig, "url" | "name">; readonly only?: readonly number[] },
   clock: Clock,
 ): Promise<Seen> {
   const server = openServer(cluster);
@@ -70,7 +78,7 @@ export async function seeCluster(
     const path = replicaFile();
     const me = processName(cluster.name);
     const journal = openClusterJournal({ server, path, shards, me });
-    await journal.load(Array.from({ length: shards + 1 }, (_, index) => COMMON + index));
+    await journal.load(only ?? Array.from({ length: shards + 1 }, (_, index) => COMMON + index));
     const ended = new AbortController();
     const refreshed = keepFresh(journal, server, { clock, signal: ended.signal });
     return {

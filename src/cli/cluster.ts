@@ -1,25 +1,38 @@
 // Cluster: the verbs about several hosts with one journal in PostgreSQL: make its tables, show the
 // hosts, have one of them give its jobs to the others.
+
+import type { ClusterConfig } from "../config/cluster.ts";
 import { loadRunnerConfig } from "../config/config.ts";
-import type { RunnerConfig } from "../config/runner.ts";
+import { systemClock } from "../edge/clock.ts";
 import { RunnerError } from "../errors.ts";
+import {
+  clockText,
+  differingConfig,
+  differingJobs,
+  type HostState,
+  heardOf,
+} from "../flow/hosts.ts";
 import { COMMON } from "../journal/postgres/schema.ts";
 import type { Seen, Server } from "../journal/postgres/server.ts";
+import type { Clock } from "../lib/ports.ts";
 import { jsonAnswer, plural } from "../view/text.ts";
-import { openServer } from "./cluster-journal.ts";
+import { openServer, seeCluster } from "./cluster-journal.ts";
 import { UsageError } from "./flags.ts";
+import { hostStates } from "./host-watch.ts";
 import { sourcesOf } from "./open.ts";
 import { renderTable } from "./text.ts";
 import { type Call, JSON_FLAG, type Verb } from "./verb.ts";
 
 export const cluster: Verb = {
-  usage: "migrate | status [--json] | drain HOST | undrain HOST",
+  usage: "migrate | status [--json] | drain HOST | undrain HOST | forget HOST",
   flags: [JSON_FLAG],
   help:
     "Several hosts share their jobs: [cluster] url names the PostgreSQL that has their journal.\n" +
     "migrate makes its tables, or brings them up to date; it needs a role that may create tables,\n" +
-    "the daemon needs none. status shows the hosts and what each has. drain has a host give its\n" +
-    "jobs to the others and take none, such as before an upgrade; undrain ends that.\n" +
+    "the daemon needs none. status shows the hosts, what each has, and which jobs, clocks and parts\n" +
+    "of the configuration are not the same on all of them. drain has a host give its jobs to the\n" +
+    "others and take none, such as before an upgrade; undrain ends that. forget takes a host that\n" +
+    "is gone for good off the list; one that comes back is on it again.\n" +
     "Ends with 1 when status finds jobs that no host has.\n\n" +
     "Examples:\n" +
     "  mig-runner -c runner.cfg cluster migrate\n" +
@@ -29,9 +42,11 @@ export const cluster: Verb = {
     const [word = "", ...others] = call.positionals;
     const { config } = await loadRunnerConfig(sourcesOf(call));
     const [host = ""] = others;
-    const isHost = word === "drain" || word === "undrain";
+    const isHost = ["drain", "undrain", "forget"].includes(word);
     if (!(isHost || ["migrate", "status"].includes(word)) || others.length !== Number(isHost)) {
-      throw new UsageError("cluster takes migrate, status, drain HOST or undrain HOST");
+      throw new UsageError(
+        "cluster takes migrate, status, drain HOST, undrain HOST or forget HOST",
+      );
     }
     const { cluster: named, path } = config;
     if (named === null) throw notSet(path);
@@ -41,7 +56,9 @@ export const cluster: Verb = {
         case "migrate":
           return await migrate(call, server, named.shards);
         case "status":
-          return await show(call, server, named);
+          return await show(call, server, { ...named, clock: systemClock() });
+        case "forget":
+          return await forget(call, server, host);
         default:
           return await drain(call, server, { host, isOn: word === "drain" });
       }
@@ -66,40 +83,81 @@ async function migrate({ terminal }: Call, server: Server, shards: number): Prom
   return 0;
 }
 
+/** Of how many jobs that differ a list tells. */
+const LISTED_MAX = 50;
+
 async function show(
   { flags, terminal }: Call,
   server: Server,
-  { leaseMs }: Pick<NonNullable<RunnerConfig["cluster"]>, "leaseMs">,
+  { clock, ...cluster }: Pick<ClusterConfig, "url" | "name" | "leaseMs"> & { clock: Clock },
 ): Promise<number> {
   await server.assertSchema();
   const seen = await server.look();
-  const hosts = hostsOf(seen, leaseMs);
+  const { journal, close } = await seeCluster({ cluster, only: [COMMON] }, clock);
+  const states = hostStates(journal, seen.hosts);
+  await close();
+  const hosts = hostsOf(seen, states, cluster.leaseMs);
+  const heard = heardOf(states, cluster.leaseMs);
+  const differences = [...differingJobs(heard), ...differingConfig(heard)];
   const orphans = seen.shards.filter(({ id, free }) => id !== COMMON && free).length;
-  if (flags.has("json")) terminal.json(jsonAnswer({ hosts, unowned: orphans }));
+  if (flags.has("json")) terminal.json(jsonAnswer({ hosts, unowned: orphans, differences }));
   else {
-    const rows = hosts.map(({ host, state, shards, silentMs }) => [
-      ...[host, state, plural(shards, "shard"), `heard of ${Math.ceil(silentMs / 1_000)} s ago`],
-    ]);
     const none = orphans === 0 ? [] : [`${plural(orphans, "shard")} without a host`];
-    terminal.out([...(hosts.length === 0 ? ["no hosts yet"] : renderTable(rows)), ...none]);
+    const more = differences.length - LISTED_MAX;
+    terminal.out([
+      ...(hosts.length === 0 ? ["no hosts yet"] : renderTable(hosts.map(hostRow))),
+      ...none,
+      ...differences.slice(0, LISTED_MAX),
+      ...(more > 0 ? [`and ${more} more that differ`] : []),
+    ]);
   }
   return orphans > 0 ? 1 : 0;
 }
 
-interface HostState {
+interface HostView {
   readonly host: string;
   readonly state: "up" | "draining" | "silent";
   readonly shards: number;
   readonly silentMs: number;
+  /** Of mig-runner; null: the host has not said. */
+  readonly version: string | null;
+  /** By how much its clock is ahead of PostgreSQL's; 0: they agree. */
+  readonly clockMs: number;
 }
 
-function hostsOf({ hosts, shards }: Seen, leaseMs: number): readonly HostState[] {
-  return hosts.map(({ name, instance, draining, silent }) => ({
-    host: name,
-    state: silent >= leaseMs ? "silent" : draining ? "draining" : "up",
-    shards: shards.filter(({ owner, free }) => owner === instance && !free).length,
-    silentMs: silent,
-  }));
+function hostRow({ host, state, shards, silentMs, version, clockMs }: HostView): string[] {
+  const heard = `heard of ${Math.ceil(silentMs / 1_000)} s ago`;
+  const clock = clockMs === 0 ? "" : `its clock is ${clockText(clockMs)}`;
+  return [host, state, plural(shards, "shard"), heard, version ?? "", clock];
+}
+
+function hostsOf(
+  { hosts, shards }: Seen,
+  states: readonly HostState[],
+  leaseMs: number,
+): readonly HostView[] {
+  return hosts.map(({ name, instance, draining, silent }) => {
+    const note = states.find((state) => state.name === name)?.note;
+    return {
+      host: name,
+      state: silent >= leaseMs ? "silent" : draining ? "draining" : "up",
+      shards: shards.filter(({ owner, free }) => owner === instance && !free).length,
+      silentMs: silent,
+      version: note?.version ?? null,
+      clockMs: note?.clockMs ?? 0,
+    };
+  });
+}
+
+async function forget({ terminal }: Call, server: Server, host: string): Promise<number> {
+  await server.assertSchema();
+  if (!(await server.forget(host))) {
+    const message = `Cannot forget host "${host}": there is none of this name without jobs`;
+    const hint = "mig-runner cluster status lists the hosts; stop its daemon first";
+    throw new RunnerError("JOURNAL", message, { hint });
+  }
+  terminal.out([`${host} is forgotten`]);
+  return 0;
 }
 
 async function drain(

@@ -4,6 +4,7 @@ import { messageOf } from "../errors.ts";
 import { isSignedAhead } from "../flow/signed-ahead.ts";
 import type { Catalog } from "../jobs/catalog.ts";
 import { nextLaunch } from "../jobs/fires.ts";
+import type { Membership } from "../journal/postgres/membership.ts";
 import type { Reading } from "../journal/reading.ts";
 import { openReading } from "../journal/sqlite/reading.ts";
 import type { Clock, Log } from "../lib/ports.ts";
@@ -44,11 +45,21 @@ interface Edges {
 
 /** The file as the configuration names it; null when it names none. */
 export function openMetricsFile(
-  { config, edges, catalog }: Pick<Opened, "config" | "catalog"> & { readonly edges: Edges },
+  {
+    config,
+    edges,
+    catalog,
+    member,
+  }: Pick<Opened, "config" | "catalog"> & {
+    readonly edges: Edges;
+    readonly member: Pick<Membership, "path"> | null;
+  },
   runner: Pick<Runner, "api" | "fireAt">,
   write = writeTextfile,
 ): MetricsFile | null {
-  const { metricsFile: path, journalPath } = config;
+  const { metricsFile: path } = config;
+  // Of a cluster's journal this host tells what it has: the sum over all hosts is the whole.
+  const journalPath = member?.path ?? config.journalPath;
   if (path === null) return null;
   const { clock, log } = edges;
   const startedAt = clock.now();

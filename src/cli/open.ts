@@ -31,6 +31,7 @@ import type { Clock, Log } from "../lib/ports.ts";
 import type { EngineEdges } from "../workflow/edges.ts";
 import { openCatalog } from "./catalog.ts";
 import { DAEMON, DirectoryLock } from "./directory-lock.ts";
+import type { HostWatch } from "./host-watch.ts";
 import { type Live, openLive } from "./live.ts";
 import { ownJobs } from "./own-jobs.ts";
 import {
@@ -52,6 +53,8 @@ export interface Opened {
   readonly lock: DirectoryLock;
   /** This host's part of a cluster; null: it works alone. */
   readonly member: Membership | null;
+  /** The hosts of the cluster, as this one sees them; null: it works alone. */
+  readonly hosts: HostWatch | null;
   /** Calls `onChange` when the spool may have changed. */
   watch(onChange: () => void): { close(): void };
   /** Tells a service manager that the start is over. */
@@ -238,8 +241,6 @@ export async function openRunner(call: Call, options: OpenOptions): Promise<Open
 /** @throws {RunnerError} CONFIG, for what works only on a host that is alone. */
 function assertShared(config: Config, { work }: OpenOptions): void {
   if (work !== DAEMON) assertAlone(config, work);
-  if (config.notify.plugins.length > 0) assertAlone(config, "[notify]");
-  if (config.metricsFile !== null) assertAlone(config, "[metrics] textfile");
 }
 
 /** The configuration, when nobody else can have written it or what it names. */
@@ -294,11 +295,14 @@ async function openEdges(call: Call, begun: Begun): Promise<Opened> {
     member === null
       ? await openTrusted(config, lock)
       : { journal: member.journal, check: null, broken: new Promise<Broken>(() => {}) };
+  const hosts =
+    member && new (await import("./host-watch.ts")).HostWatch({ ...begun, member, spool, journal });
   const live = liveOf(call, begun);
   const random = systemRandom();
   const edges = {
     ...{ clock, random, log, journal, plugins: live.plugins, limits: live.limits },
     ...(member === null ? { spool } : { spool: ownJobs(spool, member), lease: member }),
+    ...(hosts === null ? {} : { hosts }),
     ...{ api: live.api, signer: live.signer, cosigners: live.cosigners ?? [] },
     macros: live.macros,
     blackouts: live.blackouts,
@@ -324,6 +328,7 @@ async function openEdges(call: Call, begun: Begun): Promise<Opened> {
     catalog: jobs.catalog,
     lock,
     member,
+    hosts,
     broken,
     watch: (onChange) => watchSpool(config.directory, onChange),
     ready: () => notify("READY=1"),

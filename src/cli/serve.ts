@@ -49,6 +49,7 @@ export async function runForever(call: Call): Promise<number> {
     await runner.start();
     opened.ready();
     void metrics?.keep(ended.signal);
+    void opened.hosts?.keep(ended.signal);
     void giveBack(opened, ended.signal);
     void checkTellers(opened);
     // A key that cannot be used is told at the start, not at three in the night.

@@ -122,7 +122,7 @@ export const VERBS: readonly VerbEntry[] = [
   {
     name: "cluster",
     summary: "Make, show and drain the hosts that share one journal",
-    words: ["migrate", "status", "drain", "undrain"],
+    words: ["migrate", "status", "drain", "undrain", "forget"],
     load: async () => (await import("./cluster.ts")).cluster,
   },
   {

@@ -160,7 +160,7 @@ export const RUNNER_KEYS = {
       ...part({ kind: "list", since: ours, unset: "all" }),
       about:
         "of what: `failed`, `missed`, `dead`, `late`, `coverage`, `refused`, `calendar`, `api`, " +
-        "`recovered`; may be repeated",
+        "`cluster`, `recovered`; may be repeated",
     },
     repeat: {
       ...duration(60 * SECOND_MS, KEPT_MAX_MS, null),

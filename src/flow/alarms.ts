@@ -67,7 +67,7 @@ interface Jobs {
 /** What is wrong, by the journal and the alarms that are open in it. */
 type ConditionsOf = (reads: JournalReads, open: readonly AlarmRow[]) => readonly Condition[];
 
-type AlarmEdges = Pick<Edges, "clock" | "random" | "log" | "journal" | "plugins">;
+type AlarmEdges = Pick<Edges, "clock" | "random" | "log" | "journal" | "plugins" | "hosts">;
 
 /** Watches all jobs and has plugins tell people. Does nothing without `[notify] plugins`. */
 export class Alarms {
@@ -123,7 +123,11 @@ export class Alarms {
   }
 
   #tellDue(now: Instant): void {
-    const rows = this.#edges.journal.dueNotices(now, NOTICES_MAX, [...this.#telling]);
+    const { hosts, journal } = this.#edges;
+    const due = journal.dueNotices(now, NOTICES_MAX, [...this.#telling]);
+    // What is about no job every host has, and one of them tells.
+    const isAnyones = hosts !== undefined && !hosts.speaks();
+    const rows = isAnyones ? due.filter((row) => aboutOf(row).job !== null) : due;
     for (const [plugin, own] of Map.groupBy(rows, (row) => row.plugin)) {
       this.pool.start(plugin, () => this.#tellAll(plugin, own));
     }
@@ -145,20 +149,27 @@ export class Alarms {
     this.#startedAt = Math.min(this.#startedAt, now);
     if (this.#left.length === 0) {
       this.#left = [...this.#catalog.entities()];
-      const downSince = this.#options.downSince(now);
+      const { hosts } = this.#edges;
+      const speaks = hosts?.speaks() !== false;
+      const downSince = speaks ? this.#options.downSince(now) : undefined;
       const conditionsOf: ConditionsOf = (reads, open) => {
         const dead = reads.undelivered(DEAD_MAX).filter(({ state }) => state === "dead");
         const told = open.find(({ event }) => event === "api");
         const api = downSince === undefined ? [] : apiConditions(downSince, now, told);
-        return [...deadConditions(dead), ...api];
+        const isTold = (subject: string) =>
+          open.some((alarm) => alarm.event === "cluster" && alarm.subject === subject);
+        const among = speaks ? (hosts?.conditions(now, isTold) ?? []) : [];
+        return [...deadConditions(dead), ...api, ...among];
       };
       // A job that is broken at the moment keeps its alarms.
       const known = new Set([...this.#catalog.states()].map(({ job }) => job));
       // One that takes long to load is not known yet.
       const isAll = this.#catalog.loading === null;
-      const scope = (alarm: AlarmRow) =>
-        alarm.event === "dead" ||
-        (alarm.event === "api" ? downSince !== undefined : isAll && !known.has(alarm.job));
+      const scope = ({ event, job }: AlarmRow) => {
+        if (event === "dead") return true;
+        if (event === "api") return downSince !== undefined;
+        return event === "cluster" ? speaks : isAll && !known.has(job);
+      };
       await this.#settle(conditionsOf, scope);
     }
     const count = this.#options.once ? this.#left.length : JOBS_MAX;
@@ -295,9 +306,14 @@ function alarmSubject({ event, job, runId, subject }: Condition): LogSubject {
 }
 
 /** The fields of a log line about who should tell it. */
-function noticeSubject({ plugin, body }: NoticeRow): LogSubject {
-  const { of, job } = JSON.parse(body) as { readonly of: string; readonly job: string | null };
+function noticeSubject(row: NoticeRow): LogSubject {
+  const { of, job } = aboutOf(row);
+  const { plugin } = row;
   return { ...(job === null ? {} : { job }), plugin, alarm: of };
+}
+
+function aboutOf({ body }: Pick<NoticeRow, "body">) {
+  return JSON.parse(body) as { readonly of: string; readonly job: string | null };
 }
 
 function ofJob(job: string): string {

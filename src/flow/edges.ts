@@ -9,6 +9,7 @@ import type { Clock, Log, LogLevel, LogSubject, Random, Signer } from "../lib/po
 import type { MigApi } from "../mig/api.ts";
 import type { Plugins, Shelf, Spool } from "../ports.ts";
 import type { Instant, Milliseconds } from "../time.ts";
+import type { Condition } from "./alarm-rules.ts";
 import type { RunOrder } from "./order.ts";
 
 export interface Edges {
@@ -24,6 +25,8 @@ export interface Edges {
   readonly journal: Journal;
   /** Absent where this host works alone: nobody else acts. */
   readonly lease?: Lease;
+  /** Absent where this host works alone. */
+  readonly hosts?: ClusterHosts;
   /**
    * Of one piece of work on a job, where there are several hosts: asked in the turn in which
    * something is sent or kept. False: another host may have acted since it was begun.
@@ -67,6 +70,14 @@ export type WorkflowLaunch = (order: {
   readonly entity: Entity;
   readonly run: RunOrder;
 }) => Promise<boolean>;
+
+/** The hosts of a cluster, as one of them sees them. */
+export interface ClusterHosts {
+  /** Whether this one raises and tells the alarms that are about no job. */
+  speaks(): boolean;
+  /** What is wrong among them. @param isTold Whether an alarm about a subject is open. */
+  conditions(now: Instant, isTold: (subject: string) => boolean): readonly Condition[];
+}
 
 /** Who is told of alarms, and of which. */
 export interface Notify {

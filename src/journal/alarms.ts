@@ -11,6 +11,7 @@ import { DELIVERY_STATES } from "./inflight.ts";
 /** What can be wrong. */
 export const ALARM_EVENTS = [
   ...(["failed", "missed", "dead", "late", "coverage", "refused", "calendar", "api"] as const),
+  ...(["cluster"] as const),
 ] as const;
 
 export type AlarmEvent = (typeof ALARM_EVENTS)[number];

@@ -84,7 +84,8 @@ export type AlarmName =
   | "coverage"
   | "refused"
   | "calendar"
-  | "api";
+  | "api"
+  | "cluster";
 
 /** What `alarm` gets beside it: the same as `deliver`, where it has a meaning. */
 export type AlarmContext<Config = undefined> = Pick<

@@ -3,6 +3,7 @@
 import { describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
+import type { Condition } from "../../src/flow/alarm-rules.ts";
 import { Alarms } from "../../src/flow/alarms.ts";
 import type { Entity } from "../../src/jobs/entity.ts";
 import { ALARM_EVENTS, type AlarmEvent } from "../../src/journal/alarms.ts";
@@ -21,6 +22,7 @@ function openHost(changes: Partial<Entity>) {
   const told: string[] = [];
   const job = entity({ job: "nightly", ...changes });
   let downSince: number | null = null;
+  let among: readonly Condition[] = [];
   const plugins = {
     ...world.edges.plugins,
     alarm: async ({ body }: { readonly body: string }) => {
@@ -43,9 +45,13 @@ function openHost(changes: Partial<Entity>) {
     setDown(since: number | null) {
       downSince = since;
     },
+    setAmong(conditions: readonly Condition[]) {
+      among = conditions;
+    },
     /** As a process that was just started. */
     async look() {
-      const alarms = new Alarms({ ...world.edges, plugins, notify }, catalog, {
+      const hosts = { speaks: () => true, conditions: () => among };
+      const alarms = new Alarms({ ...world.edges, plugins, notify, hosts }, catalog, {
         ...{ downSince: () => downSince, signal: never(), once: true, changed() {} },
         rested: (work) => work(),
       });
@@ -146,6 +152,16 @@ const KINDS: Readonly<Record<AlarmEvent, Kind>> = {
       }),
   },
   api: { happen: (host) => host.setDown(host.now() - DAY), mend: (host) => host.setDown(null) },
+  cluster: {
+    happen: (host) =>
+      host.setAmong([
+        {
+          ...{ event: "cluster", job: "", subject: "beta", runId: null, since: host.now() },
+          ...{ count: 1, message: "host beta is not heard of any more", hint: "start it again" },
+        },
+      ]),
+    mend: (host) => host.setAmong([]),
+  },
 };
 
 describe("each kind of alarm", () => {

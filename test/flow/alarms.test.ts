@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { Alarms, type AlarmsOptions } from "../../src/flow/alarms.ts";
-import type { Notify } from "../../src/flow/edges.ts";
+import type { ClusterHosts, Edges, Notify } from "../../src/flow/edges.ts";
 import { advance, advanceDelivery } from "../../src/journal/inflight.ts";
 import type { LogSubject } from "../../src/lib/ports.ts";
 import type { AlarmOrder, DeliveryAnswer } from "../../src/ports.ts";
@@ -10,7 +10,10 @@ import { entity, fillDisk, NOON, openWorld } from "../support/world.ts";
 const DAY = 86_400_000;
 
 /** Alarms over a world in which a job runs by hand of the test. */
-function watch(changes: Partial<Notify> = {}, options: Partial<AlarmsOptions> = {}) {
+function watch(
+  changes: Partial<Notify> = {},
+  { hosts, ...options }: Partial<AlarmsOptions> & Pick<Edges, "hosts"> = {},
+) {
   const world = openWorld();
   const told: AlarmOrder[] = [];
   const answers: DeliveryAnswer[] = [];
@@ -38,7 +41,8 @@ function watch(changes: Partial<Notify> = {}, options: Partial<AlarmsOptions> = 
   const clock = { sleep: rest, until: rest, now: () => now };
   let alarms = begin();
   function begin(): Alarms {
-    return new Alarms({ ...world.edges, clock, plugins, notify }, catalog, {
+    const edges = { ...world.edges, clock, plugins, notify };
+    return new Alarms(hosts === undefined ? edges : { ...edges, hosts }, catalog, {
       ...{ downSince: () => null, signal, once: true, changed() {} },
       rested: (work) => work(),
       ...options,
@@ -120,6 +124,13 @@ async function giveUp({ journal }: ReturnType<typeof watch>): Promise<void> {
   });
 }
 
+/** Hosts of a cluster, of which this one speaks or does not. */
+function among(beta: { speaks: boolean; isThere: boolean }): ClusterHosts {
+  const fault = { event: "cluster", job: "", subject: "beta", runId: null, since: NOON } as const;
+  const about = { ...fault, count: 1, message: "beta is not heard of", hint: "start it" };
+  return { speaks: () => beta.speaks, conditions: () => (beta.isThere ? [] : [about]) };
+}
+
 describe("Alarms", () => {
   test("tells a failure once, however often it is looked at, and once that it is over", async () => {
     const site = watch();
@@ -142,6 +153,40 @@ describe("Alarms", () => {
     await site.ran("failed", "once more");
     await site.turn(10_000);
     expect(site.events()).toEqual(["failed", "recovered", "failed"]);
+  });
+
+  test("of several hosts one tells what is about no job, each what is about its jobs", async () => {
+    const beta = { speaks: false, isThere: false };
+    const downSince = () => NOON - 600_000;
+    const site = watch({}, { downSince, hosts: among(beta) });
+    await site.ran("failed", "no target");
+    await site.turn(10_000);
+    expect(site.events()).toEqual(["failed"]);
+    beta.speaks = true;
+    await site.turn(10_000);
+    expect(site.events().toSorted()).toEqual(["api", "cluster", "failed"]);
+    // Another host has the say by now: what it finds is its own to end and to tell.
+    beta.speaks = false;
+    beta.isThere = true;
+    await site.turn(10_000);
+    expect(site.journal.openAlarms()).toHaveLength(3);
+    beta.speaks = true;
+    await site.turn(10_000);
+    expect(site.events().filter((event) => event === "recovered")).toHaveLength(1);
+  });
+
+  test("leaves a notice that is about no job to the host that speaks", async () => {
+    const beta = { speaks: true, isThere: false };
+    const site = watch({}, { hosts: among(beta) });
+    site.answers.push({ kind: "failed", message: "exit status 1" });
+    await site.turn();
+    expect(site.events()).toEqual(["cluster"]);
+    beta.speaks = false;
+    await site.turn(DAY);
+    expect(site.events()).toEqual(["cluster"]);
+    beta.speaks = true;
+    await site.turn(10_000);
+    expect(site.events()).toEqual(["cluster", "cluster"]);
   });
 
   test("tells what lasts again only after `repeat`", async () => {

@@ -14,7 +14,7 @@ import { type Instant, MINUTE_MS, type Milliseconds, SECOND_MS } from "../../tim
 import { type Lease, shareOf } from "../lease.ts";
 import { type ClusterJournal, openClusterJournal } from "./journal.ts";
 import { COMMON } from "./schema.ts";
-import { type ClusterStore, REMOVED_MS, type Seen } from "./server.ts";
+import { type ClusterStore, type Host, REMOVED_MS, type Seen } from "./server.ts";
 import { shardOf } from "./shapes.ts";
 
 export interface MembershipOptions {
@@ -80,6 +80,8 @@ export class Membership implements Lease {
   /** Loops whose last turn has failed. */
   readonly #failing = new Set<() => Promise<void>>();
   #loops: readonly Promise<void>[] = [];
+  #hosts: readonly Host[] = [];
+  #clockAheadMs: Milliseconds | null = null;
 
   /** @param shards How many shards the cluster has. */
   constructor(options: MembershipOptions, shards: number) {
@@ -117,6 +119,27 @@ export class Membership implements Lease {
   /** Whether the rows of a job are here. */
   has(job: string): boolean {
     return this.#held.get(this.#shardOf(job))?.isLoaded === true;
+  }
+
+  /** Whether this host decides and tells what concerns no job: whoever has the first shard. */
+  speaks(): boolean {
+    const first = this.#held.get(COMMON + 1);
+    return first?.isLoaded === true && !this.#isOver(first);
+  }
+
+  /** The file of the rows that are here. */
+  get path(): string {
+    return this.#options.path;
+  }
+
+  /** The hosts, as they were seen last. */
+  get hosts(): readonly Host[] {
+    return this.#hosts;
+  }
+
+  /** By how much this host's clock is ahead of PostgreSQL's; null: that is not known. */
+  get clockAheadMs(): Milliseconds | null {
+    return this.#clockAheadMs;
   }
 
   async isHere(path: string): Promise<boolean> {
@@ -185,7 +208,10 @@ export class Membership implements Lease {
 
   async #look(): Promise<void> {
     const { server, me, leaseMs } = this.#options;
+    const asked = this.#now();
     const seen = await server.look();
+    this.#hosts = seen.hosts;
+    this.#compareClocks(asked, seen);
     this.#dropLost(seen);
     const before = this.journal.version();
     await this.journal.refresh(seen);
@@ -197,6 +223,13 @@ export class Membership implements Lease {
     const wanted = [...again.map(({ id }) => id), ...claim];
     if (wanted.length > 0) await this.#claim(wanted);
     else if (give > 0) await this.#give(give);
+  }
+
+  /** After an answer that was long on its way nothing can be said of the clock. */
+  #compareClocks(asked: Moment, { now }: Seen): void {
+    const { wall, elapsed } = this.#now();
+    const wayMs = elapsed - asked.elapsed;
+    if (wayMs < SECOND_MS) this.#clockAheadMs = Math.round(wall - wayMs / 2 - now);
   }
 
   /** One that fails is made again: renewing and looking tell of a PostgreSQL that is down. */

@@ -223,6 +223,14 @@ export class Server implements ClusterStore {
     return (await this.#ask(sql, [host, isOn])).length > 0;
   }
 
+  /** Forgets a host that has no shard. Answers whether there was one. */
+  async forget(host: string): Promise<boolean> {
+    const owns =
+      "SELECT 1 FROM mig_shard WHERE owner = instance AND lease_until > clock_timestamp()";
+    const sql = `DELETE FROM mig_host WHERE name = $1 AND NOT EXISTS (${owns}) RETURNING name`;
+    return (await this.#ask(sql, [host])).length > 0;
+  }
+
   async purge(keepMs: Milliseconds): Promise<void> {
     const old = "removed < now() - $1 * interval '1 millisecond'";
     const some = `SELECT ctid FROM mig_row WHERE ${old} LIMIT ${PURGED_MAX}`;

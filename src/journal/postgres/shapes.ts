@@ -15,6 +15,14 @@ const MARKS: Readonly<Record<string, readonly string[]>> = {
   run: ["job", "fires_at"],
   action: ["action_id"],
   delivery: ["key"],
+  alarm: ["event", "job", "subject"],
+  state: ["job", "key"],
+  calendar: ["job", "sequence"],
+};
+
+/** Rows of which there may be more: an alarm that is over. */
+const UNMARKED: Readonly<Record<string, (raw: Raw) => boolean>> = {
+  alarm: ({ ended_at }) => ended_at !== null,
 };
 
 /** One table. */
@@ -97,6 +105,7 @@ export function encodeRow(raw: Raw): string {
 
 /** What is there once in all shards; null: nothing of this row. */
 export function markOf({ table }: Shape, raw: Raw): string | null {
+  if (UNMARKED[table]?.(raw) === true) return null;
   const values = MARKS[table]?.map((column) => raw[column]) ?? [null];
   return values.includes(null) ? null : [table, ...values].join("/");
 }

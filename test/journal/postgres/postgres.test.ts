@@ -17,7 +17,7 @@ import {
 } from "../../../src/journal/postgres/membership.ts";
 import { COMMON } from "../../../src/journal/postgres/schema.ts";
 import { Server } from "../../../src/journal/postgres/server.ts";
-import { shardOf } from "../../../src/journal/postgres/shapes.ts";
+import { markOf, shapesOf, shardOf } from "../../../src/journal/postgres/shapes.ts";
 import { openJournal } from "../../../src/journal/sqlite/journal.ts";
 import { tablesOf } from "../../../src/journal/sqlite/maintenance.ts";
 import { DAY_MS } from "../../../src/time.ts";
@@ -256,6 +256,46 @@ described("ClusterJournal", () => {
     expect(owner.version()).toBeGreaterThan(0);
     for (const journal of [owner, ann]) await journal.close();
     await server.close();
+  });
+
+  test("opens one alarm about no job, whoever finds it, and the next once it is over", async () => {
+    const { server } = await newServer();
+    const [one, two] = [await beside(server, "one"), await beside(server, "two")];
+    const about = { event: "api", job: "", subject: "", runId: null, since: NOW } as const;
+    const raise = (journal: Journal) =>
+      journal.write((to) => {
+        if (to.openAlarms().length > 0) return false;
+        to.insertAlarm({ ...about, raisedAt: NOW, toldAt: NOW, count: 1, message: "m", hint: "h" });
+        return true;
+      });
+    expect((await Promise.all([raise(one), raise(two)])).toSorted()).toEqual([false, true]);
+    for (const journal of [one, two]) await journal.refresh(await server.look());
+    const [open] = two.openAlarms();
+    await two.write((to) => open && to.saveAlarm({ ...open, endedAt: NOW + 1 }));
+    await one.refresh(await server.look());
+    expect(await raise(one)).toBe(true);
+    expect(one.alarms(9)).toHaveLength(2);
+    for (const journal of [one, two]) await journal.close();
+    await server.close();
+  });
+
+  test("has for each thing of which there is one its mark, or an owner who sees to it", async () => {
+    const path = newFile();
+    await openJournal({ path }).close();
+    const database = new DatabaseSync(path);
+    const shapes = shapesOf(database);
+    const raw = new Proxy({ ended_at: null } as Record<string, string | null>, {
+      get: (row, name) => (name in row ? null : "x"),
+    });
+    const unmarked = tablesOf(database).filter((table) => {
+      const indexes = database.prepare(`PRAGMA index_list("${table}")`).all();
+      const shape = shapes.get(table);
+      const isOne = indexes.some(({ unique, origin }) => unique === 1 && origin !== "pk");
+      return isOne && shape !== undefined && markOf(shape, raw) === null;
+    });
+    // Rows of a run, of a calendar and of a job: only the owner of the job makes them.
+    expect(unmarked).toEqual(["step", "calendar_window", "tally"]);
+    database.close();
   });
 
   test("changes nothing for a former owner (I12)", async () => {

@@ -12,8 +12,14 @@ import { freshToken, stamp, tokenOf, writeSeal } from "./seal.ts";
 /** Commits after which a checkpoint is made: a log that does not grow is faster to sync. */
 export const COMMITS_MAX = 500;
 
-/** Bytes by which the log may grow until then: actions may be large, and a commit hold many. */
-const GROWTH_MAX = 4 * 1024 * 1024;
+/**
+ * Bytes by which the log may grow until then: actions may be large, and a commit hold many. Nothing
+ * else happens while they are moved.
+ */
+const GROWTH_MAX = 1024 * 1024;
+
+/** A log that has grown this many times as far waits no longer. */
+const GROWTH_TIMES = 8;
 
 /** Bytes of a log that is cut as soon as nobody reads it any more. */
 export const LOG_SIZE_MAX = 32 * 1024 * 1024;
@@ -41,7 +47,7 @@ export class Checkpoints {
    */
   begin(): void {
     this.#database.exec("PRAGMA wal_autocheckpoint = 0");
-    this.#make();
+    this.make();
   }
 
   /** Whether journal.db is the file that the last checkpoint left. */
@@ -50,18 +56,21 @@ export class Checkpoints {
     return token === null || this.#tokens.length === 0 || this.#tokens.includes(token);
   }
 
-  /** Makes a checkpoint, if enough was written since the last one. @throws As `begin`. */
-  wrote(): void {
+  /** Notes a commit. Answers whether enough was written since the last checkpoint, or far more. */
+  wrote(): "little" | "enough" | "far more" {
     this.#commits += 1;
-    if (this.#commits >= COMMITS_MAX || this.#logSize() - this.#size > GROWTH_MAX) this.#make();
+    const grown = this.#logSize() - this.#size;
+    if (grown > GROWTH_TIMES * GROWTH_MAX) return "far more";
+    return this.#commits >= COMMITS_MAX || grown > GROWTH_MAX ? "enough" : "little";
   }
 
   /** Cuts a log that has grown long while somebody read. @throws As `begin`. */
   look(): void {
-    if (this.#logSize() > LOG_SIZE_MAX) this.#make();
+    if (this.#logSize() > LOG_SIZE_MAX) this.make();
   }
 
-  #make(): void {
+  /** Makes a checkpoint. @throws As `begin`. */
+  make(): void {
     // When it fails, it is tried again only after as many commits.
     this.#commits = 0;
     this.#size = this.#logSize();

@@ -162,6 +162,9 @@ function noneYet(path: string): RunnerError {
   });
 }
 
+/** How long a checkpoint waits for what goes on from the last commit. */
+const CHECKPOINT_WAIT_MS = 30;
+
 /** No journal will ever have so high a schema version. */
 const VERSION_MAX = 1_000;
 
@@ -236,6 +239,8 @@ class JournalFile {
   readonly #isOwned: () => boolean;
   /** While this process has the directory. */
   #checkpoints: Checkpoints | null = null;
+  /** The next checkpoint, while it waits. */
+  #checkpoint: ReturnType<typeof setTimeout> | null = null;
   /** Set once nothing may be written any more. */
   #failure: RunnerError | null = null;
   #queue: Queued[] = [];
@@ -279,6 +284,7 @@ class JournalFile {
     while (this.#queue.length > 0) this.#flush();
     if (this.#closed) return;
     this.#closed = true;
+    if (this.#checkpoint !== null) clearTimeout(this.#checkpoint);
     this.#place?.close();
     this.#look();
     if (this.#place?.isReplaced !== true) this.#database.close();
@@ -345,7 +351,22 @@ class JournalFile {
     }
     this.#pace.wrote(group.length, beganAt);
     for (const settle of outcomes) settle();
-    this.#keepShort((checkpoints) => checkpoints.wrote());
+    this.#keepShort((checkpoints) => this.#wrote(checkpoints));
+  }
+
+  /**
+   * What was just written is waited for, such as by a POST: a checkpoint, which takes longer than a
+   * commit, lets it go first.
+   */
+  #wrote(checkpoints: Checkpoints): void {
+    const written = checkpoints.wrote();
+    if (written === "far more") checkpoints.make();
+    if (written !== "enough" || this.#checkpoint !== null) return;
+    this.#checkpoint = setTimeout(() => {
+      this.#checkpoint = null;
+      if (!this.#closed && this.#failure === null) this.#keepShort((soon) => soon.make());
+    }, CHECKPOINT_WAIT_MS);
+    this.#checkpoint.unref();
   }
 
   /** Works on the log; a failure is ignored, because it is tried again later. */

@@ -45,22 +45,33 @@ describe("Checkpoints", () => {
     checkpoints.begin();
     const first = readSeal(path);
     expect(first).toEqual([tokenOf(path) as string]);
-    for (let commit = 1; commit < COMMITS_MAX; commit++) checkpoints.wrote();
-    expect(readSeal(path)).toEqual(first);
-    checkpoints.wrote();
+    checkpoints.make();
     const second = readSeal(path);
     expect(second).toEqual([tokenOf(path) as string]);
     expect(second).not.toEqual(first);
     expect(checkpoints.isOwn).toBe(true);
   });
 
-  test("are made early where little was written that is large", () => {
+  test("are wanted after so many commits", () => {
     const checkpoints = new Checkpoints(database, path);
     checkpoints.begin();
-    const before = readSeal(path);
-    fill(20);
-    checkpoints.wrote();
-    expect(readSeal(path)).not.toEqual(before);
+    for (let commit = 1; commit < COMMITS_MAX; commit++) {
+      expect(checkpoints.wrote()).toBe("little");
+    }
+    expect(checkpoints.wrote()).toBe("enough");
+    checkpoints.make();
+    expect(checkpoints.wrote()).toBe("little");
+  });
+
+  test("are wanted early where little was written that is large, and do not wait for ever", () => {
+    const checkpoints = new Checkpoints(database, path);
+    checkpoints.begin();
+    fill(2);
+    expect(checkpoints.wrote()).toBe("enough");
+    fill(10);
+    expect(checkpoints.wrote()).toBe("far more");
+    checkpoints.make();
+    expect(checkpoints.wrote()).toBe("little");
   });
 
   test("wait for no reader, and cut the log when it has gone", () => {
@@ -69,7 +80,7 @@ describe("Checkpoints", () => {
     {
       using _ = reader();
       fill(33);
-      checkpoints.wrote();
+      checkpoints.make();
       checkpoints.look();
       expect(logSize()).toBeGreaterThan(LOG_SIZE_MAX);
       // The file may have the old token, or the new one by now.

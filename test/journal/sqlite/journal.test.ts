@@ -155,10 +155,22 @@ describe("openJournal()", () => {
         const journal = openJournal({ path, isOwned: () => isOwned });
         const before = readSeal(path);
         // Each checkpoint has a token of its own.
-        await journal.write((tables) => tables.insertSource("5eed", "x".repeat(8_000_000)));
+        await journal.write((tables) => tables.insertSource("5eed", "x".repeat(9_000_000)));
         expect([isOwned, String(readSeal(path)) !== String(before)]).toEqual([isOwned, isOwned]);
         await journal.close();
       }
+    });
+  });
+
+  test("makes a checkpoint of less only after what waits for the write", async () => {
+    await withDirectory(async (directory) => {
+      const path = join(directory, "journal.db");
+      const journal = openJournal({ path, isOwned: () => true });
+      const before = String(readSeal(path));
+      await journal.write((tables) => tables.insertSource("5eed", "x".repeat(2_000_000)));
+      expect(String(readSeal(path))).toBe(before);
+      while (String(readSeal(path)) === before) await new Promise((turn) => setImmediate(turn));
+      await journal.close();
     });
   });
 

@@ -14,6 +14,8 @@ export type ErrorCode =
   | "SPOOL"
   | "PLUGIN"
   | "API"
+  /** Where results are kept, when not in files of this host. */
+  | "STORE"
   /** Another process is at work: the same again may succeed a little later. */
   | "BUSY"
   | "USAGE";

@@ -63,23 +63,25 @@ export type ActionTrace = { readonly kind: "recorded" | "gone" | "removed" } | F
 /** The name of a result file: the id of its action, or the first and the last of several. */
 export type ResultName = number | { readonly first: number; readonly last: number };
 
-/** A result file as it was written. */
+/** A result as it was written. */
 export interface WrittenResult {
+  /** Where it is: the path of a file, or the URL of an object in a store. Rows name it so. */
+  readonly place: string;
   /** Its size in bytes. */
   readonly bytes: number;
   /** Of its bytes, in lower-case hexadecimal. */
   readonly sha256: string;
 }
 
-/** A result file while it is written (I5): nothing is visible under its name before `commit`. */
+/** A result while it is written (I5): nothing is there under its name before `commit`. */
 export interface ResultWriter {
   /**
    * Queues the parts, one behind the other. Undefined when there is room for more already, else a
    * promise that has to be waited for before the next call.
    */
   write(...parts: readonly Uint8Array[]): Promise<void> | undefined;
-  /** fsync, rename, directory fsync. Resolves once the file is durable. */
-  commit(): Promise<WrittenResult>;
+  /** Resolves once it is durable and can be read. @param signal Gives up what takes long. */
+  commit(signal?: AbortSignal): Promise<WrittenResult>;
   /** Removes what was written. Never rejects. */
   abort(): Promise<void>;
 }
@@ -117,10 +119,39 @@ export interface Spool {
   trace(job: string, actionId: number): Promise<ActionTrace>;
   /** Renames a broken inflight file to `NAME.bad` beside it; resolves with the new path. */
   setAside(file: InflightFile): Promise<string>;
-  /** Opens `runners/JOB/results/DATE/NAME.json` for writing; `date` is YYYYMMDD. */
-  createResult(job: string, date: string, name: ResultName): Promise<ResultWriter>;
-  /** The path that `createResult` would commit to. Pure. */
-  resultPath(job: string, date: string, name: ResultName): string;
+}
+
+/** What tells a result from another in its place, and its size. */
+export interface ResultMark {
+  readonly mark: string;
+  readonly size: number;
+}
+
+/** A file of this host that is lent. */
+export interface Loan {
+  readonly path: string;
+  /** It is not read any more. Never rejects. */
+  release(): Promise<void>;
+}
+
+/**
+ * Where results are: in files of this host, in a folder that hosts share, or in a store of objects.
+ * What is in a place that was committed never changes, but a file of the spool by a sweep.
+ */
+export interface Results {
+  /** Opens a result for writing; `date` is YYYYMMDD. */
+  create(job: string, date: string, name: ResultName): Promise<ResultWriter>;
+  /** Null: there is none. Rejects when that cannot be said, as of a store that does not answer. */
+  find(place: string): Promise<ResultMark | null>;
+  /** All of it. Iterating throws a RunnerError when it cannot be read. */
+  stream(place: string): AsyncIterable<Uint8Array>;
+  /** Parts of it, each by where it begins and its size; shorter where it has ended. */
+  parts(
+    place: string,
+    parts: readonly { readonly offset: number; readonly size: number }[],
+  ): Promise<readonly Uint8Array[]>;
+  /** A file with it, for programs that read files. */
+  lend(place: string, signal?: AbortSignal): Promise<Loan>;
 }
 
 /** The result files of a spool by the day of their folder, where they are not kept for ever. */

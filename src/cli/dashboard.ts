@@ -1,4 +1,5 @@
 // Dashboard: the verb that shows the page, until it is told to stop.
+import { systemRandom } from "../edge/clock.ts";
 import { onSignals } from "../edge/signals.ts";
 import { isAddress, type Listener, listen, type Place } from "../edge/web.ts";
 import { RunnerError } from "../errors.ts";
@@ -6,6 +7,7 @@ import { createApp } from "../web/app.ts";
 import { allowedOf, DESK_FLAGS } from "./desk.ts";
 import { UsageError } from "./flags.ts";
 import { journalFile, openSpoolView } from "./open.ts";
+import { resultsOf } from "./results.ts";
 import { openSite } from "./site.ts";
 import { TLS_FLAGS, Tls, tlsFilesOf } from "./tls.ts";
 import type { Call, Verb } from "./verb.ts";
@@ -65,10 +67,12 @@ export const dashboard: Verb = {
     for (const warning of view.warnings) note(`warning: ${warning}`);
     if (allowed?.warning != null) note(`warning: ${allowed.warning}`);
     const file = await journalFile(view);
+    const opened = resultsOf({ ...call, ...view, random: systemRandom() });
     try {
       const known = tls === null ? {} : { isNamed: (name: string) => tls.isFor(name) };
       const acting = allowed === null ? {} : { desk: allowed.desk };
-      const app = createApp(openSite(view, note, file.path), { hosts, ...known, ...acting });
+      const site = openSite(view, note, { journalPath: file.path, results: opened.results });
+      const app = createApp(site, { hosts, ...known, ...acting });
       const takesForms = allowed !== null;
       const credentials = tls?.credentials ?? null;
       const listener = await listen(place, app.answer, { takesForms, credentials });
@@ -77,6 +81,7 @@ export const dashboard: Verb = {
       await stopped(listener, tls);
       return 0;
     } finally {
+      await opened.close();
       await file.close();
     }
   },

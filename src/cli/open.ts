@@ -13,7 +13,6 @@ import { absolutePath, homeDirectory, readBytes } from "../edge/files.ts";
 import { openModules } from "../edge/plugins/modules.ts";
 import { type DiskPlugins, openPlugins } from "../edge/plugins/plugins.ts";
 import { sealProcess } from "../edge/secrecy.ts";
-import { openShelf } from "../edge/spool/shelf.ts";
 import { type DiskSpool, openSpool, watchSpool } from "../edge/spool.ts";
 import { openNotify, openWatchdog } from "../edge/systemd.ts";
 import { describeHostZone, zoneWarning } from "../edge/timezone.ts";
@@ -43,6 +42,7 @@ import {
   warningsAbove,
 } from "./owners.ts";
 import { Reload } from "./reload.ts";
+import { removeLeftovers, resultsOf, retentionOf } from "./results.ts";
 import type { Call } from "./verb.ts";
 
 export interface Opened {
@@ -136,12 +136,15 @@ export async function openJournalAccess(call: Call): Promise<JournalAccess> {
   try {
     const plugins = pluginsOf(call, { config, log });
     const { journal, close } = await openBeside(config, clock);
-    const edges = { clock, random: systemRandom(), log, journal, plugins };
+    const random = systemRandom();
+    const opened = resultsOf({ ...call, ...view, random });
+    const edges = { clock, random, log, journal, plugins, results: opened.results };
     return {
       ...view,
       edges,
       plugins,
       async close() {
+        await opened.close();
         await close();
         await log.close();
       },
@@ -284,7 +287,7 @@ async function openEdges(call: Call, begun: Begun): Promise<Opened> {
   const { environment } = call;
   const { config, clock, log, lock } = begun;
   const spool = openSpool({ directory: config.directory });
-  if (lock.isOurs) await spool.removeLeftovers();
+  if (lock.isOurs) await removeLeftovers(config, spool);
   const plugins = lock.isOurs ? await pluginsOf(call, { config, log }).list() : [];
   for (const { name, problem } of plugins) {
     if (problem === null) log.emit("info", `plugins: registering ${name}`);
@@ -299,8 +302,10 @@ async function openEdges(call: Call, begun: Begun): Promise<Opened> {
     member && new (await import("./host-watch.ts")).HostWatch({ ...begun, member, spool, journal });
   const live = liveOf(call, begun);
   const random = systemRandom();
+  const opened = resultsOf({ config, spool, clock, random, environment });
   const edges = {
     ...{ clock, random, log, journal, plugins: live.plugins, limits: live.limits },
+    results: opened.results,
     ...(member === null ? { spool } : { spool: ownJobs(spool, member), lease: member }),
     ...(hosts === null ? {} : { hosts }),
     ...{ api: live.api, signer: live.signer, cosigners: live.cosigners ?? [] },
@@ -308,7 +313,7 @@ async function openEdges(call: Call, begun: Begun): Promise<Opened> {
     blackouts: live.blackouts,
     ...retentionOf(config),
     ...(config.notify.plugins.length === 0 ? {} : { notify: config.notify }),
-    workflows: workflowEdges(config),
+    workflows: workflowEdges(config, opened.results),
   };
   const notify = await openNotify(environment);
   const jobs = openCatalog(config, edges.spool);
@@ -323,13 +328,7 @@ async function openEdges(call: Call, begun: Begun): Promise<Opened> {
     begun.written,
   );
   return {
-    config,
-    edges,
-    catalog: jobs.catalog,
-    lock,
-    member,
-    hosts,
-    broken,
+    ...{ config, edges, catalog: jobs.catalog, lock, member, hosts, broken },
     watch: (onChange) => watchSpool(config.directory, onChange),
     ready: () => notify("READY=1"),
     alive: openWatchdog(environment, { notify, now: clock.now }),
@@ -341,6 +340,7 @@ async function openEdges(call: Call, begun: Begun): Promise<Opened> {
       live.close();
       await jobs.close();
       await check?.close();
+      await opened.close();
       await (member ?? journal).close();
       lock.release();
       await log.close();
@@ -391,9 +391,4 @@ async function beginCheck(
   ...order: readonly [path: string, onDamage: (error: RunnerError) => void]
 ): Promise<Closed> {
   return (await import("../edge/journal-check.ts")).checkBeside(...order);
-}
-
-function retentionOf({ directory, retention }: RunnerConfig): Pick<EngineEdges, "retention"> {
-  if (Object.values(retention).every((value) => value === null)) return {};
-  return { retention: { ...retention, shelf: openShelf({ directory }) } };
 }

@@ -18,7 +18,5 @@ export function ownJobs(spool: Spool, owner: { has(job: string): boolean }): Spo
     removeInflight: (...order) => spool.removeInflight(...order),
     trace: (...order) => spool.trace(...order),
     setAside: (...order) => spool.setAside(...order),
-    createResult: (...order) => spool.createResult(...order),
-    resultPath: (...order) => spool.resultPath(...order),
   };
 }

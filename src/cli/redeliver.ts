@@ -1,7 +1,7 @@
 // Redeliver: the verb that gives a stored result to its plugins again.
 
 import { onSignals } from "../edge/signals.ts";
-import { findResult, isFile, latestResult, readResult } from "../edge/spool/stored.ts";
+import { findResult, latestResult, readResult } from "../edge/spool/stored.ts";
 import { messageOf, RunnerError } from "../errors.ts";
 import { deliverResult } from "../flow/deliver.ts";
 import { adoptResult, redeliverResult } from "../flow/redeliver.ts";
@@ -108,7 +108,7 @@ async function resultOfAction(
     throw new RunnerError("SPOOL", `Cannot redeliver action "${actionId}": ${now}`, { job });
   }
   // In a cluster it may lie on another host, which says so when it is to deliver it.
-  if (config.cluster !== null || (await isFile(resultPath))) return known;
+  if (config.cluster !== null || (await edges.results.find(resultPath)) !== null) return known;
   throw new RunnerError("SPOOL", `Cannot redeliver action "${actionId}": its result is gone`, {
     job,
     path: resultPath,

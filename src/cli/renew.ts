@@ -26,7 +26,7 @@ export async function renew(access: JournalAccess, runId: number): Promise<Rehea
   if (kept === null) return null;
   const { run, steps } = kept;
   const path = await pathOf(access, run.job);
-  const { source, hash } = await workflowEdges(access.config).bundle(path);
+  const { source, hash } = await workflowEdges(access.config, access.edges.results).bundle(path);
   const { beside, ...played } = await play(access, kept, source);
   const refuse = (state: string, hint: string): never => {
     const message = `Cannot resume run "${runId}" of ${run.job} with its new source: ${state}`;
@@ -74,7 +74,7 @@ async function play(
   source: string,
 ): Promise<Rehearsal & { readonly beside: readonly string[] }> {
   const { clock, journal } = access.edges;
-  const { host } = workflowEdges(access.config);
+  const { host } = workflowEdges(access.config, access.edges.results);
   const last = stepsAgain(journal, kept.run.id).map(({ name }) => name);
   const beside = besideSteps(journal, kept.run.id).map(({ name }) => name);
   if (beside.length > 0) {

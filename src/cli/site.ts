@@ -3,11 +3,12 @@
 // when a while has passed, never for each look.
 import { changedAt } from "../edge/files.ts";
 import { lockHolder } from "../edge/lock.ts";
-import { resultFiles } from "../edge/result-files.ts";
+import { FILES } from "../edge/results/files.ts";
 import { describeError, RunnerError } from "../errors.ts";
 import type { JobState } from "../jobs/catalog.ts";
 import type { Reading } from "../journal/reading.ts";
 import { openReading } from "../journal/sqlite/reading.ts";
+import type { Results } from "../ports.ts";
 import { type Instant, type Milliseconds, SECOND_MS } from "../time.ts";
 import { VERSION } from "../version.ts";
 import { markOf, type Site } from "../web/site.ts";
@@ -25,14 +26,19 @@ const AROUND_MS: Milliseconds = 2 * SECOND_MS;
 const LOOK_MS: Milliseconds = 2 * SECOND_MS;
 const LOOKS = 7;
 
-/**
- * @param note Told what could not be read, for the operator of the page.
- * @param journalPath The journal's file, or a copy of it.
- */
+/** What the page reads besides the directory. */
+export interface SiteSources {
+  /** The journal's file, or a copy of it. @default that of the directory */
+  readonly journalPath?: string;
+  /** @default the files of the directory */
+  readonly results?: Pick<Results, "find" | "stream" | "parts">;
+}
+
+/** @param note Told what could not be read, for the operator of the page. */
 export function openSite(
   view: SpoolView,
   note: (line: string) => void,
-  journalPath: string = view.config.journalPath,
+  { journalPath = view.config.journalPath, results = FILES }: SiteSources = {},
 ): Site {
   const { config, clock } = view;
   const { directory } = config;
@@ -48,7 +54,7 @@ export function openSite(
   };
   return {
     version: VERSION,
-    files: resultFiles(),
+    files: results,
     note,
     async look(use) {
       const now = clock.now();

@@ -196,6 +196,28 @@ export const RUNNER_KEYS = {
       about: "how long a host that is silent keeps its jobs: the same on all hosts",
     },
   },
+  results: {
+    store: {
+      ...part({ ...text, since: ours, unset: "`runners/JOB/results/`" }),
+      about:
+        "where results are kept: `s3://BUCKET/PREFIX`, or the path of a folder that hosts share " +
+        "(docs/cluster.md)",
+    },
+    endpoint: {
+      ...part({ ...text, since: ours, unset: "Amazon's, of the region" }),
+      about: "of the S3 service, without the bucket, such as `https://minio.example.com:9000`",
+    },
+    region: {
+      ...part({ kind: "text", default: "us-east-1", since: ours, unset: "`us-east-1`" }),
+      about: "of the bucket",
+    },
+    credentials: {
+      ...part({ ...text, since: ours, unset: "`AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`" }),
+      about:
+        "the file with `aws_access_key_id = ...` and `aws_secret_access_key = ...`, mode 0600; a " +
+        "name without a path is in `$CREDENTIALS_DIRECTORY`",
+    },
+  },
   retention: {
     journal: {
       ...duration(DAY_MS, KEPT_MAX_MS, null),

@@ -21,6 +21,7 @@ import {
   textOf,
   wholeOf,
 } from "./resolve.ts";
+import { type StoreConfig, storeOf } from "./results.ts";
 import { PASSPHRASE_VARIABLE, Secret } from "./secret.ts";
 import { isList } from "./settings.ts";
 
@@ -108,6 +109,8 @@ export interface RunnerConfig {
   readonly notify: NotifyConfig;
   /** Null: this host works alone. */
   readonly cluster: ClusterConfig | null;
+  /** Where results are kept. Null: in the runner directory. */
+  readonly store: StoreConfig | null;
   /** Times in which the fire times of jobs are held. */
   readonly blackouts: readonly BlackoutConfig[];
   /** The file that the metrics are written to; null: they are not. */
@@ -166,6 +169,7 @@ export function resolveRunner(
     },
     notify: notifyOf(resolver),
     cluster: clusterOf(resolver),
+    store: storeOf(resolver, environment),
     blackouts: blackoutsOf(resolver),
     metricsFile: metricsFileOf(resolver, directory),
     pluginConfig: pluginConfigOf(resolver),

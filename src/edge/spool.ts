@@ -58,15 +58,17 @@ const ASIDE_MAX = 1_000;
 /** The newest result folders of a job that can hold what a crash left behind. */
 const RECENT_DATES = 2;
 
-/** The spool of a daemon, which also cleans up after one that was killed. */
+/** The spool on a disk, with its results, and what cleans up after a process that was killed. */
 export interface DiskSpool extends Spool {
   /**
-   * Removes the temporary files of a process that died while it wrote. Only for the holder of
-   * the directory's lock: another process may be writing its own.
-   *
-   * @returns How many there were.
+   * Removes the temporary files of a process that died while it wrote; resolves with their number.
+   * Only for the holder of the directory's lock: another process may be writing its own.
    */
   removeLeftovers(): Promise<number>;
+  /** Opens `runners/JOB/results/DATE/NAME.json` for writing; `date` is YYYYMMDD. */
+  createResult(job: string, date: string, name: ResultName): Promise<ResultWriter>;
+  /** The path that `createResult` would commit to. Pure. */
+  resultPath(job: string, date: string, name: ResultName): string;
 }
 
 export interface SpoolOptions {

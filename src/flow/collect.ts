@@ -100,7 +100,7 @@ async function writeResult(
     const now = edges.clock.now();
     // A sweep replaces the result that exists, in its own folder.
     const date = /(\d{8})\/\d+\.json$/.exec(row.resultPath ?? "")?.[1] ?? formatUtcDate(now);
-    writer = await edges.spool.createResult(row.job, date, actionId);
+    writer = await edges.results.create(row.job, date, actionId);
     await writer.write(resultHead(row.reply));
     const pageSize = row.pageSize ?? edges.limits.pageSize;
     const { signal } = options;
@@ -124,8 +124,7 @@ async function writeResult(
       await writer.abort();
       return "answered";
     }
-    const { sha256: resultSha256 } = await writer.commit();
-    const resultPath = edges.spool.resultPath(row.job, date, actionId);
+    const { place: resultPath, sha256: resultSha256 } = await writer.commit(signal);
     const sweep = sweepAt(row, { collectAt, completeness }, { ...options, now });
     await keepCollected(edges, row, {
       ...{ resultPath, resultSha256, completeness },

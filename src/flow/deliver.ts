@@ -1,5 +1,6 @@
 // Deliver: give a durable result to a plugin, and remember whether it took it (I6).
 
+import { describeError } from "../errors.ts";
 import {
   type ActionRow,
   advance,
@@ -9,7 +10,7 @@ import {
   isSwept,
 } from "../journal/inflight.ts";
 import type { JournalTransaction } from "../journal/journal.ts";
-import type { DeliveryAnswer } from "../ports.ts";
+import type { DeliveryAnswer, Loan, Results } from "../ports.ts";
 import { DAY_MS, type Milliseconds } from "../time.ts";
 import { backoffMs, DELIVERY_BACKOFF } from "./backoff.ts";
 import { type Edges, subjectOf } from "./edges.ts";
@@ -18,7 +19,7 @@ import { closeRun } from "./transition.ts";
 /** What a delivery needs of the edges. */
 export type DeliveryEdges = Pick<
   Edges,
-  "clock" | "random" | "log" | "journal" | "plugins" | "lease" | "mayAct"
+  "clock" | "random" | "log" | "journal" | "plugins" | "results" | "lease" | "mayAct"
 >;
 
 /** The key of a delivery: the same for every attempt, another for any other result or plugin. */
@@ -95,22 +96,9 @@ export async function deliverResult(
     return false;
   }
   const subject = subjectOf({ ...action, plugin: row.plugin });
-  // Another host has it by now, or will have (I12).
-  if (edges.mayAct?.() === false) return true;
-  const answer = await edges.plugins.deliver({
-    plugin: row.plugin,
-    job: row.job,
-    actionId: action.actionId,
-    resultPath,
-    key: row.key,
-    attempt: row.attempts,
-    progress: row.progress,
-    async saveProgress(progress) {
-      await keepDelivery(edges, row, { kind: "progress", progress });
-    },
-    timeoutMs,
-    signal,
-  });
+  const order = { row, actionId: action.actionId, timeoutMs, signal };
+  const answer = await giveResult(edges, resultPath, order);
+  if (answer === null) return true;
   if (answer.kind === "delivered") {
     edges.log.emit("info", `${row.plugin}: ${answer.message}`, subject);
     await keepDelivery(edges, row, { kind: "delivered" });
@@ -132,6 +120,47 @@ export async function deliverResult(
   return false;
 }
 
+interface GiveOrder extends AttemptOptions {
+  readonly row: DeliveryRow;
+  readonly actionId: number;
+}
+
+/** Gives a result to a plugin, as a file; null when another host has it by now (I12). */
+async function giveResult(
+  edges: DeliveryEdges,
+  place: string,
+  { row, actionId, timeoutMs, signal }: GiveOrder,
+): Promise<DeliveryAnswer | null> {
+  const { plugin, job, key, attempts: attempt, progress } = row;
+  let loan: Loan;
+  try {
+    loan = await edges.results.lend(place, signal);
+  } catch (error) {
+    return { kind: "failed", message: describeError(error) };
+  }
+  try {
+    if (edges.mayAct?.() === false) return null;
+    return await edges.plugins.deliver({
+      ...{
+        plugin,
+        job,
+        actionId,
+        resultPath: loan.path,
+        key,
+        attempt,
+        progress,
+        timeoutMs,
+        signal,
+      },
+      async saveProgress(saved) {
+        await keepDelivery(edges, row, { kind: "progress", progress: saved });
+      },
+    });
+  } finally {
+    await loan.release();
+  }
+}
+
 /** How long a delivery waits for its result to be collected again: then it is looked at anew. */
 const LOST_MS: Milliseconds = 60 * 60_000;
 
@@ -140,11 +169,11 @@ const LOST_MS: Milliseconds = 60 * 60_000;
  * Of one that cannot be, such as of several actions, the attempt says what is wrong.
  */
 async function isLost(edges: DeliveryEdges, queued: DeliveryRow): Promise<boolean> {
-  const { clock, journal, lease, log } = edges;
+  const { clock, journal, lease, log, results } = edges;
   if (lease === undefined || queued.resultPath !== null) return false;
   const before = journal.action(queued.actionRow);
   if (before === null) return false;
-  if (before.resultPath !== null && (await lease.isHere(before.resultPath))) return false;
+  if (before.resultPath !== null && !(await isGone(results, before.resultPath))) return false;
   const now = clock.now();
   const isWaiting = await journal.write((transaction) => {
     const action = transaction.action(queued.actionRow);
@@ -159,6 +188,14 @@ async function isLost(edges: DeliveryEdges, queued: DeliveryRow): Promise<boolea
     log.emit("notice", text, { job: before.job });
   }
   return isWaiting;
+}
+
+/** Of a store that does not answer it is not known, and the attempt says what is wrong. */
+async function isGone(results: Results, place: string): Promise<boolean> {
+  return await results.find(place).then(
+    (found) => found === null,
+    () => false,
+  );
 }
 
 function postpone(transaction: JournalTransaction, action: ActionRow, now: number): true {

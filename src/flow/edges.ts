@@ -7,7 +7,7 @@ import type { Journal, NewAction } from "../journal/journal.ts";
 import type { Lease } from "../journal/lease.ts";
 import type { Clock, Log, LogLevel, LogSubject, Random, Signer } from "../lib/ports.ts";
 import type { MigApi } from "../mig/api.ts";
-import type { Plugins, Shelf, Spool } from "../ports.ts";
+import type { Plugins, Results, Shelf, Spool } from "../ports.ts";
 import type { Instant, Milliseconds } from "../time.ts";
 import type { Condition } from "./alarm-rules.ts";
 import type { RunOrder } from "./order.ts";
@@ -22,6 +22,7 @@ export interface Edges {
   /** The other keys of this host that sign each action, after `signer`. Absent: there are none. */
   readonly cosigners?: readonly Pick<Signer, "sign">[];
   readonly spool: Spool;
+  readonly results: Results;
   readonly journal: Journal;
   /** Absent where this host works alone: nobody else acts. */
   readonly lease?: Lease;

@@ -12,8 +12,6 @@ export interface Lease {
   unbroken(job: string): () => boolean;
   /** Since when: another host may have acted until then. */
   heldSince(job: string): Instant;
-  /** Whether a result file lies on this host, or on a disk that it shares with the others. */
-  isHere(path: string): Promise<boolean>;
 }
 
 /** A shard as all hosts see it. */

@@ -5,7 +5,10 @@ import type {
   ActionTrace,
   InflightFile,
   JobDirectory,
+  Loan,
+  ResultMark,
   ResultName,
+  Results,
   ResultWriter,
   Spool,
 } from "../ports.ts";
@@ -23,8 +26,8 @@ export interface SpoolOptions {
   readonly file?: (job: string, name: string) => Uint8Array | null;
 }
 
-/** A spool in memory. A result is there from its commit on, as on a disk, and never before. */
-export class MemorySpool implements Spool {
+/** A spool in memory, and its results. A result is there from its commit on, as on a disk, and never before. */
+export class MemorySpool implements Spool, Results {
   /** The texts of result files, by their paths. */
   readonly results = new Map<string, string>();
   /** The texts of in-flight files, by their paths. */
@@ -93,7 +96,7 @@ export class MemorySpool implements Spool {
       (name) => name.startsWith(`${this.#runners}/${job}/`) && name.endsWith(`/${actionId}.json`),
     );
     if (path === undefined) return Promise.resolve({ kind: "gone" });
-    return Promise.resolve({ kind: "result", path, bytes: this.readResult(path) });
+    return Promise.resolve({ kind: "result", path, bytes: this.stream(path) });
   }
 
   setAside({ path }: InflightFile): Promise<string> {
@@ -101,12 +104,13 @@ export class MemorySpool implements Spool {
     return Promise.resolve(`${path}.bad`);
   }
 
+  /** Where a result is written to. */
   resultPath(job: string, date: string, name: ResultName): string {
     const text = typeof name === "number" ? `${name}` : `${name.first}-${name.last}`;
     return `${this.#runners}/${job}/results/${date}/${text}.json`;
   }
 
-  createResult(job: string, date: string, name: ResultName): Promise<ResultWriter> {
+  create(job: string, date: string, name: ResultName): Promise<ResultWriter> {
     const { failure } = this;
     this.failure = null;
     if (failure !== null) return Promise.reject(failure);
@@ -118,19 +122,41 @@ export class MemorySpool implements Spool {
       },
       commit: () => {
         const whole = Buffer.concat(chunks);
-        this.results.set(this.resultPath(job, date, name), decoder.decode(whole));
+        const place = this.resultPath(job, date, name);
+        this.results.set(place, decoder.decode(whole));
         const sha256 = createHash("sha256").update(whole).digest("hex");
-        return Promise.resolve({ bytes: whole.length, sha256 });
+        return Promise.resolve({ place, bytes: whole.length, sha256 });
       },
       abort: () => Promise.resolve(),
     });
   }
 
-  /** The bytes of a result file. Throws when there is none. */
-  async *readResult(path: string): AsyncGenerator<Uint8Array> {
-    const text = this.results.get(path);
-    if (text === undefined) throw new Error(`no such file: ${path}`);
-    yield encoder.encode(text);
+  find(place: string): Promise<ResultMark | null> {
+    const text = this.results.get(place);
+    return Promise.resolve(text === undefined ? null : { mark: text, size: text.length });
+  }
+
+  /** Throws when there is none. */
+  async *stream(place: string): AsyncGenerator<Uint8Array> {
+    yield this.#bytesOf(place);
+  }
+
+  parts(
+    place: string,
+    parts: readonly { readonly offset: number; readonly size: number }[],
+  ): Promise<readonly Uint8Array[]> {
+    const whole = this.#bytesOf(place);
+    return Promise.resolve(parts.map(({ offset, size }) => whole.subarray(offset, offset + size)));
+  }
+
+  lend(path: string): Promise<Loan> {
+    return Promise.resolve({ path, release: () => Promise.resolve() });
+  }
+
+  #bytesOf(place: string): Uint8Array {
+    const text = this.results.get(place);
+    if (text === undefined) throw new Error(`no such file: ${place}`);
+    return encoder.encode(text);
   }
 
   #recordPath(job: string, actionId: number): string {

@@ -138,7 +138,7 @@ class Stage {
     const { standIns, tries, load } = plot;
     this.#observer = new Observer({
       ...{ load, standIns, tries, clock: this.#clock },
-      readFile: (path) => this.#spool.readResult(path),
+      readFile: (path) => this.#spool.stream(path),
       fetch: (request) => plot.fetch(request),
       isLost: (step) => this.#lost.has(step),
       active: () => void this.#activity++,
@@ -208,7 +208,7 @@ class Stage {
     };
     const signer = simulatedSigner();
     let nonce = firstNonce(this.#clock.now());
-    const readFile = (path: string): AsyncIterable<Uint8Array> => this.#spool.readResult(path);
+    const readFile = (path: string): AsyncIterable<Uint8Array> => this.#spool.stream(path);
     const log = (level: string, message: string): void => {
       this.#activity++;
       if (life.isAlive) this.#log.push({ level, message });
@@ -236,6 +236,7 @@ class Stage {
       }),
       signer,
       spool: this.#spool,
+      results: this.#spool,
       journal: life.journal(this.#journal, {
         before: () => this.#beforeWrite(life),
         after: (write) => this.#dieAt(life, { write, side: "after" }),
@@ -249,7 +250,6 @@ class Stage {
       workflows: {
         host: this.#observer.host(() => life.isAlive),
         bundle: () => Promise.resolve({ source: entity.job, hash: entity.job }),
-        readFile,
       },
     };
   }

@@ -20,10 +20,10 @@ export interface FileMark {
 /** Files of results, to be read. */
 export interface ResultFiles {
   /** Null: it is not there. */
-  markOf(path: string): Promise<FileMark | null>;
+  find(path: string): Promise<FileMark | null>;
   stream(path: string): AsyncIterable<Uint8Array>;
   /** Bytes of it, each part by where it begins and its size. */
-  read(
+  parts(
     path: string,
     parts: readonly Pick<IndexedCommand, "offset" | "size">[],
   ): Promise<readonly Uint8Array[]>;
@@ -97,7 +97,7 @@ export class Results {
 
   /** A page of hosts; null when the file is not there. Rejects when it is no result. */
   async page(path: string, question: HostsQuestion): Promise<HostsPage | null> {
-    const found = await this.#files.markOf(path);
+    const found = await this.#files.find(path);
     if (found === null) return null;
     const known = this.#knownOf(path, found);
     const isBeginning = question.sort === "file" && isOpen(question) && question.from === 0;
@@ -118,7 +118,7 @@ export class Results {
 
   /** All hosts that are asked for, a batch at a time. */
   async *all(path: string, question: HostsQuestion): AsyncGenerator<readonly HostView[]> {
-    const found = await this.#files.markOf(path);
+    const found = await this.#files.find(path);
     if (found === null) return;
     const known = this.#knownOf(path, found);
     const index = await known.index;
@@ -199,7 +199,7 @@ export class Results {
 
   /** The index of a file, when it has been read; null when the file is not there. */
   async index(path: string): Promise<ResultIndex | null> {
-    const found = await this.#files.markOf(path);
+    const found = await this.#files.find(path);
     return found === null ? null : await this.#knownOf(path, found).index;
   }
 
@@ -211,7 +211,7 @@ export class Results {
   ): Promise<readonly HostView[]> {
     const commands = places.map((at) => index.command(at));
     const small = commands.filter(({ size }) => size <= COMMAND_BYTES_MAX);
-    const parts = await this.#files.read(path, small);
+    const parts = await this.#files.parts(path, small);
     const views = new Map(small.map((command, at) => [command, hostView(parts[at] ?? EMPTY)]));
     return commands.map((command) => views.get(command) ?? tooLarge(command));
   }
@@ -240,7 +240,7 @@ export class Results {
         size += index.command(at).size;
         batch.push(at++);
       }
-      const parts = await this.#files.read(
+      const parts = await this.#files.parts(
         path,
         batch.map((each) => index.command(each)),
       );

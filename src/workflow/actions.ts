@@ -147,14 +147,9 @@ export function partsOf(edges: Pick<Edges, "journal">, step: StepRow): readonly 
 /**
  * What a step has come to, all whose actions have ended.
  *
- * @param readFile The bytes of a result file.
  * @throws {Error} When results cannot be put together.
  */
-export async function settleStep(
-  edges: Edges,
-  step: StepRow,
-  readFile: (path: string) => AsyncIterable<Uint8Array>,
-): Promise<StepOutcome> {
+export async function settleStep(edges: Edges, step: StepRow): Promise<StepOutcome> {
   const parts = partsOf(edges, step);
   const [first] = parts;
   if (first === undefined || !parts.every(hasEnded)) throw new Error("it is still in flight");
@@ -172,7 +167,7 @@ export async function settleStep(
     const value = { actionIds, path, completeness: plainCounts(completeness) };
     return saved<CollectValue>(value);
   }
-  const { completeness, path } = await mergeResults(edges, parts, readFile);
+  const { completeness, path } = await mergeResults(edges, parts);
   say(
     edges,
     { ...first, actionId: null },

@@ -18,6 +18,4 @@ export interface WorkflowEdges {
    * @param path The file of the job's module.
    */
   bundle(path: string): Promise<{ readonly source: string; readonly hash: string }>;
-  /** The bytes of a result file. */
-  readFile(path: string): AsyncIterable<Uint8Array>;
 }

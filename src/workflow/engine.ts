@@ -269,8 +269,7 @@ export class Engine {
       await journal.write((tables) => recordLapsed(tables, step, clock.now()));
       return;
     }
-    const outcome =
-      step.kind === "sleep" ? SLEPT : await settleStep(this.#edges, step, this.#readFile());
+    const outcome = step.kind === "sleep" ? SLEPT : await settleStep(this.#edges, step);
     await journal.write((tables) => recordEnd(tables, { step, outcome }, clock.now()));
   }
 
@@ -287,10 +286,6 @@ export class Engine {
     const now = clock.now();
     const delay = { id: step.id, error: why, ...due(now + MERGE_RETRY_MS, now) };
     await journal.write((tables) => recordDelay(tables, delay));
-  }
-
-  #readFile(): WorkflowEdges["readFile"] {
-    return this.#workflows().readFile;
   }
 
   #workflows(): WorkflowEdges {

@@ -12,7 +12,7 @@ import { commandFacts } from "../mig/command.ts";
 import { resultHead, resultTail } from "../mig/result.ts";
 import { resultParts } from "../mig/result-parts.ts";
 import { StatusCounts } from "../mig/statuses.ts";
-import type { ResultWriter } from "../ports.ts";
+import type { Results, ResultWriter } from "../ports.ts";
 
 /** One result file, and how whole it is. */
 export interface MergedResult {
@@ -29,7 +29,6 @@ export interface MergedResult {
 export async function mergeResults(
   edges: Edges,
   parts: readonly ActionRow[],
-  readFile: (path: string) => AsyncIterable<Uint8Array>,
 ): Promise<MergedResult> {
   const [first] = parts;
   if (first?.actionId == null) throw new Error("only collected actions can be merged");
@@ -37,30 +36,29 @@ export async function mergeResults(
   const date = formatUtcDate(edges.clock.now());
   const ids = parts.flatMap(({ actionId }) => actionId ?? []);
   const name = { first: Math.min(...ids), last: Math.max(...ids) };
-  const writer = await edges.spool.createResult(job, date, name);
+  const writer = await edges.results.create(job, date, name);
   try {
-    await copyParts(writer, parts, readFile);
+    await copyParts(writer, parts, edges.results);
     await writer.write(resultTail(job, first.plugins[0] ?? ""));
-    await writer.commit();
+    const { place: path } = await writer.commit();
+    return { path, completeness: sumOf(parts) };
   } catch (error) {
     await writer.abort();
     throw error;
   }
-  const path = edges.spool.resultPath(job, date, name);
-  return { path, completeness: sumOf(parts) };
 }
 
 async function copyParts(
   writer: ResultWriter,
   parts: readonly ActionRow[],
-  readFile: (path: string) => AsyncIterable<Uint8Array>,
+  results: Results,
 ): Promise<void> {
   const known = new Ids();
   let isHead = true;
   let isFirst = true;
   for (const { resultPath } of parts) {
     if (resultPath === null) throw new Error("a part has no result file");
-    for await (const { kind, bytes } of resultParts(readFile(resultPath))) {
+    for await (const { kind, bytes } of resultParts(results.stream(resultPath))) {
       if (kind === "action") {
         if (isHead) await writer.write(resultHead(bytes));
         isHead = false;

@@ -48,6 +48,7 @@ describe("resolveRunner()", () => {
       blackouts: [],
       notify: { plugins: [], on: null, repeatMs: null },
       cluster: null,
+      store: null,
       retention: { journalMs: null, runs: null, resultsMs: null },
       pluginConfig: new Map(),
       pluginPlaces: new Map(),

@@ -193,9 +193,9 @@ describe("collectAction() of what comes to no result", () => {
   /** How many files are begun and neither there nor taken away. */
   function watchFiles({ spool }: World): { open: number } {
     const files = { open: 0 };
-    const { createResult } = spool;
-    spool.createResult = async (...order) => {
-      const writer = await createResult.apply(spool, order);
+    const { create } = spool;
+    spool.create = async (...order) => {
+      const writer = await create.apply(spool, order);
       files.open++;
       const ended = <Value>(value: Value): Value => {
         files.open--;

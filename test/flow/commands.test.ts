@@ -43,7 +43,7 @@ function sink(): ResultWriter & { size: number } {
       for (const part of parts) this.size += part.length;
       return undefined;
     },
-    commit: () => Promise.resolve({ bytes: 0, sha256: "" }),
+    commit: () => Promise.resolve({ place: "", bytes: 0, sha256: "" }),
     abort: () => Promise.resolve(),
   };
 }

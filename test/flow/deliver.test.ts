@@ -6,6 +6,7 @@ import { advanceDelivery, type DeliveryRow } from "../../src/journal/inflight.ts
 import type { Journal } from "../../src/journal/journal.ts";
 import { openJournal } from "../../src/journal/sqlite/journal.ts";
 import type { DeliveryAnswer, DeliveryOrder } from "../../src/ports.ts";
+import { MemorySpool } from "../../src/sim/spool.ts";
 import { VirtualClock } from "../support/clock.ts";
 import { MemoryLog } from "../support/edge.ts";
 
@@ -35,7 +36,8 @@ async function attempt(
     },
   };
   const clock = new VirtualClock(NOW);
-  const edges = { clock, random: { next: () => 1 }, log, journal, plugins };
+  const results = new MemorySpool();
+  const edges = { clock, random: { next: () => 1 }, log, journal, plugins, results };
   try {
     const row = await journal.write((rows) => {
       const action = {

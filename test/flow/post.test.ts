@@ -42,7 +42,7 @@ const lost = { kind: "unclear", refusal: false, status: null, retryAfterMs: null
 describe("sentBefore()", () => {
   const row = { job: "nightly", updatedAt: NOON } as ActionRow;
   const since = (at: number) => ({
-    lease: { unbroken: () => () => true, heldSince: () => at, isHere: async () => true },
+    lease: { unbroken: () => () => true, heldSince: () => at },
   });
 
   test("goes by the process on one host", () => {
@@ -64,7 +64,7 @@ describe("postAction() of a host among several", () => {
     const world = openWorld();
     let isHeld = true;
     const unbroken = () => () => isHeld;
-    const lease = { unbroken, heldSince: () => NOON - 99, isHere: async () => true };
+    const lease = { unbroken, heldSince: () => NOON - 99 };
     const edges = leased({ ...world.edges, lease }, "nightly");
     const end = () => {
       isHeld = false;

@@ -11,8 +11,11 @@ import type {
   DeliveryOrder,
   InflightFile,
   JobDirectory,
+  Loan,
   Plugins,
+  ResultMark,
   ResultName,
+  Results,
   ResultWriter,
   Spool,
 } from "../../src/ports.ts";
@@ -133,11 +136,11 @@ async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
 }
 
 /** The spool in the page cache of a simulated disk. */
-export function makeSpool(world: Surroundings, life: Life): Spool {
+export function makeSpool(world: Surroundings, life: Life): Spool & Results {
   return new SimulatedSpool(world, life);
 }
 
-class SimulatedSpool implements Spool {
+class SimulatedSpool implements Spool, Results {
   readonly #world: Surroundings;
   readonly #life: Life;
 
@@ -278,7 +281,7 @@ class SimulatedSpool implements Spool {
     });
   }
 
-  createResult(job: string, date: string, name: ResultName): Promise<ResultWriter> {
+  create(job: string, date: string, name: ResultName): Promise<ResultWriter> {
     const path = this.resultPath(job, date, name);
     return this.#disk("createResult", {
       writes: true,
@@ -293,6 +296,25 @@ class SimulatedSpool implements Spool {
   resultPath(job: string, date: string, name: ResultName): string {
     const text = typeof name === "number" ? `${name}` : `${name.first}-${name.last}`;
     return `${RUNNERS}/${job}/results/${date}/${text}.json`;
+  }
+
+  find(place: string): Promise<ResultMark | null> {
+    const found = this.#world.disk.visible.get(place);
+    return Promise.resolve(found === undefined ? null : { mark: "", size: found.length });
+  }
+
+  async *stream(place: string): AsyncGenerator<Uint8Array> {
+    const found = this.#world.disk.visible.get(place);
+    if (found === undefined) throw diskError("ENOENT", "no such file or directory");
+    yield found;
+  }
+
+  async parts(place: string): Promise<readonly Uint8Array[]> {
+    return await Array.fromAsync(this.stream(place));
+  }
+
+  lend(path: string): Promise<Loan> {
+    return Promise.resolve({ path, release: () => Promise.resolve() });
   }
 
   #writer(path: string): ResultWriter {
@@ -322,7 +344,7 @@ class SimulatedSpool implements Spool {
           });
           await this.#disk("syncDirectory", { writes: true, effect: () => disk.sync(path) });
           close();
-          return { bytes: bytes.length, sha256: "" };
+          return { place: path, bytes: bytes.length, sha256: "" };
         } catch (error) {
           close();
           throw error;

@@ -124,7 +124,7 @@ export class Simulation {
       apiKey: null,
     });
     const edges: EngineEdges = {
-      ...{ clock, signer, spool, api },
+      ...{ clock, signer, spool, results: spool, api },
       random: world.dice,
       log: makeLog(world, life),
       journal: world.ledger.open(life),

@@ -64,7 +64,6 @@ export function makeWorkflows(world: Surroundings, life: Life): WorkflowEdges {
       if (text === undefined) return Promise.reject(new Error(`no such file: ${path}`));
       return Promise.resolve({ source: text, hash: text });
     },
-    readFile,
   };
 }
 

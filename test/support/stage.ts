@@ -258,6 +258,7 @@ export class Stage {
       api: this.#apiOf(life, clock),
       signer: { sign: () => this.sign() ?? Promise.resolve(`signature ${signatures++}`) },
       spool: this.spool,
+      results: this.spool,
       journal: this.#journalOf(life),
       plugins: {
         names: () => Promise.resolve([]),
@@ -281,7 +282,6 @@ export class Stage {
           const hash = createHash("sha256").update(source).digest("hex");
           return Promise.resolve({ source, hash });
         },
-        readFile: (path) => this.spool.readResult(path),
       },
     };
   }
@@ -292,7 +292,7 @@ export class Stage {
       scopes: new AsyncLocalStorage<Scope>(),
       openFetch: () => () => Promise.reject(new TypeError("nobody is there")),
       turn: () => new Promise((resolve) => setImmediate(resolve)),
-      readFile: (path) => this.spool.readResult(path),
+      readFile: (path) => this.spool.stream(path),
       load: (source) => {
         const body = this.bodies.get(source);
         return body === undefined

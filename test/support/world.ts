@@ -172,6 +172,7 @@ export function openWorld(
     api,
     signer: { sign: (text) => Promise.resolve(`signed ${text.length}`) },
     spool,
+    results: spool,
     journal,
     plugins: {
       names: () => Promise.resolve(["mail"]),

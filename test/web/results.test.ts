@@ -12,7 +12,7 @@ class MemoryFiles implements ResultFiles {
     this.bytes = bytesOf({ action: { id: 7 }, commands, name: "nightly", plugin: "" });
   }
 
-  async markOf(path: string) {
+  async find(path: string) {
     return path === "/gone" ? null : { mark: this.mark, size: this.bytes.length };
   }
 
@@ -23,7 +23,7 @@ class MemoryFiles implements ResultFiles {
     this.wholeReads++;
   }
 
-  async read(_: string, parts: readonly { readonly offset: number; readonly size: number }[]) {
+  async parts(_: string, parts: readonly { readonly offset: number; readonly size: number }[]) {
     return parts.map(({ offset, size }) => this.bytes.slice(offset, offset + size));
   }
 }

@@ -620,13 +620,13 @@ describe("A disk that is full", () => {
     await stage.boot();
     await stage.request();
     await stage.move(5 * MINUTE - SECOND);
-    const { createResult } = stage.spool;
+    const { create } = stage.spool;
     let fulls = 0;
-    stage.spool.createResult = (...order) => {
+    stage.spool.create = (...order) => {
       // The parts are written; there is no room for both together.
       const isMerge = stage.journal.actionsOf(1).every(({ state }) => state === "settled");
       if (isMerge && fulls++ === 0) return Promise.reject(new Error("no space left on device"));
-      return createResult.apply(stage.spool, order);
+      return create.apply(stage.spool, order);
     };
     await stage.move(10 * SECOND);
     expect(stage.journal.stepNamed(1, "all")).toMatchObject({

@@ -26,9 +26,6 @@ async function open(runs = 1) {
         },
       },
       bundle: () => Promise.reject(new Error("nothing to bundle")),
-      readFile: () => {
-        throw new Error("no files");
-      },
     },
   };
   await world.journal.write((tables) => {

@@ -33,8 +33,7 @@ describe("mergeResults()", () => {
     const world = openWorld();
     // An agent that was in two of the lists.
     const parts = [await part(world, 7, [1, 2]), await part(world, 8, [2, 3])];
-    const read = (path: string) => world.spool.readResult(path);
-    const { path } = await mergeResults(world.edges, parts, read);
+    const { path } = await mergeResults(world.edges, parts);
     expect(path).toBe("/runner/runners/nightly/results/20261123/7-8.json");
     expect(JSON.parse(world.spool.results.get(path) ?? "")).toEqual({
       action: { id: 7 },

@@ -22,7 +22,7 @@ async function rehearsed(
     scopes: new AsyncLocalStorage<Scope>(),
     openFetch: () => () => Promise.reject(new TypeError("nobody is there")),
     turn: () => new Promise((resolve) => setImmediate(resolve)),
-    readFile: (path) => stage.spool.readResult(path),
+    readFile: (path) => stage.spool.stream(path),
     load: () => Promise.resolve(job({}, next)),
     locate: () => null,
   });

@@ -77,7 +77,8 @@ class ResultFile implements ResultWriter {
       this.#put(this.#buffer.subarray(0, this.#filled));
       await publish(this.#temporary, this.#attempt.path);
       this.#close();
-      return { bytes: this.#size, sha256: this.#hash.digest("hex") };
+      const { path: place } = this.#attempt;
+      return { place, bytes: this.#size, sha256: this.#hash.digest("hex") };
     } catch (error) {
       await this.abort();
       throw fileError(this.#attempt, error);

@@ -1,21 +1,24 @@
 // Edges: what workflows need of the world.
 
-import { streamRegular } from "../../lib/os/read.ts";
+import type { Results } from "../../ports.ts";
 import type { WorkflowEdges } from "../../workflow/edges.ts";
 import { workerHost } from "./host.ts";
 
 /**
- * Workers for bodies, the bundler for sources, and result files.
+ * Workers for bodies, and the bundler for sources.
  *
  * @param options.directory The runner directory, which all jobs are in.
+ * @param results Lends files with results that lie in a store.
  */
-export function workflowEdges({ directory }: { readonly directory: string }): WorkflowEdges {
+export function workflowEdges(
+  { directory }: { readonly directory: string },
+  { lend }: Pick<Results, "lend">,
+): WorkflowEdges {
   return {
-    host: workerHost(),
+    host: workerHost({ lend }),
     async bundle(path) {
       const { bundleJob } = await import("../modules/bundle.ts");
       return await bundleJob(path, { below: directory });
     },
-    readFile: (path) => streamRegular(path),
   };
 }

@@ -1,8 +1,11 @@
 // Host: a worker for each body, ended when it does not answer any more.
+
+import type { Results } from "../../ports.ts";
 import type { Milliseconds } from "../../time.ts";
 import type { BodyHost, LossCause } from "../../workflow/host.ts";
 import { cut } from "../../workflow/messages.ts";
 import { describeEnd, MEMORY_MAX, startWorker, type WorkerEnd } from "../worker.ts";
+import { Lender } from "./loans.ts";
 import { locate } from "./locate.ts";
 
 /** Asks a worker whether it still listens, and its answer. */
@@ -14,6 +17,8 @@ export interface WorkerHostOptions {
   readonly deafMs?: Milliseconds;
   /** How many bytes of memory it may take, its steps included. @default 1 GiB */
   readonly memoryMax?: number;
+  /** Lends files with results that lie in a store. @default there is none */
+  readonly lend?: Results["lend"];
 }
 
 const DEAF_MS: Milliseconds = 30_000;
@@ -25,6 +30,7 @@ const PINGS = 3;
 export function workerHost({
   deafMs = DEAF_MS,
   memoryMax = MEMORY_MAX,
+  lend = () => Promise.reject(new Error("there is no store of results")),
 }: WorkerHostOptions = {}): BodyHost {
   return {
     start(listener) {
@@ -33,11 +39,13 @@ export function workerHost({
         if (isOpen) listener.onMessage({ kind: "log", level: "info", message: cut(line) });
       };
       const worker = startWorker({ role: "workflow", memoryMax, onLine });
+      const lender = new Lender(lend, (message) => worker.send(message));
       let isOpen = true;
       let unanswered = 0;
       const stop = (): void => {
         isOpen = false;
         clearInterval(timer);
+        lender.close();
         void worker.terminate();
       };
       const lose = (reason: string, cause: LossCause = "body"): void => {
@@ -51,7 +59,7 @@ export function workerHost({
       }, deafMs / PINGS);
       worker.onMessage((message) => {
         if (message === PONG) unanswered = 0;
-        else if (isOpen) listener.onMessage(message);
+        else if (isOpen && !lender.take(message)) listener.onMessage(message);
       });
       void worker.exited.then((end) => {
         lose(endReason(end), end.kind === "unstarted" ? "system" : "body");

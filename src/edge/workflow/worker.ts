@@ -9,17 +9,20 @@ import { guardGlobals } from "../pure/globals.ts";
 import { bodyScopes, whileLoading } from "../pure/view.ts";
 import type { Worker } from "../worker.ts";
 import { PING, PONG } from "./host.ts";
+import { Borrower } from "./loans.ts";
 import { locate } from "./locate.ts";
 
 /** Takes the messages of the engine, until the worker is ended. */
 export function start(worker: Worker): void {
   guardGlobals();
+  const borrower = new Borrower((message) => worker.send(message));
   const body = new Body({
     clock: systemClock(),
     scopes: bodyScopes,
     post: (message) => worker.send(message),
     turn: () => new Promise((resolve) => setImmediate(resolve)),
-    readFile: (path) => streamRegular(path),
+    readFile: (place) =>
+      place.startsWith("/") ? streamRegular(place) : borrower.stream(place, streamRegular),
     // Most runs ask nobody.
     openFetch: (signal) => async (url, init) => {
       const { openRequests } = await import("./requests.ts");
@@ -33,6 +36,6 @@ export function start(worker: Worker): void {
   });
   worker.onMessage((message) => {
     if (message === PING) worker.send(PONG);
-    else body.receive(message as ToBody);
+    else if (!borrower.take(message)) body.receive(message as ToBody);
   });
 }

@@ -7,7 +7,6 @@
 //       machine that slept): counted from before it was asked for (I12).
 //   M2. Rows of a shard are here before anything acts on it, and are gone before it is given away.
 //   M3. What is in doubt is dropped at once; it comes back in a new epoch, loaded anew.
-import { access } from "node:fs/promises";
 import { messageOf, type RunnerError } from "../../errors.ts";
 import type { Clock, Log } from "../../lib/ports.ts";
 import { type Instant, MINUTE_MS, type Milliseconds, SECOND_MS } from "../../time.ts";
@@ -140,13 +139,6 @@ export class Membership implements Lease {
   /** By how much this host's clock is ahead of PostgreSQL's; null: that is not known. */
   get clockAheadMs(): Milliseconds | null {
     return this.#clockAheadMs;
-  }
-
-  async isHere(path: string): Promise<boolean> {
-    return await access(path).then(
-      () => true,
-      () => false,
-    );
   }
 
   heldSince(job: string): Instant {

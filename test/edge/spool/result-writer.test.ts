@@ -26,7 +26,8 @@ describe("openResult()", () => {
     await writer.write(Buffer.from("thing"));
     // As sha256sum prints it of these bytes.
     const sha256 = "3fc9b689459d738f8c88a3a48aa9e33542016b7a4052e001aaa536fca74813cb";
-    expect(await writer.commit()).toEqual({ bytes: 9, sha256 });
+    const place = scratch.in("7.json");
+    expect(await writer.commit()).toEqual({ place, bytes: 9, sha256 });
     expect(readdirSync(scratch.path)).toEqual(["7.json"]);
     expect(readFileSync(scratch.in("7.json"), "utf8")).toBe("something");
     expect(statSync(scratch.in("7.json")).mode & 0o777).toBe(0o600);

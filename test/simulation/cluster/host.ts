@@ -189,11 +189,11 @@ export class Host implements Surroundings {
     const lease: Lease = {
       unbroken: (job) => member.unbroken(job),
       heldSince: (job) => member.heldSince(job),
-      isHere: (path) => Promise.resolve(this.disk.visible.has(path)),
     };
-    const spool = ownJobs(makeSpool(this, life), member);
+    const disk = makeSpool(this, life);
+    const spool = ownJobs(disk, member);
     const edges: EngineEdges = {
-      ...{ clock, signer, spool, api, lease, limits },
+      ...{ clock, signer, spool, results: disk, api, lease, limits },
       random: this.dice,
       log: makeLog(this, life),
       journal: this.#cluster.oracle.journalOf(member.journal),

@@ -1,0 +1,73 @@
+// Results: where a configuration says that results are. Nothing of a store is loaded before it is
+// needed, and nothing at all where there is none.
+import type { StoreConfig } from "../config/results.ts";
+import type { RunnerConfig } from "../config/runner.ts";
+import { openFiles } from "../edge/results/files.ts";
+import { openResults } from "../edge/results/results.ts";
+import { openShelf } from "../edge/spool/shelf.ts";
+import type { DiskSpool } from "../edge/spool.ts";
+import type { Edges } from "../flow/edges.ts";
+import type { Clock, Random } from "../lib/ports.ts";
+import type { Results } from "../ports.ts";
+import type { OpenedStore } from "./store.ts";
+import type { Call } from "./verb.ts";
+
+/** What opening needs. */
+export interface ResultsOptions extends Pick<Call, "environment"> {
+  readonly config: { readonly directory: string; readonly store: StoreConfig | null };
+  readonly spool: Pick<DiskSpool, "createResult">;
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+/** Results, and what holds connections and files for them. */
+export interface OpenedResults {
+  readonly results: Results;
+  close(): Promise<void>;
+}
+
+/** The results of a configuration. Opens nothing yet. */
+export function resultsOf(options: ResultsOptions): OpenedResults {
+  const { store } = options.config;
+  if (store === null) {
+    const { create } = openFiles(options.spool);
+    return { results: openResults({ create, store: null }), close: async () => {} };
+  }
+  if (store.kind === "folder") {
+    const create: Results["create"] = async (...order) => {
+      const { openFolder } = await import("../edge/results/folder.ts");
+      return await openFolder(store.path).create(...order);
+    };
+    return { results: openResults({ create, store: null }), close: async () => {} };
+  }
+  let opened: Promise<OpenedStore> | null = null;
+  const open = async (): Promise<Results> => {
+    const config = { directory: options.config.directory, store };
+    opened ??= import("./store.ts").then(({ openStore }) => openStore({ ...options, config }));
+    return (await opened).bucket;
+  };
+  const create: Results["create"] = async (...order) => await (await open()).create(...order);
+  return {
+    results: openResults({ create, store: open }),
+    close: async () => await (await opened)?.close(),
+  };
+}
+
+/** How long things are kept; nothing where that is for ever. */
+export function retentionOf({
+  directory,
+  retention,
+}: Pick<RunnerConfig, "directory" | "retention">): Pick<Edges, "retention"> {
+  if (Object.values(retention).every((value) => value === null)) return {};
+  return { retention: { ...retention, shelf: openShelf({ directory }) } };
+}
+
+/** Removes what a process has left that died at work. Only for the holder of the directory. */
+export async function removeLeftovers(
+  { directory, store }: ResultsOptions["config"],
+  spool: Pick<DiskSpool, "removeLeftovers">,
+): Promise<void> {
+  await spool.removeLeftovers();
+  if (store?.kind !== "bucket") return;
+  await (await import("../edge/results/copies.ts")).removeOldCopies(directory);
+}

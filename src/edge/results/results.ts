@@ -1,0 +1,39 @@
+// Results: where results are, by their place: a file of this host or of a folder that hosts share,
+// or an object of a store. New ones go where the configuration says; old ones stay where they are.
+import { RunnerError } from "../../errors.ts";
+import type { Results } from "../../ports.ts";
+import { FILES } from "./files.ts";
+
+/** How a place in a store begins. */
+const STORED = "s3://";
+
+/** A home of results that is opened when it is first needed. */
+export type OpenHome = () => Promise<Results>;
+
+export interface Homes {
+  /** Opens a result for writing. */
+  readonly create: Results["create"];
+  /** Opens the store; null: none is configured. */
+  readonly store: OpenHome | null;
+}
+
+/** The results of a runner, wherever they are. */
+export function openResults({ create, store }: Homes): Results {
+  const homeOf = async (place: string): Promise<Omit<Results, "create">> => {
+    if (!place.startsWith(STORED)) return FILES;
+    if (store !== null) return await store();
+    const message = `Cannot read result "${place}": it is in a store, and [results] store is not set`;
+    throw new RunnerError("STORE", message, {
+      hint: "set it as it was when the result was written",
+    });
+  };
+  return {
+    create,
+    find: async (place) => await (await homeOf(place)).find(place),
+    async *stream(place) {
+      yield* (await homeOf(place)).stream(place);
+    },
+    parts: async (place, parts) => await (await homeOf(place)).parts(place, parts),
+    lend: async (place, signal) => await (await homeOf(place)).lend(place, signal),
+  };
+}

@@ -11,6 +11,7 @@ import { Alarms } from "./flow/alarms.ts";
 import { ApiHealth } from "./flow/breaker.ts";
 import { ClockWatch, WatchedClock } from "./flow/clock-watch.ts";
 import { collectAction } from "./flow/collect.ts";
+import { Collects } from "./flow/collects.ts";
 import { endOverdue } from "./flow/deadline.ts";
 import { leased } from "./flow/edges.ts";
 import type { LaunchWindow } from "./flow/launch.ts";
@@ -18,7 +19,7 @@ import { Launcher } from "./flow/launcher.ts";
 import { NAP_MAX_MS, nap, Wake } from "./flow/nap.ts";
 import { Outbox } from "./flow/outbox.ts";
 import { NO_PATIENCE, type Patience } from "./flow/patience.ts";
-import { Pool } from "./flow/pool.ts";
+import type { Pool } from "./flow/pool.ts";
 import { postAction, type Reached, sentBefore } from "./flow/post.ts";
 import { Posts } from "./flow/posts.ts";
 import { Presigned } from "./flow/presigned.ts";
@@ -70,7 +71,7 @@ export class Runner {
   readonly #launcher: Launcher;
   readonly #presigned: Presigned;
   readonly #posts: Posts;
-  readonly #collects: Pool;
+  readonly #collects: Collects;
   readonly #outbox: Outbox;
   readonly #upkeep: Upkeep;
   readonly #engine: Engine;
@@ -106,7 +107,8 @@ export class Runner {
     const isQuiet = () => this.#launcher.pool.idle && this.#posts.idle && !this.#stopping;
     this.#presigned = new Presigned(edges, catalog, isQuiet);
     this.#posts = new Posts(clock, () => edges.limits.dispatchesMax, ended);
-    this.#collects = new Pool(() => edges.limits.collectsMax, changed);
+    const mayAsk = () => this.api.admits(clock.now()) !== "none";
+    this.#collects = new Collects(edges, mayAsk, ended);
     this.#upkeep = new Upkeep(edges, changed);
     this.#alarms = new Alarms(edges, catalog, {
       ...{ downSince: this.api.downSince, signal: this.#stop.signal, once: options.once },
@@ -300,10 +302,10 @@ export class Runner {
     }
   }
 
-  /** As many due actions as the pool has room for, among those that it works on already. */
+  /** As many due actions as the pool has room for, besides those that it has already. */
   #due(state: ActiveState, pool: Pool, now: Instant): readonly ActionRow[] {
     const { journal } = this.#edges;
-    if (this.#runId === null) return journal.dueActions(state, now, pool.running + pool.free);
+    if (this.#runId === null) return journal.dueActions(state, now, pool.room, pool.keys);
     // Other overdue actions must not delay the one run that was asked for.
     return [...this.#mine]
       .flatMap((runId) => journal.actionsOf(runId))
@@ -322,7 +324,7 @@ export class Runner {
 
   #collect(row: ActionRow): boolean {
     const edges = leased(this.#edges, row.job);
-    return this.#collects.start(row.id, (answered) =>
+    return this.#collects.collect(row, (answered) =>
       this.#reach(() => collectAction(edges, row, { ...this.#optionsOf(row), answered }), row),
     );
   }
@@ -378,12 +380,8 @@ export class Runner {
   }
 
   #isIdle(): boolean {
-    return (
-      this.#pools().every((pool) => pool.idle) &&
-      this.#engine.isIdle &&
-      this.#alarms.idle &&
-      !this.#adopting
-    );
+    const isIdle = this.#pools().every((pool) => pool.idle);
+    return isIdle && this.#engine.isIdle && this.#alarms.idle && !this.#adopting;
   }
 
   #pools(): readonly Pool[] {

@@ -30,9 +30,24 @@ export class Pool {
     return this.#running.size;
   }
 
+  /** Pieces of work that wait for a place. */
+  get waiting(): number {
+    return this.#waiting.size;
+  }
+
+  /** The keys of all work that it has. */
+  get keys(): readonly (number | string)[] {
+    return [...this.#running, ...this.#waiting.keys()];
+  }
+
   /** How many more could run now. */
   get free(): number {
     return Math.max(0, this.#limit() - this.#busy - this.#waiting.size);
+  }
+
+  /** How many are worth looking for that it does not have yet: some may turn out not to be for it. */
+  get room(): number {
+    return this.#running.size + this.free;
   }
 
   get idle(): boolean {

@@ -168,8 +168,19 @@ export interface JournalReads
   /** The action with the API's id, or null. */
   actionById(actionId: number): ActionRow | null;
   actionsOf(runId: number): readonly ActionRow[];
-  /** Actions in `state` whose `nextAt` has come, the most overdue first. */
-  dueActions(state: ActiveState, now: Instant, limit: number): readonly ActionRow[];
+  /**
+   * Actions in `state` whose `nextAt` has come, the most overdue first.
+   *
+   * @param without Keys of rows that are left out. @default none
+   */
+  dueActions(
+    ...which: [
+      state: ActiveState,
+      now: Instant,
+      limit: number,
+      without?: readonly (number | string)[],
+    ]
+  ): readonly ActionRow[];
   /** All planned and posted actions, the next first; for `status` and `--wait`. */
   pendingActions(limit: number): readonly ActionRow[];
 

@@ -290,8 +290,8 @@ class Memo {
         return (now: number, limit: number) =>
           this.#isQuiet("request", now) ? [] : journal.dueRequests(now, limit);
       case "dueActions":
-        return (...[state, now, limit]: Parameters<Journal["dueActions"]>) =>
-          this.#isQuiet(state, now) ? [] : journal.dueActions(state, now, limit);
+        return (...[state, now, ...rest]: Parameters<Journal["dueActions"]>) =>
+          this.#isQuiet(state, now) ? [] : journal.dueActions(state, now, ...rest);
       case "dueDeliveries":
         return (now: number, limit: number) =>
           this.#isQuiet("delivery", now) ? [] : journal.dueDeliveries(now, limit);

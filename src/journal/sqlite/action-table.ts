@@ -105,11 +105,12 @@ export const ACTIONS = {
 
   actionsOf: (rows, runId) => rows.all(ACTION, "WHERE run_id = ? ORDER BY id", runId),
 
-  dueActions: (rows, state, now, limit) =>
+  dueActions: (rows, state, now, limit, without = []) =>
     rows.all(
       ACTION,
-      "WHERE state = ? AND next_at <= ? ORDER BY next_at LIMIT ?",
-      ...[state, now, limit],
+      "WHERE state = ? AND next_at <= ? AND id NOT IN (SELECT value FROM json_each(?)) " +
+        "ORDER BY next_at LIMIT ?",
+      ...[state, now, JSON.stringify(without), limit],
     ),
 
   pendingActions: (rows, limit) =>

@@ -2,7 +2,7 @@
 // anything, and may never come to an end.
 import { createRequire } from "node:module";
 import { moduleTools } from "../../lib/os/runtime.ts";
-import { guardedModule, withGuardedModules } from "../pure/modules.ts";
+import { guardedModule, provideImport, withGuardedModules } from "../pure/modules.ts";
 import { assertOwnPackages } from "./bundle.ts";
 import { bundleAll } from "./bundler.ts";
 import { decodePack } from "./pack.ts";
@@ -26,7 +26,10 @@ let isGuarded = false;
 /** What is evaluated from now on gets modules of the runtime that know steps. See pure/. */
 export async function guardModules(): Promise<void> {
   isGuarded = true;
-  if (moduleTools() !== null) return;
+  if (moduleTools() !== null) {
+    provideImport();
+    return;
+  }
   const { guardBuiltins } = await import("./hooks.ts");
   guardBuiltins(guardedModule);
 }
@@ -57,18 +60,18 @@ export async function evaluateSource(source: string): Promise<object> {
 const provided = new Set<string>();
 
 /** The text with the modules that it gets in the place of the runtime's. */
-function guardedText(text: string): string {
+async function guardedText(text: string): Promise<string> {
   const tools = moduleTools();
   if (!isGuarded || tools === null) return text;
-  return withGuardedModules(text, (name, module) => {
+  return await withGuardedModules(text, (name, exports) => {
     if (provided.has(name)) return;
     provided.add(name);
-    tools.provide(name, { ...guardedModule(module) });
+    tools.provide(name, exports);
   });
 }
 
 async function importText(bundle: string): Promise<object> {
-  const text = guardedText(bundle);
+  const text = await guardedText(bundle);
   const url = URL.createObjectURL(new Blob([text], { type: "text/javascript" }));
   try {
     return (await import(url)) as object;

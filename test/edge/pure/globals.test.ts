@@ -84,6 +84,9 @@ describe("guardGlobals()", () => {
       () => Bun.spawnSync(["true"]),
       () => process.hrtime(),
       () => process.getBuiltinModule("node:fs"),
+      () => crypto.subtle.digest("SHA-256", new Uint8Array(1)),
+      () => new MessageChannel(),
+      () => navigator.hardwareConcurrency,
       () => crypto.subtle.generateKey({ name: "AES-GCM", length: 128 }, true, ["encrypt"]),
     ];
     for (const doing of doings) expect(() => inBody(doing)).toThrow();

@@ -18,8 +18,16 @@ describe("guardedModule()", () => {
     const step = { prefix: "", step: "read", view: null };
     expect(bodyScopes.run(step, () => fs.existsSync("/etc/passwd"))).toBe(true);
     const names = ["fs/promises", "child_process", "net", "tls", "dgram", "http", "https", "dns"];
-    for (const name of [...names, "worker_threads", "timers", "timers/promises", "os", "sqlite"]) {
-      const members = Object.values(guardedModule(name) ?? {});
+    for (const name of [
+      ...names,
+      "v8",
+      "worker_threads",
+      "timers",
+      "timers/promises",
+      "os",
+      "sqlite",
+    ]) {
+      const members = Object.values(guardedModule(`node:${name}`) ?? {});
       const functions = members.filter((member) => typeof member === "function");
       expect([name, functions.length > 0]).toEqual([name, true]);
     }
@@ -57,26 +65,51 @@ describe("guardedModule()", () => {
 });
 
 describe("withGuardedModules()", () => {
-  test("gives each form of an import another module, and moves no character", () => {
+  const provided: string[] = [];
+  const guard = async (text: string): Promise<string> => {
+    provided.length = 0;
+    return await withGuardedModules(text, (name) => void provided.push(name));
+  };
+
+  test("gives each form of an import another module, and moves no character", async () => {
     const forms = [
       'import{a}from"fs"',
       'import*as b from"node:fs/promises"',
       'import"net"',
       'import("child_process")',
-      '__require("os")',
       'export*from"https"',
-    ].map((form) => form.replace("node:", ""));
-    const provided: string[] = [];
-    const text = forms.join(";");
-    const guarded = withGuardedModules(text, (name, module) => void provided.push(name, module));
-    expect(guarded).toBe(
-      'import{a}from"Fs";import*as b from"Fs/promises";import"Net";import("Child_process");' +
-        '__require("Os");export*from"Https"',
+      'import{c}from"node:sqlite"',
+      "import(name)",
+      "var __require=import.meta.require",
+      "import.meta.env.HOME",
+    ];
+    expect(await guard(forms.join(";"))).toBe(
+      'import{a}from"Fs";import*as b from"Node:fs/promises";import"Net";import("Child_process");' +
+        'export*from"Https";import{c}from"Node:sqlite";imporT(name);' +
+        "var __require=imporT.meta.require;imporT.meta.env.HOME",
     );
-    expect(guarded).toHaveLength(text.length);
-    expect(provided.slice(0, 2)).toEqual(["Fs", "fs"]);
-    expect(withGuardedModules('import{a}from"path";x("fs");"fs"', () => {})).toBe(
-      'import{a}from"path";x("fs");"fs"',
-    );
+    expect(provided.slice(0, 2)).toEqual(["Fs", "Node:fs/promises"]);
+  });
+
+  test("leaves texts, patterns and pure modules as they are", async () => {
+    const texts = [
+      'import{a}from"path"',
+      'x("fs");"fs"',
+      `var s='import("fs") require("child_process") from "fs" import.meta.env'`,
+      'var t=`import{x}from"fs";\nimport(name) $' + "{import.meta.url}`",
+      'var r=/["\']import("fs")/',
+    ];
+    expect(await guard(texts.join(";"))).toBe(texts.join(";"));
+    expect(provided).toEqual([]);
+  });
+
+  test("gives Bun's object to a text that speaks of it, unless it has one of its own", async () => {
+    const map = "\n//# sourceMappingURL=data:a\n";
+    const own = '\nimport{Bun}from"bun\'s own";';
+    expect(await guard(`Bun.env;${map}`)).toBe(`Bun.env;${own}${map}`);
+    expect(await guard("Bun.env;")).toBe(`Bun.env;${own}`);
+    for (const text of ["var Bun=1;", 'import Bun from"bum";', "Bundle.env;"]) {
+      expect(await guard(text)).toBe(text);
+    }
   });
 });

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { bundleJob } from "../../../src/edge/modules/bundle.ts";
+import { IN_A_STEP } from "../../../src/edge/pure/view.ts";
 import { workerHost } from "../../../src/edge/workflow/host.ts";
 import type { FromBody, ToBody } from "../../../src/workflow/messages.ts";
 import { parseFromBody } from "../../../src/workflow/messages.ts";
@@ -99,7 +100,7 @@ describe("workerHost()", () => {
   });
 
   test("loses a body that ends its thread or throws where nobody waits", async () => {
-    const exit = await hear("process.exit(3);", ended);
+    const exit = await hear('await run.step("end", () => process.exit(3));', ended);
     expect(exit.lost).toBe("it called process.exit(3)");
     const thrown = await hear(
       'queueMicrotask(() => { throw new Error("late"); }); await new Promise(() => {});',
@@ -110,12 +111,17 @@ describe("workerHost()", () => {
 
   test("refuses what no replay can do again, at its line", async () => {
     for (const [code, what, fix] of [
-      ['fetch("http://127.0.0.1:1/")', "fetch", "put it into run.step"],
-      ['fs.appendFileSync("/dev/null", "a")', "fs.appendFileSync", "put it into run.step"],
-      ['fs.readFileSync("/etc/hostname")', "fs.readFileSync", "put it into run.step"],
-      ["try { process.env.PATH } catch {}", "process.env.PATH", "put it into run.step"],
+      ['fetch("http://127.0.0.1:1/")', "fetch", IN_A_STEP],
+      ['fs.appendFileSync("/dev/null", "a")', "fs.appendFileSync", IN_A_STEP],
+      ['fs.readFileSync("/etc/hostname")', "fs.readFileSync", IN_A_STEP],
+      ["try { process.env.PATH } catch {}", "process.env.PATH", IN_A_STEP],
       ["setTimeout(() => {}, 1)", "setTimeout", "use run.sleep"],
-      ['execFileSync("/bin/true")', "child_process.execFileSync", "put it into run.step"],
+      ['execFileSync("/bin/true")', "child_process.execFileSync", IN_A_STEP],
+      ["process.exit(3)", "process.exit", IN_A_STEP],
+      ["process.hrtime.bigint()", "process.hrtime.bigint", IN_A_STEP],
+      ["run.log(String(Bun.env.PATH))", "Bun.env", IN_A_STEP],
+      ['await crypto.subtle.digest("SHA-1", new Uint8Array())', "crypto.subtle.digest", IN_A_STEP],
+      ['(await import(["node", "fs"].join(":"))).statSync("/")', "fs.statSync", IN_A_STEP],
     ] as const) {
       const { messages, path } = await hear(`\n  ${code};`, ended);
       const why = "a replay could get something else, or do it again";

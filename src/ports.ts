@@ -154,7 +154,7 @@ export interface Results {
   lend(place: string, signal?: AbortSignal): Promise<Loan>;
 }
 
-/** The result files of a spool by the day of their folder, where they are not kept for ever. */
+/** Results by their day, where they are not kept for ever. */
 export interface Shelf {
   /**
    * Removes result files in folders of days before `date` (YYYYMMDD), and folders that are empty.
@@ -166,6 +166,28 @@ export interface Shelf {
     date: string,
     options: { readonly limit: number; isKept(actionId: number): boolean },
   ): Promise<number>;
+  /** Absent where a result has one name only: then nothing is written in vain. */
+  readonly strays?: Strays;
+}
+
+/** What was written into a store or a shared folder and came to nothing. */
+export interface Strays {
+  /**
+   * Removes results of a day (YYYYMMDD) that were written before then.
+   *
+   * @param isStray Asked with each of a job that this process may act on.
+   * @returns How many were removed: at most `limit`.
+   */
+  remove(
+    day: string,
+    options: {
+      readonly before: Instant;
+      readonly limit: number;
+      isStray(found: { readonly actionId: number; readonly place: string }): boolean;
+    },
+  ): Promise<number>;
+  /** Removes what is left of writes that were begun before then. @returns How many. */
+  endWrites(before: Instant): Promise<number>;
 }
 
 /** One delivery to make. */

@@ -311,7 +311,7 @@ async function openEdges(call: Call, begun: Begun): Promise<Opened> {
     ...{ api: live.api, signer: live.signer, cosigners: live.cosigners ?? [] },
     macros: live.macros,
     blackouts: live.blackouts,
-    ...retentionOf(config),
+    ...retentionOf(config, opened, member),
     ...(config.notify.plugins.length === 0 ? {} : { notify: config.notify }),
     workflows: workflowEdges(config, opened.results),
   };

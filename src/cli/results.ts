@@ -4,9 +4,11 @@ import type { StoreConfig } from "../config/results.ts";
 import type { RunnerConfig } from "../config/runner.ts";
 import { openFiles } from "../edge/results/files.ts";
 import { openResults } from "../edge/results/results.ts";
+import { type Depot, depotShelf, joinShelves } from "../edge/results/shelf.ts";
 import { openShelf } from "../edge/spool/shelf.ts";
 import type { DiskSpool } from "../edge/spool.ts";
 import type { Edges } from "../flow/edges.ts";
+import type { Lease } from "../journal/lease.ts";
 import type { Clock, Random } from "../lib/ports.ts";
 import type { Results } from "../ports.ts";
 import type { OpenedStore } from "./store.ts";
@@ -23,43 +25,60 @@ export interface ResultsOptions extends Pick<Call, "environment"> {
 /** Results, and what holds connections and files for them. */
 export interface OpenedResults {
   readonly results: Results;
+  /** Where results are listed and removed; null: they lie in the runner directory. */
+  readonly depot: (() => Promise<Depot>) | null;
   close(): Promise<void>;
 }
 
 /** The results of a configuration. Opens nothing yet. */
 export function resultsOf(options: ResultsOptions): OpenedResults {
-  const { store } = options.config;
+  const { directory, store } = options.config;
   if (store === null) {
     const { create } = openFiles(options.spool);
-    return { results: openResults({ create, store: null }), close: async () => {} };
+    return { ...openedWith(create), depot: null };
   }
   if (store.kind === "folder") {
-    const create: Results["create"] = async (...order) => {
-      const { openFolder } = await import("../edge/results/folder.ts");
-      return await openFolder(store.path).create(...order);
+    const open = async () => (await import("../edge/results/folder.ts")).openFolder(store.path);
+    return {
+      ...openedWith(async (...order) => await (await open()).create(...order)),
+      depot: open,
     };
-    return { results: openResults({ create, store: null }), close: async () => {} };
   }
   let opened: Promise<OpenedStore> | null = null;
-  const open = async (): Promise<Results> => {
-    const config = { directory: options.config.directory, store };
+  const open = async () => {
+    const config = { directory, store };
     opened ??= import("./store.ts").then(({ openStore }) => openStore({ ...options, config }));
     return (await opened).bucket;
   };
   const create: Results["create"] = async (...order) => await (await open()).create(...order);
   return {
     results: openResults({ create, store: open }),
+    depot: open,
     close: async () => await (await opened)?.close(),
   };
 }
 
-/** How long things are kept; nothing where that is for ever. */
-export function retentionOf({
-  directory,
-  retention,
-}: Pick<RunnerConfig, "directory" | "retention">): Pick<Edges, "retention"> {
+function openedWith(create: Results["create"]): Omit<OpenedResults, "depot"> {
+  return { results: openResults({ create, store: null }), close: async () => {} };
+}
+
+/**
+ * How long things are kept; nothing where that is for ever.
+ *
+ * @param lease Of a cluster: which jobs are this host's. Null: all.
+ */
+export function retentionOf(
+  { directory, retention }: Pick<RunnerConfig, "directory" | "retention">,
+  { depot }: Pick<OpenedResults, "depot">,
+  lease: Pick<Lease, "unbroken"> | null,
+): Pick<Edges, "retention"> {
+  const shelf = openShelf({ directory });
+  if (depot !== null) {
+    const owns = (job: string): boolean => lease === null || lease.unbroken(job)();
+    return { retention: { ...retention, shelf: joinShelves(shelf, depotShelf(depot, owns)) } };
+  }
   if (Object.values(retention).every((value) => value === null)) return {};
-  return { retention: { ...retention, shelf: openShelf({ directory }) } };
+  return { retention: { ...retention, shelf } };
 }
 
 /** Removes what a process has left that died at work. Only for the holder of the directory. */

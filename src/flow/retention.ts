@@ -10,6 +10,7 @@ import { formatUtcDate } from "../lib/go/time.ts";
 import { DAY_MS, type Instant, type Milliseconds } from "../time.ts";
 import type { Edges, Retention } from "./edges.ts";
 import { Pool } from "./pool.ts";
+import { StrayUpkeep } from "./strays.ts";
 import { hasEnded } from "./transition.ts";
 
 /** The most that one step removes: steps are short, because they run between other work. */
@@ -22,6 +23,7 @@ const PAUSE_MS: Milliseconds = 1_000;
 /** Removes what is too old, a step at a time. */
 export class Upkeep {
   readonly #edges: Edges;
+  readonly #strays: StrayUpkeep | null;
   /** The name of the job after which `runs` of [retention] is applied next. */
   #after = "";
   readonly pool: Pool;
@@ -33,6 +35,8 @@ export class Upkeep {
   /** @param changed Called when a step has ended. */
   constructor(edges: Edges, changed: () => void) {
     this.#edges = edges;
+    const strays = edges.retention?.shelf.strays;
+    this.#strays = strays === undefined ? null : new StrayUpkeep(edges, strays);
     this.pool = new Pool(1, changed);
     this.nextAt = edges.retention === undefined ? null : edges.clock.now();
   }
@@ -50,7 +54,9 @@ export class Upkeep {
     const { clock, log } = this.#edges;
     try {
       const isMore = await removeOld(this.#edges, retention);
-      if ((await this.#surplus(retention)) || isMore) this.nextAt = clock.now() + PAUSE_MS;
+      const isSurplus = await this.#surplus(retention);
+      const isStray = (await this.#strays?.step()) ?? false;
+      if (isSurplus || isMore || isStray) this.nextAt = clock.now() + PAUSE_MS;
     } catch (error) {
       this.failures++;
       log.emit("err", messageOf(error));

@@ -8,10 +8,11 @@
 // without asking the API again, and a plugin that is to get it soon reads that file.
 import { RunnerError } from "../../errors.ts";
 import type { Loan, ResultMark, ResultName, Results, ResultWriter } from "../../ports.ts";
-import type { Copies } from "./copies.ts";
-import { removeFile } from "./copies.ts";
+import type { Instant } from "../../time.ts";
+import { type Copies, removeFile } from "./copies.ts";
 import { keyOf } from "./names.ts";
 import { type Objects, PART_BYTES } from "./objects.ts";
+import type { Depot, DepotItem } from "./shelf.ts";
 
 /** How a place in a store begins. */
 export const SCHEME = "s3://";
@@ -33,7 +34,7 @@ export interface BucketOptions {
 type Part = Parameters<Results["parts"]>[1][number];
 
 /** The results of a bucket. */
-export class Bucket implements Results {
+export class Bucket implements Results, Depot {
   readonly #options: BucketOptions;
 
   constructor(options: BucketOptions) {
@@ -41,8 +42,8 @@ export class Bucket implements Results {
   }
 
   async create(job: string, date: string, name: ResultName): Promise<ResultWriter> {
-    const { copies, objects, prefix } = this.#options;
-    const key = `${prefix === "" ? "" : `${prefix}/`}${keyOf(job, date, name)}`;
+    const { copies, objects } = this.#options;
+    const key = `${this.#below}${keyOf(job, date, name)}`;
     const place = objects.urlOf(key);
     const file = await copies.create();
     return {
@@ -110,6 +111,31 @@ export class Bucket implements Results {
     return await this.#options.copies.lend(place, async (writer) => {
       for await (const part of this.#stream(place, signal)) await writer.write(part);
     });
+  }
+
+  async *list(day: string | null): AsyncGenerator<DepotItem> {
+    const { objects } = this.#options;
+    const below = `${this.#below}${day === null ? "" : `${day}/`}`;
+    for await (const { key, modifiedAt } of objects.list(below)) {
+      yield { key: key.slice(this.#below.length), place: objects.urlOf(key), modifiedAt };
+    }
+  }
+
+  async remove(place: string): Promise<void> {
+    await this.#options.objects.remove(this.#keyIn(place));
+  }
+
+  async endWrites(before: Instant): Promise<number> {
+    const { objects } = this.#options;
+    const begun = await objects.uploads(this.#below, before);
+    for (const upload of begun) await objects.abort(upload);
+    return begun.length;
+  }
+
+  /** How all keys begin. */
+  get #below(): string {
+    const { prefix } = this.#options;
+    return prefix === "" ? "" : `${prefix}/`;
   }
 
   #keyIn(place: string): string {

@@ -3,15 +3,31 @@
 //   FOLDER/<YYYYMMDD>/<job>/<actionid>.<16 hex digits>.json
 //
 // Each is written under a name of its own, as in a store: the row says which file counts.
-import { join } from "node:path";
-import { type Attempt, createTemporary, fileError, makeDirectories } from "../../lib/os/durable.ts";
+import { rmdir, unlink } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import {
+  type Attempt,
+  createTemporary,
+  fileError,
+  lstatOrNull,
+  makeDirectories,
+} from "../../lib/os/durable.ts";
+import { errnoCode } from "../../lib/os/errno.ts";
 import type { Results } from "../../ports.ts";
 import { openResult } from "../spool/result-writer.ts";
+import { namesIn } from "../spool/stored.ts";
 import { FILES } from "./files.ts";
 import { keyOf } from "./names.ts";
+import type { Depot, DepotItem } from "./shelf.ts";
+
+/** The newest days in which files may be that were never whole. */
+const RECENT_DAYS = 10;
+
+/** What `createTemporary` calls a file before it has its name. */
+const TEMPORARY = /^\..*\.[0-9a-f]{16}\.tmp$/;
 
 /** The results of a shared folder, which must be there. */
-export function openFolder(folder: string): Results {
+export function openFolder(folder: string): Results & Depot {
   return {
     ...FILES,
     async create(job, date, name) {
@@ -25,5 +41,50 @@ export function openFolder(folder: string): Results {
         throw fileError(attempt, error);
       }
     },
+    async *list(day) {
+      for (const each of day === null ? await daysIn(folder) : [day]) yield* filesOf(folder, each);
+    },
+    remove: removeResult,
+    async endWrites(before) {
+      let removed = 0;
+      for (const day of (await daysIn(folder)).slice(-RECENT_DAYS)) {
+        for await (const { key, place, modifiedAt } of filesOf(folder, day)) {
+          if (modifiedAt >= before || !TEMPORARY.test(key.split("/").at(-1) ?? "")) continue;
+          await removeResult(place);
+          removed++;
+        }
+      }
+      return removed;
+    },
   };
+}
+
+async function daysIn(folder: string): Promise<readonly string[]> {
+  return (await namesIn(folder)).filter((name) => /^\d{8}$/.test(name));
+}
+
+/** The files of a day; no link is followed. */
+async function* filesOf(folder: string, day: string): AsyncGenerator<DepotItem> {
+  for (const job of await namesIn(join(folder, day))) {
+    if (!(await lstatOrNull(join(folder, day, job)))?.isDirectory()) continue;
+    for (const name of await namesIn(join(folder, day, job))) {
+      const place = join(folder, day, job, name);
+      const found = await lstatOrNull(place);
+      if (found?.isFile()) yield { key: `${day}/${job}/${name}`, place, modifiedAt: found.mtimeMs };
+    }
+  }
+}
+
+/** Removes a file, and the folders above that are empty then. */
+async function removeResult(place: string): Promise<void> {
+  try {
+    await unlink(place);
+  } catch (error) {
+    if (errnoCode(error) === "ENOENT") return;
+    throw fileError({ verb: "remove", thing: "result", path: place }, error);
+  }
+  // A folder with something in it stays.
+  await rmdir(dirname(place))
+    .then(() => rmdir(dirname(dirname(place))))
+    .catch(() => {});
 }

@@ -8,7 +8,7 @@ import { S3mini, S3ServiceError, type UploadPart } from "s3mini";
 import { messageOf, RunnerError } from "../../errors.ts";
 import { Places } from "../../lib/http/exchange.ts";
 import type { Clock, Http, Random } from "../../lib/ports.ts";
-import type { Milliseconds } from "../../time.ts";
+import type { Instant, Milliseconds } from "../../time.ts";
 import { fetchOver } from "./fetch.ts";
 
 /** Bytes of one part: S3 wants 5 MiB at least, and takes 10,000 parts. */
@@ -47,7 +47,14 @@ export interface ObjectsOptions {
 /** An object as it is listed. */
 export interface ListedObject {
   readonly key: string;
-  readonly modifiedAt: number;
+  readonly modifiedAt: Instant;
+}
+
+/** An upload in parts that has not ended. */
+export interface BegunUpload {
+  readonly key: string;
+  readonly id: string;
+  readonly begunAt: Instant;
 }
 
 /** How one request is made. */
@@ -111,9 +118,7 @@ export class Objects {
         await client.completeMultipartUpload(key, id, parts);
       });
     } catch (error) {
-      await this.#ask({ what: asking.what }, (client) =>
-        client.abortMultipartUpload(key, id),
-      ).catch(() => {
+      await this.abort({ key, id }).catch(() => {
         // It is found among the uploads that were begun long ago.
       });
       throw error;
@@ -194,6 +199,23 @@ export class Objects {
     } while (token !== undefined);
   }
 
+  /** Uploads in parts below a prefix that were begun before then and not ended, up to a thousand. */
+  async uploads(prefix: string, before: Instant): Promise<readonly BegunUpload[]> {
+    const listed = await this.#ask({ what: `list uploads to "${this.urlOf(prefix)}"` }, (client) =>
+      client.listMultipartUploads("/", "", "GET", { prefix, "max-uploads": LISTED_MAX }),
+    );
+    return uploadsIn(listed).filter(({ begunAt }) => begunAt < before);
+  }
+
+  /** Gives up an upload in parts. One that has ended is no error. */
+  async abort({ key, id }: Pick<BegunUpload, "key" | "id">): Promise<void> {
+    await this.#ask({ what: `give up the upload of "${this.urlOf(key)}"` }, async (client) => {
+      await client.abortMultipartUpload(key, id).catch((error: unknown) => {
+        if (statusOf(error) !== 404) throw error;
+      });
+    });
+  }
+
   async remove(key: string): Promise<void> {
     await this.#ask({ what: `remove "${this.urlOf(key)}"` }, (client) => client.deleteObject(key));
   }
@@ -260,6 +282,18 @@ export class Objects {
       cause: typeof why === "string" ? undefined : why,
     });
   }
+}
+
+/** What a list of uploads says, which the library gives as it came: one is no list. */
+function uploadsIn(listed: unknown): readonly BegunUpload[] {
+  const { ListMultipartUploadsResult: list } = (listed ?? {}) as Record<string, unknown>;
+  const { Upload: found = [] } = (list ?? {}) as Record<string, unknown>;
+  return [found].flat().flatMap((each) => {
+    const { Key, UploadId, Initiated } = (each ?? {}) as Record<string, unknown>;
+    const begunAt = Date.parse(String(Initiated));
+    if (typeof Key !== "string" || typeof UploadId !== "string" || Number.isNaN(begunAt)) return [];
+    return [{ key: Key, id: UploadId, begunAt }];
+  });
 }
 
 function statusOf(error: unknown): number | null {

@@ -87,4 +87,21 @@ describe("Bucket", () => {
     const bucket = open(scratch, new FakeStore());
     await expect(bucket.find("s3://other/7.json")).rejects.toThrow("names another bucket");
   });
+
+  test("lists and removes what is below its prefix", async () => {
+    using scratch = new Scratch();
+    const store = new FakeStore();
+    const bucket = open(scratch, store);
+    for (const key of ["site/20261101/a/1", "site/20261102/a/2", "sites/20261101/a/3"]) {
+      store.put(key, "x", 5_000);
+    }
+    const [one, ...others] = await Array.fromAsync(bucket.list("20261101"));
+    const place = "s3://bucket/site/20261101/a/1";
+    expect(others).toEqual([]);
+    expect(one).toEqual({ key: "20261101/a/1", place, modifiedAt: 5_000 });
+    expect((await Array.fromAsync(bucket.list(null))).length).toBe(2);
+    await bucket.remove(place);
+    expect([...store.objects.keys()]).toEqual(["site/20261102/a/2", "sites/20261101/a/3"]);
+    expect(await bucket.endWrites(9_000)).toBe(0);
+  });
 });

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { readFileSync, statSync } from "node:fs";
+import { existsSync, readFileSync, statSync, utimesSync } from "node:fs";
 import { openFolder } from "../../../src/edge/results/folder.ts";
 import type { Results } from "../../../src/ports.ts";
 import { Scratch } from "../../support/edge.ts";
@@ -27,4 +27,32 @@ test("a folder that is not there is not made: it may be one that is not mounted"
   using scratch = new Scratch();
   const results = openFolder(scratch.in("missing"));
   await expect(write(results, "x")).rejects.toThrow(/Cannot write result .*no such file/);
+});
+
+test("lists results by their day, removes them with empty folders, and what was never whole", async () => {
+  using scratch = new Scratch();
+  const folder = openFolder(scratch.path);
+  scratch.file("20261101/drift/3.0123456789abcdef.json", "old");
+  const place = await write(folder, "new");
+  const torn = scratch.file("20261130/drift/.7.json.0123456789abcdef.tmp");
+  const young = scratch.file("20261130/drift/.8.json.0123456789abcdef.tmp");
+  utimesSync(torn, 1, 1);
+  scratch.file("notes/drift/x.json");
+  const keys = async (day: string | null): Promise<readonly string[]> =>
+    (await Array.fromAsync(folder.list(day)))
+      .map(({ key }) => key)
+      .filter((key) => !key.includes("/."));
+  expect((await keys(null)).map((key) => key.slice(0, 14))).toEqual([
+    "20261101/drift",
+    "20261130/drift",
+  ]);
+  expect(await keys("20261101")).toEqual(["20261101/drift/3.0123456789abcdef.json"]);
+  expect(await folder.endWrites(5_000)).toBe(1);
+  expect([existsSync(torn), existsSync(young), existsSync(place)]).toEqual([false, true, true]);
+  const old = scratch.in("20261101/drift/3.0123456789abcdef.json");
+  for (const each of [old, old]) await folder.remove(each);
+  expect([existsSync(scratch.in("20261101")), existsSync(scratch.in("20261130"))]).toEqual([
+    false,
+    true,
+  ]);
 });

@@ -175,3 +175,26 @@ describe("Objects.list()", () => {
     expect(store.requests.length).toBe(3);
   });
 });
+
+describe("Objects.uploads()", () => {
+  test("finds what was begun long ago below the prefix, which can be given up, also twice", async () => {
+    const store = new FakeStore();
+    const { objects, clock } = bucket(store);
+    const begin = async (key: string, at: number): Promise<void> => {
+      store.now = at;
+      const method = "POST" as const;
+      const url = `https://s3.test/bucket/${key}?uploads=`;
+      await store.send({ method, url, headers: [] });
+    };
+    expect(await objects.uploads("site/", 1e15)).toEqual([]);
+    await begin("site/7", 1_000);
+    const [one, ...others] = await objects.uploads("site/", 2_000);
+    expect([one?.key, one?.begunAt, others.length]).toEqual(["site/7", 1_000, 0]);
+    await begin("site/8", 2_000);
+    await begin("other/9", 1_000);
+    const old = await objects.uploads("site/", 2_000);
+    expect(old.map(({ key }) => key)).toEqual(["site/7"]);
+    for (const upload of [...old, ...old]) await through(clock, objects.abort(upload));
+    expect([...store.uploads.values()].map(({ key }) => key)).toEqual(["site/8", "other/9"]);
+  });
+});

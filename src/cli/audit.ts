@@ -6,7 +6,8 @@ import { openJournal } from "../journal/sqlite/journal.ts";
 import { formatClock, jsonAnswer, plural } from "../view/text.ts";
 import { readCalendar } from "./calendar/deed.ts";
 import { UsageError } from "./flags.ts";
-import { journalFile, openSpoolView } from "./open.ts";
+import { openSpoolView } from "./open.ts";
+import { journalFile } from "./reading.ts";
 import { renderTable } from "./text.ts";
 import { type Call, JSON_FLAG, type Verb } from "./verb.ts";
 

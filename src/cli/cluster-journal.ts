@@ -9,6 +9,7 @@ import { type ClusterJournal, openClusterJournal } from "../journal/postgres/jou
 import { Membership } from "../journal/postgres/membership.ts";
 import { COMMON } from "../journal/postgres/schema.ts";
 import { Server } from "../journal/postgres/server.ts";
+import { type Mark, readMark } from "../journal/sqlite/moved.ts";
 import type { Clock, Log } from "../lib/ports.ts";
 import { SECOND_MS } from "../time.ts";
 
@@ -29,10 +30,12 @@ export async function joinCluster(
   { cluster, journalPath }: { readonly cluster: ClusterConfig; readonly journalPath: string },
   edges: { readonly clock: Clock; readonly log: Log },
 ): Promise<Membership> {
-  if (await isThere(journalPath)) throw notMoved(journalPath);
+  const before = readMark(journalPath);
+  if (before === null && (await isThere(journalPath))) throw notMoved(journalPath);
   const server = openServer(cluster);
   try {
     const { shards } = await server.assertSchema();
+    if (before !== null) await assertMoved(server, journalPath, before);
     const { name: host, leaseMs } = cluster;
     const names = { host, me: processName(host), path: `${journalPath}.copy` };
     const member = new Membership({ ...edges, server, leaseMs, ...names }, shards);
@@ -46,9 +49,23 @@ export async function joinCluster(
 
 /** What this host has done alone, the cluster would not know: it would be done again, or not. */
 function notMoved(path: string): RunnerError {
-  const hint = "let it end what it has in flight without [cluster], and move the file away";
+  const hint = "mig-runner journal move --to URL takes it along, with all that is in flight";
   const message = "Cannot join the cluster: there is a journal of this host alone";
   return new RunnerError("JOURNAL", message, { path, hint });
+}
+
+/** @throws {RunnerError} JOURNAL: where the journal of this host is has to be known first. */
+async function assertMoved(server: Server, path: string, before: Mark): Promise<void> {
+  if (before.kind === "to" && (await server.hasMove(before.move))) return;
+  const isHere = before.kind === "to";
+  const state = isHere
+    ? `the journal of this host was to be moved to ${before.place}, which has not ended`
+    : `moving the journal from ${before.place} to this host has not ended`;
+  const way = isHere ? "URL of that cluster" : `"${path}"`;
+  throw new RunnerError("JOURNAL", `Cannot join the cluster: ${state}`, {
+    path,
+    hint: `mig-runner journal move --to ${way} goes on`,
+  });
 }
 
 /** The whole journal of the cluster beside its owners, kept up to date. */

@@ -92,7 +92,12 @@ async function show(
   { clock, ...cluster }: Pick<ClusterConfig, "url" | "name" | "leaseMs"> & { clock: Clock },
 ): Promise<number> {
   await server.assertSchema();
-  const seen = await server.look();
+  const seen = await server.lookAnyway();
+  if (seen.moved !== null) {
+    if (flags.has("json")) terminal.json(jsonAnswer({ hosts: [], movedTo: seen.moved }));
+    else terminal.out([`the journal was moved to ${seen.moved}`]);
+    return 0;
+  }
   const { journal, close } = await seeCluster({ cluster, only: [COMMON] }, clock);
   const states = hostStates(journal, seen.hosts);
   await close();

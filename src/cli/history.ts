@@ -21,7 +21,8 @@ import { showText } from "../workflow/answers.ts";
 import { paramsText } from "../workflow/params.ts";
 import { UsageError } from "./flags.ts";
 import { loadJobs, unknownJob } from "./jobs.ts";
-import { journalFile, openSpoolView, type SpoolView } from "./open.ts";
+import { openSpoolView, type SpoolView } from "./open.ts";
+import { journalFile } from "./reading.ts";
 import { COLUMNS_MAX, renderTable, wrapText } from "./text.ts";
 import { type Call, JSON_FLAG, type Verb } from "./verb.ts";
 

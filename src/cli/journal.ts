@@ -2,20 +2,23 @@
 // salvages a damaged one.
 import { isThere } from "../edge/files.ts";
 import { lockDirectory } from "../edge/lock.ts";
-import { isFile } from "../edge/spool/stored.ts";
 import { nearest, RunnerError } from "../errors.ts";
 import { backupJournal, restoreJournal, salvageJournal } from "../journal/sqlite/copies.ts";
-import { openJournal } from "../journal/sqlite/journal.ts";
 import { type JournalReport, verifyJournal } from "../journal/sqlite/maintenance.ts";
 import { plural } from "../view/text.ts";
 import { UsageError } from "./flags.ts";
+import { lostResults } from "./lost-results.ts";
 import { assertAlone, openSpoolView } from "./open.ts";
 import { renderTable } from "./text.ts";
 import { type Call, JSON_FLAG, type Verb } from "./verb.ts";
 
 export const journal: Verb = {
-  usage: "verify | backup FILE | restore FILE | salvage [--json]",
-  flags: [JSON_FLAG],
+  usage: "verify | backup FILE | restore FILE | salvage | move --to URL|FILE [--dry-run] [--json]",
+  flags: [
+    { name: "to", kind: "text", value: "URL|FILE", help: "move: a cluster's database, or a file" },
+    { name: "dry-run", kind: "switch", help: "move: do all of it, compare, and undo it" },
+    JSON_FLAG,
+  ],
   help:
     "verify   looks for damage in the file and for rows that cannot be read or cannot be right.\n" +
     "         Changes nothing.\n" +
@@ -25,11 +28,15 @@ export const journal: Verb = {
     "         log (-wal) is ignored.\n" +
     "salvage  replaces a damaged journal by one with all rows that can still be read; the old one is\n" +
     "         kept beside it. Not while a mig-runner works on the directory.\n" +
+    "move     takes the journal of this host, with all that is in flight, into the PostgreSQL of a\n" +
+    "         cluster, or that of the cluster of [cluster] into FILE of one host. Not while a\n" +
+    "         mig-runner works on the directory; for FILE, on any host. See docs/cluster.md.\n" +
     "verify and backup may be used while a mig-runner runs. Ends with 1 when something is wrong.\n\n" +
     "Examples:\n" +
     "  mig-runner -c runner.cfg journal verify\n" +
     "  mig-runner -c runner.cfg journal backup /backup/journal-$(date +%F).db\n" +
-    "  mig-runner -c runner.cfg journal restore /backup/journal-2026-11-28.db",
+    "  mig-runner -c runner.cfg journal restore /backup/journal-2026-11-28.db\n" +
+    "  mig-runner -c runner.cfg journal move --to postgres://mig@db.example.com/mig",
   async run(call) {
     const [what = "", ...words] = call.positionals;
     const deed = DEEDS.get(what);
@@ -37,13 +44,13 @@ export const journal: Verb = {
       const meant = nearest(what, DEEDS.keys());
       const hint =
         meant === null
-          ? "verify, backup FILE, restore FILE or salvage"
+          ? "verify, backup FILE, restore FILE, salvage or move --to URL|FILE"
           : `did you mean "${meant}"?`;
       throw new UsageError(`journal ${what === "" ? "takes" : `cannot ${what}:`} ${hint}`);
     }
     if (words.length !== deed.words) throw new UsageError(deed.usage);
     const { config } = await openSpoolView(call);
-    assertAlone(config, "the verb journal");
+    if (what !== "move") assertAlone(config, `journal ${what}`);
     const { directory, journalPath: path } = config;
     return await deed.run(call, { directory, path, file: words[0] ?? "" });
   },
@@ -67,7 +74,12 @@ const DEEDS: ReadonlyMap<string, Deed> = new Map([
   ["backup", { words: 1, usage: "journal backup takes one FILE", run: backup }],
   ["restore", { words: 1, usage: "journal restore takes one FILE", run: restore }],
   ["salvage", { words: 0, usage: "journal salvage takes no more words", run: salvage }],
+  ["move", { words: 0, usage: "journal move takes no word, but --to URL|FILE", run: move }],
 ]);
+
+async function move(call: Call): Promise<number> {
+  return await (await import("./journal-move.ts")).moveJournal(call);
+}
 
 async function verify(call: Call, { path }: Place): Promise<number> {
   const report = await verifyJournal(path);
@@ -80,28 +92,6 @@ async function verify(call: Call, { path }: Place): Promise<number> {
     call.terminal.out(describe(path, { ...report, faults }));
   }
   return isSound ? 0 : 1;
-}
-
-/** The most undelivered results that are looked for. */
-const UNDELIVERED_MAX = 100_000;
-
-/** Results that are to be delivered and are not there any more. */
-async function lostResults(path: string): Promise<readonly string[]> {
-  const rows = openJournal({ path, readOnly: true });
-  try {
-    const lost: string[] = [];
-    for (const row of rows.undelivered(UNDELIVERED_MAX)) {
-      const { actionRow, job, plugin } = row;
-      const action = rows.action(actionRow);
-      const resultPath = row.resultPath ?? action?.resultPath ?? null;
-      if (action === null || resultPath === null || (await isFile(resultPath))) continue;
-      const what = `action ${action.actionId} (${job}): its result for ${plugin} is gone`;
-      lost.push(`${what}: ${resultPath} (mig-runner drop ${action.actionId} gives it up)`);
-    }
-    return lost;
-  } finally {
-    await rows.close();
-  }
 }
 
 function describe(path: string, { damage, unreadable, faults, rows }: JournalReport): string[] {

@@ -85,7 +85,8 @@ export function openLive(options: LiveOptions): Live {
   };
 }
 
-function limitsOf({ client }: Config): Limits {
+/** The limits that a configuration sets. */
+export function limitsOf({ client }: Pick<Config, "client">): Limits {
   const { pageSize, collectsMax, dispatchesMax, deliveriesMax, delayResultsMs } = client;
   return { pageSize, collectsMax, dispatchesMax, deliveriesMax, delayResultsMs };
 }

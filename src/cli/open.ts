@@ -126,16 +126,20 @@ export interface JournalAccess extends SpoolView {
 /**
  * Opens the journal and the plugins. Takes no lock: others may work on the directory.
  *
+ * @param isAlone Means that of this host, also where [cluster] is set.
  * @throws {RunnerError|RunnerErrors} What is wrong with runner.cfg, the log or the journal.
  */
-export async function openJournalAccess(call: Call): Promise<JournalAccess> {
+export async function openJournalAccess(call: Call, isAlone = false): Promise<JournalAccess> {
   const view = await openSpoolView(call);
   const { config, clock } = view;
   assertTrusted([...fileMistakes(config.path), ...directoryMistakes(config)]);
   const log = await openLog(logConfig(config, { begins: false }), systemLogContext(clock));
   try {
     const plugins = pluginsOf(call, { config, log });
-    const { journal, close } = await openBeside(config, clock);
+    const { journal, close } = await openBeside(
+      isAlone ? { ...config, cluster: null } : config,
+      clock,
+    );
     const random = systemRandom();
     const opened = resultsOf({ ...call, ...view, random });
     const edges = { clock, random, log, journal, plugins, results: opened.results };
@@ -166,25 +170,6 @@ async function openBeside(
   }
   const { seeCluster } = await import("./cluster-journal.ts");
   return await seeCluster({ cluster }, clock);
-}
-
-/** A file with the journal, for those who read it. */
-export interface JournalFile {
-  readonly path: string;
-  close(): Promise<void>;
-}
-
-/**
- * The journal to be read: its file, or of a cluster a copy of the whole, which is kept up to date.
- *
- * @throws {RunnerError} JOURNAL: the cluster cannot be reached.
- */
-export async function journalFile({
-  config: { cluster, journalPath: path },
-  clock,
-}: Pick<SpoolView, "config" | "clock">): Promise<JournalFile> {
-  if (cluster === null) return { path, close: async () => {} };
-  return await (await import("./cluster-journal.ts")).seeCluster({ cluster }, clock);
 }
 
 /** @throws {RunnerError} CONFIG, in a cluster: this is for one host alone. */

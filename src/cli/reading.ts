@@ -3,7 +3,26 @@
 import { isThere } from "../edge/files.ts";
 import type { Journal } from "../journal/journal.ts";
 import { openJournal } from "../journal/sqlite/journal.ts";
-import { journalFile, type SpoolView } from "./open.ts";
+import type { SpoolView } from "./open.ts";
+
+/** A file with the journal, for those who read it. */
+export interface JournalFile {
+  readonly path: string;
+  close(): Promise<void>;
+}
+
+/**
+ * The journal to be read: its file, or of a cluster a copy of the whole, which is kept up to date.
+ *
+ * @throws {RunnerError} JOURNAL: the cluster cannot be reached.
+ */
+export async function journalFile({
+  config: { cluster, journalPath: path },
+  clock,
+}: Pick<SpoolView, "config" | "clock">): Promise<JournalFile> {
+  if (cluster === null) return { path, close: async () => {} };
+  return await (await import("./cluster-journal.ts")).seeCluster({ cluster }, clock);
+}
 
 /** A journal that is only read. */
 export interface Reading {

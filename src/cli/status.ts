@@ -26,8 +26,9 @@ import { paramsText } from "../workflow/params.ts";
 import type { QuestionView, WorkflowView } from "../workflow/view.ts";
 import { UsageError } from "./flags.ts";
 import { loadJobs } from "./jobs.ts";
-import { journalFile, openSpoolView, type SpoolView } from "./open.ts";
+import { openSpoolView, type SpoolView } from "./open.ts";
 import { directoryMistakes, isDistrust, toldOnce } from "./owners.ts";
+import { journalFile } from "./reading.ts";
 import { renderTable, wrapText } from "./text.ts";
 import { JSON_FLAG, type Verb } from "./verb.ts";
 

@@ -128,7 +128,7 @@ export const VERBS: readonly VerbEntry[] = [
   {
     name: "journal",
     summary: "Verify, copy or salvage the journal",
-    words: ["verify", "backup", "restore", "salvage"],
+    words: ["verify", "backup", "restore", "salvage", "move"],
     load: async () => (await import("./journal.ts")).journal,
   },
   {

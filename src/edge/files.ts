@@ -1,7 +1,7 @@
 // Files: small reads of configuration, outside the spool.
 import { constants } from "node:fs";
 import { access, mkdir, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
-import { homedir } from "node:os";
+import { homedir, hostname } from "node:os";
 import { dirname, resolve } from "node:path";
 import { readRegular, readText } from "../lib/os/read.ts";
 
@@ -14,6 +14,11 @@ const FILE_BYTES_MAX = 16 * 1024 * 1024;
  */
 export async function readBytes(path: string): Promise<Uint8Array> {
   return readRegular(path, { sizeMax: FILE_BYTES_MAX });
+}
+
+/** What this host is called. */
+export function hostName(): string {
+  return hostname();
 }
 
 /** Whether there is anything under this path. A link to nothing counts as nothing. */

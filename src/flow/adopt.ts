@@ -7,8 +7,8 @@ import type { JournalTransaction } from "../journal/journal.ts";
 import { parseActionId } from "../mig/ids.ts";
 import { type InflightRecord, parseInflight } from "../mig/result.ts";
 import type { InflightFile } from "../ports.ts";
-import { type Edges, say } from "./edges.ts";
-import { settleElsewhere } from "./elsewhere.ts";
+import { say } from "./edges.ts";
+import { type Adopting, settleElsewhere } from "./elsewhere.ts";
 import { openAdopted } from "./transition.ts";
 
 /**
@@ -22,7 +22,7 @@ import { openAdopted } from "./transition.ts";
  * later.
  */
 export async function adoptInflight(
-  edges: Edges,
+  edges: Adopting,
   entityOf: (job: string) => Entity | null,
   { signal = null }: { readonly signal?: AbortSignal | null } = {},
 ): Promise<number> {
@@ -47,14 +47,14 @@ export async function adoptInflight(
 }
 
 /** The id of a journaled action that waits for its collect and whose record has this name. */
-function atWork({ journal }: Edges, name: string): number | null {
+function atWork({ journal }: Adopting, name: string): number | null {
   const id = name.endsWith(".json") ? parseActionId(name.slice(0, -".json".length)) : null;
   return id !== null && journal.actionById(id)?.state === "posted" ? id : null;
 }
 
 /** The other direction: posted actions without a record, which another runner may have collected. */
 async function lookElsewhere(
-  edges: Edges,
+  edges: Adopting,
   recorded: ReadonlySet<number>,
   signal: AbortSignal | null,
 ): Promise<void> {
@@ -73,7 +73,11 @@ async function lookElsewhere(
 /** Actions in flight that are looked at here; others are looked at when they are collected. */
 const POSTED_MAX = 10_000;
 
-async function adoptOne(edges: Edges, file: InflightFile, entity: Entity | null): Promise<boolean> {
+async function adoptOne(
+  edges: Adopting,
+  file: InflightFile,
+  entity: Entity | null,
+): Promise<boolean> {
   if (file.kind === "unreadable") throw new Error(file.message);
   const record = await parseOrSetAside(edges, file);
   if (record === null) return false;
@@ -98,7 +102,7 @@ async function adoptOne(edges: Edges, file: InflightFile, entity: Entity | null)
 }
 
 async function parseOrSetAside(
-  edges: Edges,
+  edges: Adopting,
   file: Extract<InflightFile, { kind: "bytes" }>,
 ): Promise<InflightRecord | null> {
   try {
@@ -115,7 +119,7 @@ async function parseOrSetAside(
 }
 
 function insertAdopted(
-  edges: Edges,
+  edges: Adopting,
   transaction: JournalTransaction,
   order: { record: InflightRecord; job: string; plugins: readonly string[] },
 ): void {

@@ -19,6 +19,9 @@ import { keep } from "./transition.ts";
 /** The note of a run whose action another runner has collected. */
 export const ELSEWHERE = "collected by another runner";
 
+/** What is needed where records and results of another runner are looked at. */
+export type Adopting = Pick<Edges, "clock" | "journal" | "limits" | "log" | "mayAct" | "spool">;
+
 /** A posted action. */
 type Posted = ActionRow & { readonly actionId: number; readonly reply: Uint8Array };
 
@@ -28,7 +31,7 @@ type Posted = ActionRow & { readonly actionId: number; readonly reply: Uint8Arra
  * @returns True when it was settled. Else it is still in flight, and has its in-flight record.
  * @throws {RunnerError} SPOOL or JOURNAL.
  */
-export async function settleElsewhere(edges: Edges, row: ActionRow): Promise<boolean> {
+export async function settleElsewhere(edges: Adopting, row: ActionRow): Promise<boolean> {
   if (!isPosted(row) || row.writing) return false;
   const trace = await edges.spool.trace(row.job, row.actionId);
   if (trace.kind === "gone") await markInflight(edges, row, row);
@@ -49,7 +52,7 @@ export async function settleElsewhere(edges: Edges, row: ActionRow): Promise<boo
 
 /** How complete a result file is; null when it is no result, so the action is collected again. */
 async function readCompleteness(
-  edges: Edges,
+  edges: Adopting,
   row: Posted,
   { path, bytes }: FoundTrace,
 ): Promise<Completeness | null> {
@@ -75,7 +78,7 @@ function isPosted(row: ActionRow): row is Posted {
  * lost. The journal does not need it: a failure is a warning.
  */
 export async function markInflight(
-  edges: Edges,
+  edges: Adopting,
   row: ActionRow,
   posted: { readonly actionId: number; readonly reply: Uint8Array },
 ): Promise<void> {

@@ -1,9 +1,11 @@
 // Cluster: hosts that share their jobs, by what a person sees of them.
 import { afterAll, expect, test } from "bun:test";
+import { readFile, writeFile } from "node:fs/promises";
 import { eventually } from "../support/binary.ts";
 import { Cluster } from "../support/cluster.ts";
-import { startPostgres } from "../support/postgres.ts";
-import { ACTION, ended, Host } from "../support/site.ts";
+import { blocksOf, commandsOf, readPage } from "../support/doc.ts";
+import { type Postgres, startPostgres } from "../support/postgres.ts";
+import { ACTION, ended, Host, Site } from "../support/site.ts";
 
 const postgres = await startPostgres();
 afterAll(() => postgres?.close());
@@ -72,13 +74,72 @@ test.skipIf(postgres === null)("two hosts share the jobs, and one goes on alone"
   expect({ exit, stdout }).toEqual({ exit: 1, stdout: "no hosts yet\n8 shards without a host\n" });
 });
 
-test.skipIf(postgres === null)("a host says what keeps it from joining", async () => {
-  if (postgres === null) return;
-  const url = await postgres.database();
-  await using bare = await Host.create({ runner: ["[cluster]", `url = "${url}"`, 'name = "a"'] });
-  const { exit, stderr } = await bare.run();
-  expect({ exit, has: stderr.includes("run `mig-runner cluster migrate` once") }).toEqual({
-    exit: 9,
-    has: true,
+/** The page, with what stands for the places of the test. */
+async function pageOf(server: Postgres, path: string) {
+  const page = (await readPage("docs/cluster.md"))
+    .replaceAll("db.example.com", `127.0.0.1:${server.port}`)
+    .replaceAll("?sslmode=verify-full", "")
+    .replaceAll("/var/lib/mig-runner/journal.db", path);
+  const blocks = blocksOf(page);
+  const sql = blocks.filter(({ language }) => language === "sql").map(({ code }) => code.trim());
+  const section = blocks.find((block) => block.path === "runner.cfg")?.code ?? "";
+  const calls = commandsOf(blocks).map(([program, flag, config, ...words]) => {
+    expect([program, flag, config]).toEqual(["mig-runner", "-c", "runner.cfg"]);
+    return words;
   });
+  return { sql, section, calls };
+}
+
+test.skipIf(postgres === null)("docs/cluster.md makes one host two, and one again", async () => {
+  if (postgres === null) return;
+  await using alpha = await Site.create();
+  await using beta = await Host.create({ url: alpha.sandbox.url });
+  const journal = alpha.scenario.path("journal.db");
+  const { sql, section, calls } = await pageOf(postgres, journal);
+  const [migrate = [], status = [], drain = [], undrain = [], dry = [], move = [], back = []] =
+    calls;
+  expect(calls.length).toBe(7);
+  const alone = await readFile(alpha.config, "utf8");
+  const join = async (host: Host, text: string) =>
+    await writeFile(host.config, `${await readFile(host.config, "utf8")}${text}`);
+  for (const host of [alpha, beta]) await host.job("one", ['plugin = "keep"']);
+  for (const host of [alpha, beta]) await host.scenario.plugin("keep", "cat > /dev/null");
+  ended(await alpha.run("run", "one"));
+
+  const superuser = `postgres://postgres@127.0.0.1:${postgres.port}/postgres`;
+  const [make = "", grant = ""] = sql;
+  for (const line of make.split("\n")) await postgres.query(superuser, line);
+  await join(alpha, section);
+  await join(beta, section.replace("mig_runner:secret", "postgres").replace("alpha", "beta"));
+  const early = await beta.run();
+  expect([early.exit, early.stderr.includes("run `mig-runner cluster migrate` once")]).toEqual([
+    ...[9, true],
+  ]);
+  ended(await beta.run(...migrate));
+  await postgres.query(superuser.replace(/postgres$/, "mig_runner"), grant);
+  const unmoved = await alpha.run();
+  expect(unmoved.exit).toBe(9);
+  expect(unmoved.stderr).toContain("there is a journal of this host alone");
+  ended(await alpha.run(...dry));
+  expect(ended(await alpha.run(...move)).stdout).toContain("and compared\n");
+
+  const daemons = [await alpha.daemon(), await beta.daemon()];
+  await eventually(async () => {
+    const { stdout } = await alpha.run(...status);
+    return /alpha +up +32 shards[\s\S]*beta +up +32 shards/.test(stdout) ? true : null;
+  });
+  // What was in flight goes on, on whichever host has it.
+  await eventually(async () => {
+    const { stdout } = await beta.run("history", "--json");
+    return (JSON.parse(stdout) as { state: string }).state === "done" ? true : null;
+  });
+  expect(alpha.sandbox.actions()).toHaveLength(1);
+  ended(await alpha.run(...drain));
+  ended(await alpha.run(...undrain));
+  for (const daemon of daemons) daemon.signal("SIGTERM");
+  for (const daemon of daemons) ended(await daemon.ended());
+  ended(await alpha.run(...back));
+  await writeFile(alpha.config, alone);
+  const kept = JSON.parse(ended(await alpha.run("history", "--json")).stdout);
+  expect(kept).toMatchObject({ job: "one", state: "done" });
 });

@@ -1,10 +1,13 @@
 // Verbs of a host that is one of several, called in this process beside a real PostgreSQL.
 import { afterAll, expect, test } from "bun:test";
+import { audit } from "../../src/cli/audit.ts";
 import { calendar } from "../../src/cli/calendar.ts";
 import { cluster } from "../../src/cli/cluster.ts";
+import { journal as verb } from "../../src/cli/journal.ts";
 import { redeliver } from "../../src/cli/redeliver.ts";
 import { run } from "../../src/cli/run.ts";
 import { state } from "../../src/cli/state.ts";
+import { status } from "../../src/cli/status.ts";
 import { openClusterJournal } from "../../src/journal/postgres/journal.ts";
 import { Server } from "../../src/journal/postgres/server.ts";
 import { startPostgres } from "../support/postgres.ts";
@@ -102,4 +105,38 @@ test.skipIf(postgres === null)("redeliver leaves it to the host that has the job
   await directory.result("nightly", 9);
   const { thrown } = await directory.call(redeliver, ["9"]);
   expect(thrown).toContain('Cannot redeliver action "9": the journal of the cluster has none');
+});
+
+test.skipIf(postgres === null)("journal move takes along what the original has left", async () => {
+  const { url, directory } = await newHost();
+  await using _ = directory;
+  const section = ["[cluster]", `url = "${url}"`, 'name = "alpha"'];
+  const path = directory.at("journal.db");
+  await directory.config();
+  expect((await directory.call(verb, ["move", "--to", url])).thrown).toContain("is not there");
+  await directory.posted("nightly", 7, ["keep"]);
+  const action = { id: 9, name: "n", expireafter: "2026-01-02T03:04:05Z", pgpsignatures: ["s"] };
+  const record = { action, commands: null, name: "nightly", plugin: "keep" };
+  await directory.write("runners/nightly/inflight/9.json", JSON.stringify(record));
+
+  const dry = await directory.call(verb, ["move", "--to", url, "--dry-run"]);
+  expect(dry.out).toMatch(/^it can be moved to postgres:.*; nothing was changed\n +run +1 row\n/);
+  const moved = await directory.call(verb, ["move", "--to", url, "--json"]);
+  expect([moved.thrown, moved.exit]).toEqual(["", 0]);
+  const answer = JSON.parse(moved.out) as object;
+  expect(answer).toMatchObject({ moved: true, idsRaisedBy: 0, rows: { action: 2, audit: 1 } });
+  const refused = (await directory.call(audit, [])).thrown;
+  expect(refused).toContain(`Cannot use the journal "${path}": it was moved to postgres://`);
+
+  await directory.config(...section);
+  const { undelivered, ...seen } = JSON.parse((await directory.call(status, ["--json"])).out);
+  expect(undelivered).toEqual([]);
+  expect(seen.inFlight.map((row: { actionId: number }) => row.actionId).toSorted()).toEqual([7, 9]);
+  expect((await directory.call(verb, ["verify"])).thrown).toContain("journal verify: it does not");
+  const back = await directory.call(verb, ["move", "--to", path]);
+  expect(back.out).toContain(`the file that was there is kept as ${path}.before-move\n`);
+  await directory.config();
+  expect((await directory.call(verb, ["verify"])).out).toMatch(
+    /it is sound\n(.*\n)* +action +2 rows/,
+  );
 });

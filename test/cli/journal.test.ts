@@ -152,7 +152,9 @@ describe("journal", () => {
   test("names what it can do", async () => {
     await using directory = await Directory.create();
     const say = async (...argv: string[]) => (await directory.call(journal, argv)).thrown;
-    expect(await say()).toBe("journal takes verify, backup FILE, restore FILE or salvage");
+    expect(await say()).toBe(
+      "journal takes verify, backup FILE, restore FILE, salvage or move --to URL|FILE",
+    );
     expect(await say("verfy")).toBe('journal cannot verfy: did you mean "verify"?');
     expect(await say("backup")).toBe("journal backup takes one FILE");
     expect(await say("restore", "a", "b")).toBe("journal restore takes one FILE");

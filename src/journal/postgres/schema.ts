@@ -6,6 +6,7 @@
 //       `mig_write` locks the shard's row and looks. A former owner changes nothing (I12).
 //   C2. Who changes a row has seen it as it is: each carries the version that it was written by.
 //   C3. The versions of a shard are in the order of its commits, so what is new is behind the last.
+//   C4. Of a journal that was moved to a file nothing is claimed or written here any more.
 
 /** The schema that this program writes, and the only one that it works with. */
 export const CLUSTER_SCHEMA = 1;
@@ -19,12 +20,25 @@ export const STALE = "MR001";
 /** SQLSTATE of a shard that is somebody else's by now. */
 export const LOST = "MR002";
 
+/** SQLSTATE of a journal that is not here any more. */
+export const MOVED = "MR003";
+
 const TABLES = `
   CREATE TABLE mig_cluster (
     id      integer PRIMARY KEY CHECK (id = 1),
     version integer NOT NULL,
     shards  integer NOT NULL,
-    next_id bigint  NOT NULL
+    next_id bigint  NOT NULL,
+    -- Where the journal is since it was moved away, and by which move; null: here.
+    moved_to text,
+    moved_by text
+  );
+
+  -- The moves of journals into this one that have ended.
+  CREATE TABLE mig_move (
+    id   text PRIMARY KEY,
+    came text NOT NULL,
+    at   timestamptz NOT NULL DEFAULT now()
   );
 
   CREATE TABLE mig_host (
@@ -71,6 +85,9 @@ const WRITE = `
     PERFORM 1 FROM mig_shard s
       WHERE s.id IN (SELECT (c->>'s')::integer FROM jsonb_array_elements(changes) c)
       ORDER BY s.id FOR UPDATE;
+    IF EXISTS (SELECT 1 FROM mig_cluster WHERE moved_to IS NOT NULL) THEN
+      RAISE EXCEPTION 'the journal was moved away' USING ERRCODE = '${MOVED}';
+    END IF;
     SELECT count(*) INTO wanted FROM jsonb_array_elements(fences);
     SELECT count(*) INTO done FROM mig_shard s JOIN jsonb_array_elements(fences) f
       ON s.id = (f->>'s')::integer AND s.epoch = (f->>'e')::bigint AND s.owner = me;
@@ -128,6 +145,7 @@ const LEASES = `
   CREATE FUNCTION mig_look() RETURNS jsonb LANGUAGE sql AS $$
     SELECT jsonb_build_object(
       'now', (extract(epoch FROM clock_timestamp()) * 1000)::bigint,
+      'moved', (SELECT moved_to FROM mig_cluster),
       'shards', (SELECT jsonb_agg(jsonb_build_object('id', id, 'owner', owner, 'epoch', epoch,
           'version', version, 'free', owner IS NULL OR lease_until < clock_timestamp())
           ORDER BY id) FROM mig_shard),
@@ -144,6 +162,7 @@ const LEASES = `
         lease_until = clock_timestamp() + lease_ms * interval '1 millisecond'
       WHERE s.id = ANY (ids) AND s.id <> ${COMMON}
         AND (s.owner IS NULL OR s.owner = me OR s.lease_until < clock_timestamp())
+        AND NOT EXISTS (SELECT 1 FROM mig_cluster WHERE moved_to IS NOT NULL)
       RETURNING s.id, s.epoch
   $$;
 

@@ -2,11 +2,11 @@
 //
 // LISTEN, advisory locks and named statements are not used: they do not pass a pool of connections
 // (pgbouncer) that gives each transaction another one.
-import { DatabaseError, Pool, type PoolConfig } from "pg";
+import { DatabaseError, Pool, type PoolClient, type PoolConfig } from "pg";
 import { messageOf, RunnerError } from "../../errors.ts";
-import { DAY_MS, type Milliseconds, SECOND_MS } from "../../time.ts";
+import { DAY_MS, MINUTE_MS, type Milliseconds, SECOND_MS } from "../../time.ts";
 import type { SeenHost, SeenShard } from "../lease.ts";
-import { CLUSTER_MIGRATIONS, CLUSTER_SCHEMA, COMMON, LOST, STALE } from "./schema.ts";
+import { CLUSTER_MIGRATIONS, CLUSTER_SCHEMA, COMMON, LOST, MOVED, STALE } from "./schema.ts";
 
 /** A row of the journal as it goes to PostgreSQL. */
 export interface Change {
@@ -67,6 +67,12 @@ export interface Seen {
   readonly hosts: readonly Host[];
 }
 
+/** The same, of a journal that may be elsewhere. */
+export interface Looked extends Seen {
+  /** Where it is since it was moved away; null: here. */
+  readonly moved: string | null;
+}
+
 /** How long one call may take. */
 const QUERY_MS: Milliseconds = 10 * SECOND_MS;
 
@@ -114,6 +120,18 @@ export interface ClusterStore {
   newer(shard: number, version: number): Promise<readonly Stored[]>;
   close(): Promise<void>;
 }
+
+/** Asks something within one transaction. @throws {RunnerError} JOURNAL. */
+export type Ask = (
+  sql: string,
+  values?: readonly unknown[],
+) => Promise<readonly Record<string, unknown>[]>;
+
+/** How long one statement of many rows may take. */
+const LONG_MS: Milliseconds = 10 * MINUTE_MS;
+
+/** How long PostgreSQL keeps a transaction of which it hears nothing. */
+const IDLE_MS: Milliseconds = 60 * SECOND_MS;
 
 /** The journal of a cluster, as PostgreSQL has it. */
 export class Server implements ClusterStore {
@@ -185,6 +203,7 @@ export class Server implements ClusterStore {
       const code = error instanceof DatabaseError ? error.code : undefined;
       if (code === STALE || code === UNIQUE) return { kind: "stale" };
       if (code === LOST) return { kind: "lost" };
+      if (code === MOVED) return { kind: "doubt", error: movedAway() };
       return { kind: "doubt", error: failure(error) };
     }
   }
@@ -194,9 +213,56 @@ export class Server implements ClusterStore {
     return row?.seen as Seen;
   }
 
+  /** @throws {RunnerError} JOURNAL, also when the journal is not here any more. */
   async look(): Promise<Seen> {
+    const { moved, ...seen } = await this.lookAnyway();
+    if (moved !== null) throw movedAway(moved);
+    return seen;
+  }
+
+  /** The same of a journal that was moved away. */
+  async lookAnyway(): Promise<Looked> {
     const [row] = await this.#ask("SELECT mig_look() AS seen", []);
-    return row?.seen as Seen;
+    return row?.seen as Looked;
+  }
+
+  /** Whether a move of a journal into this one has ended. */
+  async hasMove(id: string): Promise<boolean> {
+    return (await this.#ask("SELECT 1 FROM mig_move WHERE id = $1", [id])).length > 0;
+  }
+
+  /**
+   * Several statements that are one transaction: made when `work` resolves, and undone when it
+   * does not, or when this process ends. After an error it is unknown whether it was made.
+   */
+  async transaction<Value>(work: (ask: Ask) => Promise<Value>): Promise<Value> {
+    const client: PoolClient = await this.#pool.connect().catch((error: unknown) => {
+      throw failure(error);
+    });
+    // Told by the statement that fails of it.
+    client.on("error", () => {});
+    const ask: Ask = async (sql, values = []) => {
+      try {
+        const query = { text: sql, values: [...values], query_timeout: LONG_MS };
+        return ((await client.query(query)).rows ?? []) as Record<string, unknown>[];
+      } catch (error) {
+        throw failure(error);
+      }
+    };
+    try {
+      await ask("BEGIN");
+      await ask(`SET LOCAL idle_in_transaction_session_timeout = ${IDLE_MS}`);
+      await ask(`SET LOCAL statement_timeout = ${LONG_MS}`);
+      await ask(`SET LOCAL lock_timeout = ${QUERY_MS}`);
+      const value = await work(ask);
+      await ask("COMMIT");
+      client.release();
+      return value;
+    } catch (error) {
+      // Ends the connection, and with it the transaction.
+      client.release(true);
+      throw error;
+    }
   }
 
   async claim(
@@ -296,6 +362,13 @@ export class Server implements ClusterStore {
 
 /** SQLSTATE of a value that may be there once, and is there already. */
 const UNIQUE = "23505";
+
+function movedAway(where: string | null = null): RunnerError {
+  const place = where === null ? "away" : `to ${where}`;
+  const message = `Cannot use the journal in PostgreSQL: it was moved ${place}`;
+  const hint = "go on there, without [cluster]; `mig-runner journal move --to URL` brings it back";
+  return new RunnerError("JOURNAL", message, { hint });
+}
 
 function failure(error: unknown): RunnerError {
   const message = `Cannot use the journal in PostgreSQL: ${messageOf(error)}`;

@@ -3,7 +3,7 @@
 import { createHash } from "node:crypto";
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import type { Raw } from "../sqlite/columns.ts";
-import { tablesOf } from "../sqlite/maintenance.ts";
+import { tablesOf } from "../sqlite/foreign.ts";
 import { COMMON } from "./schema.ts";
 import type { Change, ClusterStore, Stored } from "./server.ts";
 
@@ -98,7 +98,12 @@ export function noteChanges(database: DatabaseSync, shapes: Iterable<Shape>): vo
 
 /** A row as text. Bytes are written in hexadecimal. */
 export function encodeRow(raw: Raw): string {
-  return JSON.stringify(raw, (_name, value: unknown) =>
+  return plainText(raw);
+}
+
+/** Any values in the same way. */
+export function plainText(values: unknown): string {
+  return JSON.stringify(values, (_name, value: unknown) =>
     value instanceof Uint8Array ? { hex: Buffer.from(value).toString("hex") } : value,
   );
 }

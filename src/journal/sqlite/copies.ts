@@ -13,8 +13,9 @@ import { messageOf, RunnerError } from "../../errors.ts";
 import { syncDirectory } from "../../lib/os/durable.ts";
 import { errnoCode, errnoHint, errnoText } from "../../lib/os/errno.ts";
 import { assertRegularAt } from "../../lib/os/read.ts";
+import { tablesOf, texts } from "./foreign.ts";
 import { openJournal } from "./journal.ts";
-import { tablesOf, texts, verifyJournal } from "./maintenance.ts";
+import { verifyJournal } from "./maintenance.ts";
 import { isDamage } from "./problem.ts";
 import { copyReadable, type TableSalvage } from "./salvage.ts";
 import { freshToken, sealAsIs, stamp, tokenOf, writeSeal } from "./seal.ts";
@@ -198,6 +199,25 @@ export async function salvageJournal(path: string): Promise<Salvage> {
 }
 
 /**
+ * Puts a journal that was made anew in the place of the one that is there, if there is one. Only
+ * for the holder of the directory's lock.
+ *
+ * @param name How the old one is called then.
+ * @returns Where that is.
+ */
+export async function placeJournal(
+  path: string,
+  fresh: string,
+  name: string,
+): Promise<string | null> {
+  return await asJournalError(`make the journal "${path}"`, path, async () => {
+    restamp(fresh);
+    await syncFile(fresh);
+    return await exchange(path, fresh, name);
+  });
+}
+
+/**
  * Renames the old files and puts the new one in their place. A crash in between leaves the old
  * journal, or the new one beside the old log, which is refused when it is opened (seal.ts).
  *
@@ -234,7 +254,8 @@ function temporaryName(path: string): string {
   return `${path}.${randomBytes(8).toString("hex")}.tmp`;
 }
 
-async function removeDatabase(path: string): Promise<void> {
+/** Removes a journal and what is beside it. */
+export async function removeDatabase(path: string): Promise<void> {
   for (const end of ["", "-wal", "-shm", "-journal"]) await unlink(`${path}${end}`).catch(() => {});
 }
 

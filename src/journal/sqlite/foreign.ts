@@ -1,4 +1,5 @@
-// Foreign: whether a file is a journal of ours, and what it holds that no mig-runner has made.
+// Foreign: whether a file is a journal of ours, its tables, and what is in it that no mig-runner
+// makes.
 import type { DatabaseSync } from "node:sqlite";
 
 /** How many of the tables are there that every journal has had. */
@@ -23,4 +24,21 @@ export function hasOurTables(database: DatabaseSync): boolean {
 export function strangerIn(database: DatabaseSync): string | null {
   const row = database.prepare(STRANGER).get() as { readonly text: string } | undefined;
   return row?.text ?? null;
+}
+
+/** The first column of every row. */
+export function texts(database: DatabaseSync, sql: string): string[] {
+  return database
+    .prepare(sql)
+    .all()
+    .map((row) => String(Object.values(row)[0]));
+}
+
+/** Our tables, in the order in which their rows refer to each other. */
+export function tablesOf(database: DatabaseSync): string[] {
+  return texts(
+    database,
+    "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' " +
+      "AND name NOT IN ('seal', 'moved') ORDER BY rowid",
+  );
 }

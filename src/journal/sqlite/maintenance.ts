@@ -1,6 +1,7 @@
 // Maintenance: is the journal sound? SQLite's own checks, and our rules over rows (I10).
 import { DatabaseSync } from "node:sqlite";
 import { messageOf } from "../../errors.ts";
+import { tablesOf, texts } from "./foreign.ts";
 import { damageOf, openJournal, readByRows } from "./journal.ts";
 import { isDamage } from "./problem.ts";
 import { unreadable, whyUnreadable } from "./readable.ts";
@@ -78,23 +79,6 @@ interface Orphan {
   readonly table: string;
   readonly rowid: bigint;
   readonly parent: string;
-}
-
-/** The first column of every row. */
-export function texts(database: DatabaseSync, sql: string): string[] {
-  return database
-    .prepare(sql)
-    .all()
-    .map((row) => String(Object.values(row)[0]));
-}
-
-/** Our tables, in the order in which their rows refer to each other. */
-export function tablesOf(database: DatabaseSync): string[] {
-  return texts(
-    database,
-    "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' " +
-      "AND name <> 'seal' ORDER BY rowid",
-  );
 }
 
 function countRows(database: DatabaseSync): Record<string, number> {

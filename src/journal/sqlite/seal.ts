@@ -97,6 +97,17 @@ export function sealAsIs(path: string): void {
   if (readSeal(path) === null) writeSeal(path, [tokenOf(path) ?? NONE]);
 }
 
+/**
+ * Seals a file again whose schema was changed, if it has a seal: with its log in it, so that there
+ * is nothing to be told from it meanwhile. While somebody reads, both stay as they are.
+ */
+export function sealAnew(database: DatabaseSync, path: string): void {
+  const row = database.prepare("PRAGMA wal_checkpoint(TRUNCATE)").get() as Numbers | undefined;
+  const token = tokenOf(path);
+  if (row?.busy === 1 || token === null || readSeal(path) === null) return;
+  writeSeal(path, [token]);
+}
+
 /** Tokens may change between two looks, and not more often than this. */
 const LOOKS = 3;
 

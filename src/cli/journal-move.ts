@@ -1,0 +1,189 @@
+// Journal move: the deed of `journal` that takes the journal of one host into that of a cluster, or
+// back into a file of one host.
+import { absolutePath, hostName, isThere } from "../edge/files.ts";
+import { lockDirectory } from "../edge/lock.ts";
+import { processName } from "../edge/replica.ts";
+import { openSpool } from "../edge/spool.ts";
+import { RunnerError } from "../errors.ts";
+import { adoptInflight } from "../flow/adopt.ts";
+import type { AuditEntry } from "../journal/audit.ts";
+import { arrive } from "../journal/postgres/arriving.ts";
+import { depart } from "../journal/postgres/departing.ts";
+import { cannotMove } from "../journal/postgres/outgoing.ts";
+import { Server } from "../journal/postgres/server.ts";
+import { verifyJournal } from "../journal/sqlite/maintenance.ts";
+import { readMark } from "../journal/sqlite/moved.ts";
+import { jsonAnswer, plural } from "../view/text.ts";
+import { UsageError } from "./flags.ts";
+import { loadJobs } from "./jobs.ts";
+import { limitsOf } from "./live.ts";
+import { lostResults } from "./lost-results.ts";
+import { openJournalAccess, openSpoolView, type SpoolView } from "./open.ts";
+import { actorOf } from "./record.ts";
+import { renderTable } from "./text.ts";
+import type { Call } from "./verb.ts";
+
+/** Moves the journal. Resolves with the exit status. */
+export async function moveJournal(call: Call): Promise<number> {
+  const to = call.flags.text("to");
+  if (to === null) throw new UsageError("journal move takes --to URL or --to FILE");
+  const view = await openSpoolView(call);
+  const lock = await lockDirectory(view.config.directory, { work: "journal move" });
+  try {
+    const isUrl = /^postgres(?:ql)?:\/\//.test(to);
+    return isUrl ? await moveIn(call, view, to) : await moveOut(call, view, absolutePath(to));
+  } finally {
+    call.terminal.progress("");
+    lock.release();
+  }
+}
+
+async function moveIn(call: Call, view: SpoolView, to: string): Promise<number> {
+  const { journalPath: path } = view.config;
+  const isDry = call.flags.has("dry-run");
+  if (!(await isThere(path))) {
+    const hint = "without one there is nothing to move: set [cluster], and start mig-runner";
+    throw cannotMove(`"${path}" is not there`, hint);
+  }
+  const [origin, place] = [`${hostName()}:${path}`, placeOf(to)];
+  return await withServer(urlOf(to, view), async (server) => {
+    if (readMark(path) === null) await makeReady(call, path, isDry);
+    const arrived = await arrive(server, {
+      ...{ path, origin, place, isDry, move: newMove(), now: view.clock.now() },
+      entry: entryOf(call, origin, place),
+      onProgress: (done, all) => call.terminal.progress(`${done} of ${all} rows`),
+    });
+    const { kind, rows, offset } = arrived;
+    if (call.flags.has("json")) {
+      const plain = { from: origin, to: place, moved: !isDry, before: kind === "before" };
+      call.terminal.json(jsonAnswer({ ...plain, idsRaisedBy: offset, rows }));
+      return 0;
+    }
+    if (kind === "before") {
+      call.terminal.out([`${place} has the journal since an earlier call`, NEXT_IN]);
+      return 0;
+    }
+    const raised = `run N of this host is run N + ${offset} there`;
+    call.terminal.out([
+      isDry
+        ? `it can be moved to ${place}; nothing was changed`
+        : `moved to ${place}, and compared`,
+      ...countLines(rows),
+      ...(offset === 0 ? [] : [raised]),
+      ...(isDry ? [] : [`${path} is not opened any more`, NEXT_IN]),
+    ]);
+    return 0;
+  });
+}
+
+const NEXT_IN = "With [cluster] url and name in runner.cfg, mig-runner goes on with it";
+
+/** A sound journal with all that the original has left in flight. */
+async function makeReady(call: Call, path: string, isDry: boolean): Promise<void> {
+  const { damage, unreadable } = await verifyJournal(path);
+  const [first] = [...damage, ...unreadable];
+  if (first !== undefined) throw cannotMove(first, "mig-runner journal salvage mends it");
+  if (isDry) return;
+  const access = await openJournalAccess(call, true);
+  try {
+    const jobs = await loadJobs(access);
+    const { directory } = access.config;
+    const limits = limitsOf(access.config);
+    const edges = { ...access.edges, limits, spool: openSpool({ directory }) };
+    await adoptInflight(edges, (name) => jobs.find(({ job }) => job === name)?.entity ?? null);
+  } finally {
+    await access.close();
+  }
+}
+
+async function moveOut(call: Call, view: SpoolView, path: string): Promise<number> {
+  const { cluster, path: config } = view.config;
+  if (cluster === null) {
+    const message = "Cannot move the journal: [cluster] url is not set, so there is none to take";
+    throw new RunnerError("CONFIG", message, { path: config, hint: "docs/cluster.md" });
+  }
+  const url = cluster.url.reveal();
+  const [origin, place] = [placeOf(url), `${hostName()}:${path}`];
+  const isDry = call.flags.has("dry-run");
+  return await withServer(url, async (server) => {
+    const departed = await depart(server, {
+      ...{ path, origin, place, isDry, move: newMove(), now: view.clock.now() },
+      leaseMs: cluster.leaseMs,
+      entry: entryOf(call, origin, place),
+      onProgress: (done) => call.terminal.progress(`${plural(done, "row")}`),
+    });
+    const { kind, rows, aside } = departed;
+    const lost = isDry ? [] : await lostResults(path);
+    if (call.flags.has("json")) {
+      const plain = { from: origin, to: place, moved: !isDry, before: kind === "ended" };
+      call.terminal.json(jsonAnswer({ ...plain, givenUp: kind === "given up", aside, rows, lost }));
+      return 0;
+    }
+    call.terminal.out([
+      ...headOf({ kind, isDry, origin, path }),
+      ...countLines(rows),
+      ...(aside === null ? [] : [`the file that was there is kept as ${aside}`]),
+      ...(lost.length === 0 ? [] : [LOST, ...lost.map((text) => `  ${text}`)]),
+      ...(isDry ? [] : [NEXT_OUT]),
+    ]);
+    return 0;
+  });
+}
+
+const NEXT_OUT = "Without [cluster] in runner.cfg, mig-runner goes on with it on this host alone";
+const LOST = "warning: results are on other hosts: copy them to the same paths before it starts";
+
+function headOf({
+  kind,
+  isDry,
+  origin,
+  path,
+}: {
+  readonly kind: Awaited<ReturnType<typeof depart>>["kind"];
+  readonly isDry: boolean;
+  readonly origin: string;
+  readonly path: string;
+}): readonly string[] {
+  if (kind === "given up") {
+    return [`moving ${path} to ${origin} had not ended, and is given up: it is the journal again`];
+  }
+  if (isDry) return [`it can be moved to ${path}; nothing was changed`];
+  return [kind === "ended" ? `${path} is the journal: the move has ended` : `moved to ${path}`];
+}
+
+function countLines(rows: Readonly<Record<string, number>>): readonly string[] {
+  return renderTable(Object.entries(rows).map(([table, count]) => [table, plural(count, "row")]));
+}
+
+/** The URL that is given, or that of [cluster] with its password, where it means the same. */
+function urlOf(to: string, { config }: SpoolView): string {
+  const known = config.cluster?.url.reveal();
+  const isBare = new URL(to).password === "";
+  return known !== undefined && isBare && placeOf(known) === placeOf(to) ? known : to;
+}
+
+/** A database for people, without the password. */
+function placeOf(url: string): string {
+  const address = URL.parse(url);
+  if (address === null) throw new UsageError("flag -to is no URL of a PostgreSQL database");
+  return `postgres://${address.hostname}:${address.port || 5432}${address.pathname}`;
+}
+
+function newMove(): string {
+  return processName("move");
+}
+
+function entryOf(call: Call, origin: string, place: string): AuditEntry {
+  const actor = actorOf(call);
+  return { actor, deed: "move", subject: "journal", detail: `from ${origin} to ${place}` };
+}
+
+async function withServer(url: string, work: (server: Server) => Promise<number>): Promise<number> {
+  const server = new Server({ connectionString: url });
+  try {
+    await server.assertSchema();
+    return await work(server);
+  } finally {
+    await server.close();
+  }
+}

@@ -10,6 +10,7 @@
 //          (mig/api.ts).
 import { isHeld } from "../journal/guards.ts";
 import type { ActionEvent, ActionRow } from "../journal/inflight.ts";
+import { refusalsIn } from "../journal/tries.ts";
 import { formatRfc3339Nano, timeAt } from "../lib/go/time.ts";
 import type { CreateAnswer, FindAnswer, StoredAction } from "../mig/api.ts";
 import type { Instant, Milliseconds } from "../time.ts";
@@ -93,7 +94,7 @@ export async function postAction(
   const postBy = row.postBy ?? row.expireAt;
   if (isHeld(row) && edges.clock.now() < postBy) {
     const error = row.error ?? "it waits for its canary";
-    await keep(edges, row, { kind: "delayed", nextAt: postBy, error, maybeSent: row.maybeSent });
+    await keep(edges, row, { kind: "held", nextAt: postBy, error, maybeSent: row.maybeSent });
     return null;
   }
   const isLookedFor = row.maybeSent && !options.fresh;
@@ -171,8 +172,8 @@ async function keepRefused(
   const found = await findPosted(edges, row, { ...options, isAnswered: true });
   if (found.kind === "found") return await keepPosted(edges, row, { ...options, ...found });
   if (found.kind === "failed") return await keepUnknown(edges, row, `${message}; ${found.message}`);
-  if (row.attempts < options.retries) {
-    await delay(edges, row, { error: message, maybeSent: false, retryAfterMs });
+  if (refusalsIn(row.tries) < options.retries) {
+    await delay(edges, row, { error: message, maybeSent: false, retryAfterMs, refused: true });
     return "answered";
   }
   await keep(edges, row, { kind: "refused", error: message });
@@ -201,7 +202,7 @@ async function askGuards(
     case "hold": {
       const { error } = verdict;
       const nextAt = row.postBy ?? row.expireAt;
-      await keep(edges, row, { kind: "delayed", nextAt, error, maybeSent }, (tables, next) =>
+      await keep(edges, row, { kind: "held", nextAt, error, maybeSent }, (tables, next) =>
         tables.saveAction({ ...next, held: "approval" }),
       );
       say(edges, row, "notice", error);
@@ -309,12 +310,18 @@ async function keepUnknown(edges: Edges, row: ActionRow, message: string): Promi
 async function delay(
   edges: Edges,
   row: ActionRow,
-  why: { error: string; maybeSent: boolean; retryAfterMs: Milliseconds | null },
+  why: {
+    readonly error: string;
+    readonly maybeSent: boolean;
+    readonly retryAfterMs: Milliseconds | null;
+    readonly refused?: boolean;
+  },
 ): Promise<void> {
   const wait = backoffMs(POST_BACKOFF, row.attempts + 1, edges.random.next()) ?? 0;
   const waitMs = Math.max(wait, Math.min(why.retryAfterMs ?? 0, POST_BACKOFF.capMs));
   const nextAt = edges.clock.now() + waitMs;
-  await keep(edges, row, { kind: "delayed", nextAt, error: why.error, maybeSent: why.maybeSent });
+  const { error, maybeSent, refused = false } = why;
+  await keep(edges, row, { kind: "delayed", nextAt, error, maybeSent, refused });
   const seconds = Math.ceil(waitMs / 1_000);
   say(edges, row, "warning", `Cannot post action: ${why.error}; trying again in ${seconds} s`);
 }

@@ -135,7 +135,8 @@ export function isInHand(
 ): boolean {
   const soon = clock.now() + SOON_MS;
   const rows = [
-    ...journal.dueActions("planned", Number.MAX_SAFE_INTEGER, ROWS_MAX),
+    // One that waits for a person, or for an API that is down, can as well wait elsewhere.
+    ...journal.dueActions("planned", soon, ROWS_MAX),
     ...journal.dueActions("posted", soon, ROWS_MAX),
     ...journal.dueActions("collected", soon, ROWS_MAX),
     ...journal.dueDeliveries(soon, ROWS_MAX),

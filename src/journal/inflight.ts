@@ -135,8 +135,16 @@ export type ActionEvent =
       readonly nextAt: Instant;
       readonly error: string;
       readonly maybeSent?: boolean;
+      /** Whether the API has answered, and refused. @default false */
+      readonly refused?: boolean;
     }
-  /** Nothing went wrong, and it is too early. */
+  /** Nothing went wrong, and it is too early: it waits for a person, or for its canary. */
+  | {
+      readonly kind: "held";
+      readonly nextAt: Instant;
+      readonly error: string;
+      readonly maybeSent: boolean;
+    }
   | { readonly kind: "watched"; readonly nextAt: Instant }
   /** `by`: a guard or a person has ended it. Absent: the API has. */
   | { readonly kind: "refused"; readonly error: string; readonly by?: Refusal }
@@ -194,9 +202,11 @@ export function advance(row: ActionRow, event: ActionEvent, now: Instant): Actio
       return {
         ...fresh,
         ...{ attempts: row.attempts + 1, nextAt: event.nextAt, error: event.error },
-        tries: withTry(row.tries, { what: triedIn(row), error: event.error }, now),
+        tries: withTry(row.tries, { ...event, what: triedIn(row) }, now),
         maybeSent: event.maybeSent ?? row.maybeSent,
       };
+    case "held":
+      return { ...row, ...holdOf(row, event), updatedAt: now };
     case "watched":
       assert(row.state === "posted", `watched in ${row.state}`);
       return { ...fresh, nextAt: event.nextAt };
@@ -231,6 +241,14 @@ export function advance(row: ActionRow, event: ActionEvent, now: Instant): Actio
       assert(row.state === "collected" && !isSwept(row), `I6: delivered after ${row.state}`);
       return settle(fresh);
   }
+}
+
+function holdOf(
+  { state }: ActionRow,
+  { nextAt, error, maybeSent }: Extract<ActionEvent, { readonly kind: "held" }>,
+): Pick<ActionRow, "nextAt" | "error" | "maybeSent"> {
+  assert(state === "planned", `held in ${state}`);
+  return { nextAt, error, maybeSent };
 }
 
 function triedIn({ state }: ActionRow): Try["what"] {

@@ -14,6 +14,8 @@ export interface Try {
   readonly count: number;
   readonly firstAt: Instant;
   readonly lastAt: Instant;
+  /** Whether the API answered, and refused. */
+  readonly refused?: boolean;
 }
 
 /** Most that are kept of one action or delivery. */
@@ -25,14 +27,22 @@ const ERROR_SIZE_MAX = 300;
 /** The tries after one more. Pure. */
 export function withTry(
   tries: readonly Try[],
-  { what, error }: Pick<Try, "what" | "error">,
+  { what, error, refused = false }: Pick<Try, "what" | "error" | "refused">,
   now: Instant,
 ): readonly Try[] {
   const why = cutText(error, ERROR_SIZE_MAX);
   const last = tries.at(-1);
-  if (last !== undefined && last.what === what && last.error === why) {
+  const isSame =
+    last?.what === what && last.error === why && last.refused === (refused || undefined);
+  if (last !== undefined && isSame) {
     return [...tries.slice(0, -1), { ...last, count: last.count + 1, lastAt: now }];
   }
-  const one = { what, error: why, count: 1, firstAt: now, lastAt: now };
+  const how = refused ? { refused } : {};
+  const one = { what, error: why, count: 1, firstAt: now, lastAt: now, ...how };
   return [...tries.slice(1 - TRIES_MAX), one];
+}
+
+/** How often the API has refused. */
+export function refusalsIn(tries: readonly Try[]): number {
+  return tries.reduce((sum, { count, refused }) => sum + (refused === true ? count : 0), 0);
 }

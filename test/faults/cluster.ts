@@ -102,7 +102,8 @@ export async function breakCluster(
   for (const job of JOBS) await cluster.job(job, ['plugin = "keep"'], { schedule });
   const roll = dice(seed);
   const running: Running[] = cluster.hosts.map((host) => host.start());
-  await running[0]?.prints(/launched action/);
+  // Which of them has a job depends on who came first.
+  await Promise.any(running.map((daemon) => daemon.prints(/launched action/)));
   for (let count = 0; count < times; count++) {
     await nap(1_000 + roll() * 3_000);
     const at = Math.floor(roll() * HOSTS);

@@ -366,6 +366,30 @@ describe("postAction()", () => {
     expect(next).toMatchObject({ state: "failed", error: "action target is empty" });
   });
 
+  test("counts refusals alone as its retries, not the times at which nobody answered", async () => {
+    const world = openWorld();
+    const row = await plan(world);
+    const down = {
+      ...lost,
+      kind: "unsent",
+      message: "connection refused",
+      refusal: false,
+    } as const;
+    const no = { ...refused, message: "action target is empty" };
+    world.api.creates = [down, down, down, no];
+    for (let tries = 0; tries < 4; tries++) {
+      const posting = post(world, world.journal.action(row.id) as ActionRow);
+      await world.clock.moveBy(2_000);
+      await posting;
+    }
+    const waiting = world.journal.action(row.id) as ActionRow;
+    expect(waiting).toMatchObject({ state: "planned", error: "action target is empty" });
+    expect(waiting.tries.map(({ count, refused: isRefused }) => [count, isRefused])).toEqual([
+      [3, undefined],
+      [1, true],
+    ]);
+  });
+
   test("takes no refusal's word for it: finds the action that was stored all the same (I3)", async () => {
     const world = openWorld();
     const row = await plan(world);

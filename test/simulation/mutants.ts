@@ -240,8 +240,10 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: "flow/collect.ts",
-        find: "const { sha256: resultSha256 } = await writer.commit();",
-        replace: 'void writer.commit().catch(() => {}); const resultSha256 = "";',
+        find: "const { place: resultPath, sha256: resultSha256 } = await writer.commit(signal);",
+        replace:
+          'void writer.commit(signal).catch(() => {}); const resultSha256 = ""; ' +
+          "const resultPath = `/var/mig/runners/${row.job}/results/${date}/${actionId}.json`;",
       },
     ],
   },
@@ -384,8 +386,8 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: "flow/alarms.ts",
-        find: '(alarm.event === "api" ? downSince !== undefined :',
-        replace: '(alarm.event === "api" ? downSince === undefined :',
+        find: 'if (event === "api") return downSince !== undefined;',
+        replace: 'if (event === "api") return downSince === undefined;',
       },
     ],
   },

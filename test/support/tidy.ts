@@ -51,11 +51,18 @@ export function title({ path, text }: Source): readonly Finding[] {
   return [{ path, line: 1, message }];
 }
 
+/** Files that are longer because the reader wants all of it in one place. */
+const WHOLE: Readonly<Record<string, number>> = {
+  // The states of actions, deliveries and runs, and every transition between them.
+  "src/journal/inflight.ts": 450,
+};
+
 /** Files end within 400 lines. */
 export function fileLength({ path, text }: Source): readonly Finding[] {
   const lines = text.trimEnd().split("\n").length;
-  if (lines <= LINES_MAX) return [];
-  const message = `Split the file: it has ${lines} lines, wanted at most ${LINES_MAX}`;
+  const most = WHOLE[path] ?? LINES_MAX;
+  if (lines <= most) return [];
+  const message = `Split the file: it has ${lines} lines, wanted at most ${most}`;
   return [{ path, line: LINES_MAX + 1, message }];
 }
 

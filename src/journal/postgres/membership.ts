@@ -61,6 +61,12 @@ const LOOK_MS: Milliseconds = SECOND_MS;
 /** How often some of what was removed long ago is erased. */
 const PURGE_MS: Milliseconds = MINUTE_MS;
 
+/**
+ * How long a shard of which something is always in hand is kept from the others. Whoever gets it
+ * then goes on as after the failure of a host: a delivery may be made twice.
+ */
+const GIVE_MS: Milliseconds = MINUTE_MS;
+
 /** The part of a lease that is made use of: clocks do not run alike. */
 const USED = 0.9;
 
@@ -80,6 +86,8 @@ export class Membership implements Lease {
   readonly #failing = new Set<() => Promise<void>>();
   #loops: readonly Promise<void>[] = [];
   #hosts: readonly Host[] = [];
+  /** Since when there is a shard to give, and something of each in hand. */
+  #busySince: Milliseconds | null = null;
   #clockAheadMs: Milliseconds | null = null;
 
   /** @param shards How many shards the cluster has. */
@@ -215,6 +223,7 @@ export class Membership implements Lease {
     const wanted = [...again.map(({ id }) => id), ...claim];
     if (wanted.length > 0) await this.#claim(wanted);
     else if (give > 0) await this.#give(give);
+    if (give === 0) this.#busySince = null;
   }
 
   /** After an answer that was long on its way nothing can be said of the clock. */
@@ -253,15 +262,20 @@ export class Membership implements Lease {
     this.#user.rescan();
   }
 
-  /** Gives shards to the others of which nothing is in hand. */
+  /** Gives shards to the others: those of which nothing is in hand, and in the end any. */
   async #give(count: number): Promise<void> {
     const { server, me, log } = this.#options;
-    const quiet = [...this.#held.keys()].filter((id) => {
+    const { elapsed } = this.#now();
+    const ids = [...this.#held.keys()];
+    const quiet = ids.filter((id) => {
       const isOf = (job: string): boolean => this.#shardOf(job) === id;
       return !this.#user.isAtWork(isOf);
     });
-    const given = quiet.slice(0, count);
+    this.#busySince ??= elapsed;
+    const isOver = elapsed - this.#busySince >= GIVE_MS;
+    const given = (quiet.length === 0 && isOver ? ids : quiet).slice(0, count);
     if (given.length === 0) return;
+    this.#busySince = null;
     this.#drop(given);
     await server.give(me, given);
     log.emit("info", `cluster: gave ${given.length} shards to other hosts`);

@@ -403,6 +403,21 @@ described("Membership", () => {
     await server.close();
   });
 
+  test("gives a shard away after a minute, also when something of it is always in hand", async () => {
+    const { url, server } = await newServer();
+    const ahead = { wall: 0, elapsed: 0 };
+    const first = await joinAs(url, "a", ahead);
+    let asked = 0;
+    first.serve({ rescan() {}, isAtWork: () => ++asked > 0 });
+    const second = await joinAs(url, "b");
+    await until(() => asked > 0);
+    expect(heldBy(first)).toBe(SHARDS);
+    ahead.elapsed = 60_000;
+    await until(() => heldBy(second) > 0);
+    for (const member of [first, second]) await member.close();
+    await server.close();
+  });
+
   test("tells once that PostgreSQL refuses one thing while it answers another", async () => {
     const { url, server } = await newServer();
     const told: string[] = [];

@@ -30,7 +30,7 @@ export function deliveryKey(action: Pick<ActionRow, "job" | "actionId">, plugin:
 /**
  * Writes the outbox rows of a collected action: one for each of its plugins. Rows that exist
  * already are queued again, because a sweep has found more results; or, of a result that was lost
- * with a host and collected again, those that no plugin has taken.
+ * with a host and collected again, those that are not made yet go on.
  */
 export function queueDeliveries(
   transaction: JournalTransaction,
@@ -38,10 +38,14 @@ export function queueDeliveries(
   now: number,
   isLost = false,
 ): void {
-  const before = transaction.deliveriesOf(action.id);
-  const over: readonly DeliveryRow["state"][] = isLost ? ["dropped", "delivered"] : ["dropped"];
-  for (const row of before.filter(({ state }) => !over.includes(state))) {
-    transaction.saveDelivery(advanceDelivery(row, { kind: "redeliver", isNew: true }, now));
+  for (const row of transaction.deliveriesOf(action.id)) {
+    if (isLost && row.state === "pending") {
+      // Its attempts are counted on.
+      transaction.saveDelivery({ ...row, nextAt: now, progress: null, updatedAt: now });
+    } else if (!isLost && row.state !== "dropped") {
+      const event = { kind: "redeliver", isNew: true } as const;
+      transaction.saveDelivery(advanceDelivery(row, event, now));
+    }
   }
   for (const plugin of action.plugins) {
     const key = deliveryKey(action, plugin);

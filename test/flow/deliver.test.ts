@@ -2,7 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import { type AttemptOptions, deliverResult, queueDeliveries } from "../../src/flow/deliver.ts";
 import { adoptResult } from "../../src/flow/redeliver.ts";
-import { advanceDelivery, type DeliveryRow } from "../../src/journal/inflight.ts";
+import { type ActionRow, advanceDelivery, type DeliveryRow } from "../../src/journal/inflight.ts";
 import type { Journal } from "../../src/journal/journal.ts";
 import { openJournal } from "../../src/journal/sqlite/journal.ts";
 import type { DeliveryAnswer, DeliveryOrder } from "../../src/ports.ts";
@@ -176,6 +176,28 @@ describe("deliverResult()", () => {
       expect(action?.state).toBe("collected");
     },
   );
+
+  test("counts attempts on where the result was lost with a host, and ends nothing anew", async () => {
+    const { row } = await attempt(async (journal) => {
+      await journal.write((rows) => {
+        const collected = rows.action(1);
+        if (collected === null) throw new Error("there is no action");
+        queueDeliveries(rows, collected, NOW + 5, true);
+      });
+      return { kind: "failed", message: "it was made by the host that is gone" };
+    });
+    expect(row).toMatchObject({ state: "pending", attempts: 1, nextAt: NOW + 5 });
+    const dead = await attempt(async (journal) => {
+      await journal.write((rows) => {
+        const pending = rows.delivery(1) as DeliveryRow;
+        const event = { kind: "failed", error: "no", nextAt: null } as const;
+        rows.saveDelivery(advanceDelivery(pending, event, NOW));
+        queueDeliveries(rows, rows.action(1) as ActionRow, NOW + 5, true);
+      });
+      return { kind: "delivered", message: "ok" };
+    });
+    expect(dead.row).toMatchObject({ state: "dead", nextAt: null });
+  });
 
   test("remembers a delivery that was made (I6)", async () => {
     const { delivered, row } = await attempt({ kind: "delivered", message: "ok" });

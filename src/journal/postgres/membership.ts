@@ -120,6 +120,8 @@ export class Membership implements Lease {
     // Each claim makes another one.
     const held = this.#held.get(shard);
     if (held?.isLoaded !== true) return () => false;
+    // Else the same work would be begun, and ended by this, again and again (I7).
+    if (this.#isOver(held)) this.#endOver();
     return () => this.#held.get(shard) === held && !this.#isOver(held);
   }
 
@@ -191,7 +193,7 @@ export class Membership implements Lease {
         if (isFirst) log.emit("err", `cluster: ${messageOf(error)}; trying again`);
         this.#failing.add(work);
       }
-      this.#endOver();
+      if (this.#failing.size > 0) this.#endOver();
     }
   }
 
@@ -297,7 +299,7 @@ export class Membership implements Lease {
   /** Shards whose lease has ended without an answer. */
   #endOver(): void {
     const over = [...this.#held].filter(([, held]) => this.#isOver(held)).map(([id]) => id);
-    if (over.length === 0 || this.#failing.size === 0) return;
+    if (over.length === 0) return;
     this.#options.log.emit("warning", `cluster: the lease of ${over.length} shards has ended`);
     this.#drop(over);
   }

@@ -1,6 +1,7 @@
 // Cluster: what several hosts have in common: time, dice, the API, PostgreSQL, and the ways there.
 import { drainMicrotasks } from "bun:jsc";
 import { SimulatedApi } from "../api.ts";
+import type { SimulatedDisk } from "../disk.ts";
 import type { HttpFault } from "../profile.ts";
 import type { Dice } from "../random.ts";
 import { Timeline } from "../timeline.ts";
@@ -25,6 +26,8 @@ export class Cluster {
   /** No faults any more. */
   calm = false;
   outage: HttpFault | null = null;
+  /** The disk of all hosts, where they have one. */
+  disk: SimulatedDisk | null = null;
   /** Calls of ports so far. */
   calls = 0;
 

@@ -268,9 +268,11 @@ export class Host implements Surroundings {
     });
   }
 
-  /** Nothing of the process goes on, while the world does. */
-  stop(): void {
-    if (this.life.alive) this.#held ??= [];
+  /** Nothing of the process goes on, while the world does. False: it does not run anyway. */
+  stop(): boolean {
+    if (!this.life.alive || this.#held !== null) return false;
+    this.#held = [];
+    return true;
   }
 
   /** @param asleepMs How long its monotonic clock has stood still. */
@@ -285,8 +287,11 @@ export class Host implements Surroundings {
   }
 
   #newDisk(): SimulatedDisk {
+    if (this.#cluster.disk !== null) return this.#cluster.disk;
     const disk = new SimulatedDisk(this.#cluster.dice);
-    for (const job of this.#cluster.profile.jobs) writeJob({ disk }, job);
+    const { jobs, sharesDisk } = this.#cluster.profile;
+    for (const job of jobs) writeJob({ disk }, job);
+    if (sharesDisk) this.#cluster.disk = disk;
     return disk;
   }
 

@@ -3,6 +3,7 @@
 // other. postgres.test.ts holds it against a real server.
 import type {
   Change,
+  ClusterStore,
   Fence,
   Host,
   Seen,
@@ -230,6 +231,25 @@ export class PostgresModel {
     entry.decoded ??= JSON.parse(entry.row.data ?? "null") as Decoded;
     return { shard: entry.row.shard, row: entry.decoded };
   }
+}
+
+/** A model as whoever is beside it asks it: nothing goes wrong on the way. */
+export function storeOf(model: PostgresModel): ClusterStore {
+  return {
+    write: async (...order) => model.write(...order),
+    beat: async (...order) => model.beat(...order),
+    look: async () => model.look(),
+    claim: async (...order) => model.claim(...order),
+    give: async (...order) => model.give(...order),
+    leave: async (...order) => model.leave(...order),
+    purge: async (...order) => model.purge(...order),
+    ids: async (...order) => model.ids(...order),
+    async *rows(shards) {
+      yield model.page(shards, null, Number.MAX_SAFE_INTEGER);
+    },
+    newer: async (...order) => model.newer(...order),
+    close: async () => {},
+  };
 }
 
 function nameOf(table: string, key: string): string {

@@ -34,16 +34,31 @@ export class ClusterOracle {
   /** When each row was written last, in the order of all writes. */
   readonly #writtenAs = new Map<string, number>();
   #writes = 0;
+  /** How complete the result of each collected action is. */
+  readonly #collected = new Map<number, string | number | null>();
   /** Attempts at deliveries that were made. */
   readonly #attempts = new Set<string>();
 
   /** PostgreSQL has another row than before. */
   written({ tbl, key, data }: Stored): void {
     this.#writtenAs.set(`${tbl}/${key}`, ++this.#writes);
-    if (tbl !== "cursor" || data === null) return;
+    if (data === null) return;
+    if (tbl === "action") this.#swept(JSON.parse(data) as Decoded);
+    if (tbl !== "cursor") return;
     const { job, decided_at, ahead_at } = JSON.parse(data) as Decoded;
     const aheadAt = ahead_at == null ? null : Number(ahead_at);
     this.#decided.moved(String(job), { decidedAt: Number(decided_at), aheadAt }, null);
+  }
+
+  /** A sweep has found more: the result is another one, and attempts at it are counted anew. */
+  #swept({ action_id, completeness, id, job, state }: Decoded): void {
+    const before = this.#collected.get(Number(id));
+    if (state !== "collected") this.#collected.delete(Number(id));
+    else this.#collected.set(Number(id), completeness ?? null);
+    if (before === undefined || state !== "collected" || before === completeness) return;
+    for (const attempt of this.#attempts) {
+      if (attempt.startsWith(`${job}/${action_id}/`)) this.#attempts.delete(attempt);
+    }
   }
 
   /** I1 and I12: what is about to be sent is in PostgreSQL as planned, and its sender has the lease. */
@@ -52,8 +67,13 @@ export class ClusterOracle {
     const found = this.#rows("action").filter(({ row }) => row.body === body);
     const planned = found.find(({ row }) => row.state === "planned" && row.maybe_sent === 1);
     if (planned === undefined) {
-      if (found.some(({ row }) => this.dropped.has(Number(row.id)))) return;
-      this.cluster.violate("I1: a POST that PostgreSQL does not hold as planned");
+      // What a person gives up while it is looked for is sent all the same.
+      const { pgpsignatures } = JSON.parse(body) as { readonly pgpsignatures: readonly string[] };
+      const same = this.#rows("action").filter(({ row }) => row.signature === pgpsignatures[0]);
+      if (same.some(({ row }) => this.dropped.has(Number(row.id)))) return;
+      const states = found.map(({ row }) => `${row.state}, maybe_sent ${row.maybe_sent}`);
+      const known = states.length === 0 ? "" : `, but as ${states.join("; ")}`;
+      this.cluster.violate(`I1: a POST that PostgreSQL does not hold as planned${known}`);
       return;
     }
     this.#holds(host, planned, "a POST");

@@ -1,6 +1,13 @@
 // Profile: what a seed makes of a cluster: its hosts, jobs and manners, and the faults it suffers.
 import type { ApiManners } from "../api.ts";
-import { type HttpFault, makeJob, makeManners, type Rates, type SimulatedJob } from "../profile.ts";
+import {
+  type HttpFault,
+  makeJob,
+  makeManners,
+  makeRates,
+  type Rates,
+  type SimulatedJob,
+} from "../profile.ts";
 import type { Dice } from "../random.ts";
 
 /** What happens to a call to PostgreSQL, as probabilities. */
@@ -55,34 +62,40 @@ export interface ClusterProfile {
   };
   /** A process is started again this late after it ended. */
   readonly downMaxMs: number;
+  /** Whether all hosts have one disk for their results, as workflows need it. */
+  readonly sharesDisk: boolean;
   /** The share of starts at which another host comes in the place of the one that was. */
   readonly replaced: number;
 }
 
-const NO_FAULTS: Rates = {
-  ...{ crash: 0, latency: 0, http: {}, chunks: 0, spoolBefore: 0, spoolAfter: 0, scan: 0 },
-  ...{ journalFull: 0, journalSync: 0, busy: 0, sign: 0, step: 0 },
-  ...{ pluginFails: 0, pluginHangs: 0, pluginTakesAndFails: 0 },
-};
+/** Ways in which requests end that do not get through. */
+const OUTAGES = [
+  "refused",
+  "lost",
+  "htmlBefore",
+  "hangBefore",
+  "serverBefore",
+  "cutAfter",
+] as const;
 
 /** The cluster of a seed. @param hosts How many, where that is not the seed's to say. */
 export function makeCluster(dice: Dice, hosts: number | null): ClusterProfile {
   const chaosMs = dice.int(30, 150) * 1_000;
   const count = hosts ?? dice.pick([2, 2, 3, 3, 4]);
+  const leaseMs = dice.pick([3_000, 5_000, 10_000]);
   const jobs = Array.from({ length: dice.int(1, 4) }, (_, index) => ({
     ...makeJob(dice, index),
     expirySeconds: dice.pick([5, 10, 20, 30, 60]),
   }));
   return {
     beginsAt: Date.UTC(2026, 0, 1) + dice.int(0, 365 * 86_400_000),
-    ...{ chaosMs, hosts: count, jobs },
+    ...{ chaosMs, hosts: count, jobs, leaseMs },
     shards: dice.int(2, 8),
-    leaseMs: dice.pick([3_000, 5_000, 10_000]),
-    offsets: Array.from({ length: count }, () => 0),
+    offsets: Array.from({ length: count }, makeOffset(dice)),
     manners: makeManners(dice, jobs),
-    rates: NO_FAULTS,
-    store: { slow: 0, lostBefore: 0, lostAfter: 0, late: 0 },
-    happenings: [],
+    rates: makeFaults(dice),
+    store: makeStore(dice),
+    happenings: makeHappenings(dice, { chaosMs, leaseMs }),
     checkDirectoryMs: dice.pick([5_000, 20_000]),
     limits: {
       pageSize: dice.pick([2, 5, 1_000]),
@@ -92,6 +105,67 @@ export function makeCluster(dice: Dice, hosts: number | null): ClusterProfile {
       delayResultsMs: dice.pick([0, 0, 3_000]),
     },
     downMaxMs: dice.pick([100, 5_000, 30_000]),
+    sharesDisk: dice.chance(0.3) || jobs.some(({ workflow }) => workflow !== null),
     replaced: dice.chance(0.3) ? 0.5 : 0,
   };
+}
+
+/** Clocks that are right, or apart by up to five minutes. */
+function makeOffset(dice: Dice): () => number {
+  const mostMs = dice.pick([0, 0, 500, 5_000, 60_000, 300_000]);
+  return () => dice.int(-mostMs / 2, mostMs / 2);
+}
+
+/** As of one host alone, but for its disk: there are hosts to die instead. */
+function makeFaults(dice: Dice): Rates {
+  const rates = makeRates(dice);
+  const isSpared = dice.chance(0.4);
+  return {
+    ...rates,
+    // The loops of all hosts call ports all the time.
+    crash: dice.chance(0.25) ? dice.pick([0.000_5, 0.002, 0.01]) : 0,
+    http: isSpared ? {} : rates.http,
+    pluginFails: Math.min(rates.pluginFails, 0.5),
+  };
+}
+
+function makeStore(dice: Dice): StoreRates {
+  const rate = (share: number, ...rates: readonly number[]): number =>
+    dice.chance(share) ? dice.pick(rates) : 0;
+  return {
+    slow: rate(0.5, 0.1, 0.5),
+    lostBefore: rate(0.3, 0.005, 0.05),
+    lostAfter: rate(0.4, 0.005, 0.05),
+    late: rate(0.3, 0.005, 0.03),
+  };
+}
+
+function makeHappenings(
+  dice: Dice,
+  { chaosMs, leaseMs }: Pick<ClusterProfile, "chaosMs" | "leaseMs">,
+): ClusterProfile["happenings"] {
+  const happenings: { atMs: number; what: ClusterHappening }[] = [];
+  const add = (share: number, most: number, make: () => ClusterHappening): void => {
+    if (!dice.chance(share)) return;
+    for (let left = dice.int(1, most); left > 0; left--) {
+      happenings.push({ atMs: dice.int(0, chaosMs), what: make() });
+    }
+  };
+  const around = (): number => dice.int(100, 3 * leaseMs);
+  const jumps = [1, 5, 30, 61, 300] as const;
+  add(0.35, 4, () => ({ kind: "kill" }));
+  add(0.25, 3, () => ({ kind: "terminate" }));
+  add(0.35, 4, () => ({ kind: "pause", forMs: around() }));
+  add(0.2, 2, () => ({ kind: "sleep", forMs: around() }));
+  add(0.35, 4, () => ({ kind: "cut", forMs: around() }));
+  add(0.2, 2, () => ({ kind: "cut off API", forMs: around(), fault: dice.pick(OUTAGES) }));
+  add(0.15, 2, () => ({ kind: "outage", forMs: around(), fault: dice.pick(OUTAGES) }));
+  add(0.25, 3, () => ({ kind: "restart PostgreSQL" }));
+  add(0.2, 2, () => ({ kind: "PostgreSQL down", forMs: dice.pick([500, around(), 60_000]) }));
+  add(0.15, 3, () => ({ kind: "jump", byMs: dice.pick(jumps) * dice.pick([1_000, -1_000]) }));
+  add(0.2, 2, () => ({ kind: "drain", forMs: dice.int(1_000, 60_000) }));
+  add(0.1, 2, () => ({ kind: "disk full", forMs: dice.int(1_000, 60_000) }));
+  add(0.25, 3, () => ({ kind: "request" }));
+  add(0.1, 2, () => ({ kind: "drop" }));
+  return happenings;
 }

@@ -25,6 +25,9 @@ const PEACE_MIN_MS = 40_000;
 /** An action that a clock far ahead has dated to expire later than this is not waited for. */
 const DATED_MAX_MS = 90_000;
 
+/** A call to PostgreSQL that was lost is given up after this. */
+const CALL_MS = 10_000;
+
 /** Beyond a lease, how long a shard may be without a host: the promise of the manual. */
 const TAKEN_OVER_MS = 5_000;
 
@@ -85,16 +88,22 @@ function rest(cluster: Cluster, hosts: readonly Host[]): void {
   const { oracle, profile, timeline, violations } = cluster;
   const calmAt = timeline.now;
   const marks = oracle.marks(calmAt + DATED_MAX_MS);
-  const ownedBy = calmAt + BOOT_MS + profile.leaseMs + TAKEN_OVER_MS;
-  while (violations.length === 0 && timeline.now < ownedBy && cluster.step());
-  for (const shard of oracle.unowned(hosts)) {
-    cluster.violate(`I4: shard ${shard} has no host ${ownedBy - calmAt} ms after all is well`);
-  }
-  let [lookAt, isBalanced] = [ownedBy, false];
+  // A call that was lost before peace is waited for.
+  const firstAt = calmAt + BOOT_MS + CALL_MS;
+  let [lookAt, isBalanced] = [calmAt, false];
+  const unownedSince = new Map<number, number>();
   while (violations.length === 0 && cluster.step()) {
     if (timeline.now < lookAt) continue;
-    lookAt = timeline.now + 2_000;
-    isBalanced ||= oracle.isBalanced(hosts);
+    lookAt = timeline.now + 1_000;
+    const unowned = oracle.unowned(hosts);
+    for (const id of unownedSince.keys()) if (!unowned.includes(id)) unownedSince.delete(id);
+    for (const id of unowned) {
+      const since = unownedSince.get(id) ?? Math.max(timeline.now, firstAt);
+      unownedSince.set(id, since);
+      if (timeline.now - since <= profile.leaseMs + TAKEN_OVER_MS) continue;
+      cluster.violate(`I4: shard ${id} has no host for ${timeline.now - since} ms`);
+    }
+    isBalanced ||= timeline.now > calmAt + CALL_MS && oracle.isBalanced(hosts);
     if (timeline.now > calmAt + PEACE_MAX_MS) break;
     const isOver = isBalanced && timeline.now > calmAt + PEACE_MIN_MS;
     if (isOver && oracle.unended(marks) === null) break;

@@ -234,9 +234,9 @@ export const MUTANTS: readonly Mutant[] = [
     ],
   },
   {
-    name: "a result is delivered before it is durable",
-    invariant: "I6",
-    seed: 48,
+    name: "a result is known before it is durable",
+    invariant: "I5",
+    seed: 1,
     edits: [
       {
         file: "flow/collect.ts",

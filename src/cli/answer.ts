@@ -2,6 +2,7 @@
 
 import { messageOf } from "../errors.ts";
 import type { JournalReads } from "../journal/journal.ts";
+import { parsePlain, TooLarge } from "../lib/json/plain.ts";
 import type { Clock } from "../lib/ports.ts";
 import { parseActionId } from "../mig/ids.ts";
 import { cutText } from "../text.ts";
@@ -109,8 +110,9 @@ async function verdictOf(
 function answerOf(text: string): string {
   let value: unknown;
   try {
-    value = JSON.parse(text);
-  } catch {
+    value = parsePlain(text);
+  } catch (error) {
+    if (error instanceof TooLarge) throw new UsageError(`the answer: ${error.message}`);
     const shown = cutText(text, AUDITED_MAX);
     const meant = `'${JSON.stringify(shown)}'`;
     throw new UsageError(`the answer ${shown} is no JSON; a text has quotes: ${meant}`);

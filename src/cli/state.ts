@@ -2,6 +2,7 @@
 import { RunnerError } from "../errors.ts";
 import type { JournalReads, JournalTransaction } from "../journal/journal.ts";
 import { STATE_KEYS_MAX } from "../journal/state.ts";
+import { parsePlain, TooLarge } from "../lib/json/plain.ts";
 import { cutText } from "../text.ts";
 import type { Instant } from "../time.ts";
 import { formatDistance, jsonAnswer, plural } from "../view/text.ts";
@@ -100,8 +101,9 @@ function changeOf({ flags }: Call): Change | null {
 function jsonOf(key: string, text: string): string {
   let json: string;
   try {
-    json = JSON.stringify(JSON.parse(text));
-  } catch {
+    json = JSON.stringify(parsePlain(text));
+  } catch (error) {
+    if (error instanceof TooLarge) throw new UsageError(`--set ${key}: ${error.message}`);
     const meant = `'${key}=${JSON.stringify(cutText(text, SHOWN_MAX))}'`;
     throw new UsageError(`--set ${key} is no JSON; a text has quotes: ${meant}`);
   }

@@ -12,6 +12,7 @@ import type { JobState } from "../jobs/catalog.ts";
 import type { Entity } from "../jobs/entity.ts";
 import { isModuleFile } from "../jobs/load.ts";
 import { durationToMs, parseDuration } from "../lib/go/duration.ts";
+import { parsePlain, TooLarge } from "../lib/json/plain.ts";
 import { errnoText } from "../lib/os/errno.ts";
 import { SCENARIOS, type ScenarioOutcome } from "../testkit/scenarios.ts";
 import type { TestMessage, TestOrder } from "../testkit/worker.ts";
@@ -157,8 +158,9 @@ async function assertParams(
 function saidOf({ flags }: Call): Readonly<Record<string, unknown>> {
   const given = Object.entries(flags.pairs("answer")).map(([name, text]) => {
     try {
-      return [name, JSON.parse(text) as unknown] as const;
-    } catch {
+      return [name, parsePlain(text)] as const;
+    } catch (error) {
+      if (error instanceof TooLarge) throw new UsageError(`--answer ${name}: ${error.message}`);
       const meant = JSON.stringify(text);
       throw new UsageError(`--answer ${name}=${text} is no JSON; a text has quotes: ${meant}`);
     }
@@ -175,9 +177,10 @@ async function stateOf({ flags, positionals }: Call): Promise<Readonly<Record<st
   const text = isText ? given : new TextDecoder().decode(await readStateFile(given));
   let value: unknown = null;
   try {
-    value = JSON.parse(text);
-  } catch {
-    // Told below.
+    value = parsePlain(text);
+  } catch (error) {
+    // Else told below.
+    if (error instanceof TooLarge) throw new UsageError(`--state: ${error.message}`);
   }
   if (typeof value === "object" && value !== null && !Array.isArray(value)) {
     return value as Readonly<Record<string, unknown>>;

@@ -3,7 +3,7 @@
 //
 // For the worker that evaluates a job: a schema is the job's own code.
 import { messageOf, nearest } from "../errors.ts";
-import { encodeValue } from "../lib/json/plain.ts";
+import { encodeValue, parsePlain, TooLarge } from "../lib/json/plain.ts";
 import {
   isSchema,
   issuePath,
@@ -40,8 +40,8 @@ export function readParams(schema: Schema | null, given: GivenParams, isText: bo
     return broken(`Cannot set ${names.join(", ")}: ${why}`);
   }
   const known = keysOf(schema);
-  const unknown = known === null ? [] : names.filter((name) => !known.includes(name));
-  if (unknown.length > 0) return broken(...unknown.map((name) => unknownText(name, known ?? [])));
+  const unknown = names.filter((name) => !(known?.includes(name) ?? !OF_OBJECTS.includes(name)));
+  if (unknown.length > 0) return broken(...unknown.map((name) => unknownText(name, known)));
   try {
     return checked(schema, given, isText);
   } catch (error) {
@@ -54,9 +54,16 @@ function checked(schema: Schema, given: GivenParams, isText: boolean): ReadParam
   let answer = validateNow(schema, values);
   if (isText && answer.issues !== undefined) {
     const wrong = new Set(answer.issues.map((issue) => issuePath(issue).split(".")[0] ?? ""));
+    const problems: string[] = [];
     const meant = Object.entries(given).map(([name, text]) => {
-      return [name, wrong.has(name) ? meaningOf(text) : text] as const;
+      try {
+        return [name, wrong.has(name) ? meaningOf(text) : text] as const;
+      } catch (error) {
+        problems.push(`Cannot set parameter ${name} to ${String(text)}: ${messageOf(error)}`);
+        return [name, text] as const;
+      }
     });
+    if (problems.length > 0) return broken(...problems);
     values = Object.fromEntries(meant);
     answer = validateNow(schema, values);
   }
@@ -67,6 +74,8 @@ function checked(schema: Schema, given: GivenParams, isText: boolean): ReadParam
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
     return broken("Cannot use params: its schema is not that of an object");
   }
+  const unfit = Object.entries(value).flatMap(([name, member]) => unfitText(name, member) ?? []);
+  if (unfit.length > 0) return broken(...unfit);
   try {
     const json = encodeValue(value) ?? "{}";
     if (json.length <= PARAMS_SIZE_MAX) return { kind: "sound", json };
@@ -76,11 +85,22 @@ function checked(schema: Schema, given: GivenParams, isText: boolean): ReadParam
   }
 }
 
-/** What JSON a text is; the text itself when it is none. */
+/** Why JSON cannot hold what the schema has made of a parameter; null when it can. */
+function unfitText(name: string, member: unknown): string | null {
+  try {
+    encodeValue(member);
+    return null;
+  } catch (error) {
+    return `Cannot keep parameter ${name}: what the schema makes of it is no JSON, ${messageOf(error)}`;
+  }
+}
+
+/** What JSON a text is; the text itself when it is none. @throws {TooLarge} */
 function meaningOf(text: unknown): unknown {
   try {
-    return typeof text === "string" ? (JSON.parse(text) as unknown) : text;
-  } catch {
+    return typeof text === "string" ? parsePlain(text) : text;
+  } catch (error) {
+    if (error instanceof TooLarge) throw error;
     return text;
   }
 }
@@ -89,7 +109,12 @@ function broken(...problems: readonly string[]): ReadParams {
   return { kind: "broken", problems };
 }
 
-function unknownText(name: string, known: readonly string[]): string {
+/** Names that schemas which take any others leave out without a word. */
+const OF_OBJECTS: readonly string[] = ["__proto__", "constructor", "prototype"];
+
+/** @param known Null: any name but those of objects. */
+function unknownText(name: string, known: readonly string[] | null): string {
+  if (known === null) return `Cannot set parameter ${name}: no parameter can have this name`;
   const near = nearest(name, known);
   const takes = known.length === 0 ? "the job takes none" : `it takes ${known.join(", ")}`;
   const meant = near === null ? takes : `did you mean ${near}?`;

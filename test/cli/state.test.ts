@@ -81,6 +81,7 @@ describe("state", () => {
       [["ports", ...full], "102 are too many"],
       [["prots", "--set", "known=1"], "there is no such job"],
       [["ports", "--set", "known=web1"], "--set known is no JSON; a text has quotes"],
+      [["ports", "--set", "known=[1e999]"], "--set known: a number in it is too large"],
       [["ports", "--set", "known=null"], "--clear known forgets a key"],
       [["ports", "--set", "known=1", "--clear", "known"], "is to set known, and to clear it"],
       [["--clear", "known"], "state changes that of one JOB"],

@@ -162,7 +162,7 @@ export default job({ plugin: "keep", action: ${action} }, async (run) => {
   check("tests the others when one is broken, loops or leaves", async () => {
     await using directory = await runnerWith({
       syntax: "export default job({ , });\n",
-      leaves: `${HEAD}export default job({}, async () => process.exit(3));\n`,
+      leaves: `${HEAD}export default job({}, (run) => run.step("a", () => process.exit(3)));\n`,
       thrown: `${HEAD}export default job({}, async () => { throw new Error("no use"); });\n`,
       sound: SOUND.replace("everybody", "status='online'"),
     });

@@ -52,6 +52,14 @@ describe("readParams()", () => {
       { sha265: "ab12" },
       "Cannot set parameter sha265: there is none of that name (did you mean sha256?)",
     ],
+    [
+      { sha256: "ab12", days: "1e999" },
+      "Cannot set parameter days to 1e999: a number in it is too large",
+    ],
+    [
+      { sha256: "ab12", constructor: "x" },
+      "Cannot set parameter constructor: there is none of that name (it takes sha256, days, hosts, most)",
+    ],
   ])("names what is wrong with %j, and what is wanted", (given, problem) => {
     expect(texts(given as Record<string, string>)).toEqual({ kind: "broken", problems: [problem] });
   });
@@ -65,7 +73,13 @@ describe("readParams()", () => {
     });
     expect(readParams(schema, { at: "2026-01-02" }, true)).toEqual({
       kind: "broken",
-      problems: ["Cannot keep the parameters: at .at is a Date, wanted JSON"],
+      problems: ["Cannot keep parameter at: what the schema makes of it is no JSON, it is a Date"],
+    });
+    expect(readParams(v.object({ n: v.array(v.number()) }), { n: [1, Infinity] }, false)).toEqual({
+      kind: "broken",
+      problems: [
+        "Cannot keep parameter n: what the schema makes of it is no JSON, at [1] is Infinity",
+      ],
     });
     expect(readParams(v.string() as never, {}, true)).toMatchObject({ kind: "broken" });
     const later = v.objectAsync({
@@ -80,6 +94,18 @@ describe("readParams()", () => {
         "Cannot check the parameters: its schema answers later: take one that is not asynchronous",
       ],
     });
+  });
+
+  test("refuses a name that a schema of any names would leave out without a word", () => {
+    for (const schema of [v.looseObject({}), v.record(v.string(), v.string())]) {
+      expect(readParams(schema, { a: "b" }, true)).toEqual({ kind: "sound", json: '{"a":"b"}' });
+      for (const name of ["__proto__", "constructor", "prototype"]) {
+        expect(readParams(schema, Object.fromEntries([[name, "b"]]), true)).toEqual({
+          kind: "broken",
+          problems: [`Cannot set parameter ${name}: no parameter can have this name`],
+        });
+      }
+    }
   });
 
   test("bounds them", () => {

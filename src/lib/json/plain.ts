@@ -13,6 +13,25 @@ export function encodeValue(value: unknown): string | null {
   return JSON.stringify(value);
 }
 
+/** A number that JSON can write and no program can hold, such as 1e999. */
+export class TooLarge extends Error {
+  override readonly name = "TooLarge";
+}
+
+/**
+ * What a JSON text says, as it can be kept.
+ *
+ * @throws {TooLarge} For a number that would be kept as none.
+ * @throws {Error} For what is no JSON.
+ */
+export function parsePlain(text: string): unknown {
+  return JSON.parse(text, (_, value: unknown) => {
+    const isLost = value === Infinity || value === -Infinity;
+    if (isLost) throw new TooLarge("a number in it is too large");
+    return value;
+  });
+}
+
 function findFault(value: unknown, place: string, above: Set<object>): string | null {
   const at = place === "" ? "it" : `at ${place}`;
   switch (typeof value) {

@@ -31,7 +31,7 @@ const ODDITIES_MAX = 50;
 const DEPTH_MAX = 100;
 
 /** Members by which people comment. */
-const COMMENT = /^(?:[_$#]|\/\/|comment|note)/i;
+const COMMENT = /^(?:_(?!_proto__$)|[$#]|\/\/|comment|note)/i;
 
 const MODULES = Object.values(modules).flatMap((each) => ("module" in each ? each.module : []));
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { encodeValue } from "../../../src/lib/json/plain.ts";
+import { encodeValue, parsePlain, TooLarge } from "../../../src/lib/json/plain.ts";
 
 describe("encodeValue()", () => {
   test("encodes what JSON holds", () => {
@@ -37,4 +37,14 @@ describe("encodeValue()", () => {
       expect(() => encodeValue(value)).toThrow(message);
     });
   }
+});
+
+describe("parsePlain()", () => {
+  test("takes what can be kept, and no number that cannot", () => {
+    expect(parsePlain('{"a":[1e308,-0.5],"b":"1e999"}')).toEqual({ a: [1e308, -0.5], b: "1e999" });
+    for (const text of ["1e999", "[-1e999]", '{"a":{"b":1e400}}']) {
+      expect(() => parsePlain(text)).toThrow(TooLarge);
+    }
+    expect(() => parsePlain("web1")).toThrow(SyntaxError);
+  });
 });

@@ -57,6 +57,9 @@ describe("lintTemplate() finds", () => {
   });
 
   test("a member that nobody knows, as a warning", () => {
+    expect(told('{"target": "id=1", "description": {"__proto__": {"author": "x"}}}')).toEqual([
+      '? 1:36 "__proto__" is not a member of "description" and would be ignored',
+    ]);
     expect(told('{"target": "id=1", "owner": "me"}')).toEqual([
       '? 1:20 "owner" is not a member of an action and would be ignored',
     ]);

@@ -190,33 +190,33 @@ export class Runner {
   }
 
   /**
-   * The first scan, and the original's in-flight records (I9). When there are very many of them,
-   * the rest is adopted beside the first ticks.
+   * The first scan, the original's in-flight records (I9), and rows that cannot be read. When there
+   * are very many of them, the rest is looked at beside the first ticks.
    */
   async start(): Promise<void> {
     await this.#timetable.scan();
     if (this.#runId !== null) return;
-    if (this.#edges.journal.unreadable(1).length > 0) {
-      this.#failures++;
-      await this.#tryWork(() => endStranded(this.#edges));
-    }
-    const adopted = this.#adopt();
+    const adopted = this.#adopt(true);
     const patience = new AbortController();
     await Promise.race([adopted, this.#edges.clock.sleep(ADOPT_PATIENCE_MS, patience.signal)]);
     patience.abort();
   }
 
-  async #adopt(): Promise<void> {
+  async #adopt(isFirst: boolean): Promise<void> {
     const { signal } = this.#leaving;
     this.#adopting = true;
     const isDone = await this.#tryWork(() =>
       adoptInflight(this.#edges, (job) => this.#catalog.entity(job), { signal }),
     );
+    if (isFirst && !signal.aborted) {
+      const tell = async () => (await endStranded(this.#edges)) === 0 || this.#failures++;
+      await this.#tryWork(tell);
+    }
     this.#adopting = false;
     this.poke();
     if (isDone || this.#options.once) return;
     const retry = this.#edges.clock.sleep(ADOPT_RETRY_MS, signal);
-    void retry.then(() => (signal.aborted ? undefined : this.#adopt()));
+    void retry.then(() => (signal.aborted ? undefined : this.#adopt(false)));
   }
 
   /** Ticks until `stop`, then waits for what runs. */

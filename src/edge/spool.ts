@@ -377,10 +377,10 @@ function statOrNull(path: string): Stats | null {
 }
 
 /** The sorted names in a directory; none when it is not there or cannot be read. */
-function names(directory: string): readonly string[] {
+function names(directory: string, isWanted = (_name: string) => true): readonly string[] {
   try {
-    const found = statMeant(directory);
-    return found?.isDirectory() === true ? sortByBytes(readdirSync(directory)) : [];
+    if (statMeant(directory)?.isDirectory() !== true) return [];
+    return sortByBytes(readdirSync(directory).filter(isWanted));
   } catch {
     return [];
   }
@@ -388,7 +388,7 @@ function names(directory: string): readonly string[] {
 
 function removeTemporaries(directory: string): number {
   let removed = 0;
-  for (const name of names(directory).filter(isTemporaryName)) {
+  for (const name of names(directory, isTemporaryName)) {
     try {
       unlinkSync(join(directory, name));
       removed++;

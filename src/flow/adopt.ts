@@ -49,7 +49,7 @@ export async function adoptInflight(
 /** The id of a journaled action that waits for its collect and whose record has this name. */
 function atWork({ journal }: Adopting, name: string): number | null {
   const id = name.endsWith(".json") ? parseActionId(name.slice(0, -".json".length)) : null;
-  return id !== null && journal.actionById(id)?.state === "posted" ? id : null;
+  return id !== null && journal.stateById(id) === "posted" ? id : null;
 }
 
 /** The other direction: posted actions without a record, which another runner may have collected. */
@@ -58,9 +58,10 @@ async function lookElsewhere(
   recorded: ReadonlySet<number>,
   signal: AbortSignal | null,
 ): Promise<void> {
-  for (const row of edges.journal.pendingActions(POSTED_MAX)) {
+  for (const { id, actionId } of edges.journal.pendingIds(POSTED_MAX)) {
     if (signal?.aborted === true) return;
-    if (row.actionId === null || recorded.has(row.actionId)) continue;
+    const row = actionId === null || recorded.has(actionId) ? null : edges.journal.action(id);
+    if (row === null) continue;
     try {
       await settleElsewhere(edges, row);
     } catch (error) {

@@ -19,14 +19,16 @@ const STRANDED = "what it waited for cannot be read in the journal";
  * Says which rows of the journal cannot be read, and ends the runs that wait for nothing else: an
  * open run may keep the next one of its job waiting.
  *
+ * @returns How many rows it has told of.
  * @throws {RunnerError} JOURNAL, when it cannot be written.
  */
 export async function endStranded({
   clock,
   journal,
   log,
-}: Pick<Edges, "clock" | "journal" | "log">): Promise<void> {
+}: Pick<Edges, "clock" | "journal" | "log">): Promise<number> {
   const rows = journal.unreadable(TOLD_MAX);
+  if (rows.length === 0) return 0;
   for (const row of rows) {
     const hint = "nothing works on it, `mig-runner journal verify` says what can be done";
     log.emit("err", `the journal has a row that cannot be read: ${row} (${hint})`);
@@ -42,6 +44,7 @@ export async function endStranded({
   for (const { id, job } of ended) {
     log.emit("err", `${job}: run ${id} failed: ${STRANDED}`, { job, run: id });
   }
+  return rows.length;
 }
 
 /** The note of a run that ended because one of its rows was taken out. */

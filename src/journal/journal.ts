@@ -167,6 +167,8 @@ export interface JournalReads
   action(id: number): ActionRow | null;
   /** The action with the API's id, or null. */
   actionById(actionId: number): ActionRow | null;
+  /** Its state alone, which takes less time. */
+  stateById(actionId: number): ActionRow["state"] | null;
   actionsOf(runId: number): readonly ActionRow[];
   /**
    * Actions in `state` whose `nextAt` has come, the most overdue first.
@@ -183,6 +185,8 @@ export interface JournalReads
   ): readonly ActionRow[];
   /** All planned and posted actions, the next first; for `status` and `--wait`. */
   pendingActions(limit: number): readonly ActionRow[];
+  /** Their ids and those of the API alone, which takes less time. */
+  pendingIds(limit: number): readonly Pick<ActionRow, "id" | "actionId">[];
 
   delivery(id: number): DeliveryRow | null;
   deliveriesOf(actionRow: number): readonly DeliveryRow[];

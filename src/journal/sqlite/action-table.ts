@@ -103,6 +103,9 @@ export const ACTIONS = {
 
   actionById: (rows, actionId) => rows.one(ACTION, "WHERE action_id = ?", actionId),
 
+  stateById: (rows, actionId) =>
+    rows.value("SELECT state AS value FROM readable_action WHERE action_id = ?", actionId),
+
   actionsOf: (rows, runId) => rows.all(ACTION, "WHERE run_id = ? ORDER BY id", runId),
 
   dueActions: (rows, state, now, limit, without = []) =>
@@ -115,6 +118,13 @@ export const ACTIONS = {
 
   pendingActions: (rows, limit) =>
     rows.all(ACTION, `WHERE ${IN_FLIGHT} ORDER BY next_at LIMIT ?`, limit),
+
+  pendingIds: (rows, limit) =>
+    rows.each(
+      `SELECT id, action_id FROM readable_action WHERE ${IN_FLIGHT} ORDER BY next_at LIMIT ?`,
+      ({ id, action_id }) => ({ id: id as number, actionId: action_id as number | null }),
+      limit,
+    ),
 
   insertAction(rows, action, now) {
     const { runId, job, step, name, body, signature, expireAt, sendOnly, plugins } = action;

@@ -6,7 +6,7 @@ import { parseFlags, UsageError } from "./cli/flags.ts";
 import { renderHelp } from "./cli/help.ts";
 import { CONFIG_FLAG, CONFIG_PATH, STATUS_CANNOT_START, STATUS_TRY_AGAIN } from "./cli/verb.ts";
 import { findVerb, splitVerb, VERBS } from "./cli/verbs.ts";
-import { PASSPHRASE_VARIABLE } from "./config/secret.ts";
+import { SECRET_VARIABLES } from "./config/secret.ts";
 import { forgetVariable } from "./edge/secrecy.ts";
 import { processTerminal } from "./edge/terminal.ts";
 import { useHostZone } from "./edge/timezone.ts";
@@ -17,10 +17,10 @@ import { VERSION } from "./version.ts";
 
 const terminal = processTerminal();
 
-/** The environment as it was at the start: from here on the process itself has the secret no more. */
+/** The environment as it was at the start: from here on the process itself has no secret of it. */
 function takeEnvironment(): NodeJS.ProcessEnv {
   const environment = { ...process.env };
-  forgetVariable(PASSPHRASE_VARIABLE);
+  for (const name of SECRET_VARIABLES) forgetVariable(name);
   return environment;
 }
 

@@ -10,7 +10,11 @@ import { JSON_FLAG, type Verb } from "./verb.ts";
 export const check: Verb = {
   usage: "[JOB...] [--api] [--json]",
   flags: [
-    { name: "api", kind: "switch", help: "Ask the API too: key, rights, clocks, targets" },
+    {
+      name: "api",
+      kind: "switch",
+      help: "Ask the API and the store too: key, rights, clocks, targets",
+    },
     JSON_FLAG,
   ],
   help:
@@ -19,7 +23,8 @@ export const check: Verb = {
     "are looked at. Changes nothing. Ends with 1 when there is a mistake; warnings alone are not\n" +
     "mistakes. With --api it also asks the API, and posts nothing: can it be reached, does it accept\n" +
     "the key, may the key search and post, how far do the clocks differ, and how many agents does\n" +
-    "the target of each job match now.\n\n" +
+    "the target of each job match now. Where results are kept in a bucket, it writes a small object\n" +
+    "there, reads it and removes it.\n\n" +
     "Examples:\n" +
     "  mig-runner -c runner.cfg check\n" +
     "  mig-runner -c runner.cfg check --api\n" +
@@ -32,9 +37,9 @@ export const check: Verb = {
   },
 };
 
-/** With `api` only when it was to be asked. */
-function encodeFindings({ jobs, mistakes, warnings, ahead, api }: Findings): string {
-  const asked = api === null ? {} : { api };
+/** With `api` and `store` only when they were to be asked. */
+function encodeFindings({ jobs, mistakes, warnings, ahead, api, store }: Findings): string {
+  const asked = { ...(api === null ? {} : { api }), ...(store === null ? {} : { store }) };
   return JSON.stringify({ jobs, mistakes: mistakes.map(plainMistake), warnings, ahead, ...asked });
 }
 
@@ -53,6 +58,13 @@ function aheadLines({ ahead }: Findings): string[] {
   return renderTable(rows, "");
 }
 
+function storeLines({ store }: Findings): string[] {
+  if (store === null) return [];
+  const { place, works } = store;
+  const what = works ? "results can be written, read and removed" : "it does not work";
+  return [`store ${place}: ${what}`];
+}
+
 function describe(findings: Findings): string[] {
   const { jobs, mistakes, warnings } = findings;
   const looked = jobs === null ? "jobs not looked at" : plural(jobs, "job");
@@ -63,6 +75,7 @@ function describe(findings: Findings): string[] {
     ...warnings.map((warning) => `warning: ${warning}`),
     ...aheadLines(findings),
     ...(findings.api === null ? [] : apiLines(findings.api)),
+    ...storeLines(findings),
     `${looked}, ${count}${more}`,
   ];
 }

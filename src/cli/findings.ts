@@ -1,6 +1,7 @@
 // Findings: what `check` finds, while it is gathered and when it is done.
 import type { RunnerError } from "../errors.ts";
 import { errorsOf } from "./jobs.ts";
+import type { StoreView } from "./store-check.ts";
 
 /** What is wrong, and what is worth knowing. */
 export interface Findings {
@@ -13,6 +14,8 @@ export interface Findings {
   readonly ahead: readonly AheadView[];
   /** What the API said; null when it was not to be asked. */
   readonly api: ApiView | null;
+  /** What the store of results said; null where there is none, or it was not to be asked. */
+  readonly store: StoreView | null;
 }
 
 /** Whether the actions of a job can be signed ahead. */

@@ -272,6 +272,9 @@ async function openEdges(call: Call, begun: Begun): Promise<Opened> {
   const { environment } = call;
   const { config, clock, log, lock } = begun;
   const spool = openSpool({ directory: config.directory });
+  const random = systemRandom();
+  const opened = resultsOf({ config, spool, clock, random, environment });
+  await opened.prove();
   if (lock.isOurs) await removeLeftovers(config, spool);
   const plugins = lock.isOurs ? await pluginsOf(call, { config, log }).list() : [];
   for (const { name, problem } of plugins) {
@@ -286,8 +289,6 @@ async function openEdges(call: Call, begun: Begun): Promise<Opened> {
   const hosts =
     member && new (await import("./host-watch.ts")).HostWatch({ ...begun, member, spool, journal });
   const live = liveOf(call, begun);
-  const random = systemRandom();
-  const opened = resultsOf({ config, spool, clock, random, environment });
   const edges = {
     ...{ clock, random, log, journal, plugins: live.plugins, limits: live.limits },
     results: opened.results,

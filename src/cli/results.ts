@@ -27,6 +27,8 @@ export interface OpenedResults {
   readonly results: Results;
   /** Where results are listed and removed; null: they lie in the runner directory. */
   readonly depot: (() => Promise<Depot>) | null;
+  /** Rejects with RunnerError STORE when there are no keys for a store. Asks nobody. */
+  prove(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -54,12 +56,14 @@ export function resultsOf(options: ResultsOptions): OpenedResults {
   return {
     results: openResults({ create, store: open }),
     depot: open,
+    prove: async () => void (await (await import("./store.ts")).readCredentials(store)),
     close: async () => await (await opened)?.close(),
   };
 }
 
 function openedWith(create: Results["create"]): Omit<OpenedResults, "depot"> {
-  return { results: openResults({ create, store: null }), close: async () => {} };
+  const none = async (): Promise<void> => {};
+  return { results: openResults({ create, store: null }), prove: none, close: none };
 }
 
 /**

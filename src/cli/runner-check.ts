@@ -3,6 +3,7 @@
 import type { ClientConfig } from "../config/client.ts";
 import { type Config, inspectConfig } from "../config/config.ts";
 import type { RunnerConfig } from "../config/runner.ts";
+import { systemClock, systemRandom } from "../edge/clock.ts";
 import { isThere, isWritable } from "../edge/files.ts";
 import { sealProcess } from "../edge/secrecy.ts";
 import { zoneWarning } from "../edge/timezone.ts";
@@ -32,6 +33,7 @@ import {
 } from "./owners.ts";
 import { checkedOnce, checkOtherPlugins } from "./plugin-check.ts";
 import { readableConfigs } from "./secret-check.ts";
+import { askStore, type StoreView, storeMistakes } from "./store-check.ts";
 import type { Call } from "./verb.ts";
 import { openWire } from "./wire.ts";
 
@@ -50,7 +52,8 @@ export async function findMistakes(call: Call, names: readonly string[]): Promis
   found.mistakes.push(...(await readableConfigs({ client, runner, environment })));
   const { problem } = call.hostZone;
   if (problem !== null) found.warnings.push(zoneWarning(problem));
-  if (runner === null) return { jobs: null, ...found, api: null };
+  if (runner === null) return { jobs: null, ...found, api: null, store: null };
+  found.mistakes.push(...(await storeMistakes(runner.store)));
   // With a configuration or a key that is wrong, the API would only say so again.
   const isSound = found.mistakes.length === 0;
   const untrusted = directoryMistakes(runner);
@@ -65,9 +68,10 @@ export async function findMistakes(call: Call, names: readonly string[]): Promis
     : isSound && untrusted.length === 0 && client !== null
       ? await askApi(call, found, { config: { ...runner, ...client }, states: states ?? [] })
       : notAsked(client?.api.url ?? null, "mend the configuration and the key first");
+  const store = call.flags.has("api") && isSound ? await askStoreOf(call, found, runner) : null;
   const { warnings: told, ahead } = found;
   const jobs = states?.length ?? null;
-  return { jobs, mistakes: toldOnce(found.mistakes), warnings: told, ahead, api };
+  return { jobs, mistakes: toldOnce(found.mistakes), warnings: told, ahead, api, store };
 }
 
 /** Opens the key and the way to the API as the daemon does, and asks. */
@@ -84,6 +88,16 @@ async function askApi(
     open: (seen) => openWire({ config, clock, environment, seen }),
     progress: (text) => terminal.progress(text),
   });
+}
+
+async function askStoreOf(
+  { environment }: Call,
+  { mistakes }: Gathering,
+  config: RunnerConfig,
+): Promise<StoreView | null> {
+  sealProcess();
+  const asking = { config, environment, clock: systemClock(), random: systemRandom() };
+  return await askStore(mistakes, asking);
 }
 
 /** With an API key, a host whose jobs are all signed ahead uses no private key. */

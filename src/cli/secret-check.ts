@@ -36,8 +36,9 @@ export async function readableConfigs({
   return found.flat();
 }
 
-async function mistakesOf(
-  code: "CONFIG" | "KEYRING",
+/** A mistake when every user of the host can read a file. @param what Is in it. */
+export async function mistakesOf(
+  code: "CONFIG" | "KEYRING" | "STORE",
   path: string,
   what: string,
 ): Promise<readonly RunnerError[]> {

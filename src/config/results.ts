@@ -10,10 +10,7 @@ import {
   settingOf,
   textOf,
 } from "./resolve.ts";
-import { Secret } from "./secret.ts";
-
-/** The variables that hold the keys of a store without a file of credentials. */
-export const STORE_VARIABLES = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"] as const;
+import { Secret, STORE_VARIABLES } from "./secret.ts";
 
 /** Where results are kept. */
 export type StoreConfig = FolderConfig | BucketConfig;
@@ -99,11 +96,18 @@ function bucketOf(
   const region = textOf(resolver, ["results", "region"]) ?? RUNNER_KEYS.results.region.default;
   const [access = "", secret = ""] = STORE_VARIABLES.map((name) => environment[name]);
   const isSet = access !== "" && secret !== "";
+  const credentialsFile = credentialsFileOf(resolver, environment);
+  if (credentialsFile === null && isSet && (environment.AWS_SESSION_TOKEN ?? "") !== "") {
+    const message =
+      "Cannot use the keys in the environment: AWS_SESSION_TOKEN says they are temporary";
+    const hint = "use keys without a session token, or set credentials to a file with some";
+    noteMistake(resolver, STORE, { message, hint });
+  }
   return {
     kind: "bucket",
     ...{ bucket, prefix, region },
     endpoint: endpointOf(resolver, region),
-    credentialsFile: credentialsFileOf(resolver, environment),
+    credentialsFile,
     keys: isSet ? { accessKey: access, secretKey: new Secret(secret) } : null,
     place: placeOf(resolver, STORE),
     credentialsPlace: placeOf(resolver, ["results", "credentials"]),

@@ -46,6 +46,15 @@ describe("storeOf()", () => {
     expect(JSON.stringify(found)).not.toContain("s3cret");
   });
 
+  test("refuses keys of the environment that are temporary", () => {
+    const keys = { AWS_ACCESS_KEY_ID: "id", AWS_SECRET_ACCESS_KEY: "k", AWS_SESSION_TOKEN: "t" };
+    expect(read(['store = "s3://bucket"'], keys).mistakes).toEqual([
+      "Cannot use the keys in the environment: AWS_SESSION_TOKEN says they are temporary",
+    ]);
+    const file = read(['store = "s3://bucket"', 'credentials = "/etc/mig/s3.keys"'], keys);
+    expect(file.mistakes).toEqual([]);
+  });
+
   test("takes another service, and a credential of the service manager", () => {
     const lines = [
       'store = "s3://b-1/x"',

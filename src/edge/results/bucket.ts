@@ -113,6 +113,16 @@ export class Bucket implements Results, Depot {
     });
   }
 
+  /** Writes, reads and removes a small object. Rejects with what cannot be done. */
+  async probe(): Promise<void> {
+    const { objects } = this.#options;
+    const unique = crypto.getRandomValues(new Uint8Array(8)).toHex();
+    const key = `${this.#below}check.${unique}`;
+    await objects.putText(key, "mig-runner check");
+    await objects.read(key, { offset: 0, size: 1 });
+    await objects.remove(key);
+  }
+
   async *list(day: string | null): AsyncGenerator<DepotItem> {
     const { objects } = this.#options;
     const below = `${this.#below}${day === null ? "" : `${day}/`}`;

@@ -97,6 +97,13 @@ export class Objects {
     throw this.#error(asking, `after it was written ${state}`);
   }
 
+  /** Puts a short text there. */
+  async putText(key: string, text: string): Promise<void> {
+    await this.#ask({ what: `write "${this.urlOf(key)}"` }, (client) =>
+      client.putObject(key, text),
+    );
+  }
+
   async #putParts(
     key: string,
     { file, size }: { readonly file: FileHandle; readonly size: number },

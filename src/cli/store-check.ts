@@ -1,0 +1,63 @@
+// Store check: what `check` says of where results are kept: whether it is there, who can read its
+// keys, and with --api whether a result can be written, read and removed.
+import type { StoreConfig } from "../config/results.ts";
+import { isThere, isWritable } from "../edge/files.ts";
+import { RunnerError } from "../errors.ts";
+import { errorsOf } from "./jobs.ts";
+import { fileMistakes } from "./owners.ts";
+import { mistakesOf } from "./secret-check.ts";
+import type { StoreOptions } from "./store.ts";
+
+/** What was asked of a store of objects. */
+export interface StoreView {
+  readonly place: string;
+  /** Whether a small object could be written, read and removed. */
+  readonly works: boolean;
+}
+
+/** What is wrong with a store as far as this host shows it. */
+export async function storeMistakes(store: StoreConfig | null): Promise<readonly RunnerError[]> {
+  if (store === null) return [];
+  if (store.kind === "folder") {
+    const isFolder = await isThere(store.path);
+    if (isFolder && (await isWritable(store.path))) return [];
+    const state = isFolder ? "permission denied" : "no such file or directory";
+    const message = `Cannot keep results in "${store.path}": ${state}`;
+    const hint = "the folder must be mounted, and mig-runner's user may write to it";
+    return [new RunnerError("STORE", message, { ...store.place, hint })];
+  }
+  const { readCredentials } = await import("./store.ts");
+  const problems = await readCredentials(store).then(() => [], errorsOf);
+  const path = store.credentialsFile;
+  if (problems.length > 0 || path === null) return problems;
+  return [
+    ...fileMistakes(path),
+    ...(await mistakesOf("STORE", path, "the keys of the store in it")),
+  ];
+}
+
+/** Writes, reads and removes a small object. Null where there is no store that can be asked. */
+export async function askStore(
+  mistakes: RunnerError[],
+  {
+    config,
+    ...options
+  }: Omit<StoreOptions, "config"> & {
+    readonly config: { readonly directory: string; readonly store: StoreConfig | null };
+  },
+): Promise<StoreView | null> {
+  const { directory, store } = config;
+  if (store?.kind !== "bucket") return null;
+  const { openStore } = await import("./store.ts");
+  const { bucket, close } = openStore({ ...options, config: { directory, store } });
+  const place = `s3://${store.bucket}/${store.prefix}`;
+  try {
+    await bucket.probe();
+    return { place, works: true };
+  } catch (error) {
+    mistakes.push(...errorsOf(error));
+    return { place, works: false };
+  } finally {
+    await close();
+  }
+}

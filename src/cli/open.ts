@@ -37,6 +37,7 @@ import {
   configMistakes,
   directoryMistakes,
   fileMistakes,
+  storeFileMistakes,
   toldOnce,
   viewerOf,
   warningsAbove,
@@ -234,7 +235,9 @@ function assertShared(config: Config, { work }: OpenOptions): void {
 /** The configuration, when nobody else can have written it or what it names. */
 async function loadTrusted(call: Call): ReturnType<typeof loadConfig> {
   const loaded = await loadConfig(sourcesOf(call));
-  assertTrusted([...configMistakes(loaded.config), ...directoryMistakes(loaded.config)]);
+  const { config } = loaded;
+  const of = [configMistakes(config), directoryMistakes(config), storeFileMistakes(config.store)];
+  assertTrusted(of.flat());
   return loaded;
 }
 

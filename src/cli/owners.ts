@@ -4,6 +4,7 @@
 // here concerns everything: a start refuses it, and `check` and `status` tell of it.
 import { dirname } from "node:path/posix";
 import type { Config } from "../config/config.ts";
+import type { StoreConfig } from "../config/results.ts";
 import type { RunnerConfig } from "../config/runner.ts";
 import { LOCK_FILE } from "../edge/lock.ts";
 import type { RunnerError } from "../errors.ts";
@@ -40,6 +41,16 @@ export function configMistakes({ path, clientPath, gpg }: KeyFiles): readonly Ru
 /** What is wrong with a configuration file alone. */
 export function fileMistakes(path: string): readonly RunnerError[] {
   return mistakesOf([{ code: "CONFIG", thing: "config", path }]);
+}
+
+/** What is wrong with the keys of a store, or with a folder that hosts share. */
+export function storeFileMistakes(store: StoreConfig | null): readonly RunnerError[] {
+  if (store === null) return [];
+  if (store.kind === "folder") {
+    return mistakesOf([{ code: "STORE", thing: "folder of results", path: store.path }]);
+  }
+  const { credentialsFile: path } = store;
+  return path === null ? [] : mistakesOf([{ code: "STORE", thing: "keys of the store", path }]);
 }
 
 /** What is wrong with the runner directory and with what the runner itself keeps in it. */

@@ -4,7 +4,7 @@ import type { StoreConfig } from "../config/results.ts";
 import { isThere, isWritable } from "../edge/files.ts";
 import { RunnerError } from "../errors.ts";
 import { errorsOf } from "./jobs.ts";
-import { fileMistakes } from "./owners.ts";
+import { storeFileMistakes } from "./owners.ts";
 import { mistakesOf } from "./secret-check.ts";
 import type { StoreOptions } from "./store.ts";
 
@@ -18,6 +18,8 @@ export interface StoreView {
 /** What is wrong with a store as far as this host shows it. */
 export async function storeMistakes(store: StoreConfig | null): Promise<readonly RunnerError[]> {
   if (store === null) return [];
+  const distrusted = storeFileMistakes(store);
+  if (distrusted.length > 0) return distrusted;
   if (store.kind === "folder") {
     const isFolder = await isThere(store.path);
     if (isFolder && (await isWritable(store.path))) return [];
@@ -30,10 +32,7 @@ export async function storeMistakes(store: StoreConfig | null): Promise<readonly
   const problems = await readCredentials(store).then(() => [], errorsOf);
   const path = store.credentialsFile;
   if (problems.length > 0 || path === null) return problems;
-  return [
-    ...fileMistakes(path),
-    ...(await mistakesOf("STORE", path, "the keys of the store in it")),
-  ];
+  return await mistakesOf("STORE", path, "the keys of the store in it");
 }
 
 /** Writes, reads and removes a small object. Null where there is no store that can be asked. */

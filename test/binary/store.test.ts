@@ -1,6 +1,6 @@
 // Store: results in a bucket of S3, as a person sees them from a run to the page.
 import { expect, test } from "bun:test";
-import { readdir } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
 import { request } from "node:http";
 import { lifeSeconds } from "../support/patience.ts";
 import { ended, type ResultDocument, Site } from "../support/site.ts";
@@ -82,6 +82,9 @@ test("a result goes to the bucket, and from there to plugins, bodies and the pag
   const socket = scenario.path("page.sock");
   const page = site.startIn({ env }, "dashboard", "--listen", `unix:${socket}`);
   await page.prints(/the page is at unix:/);
+  // What other processes of this user may see of it.
+  const environment = await readFile(`/proc/${page.pid}/environ`, "latin1").catch(() => "");
+  expect(environment).not.toContain(`AWS_SECRET_ACCESS_KEY=${env.AWS_SECRET_ACCESS_KEY}`);
   const { action, commands } = JSON.parse(text) as ResultDocument;
   const shown = JSON.parse(await ask(socket, `/results/${action.id}.json`));
   expect(shown.total).toBe(commands.length);

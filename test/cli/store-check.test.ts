@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { chmodSync } from "node:fs";
 import { askStore, storeMistakes } from "../../src/cli/store-check.ts";
 import type { BucketConfig } from "../../src/config/results.ts";
 import { Secret } from "../../src/config/secret.ts";
@@ -31,6 +32,9 @@ describe("storeMistakes()", () => {
       ...[`Cannot keep results in "${scratch.in("gone")}": no such file or directory`, 0],
     ]);
     expect(mistake?.detail).toMatchObject(PLACE);
+    chmodSync(scratch.folder("open"), 0o777);
+    const open = said(await storeMistakes({ ...folder, path: scratch.in("open") }));
+    expect(open[0]).toContain(`Cannot trust folder of results "${scratch.in("open")}"`);
   });
 
   test("keys have to be there, and to be a secret", async () => {
@@ -46,7 +50,7 @@ describe("storeMistakes()", () => {
     ]);
     const foreign = scratch.file("foreign", KEYS, 0o602);
     const [distrust] = said(await storeMistakes({ ...BUCKET, credentialsFile: foreign }));
-    expect(distrust).toContain("Cannot trust config");
+    expect(distrust).toContain(`Cannot trust keys of the store "${foreign}"`);
   });
 });
 

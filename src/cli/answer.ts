@@ -52,19 +52,19 @@ export const answer: Verb = {
       const reply = { kind: "wait", json } as const;
       const replied = await journal.write((tables) => {
         const given = replyTo(tables, { runId, name, said: { by, why }, reply }, clock.now());
-        const detail = `run ${runId} ${name} ${cutText(json, AUDITED_MAX)}${reason}`;
+        const detail = `run ${runId} ${given.name} ${cutText(json, AUDITED_MAX)}${reason}`;
         recorder.note(tables, { deed: "answer", subject: given.job, detail });
         return given;
       });
-      const { job } = replied;
-      log.emit("notice", `${job}: "${name}" of run ${runId} answered by ${by}${reason}`, {
+      const { job, name: asked } = replied;
+      log.emit("notice", `${job}: "${asked}" of run ${runId} answered by ${by}${reason}`, {
         job,
         run: runId,
       });
       recorder.tell();
       const serves = call.person === undefined && servingHolder(access.config.directory) !== null;
-      const verdict = await verdictOf({ journal, clock, serves }, { runId, name }, replied);
-      const told = { run: runId, job, name, state: verdict.state, error: verdict.error };
+      const verdict = await verdictOf({ journal, clock, serves }, { runId, name: asked }, replied);
+      const told = { run: runId, job, name: asked, state: verdict.state, error: verdict.error };
       if (call.flags.has("json")) call.terminal.json(jsonAnswer(told));
       else call.terminal.out([`${job}: ${TEXTS[verdict.state]}${errorText(verdict)}`]);
       return verdict.state === "refused" ? 1 : 0;

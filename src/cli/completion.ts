@@ -5,6 +5,7 @@
 import { isThere } from "../edge/files.ts";
 import { RunnerError, RunnerErrors } from "../errors.ts";
 import { nameFault } from "../jobs/name.ts";
+import { openJournal } from "../journal/sqlite/journal.ts";
 import { openReading } from "../journal/sqlite/reading.ts";
 import { questionViews } from "../workflow/view.ts";
 import { type FlagSpec, UsageError } from "./flags.ts";
@@ -27,6 +28,7 @@ export function completionOf(table: readonly VerbEntry[], daemon: Verb): Verb {
       const [shell, ...others] = call.positionals;
       if (shell === "jobs") return await printJobs(call);
       if (shell === "params") return await printParams(call, others[0] ?? "");
+      if (shell === "keys") return await printKeys(call, others[0] ?? "");
       if (shell === "questions") return await printQuestions(call, others[0] ?? "");
       const script = SCRIPTS.get(shell ?? "");
       if (script === undefined || others.length > 0) {
@@ -93,6 +95,27 @@ async function printParams(call: Call, job: string): Promise<number> {
   }
 }
 
+/** What a job keeps for its next runs, by its keys. */
+async function printKeys(call: Call, job: string): Promise<number> {
+  try {
+    const { config } = await openSpoolView(call);
+    if (!(await isThere(config.journalPath))) return 0;
+    const journal = openJournal({ path: config.journalPath, readOnly: true });
+    try {
+      call.terminal.out(journal.stateKeys(job).filter((key) => WORD.test(key)));
+    } finally {
+      await journal.close();
+    }
+    return 0;
+  } catch (error) {
+    if (!(error instanceof RunnerError || error instanceof RunnerErrors)) throw error;
+    return 1;
+  }
+}
+
+/** What a shell takes for one word, and puts nothing else in its place. */
+const WORD = /^[\w./:@%+-]+$/;
+
 /** The runs that ask people something; of a run, the names of what it asks. */
 async function printQuestions(call: Call, run: string): Promise<number> {
   try {
@@ -104,9 +127,7 @@ async function printQuestions(call: Call, run: string): Promise<number> {
       const held = (await reading.inFlight(QUESTIONS_MAX)).filter((row) => row.held === "approval");
       const ids = [...held, ...asked].map(({ runId }) => String(runId));
       const names = asked.filter(({ runId }) => String(runId) === run).map(({ name }) => name);
-      // A shell would take a blank for the end of a word.
-      const words = run === "" ? ids : names.filter((name) => /^[\w./:@%+=-]+$/.test(name));
-      call.terminal.out([...new Set(words)]);
+      call.terminal.out([...new Set(run === "" ? ids : names)]);
     } finally {
       await reading.close();
     }
@@ -138,10 +159,16 @@ function fileFlags({ daemon, verbs }: Commands): string {
 function valueFlags({ daemon, verbs }: Commands): string {
   const flags = [daemon, ...verbs].flatMap((verb) => verb.flags);
   const others = flags.filter(
-    ({ kind, name, value }) => kind !== "switch" && value !== "FILE" && name !== SET_FLAG.name,
+    ({ kind, name, value }) => kind !== "switch" && value !== "FILE" && !ASKED.includes(name),
   );
   return [...new Set(others.map(spell))].join("|");
 }
+
+/** Flags whose values the program is asked for. */
+const ASKED: readonly string[] = [SET_FLAG.name, "clear"];
+
+/** Keys of the state of the job of the line. */
+const KEYS = `$("$program" "\${config[@]}" completion keys "$job" 2>/dev/null)`;
 
 /** The parameters of the job of the line, as bash and zsh ask for them. */
 const PARAMS = `$("$program" "\${config[@]}" completion params "$job" 2>/dev/null)`;
@@ -153,9 +180,10 @@ const QUESTIONS = `$("$program" "\${config[@]}" completion questions "$job" 2>/d
 function caseLines(commands: Commands): string {
   const jobs = `$("$program" "\${config[@]}" completion jobs 2>/dev/null)`;
   const one = ({ name, flags, words, more = false }: Described): string => {
-    const asked = words === "questions" ? [QUESTIONS] : [...(words ?? [])];
-    const listed = words === "jobs" ? [jobs] : [...asked, ...(more ? [jobs] : [])];
-    const names = `"${listed.join(" ")}"`;
+    const known = words === "questions" ? [] : [...(words ?? [])];
+    const listed = words === "jobs" ? [jobs] : [...known, ...(more ? [jobs] : [])];
+    // The names of questions may have blanks in them: one a line.
+    const names = `"${listed.join(" ")}"${words === "questions" ? ` lines="${QUESTIONS}"` : ""}`;
     const files = words === undefined || more ? " files=yes" : "";
     return `    ${name}) flags="${spellings(flags).join(" ")}" names=${names}${files} ;;`;
   };
@@ -168,7 +196,7 @@ function bashScript(commands: Commands): string {
   return `# mig-runner: completion for bash.
 _mig_runner() {
   local program="\${COMP_WORDS[0]}" word="\${COMP_WORDS[COMP_CWORD]}" verb="" job="" i
-  local before="\${COMP_WORDS[COMP_CWORD-1]}" flags="" names="" files=""
+  local before="\${COMP_WORDS[COMP_CWORD-1]}" flags="" names="" lines="" files=""
   local -a config=()
   for ((i = 1; i < COMP_CWORD; i++)); do
     case "\${COMP_WORDS[i]}" in
@@ -181,8 +209,10 @@ _mig_runner() {
   case "$before" in
     --set)
       compopt -o nospace 2>/dev/null
-      COMPREPLY=($(compgen -W "${PARAMS}" -- "$word"))
+      if [ "$verb" = state ]; then COMPREPLY=($(compgen -S = -W "${KEYS}" -- "$word"))
+      else COMPREPLY=($(compgen -W "${PARAMS}" -- "$word")); fi
       return ;;
+    --clear) COMPREPLY=($(compgen -W "${KEYS}" -- "$word")); return ;;
     ${fileFlags(commands)}) COMPREPLY=($(compgen -f -- "$word")); return ;;
     ${valueFlags(commands)}) return ;;
   esac
@@ -191,6 +221,9 @@ ${caseLines(commands)}
     -*) COMPREPLY=($(compgen -W "$flags" -- "$word")) ;;
     *) COMPREPLY=($(compgen -W "$names" -- "$word")) ;;
   esac
+  while IFS= read -r i; do
+    [[ -z "$i" || "$i" != "\${word//\\\\/}"* ]] || COMPREPLY+=("$(printf '%q' "$i")")
+  done <<<"$lines"
   [ -z "$files" ] || COMPREPLY+=($(compgen -f -- "$word"))
 }
 complete -F _mig_runner mig-runner
@@ -202,7 +235,7 @@ function zshScript(commands: Commands): string {
 # mig-runner: completion for zsh.
 _mig-runner() {
   local program="\${words[1]}" before="\${words[CURRENT-1]}" verb="" job="" i
-  local flags="" names="" files=""
+  local flags="" names="" lines="" files=""
   local -a config=()
   for ((i = 2; i < CURRENT; i++)); do
     case "\${words[i]}" in
@@ -212,7 +245,10 @@ _mig-runner() {
     esac
   done
   case "$before" in
-    --set) compadd -S "" -- ${PARAMS}; return ;;
+    --set)
+      if [ "$verb" = state ]; then compadd -S "=" -- ${KEYS}; else compadd -S "" -- ${PARAMS}; fi
+      return ;;
+    --clear) compadd -- ${KEYS}; return ;;
     ${fileFlags(commands)}) _files; return ;;
     ${valueFlags(commands)}) return ;;
   esac
@@ -221,6 +257,7 @@ ${caseLines(commands)}
     -*) compadd -- \${=flags} ;;
     *) compadd -- \${=names} ;;
   esac
+  [ -z "$lines" ] || compadd -- "\${(@f)lines}"
   [ -z "$files" ] || _files
 }
 if [ "\${funcstack[1]}" = "_mig-runner" ]; then
@@ -249,6 +286,13 @@ function fishScript({ daemon, verbs }: Commands): string {
     "    set -l of (contains -i -- run $line; or contains -i -- test $line)",
     "    $line[1] $config completion params $line[(math $of + 1)] 2>/dev/null",
     "end",
+    "function __mig_runner_keys",
+    "    set -l line (commandline -opc)",
+    "    set -l at (contains -i -- -c $line)",
+    "    and set -l config -c $line[(math $at + 1)]",
+    "    set -l of (contains -i -- state $line)",
+    "    $line[1] $config completion keys $line[(math $of + 1)] 2>/dev/null",
+    "end",
     "function __mig_runner_questions",
     "    set -l line (commandline -opc)",
     "    set -l at (contains -i -- -c $line)",
@@ -273,14 +317,17 @@ function fishScript({ daemon, verbs }: Commands): string {
       lines.push(`complete -c mig-runner -n '${seen}' -a '${words.join(" ")}'`);
     }
     if (more) lines.push(`complete -c mig-runner -n '${seen}' -F -a '(__mig_runner_jobs)'`);
-    lines.push(...flags.map((flag) => fishFlag(seen, flag)));
+    lines.push(...flags.map((flag) => fishFlag(seen, flag, name)));
   }
   return `${lines.join("\n")}\n`;
 }
 
-function fishFlag(condition: string, { name, kind, value, help }: FlagSpec): string {
+function fishFlag(condition: string, flag: FlagSpec, verb = ""): string {
+  const { name, kind, value, help } = flag;
   const long = name.length === 1 ? `-o ${name}` : `-l ${name}`;
-  const asks = name === SET_FLAG.name ? " -x -a '(__mig_runner_params)'" : " -x";
+  const end = name === SET_FLAG.name ? "=" : "";
+  const own = verb === "state" ? `(__mig_runner_keys)${end}` : "(__mig_runner_params)";
+  const asks = ASKED.includes(name) ? ` -x -a '${own}'` : " -x";
   const takes = kind === "switch" ? "" : value === "FILE" ? " -r -F" : asks;
   return `complete -c mig-runner -n '${condition}' ${long}${takes} -d '${quoted(help)}'`;
 }

@@ -16,7 +16,7 @@ import type { JournalReads, JournalTransaction } from "../journal/journal.ts";
 import { asksPeople, due, type NewStep, type StepRow } from "../journal/steps.ts";
 import { encodeValue } from "../lib/json/plain.ts";
 import type { Approval } from "../sdk/wait.ts";
-import { cutText } from "../text.ts";
+import { cutText, visible } from "../text.ts";
 import { type Instant, limitText, type Milliseconds } from "../time.ts";
 import type { PeopleRequest } from "./messages.ts";
 import { callBody, openStep, recordEnd } from "./record.ts";
@@ -83,7 +83,8 @@ export function wayToAnswer({
   name,
   runId,
 }: Pick<StepRow, "kind" | "name" | "runId">): string {
-  const word = /^[\w./:@%+=-]+$/.test(name) ? name : `'${name.replaceAll("'", "'\\''")}'`;
+  const shown = visible(name);
+  const word = /^[\w./:@%+=-]+$/.test(shown) ? shown : `'${shown.replaceAll("'", "'\\''")}'`;
   const typed = word.startsWith("-") ? `-- ${runId} ${word}` : `${runId} ${word}`;
   if (kind === "wait") return `mig-runner answer ${typed} JSON`;
   return `mig-runner approve ${typed}, or deny`;
@@ -250,7 +251,11 @@ function stepAsked(transaction: JournalTransaction, order: Order): StepRow {
     const names = open.map((step) => step.name).join(", ");
     throw refusal(order, `it waits for ${open.length} approvals, say which: ${names}`);
   }
-  const row = transaction.stepNamed(runId, name);
+  // Of what people cannot see, as in the name of a branch, they type what they are shown.
+  const row =
+    transaction.stepNamed(runId, name) ??
+    transaction.stepsOf(runId).find((step) => asksPeople(step) && visible(step.name) === name) ??
+    null;
   if (row === null || !asksPeople(row)) {
     const names = openQuestions(transaction, runId).map((step) => `"${step.name}"`);
     const waits = names.length === 0 ? "no one" : names.join(", ");

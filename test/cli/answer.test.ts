@@ -13,7 +13,7 @@ const HOUR = 3_600_000;
 const EVIL = "dig on \u001b[2J12 hosts\nnightly: approved \u202e";
 
 /** An open run that asks for an approval and two answers, one of which has a schema. */
-async function asking(): Promise<Directory> {
+async function asking(more: string | null = null): Promise<Directory> {
   const directory = await Directory.create();
   await directory.job("nightly");
   await directory.remember((tables) => {
@@ -31,6 +31,7 @@ async function asking(): Promise<Directory> {
     ask("dig", "approval", false, EVIL);
     ask("ticket", "wait", false, { hosts: 3 });
     ask("owner", "wait", true, null);
+    if (more !== null) ask(more, "wait", false, null);
   });
   return directory;
 }
@@ -92,6 +93,18 @@ describe("a run that asks people", () => {
     expect(past.steps[1]).toMatchObject({ state: "saved", value: '"T-7"' });
   });
 
+  test("is answered by the name that is shown, with what nobody can see or type in it", async () => {
+    await using directory = await asking("hosts/web\u200b1\u202e/the ticket");
+    const typed = "hosts/web\\u200b1\\u202e/the ticket";
+    const { out } = await directory.call(status, []);
+    expect(out.replaceAll(/\s+/g, " ")).toContain(`mig-runner answer 1 '${typed}' JSON`);
+    const json = JSON.parse((await directory.call(status, ["--json"])).out);
+    expect(json.questions[3].way).toBe(`mig-runner answer 1 '${typed}' JSON`);
+    const given = await directory.call(answer, ["1", typed, "7"]);
+    expect([given.exit, given.out]).toEqual([0, "nightly: the run has its answer\n"]);
+    expect((await directory.call(answer, ["1", typed, "8"])).thrown).toContain("answered already");
+  });
+
   test("is completed by a shell: the run, then the names of what it asks", async () => {
     await using directory = await asking();
     const { completionOf } = await import("../../src/cli/completion.ts");
@@ -99,6 +112,13 @@ describe("a run that asks people", () => {
     expect((await directory.call(verb, ["questions"])).out).toBe("1\n");
     expect((await directory.call(verb, ["questions", "1"])).out).toBe("dig\nticket\nowner\n");
     expect((await directory.call(verb, ["questions", "2"])).out).toBe("");
+    await directory.remember((tables) => {
+      for (const key of ["known", "a key"]) {
+        tables.setState({ job: "nightly", key, value: "1", runId: null, setAt: 1 });
+      }
+    });
+    expect((await directory.call(verb, ["keys", "nightly"])).out).toBe("known\n");
+    expect((await directory.call(verb, ["keys", "other"])).out).toBe("");
   });
 
   test("has an answer that its schema is to check saved, and says so", async () => {

@@ -14,7 +14,8 @@ case "$*" in
   "-c some.cfg completion jobs") printf 'sshd-config\\nsudoers\\nstatus\\n' ;;
   "-c some.cfg completion params hunt") printf 'sha256=\\ndays=\\n' ;;
   "-c some.cfg completion questions" | "-c some.cfg completion questions ") printf '12\\n13\\n' ;;
-  "-c some.cfg completion questions 12") printf 'dig\\n' ;;
+  "-c some.cfg completion questions 12") printf 'dig\\nmy ticket $(x)\\n' ;;
+  "-c some.cfg completion keys ports") printf 'known\\nseen\\n' ;;
 esac
 `;
 
@@ -29,7 +30,8 @@ const TYPED: readonly (readonly [string, readonly string[]])[] = [
   ["-c some.cfg run hunt --set sh", ["sha256="]],
   ["-c some.cfg test hunt --set ", ["sha256=", "days="]],
   ["-c some.cfg approve 1", ["12", "13"]],
-  ["-c some.cfg answer 12 ", ["dig"]],
+  ["-c some.cfg answer 12 ", ["dig", "my ticket $(x)"]],
+  ["-c some.cfg state ports --clear ", ["known", "seen"]],
   ["journal ver", ["verify"]],
   ["status --", ["--json", "--help"]],
   ["next --tz Eu", []],
@@ -63,7 +65,9 @@ describe("completion", () => {
           { folder: directory.path, script, program: PROGRAM },
           lines,
         );
-        const sorted = lines.map((line, index) => [line, offered[index]?.toSorted()]);
+        // A shell may quote what it puts into the line.
+        const plain = offered.map((words) => words.map((word) => word.replaceAll("\\", "")));
+        const sorted = lines.map((line, index) => [line, plain[index]?.toSorted()]);
         expect(sorted).toEqual(TYPED.map(([line, words]) => [line, [...words].sort()]));
       },
       600_000,

@@ -32,6 +32,11 @@ export function spanText(ms: Milliseconds): string {
   return text;
 }
 
+/** When something is tried again, for the log. */
+export function againText(waitMs: Milliseconds): string {
+  return `trying again in ${Math.ceil(waitMs / 1_000)} s`;
+}
+
 /** A limit as it is written in a configuration, without units that are 0; with days if it has any. */
 export function limitText(ms: Milliseconds): string {
   let rest = ms;

@@ -28,7 +28,7 @@ const tests = load("test/**/*.test.ts");
 /** All but this file and the rules' own tests, which must show what is wrong. */
 const suites = tests.filter(({ path }) => !/^test\/(tidy|support\/(tidy|source))/.test(path));
 
-/** Where the program, its threads and the `mig-runner` module begin. */
+/** Where the program, its workers and the `mig-runner` module begin. */
 const ENTRIES = ["src/main.ts", "src/worker.ts"].concat(
   Object.values(manifest.exports).map((path) => posix.normalize(path)),
 );
@@ -36,10 +36,10 @@ const ENTRIES = ["src/main.ts", "src/worker.ts"].concat(
 /** Files that no test can import, each with the reason. */
 const UNTESTED: Readonly<Record<string, string>> = {
   "src/main.ts": "begins the program when it is imported: the black-box suite tests it",
-  "src/worker.ts": "begins a thread when it is imported: the black-box suite tests it",
+  "src/worker.ts": "begins a worker when it is imported: the black-box suite tests it",
 };
 
-const INVARIANTS = Array.from({ length: 10 }, (_, index) => `I${index + 1}`);
+const INVARIANTS = Array.from({ length: 12 }, (_, index) => `I${index + 1}`);
 
 function expectNone(findings: readonly rules.Finding[]): void {
   expect(findings.map(rules.formatFinding)).toEqual([]);
@@ -51,6 +51,7 @@ function check(rule: rules.Rule, sources: readonly Source[]): void {
 
 describe("src/", () => {
   test("points its imports down", () => check(rules.importDirection, src));
+  test("lists no arrow that nobody uses", () => expect(rules.unusedArrows(src)).toEqual([]));
   test("has no import cycles", () => expectNone(project.cycles(src)));
   test("keeps effects in edge/ and at the top", () => check(rules.effects, src));
   test("keeps Bun and Deno in one file", () => check(rules.oneRuntime, src));

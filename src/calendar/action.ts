@@ -12,6 +12,7 @@ import { createHash, gunzipSync } from "../lib/late.ts";
 import {
   type Action,
   actionMistakes,
+  actionName,
   compressAction,
   encodeAction,
   parseTemplate,
@@ -82,7 +83,7 @@ export function actionOf(calendar: Pick<Calendar, "job" | "action" | "template">
   const isOurs = encodeAction(action) === calendar.action;
   if (!isOurs) throw new CalendarProblem("its action was changed", "request it again");
   const { name, target } = action;
-  if (name !== `mig-runner: ${calendar.job}`) {
+  if (name !== actionName(calendar.job)) {
     const message = `its action is named "${name}", which is not that of job "${calendar.job}"`;
     throw new CalendarProblem(message, "request it again");
   }

@@ -2,7 +2,7 @@
 import type { Schedule } from "../jobs/schedule.ts";
 import { hasEnded, nextFire } from "../jobs/schedule.ts";
 import type { Action } from "../mig/action.ts";
-import { encodeAction } from "../mig/action.ts";
+import { actionName, encodeAction } from "../mig/action.ts";
 import { type Instant, limitText, MINUTE_MS, type Milliseconds, SECOND_MS } from "../time.ts";
 import { templateHash, undated } from "./action.ts";
 import {
@@ -51,7 +51,7 @@ export interface RequestOrder {
  */
 export function requestCalendar(order: RequestOrder): Calendar {
   const { job, schedule, timezone, minSigners, audit, agents, before, now } = order;
-  const action = undated(order.template, `mig-runner: ${job}`);
+  const action = undated(order.template, actionName(job));
   const calendar: Calendar = {
     ...{ job, sequence: (before?.sequence ?? 0) + 1, previous: before?.hash ?? null, audit },
     ...{ requestedAt: wholeSecond(now), schedule: schedule.expression, timezone, agents },

@@ -17,7 +17,7 @@ import type { JobDirectory, Spool } from "../ports.ts";
 /** The jobs of a spool. */
 export interface SpoolCatalog {
   readonly catalog: Catalog;
-  /** Ends the thread in which programs were loaded, if one was. */
+  /** Ends the worker in which modules were loaded, if one was. */
   close(): Promise<void>;
 }
 

@@ -6,7 +6,7 @@ import type { Plugins } from "../ports.ts";
 import type { Gathering } from "./findings.ts";
 import { pluginMistakes } from "./owners.ts";
 
-/** The same plugins, each looked at once however many jobs name it: a module takes a thread. */
+/** The same plugins, each looked at once however many jobs name it: a module takes a worker. */
 export function checkedOnce(plugins: DiskPlugins): DiskPlugins {
   const answers = new Map<string, Promise<string | null>>();
   const check: Plugins["check"] = (name, use = "result") => {

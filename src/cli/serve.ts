@@ -7,7 +7,7 @@ import { DAEMON_WINDOW, ONCE_WINDOW } from "../flow/launch.ts";
 import { needsNoKey } from "../flow/signed-ahead.ts";
 import { compileAsUsual, releaseMemory } from "../lib/os/runtime.ts";
 import { Runner } from "../runner.ts";
-import { MINUTE_MS, type Milliseconds } from "../time.ts";
+import { againText, MINUTE_MS, type Milliseconds } from "../time.ts";
 import { DAEMON, PASS } from "./directory-lock.ts";
 import { openMetricsFile } from "./metrics.ts";
 import { type Broken, type Opened, openRunner } from "./open.ts";
@@ -108,7 +108,7 @@ async function proveKey({ edges, openKey }: Opened, ended: AbortSignal): Promise
     } catch (error) {
       if (!mayPass(error)) throw error;
       const waitMs = deferMs(tries, edges.random.next());
-      const again = `trying again in ${Math.ceil(waitMs / 1_000)} s`;
+      const again = againText(waitMs);
       edges.log.emit("warning", `${messageOf(error)}; ${again}`);
       await edges.clock.sleep(waitMs, ended);
     }

@@ -8,6 +8,7 @@ import {
   type Action,
   type ActionMistake,
   actionMistakes,
+  actionName,
   compressAction,
   dateAction,
   hasStaleSignatures,
@@ -97,7 +98,7 @@ function targetWarnings(target: string, where: ErrorDetail): string[] {
 
 /** What the API would refuse, whatever the signature. */
 function refusals(template: Action, { job, expiryMs }: Templated, clock: Clock): ActionMistake[] {
-  const order = { name: `mig-runner: ${job}`, now: clock.now() };
+  const order = { name: actionName(job), now: clock.now() };
   const action = dateAction(template, { ...order, expiryMs: expiryMs ?? JOB_KEYS.expiry.default });
   return [...actionMistakes(action), sizeMistake(compressAction(action)) ?? []].flat();
 }

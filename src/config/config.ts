@@ -5,8 +5,10 @@
 //
 // Owns:    which files are read, what an unreadable one means, that all mistakes come together.
 // Not its: reading (the caller's `readFile`), environment and home directory (passed in).
+
 import { posix } from "node:path";
-import { assert, messageOf, RunnerError, RunnerErrors } from "../errors.ts";
+import { assert, RunnerError, RunnerErrors } from "../errors.ts";
+import { errnoCode, errnoText } from "../lib/os/errno.ts";
 import { type ClientConfig, homeOf, resolveClient } from "./client.ts";
 import { CLIENT_SCHEMA, RUNNER_SCHEMA } from "./keys.ts";
 import { readSettings } from "./read.ts";
@@ -197,7 +199,7 @@ async function readClientFile(
   try {
     return openResolver(readSettings(await readFile(path), { path, schema: CLIENT_SCHEMA }));
   } catch (cause) {
-    if (errnoOf(cause) !== "ENOENT") {
+    if (errnoCode(cause) !== "ENOENT") {
       return new RunnerError("CONFIG", openFault(path, cause), { ...detail, ...ACCESS }, { cause });
     }
     // Here the original would begin its dialogue that writes a new file.
@@ -226,7 +228,7 @@ async function checkKeyring(
   } catch (cause) {
     if (await hasOtherKeys(readFile, gpg.home)) return;
     const place = placeOf(resolver, ["gpg", "home"]);
-    const missing = errnoOf(cause) === "ENOENT";
+    const missing = errnoCode(cause) === "ENOENT";
     const fault = openFault(gpg.secringPath, cause);
     const message = missing ? `secring.gpg not found: ${gpg.secringPath}` : fault;
     if (gpg.useApiKeyAuth !== null) {
@@ -250,14 +252,12 @@ async function hasOtherKeys(readFile: ConfigSources["readFile"], home: string): 
 
 /** `open PATH: reason`, as the original's library words it. */
 function openFault(path: string, error: unknown): string {
-  const code = errnoOf(error);
-  const reason = code === null ? undefined : OPEN_REASONS[code];
-  return `open ${path}: ${reason ?? messageOf(error)}`;
+  return `open ${path}: ${errnoText(error)}`;
 }
 
 /** What to do about a runner.cfg that cannot be read: a new one helps only where there is none. */
 function openHint(path: string, error: unknown): string {
-  switch (errnoOf(error)) {
+  switch (errnoCode(error)) {
     case "ENOENT":
       return "Name the file with -c, or run mig-runner init DIR to make one";
     case "EISDIR":
@@ -272,20 +272,7 @@ function openHint(path: string, error: unknown): string {
 
 const ACCESS = { hint: "Name a file that the user who runs mig-runner may read" };
 
-const OPEN_REASONS: Readonly<Record<string, string>> = {
-  EACCES: "permission denied",
-  EISDIR: "is a directory",
-  ELOOP: "too many levels of symbolic links",
-  ENOENT: "no such file or directory",
-  ENOTDIR: "not a directory",
-};
-
 /** The errno of a file that cannot be read; "unfit" where the system gave none. */
 function faultOf(error: unknown): string {
-  return errnoOf(error) ?? "unfit";
-}
-
-function errnoOf(error: unknown): string | null {
-  const code = (error as { code?: unknown } | null)?.code;
-  return typeof code === "string" ? code : null;
+  return errnoCode(error) ?? "unfit";
 }

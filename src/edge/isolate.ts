@@ -1,5 +1,5 @@
-// Isolate: keeps what code in this thread says and asks for from getting out, as far as it goes by
-// the usual ways. For threads of workers, and for good.
+// Isolate: keeps what code in this worker says and asks for from getting out, as far as it goes by
+// the usual ways. For good.
 
 /** What a request is answered that is not sent. */
 const ANSWER = { status: 200, headers: { "content-type": "application/json" } } as const;
@@ -11,7 +11,7 @@ const ANSWER = { status: 200, headers: { "content-type": "application/json" } } 
  * @param requested Called with the method of each request and whom it was for, such as
  *   "POST https://example.net".
  */
-export function isolateThread(requested: (what: string) => void): void {
+export function isolateWorker(requested: (what: string) => void): void {
   for (const method of ["log", "info", "debug"] as const) console[method] = console.error;
   const answer = async (input: unknown, init?: RequestInit): Promise<Response> => {
     const request = new Request(input as Request, init);

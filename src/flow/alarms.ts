@@ -10,7 +10,7 @@ import { type AlarmRow, advanceNotice, type NoticeRow } from "../journal/alarms.
 import type { JournalReads, JournalTransaction } from "../journal/journal.ts";
 import type { LogSubject } from "../lib/ports.ts";
 import type { DeliveryAnswer } from "../ports.ts";
-import { type Instant, MINUTE_MS, type Milliseconds } from "../time.ts";
+import { againText, type Instant, MINUTE_MS, type Milliseconds } from "../time.ts";
 import { endedAhead, factsOf } from "./alarm-facts.ts";
 import {
   apiConditions,
@@ -260,7 +260,7 @@ export class Alarms {
     if (signal.aborted) return false;
     const wait = waitAfter(answer, attempts, random.next());
     const nextAt = wait === null ? null : this.#edges.clock.now() + wait;
-    const next = wait === null ? "given up" : `trying again in ${Math.ceil(wait / 1_000)} s`;
+    const next = wait === null ? "given up" : againText(wait);
     const text = `an alarm was not told by ${plugin}: ${answer.message}; ${next}`;
     log.emit("alert", text, noticeSubject(row));
     await this.#keep(row, { kind: "failed", error: answer.message, nextAt });

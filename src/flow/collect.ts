@@ -13,7 +13,7 @@ import { FactReader } from "../mig/command.ts";
 import { resultHead, resultTail } from "../mig/result.ts";
 import { listedAgents } from "../mig/target.ts";
 import type { ResultWriter } from "../ports.ts";
-import type { Instant } from "../time.ts";
+import { againText, type Instant } from "../time.ts";
 import { backoffMs, COLLECT_BACKOFF } from "./backoff.ts";
 import { reachedBy, readCommands } from "./commands.ts";
 import { queueDeliveries, settleDelivered } from "./deliver.ts";
@@ -224,10 +224,9 @@ async function delay(
   const backoff = backoffMs(COLLECT_BACKOFF, row.attempts + 1, edges.random.next()) ?? 0;
   const waitMs = Math.min(backoff, collectAt - edges.clock.now());
   const nextAt = edges.clock.now() + waitMs;
-  const seconds = Math.ceil(waitMs / 1_000);
   edges.log.emit(
     "warning",
-    `results error for ${row.job}: ${row.actionId}: ${why.message}; trying again in ${seconds} s`,
+    `results error for ${row.job}: ${row.actionId}: ${why.message}; ${againText(waitMs)}`,
     subjectOf(row),
   );
   await keep(edges, row, { kind: "delayed", nextAt, error: why.message });

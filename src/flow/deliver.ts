@@ -11,7 +11,7 @@ import {
 } from "../journal/inflight.ts";
 import type { JournalTransaction } from "../journal/journal.ts";
 import type { DeliveryAnswer, Loan, Results } from "../ports.ts";
-import { DAY_MS, type Milliseconds } from "../time.ts";
+import { againText, DAY_MS, type Milliseconds } from "../time.ts";
 import { backoffMs, DELIVERY_BACKOFF } from "./backoff.ts";
 import { type Edges, subjectOf } from "./edges.ts";
 import { closeRun } from "./transition.ts";
@@ -110,10 +110,7 @@ export async function deliverResult(
   }
   const waitMs = waitAfter(answer, row.attempts, edges.random.next());
   const nextAt = waitMs === null ? null : edges.clock.now() + waitMs;
-  const next =
-    waitMs === null
-      ? "given up, `mig-runner redeliver` tries again"
-      : `trying again in ${Math.ceil(waitMs / 1_000)} s`;
+  const next = waitMs === null ? "given up, `mig-runner redeliver` tries again" : againText(waitMs);
   edges.log.emit(
     waitMs === null ? "err" : "warning",
     `results error for ${row.job}: ${row.plugin}: ${answer.message}; ${next}`,

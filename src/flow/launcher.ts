@@ -6,7 +6,7 @@ import type { Catalog } from "../jobs/catalog.ts";
 import type { Entity } from "../jobs/entity.ts";
 import { launchHorizon } from "../jobs/fires.ts";
 import type { ActionRow, RunRow } from "../journal/inflight.ts";
-import { HOUR_MS, type Instant, type Milliseconds } from "../time.ts";
+import { againText, HOUR_MS, type Instant, type Milliseconds } from "../time.ts";
 import { Deferred } from "./defer.ts";
 import { type Edges, say } from "./edges.ts";
 import {
@@ -168,7 +168,7 @@ export class Launcher {
   #defer({ runId, job, why }: Deferral): void {
     const { clock, random } = this.#edges;
     const waitMs = this.#deferred.add(runId, clock.now(), random.next());
-    const again = `trying again in ${Math.ceil(waitMs / 1_000)} s`;
+    const again = againText(waitMs);
     say(this.#edges, { job, runId }, "warning", `launchAction() -> ${why}; ${again}`);
   }
 }

@@ -8,7 +8,7 @@ import { guardsOf } from "../jobs/guards.ts";
 import type { Guards } from "../journal/guards.ts";
 import type { ActionRow, RunRow } from "../journal/inflight.ts";
 import type { JournalTransaction, NewAction } from "../journal/journal.ts";
-import { type Action, hasStaleSignatures } from "../mig/action.ts";
+import { type Action, actionName, hasStaleSignatures } from "../mig/action.ts";
 import { resolveTarget } from "../mig/target.ts";
 import type { Instant, Milliseconds } from "../time.ts";
 import { cutTarget } from "./canary.ts";
@@ -30,11 +30,6 @@ export interface ActionOrder
   readonly expiryMs: Milliseconds;
   readonly sendOnly: boolean;
   readonly plugins: readonly string[];
-}
-
-/** The name of an action: of the job's own, or of one that a step of its workflow made. */
-export function actionName(job: string, step = ""): string {
-  return step === "" ? `mig-runner: ${job}` : `mig-runner: ${job}/${step}`;
 }
 
 /**

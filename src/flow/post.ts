@@ -14,7 +14,7 @@ import { refusalsIn } from "../journal/tries.ts";
 import { formatRfc3339Nano, timeAt } from "../lib/go/time.ts";
 import type { CreateAnswer, FindAnswer, StoredAction } from "../mig/api.ts";
 import type { Instant, Milliseconds } from "../time.ts";
-import { DAY_MS } from "../time.ts";
+import { againText, DAY_MS } from "../time.ts";
 import { backoffMs, POST_BACKOFF } from "./backoff.ts";
 import { type Edges, say, subjectOf } from "./edges.ts";
 import { markInflight } from "./elsewhere.ts";
@@ -322,6 +322,5 @@ async function delay(
   const nextAt = edges.clock.now() + waitMs;
   const { error, maybeSent, refused = false } = why;
   await keep(edges, row, { kind: "delayed", nextAt, error, maybeSent, refused });
-  const seconds = Math.ceil(waitMs / 1_000);
-  say(edges, row, "warning", `Cannot post action: ${why.error}; trying again in ${seconds} s`);
+  say(edges, row, "warning", `Cannot post action: ${why.error}; ${againText(waitMs)}`);
 }

@@ -6,6 +6,7 @@ import type { Entity } from "../jobs/entity.ts";
 import {
   type Action,
   actionMistakes,
+  actionName,
   compressAction,
   dateAction,
   parseTemplate,
@@ -78,6 +79,6 @@ export function prepareAction(
 /** The action of a job as it would be signed at `now`. @throws {RunnerError} ACTION. */
 export function draftAction(template: Action, entity: Entity, now: Instant): Action {
   const { job, expiryMs } = entity;
-  const order = { name: `mig-runner: ${job}`, now, expiryMs };
+  const order = { name: actionName(job), now, expiryMs };
   return prepareAction(template, order, { job, path: templatePath(entity) });
 }

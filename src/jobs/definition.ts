@@ -3,6 +3,7 @@
 // entity.cfg, entity.toml and job.ts all end here, so that one rule holds for all of them. The
 // shape is checked first (names and types, shape.ts), then what the values mean; both report
 // every mistake they find.
+
 import { messageOf, RunnerError, RunnerErrors } from "../errors.ts";
 import { durationToMs, parseDuration } from "../lib/go/duration.ts";
 import { instantOf, parseTime } from "../lib/go/time.ts";
@@ -19,6 +20,7 @@ import {
   type SoundDefinition,
   TEMPLATE_NAME,
 } from "./keys.ts";
+import { pluginNameFault } from "./name.ts";
 import { parseSchedule, type Schedule, scheduleFault, scheduleWarnings } from "./schedule.ts";
 import { soundPart } from "./shape.ts";
 
@@ -231,7 +233,7 @@ function warningsOf(
 function pluginsOf(check: Check, plugin: SoundDefinition["plugin"]): readonly string[] {
   const names = plugin ?? [];
   for (const name of names) {
-    const why = pluginFault(name);
+    const why = pluginNameFault(name);
     if (why === null) continue;
     const message = `Cannot use plugin ${JSON.stringify(name)}: ${why}`;
     note(check, "plugin", { message, hint: "Name a file of the plugins directory" });
@@ -239,18 +241,11 @@ function pluginsOf(check: Check, plugin: SoundDefinition["plugin"]): readonly st
   return names.length === 0 ? NONE : [...new Set(names)];
 }
 
-function pluginFault(name: string): string | null {
-  if (name === "") return "the name is empty";
-  if (name.includes("/")) return "the name has a slash in it";
-  if (name === "." || name === "..") return "the name is a directory";
-  return name.includes("\0") ? "the name has a NUL in it" : null;
-}
-
 function templateOf(check: Check, action: SoundDefinition["action"]): TemplateSource {
   if (action === undefined) return TEMPLATE_FILE;
   if (typeof action === "string") {
     const name = action.replace(/^\.\//, "");
-    if (pluginFault(name) === null) return { kind: "file", name };
+    if (pluginNameFault(name) === null) return { kind: "file", name };
     const message = `Cannot use action ${JSON.stringify(action)}: it is not in the job's directory`;
     note(check, "action", { message, hint: 'Write a file name such as "./action.json"' });
     return TEMPLATE_FILE;

@@ -1,4 +1,4 @@
-// Name: what the directory of a job may be called.
+// Name: what the directory of a job, and a plugin, may be called.
 //
 // A job's name stands in log lines, listings, answers for other programs and the environment of
 // plugins. The original takes any name that a file system does; one that cannot be read, typed or
@@ -25,6 +25,14 @@ export function nameFault(
   const size = [...name].length;
   if (size <= NAME_SIZE_MAX) return null;
   return fault(`the name of its directory has ${size} characters, at most ${NAME_SIZE_MAX} may`);
+}
+
+/** What is wrong with the name of a plugin, a file of plugins/; null when it can be used. */
+export function pluginNameFault(name: string): string | null {
+  if (name === "") return "the name is empty";
+  if (name.includes("/")) return "the name has a slash in it";
+  if (name === "." || name === "..") return "the name is a directory";
+  return name.includes("\0") ? "the name has a NUL in it" : null;
 }
 
 function fault(message: string) {

@@ -24,6 +24,15 @@ import { ACTION, type Action, OPERATIONS, type Operation } from "./model.ts";
 export type { Action } from "./model.ts";
 
 /**
+ * The name of an action: of the job's own, or of one that a step of its workflow made.
+ *
+ * @see main.go of the original, which names the actions of jobs so
+ */
+export function actionName(job: string, step = ""): string {
+  return step === "" ? `mig-runner: ${job}` : `mig-runner: ${job}/${step}`;
+}
+
+/**
  * An action as a template file holds it: JSON, read by the rules of Go.
  *
  * @throws {RunnerError} ACTION, with Go's message, line and column.

@@ -129,7 +129,7 @@ export interface PlainPluginDefinition {
 }
 
 /**
- * Makes a plugin. It runs in a thread of its own that is ended when its time is over, so it cannot
+ * Makes a plugin. It runs in a process of its own that is ended when its time is over, so it cannot
  * hold up the runner; whatever it throws makes the delivery fail, and it is tried again later.
  *
  * @throws {RunnerError} PLUGIN, when there is no `deliver` or `config` is no schema.

@@ -1,5 +1,5 @@
 // Worker: the role of a worker that tests one job, one scenario after the other.
-import { isolateThread } from "../edge/isolate.ts";
+import { isolateWorker } from "../edge/isolate.ts";
 import { guardModules } from "../edge/modules/evaluate.ts";
 import type { Worker } from "../edge/worker.ts";
 import type { JobModule } from "../sdk/job.ts";
@@ -31,7 +31,7 @@ export type TestMessage =
 export function start(worker: Worker): void {
   const { agents, directory, job, macros, said, set, source, state } = worker.data as TestOrder;
   const requests: string[] = [];
-  isolateThread((what) => void requests.push(what));
+  isolateWorker((what) => void requests.push(what));
   const send = (message: TestMessage): void => worker.send(message);
   const load = (): Promise<JobModule> => importSource(source, (text) => worker.evaluate(text));
   const answer = (request: Request): Promise<Response> => globalThis.fetch(request);

@@ -5,13 +5,13 @@
 // other, and what they collect is put together into one result.
 import { RunnerError } from "../errors.ts";
 import { type Edges, say } from "../flow/edges.ts";
-import { actionName, signAction } from "../flow/plan.ts";
+import { signAction } from "../flow/plan.ts";
 import { actionAhead, type SignedWindow } from "../flow/signed-ahead.ts";
 import { hasEnded } from "../flow/transition.ts";
 import type { ActionRow, Completeness, RunRow } from "../journal/inflight.ts";
 import type { NewAction } from "../journal/journal.ts";
 import type { BodyRow, NewStep, StepOutcome, StepRow } from "../journal/steps.ts";
-import { type Action, parseTemplate } from "../mig/action.ts";
+import { type Action, actionName, parseTemplate } from "../mig/action.ts";
 import { resolveTarget } from "../mig/target.ts";
 import { mergeResults } from "./merge.ts";
 import type { ActionRequest, CollectValue, DispatchValue } from "./messages.ts";

@@ -1,4 +1,4 @@
-// Body: one execution of a job's function, in a thread of its own.
+// Body: one execution of a job's function, in a worker of its own.
 //
 // Messages of the engine are taken one at a time, each in a turn of the event loop of its own, and
 // the next one only after all that the one before it made possible has been done. So a replay that
@@ -25,7 +25,7 @@ import { BodyRun, type Pending } from "./run.ts";
 import { type BodyView, bodyView, OUTSIDE, type Scopes } from "./scope.ts";
 import { messagesFault } from "./version.ts";
 
-/** What a body needs of the thread that it runs in. */
+/** What a body needs of the worker that it runs in. */
 export interface BodyEdges {
   readonly clock: Pick<Clock, "sleep">;
   readonly scopes: Scopes;

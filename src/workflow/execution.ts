@@ -4,7 +4,7 @@
 //   asked  ──▶ begun only when none of those is left: what is new happens at the end of a replay
 //
 // Owns:    what a body gets and when, what a replay must match, when a body is not needed.
-// Not its: which runs have a body (engine.ts), what a step does (work.ts), threads (host.ts).
+// Not its: which runs have a body (engine.ts), what a step does (work.ts), workers (host.ts).
 //
 // Invariants:
 //   E1. The body gets outcomes in the order of their sequence, each after it was recorded.
@@ -40,7 +40,7 @@ export const STEPS_MAX = 10_000;
 /** Log lines of one execution. */
 const LINES_MAX = 10_000;
 
-/** A run is worth a thread when it goes on within this. */
+/** A run is worth a worker when it goes on within this. */
 const PARK_MS: Milliseconds = 1_000;
 
 /** How long a replay may do nothing before it asks for what the journal has next. */

@@ -1,11 +1,11 @@
-// Inline: bodies in the thread of the engine, for tests and virtual time. One that never comes to
-// an end holds up everything here; in the program each has a thread of its own.
+// Inline: bodies in the process of the engine, for tests and virtual time. One that never comes to
+// an end holds up everything here; in the program each has a worker of its own.
 import { Body, type BodyEdges } from "./body.ts";
 import type { BodyHost } from "./host.ts";
 
 /**
- * A host without threads. Messages are cloned on the way, as between threads, and arrive in a later
- * turn of the event loop.
+ * A host without workers. Messages are cloned on the way, as between processes, and arrive in a
+ * later turn of the event loop.
  *
  * @param edges What each body gets, but for its way to the engine.
  */

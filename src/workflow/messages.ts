@@ -19,7 +19,9 @@
 //   run.log                nothing: a message without an answer
 //
 // A body runs a job's own code, which can send anything: the engine checks all that it gets.
+
 import * as v from "valibot";
+import { pluginNameFault } from "../jobs/name.ts";
 import type { StepRow } from "../journal/steps.ts";
 import type { LogLevel } from "../sdk/run.ts";
 import { cutText } from "../text.ts";
@@ -45,9 +47,6 @@ export const PAGE_SIZE_MAX = 100_000;
 
 /** Actions that the targets of one step may come to. */
 const TARGETS_MAX = 10_000;
-
-/** What can be the name of a plugin. */
-export const PLUGIN_NAME = /^(?!\.{1,2}$)[^/\0]+$/;
 
 const Name = v.pipe(v.string(), v.minLength(1), v.maxLength(STEP_NAME_SIZE_MAX));
 const Text = v.pipe(v.string(), v.maxLength(TEXT_SIZE_MAX));
@@ -85,7 +84,11 @@ const SleepRequest = v.strictObject({ kind: v.literal("sleep"), ms: Wait });
 const DeliverRequest = v.strictObject({
   kind: v.literal("deliver"),
   /** A name in plugins/, which cannot leave it. */
-  plugin: v.pipe(v.string(), v.maxLength(255), v.regex(PLUGIN_NAME)),
+  plugin: v.pipe(
+    v.string(),
+    v.maxLength(255),
+    v.check((name) => pluginNameFault(name) === null),
+  ),
   /** The step that collected the result. */
   result: Name,
 });

@@ -1,4 +1,4 @@
-// Run state: `run.state`, in the thread of the body: two calls of the engine, whose names are made
+// Run state: `run.state`, in the worker of the body: two calls of the engine, whose names are made
 // from their keys, so that an author need not think of any.
 import { messageOf } from "../errors.ts";
 import { encodeValue } from "../lib/json/plain.ts";

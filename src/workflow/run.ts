@@ -1,11 +1,13 @@
-// Run: what a job's function calls, in the thread of the body.
+// Run: what a job's function calls, in the worker of the body.
 //
 // Every call with a name becomes one ask to the engine, and its promise is settled by one answer.
 // Nothing here knows whether an answer is new or comes from the journal: that is the replay.
 //
 // Owns:    names and their branches, checks of what the author wrote, time and chance of the run.
 // Not its: the order of answers (body.ts), what a step does in the world (engine.ts).
+
 import { messageOf } from "../errors.ts";
+import { pluginNameFault } from "../jobs/name.ts";
 import type { StepWork } from "../sdk/run.ts";
 import {
   type BranchResults,
@@ -33,7 +35,6 @@ import {
   cut,
   type DispatchValue,
   type FromBody,
-  PLUGIN_NAME,
   STEP_NAME_SIZE_MAX,
   type ToBody,
 } from "./messages.ts";
@@ -263,7 +264,7 @@ export class BodyRun implements Run<NoParams> {
     const from = this.#results.get(result);
     const name = from === undefined ? `deliver ${plugin}` : `deliver ${plugin} ${from}`;
     return this.#ask("deliver", name, () => {
-      if (!PLUGIN_NAME.test(plugin)) throw new TypeError("that is not the name of a plugin");
+      if (pluginNameFault(plugin) !== null) throw new TypeError("that is not the name of a plugin");
       if (from === undefined) throw new TypeError(NO_RESULT);
       return { request: { kind: "deliver", plugin, result: from }, decode: () => undefined };
     });

@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { RunnerError } from "../errors.ts";
 import { isJobModule, type JobModule } from "../sdk/job.ts";
 
-/** Runs a bundled module in this thread and resolves with its exports. See `Thread`. */
+/** Runs a bundled module in this process and resolves with its exports. */
 export type Evaluate = (source: string) => Promise<object>;
 
 /** The name of a source: SHA-256 of its UTF-8, in hexadecimal. */
@@ -12,7 +12,7 @@ export function hashSource(source: string): string {
 }
 
 /**
- * The job in a bundled source. For the thread of a run: it executes the job's top-level code.
+ * The job in a bundled source. For the worker of a run: it executes the job's top-level code.
  *
  * Rejects with what that code throws; lines in its stack are those of the original files.
  *

@@ -9,7 +9,7 @@ import { type Edges, say } from "../flow/edges.ts";
 import type { ActionRow } from "../journal/inflight.ts";
 import { JOURNAL_RETRY_MS, type JournalTransaction } from "../journal/journal.ts";
 import { due, type NewStep, type StepOutcome, type StepRow } from "../journal/steps.ts";
-import type { Instant, Milliseconds } from "../time.ts";
+import { againText, type Instant, type Milliseconds } from "../time.ts";
 import { type ActiveRun, emptyOutcome, partsOf, planStep } from "./actions.ts";
 import { answererOf, askedText, recordAccepted, recordAsked, recordRefused } from "./answers.ts";
 import { deliverStep } from "./deliver.ts";
@@ -205,7 +205,7 @@ export class Work {
         const waitMs = deferMs(tries, this.#edges.random.next());
         const isOver = clock.now() + waitMs >= until || !failure.mayPass;
         if (isOver) return await this.#failPlan(step, failure.text);
-        const again = `trying again in ${Math.ceil(waitMs / 1_000)} s`;
+        const again = againText(waitMs);
         this.#say("warning", `launchAction() -> ${failure.text}; ${again}`);
         await clock.sleep(waitMs, this.#leaving.signal);
         if (this.#leaving.signal.aborted) return;

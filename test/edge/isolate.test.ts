@@ -1,13 +1,13 @@
 import { describe, expect, test } from "bun:test";
-import { isolateThread } from "../../src/edge/isolate.ts";
+import { isolateWorker } from "../../src/edge/isolate.ts";
 
-describe("isolateThread()", () => {
+describe("isolateWorker()", () => {
   test("answers requests without sending them, and keeps standard output clean", async () => {
     const before = { fetch: globalThis.fetch, log: console.log, info: console.info };
     const { debug } = console;
     const requested: string[] = [];
     try {
-      isolateThread((what) => void requested.push(what));
+      isolateWorker((what) => void requested.push(what));
       const request = new Request("http://a.example/b?key=secret", { method: "PUT", body: "c" });
       const answers = [await fetch(request), await fetch("https://b.example/x")];
       expect(await Promise.all(answers.map((answer) => answer.json()))).toEqual([{}, {}]);

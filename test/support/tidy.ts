@@ -102,22 +102,22 @@ export const ARROWS: Readonly<Record<string, readonly string[]>> = {
   "lib/ports": [],
   "lib/go": [],
   "lib/cron": ["lib/go"],
-  "lib/json": ["lib/go"],
+  "lib/json": [],
   "lib/os": [],
   "lib/http": ["lib/os", "lib/ports"],
   "lib/log": ["lib/cron", "lib/os", "lib/ports"],
   "lib/pgp": ["lib/os", "lib/ports"],
-  ports: ["lib/ports"],
+  ports: [],
   mig: ["lib/go", "lib/http", "lib/json", "lib/ports"],
-  config: ["lib/cron", "lib/go", "lib/ports"],
-  jobs: ["config", "lib/cron", "lib/go", "lib/ports", "mig", "ports"],
+  config: ["lib/cron", "lib/go", "lib/os", "lib/ports"],
+  jobs: ["config", "lib/cron", "lib/go", "mig", "ports"],
   calendar: ["jobs", "lib/go", "lib/pgp", "mig"],
   journal: ["calendar", "lib/os", "lib/ports", "mig"],
   metrics: ["journal"],
   flow: ["calendar", "jobs", "journal", "lib/go", "lib/ports", "mig", "ports"],
   sdk: ["lib/go", "lib/http", "mig"],
   workflow: ["flow", "jobs", "journal", "lib/go", "lib/json", "lib/ports", "mig", "ports", "sdk"],
-  runner: ["flow", "jobs", "journal", "lib/ports", "ports", "workflow"],
+  runner: ["flow", "jobs", "journal", "workflow"],
   view: ["flow", "jobs", "journal", "lib/cron", "mig", "workflow"],
   web: ["jobs", "journal", "metrics", "mig", "view"],
   sim: ["journal", "lib/go", "lib/ports", "ports"],
@@ -151,6 +151,19 @@ export function importDirection(source: Source): readonly Finding[] {
     const mistake = wrongImport(from, target);
     return mistake === null ? [] : [{ path: source.path, line, message: mistake }];
   });
+}
+
+/** No arrow is listed that nobody uses. */
+export function unusedArrows(sources: readonly Source[]): readonly string[] {
+  const used = new Set(
+    sources.flatMap(({ path, imports }) =>
+      imports.map(({ target }) => `${partOf(path)} → ${partOf(target ?? "")}`),
+    ),
+  );
+  const listed = Object.entries(ARROWS).flatMap(([from, targets]) =>
+    targets.filter((to) => to !== "*").map((to) => `${from} → ${to}`),
+  );
+  return listed.filter((arrow) => !used.has(arrow));
 }
 
 function wrongImport(from: string, target: string): string | null {

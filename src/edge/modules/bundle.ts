@@ -1,4 +1,4 @@
-// Bundle: a job's module as one text that can be kept, sent to a thread and evaluated there.
+// Bundle: a job's module as one text that can be kept, sent to a worker and evaluated there.
 //
 // By Bun's bundler where there is one, else as a pack. Runs no code of the job, in either case.
 import { resolve } from "node:path";

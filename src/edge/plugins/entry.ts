@@ -3,10 +3,12 @@
 // The folder is looked at again at each call: a plugin that was added or mended is there at once.
 // A symbolic link is followed if it leads to a file that is safe (ownership.ts), wherever it is:
 // operators link plugins from where packages install them.
+
 import { realpathSync, type Stats } from "node:fs";
 import { lstat, readdir, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { RunnerError } from "../../errors.ts";
+import { pluginNameFault } from "../../jobs/name.ts";
 import { errnoCode, errnoHint, errnoText } from "../../lib/os/errno.ts";
 import { findFlaw } from "../../lib/os/ownership.ts";
 import { fromWhere } from "../files.ts";
@@ -46,7 +48,7 @@ export async function listFolder(folder: string): Promise<readonly string[]> {
 export async function examine(folder: string, name: string, use: EntryUse): Promise<Entry> {
   const path = join(folder, name);
   const missing = { kind: "missing", message: `unable to locate plugin "${name}"` } as const;
-  if (name === "" || name === "." || name === ".." || /[/\0]/.test(name)) return missing;
+  if (pluginNameFault(name) !== null) return missing;
   try {
     const flaw = findFlaw(path, { below: dirname(folder) });
     if (flaw !== null) return refused(`${flaw.state}, mend it with: ${flaw.mend}`);

@@ -12,13 +12,19 @@ import type { Table } from "./table.ts";
 /** Pages of a journal all of whose rows are looked at: a walk over some megabytes. */
 const WALKED_PAGES_MAX = 2_000;
 
+/** The tables that have rows: to make ready a look at one takes longer than to look. */
+const FILLED = ROW_TABLES.map(
+  ({ name }) => `SELECT '${name}' AS name WHERE EXISTS (SELECT 1 FROM "${name}")`,
+).join(" UNION ALL ");
+
 export const UNREADABLE = {
   unreadable(rows, limit) {
     const pages = rows.number("SELECT page_count AS value FROM pragma_page_count");
+    const filled = new Set(rows.each(FILLED, ({ name }) => String(name)));
     const found: string[] = [];
     for (const table of ROW_TABLES) {
       const waiting = pages < WALKED_PAGES_MAX ? "1" : table.waiting;
-      if (waiting === undefined || found.length >= limit) continue;
+      if (!filled.has(table.name) || waiting === undefined || found.length >= limit) continue;
       const where = `(${waiting}) AND ${unreadable(table)}`;
       const sql = `SELECT ${whyUnreadable(table)} AS text FROM "${table.name}" WHERE ${where}`;
       found.push(...rows.each(`${sql} LIMIT ?`, ({ text }) => String(text), limit - found.length));

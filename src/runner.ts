@@ -6,7 +6,7 @@
 // Owns:    the order of work and its limits.
 // Not its: what each piece of work is (flow/), any effect (ports.ts).
 import { messageOf } from "./errors.ts";
-import { adoptInflight } from "./flow/adopt.ts";
+import { Adoption } from "./flow/adoption.ts";
 import { Alarms } from "./flow/alarms.ts";
 import { ApiHealth } from "./flow/breaker.ts";
 import { ClockWatch, WatchedClock } from "./flow/clock-watch.ts";
@@ -47,12 +47,6 @@ export interface RunnerOptions {
   readonly ticked?: () => void;
 }
 
-/** How long a start waits for in-flight records to be adopted. */
-const ADOPT_PATIENCE_MS: Milliseconds = 100;
-
-/** After records could not be adopted, how long until they are looked at again. */
-const ADOPT_RETRY_MS: Milliseconds = 30_000;
-
 /** Refusals of an action by the API until it is a failure, for actions of jobs that are gone. */
 const RETRIES_DEFAULT = 2;
 
@@ -82,9 +76,7 @@ export class Runner {
   /** The journal's version at the last tick: it changes when another process writes. */
   #version: number | null = null;
   #failures = 0;
-  #adopting = false;
-  /** Aborted by `stop`. */
-  readonly #leaving = new AbortController();
+  readonly #adoption: Adoption;
 
   constructor(opened: EngineEdges, catalog: Catalog, options: RunnerOptions) {
     const clock = new WatchedClock(opened.clock);
@@ -122,6 +114,11 @@ export class Runner {
       loaded: () => this.rescan(),
     });
     const isMine = (runId: number) => this.#isMine(runId);
+    this.#adoption = new Adoption(edges, catalog, {
+      ...{ once: options.once, changed },
+      attempt: (work) => this.#tryWork(work),
+      lookedFirst: async () => (await endStranded(edges)) === 0 || this.#failures++,
+    });
     this.#outbox = new Outbox(edges, {
       ...{ once: options.once, isAll: this.#runId === null, isMine, signal: this.#stop.signal },
       timeoutOf: (job) => catalog.entity(job)?.pluginTimeoutMs ?? null,
@@ -167,8 +164,14 @@ export class Runner {
     this.poke();
   }
 
-  /** Scans at the next tick: the jobs may be others, or others' (I12). */
-  rescan(): void {
+  /**
+   * Scans at the next tick: the jobs may be others, or others' (I12).
+   *
+   * @param hasMore Whether there are jobs that another host has had: what the original has left of
+   * them here is looked at, too.
+   */
+  rescan(hasMore = false): void {
+    if (hasMore && this.#runId === null) this.#adoption.want();
     if (this.#edges.lease !== undefined) this.#engine.leave();
     this.#timetable.rescan();
     this.poke();
@@ -177,7 +180,7 @@ export class Runner {
   /** Begins no new work from now on; work in hand may finish. */
   stop(): void {
     this.#stopping = true;
-    this.#leaving.abort();
+    this.#adoption.stop();
     for (const pool of this.#pools()) pool.clear();
     this.#engine.stop();
     this.poke();
@@ -196,27 +199,7 @@ export class Runner {
   async start(): Promise<void> {
     await this.#timetable.scan();
     if (this.#runId !== null) return;
-    const adopted = this.#adopt(true);
-    const patience = new AbortController();
-    await Promise.race([adopted, this.#edges.clock.sleep(ADOPT_PATIENCE_MS, patience.signal)]);
-    patience.abort();
-  }
-
-  async #adopt(isFirst: boolean): Promise<void> {
-    const { signal } = this.#leaving;
-    this.#adopting = true;
-    const isDone = await this.#tryWork(() =>
-      adoptInflight(this.#edges, (job) => this.#catalog.entity(job), { signal }),
-    );
-    if (isFirst && !signal.aborted) {
-      const tell = async () => (await endStranded(this.#edges)) === 0 || this.#failures++;
-      await this.#tryWork(tell);
-    }
-    this.#adopting = false;
-    this.poke();
-    if (isDone || this.#options.once) return;
-    const retry = this.#edges.clock.sleep(ADOPT_RETRY_MS, signal);
-    void retry.then(() => (signal.aborted ? undefined : this.#adopt(false)));
+    await this.#adoption.start();
   }
 
   /** Ticks until `stop`, then waits for what runs. */
@@ -257,6 +240,7 @@ export class Runner {
     await this.#tryWork(() => this.#watch.tick((id) => this.#outbox.pool.has(id)));
     const now = this.#edges.clock.now();
     await this.#timetable.refresh(now);
+    this.#adoption.tick();
     this.#launcher.tick(now);
     await this.#tryWork(() => endOverdue(this.#edges));
     this.#engine.tick(now);
@@ -381,7 +365,7 @@ export class Runner {
 
   #isIdle(): boolean {
     const isIdle = this.#pools().every((pool) => pool.idle);
-    return isIdle && this.#engine.isIdle && this.#alarms.idle && !this.#adopting;
+    return isIdle && this.#engine.isIdle && this.#alarms.idle && this.#adoption.idle;
   }
 
   #pools(): readonly Pool[] {

@@ -388,6 +388,25 @@ describe("Runner", () => {
     await stop();
   });
 
+  test("adopts records of jobs that another host has had when they come (I9)", async () => {
+    const world = openWorld();
+    world.api.pages = ["end"];
+    const { runner, stop } = await start(world, new Map([["nightly", entity({})]]));
+    await world.clock.moveTo(NOON + 1_000);
+    const action = '{"id":9,"name":"x","expireafter":"2026-11-23T12:00:01Z","pgpsignatures":[]}';
+    const text = `{"action":${action},"commands":null,"name":"nightly","plugin":""}`;
+    const bytes = new TextEncoder().encode(text);
+    const path = "/runner/runners/nightly/inflight/9.json";
+    world.spool.found = [{ job: "nightly", name: "9.json", path, kind: "bytes", bytes }];
+    runner.rescan();
+    await world.clock.moveTo(NOON + 60_000);
+    expect(world.journal.actionById(9)).toBeNull();
+    runner.rescan(true);
+    await world.clock.moveTo(NOON + 120_000);
+    expect(world.journal.actionById(9)).toMatchObject({ state: "settled" });
+    await stop();
+  });
+
   test("does not take the API for up because an action expires that could not be posted", async () => {
     const world = openWorld();
     const nobody = { message: "nothing listens there", status: null, retryAfterMs: null };

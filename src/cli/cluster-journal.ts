@@ -21,13 +21,21 @@ export function openServer({ url }: Pick<ClusterConfig, "url">): Server {
   return new Server({ connectionString: url.reveal() });
 }
 
+/** How a host joins. */
+export interface Joining {
+  readonly cluster: ClusterConfig;
+  readonly journalPath: string;
+  /** Only for a while, with what nobody has. */
+  readonly isVisitor: boolean;
+}
+
 /**
  * Joins the cluster as a host.
  *
  * @throws {RunnerError} JOURNAL: it cannot be reached, or lacks its tables.
  */
 export async function joinCluster(
-  { cluster, journalPath }: { readonly cluster: ClusterConfig; readonly journalPath: string },
+  { cluster, journalPath, isVisitor }: Joining,
   edges: { readonly clock: Clock; readonly log: Log },
 ): Promise<Membership> {
   const before = readMark(journalPath);
@@ -37,7 +45,7 @@ export async function joinCluster(
     const { shards } = await server.assertSchema();
     if (before !== null) await assertMoved(server, journalPath, before);
     const { name: host, leaseMs } = cluster;
-    const names = { host, me: processName(host), path: `${journalPath}.copy` };
+    const names = { host, me: processName(host), path: `${journalPath}.copy`, isVisitor };
     const member = new Membership({ ...edges, server, leaseMs, ...names }, shards);
     await member.start();
     return member;

@@ -19,6 +19,7 @@ import { describeHostZone, zoneWarning } from "../edge/timezone.ts";
 import { workflowEdges } from "../edge/workflow/edges.ts";
 import { RunnerError, RunnerErrors } from "../errors.ts";
 import type { DeliveryEdges } from "../flow/deliver.ts";
+import type { ClusterHosts } from "../flow/edges.ts";
 import { needsNoKey } from "../flow/signed-ahead.ts";
 import type { Catalog } from "../jobs/catalog.ts";
 import type { Journal } from "../journal/journal.ts";
@@ -29,7 +30,7 @@ import { thisUser, type User } from "../lib/os/ownership.ts";
 import type { Clock, Log } from "../lib/ports.ts";
 import type { EngineEdges } from "../workflow/edges.ts";
 import { openCatalog } from "./catalog.ts";
-import { DAEMON, DirectoryLock } from "./directory-lock.ts";
+import { DAEMON, DirectoryLock, PASS } from "./directory-lock.ts";
 import type { HostWatch } from "./host-watch.ts";
 import { type Live, openLive } from "./live.ts";
 import { ownJobs } from "./own-jobs.ts";
@@ -219,7 +220,8 @@ export async function openRunner(call: Call, options: OpenOptions): Promise<Open
   if (begins) sayZone(call, { log, clock });
   try {
     if (options.lock !== "if free") await lock.wait({ ...options, log });
-    return await openEdges(call, { config, written, clock, log, lock });
+    const isPass = options.work === PASS;
+    return await openEdges(call, { config, written, clock, log, lock, isPass });
   } catch (error) {
     lock.release();
     await log.close();
@@ -229,7 +231,7 @@ export async function openRunner(call: Call, options: OpenOptions): Promise<Open
 
 /** @throws {RunnerError} CONFIG, for what works only on a host that is alone. */
 function assertShared(config: Config, { work }: OpenOptions): void {
-  if (work !== DAEMON) assertAlone(config, work);
+  if (work !== DAEMON && work !== PASS) assertAlone(config, work);
 }
 
 /** The configuration, when nobody else can have written it or what it names. */
@@ -269,7 +271,12 @@ interface Begun {
   readonly clock: Clock;
   readonly log: OpenLog;
   readonly lock: DirectoryLock;
+  /** Whether it ends by itself, soon. */
+  readonly isPass: boolean;
 }
+
+/** What concerns no job is seen to by the daemons of a cluster. */
+const NO_HOSTS: ClusterHosts = { speaks: () => false, conditions: () => [] };
 
 async function openEdges(call: Call, begun: Begun): Promise<Opened> {
   const { environment } = call;
@@ -290,13 +297,15 @@ async function openEdges(call: Call, begun: Begun): Promise<Opened> {
       ? await openTrusted(config, lock)
       : { journal: member.journal, check: null, broken: new Promise<Broken>(() => {}) };
   const hosts =
-    member && new (await import("./host-watch.ts")).HostWatch({ ...begun, member, spool, journal });
+    member === null || begun.isPass
+      ? null
+      : new (await import("./host-watch.ts")).HostWatch({ ...begun, member, spool, journal });
   const live = liveOf(call, begun);
   const edges = {
     ...{ clock, random, log, journal, plugins: live.plugins, limits: live.limits },
     results: opened.results,
     ...(member === null ? { spool } : { spool: ownJobs(spool, member), lease: member }),
-    ...(hosts === null ? {} : { hosts }),
+    ...(member === null ? {} : { hosts: hosts ?? NO_HOSTS }),
     ...{ api: live.api, signer: live.signer, cosigners: live.cosigners ?? [] },
     macros: live.macros,
     blackouts: live.blackouts,
@@ -338,11 +347,11 @@ async function openEdges(call: Call, begun: Begun): Promise<Opened> {
 }
 
 /** This host as one of a cluster; null when it works alone. */
-async function openMember({ config, clock, log }: Begun): Promise<Membership | null> {
+async function openMember({ config, clock, log, isPass }: Begun): Promise<Membership | null> {
   const { cluster, journalPath } = config;
   if (cluster === null) return null;
   const { joinCluster } = await import("./cluster-journal.ts");
-  return await joinCluster({ cluster, journalPath }, { clock, log });
+  return await joinCluster({ cluster, journalPath, isVisitor: isPass }, { clock, log });
 }
 
 /** What a reload of the configuration can replace. The plugins' folder stays where it is. */

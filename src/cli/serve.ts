@@ -161,6 +161,11 @@ export async function runPass(call: Call, wait: boolean): Promise<number> {
   if (held.release()) runner.stop();
   const journalFailure = endWhenBroken(runner, opened);
   try {
+    if (opened.member?.isIdle) {
+      edges.log.emit("notice", "cluster: other hosts have all jobs: nothing to do");
+      return 0;
+    }
+    opened.member?.serve(runner);
     await runner.start();
     await runner.runOnce(wait, () => {
       compileAsUsual();

@@ -67,6 +67,7 @@ test.skipIf(postgres === null)("two hosts share the jobs, and one goes on alone"
   daemon.signal("SIGTERM");
   expect(await daemon.ended()).toMatchObject({ exit: 0 });
   await shares(second, { h2: 8 });
+  expect(ended(await first.run("--once")).stderr).toContain("other hosts have all jobs: nothing");
   expect((await second.run("cluster", "forget", "h2")).exit).not.toBe(0);
   other.signal("SIGTERM");
   expect(await other.ended()).toMatchObject({ exit: 0 });

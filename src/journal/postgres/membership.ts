@@ -22,6 +22,11 @@ export interface MembershipOptions {
   readonly host: string;
   /** This process: no other one has ever the same. */
   readonly me: string;
+  /**
+   * Whether it only has what nobody else has when it comes, and gives it back soon: the others do
+   * not share with it. @default false
+   */
+  readonly isVisitor?: boolean;
   readonly leaseMs: Milliseconds;
   /** The file of the rows that are here. */
   readonly path: string;
@@ -33,8 +38,12 @@ export interface MembershipOptions {
 
 /** Who works on the jobs that a host has. */
 export interface LeaseUser {
-  /** The host has other shards than before, or others have written to them. */
-  rescan(): void;
+  /**
+   * The host has other shards than before, or others have written to them.
+   *
+   * @param hasMore Whether it has some that it had not.
+   */
+  rescan(hasMore?: boolean): void;
   /** Whether something of these jobs is in hand now, so that they are not to be given away. */
   isAtWork(isOf: (job: string) => boolean): boolean;
 }
@@ -85,6 +94,7 @@ export class Membership implements Lease {
   /** Loops whose last turn has failed. */
   readonly #failing = new Set<() => Promise<void>>();
   #loops: readonly Promise<void>[] = [];
+  #isStarted = false;
   #hosts: readonly Host[] = [];
   /** Since when there is a shard to give, and something of each in hand. */
   #busySince: Milliseconds | null = null;
@@ -108,6 +118,7 @@ export class Membership implements Lease {
     await this.journal.load([COMMON]);
     await this.#beat();
     await this.#look();
+    this.#isStarted = true;
     this.#loops = [
       this.#each(this.#options.leaseMs / 5, () => this.#beat()),
       this.#each(LOOK_MS, () => this.#look()),
@@ -123,6 +134,11 @@ export class Membership implements Lease {
     // Else the same work would be begun, and ended by this, again and again (I7).
     if (this.#isOver(held)) this.#endOver();
     return () => this.#held.get(shard) === held && !this.#isOver(held);
+  }
+
+  /** Whether this host has nothing to work on. */
+  get isIdle(): boolean {
+    return this.#held.size === 0;
   }
 
   /** Whether the rows of a job are here. */
@@ -198,9 +214,9 @@ export class Membership implements Lease {
   }
 
   async #beat(): Promise<void> {
-    const { server, host, me, leaseMs } = this.#options;
+    const { server, host, isVisitor = false, me, leaseMs } = this.#options;
     const asked = this.#now();
-    const seen = await server.beat(host, me, leaseMs);
+    const seen = await server.beat(isVisitor ? null : host, me, leaseMs);
     for (const { id, epoch, owner } of seen.shards) {
       const held = this.#held.get(id);
       if (held?.epoch === epoch && owner === me) held.until = this.#endOf(asked);
@@ -219,7 +235,12 @@ export class Membership implements Lease {
     await this.journal.refresh(seen);
     if (this.journal.version() !== before) this.#user.rescan();
     const owned = seen.shards.filter(({ id }) => id !== COMMON);
-    const { claim, give } = shareOf(me, { ...seen, shards: owned }, leaseMs);
+    const { claim, give } = this.#options.isVisitor
+      ? {
+          claim: this.#isStarted ? [] : owned.filter(({ free }) => free).map(({ id }) => id),
+          give: 0,
+        }
+      : shareOf(me, { ...seen, shards: owned }, leaseMs);
     // What was in doubt is still this host's, and is claimed anew like any other.
     const again = owned.filter(({ id, owner }) => owner === me && !this.#held.has(id));
     const wanted = [...again.map(({ id }) => id), ...claim];
@@ -261,7 +282,7 @@ export class Membership implements Lease {
     this.journal.drop(claimed.filter((id) => !here.includes(id)));
     for (const [id, held] of this.#held) if (here.includes(id)) held.isLoaded = true;
     log.emit("info", `cluster: has ${this.#held.size} of ${this.#shards} shards`);
-    this.#user.rescan();
+    this.#user.rescan(true);
   }
 
   /** Gives shards to the others: those of which nothing is in hand, and in the end any. */

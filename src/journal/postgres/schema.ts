@@ -133,8 +133,10 @@ const LEASES = `
   CREATE FUNCTION mig_beat(host text, me text, lease_ms integer)
   RETURNS jsonb LANGUAGE plpgsql AS $$
   BEGIN
-    INSERT INTO mig_host AS h (name, instance, seen_at) VALUES (host, me, clock_timestamp())
-      ON CONFLICT (name) DO UPDATE SET seen_at = excluded.seen_at, instance = excluded.instance;
+    IF host IS NOT NULL THEN
+      INSERT INTO mig_host AS h (name, instance, seen_at) VALUES (host, me, clock_timestamp())
+        ON CONFLICT (name) DO UPDATE SET seen_at = excluded.seen_at, instance = excluded.instance;
+    END IF;
     -- Everywhere in one order: two that lock several never wait for each other.
     PERFORM 1 FROM mig_shard WHERE owner = me ORDER BY id FOR UPDATE;
     UPDATE mig_shard SET lease_until = clock_timestamp() + lease_ms * interval '1 millisecond'

@@ -97,8 +97,8 @@ const CONNECTIONS_MAX = 4;
 export interface ClusterStore {
   /** Never rejects. */
   write(me: string, fences: readonly Fence[], changes: readonly Change[]): Promise<Written>;
-  /** Renews the leases, and looks at the whole. */
-  beat(host: string, me: string, leaseMs: Milliseconds): Promise<Seen>;
+  /** Renews the leases, and looks at the whole. @param host Null: of none that others share with. */
+  beat(host: string | null, me: string, leaseMs: Milliseconds): Promise<Seen>;
   look(): Promise<Seen>;
   /** Claims shards that are free, or this process's own: each in a new epoch. */
   claim(
@@ -208,7 +208,7 @@ export class Server implements ClusterStore {
     }
   }
 
-  async beat(host: string, me: string, leaseMs: Milliseconds): Promise<Seen> {
+  async beat(host: string | null, me: string, leaseMs: Milliseconds): Promise<Seen> {
     const [row] = await this.#ask("SELECT mig_beat($1, $2, $3) AS seen", [host, me, leaseMs]);
     return row?.seen as Seen;
   }

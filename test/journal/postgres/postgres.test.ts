@@ -374,6 +374,25 @@ described("Membership", () => {
     await server.close();
   });
 
+  test("as a visitor has what nobody has, and shares with nobody", async () => {
+    const { url, server } = await newServer();
+    const one = await joinAs(url, "a", undefined, { isVisitor: true });
+    expect([heldBy(one), one.isIdle]).toEqual([SHARDS, false]);
+    const two = await joinAs(url, "b", undefined, { isVisitor: true });
+    expect([heldBy(two), two.isIdle]).toEqual([0, true]);
+    expect((await server.look()).hosts).toEqual([]);
+    const host = await joinAs(url, "c");
+    const gained: boolean[] = [];
+    host.serve({ rescan: (hasMore = false) => void gained.push(hasMore), isAtWork: () => false });
+    expect(heldBy(host)).toBe(0);
+    await one.close();
+    await until(() => heldBy(host) === SHARDS);
+    expect(gained).toContain(true);
+    expect(heldBy(two)).toBe(0);
+    for (const member of [two, host]) await member.close();
+    await server.close();
+  });
+
   test("does not act once its lease has ended by either clock (I12)", async () => {
     const { url, server } = await newServer();
     for (const clock of ["wall", "elapsed"] as const) {

@@ -122,10 +122,12 @@ export class PostgresModel {
     }
   }
 
-  beat(host: string, me: string, leaseMs: number): Seen {
+  beat(host: string | null, me: string, leaseMs: number): Seen {
     const now = this.#now();
-    const known = this.#hosts.get(host);
-    this.#hosts.set(host, { instance: me, seenAt: now, draining: known?.draining ?? false });
+    if (host !== null) {
+      const known = this.#hosts.get(host);
+      this.#hosts.set(host, { instance: me, seenAt: now, draining: known?.draining ?? false });
+    }
     for (const shard of this.#shards.values()) {
       if (shard.owner === me) shard.leaseUntil = now + leaseMs;
     }

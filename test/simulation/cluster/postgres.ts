@@ -102,7 +102,7 @@ export class RemoteStore implements ClusterStore {
     }
   }
 
-  beat(host: string, me: string, leaseMs: number): Promise<Seen> {
+  beat(host: string | null, me: string, leaseMs: number): Promise<Seen> {
     return this.#call("beat", (model) => model.beat(host, me, leaseMs));
   }
 

@@ -1,6 +1,15 @@
 // Place: a runner directory to measure in: configuration, key ring, jobs, and a journal that
 // already has work in it. It is gone when it is disposed of.
-import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { advance } from "../src/journal/inflight.ts";
@@ -72,6 +81,17 @@ export class Place implements Disposable {
   /** A path in it. */
   in(...names: readonly string[]): string {
     return join(this.path, ...names);
+  }
+
+  /** Makes it a host of a cluster. */
+  join(url: string, host: string): void {
+    const section = ["[cluster]", `url = "${url}"`, `name = "${host}"`];
+    appendFileSync(this.in("runner.cfg"), `${section.join("\n")}\n`);
+  }
+
+  /** What its log says so far. */
+  log(): string {
+    return existsSync(this.in("runner.log")) ? readFileSync(this.in("runner.log"), "utf8") : "";
   }
 
   write(name: string, lines: readonly string[]): void {

@@ -39,11 +39,15 @@ export interface Postgres {
   close(): Promise<void>;
 }
 
-/** Null, and a line on standard error, where it cannot be started. */
-export async function startPostgres(): Promise<Postgres | null> {
+/**
+ * Null, and a line on standard error, where it cannot be started.
+ *
+ * @param isDurable Whether it syncs what it commits to the disk: tests kill it, not the machine.
+ */
+export async function startPostgres({ isDurable = false } = {}): Promise<Postgres | null> {
   const home = mkdtempSync(join(tmpdir(), "mig-postgres-"));
   try {
-    const server = new Server(home, await freePort());
+    const server = new Server(home, { port: await freePort(), isDurable });
     server.prepare();
     await server.start();
     return server;
@@ -64,8 +68,11 @@ class Server implements Postgres {
   #process: ChildProcess | null = null;
   #databases = 0;
 
-  constructor(home: string, port: number) {
+  readonly #isDurable: boolean;
+
+  constructor(home: string, { port, isDurable }: { port: number; isDurable: boolean }) {
     this.port = port;
+    this.#isDurable = isDurable;
     this.#home = home;
     this.#data = join(home, "data");
     this.#native = nativeFolder();
@@ -92,8 +99,8 @@ class Server implements Postgres {
 
   async start(): Promise<void> {
     const place = ["-D", this.#data, "-p", `${this.port}`, "-k", "", "-h", "127.0.0.1"];
-    // It is killed, the machine is not.
-    const flags = [...place, "-c", "fsync=off", "-c", "shared_buffers=16MB"];
+    const sync = `fsync=${this.#isDurable ? "on" : "off"}`;
+    const flags = [...place, "-c", sync, "-c", "shared_buffers=16MB"];
     const child = spawn(this.#binary("postgres"), flags, this.#how());
     this.#process = child;
     let said = "";

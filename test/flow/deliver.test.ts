@@ -1,11 +1,17 @@
 // Deliver: what one attempt gives to the plugin and leaves in the journal.
 import { describe, expect, test } from "bun:test";
-import { type AttemptOptions, deliverResult, queueDeliveries } from "../../src/flow/deliver.ts";
+import { RunnerError } from "../../src/errors.ts";
+import {
+  type AttemptOptions,
+  type DeliveryEdges,
+  deliverResult,
+  queueDeliveries,
+} from "../../src/flow/deliver.ts";
 import { adoptResult } from "../../src/flow/redeliver.ts";
 import { type ActionRow, advanceDelivery, type DeliveryRow } from "../../src/journal/inflight.ts";
 import type { Journal } from "../../src/journal/journal.ts";
 import { openJournal } from "../../src/journal/sqlite/journal.ts";
-import type { DeliveryAnswer, DeliveryOrder } from "../../src/ports.ts";
+import type { DeliveryAnswer, DeliveryOrder, ResultMark, Results } from "../../src/ports.ts";
 import { MemorySpool } from "../../src/sim/spool.ts";
 import { VirtualClock } from "../support/clock.ts";
 import { MemoryLog } from "../support/edge.ts";
@@ -22,7 +28,7 @@ type Answer =
 async function attempt(
   answers: Answer | readonly Answer[],
   { attempts = 0, signal = never, timeoutMs = null }: Partial<AttemptOptions & DeliveryRow> = {},
-  { stale = false } = {},
+  { stale = false, around = {} }: { stale?: boolean; around?: Partial<DeliveryEdges> } = {},
 ) {
   const journal = openJournal({ path: ":memory:" });
   const orders: DeliveryOrder[] = [];
@@ -37,7 +43,7 @@ async function attempt(
   };
   const clock = new VirtualClock(NOW);
   const results = new MemorySpool();
-  const edges = { clock, random: { next: () => 1 }, log, journal, plugins, results };
+  const edges = { clock, random: { next: () => 1 }, log, journal, plugins, results, ...around };
   try {
     const row = await journal.write((rows) => {
       const action = {
@@ -225,5 +231,73 @@ describe("deliverResult()", () => {
     expect(log.at(-1)).toBe(
       "err: results error for nightly: one: refused; given up, `mig-runner redeliver` tries again",
     );
+  });
+});
+
+describe("deliverResult() where results lie elsewhere", () => {
+  const took = { kind: "delivered", message: "ok" } as const;
+  const lease = { unbroken: () => () => true, heldSince: () => 0 };
+
+  /** Results that lend what they find, and know what is lent. */
+  function shelf(find: () => Promise<ResultMark | null>) {
+    const events: string[] = [];
+    const results: Results = Object.assign(new MemorySpool(), {
+      find,
+      async lend(place: string) {
+        events.push(`lent ${place}`);
+        return { path: "/copies/7", release: async () => void events.push("released") };
+      },
+    });
+    return { results, events };
+  }
+
+  const found = () => Promise.resolve({ mark: "", size: 1 });
+
+  test("the plugin gets a file that is lent, until it has ended", async () => {
+    const { results, events } = shelf(found);
+    const answer = (_: Journal, order: DeliveryOrder): DeliveryAnswer => {
+      events.push(`gave ${order.resultPath}`);
+      return took;
+    };
+    const { delivered } = await attempt(answer, {}, { around: { results } });
+    expect([delivered, events]).toEqual([true, ["lent /r/7.json", "gave /copies/7", "released"]]);
+  });
+
+  test("what cannot be lent is an attempt that failed, and says why", async () => {
+    const { results } = shelf(found);
+    results.lend = () => Promise.reject(new RunnerError("STORE", "no answer", { hint: "wait" }));
+    const { delivered, orders, row } = await attempt(took, {}, { around: { results } });
+    expect([delivered, orders.length]).toEqual([false, 0]);
+    expect(row).toMatchObject({ state: "pending", error: "no answer (wait)", attempts: 1 });
+  });
+
+  test("a host that loses its lease while the file is fetched does not call the plugin (I12)", async () => {
+    const { results, events } = shelf(found);
+    let isHeld = true;
+    const { lend } = results;
+    results.lend = async (place) => {
+      isHeld = false;
+      return await lend(place);
+    };
+    const around = { results, lease, mayAct: () => isHeld };
+    const { orders } = await attempt(took, {}, { around });
+    expect([orders.length, events.at(-1)]).toEqual([0, "released"]);
+  });
+
+  test("what lies on a host that is gone is collected again, with no attempt made", async () => {
+    const { results } = shelf(() => Promise.resolve(null));
+    const { delivered, orders, row, action } = await attempt(
+      took,
+      {},
+      { around: { results, lease } },
+    );
+    expect([delivered, orders.length, action?.state]).toEqual([true, 0, "posted"]);
+    expect(row).toMatchObject({ state: "pending", attempts: 0, nextAt: NOW + 3_600_000 });
+  });
+
+  test("of a store that does not answer nothing is concluded", async () => {
+    const { results } = shelf(() => Promise.reject(new Error("no answer")));
+    const { delivered, action } = await attempt(took, {}, { around: { results, lease } });
+    expect([delivered, action?.state]).toEqual([true, "settled"]);
   });
 });

@@ -1,4 +1,4 @@
-// Store: what a large result in a bucket takes: memory while it is uploaded and while it is fetched.
+// Store: what a large result in a bucket takes: memory while it is uploaded, fetched and read.
 // A program of its own: its server writes as much to the disk as it is given.
 //
 //   bun bench/store.ts [MiB]        @default 1024

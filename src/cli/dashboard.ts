@@ -68,7 +68,8 @@ export const dashboard: Verb = {
     for (const warning of view.warnings) note(`warning: ${warning}`);
     if (allowed?.warning != null) note(`warning: ${allowed.warning}`);
     const file = await journalFile(view);
-    const opened = resultsOf({ ...call, ...view, random: systemRandom() });
+    // Somebody waits for each page, and can ask again.
+    const opened = resultsOf({ ...call, ...view, random: systemRandom(), triesMax: 2 });
     try {
       const known = tls === null ? {} : { isNamed: (name: string) => tls.isFor(name) };
       const acting = allowed === null ? {} : { desk: allowed.desk };

@@ -20,6 +20,8 @@ export interface ResultsOptions extends Pick<Call, "environment"> {
   readonly spool: Pick<DiskSpool, "createResult">;
   readonly clock: Clock;
   readonly random: Random;
+  /** How often a request to a store is tried at the most. @default as long as nobody waits for it */
+  readonly triesMax?: number;
 }
 
 /** Results, and what holds connections and files for them. */

@@ -16,6 +16,8 @@ export interface StoreOptions extends Pick<Call, "environment"> {
   readonly config: { readonly directory: string; readonly store: BucketConfig };
   readonly clock: Clock;
   readonly random: Random;
+  /** How often a request is tried at the most. @default as long as nobody waits for it */
+  readonly triesMax?: number;
 }
 
 /** A bucket that is open. */
@@ -25,7 +27,8 @@ export interface OpenedStore {
 }
 
 /** Opens the bucket. Nothing is asked of it yet. */
-export function openStore({ config, clock, random, environment }: StoreOptions): OpenedStore {
+export function openStore(options: StoreOptions): OpenedStore {
+  const { config, clock, random, environment, triesMax } = options;
   const { directory, store } = config;
   const http = openHttp({
     skipVerifyCert: false,
@@ -40,6 +43,7 @@ export function openStore({ config, clock, random, environment }: StoreOptions):
   const { bucket, endpoint, prefix, region } = store;
   const objects = new Objects({
     ...{ bucket, endpoint, region, http, clock, random },
+    ...(triesMax === undefined ? {} : { triesMax }),
     credentials: () => readCredentials(store),
   });
   const copies = new Copies({ directory });

@@ -119,7 +119,10 @@ export interface Result {
   readonly job: string;
   /** The action as it was posted; the first one when a list of agents needed several. */
   readonly action: PostedAction;
-  /** The result file: one JSON document with all commands. */
+  /**
+   * The result file: one JSON document with all commands. A plugin that gets a result can read it;
+   * in a workflow it may be an object of a store, `s3://…`: read `commands`.
+   */
   readonly path: string;
   /**
    * The commands, read from the file as they are asked for: memory holds one at a time. Can be

@@ -19,10 +19,13 @@ export type WholeFetch = (
   },
 ) => Promise<Response>;
 
-/** @param options.bytesMax Of an answer; a larger one is refused. */
+/**
+ * @param options.bytesMax Of an answer; a larger one is refused.
+ * @param options.signal Ends each request.
+ */
 export function fetchOver(
   http: Pick<Http, "send">,
-  { bytesMax }: { readonly bytesMax: number },
+  { bytesMax, signal }: { readonly bytesMax: number; readonly signal?: AbortSignal | undefined },
 ): WholeFetch {
   return async (url, { method = "GET", headers = {}, body = null } = {}) => {
     const given = Object.entries(headers).filter(
@@ -37,6 +40,7 @@ export function fetchOver(
       ...(hasBody ? { body: bytes ?? new Uint8Array() } : {}),
       // A request is signed for one host.
       redirects: "returned",
+      ...(signal === undefined ? {} : { signal }),
     });
     if (answer.kind === "unreachable") throw new TypeError(answer.message);
     const parts: Uint8Array[] = [];

@@ -7,6 +7,7 @@ import { type FileHandle, open } from "node:fs/promises";
 import { S3mini, S3ServiceError, type UploadPart } from "s3mini";
 import { messageOf, RunnerError } from "../../errors.ts";
 import { Places } from "../../lib/http/exchange.ts";
+import { collectGarbage } from "../../lib/os/runtime.ts";
 import type { Clock, Http, Random } from "../../lib/ports.ts";
 import type { Instant, Milliseconds } from "../../time.ts";
 import { fetchOver } from "./fetch.ts";
@@ -20,6 +21,9 @@ const PARTS_MAX = 4;
 /** Tries of one request, and the wait after the first that failed; then it is doubled. */
 const TRIES_MAX = 5;
 const FIRST_WAIT_MS: Milliseconds = 500;
+
+/** Before as much is taken into memory, what was there before is given back. */
+const LARGE_BYTES = 1024 * 1024;
 
 /** Objects that are listed with one request. */
 const LISTED_MAX = 1_000;
@@ -42,6 +46,8 @@ export interface ObjectsOptions {
   readonly random: Random;
   /** Bytes of one part. @default PART_BYTES */
   readonly partBytes?: number;
+  /** How often a request is tried at the most. @default 5 */
+  readonly triesMax?: number;
 }
 
 /** An object as it is listed. */
@@ -68,12 +74,14 @@ interface Asking {
 export class Objects {
   readonly #options: ObjectsOptions;
   readonly #partBytes: number;
+  readonly #triesMax: number;
   readonly #places = new Places(PARTS_MAX);
-  #client: Promise<S3mini> | null = null;
+  #credentials: Promise<Credentials> | null = null;
 
   constructor(options: ObjectsOptions) {
     this.#options = options;
     this.#partBytes = options.partBytes ?? PART_BYTES;
+    this.#triesMax = options.triesMax ?? TRIES_MAX;
   }
 
   /** Puts a file of this host there. Resolves when the object is whole. */
@@ -140,6 +148,7 @@ export class Objects {
     ask: (client: S3mini, part: Uint8Array) => Promise<Value>,
   ): Promise<Value> {
     return await this.#inPlace(asking, async () => {
+      forgetParts(size);
       const bytes = new Uint8Array(size);
       const { bytesRead } = await file.read(bytes, 0, size, from);
       if (bytesRead < size) throw this.#error(asking, "its file became shorter meanwhile");
@@ -179,14 +188,15 @@ export class Objects {
     signal?: AbortSignal,
   ): Promise<Uint8Array> {
     const asking = { what: `read result "${this.urlOf(key)}"`, signal };
-    return await this.#inPlace(asking, () =>
-      this.#ask(asking, async (client) => {
+    return await this.#inPlace(asking, () => {
+      forgetParts(size);
+      return this.#ask(asking, async (client) => {
         const answer = await client.getObjectRaw(key, false, offset, offset + size);
         const bytes = new Uint8Array(await answer.arrayBuffer());
         // Without a status of a part it is the whole, which is no more than a part here.
         return answer.status === 206 ? bytes : bytes.subarray(offset, offset + size);
-      }),
-    );
+      });
+    });
   }
 
   /** The objects whose keys begin so, in the order of their keys. */
@@ -241,38 +251,39 @@ export class Objects {
     for (let tries = 1; ; tries++) {
       if (signal?.aborted === true) throw this.#error(asking, "it was cancelled");
       try {
-        this.#client ??= this.#open();
-        return await work(await this.#client, tries > 1);
+        return await work(await this.#client(signal), tries > 1);
       } catch (error) {
         if (error instanceof RunnerError) throw error;
         const status = statusOf(error);
         // Keys may have been exchanged: they are read once more.
         const isRefused = status === 401 || status === 403;
-        if (isRefused) this.#client = null;
+        if (isRefused) this.#credentials = null;
         const mayPass = isRefused ? tries === 1 : isPassing(status);
-        if (!mayPass || tries >= TRIES_MAX) throw this.#error(asking, error);
+        if (!mayPass || tries >= this.#triesMax) throw this.#error(asking, error);
         const step = FIRST_WAIT_MS * 2 ** (tries - 1);
         if (!isRefused) await clock.sleep(step / 2 + (step / 2) * random.next(), signal);
       }
     }
   }
 
-  async #open(): Promise<S3mini> {
+  /** A client whose requests end with the signal. */
+  async #client(signal: AbortSignal | undefined): Promise<S3mini> {
     const { bucket, endpoint, http, region } = this.#options;
-    try {
-      const { accessKey, secretKey } = await this.#options.credentials();
-      return new S3mini({
-        accessKeyId: accessKey,
-        secretAccessKey: secretKey,
-        endpoint: `${endpoint.replace(/\/+$/, "")}/${bucket}`,
-        region,
-        fetch: fetchOver(http, { bytesMax: this.#partBytes + PART_BYTES }) as typeof fetch,
-      });
-    } catch (error) {
+    const asked = this.#credentials ?? this.#options.credentials();
+    this.#credentials = asked;
+    const { accessKey, secretKey } = await asked.catch((error: unknown) => {
       // The next who asks reads them anew.
-      this.#client = null;
+      if (this.#credentials === asked) this.#credentials = null;
       throw error;
-    }
+    });
+    const bytesMax = this.#partBytes + PART_BYTES;
+    return new S3mini({
+      accessKeyId: accessKey,
+      secretAccessKey: secretKey,
+      endpoint: `${endpoint.replace(/\/+$/, "")}/${bucket}`,
+      region,
+      fetch: fetchOver(http, { bytesMax, signal }) as typeof fetch,
+    });
   }
 
   #noBucket(asking: Asking): RunnerError {
@@ -289,6 +300,11 @@ export class Objects {
       cause: typeof why === "string" ? undefined : why,
     });
   }
+}
+
+/** Parts lie outside of the heap, where the collector sees them too late. */
+function forgetParts(size: number): void {
+  if (size >= LARGE_BYTES) collectGarbage();
 }
 
 /** What a list of uploads says, which the library gives as it came: one is no list. */

@@ -121,6 +121,24 @@ describe("Objects.put()", () => {
   });
 });
 
+test("an upload that is told to end does not wait for the answer of a request", async () => {
+  using scratch = new Scratch();
+  const store = new FakeStore();
+  const stop = new AbortController();
+  let signal: AbortSignal | undefined;
+  store.send = (request) => {
+    signal = request.signal;
+    stop.abort();
+    const message = "the request was cancelled";
+    return Promise.resolve({ kind: "unreachable", sent: true, message });
+  };
+  const { objects, clock } = bucket(store);
+  const path = scratch.file("result.json", "abc");
+  const work = objects.put("site/7.json", { path, size: 3 }, stop.signal);
+  expect((await refusal(through(clock, work))).message).toContain("it was cancelled");
+  expect(signal?.aborted).toBe(true);
+});
+
 describe("Objects.size()", () => {
   test("tells an object that is gone from a bucket that is gone", async () => {
     const store = new FakeStore();

@@ -57,10 +57,16 @@ const RECKONING_OF_DENO = /^(?:version|build|inspect|errors|noColor|prototype|co
 export function replaceRuntimes(): Undo[] {
   const { Bun: bun, Deno: deno } = globalThis as unknown as Record<string, object | undefined>;
   if (bun !== undefined) {
-    return OF_BUN.map((name) => {
+    const file = Reflect.get(bun, "file") as (...given: unknown[]) => unknown;
+    const replaced = OF_BUN.map((name) => {
       const fix = name.startsWith("sleep") ? "use run.sleep" : undefined;
       return replaceFunction(bun, name, { what: `Bun.${name}`, fix });
     });
+    const guarded = Reflect.get(bun, "file") as typeof file;
+    // By that the runtime opens the standard streams, when it words an error.
+    const opens = (...given: unknown[]): unknown =>
+      currentView() !== null && isOfRuntime() ? file(...given) : guarded(...given);
+    return [...replaced, replace(bun, "file", opens)];
   }
   if (deno === undefined) return [];
   return [replace(globalThis, "Deno", sealed(deno, "Deno", RECKONING_OF_DENO))];
@@ -78,8 +84,6 @@ const OF_THIS_PROCESS = ["pid", "ppid", "title", "report"] as const;
 
 /** Replaces what `process` tells of this process and the machine, and by which it acts on them. */
 export function replaceProcess(): Undo[] {
-  // The runtime opens them when it words an error, by what a body must not use.
-  void [process.stderr, process.stdout];
   const { getBuiltinModule } = process;
   const names = Object.getOwnPropertyNames(process);
   const functions = names.filter((name) => !RECKONING_OF_PROCESS.test(name));

@@ -53,7 +53,8 @@ export function isOfRuntime(): boolean {
   return frames.length === 0 || (asks !== undefined && OF_RUNTIME.test(asks));
 }
 
-const OF_RUNTIME = /\((?:internal|ext|node):/;
+/** A function that calls the last thing that it does is in no frame: what has called it is. */
+const OF_RUNTIME = /\((?:internal:|ext:|node:(?!async_hooks))|at onWarning \((?:native|unknown)/;
 
 /** What helps nearly always. */
 export const IN_A_STEP = "put it into run.step";

@@ -50,6 +50,14 @@ describe("replaceProcess()", () => {
     const assert = (): void => equal(1, 2);
     expect(() => inBody(assert)).toThrow("Expected values to be strictly equal");
   });
+
+  test("lets the runtime write a warning, of which a body is the cause", async () => {
+    const { promise, resolve } = Promise.withResolvers<Error>();
+    process.once("warning", resolve);
+    inBody(() => process.emitWarning("old"));
+    expect((await promise).message).toBe("old");
+    expect(() => inBody(() => ["/etc/passwd"].map((path) => Bun.file(path)))).toThrow("Bun.file");
+  });
 });
 
 describe("guardedBun()", () => {

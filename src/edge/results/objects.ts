@@ -280,7 +280,7 @@ export class Objects {
     return new S3mini({
       accessKeyId: accessKey,
       secretAccessKey: secretKey,
-      endpoint: `${endpoint.replace(/\/+$/, "")}/${bucket}`,
+      endpoint: addressOf(endpoint, bucket),
       region,
       fetch: fetchOver(http, { bytesMax, signal }) as typeof fetch,
     });
@@ -300,6 +300,12 @@ export class Objects {
       cause: typeof why === "string" ? undefined : why,
     });
   }
+}
+
+/** Some services have the bucket in the name of the host, and then not in the path. */
+function addressOf(endpoint: string, bucket: string): string {
+  const isInHost = URL.parse(endpoint)?.hostname.startsWith(`${bucket}.`) === true;
+  return isInHost ? endpoint : `${endpoint.replace(/\/+$/, "")}/${bucket}`;
 }
 
 /** Parts lie outside of the heap, where the collector sees them too late. */

@@ -216,3 +216,24 @@ describe("Objects.uploads()", () => {
     expect([...store.uploads.values()].map(({ key }) => key)).toEqual(["site/8", "other/9"]);
   });
 });
+
+test.each([
+  ["https://s3.test/", "https://s3.test/bucket/site/7.json"],
+  ["https://s3.test/gateway", "https://s3.test/gateway/bucket/site/7.json"],
+  ["https://bucket.s3.test", "https://bucket.s3.test/site/7.json"],
+])("the bucket at %s is asked for %s", async (endpoint, url) => {
+  const urls: string[] = [];
+  const objects = new Objects({
+    ...{ endpoint, bucket: "bucket", region: "us-east-1" },
+    credentials: () => Promise.resolve({ accessKey: "id", secretKey: "secret" }),
+    http: {
+      send(request) {
+        urls.push(request.url);
+        return new FakeStore().send(request);
+      },
+    },
+    ...{ clock: new VirtualClock(0), random: { next: () => 0 } },
+  });
+  await objects.putText("site/7.json", "x");
+  expect(urls).toEqual([url]);
+});

@@ -4,12 +4,14 @@
 //   bun test/faults/cluster.ts FAULT [TIMES] [SEED]        default 20 times, seed 1
 //
 // FAULT is a name of the table below: `kill`, `all`, `pause`, `postgres`, `partition`, `api`,
-// `pool` (which needs pgbouncer).
+// `pool` (which needs pgbouncer), `full` (which needs a user who may mount).
 import type { Running } from "../support/binary.ts";
 import { eventually } from "../support/binary.ts";
 import { Cluster, type Wrong } from "../support/cluster.ts";
+import { canMount, fill, mountMemory } from "../support/mount.ts";
 import { type Pool, startPool } from "../support/pool.ts";
 import { type Postgres, startPostgres } from "../support/postgres.ts";
+import type { Host } from "../support/site.ts";
 import { dice, nap } from "./kill.ts";
 
 const JOBS = ["one", "two", "three", "four", "five", "six"];
@@ -75,6 +77,14 @@ const FAULTS = {
     await nap(roll() * 3_000);
     await pool?.start();
   },
+  /** The disks of a host, with its jobs and its copy of the journal, are full for a while. */
+  async full({ cluster, at, roll }) {
+    const { scenario } = cluster.host(at + 1);
+    const free = [await fill(scenario.path("state"))];
+    if (roll() < 0.5) free.push(await fill(scenario.path("runners")));
+    await nap(pastLease(roll));
+    for (const again of free) await again();
+  },
 } as const satisfies Record<string, (scene: Scene) => Promise<void>>;
 
 /** The name of a fault. */
@@ -86,17 +96,29 @@ interface Order {
   readonly seed: number;
 }
 
+/** Small disks for the jobs of a host and for its copy of the journal. */
+async function giveDisks({ scenario }: Host, disks: DisposableStack): Promise<void> {
+  disks.use(mountMemory(scenario.path("runners"), { size: "8m" }));
+  disks.use(mountMemory(scenario.path("state"), { size: "8m" }));
+  const config = await scenario.read("runner.cfg");
+  const path = scenario.path("state/journal.db");
+  await scenario.write("runner.cfg", `${config}[journal]\npath = "${path}"\n`);
+}
+
 /** Does it so often, lets everything come to its end, and counts what is wrong. */
 export async function breakCluster(
   postgres: Postgres,
   { fault, times, seed }: Order,
 ): Promise<Wrong & { readonly open: number }> {
+  if (fault === "full" && !canMount) throw new Error("only a user who may mount can fill a disk");
   const pool = fault === "pool" ? await startPool(postgres) : null;
   await using cluster = await Cluster.create(postgres, {
     ...{ hosts: HOSTS, leaseSeconds: LEASE_SECONDS, faults: ["latency=150"] },
     ...(pool === null ? {} : { pool: pool.port }),
     logging: ['mode = "stdout"', 'level = "info"'],
   });
+  using disks = new DisposableStack();
+  if (fault === "full") for (const host of cluster.hosts) await giveDisks(host, disks);
   await cluster.keepDelivered();
   const schedule = 'schedule = "*/2 * * * * * *"';
   for (const job of JOBS) await cluster.job(job, ['plugin = "keep"'], { schedule });

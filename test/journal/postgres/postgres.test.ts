@@ -21,6 +21,7 @@ import { openJournal } from "../../../src/journal/sqlite/journal.ts";
 import { DAY_MS } from "../../../src/time.ts";
 import { eventually } from "../../support/binary.ts";
 import { dump, NOW, writeAll } from "../../support/full-journal.ts";
+import { canMount, fill, mountMemory } from "../../support/mount.ts";
 import { startPostgres } from "../../support/postgres.ts";
 
 const SHARDS = 4;
@@ -390,6 +391,29 @@ described("Membership", () => {
     expect(gained).toContain(true);
     expect(heldBy(two)).toBe(0);
     for (const member of [two, host]) await member.close();
+    await server.close();
+  });
+
+  test.skipIf(!canMount)("goes on once there is space for its copy again", async () => {
+    const { url, server } = await newServer();
+    using disk = mountMemory(newFile(), { size: "1m" });
+    const told: string[] = [];
+    const member = await joinAs(url, "a", undefined, {
+      path: join(disk.path, "copy.db"),
+      log: { emit: (_, line) => void told.push(line) },
+    });
+    const free = await fill(disk.path);
+    const ann = await beside(server, "ann");
+    const params = JSON.stringify({ text: "x".repeat(200_000) });
+    const wanted = { job: "job1", firesAt: NOW, cause: "manual", params } as const;
+    const run = await ann.write((to) => to.insertRun(wanted, "requested", NOW));
+    await until(() => told.some((line) => line.includes("the disk is full")));
+    expect(member.journal.runs("job1", 9)).toEqual([]);
+    await free();
+    await until(() => member.journal.runs("job1", 9).length > 0);
+    expect(member.journal.runs("job1", 9)).toEqual(run === null ? [] : [run]);
+    expect(heldBy(member)).toBe(SHARDS);
+    for (const journal of [ann, member]) await journal.close();
     await server.close();
   });
 

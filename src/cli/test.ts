@@ -53,7 +53,7 @@ export const test: Verb = {
       name: "timeout",
       kind: "text",
       value: "TIME",
-      help: `How long one scenario may take (default ${SCENARIO_MAX}): a job that hangs is ended`,
+      help: `How long nothing may go on (default ${SCENARIO_MAX}): a job that hangs is ended`,
     },
     JSON_FLAG,
   ],
@@ -227,7 +227,7 @@ function limitOf(text: string): Milliseconds {
 
 const LIMIT_MAX_MS = DAY_MS;
 
-/** How long a job may take for a scenario, and who is told when it has done one. */
+/** How long nothing may go on in a job, and who is told when a scenario is done. */
 interface Watch {
   /** As it was written. */
   readonly limit: string;
@@ -307,8 +307,10 @@ async function play(order: TestOrder, { limit, limitMs, progress }: Watch): Prom
     const said = message as TestMessage | null;
     if (said === null) return end("its code wrote to a descriptor that it did not open");
     if (said.kind === "done") return end(null);
-    scenarios.push(said.outcome);
-    progress(said.outcome.scenario);
+    if (said.kind === "outcome") {
+      scenarios.push(said.outcome);
+      progress(said.outcome.scenario);
+    }
     heard = new AbortController();
     void watch();
   });
@@ -323,7 +325,7 @@ async function play(order: TestOrder, { limit, limitMs, progress }: Watch): Prom
 function hungText(played: number, limit: string): string {
   const scenario = SCENARIOS[played]?.name ?? "its last scenario";
   return (
-    `it hangs: "${scenario}" did not end within ${limit} and was stopped ` +
+    `it hangs: "${scenario}" did not go on for ${limit} and was stopped ` +
     "(look for a loop without an end; --timeout gives slow code more time)"
   );
 }

@@ -22,8 +22,12 @@ export interface TestOrder {
   readonly state: Readonly<Record<string, unknown>>;
 }
 
-/** What the worker says: the outcome of each scenario in turn, and that there are no more. */
+/**
+ * What the worker says: the outcome of each scenario in turn, and that there are no more; and that
+ * it goes on, whenever a run begins or is replayed.
+ */
 export type TestMessage =
+  | { readonly kind: "alive" }
   | { readonly kind: "outcome"; readonly outcome: ScenarioOutcome }
   | { readonly kind: "done" };
 
@@ -33,7 +37,10 @@ export function start(worker: Worker): void {
   const requests: string[] = [];
   isolateWorker((what) => void requests.push(what));
   const send = (message: TestMessage): void => worker.send(message);
-  const load = (): Promise<JobModule> => importSource(source, (text) => worker.evaluate(text));
+  const load = async (): Promise<JobModule> => {
+    send({ kind: "alive" });
+    return await importSource(source, (text) => worker.evaluate(text));
+  };
   const answer = (request: Request): Promise<Response> => globalThis.fetch(request);
   const options = {
     name: job,

@@ -190,7 +190,7 @@ export default job({ plugin: "keep", action: ${action} }, async (run) => {
     await using directory = await runnerWith({ first: loop, second: loop });
     const { exit, out, parts } = await directory.call(verb, ["--timeout", "1s"]);
     expect(exit).toBe(1);
-    const hangs = 'it hangs: "nobody finds anything" did not end within 1s and was stopped';
+    const hangs = 'it hangs: "nobody finds anything" did not go on for 1s and was stopped';
     expect(out.split(hangs)).toHaveLength(3);
     expect(out).toEndWith("2 jobs, 0 runs, 0 crashes: 2 jobs broken\n");
     expect(parts.map((part) => part.split("\n")[0])).toEqual([

@@ -44,16 +44,16 @@ export class StrayUpkeep {
     const { clock, journal, log } = this.#edges;
     const now = clock.now();
     const before = now - YOUNG_MS;
-    const [day] = this.#days;
-    if (day === undefined) {
+    if (this.#days.length === 0) {
       // After a clock that was set back, the wait is never longer than the period.
       if (now < this.#nextAt && this.#nextAt - now <= PERIOD_MS) return false;
       this.#nextAt = now + PERIOD_MS;
+      this.#days = Array.from({ length: DAYS }, (_, at) => formatUtcDate(before - at * DAY_MS));
+      // Keys may have no right to that: the days are looked through all the same.
       const ended = await this.#strays.endWrites(before);
       if (ended > 0) log.emit("info", `removed ${ended} results that were never whole`);
-      this.#days = Array.from({ length: DAYS }, (_, at) => formatUtcDate(before - at * DAY_MS));
-      return true;
     }
+    const [day = ""] = this.#days;
     const removed = await this.#strays.remove(day, {
       ...{ before, limit: STRAYS_MAX },
       isStray: (found) => isStray(journal, found),

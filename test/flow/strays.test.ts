@@ -79,7 +79,7 @@ describe("StrayUpkeep", () => {
       return steps;
     };
     // One more, as the newest day had more than a step removes.
-    expect(await round()).toBe(1 + 8 + 1);
+    expect(await round()).toBe(8 + 1);
     const at = (day: string) => `202611${day} before 2026-11-22T12`;
     expect(strays.asked).toEqual([
       ...["writes", at("22"), at("22"), at("21"), at("20"), at("19"), at("18"), at("17")],
@@ -92,7 +92,17 @@ describe("StrayUpkeep", () => {
     ]);
     expect(await round()).toBe(1);
     await world.clock.moveBy(DAY);
-    expect(await round()).toBe(1 + 8);
+    expect(await round()).toBe(8);
+  });
+
+  test("looks through the days also where what was never whole cannot be listed", async () => {
+    const world = openWorld();
+    const strays = new MemoryStrays();
+    strays.endWrites = () => Promise.reject(new Error("no right to that"));
+    const upkeep = new StrayUpkeep(world.edges, strays);
+    await expect(upkeep.step()).rejects.toThrow("no right to that");
+    while (await upkeep.step());
+    expect(strays.asked.length).toBe(8);
   });
 
   test("is part of the upkeep where results can be written in vain, and only there", async () => {
@@ -104,6 +114,7 @@ describe("StrayUpkeep", () => {
     const upkeep = new Upkeep({ ...world.edges, retention }, changed.resolve);
     upkeep.tick(world.clock.now());
     await changed.promise;
-    expect([strays.asked, upkeep.nextAt]).toEqual([["writes"], world.clock.now() + 1_000]);
+    expect(strays.asked).toEqual(["writes", "20261122 before 2026-11-22T12"]);
+    expect(upkeep.nextAt).toBe(world.clock.now() + 1_000);
   });
 });

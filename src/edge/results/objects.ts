@@ -218,9 +218,14 @@ export class Objects {
 
   /** Uploads in parts below a prefix that were begun before then and not ended, up to a thousand. */
   async uploads(prefix: string, before: Instant): Promise<readonly BegunUpload[]> {
-    const listed = await this.#ask({ what: `list uploads to "${this.urlOf(prefix)}"` }, (client) =>
-      client.listMultipartUploads("/", "", "GET", { prefix, "max-uploads": LISTED_MAX }),
-    );
+    const asking = { what: `list uploads to "${this.urlOf(prefix)}"` };
+    const listed = await this.#ask(asking, async (client) => {
+      const how = { prefix, "max-uploads": LISTED_MAX };
+      return await client.listMultipartUploads("/", "", "GET", how).catch((error: unknown) => {
+        if (statusOf(error) !== NOT_IMPLEMENTED) throw error;
+        return null;
+      });
+    });
     return uploadsIn(listed).filter(({ begunAt }) => begunAt < before);
   }
 
@@ -330,8 +335,12 @@ function statusOf(error: unknown): number | null {
   return typeof status === "number" ? status : null;
 }
 
+/** What some services answer to what they do not know. */
+const NOT_IMPLEMENTED = 501;
+
 /** Without a status nothing came, or it was cut. */
 function isPassing(status: number | null): boolean {
+  if (status === NOT_IMPLEMENTED) return false;
   return status === null || status >= 500 || status === 408 || status === 429;
 }
 

@@ -205,6 +205,10 @@ describe("Objects.uploads()", () => {
       await store.send({ method, url, headers: [] });
     };
     expect(await objects.uploads("site/", 1e15)).toEqual([]);
+    // A service that has no such list.
+    store.fault = () => 501;
+    expect(await objects.uploads("site/", 1e15)).toEqual([]);
+    store.fault = () => null;
     await begin("site/7", 1_000);
     const [one, ...others] = await objects.uploads("site/", 2_000);
     expect([one?.key, one?.begunAt, others.length]).toEqual(["site/7", 1_000, 0]);

@@ -6,7 +6,7 @@ import { processName } from "../edge/replica.ts";
 import { openSpool } from "../edge/spool.ts";
 import { RunnerError } from "../errors.ts";
 import { adoptInflight } from "../flow/adopt.ts";
-import type { AuditEntry } from "../journal/audit.ts";
+import { type AuditEntry, type AuditRow, headText } from "../journal/audit.ts";
 import { arrive } from "../journal/postgres/arriving.ts";
 import { depart } from "../journal/postgres/departing.ts";
 import { cannotMove } from "../journal/postgres/outgoing.ts";
@@ -18,7 +18,7 @@ import { UsageError } from "./flags.ts";
 import { loadJobs } from "./jobs.ts";
 import { limitsOf } from "./live.ts";
 import { lostResults } from "./lost-results.ts";
-import { openJournalAccess, openSpoolView, type SpoolView } from "./open.ts";
+import { openJournalAccess, openSpoolView, openVerbLog, type SpoolView } from "./open.ts";
 import { actorOf } from "./record.ts";
 import { renderTable } from "./text.ts";
 import type { Call } from "./verb.ts";
@@ -53,7 +53,8 @@ async function moveIn(call: Call, view: SpoolView, to: string): Promise<number> 
       entry: entryOf(call, origin, place),
       onProgress: (done, all) => call.terminal.progress(`${done} of ${all} rows`),
     });
-    const { kind, rows, offset } = arrived;
+    const { kind, rows, offset, head } = arrived;
+    if (!isDry) await tell(view, head);
     if (call.flags.has("json")) {
       const plain = { from: origin, to: place, moved: !isDry, before: kind === "before" };
       call.terminal.json(jsonAnswer({ ...plain, idsRaisedBy: offset, rows }));
@@ -112,7 +113,8 @@ async function moveOut(call: Call, view: SpoolView, path: string): Promise<numbe
       entry: entryOf(call, origin, place),
       onProgress: (done) => call.terminal.progress(`${plural(done, "row")}`),
     });
-    const { kind, rows, aside } = departed;
+    const { kind, rows, aside, head } = departed;
+    if (!isDry) await tell(view, head);
     const lost = isDry ? [] : await lostResults(path);
     if (call.flags.has("json")) {
       const plain = { from: origin, to: place, moved: !isDry, before: kind === "ended" };
@@ -167,6 +169,14 @@ function placeOf(url: string): string {
   const address = URL.parse(url);
   if (address === null) throw new UsageError("flag -to is no URL of a PostgreSQL database");
   return `postgres://${address.hostname}:${address.port || 5432}${address.pathname}`;
+}
+
+/** Sends the head of the audit log to where the log goes. */
+async function tell(view: SpoolView, head: AuditRow | null): Promise<void> {
+  if (head === null) return;
+  const log = await openVerbLog(view);
+  log.emit("notice", headText(head));
+  await log.close();
 }
 
 function newMove(): string {

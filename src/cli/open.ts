@@ -135,7 +135,7 @@ export async function openJournalAccess(call: Call, isAlone = false): Promise<Jo
   const view = await openSpoolView(call);
   const { config, clock } = view;
   assertTrusted([...fileMistakes(config.path), ...directoryMistakes(config)]);
-  const log = await openLog(logConfig(config, { begins: false }), systemLogContext(clock));
+  const log = await openVerbLog(view);
   try {
     const plugins = pluginsOf(call, { config, log });
     const { journal, close } = await openBeside(
@@ -159,6 +159,11 @@ export async function openJournalAccess(call: Call, isAlone = false): Promise<Jo
     await log.close();
     throw error;
   }
+}
+
+/** The log, in which verbs write what they change. */
+export async function openVerbLog({ config, clock }: Pick<SpoolView, "config" | "clock">) {
+  return await openLog(logConfig(config, { begins: false }), systemLogContext(clock));
 }
 
 /** The journal beside whoever works with it. */

@@ -13,6 +13,7 @@ import type { JobState } from "../jobs/catalog.ts";
 import type { Journal } from "../journal/journal.ts";
 import { openJournal } from "../journal/sqlite/journal.ts";
 import { verifyJournal } from "../journal/sqlite/maintenance.ts";
+import { readMark } from "../journal/sqlite/moved.ts";
 import { linkedDirectories } from "../lib/os/links.ts";
 import type { Log } from "../lib/ports.ts";
 import { parseInflight } from "../mig/result.ts";
@@ -234,9 +235,13 @@ async function checkInflight(
   }
 }
 
-async function checkJournal({ mistakes }: Gathering, { journalPath }: RunnerConfig): Promise<void> {
-  const path = journalPath;
+async function checkJournal(
+  { mistakes }: Gathering,
+  { cluster, journalPath: path }: RunnerConfig,
+): Promise<void> {
   if (!(await isThere(path))) return;
+  // It was moved into a cluster, whose journal is not looked at here.
+  if (cluster !== null && readMark(path)?.kind === "to") return;
   const { damage, faults } = await verifyJournal(path, { quick: true });
   if (damage.length > 0) {
     const hint = "run mig-runner journal salvage, which keeps the damaged one";

@@ -2,6 +2,7 @@
 import { afterAll, expect, test } from "bun:test";
 import { audit } from "../../src/cli/audit.ts";
 import { calendar } from "../../src/cli/calendar.ts";
+import { check } from "../../src/cli/check.ts";
 import { cluster } from "../../src/cli/cluster.ts";
 import { journal as verb } from "../../src/cli/journal.ts";
 import { redeliver } from "../../src/cli/redeliver.ts";
@@ -128,13 +129,22 @@ test.skipIf(postgres === null)("journal move takes along what the original has l
   const refused = (await directory.call(audit, [])).thrown;
   expect(refused).toContain(`Cannot use the journal "${path}": it was moved to postgres://`);
 
+  await directory.write("copy.db", "");
+  const second = (await directory.call(verb, ["restore", directory.at("copy.db")])).thrown;
+  expect(second).toContain("it was moved to postgres://");
+
   await directory.config(...section);
+  expect((await directory.call(check, [])).out).not.toContain("it was moved");
   const { undelivered, ...seen } = JSON.parse((await directory.call(status, ["--json"])).out);
   expect(undelivered).toEqual([]);
   expect(seen.inFlight.map((row: { actionId: number }) => row.actionId).toSorted()).toEqual([7, 9]);
   expect((await directory.call(verb, ["verify"])).thrown).toContain("journal verify: it does not");
   const back = await directory.call(verb, ["move", "--to", path]);
   expect(back.out).toContain(`the file that was there is kept as ${path}.before-move\n`);
+  const heads = (await Bun.file(directory.at("runner.log")).text()).match(
+    /audit: \d+ move journal/g,
+  );
+  expect(heads).toEqual(["audit: 1 move journal", "audit: 2 move journal"]);
   await directory.config();
   expect((await directory.call(verb, ["verify"])).out).toMatch(
     /it is sound\n(.*\n)* +action +2 rows/,

@@ -56,6 +56,8 @@ export interface Arrived {
   readonly rows: Readonly<Record<string, number>>;
   /** By how much the ids are higher than they were. */
   readonly offset: number;
+  /** The row of the move in the audit log; null: nothing was moved now. */
+  readonly head: AuditRow | null;
 }
 
 /** Moves it. @throws {RunnerError} JOURNAL: call it again, or the journal is where it was. */
@@ -138,7 +140,7 @@ async function send(ask: Ask, source: Source, arrival: Arrival): Promise<Arrived
   const { database, before } = source;
   const { shards, nextId, movedTo } = await lockAll(ask);
   if (before !== null && (await hasMove(ask, before.move))) {
-    return { kind: "before", rows: {}, offset: 0 };
+    return { kind: "before", rows: {}, offset: 0, head: null };
   }
   if (before !== null && before.place !== arrival.place) {
     const hint = `name that one, or take it back: mig-runner journal move --to ${arrival.path}`;
@@ -160,14 +162,19 @@ async function send(ask: Ask, source: Source, arrival: Arrival): Promise<Arrived
   });
   await ask("UPDATE mig_cluster SET next_id = greatest(next_id, $1)", [highest + 1]);
   const sent = new Digest();
-  for (const each of outgoing(database, shapes, plan)) sent.add(placed(each));
+  let head: AuditRow | null = null;
+  for (const each of outgoing(database, shapes, plan)) {
+    sent.add(placed(each));
+    // The last one.
+    if (each.shape.table === "audit") head = each.row as unknown as AuditRow;
+  }
   const found = await foundIn(ask, shapes, touched);
   if (`${sent}` !== `${found}`) {
     const state = `PostgreSQL has ${found.rows} rows of ${sent.rows}, or others than were sent`;
     throw cannotMove(state, "nothing was changed: tell the makers of mig-runner");
   }
   await ask("INSERT INTO mig_move (id, came) VALUES ($1, $2)", [arrival.move, origin]);
-  return { kind: "moved", rows: Object.fromEntries(sent.counts), offset };
+  return { kind: "moved", rows: Object.fromEntries(sent.counts), offset, head };
 }
 
 /** The cluster, locked until the transaction ends. */

@@ -9,7 +9,7 @@
 import { existsSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import type { Instant, Milliseconds } from "../../time.ts";
-import { type AuditEntry, appendAudit } from "../audit.ts";
+import { type AuditEntry, type AuditRow, appendAudit } from "../audit.ts";
 import type { Raw } from "../sqlite/columns.ts";
 import { placeJournal, removeDatabase } from "../sqlite/copies.ts";
 import { openJournal } from "../sqlite/journal.ts";
@@ -50,6 +50,8 @@ export interface Departed {
   readonly rows: Readonly<Record<string, number>>;
   /** Where the file is that was in its place; null: there was none. */
   readonly aside: string | null;
+  /** The row of the move in the audit log; null: nothing was moved now. */
+  readonly head: AuditRow | null;
 }
 
 /** Moves it. @throws {RunnerError} JOURNAL: call it again, or the journal is where it was. */
@@ -73,14 +75,14 @@ export async function depart(
       if (before?.kind === "to" && !(await hasMove(ask, before.move)))
         return giveUp(departure, before);
       await assertQuiet(ask, departure.leaseMs);
-      const rows = await fetchAll(ask, temporary, departure);
-      if (isDry) return { kind: "moved", rows, aside: null };
+      const { rows, head } = await fetchAll(ask, temporary, departure);
+      if (isDry) return { kind: "moved", rows, aside: null, head: null };
       const aside = await placeJournal(path, temporary, "before-move");
       await ask("UPDATE mig_cluster SET moved_to = $1, moved_by = $2", [
         departure.place,
         departure.move,
       ]);
-      return { kind: "moved", rows, aside };
+      return { kind: "moved", rows, aside, head };
     });
     if (!isDry) end(path);
     return departed;
@@ -91,7 +93,7 @@ export async function depart(
   }
 }
 
-const NOTHING: Departed = { kind: "ended", rows: {}, aside: null };
+const NOTHING: Departed = { kind: "ended", rows: {}, aside: null, head: null };
 
 /** The file is the journal from now on, or is it again. */
 function end(path: string): void {
@@ -115,7 +117,7 @@ function giveUp({ origin }: Departure, { place }: Mark): Departed {
       "name another file",
     );
   }
-  return { kind: "given up", rows: {}, aside: null };
+  return { ...NOTHING, kind: "given up" };
 }
 
 function taken(path: string) {
@@ -144,7 +146,7 @@ async function fetchAll(
   ask: Ask,
   path: string,
   departure: Departure,
-): Promise<Readonly<Record<string, number>>> {
+): Promise<Pick<Departed, "rows" | "head">> {
   await openJournal({ path }).close();
   const database = new DatabaseSync(path);
   try {
@@ -161,12 +163,12 @@ async function fetchAll(
       const state = `the file has ${found.rows} rows of ${sent.rows}, or others than came`;
       throw cannotMove(state, "nothing was changed: a newer mig-runner may have written some");
     }
-    await noteMove(path, departure);
+    const head = await noteMove(path, departure);
     const { kind, place } = { kind: "from", place: departure.origin } as const;
     database.exec("BEGIN IMMEDIATE");
     mark(database, { kind, place, move: departure.move, at: departure.now });
     database.exec("COMMIT");
-    return Object.fromEntries(found.counts);
+    return { rows: Object.fromEntries(found.counts), head };
   } finally {
     database.close();
   }
@@ -215,15 +217,15 @@ function newer(what: string) {
 }
 
 /** Notes the move in the audit log, and looks at the whole. */
-async function noteMove(path: string, { entry, now }: Departure): Promise<void> {
+async function noteMove(path: string, { entry, now }: Departure): Promise<AuditRow> {
   const journal = openJournal({ path });
   try {
-    await journal.write((tables) => appendAudit(tables, entry, now));
+    const head = await journal.write((tables) => appendAudit(tables, entry, now));
+    const { damage, unreadable } = await verifyJournal(path);
+    const [first] = [...damage, ...unreadable];
+    if (first === undefined) return head;
+    throw cannotMove(`what came cannot be right: ${first}`, "mig-runner drop takes such rows out");
   } finally {
     await journal.close();
   }
-  const { damage, unreadable } = await verifyJournal(path);
-  const [first] = [...damage, ...unreadable];
-  if (first === undefined) return;
-  throw cannotMove(`what came cannot be right: ${first}`, "mig-runner drop takes such rows out");
 }

@@ -60,7 +60,9 @@ function everyOther({ id }: { readonly id: number }): AnswerKind {
 
 /** Errors of a program that is wrong, as opposed to those that it was told to throw. */
 const FAULT = new RegExp(
-  `\\b(?:TypeError|ReferenceError|RangeError|SyntaxError): |${Object.values(MISTAKES).join("|")}`,
+  "\\b(?:TypeError|ReferenceError|RangeError|SyntaxError): |" +
+    // What a module refuses, no agent was ever asked.
+    `Cannot use modules\\.|${Object.values(MISTAKES).join("|")}`,
 );
 
 /** What is the same in all scenarios of a job. */

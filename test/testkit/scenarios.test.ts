@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { job, modules } from "../../src/sdk/index.ts";
 import type { JobBody } from "../../src/sdk/job.ts";
+import type { Run } from "../../src/sdk/run.ts";
 import { playScenario, SCENARIOS } from "../../src/testkit/scenarios.ts";
 
 const action = { target: "status='online'", operations: [modules.timedrift({ drift: "1s" })] };
@@ -53,6 +54,27 @@ describe("playScenario()", () => {
     });
     expect(outcome).toMatchObject({ state: "failed", isBroken: false });
     expect(outcome.problems[0]).toStartWith("too few hosts answered");
+  });
+
+  test("calls a job broken that gives a module what it refuses, as an answer that nobody awaits", async () => {
+    const broken = async (names: (run: Run) => unknown) => {
+      const { isBroken, problems } = await play(async (run) => {
+        const searches = { running: { names: (await names(run)) as string[] } };
+        modules.memory({ searches });
+      });
+      expect(isBroken).toBe(true);
+      return problems[0] ?? "";
+    };
+    expect(await broken(() => "ssh")).toContain("a list of texts is wanted");
+    const wrapped = (run: Run) => ({ held: run.step("names", () => ["ssh"]) });
+    const unawaited = await play(async (run) => {
+      const { held } = wrapped(run);
+      modules.memory({ searches: { running: { names: held as unknown as string[] } } });
+    });
+    expect(unawaited.isBroken).toBe(true);
+    expect(unawaited.problems[0]).toContain(
+      "searches.running.names: it is a promise that is not awaited: write await in front",
+    );
   });
 
   test("calls a job broken that is wrong", async () => {

@@ -98,7 +98,15 @@ function refuse(module: string, faults: readonly Fault[]): void {
 /** @param owner Whose parameters they are, such as "modules.file". */
 export function describeFault(owner: string, { path, value, message }: Fault): string {
   const parts = [owner, formatPath(path), excerpt(value)].filter((part) => part !== "");
-  return `Cannot use ${parts.join(" ")}: ${message}`;
+  const why = isPromise(value) ? UNAWAITED : message;
+  return `Cannot use ${parts.join(" ")}: ${why}`;
+}
+
+const UNAWAITED = "it is a promise that is not awaited: write await in front of what makes it";
+
+/** Also one of a run, which is no Promise of the language's own. */
+function isPromise(value: unknown): boolean {
+  return typeof (value as { readonly then?: unknown } | null | undefined)?.then === "function";
 }
 
 const EXCERPT_MAX = 80;

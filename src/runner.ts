@@ -13,7 +13,7 @@ import { ClockWatch, WatchedClock } from "./flow/clock-watch.ts";
 import { collectAction } from "./flow/collect.ts";
 import { Collects } from "./flow/collects.ts";
 import { endOverdue } from "./flow/deadline.ts";
-import { leased } from "./flow/edges.ts";
+import { bound, leased } from "./flow/edges.ts";
 import type { LaunchWindow } from "./flow/launch.ts";
 import { Launcher } from "./flow/launcher.ts";
 import { NAP_MAX_MS, nap, Wake } from "./flow/nap.ts";
@@ -83,7 +83,7 @@ export class Runner {
     const edges: EngineEdges = {
       ...opened,
       clock,
-      launchWorkflow: (order) => launchWorkflow(edges, order),
+      launchWorkflow: (order) => launchWorkflow(bound(edges, order.entity.job), order),
       presigned: { take: (...launch) => this.#presigned.take(...launch) },
     };
     [this.#edges, this.api] = [edges, new ApiHealth(edges.journal)];

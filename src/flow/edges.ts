@@ -1,5 +1,6 @@
 // Edges: the opened ports that the flow works with, and the limits it keeps.
 
+import { RunnerError } from "../errors.ts";
 import type { Entity } from "../jobs/entity.ts";
 import type { Blackout } from "../jobs/hold.ts";
 import type { RunRow } from "../journal/inflight.ts";
@@ -54,6 +55,24 @@ export function leased(edges: Edges, job: string): Edges {
   const { lease } = edges;
   return lease === undefined ? edges : { ...edges, mayAct: lease.unbroken(job) };
 }
+
+/**
+ * The same for work that decides by what it has read: what it writes ends with the lease, too. Else
+ * it would be written behind rows that were loaded meanwhile, as if they said the same.
+ */
+export function bound(edges: Edges, job: string): Edges {
+  const { journal, lease } = edges;
+  if (lease === undefined) return edges;
+  const mayAct = lease.unbroken(job);
+  const write: Journal["write"] = (work) =>
+    journal.write((transaction) => {
+      if (!mayAct()) throw new RunnerError("JOURNAL", BROKEN_TEXT, { passing: true });
+      return work(transaction);
+    });
+  return { ...edges, mayAct, journal: { ...journal, write } };
+}
+
+const BROKEN_TEXT = "Cannot write to the journal: another host may have had the job meanwhile";
 
 /** An action that can be journaled with its run, and then posted. */
 export type SignedAction = Omit<NewAction, "runId">;

@@ -8,7 +8,7 @@ import { launchHorizon } from "../jobs/fires.ts";
 import type { ActionRow, RunRow } from "../journal/inflight.ts";
 import { againText, HOUR_MS, type Instant, type Milliseconds } from "../time.ts";
 import { Deferred } from "./defer.ts";
-import { type Edges, say } from "./edges.ts";
+import { bound, type Edges, say } from "./edges.ts";
 import {
   type Deferral,
   FUTURE_MS,
@@ -99,7 +99,11 @@ export class Launcher {
     if (entity === null) return;
     const started = this.pool.start(job, async () => {
       const launched = await this.#launchNow(() =>
-        launchDue(this.#edges, entity, this.#timetable.windowOf(entity, this.#options.window)),
+        launchDue(
+          bound(this.#edges, job),
+          entity,
+          this.#timetable.windowOf(entity, this.#options.window),
+        ),
       );
       if (launched !== null) this.#timetable.launched(entity, launched.waitUntil);
       else this.#timetable.again(job, AGAIN_MS);
@@ -122,7 +126,7 @@ export class Launcher {
       }
       if (!this.#mayStart(run, entity)) continue;
       this.pool.start(run.id, () =>
-        this.#launchNow(() => launchRequested(this.#edges, entity, run)),
+        this.#launchNow(() => launchRequested(bound(this.#edges, run.job), entity, run)),
       );
     }
   }

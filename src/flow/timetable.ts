@@ -11,7 +11,7 @@ import { hasEnded, nextFire } from "../jobs/schedule.ts";
 import type { Cursor } from "../journal/journal.ts";
 import type { Instant, Milliseconds } from "../time.ts";
 import { CLOCK_SLACK_MS } from "./clock-watch.ts";
-import { type Edges, say } from "./edges.ts";
+import { bound, type Edges, say } from "./edges.ts";
 import { holdOf } from "./holds.ts";
 import { cursorOf, isDecidedBy, type LaunchWindow } from "./launch.ts";
 import { isAhead } from "./rewind.ts";
@@ -155,7 +155,8 @@ export class Timetable {
     const changes = await this.#catalog.refresh(directories, this.#options.once ? null : patience);
     // Taken before the jobs are scheduled, so that one that is loaded meanwhile is not overlooked.
     const { loading } = this.#catalog;
-    for (const change of changes) await this.#take(change);
+    const gone = await this.#goneOf(changes);
+    for (const change of changes) await this.#take(change, gone);
     // One transaction for all new jobs.
     await Promise.all(this.#firstCursors.splice(0));
     const isUnread = [...this.#catalog.states()].some(({ errors }) => errors.some(mayPass));
@@ -170,7 +171,25 @@ export class Timetable {
     return this.#now() + waitMs;
   }
 
-  async #take(change: Change): Promise<void> {
+  /**
+   * The jobs whose folders are gone, each with what is asked when that is written. A job that is
+   * not seen any more may be another host's, or have been for a moment: of that nothing is removed.
+   */
+  async #goneOf(changes: readonly Change[]): Promise<ReadonlyMap<string, () => boolean>> {
+    const { lease, spool } = this.#edges;
+    const removed = changes.flatMap(({ kind, job }) => (kind === "removed" ? [job] : []));
+    if (lease === undefined) return new Map(removed.map((job) => [job, () => true]));
+    const gone = new Map(removed.map((job) => [job, lease.unbroken(job)]));
+    for (const [job, isOurs] of gone) if (!isOurs()) gone.delete(job);
+    if (gone.size === 0) return gone;
+    // Of what cannot be read now the cursors stay.
+    const there = await spool.scan().catch(() => null);
+    if (there === null) return new Map();
+    for (const { job } of there) gone.delete(job);
+    return gone;
+  }
+
+  async #take(change: Change, gone: ReadonlyMap<string, () => boolean>): Promise<void> {
     const { journal, log } = this.#edges;
     const { job } = change;
     switch (change.kind) {
@@ -181,7 +200,7 @@ export class Timetable {
         if (this.#removed.size >= REMOVED_MAX) this.#removed.clear();
         this.#removed.set(job, { cursor: journal.cursor(job), at: this.#now() });
         log.emit("info", `removed entity ${job}`, { job });
-        await this.#remember(() => journal.write((tables) => tables.removeCursor(job)));
+        await this.#forget(job, gone.get(job));
         return;
       case "broken":
         this.#heap.set(job, null);
@@ -207,10 +226,20 @@ export class Timetable {
     await this.#schedule(change.entity);
   }
 
+  /** Removes the cursor of a job that is gone. */
+  async #forget(job: string, isGone: (() => boolean) | undefined): Promise<void> {
+    if (isGone === undefined) return;
+    await this.#remember(() =>
+      this.#edges.journal.write((tables) => {
+        if (isGone()) tables.removeCursor(job);
+      }),
+    );
+  }
+
   /** Puts a loaded job into the heap, at the first fire time that is not decided yet. */
   async #schedule(entity: Entity): Promise<void> {
-    const { journal } = this.#edges;
     const { job, schedule } = entity;
+    const { journal } = bound(this.#edges, job);
     if (schedule === null || !this.#options.isScheduled) return this.#heap.set(job, null);
     const cursor = journal.cursor(job);
     if (this.#options.once) {

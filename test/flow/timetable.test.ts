@@ -285,3 +285,43 @@ describe("a job that waits for the end of a hold", () => {
     expect(timetable.takeDue(NOON)).toEqual([]);
   });
 });
+
+describe("a job of a cluster that is not seen any more", () => {
+  /** Scans twice; the second scan sees the job only when it is looked at once more, if at all. */
+  async function cursorAfter(seen: { readonly again: boolean; readonly isOurs: boolean }) {
+    const { edges: base, journal, spool } = openWorld();
+    const lease = { unbroken: () => () => seen.isOurs, heldSince: () => NOON };
+    const edges: Edges = { ...base, lease };
+    let scans = 0;
+    spool.scan = () => {
+      scans++;
+      const isSeen = scans === 1 || (scans === 3 && seen.again);
+      return Promise.resolve((isSeen ? [directory("nightly")] : []) as never);
+    };
+    await journal.write((tables) => {
+      tables.setCursor("nightly", { decidedAt: NOON - HOUR, schedule: "0 * * * * UTC" });
+    });
+    const timetable = new Timetable(edges, new Catalog(() => Promise.resolve(entity())), {
+      ...{ checkDirectoryMs: HOUR, isScheduled: true, once: false, loaded() {} },
+    });
+    await timetable.scan();
+    await timetable.scan();
+    expect(timetable.takeDue(NOON + 2 * HOUR)).toEqual([]);
+    return { cursor: journal.cursor("nightly"), scans };
+  }
+
+  test("keeps its cursor where another host had it for a moment (I2)", async () => {
+    const { cursor } = await cursorAfter({ again: true, isOurs: true });
+    expect(cursor?.decidedAt).toBe(NOON - HOUR);
+  });
+
+  test("keeps its cursor where another host has it, and looks no further", async () => {
+    const { cursor, scans } = await cursorAfter({ again: false, isOurs: false });
+    expect(cursor?.decidedAt).toBe(NOON - HOUR);
+    expect(scans).toBe(2);
+  });
+
+  test("has no cursor any more where its folder is gone", async () => {
+    expect((await cursorAfter({ again: false, isOurs: true })).cursor).toBeNull();
+  });
+});

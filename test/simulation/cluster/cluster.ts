@@ -10,6 +10,9 @@ import type { ClusterOracle } from "./oracle.ts";
 import { PostgresServer } from "./postgres.ts";
 import type { ClusterProfile } from "./profile.ts";
 
+/** Far more than any work takes at once. */
+const LOOKS_MAX = 50_000;
+
 export class Cluster {
   readonly profile: ClusterProfile;
   readonly dice: Dice;
@@ -30,6 +33,8 @@ export class Cluster {
   disk: SimulatedDisk | null = null;
   /** Calls of ports so far. */
   calls = 0;
+  /** Looks at clocks in this step. */
+  #looks = 0;
 
   constructor(options: {
     readonly profile: ClusterProfile;
@@ -44,6 +49,12 @@ export class Cluster {
     this.api = new SimulatedApi({ dice, manners: profile.manners, watch: oracle });
     this.model = new PostgresModel(profile.shards, () => this.timeline.now);
     this.postgres = new PostgresServer(this);
+  }
+
+  /** Somebody has looked at a clock: who does nothing else spins (I7). */
+  looked(): void {
+    if (++this.#looks !== LOOKS_MAX) return;
+    this.violate(`I7: ${LOOKS_MAX} looks at the clock within one moment`);
   }
 
   say(who: string, line: () => string): void {
@@ -65,6 +76,7 @@ export class Cluster {
 
   /** Lets the next thing happen, and all that comes of it at once. False when there is none. */
   step(): boolean {
+    this.#looks = 0;
     const more = this.timeline.step();
     drainMicrotasks();
     return more;

@@ -14,6 +14,10 @@ export function happen(cluster: Cluster, hosts: readonly Host[], what: ClusterHa
   if (calm) return;
   const host = dice.pick(hosts);
   switch (what.kind) {
+    case "kill all":
+      cluster.count("", what.kind);
+      for (const each of hosts) each.kill("all at once");
+      return;
     case "outage":
     case "restart PostgreSQL":
     case "PostgreSQL down":
@@ -57,7 +61,7 @@ function befall(cluster: Cluster, what: OfAll): void {
   }
 }
 
-type OfOne = Exclude<ClusterHappening, OfAll | { kind: "request" | "drop" }>;
+type OfOne = Exclude<ClusterHappening, OfAll | { kind: "kill all" | "request" | "drop" }>;
 
 /** What one host suffers. */
 function strike(cluster: Cluster, host: Host, what: OfOne): void {
@@ -66,22 +70,15 @@ function strike(cluster: Cluster, host: Host, what: OfOne): void {
     host.kill("kill -9");
     return;
   }
-  cluster.count(host.name, what.kind);
+  if (what.kind !== "pause" && what.kind !== "sleep") cluster.count(host.name, what.kind);
   switch (what.kind) {
     case "terminate":
       host.terminate();
       return;
     case "pause":
-    case "sleep": {
-      const { life } = host;
-      if (!host.stop()) return;
-      // A machine that sleeps has a monotonic clock that does, too.
-      const asleepMs = what.kind === "sleep" ? what.forMs : 0;
-      timeline.after(what.forMs, () => {
-        if (host.life === life) host.resume(asleepMs);
-      });
+    case "sleep":
+      host.stopFor(what.kind === "sleep");
       return;
-    }
     case "cut":
       host.isCut = true;
       timeline.after(what.forMs, () => {

@@ -55,13 +55,20 @@ export class Host implements Surroundings {
 
   constructor(cluster: Cluster, number: number) {
     this.#cluster = cluster;
+    const { profile } = cluster;
     this.name = `h${number}`;
-    this.offsetMs = cluster.profile.offsets[number - 1] ?? 0;
+    this.offsetMs = profile.offsets[number - 1] ?? 0;
     this.disk = this.#newDisk();
     this.timeline = this.#time();
     this.watch = cluster.oracle.watchOf(this);
     this.way = {
-      connectMs: () => 1 + this.latency(300),
+      connectMs: () => {
+        // Connected, and before anything was sent.
+        if (this.life.alive && this.strikes("stopped before a request", 10 * profile.stops)) {
+          this.stopFor(this.dice.chance(0.5));
+        }
+        return 1 + this.latency(300);
+      },
       time: cluster.timeline,
       left: (body) => cluster.oracle.left(this, body),
     };
@@ -88,6 +95,7 @@ export class Host implements Surroundings {
   }
 
   get wall(): number {
+    this.#cluster.looked();
     return this.#cluster.timeline.now + this.offsetMs;
   }
 
@@ -123,7 +131,10 @@ export class Host implements Surroundings {
     if (!life.alive) return true;
     if (side === "before") this.#cluster.calls++;
     const { calm, dice, profile } = this.#cluster;
-    if (calm || this.isStopped || !dice.chance(profile.rates.crash / 2)) return false;
+    if (calm || this.isStopped) return false;
+    // Not at every turn of its loops, of which there are many.
+    if (name !== "clock" && dice.chance(profile.stops)) this.stopFor(dice.chance(0.5));
+    if (!dice.chance(profile.rates.crash / 2)) return false;
     this.count("crash");
     this.kill(`${side} ${name}`);
     return true;
@@ -273,6 +284,25 @@ export class Host implements Surroundings {
     if (!this.life.alive || this.#held !== null) return false;
     this.#held = [];
     return true;
+  }
+
+  /**
+   * The process is stopped where it is, for about as long as a lease.
+   *
+   * @param isAsleep Whether the machine sleeps. Else its clock may be set back meanwhile.
+   */
+  stopFor(isAsleep: boolean): void {
+    const { dice, profile, timeline } = this.#cluster;
+    const { life } = this;
+    const forMs = dice.int(100, 3 * profile.leaseMs);
+    if (!this.stop()) return;
+    this.count(isAsleep ? "sleep" : "pause");
+    const backMs = !isAsleep && dice.chance(0.3) ? forMs : 0;
+    timeline.after(forMs, () => {
+      if (this.life !== life || !this.isStopped) return;
+      this.offsetMs -= backMs;
+      this.resume(isAsleep ? forMs : 0);
+    });
   }
 
   /** @param asleepMs How long its monotonic clock has stood still. */

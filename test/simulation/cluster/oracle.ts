@@ -8,7 +8,7 @@ import type { Journal, JournalTransaction } from "../../../src/journal/journal.t
 import type { Stored } from "../../../src/journal/postgres/server.ts";
 import type { ApiAction } from "../api.ts";
 import { FireTimes } from "../fire-times.ts";
-import type { Watch } from "../life.ts";
+import { never, type Watch } from "../life.ts";
 import type { SimulatedJob } from "../profile.ts";
 import { resultProblem } from "../results.ts";
 import type { Cluster } from "./cluster.ts";
@@ -160,6 +160,8 @@ export class ClusterOracle {
   /** A journal of which it is seen that what it has told is in PostgreSQL (I1). */
   journalOf<Kind extends Journal>(journal: Kind): Kind {
     const write = async <Value>(work: (to: JournalTransaction) => Value): Promise<Value> => {
+      // The world has ended: nothing goes on, also what spins.
+      if (this.cluster.violations.length > 0) return await never();
       let [touched, before] = [new Set<string>(), this.#writes];
       const value = await journal.write((transaction) => {
         [touched, before] = [new Set(), this.#writes];

@@ -9,6 +9,7 @@ import {
   type SimulatedJob,
 } from "../profile.ts";
 import type { Dice } from "../random.ts";
+import { everySeconds } from "../schedules.ts";
 
 /** What happens to a call to PostgreSQL, as probabilities. */
 export interface StoreRates {
@@ -24,10 +25,10 @@ export interface StoreRates {
 
 /** Things that happen at a time of their own. */
 export type ClusterHappening =
-  | { readonly kind: "kill" }
+  | { readonly kind: "kill" | "kill all" }
   | { readonly kind: "terminate" }
   /** SIGSTOP and SIGCONT, or a machine that sleeps: then its monotonic clock stands still, too. */
-  | { readonly kind: "pause" | "sleep"; readonly forMs: number }
+  | { readonly kind: "pause" | "sleep" }
   /** Nothing goes between a host and PostgreSQL, or between it and the API. */
   | { readonly kind: "cut"; readonly forMs: number }
   | { readonly kind: "cut off API"; readonly forMs: number; readonly fault: HttpFault }
@@ -62,6 +63,8 @@ export interface ClusterProfile {
   };
   /** A process is started again this late after it ended. */
   readonly downMaxMs: number;
+  /** How often a process is stopped right where it calls a port. */
+  readonly stops: number;
   /** Whether all hosts have one disk for their results, as workflows need it. */
   readonly sharesDisk: boolean;
   /** The share of starts at which another host comes in the place of the one that was. */
@@ -85,6 +88,7 @@ export function makeCluster(dice: Dice, hosts: number | null): ClusterProfile {
   const leaseMs = dice.pick([3_000, 5_000, 10_000]);
   const jobs = Array.from({ length: dice.int(1, 4) }, (_, index) => ({
     ...makeJob(dice, index),
+    ...(dice.chance(0.7) ? { schedule: everySeconds(dice.pick([10, 15, 20, 30])) } : {}),
     expirySeconds: dice.pick([5, 10, 20, 30, 60]),
   }));
   return {
@@ -105,6 +109,7 @@ export function makeCluster(dice: Dice, hosts: number | null): ClusterProfile {
       delayResultsMs: dice.pick([0, 0, 3_000]),
     },
     downMaxMs: dice.pick([100, 5_000, 30_000]),
+    stops: dice.chance(0.4) ? dice.pick([0.002, 0.01, 0.03]) : 0,
     sharesDisk: dice.chance(0.3) || jobs.some(({ workflow }) => workflow !== null),
     replaced: dice.chance(0.3) ? 0.5 : 0,
   };
@@ -154,9 +159,10 @@ function makeHappenings(
   const around = (): number => dice.int(100, 3 * leaseMs);
   const jumps = [1, 5, 30, 61, 300] as const;
   add(0.35, 4, () => ({ kind: "kill" }));
+  add(0.1, 1, () => ({ kind: "kill all" }));
   add(0.25, 3, () => ({ kind: "terminate" }));
-  add(0.35, 4, () => ({ kind: "pause", forMs: around() }));
-  add(0.2, 2, () => ({ kind: "sleep", forMs: around() }));
+  add(0.35, 4, () => ({ kind: "pause" }));
+  add(0.2, 2, () => ({ kind: "sleep" }));
   add(0.35, 4, () => ({ kind: "cut", forMs: around() }));
   add(0.2, 2, () => ({ kind: "cut off API", forMs: around(), fault: dice.pick(OUTAGES) }));
   add(0.15, 2, () => ({ kind: "outage", forMs: around(), fault: dice.pick(OUTAGES) }));

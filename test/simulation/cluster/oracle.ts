@@ -34,15 +34,20 @@ export class ClusterOracle {
   /** When each row was written last, in the order of all writes. */
   readonly #writtenAs = new Map<string, number>();
   #writes = 0;
+  /** The epoch of its shard in which the outcome of a step was written. */
+  readonly #savedIn = new Map<string, number>();
   /** How complete the result of each collected action is. */
   readonly #collected = new Map<number, string | number | null>();
   /** Attempts at deliveries that were made. */
   readonly #attempts = new Set<string>();
 
   /** PostgreSQL has another row than before. */
-  written({ tbl, key, data }: Stored): void {
+  written({ shard, tbl, key, data }: Stored): void {
     this.#writtenAs.set(`${tbl}/${key}`, ++this.#writes);
     if (data === null) return;
+    if (tbl === "step" && (JSON.parse(data) as Decoded).state !== "begun") {
+      this.#savedIn.set(key, this.cluster.model.shard(shard).epoch);
+    }
     if (tbl === "action") this.#swept(JSON.parse(data) as Decoded);
     if (tbl !== "cursor") return;
     const { job, decided_at, ahead_at } = JSON.parse(data) as Decoded;
@@ -153,7 +158,11 @@ export class ClusterOracle {
       ({ row }) => `${row.run_id}` === runId && row.name === name,
     );
     if (found === undefined || found.row.state === "begun") return;
-    if (!this.cluster.model.holds(host.me, found.shard)) return;
+    // Saved in an epoch before, by another host while this one stood still: none can look first.
+    const { model } = this.cluster;
+    const { epoch } = model.shard(found.shard);
+    if (this.#savedIn.get(`${found.row.id}`) !== epoch || !model.holds(host.me, found.shard))
+      return;
     this.cluster.violate(`I3: step ${key} was done again after it was ${found.row.state}`);
   }
 

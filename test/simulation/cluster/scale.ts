@@ -40,7 +40,7 @@ function profileOf({ hosts, jobs: count }: Size, dice: Dice): ClusterProfile {
       ...{ pageSize: 1_000, dispatchesMax: 32, collectsMax: 16, deliveriesMax: 4 },
       delayResultsMs: 0,
     },
-    ...{ downMaxMs: 0, sharesDisk: true, replaced: 0 },
+    ...{ downMaxMs: 0, sharesDisk: true, replaced: 0, stops: 0 },
   };
 }
 

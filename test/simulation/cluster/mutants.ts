@@ -1,0 +1,127 @@
+// Mutants: patches that break one invariant of a cluster each, to show that the simulator sees it.
+import type { Mutant } from "../mutants.ts";
+
+export const CLUSTER_MUTANTS: readonly Mutant[] = [
+  {
+    name: "a write in doubt is taken for written",
+    invariant: "I1",
+    seed: 12,
+    edits: [
+      {
+        file: "journal/postgres/journal.ts",
+        find: "          onDoubt?.(written.error);\n          throw written.error;",
+        replace: "          for (const each of settle) each();\n          return;",
+      },
+    ],
+  },
+  {
+    name: "nobody looks at the lease before a POST",
+    invariant: "I12",
+    seed: 21,
+    edits: [
+      {
+        file: "flow/post.ts",
+        find: "edges.api.create(row.body, options.signal, edges.mayAct)",
+        replace: "edges.api.create(row.body, options.signal)",
+      },
+    ],
+  },
+  {
+    name: "nobody looks at the lease before a delivery",
+    invariant: "I12",
+    seed: 30,
+    edits: [
+      {
+        file: "flow/deliver.ts",
+        find: "edges.mayAct?.() === false",
+        replace: "edges.mayAct === null",
+      },
+    ],
+  },
+  {
+    name: "the clock of the wall is not looked at",
+    invariant: "I12",
+    seed: 21,
+    edits: [
+      {
+        file: "journal/postgres/membership.ts",
+        find: "return now.elapsed >= until.elapsed || now.wall >= until.wall;",
+        replace: "return now.elapsed >= until.elapsed;",
+      },
+    ],
+  },
+  {
+    name: "the monotonic clock is not looked at",
+    invariant: "I12",
+    seed: 21,
+    edits: [
+      {
+        file: "journal/postgres/membership.ts",
+        find: "return now.elapsed >= until.elapsed || now.wall >= until.wall;",
+        replace: "return now.wall >= until.wall;",
+      },
+    ],
+  },
+  {
+    name: "what others have written is not fetched",
+    invariant: "I4",
+    seed: 24,
+    edits: [
+      {
+        file: "journal/postgres/journal.ts",
+        find: "if (seen === undefined || seen >= version) continue;",
+        replace: "if (seen === undefined || seen >= 0) continue;",
+      },
+    ],
+  },
+  {
+    name: "what another host may have sent is not searched for",
+    invariant: "I3",
+    seed: 4,
+    edits: [
+      {
+        file: "flow/post.ts",
+        find: "const isLookedFor = row.maybeSent && !options.fresh;",
+        replace:
+          "const isLookedFor = row.maybeSent && !options.fresh && edges.lease === undefined;",
+      },
+    ],
+  },
+  {
+    name: "attempts are counted anew where a result was collected again",
+    invariant: "I6",
+    seed: 45,
+    edits: [
+      {
+        file: "flow/deliver.ts",
+        find: "transaction.saveDelivery({ ...row, nextAt: now, progress: null, updatedAt: now });",
+        replace:
+          "transaction.saveDelivery({ ...row, attempts: 0, nextAt: now, progress: null, updatedAt: now });",
+      },
+    ],
+  },
+  {
+    name: "a shard is kept that others would need",
+    invariant: "I4",
+    seed: 1,
+    edits: [
+      {
+        file: "journal/lease.ts",
+        find: "give: Math.max(0, mine - wanted),",
+        replace: "give: 0,",
+      },
+    ],
+  },
+  {
+    name: "work is begun again and again whose lease is over",
+    invariant: "I7",
+    seed: 13,
+    edits: [
+      {
+        file: "journal/postgres/membership.ts",
+        find: "    if (this.#isOver(held)) this.#endOver();",
+        replace: "",
+      },
+    ],
+  },
+];

@@ -38,11 +38,41 @@ export const FAULT_KINDS: Readonly<Record<string, RegExp>> = {
   "a record of the original, sound or broken": /^legacy /,
 };
 
+/** The same of a cluster, beside what befalls each of its hosts as one that is alone. */
+export const CLUSTER_FAULT_KINDS: Readonly<Record<string, RegExp>> = {
+  "a call to PostgreSQL that is lost": /^PostgreSQL: call lost$/,
+  "a call to PostgreSQL whose answer is lost": /^PostgreSQL: answer lost$/,
+  "a call that arrives after it was given up": /^PostgreSQL: call late$/,
+  "PostgreSQL restarted, also in the middle of a commit": /^restart PostgreSQL$/,
+  "PostgreSQL down for up to a minute": /^PostgreSQL down$/,
+  "a partition between a host and PostgreSQL": /^cut$/,
+  "a partition between a host and the API": /^cut off API$/,
+  "an API that is down": /^outage$/,
+  "an exchange with the API that fails": /^http /,
+  "kill -9 of a host": /^kill$/,
+  "kill -9 of all hosts at once": /^kill all$/,
+  "a crash at a port call": /^crash$/,
+  "SIGTERM of a host": /^terminate$/,
+  "SIGSTOP for about a lease and SIGCONT": /^pause$/,
+  "a machine that sleeps for about a lease": /^sleep$/,
+  "a stop between connecting and sending": /^stopped before a request$/,
+  "another machine in the place of a host": /^host replaced$/,
+  "a clock that jumps": /^jump$/,
+  "a host that is drained and undrained": /^drain$/,
+  "a full disk": /^disk full$/,
+  "a disk that fails": /^spool\./,
+  "a plugin that fails or hangs": /^plugin /,
+  "`run` and `drop` from outside": /^(request|drop)$/,
+};
+
 /** How often each kind struck, in the order of the kinds. */
-export function countKinds(counts: Readonly<Record<string, number>>): ReadonlyMap<string, number> {
+export function countKinds(
+  counts: Readonly<Record<string, number>>,
+  kinds = FAULT_KINDS,
+): ReadonlyMap<string, number> {
   const names = Object.entries(counts);
   return new Map(
-    Object.entries(FAULT_KINDS).map(([kind, pattern]) => [
+    Object.entries(kinds).map(([kind, pattern]) => [
       kind,
       names.reduce((sum, [name, count]) => sum + (pattern.test(name) ? count : 0), 0),
     ]),

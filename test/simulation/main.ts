@@ -6,7 +6,7 @@
 import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
 import { simulateCluster } from "./cluster/simulate.ts";
-import { countKinds } from "./faults.ts";
+import { CLUSTER_FAULT_KINDS, countKinds, FAULT_KINDS } from "./faults.ts";
 import { searchSeeds } from "./search.ts";
 import { simulate } from "./simulate.ts";
 import type { SeedReport, Tally } from "./tally.ts";
@@ -64,13 +64,17 @@ function verdictOf(tally: Tally, elapsedMs: number): string {
 }
 
 /** What happened in them, as a table for the documents. */
-function summaryOf(tally: Tally, elapsedMs: number): readonly string[] {
+function summaryOf(
+  tally: Tally,
+  elapsedMs: number,
+  kinds: ReadonlyMap<string, number>,
+): readonly string[] {
   const { actions, calls, lives, runs, virtualMs, workflows } = tally;
   const minutes = (elapsedMs / 60_000).toFixed(1);
   const days = Math.round(virtualMs / 86_400_000);
   const lived = `${lives} processes of the runner, ${days} days of their time in ${minutes} minutes`;
   const worked = `${runs} runs (${workflows} of workflows), ${actions} actions, ${calls} port calls`;
-  const rows = [...countKinds(tally.faults)].map(([kind, count]) => `| ${kind} | ${count} |`);
+  const rows = [...kinds].map(([kind, count]) => `| ${kind} | ${count} |`);
   return [`${lived};`, `${worked}.`, "", "| fault | how often |", "|---|---|", ...rows];
 }
 
@@ -100,9 +104,10 @@ async function search(options: {
   });
   if (isShown) process.stdout.write("\r\x1b[K");
   const elapsedMs = performance.now() - startedAt;
-  const kinds = options.faults ? [...countKinds(tally.faults)] : [];
-  if (options.faults) for (const line of summaryOf(tally, elapsedMs)) console.log(line);
-  const idle = kinds.flatMap(([kind, count]) => (count === 0 ? [kind] : []));
+  const known = hosts === null ? FAULT_KINDS : CLUSTER_FAULT_KINDS;
+  const kinds = options.faults ? countKinds(tally.faults, known) : new Map<string, number>();
+  if (options.faults) for (const line of summaryOf(tally, elapsedMs, kinds)) console.log(line);
+  const idle = [...kinds].flatMap(([kind, count]) => (count === 0 ? [kind] : []));
   for (const kind of idle) console.log(`never struck: ${kind}`);
   console.log(verdictOf(tally, elapsedMs));
   return tally.failures.length + idle.length === 0 ? 0 : 1;

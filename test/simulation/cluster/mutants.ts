@@ -29,7 +29,7 @@ export const CLUSTER_MUTANTS: readonly Mutant[] = [
   {
     name: "nobody looks at the lease before a delivery",
     invariant: "I12",
-    seed: 30,
+    seed: 106,
     edits: [
       {
         file: "flow/deliver.ts",

@@ -24,6 +24,8 @@ interface ModelShard {
   epoch: number;
   leaseUntil: number;
   version: number;
+  /** When it was claimed, for who looks from outside. */
+  claimedAt: number;
 }
 
 /** A row as it is now, or what is left of one that was removed. */
@@ -56,7 +58,7 @@ export class PostgresModel {
   constructor(shards: number, now: () => number) {
     this.#now = now;
     for (let id = COMMON; id <= shards; id++) {
-      this.#shards.set(id, { owner: null, epoch: 0, leaseUntil: 0, version: 0 });
+      this.#shards.set(id, { owner: null, epoch: 0, leaseUntil: 0, version: 0, claimedAt: 0 });
     }
   }
 
@@ -159,6 +161,7 @@ export class PostgresModel {
       const { owner, leaseUntil } = shard;
       if (owner !== null && owner !== me && leaseUntil >= now) continue;
       Object.assign(shard, { owner: me, epoch: shard.epoch + 1, leaseUntil: now + leaseMs });
+      shard.claimedAt = now;
       claimed.set(id, shard.epoch);
     }
     return claimed;

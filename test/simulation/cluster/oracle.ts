@@ -23,6 +23,9 @@ export interface Marks {
   readonly expireAt: number;
 }
 
+/** A step that was begun before a claim has had its effect by then, stops of its host included. */
+const STEP_ON_ITS_WAY_MS = 40_000;
+
 export class ClusterOracle {
   cluster!: Cluster;
   /** Actions that somebody gave up. */
@@ -158,11 +161,12 @@ export class ClusterOracle {
       ({ row }) => `${row.run_id}` === runId && row.name === name,
     );
     if (found === undefined || found.row.state === "begun") return;
-    // Saved in an epoch before, by another host while this one stood still: none can look first.
-    const { model } = this.cluster;
-    const { epoch } = model.shard(found.shard);
-    if (this.#savedIn.get(`${found.row.id}`) !== epoch || !model.holds(host.me, found.shard))
-      return;
+    // What was on its way when the shard was lost arrives: nobody can look first.
+    const { model, timeline } = this.cluster;
+    const { claimedAt, epoch } = model.shard(found.shard);
+    const isOfBefore = timeline.now - claimedAt < STEP_ON_ITS_WAY_MS;
+    const isSame = this.#savedIn.get(`${found.row.id}`) === epoch;
+    if (isOfBefore || !isSame || !model.holds(host.me, found.shard)) return;
     this.cluster.violate(`I3: step ${key} was done again after it was ${found.row.state}`);
   }
 

@@ -279,7 +279,8 @@ export class Runner {
       if (this.#launcher.isPlanning(row) || this.#engine.isPlanning(row.runId)) continue;
       if (room > 0 && this.#post(row, false)) room--;
     }
-    for (const state of ["posted", "collected"] as const) {
+    // The sweeps first: they are few, and would wait behind all that is to be collected.
+    for (const state of ["collected", "posted"] as const) {
       for (const row of this.#due(state, this.#collects, now)) {
         if (room > 0 && this.#collect(row)) room--;
       }
@@ -301,9 +302,12 @@ export class Runner {
     const edges = leased(this.#edges, row.job);
     const sent = sentBefore(edges, row, { fresh, startedAt: this.#startedAt });
     const options = { ...this.#optionsOf(row), ...sent, retries };
-    return this.#posts.post(row.id, (answered) =>
-      this.#reach(() => postAction(edges, row, { ...options, answered }), row),
-    );
+    return this.#posts.post(row.id, async (answered) => {
+      // The API may have gone down while it waited for its place.
+      const isDown = this.api.admits(this.#edges.clock.now()) === "none";
+      if (isDown && !fresh) return null;
+      return await this.#reach(() => postAction(edges, row, { ...options, answered }), row);
+    });
   }
 
   #collect(row: ActionRow): boolean {

@@ -172,6 +172,13 @@ export function hostStates(
   }));
 }
 
+/** Where results are, without keys. */
+function storeOf({ store }: Config): unknown {
+  if (store?.kind !== "bucket") return store?.path ?? null;
+  const { bucket, prefix, endpoint, region } = store;
+  return [bucket, prefix, endpoint, region];
+}
+
 function withoutUser(url: string): string {
   const { protocol, host, pathname } = new URL(url);
   return `${protocol}//${host}${pathname}`;
@@ -187,6 +194,7 @@ function configDigests(config: Config): Digests {
     "[client] delayresults": client.delayResultsMs,
     "[cluster] lease": cluster?.leaseMs,
     "[notify]": notify,
+    "[results] store": storeOf(config),
     "[retention]": retention,
     "[runner] timezone": timezone,
   };

@@ -119,10 +119,12 @@ function endpointOf(resolver: Resolver, region: string): string {
   const endpoint = textOf(resolver, key);
   if (endpoint === null) return `https://s3.${region}.amazonaws.com`;
   const url = URL.parse(endpoint);
-  const isPlain = url !== null && url.search === "" && url.hash === "" && url.username === "";
+  const isPlain =
+    url !== null && url.search === "" && url.hash === "" && `${url.username}${url.password}` === "";
   if (!isPlain || !/^https?:$/.test(url.protocol)) {
     noteMistake(resolver, key, {
-      message: `Cannot use [results] endpoint "${endpoint}": it is no http or https URL`,
+      // Not the whole: it may hold a password.
+      message: `Cannot use [results] endpoint "${url?.host ?? ""}": it is no plain http or https URL`,
       hint: "It is the service without the bucket, such as https://minio.example.com:9000",
     });
   }

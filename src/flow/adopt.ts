@@ -84,7 +84,8 @@ async function adoptOne(
   if (record === null) return false;
   const known = edges.journal.actionById(record.actionId);
   if (known !== null) {
-    if (known.state !== "posted") await edges.spool.removeInflight(file.job, record.actionId);
+    const isOver = known.state !== "posted" || edges.lease !== undefined;
+    if (isOver) await edges.spool.removeInflight(file.job, record.actionId);
     return false;
   }
   // The job may name another plugin by now; a job that is gone had the one in the record.
@@ -94,6 +95,11 @@ async function adoptOne(
   });
   const subject = { job: file.job, action: record.actionId };
   edges.log.emit("info", `monitoring result for ${file.job}/${record.actionId}`, subject);
+  if (edges.lease !== undefined) {
+    // The journal has it now, and another host may collect it.
+    await edges.spool.removeInflight(file.job, record.actionId);
+    return true;
+  }
   if (file.name !== `${record.actionId}.json`) {
     const path = await edges.spool.setAside(file);
     const about = { job: file.job, actionId: record.actionId };

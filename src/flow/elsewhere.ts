@@ -20,7 +20,10 @@ import { keep } from "./transition.ts";
 export const ELSEWHERE = "collected by another runner";
 
 /** What is needed where records and results of another runner are looked at. */
-export type Adopting = Pick<Edges, "clock" | "journal" | "limits" | "log" | "mayAct" | "spool">;
+export type Adopting = Pick<
+  Edges,
+  "clock" | "journal" | "lease" | "limits" | "log" | "mayAct" | "spool"
+>;
 
 /** A posted action. */
 type Posted = ActionRow & { readonly actionId: number; readonly reply: Uint8Array };
@@ -82,6 +85,9 @@ export async function markInflight(
   row: ActionRow,
   posted: { readonly actionId: number; readonly reply: Uint8Array },
 ): Promise<void> {
+  // Of several hosts any may collect it: a record that one of them keeps would have it adopted as a
+  // new one when the journal has forgotten it.
+  if (edges.lease !== undefined) return;
   const about = { ...row, actionId: posted.actionId };
   try {
     const plugin = row.plugins[0] ?? "";

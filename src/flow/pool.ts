@@ -45,9 +45,12 @@ export class Pool {
     return Math.max(0, this.#limit() - this.#busy - this.#waiting.size);
   }
 
-  /** How many are worth looking for that it does not have yet: some may turn out not to be for it. */
+  /**
+   * How many are worth looking for that it does not have yet: some may turn out not to be for it.
+   * What waits counts, so that never more wait than run.
+   */
   get room(): number {
-    return this.#running.size + this.free;
+    return Math.max(0, this.#running.size + this.free - this.#waiting.size);
   }
 
   get idle(): boolean {

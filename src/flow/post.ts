@@ -91,6 +91,8 @@ export async function postAction(
   row: ActionRow,
   options: PostOptions,
 ): Promise<Reached | null> {
+  // It may have been given up while it waited for its place.
+  if (edges.journal.action(row.id)?.state !== "planned") return null;
   const postBy = row.postBy ?? row.expireAt;
   if (isHeld(row) && edges.clock.now() < postBy) {
     const error = row.error ?? "it waits for its canary";
@@ -133,7 +135,9 @@ async function prepareSending(
   const anew = isUnsent ? await signAnew(edges, row) : null;
   // No earlier try has sent it. From here on this one may have, even if the process dies (I3).
   const isKept = row.maybeSent && anew === null;
-  return isKept ? row : await keep(edges, row, { kind: "sending", anew });
+  if (!isKept) return await keep(edges, row, { kind: "sending", anew });
+  // The search for it took its time.
+  return edges.journal.action(row.id)?.state === "planned" ? row : null;
 }
 
 async function send(edges: Edges, row: ActionRow, options: PostOptions): Promise<Reached | null> {

@@ -53,8 +53,8 @@ export class Upkeep {
   async #step(retention: Retention): Promise<void> {
     const { clock, log } = this.#edges;
     try {
-      const isMore = await removeOld(this.#edges, retention);
       const isSurplus = await this.#surplus(retention);
+      const isMore = await removeOld(this.#edges, retention);
       const isStray = (await this.#strays?.step()) ?? false;
       if (isSurplus || isMore || isStray) this.nextAt = clock.now() + PAUSE_MS;
     } catch (error) {
@@ -83,6 +83,8 @@ export async function removeOld(
   { journalMs, resultsMs, shelf }: Retention,
 ): Promise<boolean> {
   const now = edges.clock.now();
+  // The rows first: a store that cannot be reached keeps none of them.
+  const rows = journalMs === null ? 0 : await removeRuns(edges, now - journalMs);
   let removed = 0;
   if (resultsMs !== null) {
     const date = formatUtcDate(now - resultsMs);
@@ -90,7 +92,6 @@ export async function removeOld(
     removed = await shelf.removeBefore(date, { limit: STEP_MAX, isKept });
     if (removed > 0) edges.log.emit("info", `removed ${removed} results from before ${date}`);
   }
-  const rows = journalMs === null ? 0 : await removeRuns(edges, now - journalMs);
   return removed >= STEP_MAX || rows >= STEP_MAX;
 }
 

@@ -5,6 +5,7 @@
 // Only what is a day old, of actions that the journal knows: another runner directory may keep its
 // results beside these. What is older than a week, of a time when no process ran, is left to
 // [retention].
+import { messageOf } from "../errors.ts";
 import type { JournalReads } from "../journal/journal.ts";
 import { formatUtcDate } from "../lib/go/time.ts";
 import type { Strays } from "../ports.ts";
@@ -50,7 +51,10 @@ export class StrayUpkeep {
       this.#nextAt = now + PERIOD_MS;
       this.#days = Array.from({ length: DAYS }, (_, at) => formatUtcDate(before - at * DAY_MS));
       // Keys may have no right to that: the days are looked through all the same.
-      const ended = await this.#strays.endWrites(before);
+      const ended = await this.#strays.endWrites(before).catch((error: unknown) => {
+        log.emit("warning", `results that were never whole are not removed: ${messageOf(error)}`);
+        return 0;
+      });
       if (ended > 0) log.emit("info", `removed ${ended} results that were never whole`);
     }
     const [day = ""] = this.#days;

@@ -10,7 +10,7 @@ import { RunnerError } from "../../errors.ts";
 import type { Loan, ResultMark, ResultName, Results, ResultWriter } from "../../ports.ts";
 import type { Instant } from "../../time.ts";
 import { type Copies, removeFile } from "./copies.ts";
-import { keyOf } from "./names.ts";
+import { keyOf, readKey } from "./names.ts";
 import { type Objects, PART_BYTES } from "./objects.ts";
 import type { Depot, DepotItem } from "./shelf.ts";
 
@@ -138,8 +138,10 @@ export class Bucket implements Results, Depot {
   async endWrites(before: Instant): Promise<number> {
     const { objects } = this.#options;
     const begun = await objects.uploads(this.#below, before);
-    for (const upload of begun) await objects.abort(upload);
-    return begun.length;
+    // A bucket may hold what is not this program's.
+    const own = begun.filter(({ key }) => readKey(key.slice(this.#below.length)) !== null);
+    for (const upload of own) await objects.abort(upload);
+    return own.length;
   }
 
   /** How all keys begin. */

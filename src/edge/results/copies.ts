@@ -146,7 +146,8 @@ export async function removeOldCopies(directory: string): Promise<void> {
 }
 
 async function isRunning(pid: string): Promise<boolean> {
-  if (Number(pid) === process.pid) return true;
+  // In a container each process has the same one; this one has made no copies yet.
+  if (Number(pid) === process.pid) return false;
   return await stat(`/proc/${pid}`).then(
     () => true,
     () => false,

@@ -28,6 +28,15 @@ describe("Pool", () => {
     expect(pool.idle).toBe(true);
   });
 
+  test("has no room for more than run, however often it is asked", async () => {
+    const pool = new Pool(4, () => {});
+    for (let key = 0; key < 100 && pool.room > 0; ) {
+      // As many as it has room for, as at each turn of the loop.
+      for (let room = pool.room; room > 0; room--) pool.start(key++, held().task);
+    }
+    expect([pool.running, pool.waiting, pool.room]).toEqual([4, 4, 0]);
+  });
+
   test("asks for its limit each time where it can change", async () => {
     let limit = 1;
     const pool = new Pool(

@@ -2,6 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { leased } from "../../src/flow/edges.ts";
 import { DAEMON_WINDOW, launchDue } from "../../src/flow/launch.ts";
 import { postAction, sentBefore } from "../../src/flow/post.ts";
+import { keep } from "../../src/flow/transition.ts";
 import { type ActionRow, advance } from "../../src/journal/inflight.ts";
 import {
   entity,
@@ -339,6 +340,23 @@ describe("postAction()", () => {
     world.api.finds = [{ ...postedAs(44, row.expireAt), kind: "found" }];
     await post(world, world.journal.action(row.id) as ActionRow, false);
     expect(world.journal.action(row.id)).toMatchObject({ state: "posted", actionId: 44 });
+  });
+
+  test("posts nothing that was given up while it waited, or was searched for", async () => {
+    const world = openWorld();
+    const row = await plan(world);
+    const drop = () => keep(world.edges, row, { kind: "dropped", error: "dropped by ann" });
+    const find = world.api.findAction.bind(world.api);
+    world.api.findAction = async (...order) => {
+      await drop();
+      return await find(...order);
+    };
+    const posting = post(world, row, false);
+    await world.clock.moveBy(20_000);
+    await posting;
+    expect(world.journal.action(row.id)?.state).toBe("failed");
+    expect(await post(world, row)).toBeNull();
+    expect(world.api.posted).toEqual([]);
   });
 
   test("posts nothing that waits for its canary", async () => {

@@ -24,7 +24,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "a write is told before it is durable",
     invariant: "I1",
-    seed: 14,
+    seed: 185,
     edits: [
       {
         file: "journal/sqlite/works.ts",
@@ -184,10 +184,10 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: "flow/post.ts",
-        find: 'return isKept ? row : await keep(edges, row, { kind: "sending", anew });',
+        find: 'if (!isKept) return await keep(edges, row, { kind: "sending", anew });',
         replace:
           'if (!isKept) await keep(edges, row, { kind: "sending", anew: null }); ' +
-          "return { ...row, ...anew };",
+          "if (!isKept) return { ...row, ...anew };",
       },
     ],
   },

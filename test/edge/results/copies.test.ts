@@ -84,9 +84,11 @@ test("removeOldCopies() removes those of processes that have ended, and nothing 
   for (const name of [`${gone}-${hex}.json`, `.${gone}-${hex}.json.${hex}.tmp`, "notes.txt"]) {
     scratch.file(`copies/${name}`);
   }
+  scratch.file(`copies/${process.ppid}-${hex}.json`);
+  // In a container the process of before had the same number.
   scratch.file(`copies/${process.pid}-${hex}.json`);
   await removeOldCopies(scratch.path);
   expect(readdirSync(scratch.in("copies")).toSorted()).toEqual(
-    [`${process.pid}-${hex}.json`, "notes.txt"].toSorted(),
+    [`${process.ppid}-${hex}.json`, "notes.txt"].toSorted(),
   );
 });

@@ -100,7 +100,7 @@ const BENCH = [process.execPath, "bench/main.ts", "--short"] as const;
 
 /**
  * Files that take long, which `bun test` starts first: what begins last is then short, and no
- * processor waits for it. `bun test` measures them anew with `--update-timings`.
+ * processor waits for it. `bun test` measures them again with `--update-timings`.
  */
 const TIMINGS = "test/timings.json";
 

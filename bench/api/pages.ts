@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import type { LoadOptions } from "./client.ts";
 
-/** Pages that are kept: what does not fit is made anew at each request. */
+/** Pages that are kept: what does not fit is made again at each request. */
 const KEPT_BYTES_MAX = 256 * 1024 * 1024;
 
 /** Ten digits, so that every id takes the same room. */

@@ -19,7 +19,7 @@ export async function writeNext(run: number, inventory: Inventory): Promise<void
   await writeFile(nextOf(run), JSON.stringify(inventory), { mode: 0o600 });
 }
 
-/** Puts it in the place of the last one. If it is there already, that was done before. */
+/** Puts it in place of the last one. If it is there already, that was done before. */
 export async function switchTo(run: number): Promise<void> {
   try {
     await rename(nextOf(run), LAST);

@@ -7,7 +7,7 @@ import type { Release } from "./deb.ts";
 import type { Made } from "./system.ts";
 import { layOut, plain, program, type TreeFile, writeTar } from "./tree.ts";
 
-/** Starts the executable of this machine in the place of itself, as far as Node can. */
+/** Starts the executable of this machine in place of itself, as far as Node can. */
 const LAUNCHER = `#!/usr/bin/env node
 // Starts the executable that npm has brought for this machine.
 const { spawn } = require("node:child_process");

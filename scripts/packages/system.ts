@@ -63,7 +63,7 @@ export function systemFiles({ executable, notices, man, completions }: Made): re
   ];
 }
 
-/** The user and the folders; then a service that runs is started anew, which goes on by itself. */
+/** The user and the folders; then a service that runs is started again, which goes on by itself. */
 export const AFTER_INSTALL = `if command -v systemd-sysusers >/dev/null; then
   systemd-sysusers \${DPKG_ROOT:+--root="$DPKG_ROOT"} mig-runner.conf
 elif ! getent passwd mig >/dev/null; then

@@ -215,7 +215,7 @@ export function differences(before: Calendar, calendar: Calendar): readonly stri
   const [old, now] = [before, calendar].map((each) => plainAction(actionOf(each)));
   const [was, is] = [before, calendar].map((each) => sayings(each));
   const isOlder = calendar.sequence < before.sequence;
-  const older = `number: was ${before.sequence}, is ${calendar.sequence}: the host begins anew`;
+  const older = `number: was ${before.sequence}, is ${calendar.sequence}: the host counts from there`;
   const texts = [...(is ?? new Map())].flatMap(([name, text]) => {
     const other = was?.get(name) ?? "";
     return other === text ? [] : [`${name}: was ${other}, is ${text}`];

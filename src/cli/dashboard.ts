@@ -116,7 +116,9 @@ async function tlsOf(call: Call, place: Place, note: (line: string) => void): Pr
     return null;
   }
   if (place.kind === "socket") {
-    throw new UsageError("flag -tls-cert is for a port: by -listen unix:PATH nobody else asks");
+    throw new UsageError(
+      "flag -tls-cert is for a port: with -listen unix:PATH nothing comes over a network",
+    );
   }
   return await Tls.open(files, note);
 }

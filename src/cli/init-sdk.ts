@@ -37,8 +37,8 @@ export async function typesAdvice(directory: string, plugins: DiskPlugins): Prom
   const path = `${directory}/sdk/index.d.ts`;
   const [known] = PLUGIN_NAME.exec((await textOf(path)) ?? "") ?? [];
   if (known === undefined || known === (await pluginNameText(plugins))) return null;
-  const mend = `mig-runner init ${directory} writes them anew`;
-  return `${path}: editors are told of other plugins than there are (${mend})`;
+  const mend = `mig-runner init ${directory} writes them again`;
+  return `${path}: the types that editors read name other plugins than there are (${mend})`;
 }
 
 /** The type of the names of plugins, in the types that authors get. */

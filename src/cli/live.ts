@@ -10,7 +10,7 @@ import type { Clock } from "../lib/ports.ts";
 import type { Plugins } from "../ports.ts";
 import { type LazySigner, openWire, type Wire } from "./wire.ts";
 
-/** What is opened anew for a changed configuration. */
+/** What is opened again for a changed configuration. */
 export interface LiveOptions {
   readonly config: Config;
   readonly clock: Clock;
@@ -30,7 +30,7 @@ export interface Live
   /**
    * Opens what another configuration means, and the keys unless they are not used.
    *
-   * @returns What puts it in the place of the old. Rejects with RunnerError KEYRING.
+   * @returns What puts it in place of the old. Rejects with RunnerError KEYRING.
    */
   prepare(next: Config, isKeyUsed: boolean): Promise<() => void>;
   close(): void;

@@ -1,4 +1,4 @@
-// Metrics: the daemon's file for node_exporter, written anew again and again.
+// Metrics: the daemon's file for node_exporter, written again and again.
 import { processUsage, writeTextfile } from "../edge/textfile.ts";
 import { messageOf } from "../errors.ts";
 import { isSignedAhead } from "../flow/signed-ahead.ts";

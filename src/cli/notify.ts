@@ -21,7 +21,7 @@ export const notify: Verb = {
     try {
       const { plugins } = access.config.notify;
       if (plugins.length === 0) {
-        throw new RunnerError("CONFIG", "Cannot test alarms: nobody is to be told", {
+        throw new RunnerError("CONFIG", "Cannot test alarms: [notify] names no plugins", {
           path: access.config.path,
           hint: 'Name who tells them, such as [notify] plugins = "slack"',
         });

@@ -67,7 +67,7 @@ export interface Opened {
   readonly broken: Promise<Broken>;
   /** Opens the log file again, after somebody moved it away. */
   reopenLog(): void;
-  /** Reads the configuration and the key anew. Never rejects: what came of it is in the log. */
+  /** Reads the configuration and the key again. Never rejects: what came of it is in the log. */
   reload(): Promise<void>;
   /** Opens the key now instead of at the first signature. Rejects with RunnerError KEYRING. */
   openKey(): Promise<void>;

@@ -1,4 +1,4 @@
-// Reload: SIGHUP reads the configuration anew. What can change does, what needs a restart is told,
+// Reload: SIGHUP reads the configuration again. What can change does, what needs a restart is told,
 // and a mistake keeps what was.
 import type { Config, Written } from "../config/config.ts";
 import { describeError, explain, RunnerError, RunnerErrors } from "../errors.ts";
@@ -28,7 +28,7 @@ export function changesBetween(before: Written, after: Written): Changes {
   };
 }
 
-/** What reading anew needs. */
+/** What reading again needs. */
 export interface ReloadEdges {
   readonly log: Log;
   /** Rejects with RunnerError or RunnerErrors, also for files that others can write. */
@@ -41,7 +41,7 @@ export interface ReloadEdges {
   prepare(config: Config): Promise<() => void>;
 }
 
-/** Reads the configuration anew when it is told to, one reading at a time. */
+/** Reads the configuration again when it is told to, one reading at a time. */
 export class Reload {
   readonly #edges: ReloadEdges;
   /** What is in force. */

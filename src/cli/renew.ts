@@ -35,7 +35,7 @@ export async function renew(access: JournalAccess, runId: number): Promise<Rehea
   if (played.parting !== null) {
     const own = `mig-runner resume ${runId} goes on with the source that it began with`;
     const where = await placesOf(access, kept, played);
-    const hint = `Nothing was changed. ${own}; mig-runner run ${run.job} begins anew`;
+    const hint = `Nothing was changed. ${own}; mig-runner run ${run.job} begins a new run`;
     refuse(`${played.parting}${where}`, hint);
   }
   const before = JSON.stringify([run, steps]);

@@ -172,7 +172,7 @@ export const RUNNER_KEYS = {
     textfile: {
       ...part({ ...text, since: ours, unset: "none" }),
       about:
-        "file that is written anew each 15 seconds with the metrics of docs/operations.md, for " +
+        "file that is written again each 15 seconds with the metrics of docs/operations.md, for " +
         "the textfile collector of Prometheus' node_exporter: `NAME.prom` in its directory",
     },
   },

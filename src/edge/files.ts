@@ -72,7 +72,7 @@ export async function createFile(
   await writeFile(path, text, { flag: "wx", mode });
 }
 
-/** Puts a file in the place of another, or makes it, with the directories above it. */
+/** Puts a file in place of another, or makes it, with the directories above it. */
 export async function replaceFile(path: string, text: string | Uint8Array): Promise<void> {
   const fresh = `${path}.new`;
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });

@@ -162,7 +162,7 @@ async function giveResult(
   }
 }
 
-/** How long a delivery waits for its result to be collected again: then it is looked at anew. */
+/** How long a delivery waits for its result to be collected again: then it is looked at again. */
 const LOST_MS: Milliseconds = 60 * 60_000;
 
 /**

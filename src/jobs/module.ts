@@ -79,7 +79,7 @@ type Places = ReadonlyMap<string, KeyPosition>;
 /** Comments and texts, in which brackets and names mean nothing. */
 const OPAQUE = /\/\/[^\n]*|\/\*.*?\*\/|(["'])(?:\\.|(?!\1)[^\\\n])*\1|`(?:\\.|[^`\\])*`/gs;
 
-/** A program with blanks in the place of its comments and texts, but for the texts to keep. */
+/** A program with blanks in place of its comments and texts, but for the texts to keep. */
 export function maskOpaque(program: string, kept: RegExp): string {
   return program.replace(OPAQUE, (opaque) => {
     return kept.test(opaque) ? opaque : opaque.replace(/[^\n]/g, " ");

@@ -12,7 +12,7 @@ export const NAME_SIZE_MAX = 128;
 export function nameFault(
   name: string,
 ): { readonly message: string; readonly hint: string } | null {
-  // The system's own texts have this in the place of bytes that are none.
+  // The system's own texts have this in place of bytes that are none.
   if (name.includes("\ufffd")) return fault("the name of its directory is no UTF-8");
   if (visible(name) !== name || /[\t\\]/.test(name)) {
     return fault(

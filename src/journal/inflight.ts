@@ -11,7 +11,7 @@
 //
 // `delayed` and `watched` keep the state and move `nextAt`: a retry, a look and a sweep are as
 // durable as the state itself; so are `sending`, before an action is sent that was proved unsent
-// (signed anew if it comes late), and `writing`, before a result gets its name.
+// (signed again if it comes late), and `writing`, before a result gets its name.
 // `swept` ends the wait for the sweep.
 //
 // Owns:    which transitions are legal, and what each state must carry.

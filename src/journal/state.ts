@@ -35,7 +35,7 @@ export interface StateReads {
 
 /** The journal's writes of it. */
 export interface StateWrites {
-  /** In the place of what the key had. */
+  /** In place of what the key had. */
   setState(row: StateRow): void;
   /** Answers how many values it was: one, or none. */
   removeState(job: string, key: string): number;

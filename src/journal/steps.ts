@@ -52,7 +52,7 @@ export interface StepRow {
   readonly value: string | null;
   /** Why it failed, or why its last try did. */
   readonly error: string | null;
-  /** Tries that failed; for a collect, how often it was begun anew. */
+  /** Tries that failed; for a collect, how often it was begun again. */
   readonly attempts: number;
   /** Tries that were begun: more than have failed, if a process died in one of them. */
   readonly tries: number;

@@ -1,6 +1,6 @@
 // Result difference: what two results of a job do not share, host by host, from their indexes.
 //
-// Hosts are the same by their names: an agent gets another number when it is installed anew. Of
+// Hosts are the same by their names: an agent gets another number when it is installed again. Of
 // hosts of one name the first is taken for the first, the second for the second, and so on.
 import { compareNames, type ResultIndex } from "./result-index.ts";
 

@@ -172,7 +172,7 @@ const ID_LIST = /(?<![\w.>])(?:agents\s*\.\s*)?id\s+(?:NOT\s+)?IN\s*\(/i;
 
 /**
  * Whether a target picks agents from a list of ids, and so loses each host whose agent was started
- * anew since: it has another id now.
+ * again since: it has another id now.
  */
 export function picksProcesses(target: string): boolean {
   const words = target.replaceAll(QUOTED, "''");

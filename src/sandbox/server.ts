@@ -87,7 +87,7 @@ export interface Sandbox {
   actions(): SandboxAction[];
   /** What was asked, oldest first; the last REQUESTS_MAX. */
   requests(): SandboxRequest[];
-  /** Replaces all faults; each begins to count anew. */
+  /** Replaces all faults; each begins to count again. */
   setFaults(faults: readonly (Fault | string)[]): void;
   /** Closes the port and all connections. */
   close(): Promise<void>;

@@ -105,7 +105,7 @@ export interface StepOptions<Value = unknown> {
   /** Time for one try, after which `signal` aborts and the try has failed. @default "10m" */
   readonly timeout?: Duration | undefined;
   /**
-   * Called in the place of the function by `mig-runner test` and `simulate`, which call the
+   * Called in place of the function by `mig-runner test` and `simulate`, which call the
    * function itself otherwise: for a step that writes files, or that asks otherwise than by
    * `fetch`. @default the function
    */
@@ -181,7 +181,7 @@ export interface RunState {
    */
   get<Value = unknown>(key: string): Promise<Value | null>;
 
-  /** Sets a key, in the place of what it had. Null forgets it. */
+  /** Sets a key, in place of what it had. Null forgets it. */
   set<Value>(key: string, value: Value & IfJson<readonly [Value]>): Promise<void>;
 }
 
@@ -279,7 +279,7 @@ export interface Run<Params = unknown> {
     work: StepWork<Value> & IfJson<Value>,
   ): Promise<Value>;
 
-  /** Waits; the end of the wait is saved, so that a restart does not begin it anew. */
+  /** Waits; the end of the wait is saved, so that a restart does not begin it again. */
   sleep(name: string, duration: Duration): Promise<void>;
 
   /**

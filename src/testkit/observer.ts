@@ -38,7 +38,7 @@ export interface Tries {
 
 /** What an observer needs. */
 export interface ObserverOptions {
-  /** Gives the job anew for each execution, as a new process would. */
+  /** Gives the job again for each execution, as a new process would. */
   load(): Promise<JobModule>;
   readonly clock: Pick<Clock, "sleep">;
   readonly tries: Tries;
@@ -150,7 +150,7 @@ export class Observer {
     return { ...rest, body: seen };
   }
 
-  /** The job, evaluated anew. That takes real time, in which virtual time stands still. */
+  /** The job, evaluated again. That takes real time, in which virtual time stands still. */
   async #loaded(view: BodyView): Promise<JobModule> {
     const { active, load, tries } = this.#options;
     tries.running++;

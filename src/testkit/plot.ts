@@ -11,7 +11,7 @@ import type { SimulatedPlugin } from "./plugins.ts";
 /** What is the same in all histories of one simulation. */
 export interface Plot {
   readonly entity: Entity;
-  /** Gives the job anew for each execution. */
+  /** Gives the job again for each execution. */
   load(): Promise<JobModule>;
   /** What is in a file of the job's directory; null when there is none. */
   file(name: string): Uint8Array | null;

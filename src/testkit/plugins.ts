@@ -1,4 +1,4 @@
-// Plugins: those of a test, in the place of the plugins of a runner directory.
+// Plugins: those of a test, in place of the plugins of a runner directory.
 import { messageOf } from "../errors.ts";
 import { resultParts } from "../mig/result-parts.ts";
 import type { DeliveryAnswer, DeliveryOrder, Plugins } from "../ports.ts";

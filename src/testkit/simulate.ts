@@ -134,7 +134,7 @@ export function simulate(job: JobModule, options: SimulateOptions = {}): Promise
   return simulateLoaded(() => Promise.resolve(job), options);
 }
 
-/** As `simulate`, of a job that is loaded anew for each execution: its variables begin anew. */
+/** As `simulate`, of a job that is loaded again for each execution: its variables begin again. */
 export async function simulateLoaded(
   load: () => Promise<JobModule>,
   options: SimulateOptions & PlainParams = {},

@@ -96,7 +96,7 @@ export function showText(show: unknown): string {
   return typeof show === "string" ? show : JSON.stringify(show);
 }
 
-/** Asks, or asks anew after `resume`. Null when the run or the step has ended. */
+/** Asks, or asks again after `resume`. Null when the run or the step has ended. */
 export function recordAsked(
   transaction: JournalTransaction,
   { step, request }: { readonly step: NewStep; readonly request: PeopleRequest },

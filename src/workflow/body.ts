@@ -258,7 +258,7 @@ export class Body {
   }
 }
 
-/** What the top level of a job sees: it is evaluated anew for each replay. */
+/** What the top level of a job sees: it is evaluated again for each replay. */
 function loadingView({ now, seed }: Begin): BodyView {
   const edges = { now: () => now, used: nothing, refuse: () => null, raced: nothing };
   return bodyView(~seed, edges);

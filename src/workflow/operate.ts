@@ -11,10 +11,10 @@ import { quietBody } from "./record.ts";
 export const RUN_DROPPED = "given up by an operator";
 
 /**
- * Lets a paused or failed run go on: it is replayed, and what failed last is tried anew. Steps that
- * were saved stay saved. A deadline that has passed no longer counts.
+ * Lets a paused or failed run go on: it is replayed, and what failed last is tried again. Steps
+ * that were saved stay saved. A deadline that has passed no longer counts.
  *
- * @returns The names of the steps that are tried anew.
+ * @returns The names of the steps that are tried again.
  * @throws {RunnerError} JOURNAL, when the run cannot go on.
  */
 export function resumeRun(
@@ -134,7 +134,7 @@ export function besideSteps(journal: JournalReads, runId: number): readonly Step
   return from < 0 ? [] : failed.slice(from).filter(({ name }) => !last.has(name));
 }
 
-/** Numbers what has ended anew, in the order that it has: W2. */
+/** Numbers what has ended again, in the order that it has: W2. */
 function closeGaps(transaction: JournalTransaction, runId: number): void {
   for (const [index, step] of endedSteps(transaction, runId).entries()) {
     if (step.sequence !== index + 1) transaction.saveStep({ ...step, sequence: index + 1 });

@@ -36,7 +36,7 @@ export interface WorkHooks {
   post(message: ToBody): void;
   /** Actions were journaled that were never sent. */
   planned(rows: readonly ActionRow[]): void;
-  /** Something was recorded, or failed to be; `again` names a step that is to be begun anew. */
+  /** Something was recorded, or failed to be; `again` names a step that is to be begun again. */
   changed(again: string | null): void;
   /** Something happened that cannot be: the run must not go on. */
   broken(message: string): void;

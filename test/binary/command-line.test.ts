@@ -205,7 +205,7 @@ describe.concurrent("the signal", () => {
     ended(await daemon.ended());
   });
 
-  test("SIGHUP reads runner.cfg anew, and keeps the old one when there is a mistake in it", async () => {
+  test("SIGHUP reads runner.cfg again, and keeps the old one when there is a mistake in it", async () => {
     await using host = await Host.create();
     const text = await host.scenario.read("runner.cfg");
     const daemon = await host.daemon();

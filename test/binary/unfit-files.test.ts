@@ -10,7 +10,7 @@ type Kind = "a FIFO" | "/dev/zero" | "a hole of a terabyte";
 
 const TERABYTE = 2 ** 40;
 
-/** Puts something else in the place of a file. */
+/** Puts something else in place of a file. */
 async function spoil(path: string, kind: Kind): Promise<void> {
   await mkdir(dirname(path), { recursive: true });
   await rm(path, { force: true });

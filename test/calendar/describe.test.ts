@@ -114,7 +114,9 @@ describe("what is new in a calendar", () => {
   });
 
   test("is a number that goes back", () => {
-    expect(differences(before, requested())).toEqual(["number: was 5, is 1: the host begins anew"]);
+    expect(differences(before, requested())).toEqual([
+      "number: was 5, is 1: the host counts from there",
+    ]);
   });
 
   test("is any change of its target and operations", () => {

@@ -85,7 +85,7 @@ describe("init", () => {
         return out.split("\n").filter((line) => line.includes("editors"));
       };
       const types = join(folder, "sdk/index.d.ts");
-      const path = `${types}: editors are told of other plugins than there are`;
+      const path = `${types}: the types that editors read name other plugins than there are`;
       mkdirSync(join(folder, "sdk"), { recursive: true });
       // Of a version that knew no plugins, and with those that init found.
       writeFileSync(types, "export {};\n");
@@ -97,7 +97,7 @@ describe("init", () => {
       expect(await warnings()).toEqual([]);
       writeFileSync(join(folder, "plugins/keep"), "#!/bin/sh\n", { mode: 0o700 });
       expect(await warnings()).toEqual([
-        `warning: ${path} (mig-runner init ${folder} writes them anew)`,
+        `warning: ${path} (mig-runner init ${folder} writes them again)`,
       ]);
       // Without any of its own, any name is one.
       rmSync(join(folder, "plugins/keep"));

@@ -98,7 +98,7 @@ describe("journal salvage", () => {
     expect(out).toContain("it is sound, nothing is to be salvaged");
   });
 
-  test("puts a new journal in the place of a damaged one (I10)", async () => {
+  test("puts a new journal in place of a damaged one (I10)", async () => {
     await using directory = await Directory.create();
     await directory.posted("nightly", 7);
     spoil(directory);

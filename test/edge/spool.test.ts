@@ -345,7 +345,7 @@ describe("openSpool().trace()", () => {
     expect(await spool.trace("a", 7)).toEqual({ kind: "recorded" });
   });
 
-  test("follows no link to a result, and minds no file in the place of a folder", async () => {
+  test("follows no link to a result, and minds no file in place of a folder", async () => {
     using scratch = new Scratch();
     const spool = spoolWith(scratch, "a", "b");
     scratch.file("secret", "{}");

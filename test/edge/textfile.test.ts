@@ -21,7 +21,7 @@ beforeEach(() => {
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 describe("writeTextfile()", () => {
-  test("puts a whole file that everybody can read in the place of the old, and leaves no other", () => {
+  test("puts a whole file that everybody can read in place of the old, and leaves no other", () => {
     const path = join(folder, "x.prom");
     for (const text of ["a 1\n", "a 2\n"]) writeTextfile(path, text);
     expect(readFileSync(path, "utf8")).toBe("a 2\n");
@@ -29,7 +29,7 @@ describe("writeTextfile()", () => {
     expect(readdirSync(folder)).toEqual(["x.prom"]);
   });
 
-  test("puts it in the place of a link, and writes nothing behind that", () => {
+  test("puts it in place of a link, and writes nothing behind that", () => {
     const [path, other] = [join(folder, "x.prom"), join(folder, "other")];
     symlinkSync(other, path);
     writeTextfile(path, "a 1\n");

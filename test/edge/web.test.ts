@@ -197,7 +197,7 @@ describe("listen()", () => {
     }
   });
 
-  test("listens on a unix socket, in the place of one that nobody listens on any more", async () => {
+  test("listens on a unix socket, in place of one that nobody listens on any more", async () => {
     const folder = mkdtempSync(join(tmpdir(), "mig-runner-web-"));
     const path = join(folder, "page.sock");
     try {

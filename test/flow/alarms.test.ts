@@ -520,7 +520,7 @@ describe("Alarms", () => {
     expect(site.events().slice(2)).toEqual(["recovered", "recovered"]);
   });
 
-  test("does not wait anew after a restart for a job that has never succeeded", async () => {
+  test("does not wait again after a restart for a job that has never succeeded", async () => {
     const site = watch();
     site.setJobs([entity({ job: "nightly", plugins: [], expectMs: DAY })]);
     await site.turn(DAY + 1);

@@ -16,7 +16,7 @@ describe("redated()", () => {
     expect(redated({ at: NOON - HOUR, setAt: NOON - 2 * HOUR }, NOON)).toBe(NOON - HOUR);
   });
 
-  test("begins a wait anew that was set by a clock that was ahead, however far", () => {
+  test("begins a wait again that was set by a clock that was ahead, however far", () => {
     for (const ahead of [2 * SECOND, HOUR, 24 * HOUR, 100 * 365 * 24 * HOUR]) {
       const setAt = NOON + ahead;
       expect(redated({ at: setAt + 90 * SECOND, setAt }, NOON)).toBe(NOON + 90 * SECOND);
@@ -98,7 +98,7 @@ const all = (at: number) => {
 };
 
 describe("ClockWatch", () => {
-  test("dates anew at the start, and for a minute after the clock was set back", async () => {
+  test("dates again at the start, and for a minute after the clock was set back", async () => {
     const world = openWorld();
     const clock = new WatchedClock(world.clock);
     const watch = new ClockWatch({ ...world.edges, clock });
@@ -146,7 +146,7 @@ describe("ClockWatch", () => {
 });
 
 describe("redateWaits()", () => {
-  test("begins every wait anew that was set by a clock that was ahead, and no other", async () => {
+  test("begins every wait again that was set by a clock that was ahead, and no other", async () => {
     const world = openWorld();
     const right = await rowsAt(world, NOON - 10 * SECOND, NOON - HOUR);
     const wrong = await rowsAt(world, WRONG, WRONG - HOUR);
@@ -154,7 +154,7 @@ describe("redateWaits()", () => {
     expect(timesOf(world, right)).toEqual(all(NOON + 50 * SECOND));
     expect(timesOf(world, wrong)).toEqual(all(NOON + 60 * SECOND));
     expect(world.lines[0]).toContain("5 waits were set by a clock that was up to 12h0m0s ahead");
-    // What was dated anew is not dated again, so that it does become due.
+    // What was dated again is not dated again, so that it does become due.
     await world.clock.moveBy(30 * SECOND);
     expect(await redateWaits(world.edges, () => false)).toBe(0);
     expect(timesOf(world, wrong)).toEqual(all(NOON + 60 * SECOND));

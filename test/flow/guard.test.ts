@@ -122,7 +122,7 @@ describe("approve", () => {
     );
     expect(now(world, row).nextAt).toBe(NOON + 5 * HOUR);
     await post(world, now(world, row), false);
-    // It has waited for longer than it lives: it is dated anew.
+    // It has waited for longer than it lives: it is dated again.
     expect(now(world, row)).toMatchObject({ state: "posted", expireAt: NOON + 5 * HOUR + 300_000 });
     expect(await secondYes(world, row.runId)).toContain("it was approved already");
   });

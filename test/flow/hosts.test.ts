@@ -80,7 +80,7 @@ describe("LastingFaults", () => {
     ]);
   });
 
-  test("counts anew what was right in between", () => {
+  test("counts again what was right in between", () => {
     const lasting = new LastingFaults();
     lasting.conditions([fault], 0, nobody);
     lasting.conditions([], MINUTE, nobody);

@@ -43,7 +43,7 @@ describe("launchDue()", () => {
     ]);
   });
 
-  test("begins anew when the schedule has changed: the old one's times are not missed", async () => {
+  test("begins again when the schedule has changed: the old one's times are not missed", async () => {
     const world = openWorld();
     await world.journal.write((tables) =>
       tables.setCursor("nightly", { decidedAt: NOON - 5 * HOUR, schedule: "* * * * * UTC" }),

@@ -107,7 +107,7 @@ describe("An action that is signed before its fire time", () => {
     ],
   ];
   for (const [why, change] of stale) {
-    test(`is signed anew when ${why}`, async () => {
+    test(`is signed again when ${why}`, async () => {
       const site = await openBefore();
       await site.tick();
       site.world.clock.jumpTo(AT);
@@ -116,7 +116,7 @@ describe("An action that is signed before its fire time", () => {
     });
   }
 
-  test("is signed anew when the job was changed meanwhile", async () => {
+  test("is signed again when the job was changed meanwhile", async () => {
     const site = await openBefore();
     await site.tick();
     const changed = { ...site.job, expiryMs: 60_000 };

@@ -58,7 +58,7 @@ function datesOf(body: string | undefined): readonly string[] {
 }
 
 describe("An action that was never sent and comes late", () => {
-  test("is dated and signed anew, in the journal before it is sent (I1)", async () => {
+  test("is dated and signed again, in the journal before it is sent (I1)", async () => {
     const { world, row } = await comeLate(3_000);
     let journaled: ActionRow | null = null;
     world.api.create = (body) => {
@@ -126,7 +126,7 @@ describe("An action that was never sent and comes late", () => {
     expect(world.api.posted).toHaveLength(2);
   });
 
-  test("is dated anew when a clock that was ahead has dated it", async () => {
+  test("is dated again when a clock that was ahead has dated it", async () => {
     const { world, row } = await comeLate(LIFE + 60_000);
     world.api.creates = [postedAs(7, NOON - 60_000 + LIFE)];
     await post(world, now(world, row));
@@ -182,7 +182,7 @@ describe("An action that several keys of the host sign", () => {
     ]);
   });
 
-  test("is dated anew only when all of its signatures are of this host", async () => {
+  test("is dated again only when all of its signatures are of this host", async () => {
     const { world, row } = await openLate();
     world.clock.jumpTo(NOON + LIFE - 3_000);
     expect(await signAnew({ ...world.edges, cosigners }, row)).toBeNull();

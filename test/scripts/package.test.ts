@@ -10,7 +10,7 @@ const root = resolve(import.meta.dirname, "../..");
 
 const EDITION = { version: "9.8.7", date: "2026-01-02" };
 
-/** Packages of a small program in the place of the executable. */
+/** Packages of a small program in place of the executable. */
 async function make(scratch: Scratch, name: string) {
   const executable = scratch.file("mig-runner", "#!/bin/sh\necho 9.8.7\n", 0o700);
   const notices = scratch.file("notices", "of others\n", 0o600);

@@ -30,7 +30,7 @@ export class Calendars {
   readonly #withdrawnAt = new Map<number, number>();
   #sequence = 0;
 
-  /** Installs a new calendar of a job, in the place of the one before. */
+  /** Installs a new calendar of a job, in place of the one before. */
   install(world: World, simulated: SimulatedJob): void {
     const { calendar, job, schedule } = simulated;
     const { dice, ledger, profile, wall } = world;

@@ -56,7 +56,7 @@ export const CLUSTER_FAULT_KINDS: Readonly<Record<string, RegExp>> = {
   "SIGSTOP for about a lease and SIGCONT": /^pause$/,
   "a machine that sleeps for about a lease": /^sleep$/,
   "a stop between connecting and sending": /^stopped before a request$/,
-  "another machine in the place of a host": /^host replaced$/,
+  "another machine in place of a host": /^host replaced$/,
   "a clock that jumps": /^jump$/,
   "a host that is drained and undrained": /^drain$/,
   "a full disk": /^disk full$/,

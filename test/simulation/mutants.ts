@@ -1,7 +1,7 @@
 // Mutants: patches that break one invariant each, to show that the simulator sees it.
 //
 // A patch is text of src/ and what stands there instead. When src/ changes so that a text is not
-// there exactly once any more, the test says which: then write the patch anew.
+// there exactly once any more, the test says which: then write the patch again.
 
 export interface Edit {
   /** In src/. */
@@ -162,7 +162,7 @@ export const MUTANTS: readonly Mutant[] = [
     ],
   },
   {
-    name: "an action that may have been sent is signed anew, and not found any more",
+    name: "an action that may have been sent is signed again, and not found any more",
     invariant: "I4",
     seed: 14,
     edits: [
@@ -368,7 +368,7 @@ export const MUTANTS: readonly Mutant[] = [
     ],
   },
   {
-    name: "each process counts anew since when the API is down",
+    name: "each process counts again since when the API is down",
     invariant: "I6",
     seed: 27,
     edits: [

@@ -100,7 +100,7 @@ export class Oracle implements Watch {
     if (problem !== null) this.world.violate(problem);
   }
 
-  /** I3: of one row the API has accepted one signature, although it may be signed anew. */
+  /** I3: of one row the API has accepted one signature, although it may be signed again. */
   #signedOnce({ name, signature }: ApiAction): void {
     const sql = "SELECT id FROM action WHERE signature = ?";
     const [own, ...twins] = this.world.ledger.rows(sql, signature);

@@ -97,7 +97,7 @@ describe("simulate()", () => {
     expect(run.elapsedMs).toBe(720 * 3_600_000);
   });
 
-  test("reaches the host of an agent that was started anew, and counts who is gone", async () => {
+  test("reaches the host of an agent that was started again, and counts who is gone", async () => {
     const agents = [
       { id: 1, name: "moved", queueloc: "linux.moved", status: "offline" },
       { id: 2, name: "moved", queueloc: "linux.moved" },
@@ -253,7 +253,7 @@ describe("simulate()", () => {
     expect(silent.error).toContain("nothing answers https://a.example in a simulation");
   });
 
-  test("calls what a step has in the place of its function, unless the test has another", async () => {
+  test("calls what a step has in place of its function, unless the test has another", async () => {
     const calls: string[] = [];
     const careful = job({}, async (run) => {
       const simulated = () => "simulated";
@@ -417,7 +417,7 @@ describe("simulate() with a workflow that does not replay", () => {
     expect(problems).toEqual(['sleep "wait": ms was 5000, in a replay it is 0']);
   });
 
-  test("gives the clock and the dice of the run in the place of the machine's", async () => {
+  test("gives the clock and the dice of the run in place of the machine's", async () => {
     const problems = await problemsOf(async (run) => {
       const day = new Date().getUTCDate();
       const hosts = await run.collect("base", { target: `status='online' AND ${day}=${day}` });

@@ -166,7 +166,7 @@ describe("run.approval", () => {
     await stage.boot();
     await stage.request();
     stage.clock.jumpTo(NOON);
-    // Before anything has dated it anew, its time is not over, and not a month.
+    // Before anything has dated it again, its time is not over, and not a month.
     await stage.move(HOUR);
     expect(row(stage, "dig")?.state).toBe("begun");
     await stage.move(2 * HOUR);
@@ -245,7 +245,7 @@ describe("run.waitFor", () => {
     await stage.stop();
   });
 
-  test("asks anew when a run that no one answered is resumed", async () => {
+  test("asks again when a run that no one answered is resumed", async () => {
     const { resumeRun } = await import("../../src/workflow/operate.ts");
     const seen: unknown[] = [];
     const stage = await begin(async (run) => {

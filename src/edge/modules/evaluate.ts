@@ -59,7 +59,7 @@ export async function evaluateSource(source: string): Promise<object> {
 
 const provided = new Set<string>();
 
-/** The text with the modules that it gets in the place of the runtime's. */
+/** The text with the modules that it gets in place of the runtime's. */
 async function guardedText(text: string): Promise<string> {
   const tools = moduleTools();
   if (!isGuarded || tools === null) return text;

@@ -56,7 +56,7 @@ export function provideToPacks(name: string, exports: object): void {
   values.set(`${VALUE}${name}`, exports);
 }
 
-/** Has all packs from now on get other modules in the place of the runtime's. */
+/** Has all packs from now on get other modules in place of the runtime's. */
 export function guardBuiltins(guarded: typeof guardedBuiltin): void {
   guardedBuiltin = guarded;
 }

@@ -1,4 +1,4 @@
-// Replace: puts something in the place of a member of an object, until it is undone.
+// Replace: puts something in place of a member of an object, until it is undone.
 import { assertInStep, isOfRuntime, onlyInSteps } from "./view.ts";
 
 /** Undoes what was replaced. */

@@ -19,7 +19,7 @@ export function currentView(): BodyView | null {
 
 /**
  * Shows the top level of a module what the run's clock and chance are, while it is evaluated: it is
- * evaluated anew for each replay. A runtime may keep no scope for it, so all code without one sees
+ * evaluated again for each replay. A runtime may keep no scope for it, so all code without one sees
  * that for as long.
  */
 export async function whileLoading<Value>(

@@ -79,7 +79,7 @@ export class Copies {
     try {
       return { path: await copy.path, release };
     } catch (error) {
-      // The next who asks fetches it anew.
+      // The next who asks fetches it again.
       if (this.#copies.get(place) === copy) this.#copies.delete(place);
       throw error;
     }

@@ -1,6 +1,6 @@
 // Objects: one bucket of an S3 service: what is put into it, read, listed and removed.
 //
-// Owns:    credentials that are read anew when they are refused, tries that end, parts one at a
+// Owns:    credentials that are read again when they are refused, tries that end, parts one at a
 //          time, and that an object is whole before anybody is told of it.
 // Not its: what the objects are, and what they are called (bucket.ts).
 import { type FileHandle, open } from "node:fs/promises";
@@ -277,7 +277,7 @@ export class Objects {
     const asked = this.#credentials ?? this.#options.credentials();
     this.#credentials = asked;
     const { accessKey, secretKey } = await asked.catch((error: unknown) => {
-      // The next who asks reads them anew.
+      // The next who asks reads them again.
       if (this.#credentials === asked) this.#credentials = null;
       throw error;
     });

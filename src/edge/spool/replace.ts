@@ -25,7 +25,7 @@ export interface Replacement {
 }
 
 /**
- * Puts a new definition in the place of an old one. A reader meets the old one, none for a moment,
+ * Puts a new definition in place of an old one. A reader meets the old one, none for a moment,
  * or the new one, but never two.
  *
  * @returns The path of the old file now.

@@ -109,7 +109,7 @@ class Source {
       database.exec("PRAGMA synchronous = FULL; BEGIN IMMEDIATE");
       this.before = markOf(database);
       if (this.before?.kind === "from") throw movedError(path, this.before);
-      // Seen here alone, unless it is moved anew.
+      // Seen here alone, unless it is moved again.
       if (this.before !== null) unmark(database, this.before);
       const { user_version: version = 0 } = database.prepare("PRAGMA user_version").get() as {
         user_version?: number;

@@ -124,7 +124,7 @@ class Copy {
   readonly #seen = new Map<number, number>();
   /** When the whole was looked at, by PostgreSQL's clock. */
   #lookedAt: Instant = 0;
-  /** Shards that are to be loaded anew. */
+  /** Shards that are to be loaded again. */
   #forgotten: readonly number[] = [];
   #queue: Queued[] = [];
   #isClosed = false;
@@ -390,7 +390,8 @@ class Copy {
 }
 
 const LOST_TEXT = "Cannot write to the journal: another host has this shard by now";
-const ASLEEP_TEXT = "Cannot go on with the journal as it is here: nobody has looked for days";
+const ASLEEP_TEXT =
+  "Cannot go on with the journal as it is here: it has not been compared with PostgreSQL for days";
 const STALE_TEXT = "Cannot write to the journal: others change the same rows all the time";
 
 function removeFile(path: string): void {

@@ -6,7 +6,7 @@
 //   M1. A shard is acted on only while its lease lasts, by the monotonic clock and by wall time (a
 //       machine that slept): counted from before it was asked for (I12).
 //   M2. Rows of a shard are here before anything acts on it, and are gone before it is given away.
-//   M3. What is in doubt is dropped at once; it comes back in a new epoch, loaded anew.
+//   M3. What is in doubt is dropped at once; it comes back in a new epoch, loaded again.
 import { messageOf, type RunnerError } from "../../errors.ts";
 import type { Clock, Log } from "../../lib/ports.ts";
 import { type Instant, MINUTE_MS, type Milliseconds, SECOND_MS } from "../../time.ts";
@@ -241,7 +241,7 @@ export class Membership implements Lease {
           give: 0,
         }
       : shareOf(me, { ...seen, shards: owned }, leaseMs);
-    // What was in doubt is still this host's, and is claimed anew like any other.
+    // What was in doubt is still this host's, and is claimed again like any other.
     const again = owned.filter(({ id, owner }) => owner === me && !this.#held.has(id));
     const wanted = [...again.map(({ id }) => id), ...claim];
     if (wanted.length > 0) await this.#claim(wanted);
@@ -305,7 +305,7 @@ export class Membership implements Lease {
   }
 
   #doubt(error: RunnerError): void {
-    this.#options.log.emit("err", `cluster: ${messageOf(error)}; loading its shards anew`);
+    this.#options.log.emit("err", `cluster: ${messageOf(error)}; loading its shards again`);
     this.#drop([...this.#held.keys()]);
     this.#wake.abort();
   }

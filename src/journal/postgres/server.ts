@@ -41,7 +41,7 @@ export interface Stored {
 
 /**
  * What became of a write. `doubt`: it may be there or not, or may still come to be: whoever needs
- * to know claims the shard anew, which ends it, and loads it.
+ * to know claims the shard again, which ends it, and loads it.
  */
 export type Written =
   | { readonly kind: "written"; readonly versions: ReadonlyMap<number, number> }

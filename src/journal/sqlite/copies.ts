@@ -1,4 +1,4 @@
-// Copies: a copy of the journal while it is written, one in the place of the journal, and what a
+// Copies: a copy of the journal while it is written, one in place of the journal, and what a
 // damaged one still holds (I10).
 //
 // Owns:    that a copy is complete or absent, and readable by this user alone; where the old
@@ -79,21 +79,21 @@ function restamp(path: string): void {
   }
 }
 
-/** What was put in the place of a journal, and where that one is. */
+/** What was put in place of a journal, and where that one is. */
 export interface Restored extends JournalCopy {
   /** Null when there was none. */
   readonly aside: string | null;
 }
 
 /**
- * Puts a backup in the place of the journal, and keeps that one, with its log, beside it. `file`
+ * Puts a backup in place of the journal, and keeps that one, with its log, beside it. `file`
  * may be the journal's own path: then the file that is there counts, and its log does not. Only
  * for the holder of the directory's lock.
  *
  * @throws {RunnerError} JOURNAL, and the journal is what it was, or refused until this is repeated.
  */
 export async function restoreJournal(path: string, file: string): Promise<Restored> {
-  const purpose = `put "${file}" in the place of the journal "${path}"`;
+  const purpose = `put "${file}" in place of the journal "${path}"`;
   const moved = readMark(path);
   // A backup of before would be a second journal beside the one that was moved.
   if (moved !== null) throw movedError(path, moved);
@@ -176,7 +176,7 @@ export interface Salvage {
 }
 
 /**
- * Puts a journal of all rows that can still be read in the place of a damaged one, and keeps that
+ * Puts a journal of all rows that can still be read in place of a damaged one, and keeps that
  * one beside it. Only for the holder of the directory's lock.
  *
  * @throws {RunnerError} JOURNAL, and the damaged journal is where it was.
@@ -203,7 +203,7 @@ export async function salvageJournal(path: string): Promise<Salvage> {
 }
 
 /**
- * Puts a journal that was made anew in the place of the one that is there, if there is one. Only
+ * Puts a journal that was made again in place of the one that is there, if there is one. Only
  * for the holder of the directory's lock.
  *
  * @param name How the old one is called then.

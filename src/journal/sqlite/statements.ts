@@ -179,7 +179,7 @@ function behindHighest(table: string): string {
 
 /**
  * SQLite looks at the value of a bare parameter while it plans (a limit, or what stands in front of
- * ORDER BY), so it plans anew at each call, which takes longer than the query. It does not look
+ * ORDER BY), so it plans again at each call, which takes longer than the query. It does not look
  * behind a sign, and a sign changes no value.
  */
 function steady(sql: string): string {

@@ -11,7 +11,7 @@ interface Data {
   readonly next: number | null;
 }
 
-const NONE_NOW = "Nothing that is told as an alarm.";
+const NONE_NOW = "No open alarms.";
 const NONE_EVER = "None was told. [notify] of the configuration says who is told.";
 
 /** All alarms. */

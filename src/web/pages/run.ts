@@ -206,7 +206,7 @@ function triesSection({ actions, deliveries }: RunRecord, now: Instant): Piece {
   const cells = rows.map(({ of, count, firstAt, lastAt, error }) => [
     ...[of, count, moment(firstAt, now), count === 1 ? null : moment(lastAt, now), error],
   ]);
-  return section("Tried in vain", table(heading, cells, ""));
+  return section("Failed attempts", table(heading, cells, ""));
 }
 
 function stepTable(steps: readonly StepRecord[], now: Instant): Markup {

@@ -74,7 +74,7 @@ export function runsTable(runs: readonly RunRecord[], now: Instant): Markup {
       { name: "Took", kind: "time" },
       "State",
       { name: "Commands", kind: "list" },
-      { name: "Told", kind: "text" },
+      { name: "Note", kind: "text" },
     ],
     runs.map((run) => runRow(run, now)),
     "No runs.",

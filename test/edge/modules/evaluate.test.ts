@@ -49,7 +49,7 @@ describe("evaluateSource()", () => {
     expect(job.definition).toEqual({ retries: 1 });
   });
 
-  test("runs it anew at each call", async () => {
+  test("runs it again at each call", async () => {
     using scratch = new Scratch();
     const { source } = await bundleJob(writeJob(scratch));
     const [first, second] = [await evaluateSource(source), await evaluateSource(source)];

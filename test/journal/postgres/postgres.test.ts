@@ -252,7 +252,7 @@ described("ClusterJournal", () => {
     await server.close();
   });
 
-  test("erases in the end what was removed, and loads anew where that was not seen", async () => {
+  test("erases in the end what was removed, and loads again where that was not seen", async () => {
     const { url, server } = await newServer();
     const doubts: string[] = [];
     const owner = await ownAll(server, "owner", doubts);

@@ -1,4 +1,4 @@
-// Copies: what is put in the place of a journal, and who may read a file while it is written.
+// Copies: what is put in place of a journal, and who may read a file while it is written.
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { type ChildProcess, spawn } from "node:child_process";
 import {
@@ -51,7 +51,7 @@ async function fireTimes(file = path): Promise<readonly number[]> {
 }
 
 describe("restoreJournal()", () => {
-  test("puts a backup in the place of the journal, which is kept", async () => {
+  test("puts a backup in place of the journal, which is kept", async () => {
     await addRun(1);
     const copy = join(folder, "copy.db");
     await backupJournal(path, copy);

@@ -172,7 +172,7 @@ describe("a process that was killed", () => {
 });
 
 describe("a journal whose file is gone", () => {
-  test("is not begun anew over its log", async () => {
+  test("is not begun again over its log", async () => {
     const journal = openJournal({ path, isOwned: () => true });
     await addRun(journal, 1);
     await backupJournal(path, copy());
@@ -189,7 +189,7 @@ describe("a journal whose file is gone", () => {
     expect(await fireTimes()).toEqual([1]);
   });
 
-  test("is begun anew where nothing of it is left", async () => {
+  test("is begun again where nothing of it is left", async () => {
     const journal = openJournal({ path, isOwned: () => true });
     await addRun(journal, 1);
     await journal.close();

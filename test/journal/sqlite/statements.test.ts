@@ -23,7 +23,7 @@ describe("Statements", () => {
     );
   });
 
-  test("hides what it binds from the planner, which would plan anew each time", () => {
+  test("hides what it binds from the planner, which would plan again each time", () => {
     expect(
       open.prepared("SELECT id FROM t WHERE id > ? LIMIT ?").sourceSQL.match(/(?<!\+)\?/g),
     ).toBeNull();

@@ -221,7 +221,7 @@ describe("mode file", () => {
     expect(existsSync(scratch.in("runner.log.2"))).toBe(false);
   });
 
-  test("is opened anew when asked to, after somebody moved it", async () => {
+  test("is opened again when asked to, after somebody moved it", async () => {
     using scratch = new Scratch();
     const log = await openLog(file(scratch), context);
     log.emit("info", "before");
@@ -415,7 +415,7 @@ describe("mode syslog by network", () => {
     server.close();
   });
 
-  test("looks for its server anew when asked to", async () => {
+  test("looks for its server again when asked to", async () => {
     const sockets: Socket[] = [];
     const server = createServer((socket) => void sockets.push(socket.resume()));
     server.listen(0, "127.0.0.1");

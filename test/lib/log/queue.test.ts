@@ -256,7 +256,7 @@ describe("LineQueue", () => {
     expect(world.sent).toEqual(["one", "two", "lost 0+1"]);
   });
 
-  test("opens anew when asked to, with the next line", async () => {
+  test("opens again when asked to, with the next line", async () => {
     const world = new World();
     world.queue.reopen();
     expect(world.connects).toBe(0);

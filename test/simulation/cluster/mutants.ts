@@ -88,7 +88,7 @@ export const CLUSTER_MUTANTS: readonly Mutant[] = [
     ],
   },
   {
-    name: "attempts are counted anew where a result was collected again",
+    name: "attempts are counted again where a result was collected again",
     invariant: "I6",
     seed: 45,
     edits: [

@@ -58,7 +58,7 @@ export class ClusterOracle {
     this.#decided.moved(String(job), { decidedAt: Number(decided_at), aheadAt }, null);
   }
 
-  /** A sweep has found more: the result is another one, and attempts at it are counted anew. */
+  /** A sweep has found more: the result is another one, and attempts at it are counted again. */
   #swept({ action_id, completeness, id, job, state }: Decoded): void {
     const before = this.#collected.get(Number(id));
     if (state !== "collected") this.#collected.delete(Number(id));

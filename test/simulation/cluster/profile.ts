@@ -67,7 +67,7 @@ export interface ClusterProfile {
   readonly stops: number;
   /** Whether all hosts have one disk for their results, as workflows need it. */
   readonly sharesDisk: boolean;
-  /** The share of starts at which another host comes in the place of the one that was. */
+  /** The share of starts at which another host comes in place of the one that was. */
   readonly replaced: number;
 }
 

@@ -2,7 +2,8 @@
 //
 //   or := and {OR and}        and := not {AND not}        not := [NOT] test
 //   test := value [comparison | [NOT] LIKE | [NOT] IN (..) | IS [NOT] NULL] | (or) | TRUE | FALSE
-//   value := column | 'text' | number | json->>'member' | json#>>'{a,b}' | json->'a' ? 'b'
+//   value := column | 'text' | number | json->>'member' | json#>>'{a,b}'
+//          | json::jsonb->'a' ? 'b'
 //          | NOW() [- INTERVAL 'n unit'] | LEFT(MD5(column), n)
 //
 // What is not in this list is refused as unsupported; it never matches anything by accident.
@@ -340,9 +341,11 @@ function parseJsonPath(
   parser: Parser,
   column: "environment" | "tags",
 ): Expression | { readonly condition: Condition } {
+  let isJsonb = false;
   if (take(parser, "::")) {
     const type = next(parser);
     if (type.text !== "jsonb" && type.text !== "json") throw new UnsupportedSql(`::${type.raw}`);
+    isJsonb = type.text === "jsonb";
   }
   const operator = next(parser);
   if (operator.text === "is" || operator.text === "not") {
@@ -370,6 +373,7 @@ function parseJsonPath(
   if (!take(parser, "?")) throw new UnsupportedSql("-> without ?");
   const wanted = next(parser);
   if (wanted.kind !== "text") throw syntaxError(wanted);
+  if (!isJsonb) parser.problem ??= new SqlError("operator does not exist: json ? unknown");
   return {
     condition: (agent) => {
       const value = valueAt(agent, column, [path.text]);

@@ -128,6 +128,8 @@ describe("parseTarget()", () => {
     ["", 'syntax error at or near ")"'],
     ["name LIKE", 'syntax error at or near ")"'],
     ["tags = 'x'", "operator does not exist: json = unknown"],
+    ["environment->'modules' ? 'file'", "operator does not exist: json ? unknown"],
+    ["environment::json->'modules' ? 'file'", "operator does not exist: json ? unknown"],
     ["name == 'x'", 'syntax error at or near "="'],
     ["name § 'x'", 'syntax error at or near "§"'],
   ])("refuses %s in PostgreSQL's words", (target, message) => {

@@ -130,9 +130,6 @@ export type Ask = (
 /** How long one statement of many rows may take. */
 const LONG_MS: Milliseconds = 10 * MINUTE_MS;
 
-/** How long PostgreSQL keeps a transaction of which it hears nothing. */
-const IDLE_MS: Milliseconds = 60 * SECOND_MS;
-
 /** The journal of a cluster, as PostgreSQL has it. */
 export class Server implements ClusterStore {
   readonly #pool: Pool;
@@ -251,7 +248,8 @@ export class Server implements ClusterStore {
     };
     try {
       await ask("BEGIN");
-      await ask(`SET LOCAL idle_in_transaction_session_timeout = ${IDLE_MS}`);
+      // As long: at its end a move checks and syncs the whole journal, some gigabytes of it.
+      await ask(`SET LOCAL idle_in_transaction_session_timeout = ${LONG_MS}`);
       await ask(`SET LOCAL statement_timeout = ${LONG_MS}`);
       await ask(`SET LOCAL lock_timeout = ${QUERY_MS}`);
       const value = await work(ask);

@@ -303,7 +303,7 @@ export class Oracle implements Watch {
     const decidedAt = Number(cursor?.decided_at ?? 0);
     const when = new Date(due ?? decidedAt).toISOString();
     const aheadMs = (calendar?.postAheadSeconds ?? 0) * 1_000;
-    if (decidedAt > wall + aheadMs)
+    if (wall >= since && decidedAt > wall + aheadMs)
       this.world.violate(`I7: ${job} is decided up to ${when}, ahead of now`);
     if (due === undefined || decidedAt >= due) return;
     this.world.violate(`I8: ${job} stands still, it was due at ${when}`);

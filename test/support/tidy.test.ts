@@ -79,7 +79,7 @@ examples({
   rule: rules.importDirection,
   path: "src/runner.ts",
   wrong: ['import { a } from "./edge/clock.ts";'],
-  right: ['import { a } from "./flow/x.ts";', 'import { a } from "./ports.ts";'],
+  right: ['import { a } from "./flow/x.ts";', 'import { a } from "./workflow/x.ts";'],
 });
 examples({
   rule: rules.importDirection,

@@ -8,7 +8,7 @@
 
 import { posix } from "node:path";
 import { assert, RunnerError, RunnerErrors } from "../errors.ts";
-import { errnoCode, errnoText } from "../lib/os/errno.ts";
+import { errnoCode, kernelText } from "../lib/os/errno.ts";
 import { type ClientConfig, homeOf, resolveClient } from "./client.ts";
 import { CLIENT_SCHEMA, RUNNER_SCHEMA } from "./keys.ts";
 import { readSettings } from "./read.ts";
@@ -252,7 +252,7 @@ async function hasOtherKeys(readFile: ConfigSources["readFile"], home: string): 
 
 /** `open PATH: reason`, as the original's library words it. */
 function openFault(path: string, error: unknown): string {
-  return `open ${path}: ${errnoText(error)}`;
+  return `open ${path}: ${kernelText(error)}`;
 }
 
 /** What to do about a runner.cfg that cannot be read: a new one helps only where there is none. */

@@ -64,10 +64,12 @@ export function errnoCode(error: unknown): string | null {
  * @see Go `syscall.Errno.Error`, whose texts the original's messages end in
  */
 export function errnoText(error: unknown): string {
-  if (error instanceof UnfitFile) return error.message;
-  const known = TEXTS[errnoCode(error) ?? ""];
-  if (known !== undefined) return known;
-  return messageOf(error);
+  return error instanceof UnfitFile ? error.message : kernelText(error);
+}
+
+/** The same, also for a file that this program has refused before the kernel did. */
+export function kernelText(error: unknown): string {
+  return TEXTS[errnoCode(error) ?? ""] ?? messageOf(error);
 }
 
 /** What an operator can do about a failed write, open or rename, or null when nobody can say. */

@@ -1,7 +1,8 @@
 // Errno: system errors in the words of the original.
 import { describe, expect, test } from "bun:test";
 import { openSync, readdirSync, readFileSync } from "node:fs";
-import { errnoCode, errnoHint, errnoText } from "../../../src/lib/os/errno.ts";
+import { errnoCode, errnoHint, errnoText, kernelText } from "../../../src/lib/os/errno.ts";
+import { UnfitFile } from "../../../src/lib/os/read.ts";
 
 function thrownBy(action: () => unknown): unknown {
   try {
@@ -26,6 +27,13 @@ describe("errnoText()", () => {
     expect(errnoText(new Error("nobody reads it"))).toBe("nobody reads it");
     expect(errnoText("text")).toBe("text");
     expect(errnoText(undefined)).toBe("undefined");
+  });
+});
+
+describe("kernelText()", () => {
+  test("says what the kernel does of a file that this program has refused before it", () => {
+    const unfit = new UnfitFile("it is a directory", { code: "EISDIR" });
+    expect([errnoText(unfit), kernelText(unfit)]).toEqual(["it is a directory", "is a directory"]);
   });
 });
 

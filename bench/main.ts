@@ -1,7 +1,7 @@
 // Bench: builds the program when it is stale, runs bench/*.bench.ts one after the other, and
 // prints the table of all figures, and how cost grows as another.
 //
-//   npm run bench                   all, in some nine minutes
+//   npm run bench                   all, in some twelve minutes
 //   npm run bench -- start          those whose file name contains a word
 //   npm run bench -- --short        less of everything: what CI runs
 //   npm run bench -- --write        also puts both tables into BENCHMARKS.md

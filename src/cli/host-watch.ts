@@ -5,7 +5,7 @@
 //
 // A host reads the files of all jobs here, also of those that another host has: where a job lies
 // on some hosts only, it is run while one of these has it, and is not while another one has.
-import { createHash } from "node:crypto";
+import { createHash, type Hash } from "node:crypto";
 import type { Config } from "../config/config.ts";
 import { messageOf } from "../errors.ts";
 import type { ClusterHosts } from "../flow/edges.ts";
@@ -68,20 +68,24 @@ export class HostWatch implements ClusterHosts {
   #faults: readonly HostFault[] = [];
   /** What was logged, by subject. */
   #logged = new Map<string, string>();
+  /** Why the last look failed. */
+  #problem: string | null = null;
 
   constructor(parts: Parts) {
     this.#parts = parts;
   }
 
-  /** Looks until a signal aborts. Never rejects. */
+  /** Looks until a signal aborts. Never rejects: what keeps it from looking is in the log, once. */
   async keep(ended: AbortSignal): Promise<void> {
     const { clock, log } = this.#parts;
     while (!ended.aborted) {
-      try {
-        await this.look();
-      } catch (error) {
-        log.emit("warning", `cluster: cannot compare the hosts: ${messageOf(error)}`);
+      const problem = await this.look().then(() => null, messageOf);
+      // A look that the end of the process has cut off tells nothing.
+      if (ended.aborted) return;
+      if (problem !== null && problem !== this.#problem) {
+        log.emit("warning", `cluster: cannot compare the hosts: ${problem}`);
       }
+      this.#problem = problem;
       await clock.sleep(EACH_MS, ended);
     }
   }
@@ -130,7 +134,7 @@ export class HostWatch implements ClusterHosts {
       hash.update(JSON.stringify([name, bytes?.length ?? size]));
       if (bytes !== null) hash.update(bytes);
     }
-    return hash.digest("hex").slice(0, DIGEST_CHARACTERS);
+    return digestOf(hash);
   }
 
   /** Writes it where it has changed. */
@@ -199,11 +203,10 @@ function configDigests(config: Config): Digests {
     "[runner] timezone": timezone,
   };
   const digest = (value: unknown): string =>
-    createHash("sha256")
-      .update(JSON.stringify(value) ?? "")
-      .digest("hex")
-      .slice(0, DIGEST_CHARACTERS);
-  return Object.fromEntries(
-    Object.entries(parts).map(([name, value]) => [name, digest(value)] as const),
-  );
+    digestOf(createHash("sha256").update(JSON.stringify(value) ?? ""));
+  return Object.fromEntries(Object.entries(parts).map(([name, value]) => [name, digest(value)]));
+}
+
+function digestOf(hash: Hash): string {
+  return hash.digest("hex").slice(0, DIGEST_CHARACTERS);
 }

@@ -92,15 +92,8 @@ export function clockText(clockMs: Milliseconds): string {
 }
 
 function jobFault(hosts: readonly HostState[]): HostFault[] {
-  const differing = differingJobs(hosts);
-  if (differing.length === 0) return [];
-  return [
-    {
-      ...{ subject: "jobs", count: differing.length, graceMs: GRACE_MS },
-      message: listText(differing),
-      hint: "put the same files on all hosts; mig-runner cluster status lists what differs",
-    },
-  ];
+  const hint = "put the same files on all hosts; mig-runner cluster status lists what differs";
+  return differenceFault("jobs", differingJobs(hosts), hint);
 }
 
 /** A sentence for each job that is not the same on all hosts, by name. */
@@ -110,15 +103,14 @@ export function differingJobs(hosts: readonly HostState[]): readonly string[] {
 }
 
 function configFault(hosts: readonly HostState[]): HostFault[] {
-  const differing = differingConfig(hosts);
-  if (differing.length === 0) return [];
-  return [
-    {
-      ...{ subject: "configuration", count: differing.length, graceMs: GRACE_MS },
-      message: listText(differing),
-      hint: "make it the same on all hosts, and restart those where it was changed",
-    },
-  ];
+  const hint = "make it the same on all hosts, and restart those where it was changed";
+  return differenceFault("configuration", differingConfig(hosts), hint);
+}
+
+function differenceFault(subject: string, sentences: readonly string[], hint: string): HostFault[] {
+  if (sentences.length === 0) return [];
+  const message = listText(sentences);
+  return [{ subject, count: sentences.length, message, hint, graceMs: GRACE_MS }];
 }
 
 /** A sentence for each part of the configuration that is not the same on all hosts. */

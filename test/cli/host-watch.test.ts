@@ -16,7 +16,9 @@ const CONFIG = {
 
 /** Two hosts that see one journal. */
 function openSite() {
-  const { journal, clock } = openWorld();
+  const { journal } = openWorld();
+  const rest = () => Promise.resolve();
+  const clock = { now: () => 0, sleep: rest, until: rest };
   const lines: string[] = [];
   const hosts = [
     { ...{ name: "a", instance: "a/1", draining: false }, silent: 0 },
@@ -129,5 +131,18 @@ describe("HostWatch", () => {
     if (second !== undefined) second.silent = 3_600_000;
     await look();
     expect(lines[0]).toStartWith("warning cluster: host b is not heard of any more");
+  });
+
+  test("tells once what keeps it from looking, and nothing of a look that its end has cut off", async () => {
+    const { a, lines, journal } = openSite();
+    const ended = new AbortController();
+    const looks = [1, 2, 3];
+    journal.write = () => {
+      looks.pop();
+      if (looks.length === 0) ended.abort();
+      return Promise.reject(new Error(looks.length === 0 ? "it is closed" : "it is down"));
+    };
+    await a.watch.keep(ended.signal);
+    expect(lines).toEqual(["warning cluster: cannot compare the hosts: it is down"]);
   });
 });

@@ -100,8 +100,8 @@ const CAUSES_MAX = 8;
  * Whether the same may succeed a little later, with nothing changed by anybody (I11): a lock, a
  * busy disk, too many open files; as against a mistake.
  */
-export function mayPass(error: unknown): boolean {
-  if (error instanceof RunnerErrors) return error.errors.some(mayPass);
+export function isPassing(error: unknown): boolean {
+  if (error instanceof RunnerErrors) return error.errors.some(isPassing);
   let cause = error;
   for (let depth = 0; depth < CAUSES_MAX && cause instanceof Error; depth++) {
     if (cause instanceof RunnerError) {

@@ -10,7 +10,7 @@ import { SECRET_VARIABLES } from "./config/secret.ts";
 import { forgetVariable } from "./edge/secrecy.ts";
 import { processTerminal } from "./edge/terminal.ts";
 import { useHostZone } from "./edge/timezone.ts";
-import { errorLines, mayPass, messageOf, RunnerError, RunnerErrors } from "./errors.ts";
+import { errorLines, isPassing, messageOf, RunnerError, RunnerErrors } from "./errors.ts";
 import { errnoCode } from "./lib/os/errno.ts";
 import { compileAsUsual, WORKER_ARGUMENT } from "./lib/os/runtime.ts";
 import { VERSION } from "./version.ts";
@@ -54,7 +54,7 @@ async function main(argv: readonly string[]): Promise<number> {
     const errors = error instanceof RunnerErrors ? error.errors : [error];
     for (const [first, ...frame] of errors.map(errorLines))
       terminal.error([`error: ${first}`, ...frame]);
-    return mayPass(error) ? STATUS_TRY_AGAIN : STATUS_CANNOT_START;
+    return isPassing(error) ? STATUS_TRY_AGAIN : STATUS_CANNOT_START;
   }
 }
 

@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import {
   assert,
   describeError,
-  mayPass,
+  isPassing,
   messageOf,
   nearest,
   RunnerError,
@@ -86,36 +86,36 @@ describe("messageOf()", () => {
   });
 });
 
-describe("mayPass()", () => {
+describe("isPassing()", () => {
   const system = (code: string) => Object.assign(new Error("it failed"), { code });
   const because = (cause: unknown) => new RunnerError("SPOOL", "Cannot read file", {}, { cause });
 
   test.each(["EMFILE", "ENFILE", "EAGAIN", "EIO", "ENOSPC", "ESTALE", "ENOMEM", "EBUSY"])(
     "is true of %s, however deep below",
     (code) => {
-      expect(mayPass(system(code))).toBe(true);
-      expect(mayPass(because(system(code)))).toBe(true);
-      expect(mayPass(because(because(new Error(`${code}: so much at once`))))).toBe(true);
-      expect(mayPass(new RunnerErrors([because(null), because(system(code))]))).toBe(true);
+      expect(isPassing(system(code))).toBe(true);
+      expect(isPassing(because(system(code)))).toBe(true);
+      expect(isPassing(because(because(new Error(`${code}: so much at once`))))).toBe(true);
+      expect(isPassing(new RunnerErrors([because(null), because(system(code))]))).toBe(true);
     },
   );
 
   test.each(["ENOENT", "EACCES", "EISDIR", "ENOTDIR", "ELOOP"])("is false of %s", (code) => {
-    expect(mayPass(because(system(code)))).toBe(false);
+    expect(isPassing(because(system(code)))).toBe(false);
   });
 
   test("is what an error says of itself, and true of a directory that is taken", () => {
     const says = (passing: boolean) =>
       new RunnerError("KEYRING", "Cannot sign", { passing }, { cause: system("EMFILE") });
-    expect([mayPass(says(true)), mayPass(says(false))]).toEqual([true, false]);
-    expect(mayPass(new RunnerError("BUSY", "Cannot start"))).toBe(true);
-    expect(mayPass(new RunnerError("ACTION", "its target is empty"))).toBe(false);
-    expect([mayPass(null), mayPass("EMFILE")]).toEqual([false, false]);
+    expect([isPassing(says(true)), isPassing(says(false))]).toEqual([true, false]);
+    expect(isPassing(new RunnerError("BUSY", "Cannot start"))).toBe(true);
+    expect(isPassing(new RunnerError("ACTION", "its target is empty"))).toBe(false);
+    expect([isPassing(null), isPassing("EMFILE")]).toEqual([false, false]);
   });
 
   test("does not follow causes for ever", () => {
     const circle = because(null);
     Object.assign(circle, { cause: circle });
-    expect(mayPass(circle)).toBe(false);
+    expect(isPassing(circle)).toBe(false);
   });
 });

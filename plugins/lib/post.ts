@@ -84,9 +84,9 @@ export type PostContext = Pick<PluginContext, "fetch" | "signal">;
 /** Sends, and sends again. Rejects only when the delivery's own signal aborts. */
 export async function post(context: PostContext, order: PostOrder): Promise<Posted> {
   for (let attempt = 1; ; attempt++) {
-    const { posted, mayPass } = await tryOnce(context, order);
+    const { posted, isPassing } = await tryOnce(context, order);
     context.signal.throwIfAborted();
-    if (posted.kind !== "failed" || !mayPass || attempt === TRIES_MAX) return posted;
+    if (posted.kind !== "failed" || !isPassing || attempt === TRIES_MAX) return posted;
     if (posted.retryAfterMs > WAIT_MAX_MS) return posted;
     await pause(waitBefore(attempt + 1, posted.retryAfterMs), context.signal);
   }
@@ -116,7 +116,7 @@ export function pause(ms: number, signal: AbortSignal): Promise<void> {
 interface Try {
   readonly posted: Posted;
   /** Whether another try can help. */
-  readonly mayPass: boolean;
+  readonly isPassing: boolean;
 }
 
 async function tryOnce(context: PostContext, order: PostOrder): Promise<Try> {
@@ -129,7 +129,7 @@ async function tryOnce(context: PostContext, order: PostOrder): Promise<Try> {
   } catch (error) {
     const late = `${origin} did not answer within ${order.timeoutMs / 1_000} s`;
     const message = limit.aborted ? late : error instanceof Error ? error.message : String(error);
-    return { posted: { kind: "failed", message, status: null, retryAfterMs: 0 }, mayPass: true };
+    return { posted: { kind: "failed", message, status: null, retryAfterMs: 0 }, isPassing: true };
   }
 }
 
@@ -158,17 +158,17 @@ function judge(
   { origin, text }: { readonly origin: string; readonly text: string },
 ): Try {
   if (status >= 200 && status < 300) {
-    return { posted: { kind: "taken", status, text }, mayPass: false };
+    return { posted: { kind: "taken", status, text }, isPassing: false };
   }
   const where = status >= 300 && status < 400 ? placeOf(headers.get("location"), origin) : "";
   const said = lineOf(text, QUOTE_MAX);
   const message = `${origin} answered ${status}${where}${said === "" ? "" : `: ${said}`}`;
   if (REFUSALS.has(status)) {
-    return { posted: { kind: "refused", status, text, message }, mayPass: false };
+    return { posted: { kind: "refused", status, text, message }, isPassing: false };
   }
   const retryAfterMs = retryAfter(headers.get("retry-after"), Date.now()) ?? 0;
   const posted = { kind: "failed", message, status, retryAfterMs } as const;
-  return { posted, mayPass: PASSING.has(status) };
+  return { posted, isPassing: PASSING.has(status) };
 }
 
 function placeOf(location: string | null, origin: string): string {

@@ -10,7 +10,7 @@ import { lateness } from "../flow/sign.ts";
 import { waitsForPeople } from "../flow/transition.ts";
 import type { Entity } from "../jobs/entity.ts";
 import { pauseReason } from "../jobs/hold.ts";
-import { type ActionRow, type DeliveryRow, isSwept, type RunRow } from "../journal/inflight.ts";
+import { type ActionRow, awaitsSweep, type DeliveryRow, type RunRow } from "../journal/inflight.ts";
 import type { JournalReads } from "../journal/journal.ts";
 import { describeStatuses } from "../mig/statuses.ts";
 import { Runner } from "../runner.ts";
@@ -198,10 +198,10 @@ function isGivenUp(journal: JournalReads, run: RunRow): boolean {
 /** Whether a run has its results delivered, and is open only because they are read once more. */
 function onlySweeps(journal: JournalReads, runId: number): boolean {
   const actions = journal.actionsOf(runId);
-  if (!actions.some(isSwept)) return false;
+  if (!actions.some(awaitsSweep)) return false;
   return actions.every((action) => {
     if (action.state === "settled") return true;
-    return isSwept(action) && journal.deliveriesOf(action.id).every(isTaken);
+    return awaitsSweep(action) && journal.deliveriesOf(action.id).every(isTaken);
   });
 }
 

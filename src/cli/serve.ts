@@ -1,7 +1,7 @@
 // Serve: the work of the daemon, and of the one pass of --once.
 import { reapOrphans } from "../edge/reaper.ts";
 import { holdSignals, onSignals } from "../edge/signals.ts";
-import { explain, mayPass, messageOf, RunnerError, RunnerErrors } from "../errors.ts";
+import { explain, isPassing, messageOf, RunnerError, RunnerErrors } from "../errors.ts";
 import { deferMs } from "../flow/defer.ts";
 import { DAEMON_WINDOW, ONCE_WINDOW } from "../flow/launch.ts";
 import { needsNoKey } from "../flow/signed-ahead.ts";
@@ -67,7 +67,7 @@ export async function runForever(call: Call): Promise<number> {
     return 0;
   } catch (error) {
     sayFailure(call, opened, error);
-    return mayPass(error) ? STATUS_TRY_AGAIN : STATUS_CANNOT_START;
+    return isPassing(error) ? STATUS_TRY_AGAIN : STATUS_CANNOT_START;
   } finally {
     ended.abort();
     reaper.close();
@@ -106,7 +106,7 @@ async function proveKey({ edges, openKey }: Opened, ended: AbortSignal): Promise
     try {
       return await openKey();
     } catch (error) {
-      if (!mayPass(error)) throw error;
+      if (!isPassing(error)) throw error;
       const waitMs = deferMs(tries, edges.random.next());
       const again = againText(waitMs);
       edges.log.emit("warning", `${messageOf(error)}; ${again}`);
@@ -180,7 +180,7 @@ export async function runPass(call: Call, wait: boolean): Promise<number> {
     return runner.failures > 0 || edges.journal.counts().deadDeliveries > 0 ? 1 : 0;
   } catch (error) {
     sayFailure(call, opened, error);
-    return mayPass(error) ? STATUS_TRY_AGAIN : STATUS_CANNOT_START;
+    return isPassing(error) ? STATUS_TRY_AGAIN : STATUS_CANNOT_START;
   } finally {
     signals.close();
     await opened.close();

@@ -1,9 +1,9 @@
 // Defer: runs that cannot begin now because of something temporary (I11): a lock, a busy disk, a
 // gpg agent that is restarting, a file that is being written. Such a run waits in the journal as
 // `requested`, until a latest time to begin. Only a mistake in the job ends a run at once.
-import { mayPass, RunnerError, RunnerErrors } from "../errors.ts";
+import { isPassing, RunnerError, RunnerErrors } from "../errors.ts";
 import type { Entity } from "../jobs/entity.ts";
-import type { RunRow } from "../journal/inflight.ts";
+import { type RunRow, wasTried } from "../journal/inflight.ts";
 import type { JournalTransaction } from "../journal/journal.ts";
 import { type Instant, MINUTE_MS, type Milliseconds } from "../time.ts";
 import { type Backoff, backoffMs } from "./backoff.ts";
@@ -37,7 +37,7 @@ export async function canBeMet(
   job: string,
   error: unknown,
 ): Promise<boolean> {
-  if (mayPass(error)) return true;
+  if (isPassing(error)) return true;
   // A key is not part of the job: somebody may be about to put it right.
   if (error instanceof RunnerError && error.code === "KEYRING") {
     return error.detail.passing !== false;
@@ -65,14 +65,14 @@ export function deferRun(
 ): boolean {
   const { entity, why, now } = order;
   const { begunAt, deadlineAt } = run;
-  const first = deadlineAt === null;
-  if (first) {
+  const isFirst = !wasTried(run);
+  if (isFirst) {
     const waiting = transaction
       .unsettledRuns(run.job, Number.MAX_SAFE_INTEGER)
-      .filter((other) => other.state === "requested" && other.deadlineAt !== null);
+      .filter((other) => other.state === "requested" && wasTried(other));
     if (waiting.length >= DEFERRED_MAX) return false;
   }
-  const dates = first
+  const dates = isFirst
     ? { begunAt: now, deadlineAt: beginBy(entity, now) }
     : { begunAt, deadlineAt };
   transaction.saveRun({ ...run, ...dates, note: why });

@@ -5,9 +5,9 @@ import {
   type ActionRow,
   advance,
   advanceDelivery,
+  awaitsSweep,
   type DeliveryEvent,
   type DeliveryRow,
-  isSwept,
 } from "../journal/inflight.ts";
 import type { JournalTransaction } from "../journal/journal.ts";
 import type { DeliveryAnswer, Loan, Results } from "../ports.ts";
@@ -249,7 +249,7 @@ export function settleDelivered(
   now: number,
 ): void {
   const action = transaction.action(actionRow);
-  if (action === null || action.state !== "collected" || isSwept(action)) return;
+  if (action === null || action.state !== "collected" || awaitsSweep(action)) return;
   const open = transaction
     .deliveriesOf(actionRow)
     .some(({ state }) => state === "pending" || state === "dead");

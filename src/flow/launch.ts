@@ -13,7 +13,7 @@ import {
   type Missed,
   type Skipped,
 } from "../jobs/fires.ts";
-import type { ActionRow, RunRow } from "../journal/inflight.ts";
+import { type ActionRow, type RunRow, wasTried } from "../journal/inflight.ts";
 import type { Cursor } from "../journal/journal.ts";
 import { type Instant, MINUTE_MS, type Milliseconds, spanText } from "../time.ts";
 import { canBeMet, deferRun } from "./defer.ts";
@@ -105,7 +105,7 @@ export async function launchRequested(edges: Edges, entity: Entity, run: RunRow)
   const { firesAt, notBefore } = run;
   const about = { job: entity.job, runId: run.id };
   const lateMs = edges.clock.now() - (notBefore ?? Number.POSITIVE_INFINITY);
-  if (lateMs > LATE_MS && run.deadlineAt === null) {
+  if (lateMs > LATE_MS && !wasTried(run)) {
     const by = spanText(lateMs);
     say(edges, about, "warning", `run ${run.id} starts ${by} later than it was asked to`);
   }

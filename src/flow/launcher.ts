@@ -5,7 +5,7 @@
 import type { Catalog } from "../jobs/catalog.ts";
 import type { Entity } from "../jobs/entity.ts";
 import { launchHorizon } from "../jobs/fires.ts";
-import type { ActionRow, RunRow } from "../journal/inflight.ts";
+import { type ActionRow, type RunRow, wasTried } from "../journal/inflight.ts";
 import { againText, HOUR_MS, type Instant, type Milliseconds } from "../time.ts";
 import { Deferred } from "./defer.ts";
 import { bound, type Edges, say } from "./edges.ts";
@@ -121,7 +121,7 @@ export class Launcher {
       if (!this.#options.isMine(run)) continue;
       const entity = this.#catalog.entity(run.job);
       if (entity === null) {
-        if (run.notBefore !== null && run.deadlineAt === null) this.#await(run, now);
+        if (run.notBefore !== null && !wasTried(run)) this.#await(run, now);
         continue;
       }
       if (!this.#mayStart(run, entity)) continue;
@@ -139,7 +139,7 @@ export class Launcher {
       const waits = await this.#options.rested(() =>
         journal.write((transaction) => {
           const run = transaction.run(id);
-          if (run?.state !== "requested" || run.deadlineAt !== null) return false;
+          if (run?.state !== "requested" || wasTried(run)) return false;
           transaction.saveRun({ ...run, note, begunAt: now, deadlineAt: now + AWAIT_MS });
           return true;
         }),
@@ -151,8 +151,8 @@ export class Launcher {
   }
 
   #mayStart(run: RunRow, entity: Entity): boolean {
-    // A run with a deadline was tried before: its turn had come then.
-    if (run.cause === "manual" || run.deadlineAt !== null) return true;
+    // Of a run that was tried, the turn had come then.
+    if (run.cause === "manual" || wasTried(run)) return true;
     // As for a fire time: a run further ahead was begun while the clock was ahead, and nothing
     // waits for it.
     const until = launchHorizon(entity, this.#edges.clock.now()) + FUTURE_MS;

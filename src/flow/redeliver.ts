@@ -8,8 +8,8 @@ import {
   type ActionRow,
   advance,
   advanceDelivery,
+  awaitsSweep,
   type DeliveryRow,
-  isSwept,
 } from "../journal/inflight.ts";
 import type { JournalTransaction } from "../journal/journal.ts";
 import type { StoredResult } from "../mig/result-file.ts";
@@ -122,7 +122,7 @@ export function dropAction(
   for (const row of waiting) {
     transaction.saveDelivery(advanceDelivery(row, { kind: "drop" }, now));
   }
-  const isLast = plugin === null && isSwept(action);
+  const isLast = plugin === null && awaitsSweep(action);
   if (isLast) transaction.saveAction(advance(action, { kind: "swept" }, now));
   settleDelivered(transaction, action.id, now);
   const only = isLast && waiting.length === 0 ? "collected" : null;

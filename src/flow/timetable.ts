@@ -1,7 +1,7 @@
 // Timetable: scans the spool for jobs, and knows when each is due next.
 //
 // For every job it keeps, in a heap, the first fire time that the journal's cursor has not decided.
-import { errorLines, explain, mayPass, messageOf } from "../errors.ts";
+import { errorLines, explain, isPassing, messageOf } from "../errors.ts";
 import { scheduleAdvice } from "../jobs/advice.ts";
 import type { Catalog, Change } from "../jobs/catalog.ts";
 import type { Entity } from "../jobs/entity.ts";
@@ -143,7 +143,7 @@ export class Timetable {
     } catch (error) {
       this.failures++;
       this.#edges.log.emit("err", explain(error));
-      this.#scanAt = this.#nextScan(mayPass(error));
+      this.#scanAt = this.#nextScan(isPassing(error));
     }
   }
 
@@ -159,7 +159,7 @@ export class Timetable {
     for (const change of changes) await this.#take(change, gone);
     // One transaction for all new jobs.
     await Promise.all(this.#firstCursors.splice(0));
-    const isUnread = [...this.#catalog.states()].some(({ errors }) => errors.some(mayPass));
+    const isUnread = [...this.#catalog.states()].some(({ errors }) => errors.some(isPassing));
     this.#scanAt = this.#nextScan(isUnread || this.#now() < this.#unsettledUntil);
     void loading?.then(() => this.#options.loaded());
   }

@@ -224,7 +224,7 @@ export function advance(row: ActionRow, event: ActionEvent, now: Instant): Actio
       assert(row.state === "posted", `I9: elsewhere after ${row.state}`);
       return settle({ ...fresh, ...resultIn(event, now) });
     case "collected": {
-      assert(row.state === "posted" || isSwept(row), `I4: collected after ${row.state}`);
+      assert(row.state === "posted" || awaitsSweep(row), `I4: collected after ${row.state}`);
       const result = resultIn(event, row.collectedAt ?? now);
       const next = { state: "collected", nextAt: event.sweepAt, ...result } as const;
       const isOver = row.plugins.length === 0 && event.sweepAt === null;
@@ -235,10 +235,10 @@ export function advance(row: ActionRow, event: ActionEvent, now: Instant): Actio
       // `writing`: a result of it that lies here is no other runner's (I9).
       return { ...fresh, ...NO_RESULT, state: "posted", writing: true, nextAt: now };
     case "swept":
-      assert(isSwept(row), `swept in ${row.state}`);
+      assert(awaitsSweep(row), `swept in ${row.state}`);
       return { ...fresh, nextAt: null };
     case "delivered":
-      assert(row.state === "collected" && !isSwept(row), `I6: delivered after ${row.state}`);
+      assert(row.state === "collected" && !awaitsSweep(row), `I6: delivered after ${row.state}`);
       return settle(fresh);
   }
 }
@@ -276,12 +276,12 @@ function resultIn(
 const NO_RESULT = { resultPath: null, resultSha256: null, completeness: null } as const;
 
 /** Whether a collected action still waits for its sweep. */
-export function isSwept({ state, nextAt }: Pick<ActionRow, "state" | "nextAt">): boolean {
+export function awaitsSweep({ state, nextAt }: Pick<ActionRow, "state" | "nextAt">): boolean {
   return state === "collected" && nextAt !== null;
 }
 
 function isAwaited(row: ActionRow): boolean {
-  return row.state === "planned" || row.state === "posted" || isSwept(row);
+  return row.state === "planned" || row.state === "posted" || awaitsSweep(row);
 }
 
 /** Settled is final: nothing needs the action's bytes any more, so the journal drops them. */
@@ -410,9 +410,17 @@ export interface RunRow {
   readonly params: string | null;
   /** When it began, or was first tried to begin. Null: not yet. */
   readonly begunAt: Instant | null;
-  /** When it is ended as failed if it is still open. Null: never. */
+  /**
+   * When it is ended as failed if it is still open, or still has not begun. Null: never; while it
+   * is requested: it was not tried yet (see `wasTried`).
+   */
   readonly deadlineAt: Instant | null;
   readonly endedAt: Instant | null;
   /** Somebody wants it to begin at this time, not before. Null: as soon as it can. */
   readonly notBefore: Instant | null;
+}
+
+/** Whether a requested run was tried before, and could not begin: since then it has a deadline. */
+export function wasTried({ deadlineAt }: Pick<RunRow, "deadlineAt">): boolean {
+  return deadlineAt !== null;
 }

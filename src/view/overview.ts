@@ -17,9 +17,9 @@ import { nextFire } from "../jobs/schedule.ts";
 import type { AlarmRow } from "../journal/alarms.ts";
 import {
   type ActionRow,
+  awaitsSweep,
   type Completeness,
   type DeliveryRow,
-  isSwept,
   type RunRow,
 } from "../journal/inflight.ts";
 import type { MissedRow } from "../journal/journal.ts";
@@ -354,7 +354,7 @@ function runView({ run, actions, deliveries, steps }: RunRows): RunView {
 
 function actionView(row: ActionRow): ActionView {
   const { name, actionId, state, held, resultPath, completeness, error, nextAt } = row;
-  const sweepAt = isSwept(row) ? nextAt : null;
+  const sweepAt = awaitsSweep(row) ? nextAt : null;
   return { name, actionId, state, held, resultPath, completeness, sweepAt, error };
 }
 

@@ -46,7 +46,7 @@ export interface WorkHooks {
 
 interface PlanFailure {
   readonly text: string;
-  readonly mayPass: boolean;
+  readonly isPassing: boolean;
 }
 
 /** What the engine does for the steps of its runs. */
@@ -203,7 +203,7 @@ export class Work {
         const failure = await this.#planOnce(step, request);
         if (failure === null) return;
         const waitMs = deferMs(tries, this.#edges.random.next());
-        const isOver = clock.now() + waitMs >= until || !failure.mayPass;
+        const isOver = clock.now() + waitMs >= until || !failure.isPassing;
         if (isOver) return await this.#failPlan(step, failure.text);
         const again = againText(waitMs);
         this.#say("warning", `launchAction() -> ${failure.text}; ${again}`);
@@ -223,7 +223,7 @@ export class Work {
     } catch (error) {
       if (isJournalError(error)) throw error;
       const { job } = this.#active.run;
-      return { text: messageOf(error), mayPass: await canBeMet(this.#edges, job, error) };
+      return { text: messageOf(error), isPassing: await canBeMet(this.#edges, job, error) };
     } finally {
       this.#planning--;
     }

@@ -446,7 +446,7 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: "flow/timetable.ts",
-        find: "this.#scanAt = this.#nextScan(mayPass(error));",
+        find: "this.#scanAt = this.#nextScan(isPassing(error));",
         replace: "throw error;",
       },
     ],

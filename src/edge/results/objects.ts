@@ -253,19 +253,19 @@ export class Objects {
   ): Promise<Value> {
     const { clock, random } = this.#options;
     const { signal } = asking;
-    for (let tries = 1; ; tries++) {
+    for (let attempt = 1; ; attempt++) {
       if (signal?.aborted === true) throw this.#error(asking, "it was cancelled");
       try {
-        return await work(await this.#client(signal), tries > 1);
+        return await work(await this.#client(signal), attempt > 1);
       } catch (error) {
         if (error instanceof RunnerError) throw error;
         const status = statusOf(error);
         // Keys may have been exchanged: they are read once more.
         const isRefused = status === 401 || status === 403;
         if (isRefused) this.#credentials = null;
-        const mayPass = isRefused ? tries === 1 : isPassing(status);
-        if (!mayPass || tries >= this.#triesMax) throw this.#error(asking, error);
-        const step = FIRST_WAIT_MS * 2 ** (tries - 1);
+        const goesOn = isRefused ? attempt === 1 : isPassingStatus(status);
+        if (!goesOn || attempt >= this.#triesMax) throw this.#error(asking, error);
+        const step = FIRST_WAIT_MS * 2 ** (attempt - 1);
         if (!isRefused) await clock.sleep(step / 2 + (step / 2) * random.next(), signal);
       }
     }
@@ -339,7 +339,7 @@ function statusOf(error: unknown): number | null {
 const NOT_IMPLEMENTED = 501;
 
 /** Without a status nothing came, or it was cut. */
-function isPassing(status: number | null): boolean {
+function isPassingStatus(status: number | null): boolean {
   if (status === NOT_IMPLEMENTED) return false;
   return status === null || status >= 500 || status === 408 || status === 429;
 }

@@ -42,9 +42,8 @@ export async function rewindCursor(
     if (cursor === null || !isAhead(cursor, now)) return;
     const rows = transaction.missedAfter(job, until - AGAIN_MS);
     const decidedAt = decidedBefore(rows, { until, now: edges.clock.now() });
-    for (const row of rows) {
-      const hasRun = isKnownBeside(row, transaction);
-      splitMissed(transaction, row, { schedule, until: decidedAt, hasRun });
+    for (const cut of cutAt(transaction, rows, { schedule, until: decidedAt })) {
+      splitMissed(transaction, cut);
     }
     const aheadAt = Math.max(cursor.decidedAt, cursor.aheadAt ?? 0);
     transaction.setCursor(job, { ...cursor, decidedAt, aheadAt });
@@ -69,15 +68,34 @@ export function moveCursor(
 ): void {
   const { decidedAt = 0, aheadAt = null } = transaction.cursor(job) ?? {};
   if (schedule !== null && aheadAt !== null && cursor.decidedAt <= aheadAt) {
-    const beyond = transaction.missedAfter(job, decidedAt);
-    for (const row of beyond.filter(({ firstAt }) => firstAt > decidedAt)) {
-      const hasRun = isKnownBeside(row, transaction);
-      const { after } = cutMissed(row, { schedule, until: cursor.decidedAt, hasRun });
+    const rows = transaction.missedAfter(job, decidedAt);
+    const beyond = rows.filter(({ firstAt }) => firstAt > decidedAt);
+    for (const { row, after } of cutAt(transaction, beyond, {
+      schedule,
+      until: cursor.decidedAt,
+    })) {
       if (after === null) transaction.dropMissed(row.id);
       else transaction.saveMissed({ ...row, ...after });
     }
   }
   transaction.setCursor(job, cursor);
+}
+
+/** A record of missed fire times, and its parts up to a time and after it. */
+interface Cut extends ReturnType<typeof cutMissed> {
+  readonly row: MissedRow;
+}
+
+/** Cuts all records before any is written: what one of them counts is seen by the others. */
+function cutAt(
+  transaction: JournalTransaction,
+  rows: readonly MissedRow[],
+  { schedule, until }: Pick<MissedCut, "schedule" | "until">,
+): readonly Cut[] {
+  return rows.map((row) => {
+    const hasRun = isKnownBeside(row, transaction);
+    return { row, ...cutMissed(row, { schedule, until, hasRun }) };
+  });
 }
 
 /** Fire times inside a record that it does not count: those with a run, and skipped ones. */
@@ -101,8 +119,7 @@ function decidedBefore(
   return Math.min(until, Math.max(until - AGAIN_MS, Math.min(until + 1, ...firsts) - 1));
 }
 
-function splitMissed(transaction: JournalTransaction, row: MissedRow, cut: MissedCut): void {
-  const { before, after } = cutMissed(row, cut);
+function splitMissed(transaction: JournalTransaction, { row, before, after }: Cut): void {
   if (before === null || after === null) return;
   transaction.saveMissed({ ...row, ...before });
   const { id: _, ...rest } = row;

@@ -155,6 +155,26 @@ describe("moveCursor()", () => {
     expect(missedOf(world)).toEqual([]);
   });
 
+  test.each(["before", "after"])(
+    "counts no fire time less for one skipped within, recorded %s",
+    async (when) => {
+      const world = openWorld();
+      const missed = async () => await decided(world, NOON, [{ ...beyond, count: 3 }]);
+      const skipped = { firstAt: NOON + 2 * HOUR, lastAt: NOON + 2 * HOUR, count: 1 };
+      const skip = async () =>
+        await world.journal.write((tables) =>
+          tables.insertMissed({
+            ...{ job: "nightly", ...skipped, kind: "skipped", reason: "paused", recordedAt: late },
+          }),
+        );
+      for (const write of when === "before" ? [skip, missed] : [missed, skip]) await write();
+      await move(world, NOON, late);
+      // Of the four it overtakes one that was missed and one that was skipped: two are left.
+      await move(world, NOON + 2 * HOUR, late);
+      expect(missedOf(world)).toEqual([[NOON + 3 * HOUR, NOON + 4 * HOUR, 2]]);
+    },
+  );
+
   test("lets it count again where the clock of now had been behind", async () => {
     const world = openWorld();
     await decided(world, NOON, [beyond]);

@@ -1,7 +1,7 @@
 // Journal bench: how many transitions of an action are durable in a second, one after the other and
 // many at once, against appends to a file that are durable as well.
 import { closeSync, fdatasyncSync, openSync, rmSync, writeSync } from "node:fs";
-import { keep } from "../src/flow/transition.ts";
+import { record } from "../src/flow/transition.ts";
 import type { ActionRow } from "../src/journal/inflight.ts";
 import { openJournal } from "../src/journal/sqlite/journal.ts";
 import type { Row, Scale } from "./measure.ts";
@@ -19,7 +19,7 @@ export async function bench({ short }: Scale): Promise<readonly Row[]> {
   const clock = { now: Date.now, until: never, sleep: never };
   const rows = journal.pendingActions(many);
   const delay = (row: ActionRow) =>
-    keep({ journal, clock }, row, { kind: "delayed", nextAt: Date.now() + 1, error: "later" });
+    record({ journal, clock }, row, { kind: "delayed", nextAt: Date.now() + 1, error: "later" });
   const ours: number[] = [];
   const raw: number[] = [];
   const grouped: number[] = [];

@@ -11,6 +11,7 @@ import { Alarms } from "./flow/alarms.ts";
 import { ApiHealth } from "./flow/breaker.ts";
 import { ClockWatch, WatchedClock } from "./flow/clock-watch.ts";
 import { collectAction } from "./flow/collect.ts";
+import { type CollectTimes, WHEN_EXPIRED } from "./flow/collect-times.ts";
 import { Collects } from "./flow/collects.ts";
 import { endOverdue } from "./flow/deadline.ts";
 import { bound, leased } from "./flow/edges.ts";
@@ -18,7 +19,6 @@ import type { LaunchWindow } from "./flow/launch.ts";
 import { Launcher } from "./flow/launcher.ts";
 import { NAP_MAX_MS, nap, Wake } from "./flow/nap.ts";
 import { Outbox } from "./flow/outbox.ts";
-import { NO_PATIENCE, type Patience } from "./flow/patience.ts";
 import type { Pool } from "./flow/pool.ts";
 import { postAction, type Reached, sentBefore } from "./flow/post.ts";
 import { Posts } from "./flow/posts.ts";
@@ -317,8 +317,8 @@ export class Runner {
     );
   }
 
-  #optionsOf({ job }: ActionRow): Patience & { readonly signal: AbortSignal } {
-    return { ...(this.#catalog.entity(job) ?? NO_PATIENCE), signal: this.#stop.signal };
+  #optionsOf({ job }: ActionRow): CollectTimes & { readonly signal: AbortSignal } {
+    return { ...(this.#catalog.entity(job) ?? WHEN_EXPIRED), signal: this.#stop.signal };
   }
 
   /** Runs one piece of work at the API and tells the circuit breaker how it went. */

@@ -97,7 +97,7 @@ async function stopped(listener: Listener, tls: Tls | null): Promise<void> {
     stop: () => resolve(),
     scan: () => void tls?.renew(listener.renew),
   });
-  void tls?.keep(listener.renew, ended.signal);
+  void tls?.lookUntil(listener.renew, ended.signal);
   await promise;
   ended.abort();
   await listener.close();

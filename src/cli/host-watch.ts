@@ -76,7 +76,7 @@ export class HostWatch implements ClusterHosts {
   }
 
   /** Looks until a signal aborts. Never rejects: what keeps it from looking is in the log, once. */
-  async keep(ended: AbortSignal): Promise<void> {
+  async lookUntil(ended: AbortSignal): Promise<void> {
     const { clock, log } = this.#parts;
     while (!ended.aborted) {
       const problem = await this.look().then(() => null, messageOf);

@@ -34,7 +34,7 @@ export interface MetricsFile {
   /** Writes it now. Never rejects: what went wrong is in the log, once. */
   write(): Promise<void>;
   /** Writes it until a signal aborts. */
-  keep(ended: AbortSignal): Promise<void>;
+  writeUntil(ended: AbortSignal): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -83,7 +83,7 @@ export function openMetricsFile(
         tell(messageOf(error));
       }
     },
-    async keep(ended) {
+    async writeUntil(ended) {
       while (!ended.aborted) {
         await file.write();
         await clock.sleep(EACH_MS, ended);

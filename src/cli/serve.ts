@@ -48,8 +48,8 @@ export async function runForever(call: Call): Promise<number> {
     log.emit("info", "results processing routine started");
     await runner.start();
     opened.ready();
-    void metrics?.keep(ended.signal);
-    void opened.hosts?.keep(ended.signal);
+    void metrics?.writeUntil(ended.signal);
+    void opened.hosts?.lookUntil(ended.signal);
     void giveBack(opened, ended.signal);
     void checkTellers(opened);
     // A key that cannot be used is told at the start, not at three in the night.

@@ -119,7 +119,7 @@ export class Tls {
   }
 
   /** Looks at the files now and then, until it is told to end. */
-  async keep(use: (credentials: Credentials) => void, ended: AbortSignal): Promise<void> {
+  async lookUntil(use: (credentials: Credentials) => void, ended: AbortSignal): Promise<void> {
     while (!ended.aborted) {
       await systemClock().sleep(LOOK_MS, ended);
       if (!ended.aborted) await this.look(use);

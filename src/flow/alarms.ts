@@ -247,14 +247,14 @@ export class Alarms {
     const { random, log } = this.#edges;
     const waitMs = backoffMs(DELIVERY_BACKOFF, queued.attempts + 1, random.next());
     const begun = { kind: "begun", waitMs: waitMs ?? DELIVERY_BACKOFF.capMs } as const;
-    const row = await this.#keep(queued, begun);
+    const row = await this.#record(queued, begun);
     if (row === null) return true;
     const { plugin, body, attempts } = row;
     const key = `alarm/${row.alarmId}/${row.id}`;
     const { signal } = this.#options;
     const answer = await tellPlugin(this.#edges, { plugin, body, key, attempt: attempts, signal });
     if (answer.kind === "delivered") {
-      await this.#keep(row, { kind: "delivered" });
+      await this.#record(row, { kind: "delivered" });
       return true;
     }
     if (signal.aborted) return false;
@@ -263,12 +263,12 @@ export class Alarms {
     const next = wait === null ? "given up" : againText(wait);
     const text = `an alarm was not told by ${plugin}: ${answer.message}; ${next}`;
     log.emit("alert", text, noticeSubject(row));
-    await this.#keep(row, { kind: "failed", error: answer.message, nextAt });
+    await this.#record(row, { kind: "failed", error: answer.message, nextAt });
     return nextAt === null;
   }
 
   /** Null when another process has the notice. Rejects when the journal cannot be written. */
-  async #keep(row: NoticeRow, event: Parameters<typeof advanceNotice>[1]) {
+  async #record(row: NoticeRow, event: Parameters<typeof advanceNotice>[1]) {
     const { journal, clock } = this.#edges;
     return await journal.write((transaction) => {
       const current = transaction.notice(row.id);

@@ -25,9 +25,9 @@ export class ApiHealth {
   /** When it was asked last. */
   #askedAt: Instant | null = null;
   /** What the journal says; undefined while that is not known. */
-  #kept: Instant | null | undefined;
+  #recorded: Instant | null | undefined;
   /** When it was told so. */
-  #keptAt: Instant = 0;
+  #recordedAt: Instant = 0;
 
   constructor(journal: Pick<Journal, "stateAt" | "write">) {
     this.#journal = journal;
@@ -45,14 +45,14 @@ export class ApiHealth {
   /** A request was answered, or not. */
   asked(ok: boolean, now: Instant): void {
     this.#breaker = afterRequest(this.#breaker, ok, now);
-    if (this.#kept === undefined) this.#kept = this.#read(now);
-    const seen = this.#downSince === undefined ? this.#kept : this.#downSince;
+    if (this.#recorded === undefined) this.#recorded = this.#read(now);
+    const seen = this.#downSince === undefined ? this.#recorded : this.#downSince;
     const known = this.#isLongAgo(now) ? null : seen;
     this.#askedAt = now;
     // What a clock that was ahead has noted must not hold back the present (I7).
     this.#downSince = ok ? null : Math.min(known ?? now, now);
-    const isOld = !ok && Math.abs(now - this.#keptAt) >= STILL_MS;
-    if (this.#downSince !== this.#kept || isOld) this.#keep(this.#downSince, now);
+    const isOld = !ok && Math.abs(now - this.#recordedAt) >= STILL_MS;
+    if (this.#downSince !== this.#recorded || isOld) this.#record(this.#downSince, now);
   }
 
   /** Whether so long has passed since the last request, or the clock was set by so much. */
@@ -65,21 +65,21 @@ export class ApiHealth {
     const row = this.#journal.stateAt(job, key);
     if (row === null || now - row.setAt >= FORGOTTEN_MS) return null;
     const since: unknown = JSON.parse(row.value);
-    this.#keptAt = row.setAt;
+    this.#recordedAt = row.setAt;
     return typeof since === "number" ? since : null;
   }
 
-  /** Nothing waits for it: what could not be kept is kept at the next request. */
-  #keep(since: Instant | null, now: Instant): void {
-    this.#kept = since;
-    this.#keptAt = now;
+  /** Nothing waits for it: what could not be recorded is at the next request. */
+  #record(since: Instant | null, now: Instant): void {
+    this.#recorded = since;
+    this.#recordedAt = now;
     const { job, key } = DOWN_SINCE;
-    const kept = this.#journal.write((tables) => {
+    const recorded = this.#journal.write((tables) => {
       if (since === null) tables.removeState(job, key);
       else tables.setState({ job, key, value: JSON.stringify(since), runId: null, setAt: now });
     });
-    kept.catch(() => {
-      this.#kept = undefined;
+    recorded.catch(() => {
+      this.#recorded = undefined;
     });
   }
 

@@ -4,7 +4,7 @@
 //
 // Owns:    what happens to an action whose results are due, and when a failed collect is tried
 //          again.
-// Not its: fetching the commands (commands.ts), when to look and to sweep (patience.ts), what
+// Not its: fetching the commands (commands.ts), when to look and to sweep (collect-times.ts), what
 //          stands around the commands in the file (mig/result.ts).
 import { messageOf, RunnerError } from "../errors.ts";
 import type { ActionRow, Completeness } from "../journal/inflight.ts";
@@ -15,17 +15,17 @@ import { listedAgents } from "../mig/target.ts";
 import type { ResultWriter } from "../ports.ts";
 import { againText, type Instant } from "../time.ts";
 import { backoffMs, COLLECT_BACKOFF } from "./backoff.ts";
+import { type CollectTimes, isAnswered, isBetter, nextLookAt, sweepAt } from "./collect-times.ts";
 import { reachedBy, readCommands } from "./commands.ts";
 import { queueDeliveries, settleDelivered } from "./deliver.ts";
 import { type Edges, say, subjectOf } from "./edges.ts";
 import { settleElsewhere } from "./elsewhere.ts";
-import { isAnswered, isBetter, nextLookAt, type Patience, sweepAt } from "./patience.ts";
 import type { Reached } from "./post.ts";
 import { shortfalls } from "./shortfall.ts";
-import { keep } from "./transition.ts";
+import { record } from "./transition.ts";
 
 /** How one action is to be collected. */
-export interface CollectOptions extends Patience {
+export interface CollectOptions extends CollectTimes {
   readonly signal: AbortSignal;
   /** Called when the API has answered all that is asked of it: what is left is the disk's. */
   readonly answered?: () => void;
@@ -80,7 +80,7 @@ async function hasAnswered(edges: Edges, actionId: number, signal: AbortSignal):
 async function watch(edges: Edges, row: ActionRow, early: boolean): Promise<Reached | null> {
   const collectAt = row.expireAt + edges.limits.delayResultsMs;
   const nextAt = early ? nextLookAt(collectAt, row, edges.clock.now()) : collectAt;
-  await keep(edges, row, { kind: "watched", nextAt });
+  await record(edges, row, { kind: "watched", nextAt });
   return early ? "answered" : null;
 }
 
@@ -141,7 +141,7 @@ async function writeResult(
 /** Journals that the result file is about to appear (I5). False when an operator dropped it. */
 async function mayCommit(edges: Edges, row: ActionRow): Promise<boolean> {
   if (row.state !== "posted" || row.writing) return true;
-  return (await keep(edges, row, { kind: "writing" })) !== null;
+  return (await record(edges, row, { kind: "writing" })) !== null;
 }
 
 /**
@@ -157,7 +157,7 @@ function listedBy({ body }: ActionRow): Pick<Completeness, "listed"> {
 
 async function keepSwept(edges: Edges, row: ActionRow): Promise<Reached> {
   edges.log.emit("info", `${row.job}/${row.actionId}: no more answers have come`, subjectOf(row));
-  await keep(edges, row, { kind: "swept" }, (transaction, next) => {
+  await record(edges, row, { kind: "swept" }, (transaction, next) => {
     settleDelivered(transaction, next.id, edges.clock.now());
   });
   return "answered";
@@ -191,7 +191,7 @@ async function keepCollected(edges: Edges, row: ActionRow, result: Collected): P
   if (strays > 0)
     edges.log.emit("warning", `${where}: ${strays} entries were not commands`, subjectOf(row));
   edges.log.emit("info", `wrote results for ${row.actionId} to ${resultPath}`, subjectOf(row));
-  await keep(edges, row, { kind: "collected", ...result }, (transaction, next) => {
+  await record(edges, row, { kind: "collected", ...result }, (transaction, next) => {
     queueDeliveries(transaction, next, edges.clock.now(), row.state === "posted");
   });
   // What becomes of a workflow's results is said by its function, later.
@@ -229,6 +229,6 @@ async function delay(
     `results error for ${row.job}: ${row.actionId}: ${why.message}; ${againText(waitMs)}`,
     subjectOf(row),
   );
-  await keep(edges, row, { kind: "delayed", nextAt, error: why.message });
+  await record(edges, row, { kind: "delayed", nextAt, error: why.message });
   return why.reached;
 }

@@ -14,7 +14,7 @@ import { encodeInflight } from "../mig/result.ts";
 import { readStoredResult } from "../mig/result-file.ts";
 import type { FoundTrace } from "../ports.ts";
 import { type Edges, say } from "./edges.ts";
-import { keep } from "./transition.ts";
+import { record } from "./transition.ts";
 
 /** The note of a run whose action another runner has collected. */
 export const ELSEWHERE = "collected by another runner";
@@ -43,7 +43,7 @@ export async function settleElsewhere(edges: Adopting, row: ActionRow): Promise<
   if (completeness === null) return false;
   const { path: resultPath } = trace;
   const event = { kind: "elsewhere", resultPath, completeness } as const;
-  await keep(edges, row, event, (transaction, next) => {
+  await record(edges, row, event, (transaction, next) => {
     const run = transaction.run(next.runId);
     if (run?.state === "open") transaction.saveRun({ ...run, note: ELSEWHERE });
   });

@@ -16,13 +16,13 @@ import type { CreateAnswer, FindAnswer, StoredAction } from "../mig/api.ts";
 import type { Instant, Milliseconds } from "../time.ts";
 import { againText, DAY_MS } from "../time.ts";
 import { backoffMs, POST_BACKOFF } from "./backoff.ts";
+import { firstLookAt } from "./collect-times.ts";
 import { type Edges, say, subjectOf } from "./edges.ts";
 import { markInflight } from "./elsewhere.ts";
 import { heldTooLong, judgeGuards } from "./guard.ts";
-import { firstLookAt } from "./patience.ts";
 import { lateness, signAnew } from "./sign.ts";
 import { isWithdrawn } from "./signed-ahead.ts";
-import { keep } from "./transition.ts";
+import { record } from "./transition.ts";
 
 /** Waits between searches for an action whose answer was lost: the API may list it with delay. */
 const SEARCH_WAITS_MS: readonly Milliseconds[] = [2_000, 4_000, 8_000];
@@ -96,7 +96,7 @@ export async function postAction(
   const postBy = row.postBy ?? row.expireAt;
   if (isHeld(row) && edges.clock.now() < postBy) {
     const error = row.error ?? "it waits for its canary";
-    await keep(edges, row, { kind: "held", nextAt: postBy, error, maybeSent: row.maybeSent });
+    await record(edges, row, { kind: "held", nextAt: postBy, error, maybeSent: row.maybeSent });
     return null;
   }
   const isLookedFor = row.maybeSent && !options.fresh;
@@ -109,13 +109,13 @@ export async function postAction(
   if (edges.clock.now() >= postBy) {
     const why = heldTooLong(row) ?? row.error ?? "it was not posted in time";
     const error = `${why}; the action has expired unposted`;
-    await keep(edges, row, { kind: "lapsed", error });
+    await record(edges, row, { kind: "lapsed", error });
     say(edges, row, "err", `Cannot post action: ${error}`);
     return shown;
   }
   if (isWithdrawn(edges.journal, row)) {
     const error = "its calendar was withdrawn before it was posted";
-    await keep(edges, row, { kind: "refused", error });
+    await record(edges, row, { kind: "refused", error });
     say(edges, row, "err", `Cannot post action: ${error}`);
     return shown;
   }
@@ -135,7 +135,7 @@ async function prepareSending(
   const anew = isUnsent ? await signAnew(edges, row) : null;
   // No earlier try has sent it. From here on this one may have, even if the process dies (I3).
   const isKept = row.maybeSent && anew === null;
-  if (!isKept) return await keep(edges, row, { kind: "sending", anew });
+  if (!isKept) return await record(edges, row, { kind: "sending", anew });
   // The search for it took its time.
   return edges.journal.action(row.id)?.state === "planned" ? row : null;
 }
@@ -180,7 +180,7 @@ async function keepRefused(
     await delay(edges, row, { error: message, maybeSent: false, retryAfterMs, refused: true });
     return "answered";
   }
-  await keep(edges, row, { kind: "refused", error: message });
+  await record(edges, row, { kind: "refused", error: message });
   say(edges, row, "err", `Cannot post action: ${message}; given up`);
   return "answered";
 }
@@ -200,13 +200,13 @@ async function askGuards(
       await delay(edges, row, { error: verdict.error, maybeSent, retryAfterMs: null });
       return verdict.status === null ? "unreachable" : "answered";
     case "refuse":
-      await keep(edges, row, { kind: "refused", error: verdict.error, by: "refused" });
+      await record(edges, row, { kind: "refused", error: verdict.error, by: "refused" });
       say(edges, row, "err", `Cannot post action: ${verdict.error}; given up`);
       return "answered";
     case "hold": {
       const { error } = verdict;
       const nextAt = row.postBy ?? row.expireAt;
-      await keep(edges, row, { kind: "held", nextAt, error, maybeSent }, (tables, next) =>
+      await record(edges, row, { kind: "held", nextAt, error, maybeSent }, (tables, next) =>
         tables.saveAction({ ...next, held: "approval" }),
       );
       say(edges, row, "notice", error);
@@ -260,7 +260,7 @@ async function keepPosted(
   if (other !== null && other.id !== row.id) {
     // It happens when the API got a new database. The results would be mixed up with the other's.
     const error = `the API gave it the id ${actionId}, which an action of ${other.job} has`;
-    await keep(edges, row, { kind: "refused", error });
+    await record(edges, row, { kind: "refused", error });
     say(edges, row, "err", `Cannot keep action: ${error}; given up`);
     return "answered";
   }
@@ -270,7 +270,7 @@ async function keepPosted(
   const event: ActionEvent = row.sendOnly
     ? { kind: "sent", actionId, reply: actionBytes, postedAt }
     : { kind: "posted", actionId, reply: actionBytes, postedAt, expireAt, collectAt };
-  const kept = await keep(edges, row, event);
+  const kept = await record(edges, row, event);
   say(edges, { ...row, actionId }, "info", `launched action ${actionId}`);
   for (const late of lateness([{ ...row, postedAt }])) {
     say(edges, { ...row, actionId }, "warning", `action ${actionId} was ${late}`);
@@ -303,7 +303,7 @@ async function keepUnknown(edges: Edges, row: ActionRow, message: string): Promi
   const isOften = row.attempts >= UNKNOWN_LEAST_TRIES;
   if (isOften && edges.clock.now() > row.expireAt + UNKNOWN_MAX_MS) {
     const error = `it is unknown whether it was posted: ${message}`;
-    await keep(edges, row, { kind: "lapsed", error });
+    await record(edges, row, { kind: "lapsed", error });
     say(edges, row, "err", `Cannot find action: ${error}`);
     return "unreachable";
   }
@@ -325,6 +325,6 @@ async function delay(
   const waitMs = Math.max(wait, Math.min(why.retryAfterMs ?? 0, POST_BACKOFF.capMs));
   const nextAt = edges.clock.now() + waitMs;
   const { error, maybeSent, refused = false } = why;
-  await keep(edges, row, { kind: "delayed", nextAt, error, maybeSent, refused });
+  await record(edges, row, { kind: "delayed", nextAt, error, maybeSent, refused });
   say(edges, row, "warning", `Cannot post action: ${why.error}; ${againText(waitMs)}`);
 }

@@ -1,4 +1,4 @@
-// Transition: one transition of one action, written into the journal (`keep`) together with what
+// Transition: one transition of one action, written into the journal (`record`) together with what
 // follows from it for the run: a canary decided, a workflow step due, the run closed.
 
 import { type ActionEvent, type ActionRow, advance, type RunRow } from "../journal/inflight.ts";
@@ -16,7 +16,7 @@ import type { Edges } from "./edges.ts";
  * the row on.
  * @throws {RunnerError} JOURNAL, when the journal cannot be written.
  */
-export async function keep(
+export async function record(
   edges: Pick<Edges, "journal" | "clock" | "mayAct">,
   row: ActionRow,
   event: ActionEvent,

@@ -142,7 +142,7 @@ describe("HostWatch", () => {
       if (looks.length === 0) ended.abort();
       return Promise.reject(new Error(looks.length === 0 ? "it is closed" : "it is down"));
     };
-    await a.watch.keep(ended.signal);
+    await a.watch.lookUntil(ended.signal);
     expect(lines).toEqual(["warning cluster: cannot compare the hosts: it is down"]);
   });
 });

@@ -48,7 +48,7 @@ describe("openMetricsFile()", () => {
     const ended = new AbortController();
     await file?.write();
     ended.abort();
-    await file?.keep(ended.signal);
+    await file?.writeUntil(ended.signal);
     await file?.close();
     expect(texts).toHaveLength(1);
     const families = readExposition(texts[0] ?? "");

@@ -1,8 +1,8 @@
 import { describe, expect, test } from "bun:test";
 import { createHash } from "node:crypto";
 import { collectAction } from "../../src/flow/collect.ts";
+import { type CollectTimes, WHEN_EXPIRED } from "../../src/flow/collect-times.ts";
 import { deliverResult, keepDelivery } from "../../src/flow/deliver.ts";
-import { NO_PATIENCE, type Patience } from "../../src/flow/patience.ts";
 import { type ActionRow, advance } from "../../src/journal/inflight.ts";
 import type { LogSubject } from "../../src/lib/ports.ts";
 import { agentsTarget } from "../../src/mig/target.ts";
@@ -45,8 +45,8 @@ async function posted(
   });
 }
 
-async function collect(world: World, row: ActionRow, patience: Partial<Patience> = {}) {
-  const options = { ...NO_PATIENCE, ...patience, signal: never() };
+async function collect(world: World, row: ActionRow, times: Partial<CollectTimes> = {}) {
+  const options = { ...WHEN_EXPIRED, ...times, signal: never() };
   const done = collectAction(world.edges, row, options);
   await world.clock.moveBy(60_000);
   return await done;
@@ -86,7 +86,7 @@ describe("collectAction()", () => {
     world.api.pages = [[command(1, 1)]];
     const seen: (number | undefined)[] = [];
     const answered = () => seen.push(world.spool.results.get(PATH)?.length);
-    const done = collectAction(world.edges, row, { ...NO_PATIENCE, signal: never(), answered });
+    const done = collectAction(world.edges, row, { ...WHEN_EXPIRED, signal: never(), answered });
     await world.clock.moveBy(60_000);
     expect(await done).toBe("answered");
     expect(seen).toEqual([undefined]);
@@ -211,7 +211,8 @@ describe("collectAction() of what comes to no result", () => {
   }
 
   const half = { after: [command(1, 2)], message: "connection refused" };
-  const cases: readonly [string, Partial<Patience>, (world: World, row: ActionRow) => void][] = [
+  type Case = readonly [string, Partial<CollectTimes>, (world: World, row: ActionRow) => void];
+  const cases: readonly Case[] = [
     ["the API does not answer", {}, ({ api }) => (api.pages = [half])],
     [
       "not every agent has answered yet",
@@ -240,13 +241,13 @@ describe("collectAction() of what comes to no result", () => {
       },
     ],
   ];
-  for (const [what, patience, scene] of cases) {
+  for (const [what, times, scene] of cases) {
     test(`leaves no temporary file when ${what}`, async () => {
       const world = openWorld();
       const files = watchFiles(world);
-      const row = await posted(world, [], patience.early === true ? NOON + HOUR : NOON);
+      const row = await posted(world, [], times.early === true ? NOON + HOUR : NOON);
       scene(world, row);
-      await collect(world, row, patience);
+      await collect(world, row, times);
       expect([files.open, world.spool.results.size]).toEqual([0, 0]);
     });
   }

@@ -2,8 +2,8 @@
 import { describe, expect, test } from "bun:test";
 import { adoptInflight } from "../../src/flow/adopt.ts";
 import { collectAction } from "../../src/flow/collect.ts";
+import { WHEN_EXPIRED } from "../../src/flow/collect-times.ts";
 import { settleElsewhere } from "../../src/flow/elsewhere.ts";
-import { NO_PATIENCE } from "../../src/flow/patience.ts";
 import { type ActionRow, advance } from "../../src/journal/inflight.ts";
 import type { Journal } from "../../src/journal/journal.ts";
 import { command, NOON, never, openWorld, type World } from "../support/world.ts";
@@ -33,7 +33,7 @@ async function posted(world: World, plugins: readonly string[] = ["mail"]): Prom
 }
 
 const collect = (world: World, row: ActionRow) =>
-  collectAction(world.edges, row, { ...NO_PATIENCE, signal: never() });
+  collectAction(world.edges, row, { ...WHEN_EXPIRED, signal: never() });
 
 describe("settleElsewhere()", () => {
   test("settles an action whose record is gone beside its result, and delivers nothing", async () => {

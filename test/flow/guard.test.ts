@@ -3,7 +3,7 @@ import { canaryFault, cutTarget } from "../../src/flow/canary.ts";
 import { approveRun, denyRun } from "../../src/flow/guard.ts";
 import { DAEMON_WINDOW, launchDue } from "../../src/flow/launch.ts";
 import { postAction } from "../../src/flow/post.ts";
-import { keep } from "../../src/flow/transition.ts";
+import { record } from "../../src/flow/transition.ts";
 import type { Entity } from "../../src/jobs/entity.ts";
 import type { ActionRow, Completeness } from "../../src/journal/inflight.ts";
 import { replyTo } from "../../src/workflow/answers.ts";
@@ -49,7 +49,7 @@ const counts = (sent: number, success: number): Completeness => ({
 /** The action is collected with so many agents. */
 async function collect(world: World, row: ActionRow, completeness: Completeness): Promise<void> {
   const result = { resultPath: "/r/7.json", completeness, sweepAt: null };
-  await keep(world.edges, now(world, row), { kind: "collected", ...result });
+  await record(world.edges, now(world, row), { kind: "collected", ...result });
 }
 
 describe("no guards", () => {

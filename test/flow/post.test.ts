@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { leased } from "../../src/flow/edges.ts";
 import { DAEMON_WINDOW, launchDue } from "../../src/flow/launch.ts";
 import { postAction, sentBefore } from "../../src/flow/post.ts";
-import { keep } from "../../src/flow/transition.ts";
+import { record } from "../../src/flow/transition.ts";
 import { type ActionRow, advance } from "../../src/journal/inflight.ts";
 import {
   entity,
@@ -345,7 +345,7 @@ describe("postAction()", () => {
   test("posts nothing that was given up while it waited, or was searched for", async () => {
     const world = openWorld();
     const row = await plan(world);
-    const drop = () => keep(world.edges, row, { kind: "dropped", error: "dropped by ann" });
+    const drop = () => record(world.edges, row, { kind: "dropped", error: "dropped by ann" });
     const find = world.api.findAction.bind(world.api);
     world.api.findAction = async (...order) => {
       await drop();

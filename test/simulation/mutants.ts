@@ -171,7 +171,7 @@ export const MUTANTS: readonly Mutant[] = [
         find: "const found = await findPosted(edges, row, options);",
         replace:
           "const anew = await signAnew(edges, row); " +
-          'const kept = anew && (await keep(edges, row, { kind: "sending", anew })); ' +
+          'const kept = anew && (await record(edges, row, { kind: "sending", anew })); ' +
           "if (kept !== null) return await postAction(edges, kept, options); " +
           "const found = await findPosted(edges, row, options);",
       },
@@ -184,9 +184,9 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: "flow/post.ts",
-        find: 'if (!isKept) return await keep(edges, row, { kind: "sending", anew });',
+        find: 'if (!isKept) return await record(edges, row, { kind: "sending", anew });',
         replace:
-          'if (!isKept) await keep(edges, row, { kind: "sending", anew: null }); ' +
+          'if (!isKept) await record(edges, row, { kind: "sending", anew: null }); ' +
           "if (!isKept) return { ...row, ...anew };",
       },
     ],
@@ -210,8 +210,8 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: "flow/collect.ts",
-        find: 'await keep(edges, row, { kind: "delayed", nextAt, error: why.message });',
-        replace: 'await keep(edges, row, { kind: "dropped", error: why.message });',
+        find: 'await record(edges, row, { kind: "delayed", nextAt, error: why.message });',
+        replace: 'await record(edges, row, { kind: "dropped", error: why.message });',
       },
     ],
   },
@@ -374,8 +374,8 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: "flow/breaker.ts",
-        find: "if (this.#kept === undefined) this.#kept = this.#read(now);",
-        replace: "this.#kept ??= null;",
+        find: "if (this.#recorded === undefined) this.#recorded = this.#read(now);",
+        replace: "this.#recorded ??= null;",
       },
     ],
   },

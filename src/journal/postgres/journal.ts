@@ -240,15 +240,15 @@ class Copy {
     const group = this.#queue.splice(0, GROUP_MAX);
     if (this.#queue.length > 0) void this.#next(() => this.#flush());
     try {
-      await this.#keep(group);
+      await this.#record(group);
     } catch (error) {
       const named = error instanceof RunnerError ? error : journalError(error, this.#options.path);
       rejectAll(group, named);
     }
   }
 
-  /** Does works and keeps what they change. Settles each, or throws: then nothing was kept. */
-  async #keep(group: readonly Queued[]): Promise<void> {
+  /** Does works and records what they change. Settles each, or throws: then nothing was recorded. */
+  async #record(group: readonly Queued[]): Promise<void> {
     const { server, me, onDoubt } = this.#options;
     for (let tries = 1; ; tries++) {
       const { settle, changes, own } = this.#rehearse(group);

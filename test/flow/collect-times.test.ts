@@ -1,5 +1,11 @@
 import { describe, expect, test } from "bun:test";
-import { firstLookAt, isAnswered, isBetter, nextLookAt, sweepAt } from "../../src/flow/patience.ts";
+import {
+  firstLookAt,
+  isAnswered,
+  isBetter,
+  nextLookAt,
+  sweepAt,
+} from "../../src/flow/collect-times.ts";
 import type { Completeness } from "../../src/journal/inflight.ts";
 
 const result = (statuses: Record<string, number>, sent: number | null = 4): Completeness => {

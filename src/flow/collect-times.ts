@@ -1,5 +1,5 @@
-// Patience: when an action's results are looked for before it has expired, and read once more after
-// they were written (the sweep).
+// Collect times: when an action's results are looked for before it has expired, and read once more
+// after they were written (the sweep).
 //
 //   posted ──look──▶ agents are missing: look again later, for the last time when it has expired
 //             └────▶ all have answered: the result is written early, a sweep follows at the expiry
@@ -11,7 +11,7 @@ import type { Instant, Milliseconds } from "../time.ts";
 import { answersOf } from "./shortfall.ts";
 
 /** A job's settings of when it is collected (`early`, `late`). */
-export interface Patience {
+export interface CollectTimes {
   /** Whether a result is written as soon as every agent has answered. */
   readonly early: boolean;
   /** How long after its expiry an incomplete result is read once more. 0: never. */
@@ -19,7 +19,7 @@ export interface Patience {
 }
 
 /** The original's: collected when it has expired, and never again. */
-export const NO_PATIENCE: Patience = { early: false, lateMs: 0 };
+export const WHEN_EXPIRED: CollectTimes = { early: false, lateMs: 0 };
 
 /** The wait from the post to the first look, and the longest wait; each is half as long again. */
 const LOOK_FIRST_MS: Milliseconds = 2_000;
@@ -28,7 +28,7 @@ const LOOK_CAP_MS: Milliseconds = 60_000;
 /** When a posted action is looked at first. */
 export function firstLookAt(
   collectAt: Instant,
-  { early }: Pick<Patience, "early">,
+  { early }: Pick<CollectTimes, "early">,
   now: Instant,
 ): Instant {
   return early ? Math.min(collectAt, now + LOOK_FIRST_MS) : collectAt;

@@ -1,8 +1,10 @@
 // Cluster: several hosts on this machine beside one MIG API, with their journal in one PostgreSQL.
 import { readFile } from "node:fs/promises";
 import { type Sandbox, startSandbox } from "../../src/sandbox/server.ts";
-import { Gate } from "./gate.ts";
+import { type Program, programUnderTest } from "./binary.ts";
+import { Gate, type Way } from "./gate.ts";
 import { keyFile } from "./keys.ts";
+import { Namespace, type Network } from "./network.ts";
 import type { Postgres } from "./postgres.ts";
 import { ACTION, ended, Host, type HostOptions } from "./site.ts";
 
@@ -13,6 +15,17 @@ export interface ClusterOptions extends HostOptions {
   readonly faults?: readonly string[];
   /** The port of a pool of connections before PostgreSQL. @default none */
   readonly pool?: number;
+  /**
+   * The networks between the hosts, each in a namespace of its own, and what they work with: at the
+   * address of the first PostgreSQL listens. @default gates of this machine
+   */
+  readonly networks?: Networks;
+}
+
+/** Two networks. */
+export interface Networks {
+  readonly postgres: Network;
+  readonly api: Network;
 }
 
 /** What is wrong once everything has come to its end. */
@@ -33,8 +46,16 @@ export interface Wrong {
 
 /** The ways of one host to what it works with. */
 export interface Ways {
-  readonly postgres: Gate;
-  readonly api: Gate;
+  readonly postgres: Way;
+  readonly api: Way;
+}
+
+/** The place of one host in the network. */
+interface Place {
+  readonly ways: Ways;
+  /** As the host has them. */
+  readonly urls: { readonly postgres: string; readonly api: string };
+  readonly program: Program;
 }
 
 interface About {
@@ -72,18 +93,20 @@ export class Cluster {
     });
     const hosts: Host[] = [];
     const ways: Ways[] = [];
+    const servers = { postgres: options.pool ?? postgres.port, url, sandbox };
     for (let number = 1; number <= count; number++) {
-      const way = {
-        postgres: await Gate.open(options.pool ?? postgres.port),
-        api: await Gate.open(Number(new URL(sandbox.url).port)),
-      };
+      const { networks } = options;
+      const {
+        program,
+        urls,
+        ways: own,
+      } = networks ? await placeApart(servers, networks, number) : await placeBehindGates(servers);
       const section = [
-        ...["[cluster]", `url = "${through(url, way.postgres)}"`, `name = "h${number}"`],
+        ...["[cluster]", `url = "${urls.postgres}"`, `name = "h${number}"`],
         ...["shards = 8", `lease = "${leaseSeconds}s"`],
       ];
-      const api = through(sandbox.url, way.api);
-      hosts.push(await Host.create({ ...each, url: api, runner: section }));
-      ways.push(way);
+      hosts.push(await Host.create({ program, ...each, url: urls.api, runner: section }));
+      ways.push(own);
     }
     const cluster = new Cluster(postgres, { sandbox, hosts, ways, url });
     ended(await cluster.host(1).run("cluster", "migrate"));
@@ -157,9 +180,53 @@ export class Cluster {
   }
 }
 
-/** The same address by another port. */
-function through(url: string, gate: Gate): string {
-  const address = new URL(url);
-  address.port = `${gate.port}`;
-  return address.href;
+/** What all hosts work with. */
+interface Servers {
+  /** The port of PostgreSQL, or of what is before it. */
+  readonly postgres: number;
+  /** The database. */
+  readonly url: string;
+  readonly sandbox: Sandbox;
+}
+
+async function placeBehindGates({ postgres, url, sandbox }: Servers): Promise<Place> {
+  const ways = {
+    postgres: await Gate.open(postgres),
+    api: await Gate.open(Number(new URL(sandbox.url).port)),
+  };
+  const urls = { postgres: through(url, ways.postgres), api: through(sandbox.url, ways.api) };
+  return { ways, urls, program: programUnderTest() };
+}
+
+async function placeApart(
+  { postgres, url, sandbox }: Servers,
+  networks: Networks,
+  number: number,
+): Promise<Place> {
+  const space = new Namespace(`mig-h${number}-${process.pid}`);
+  // The sandbox listens on the loopback alone.
+  const door = await Gate.open(Number(new URL(sandbox.url).port), networks.api.address);
+  const legs = { postgres: networks.postgres.join(space), api: networks.api.join(space) };
+  return {
+    ways: {
+      postgres: { ...legs.postgres, close: async () => space[Symbol.dispose]() },
+      api: { ...legs.api, close: () => door.close() },
+    },
+    urls: {
+      postgres: through(url, { port: postgres, address: networks.postgres.address }),
+      api: through(sandbox.url, { port: door.port, address: networks.api.address }),
+    },
+    program: space.within(programUnderTest()),
+  };
+}
+
+/** The same by another port, and address. */
+function through(
+  url: string,
+  { port, address }: { readonly port: number; readonly address?: string },
+): string {
+  const changed = new URL(url);
+  changed.port = `${port}`;
+  changed.hostname = address ?? changed.hostname;
+  return changed.href;
 }

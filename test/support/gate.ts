@@ -5,8 +5,15 @@ import { connect, createServer, type Server, type Socket } from "node:net";
 /** Which way nothing passes: requests and answers, or answers alone. */
 export type Cut = "both" | "answers";
 
+/** A way to a server that can be cut. */
+export interface Way {
+  cut(cut: Cut): void;
+  mend(): void;
+  close(): Promise<void>;
+}
+
 /** A port that leads to another one. */
-export class Gate {
+export class Gate implements Way {
   readonly #to: number;
   readonly #server: Server;
   readonly #pairs = new Set<Pair>();
@@ -17,10 +24,13 @@ export class Gate {
     this.#server = createServer((client) => this.#take(client));
   }
 
-  /** @param to The port of the server, on this machine. */
-  static async open(to: number): Promise<Gate> {
+  /**
+   * @param to The port of the server, on this machine.
+   * @param at The address at which it listens.
+   */
+  static async open(to: number, at = "127.0.0.1"): Promise<Gate> {
     const gate = new Gate(to);
-    await new Promise<void>((resolve) => gate.#server.listen(0, "127.0.0.1", resolve));
+    await new Promise<void>((resolve) => gate.#server.listen(0, at, resolve));
     return gate;
   }
 

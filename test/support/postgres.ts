@@ -5,6 +5,7 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import {
   accessSync,
+  appendFileSync,
   chmodSync,
   chownSync,
   constants,
@@ -39,15 +40,20 @@ export interface Postgres {
   close(): Promise<void>;
 }
 
-/**
- * Null, and a line on standard error, where it cannot be started.
- *
- * @param isDurable Whether it syncs what it commits to the disk: tests kill it, not the machine.
- */
-export async function startPostgres({ isDurable = false } = {}): Promise<Postgres | null> {
+export interface PostgresOptions {
+  /**
+   * Whether it syncs what it commits to the disk: tests kill it, not the machine. @default false
+   */
+  readonly isDurable?: boolean;
+  /** Where it listens beside 127.0.0.1: an address of this machine. @default nowhere */
+  readonly address?: string;
+}
+
+/** Null, and a line on standard error, where it cannot be started. */
+export async function startPostgres(options: PostgresOptions = {}): Promise<Postgres | null> {
   const home = mkdtempSync(join(tmpdir(), "mig-postgres-"));
   try {
-    const server = new Server(home, { port: await freePort(), isDurable });
+    const server = new Server(home, await freePort(), options);
     server.prepare();
     await server.start();
     return server;
@@ -68,11 +74,11 @@ class Server implements Postgres {
   #process: ChildProcess | null = null;
   #databases = 0;
 
-  readonly #isDurable: boolean;
+  readonly #options: PostgresOptions;
 
-  constructor(home: string, { port, isDurable }: { port: number; isDurable: boolean }) {
+  constructor(home: string, port: number, options: PostgresOptions) {
     this.port = port;
-    this.#isDurable = isDurable;
+    this.#options = options;
     this.#home = home;
     this.#data = join(home, "data");
     this.#native = nativeFolder();
@@ -95,11 +101,16 @@ class Server implements Postgres {
     const options = ["-D", this.#data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync"];
     const made = spawnSync(this.#binary("initdb"), [...options, "--locale=C"], this.#how());
     if (made.status !== 0) throw new Error(`initdb: ${made.error ?? made.stderr?.toString()}`);
+    const { address } = this.#options;
+    if (address === undefined) return;
+    appendFileSync(join(this.#data, "pg_hba.conf"), `host all all ${address}/24 trust\n`);
   }
 
   async start(): Promise<void> {
-    const place = ["-D", this.#data, "-p", `${this.port}`, "-k", "", "-h", "127.0.0.1"];
-    const sync = `fsync=${this.#isDurable ? "on" : "off"}`;
+    const { address, isDurable = false } = this.#options;
+    const at = ["127.0.0.1", ...(address === undefined ? [] : [address])].join(",");
+    const place = ["-D", this.#data, "-p", `${this.port}`, "-k", "", "-h", at];
+    const sync = `fsync=${isDurable ? "on" : "off"}`;
     const flags = [...place, "-c", sync, "-c", "shared_buffers=16MB"];
     const child = spawn(this.#binary("postgres"), flags, this.#how());
     this.#process = child;

@@ -73,14 +73,20 @@ export async function bench({ short }: Scale): Promise<readonly Row[]> {
       await Bun.write(join(folder, fingerprint), bytes);
     }
     const calendar = requestCalendar({
-      ...{ job: "bench", template: parseTemplate(Buffer.from(TEMPLATE)) },
-      ...{
-        schedule: parseSchedule("0 * * * *", { timezone: "UTC" }),
-        timezone: "UTC",
-        offsetMs: 0,
-      },
-      ...{ expiryMs: HOUR / 2, leadMs: null, minSigners: 2, until: Number.MAX_SAFE_INTEGER },
-      ...{ count: windows, before: null, audit: null, agents: null, now },
+      job: "bench",
+      template: parseTemplate(Buffer.from(TEMPLATE)),
+      schedule: parseSchedule("0 * * * *", { timezone: "UTC" }),
+      timezone: "UTC",
+      offsetMs: 0,
+      expiryMs: HOUR / 2,
+      leadMs: null,
+      minSigners: 2,
+      until: Number.MAX_SAFE_INTEGER,
+      count: windows,
+      before: null,
+      audit: null,
+      agents: null,
+      now,
     });
     const file = join(folder, "bench.calendar");
     const sign = async (fingerprint: string): Promise<void> => {
@@ -103,11 +109,15 @@ export async function bench({ short }: Scale): Promise<readonly Row[]> {
       { figure: `${each}: sign`, unit: "ms", samples: signed, target: { most: 5_000 } },
       {
         figure: `${each}: install, 2 signers`,
-        ...{ unit: "ms", samples: installed, target: { most: 3_000 } },
+        unit: "ms",
+        samples: installed,
+        target: { most: 3_000 },
       },
       {
         figure: "the same: its file, a window and signer",
-        ...{ unit: "bytes", samples: [size / windows / 2], target: { most: 1_000 } },
+        unit: "bytes",
+        samples: [size / windows / 2],
+        target: { most: 1_000 },
       },
     ];
   } finally {

@@ -74,7 +74,9 @@ async function pages(
 async function latency({ short }: Scale): Promise<Row> {
   const order = { actions: short ? 20 : 100, commands: 10 };
   await using api = await LoadApi.start({
-    ...{ commands: order.commands, commandBytes: COMMAND_BYTES, latencyMs: 50 },
+    commands: order.commands,
+    commandBytes: COMMAND_BYTES,
+    latencyMs: 50,
   });
   const samples: number[] = [];
   for (let run = 0; run < (short ? 1 : 5); run++) samples.push((await collect(api, order)).wallMs);
@@ -91,7 +93,10 @@ async function latency({ short }: Scale): Promise<Row> {
 async function silence({ short }: Scale): Promise<Row> {
   const [actions, commands, left] = [short ? 20 : 100, 10, 1];
   await using api = await LoadApi.start({
-    ...{ commands, commandBytes: COMMAND_BYTES, latencyMs: 50, silent: [1] },
+    commands,
+    commandBytes: COMMAND_BYTES,
+    latencyMs: 50,
+    silent: [1],
   });
   const samples: number[] = [];
   for (let run = 0; run < (short ? 1 : 5); run++) {

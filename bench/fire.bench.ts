@@ -138,7 +138,10 @@ async function signatures(
   count: number,
 ): Promise<{ readonly wallMs: number; readonly cpuMs: number }> {
   const signer = await openSigner({
-    ...{ home: place.in("keys"), keyId: KEY_ID, passphrase: null, environment: {} },
+    home: place.in("keys"),
+    keyId: KEY_ID,
+    passphrase: null,
+    environment: {},
     clock: { now: Date.now },
   });
   const text = new Uint8Array(1_000).fill(97);

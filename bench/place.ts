@@ -65,14 +65,22 @@ export class Place implements Disposable {
     for (const name of ["runners", "plugins", "keys"]) mkdirSync(this.in(name));
     copyFileSync(join(KEYS, "secring.gpg"), this.in("keys/secring.gpg"));
     this.write("migrc", [
-      ...["[api]", `url = "${url}"`],
-      ...["[gpg]", `home = "${this.in("keys")}"`, `keyid = "${KEY_ID}"`],
+      "[api]",
+      `url = "${url}"`,
+      "[gpg]",
+      `home = "${this.in("keys")}"`,
+      `keyid = "${KEY_ID}"`,
       ...(apiKey ? ['useapikeyauth = "load"'] : []),
     ]);
     this.write("runner.cfg", [
-      ...["[runner]", `directory = "${this.path}"`, `checkdirectory = ${checkDirectory}`],
-      ...["[client]", `clientconfpath = "${this.in("migrc")}"`],
-      ...["[logging]", `mode = "${log}"`, 'level = "info"'],
+      "[runner]",
+      `directory = "${this.path}"`,
+      `checkdirectory = ${checkDirectory}`,
+      "[client]",
+      `clientconfpath = "${this.in("migrc")}"`,
+      "[logging]",
+      `mode = "${log}"`,
+      'level = "info"',
       ...(log === "file" ? [`file = "${this.in("runner.log")}"`] : []),
     ]);
     this.argv = ["-c", this.in("runner.cfg")];

@@ -45,7 +45,9 @@ async function scans(directory: string, { short }: Scale): Promise<readonly Row[
   return [
     {
       figure: `spool: a look at ${jobs} unchanged jobs`,
-      ...{ unit: "ms", samples: again, target: { most: 100 } },
+      unit: "ms",
+      samples: again,
+      target: { most: 100 },
     },
     { figure: `spool: the first look at ${jobs} jobs`, unit: "ms", samples: first, target: null },
   ];

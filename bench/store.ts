@@ -28,8 +28,15 @@ function open(directory: string, endpoint: string) {
     secretKey: new Secret(STORE_KEYS.AWS_SECRET_ACCESS_KEY),
   };
   const store: BucketConfig = {
-    ...{ kind: "bucket", bucket: "results", prefix: "bench", endpoint, region: "us-east-1" },
-    ...{ credentialsFile: null, keys, place: { path: "" }, credentialsPlace: { path: "" } },
+    kind: "bucket",
+    bucket: "results",
+    prefix: "bench",
+    endpoint,
+    region: "us-east-1",
+    credentialsFile: null,
+    keys,
+    place: { path: "" },
+    credentialsPlace: { path: "" },
   };
   const around = { clock: systemClock(), random: systemRandom(), environment: {} };
   return openStore({ config: { directory, store }, ...around });

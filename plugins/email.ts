@@ -80,17 +80,23 @@ async function send({ config: settings, key, signal }: Context, message: Message
   const authorities = cafile === undefined ? {} : { tls: { ca: await authoritiesIn(cafile) } };
   const transport = createTransport({
     ...addressOf(server),
-    ...{ connectionTimeout: timeout, greetingTimeout: timeout, socketTimeout: timeout },
+    connectionTimeout: timeout,
+    greetingTimeout: timeout,
+    socketTimeout: timeout,
     // A password goes over no line that others can read.
     ...(user === undefined ? {} : { auth: { user, pass: password ?? "" }, requireTLS: true }),
-    ...{ disableFileAccess: true, disableUrlAccess: true, ...authorities },
+    disableFileAccess: true,
+    disableUrlAccess: true,
+    ...authorities,
   });
   const end = (): void => transport.close();
   signal.addEventListener("abort", end);
   try {
     const id = createHash("sha256").update(key).digest("hex").slice(0, 32);
     await transport.sendMail({
-      ...{ from, to: [...to], subject: lineOf(message.subject, SUBJECT_MAX) },
+      from,
+      to: [...to],
+      subject: lineOf(message.subject, SUBJECT_MAX),
       text: `${message.lines.join("\n")}\n`,
       messageId: `<${id}@${from.slice(from.indexOf("@") + 1)}>`,
       headers: { "Auto-Submitted": "auto-generated" },

@@ -66,7 +66,12 @@ export default plugin({
       serviceapi === undefined || authendpoint === undefined
         ? new Map()
         : await fetchOwners(context, {
-            ...{ authendpoint, clientid, clientsecret, serviceapi, direct, timeoutMs },
+            authendpoint,
+            clientid,
+            clientsecret,
+            serviceapi,
+            direct,
+            timeoutMs,
           });
     const hosts = await readHosts(result);
     const unclear = [...hosts.values()].reduce((sum, { errors }) => sum + errors, 0);

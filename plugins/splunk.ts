@@ -62,7 +62,8 @@ export default plugin({
     const { index, source } = context.config;
     const text = encodeJson({
       time: Date.parse(event.at) / 1_000,
-      ...{ source, sourcetype: "mig:alarm" },
+      source,
+      sourcetype: "mig:alarm",
       ...(index === undefined ? {} : { index }),
       event,
       fields: { kind: "alarm", key: itemKey(context.key, "alarm") },

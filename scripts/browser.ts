@@ -5,8 +5,11 @@ import { type Browser, chromium } from "playwright-core";
 
 /** Where distributions have it. `CHROMIUM` names another. */
 const PLACES: readonly string[] = [
-  ...["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/lib/chromium/chromium"],
-  ...["/usr/bin/google-chrome-stable", "/usr/bin/google-chrome"],
+  "/usr/bin/chromium",
+  "/usr/bin/chromium-browser",
+  "/usr/lib/chromium/chromium",
+  "/usr/bin/google-chrome-stable",
+  "/usr/bin/google-chrome",
 ];
 
 /** A start is slow where the disk is cold and the machine is loaded. */

@@ -26,25 +26,40 @@ interface InventedJob {
 
 const JOBS: readonly InventedJob[] = [
   {
-    ...{ job: "sshd-config", schedule: "0 3 * * *", everyMs: DAY_MS, offsetMs: 3 * HOUR_MS },
-    ...{ expiryMs: 5 * MINUTE_MS, agents: 240, plugins: ["summary", "slack"] },
+    job: "sshd-config",
+    schedule: "0 3 * * *",
+    everyMs: DAY_MS,
+    offsetMs: 3 * HOUR_MS,
+    expiryMs: 5 * MINUTE_MS,
+    agents: 240,
+    plugins: ["summary", "slack"],
   },
   {
-    ...{
-      job: "packages",
-      schedule: "30 */6 * * *",
-      everyMs: 6 * HOUR_MS,
-      offsetMs: 30 * MINUTE_MS,
-    },
-    ...{ expiryMs: 30 * MINUTE_MS, agents: 236, plugins: ["elastic"] },
+    job: "packages",
+    schedule: "30 */6 * * *",
+    everyMs: 6 * HOUR_MS,
+    offsetMs: 30 * MINUTE_MS,
+    expiryMs: 30 * MINUTE_MS,
+    agents: 236,
+    plugins: ["elastic"],
   },
   {
-    ...{ job: "new-listeners", schedule: "*/30 * * * *", everyMs: 30 * MINUTE_MS, offsetMs: 0 },
-    ...{ expiryMs: 4 * MINUTE_MS, agents: 118, plugins: ["slack"] },
+    job: "new-listeners",
+    schedule: "*/30 * * * *",
+    everyMs: 30 * MINUTE_MS,
+    offsetMs: 0,
+    expiryMs: 4 * MINUTE_MS,
+    agents: 118,
+    plugins: ["slack"],
   },
   {
-    ...{ job: "clock-drift", schedule: "15 * * * *", everyMs: HOUR_MS, offsetMs: 15 * MINUTE_MS },
-    ...{ expiryMs: 2 * MINUTE_MS, agents: 240, plugins: [] },
+    job: "clock-drift",
+    schedule: "15 * * * *",
+    everyMs: HOUR_MS,
+    offsetMs: 15 * MINUTE_MS,
+    expiryMs: 2 * MINUTE_MS,
+    agents: 240,
+    plugins: [],
   },
 ];
 
@@ -72,7 +87,8 @@ export async function inventHistory(directory: string, now: Instant): Promise<vo
 
 function writeJob(directory: string, job: string, schedule: string): void {
   const action = {
-    ...{ name: job, target: "status='online'" },
+    name: job,
+    target: "status='online'",
     operations: [{ module: "file", parameters: { searches: { s1: { paths: ["/etc/ssh"] } } } }],
   };
   const table = `[configuration]\nschedule = "${schedule}"\nexpiry = "5m"\n`;
@@ -171,8 +187,11 @@ function resultText(firing: Firing, expired: number): string {
     const answer = { foundanything: isFound, success: errors === null, elements, errors };
     const isOut = index < expired;
     return {
-      ...{ id: id * 1_000 + index, action: { id }, agent: { id: index + 1, name: host } },
-      ...{ status: isOut ? "expired" : "success", results: isOut ? [] : [answer] },
+      id: id * 1_000 + index,
+      action: { id },
+      agent: { id: index + 1, name: host },
+      status: isOut ? "expired" : "success",
+      results: isOut ? [] : [answer],
     };
   });
   return JSON.stringify({ action: { id, name: job.job }, commands, name: job.job, plugin: "" });
@@ -185,16 +204,18 @@ function inventTroubles(transaction: JournalTransaction, now: Instant): void {
   transaction.insertMissed({ ...missed, job: "new-listeners", count: 8, reason });
   transaction.insertMissed({ ...missed, job: "clock-drift", count: 4, reason });
   transaction.insertMissed({
-    ...{ firstAt: now - 9 * HOUR_MS, lastAt: now - 9 * HOUR_MS, recordedAt: now - 9 * HOUR_MS },
-    ...{ job: "clock-drift", count: 1, reason: "the API was down until the action had expired" },
+    firstAt: now - 9 * HOUR_MS,
+    lastAt: now - 9 * HOUR_MS,
+    recordedAt: now - 9 * HOUR_MS,
+    job: "clock-drift",
+    count: 1,
+    reason: "the API was down until the action had expired",
   });
   const alarm = {
     ...({ event: "failed", job: "new-listeners", subject: "", runId: null, count: 3 } as const),
-    ...{
-      since: now - 75 * MINUTE_MS,
-      raisedAt: now - 75 * MINUTE_MS,
-      toldAt: now - 75 * MINUTE_MS,
-    },
+    since: now - 75 * MINUTE_MS,
+    raisedAt: now - 75 * MINUTE_MS,
+    toldAt: now - 75 * MINUTE_MS,
     message: "new-listeners failed: the API refused the action: 401 Unauthorized: key is not known",
     hint: "mig-runner check --api shows whether the API takes the key",
   };
@@ -202,7 +223,8 @@ function inventTroubles(transaction: JournalTransaction, now: Instant): void {
   const past = { ...alarm, event: "dead", job: "packages", subject: "elastic", count: 1 } as const;
   const ended = transaction.insertAlarm({
     ...past,
-    ...{ since: now - 70 * HOUR_MS, message: "elastic did not take a result of packages" },
+    since: now - 70 * HOUR_MS,
+    message: "elastic did not take a result of packages",
   });
   transaction.saveAlarm({ ...ended, endedAt: now - 66 * HOUR_MS });
   const entry = { actor: "ann", deed: "run", subject: "sshd-config", detail: "run 3" };

@@ -75,15 +75,18 @@ async function makersOf(made: Made, release: Release): Promise<readonly Maker[]>
   const name = `mig-runner-${version}-linux-${cpu}`;
   return [
     {
-      ...{ out: debName(release), tool: "dpkg-deb" },
+      out: debName(release),
+      tool: "dpkg-deb",
       make: (out, folder) => writeDeb(files, { out, folder, release }),
     },
     {
-      ...{ out: rpmName(release), tool: "rpmbuild" },
+      out: rpmName(release),
+      tool: "rpmbuild",
       make: (out, folder) => writeRpm(files, { out, folder, release }),
     },
     {
-      ...{ out: `${name}.tar.gz`, tool: "tar" },
+      out: `${name}.tar.gz`,
+      tool: "tar",
       async make(out, folder) {
         const below = files.map((file) => ({ ...file, path: `${name}/${file.path}` }));
         await layOut([...below, plain(`${name}/INSTALL`, INSTALL)], { folder, epoch });
@@ -91,14 +94,16 @@ async function makersOf(made: Made, release: Release): Promise<readonly Maker[]>
       },
     },
     {
-      ...{ out: `${name}.oci.tar`, tool: "ldd" },
+      out: `${name}.oci.tar`,
+      tool: "ldd",
       async make(out, folder) {
         const libraries = librariesIn(run("sh", ["-c", LDD, made.executable]));
         await writeImage(imageFiles(made, libraries), { out, folder, release });
       },
     },
     {
-      ...{ out: "", tool: "tar" },
+      out: "",
+      tool: "tar",
       make: (out, folder) => writeNpm(npmPackages(made, release), { out, folder, release }),
     },
   ];
@@ -152,9 +157,11 @@ async function main(): Promise<void> {
   const { version } = manifest;
   const date = new Date(epoch * 1_000).toISOString().slice(0, 10);
   const made = {
-    ...{ executable, notices: resolve(root, "dist/THIRD_PARTY_NOTICES") },
+    executable,
+    notices: resolve(root, "dist/THIRD_PARTY_NOTICES"),
     sdk: globSync("dist/sdk/*", { cwd: root }).map((path) => resolve(root, path)),
-    ...{ man: await manPages({ version, date }), completions: await completions() },
+    man: await manPages({ version, date }),
+    completions: await completions(),
   };
   const out = resolve(root, values.out ?? "dist/packages");
   const release = { version, cpu: process.arch, epoch };

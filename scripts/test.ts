@@ -43,8 +43,17 @@ const BLACK_BOX = "test/binary";
  * and SQLite. All else is decided by our code alone, and the executable shows it.
  */
 const RUNTIME_FILES = [
-  ...["drop-in", "host", "hostile", "kill", "modes", "network", "plugins", "programs", "secrets"],
-  ...["surroundings", "workflow"],
+  "drop-in",
+  "host",
+  "hostile",
+  "kill",
+  "modes",
+  "network",
+  "plugins",
+  "programs",
+  "secrets",
+  "surroundings",
+  "workflow",
 ];
 
 /** The source under Bun differs from the executable in how it is put together, and in no more. */
@@ -92,7 +101,10 @@ const WHOLE: readonly string[] = ["checks", "simulation", "bench"];
 /** The simulator: the same seeds each time, in which each kind of fault has to strike. */
 const SIMULATION = [
   process.execPath,
-  ...["test/simulation/main.ts", "--seeds", "600", "--faults"],
+  "test/simulation/main.ts",
+  "--seeds",
+  "600",
+  "--faults",
 ] as const;
 
 /** Everything that is measured, with less of it: its table, and whether its results are right. */

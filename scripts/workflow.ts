@@ -36,8 +36,14 @@ export function inventWorkflow(
   const run = transaction.insertRun({ ...order, source: "invented" }, "open", beginAt);
   if (run === null) return;
   transaction.insertBody({
-    ...{ runId: run.id, template: null, expiryMs: 5 * MINUTE_MS, agentsMax: null, plugins: [] },
-    ...{ seed: 1, begunAt: beginAt, nextAt: null },
+    runId: run.id,
+    template: null,
+    expiryMs: 5 * MINUTE_MS,
+    agentsMax: null,
+    plugins: [],
+    seed: 1,
+    begunAt: beginAt,
+    nextAt: null,
   });
   const ordered = STEPS.toSorted((left, right) => left.to - right.to);
   const rows = STEPS.map(({ name, kind, from }) => {

@@ -103,7 +103,9 @@ export class Runner {
     this.#collects = new Collects(edges, mayAsk, ended);
     this.#upkeep = new Upkeep(edges, changed);
     this.#alarms = new Alarms(edges, catalog, {
-      ...{ downSince: this.api.downSince, signal: this.#stop.signal, once: options.once },
+      downSince: this.api.downSince,
+      signal: this.#stop.signal,
+      once: options.once,
       rested: (work) => this.#rested(work),
       changed,
     });
@@ -115,12 +117,16 @@ export class Runner {
     });
     const isMine = (runId: number) => this.#isMine(runId);
     this.#adoption = new Adoption(edges, catalog, {
-      ...{ once: options.once, changed },
+      once: options.once,
+      changed,
       attempt: (work) => this.#tryWork(work),
       lookedFirst: async () => (await endStranded(edges)) === 0 || this.#failures++,
     });
     this.#outbox = new Outbox(edges, {
-      ...{ once: options.once, isAll: this.#runId === null, isMine, signal: this.#stop.signal },
+      once: options.once,
+      isAll: this.#runId === null,
+      isMine,
+      signal: this.#stop.signal,
       timeoutOf: (job) => catalog.entity(job)?.pluginTimeoutMs ?? null,
       rested: (work, job) => this.#rested(work, job),
       changed,
@@ -130,7 +136,9 @@ export class Runner {
     };
     this.#engine = new Engine(edges, { isMine, planned, changed });
     this.#launcher = new Launcher(edges, catalog, this.#timetable, {
-      ...{ window: options.window, planned, changed: ended },
+      window: options.window,
+      planned,
+      changed: ended,
       isMine: (run) => this.#takeOn(run),
       rested: (work) => this.#rested(work),
     });

@@ -163,7 +163,10 @@ describe("Runner.runOnce()", () => {
       if (body.includes("slow")) return slow.promise;
       tries.push(clock.now() - NOON);
       return Promise.resolve({
-        ...{ kind: "unsent", refusal: false, message: "HTTP 429: later", status: 429 },
+        kind: "unsent",
+        refusal: false,
+        message: "HTTP 429: later",
+        status: 429,
         retryAfterMs: 1_000,
       });
     };

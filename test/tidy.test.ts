@@ -111,6 +111,7 @@ describe("every file", () => {
   test("says what it is", () => check(rules.header, [...ours, ...examples]));
   test("is short enough to be read at once", () => check(rules.fileLength, ours));
   test("has lines that fit", () => check(rules.lineLength, [...ours, ...examples, ...tests]));
+  test("has no packed members", () => check(rules.packed, [...ours, ...examples, ...tests]));
   test("is finished", () => check(rules.leftovers, [...ours, ...examples, ...suites]));
 
   test("is free of this machine's paths and hosts", () => {

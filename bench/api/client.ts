@@ -43,7 +43,9 @@ export class LoadApi implements AsyncDisposable {
   static async start(options: LoadOptions): Promise<LoadApi> {
     const script = resolve(import.meta.dirname, "server.ts");
     const child = Bun.spawn([process.execPath, script, JSON.stringify(options)], {
-      ...{ stdin: "ignore", stdout: "pipe", stderr: "inherit" },
+      stdin: "ignore",
+      stdout: "pipe",
+      stderr: "inherit",
     });
     for await (const text of child.stdout.pipeThrough(new TextDecoderStream())) {
       return new LoadApi(child, text.trim());

@@ -73,8 +73,11 @@ export function npmPackages(
       name: `mig-runner-linux-${cpu}`,
       files: [
         describe({
-          ...{ name: machine, description: `mig-runner for linux-${cpu}` },
-          ...{ os: ["linux"], cpu: [cpu], libc: ["glibc"] },
+          name: machine,
+          description: `mig-runner for linux-${cpu}`,
+          os: ["linux"],
+          cpu: [cpu],
+          libc: ["glibc"],
         }),
         program("bin/mig-runner", { file: executable }),
         plain("THIRD_PARTY_NOTICES", { file: notices }),
@@ -85,8 +88,11 @@ export function npmPackages(
       name: "mig-runner-sdk",
       files: [
         describe({
-          ...{ name: "@mig-runner/sdk", description: "What jobs and plugins import, with types" },
-          ...{ type: "module", exports: modules, types: "./index.d.ts" },
+          name: "@mig-runner/sdk",
+          description: "What jobs and plugins import, with types",
+          type: "module",
+          exports: modules,
+          types: "./index.d.ts",
         }),
         ...sdk.map((path) => plain(basename(path), { file: path })),
         license,

@@ -104,7 +104,8 @@ function imageConfig({
   const created = new Date(epoch * 1_000).toISOString();
   return {
     created,
-    ...{ architecture: MACHINES[cpu] ?? cpu, os: "linux" },
+    architecture: MACHINES[cpu] ?? cpu,
+    os: "linux",
     config: {
       User: `${USER}:${USER}`,
       Entrypoint: ["/usr/bin/mig-runner"],

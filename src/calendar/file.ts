@@ -297,9 +297,7 @@ function assertWindow(window: Window, before: Window | null, name: string): void
   }
   const size = JSON.stringify(signatures).length;
   if (size > SIGNATURES_SIZE_MAX) {
-    const message =
-      `${name} has ${size} characters of signatures, the API has room for ` +
-      `${SIGNATURES_SIZE_MAX}`;
+    const message = `${name} has ${size} characters of signatures, the API has room for ${SIGNATURES_SIZE_MAX}`;
     throw new CalendarProblem(message, "let fewer people sign, or with shorter keys");
   }
   if (before === null) return;
@@ -308,9 +306,8 @@ function assertWindow(window: Window, before: Window | null, name: string): void
     throw new CalendarProblem(message, REQUEST);
   }
   if (validFrom < before.expireAfter) {
-    const message =
-      `${name} overlaps the one before it: it is valid from ${timeText(validFrom)}, that one ` +
-      `until ${timeText(before.expireAfter)}`;
+    const times = `it is valid from ${timeText(validFrom)}, that one until ${timeText(before.expireAfter)}`;
+    const message = `${name} overlaps the one before it: ${times}`;
     throw new CalendarProblem(message, "shorten expiry or --lead, and request it again");
   }
 }
@@ -343,8 +340,18 @@ function headText(calendar: Calendar): string {
   const { job, sequence, previous, audit, requestedAt, schedule, timezone } = calendar;
   const { agents, minSigners, template, action } = calendar;
   const members = {
-    ...{ format: FORMAT, version: VERSION, job, sequence, previous, audit },
-    ...{ requestedAt: timeText(requestedAt), schedule, timezone, agents, minSigners, template },
+    format: FORMAT,
+    version: VERSION,
+    job,
+    sequence,
+    previous,
+    audit,
+    requestedAt: timeText(requestedAt),
+    schedule,
+    timezone,
+    agents,
+    minSigners,
+    template,
     action,
   };
   return Object.entries(members)

@@ -53,10 +53,19 @@ export function requestCalendar(order: RequestOrder): Calendar {
   const { job, schedule, timezone, minSigners, audit, agents, before, now } = order;
   const action = undated(order.template, actionName(job));
   const calendar: Calendar = {
-    ...{ job, sequence: (before?.sequence ?? 0) + 1, previous: before?.hash ?? null, audit },
-    ...{ requestedAt: wholeSecond(now), schedule: schedule.expression, timezone, agents },
-    ...{ minSigners, template: templateHash(action), action: encodeAction(action) },
-    ...{ windows: windowsOf(order), signers: [] },
+    job,
+    sequence: (before?.sequence ?? 0) + 1,
+    previous: before?.hash ?? null,
+    audit,
+    requestedAt: wholeSecond(now),
+    schedule: schedule.expression,
+    timezone,
+    agents,
+    minSigners,
+    template: templateHash(action),
+    action: encodeAction(action),
+    windows: windowsOf(order),
+    signers: [],
   };
   if (calendar.windows.length === 0) throw noWindow(order);
   assertSound(calendar);

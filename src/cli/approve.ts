@@ -64,7 +64,9 @@ async function decide(call: Call, deed: Decision["deed"]): Promise<number> {
       const decided = decideIn(tables, order, clock.now());
       const what = decided.name === null ? "" : ` ${decided.name}`;
       recorder.note(tables, {
-        ...{ deed, subject: decided.job, detail: `run ${runId}${what}${reason}` },
+        deed,
+        subject: decided.job,
+        detail: `run ${runId}${what}${reason}`,
       });
       return decided;
     });

@@ -107,7 +107,8 @@ export async function seeCluster(
     const ended = new AbortController();
     const refreshed = keepFresh(journal, server, { clock, signal: ended.signal });
     return {
-      ...{ journal, path },
+      journal,
+      path,
       async close() {
         ended.abort();
         await refreshed;

@@ -66,7 +66,10 @@ export async function allowedOf(
       ? { kind: "token", token: await tokenIn(absolutePath(path)) }
       : { kind: "header", name: headerName(header ?? "") };
   const desk: DeskEdges = {
-    ...{ proof, isClosed: false, now: () => systemClock().now(), secret: secretText },
+    proof,
+    isClosed: false,
+    now: () => systemClock().now(),
+    secret: secretText,
     act: (order, person) => perform(call, order, person),
   };
   const isOpen = proof.kind === "header" && place.kind === "port";

@@ -72,7 +72,9 @@ export class DirectoryLock {
    */
   async wait({ log, ...options }: WaitOptions): Promise<void> {
     this.#lock ??= await lockDirectory(this.#directory, {
-      ...{ ...options, work: this.#work, waitMs: LOCK_WAIT_MS },
+      ...options,
+      work: this.#work,
+      waitMs: LOCK_WAIT_MS,
       onWait: (holder) => log.emit("notice", waitText(this.#directory, holder)),
     });
   }

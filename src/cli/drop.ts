@@ -209,7 +209,9 @@ type Parts = readonly [
 function encode(...[given, runs, removed]: Parts): string {
   const runIds = runs.map(({ id }) => id);
   return JSON.stringify({
-    ...{ given, runs: runs.length, runIds },
+    given,
+    runs: runs.length,
+    runIds,
     removed: removed.map(({ text }) => text),
   });
 }

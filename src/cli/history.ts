@@ -258,7 +258,8 @@ function deliveryLine(row: DeliveryRecord, now: Instant): string[] {
 function triedLines({ actions, deliveries }: RunRecord): readonly (readonly string[])[] {
   const tried = (name: string, tries: ActionRecord["tries"]) =>
     tries.map(({ what, count, firstAt, lastAt, error }) => [
-      ...[`${what} ${name}`, `${count}x`],
+      `${what} ${name}`,
+      `${count}x`,
       count === 1 ? formatClock(firstAt) : `${formatClock(firstAt)} to ${formatClock(lastAt)}`,
       error,
     ]);

@@ -170,7 +170,8 @@ export function hostStates(
     return row === null ? null : JSON.parse(row.value);
   };
   return hosts.map(({ name, silent: silentMs }) => ({
-    ...{ name, silentMs },
+    name,
+    silentMs,
     note: told(noteKey(name)) as HostNote | null,
     jobs: told(jobsKey(name)) as Digests | null,
   }));

@@ -49,7 +49,12 @@ async function moveIn(call: Call, view: SpoolView, to: string): Promise<number> 
   return await withServer(urlOf(to, view), async (server) => {
     if (readMark(path) === null) await makeReady(call, path, isDry);
     const arrived = await arrive(server, {
-      ...{ path, origin, place, isDry, move: newMove(), now: view.clock.now() },
+      path,
+      origin,
+      place,
+      isDry,
+      move: newMove(),
+      now: view.clock.now(),
       entry: entryOf(call, origin, place),
       onProgress: (done, all) => call.terminal.progress(`${done} of ${all} rows`),
     });
@@ -108,7 +113,12 @@ async function moveOut(call: Call, view: SpoolView, path: string): Promise<numbe
   const isDry = call.flags.has("dry-run");
   return await withServer(url, async (server) => {
     const departed = await depart(server, {
-      ...{ path, origin, place, isDry, move: newMove(), now: view.clock.now() },
+      path,
+      origin,
+      place,
+      isDry,
+      move: newMove(),
+      now: view.clock.now(),
       leaseMs: cluster.leaseMs,
       entry: entryOf(call, origin, place),
       onProgress: (done) => call.terminal.progress(`${plural(done, "row")}`),

@@ -49,8 +49,15 @@ interface Told {
 function bodyOf(at: number): string {
   const time = new Date(at).toISOString();
   return JSON.stringify({
-    ...{ kind: "alarm", event: "test", of: "test", job: null, subject: null, run: null },
-    ...{ at: time, since: time, count: 1 },
+    kind: "alarm",
+    event: "test",
+    of: "test",
+    job: null,
+    subject: null,
+    run: null,
+    at: time,
+    since: time,
+    count: 1,
     message: "this is a test: alarms of mig-runner arrive here",
     hint: "nothing is to be done",
   });

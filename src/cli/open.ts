@@ -24,7 +24,7 @@ import { needsNoKey } from "../flow/signed-ahead.ts";
 import type { Catalog } from "../jobs/catalog.ts";
 import type { Journal } from "../journal/journal.ts";
 import type { Membership } from "../journal/postgres/membership.ts";
-import { isLarge, openJournal } from "../journal/sqlite/journal.ts";
+import { openJournal } from "../journal/sqlite/journal.ts";
 import { type OpenLog, openLog, systemLogContext } from "../lib/log/log.ts";
 import { thisUser, type User } from "../lib/os/ownership.ts";
 import type { Clock, Log } from "../lib/ports.ts";
@@ -45,6 +45,7 @@ import {
 } from "./owners.ts";
 import { Reload } from "./reload.ts";
 import { removeLeftovers, resultsOf, retentionOf } from "./results.ts";
+import { type Broken, openTrusted, type TrustedJournal } from "./trusted-journal.ts";
 import type { Call } from "./verb.ts";
 
 export interface Opened {
@@ -72,13 +73,6 @@ export interface Opened {
   /** Opens the key now instead of at the first signature. Rejects with RunnerError KEYRING. */
   openKey(): Promise<void>;
   close(): Promise<void>;
-}
-
-/** What is wrong with the journal of a process that runs. */
-export interface Broken {
-  readonly error: RunnerError;
-  /** Whether a new process may find it in order: a disk that failed once, as against damage. */
-  readonly mayHeal: boolean;
 }
 
 export interface OpenOptions {
@@ -291,27 +285,25 @@ async function openEdges(call: Call, begun: Begun): Promise<Opened> {
   const opened = resultsOf({ config, spool, clock, random, environment });
   await opened.prove();
   if (lock.isOurs) await removeLeftovers(config, spool);
-  const plugins = lock.isOurs ? await pluginsOf(call, { config, log }).list() : [];
-  for (const { name, problem } of plugins) {
-    if (problem === null) log.emit("info", `plugins: registering ${name}`);
-    else log.emit("warning", `plugins: skipping ${name}: ${problem}`);
-  }
+  if (lock.isOurs) await sayPlugins(call, begun);
   const member = await openMember(begun);
-  const { journal, check, broken } =
-    member === null
-      ? await openTrusted(config, lock)
-      : { journal: member.journal, check: null, broken: new Promise<Broken>(() => {}) };
-  const hosts =
-    member === null || begun.isPass
-      ? null
-      : new (await import("./host-watch.ts")).HostWatch({ ...begun, member, spool, journal });
+  const { journal, check, broken } = await openJournalOf(begun, member);
+  const isWatched = member !== null && !begun.isPass;
+  const hosts = isWatched ? await watchHosts({ ...begun, member, spool, journal }) : null;
   const live = liveOf(call, begun);
   const edges = {
-    ...{ clock, random, log, journal, plugins: live.plugins, limits: live.limits },
+    clock,
+    random,
+    log,
+    journal,
+    plugins: live.plugins,
+    limits: live.limits,
     results: opened.results,
     ...(member === null ? { spool } : { spool: ownJobs(spool, member), lease: member }),
     ...(member === null ? {} : { hosts: hosts ?? NO_HOSTS }),
-    ...{ api: live.api, signer: live.signer, cosigners: live.cosigners ?? [] },
+    api: live.api,
+    signer: live.signer,
+    cosigners: live.cosigners ?? [],
     macros: live.macros,
     blackouts: live.blackouts,
     ...retentionOf(config, opened, member),
@@ -322,16 +314,16 @@ async function openEdges(call: Call, begun: Begun): Promise<Opened> {
   const jobs = openCatalog(config, edges.spool);
   const isKeyUsed = ({ gpg }: Config) =>
     gpg.useApiKeyAuth === null || !needsNoKey([...jobs.catalog.entities()]);
-  const reload = new Reload(
-    {
-      log,
-      load: () => loadTrusted(call),
-      prepare: (next) => live.prepare(next, isKeyUsed(next)),
-    },
-    begun.written,
-  );
+  const prepare = (next: Config) => live.prepare(next, isKeyUsed(next));
+  const reload = new Reload({ log, load: () => loadTrusted(call), prepare }, begun.written);
   return {
-    ...{ config, edges, catalog: jobs.catalog, lock, member, hosts, broken },
+    config,
+    edges,
+    catalog: jobs.catalog,
+    lock,
+    member,
+    hosts,
+    broken,
     watch: (onChange) => watchSpool(config.directory, onChange),
     ready: () => notify("READY=1"),
     alive: openWatchdog(environment, { notify, now: clock.now }),
@@ -351,6 +343,27 @@ async function openEdges(call: Call, begun: Begun): Promise<Opened> {
   };
 }
 
+async function sayPlugins(call: Call, { config, log }: Begun): Promise<void> {
+  for (const { name, problem } of await pluginsOf(call, { config, log }).list()) {
+    if (problem === null) log.emit("info", `plugins: registering ${name}`);
+    else log.emit("warning", `plugins: skipping ${name}: ${problem}`);
+  }
+}
+
+/** The journal of this host alone, or what it has of the cluster's. */
+function openJournalOf(
+  { config, lock }: Begun,
+  member: Membership | null,
+): Promise<TrustedJournal> {
+  if (member === null) return openTrusted(config, lock);
+  const { journal } = member;
+  return Promise.resolve({ journal, check: null, broken: new Promise(() => {}) });
+}
+
+async function watchHosts(by: ConstructorParameters<typeof HostWatch>[0]): Promise<HostWatch> {
+  return new (await import("./host-watch.ts")).HostWatch(by);
+}
+
 /** This host as one of a cluster; null when it works alone. */
 async function openMember({ config, clock, log, isPass }: Begun): Promise<Membership | null> {
   const { cluster, journalPath } = config;
@@ -365,33 +378,4 @@ function liveOf(call: Call, { config, clock, log }: Begun): Live {
   const { directory } = config;
   const plugins = (next: Config) => pluginsOf(call, { config: { ...next, directory }, log });
   return openLive({ config, clock, environment, log, plugins });
-}
-
-/** The journal, and what is told when it cannot be trusted any more. */
-async function openTrusted(
-  { journalPath: path }: RunnerConfig,
-  lock: DirectoryLock,
-): Promise<Pick<Opened, "broken"> & Pick<EngineEdges, "journal"> & { check: Closed | null }> {
-  const broken = Promise.withResolvers<Broken>();
-  const onFailure = (error: RunnerError): void => broken.resolve({ error, mayHeal: true });
-  const onDamage = (error: RunnerError): void => broken.resolve({ error, mayHeal: false });
-  const journal = openJournal({
-    path,
-    isOwned: () => lock.isOurs,
-    onFailure,
-    onReplaced: onDamage,
-  });
-  const check = isLarge(path) ? await beginCheck(path, onDamage) : null;
-  return { journal, check, broken: broken.promise };
-}
-
-interface Closed {
-  close(): Promise<void>;
-}
-
-/** Loaded only for a journal that is too large to be checked while everything waits. */
-async function beginCheck(
-  ...order: readonly [path: string, onDamage: (error: RunnerError) => void]
-): Promise<Closed> {
-  return (await import("../edge/journal-check.ts")).checkBeside(...order);
 }

@@ -40,7 +40,10 @@ export async function renew(access: JournalAccess, runId: number): Promise<Rehea
   }
   const before = JSON.stringify([run, steps]);
   return {
-    ...{ hash, source, asked: played.asked, beside },
+    hash,
+    source,
+    asked: played.asked,
+    beside,
     check(now) {
       const isSame = JSON.stringify([now.run(runId), now.stepsOf(runId)]) === before;
       if (!isSame) refuse("it has gone on in the meantime", "mig-runner status shows it");

@@ -84,7 +84,9 @@ export async function paramsOf(
   if (!entity.workflow) {
     const hint = "Parameters are for job.ts with a workflow";
     throw new RunnerError("ENTITY", "Cannot set parameters: the job takes none", {
-      ...{ job, path, hint },
+      job,
+      path,
+      hint,
     });
   }
   const { checkParams } = await import("../edge/modules/params.ts");

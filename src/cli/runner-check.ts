@@ -85,7 +85,10 @@ async function askApi(
   const { config, states } = setup;
   const { spool, clock } = viewSpool(config);
   return await checkApi(found, {
-    ...{ config, clock, spool, entities: states.flatMap(({ entity }) => entity ?? []) },
+    config,
+    clock,
+    spool,
+    entities: states.flatMap(({ entity }) => entity ?? []),
     open: (seen) => openWire({ config, clock, environment, seen }),
     progress: (text) => terminal.progress(text),
   });

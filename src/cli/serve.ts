@@ -10,7 +10,8 @@ import { Runner } from "../runner.ts";
 import { againText, MINUTE_MS, type Milliseconds } from "../time.ts";
 import { DAEMON, PASS } from "./directory-lock.ts";
 import { openMetricsFile } from "./metrics.ts";
-import { type Broken, type Opened, openRunner } from "./open.ts";
+import { type Opened, openRunner } from "./open.ts";
+import type { Broken } from "./trusted-journal.ts";
 import { type Call, STATUS_CANNOT_START, STATUS_TRY_AGAIN } from "./verb.ts";
 
 /** How long work in hand may take after a signal: within it the process ends by itself. */

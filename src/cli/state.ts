@@ -201,7 +201,8 @@ function keptBy(journal: JournalReads | null, job: string | undefined): readonly
 function encode(kept: readonly Kept[], jobs: ReadonlySet<string>): string {
   return jsonAnswer({
     jobs: kept.map(({ job, entries }) => ({
-      ...{ job, removed: !jobs.has(job) },
+      job,
+      removed: !jobs.has(job),
       keys: entries.map(({ value, ...entry }) => {
         return { ...entry, value: value === null ? null : (JSON.parse(value) as unknown) };
       }),

@@ -42,7 +42,12 @@ export function openStore(options: StoreOptions): OpenedStore {
   });
   const { bucket, endpoint, prefix, region } = store;
   const objects = new Objects({
-    ...{ bucket, endpoint, region, http, clock, random },
+    bucket,
+    endpoint,
+    region,
+    http,
+    clock,
+    random,
     ...(triesMax === undefined ? {} : { triesMax }),
     credentials: () => readCredentials(store),
   });

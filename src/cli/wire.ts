@@ -79,7 +79,8 @@ export function openWire({ config, clock, environment, seen }: WireOptions): Wir
     apiKey: gpg.useApiKeyAuth,
   });
   return {
-    ...{ api: migApi, signers: [first, ...others] },
+    api: migApi,
+    signers: [first, ...others],
     async openKeys() {
       if (gpg.useApiKeyAuth === null) await signer.open();
       await openSigners();

@@ -326,8 +326,14 @@ export const CLIENT_KEYS = {
 } as const satisfies Readonly<Record<string, SectionKeys>>;
 
 const FILE_KINDS: Readonly<Record<KeyRule["kind"], KeyKind>> = {
-  ...{ text: "string", duration: "string", overwritten: "string" },
-  ...{ flag: "bool", whole: "int", whole64: "int64", list: "list", opaque: "opaque" },
+  text: "string",
+  duration: "string",
+  overwritten: "string",
+  flag: "bool",
+  whole: "int",
+  whole64: "int64",
+  list: "list",
+  opaque: "opaque",
 };
 
 function specOf(key: ConfigKey): KeySpec {

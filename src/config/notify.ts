@@ -14,8 +14,16 @@ export interface NotifyConfig {
 
 /** What `[notify] on` may name. */
 const EVENTS = [
-  ...["failed", "missed", "dead", "late", "coverage", "refused", "calendar", "api"],
-  ...["cluster", "recovered"],
+  "failed",
+  "missed",
+  "dead",
+  "late",
+  "coverage",
+  "refused",
+  "calendar",
+  "api",
+  "cluster",
+  "recovered",
 ];
 
 /** Words of a list, which may be repeated keys or one text with commas. */

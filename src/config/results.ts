@@ -105,7 +105,9 @@ function bucketOf(
   }
   return {
     kind: "bucket",
-    ...{ bucket, prefix, region },
+    bucket,
+    prefix,
+    region,
     endpoint: endpointOf(resolver, region),
     credentialsFile,
     keys: isSet ? { accessKey: access, secretKey: new Secret(secret) } : null,

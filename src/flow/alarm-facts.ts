@@ -41,7 +41,11 @@ export function factsOf(
   const missed = journal.missed(job, 1, "missed")[0] ?? null;
   const seen = { job, ended, missed };
   return {
-    ...{ ...seen, lastDone, results, expectMs, expectAgents },
+    ...seen,
+    lastDone,
+    results,
+    expectMs,
+    expectAgents,
     isRefused: !isGood && (isToldRefused(open, newest) || endedByRefusal(journal, newest)),
     waitingSince:
       lastDone === null && expectMs !== null

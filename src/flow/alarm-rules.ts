@@ -67,8 +67,14 @@ function failing({ job, ended, isRefused }: JobFacts): Condition[] {
     : `mig-runner history ${last.id} tells all of it, mig-runner run ${job} fires it again`;
   return [
     {
-      ...{ event, job, subject: "", runId: last.id, since: first.endedAt ?? first.firesAt },
-      ...{ count: streak.length, message: `run ${last.id} ${what}: ${why}`, hint: again },
+      event,
+      job,
+      subject: "",
+      runId: last.id,
+      since: first.endedAt ?? first.firesAt,
+      count: streak.length,
+      message: `run ${last.id} ${what}: ${why}`,
+      hint: again,
     },
   ];
 }
@@ -81,7 +87,12 @@ function missing({ job, missed, lastDone }: JobFacts, now: Instant): Condition[]
   const times = count === 1 ? "a fire time was" : `${count} fire times were`;
   return [
     {
-      ...{ event: "missed", job, subject: "", runId: null, since: firstAt, count },
+      event: "missed",
+      job,
+      subject: "",
+      runId: null,
+      since: firstAt,
+      count,
       message: `${times} missed, the first ${timeText(firstAt)}: ${reason}`,
       hint: `mig-runner run ${job} makes up for it; its next run that succeeds ends this`,
     },
@@ -98,7 +109,12 @@ function late(facts: JobFacts, now: Instant): Condition[] {
   const last = lastDone === null ? "it has never succeeded" : `its last was ${timeText(from)}`;
   return [
     {
-      ...{ event: "late", job, subject: "", runId: lastDone?.id ?? null, since, count: 1 },
+      event: "late",
+      job,
+      subject: "",
+      runId: lastDone?.id ?? null,
+      since,
+      count: 1,
       message: `no run succeeded within ${limitText(expectMs)}: ${paused ?? last}`,
       hint: `mig-runner history ${job} shows its runs, mig-runner status what it waits for`,
     },
@@ -119,7 +135,12 @@ function short({ job, lastDone, results, expectAgents }: JobFacts): Condition[] 
       : `${answered} of the ${matched} agents that were asked answered, ${wanted} are expected`;
   return [
     {
-      ...{ event: "coverage", job, subject: "", runId: lastDone.id, count: 1, message },
+      event: "coverage",
+      job,
+      subject: "",
+      runId: lastDone.id,
+      count: 1,
+      message,
       since: lastDone.endedAt ?? lastDone.firesAt,
       hint: "look at the target and the agents; expectagents in the job says how many must answer",
     },
@@ -145,7 +166,11 @@ export function deadConditions(dead: readonly DeliveryRow[]): readonly Condition
     const again = isOne ? job : "ID for each that mig-runner status shows";
     return [
       {
-        ...{ event: "dead", job, subject: plugin, runId: null, count: rows.length },
+        event: "dead",
+        job,
+        subject: plugin,
+        runId: null,
+        count: rows.length,
         since: Math.min(...rows.map(({ updatedAt }) => updatedAt)),
         message: `${results} not taken by plugin ${plugin}: ${error ?? "no reason was recorded"}`,
         hint: `mend the plugin, then mig-runner redeliver ${again}; mig-runner drop gives them up`,
@@ -173,7 +198,12 @@ export function apiConditions(
   if (open === undefined && now - since < API_DOWN_MS) return [];
   return [
     {
-      ...{ event: "api", job: "", subject: "", runId: null, since, count: 1 },
+      event: "api",
+      job: "",
+      subject: "",
+      runId: null,
+      since,
+      count: 1,
       message: `the MIG API has not answered since ${timeText(since)}`,
       hint: "the log says how; everything waits, and goes on when it is back",
     },
@@ -212,9 +242,15 @@ export function noticeBody(
   const { event, job, subject, runId, since, count, message, hint } = alarm;
   const lasted = spanText(Math.max(0, at - since));
   return JSON.stringify({
-    ...{ kind: "alarm", event: ended ? "recovered" : event, of: event },
-    ...{ job: job === "" ? null : job, subject: subject === "" ? null : subject, run: runId },
-    ...{ at: timeText(at), since: timeText(since), count },
+    kind: "alarm",
+    event: ended ? "recovered" : event,
+    of: event,
+    job: job === "" ? null : job,
+    subject: subject === "" ? null : subject,
+    run: runId,
+    at: timeText(at),
+    since: timeText(since),
+    count,
     message: ended ? `right again after ${lasted}: ${message}` : message,
     hint: ended ? "" : hint,
   });

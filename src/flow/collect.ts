@@ -127,7 +127,9 @@ async function writeResult(
     const { place: resultPath, sha256: resultSha256 } = await writer.commit(signal);
     const sweep = sweepAt(row, { collectAt, completeness }, { ...options, now });
     await keepCollected(edges, row, {
-      ...{ resultPath, resultSha256, completeness },
+      resultPath,
+      resultSha256,
+      completeness,
       sweepAt: sweep,
     });
     return "answered";

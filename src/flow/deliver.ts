@@ -142,17 +142,15 @@ async function giveResult(
   try {
     if (edges.mayAct?.() === false) return null;
     return await edges.plugins.deliver({
-      ...{
-        plugin,
-        job,
-        actionId,
-        resultPath: loan.path,
-        key,
-        attempt,
-        progress,
-        timeoutMs,
-        signal,
-      },
+      plugin,
+      job,
+      actionId,
+      resultPath: loan.path,
+      key,
+      attempt,
+      progress,
+      timeoutMs,
+      signal,
       async saveProgress(saved) {
         await keepDelivery(edges, row, { kind: "progress", progress: saved });
       },

@@ -69,7 +69,9 @@ export function heardOf(hosts: readonly HostState[], leaseMs: Milliseconds): rea
 
 function silentFault({ name }: HostState): HostFault {
   return {
-    ...{ subject: name, count: 1, graceMs: 0 },
+    subject: name,
+    count: 1,
+    graceMs: 0,
     message: `host ${name} is not heard of any more; the others have its jobs`,
     hint: `start it again, or let the cluster forget it: mig-runner cluster forget ${name}`,
   };
@@ -79,7 +81,9 @@ function clockFault({ name, note }: HostState): HostFault[] {
   if (note === null || note.clockMs === 0) return [];
   return [
     {
-      ...{ subject: `${name} clock`, count: 1, graceMs: GRACE_MS },
+      subject: `${name} clock`,
+      count: 1,
+      graceMs: GRACE_MS,
       message: `the clock of ${name} is ${clockText(note.clockMs)}`,
       hint: "its jobs fire by it: let a time service set the clocks of all hosts",
     },

@@ -100,7 +100,11 @@ function keptFor(entity: Entity): Kept {
   const { job, sendOnly, plugins, maxAgents } = entity;
   const guards = guardsFor(entity);
   return {
-    ...{ job, step: "", name: actionName(job), sendOnly, plugins },
+    job,
+    step: "",
+    name: actionName(job),
+    sendOnly,
+    plugins,
     agentsMax: maxAgents,
     guards,
   };
@@ -158,7 +162,10 @@ export async function signLive(
   const waitMs = canaryWaitMs ?? expiryMs;
   const first = await signed(cut.canary, waitMs, { ...kept, part: 0, guards });
   const rest = await signed(cut.rest, expiryMs, {
-    ...{ ...kept, part: 1, agentsMax: null, guards: null },
+    ...kept,
+    part: 1,
+    agentsMax: null,
+    guards: null,
   });
   const approvalMs = needsYes ? APPROVAL_MS : 0;
   // The canary may be collected late, when the API is down. The rest waits for it, within a limit.
@@ -213,7 +220,13 @@ export function openRun(
   if (run === null || run.state !== "requested") return null;
   const params = run.params ?? unset;
   const opened: RunRow = {
-    ...{ ...run, state: "open", note: null, source, params, begunAt: now, deadlineAt },
+    ...run,
+    state: "open",
+    note: null,
+    source,
+    params,
+    begunAt: now,
+    deadlineAt,
   };
   transaction.saveRun(opened);
   return opened;

@@ -68,7 +68,14 @@ export function adoptResult(
   const run = openAdopted(transaction, { job, at: expireAt }, now);
   const planned = transaction.insertAction(
     {
-      ...{ runId: run.id, job, step: "", name, body: "", expireAt, sendOnly: false, plugins },
+      runId: run.id,
+      job,
+      step: "",
+      name,
+      body: "",
+      expireAt,
+      sendOnly: false,
+      plugins,
       signature: signatures.at(-1) ?? "",
     },
     now,

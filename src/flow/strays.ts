@@ -59,7 +59,8 @@ export class StrayUpkeep {
     }
     const [day = ""] = this.#days;
     const removed = await this.#strays.remove(day, {
-      ...{ before, limit: STRAYS_MAX },
+      before,
+      limit: STRAYS_MAX,
       isStray: (found) => isStray(journal, found),
     });
     if (removed > 0) log.emit("info", `removed ${removed} results of ${day} that no row names`);

@@ -87,7 +87,9 @@ export function decideFires(options: DecideOptions): Decision {
   const { recent, firstAt, skipped, waiting } = passed;
   // A delayed fire time is not decided yet, and neither is any after it.
   const decided = {
-    ...{ ...nothing, skipped, decidedAt: waiting === null ? now : waiting.at - 1 },
+    ...nothing,
+    skipped,
+    decidedAt: waiting === null ? now : waiting.at - 1,
     waitUntil: waiting?.until ?? null,
   };
   if (firstAt === null) return decided;
@@ -124,7 +126,9 @@ function heldNow(
   // A fire time just before the hold is still on time, and is run.
   if (onTime || held.until <= now) return decision;
   return {
-    ...{ ...decision, fire: [], decidedAt: firstAt - 1 },
+    ...decision,
+    fire: [],
+    decidedAt: firstAt - 1,
     skipped: skipped.filter((each) => each.lastAt < firstAt),
     waitUntil: Math.min(held.until, waitUntil ?? held.until),
   };
@@ -141,7 +145,10 @@ function inOrder(decision: Decision, now: Instant): Decision {
   if (first === undefined || behind === undefined) return decision;
   const before = fire.filter((at) => at < behind.lastAt);
   return {
-    ...{ ...decision, fire: before, decidedAt: before.at(-1) ?? first, waitUntil: now },
+    ...decision,
+    fire: before,
+    decidedAt: before.at(-1) ?? first,
+    waitUntil: now,
     skipped: skipped.filter(({ lastAt }) => lastAt < first),
   };
 }

@@ -289,8 +289,16 @@ export function memberOf(name: PlainName): keyof EntityValues {
 }
 
 const FILE_KINDS: Readonly<Record<JobKey["kind"], KeySpec["kind"]>> = {
-  ...{ cron: "string", zone: "string", moment: "string", action: "string", plugins: "string" },
-  ...{ duration: "string", choice: "string", guard: "string", flag: "bool", whole: "int" },
+  cron: "string",
+  zone: "string",
+  moment: "string",
+  action: "string",
+  plugins: "string",
+  duration: "string",
+  choice: "string",
+  guard: "string",
+  flag: "bool",
+  whole: "int",
 };
 
 /** Names of plugins beyond the one that the original has, in files. */

@@ -71,7 +71,10 @@ export function encodeNext(schedule: Schedule, question: NextQuestion): string {
     run,
   }));
   return JSON.stringify({
-    ...{ expr, tz, next, warnings },
+    expr,
+    tz,
+    next,
+    warnings,
     ...boundsOf(schedule),
     ...(held.length === 0 ? {} : { held }),
     ...(asked.length === 0 ? {} : { asked }),

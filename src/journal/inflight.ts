@@ -201,7 +201,9 @@ export function advance(row: ActionRow, event: ActionEvent, now: Instant): Actio
       assert(isAwaited(row), `I4: delayed in ${row.state}`);
       return {
         ...fresh,
-        ...{ attempts: row.attempts + 1, nextAt: event.nextAt, error: event.error },
+        attempts: row.attempts + 1,
+        nextAt: event.nextAt,
+        error: event.error,
         tries: withTry(row.tries, { ...event, what: triedIn(row) }, now),
         maybeSent: event.maybeSent ?? row.maybeSent,
       };
@@ -223,13 +225,8 @@ export function advance(row: ActionRow, event: ActionEvent, now: Instant): Actio
     case "elsewhere":
       assert(row.state === "posted", `I9: elsewhere after ${row.state}`);
       return settle({ ...fresh, ...resultIn(event, now) });
-    case "collected": {
-      assert(row.state === "posted" || awaitsSweep(row), `I4: collected after ${row.state}`);
-      const result = resultIn(event, row.collectedAt ?? now);
-      const next = { state: "collected", nextAt: event.sweepAt, ...result } as const;
-      const isOver = row.plugins.length === 0 && event.sweepAt === null;
-      return isOver ? settle({ ...fresh, ...next }) : { ...fresh, ...next };
-    }
+    case "collected":
+      return collected({ ...fresh, ...resultIn(event, row.collectedAt ?? now) }, event);
     case "lost":
       assert(row.state === "collected", `lost in ${row.state}`);
       // `writing`: a result of it that lies here is no other runner's (I9).
@@ -241,6 +238,13 @@ export function advance(row: ActionRow, event: ActionEvent, now: Instant): Actio
       assert(row.state === "collected" && !awaitsSweep(row), `I6: delivered after ${row.state}`);
       return settle(fresh);
   }
+}
+
+/** @param row The row with its result, in the state before. */
+function collected(row: ActionRow, { sweepAt }: Extract<ActionEvent, { kind: "collected" }>) {
+  assert(row.state === "posted" || awaitsSweep(row), `I4: collected after ${row.state}`);
+  const next = { ...row, state: "collected", nextAt: sweepAt } as const;
+  return row.plugins.length === 0 && sweepAt === null ? settle(next) : next;
 }
 
 function holdOf(
@@ -354,7 +358,11 @@ export function advanceDelivery(row: DeliveryRow, event: DeliveryEvent, now: Ins
       assert(row.state === "pending", `I6: delivered after ${row.state}`);
       return {
         ...row,
-        ...{ state: "delivered", nextAt: null, error: null, progress: null, updatedAt: now },
+        state: "delivered",
+        nextAt: null,
+        error: null,
+        progress: null,
+        updatedAt: now,
       };
     case "progress":
       assert(row.state === "pending", `progress after ${row.state}`);
@@ -376,7 +384,12 @@ export function advanceDelivery(row: DeliveryRow, event: DeliveryEvent, now: Ins
       const progress = goesOn && event.isNew !== true ? row.progress : null;
       return {
         ...row,
-        ...{ state: "pending", attempts: 0, nextAt: now, error: null, progress, updatedAt: now },
+        state: "pending",
+        attempts: 0,
+        nextAt: now,
+        error: null,
+        progress,
+        updatedAt: now,
       };
     }
     case "drop":

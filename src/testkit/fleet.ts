@@ -109,7 +109,9 @@ function scriptedKind(
   const isFound = kind === "found";
   const atMicros = agent.heartbeatMicros;
   const result = answerOperation(agent, operation, {
-    ...{ seed: SEED, foundRate: isFound ? 1 : 0, atMicros },
+    seed: SEED,
+    foundRate: isFound ? 1 : 0,
+    atMicros,
   });
   // A module that the simulation does not know has no rule of its own.
   return { status: "success", result: { foundanything: isFound, ...result } };
@@ -119,7 +121,10 @@ function scriptedKind(
 export function describeAgent({ id, name, version, environment, tags }: StoredAgent): Agent {
   const { isProxied: isproxied, publicIp: publicip, ...rest } = environment;
   return {
-    ...{ id, name, version, environment: { ...rest, isproxied, publicip } },
+    id,
+    name,
+    version,
+    environment: { ...rest, isproxied, publicip },
     ...(tags === null ? {} : { tags }),
   };
 }

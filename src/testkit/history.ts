@@ -125,19 +125,26 @@ class Stage {
     this.#people = new SimulatedPeople(plot);
     this.#clock = new VirtualClock(plot.firesAt);
     this.#spool = new MemorySpool({
-      ...{ directory: "/simulation", jobs: [plot.entity.job] },
+      directory: "/simulation",
+      jobs: [plot.entity.job],
       file: (_, name) => plot.file(name),
     });
     const script = plot.script === null ? null : this.#watched(plot.script);
     this.#store = createStore({
-      ...{ seed: SEED, fleet: plot.fleet, behaviour: CALM, script },
+      seed: SEED,
+      fleet: plot.fleet,
+      behaviour: CALM,
+      script,
       createdAt: plot.firesAt,
       note: (line) => void this.#notes.push(line),
     });
     this.#api = simulatedApi(this.#store);
     const { standIns, tries, load } = plot;
     this.#observer = new Observer({
-      ...{ load, standIns, tries, clock: this.#clock },
+      load,
+      standIns,
+      tries,
+      clock: this.#clock,
       readFile: (path) => this.#spool.stream(path),
       fetch: (request) => plot.fetch(request),
       isLost: (step) => this.#lost.has(step),
@@ -188,7 +195,9 @@ class Stage {
     const { entity } = this.#plot;
     const catalog = new Catalog(() => Promise.resolve(entity));
     const runner = new Runner(this.#edges(life), catalog, {
-      ...{ checkDirectoryMs: NEVER_MS, window: DAEMON_WINDOW, once: false },
+      checkDirectoryMs: NEVER_MS,
+      window: DAEMON_WINDOW,
+      once: false,
       runId: this.#runId,
     });
     this.#runner = runner;
@@ -215,7 +224,10 @@ class Stage {
     };
     const taken = this.#taken;
     const own = simulatedPlugins({
-      ...{ plugins, tries, taken, readFile },
+      plugins,
+      tries,
+      taken,
+      readFile,
       isLost: (key) => this.#lost.has(key),
       active: () => {
         this.#isDirty = true;
@@ -243,7 +255,10 @@ class Stage {
       }),
       plugins: life.port(own, ["deliver"]),
       limits: {
-        ...{ pageSize: 1_000, dispatchesMax: 8, collectsMax: 8, deliveriesMax: 4 },
+        pageSize: 1_000,
+        dispatchesMax: 8,
+        collectsMax: 8,
+        deliveriesMax: 4,
         delayResultsMs: 0,
       },
       macros,

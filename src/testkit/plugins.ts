@@ -87,7 +87,11 @@ function callOnce(
   if (known !== undefined) return known;
   const result: Result = { job, action, path, commands: each(commands) };
   const context: PluginContext = {
-    ...{ config: undefined, job, actionId, key, attempt },
+    config: undefined,
+    job,
+    actionId,
+    key,
+    attempt,
     progress: decodeProgress(order.progress),
     saveProgress: async (value) => await order.saveProgress?.(encodeProgress(value)),
     signal: order.signal ?? new AbortController().signal,

@@ -153,7 +153,9 @@ async function runsSince(
   let sinceAt = fromAt;
   for (let count = 0; reading !== null; ) {
     const page: Awaited<ReturnType<Reading["history"]>> = await reading.history({
-      ...{ since: fromAt, behind, limit: 200 },
+      since: fromAt,
+      behind,
+      limit: 200,
     });
     for (const record of page.runs) {
       const { run, job, state, startedAt, firesAt, endedAt } = record;

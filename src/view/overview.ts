@@ -342,12 +342,19 @@ function runView({ run, actions, deliveries, steps }: RunRows): RunView {
   const { firesAt, cause, state, endedAt, note } = run;
   const results = actions.flatMap(({ completeness }) => completeness ?? []);
   return {
-    ...{ firesAt, cause, state, endedAt, note },
+    firesAt,
+    cause,
+    state,
+    endedAt,
+    note,
     actions: actions.map(actionView),
     asks: questionsIn(run, steps).map(({ name }) => name),
     warnings: [...lateness(actions), ...shortfalls(results)],
     deliveries: deliveries.map(({ plugin, state, attempts, error }) => ({
-      ...{ plugin, state, attempts, error },
+      plugin,
+      state,
+      attempts,
+      error,
     })),
   };
 }

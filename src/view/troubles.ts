@@ -126,7 +126,11 @@ function alarmTrouble({ job, runId, since, count, message, hint }: AlarmRow): Tr
   const often = count > 1 ? ` (${count} times)` : "";
   const of = job === "" ? null : job;
   return trouble("alarm", {
-    ...{ message: `${message}${often}`, job: of, runId, sinceAt: since, todo: hint },
+    message: `${message}${often}`,
+    job: of,
+    runId,
+    sinceAt: since,
+    todo: hint,
   });
 }
 
@@ -150,7 +154,9 @@ async function runTroubles(reading: Reading, now: Instant): Promise<Trouble[]> {
 
 function failedTrouble({ job, run, error, endedAt, firesAt }: RunRecord): Trouble {
   return trouble("run", {
-    ...{ job, runId: run, sinceAt: endedAt ?? firesAt },
+    job,
+    runId: run,
+    sinceAt: endedAt ?? firesAt,
     message: `The last run of ${job} failed: ${error ?? "no reason was recorded"}`,
     todo: `mig-runner run ${job} fires it again`,
   });
@@ -158,7 +164,9 @@ function failedTrouble({ job, run, error, endedAt, firesAt }: RunRecord): Troubl
 
 function pausedTrouble({ job, run, error, firesAt }: RunRecord): Trouble {
   return trouble("run", {
-    ...{ job, runId: run, sinceAt: firesAt },
+    job,
+    runId: run,
+    sinceAt: firesAt,
     message: `Run ${run} of ${job} is paused: ${error ?? "no reason was recorded"}`,
     todo: `mig-runner resume ${run}, or mig-runner drop ${run}`,
   });
@@ -183,7 +191,9 @@ function deliveryTroubles(undelivered: readonly Undelivered[]): Trouble[] {
     const each = rows.length === 1 ? `${ids[0] ?? job}` : `ID, for each of ${ids.join(", ")}`;
     const more = rows.length > IDS_SHOWN ? ` and ${rows.length - IDS_SHOWN} more` : "";
     return trouble("delivery", {
-      ...{ job, runId, sinceAt: Math.min(first.delivery.updatedAt, updatedAt) },
+      job,
+      runId,
+      sinceAt: Math.min(first.delivery.updatedAt, updatedAt),
       message: `Plugin ${plugin} did not take ${what}: ${error ?? "no reason was recorded"}`,
       todo: `When it can again: mig-runner redeliver ${each}${more}`,
     });
@@ -201,7 +211,9 @@ function actionTrouble(row: ActionRow, now: Instant): Trouble {
   const deed = state === "planned" ? "posted" : "collected";
   const next = nextAt === null ? "" : `, again ${formatDistance(Math.max(nextAt, now), now)}`;
   return trouble("action", {
-    ...{ job, runId, sinceAt: row.updatedAt },
+    job,
+    runId,
+    sinceAt: row.updatedAt,
     message: `${what} of ${job} is not ${deed} yet, ${plural(attempts, "try")} failed${next}: ${error}`,
     todo: "mig-runner check --api shows whether the API is reached and takes the key",
   });
@@ -213,7 +225,9 @@ function isAwaited({ held }: ActionRow): boolean {
 
 function approvalTrouble({ job, runId, updatedAt }: ActionRow): Trouble {
   return trouble("approval", {
-    ...{ job, runId, sinceAt: updatedAt },
+    job,
+    runId,
+    sinceAt: updatedAt,
     message: `Run ${runId} of ${job} waits for approval`,
     todo: `mig-runner approve ${runId}, or mig-runner deny ${runId}`,
   });

@@ -208,8 +208,16 @@ function after(came: Came, view: View): Response {
 
 function pages(upcoming: UpcomingFires, results: Results): readonly Page[] {
   return [
-    ...[overviewPage(upcoming), jobsPage(), jobPage(), runsPage(), runPage()],
-    ...[resultPage(results), changesPage(results), alarmsPage(), missedPage(), auditPage()],
+    overviewPage(upcoming),
+    jobsPage(),
+    jobPage(),
+    runsPage(),
+    runPage(),
+    resultPage(results),
+    changesPage(results),
+    alarmsPage(),
+    missedPage(),
+    auditPage(),
   ];
 }
 
@@ -347,7 +355,8 @@ async function metricsAnswer(seen: Seen, upcoming: UpcomingFires): Promise<Respo
       entity !== null && entity.postAheadMs > 0
         ? nextLaunch(entity, now)
         : (fires.get(job) ?? null),
-    ...{ job, plugins: entity?.plugins ?? [] },
+    job,
+    plugins: entity?.plugins ?? [],
     isSignedAhead: entity?.signing === "calendar",
   }));
   const text = await metrics(reading, { jobs, apiUp: null, process: null }, now);

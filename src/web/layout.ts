@@ -155,9 +155,21 @@ export function since(at: Instant | null, now: Instant): Piece {
 
 /** What colour a state has; the word says it too. */
 const TONES: Readonly<Record<string, string>> = {
-  ...{ done: "good", delivered: "good", success: "good", saved: "good", settled: "good" },
-  ...{ failed: "bad", dead: "bad", broken: "bad", timeout: "bad", cancelled: "bad" },
-  ...{ paused: "wait", pending: "wait", planned: "wait", expired: "wait", held: "wait" },
+  done: "good",
+  delivered: "good",
+  success: "good",
+  saved: "good",
+  settled: "good",
+  failed: "bad",
+  dead: "bad",
+  broken: "bad",
+  timeout: "bad",
+  cancelled: "bad",
+  paused: "wait",
+  pending: "wait",
+  planned: "wait",
+  expired: "wait",
+  held: "wait",
 };
 
 /** Characters of a state: those of commands are texts of agents. */

@@ -106,15 +106,24 @@ function laneRow(
   const { day, now, shade } = around;
   const bars: Bar[] = [
     ...blackouts.map(({ fromAt, untilAt, reason }) => ({
-      ...{ kind: "blackout", beginAt: fromAt, endAt: untilAt, href: null },
+      kind: "blackout",
+      beginAt: fromAt,
+      endAt: untilAt,
+      href: null,
       title: `${reason}, ${formatClock(fromAt)} to ${formatClock(untilAt)}`,
     })),
     ...missed.map(({ firstAt, lastAt, count }) => ({
-      ...{ kind: "missed", beginAt: firstAt, endAt: lastAt, href: "/missed" },
+      kind: "missed",
+      beginAt: firstAt,
+      endAt: lastAt,
+      href: "/missed",
       title: `missed ${plural(count, "fire time")} from ${formatClock(firstAt)}`,
     })),
     ...runs.map(({ run, state, beginAt, endAt }) => ({
-      ...{ kind: state, beginAt, endAt: endAt ?? now, href: `/runs/${run}` },
+      kind: state,
+      beginAt,
+      endAt: endAt ?? now,
+      href: `/runs/${run}`,
       title: `run ${run}: ${state}, ${formatClock(beginAt)}`,
     })),
   ];

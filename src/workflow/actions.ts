@@ -51,7 +51,10 @@ export async function planStep(
     const part = (begun?.attempts ?? 0) + index;
     const sendOnly = request.kind === "dispatch";
     const kept = {
-      ...{ job: run.job, step: step.name, part, sendOnly },
+      job: run.job,
+      step: step.name,
+      part,
+      sendOnly,
       name: actionName(run.job, own ? "" : step.name),
       // A list says itself how many it can match.
       agentsMax: request.agents === null ? agentsMax : null,

@@ -192,7 +192,9 @@ export class Engine {
       this.#edges,
       { run, body },
       {
-        ...{ host, stallMs, signal: this.#stop.signal },
+        host,
+        stallMs,
+        signal: this.#stop.signal,
         hooks: {
           planned: (rows) => planned(rows),
           over: (lost) => this.#over(run, lost),
@@ -280,7 +282,8 @@ export class Engine {
     const why = messageOf(error);
     const job = journal.run(step.runId)?.job;
     log.emit("err", `step "${step.name}" of run ${step.runId}: ${why}`, {
-      ...{ run: step.runId, step: step.name },
+      run: step.runId,
+      step: step.name,
       ...(job === undefined ? {} : { job }),
     });
     const now = clock.now();

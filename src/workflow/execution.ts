@@ -173,7 +173,9 @@ export class Execution {
       return;
     }
     const step = newStep(runId, name, {
-      ...{ kind: request.kind, digest, begunAt: this.#edges.clock.now() },
+      kind: request.kind,
+      digest,
+      begunAt: this.#edges.clock.now(),
     });
     this.#asked.set(name, { step, request });
     this.#unbegun.add(name);

@@ -145,7 +145,9 @@ const LEVELS = ["err", "warning", "notice", "info", "debug"] as const satisfies 
 
 const FromBody = v.variant("kind", [
   v.strictObject({
-    ...{ kind: v.literal("ask"), name: Name, request: Request },
+    kind: v.literal("ask"),
+    name: Name,
+    request: Request,
     /** Where the author's code does, such as "job.ts:12"; only when `begin` has asked for that. */
     at: v.optional(v.nullable(Text)),
   }),

@@ -196,8 +196,11 @@ class Stand {
     this.#patience.abort();
     this.#handle.stop();
     this.#settle({
-      ...{ parting, step: step?.name ?? null, at: this.#at },
-      ...{ asked: this.#asked, places: this.#places },
+      parting,
+      step: step?.name ?? null,
+      at: this.#at,
+      asked: this.#asked,
+      places: this.#places,
     });
   }
 }

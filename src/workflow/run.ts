@@ -376,7 +376,13 @@ export class BodyRun implements Run<NoParams> {
     const { decode, work = null, check = null, failure = null } = ask;
     const asked = new Error(full);
     this.#pending.set(full, {
-      ...{ name: full, asked, decode, work, check, failure, reject },
+      name: full,
+      asked,
+      decode,
+      work,
+      check,
+      failure,
+      reject,
       resolve: resolve as Pending["resolve"],
     });
     const place = this.#tellsPlaces ? { at: this.#edges.locate(asked) } : {};

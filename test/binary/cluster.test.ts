@@ -59,7 +59,12 @@ test.skipIf(postgres === null)("two hosts share the jobs, and one goes on alone"
   const jobs = told.map((line) => (JSON.parse(line) as { job: string }).job);
   expect(jobs.toSorted()).toEqual(["one", "three", "two"]);
   expect(await cluster.wrong()).toMatchObject({
-    ...{ posted: 3, lost: 0, twice: 0, undelivered: 0, uncounted: 0, repeated: 0 },
+    posted: 3,
+    lost: 0,
+    twice: 0,
+    undelivered: 0,
+    uncounted: 0,
+    repeated: 0,
   });
   const id = cluster.sandbox.actions()[0]?.id ?? 0;
   const again = ended(await second.run("redeliver", `${id}`)).stdout;
@@ -114,7 +119,8 @@ test.skipIf(postgres === null)("docs/cluster.md makes one host two, and one agai
   await join(beta, section.replace("mig_runner:secret", "postgres").replace("alpha", "beta"));
   const early = await beta.run();
   expect([early.exit, early.stderr.includes("run `mig-runner cluster migrate` once")]).toEqual([
-    ...[9, true],
+    9,
+    true,
   ]);
   ended(await beta.run(...migrate));
   await postgres.query(superuser.replace(/postgres$/, "mig_runner"), grant);

@@ -309,12 +309,14 @@ describe.concurrent("the directory of jobs", () => {
     await host.job("plain");
     const said = await Promise.all(
       [
-        ...[["--once"], ["check"], ["status"], ["run", odd[0] ?? ""], ["show", odd[1] ?? ""]],
-        ...[
-          ["status", "--json"],
-          ["check", "--json"],
-          ["completion", "jobs"],
-        ],
+        ["--once"],
+        ["check"],
+        ["status"],
+        ["run", odd[0] ?? ""],
+        ["show", odd[1] ?? ""],
+        ["status", "--json"],
+        ["check", "--json"],
+        ["completion", "jobs"],
       ].map((words) => host.run(...words)),
     );
     for (const { stdout, stderr } of said) {

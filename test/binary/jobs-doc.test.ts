@@ -102,8 +102,16 @@ describe("docs/jobs.md", () => {
     });
     expect([init, more]).toEqual([["mig-runner", "init", "mig", "--new-key"], []]);
     expect(verbs.map(([verb]) => verb)).toEqual([
-      ...["sandbox", "check", "show", "run", "status", "run"],
-      ...["run", "approve", "answer", "test"],
+      "sandbox",
+      "check",
+      "show",
+      "run",
+      "status",
+      "run",
+      "run",
+      "approve",
+      "answer",
+      "test",
     ]);
     expect(blocks.length).toBe(files.length + 7);
   });
@@ -126,7 +134,9 @@ describe("docs/jobs.md", () => {
     for (const words of rest.filter(([, job = "clocks"]) => job === "clocks")) {
       const { exit, stderr } = await scenario.run([...config, ...words], at);
       expect({ words, exit, stderr: exit === 0 ? "" : stderr }).toEqual({
-        ...{ words, exit: 0, stderr: "" },
+        words,
+        exit: 0,
+        stderr: "",
       });
       if (words[0] === "run") expect(stderr).toContain("print: got a result of");
     }
@@ -162,7 +172,8 @@ describe("docs/jobs.md", () => {
     });
     await expectSuccess(site, "run", "hunt", "--wait");
     expect(site.sandbox.actions().map(({ name }) => name)).toEqual([
-      ...["mig-runner: hunt", "mig-runner: hunt/deep"],
+      "mig-runner: hunt",
+      "mig-runner: hunt/deep",
     ]);
     const [ticket] = service.bodies as { title: string }[];
     expect(ticket?.title).toMatch(/^\d suspects, hits: \S+: \S+ \(\d+\)/);

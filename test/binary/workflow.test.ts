@@ -98,8 +98,11 @@ interface Told {
 
 function sums(sum: (key: keyof Told) => number): Told {
   return {
-    ...{ kills: sum("kills"), runs: sum("runs"), resumed: sum("resumed") },
-    ...{ actions: sum("actions"), again: sum("again") },
+    kills: sum("kills"),
+    runs: sum("runs"),
+    resumed: sum("resumed"),
+    actions: sum("actions"),
+    again: sum("again"),
   };
 }
 

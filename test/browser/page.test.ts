@@ -24,7 +24,7 @@ const EVIL = `${IMAGE}"'&\n\u202egpj.exe\u2066\u0000\x1b[2J</td>${"x".repeat(10_
 const LOOKS = [
   {
     ...({ colorScheme: "light" } as const),
-    ...{ size: { width: 400, height: 800 } },
+    size: { width: 400, height: 800 },
     rules: ["color-contrast", "link-in-text-block", "scrollable-region-focusable", "target-size"],
   },
   { colorScheme: "dark", size: { width: 1_400, height: 900 }, rules: null },
@@ -156,9 +156,21 @@ describe.skipIf(chromium === null)("the page in a browser", () => {
       );
     }
     expect(names).toEqual([
-      ...["To the content", "mig-runner"],
-      ...["Overview", "Jobs", "Runs", "Alarms", "Missed", "Audit", "nightly", "run 1"],
-      ...["What differs from the run before", "host", "status", "found", "text"],
+      "To the content",
+      "mig-runner",
+      "Overview",
+      "Jobs",
+      "Runs",
+      "Alarms",
+      "Missed",
+      "Audit",
+      "nightly",
+      "run 1",
+      "What differs from the run before",
+      "host",
+      "status",
+      "found",
+      "text",
     ]);
     await viewer.page.keyboard.type("etc");
     await viewer.page.keyboard.press("Enter");
@@ -183,9 +195,11 @@ describe.skipIf(chromium === null)("the page in a browser", () => {
     const token = "0123456789abcdef";
     let secrets = 0;
     const app = await appOf(directory, {
-      ...{ hosts: [], note: (line) => notes.push(line) },
+      hosts: [],
+      note: (line) => notes.push(line),
       desk: {
-        ...{ proof: { kind: "token", token }, now: Date.now },
+        proof: { kind: "token", token },
+        now: Date.now,
         secret: () => `secret${++secrets}`,
       },
     });

@@ -68,7 +68,9 @@ describe("a run that asks people", () => {
     expect(log).toMatch(/approve +nightly +run 1 dig: change 7/);
     const json = JSON.parse((await directory.call(history, ["1", "--json"])).out);
     expect(json.steps[0]).toMatchObject({
-      ...{ name: "dig", state: "saved", show: EVIL },
+      name: "dig",
+      state: "saved",
+      show: EVIL,
       answer: { why: "change 7", answeredAt: expect.stringContaining("T") },
     });
     expect(json.steps[2]).toMatchObject({ name: "owner", state: "begun", answer: null });

@@ -101,7 +101,11 @@ describe("check --api", () => {
     expect(exit).toBe(1);
     const { api, mistakes } = JSON.parse(out);
     expect(api).toMatchObject({
-      ...{ url: at.sandbox.url, reached: true, known: true, maySearch: true, mayPost: true },
+      url: at.sandbox.url,
+      reached: true,
+      known: true,
+      maySearch: true,
+      mayPost: true,
       targets: [{ job: "odd", target: "nonsense = 1", agents: null, isAtLeast: false }],
     });
     expect(mistakes).toMatchObject([

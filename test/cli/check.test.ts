@@ -491,8 +491,10 @@ describe("check", () => {
   test("looks at the plugins that tell alarms, and takes their settings for read", async () => {
     await using directory = await Directory.create();
     await directory.config(
-      ...["[notify]", "plugins = slak, page, keep, slack, mute, loud"],
-      ...['[plugin "slack"]', 'url = "https://hooks.example.net/"'],
+      "[notify]",
+      "plugins = slak, page, keep, slack, mute, loud",
+      '[plugin "slack"]',
+      'url = "https://hooks.example.net/"',
     );
     await directory.job("nightly", ["plugins = mute"]);
     await directory.plugin("keep", "cat");
@@ -516,8 +518,13 @@ describe("check", () => {
   test("finds sections of settings that nobody reads", async () => {
     await using directory = await Directory.create();
     await directory.config(
-      ...['[plugin "hitz"]', 'path = "a"', '[plugin "keep"]', 'path = "b"'],
-      ...['[plugin "hits"]', '[plugin "slack"]', 'url = "https://hooks.example.net/"'],
+      '[plugin "hitz"]',
+      'path = "a"',
+      '[plugin "keep"]',
+      'path = "b"',
+      '[plugin "hits"]',
+      '[plugin "slack"]',
+      'url = "https://hooks.example.net/"',
     );
     await directory.job("nightly", ['plugins = "keep"', 'plugins = "hits"']);
     await directory.plugin("keep", "cat");

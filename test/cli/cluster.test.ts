@@ -64,8 +64,15 @@ test.skipIf(postgres === null)("verbs work on the journal of all hosts", async (
   expect(none.thrown).toContain("none is installed");
   const window = { firesAt: THEN, validFrom: THEN, expireAfter: THEN + 1_000, signatures: ["s"] };
   const signed = {
-    ...{ job: "nightly", sequence: 7, hash: "h", action: "{}", template: "t", minSigners: 1 },
-    ...{ signers: ["A1"], requestedAt: THEN, windows: [window] },
+    job: "nightly",
+    sequence: 7,
+    hash: "h",
+    action: "{}",
+    template: "t",
+    minSigners: 1,
+    signers: ["A1"],
+    requestedAt: THEN,
+    windows: [window],
   };
   await journal.write((tables) => tables.insertCalendar(signed, THEN));
   const shown = JSON.parse((await directory.call(calendar, ["show", "nightly", "--json"])).out);
@@ -85,8 +92,15 @@ test.skipIf(postgres === null)("redeliver leaves it to the host that has the job
     const fired = { job: "nightly", firesAt: 1_001, cause: "manual" } as const;
     const row = tables.insertRun(fired, "open", THEN);
     const action = {
-      ...{ runId: row?.id ?? 0, job: "nightly", step: "", name: "n", body: "{}" },
-      ...{ signature: "s", plugins: ["keep"], expireAt: THEN, sendOnly: false },
+      runId: row?.id ?? 0,
+      job: "nightly",
+      step: "",
+      name: "n",
+      body: "{}",
+      signature: "s",
+      plugins: ["keep"],
+      expireAt: THEN,
+      sendOnly: false,
     };
     const planned = tables.insertAction(action, THEN);
     const completeness = { fetched: 1, sent: 1, counters: null, statuses: {}, strays: 0 };

@@ -68,8 +68,10 @@ describe("--tls-cert", () => {
   const PLACE = ["--listen", "0.0.0.0:0"];
 
   const files = async (directory: Directory, name = "name", mode = 0o600) => [
-    ...["--tls-cert", await directory.write("cert", NAMED.certificates[name] ?? "", 0o644)],
-    ...["--tls-key", await directory.write("key", NAMED.key, mode)],
+    "--tls-cert",
+    await directory.write("cert", NAMED.certificates[name] ?? "", 0o644),
+    "--tls-key",
+    await directory.write("key", NAMED.key, mode),
   ];
 
   test("is wanted with its key and a token where other hosts ask", async () => {

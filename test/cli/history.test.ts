@@ -17,7 +17,8 @@ describe("history", () => {
   test("has nothing to tell where nothing has worked, and makes no journal", async () => {
     await using directory = await Directory.create();
     expect(await directory.call(history, [])).toMatchObject({
-      ...{ exit: 0, out: "no runs: nothing has worked here yet\n" },
+      exit: 0,
+      out: "no runs: nothing has worked here yet\n",
     });
     expect(await directory.call(history, ["--json"])).toMatchObject({ exit: 0, out: "" });
     expect(await Bun.file(directory.at("journal.db")).exists()).toBe(false);
@@ -43,8 +44,15 @@ describe("history", () => {
     const lines = (await directory.call(history, ["--json"])).out.trimEnd().split("\n");
     expect(lines).toHaveLength(2);
     expect(JSON.parse(lines[1] ?? "")).toMatchObject({
-      ...{ run: 1, job: "nightly", cause: "manual", firesAt: "1970-01-01T00:00:00.007Z" },
-      ...{ startedAt: null, endedAt: null, state: "open", error: null, steps: [] },
+      run: 1,
+      job: "nightly",
+      cause: "manual",
+      firesAt: "1970-01-01T00:00:00.007Z",
+      startedAt: null,
+      endedAt: null,
+      state: "open",
+      error: null,
+      steps: [],
       actions: [{ actionId: 7, step: "", state: "collected", agents: 2, commands: { success: 1 } }],
       deliveries: [{ plugin: "slack", state: "pending", attempts: 0, error: null }],
     });

@@ -21,21 +21,24 @@ function openSite() {
   const clock = { now: () => 0, sleep: rest, until: rest };
   const lines: string[] = [];
   const hosts = [
-    { ...{ name: "a", instance: "a/1", draining: false }, silent: 0 },
-    { ...{ name: "b", instance: "b/1", draining: false }, silent: 0 },
+    { name: "a", instance: "a/1", draining: false, silent: 0 },
+    { name: "b", instance: "b/1", draining: false, silent: 0 },
   ];
   const open = (name: string, changes: Partial<Config> = {}) => {
     const files = new Map([["nightly", "one"]]);
     let reads = 0;
     const member = { hosts, clockAheadMs: 0 as number | null, speaks: () => name === "a" };
     const watch = new HostWatch({
-      ...{ member, journal, clock },
+      member,
+      journal,
+      clock,
       config: { ...CONFIG, ...changes, cluster: { ...CONFIG.cluster, name } } as Config,
       spool: {
         scan: () =>
           Promise.resolve(
             [...files].map(([job, text]) => ({
-              ...{ job, path: `/${job}` },
+              job,
+              path: `/${job}`,
               files: [{ name: "entity.cfg", mtimeMs: 0, size: text.length, inode: text.length }],
             })),
           ),

@@ -68,7 +68,9 @@ describe("journal restore", () => {
     expect(out).toContain(`kept as ${directory.at("journal.db.before-restore")}`);
     const told = JSON.parse((await directory.call(journal, ["restore", copy, "--json"])).out);
     expect(told).toMatchObject({
-      ...{ path: directory.at("journal.db"), from: copy, rows: { run: 1, action: 1 } },
+      path: directory.at("journal.db"),
+      from: copy,
+      rows: { run: 1, action: 1 },
       aside: directory.at("journal.db.before-restore.2"),
     });
     expect((await directory.call(journal, ["verify"])).exit).toBe(0);

@@ -9,8 +9,11 @@ import { publicKeys } from "../support/investigator.ts";
 import { homeOf, RUNNER_KEY } from "../support/keys.ts";
 
 const KEY = {
-  ...{ home: homeOf(), secringPath: `${homeOf()}/secring.gpg`, keyId: RUNNER_KEY },
-  ...{ keyIdPlace: { path: "/x/.migrc" }, useApiKeyAuth: null },
+  home: homeOf(),
+  secringPath: `${homeOf()}/secring.gpg`,
+  keyId: RUNNER_KEY,
+  keyIdPlace: { path: "/x/.migrc" },
+  useApiKeyAuth: null,
 };
 
 function configOf(changes: {
@@ -25,8 +28,14 @@ function configOf(changes: {
     api: { url, skipVerifyCert: false },
     gpg: { ...KEY, keyId, signers: [keyId], signersPlace: KEY.keyIdPlace },
     client: {
-      ...{ passphrase: null, passphrasePlace: { path: "/x/runner.cfg" }, timeoutMs: 60_000 },
-      ...{ pageSize: 10, collectsMax: 1, dispatchesMax: 1, deliveriesMax, delayResultsMs: 0 },
+      passphrase: null,
+      passphrasePlace: { path: "/x/runner.cfg" },
+      timeoutMs: 60_000,
+      pageSize: 10,
+      collectsMax: 1,
+      dispatchesMax: 1,
+      deliveriesMax,
+      delayResultsMs: 0,
     },
     targets: new Map([[macro, "id > 0"]]),
     blackouts: [{ name: macro }],
@@ -70,7 +79,9 @@ describe("openLive()", () => {
     });
     const before = {
       agents: { kind: "counted", agents: 3 },
-      ...{ deliveries: 4, macros: ["old"], blackouts: ["old"] },
+      deliveries: 4,
+      macros: ["old"],
+      blackouts: ["old"],
       plugins: [["old"], "old", { message: "old" }],
       alarm: { message: "alarm of old" },
     };
@@ -87,7 +98,8 @@ describe("openLive()", () => {
     commit();
     expect(await view()).toMatchObject({
       agents: { kind: "counted", agents: 5 },
-      ...{ deliveries: 9, macros: ["new"] },
+      deliveries: 9,
+      macros: ["new"],
       plugins: [["new"], "new", { message: "new" }],
       alarm: { message: "alarm of new" },
     });

@@ -99,7 +99,8 @@ describe("next", () => {
     ]);
     const [line = ""] = await ask("--json", "-n", "1");
     expect(JSON.parse(line)).toMatchObject({
-      ...{ next: ["2097-01-01T03:00:00Z"], from: "2097-01-01T00:00:00Z" },
+      next: ["2097-01-01T03:00:00Z"],
+      from: "2097-01-01T00:00:00Z",
       until: "2097-01-03T00:00:00Z",
     });
   });

@@ -16,7 +16,9 @@ describe("notify test", () => {
     expect(out).toBe("page: told\nbroken: not told: exit status 3\n");
     expect(exit).toBe(1);
     expect(JSON.parse(readFileSync(heard, "utf8"))).toMatchObject({
-      ...{ kind: "alarm", event: "test", job: null },
+      kind: "alarm",
+      event: "test",
+      job: null,
     });
   });
 

@@ -35,7 +35,8 @@ describe("pause", () => {
     );
     const { jobs } = JSON.parse((await directory.call(status, ["--json"])).out);
     expect(jobs[0].held).toEqual({
-      ...{ untilAt: "2199-01-01T00:00:00.000Z", action: "skip" },
+      untilAt: "2199-01-01T00:00:00.000Z",
+      action: "skip",
       reason: expect.stringMatching(/^paused by .+: change 4711$/),
     });
     const shown = await directory.call(next, ["nightly", "-n", "1"]);

@@ -10,7 +10,9 @@ async function place(scratch: Scratch, store: StoreConfig | null): Promise<strin
   const { results, close } = resultsOf({
     config: { directory: scratch.path, store },
     spool: openSpool({ directory: scratch.path }),
-    ...{ clock: systemClock(), random: systemRandom(), environment: {} },
+    clock: systemClock(),
+    random: systemRandom(),
+    environment: {},
   });
   const writer = await results.create("drift", "20261130", 7);
   await writer.write(new TextEncoder().encode("abc"));

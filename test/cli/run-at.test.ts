@@ -42,7 +42,11 @@ describe("run --at", () => {
     expect(told.jobs[0].lastRun).toBe(null);
     const [record] = (await directory.call(history, ["--json"])).out.split("\n");
     expect(JSON.parse(record ?? "")).toMatchObject({
-      ...{ run: 1, job: "nightly", cause: "manual", state: "requested", startedAt: null },
+      run: 1,
+      job: "nightly",
+      cause: "manual",
+      state: "requested",
+      startedAt: null,
       notBeforeAt: "2098-01-02T03:00:00.000Z",
     });
     expect((await directory.call(history, [])).out).toMatch(/requested {2}manual; starts in \d+d/);

@@ -50,7 +50,10 @@ test("history cuts long values to the width of a screen, and has them whole as J
   const { steps, params } = JSON.parse((await directory.call(history, ["1", "--json"])).out);
   expect(JSON.parse(params).sha256).toBe("ab".repeat(80));
   expect(steps.map(({ value }: { value: string | null }) => value?.length)).toEqual([
-    ...[164, 902, 1_091, undefined],
+    164,
+    902,
+    1_091,
+    undefined,
   ]);
 });
 

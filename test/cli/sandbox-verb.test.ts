@@ -12,7 +12,11 @@ async function greet(...argv: readonly string[]): Promise<{ line: string; exit: 
   const { flags, positionals } = parseFlags(argv, [CONFIG_FLAG, ...sandbox.flags]);
   const { promise, resolve } = Promise.withResolvers<string>();
   const terminal = {
-    ...{ out() {}, error() {}, progress() {}, file() {}, lines: () => [] },
+    out() {},
+    error() {},
+    progress() {},
+    file() {},
+    lines: () => [],
     json: resolve,
   };
   const configPath = flags.text("c") ?? "/nowhere/runner.cfg";

@@ -180,8 +180,14 @@ describe("describeRun()", () => {
   const action = { name: "n", actionId: 7, resultPath: null, sweepAt: null, error: null };
   const completeness = { fetched: 78, sent: 80, counters: null, statuses: {}, strays: 0 };
   const run: RunView = {
-    ...{ firesAt: 0, cause: "schedule", state: "done", endedAt: 0, note: null, deliveries: [] },
-    ...{ warnings: [], asks: [] },
+    firesAt: 0,
+    cause: "schedule",
+    state: "done",
+    endedAt: 0,
+    note: null,
+    deliveries: [],
+    warnings: [],
+    asks: [],
     actions: [{ ...action, state: "settled", completeness }],
   };
   const at = 60_000;

@@ -11,9 +11,15 @@ import { STORE_KEYS, startStore } from "../support/store.ts";
 const PLACE = { path: "r.cfg", line: 2 };
 
 const BUCKET: BucketConfig = {
-  ...{ kind: "bucket", bucket: "results", prefix: "site", region: "us-east-1" },
-  ...{ endpoint: "http://127.0.0.1:1", credentialsFile: null, keys: null },
-  ...{ place: PLACE, credentialsPlace: { path: "r.cfg", line: 3 } },
+  kind: "bucket",
+  bucket: "results",
+  prefix: "site",
+  region: "us-east-1",
+  endpoint: "http://127.0.0.1:1",
+  credentialsFile: null,
+  keys: null,
+  place: PLACE,
+  credentialsPlace: { path: "r.cfg", line: 3 },
 };
 
 const KEYS = "aws_access_key_id = id\naws_secret_access_key = key\n";
@@ -29,7 +35,8 @@ describe("storeMistakes()", () => {
     expect(await storeMistakes({ ...folder, path: scratch.path })).toEqual([]);
     const [mistake, ...others] = await storeMistakes({ ...folder, path: scratch.in("gone") });
     expect([mistake?.message, others.length]).toEqual([
-      ...[`Cannot keep results in "${scratch.in("gone")}": no such file or directory`, 0],
+      `Cannot keep results in "${scratch.in("gone")}": no such file or directory`,
+      0,
     ]);
     expect(mistake?.detail).toMatchObject(PLACE);
     chmodSync(scratch.folder("open"), 0o777);

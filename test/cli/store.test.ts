@@ -5,9 +5,15 @@ import { Secret } from "../../src/config/secret.ts";
 import { Scratch } from "../support/edge.ts";
 
 const STORE: BucketConfig = {
-  ...{ kind: "bucket", bucket: "b", prefix: "", endpoint: "https://s3.test", region: "r" },
-  ...{ credentialsFile: null, keys: null },
-  ...{ place: { path: "r.cfg", line: 2 }, credentialsPlace: { path: "r.cfg", line: 3 } },
+  kind: "bucket",
+  bucket: "b",
+  prefix: "",
+  endpoint: "https://s3.test",
+  region: "r",
+  credentialsFile: null,
+  keys: null,
+  place: { path: "r.cfg", line: 2 },
+  credentialsPlace: { path: "r.cfg", line: 3 },
 };
 
 const KEYS = "aws_access_key_id = id\n  AWS_SECRET_ACCESS_KEY=a+b/c=\n";

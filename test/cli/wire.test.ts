@@ -11,19 +11,26 @@ function configOf(url: string, keyId: string, signers: readonly string[] = [keyI
   return {
     api: { url, skipVerifyCert: false },
     gpg: {
-      ...{ home: homeOf(), secringPath: `${homeOf()}/secring.gpg`, keyId },
-      ...{ keyIdPlace: { path: "/x/.migrc" }, useApiKeyAuth: null },
-      ...{ signers, signersPlace: { path: "/x/.migrc", line: 7 } },
+      home: homeOf(),
+      secringPath: `${homeOf()}/secring.gpg`,
+      keyId,
+      keyIdPlace: { path: "/x/.migrc" },
+      useApiKeyAuth: null,
+      signers,
+      signersPlace: { path: "/x/.migrc", line: 7 },
     },
     client: {
-      ...{
-        passphrase: new Secret(RUNNER_PASSPHRASE),
-        passphrasePlace: { path: "/x/runner.cfg" },
-        passphraseFile: null,
-        delayResultsMs: 0,
-      },
-      ...{ pageSize: 10, timeoutMs: 60_000, collectsMax: 1, dispatchesMax: 1, deliveriesMax: 1 },
-      ...{ pluginTimeoutMs: 1_000, pluginGraceMs: 1_000 },
+      passphrase: new Secret(RUNNER_PASSPHRASE),
+      passphrasePlace: { path: "/x/runner.cfg" },
+      passphraseFile: null,
+      delayResultsMs: 0,
+      pageSize: 10,
+      timeoutMs: 60_000,
+      collectsMax: 1,
+      dispatchesMax: 1,
+      deliveriesMax: 1,
+      pluginTimeoutMs: 1_000,
+      pluginGraceMs: 1_000,
     },
   };
 }

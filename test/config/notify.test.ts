@@ -20,11 +20,17 @@ describe("notifyOf()", () => {
 
   test("takes names from repeated keys and from one text, each once", () => {
     const { config, mistakes } = read(
-      ...["plugins = slack, mail", "plugins = mail", "on = failed", "on = late", "repeat = 24h"],
+      "plugins = slack, mail",
+      "plugins = mail",
+      "on = failed",
+      "on = late",
+      "repeat = 24h",
     );
     expect(mistakes).toEqual([]);
     expect(config).toEqual({
-      ...{ plugins: ["slack", "mail"], on: ["failed", "late"], repeatMs: 86_400_000 },
+      plugins: ["slack", "mail"],
+      on: ["failed", "late"],
+      repeatMs: 86_400_000,
     });
   });
 

@@ -37,7 +37,11 @@ describe("storeOf()", () => {
     const found = read([`store = "${store}"`, 'region = "eu-central-1"'], keys);
     expect(found).toMatchObject({
       store: {
-        ...{ kind: "bucket", bucket, prefix, region: "eu-central-1", credentialsFile: null },
+        kind: "bucket",
+        bucket,
+        prefix,
+        region: "eu-central-1",
+        credentialsFile: null,
         endpoint: "https://s3.eu-central-1.amazonaws.com",
         keys: { accessKey: "id" },
       },
@@ -63,8 +67,10 @@ describe("storeOf()", () => {
     ];
     expect(read(lines, { CREDENTIALS_DIRECTORY: "/run/credentials/mig" })).toMatchObject({
       store: {
-        ...{ endpoint: "http://minio.test:9000", region: "us-east-1" },
-        ...{ credentialsFile: "/run/credentials/mig/s3", keys: null },
+        endpoint: "http://minio.test:9000",
+        region: "us-east-1",
+        credentialsFile: "/run/credentials/mig/s3",
+        keys: null,
       },
       mistakes: [],
     });

@@ -87,8 +87,18 @@ const RICH = {
 function writeRich(scratch: Scratch): readonly string[] {
   for (const [name, text] of Object.entries(RICH)) scratch.file(`rich/${name}`, text);
   return [
-    ...["plain1", "function", "4", "3", "1", "hello\n", "1", scratch.in("lib"), "7", "hello\n"],
-    ...["file:", "function"],
+    "plain1",
+    "function",
+    "4",
+    "3",
+    "1",
+    "hello\n",
+    "1",
+    scratch.in("lib"),
+    "7",
+    "hello\n",
+    "file:",
+    "function",
   ];
 }
 

@@ -75,7 +75,8 @@ describe("lockDirectory()", () => {
     const first = await lockDirectory(scratch.path, { work: "run drift" });
     const seen: (Holder | null)[] = [];
     const second = await lockDirectory(scratch.path, {
-      ...{ work: "daemon", waitMs: 600_000 },
+      work: "daemon",
+      waitMs: 600_000,
       onWait(holder) {
         seen.push(holder);
         first.release();

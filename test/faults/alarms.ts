@@ -181,7 +181,10 @@ function byRuns(
   const run = (site: Watched) => site.runUntil(about.job, exit);
   return {
     ...about,
-    ...{ furnish: wrong, provoke: run, repeat: run, mendFiles: right },
+    furnish: wrong,
+    provoke: run,
+    repeat: run,
+    mendFiles: right,
     mend: (site) => site.runUntil(about.job, 0),
   };
 }
@@ -224,7 +227,9 @@ const CASES: readonly Case[] = [
     0,
   ),
   {
-    ...{ event: "dead", job: "dead", fault: "its plugin refuses results for good" },
+    event: "dead",
+    job: "dead",
+    fault: "its plugin refuses results for good",
     async furnish(site) {
       await TAKER('throw new Fatal("no");')(site);
       await written("dead", ['plugin = "taker"'])(site);
@@ -239,7 +244,9 @@ const CASES: readonly Case[] = [
     },
   },
   {
-    ...{ event: "calendar", job: "ahead", fault: "its calendar has two windows left" },
+    event: "calendar",
+    job: "ahead",
+    fault: "its calendar has two windows left",
     async furnish(site) {
       const hour = new Date(Date.now() + HALF_A_DAY_MS).getUTCHours();
       const lines = [`schedule = "0 ${hour} * * *"`, "signing = calendar"];
@@ -252,7 +259,9 @@ const CASES: readonly Case[] = [
     },
   },
   {
-    ...{ event: "late", job: "late", fault: "no run within its expect" },
+    event: "late",
+    job: "late",
+    fault: "no run within its expect",
     furnish: written("late", ['expect = "60s"']),
     async mend(site) {
       await site.runUntil("late", 0);
@@ -261,7 +270,9 @@ const CASES: readonly Case[] = [
     },
   },
   {
-    ...{ event: "missed", job: "missed", fault: "the daemon was dead at a fire time" },
+    event: "missed",
+    job: "missed",
+    fault: "the daemon was dead at a fire time",
     furnish: async () => {},
     async provoke(site) {
       let at = 0;

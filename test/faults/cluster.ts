@@ -137,7 +137,9 @@ export async function breakCluster({ fault, times, seed }: Order): Promise<Found
   const pool = fault === "pool" ? await startPool(postgres) : null;
   stack.defer(async () => await pool?.kill());
   const cluster = await Cluster.create(postgres, {
-    ...{ hosts: HOSTS, leaseSeconds: LEASE_SECONDS, faults: ["latency=150"] },
+    hosts: HOSTS,
+    leaseSeconds: LEASE_SECONDS,
+    faults: ["latency=150"],
     ...(pool === null ? {} : { pool: pool.port }),
     ...(networks === null ? {} : { networks }),
     logging: ['mode = "stdout"', 'level = "info"'],

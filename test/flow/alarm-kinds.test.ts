@@ -52,7 +52,10 @@ function openHost(changes: Partial<Entity>) {
     async look() {
       const hosts = { speaks: () => true, conditions: () => among };
       const alarms = new Alarms({ ...world.edges, plugins, notify, hosts }, catalog, {
-        ...{ downSince: () => downSince, signal: never(), once: true, changed() {} },
+        downSince: () => downSince,
+        signal: never(),
+        once: true,
+        changed() {},
         rested: (work) => work(),
       });
       await alarms.pass();
@@ -70,7 +73,11 @@ function openHost(changes: Partial<Entity>) {
       clock.jumpTo(clock.now() + HOUR);
       const now = clock.now();
       const completeness = {
-        ...{ fetched: 3, sent: 3, counters: null, statuses: { success: 3 }, strays: 0 },
+        fetched: 3,
+        sent: 3,
+        counters: null,
+        statuses: { success: 3 },
+        strays: 0,
         ...counts,
       };
       await journal.write((tables) => {
@@ -79,8 +86,15 @@ function openHost(changes: Partial<Entity>) {
         if (run === null) throw new Error("there is one");
         const action = tables.insertAction(
           {
-            ...{ runId: run.id, job: "nightly", step: "", name: "n", body: "{}", signature: "s" },
-            ...{ expireAt: now, sendOnly: false, plugins: ["page"] },
+            runId: run.id,
+            job: "nightly",
+            step: "",
+            name: "n",
+            body: "{}",
+            signature: "s",
+            expireAt: now,
+            sendOnly: false,
+            plugins: ["page"],
           },
           now,
         );
@@ -156,8 +170,14 @@ const KINDS: Readonly<Record<AlarmEvent, Kind>> = {
     happen: (host) =>
       host.setAmong([
         {
-          ...{ event: "cluster", job: "", subject: "beta", runId: null, since: host.now() },
-          ...{ count: 1, message: "host beta is not heard of any more", hint: "start it again" },
+          event: "cluster",
+          job: "",
+          subject: "beta",
+          runId: null,
+          since: host.now(),
+          count: 1,
+          message: "host beta is not heard of any more",
+          hint: "start it again",
         },
       ]),
     mend: (host) => host.setAmong([]),

@@ -17,15 +17,29 @@ const NOW = 100 * HOUR;
 
 function run(id: number, state: RunRow["state"], changes: Partial<RunRow> = {}): RunRow {
   return {
-    ...{ id, job: "nightly", firesAt: id * HOUR, cause: "schedule", state, source: null },
-    ...{ note: null, params: null, begunAt: id * HOUR, deadlineAt: null },
-    ...{ endedAt: id * HOUR + 5, notBefore: null, ...changes },
+    id,
+    job: "nightly",
+    firesAt: id * HOUR,
+    cause: "schedule",
+    state,
+    source: null,
+    note: null,
+    params: null,
+    begunAt: id * HOUR,
+    deadlineAt: null,
+    endedAt: id * HOUR + 5,
+    notBefore: null,
+    ...changes,
   };
 }
 
 function result(changes: Partial<Completeness> = {}): Completeness {
   return {
-    ...{ fetched: 3, sent: 3, counters: null, statuses: { success: 3 }, strays: 0 },
+    fetched: 3,
+    sent: 3,
+    counters: null,
+    statuses: { success: 3 },
+    strays: 0,
     ...changes,
   };
 }
@@ -51,7 +65,12 @@ const events = (facts: Partial<JobFacts>) =>
 const conditions = (facts: Partial<JobFacts>) => jobConditions({ ...FACTS, ...facts }, NOW);
 
 const missed = (firstAt: number, lastAt = firstAt, count = 1) => ({
-  ...{ id: 1, job: "nightly", firstAt, lastAt, count, reason: "it was not run in time" },
+  id: 1,
+  job: "nightly",
+  firstAt,
+  lastAt,
+  count,
+  reason: "it was not run in time",
   recordedAt: lastAt,
   kind: "missed" as const,
 });
@@ -72,7 +91,10 @@ describe("jobConditions()", () => {
     const [failed, ...others] = jobConditions({ ...FACTS, ended, lastDone: run(97, "done") }, NOW);
     expect(others).toEqual([]);
     expect(failed).toMatchObject({
-      ...{ event: "failed", runId: 99, since: 98 * HOUR + 5, count: 2 },
+      event: "failed",
+      runId: 99,
+      since: 98 * HOUR + 5,
+      count: 2,
       message: "run 99 failed: no target",
       hint: "mig-runner history 99 tells all of it, mig-runner run nightly fires it again",
     });
@@ -118,7 +140,9 @@ describe("jobConditions()", () => {
     const none = [result({ fetched: 0, sent: 0, statuses: {} })];
     const since = (endedAt: number | null) =>
       conditions({
-        ...{ results: none, expectMs: HOUR, lastDone: run(90, "done", { endedAt }) },
+        results: none,
+        expectMs: HOUR,
+        lastDone: run(90, "done", { endedAt }),
       }).map((condition) => [condition.event, condition.since]);
     expect(since(91 * HOUR)).toEqual([
       ["late", 92 * HOUR],
@@ -200,8 +224,15 @@ describe("noticeBody()", () => {
     const body = noticeBody(late, { at: NOW, ended: false });
     expect(body).not.toContain("\n");
     expect(JSON.parse(body)).toEqual({
-      ...{ kind: "alarm", event: "late", of: "late", job: "nightly", subject: null, run: 98 },
-      ...{ at: "1970-01-05T04:00:00.000Z", since: "1970-01-05T03:00:00.005Z", count: 1 },
+      kind: "alarm",
+      event: "late",
+      of: "late",
+      job: "nightly",
+      subject: null,
+      run: 98,
+      at: "1970-01-05T04:00:00.000Z",
+      since: "1970-01-05T03:00:00.005Z",
+      count: 1,
       message: "no run succeeded within 1h: its last was 1970-01-05T02:00:00.005Z",
       hint: "mig-runner history nightly shows its runs, mig-runner status what it waits for",
     });
@@ -209,7 +240,9 @@ describe("noticeBody()", () => {
 
   test("says when it is right again what it was and how long", () => {
     expect(JSON.parse(noticeBody(late, { at: NOW, ended: true }))).toMatchObject({
-      ...{ event: "recovered", of: "late", hint: "" },
+      event: "recovered",
+      of: "late",
+      hint: "",
       message: expect.stringMatching(/^right again after 59m59s: no run succeeded within 1h/),
     });
   });

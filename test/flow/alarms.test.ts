@@ -43,7 +43,10 @@ function watch(
   function begin(): Alarms {
     const edges = { ...world.edges, clock, plugins, notify };
     return new Alarms(hosts === undefined ? edges : { ...edges, hosts }, catalog, {
-      ...{ downSince: () => null, signal, once: true, changed() {} },
+      downSince: () => null,
+      signal,
+      once: true,
+      changed() {},
       rested: (work) => work(),
       ...options,
     });
@@ -271,8 +274,16 @@ describe("Alarms", () => {
     await alone.journal.write(
       (tables) =>
         void tables.insertAlarm({
-          ...{ event: "dead", job: "gone", subject: "slack", runId: null, since: 1, raisedAt: 1 },
-          ...{ toldAt: 1, count: 1, message: "m", hint: "h" },
+          event: "dead",
+          job: "gone",
+          subject: "slack",
+          runId: null,
+          since: 1,
+          raisedAt: 1,
+          toldAt: 1,
+          count: 1,
+          message: "m",
+          hint: "h",
         }),
     );
     await alone.turn();
@@ -596,7 +607,10 @@ describe("Alarms", () => {
     const none = { entities: () => [].values(), states: () => [].values(), loading: null };
     const signal = new AbortController().signal;
     const alarms = new Alarms(world.edges, none, {
-      ...{ downSince: () => null, signal, once: false, changed() {} },
+      downSince: () => null,
+      signal,
+      once: false,
+      changed() {},
       rested: (work) => work(),
     });
     alarms.tick(NOON);

@@ -67,8 +67,16 @@ async function rowsAt(world: World, now: number, firesAt: number) {
     const stepId = tables.insertStep(step)?.id ?? 0;
     const action = tables.insertAction(
       {
-        ...{ runId, job: "nightly", step: "", name: "n", body: "{}", signature: "s" },
-        ...{ expireAt: later, postBy: later, sendOnly: false, plugins: [] },
+        runId,
+        job: "nightly",
+        step: "",
+        name: "n",
+        body: "{}",
+        signature: "s",
+        expireAt: later,
+        postBy: later,
+        sendOnly: false,
+        plugins: [],
       },
       now,
     );

@@ -452,7 +452,9 @@ describe("collectAction() of a collected action", () => {
     await collect(world, row, { lateMs: HOUR });
     expect([...world.spool.results.keys()]).toEqual([PATH]);
     expect(world.journal.action(row.id)).toMatchObject({
-      ...{ state: "collected", nextAt: null, completeness: { statuses: { success: 3 } } },
+      state: "collected",
+      nextAt: null,
+      completeness: { statuses: { success: 3 } },
     });
     const [again] = world.journal.dueDeliveries(world.clock.now(), 9);
     expect(again).toMatchObject({ id: first.id, key: first.key, state: "pending" });

@@ -58,7 +58,8 @@ describe("Deferred", () => {
     expect(deferred.nextAt(NOON)).toBe(NOON + 15_000);
     expect(deferred.nextAt(NOON + 15_000)).toBeNull();
     expect([deferred.isWaiting(7, NOON), deferred.isWaiting(7, NOON + 15_000)]).toEqual([
-      ...[true, false],
+      true,
+      false,
     ]);
     expect(deferred.isWaiting(8, NOON)).toBe(false);
   });

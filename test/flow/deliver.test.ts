@@ -47,7 +47,11 @@ async function attempt(
   try {
     const row = await journal.write((rows) => {
       const action = {
-        ...{ actionId: 7, name: "x", signatures: [], expireAt: NOW - 1, counters: null },
+        actionId: 7,
+        name: "x",
+        signatures: [],
+        expireAt: NOW - 1,
+        counters: null,
       };
       const result = {
         action,
@@ -140,7 +144,9 @@ describe("deliverResult()", () => {
 
   test("hands on what the attempt before has done, until the result was taken", async () => {
     const { orders, row } = await attempt([
-      ...[saving(["[1]", "[2]"]), saving([]), saving(["[3]"])],
+      saving(["[1]", "[2]"]),
+      saving([]),
+      saving(["[3]"]),
       saving(["[4]"], { kind: "delivered" }),
     ]);
     expect(orders.map(({ progress }) => progress)).toEqual([null, "[2]", "[2]", "[3]"]);

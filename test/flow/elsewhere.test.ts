@@ -43,7 +43,10 @@ describe("settleElsewhere()", () => {
     world.spool.results.set(RESULT, WRITTEN);
     expect(await settleElsewhere(world.edges, row)).toBe(true);
     expect(world.journal.action(row.id)).toMatchObject({
-      ...{ state: "settled", nextAt: null, resultPath: RESULT, error: null },
+      state: "settled",
+      nextAt: null,
+      resultPath: RESULT,
+      error: null,
       completeness: { fetched: 2, sent: 2, statuses: { success: 1, expired: 1 }, strays: 0 },
     });
     expect(world.journal.run(1)).toMatchObject({

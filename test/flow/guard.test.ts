@@ -42,7 +42,10 @@ const now = (world: World, row: ActionRow): ActionRow => {
 };
 
 const counts = (sent: number, success: number): Completeness => ({
-  ...{ fetched: sent, sent, counters: null, strays: 0 },
+  fetched: sent,
+  sent,
+  counters: null,
+  strays: 0,
   statuses: { success, failed: sent - success },
 });
 

@@ -72,7 +72,10 @@ describe("launchDue() of a paused job", () => {
 
 describe("launchDue() in a blackout", () => {
   const blackout = (changes: Partial<Blackout> = {}): Blackout => ({
-    ...{ name: "freeze", jobs: ["night*"], action: "delay", why: "" },
+    name: "freeze",
+    jobs: ["night*"],
+    action: "delay",
+    why: "",
     span: { kind: "once", from: NOON - 1, until: NOON + 2.5 * HOUR },
     ...changes,
   });

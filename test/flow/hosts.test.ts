@@ -74,8 +74,14 @@ describe("LastingFaults", () => {
     expect(lasting.conditions([fault], 5 * MINUTE - 1, nobody)).toEqual([]);
     expect(lasting.conditions([fault], 5 * MINUTE, nobody)).toEqual([
       {
-        ...{ event: "cluster", job: "", subject: "jobs", runId: null, since: 0, count: 1 },
-        ...{ message: "m", hint: "h" },
+        event: "cluster",
+        job: "",
+        subject: "jobs",
+        runId: null,
+        since: 0,
+        count: 1,
+        message: "m",
+        hint: "h",
       },
     ]);
   });

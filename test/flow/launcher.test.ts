@@ -20,7 +20,10 @@ async function launcherOf(world: World, job: Partial<Entity> = {}) {
   };
   const catalog = new Catalog(() => Promise.resolve(entity(job)));
   const timetable = new Timetable(edges, catalog, {
-    ...{ checkDirectoryMs: HOUR, isScheduled: true, once: false, loaded() {} },
+    checkDirectoryMs: HOUR,
+    isScheduled: true,
+    once: false,
+    loaded() {},
   });
   await timetable.scan();
   const planned: number[] = [];
@@ -202,7 +205,8 @@ describe("Launcher", () => {
       await world.clock.moveTo(NOON + HOUR);
       await endOverdue(world.edges);
       expect(world.journal.run(1)).toMatchObject({
-        ...{ state: "failed", note: `it did not begin in time: ${note}` },
+        state: "failed",
+        note: `it did not begin in time: ${note}`,
       });
     });
   });

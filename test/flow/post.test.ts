@@ -365,7 +365,9 @@ describe("postAction()", () => {
     expect(await post(world, row)).toBeNull();
     expect(world.api.posted).toEqual([]);
     expect(world.journal.action(row.id)).toMatchObject({
-      ...{ state: "planned", error: "it waits for its canary", nextAt: row.postBy },
+      state: "planned",
+      error: "it waits for its canary",
+      nextAt: row.postBy,
     });
   });
 

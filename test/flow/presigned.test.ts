@@ -8,7 +8,9 @@ const HOUR = 3_600_000;
 /** The fire time that things are signed for. */
 const AT = NOON + HOUR;
 const TEMPLATE = JSON.stringify({
-  ...{ name: "a", target: "id=1", syntaxversion: 2 },
+  name: "a",
+  target: "id=1",
+  syntaxversion: 2,
   operations: [{ module: "timedrift", parameters: { drift: "" } }],
 });
 
@@ -40,7 +42,7 @@ async function openBefore(of: Partial<Entity> = {}) {
     await world.clock.moveBy(0);
   };
   world.clock.jumpTo(AT - 5_000);
-  return { ...{ world, edges, presigned, job, jobs, file, signed, state, tick } };
+  return { world, edges, presigned, job, jobs, file, signed, state, tick };
 }
 
 /** The action that the launch plans. */

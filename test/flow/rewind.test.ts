@@ -40,7 +40,9 @@ describe("rewindCursor()", () => {
     await decided(world, NOON);
     await rewindCursor(world.edges, nightly);
     expect(world.journal.cursor("nightly")).toEqual({
-      ...{ decidedAt: NOON, schedule: SCHEDULE, aheadAt: null },
+      decidedAt: NOON,
+      schedule: SCHEDULE,
+      aheadAt: null,
     });
     expect(world.lines).toEqual([]);
   });
@@ -164,7 +166,11 @@ describe("moveCursor()", () => {
       const skip = async () =>
         await world.journal.write((tables) =>
           tables.insertMissed({
-            ...{ job: "nightly", ...skipped, kind: "skipped", reason: "paused", recordedAt: late },
+            job: "nightly",
+            ...skipped,
+            kind: "skipped",
+            reason: "paused",
+            recordedAt: late,
           }),
         );
       for (const write of when === "before" ? [skip, missed] : [missed, skip]) await write();
@@ -195,7 +201,8 @@ describe("moveCursor()", () => {
 describe("isAhead()", () => {
   test("is true of what was decided by a later time than now", () => {
     expect([isAhead({ decidedAt: NOON }, NOON), isAhead({ decidedAt: NOON + 1 }, NOON)]).toEqual([
-      ...[false, true],
+      false,
+      true,
     ]);
   });
 });

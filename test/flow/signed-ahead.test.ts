@@ -260,7 +260,11 @@ describe("needsNoKey()", () => {
   test("holds where every job is signed ahead, and there is one", () => {
     const live = entity({ signing: "live" });
     expect([[], [job], [job, job], [job, live], [live]].map(needsNoKey)).toEqual([
-      ...[false, true, true, false, false],
+      false,
+      true,
+      true,
+      false,
+      false,
     ]);
   });
 });

@@ -28,8 +28,14 @@ async function collected(world: World, { named, saved }: { named: string; saved:
     tables.insertDelivery({ ...of, resultPath: "s3://b/merged" }, NOON);
     const step = { runId, kind: "collect", name: "base", digest: "", nextAt: null } as const;
     tables.insertBody({
-      ...{ runId, template: null, expiryMs: 1, agentsMax: null, plugins: [] },
-      ...{ seed: 9, begunAt: NOON, nextAt: NOON },
+      runId,
+      template: null,
+      expiryMs: 1,
+      agentsMax: null,
+      plugins: [],
+      seed: 9,
+      begunAt: NOON,
+      nextAt: NOON,
     });
     const outcome = { kind: "saved", value: JSON.stringify({ path: saved }) } as const;
     if (recordEnd(tables, { step, outcome }, NOON) === null) throw new Error("it is over");
@@ -82,8 +88,16 @@ describe("StrayUpkeep", () => {
     expect(await round()).toBe(8 + 1);
     const at = (day: string) => `202611${day} before 2026-11-22T12`;
     expect(strays.asked).toEqual([
-      ...["writes", at("22"), at("22"), at("21"), at("20"), at("19"), at("18"), at("17")],
-      ...[at("16"), at("15")],
+      "writes",
+      at("22"),
+      at("22"),
+      at("21"),
+      at("20"),
+      at("19"),
+      at("18"),
+      at("17"),
+      at("16"),
+      at("15"),
     ]);
     expect(world.lines).toEqual([
       "info removed 1 results that were never whole",

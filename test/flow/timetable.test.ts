@@ -30,7 +30,9 @@ describe("Timetable", () => {
     const edges: Edges = { ...base, plugins: { ...base.plugins, check } };
     let told = 0;
     const timetable = new Timetable(edges, catalog, {
-      ...{ checkDirectoryMs: HOUR, isScheduled: true, once: false },
+      checkDirectoryMs: HOUR,
+      isScheduled: true,
+      once: false,
       loaded: () => void told++,
     });
     const scanned = timetable.scan();
@@ -49,7 +51,10 @@ describe("Timetable", () => {
     const load = ({ job }: { readonly job: string }) =>
       job === "broken" ? Promise.reject(broken) : Promise.resolve(entity({ job }));
     const timetable = new Timetable(edges, new Catalog(load), {
-      ...{ checkDirectoryMs: HOUR, isScheduled: true, once: false, loaded() {} },
+      checkDirectoryMs: HOUR,
+      isScheduled: true,
+      once: false,
+      loaded() {},
     });
     spool.scan = () => Promise.reject(new RunnerError("SPOOL", "Cannot read runners/"));
     await timetable.refresh(NOON);
@@ -74,7 +79,10 @@ describe("Timetable", () => {
       edges,
       new Catalog(() => Promise.resolve(entity({ schedule }))),
       {
-        ...{ checkDirectoryMs: HOUR, isScheduled: true, once: false, loaded() {} },
+        checkDirectoryMs: HOUR,
+        isScheduled: true,
+        once: false,
+        loaded() {},
       },
     );
     await timetable.scan();
@@ -96,7 +104,10 @@ describe("Timetable", () => {
     const schedule = parseSchedule("0 * * * *", { timezone: "UTC", ...bounds });
     const catalog = new Catalog(() => Promise.resolve(entity({ schedule })));
     const timetable = new Timetable(edges, catalog, {
-      ...{ checkDirectoryMs: HOUR, isScheduled: true, once: false, loaded() {} },
+      checkDirectoryMs: HOUR,
+      isScheduled: true,
+      once: false,
+      loaded() {},
     });
     await timetable.scan();
     expect(lines).toContain(line);
@@ -108,7 +119,10 @@ describe("Timetable", () => {
     async function watched() {
       const world = openWorld();
       const state: { error: Error | null; isThere: boolean; marks: number; scans: number } = {
-        ...{ error: null, isThere: true, marks: 1, scans: 0 },
+        error: null,
+        isThere: true,
+        marks: 1,
+        scans: 0,
       };
       world.spool.scan = () => {
         state.scans++;
@@ -120,7 +134,10 @@ describe("Timetable", () => {
         state.error === null ? Promise.resolve(entity()) : Promise.reject(state.error);
       const catalog = new Catalog(load);
       const timetable = new Timetable(world.edges, catalog, {
-        ...{ checkDirectoryMs: HOUR, isScheduled: true, once: false, loaded() {} },
+        checkDirectoryMs: HOUR,
+        isScheduled: true,
+        once: false,
+        loaded() {},
       });
       await timetable.scan();
       const refresh = async (afterMs: number): Promise<void> => {
@@ -191,7 +208,10 @@ describe("Timetable", () => {
     spool.scan = () => Promise.resolve([directory("nightly")] as never);
     const catalog = new Catalog(() => Promise.resolve(entity()));
     const timetable = new Timetable(edges, catalog, {
-      ...{ checkDirectoryMs: HOUR, isScheduled: true, once: false, loaded() {} },
+      checkDirectoryMs: HOUR,
+      isScheduled: true,
+      once: false,
+      loaded() {},
     });
     await timetable.scan();
     const takeAt = (now: number) => {
@@ -212,7 +232,10 @@ describe("Timetable", () => {
     spool.scan = () => Promise.resolve([directory("nightly")] as never);
     const catalog = new Catalog(() => Promise.resolve(entity()));
     const timetable = new Timetable(edges, catalog, {
-      ...{ checkDirectoryMs: HOUR, isScheduled: true, once: false, loaded() {} },
+      checkDirectoryMs: HOUR,
+      isScheduled: true,
+      once: false,
+      loaded() {},
     });
     await timetable.scan();
     clock.jumpTo(NOON - 3 * HOUR);
@@ -227,7 +250,10 @@ describe("Timetable", () => {
     };
     const catalog = new Catalog(() => Promise.resolve(entity()));
     const timetable = new Timetable(edges, catalog, {
-      ...{ checkDirectoryMs: HOUR, isScheduled: true, once: false, loaded() {} },
+      checkDirectoryMs: HOUR,
+      isScheduled: true,
+      once: false,
+      loaded() {},
     });
     await timetable.refresh(NOON);
     expect(timetable.takeDue(NOON)).toEqual([]);
@@ -243,7 +269,10 @@ describe("Timetable", () => {
       }
       const catalog = new Catalog(() => Promise.resolve(entity()));
       const timetable = new Timetable(edges, catalog, {
-        ...{ checkDirectoryMs: HOUR, isScheduled: true, once: true, loaded() {} },
+        checkDirectoryMs: HOUR,
+        isScheduled: true,
+        once: true,
+        loaded() {},
       });
       await timetable.scan();
       return timetable.takeDue(NOON);
@@ -269,7 +298,9 @@ describe("a job that waits for the end of a hold", () => {
     const job = entity();
     const catalog = new Catalog(async () => job);
     const timetable = new Timetable(world.edges, catalog, {
-      ...{ checkDirectoryMs: HOUR, isScheduled: true, once: false },
+      checkDirectoryMs: HOUR,
+      isScheduled: true,
+      once: false,
       loaded: () => {},
     });
     await timetable.scan();
@@ -302,7 +333,10 @@ describe("a job of a cluster that is not seen any more", () => {
       tables.setCursor("nightly", { decidedAt: NOON - HOUR, schedule: "0 * * * * UTC" });
     });
     const timetable = new Timetable(edges, new Catalog(() => Promise.resolve(entity())), {
-      ...{ checkDirectoryMs: HOUR, isScheduled: true, once: false, loaded() {} },
+      checkDirectoryMs: HOUR,
+      isScheduled: true,
+      once: false,
+      loaded() {},
     });
     await timetable.scan();
     await timetable.scan();

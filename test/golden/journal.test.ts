@@ -151,7 +151,10 @@ describe("a journal of schema 1", () => {
     expect(journal.stepNamed(6, "look")).toMatchObject({ value: '{"found":1}', sequence: 1 });
     expect(journal.body(6)).toMatchObject({ template: "hash-template", seed: 7, agentsMax: 9 });
     expect(journal.counts()).toEqual({
-      ...{ pendingActions: 2, pendingDeliveries: 1, deadDeliveries: 0, openBodies: 1 },
+      pendingActions: 2,
+      pendingDeliveries: 1,
+      deadDeliveries: 0,
+      openBodies: 1,
     });
     await journal.close();
   });

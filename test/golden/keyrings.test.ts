@@ -53,8 +53,11 @@ async function apiOn(ring: Ring, { text, signature }: { text: string; signature:
 
 function open(ring: Ring, now: number) {
   return openSigner({
-    ...{ home: homeOf(ring.name), keyId: ring.keyid, passphrase: secret(ring.passphrase) },
-    ...{ clock: clockAt(now), environment: {} },
+    home: homeOf(ring.name),
+    keyId: ring.keyid,
+    passphrase: secret(ring.passphrase),
+    clock: clockAt(now),
+    environment: {},
   });
 }
 
@@ -123,7 +126,9 @@ describe("golden keyrings", () => {
   test("list the chosen key with a problem exactly when the API refuses it", async () => {
     for (const ring of accepted) {
       const listings = await listKeys({
-        ...{ home: homeOf(ring.name), clock: clockAt(0), environment: {} },
+        home: homeOf(ring.name),
+        clock: clockAt(0),
+        environment: {},
       });
       const held = listings.flatMap(({ keys }) => keys);
       const key = held.find(({ fingerprint }) => fingerprint === ring.keyid);
@@ -165,7 +170,10 @@ describe("golden signatures", () => {
       if (signedString === undefined || !signature) continue;
       signed++;
       const signer = await openSigner({
-        ...{ home: homeOf(), keyId: RUNNER_KEY, passphrase: null, environment: {} },
+        home: homeOf(),
+        keyId: RUNNER_KEY,
+        passphrase: null,
+        environment: {},
         clock: clockAt(readLine(signature).createdAt),
       });
       if ((await signer.sign(bytesOf(signedString))) === signature) right++;
@@ -183,7 +191,10 @@ describe("golden tokens", () => {
       const [, time = "", nonce = ""] = signed.trimEnd().split(";");
       const text = tokenText(Date.parse(time), Number(nonce));
       const signer = await openSigner({
-        ...{ home: homeOf(), keyId: keyid, passphrase: secret(RUNNER_PASSPHRASE), environment: {} },
+        home: homeOf(),
+        keyId: keyid,
+        passphrase: secret(RUNNER_PASSPHRASE),
+        environment: {},
         clock: clockAt(readLine(split(token).signature).createdAt),
       });
       const ours = encodeToken(text, await signer.sign(bytesOf(text)));

@@ -34,7 +34,8 @@ describe("jobs/canary", () => {
 
   test("spares the others when a canary fails", async () => {
     const run = await simulate(canary, {
-      ...{ ...once, agents },
+      ...once,
+      agents,
       answers: ({ name }, { module }) =>
         module === "yara" && name === "h1100" ? "timeout" : "nothing",
     });
@@ -46,7 +47,8 @@ describe("jobs/canary", () => {
   test("spares the others when a canary is gone after the scan", async () => {
     let questions = 0;
     const run = await simulate(canary, {
-      ...{ ...once, agents },
+      ...once,
+      agents,
       answers: ({ name }, { module }) => {
         if (module !== "timedrift" || name !== "h1000") return "nothing";
         return ++questions === 1 ? "nothing" : "silent";
@@ -57,7 +59,8 @@ describe("jobs/canary", () => {
 
   test("spares the others when a canary is off by the time of its scan", async () => {
     const run = await simulate(canary, {
-      ...{ ...once, agents },
+      ...once,
+      agents,
       answers: ({ name }, { module }) =>
         module === "yara" && name === "h1000" ? "silent" : "nothing",
     });

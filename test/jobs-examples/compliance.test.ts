@@ -38,8 +38,12 @@ describe("jobs/compliance", () => {
       return `${target} ${passes ?? category}`;
     });
     expect(told.toSorted()).toEqual([
-      ...["bad false", "bad false", "bad false"],
-      ...["good true", "good true", "good true"],
+      "bad false",
+      "bad false",
+      "bad false",
+      "good true",
+      "good true",
+      "good true",
       "ill complianceerrors",
     ]);
   });

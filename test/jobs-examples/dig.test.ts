@@ -8,7 +8,9 @@ const AGENTS = ["sound", "odd", "lost"].map(host);
 
 function play(people: SimulateOptions["people"]) {
   return simulate(dig, {
-    ...{ name: "dig", agents: AGENTS, people },
+    name: "dig",
+    agents: AGENTS,
+    people,
     answers: ({ name }) => (name === "lost" ? "failed" : name === "odd" ? "found" : "nothing"),
   });
 }

@@ -36,7 +36,9 @@ describe("jobs/hunt", () => {
   test("writes into the ticket who is infected, suspicious and unknown", async () => {
     const bodies: unknown[] = [];
     const run = await simulate(hunt, {
-      ...{ name: "hunt", agents, crashes: false },
+      name: "hunt",
+      agents,
+      crashes: false,
       answers: ({ name }) => (name === "sound" || name === "owned" ? "found" : "failed"),
       async fetch(request) {
         bodies.push(await request.json());

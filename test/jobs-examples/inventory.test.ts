@@ -12,7 +12,8 @@ describe("jobs/inventory", () => {
   test("tells the changes, then keeps the new inventory", async () => {
     const order: string[] = [];
     const run = await simulate(inventory, {
-      ...{ ...fleet, crashes: true },
+      ...fleet,
+      crashes: true,
       answers: ({ name }) => (name === "web2" ? "silent" : "found"),
       steps: { tell: () => void order.push("tell"), keep: () => void order.push("keep") },
     });

@@ -18,8 +18,14 @@ describe("jobs/vulnerabilities", () => {
         };
         const found = scribedoc.tests.filter(({ test: id }) => id === "openssl-jammy");
         const results = found.map(({ test: testid, tags }) => ({
-          ...{ testid, name: "openssl", description: "", tags, iserror: false, error: "" },
-          ...{ masterresult: true, hastrueresults: true },
+          testid,
+          name: "openssl",
+          description: "",
+          tags,
+          iserror: false,
+          error: "",
+          masterresult: true,
+          hastrueresults: true,
           results: [{ result: true, identifier: "openssl" }],
         }));
         const elements = { humanoutput: false, jsonoutput: false };

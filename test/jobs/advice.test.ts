@@ -62,12 +62,30 @@ describe("scheduleAdvice()", () => {
 
   test("has nothing to say of schedules that mean what they say", () => {
     for (const expression of [
-      ...["* * * * *", "*/5 * * * *", "0 3 * * *", "30 2 1 * *", "0 0 1 1 *", "0 */5 * * *"],
-      ...["* 9-17 * * 1-5", "0,30 8-18/2 * * mon-fri", "0 0 ? * mon", "0 0 L * *", "0 0 * * 1#1"],
-      ...["@daily", "@weekly", "@hourly", "@monthly", "@yearly", "* * * * * * *"],
-      ...["0 */5 * * * * *", "*/10 * * * * * *", "0 0 12 1 1 * 2040", "0 0 1 1 * 2040"],
+      "* * * * *",
+      "*/5 * * * *",
+      "0 3 * * *",
+      "30 2 1 * *",
+      "0 0 1 1 *",
+      "0 */5 * * *",
+      "* 9-17 * * 1-5",
+      "0,30 8-18/2 * * mon-fri",
+      "0 0 ? * mon",
+      "0 0 L * *",
+      "0 0 * * 1#1",
+      "@daily",
+      "@weekly",
+      "@hourly",
+      "@monthly",
+      "@yearly",
+      "* * * * * * *",
+      "0 */5 * * * * *",
+      "*/10 * * * * * *",
+      "0 0 12 1 1 * 2040",
+      "0 0 1 1 * 2040",
       // Six fields that cannot begin with seconds: there is no hour 31, and no month 0.
-      ...["0 0 31 12 * *", "0 0 30 2 *"],
+      "0 0 31 12 * *",
+      "0 0 30 2 *",
     ]) {
       expect({ expression, texts: advice(expression) }).toEqual({ expression, texts: [] });
     }

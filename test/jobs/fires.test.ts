@@ -115,7 +115,10 @@ describe("decideFires()", () => {
         aheadAt,
       });
       expect(later("03:00:00", "04:00:20")).toMatchObject({
-        ...{ fire: [], missed: null, decidedAt: at("04:00:20"), aheadAt },
+        fire: [],
+        missed: null,
+        decidedAt: at("04:00:20"),
+        aheadAt,
       });
     });
 
@@ -169,11 +172,17 @@ describe("cutMissed()", () => {
 describe("decideFires() of what people hold", () => {
   const NONE = { pauses: [], blackouts: [] };
   const paused = (since: string, until: string | null, endedAt: string | null = null) => ({
-    ...{ since: at(since), until: until === null ? null : at(until), actor: "ann", why: "works" },
+    since: at(since),
+    until: until === null ? null : at(until),
+    actor: "ann",
+    why: "works",
     endedAt: endedAt === null ? null : at(endedAt),
   });
   const frozen = (from: string, until: string): Blackout => ({
-    ...{ name: "freeze", jobs: ["*"], action: "delay", why: "" },
+    name: "freeze",
+    jobs: ["*"],
+    action: "delay",
+    why: "",
     span: { kind: "once", from: at(from), until: at(until) },
   });
   const held = (pauses: readonly Pause[], blackouts: readonly Blackout[] = []) => ({
@@ -184,7 +193,10 @@ describe("decideFires() of what people hold", () => {
   test("skips what lies in a pause, and runs what comes at its end", () => {
     const hold = held([paused("03:00:00", "05:00:00")]);
     expect(decide("02:00:00", "03:00:05", hold)).toMatchObject({
-      ...{ fire: [], missed: null, decidedAt: at("03:00:05"), waitUntil: null },
+      fire: [],
+      missed: null,
+      decidedAt: at("03:00:05"),
+      waitUntil: null,
       skipped: [{ firstAt: at("03:00:00"), lastAt: at("03:00:00"), count: 1, reason: why }],
     });
     expect(decide("03:00:05", "05:00:00", hold)).toMatchObject({
@@ -213,8 +225,11 @@ describe("decideFires() of what people hold", () => {
   test("lets a delayed one wait, and runs the newest of them at the end, on time", () => {
     const hold = held([], [frozen("02:30:00", "05:30:00")]);
     expect(decide("02:00:00", "04:10:00", hold)).toMatchObject({
-      ...{ fire: [], missed: null, skipped: [] },
-      ...{ decidedAt: at("03:00:00") - 1, waitUntil: at("05:30:00") },
+      fire: [],
+      missed: null,
+      skipped: [],
+      decidedAt: at("03:00:00") - 1,
+      waitUntil: at("05:30:00"),
     });
     const { fire, missed, skipped, waitUntil } = decide("02:59:59", "05:30:00", hold);
     expect([fire, missed, waitUntil]).toEqual([[at("05:00:00")], null, null]);
@@ -255,10 +270,17 @@ describe("decideFires() of what people hold", () => {
       fc.property(world, ({ pauses, blackouts, looks, onMissed }) => {
         const hold = holdsOf({
           pauses: pauses.map(({ from, until }) => ({
-            ...{ since: from, until, actor: "ann", why: "", endedAt: null },
+            since: from,
+            until,
+            actor: "ann",
+            why: "",
+            endedAt: null,
           })),
           blackouts: blackouts.map(([{ from, until }, action]) => ({
-            ...{ name: "b", jobs: [], action, why: "" },
+            name: "b",
+            jobs: [],
+            action,
+            why: "",
             span: { kind: "once", from, until } as const,
           })),
         });
@@ -272,7 +294,12 @@ describe("decideFires() of what people hold", () => {
         for (const look of [...looks.toSorted((a, b) => a - b), ...end]) {
           const now = at("00:00:00") + look * 60_000;
           const decision = decideFires({
-            ...{ schedule: hourly, decidedAt, now, onMissed, graceMs: 60_000, hold },
+            schedule: hourly,
+            decidedAt,
+            now,
+            onMissed,
+            graceMs: 60_000,
+            hold,
           });
           const { fire, missed, skipped } = decision;
           for (const time of fire) {

@@ -22,8 +22,18 @@ describe("parseImports()", () => {
       import{m}from"./m.ts";
     `;
     expect(names(text)).toEqual([
-      ...["./a.ts", "./b.ts", "d", "./e.ts", "./f.ts", "./g.json", "./h.ts", "./i.ts", "./j.ts"],
-      ...["./k.cjs", "@scope/l/sub", "./m.ts"],
+      "./a.ts",
+      "./b.ts",
+      "d",
+      "./e.ts",
+      "./f.ts",
+      "./g.json",
+      "./h.ts",
+      "./i.ts",
+      "./j.ts",
+      "./k.cjs",
+      "@scope/l/sub",
+      "./m.ts",
     ]);
   });
 

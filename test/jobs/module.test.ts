@@ -39,7 +39,11 @@ describe("moduleEntity()", () => {
     const action = { target: "a='b'", operations: [{ module: "pkg", parameters: {} }] };
     const definition = {
       schedule: { cron: "0 3 * * *", timezone: "Asia/Tokyo", spread: "90s", onMissed: "last" },
-      ...{ expiry: "10m", plugin: "mozdef", retries: 0, maxAgents: 500, action },
+      expiry: "10m",
+      plugin: "mozdef",
+      retries: 0,
+      maxAgents: 500,
+      action,
     };
     const { schedule, ...entity } = entityOf(definition, { workflow: true });
     expect(schedule).toMatchObject({ expression: "0 3 * * *", timezone: "Asia/Tokyo" });
@@ -108,7 +112,12 @@ describe("keyPositions()", () => {
   test("finds the keys of the definition and of its schedule", () => {
     const places = [...keyPositions(TEXT)].map(([key, { line }]) => `${key} ${line}`);
     expect(places).toEqual([
-      ...["schedule 8", "cron 8", "onmissed 8", "expiry 9", "action 10", "plugin 11"],
+      "schedule 8",
+      "cron 8",
+      "onmissed 8",
+      "expiry 9",
+      "action 10",
+      "plugin 11",
     ]);
   });
 

@@ -86,7 +86,11 @@ describe("importHint()", () => {
   test("says how each kind of import is mended", () => {
     const names = ["mig-runner/foo", "npm:ini@6", "https://a/b.ts", "./a.ts", "ini", "mig-runnerx"];
     expect(names.map((name) => importHint(name).slice(0, 12))).toEqual([
-      ...["The runner s", "Install the ", "Install the ", "Paths are re", "Packages are"],
+      "The runner s",
+      "Install the ",
+      "Install the ",
+      "Paths are re",
+      "Packages are",
       "Packages are",
     ]);
   });

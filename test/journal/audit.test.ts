@@ -40,7 +40,11 @@ describe("the audit log", () => {
 
   test("shows a row in which anything was changed", () => {
     const changes: Partial<AuditRow>[] = [
-      ...[{ actor: "bob" }, { deed: "drop" }, { subject: "x" }, { detail: "" }, { at: 1 }],
+      { actor: "bob" },
+      { deed: "drop" },
+      { subject: "x" },
+      { detail: "" },
+      { at: 1 },
       { hash: "0".repeat(64) },
     ];
     for (const change of changes) {

@@ -121,7 +121,10 @@ describe("advance() with watched", () => {
     const event: ActionEvent = { kind: "watched", nextAt: 9_000 };
     const late = advance(row, { kind: "delayed", nextAt: 5, error: "x" }, NOW);
     expect(advance(late, event, NOW)).toMatchObject({
-      ...{ state: "posted", nextAt: 9_000, attempts: 0, error: null },
+      state: "posted",
+      nextAt: 9_000,
+      attempts: 0,
+      error: null,
     });
     expect(() => advance(actionRow(), event, NOW)).toThrow("watched in planned");
   });
@@ -132,7 +135,11 @@ describe("advance() with dropped", () => {
     const event = { kind: "dropped", error: "given up" } as const;
     for (const state of ["planned", "posted"] as const) {
       expect(advance(actionRow({ state, reply: new Uint8Array([1]) }), event, NOW)).toMatchObject({
-        ...{ state: "failed", nextAt: null, error: "given up", body: "", reply: null },
+        state: "failed",
+        nextAt: null,
+        error: "given up",
+        body: "",
+        reply: null,
       });
     }
     for (const state of ["collected", "settled", "failed"] as const) {

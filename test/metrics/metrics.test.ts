@@ -12,8 +12,13 @@ import { overviewOf } from "../../src/view/overview.ts";
 import { readExposition } from "../support/exposition.ts";
 
 const NOTHING: JournalMetrics = {
-  ...{ runs: [], missed: [], commands: [], deliveries: [], windowsLeft: [] },
-  ...{ actionsInFlight: 0, journalBytes: 4_096 },
+  runs: [],
+  missed: [],
+  commands: [],
+  deliveries: [],
+  windowsLeft: [],
+  actionsInFlight: 0,
+  journalBytes: 4_096,
 };
 
 const NIGHTLY = { job: "nightly", nextAt: 5_500, isSignedAhead: false, plugins: ["mail"] };
@@ -188,15 +193,23 @@ describe("metrics()", () => {
       const run = tables.insertRun({ job: "a", firesAt: 1, cause: "schedule" }, "open", 1);
       const action = tables.insertAction(
         {
-          ...{ runId: run?.id ?? 0, job: "a", step: "", name: "a", body: "{}", signature: "s" },
-          ...{ expireAt: 9, sendOnly: false, plugins: [] },
+          runId: run?.id ?? 0,
+          job: "a",
+          step: "",
+          name: "a",
+          body: "{}",
+          signature: "s",
+          expireAt: 9,
+          sendOnly: false,
+          plugins: [],
         },
         1,
       );
       const whole = { fetched: 3, sent: 3, counters: null, strays: 0 };
       const reads = [
         { success: 2, expired: 1, "made up 1": 1 },
-        ...[{ success: 3, "made up 2": 1 }, { success: 3 }],
+        { success: 3, "made up 2": 1 },
+        { success: 3 },
       ] as const;
       for (const statuses of reads) {
         const completeness = { ...whole, statuses };

@@ -26,8 +26,11 @@ describe("ResultDifference", () => {
   test("tells what appeared, what is gone and what changed", () => {
     const before = [host("same"), host("gone"), host("status"), host("found"), host("what")];
     const after = [
-      ...[host("what", { digest: 1 }), host("found", { isFound: true }), host("new")],
-      ...[host("status", { status: "expired" }), host("same")],
+      host("what", { digest: 1 }),
+      host("found", { isFound: true }),
+      host("new"),
+      host("status", { status: "expired" }),
+      host("same"),
     ];
     const difference = new ResultDifference(indexOf(before), indexOf(after));
     expect(difference.counts()).toEqual({ appeared: 1, gone: 1, changed: 3 });

@@ -32,7 +32,11 @@ describe("ResultIndex", () => {
     expect(index.count).toBe(5);
     expect(places({})).toEqual([0, 1, 2, 3, 4]);
     expect(index.command(3)).toEqual({
-      ...{ offset: 300, size: 93, host: "db2", status: "failed", isFound: false },
+      offset: 300,
+      size: 93,
+      host: "db2",
+      status: "failed",
+      isFound: false,
     });
     expect(index.counts()).toEqual({
       statuses: { success: 3, expired: 1, failed: 1 },

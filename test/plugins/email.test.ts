@@ -138,9 +138,17 @@ describe("email", () => {
   test("tells an alarm, with what to do", async () => {
     await using mailbox = await Mailbox.open();
     const alarm = {
-      ...{ kind: "alarm", event: "failed", of: "failed", job: "nightly", subject: null, run: 7 },
-      ...{ at: "2026-11-23T12:00:00.000Z", since: "2026-11-23T11:00:00.000Z", count: 2 },
-      ...{ message: "run 7 failed: no target", hint: "mig-runner history 7" },
+      kind: "alarm",
+      event: "failed",
+      of: "failed",
+      job: "nightly",
+      subject: null,
+      run: 7,
+      at: "2026-11-23T12:00:00.000Z",
+      since: "2026-11-23T11:00:00.000Z",
+      count: 2,
+      message: "run 7 failed: no target",
+      hint: "mig-runner history 7",
     } as const;
     const settings = { server: mailbox.url, ...SETTINGS } as never;
     const { kind } = await tryPlugin(email, { settings, alarm: alarm as never });

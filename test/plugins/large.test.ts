@@ -89,7 +89,10 @@ async function interrupted(
     return { action: "hang" };
   });
   const settings = {
-    ...{ url: listener.url, connections: "1", commands: "2", ...sink.settings },
+    url: listener.url,
+    connections: "1",
+    commands: "2",
+    ...sink.settings,
   };
   const known = Object.keys(sink.settings);
   const wanted = /mozdef/.test(sink.name) ? ["url", "connections"] : ["url", "commands"];

@@ -47,7 +47,10 @@ describe("slack", () => {
     const hosts = Array.from({ length: 30 }, (_, id) => command({ id, host: `h${id}` }));
     const { texts } = await deliver(resultOf(...hosts), { hosts: "2" });
     expect(texts[0]?.split("\n").slice(2)).toEqual([
-      ...["Found on:", "• `h0`", "• `h1`", "• and 28 more"],
+      "Found on:",
+      "• `h0`",
+      "• `h1`",
+      "• and 28 more",
     ]);
     const none = await deliver(resultOf(...hosts), { hosts: "0" });
     expect(none.texts[0]?.split("\n").length).toBe(2);

@@ -8,8 +8,15 @@ import type { AlarmEvent, PluginModule } from "../../src/sdk/plugin.ts";
 import { Listener, type Reply, tryPlugin } from "../support/shipped.ts";
 
 const ALARM: AlarmEvent = {
-  ...{ kind: "alarm", event: "failed", of: "failed", job: "nightly", subject: null, run: 7 },
-  ...{ at: "2026-01-02T03:04:05.000Z", since: "2026-01-02T03:00:00.000Z", count: 3 },
+  kind: "alarm",
+  event: "failed",
+  of: "failed",
+  job: "nightly",
+  subject: null,
+  run: 7,
+  at: "2026-01-02T03:04:05.000Z",
+  since: "2026-01-02T03:00:00.000Z",
+  count: 3,
   message: "run 7 failed: <no> target\n*x*",
   hint: "mig-runner history 7 tells all of it",
 };
@@ -64,11 +71,14 @@ describe("an alarm", () => {
     ["elastic", elastic, {}],
   ] as const)("that %s does not get rid of is tried again, or never", async (_, module, more) => {
     expect(await tell(module, more, [{ status: 400, body: "no" }])).toMatchObject({
-      ...{ kind: "failed", final: true },
+      kind: "failed",
+      final: true,
     });
     const busy = { status: 403, headers: { "retry-after": "60" } };
     expect(await tell(module, more, [busy])).toMatchObject({
-      ...{ kind: "failed", final: false, retryAfterMs: 60_000 },
+      kind: "failed",
+      final: false,
+      retryAfterMs: 60_000,
     });
   });
 });

@@ -79,7 +79,10 @@ describe("signatures", () => {
 
   beforeAll(async () => {
     signer = await openSigner({
-      ...{ home: homeOf(), keyId: RUNNER_KEY, passphrase: null, environment: {} },
+      home: homeOf(),
+      keyId: RUNNER_KEY,
+      passphrase: null,
+      environment: {},
       clock: clockAt(1_795_449_800_000),
     });
   });

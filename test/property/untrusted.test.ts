@@ -57,8 +57,32 @@ const runs = { numRuns: 1_000 * FUZZ };
 
 describe("readToml()", () => {
   const bytes = bytesLike(
-    ...["[", "]", "[[", "runner", "logging", "configuration", "plugin", ".", "=", '"', "'", '"""'],
-    ...["\n", " ", "#", "true", "1", "-", "0x", "1e9", "1979-05-27", "{", "}", ",", "\\u00", "é"],
+    "[",
+    "]",
+    "[[",
+    "runner",
+    "logging",
+    "configuration",
+    "plugin",
+    ".",
+    "=",
+    '"',
+    "'",
+    '"""',
+    "\n",
+    " ",
+    "#",
+    "true",
+    "1",
+    "-",
+    "0x",
+    "1e9",
+    "1979-05-27",
+    "{",
+    "}",
+    ",",
+    "\\u00",
+    "é",
   );
   test("answers any bytes with values, or with mistakes that name a line", () => {
     fc.assert(
@@ -222,12 +246,17 @@ describe("an answer of the API", () => {
     await fc.assert(
       fc.asyncProperty(status, bodies, fc.boolean(), async (code, body, isCut) => {
         const http = fakeHttp(() => ({
-          ...{ status: code, body: [body] },
+          status: code,
+          body: [body],
           ...(isCut ? { cut: "the connection was cut" } : {}),
         }));
         const api = openApi({
-          ...{ http, clock: { now: () => 0 }, url: "http://api.test/", nonce: () => 1 },
-          ...{ signer: { sign: () => Promise.resolve("s") }, apiKey: null },
+          http,
+          clock: { now: () => 0 },
+          url: "http://api.test/",
+          nonce: () => 1,
+          signer: { sign: () => Promise.resolve("s") },
+          apiKey: null,
         });
         const ids: unknown[] = [];
         const created = await api.create("{}");

@@ -25,13 +25,18 @@ const METRICS: Readonly<Record<string, readonly string[]>> = {
 function rendered(): string {
   return renderMetrics(
     {
-      ...{ runs: [{ job: "a", state: "done", count: 1, lastAt: 1 }], actionsInFlight: 0 },
-      ...{ missed: [], commands: [{ status: "success", count: 1 }], deliveries: [] },
-      ...{ journalBytes: 1, windowsLeft: [] },
+      runs: [{ job: "a", state: "done", count: 1, lastAt: 1 }],
+      actionsInFlight: 0,
+      missed: [],
+      commands: [{ status: "success", count: 1 }],
+      deliveries: [],
+      journalBytes: 1,
+      windowsLeft: [],
     },
     {
       jobs: [{ job: "a", nextAt: 1, isSignedAhead: true, plugins: ["mail"] }],
-      ...{ apiUp: true, process: null },
+      apiUp: true,
+      process: null,
     },
   );
 }

@@ -17,8 +17,11 @@ async function make(scratch: Scratch, name: string) {
   const out = scratch.in(name);
   const skipped = await makePackages({
     made: {
-      ...{ executable, notices, sdk: [scratch.file("index.js", "export {};\n")] },
-      ...{ man: await manPages(EDITION), completions: await completions() },
+      executable,
+      notices,
+      sdk: [scratch.file("index.js", "export {};\n")],
+      man: await manPages(EDITION),
+      completions: await completions(),
     },
     release: { version: "9.8.7", cpu: "x64", epoch: 1_700_000_000 },
     out,
@@ -48,7 +51,9 @@ describe("package", () => {
     for (const [end, tool] of Object.entries(tools)) {
       const isSkipped = first.skipped.some((each) => each.includes(`.${end}: there is no ${tool}`));
       expect([end, isSkipped, first.sums.includes(`.${end}\n`)]).toEqual([
-        ...[end, !hasTool(tool), hasTool(tool)],
+        end,
+        !hasTool(tool),
+        hasTool(tool),
       ]);
     }
   }, 300_000);

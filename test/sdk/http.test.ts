@@ -15,7 +15,9 @@ function answered(status: number, headers: Record<string, string> = {}): unknown
 describe("ensureOk()", () => {
   test("gives back what is good", () => {
     expect([200, 201, 204].map((status) => ensureOk(new Response(null, { status })).ok)).toEqual([
-      ...[true, true, true],
+      true,
+      true,
+      true,
     ]);
   });
 

@@ -152,11 +152,15 @@ describe("answerRequest()", () => {
             ...rest,
             action: { ...bare, counters: {} },
             agent: {
-              ...{ id: on.id, name: on.name, version: on.version },
+              id: on.id,
+              name: on.name,
+              version: on.version,
               queueloc: expect.stringMatching(/^(linux|darwin|windows)\.[0-9a-f]{40}$/),
               mode: expect.stringMatching(/^(daemon|checkin)$/),
-              ...{ starttime: on.starttime, destructiontime: on.destructiontime },
-              ...{ heartbeatts: on.heartbeatts, refreshts: on.refreshts },
+              starttime: on.starttime,
+              destructiontime: on.destructiontime,
+              heartbeatts: on.heartbeatts,
+              refreshts: on.refreshts,
               environment: { isproxied: false, aws: {} },
             },
           },
@@ -179,9 +183,16 @@ describe("answerRequest()", () => {
     expect(ids).toEqual([]);
     expect(summary?.href).toBe("http://h/api/v1/dashboard");
     expect(summary?.data.map(({ name }) => name)).toEqual([
-      ...["online agents", "online agents by version", "online endpoints"],
-      ...["idle agents", "idle agents by version", "idle endpoints", "new endpoints"],
-      ...["endpoints running 2 or more agents", "disappeared endpoints", "flapping endpoints"],
+      "online agents",
+      "online agents by version",
+      "online endpoints",
+      "idle agents",
+      "idle agents by version",
+      "idle endpoints",
+      "new endpoints",
+      "endpoints running 2 or more agents",
+      "disappeared endpoints",
+      "flapping endpoints",
     ]);
     const numbers = (summary?.data ?? []) as readonly { value?: number }[];
     expect((numbers[0]?.value ?? 0) + (numbers[3]?.value ?? 0)).toBe(2);

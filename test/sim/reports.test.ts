@@ -18,14 +18,21 @@ function report(
 ) {
   const agents = [{ id: 7, name: "web1.example.net", tags: { operator: "IT" }, ...agent }];
   const store = createStore({
-    ...{ seed: 1, fleet: createFleet({ agents, seed: 1, now }), createdAt: now, note: () => {} },
+    seed: 1,
+    fleet: createFleet({ agents, seed: 1, now }),
+    createdAt: now,
+    note: () => {},
     behaviour: { ...REALISTIC, silentRate: 0, failedRate: 0, timeoutRate: 0 },
     script: () => ({ status: "success", result: { success: true, elements }, afterMs: 1_000 }),
   });
   const action = parseAction(
     JSON.stringify({
-      ...{ name: "sshd", target: "id > 0", syntaxversion: 2, pgpsignatures: ["s"] },
-      ...{ validfrom: "2026-11-23T11:59:00Z", expireafter: "2026-11-23T12:05:00Z" },
+      name: "sshd",
+      target: "id > 0",
+      syntaxversion: 2,
+      pgpsignatures: ["s"],
+      validfrom: "2026-11-23T11:59:00Z",
+      expireafter: "2026-11-23T12:05:00Z",
       description: { url: "https://policy.example.net/sshd" },
       threat: { type: "system", level: "high", ref: "sysmedium1", family: "compliance" },
       operations: [{ module, parameters: {} }],
@@ -36,7 +43,10 @@ function report(
   const at = now + 60_000;
   const search = `type=command&actionid=1&report=complianceitems${query}`;
   const answer = runSearch(store, parseSearch(parseForm(search), at), {
-    ...{ now: at, baseUrl: "http://h/api/v1", investigators, tweaks: NO_TWEAKS },
+    now: at,
+    baseUrl: "http://h/api/v1",
+    investigators,
+    tweaks: NO_TWEAKS,
   });
   if (answer.kind !== "items") return answer;
   return answer.items.map((item) => JSON.parse(item));

@@ -46,8 +46,15 @@ export class Calendars {
         firesAt,
       }));
     const row = {
-      ...{ job, sequence, hash: `hash${sequence}`, template: "template", minSigners: 2 },
-      ...{ action: actionOf(job), signers: ["ann", "bob"], requestedAt: wall, windows },
+      job,
+      sequence,
+      hash: `hash${sequence}`,
+      template: "template",
+      minSigners: 2,
+      action: actionOf(job),
+      signers: ["ann", "bob"],
+      requestedAt: wall,
+      windows,
     };
     ledger.outside((transaction) => void transaction.insertCalendar(row, wall));
   }

@@ -340,8 +340,10 @@ export class Oracle implements Watch {
     const missed = ledger
       .rows("SELECT first_at, last_at, count, kind FROM missed WHERE job = ?", job)
       .map((row) => ({
-        ...{ firstAt: Number(row.first_at), lastAt: Number(row.last_at) },
-        ...{ count: Number(row.count), kind: String(row.kind) },
+        firstAt: Number(row.first_at),
+        lastAt: Number(row.last_at),
+        count: Number(row.count),
+        kind: String(row.kind),
       }));
     const hasCursor = ledger.rows("SELECT 1 FROM cursor WHERE job = ?", job).length > 0;
     // A pause that was made and ended under a clock that was ahead is not kept, its skipped times
@@ -358,7 +360,8 @@ export class Oracle implements Watch {
     for (const row of ledger.rows(
       "SELECT id, job, state, error FROM action WHERE state IN ('planned', 'posted') " +
         "AND id <= ? AND expire_at <= ?",
-      ...[lastRow, expireAt],
+      lastRow,
+      expireAt,
     )) {
       this.world.violate(`I4: action ${row.id} of ${row.job} is still ${row.state}: ${row.error}`);
     }
@@ -396,7 +399,8 @@ export class Oracle implements Watch {
       "SELECT id, job, plugins, state, action_id FROM action " +
         "WHERE state IN ('collected', 'settled') AND send_only = 0 AND id <= ? AND " +
         "(next_at IS NULL OR expire_at <= ?)",
-      ...[lastRow, expireAt],
+      lastRow,
+      expireAt,
     );
     for (const row of rows) {
       const deliveries = ledger.rows(
@@ -433,7 +437,9 @@ export class Oracle implements Watch {
       "SELECT * FROM run WHERE id <= ?1 AND NOT EXISTS " +
         "(SELECT 1 FROM action WHERE run_id = run.id AND next_at IS NOT NULL AND expire_at > ?2) " +
         "AND NOT (state = 'requested' AND coalesce(not_before, 0) > ?3)",
-      ...[lastRun, expireAt, this.world.wall],
+      lastRun,
+      expireAt,
+      this.world.wall,
     )) {
       if (state === "open" || (state === "requested" && disk.jobs.has(String(job)))) {
         this.world.violate(`I4: run ${id} of ${job} is still ${state}`);

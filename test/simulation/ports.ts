@@ -185,7 +185,10 @@ class SimulatedSpool implements Spool, Results {
             job,
             path: `${RUNNERS}/${job}`,
             files: [...files].map(([name, { mark, text }]) => ({
-              ...{ name, mtimeMs: mark, size: text.length, inode: mark },
+              name,
+              mtimeMs: mark,
+              size: text.length,
+              inode: mark,
             })),
           })),
     });

@@ -365,7 +365,8 @@ function makeHappenings(dice: Dice, chaosMs: number): Profile["happenings"] {
   const jumps = [1, 5, 30, 61, 61, 300, 300, 3_600] as const;
   add(0.2, 3, () => ({ kind: "jump", byMs: dice.pick(jumps) * dice.pick([1_000, -1_000]) }));
   add(0.15, 2, () => ({
-    ...{ kind: "glitch", byMs: dice.pick(GLITCHES) * dice.pick([HOUR_MS, HOUR_MS, -HOUR_MS]) },
+    kind: "glitch",
+    byMs: dice.pick(GLITCHES) * dice.pick([HOUR_MS, HOUR_MS, -HOUR_MS]),
     forMs: dice.int(100, 90_000),
   }));
   add(0.2, 2, () => ({ kind: "diskFull", forMs: dice.int(1_000, 200_000) }));

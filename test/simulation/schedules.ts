@@ -17,7 +17,9 @@ export function between(schedule: KnownSchedule, from: number, until: number): K
   const { fires } = schedule;
   if (fires === null) return schedule;
   return {
-    ...{ ...schedule, from, until },
+    ...schedule,
+    from,
+    until,
     fires: (after, last) => fires(Math.max(after, from - 1), Math.min(last, until - 1)),
   };
 }

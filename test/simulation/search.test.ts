@@ -26,7 +26,10 @@ describe("searchSeeds()", () => {
     writeFileSync(worker, WORKER);
     const seen: number[] = [];
     const tally = await searchSeeds({
-      ...{ from: 1, seeds: 8, processes: 2, worker },
+      from: 1,
+      seeds: 8,
+      processes: 2,
+      worker,
       onReport: (_, { seed }) => void seen.push(seed),
     });
     expect(seen.sort()).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);

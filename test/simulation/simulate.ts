@@ -67,7 +67,10 @@ const NOTIFY = { plugins: [PAGER], on: null, repeatMs: null };
 /** The configuration's, of all jobs. */
 function blackoutsOf({ beginsAt, blackouts }: Profile): readonly Blackout[] {
   return blackouts.map(({ fromMs, untilMs, action }, index) => ({
-    ...{ name: `blackout ${index}`, jobs: ["*"], action, why: "" },
+    name: `blackout ${index}`,
+    jobs: ["*"],
+    action,
+    why: "",
     span: { kind: "once", from: beginsAt + fromMs, until: beginsAt + untilMs },
   }));
 }
@@ -124,7 +127,11 @@ export class Simulation {
       apiKey: null,
     });
     const edges: EngineEdges = {
-      ...{ clock, signer, spool, results: spool, api },
+      clock,
+      signer,
+      spool,
+      results: spool,
+      api,
       random: world.dice,
       log: makeLog(world, life),
       journal: world.ledger.open(life),
@@ -309,7 +316,9 @@ function isAtRest(
       "EXISTS (SELECT 1 FROM run WHERE state = 'open' AND id <= ?3 AND NOT EXISTS " +
       "(SELECT 1 FROM action WHERE run_id = run.id AND next_at IS NOT NULL AND expire_at > ?2)) " +
       "AS yes",
-    ...[actions, expireAt, runs],
+    actions,
+    expireAt,
+    runs,
   );
   if (waiting?.yes !== 0) return false;
   // As is what people are told: the runner looks at it every few seconds.

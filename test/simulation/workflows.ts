@@ -55,7 +55,9 @@ export function makeWorkflows(world: Surroundings, life: Life): WorkflowEdges {
       clock: makeClock(world, life),
       scopes: new AsyncLocalStorage<Scope>(),
       openFetch: () => () => Promise.reject(new TypeError("nobody is there")),
-      ...{ turn, readFile, load },
+      turn,
+      readFile,
+      load,
       locate: () => null,
     }),
     bundle(path) {

@@ -102,8 +102,11 @@ export class Cluster {
         ways: own,
       } = networks ? await placeApart(servers, networks, number) : await placeBehindGates(servers);
       const section = [
-        ...["[cluster]", `url = "${urls.postgres}"`, `name = "h${number}"`],
-        ...["shards = 8", `lease = "${leaseSeconds}s"`],
+        "[cluster]",
+        `url = "${urls.postgres}"`,
+        `name = "h${number}"`,
+        "shards = 8",
+        `lease = "${leaseSeconds}s"`,
       ];
       hosts.push(await Host.create({ program, ...each, url: urls.api, runner: section }));
       ways.push(own);

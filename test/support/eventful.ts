@@ -5,8 +5,15 @@ import { Directory, THEN } from "./verb.ts";
 
 /** Every page of a directory with job `nightly` and run 1. */
 export const PAGES = [
-  ...["/", "/jobs", "/jobs/nightly", "/runs", "/runs?job=nightly&failed=1", "/runs/1"],
-  ...["/alarms", "/missed", "/audit"],
+  "/",
+  "/jobs",
+  "/jobs/nightly",
+  "/runs",
+  "/runs?job=nightly&failed=1",
+  "/runs/1",
+  "/alarms",
+  "/missed",
+  "/audit",
 ];
 
 /** Where the same is as JSON. */
@@ -40,8 +47,16 @@ export async function eventful(text: string): Promise<Directory> {
     const times = { firstAt: THEN, lastAt: THEN, recordedAt: THEN };
     transaction.insertMissed({ job: text, ...times, count: 2, reason: text });
     transaction.insertAlarm({
-      ...{ event: "failed", job: text, subject: text, runId: null, since: THEN, raisedAt: THEN },
-      ...{ toldAt: THEN, count: 3, message: text, hint: text },
+      event: "failed",
+      job: text,
+      subject: text,
+      runId: null,
+      since: THEN,
+      raisedAt: THEN,
+      toldAt: THEN,
+      count: 3,
+      message: text,
+      hint: text,
     });
     const entry = { actor: text, deed: "run", subject: text, detail: text };
     appendAudit(transaction, entry, THEN);

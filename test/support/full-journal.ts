@@ -11,8 +11,15 @@ export const NOW = 1_000_000;
 /** An action as a launch plans it. */
 export function newAction(runId: number, changes: Partial<NewAction> = {}): NewAction {
   return {
-    ...{ runId, job: "nightly", step: "", name: "n", body: '{"a":"\\u0000 \u2028"}' },
-    ...{ signature: "sig", expireAt: NOW + 300_000, sendOnly: false, plugins: ["mail"] },
+    runId,
+    job: "nightly",
+    step: "",
+    name: "n",
+    body: '{"a":"\\u0000 \u2028"}',
+    signature: "sig",
+    expireAt: NOW + 300_000,
+    sendOnly: false,
+    plugins: ["mail"],
     ...changes,
   };
 }
@@ -30,8 +37,11 @@ export async function writeAll(journal: Journal): Promise<void> {
   const posted = advance(
     action,
     {
-      ...{ kind: "posted", actionId: 2 ** 45 + 7, reply: new Uint8Array([0, 255, 10]) },
-      ...{ expireAt: NOW, collectAt: NOW + 5 },
+      kind: "posted",
+      actionId: 2 ** 45 + 7,
+      reply: new Uint8Array([0, 255, 10]),
+      expireAt: NOW,
+      collectAt: NOW + 5,
     },
     NOW,
   );
@@ -51,8 +61,14 @@ export async function writeAll(journal: Journal): Promise<void> {
     const wanted = { job: "flow", firesAt: NOW + 1, cause: "manual", source: "hash" } as const;
     const flow = to.insertRun(wanted, "open", NOW)?.id ?? 0;
     to.insertBody({
-      ...{ runId: flow, template: null, expiryMs: 1, agentsMax: null, plugins: [], seed: 7 },
-      ...{ begunAt: NOW, nextAt: NOW },
+      runId: flow,
+      template: null,
+      expiryMs: 1,
+      agentsMax: null,
+      plugins: [],
+      seed: 7,
+      begunAt: NOW,
+      nextAt: NOW,
     });
     for (const name of ["a", "b"]) {
       to.insertStep({ runId: flow, name, kind: "step", digest: "d", nextAt: NOW });
@@ -74,10 +90,19 @@ export async function writeAll(journal: Journal): Promise<void> {
   });
   await write((to) => to.removeMissed(NOW, 10));
   const calendar = {
-    ...{ job: "ahead", sequence: 1, hash: "h", action: "{}", template: "t", minSigners: 1 },
-    ...{ signers: ["x"], requestedAt: NOW },
+    job: "ahead",
+    sequence: 1,
+    hash: "h",
+    action: "{}",
+    template: "t",
+    minSigners: 1,
+    signers: ["x"],
+    requestedAt: NOW,
     windows: [NOW + 5, NOW + 6].map((firesAt) => ({
-      ...{ firesAt, validFrom: firesAt, expireAfter: firesAt + 9, signatures: ["s"] },
+      firesAt,
+      validFrom: firesAt,
+      expireAfter: firesAt + 9,
+      signatures: ["s"],
     })),
   };
   await write((to) => to.insertCalendar(calendar, NOW));

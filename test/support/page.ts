@@ -48,8 +48,12 @@ export async function appOf(
   const terminal = { out() {}, error() {}, json() {}, file() {}, progress() {}, lines: () => [] };
   const { flags, positionals } = parseFlags([], []);
   const call = {
-    ...{ flags, positionals, terminal, configPath: directory.runnerConfig },
-    ...{ hostZone: findHostZone("UTC"), environment: { HOME: "/nowhere" } },
+    flags,
+    positionals,
+    terminal,
+    configPath: directory.runnerConfig,
+    hostZone: findHostZone("UTC"),
+    environment: { HOME: "/nowhere" },
   };
   const view = await openSpoolView(call);
   const act: DeskEdges["act"] = (order, person) => perform(call, order, person);

@@ -21,9 +21,15 @@ export async function startPool(postgres: Postgres): Promise<Pool> {
   const port = await freePort();
   const file = join(home, "pgbouncer.ini");
   const lines = [
-    ...["[databases]", `* = host=127.0.0.1 port=${postgres.port} user=postgres`],
-    ...["[pgbouncer]", "listen_addr = 127.0.0.1", `listen_port = ${port}`, "auth_type = any"],
-    ...["pool_mode = transaction", "default_pool_size = 4", "unix_socket_dir ="],
+    "[databases]",
+    `* = host=127.0.0.1 port=${postgres.port} user=postgres`,
+    "[pgbouncer]",
+    "listen_addr = 127.0.0.1",
+    `listen_port = ${port}`,
+    "auth_type = any",
+    "pool_mode = transaction",
+    "default_pool_size = 4",
+    "unix_socket_dir =",
   ];
   await writeFile(file, `${lines.join("\n")}\n`);
   const pool = new Bouncer(port, file);

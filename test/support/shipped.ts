@@ -149,7 +149,14 @@ export async function tryPlugin(module: PluginModule, options: TryOptions): Prom
   );
   const { job, actionId } = delivery;
   const context: PluginContext<unknown> = {
-    ...{ config: read.config, job, actionId, key, attempt, signal, fetch, progress: saved },
+    config: read.config,
+    job,
+    actionId,
+    key,
+    attempt,
+    signal,
+    fetch,
+    progress: saved,
     saveProgress: async (value) => {
       saved = decodeProgress(encodeProgress(value));
     },

@@ -113,7 +113,10 @@ export class Stage {
     const { fleet = FLEET } = options;
     const agents = fleet.map((agent) => ({ status: "online", ...agent }) as const);
     this.#store = createStore({
-      ...{ seed: "stage", behaviour: CALM, createdAt: NOON, note: () => undefined },
+      seed: "stage",
+      behaviour: CALM,
+      createdAt: NOON,
+      note: () => undefined,
       fleet: createFleet({ agents, seed: "stage", now: NOON }),
       script: ({ id }) => ({ result: { success: true, foundanything: id === 102 } }),
     });
@@ -270,7 +273,10 @@ export class Stage {
         },
       },
       limits: {
-        ...{ pageSize: 1_000, dispatchesMax: 8, collectsMax: 8, deliveriesMax: 4 },
+        pageSize: 1_000,
+        dispatchesMax: 8,
+        collectsMax: 8,
+        deliveriesMax: 4,
         delayResultsMs: 0,
       },
       macros: this.#options.macros ?? new Map(),
@@ -348,7 +354,10 @@ export class Stage {
     const { send } = life.port(simulatedHttp(this.#api, this.clock), ["send"]);
     let nonce = 0;
     const api = openApi({
-      ...{ clock, url: API_URL, signer: simulatedSigner(), nonce: () => nonce++ },
+      clock,
+      url: API_URL,
+      signer: simulatedSigner(),
+      nonce: () => nonce++,
       apiKey: { reveal: () => API_KEY },
       http: {
         send: (request) => {

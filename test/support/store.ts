@@ -27,7 +27,10 @@ export interface Store extends AsyncDisposable {
 export async function startStore(): Promise<Store> {
   const directory = await mkdtemp(join(tmpdir(), "mig-runner-store-"));
   const server = new S3rver({
-    ...{ address: "127.0.0.1", port: 0, silent: true, directory },
+    address: "127.0.0.1",
+    port: 0,
+    silent: true,
+    directory,
     configureBuckets: [{ name: BUCKET, configs: [] }],
   });
   const { port } = await server.run();

@@ -218,6 +218,12 @@ examples({
 });
 
 examples({
+  rule: rules.packed,
+  wrong: ["const a = {\n  ...{ b, c },\n};"],
+  right: ["const a = { ...b, c };", "const a = { ...(b ? { c } : {}) };"],
+});
+
+examples({
   rule: rules.leftovers,
   wrong: [
     `// ${"TO"}DO: later`,

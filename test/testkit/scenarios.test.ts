@@ -42,8 +42,14 @@ describe("playScenario()", () => {
       await run.deliver("mozdef", base);
     });
     expect(outcome).toMatchObject({
-      ...{ scenario: "everybody finds something", state: "done", isBroken: false, problems: [] },
-      ...{ actions: 1, steps: 3, deliveries: 2, requests: [] },
+      scenario: "everybody finds something",
+      state: "done",
+      isBroken: false,
+      problems: [],
+      actions: 1,
+      steps: 3,
+      deliveries: 2,
+      requests: [],
     });
     expect(outcome.crashes).toBeGreaterThan(5);
   });

@@ -108,7 +108,9 @@ describe("simulate()", () => {
     const deeper = job({}, async (run) => {
       const listed = [{ id: 1 }, { id: 3 }, { id: 4 }];
       const { agents: seen, completeness } = await run.collect("deep", {
-        ...{ target: listed, operations: [pkg], expiry: "5m" },
+        target: listed,
+        operations: [pkg],
+        expiry: "5m",
       });
       const { fetched, listed: wanted } = completeness;
       run.log(`${seen.map(({ id, name }) => `${name} ${id}`).join(", ")}: ${fetched} of ${wanted}`);
@@ -326,7 +328,9 @@ describe("simulate()", () => {
       run.log(`${run.job} ${new Date(run.firesAt).toISOString()} ${agents.length}`);
     });
     const run = await simulate(named, {
-      ...{ name: "census", now: "2026-02-03T04:05:06Z", agents: 4 },
+      name: "census",
+      now: "2026-02-03T04:05:06Z",
+      agents: 4,
       macros: { everybody: "status='online' OR status='idle'" },
     });
     expect(run.log[0]?.message).toBe("census 2026-02-03T04:05:06.000Z 4");

@@ -40,7 +40,8 @@ class Visitor {
         : ({ kind: "header", name: header } as const);
     const notes: string[] = [];
     const app = await appOf(directory, {
-      ...{ hosts: [], note: (line) => notes.push(line) },
+      hosts: [],
+      note: (line) => notes.push(line),
       desk: { proof, now: () => visitor.now, secret: () => `secret${++secrets}` },
     });
     const visitor: Visitor = new Visitor((request, headers) =>
@@ -68,8 +69,10 @@ class Visitor {
     const answer = await this.send(request, headers);
     const of = (name: string) => answer.headers.get(name);
     return {
-      ...{ status: answer.status, text: await answer.text() },
-      ...{ location: of("location"), cookie: of("set-cookie") },
+      status: answer.status,
+      text: await answer.text(),
+      location: of("location"),
+      cookie: of("set-cookie"),
     };
   }
 
@@ -137,8 +140,15 @@ describe("the page with actions", () => {
     expect(await told(run)).toContain("the next mig-runner goes on with run");
     const rows = await audit(ann);
     expect(rows.map((row) => row.split("|")[1])).toEqual([
-      ...["resume nightly", "answer nightly", "deny nightly", "approve nightly", "drop nightly"],
-      ...["redeliver nightly", "unpause nightly", "pause nightly", "run nightly"],
+      "resume nightly",
+      "answer nightly",
+      "deny nightly",
+      "approve nightly",
+      "drop nightly",
+      "redeliver nightly",
+      "unpause nightly",
+      "pause nightly",
+      "run nightly",
     ]);
     for (const row of rows) expect(row).toStartWith("ann with the token by the page of ");
     expect(rows[1]).toContain('ticket {"id":4711}');

@@ -83,8 +83,12 @@ describe("createApp()", () => {
     const week = `${clock(hour - 3 * HOUR_MS + 7 * 60_000)} - ${clock(hour - HOUR_MS)}`;
     await using directory = await Directory.create();
     await directory.config(
-      ...['[blackout "freeze <b>"]', 'jobs = "night*"', `from = "${iso(now - 99 * HOUR_MS)}"`],
-      ...[`until = "${iso(hour - 6 * HOUR_MS)}"`, '[blackout "office"]', `weekly = "${week}"`],
+      '[blackout "freeze <b>"]',
+      'jobs = "night*"',
+      `from = "${iso(now - 99 * HOUR_MS)}"`,
+      `until = "${iso(hour - 6 * HOUR_MS)}"`,
+      '[blackout "office"]',
+      `weekly = "${week}"`,
       'timezone = "UTC"',
     );
     const order = { firesAt: hour - HOUR_MS, cause: "manual", begunAt: hour - HOUR_MS } as const;
@@ -96,7 +100,8 @@ describe("createApp()", () => {
       day: { fromAt: string; lanes: { job: string; blackouts: unknown[] }[] };
     };
     const office = {
-      ...{ fromAt: iso(hour - 3 * HOUR_MS + 7 * 60_000), untilAt: iso(hour - HOUR_MS) },
+      fromAt: iso(hour - 3 * HOUR_MS + 7 * 60_000),
+      untilAt: iso(hour - HOUR_MS),
       reason: 'blackout "office"',
     };
     const freeze = { untilAt: iso(hour - 6 * HOUR_MS), reason: 'blackout "freeze <b>"' };
@@ -404,9 +409,16 @@ describe("createApp()", () => {
     const page = await pageOf(directory);
     const far = "9".repeat(16);
     for (const path of [
-      ...[`/runs?behind=-${far}-1`, `/runs?behind=1-${far}`, `/runs/${far}`, `/results/${far}`],
-      ...[`/alarms?before=${far}`, `/missed?before=${far}`, `/audit?before=${far}`],
-      ...["/results/8?from=1e300", "/results/8?from=-5", "/results/8?sort=__proto__"],
+      `/runs?behind=-${far}-1`,
+      `/runs?behind=1-${far}`,
+      `/runs/${far}`,
+      `/results/${far}`,
+      `/alarms?before=${far}`,
+      `/missed?before=${far}`,
+      `/audit?before=${far}`,
+      "/results/8?from=1e300",
+      "/results/8?from=-5",
+      "/results/8?sort=__proto__",
     ]) {
       expect([path, (await page.get(path)).status < 500]).toEqual([path, true]);
     }
@@ -437,16 +449,14 @@ describe("createApp()", () => {
     const { text } = await (await pageOf(directory)).get("/results/8.csv");
     const cells = text.split("\r\n").slice(1, -1);
     expect(cells.map((row) => row.replace(/^\d+,\d+,|,success,.*$/g, ""))).toEqual([
-      ...[
-        "web;'=1+1",
-        "web;' =1",
-        "'\uff1d1+1",
-        "' =1",
-        `"'""@x"`,
-        `"a\n'-1"`,
-        "\\x1b[2J",
-        "a;b=1",
-      ],
+      "web;'=1+1",
+      "web;' =1",
+      "'\uff1d1+1",
+      "' =1",
+      `"'""@x"`,
+      `"a\n'-1"`,
+      "\\x1b[2J",
+      "a;b=1",
     ]);
   });
 

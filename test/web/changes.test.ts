@@ -28,14 +28,14 @@ describe("/results/ACTION/changes", () => {
     await collected(directory, 5, [found("web1", { file: "/a" })]);
     await directory.posted("nightly", 6);
     await collected(directory, 7, [
-      ...[found("web1", { file: "/a" }), found("web2", { file: "/a", size: 1 }), found("old", {})],
+      found("web1", { file: "/a" }),
+      found("web2", { file: "/a", size: 1 }),
+      found("old", {}),
     ]);
     await collected(directory, 8, [
-      ...[
-        found("web2", { file: "/a", size: 2 }),
-        found("new<b>", {}),
-        found("web1", { file: "/a" }),
-      ],
+      found("web2", { file: "/a", size: 2 }),
+      found("new<b>", {}),
+      found("web1", { file: "/a" }),
     ]);
     const page = await pageOf(directory);
     const data = await page.json("/results/8/changes.json");
@@ -43,7 +43,9 @@ describe("/results/ACTION/changes", () => {
       after: { actionId: 8 },
       before: { actionId: 7 },
       counts: { appeared: 1, gone: 1, changed: 1 },
-      ...{ same: 1, total: 3, problem: null },
+      same: 1,
+      total: 3,
+      problem: null,
       changes: [
         { kind: "appeared", host: "new<b>", before: null },
         { kind: "gone", host: "old", after: null },

@@ -10,12 +10,31 @@ const OWN = { "sec-fetch-site": "same-origin", origin: "null" };
 
 /** Every path that shows something of the directory, or would if it were there. */
 const PATHS = [
-  ...["/", "/jobs", "/jobs/nightly", "/runs", "/runs/1", "/results/1", "/results/1/changes"],
-  ...["/alarms", "/missed", "/audit", "/nothing", "/act/run", "/sign-out", "//evil.example/"],
+  "/",
+  "/jobs",
+  "/jobs/nightly",
+  "/runs",
+  "/runs/1",
+  "/results/1",
+  "/results/1/changes",
+  "/alarms",
+  "/missed",
+  "/audit",
+  "/nothing",
+  "/act/run",
+  "/sign-out",
+  "//evil.example/",
 ];
 const PROGRAMS = [
-  ...["/overview.json", "/jobs.json", "/jobs/nightly.json", "/runs/1.json", "/nothing.json"],
-  ...["/results/1.csv", "/results/1.json", "/metrics", "/events"],
+  "/overview.json",
+  "/jobs.json",
+  "/jobs/nightly.json",
+  "/runs/1.json",
+  "/nothing.json",
+  "/results/1.csv",
+  "/results/1.json",
+  "/metrics",
+  "/events",
 ];
 
 type Headers = Readonly<Record<string, string>>;
@@ -37,10 +56,13 @@ interface Asker {
 async function closedPage(directory: Directory): Promise<Asker> {
   let secrets = 0;
   const app = await appOf(directory, {
-    ...{ hosts: ["mig.example"], note: () => {} },
+    hosts: ["mig.example"],
+    note: () => {},
     desk: {
-      ...{ proof: { kind: "token", token: TOKEN }, isClosed: true },
-      ...{ now: () => asker.now, secret: () => `secret${++secrets}` },
+      proof: { kind: "token", token: TOKEN },
+      isClosed: true,
+      now: () => asker.now,
+      secret: () => `secret${++secrets}`,
     },
   });
   const ask = async (request: Request, headers: Headers): Promise<Given> => {
@@ -52,7 +74,8 @@ async function closedPage(directory: Directory): Promise<Asker> {
     return { status: answer.status, text, header: (name) => answer.headers.get(name) };
   };
   const asker: Asker = {
-    ...{ now: THEN, from: "10.0.0.1" },
+    now: THEN,
+    from: "10.0.0.1",
     get: (path, headers = {}) => ask(new Request(`http://page${path}`), headers),
     post(path, form, headers = OWN) {
       const body = new URLSearchParams(form).toString();

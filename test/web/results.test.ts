@@ -33,7 +33,13 @@ function bytesOf(value: unknown): Uint8Array {
 }
 
 const ALL: HostsQuestion = {
-  ...{ status: null, found: null, host: "", sort: "file", text: "", from: 0, limit: 2 },
+  status: null,
+  found: null,
+  host: "",
+  sort: "file",
+  text: "",
+  from: 0,
+  limit: 2,
 };
 
 const COMMANDS = [

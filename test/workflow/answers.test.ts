@@ -97,7 +97,9 @@ describe("run.approval", () => {
     );
     await stage.move(25 * HOUR);
     expect(await reply(stage, null, yes, { by: "ann", why: "change 7" })).toEqual({
-      ...{ job: "nightly", name: "dig", isTaken: true },
+      job: "nightly",
+      name: "dig",
+      isTaken: true,
     });
     expect(seen).toEqual([{ approved: true, by: "ann", why: "change 7" }]);
     expect(stage.run().state).toBe("done");
@@ -219,7 +221,9 @@ describe("run.waitFor", () => {
     await stage.move(HOUR);
     expect(await reply(stage, "ticket", value('"x"'))).toMatchObject({ isTaken: false });
     expect(row(stage, "ticket")).toMatchObject({
-      ...{ state: "begun", answer: null, nextAt: NOON + 2 * HOUR },
+      state: "begun",
+      answer: null,
+      nextAt: NOON + 2 * HOUR,
       error: expect.stringContaining("the answer of ann was refused: Invalid type"),
     });
     await reply(stage, "ticket", value("7"), { by: "bob", why: null });
@@ -294,7 +298,8 @@ describe("questions", () => {
     const stage = await begin(async (run) => {
       const options = { timeout: "9h", show: { hosts: 3 } } as const;
       await Promise.all([
-        ...[run.approval("it's ok", options), run.waitFor("n", options)],
+        run.approval("it's ok", options),
+        run.waitFor("n", options),
         run.approval("-v", options),
       ]);
     });

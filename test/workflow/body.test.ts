@@ -87,7 +87,9 @@ describe("Body", () => {
       { id: 9, agent: { id: 1, name: "web1" }, status: "success", results: [{ success: true }] },
       { id: 8, agent: { id: 1, name: "web1" }, status: "failed", results: null },
       {
-        ...{ id: 7, agent: { id: 2, name: "db1" }, status: "success" },
+        id: 7,
+        agent: { id: 2, name: "db1" },
+        status: "success",
         results: [
           { success: true, foundanything: true },
           { success: false, errors: ["no"] },
@@ -109,7 +111,10 @@ describe("Body", () => {
     expect(agents).toEqual([
       { id: 0, name: "", commandId: 0, status: "sent", ...nothing },
       {
-        ...{ id: 2, name: "db1", commandId: 7, status: "success" },
+        id: 2,
+        name: "db1",
+        commandId: 7,
+        status: "success",
         ...nothing,
         found: true,
         errors: ["no"],

@@ -29,8 +29,12 @@ describe("run.map", () => {
       .stepsOf(1)
       .toSorted((left, right) => (left.sequence ?? 0) - (right.sequence ?? 0));
     expect(ended.map(({ name }) => name)).toEqual([
-      ...["waits/1/nap", "waits/1/say", "waits/2/nap", "waits/2/say"],
-      ...["waits/0/nap", "waits/0/say"],
+      "waits/1/nap",
+      "waits/1/say",
+      "waits/2/nap",
+      "waits/2/say",
+      "waits/0/nap",
+      "waits/0/say",
     ]);
     await stage.stop();
   });

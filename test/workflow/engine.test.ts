@@ -584,7 +584,8 @@ describe("Engine actions", () => {
     expect(seen).toEqual([[], null, 0, []]);
     expect([stage.actions.length, stage.deliveries.length]).toEqual([0, 0]);
     expect(JSON.parse(stage.journal.stepNamed(1, "none")?.value ?? "")).toEqual({
-      ...{ actionIds: [], path: null },
+      actionIds: [],
+      path: null,
       completeness: { fetched: 0, sent: 0, statuses: {}, listed: 0 },
     });
     await stage.stop();

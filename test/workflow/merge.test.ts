@@ -38,7 +38,8 @@ describe("mergeResults()", () => {
     expect(JSON.parse(world.spool.results.get(path) ?? "")).toEqual({
       action: { id: 7 },
       commands: [1, 2, 3].map((id) => ({ id, status: "success" })),
-      ...{ name: "nightly", plugin: "" },
+      name: "nightly",
+      plugin: "",
     });
   });
 });

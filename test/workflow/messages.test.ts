@@ -17,7 +17,8 @@ describe("parseFromBody()", () => {
     { kind: "ask", name: "a", request: { kind: "deliver", plugin: "slack", result: "base" } },
     { kind: "ask", name: "a", request: { kind: "collect", ...action, agentsMax: 1, pageSize: 1 } },
     {
-      ...{ kind: "ask", name: "a" },
+      kind: "ask",
+      name: "a",
       request: { kind: "collect", ...action, expiryMs: 1, agentsMax: null, pageSize: null },
     },
     { kind: "tried", name: "a", attempt: 1, outcome: { kind: "value", json: null } },
@@ -48,7 +49,8 @@ describe("parseFromBody()", () => {
     { kind: "ask", name: "a", request: { kind: "steal" } },
     { kind: "ask", name: "a", request: { kind: "collect", ...action, agentsMax: 0, pageSize: 1 } },
     {
-      ...{ kind: "ask", name: "a" },
+      kind: "ask",
+      name: "a",
       request: { kind: "collect", ...action, expiryMs: 0, agentsMax: null, pageSize: null },
     },
     {
@@ -82,8 +84,15 @@ describe("what a body asks for", () => {
   test("is one request for each kind of step that the journal has", () => {
     // Both ways: a kind that nobody asks for, or that no row can have, is red here.
     const kinds: Readonly<Record<StepKind & StepRequest["kind"], true>> = {
-      ...{ collect: true, dispatch: true, step: true, sleep: true, deliver: true },
-      ...{ get: true, set: true, wait: true, approval: true },
+      collect: true,
+      dispatch: true,
+      step: true,
+      sleep: true,
+      deliver: true,
+      get: true,
+      set: true,
+      wait: true,
+      approval: true,
     };
     const same: [StepKind] extends [StepRequest["kind"]] ? true : never = true;
     expect(Object.keys(kinds).toSorted()).toEqual([...STEP_KINDS].toSorted());

@@ -142,8 +142,10 @@ describe("run.state", () => {
     });
     const names = stage.journal.stepsOf(1).map(({ name }) => name);
     expect(names.toSorted()).toEqual([
-      ...["left/state.set x", "left/state.set x (2)"],
-      ...["right/state.set x", "right/state.set x (2)"],
+      "left/state.set x",
+      "left/state.set x (2)",
+      "right/state.set x",
+      "right/state.set x (2)",
     ]);
     expect(stage.run()).toMatchObject({ state: "done" });
     await stage.stop();

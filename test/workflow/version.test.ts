@@ -81,7 +81,9 @@ describe("versions", () => {
   test("of what is said must be the same on both sides", () => {
     const told = "the program has changed under the running mig-runner";
     expect([undefined, 1, 3].map((version) => messagesFault(version)?.slice(0, 52))).toEqual([
-      ...[told, told, told],
+      told,
+      told,
+      told,
     ]);
   });
 });

@@ -79,7 +79,10 @@ async function check(call: Call, { path, calendar, entity, access }: Order): Pro
   await asCalendarError(`install calendar "${path}"`, { job }, async () => {
     const action = undated(template, actionName(job));
     assertFits(calendar, {
-      ...{ schedule, template: templateHash(action), before: journal.newestCalendar(job), now },
+      schedule,
+      template: templateHash(action),
+      before: journal.newestCalendar(job),
+      now,
       offsetMs: spreadOffsetMs(job, spreadMs),
     });
     const judged = progressOf(call, calendar);

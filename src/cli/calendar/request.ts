@@ -45,7 +45,12 @@ async function requestJob(call: Call, job: string): Promise<number> {
   const { agents, before, audit } = await known(view, job);
   const made = await asCalendarError(attempt, { job, path: templatePath(entity) }, () =>
     requestCalendar({
-      ...{ job, template, schedule, expiryMs, leadMs, minSigners },
+      job,
+      template,
+      schedule,
+      expiryMs,
+      leadMs,
+      minSigners,
       timezone: schedule.timezone ?? call.hostZone.name,
       offsetMs: spreadOffsetMs(job, entity.spreadMs),
       until: until ?? Number.MAX_SAFE_INTEGER,
@@ -67,8 +72,16 @@ async function requestJob(call: Call, job: string): Promise<number> {
 export function summaryOf(path: string, calendar: Calendar) {
   const { job, sequence, previous, requestedAt, minSigners, windows, signers } = calendar;
   return {
-    ...{ path, job, sequence, hash: hashOf(calendar), previous, requestedAt, minSigners },
-    ...{ windows: windows.length, firstAt: windows[0]?.firesAt, lastAt: windows.at(-1)?.firesAt },
+    path,
+    job,
+    sequence,
+    hash: hashOf(calendar),
+    previous,
+    requestedAt,
+    minSigners,
+    windows: windows.length,
+    firstAt: windows[0]?.firesAt,
+    lastAt: windows.at(-1)?.firesAt,
     signers: signers.map(({ fingerprint, manifest }) => ({
       fingerprint,
       whole: manifest !== null,

@@ -55,7 +55,9 @@ async function showJob(call: Call, job: string): Promise<number> {
     if (call.flags.has("json")) {
       const { action, id, state, endedAt, ...known } = row;
       const times = windows.map(({ firesAt, validFrom, expireAfter }) => ({
-        ...{ firesAt, validFromAt: validFrom, expireAfterAt: expireAfter },
+        firesAt,
+        validFromAt: validFrom,
+        expireAfterAt: expireAfter,
       }));
       call.terminal.json(jsonAnswer({ ...known, ...coverage, windows: times }));
       return 0;

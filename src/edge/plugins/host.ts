@@ -149,7 +149,10 @@ async function tell(
 ): Promise<Outcome> {
   const { key, attempt } = alarm;
   const context: AlarmContext<unknown> = {
-    ...{ config, key, attempt, signal },
+    config,
+    key,
+    attempt,
+    signal,
     fetch: openFetch((how) => openClient(work, how), signal),
     log: logOf(say),
   };

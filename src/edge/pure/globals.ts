@@ -29,8 +29,18 @@ const TIMERS = ["setTimeout", "setInterval", "setImmediate"] as const;
 
 /** What talks to others. */
 const TALKERS = [
-  ...["fetch", "WebSocket", "WebSocketStream", "EventSource", "XMLHttpRequest"],
-  ...["Worker", "SharedWorker", "BroadcastChannel", "MessageChannel", "prompt", "alert", "confirm"],
+  "fetch",
+  "WebSocket",
+  "WebSocketStream",
+  "EventSource",
+  "XMLHttpRequest",
+  "Worker",
+  "SharedWorker",
+  "BroadcastChannel",
+  "MessageChannel",
+  "prompt",
+  "alert",
+  "confirm",
 ] as const;
 
 /** What of the web is kept on the disk. */

@@ -44,7 +44,8 @@ export function replaceGetter(
   if (before?.configurable !== true) return () => undefined;
   const { get = () => before.value as unknown } = before;
   Object.defineProperty(holder, name, {
-    ...{ configurable: true, enumerable: before.enumerable === true },
+    configurable: true,
+    enumerable: before.enumerable === true,
     get() {
       if (!isOfRuntime()) assertInStep(what);
       return get.call(this) as unknown;

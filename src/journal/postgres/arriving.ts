@@ -231,7 +231,8 @@ async function knownIn(ask: Ask): Promise<Known> {
     if (name !== null) common.set(name, row);
   }
   return {
-    ...{ isEmpty, common },
+    isEmpty,
+    common,
     auditHead: head === undefined ? null : (JSON.parse(String(head.data)) as AuditRow),
     sources: new Set(sources.map(({ key }) => String(key))),
   };

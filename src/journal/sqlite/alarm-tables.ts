@@ -67,7 +67,10 @@ export const ALARMS = {
       // One that was put off by a clock that was ahead is due (I7).
       "WHERE next_at IS NOT NULL AND (next_at <= ? OR updated_at > ?) " +
         "AND plugin NOT IN (SELECT value FROM json_each(?)) ORDER BY next_at LIMIT ?",
-      ...[now, now, JSON.stringify(without), limit],
+      now,
+      now,
+      JSON.stringify(without),
+      limit,
     ),
 
   notice: (rows, id) => rows.one(NOTICE, "WHERE id = ?", id),
@@ -78,8 +81,14 @@ export const ALARMS = {
 
   insertNotice(rows, { alarmId, plugin, body }, now) {
     rows.insert(NOTICE, {
-      ...{ alarmId, plugin, body, state: "pending", attempts: 0, error: null },
-      ...{ nextAt: now, updatedAt: now },
+      alarmId,
+      plugin,
+      body,
+      state: "pending",
+      attempts: 0,
+      error: null,
+      nextAt: now,
+      updatedAt: now,
     });
   },
 

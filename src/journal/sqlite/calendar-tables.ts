@@ -84,7 +84,9 @@ export const CALENDARS = {
     rows.all(
       WINDOW,
       "WHERE calendar_id = ? AND fires_at > ? ORDER BY fires_at LIMIT ?",
-      ...[calendarId, after, limit],
+      calendarId,
+      after,
+      limit,
     ),
 
   windowOfRun: (rows, runId) => rows.one(WINDOW, "WHERE run_id = ?", runId),

@@ -58,7 +58,9 @@ const INSTANT_MAX = 8_640_000_000_000_000;
 /** A whole number. */
 export function whole(least: number, most = SAFE_MAX, mended: string | null = null): Kind<number> {
   return {
-    ...{ type: "INTEGER", isOptional: false, mended },
+    type: "INTEGER",
+    isOptional: false,
+    mended,
     when: `typeof(@) <> 'integer' OR @ NOT BETWEEN ${least} AND ${most}`,
     wanted: `a whole number from ${least} to ${most}`,
   };
@@ -68,7 +70,9 @@ export function whole(least: number, most = SAFE_MAX, mended: string | null = nu
 export function oneOf<Word extends string>(words: readonly Word[]): Kind<Word> {
   const list = words.map((word) => `'${word}'`).join(", ");
   return {
-    ...{ type: "TEXT", isOptional: false, mended: null },
+    type: "TEXT",
+    isOptional: false,
+    mended: null,
     when: `@ IS NULL OR @ NOT IN (${list})`,
     wanted: `one of ${words.join(", ")}`,
   };
@@ -82,7 +86,9 @@ export function optional<Value>(
   const { decode, encode } = kind;
   return {
     ...kind,
-    ...{ isOptional: true, mended, when: `@ IS NOT NULL AND (${kind.when})` },
+    isOptional: true,
+    mended,
+    when: `@ IS NOT NULL AND (${kind.when})`,
     ...(decode && { decode: (stored) => (stored === null ? null : decode(stored)) }),
     ...(encode && { encode: (value) => (value === null ? null : encode(value)) }),
   };
@@ -91,7 +97,10 @@ export function optional<Value>(
 /** A text of JSON. Wrong is what is none, and JSON of which `wrong` is true. */
 function json(wrong: string, wanted: string): Kind<string> {
   return {
-    ...{ type: "TEXT", isOptional: false, mended: null, wanted },
+    type: "TEXT",
+    isOptional: false,
+    mended: null,
+    wanted,
     // CASE keeps the order.
     when: `CASE WHEN typeof(@) <> 'text' THEN 1 WHEN NOT json_valid(@) THEN 1 ELSE ${wrong} END`,
   };
@@ -119,12 +128,18 @@ export const FLAG: Kind<boolean> = {
   encode: (value) => (value ? 1 : 0),
 };
 export const TEXT: Kind<string> = {
-  ...{ type: "TEXT", isOptional: false, mended: null },
-  ...{ when: "typeof(@) <> 'text'", wanted: "a text" },
+  type: "TEXT",
+  isOptional: false,
+  mended: null,
+  when: "typeof(@) <> 'text'",
+  wanted: "a text",
 };
 export const BYTES: Kind<Uint8Array> = {
-  ...{ type: "BLOB", isOptional: false, mended: null },
-  ...{ when: "typeof(@) <> 'blob'", wanted: "bytes" },
+  type: "BLOB",
+  isOptional: false,
+  mended: null,
+  when: "typeof(@) <> 'blob'",
+  wanted: "bytes",
 };
 export const JSON_TEXT = json("0", "JSON");
 export const JSON_OBJECT = json("json_type(@) <> 'object'", "a JSON object");

@@ -60,8 +60,18 @@ export const DELIVERIES = {
 
   insertDelivery: (rows, { actionRow, job, plugin, key, resultPath = null }, now) =>
     rows.insertOnce(DELIVERY, {
-      ...{ actionRow, job, plugin, key, resultPath, state: "pending", attempts: 0 },
-      ...{ nextAt: now, updatedAt: now, error: null, progress: null, tries: [] },
+      actionRow,
+      job,
+      plugin,
+      key,
+      resultPath,
+      state: "pending",
+      attempts: 0,
+      nextAt: now,
+      updatedAt: now,
+      error: null,
+      progress: null,
+      tries: [],
     }),
 
   saveDelivery: (rows, row) => rows.save(DELIVERY, row),

@@ -179,17 +179,29 @@ class SqliteReading implements Reading {
     const steps = run.source === null ? [] : this.#tables.stepsOf(run.id);
     const isDone = run.state === "done";
     return {
-      ...{ run: run.id, job: run.job, cause: run.cause, firesAt: run.firesAt },
-      ...{ startedAt: run.begunAt, endedAt: run.endedAt, state: run.state },
+      run: run.id,
+      job: run.job,
+      cause: run.cause,
+      firesAt: run.firesAt,
+      startedAt: run.begunAt,
+      endedAt: run.endedAt,
+      state: run.state,
       error: isDone ? null : run.note,
       note: isDone ? run.note : null,
-      ...{ params: run.params, notBeforeAt: run.notBefore },
+      params: run.params,
+      notBeforeAt: run.notBefore,
       actions: actions.map(actionRecord),
       deliveries: actions.flatMap(({ id, actionId }) =>
         this.#tables
           .deliveriesOf(id)
           .map(({ plugin, state, attempts, nextAt, error, tries, updatedAt }) => ({
-            ...{ plugin, actionId, state, attempts, nextAt, error, tries },
+            plugin,
+            actionId,
+            state,
+            attempts,
+            nextAt,
+            error,
+            tries,
             endedAt: state === "pending" ? null : updatedAt,
           })),
       ),
@@ -222,8 +234,18 @@ function actionRecord(row: ActionRow): ActionRecord {
   const commands = completeness?.statuses ?? {};
   const times = { postedAt, expireAt };
   return {
-    ...{ actionId, step, state, ...times, agents, commands, completeness },
-    ...{ collectedAt, tries, resultPath, resultSha256, error },
+    actionId,
+    step,
+    state,
+    ...times,
+    agents,
+    commands,
+    completeness,
+    collectedAt,
+    tries,
+    resultPath,
+    resultSha256,
+    error,
   };
 }
 
@@ -315,7 +337,10 @@ function page(
       "AND (fires_at, id) < (?, ?) ORDER BY fires_at DESC, id DESC LIMIT ?",
     RUN.rowOf,
     ...(job === null ? [] : [job]),
-    ...[since ?? Number.MIN_SAFE_INTEGER, place.firesAt, place.id, limit],
+    since ?? Number.MIN_SAFE_INTEGER,
+    place.firesAt,
+    place.id,
+    limit,
   );
 }
 

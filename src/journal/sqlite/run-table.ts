@@ -127,7 +127,9 @@ export const RUNS = {
         "AND action.state IN ('planned', 'posted') AND expire_at - life_ms > ?) " +
         // One that is wanted later holds up none before it.
         "AND NOT (state = 'requested' AND coalesce(not_before, 0) > ?) ORDER BY id",
-      ...[job, until, until],
+      job,
+      until,
+      until,
     ),
 
   runAt: (rows, job, firesAt) => rows.one(RUN, "WHERE job = ? AND fires_at = ?", job, firesAt),
@@ -152,8 +154,16 @@ export const RUNS = {
     const { source = null, params = null, begunAt = null, deadlineAt = null } = run;
     const goesOn = state === "requested" || state === "open" || state === "paused";
     return rows.insertOnce(RUN, {
-      ...{ job: run.job, firesAt: run.firesAt, cause: run.cause, state, source, note: null },
-      ...{ params, begunAt, deadlineAt, endedAt: goesOn ? null : now },
+      job: run.job,
+      firesAt: run.firesAt,
+      cause: run.cause,
+      state,
+      source,
+      note: null,
+      params,
+      begunAt,
+      deadlineAt,
+      endedAt: goesOn ? null : now,
       notBefore: run.notBefore ?? null,
     });
   },
@@ -190,7 +200,10 @@ export const RUNS = {
       `WHERE ${SETTLED} AND job = ?3 AND fires_at <= ` +
         "(SELECT fires_at FROM run WHERE job = ?3 ORDER BY fires_at DESC LIMIT 1 OFFSET ?4) " +
         "ORDER BY fires_at LIMIT ?2",
-      ...[before, limit, job, keep],
+      before,
+      limit,
+      job,
+      keep,
     ),
 
   removeRuns(rows, ids) {

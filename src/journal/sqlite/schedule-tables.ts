@@ -49,7 +49,10 @@ export const SCHEDULES = {
       "INSERT INTO cursor (job, decided_at, schedule, ahead_at) VALUES (?, ?, ?, ?) " +
         "ON CONFLICT (job) DO UPDATE SET decided_at = excluded.decided_at, " +
         "schedule = excluded.schedule, ahead_at = excluded.ahead_at",
-      ...[job, decidedAt, schedule, aheadAt],
+      job,
+      decidedAt,
+      schedule,
+      aheadAt,
     );
   },
 
@@ -63,7 +66,9 @@ export const SCHEDULES = {
     return rows.all(
       MISSED,
       `WHERE ${ofJob} AND ${ofKind} ORDER BY id DESC LIMIT ?3`,
-      ...[job, kind, limit],
+      job,
+      kind,
+      limit,
     );
   },
 

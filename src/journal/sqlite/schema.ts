@@ -23,15 +23,40 @@ export const SCHEMA_VERSION = 4;
 
 /** All tables; rows refer only to those of tables before their own. */
 const TABLES: readonly Table[] = [
-  ...[RUN, ACTION, SOURCE, BODY, STEP, DELIVERY, CURSOR, MISSED],
-  ...[CALENDAR, WINDOW, AUDIT, ALARM, NOTICE],
-  ...[PAUSE, TALLY, STATE],
+  RUN,
+  ACTION,
+  SOURCE,
+  BODY,
+  STEP,
+  DELIVERY,
+  CURSOR,
+  MISSED,
+  CALENDAR,
+  WINDOW,
+  AUDIT,
+  ALARM,
+  NOTICE,
+  PAUSE,
+  TALLY,
+  STATE,
 ];
 
 /** Tables with rows that may be unreadable. */
 export const ROW_TABLES: readonly Table[] = [
-  ...[RUN, ACTION, DELIVERY, BODY, STEP, MISSED, CALENDAR, WINDOW, ALARM, NOTICE],
-  ...[PAUSE, TALLY, STATE, CURSOR],
+  RUN,
+  ACTION,
+  DELIVERY,
+  BODY,
+  STEP,
+  MISSED,
+  CALENDAR,
+  WINDOW,
+  ALARM,
+  NOTICE,
+  PAUSE,
+  TALLY,
+  STATE,
+  CURSOR,
 ];
 
 /** The views that rows are read through, of this connection alone. */

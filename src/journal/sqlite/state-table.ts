@@ -52,7 +52,11 @@ export const STATES = {
       "INSERT INTO state (id, job, key, value, run_id, set_at) " +
         "VALUES (next_id('state'), ?, ?, ?, ?, ?) ON CONFLICT (job, key) DO UPDATE SET " +
         "value = excluded.value, run_id = excluded.run_id, set_at = excluded.set_at",
-      ...[job, key, value, runId, setAt],
+      job,
+      key,
+      value,
+      runId,
+      setAt,
     );
   },
 

@@ -123,7 +123,9 @@ export const WORKFLOWS = {
         "WHERE body.next_at <= ? AND run.state = 'open' " +
         "AND run.job NOT IN (SELECT value FROM json_each(?)) " +
         "ORDER BY body.next_at, run_id LIMIT ?",
-      ...[now, JSON.stringify(without), limit],
+      now,
+      JSON.stringify(without),
+      limit,
     ),
 
   insertBody(rows, { version = 1, ...body }) {
@@ -161,9 +163,22 @@ export const WORKFLOWS = {
 
   insertStep: (rows, { runId, name, kind, digest, nextAt, ...step }) =>
     rows.insertOnce(STEP, {
-      ...{ runId, name, kind, digest, state: "begun", value: null, error: null, attempts: 0 },
-      ...{ nextAt, sequence: null, endedAt: null, tries: 0, setAt: step.setAt ?? 0 },
-      ...{ asked: step.asked ?? null, answer: null, begunAt: step.begunAt ?? null },
+      runId,
+      name,
+      kind,
+      digest,
+      state: "begun",
+      value: null,
+      error: null,
+      attempts: 0,
+      nextAt,
+      sequence: null,
+      endedAt: null,
+      tries: 0,
+      setAt: step.setAt ?? 0,
+      asked: step.asked ?? null,
+      answer: null,
+      begunAt: step.begunAt ?? null,
     }),
 
   saveStep: (rows, row) => rows.save(STEP, row),

@@ -80,7 +80,10 @@ export function tableOf<Row>(description: Description<Row>): TableOf<Row> {
   const nothing = `ON CONFLICT (${description.unique}) DO NOTHING`;
   const valuesOf = (row: Omit<Row, "id">) => encoded(given, row);
   return {
-    ...{ ...description, since, key, list },
+    ...description,
+    since,
+    key,
+    list,
     rowOf: (raw) => decoded(list, raw) as Row,
     insert: { sql: `${insert} RETURNING *`, valuesOf },
     insertOnce: { sql: `${insert} ${nothing} RETURNING *`, valuesOf },

@@ -70,7 +70,11 @@ export function tally(rows: Statements, happening: Happening): void {
       "VALUES (next_id('tally'), ?1, ?2, ?3, ?4, ?5) " +
       "ON CONFLICT (what, job, label) DO UPDATE SET " +
       "count = min(count + ?4, 9007199254740991), last_at = ?5",
-    ...[what, job, label, count, lastAt],
+    what,
+    job,
+    label,
+    count,
+    lastAt,
   );
 }
 

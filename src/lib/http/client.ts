@@ -175,7 +175,10 @@ class HttpClient implements Http {
       },
       headers: pairsOf(response.rawHeaders),
       body: openBody({
-        ...{ response, exchange, idleTimeoutMs, origin },
+        response,
+        exchange,
+        idleTimeoutMs,
+        origin,
         onPart: (bytes) => this.#forget(bytes),
       }),
     };

@@ -44,7 +44,9 @@ export async function loadGnupgHome(gnupg: GnupgHome): Promise<KeySource> {
       : await succeed(gnupg, ["--export-options", "export-minimal", "--export", ...fingerprints]);
   const { entries, damage } = parseKeyring(ring);
   return {
-    ...{ kind: "gnupg", path: gnupg.home, damage },
+    kind: "gnupg",
+    path: gnupg.home,
+    damage,
     keys: holdKeys(entries, ({ fingerprint }) => secrets.get(fingerprint) ?? "missing"),
     async open(held, passphrase) {
       const sign = textSigner(gnupg, { held, passphrase });

@@ -184,9 +184,16 @@ function parseKey(body: Uint8Array, { isSecret }: { readonly isSecret: boolean }
   const publicPart = body.subarray(0, isSecret && known ? cursor.offset : body.length);
   const fingerprint = fingerprintOf(publicPart);
   return {
-    ...{ fingerprint, keyId: fingerprint.slice(-16), algorithm, algorithmName: name, createdAt },
-    ...{ numbers, secret: isSecret ? parseSecretPart(body, cursor) : { kind: "none" } },
-    ...{ flags: null, expiresAt: null, revoked: false },
+    fingerprint,
+    keyId: fingerprint.slice(-16),
+    algorithm,
+    algorithmName: name,
+    createdAt,
+    numbers,
+    secret: isSecret ? parseSecretPart(body, cursor) : { kind: "none" },
+    flags: null,
+    expiresAt: null,
+    revoked: false,
   };
 }
 

@@ -48,7 +48,8 @@ export async function asRunnerError<Value>(
     const { about, hint, passing } = error;
     const place = about === null ? undefined : where.places?.[about];
     const detail = {
-      ...{ path: where.path, ...place },
+      path: where.path,
+      ...place,
       ...(hint === undefined ? {} : { hint }),
       ...(passing === undefined ? {} : { passing }),
     };

@@ -27,7 +27,10 @@ const SIGNING_MAX = 4;
 export async function loadRing(path: string, clock: { now(): Instant }): Promise<KeySource> {
   const { entries, damage } = parseKeyring(readKeyFile(path));
   return {
-    ...{ kind: "ring", path, damage, keys: holdKeys(entries, secretIn) },
+    kind: "ring",
+    path,
+    damage,
+    keys: holdKeys(entries, secretIn),
     open: ({ key }, passphrase) => openRingKey(key, { passphrase, clock }),
   };
 }

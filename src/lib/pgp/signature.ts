@@ -184,8 +184,17 @@ function parseVersion3(cursor: Cursor): Signature {
   const hash = knownHash(cursor.integer(1));
   const none = new Uint8Array();
   return {
-    ...{ version: 3, type: suffix[0] ?? 0, algorithm, hash, createdAt: time * 1000, issuerKeyId },
-    ...{ keyFlags: null, keyLifetimeSeconds: null, suffix, hashed: none, unhashed: none },
+    version: 3,
+    type: suffix[0] ?? 0,
+    algorithm,
+    hash,
+    createdAt: time * 1000,
+    issuerKeyId,
+    keyFlags: null,
+    keyLifetimeSeconds: null,
+    suffix,
+    hashed: none,
+    unhashed: none,
     digestStart: cursor.take(2),
     numbers: takeNumbers(cursor, algorithm),
   };
@@ -203,11 +212,17 @@ function parseVersion4(body: Uint8Array, cursor: Cursor): Signature {
   const unhashed = body.subarray(hashed.length, cursor.offset);
   if (found.time === undefined) throw structural("no creation time in signature");
   return {
-    ...{ version: 4, type, algorithm, hash, createdAt: found.time * 1000 },
+    version: 4,
+    type,
+    algorithm,
+    hash,
+    createdAt: found.time * 1000,
     issuerKeyId: found.issuer ?? null,
     keyFlags: found.flags ?? null,
     keyLifetimeSeconds: found.lifetime ?? null,
-    ...{ suffix: hashSuffix(hashed), hashed, unhashed },
+    suffix: hashSuffix(hashed),
+    hashed,
+    unhashed,
     digestStart: cursor.take(2),
     numbers: takeNumbers(cursor, algorithm),
   };

@@ -76,7 +76,12 @@ export async function openSigner(options: SignerOptions): Promise<OpenedSigner> 
   const { fingerprint, primaryFingerprint, problem, advice, expiresAt } = key;
   const expired = expiresAt !== null && expiresAt <= clock.now() ? expiredText(key) : null;
   return {
-    ...{ fingerprint, primaryFingerprint, problem, advice, expired, path },
+    fingerprint,
+    primaryFingerprint,
+    problem,
+    advice,
+    expired,
+    path,
     sign: (text) => asRunnerError({ ...where, path }, () => sign(text)),
   };
 }

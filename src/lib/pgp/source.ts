@@ -70,8 +70,13 @@ function holdKey(
   return {
     fingerprint: key.fingerprint,
     primaryFingerprint: primary.fingerprint,
-    ...{ userIds, algorithm: key.algorithmName, createdAt: key.createdAt },
-    ...{ expiresAt: earlier(key.expiresAt, primary.expiresAt), secret, problem, key },
+    userIds,
+    algorithm: key.algorithmName,
+    createdAt: key.createdAt,
+    expiresAt: earlier(key.expiresAt, primary.expiresAt),
+    secret,
+    problem,
+    key,
     advice: problem === null ? null : adviceFor(key, subkeys),
     canSign: secret !== "missing" && hasSigningAlgorithm(key) && allowed,
   };

@@ -41,17 +41,22 @@ ${pager(null, next === null ? null : withQuery("/alarms", { before: next }))}`,
 function alarmTable(rows: readonly AlarmRow[], now: Instant, empty: string): Markup {
   return table(
     [
-      ...["Alarm", "Job", "Run"],
-      ...[{ name: "Since", kind: "time" } as const, { name: "Until", kind: "time" } as const],
-      ...[
-        { name: "Times", kind: "number" } as const,
-        { name: "What, and what to do", kind: "text" } as const,
-      ],
+      "Alarm",
+      "Job",
+      "Run",
+      { name: "Since", kind: "time" } as const,
+      { name: "Until", kind: "time" } as const,
+      { name: "Times", kind: "number" } as const,
+      { name: "What, and what to do", kind: "text" } as const,
     ],
     rows.map(({ event, job, runId, since, endedAt, count, message, hint }) => [
-      ...[event, jobLink(job), runLink(runId, `${runId}`), moment(since, now)],
+      event,
+      jobLink(job),
+      runLink(runId, `${runId}`),
+      moment(since, now),
       endedAt === null ? markup`<span class="bad">so now</span>` : moment(endedAt, now),
-      ...[count, [message, markup` <span class="soft">${hint}</span>`]],
+      count,
+      [message, markup` <span class="soft">${hint}</span>`],
     ]),
     empty,
   );

@@ -23,11 +23,18 @@ export function auditPage(): Page {
       body: markup`<p class="soft">mig-runner audit verify tells whether a row was changed or taken away.</p>
 ${table(
   [
-    ...[{ name: "Row", kind: "number" } as const, { name: "When", kind: "time" } as const],
-    ...["Who", "What", { name: "Exactly", kind: "text" } as const],
+    { name: "Row", kind: "number" } as const,
+    { name: "When", kind: "time" } as const,
+    "Who",
+    "What",
+    { name: "Exactly", kind: "text" } as const,
   ],
   rows.map(({ id, at, actor, deed, subject, detail }) => [
-    ...[id, moment(at, now), actor, `${deed} ${subject}`, detail],
+    id,
+    moment(at, now),
+    actor,
+    `${deed} ${subject}`,
+    detail,
   ]),
   "Nobody has decided anything here yet.",
 )}

@@ -147,7 +147,9 @@ function filters({ after, before, kind }: Data): Markup {
 }
 
 const TONES: Readonly<Record<ChangeKind, string>> = {
-  ...{ appeared: "good", gone: "bad", changed: "wait" },
+  appeared: "good",
+  gone: "bad",
+  changed: "wait",
 };
 
 function changeTable(changes: readonly HostChange[]): Markup {

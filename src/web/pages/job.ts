@@ -62,7 +62,9 @@ async function load({ reading, states, blackouts, now }: Seen, name: string): Pr
     fires,
     holds: fires.map((nextAt) => heldFire({ job: name, nextAt }, holding)),
     windows: (windows ?? []).map(({ firesAt, validFrom, expireAfter, signatures }) => ({
-      ...{ firesAt, validFromAt: validFrom, expireAt: expireAfter },
+      firesAt,
+      validFromAt: validFrom,
+      expireAt: expireAfter,
       signatures: signatures.length,
     })),
     runs,
@@ -184,7 +186,10 @@ ${table(
     { name: "Signatures", kind: "number" },
   ],
   windows.map(({ firesAt, validFromAt, expireAt, signatures }) => [
-    ...[moment(firesAt, now), moment(validFromAt, now), moment(expireAt, now), signatures],
+    moment(firesAt, now),
+    moment(validFromAt, now),
+    moment(expireAt, now),
+    signatures,
   ]),
   "No window is to come.",
 )}`;

@@ -33,12 +33,17 @@ export function missedTable(rows: readonly MissedRow[], now: Instant): Markup {
   return table(
     [
       "Job",
-      ...[{ name: "First", kind: "time" } as const, { name: "Last", kind: "time" } as const],
-      ...[{ name: "Times", kind: "number" } as const, { name: "Why", kind: "text" } as const],
+      { name: "First", kind: "time" } as const,
+      { name: "Last", kind: "time" } as const,
+      { name: "Times", kind: "number" } as const,
+      { name: "Why", kind: "text" } as const,
     ],
     rows.map(({ job, firstAt, lastAt, count, reason }) => [
-      ...[jobLink(job), moment(firstAt, now), count === 1 ? null : moment(lastAt, now)],
-      ...[isAtLeast(count) ? `at least ${count}` : count, reason],
+      jobLink(job),
+      moment(firstAt, now),
+      count === 1 ? null : moment(lastAt, now),
+      isAtLeast(count) ? `at least ${count}` : count,
+      reason,
     ]),
     "No fire time was missed.",
   );

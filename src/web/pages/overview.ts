@@ -49,7 +49,8 @@ export function overviewPage(upcoming: UpcomingFires): Page {
       const holding = { states, pauses: (await reading?.pauses(now)) ?? [], blackouts };
       const lately = await reading?.history({ limit: LATELY_SHOWN });
       return {
-        ...{ directory, holder },
+        directory,
+        holder,
         troubles: await troublesOf(seen),
         jobs: states.length,
         next: [...fires.map((one) => ({ ...one, held: heldFire(one, holding) })), ...asked]

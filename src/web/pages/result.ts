@@ -114,7 +114,10 @@ function queryOf(
   from: number,
 ): Readonly<Record<string, string | number | null>> {
   return {
-    ...{ status, host, text, sort: sort === "file" ? null : sort },
+    status,
+    host,
+    text,
+    sort: sort === "file" ? null : sort,
     found: found === null ? null : found ? "yes" : "no",
     from: from === 0 ? null : from,
   };

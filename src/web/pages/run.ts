@@ -72,7 +72,7 @@ function deedsOf({ run, state, actions, steps, isHeld: waits }: Data): readonly 
     ...actions.flatMap(({ actionId, resultPath, state: stands }) =>
       actionId === null
         ? []
-        : actionDeeds(actionId, { ...{ known, stands }, hasResult: resultPath !== null }),
+        : actionDeeds(actionId, { known, stands, hasResult: resultPath !== null }),
     ),
     ...(hasEnded
       ? []
@@ -179,9 +179,13 @@ function deliveryTable(deliveries: readonly DeliveryRecord[], now: Instant): Mar
       { name: "Error", kind: "text" },
     ],
     deliveries.map(({ plugin, actionId, state, attempts, nextAt, endedAt, error }) => [
-      ...[plugin, actionId === null ? null : `${actionId}`, stateWord(state)],
-      ...[endedAt === null ? null : moment(endedAt, now), attempts],
-      ...[nextAt === null ? null : moment(nextAt, now), error],
+      plugin,
+      actionId === null ? null : `${actionId}`,
+      stateWord(state),
+      endedAt === null ? null : moment(endedAt, now),
+      attempts,
+      nextAt === null ? null : moment(nextAt, now),
+      error,
     ]),
     "Nothing is to be delivered.",
   );
@@ -199,12 +203,18 @@ function triesSection({ actions, deliveries }: RunRecord, now: Instant): Piece {
   ].toSorted((left, right) => left.firstAt - right.firstAt);
   if (rows.length === 0) return null;
   const heading = [
-    ...["Tried", { name: "Times", kind: "number" } as const],
-    ...[{ name: "First", kind: "time" } as const, { name: "Last", kind: "time" } as const],
+    "Tried",
+    { name: "Times", kind: "number" } as const,
+    { name: "First", kind: "time" } as const,
+    { name: "Last", kind: "time" } as const,
     { name: "Why it failed", kind: "text" } as const,
   ];
   const cells = rows.map(({ of, count, firstAt, lastAt, error }) => [
-    ...[of, count, moment(firstAt, now), count === 1 ? null : moment(lastAt, now), error],
+    of,
+    count,
+    moment(firstAt, now),
+    count === 1 ? null : moment(lastAt, now),
+    error,
   ]);
   return section("Failed attempts", table(heading, cells, ""));
 }
@@ -219,7 +229,10 @@ function stepTable(steps: readonly StepRecord[], now: Instant): Markup {
       { name: "Value or error", kind: "text" },
     ],
     steps.map(({ name, kind, state, attempts, endedAt, error, value = null }) => [
-      ...[name, kind, stateWord(state), endedAt === null ? null : moment(endedAt, now)],
+      name,
+      kind,
+      stateWord(state),
+      endedAt === null ? null : moment(endedAt, now),
       error === null
         ? value !== null && markup`<code>${value}</code>`
         : `${attempts === 0 ? "" : `${attempts}× `}${error}`,

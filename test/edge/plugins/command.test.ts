@@ -37,14 +37,12 @@ describe("decodeCommand()", () => {
       "action":{"operations":[{"module":"file"}],"z":"${"y".repeat(2e6)}"},"a\\"b":null,"results":{}}`;
     const read = decodeCommand(new TextEncoder().encode(text), 1);
     expect(read as unknown).toMatchObject({
-      ...{
-        status: "success",
-        agent: { name: "a" },
-        id: -1_500,
-        x: null,
-        action: null,
-        'a"b': null,
-      },
+      status: "success",
+      agent: { name: "a" },
+      id: -1_500,
+      x: null,
+      action: null,
+      'a"b': null,
       results: [{ success: false }],
     });
   });

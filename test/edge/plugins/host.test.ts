@@ -20,18 +20,16 @@ async function play(deliver: Deliver, changes: Partial<PluginWork> = {}) {
   const resultPath = scratch.file("7.json", JSON.stringify(resultOf(command())));
   const delivery: Delivery = { job: "nightly", actionId: 7, resultPath, key: "k", attempt: 1 };
   const work: PluginWork = {
-    ...{
-      plugin: "own",
-      path: null,
-      below: scratch.path,
-      settings: null,
-      place: "",
-      environment: {},
-      timeoutMs: 5_000,
-      delivery,
-      alarm: null,
-      use: "result",
-    },
+    plugin: "own",
+    path: null,
+    below: scratch.path,
+    settings: null,
+    place: "",
+    environment: {},
+    timeoutMs: 5_000,
+    delivery,
+    alarm: null,
+    use: "result",
     ...changes,
   };
   const shipped: Shipped = { own: async () => ({ default: plugin({ deliver }) }) };

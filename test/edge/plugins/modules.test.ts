@@ -74,8 +74,15 @@ describe("openModules().names()", () => {
     }
     site.scratch.folder("plugins/helpers");
     expect(await site.modules.names()).toEqual([
-      ...["elastic", "email", "mozdef-compliance", "mozdef-scribe", "other", "own"],
-      ...["slack", "splunk", "webhook"],
+      "elastic",
+      "email",
+      "mozdef-compliance",
+      "mozdef-scribe",
+      "other",
+      "own",
+      "slack",
+      "splunk",
+      "webhook",
     ]);
   });
 

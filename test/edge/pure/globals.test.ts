@@ -46,8 +46,14 @@ describe("guardGlobals()", () => {
       Temporal.Now.plainDateISO("UTC").toString(),
     ]);
     expect(seen).toEqual([
-      ...[DAY, "2020-02-03T00:00:00.000Z", 5, new Date(DAY).toDateString(), DAY, DAY],
-      ...["2020-02-03T00:00", "2020-02-03"],
+      DAY,
+      "2020-02-03T00:00:00.000Z",
+      5,
+      new Date(DAY).toDateString(),
+      DAY,
+      DAY,
+      "2020-02-03T00:00",
+      "2020-02-03",
     ]);
     expect(used).toContain("Date.now()");
     expect(used).toContain("new Date()");
@@ -132,7 +138,10 @@ describe("guardGlobals()", () => {
 
   test("shows the top level of a module the run's values, and refuses it nothing", async () => {
     const view = bodyView(1, {
-      ...{ now: () => DAY, used() {}, refuse: () => new Error("refused"), raced() {} },
+      now: () => DAY,
+      used() {},
+      refuse: () => new Error("refused"),
+      raced() {},
     });
     const seen = await whileLoading(view, async () => [Date.now(), typeof process.env.PATH]);
     expect(seen).toEqual([DAY, "string"]);

@@ -9,9 +9,13 @@ import { FakeStore } from "../../support/fake-store.ts";
 
 function open(scratch: Scratch, store: FakeStore): Bucket {
   const objects = new Objects({
-    ...{ endpoint: "https://s3.test", bucket: "bucket", region: "us-east-1" },
+    endpoint: "https://s3.test",
+    bucket: "bucket",
+    region: "us-east-1",
     credentials: () => Promise.resolve({ accessKey: "id", secretKey: "secret" }),
-    ...{ http: store, clock: new VirtualClock(0), random: { next: () => 0 } },
+    http: store,
+    clock: new VirtualClock(0),
+    random: { next: () => 0 },
   });
   const copies = new Copies({ directory: scratch.path });
   return new Bucket({ bucket: "bucket", prefix: "site", objects, copies });

@@ -15,12 +15,17 @@ describe("fetchOver()", () => {
     const fetch = fetchOver(http, LIMIT);
     const answer = await fetch("https://s3.test/b/k", { method: "POST", headers });
     expect([answer.status, answer.headers.get("etag"), await answer.text()]).toEqual([
-      ...[201, "x", "abcd"],
+      201,
+      "x",
+      "abcd",
     ]);
     expect(http.requests).toEqual([
       {
-        ...{ method: "POST", url: "https://s3.test/b/k", redirects: "returned" },
-        ...{ headers: [["x-amz-date", "now"]], body: new Uint8Array() },
+        method: "POST",
+        url: "https://s3.test/b/k",
+        redirects: "returned",
+        headers: [["x-amz-date", "now"]],
+        body: new Uint8Array(),
       },
     ]);
   });

@@ -12,12 +12,17 @@ function bucket(store: FakeStore, keys: readonly string[] = ["id"]) {
   const clock = new VirtualClock(0);
   let reads = 0;
   const objects = new Objects({
-    ...{ endpoint: "https://s3.test", bucket: "bucket", region: "us-east-1" },
+    endpoint: "https://s3.test",
+    bucket: "bucket",
+    region: "us-east-1",
     credentials: () => {
       const accessKey = keys[Math.min(reads++, keys.length - 1)] ?? "";
       return Promise.resolve({ accessKey, secretKey: "secret" });
     },
-    ...{ http: store, clock, random: { next: () => 0 }, partBytes: PART },
+    http: store,
+    clock,
+    random: { next: () => 0 },
+    partBytes: PART,
   });
   return { objects, clock, reads: () => reads };
 }
@@ -228,7 +233,9 @@ test.each([
 ])("the bucket at %s is asked for %s", async (endpoint, url) => {
   const urls: string[] = [];
   const objects = new Objects({
-    ...{ endpoint, bucket: "bucket", region: "us-east-1" },
+    endpoint,
+    bucket: "bucket",
+    region: "us-east-1",
     credentials: () => Promise.resolve({ accessKey: "id", secretKey: "secret" }),
     http: {
       send(request) {
@@ -236,7 +243,8 @@ test.each([
         return new FakeStore().send(request);
       },
     },
-    ...{ clock: new VirtualClock(0), random: { next: () => 0 } },
+    clock: new VirtualClock(0),
+    random: { next: () => 0 },
   });
   await objects.putText("site/7.json", "x");
   expect(urls).toEqual([url]);

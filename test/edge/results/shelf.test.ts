@@ -52,7 +52,11 @@ describe("depotShelf()", () => {
     ) as [string, string, string, string];
     const other = key(11, "ours", 6);
     const { left, ended, open } = home({
-      ...{ [young]: 100, [theirs]: 1, [named]: 1, [lost]: 1, [other]: 1 },
+      [young]: 100,
+      [theirs]: 1,
+      [named]: 1,
+      [lost]: 1,
+      [other]: 1,
     });
     const { strays } = depotShelf(open, (job) => job === "ours");
     const asked: unknown[] = [];

@@ -16,7 +16,11 @@ async function joined() {
   const said: string[] = [];
   const member = new Membership(
     {
-      ...{ server: storeOf(model), host: "a", me: "a/1", leaseMs: LEASE_MS, path: ":memory:" },
+      server: storeOf(model),
+      host: "a",
+      me: "a/1",
+      leaseMs: LEASE_MS,
+      path: ":memory:",
       clock: {
         now: () => NOW + ahead.wall,
         sleep: (...order) => clock.sleep(...order),

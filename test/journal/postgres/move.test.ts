@@ -145,7 +145,10 @@ described("a journal", () => {
     const home = openJournal({ path });
     expect(verifyAudit(home, []).faults).toEqual([]);
     expect(home.auditRows(0, 99).map(({ deed }) => deed)).toEqual([
-      ...["pause", "unpause", "move", "move"],
+      "pause",
+      "unpause",
+      "move",
+      "move",
     ]);
     await home.close();
     expect((await verifyJournal(path)).unreadable).toEqual([]);

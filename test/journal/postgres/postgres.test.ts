@@ -59,7 +59,10 @@ async function newServer(): Promise<{ readonly url: string; readonly server: Ser
 async function ownAll(server: Server, me: string, doubts: string[] = []) {
   const epochs = await server.claim(me, 60_000, ALL);
   const journal = openClusterJournal({
-    ...{ server, path: newFile(), shards: SHARDS, me },
+    server,
+    path: newFile(),
+    shards: SHARDS,
+    me,
     epochOf: (shard) => epochs.get(shard) ?? null,
     onDoubt: ({ message }) => doubts.push(message),
   });
@@ -333,8 +336,12 @@ async function joinAs(
   const system = systemClock();
   const member = new Membership(
     {
-      ...{ server: new Server({ connectionString: url }), host, me: `${host}/1` },
-      ...{ leaseMs: LEASE_MS, path: newFile(), log: { emit() {} } },
+      server: new Server({ connectionString: url }),
+      host,
+      me: `${host}/1`,
+      leaseMs: LEASE_MS,
+      path: newFile(),
+      log: { emit() {} },
       clock: { ...system, now: () => system.now() + ahead.wall },
       elapsed: () => performance.now() + ahead.elapsed,
       ...edges,

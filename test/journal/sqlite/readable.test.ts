@@ -112,7 +112,10 @@ const NO_TIME = [...TOO_LARGE, "8640000000000001"];
 const NO_COUNT = [...TOO_LARGE, "-1"];
 const NO_LIST = ["'['", "'{}'", "'5'", "'[1]'", "'null'", "''"];
 const NO_RESULT = [
-  ...["'{'", "'[]'", "'7'", "'{}'"],
+  "'{'",
+  "'[]'",
+  "'7'",
+  "'{}'",
   `'{"fetched":1e300,"sent":1,"counters":null,"statuses":{},"strays":0}'`,
   `'{"fetched":-1,"sent":1,"counters":null,"statuses":{},"strays":0}'`,
   `'{"fetched":"1","sent":1,"counters":null,"statuses":{},"strays":0}'`,
@@ -125,7 +128,10 @@ const NO_RESULT = [
 
 /** No list of what was tried in vain. */
 const NO_TRIES = [
-  ...["'['", "'{}'", "'[7]'", "'[{}]'"],
+  "'['",
+  "'{}'",
+  "'[7]'",
+  "'[{}]'",
   `'[{"what":"post","error":"e","count":1,"firstAt":1}]'`,
   `'[{"what":"post","error":"e","count":1,"firstAt":1,"lastAt":9e18}]'`,
   `'[{"what":"post","error":null,"count":1,"firstAt":1,"lastAt":2}]'`,
@@ -236,10 +242,7 @@ const WRONG: readonly (readonly [where: string, column: string, values: readonly
 /** Columns that a row of their table needs to be told from another; wrong ones are told below. */
 const KEYS: Readonly<Record<string, readonly string[]>> = {
   run: ["id", "job", "source", "note"],
-  action: [
-    ...["id", "run_id", "job", "step", "name", "body", "signature", "error"],
-    "result_sha256",
-  ],
+  action: ["id", "run_id", "job", "step", "name", "body", "signature", "error", "result_sha256"],
   delivery: ["id", "action_row", "job", "plugin", "key", "error", "progress", "result_path"],
   body: ["run_id", "template"],
   step: ["id", "run_id", "name", "digest", "error"],
@@ -329,7 +332,12 @@ describe("a row with an id that no program gave", () => {
       expect(journal.unreadable(10)).toHaveLength(2);
       const next = await journal.write((tables) => {
         tables.insertMissed({
-          ...{ job: "y", firstAt: 1, lastAt: 1, count: 1, reason: "r", recordedAt: 1 },
+          job: "y",
+          firstAt: 1,
+          lastAt: 1,
+          count: 1,
+          reason: "r",
+          recordedAt: 1,
         });
         return tables.insertRun({ job: "y", firesAt: 1, cause: "manual" }, "open", 1);
       });

@@ -110,8 +110,15 @@ describe("history()", () => {
     await using journal = await journalWith(...RUNS);
     const [first] = (await journal.reading.history({ since: 4_000, limit: 1 })).runs;
     expect(first).toMatchObject({
-      ...{ run: 4, job: "nightly", cause: "schedule", firesAt: 4_000, endedAt: 4_005 },
-      ...{ state: "done", error: null, note: null, steps: [] },
+      run: 4,
+      job: "nightly",
+      cause: "schedule",
+      firesAt: 4_000,
+      endedAt: 4_005,
+      state: "done",
+      error: null,
+      note: null,
+      steps: [],
       actions: [{ actionId: 102, state: "collected", agents: 3, commands: { success: 2 } }],
       deliveries: [{ plugin: "mail", actionId: 102, state: "delivered", attempts: 3 }],
     });
@@ -149,7 +156,12 @@ describe("run()", () => {
     expect(found).toMatchObject({ run: 7, error: "gone", cause: "manual" });
     expect(found?.steps).toEqual([
       {
-        ...{ name: "look", kind: "step", state: "saved", attempts: 1, error: null, endedAt: 5 },
+        name: "look",
+        kind: "step",
+        state: "saved",
+        attempts: 1,
+        error: null,
+        endedAt: 5,
         begunAt: null,
         value: '{"found":1}',
       },

@@ -43,8 +43,12 @@ async function ask(version: SecureVersion, skipVerifyCert: boolean): Promise<Htt
   await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
   const time = 2_000;
   const http = openHttp({
-    ...{ skipVerifyCert, environment: trusting, connectionsMax: 1 },
-    ...{ connectTimeoutMs: time, headersTimeoutMs: time, idleTimeoutMs: time },
+    skipVerifyCert,
+    environment: trusting,
+    connectionsMax: 1,
+    connectTimeoutMs: time,
+    headersTimeoutMs: time,
+    idleTimeoutMs: time,
     exchangeTimeoutMs: 5_000,
   });
   closers.push(
@@ -69,7 +73,8 @@ describe("a connection to the API", () => {
     for (const version of ["TLSv1", "TLSv1.1"] as const) {
       test(`is not made by ${version}, ${how}`, async () => {
         expect(await ask(version, skipVerifyCert)).toMatchObject({
-          ...{ kind: "unreachable", sent: false },
+          kind: "unreachable",
+          sent: false,
         });
       });
     }

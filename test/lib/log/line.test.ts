@@ -65,8 +65,13 @@ describe("networkLine()", () => {
 describe("jsonText()", () => {
   test("has all that a line is about in fields of its own, and none that it is not about", () => {
     const subject = {
-      ...{ job: "nightly", run: 7, action: 12, step: "deep" },
-      ...{ plugin: "slack", alarm: "dead", hosts: 0 },
+      job: "nightly",
+      run: 7,
+      action: 12,
+      step: "deep",
+      plugin: "slack",
+      alarm: "dead",
+      hosts: 0,
     };
     const time = "2026-11-03T04:05:06.789Z";
     const own = { time, level: "warning", message: "text" };

@@ -27,7 +27,9 @@ type Kind = "file" | "folder" | "link" | "device";
 /** What the file system would say. */
 function standing(mode: number, { uid = 0, gid = 0, kind = "file" as Kind } = {}) {
   return {
-    ...{ mode, uid, gid },
+    mode,
+    uid,
+    gid,
     isFile: () => kind === "file",
     isDirectory: () => kind === "folder",
     isSymbolicLink: () => kind === "link",

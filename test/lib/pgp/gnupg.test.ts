@@ -57,7 +57,10 @@ describe.if(gpgTests)("openSigner() on a GnuPG 2 home", () => {
 
   function open(keyId: string, passphrase = "") {
     return openSigner({
-      ...{ home: folder.path, keyId, passphrase: secret(passphrase), clock },
+      home: folder.path,
+      keyId,
+      passphrase: secret(passphrase),
+      clock,
       environment: GPG_ENVIRONMENT,
     });
   }
@@ -158,7 +161,10 @@ describe.if(gpgTests)("openSigner() on a GnuPG 2 home", () => {
   test("agrees with GnuPG about the signatures that we make ourselves", async () => {
     for (const ring of ["gpg2rsa", "dsa2048", "ecdsa256"]) {
       const signer = await openSigner({
-        ...{ home: homeOf(ring), keyId: ring, passphrase: null, environment: {} },
+        home: homeOf(ring),
+        keyId: ring,
+        passphrase: null,
+        environment: {},
         clock: clockAt(1_795_449_900_000),
       });
       const line = await signer.sign(bytesOf("one\ntwo"));

@@ -42,7 +42,10 @@ describe("generateSigningKey()", () => {
       if (entry !== undefined) expect(verifyProblem(entry.primary)).toBeNull();
       writeFileSync(join(folder, "secring.gpg"), bytes, { mode: 0o600 });
       const signer = await openSigner({
-        ...{ home: folder, keyId: fingerprint, passphrase: null, environment },
+        home: folder,
+        keyId: fingerprint,
+        passphrase: null,
+        environment,
         clock: clockAt(now + 1_000),
       });
       expect(signer.problem).toBeNull();

@@ -26,7 +26,11 @@ const RSA_4096 = "107FEF3CEA53A76F3C22361065BC3D2003623D49";
 
 function open(changes: Partial<SignerOptions> = {}) {
   return openSigner({
-    ...{ home: homeOf(), keyId: RUNNER_KEY, passphrase: null, clock: clockAt(0), environment: {} },
+    home: homeOf(),
+    keyId: RUNNER_KEY,
+    passphrase: null,
+    clock: clockAt(0),
+    environment: {},
     ...changes,
   });
 }
@@ -247,7 +251,9 @@ describe("openSigner()", () => {
 describe("keySources()", () => {
   test("shows every key with its kind, its owner, and why it is not usable", async () => {
     const [ring] = await listKeys({
-      ...{ home: homeOf("mix-ed-then-rsa"), clock: clockAt(0), environment: {} },
+      home: homeOf("mix-ed-then-rsa"),
+      clock: clockAt(0),
+      environment: {},
     });
     expect(ring?.kind).toBe("ring");
     expect(ring?.damage).toBeNull();

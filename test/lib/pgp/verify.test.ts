@@ -54,7 +54,8 @@ describe("verifySignature()", () => {
     const bytes = new TextEncoder().encode(first.signed);
     expect(
       await verifySignature({
-        ...{ text: bytes, signature: line },
+        text: bytes,
+        signature: line,
         publicKeys: parsePublicKeys(keyFile("keys/secring.gpg")),
       }),
     ).toEqual(good);

@@ -182,8 +182,13 @@ export class Host implements Surroundings {
     const cluster = this.#cluster;
     const { leaseMs, shards } = cluster.profile;
     const options = {
-      ...{ server: new RemoteStore(cluster, this, life), host: this.name, me: this.me, leaseMs },
-      ...{ path: ":memory:", clock: makeClock(this, life), log: makeLog(this, life) },
+      server: new RemoteStore(cluster, this, life),
+      host: this.name,
+      me: this.me,
+      leaseMs,
+      path: ":memory:",
+      clock: makeClock(this, life),
+      log: makeLog(this, life),
       elapsed: () => cluster.timeline.now - this.#asleepMs,
     };
     return new Membership(options, shards);
@@ -204,7 +209,13 @@ export class Host implements Surroundings {
     const disk = makeSpool(this, life);
     const spool = ownJobs(disk, member);
     const edges: EngineEdges = {
-      ...{ clock, signer, spool, results: disk, api, lease, limits },
+      clock,
+      signer,
+      spool,
+      results: disk,
+      api,
+      lease,
+      limits,
       random: this.dice,
       log: makeLog(this, life),
       journal: this.#cluster.oracle.journalOf(member.journal),

@@ -140,7 +140,10 @@ export class PostgresModel {
     const now = this.#now();
     const shards = [...this.#shards].map(
       ([id, { owner, epoch, version, leaseUntil }]): Shard => ({
-        ...{ id, owner, epoch, version },
+        id,
+        owner,
+        epoch,
+        version,
         free: owner === null || leaseUntil < now,
       }),
     );

@@ -121,9 +121,16 @@ export class ClusterOracle {
     const since = new Map<string, number>();
     const nothing = (): void => {};
     return {
-      ...{ arrived: nothing, accepted: nothing, committed: nothing, woken: nothing },
-      ...{ logged: nothing, exchanged: nothing, outageEnds: nothing, raised: nothing },
-      ...{ noticed: nothing, told: nothing },
+      arrived: nothing,
+      accepted: nothing,
+      committed: nothing,
+      woken: nothing,
+      logged: nothing,
+      exchanged: nothing,
+      outageEnds: nothing,
+      raised: nothing,
+      noticed: nothing,
+      told: nothing,
       collecting: (path) => since.set(path, this.cluster.timeline.now),
       published: (path, bytes) => {
         const { api, profile } = this.cluster;
@@ -264,8 +271,10 @@ export class ClusterOracle {
       row.cause === "schedule" ? [Number(row.fires_at)] : [],
     );
     const missed = of("missed").map(({ row }) => ({
-      ...{ firstAt: Number(row.first_at), lastAt: Number(row.last_at) },
-      ...{ count: Number(row.count), kind: String(row.kind) },
+      firstAt: Number(row.first_at),
+      lastAt: Number(row.last_at),
+      count: Number(row.count),
+      kind: String(row.kind),
     }));
     const rows = { runs, missed, hasCursor: of("cursor").length > 0, isHeld: false };
     for (const problem of this.#decided.problems(job, fires, rows)) this.cluster.violate(problem);
@@ -330,8 +339,13 @@ interface Shelved {
 /** Notes which rows a transaction writes. */
 function noted(transaction: JournalTransaction, touched: Set<string>): JournalTransaction {
   const tables: Readonly<Record<string, string>> = {
-    ...{ insertRun: "run", saveRun: "run", insertAction: "action", saveAction: "action" },
-    ...{ insertDelivery: "delivery", saveDelivery: "delivery", saveStep: "step" },
+    insertRun: "run",
+    saveRun: "run",
+    insertAction: "action",
+    saveAction: "action",
+    insertDelivery: "delivery",
+    saveDelivery: "delivery",
+    saveStep: "step",
   };
   return new Proxy(transaction, {
     get(target, name) {

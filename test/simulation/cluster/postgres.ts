@@ -174,7 +174,10 @@ export class RemoteStore implements ClusterStore {
         host.soon(this.#wayMs(), () => settle(() => resolve(value)));
       };
       const call: Call = {
-        ...{ name, host, isOver: false, isSilent: false },
+        name,
+        host,
+        isOver: false,
+        isSilent: false,
         fail: (why) => host.soon(cluster.dice.int(0, 20), () => refuse(why)),
         arrive() {
           if (call.isOver || host.isCut) return;

@@ -93,7 +93,10 @@ export function makeCluster(dice: Dice, hosts: number | null): ClusterProfile {
   }));
   return {
     beginsAt: Date.UTC(2026, 0, 1) + dice.int(0, 365 * 86_400_000),
-    ...{ chaosMs, hosts: count, jobs, leaseMs },
+    chaosMs,
+    hosts: count,
+    jobs,
+    leaseMs,
     shards: dice.int(2, 8),
     offsets: Array.from({ length: count }, makeOffset(dice)),
     manners: makeManners(dice, jobs),

@@ -31,16 +31,29 @@ function profileOf({ hosts, jobs: count }: Size, dice: Dice): ClusterProfile {
   });
   const rates: Rates = quiet.rates;
   return {
-    ...{ hosts, jobs, rates, shards: 64, leaseMs: 10_000, happenings: [] },
-    ...{ beginsAt: Date.UTC(2026, 10, 30), chaosMs: 0, checkDirectoryMs: 60_000 },
+    hosts,
+    jobs,
+    rates,
+    shards: 64,
+    leaseMs: 10_000,
+    happenings: [],
+    beginsAt: Date.UTC(2026, 10, 30),
+    chaosMs: 0,
+    checkDirectoryMs: 60_000,
     offsets: Array.from({ length: hosts }, () => 0),
     manners: { ...makeManners(dice, jobs), agentsMax: 5, listedLateMaxMs: 0, refused: new Set() },
     store: { slow: 0, lostBefore: 0, lostAfter: 0, late: 0 },
     limits: {
-      ...{ pageSize: 1_000, dispatchesMax: 32, collectsMax: 16, deliveriesMax: 4 },
+      pageSize: 1_000,
+      dispatchesMax: 32,
+      collectsMax: 16,
+      deliveriesMax: 4,
       delayResultsMs: 0,
     },
-    ...{ downMaxMs: 0, sharesDisk: true, replaced: 0, stops: 0 },
+    downMaxMs: 0,
+    sharesDisk: true,
+    replaced: 0,
+    stops: 0,
   };
 }
 

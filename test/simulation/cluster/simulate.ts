@@ -60,7 +60,10 @@ export function simulateCluster({
   const lives = machines.reduce((sum, { life }) => sum + life.number, 0);
   const runs = cluster.model.table("run");
   return {
-    ...{ violations, lives, lines: cluster.lines ?? [], calls: cluster.calls },
+    violations,
+    lives,
+    lines: cluster.lines ?? [],
+    calls: cluster.calls,
     virtualMs: (timeline.now - profile.beginsAt) * profile.hosts,
     actions: cluster.api.actions.size,
     runs: runs.length,

@@ -1,0 +1,76 @@
+// Arrows: what each part of src/ may import, as the picture of ARCHITECTURE.md has it.
+
+/** Units, errors and texts: what every part may import, libraries too. */
+export const GROUND: readonly string[] = [
+  "src/errors.ts",
+  "src/lib/late.ts",
+  "src/text.ts",
+  "src/time.ts",
+];
+
+/**
+ * What each part of src/ may import, beside the ground and itself. A file directly in src/ is a
+ * part by its name. Nothing else is allowed; ARCHITECTURE.md draws it.
+ */
+export const ARROWS: Readonly<Record<string, readonly string[]>> = {
+  errors: ["text"],
+  text: [],
+  time: [],
+  version: [],
+  "lib/late": [],
+  "lib/ports": [],
+  "lib/go": [],
+  "lib/cron": ["lib/go"],
+  "lib/json": [],
+  "lib/os": [],
+  "lib/http": ["lib/os", "lib/ports"],
+  "lib/log": ["lib/cron", "lib/os", "lib/ports"],
+  "lib/pgp": ["lib/os", "lib/ports"],
+  ports: [],
+  mig: ["lib/go", "lib/http", "lib/json", "lib/ports"],
+  config: ["lib/cron", "lib/go", "lib/os", "lib/ports"],
+  jobs: ["config", "lib/cron", "lib/go", "mig", "ports"],
+  calendar: ["jobs", "lib/go", "lib/pgp", "mig"],
+  journal: ["calendar", "lib/os", "lib/ports", "mig"],
+  metrics: ["journal"],
+  flow: ["calendar", "jobs", "journal", "lib/go", "lib/ports", "mig", "ports"],
+  sdk: ["lib/go", "lib/http", "mig"],
+  workflow: ["flow", "jobs", "journal", "lib/go", "lib/json", "lib/ports", "mig", "ports", "sdk"],
+  runner: ["flow", "jobs", "journal", "workflow"],
+  view: ["flow", "jobs", "journal", "lib/cron", "mig", "workflow"],
+  web: ["jobs", "journal", "metrics", "mig", "view"],
+  sim: ["journal", "lib/go", "lib/ports", "ports"],
+  sandbox: ["lib/pgp", "lib/ports", "sim"],
+  edge: [
+    "jobs",
+    "journal",
+    "lib/cron",
+    "lib/go",
+    "lib/http",
+    "lib/json",
+    "lib/os",
+    "lib/ports",
+    "mig",
+    "ports",
+    "sdk",
+    "version",
+    "workflow",
+  ],
+  testkit: [
+    "edge",
+    "flow",
+    "jobs",
+    "journal",
+    "lib/go",
+    "lib/ports",
+    "mig",
+    "ports",
+    "runner",
+    "sdk",
+    "sim",
+    "workflow",
+  ],
+  cli: ["*"],
+  main: ["*"],
+  worker: ["*"],
+};

@@ -11,6 +11,7 @@ import {
   differingJobs,
   type HostState,
   heardOf,
+  unfitStores,
 } from "../flow/hosts.ts";
 import { COMMON } from "../journal/postgres/schema.ts";
 import type { Seen, Server } from "../journal/postgres/server.ts";
@@ -103,7 +104,7 @@ async function show(
   await close();
   const hosts = hostsOf(seen, states, cluster.leaseMs);
   const heard = heardOf(states, cluster.leaseMs);
-  const differences = [...differingJobs(heard), ...differingConfig(heard)];
+  const differences = [...unfitStores(heard), ...differingJobs(heard), ...differingConfig(heard)];
   const orphans = seen.shards.filter(({ id, free }) => id !== COMMON && free).length;
   if (flags.has("json")) terminal.json(jsonAnswer({ hosts, unowned: orphans, differences }));
   else {

@@ -52,6 +52,8 @@ interface Parts {
   readonly journal: Journal;
   readonly clock: Clock;
   readonly log: Pick<Log, "emit">;
+  /** Why this host cannot use the place of results that all share; null: it can, or there is none. */
+  problem(): Promise<string | null>;
 }
 
 /** A digest of a job's files, and by which marks it was made. */
@@ -94,7 +96,7 @@ export class HostWatch implements ClusterHosts {
   async look(): Promise<void> {
     const { config, journal, member } = this.#parts;
     const host = config.cluster?.name ?? "";
-    await this.#note(noteKey(host), this.#self());
+    await this.#note(noteKey(host), await this.#self());
     await this.#note(jobsKey(host), await this.#jobs());
     this.#faults = hostFaults(hostStates(journal, member.hosts), config.cluster?.leaseMs ?? 0);
     this.#say();
@@ -108,11 +110,12 @@ export class HostWatch implements ClusterHosts {
     return this.#lasting.conditions(this.#faults, now, isTold);
   }
 
-  #self(): HostNote {
+  async #self(): Promise<HostNote> {
     const { config, member } = this.#parts;
+    const store = await this.#parts.problem();
     const ahead = member.clockAheadMs ?? 0;
     const clockMs = Math.abs(ahead) < CLOCK_APART_MS ? 0 : Math.round(ahead / 1_000) * 1_000;
-    return { version: VERSION, clockMs, config: configDigests(config) };
+    return { version: VERSION, clockMs, config: configDigests(config), store };
   }
 
   async #jobs(): Promise<Digests> {

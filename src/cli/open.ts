@@ -44,7 +44,7 @@ import {
   warningsAbove,
 } from "./owners.ts";
 import { Reload } from "./reload.ts";
-import { removeLeftovers, resultsOf, retentionOf } from "./results.ts";
+import { type OpenedResults, removeLeftovers, resultsOf, retentionOf } from "./results.ts";
 import { type Broken, openTrusted, type TrustedJournal } from "./trusted-journal.ts";
 import type { Call } from "./verb.ts";
 
@@ -138,6 +138,7 @@ export async function openJournalAccess(call: Call, isAlone = false): Promise<Jo
     );
     const random = systemRandom();
     const opened = resultsOf({ ...call, ...view, random });
+    await opened.know(journal);
     const edges = { clock, random, log, journal, plugins, results: opened.results };
     return {
       ...view,
@@ -287,9 +288,9 @@ async function openEdges(call: Call, begun: Begun): Promise<Opened> {
   if (lock.isOurs) await removeLeftovers(config, spool);
   if (lock.isOurs) await sayPlugins(call, begun);
   const member = await openMember(begun);
-  const { journal, check, broken } = await openJournalOf(begun, member);
-  const isWatched = member !== null && !begun.isPass;
-  const hosts = isWatched ? await watchHosts({ ...begun, member, spool, journal }) : null;
+  const { journal, check, broken } = await openJournalOf(begun, member, opened);
+  const watched = { ...begun, ...opened, spool, journal };
+  const hosts = member === null ? null : await watchHosts({ ...watched, member });
   const live = liveOf(call, begun);
   const edges = {
     clock,
@@ -351,17 +352,25 @@ async function sayPlugins(call: Call, { config, log }: Begun): Promise<void> {
 }
 
 /** The journal of this host alone, or what it has of the cluster's. */
-function openJournalOf(
-  { config, lock }: Begun,
+async function openJournalOf(
+  { config, lock, log }: Begun,
   member: Membership | null,
+  results: OpenedResults,
 ): Promise<TrustedJournal> {
-  if (member === null) return openTrusted(config, lock);
-  const { journal } = member;
-  return Promise.resolve({ journal, check: null, broken: new Promise(() => {}) });
+  const trusted: TrustedJournal =
+    member === null
+      ? await openTrusted(config, lock)
+      : { journal: member.journal, check: null, broken: new Promise(() => {}) };
+  await results.know(trusted.journal, log);
+  return trusted;
 }
 
-async function watchHosts(by: ConstructorParameters<typeof HostWatch>[0]): Promise<HostWatch> {
-  return new (await import("./host-watch.ts")).HostWatch(by);
+/** Null: a process that ends soon watches nothing. */
+async function watchHosts({
+  isPass,
+  ...parts
+}: ConstructorParameters<typeof HostWatch>[0] & Pick<Begun, "isPass">): Promise<HostWatch | null> {
+  return isPass ? null : new (await import("./host-watch.ts")).HostWatch(parts);
 }
 
 /** This host as one of a cluster; null when it works alone. */

@@ -1,6 +1,6 @@
 // Deliver: give a durable result to a plugin, and remember whether it took it (I6).
 
-import { describeError } from "../errors.ts";
+import { describeError, isPassing } from "../errors.ts";
 import {
   type ActionRow,
   advance,
@@ -108,7 +108,9 @@ export async function deliverResult(
     await keepDelivery(edges, row, { kind: "delivered" });
     return true;
   }
-  const waitMs = waitAfter(answer, row.attempts, edges.random.next());
+  const waitMs =
+    waitAfter(answer, row.attempts, edges.random.next()) ??
+    (answer.kind === "failed" && answer.isOutOfReach === true ? DELIVERY_BACKOFF.capMs : null);
   const nextAt = waitMs === null ? null : edges.clock.now() + waitMs;
   const next = waitMs === null ? "given up, `mig-runner redeliver` tries again" : againText(waitMs);
   edges.log.emit(
@@ -126,18 +128,23 @@ interface GiveOrder extends AttemptOptions {
   readonly actionId: number;
 }
 
+/** `isOutOfReach`: the result cannot be had now; however long that takes, it is tried again. */
+type GiveAnswer =
+  | Exclude<DeliveryAnswer, { readonly kind: "failed" }>
+  | (Extract<DeliveryAnswer, { readonly kind: "failed" }> & { readonly isOutOfReach?: boolean });
+
 /** Gives a result to a plugin, as a file; null when another host has it by now (I12). */
 async function giveResult(
   edges: DeliveryEdges,
   place: string,
   { row, actionId, timeoutMs, signal }: GiveOrder,
-): Promise<DeliveryAnswer | null> {
+): Promise<GiveAnswer | null> {
   const { plugin, job, key, attempts: attempt, progress } = row;
   let loan: Loan;
   try {
     loan = await edges.results.lend(place, signal);
   } catch (error) {
-    return { kind: "failed", message: describeError(error) };
+    return { kind: "failed", message: describeError(error), isOutOfReach: isPassing(error) };
   }
   try {
     if (edges.mayAct?.() === false) return null;

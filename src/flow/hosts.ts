@@ -14,6 +14,8 @@ export interface HostNote {
   readonly clockMs: Milliseconds;
   /** A digest of each part of the configuration that is to be the same everywhere. */
   readonly config: Digests;
+  /** Why it cannot use the place of results that all share. Missing: of a version without that. */
+  readonly store?: string | null;
 }
 
 /** A digest by the name of what it is of. */
@@ -57,6 +59,7 @@ export function hostFaults(
   return [
     ...hosts.filter((host) => !heard.includes(host)).map(silentFault),
     ...heard.flatMap(clockFault),
+    ...heard.flatMap(storeFault),
     ...jobFault(heard),
     ...configFault(heard),
   ];
@@ -88,6 +91,25 @@ function clockFault({ name, note }: HostState): HostFault[] {
       hint: "its jobs fire by it: let a time service set the clocks of all hosts",
     },
   ];
+}
+
+/** Right after its start a folder may not be mounted yet. */
+function storeFault({ name, note }: HostState): HostFault[] {
+  if (note?.store == null) return [];
+  return [
+    {
+      subject: `${name} results`,
+      count: 1,
+      graceMs: MINUTE_MS,
+      message: `${name} can neither write results nor deliver them: ${note.store}`,
+      hint: `they wait; if that takes long: mig-runner cluster drain ${name}`,
+    },
+  ];
+}
+
+/** A sentence for each host that cannot use the place of results that all share. */
+export function unfitStores(hosts: readonly HostState[]): readonly string[] {
+  return hosts.flatMap(storeFault).map(({ message }) => message);
 }
 
 /** Such as "5m12s ahead of PostgreSQL's". */

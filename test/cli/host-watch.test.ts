@@ -20,6 +20,7 @@ function openSite() {
   const rest = () => Promise.resolve();
   const clock = { now: () => 0, sleep: rest, until: rest };
   const lines: string[] = [];
+  const problems = new Map<string, string>();
   const hosts = [
     { name: "a", instance: "a/1", draining: false, silent: 0 },
     { name: "b", instance: "b/1", draining: false, silent: 0 },
@@ -48,6 +49,7 @@ function openSite() {
         },
       },
       log: { emit: (level, line) => void lines.push(`${level} ${line}`) },
+      problem: () => Promise.resolve(problems.get(name) ?? null),
     });
     return { files, member, watch, reads: () => reads };
   };
@@ -55,7 +57,7 @@ function openSite() {
   const look = async () => {
     for (const { watch } of [a, b, a]) await watch.look();
   };
-  return { journal, lines, hosts, open, a, b, look };
+  return { journal, lines, hosts, problems, open, a, b, look };
 }
 
 describe("HostWatch", () => {
@@ -84,6 +86,18 @@ describe("HostWatch", () => {
       "notice cluster: jobs: right again",
       "notice cluster: jobs: right again",
     ]);
+  });
+
+  test("tells of a host that cannot use the results of all, and when it can again", async () => {
+    const { lines, look, problems } = openSite();
+    problems.set("b", "the folder is not mounted");
+    await look();
+    const message = "b can neither write results nor deliver them: the folder is not mounted";
+    const hint = "they wait; if that takes long: mig-runner cluster drain b";
+    expect(lines).toContain(`warning cluster: ${message} (${hint})`);
+    problems.clear();
+    await look();
+    expect(lines.at(-1)).toBe("notice cluster: b results: right again");
   });
 
   test("sees a file that was changed, whatever else it is called", async () => {

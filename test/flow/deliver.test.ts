@@ -277,6 +277,14 @@ describe("deliverResult() where results lie elsewhere", () => {
     expect(row).toMatchObject({ state: "pending", error: "no answer (wait)", attempts: 1 });
   });
 
+  test("waits for a store that cannot be used now, however long that takes", async () => {
+    const { results } = shelf(found);
+    const about = { passing: true, hint: "mount it" };
+    results.lend = () => Promise.reject(new RunnerError("STORE", "not mounted", about));
+    const { row } = await attempt(took, { attempts: 99 }, { around: { results } });
+    expect(row).toMatchObject({ state: "pending", nextAt: NOW + 3_600_000, attempts: 100 });
+  });
+
   test("a host that loses its lease while the file is fetched does not call the plugin (I12)", async () => {
     const { results, events } = shelf(found);
     let isHeld = true;

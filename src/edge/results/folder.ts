@@ -2,23 +2,26 @@
 //
 //   FOLDER/<YYYYMMDD>/<job>/<actionid>.<16 hex digits>.json
 //
-// Each is written under a name of its own, as in a store: the row says which file counts.
+// Each is written under a name of its own, as in a store: the row says which file counts. What
+// cannot be found, and what is to be written, is only so in the folder that is meant (tag.ts).
 import { rmdir, unlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import {
   type Attempt,
   createTemporary,
+  discard,
   fileError,
   lstatOrNull,
   makeDirectories,
 } from "../../lib/os/durable.ts";
 import { errnoCode } from "../../lib/os/errno.ts";
-import type { Results } from "../../ports.ts";
+import type { ResultMark, Results } from "../../ports.ts";
 import { openResult } from "../spool/result-writer.ts";
 import { namesIn } from "../spool/stored.ts";
 import { FILES } from "./files.ts";
 import { keyOf } from "./names.ts";
 import type { Depot, DepotItem } from "./shelf.ts";
+import type { FolderTag } from "./tag.ts";
 
 /** The newest days in which files may be that were never whole. */
 const RECENT_DAYS = 10;
@@ -26,17 +29,49 @@ const RECENT_DAYS = 10;
 /** What `createTemporary` calls a file before it has its name. */
 const TEMPORARY = /^\..*\.[0-9a-f]{16}\.tmp$/;
 
-/** The results of a shared folder, which must be there. */
-export function openFolder(folder: string): Results & Depot {
+/**
+ * The results of a shared folder, which must be there.
+ *
+ * @param tag Tells it from another one. Null: whatever is there is taken for it.
+ */
+export function openFolder(
+  folder: string,
+  tag: Pick<FolderTag, "assertHere" | "claim"> | null,
+): Results & Depot {
+  const find = async (place: string): Promise<ResultMark | null> => {
+    const found = await FILES.find(place);
+    if (found === null) await tag?.assertHere();
+    return found;
+  };
   return {
-    ...FILES,
+    find,
+    async *stream(place) {
+      await find(place);
+      yield* FILES.stream(place);
+    },
+    async parts(place, parts) {
+      await find(place);
+      return await FILES.parts(place, parts);
+    },
+    async lend(place) {
+      await find(place);
+      return await FILES.lend(place);
+    },
     async create(job, date, name) {
       const names = keyOf(job, date, name).split("/");
       const path = join(folder, ...names);
       const attempt: Attempt = { verb: "write", thing: "result", path };
       try {
+        await tag?.claim();
         await makeDirectories(folder, names.slice(0, -1), attempt);
-        return openResult(await createTemporary(path), attempt);
+        const file = await createTemporary(path);
+        // Where it was unmounted since, the file is in another folder; it has no name from here on
+        // where it is mounted later.
+        await tag?.claim().catch(async (error: unknown) => {
+          await discard(file);
+          throw error;
+        });
+        return openResult(file, attempt);
       } catch (error) {
         throw fileError(attempt, error);
       }

@@ -15,11 +15,14 @@ export interface Homes {
   readonly create: Results["create"];
   /** Opens the store; null: none is configured. */
   readonly store: OpenHome | null;
+  /** The folder that hosts share; null or missing: there is none. */
+  readonly folder?: { readonly path: string; readonly open: OpenHome } | null;
 }
 
 /** The results of a runner, wherever they are. */
-export function openResults({ create, store }: Homes): Results {
+export function openResults({ create, store, folder = null }: Homes): Results {
   const homeOf = async (place: string): Promise<Omit<Results, "create">> => {
+    if (folder !== null && place.startsWith(`${folder.path}/`)) return await folder.open();
     if (!place.startsWith(STORED)) return FILES;
     if (store !== null) return await store();
     const message = `Cannot read result "${place}": it is in a store, and [results] store is not set`;

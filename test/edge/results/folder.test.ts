@@ -13,8 +13,8 @@ async function write(results: Results, text: string): Promise<string> {
 test("two hosts that write one result have a file each, for their user alone", async () => {
   using scratch = new Scratch();
   const places = [
-    await write(openFolder(scratch.path), "of one"),
-    await write(openFolder(scratch.path), "of another"),
+    await write(openFolder(scratch.path, null), "of one"),
+    await write(openFolder(scratch.path, null), "of another"),
   ];
   expect(places.map((place) => readFileSync(place, "utf8"))).toEqual(["of one", "of another"]);
   const [place = ""] = places;
@@ -25,13 +25,46 @@ test("two hosts that write one result have a file each, for their user alone", a
 
 test("a folder that is not there is not made: it may be one that is not mounted", async () => {
   using scratch = new Scratch();
-  const results = openFolder(scratch.in("missing"));
+  const results = openFolder(scratch.in("missing"), null);
   await expect(write(results, "x")).rejects.toThrow(/Cannot write result .*no such file/);
+});
+
+test("writes nothing into another folder, and finds nothing missing in it", async () => {
+  using scratch = new Scratch();
+  const tagged = openFolder(scratch.path, null);
+  const place = await write(tagged, "x");
+  const unmounted = new Error("it is not mounted");
+  const refuse = () => Promise.reject(unmounted);
+  const folder = openFolder(scratch.path, { claim: refuse, assertHere: refuse });
+  await expect(write(folder, "y")).rejects.toThrow("not mounted");
+  // What can be read is what the row names, wherever it lies.
+  expect((await folder.find(place))?.size).toBe(1);
+  const missing = scratch.in("20261130/drift/8.0123456789abcdef.json");
+  for (const read of [
+    () => folder.find(missing),
+    () => folder.lend(missing),
+    () => folder.parts(missing, []),
+    () => Array.fromAsync(folder.stream(missing)),
+  ]) {
+    await expect(read()).rejects.toThrow("not mounted");
+  }
+  expect((await Array.fromAsync(folder.list(null))).length).toBe(1);
+});
+
+test("what was begun in a folder that is unmounted before it has a name is not kept", async () => {
+  using scratch = new Scratch();
+  let asked = 0;
+  const claim = async (): Promise<void> => {
+    if (++asked > 1) throw new Error("it is not mounted");
+  };
+  const folder = openFolder(scratch.path, { claim, assertHere: claim });
+  await expect(folder.create("drift", "20261130", 7)).rejects.toThrow("not mounted");
+  expect(await Array.fromAsync(folder.list(null))).toEqual([]);
 });
 
 test("lists results by their day, removes them with empty folders, and what was never whole", async () => {
   using scratch = new Scratch();
-  const folder = openFolder(scratch.path);
+  const folder = openFolder(scratch.path, null);
   scratch.file("20261101/drift/3.0123456789abcdef.json", "old");
   const place = await write(folder, "new");
   const torn = scratch.file("20261130/drift/.7.json.0123456789abcdef.tmp");

@@ -32,9 +32,9 @@ export async function bench({ short }: Scale): Promise<readonly Row[]> {
     raw.push(await rateOf(count, () => append(place.in("raw"), count)));
     grouped.push(await rateOf(many, () => Promise.all(rows.map(delay))));
   }
-  const tries = journal.action(rows[0]?.id ?? 0)?.attempts ?? 0;
+  const failures = journal.action(rows[0]?.id ?? 0)?.failures ?? 0;
   await journal.close();
-  if (tries !== ours.length * 2) throw new Error(`Wrong: ${tries} transitions were kept`);
+  if (failures !== ours.length * 2) throw new Error(`Wrong: ${failures} transitions were kept`);
   return [
     {
       figure: "journal: durable transitions, one after the other",

@@ -26,7 +26,7 @@ import { Fatal, type PluginContext, plugin, type Result, Retry } from "mig-runne
 import * as v from "valibot";
 import { type Batch, batches, type Piece, type PlacedPiece, sendBatch } from "./lib/batch.ts";
 import { documentOf } from "./lib/document.ts";
-import { itemKey, type Posted, pause, post, TRIES_MAX, waitBefore } from "./lib/post.ts";
+import { ATTEMPTS_MAX, itemKey, type Posted, pause, post, waitBefore } from "./lib/post.ts";
 import { listOr, objectOr, textOr } from "./lib/read.ts";
 import { duration, oneOf, text, url, whole } from "./lib/settings.ts";
 import { eachOf, Tally } from "./lib/tally.ts";
@@ -107,7 +107,7 @@ async function postBulk(
     if (answers === null) return unreadable(posted, context);
     const later = noteAnswers(left, { answers, op: context.config.op, tally });
     if (later.pieces.length === 0) return null;
-    if (attempt === TRIES_MAX) {
+    if (attempt === ATTEMPTS_MAX) {
       tally.failed(group, later);
       return null;
     }

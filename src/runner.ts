@@ -338,7 +338,7 @@ export class Runner {
     // An action that has expired unposted says nothing of an API that may still be down.
     if (reached !== null) this.api.asked(reached !== "unreachable", clock.now());
     const after = journal.action(row.id);
-    if (after?.state === "failed" || (after?.attempts ?? 0) > row.attempts) this.#failures++;
+    if (after?.state === "failed" || (after?.failures ?? 0) > row.failures) this.#failures++;
     return reached;
   }
 

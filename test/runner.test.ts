@@ -158,10 +158,10 @@ describe("Runner.runOnce()", () => {
       await journal.write((tables) => tables.insertRun(run, "requested", NOON));
     }
     const slow = Promise.withResolvers<CreateAnswer>();
-    const tries: number[] = [];
+    const attempts: number[] = [];
     api.create = (body) => {
       if (body.includes("slow")) return slow.promise;
-      tries.push(clock.now() - NOON);
+      attempts.push(clock.now() - NOON);
       return Promise.resolve({
         kind: "unsent",
         refusal: false,
@@ -175,7 +175,7 @@ describe("Runner.runOnce()", () => {
     await runner.start();
     const ended = runner.runOnce(false, () => {});
     await clock.moveBy(1_500);
-    expect(tries).toEqual([0, 1_000]);
+    expect(attempts).toEqual([0, 1_000]);
     runner.stop();
     slow.resolve(postedAs(7, NOON + HOUR));
     await ended;

@@ -43,7 +43,7 @@ export interface PostOrder {
 }
 
 /** Tries, the first included. */
-export const TRIES_MAX = 3;
+export const ATTEMPTS_MAX = 3;
 
 /** Before the second try; twice as long before the third, and so on. */
 export const WAIT_FIRST_MS = 250;
@@ -86,7 +86,7 @@ export async function post(context: PostContext, order: PostOrder): Promise<Post
   for (let attempt = 1; ; attempt++) {
     const { posted, isPassing } = await tryOnce(context, order);
     context.signal.throwIfAborted();
-    if (posted.kind !== "failed" || !isPassing || attempt === TRIES_MAX) return posted;
+    if (posted.kind !== "failed" || !isPassing || attempt === ATTEMPTS_MAX) return posted;
     if (posted.retryAfterMs > WAIT_MAX_MS) return posted;
     await pause(waitBefore(attempt + 1, posted.retryAfterMs), context.signal);
   }

@@ -69,7 +69,7 @@ export const dashboard: Verb = {
     if (allowed?.warning != null) note(`warning: ${allowed.warning}`);
     const file = await journalFile(view);
     // Somebody waits for each page, and can ask again.
-    const opened = resultsOf({ ...call, ...view, random: systemRandom(), triesMax: 2 });
+    const opened = resultsOf({ ...call, ...view, random: systemRandom(), attemptsMax: 2 });
     try {
       const known = tls === null ? {} : { isNamed: (name: string) => tls.isFor(name) };
       const acting = allowed === null ? {} : { desk: allowed.desk };

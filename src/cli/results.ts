@@ -25,7 +25,7 @@ export interface ResultsOptions extends Pick<Call, "environment"> {
   readonly clock: Clock;
   readonly random: Random;
   /** How often a request to a store is tried at the most. @default as long as nobody waits for it */
-  readonly triesMax?: number;
+  readonly attemptsMax?: number;
 }
 
 /** Results, and what holds connections and files for them. */

@@ -103,12 +103,12 @@ async function proveKeyIfUsed(opened: Opened, ended: AbortSignal): Promise<void>
 
 /** Rejects when the key cannot be used. A gpg that is being started again is waited for. */
 async function proveKey({ edges, openKey }: Opened, ended: AbortSignal): Promise<void> {
-  for (let tries = 1; !ended.aborted; tries++) {
+  for (let failures = 1; !ended.aborted; failures++) {
     try {
       return await openKey();
     } catch (error) {
       if (!isPassing(error)) throw error;
-      const waitMs = deferMs(tries, edges.random.next());
+      const waitMs = deferMs(failures, edges.random.next());
       const again = againText(waitMs);
       edges.log.emit("warning", `${messageOf(error)}; ${again}`);
       await edges.clock.sleep(waitMs, ended);

@@ -48,7 +48,7 @@ export async function askStore(
   const { directory, store } = config;
   if (store?.kind !== "bucket") return null;
   const { openStore } = await import("./store.ts");
-  const { bucket, close } = openStore({ ...options, config: { directory, store }, triesMax: 2 });
+  const { bucket, close } = openStore({ ...options, config: { directory, store }, attemptsMax: 2 });
   const place = `s3://${store.bucket}/${store.prefix}`;
   try {
     await bucket.probe();

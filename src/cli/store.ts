@@ -17,7 +17,7 @@ export interface StoreOptions extends Pick<Call, "environment"> {
   readonly clock: Clock;
   readonly random: Random;
   /** How often a request is tried at the most. @default as long as nobody waits for it */
-  readonly triesMax?: number;
+  readonly attemptsMax?: number;
 }
 
 /** A bucket that is open. */
@@ -28,7 +28,7 @@ export interface OpenedStore {
 
 /** Opens the bucket. Nothing is asked of it yet. */
 export function openStore(options: StoreOptions): OpenedStore {
-  const { config, clock, random, environment, triesMax } = options;
+  const { config, clock, random, environment, attemptsMax } = options;
   const { directory, store } = config;
   const http = openHttp({
     skipVerifyCert: false,
@@ -48,7 +48,7 @@ export function openStore(options: StoreOptions): OpenedStore {
     http,
     clock,
     random,
-    ...(triesMax === undefined ? {} : { triesMax }),
+    ...(attemptsMax === undefined ? {} : { attemptsMax }),
     credentials: () => readCredentials(store),
   });
   const copies = new Copies({ directory });

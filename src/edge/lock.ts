@@ -22,7 +22,7 @@ export const LOCK_FILE = "runner.lock";
 const TURN_FILE = "runner.next";
 
 /** A try that meets somebody who only asks who holds the lock succeeds a moment later. */
-const TRIES_MAX = 10;
+const ATTEMPTS_MAX = 10;
 const TRY_AGAIN_MS = 50;
 
 /** How often it is looked whether the one that is waited for has let go. */
@@ -119,7 +119,7 @@ async function tryLockFile(path: string, work: string): Promise<Lock | null> {
 
 async function holds(database: DatabaseSync, work: string): Promise<boolean> {
   const clock = systemClock();
-  for (let tries = 1; tries < TRIES_MAX; tries++) {
+  for (let attempt = 1; attempt < ATTEMPTS_MAX; attempt++) {
     if (tryLock(database, work)) return true;
     await clock.sleep(TRY_AGAIN_MS);
   }

@@ -223,7 +223,7 @@ async function delay(
   why: { readonly message: string; readonly reached: Reached | null },
   collectAt = Number.MAX_SAFE_INTEGER,
 ): Promise<Reached | null> {
-  const backoff = backoffMs(COLLECT_BACKOFF, row.attempts + 1, edges.random.next()) ?? 0;
+  const backoff = backoffMs(COLLECT_BACKOFF, row.failures + 1, edges.random.next()) ?? 0;
   const waitMs = Math.min(backoff, collectAt - edges.clock.now());
   const nextAt = edges.clock.now() + waitMs;
   edges.log.emit(

@@ -10,7 +10,7 @@ import { type Backoff, backoffMs } from "./backoff.ts";
 import type { Edges } from "./edges.ts";
 
 /** Tried again quickly at first: most temporary failures are over in a second. */
-const DEFER_BACKOFF: Backoff = { firstMs: 1_000, capMs: 30_000, triesMax: null };
+const DEFER_BACKOFF: Backoff = { firstMs: 1_000, capMs: 30_000, failuresMax: null };
 
 /** A run may begin late by as long as its action lives, but at least by this. */
 const LATE_MIN_MS: Milliseconds = MINUTE_MS;
@@ -26,9 +26,9 @@ export function beginBy({ expiryMs }: Pick<Entity, "expiryMs">, now: Instant): I
   return now + Math.max(LATE_MIN_MS, expiryMs);
 }
 
-/** The wait after this many tries. */
-export function deferMs(tries: number, roll: number): Milliseconds {
-  return backoffMs(DEFER_BACKOFF, tries, roll) ?? 0;
+/** The wait after this many failures. */
+export function deferMs(failures: number, roll: number): Milliseconds {
+  return backoffMs(DEFER_BACKOFF, failures, roll) ?? 0;
 }
 
 /** Whether a run or step that failed for this may succeed a little later. */
@@ -80,7 +80,7 @@ export function deferRun(
 }
 
 interface Wait {
-  readonly tries: number;
+  readonly failures: number;
   readonly sinceAt: Instant;
   readonly at: Instant;
 }
@@ -93,12 +93,12 @@ export class Deferred {
     return this.#waits.size;
   }
 
-  /** Notes a try that failed. @returns How long until the next. */
+  /** Notes a failure. @returns How long until the next. */
   add(runId: number, now: Instant, roll: number): Milliseconds {
     const before = this.#waits.get(runId);
-    const tries = (before?.tries ?? 0) + 1;
-    const waitMs = deferMs(tries, roll);
-    this.#waits.set(runId, { tries, sinceAt: before?.sinceAt ?? now, at: now + waitMs });
+    const failures = (before?.failures ?? 0) + 1;
+    const waitMs = deferMs(failures, roll);
+    this.#waits.set(runId, { failures, sinceAt: before?.sinceAt ?? now, at: now + waitMs });
     return waitMs;
   }
 

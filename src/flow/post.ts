@@ -46,7 +46,7 @@ const ANSWERED_LISTED_MS: Milliseconds = 2_000;
  * must not end what the API can tell a minute later.
  */
 const UNKNOWN_MAX_MS: Milliseconds = 7 * DAY_MS;
-const UNKNOWN_LEAST_TRIES = 100;
+const UNKNOWN_LEAST_FAILURES = 100;
 
 /**
  * What a request showed of the API itself, for the circuit breaker and the limit of posts in hand.
@@ -300,7 +300,7 @@ function expiryOf(edges: Edges, row: ActionRow, { expireAt }: StoredAction): Ins
 
 /** The API cannot say whether the action runs: ask again later, but not for ever. */
 async function keepUnknown(edges: Edges, row: ActionRow, message: string): Promise<Reached> {
-  const isOften = row.attempts >= UNKNOWN_LEAST_TRIES;
+  const isOften = row.failures >= UNKNOWN_LEAST_FAILURES;
   if (isOften && edges.clock.now() > row.expireAt + UNKNOWN_MAX_MS) {
     const error = `it is unknown whether it was posted: ${message}`;
     await record(edges, row, { kind: "lapsed", error });
@@ -321,7 +321,7 @@ async function delay(
     readonly refused?: boolean;
   },
 ): Promise<void> {
-  const wait = backoffMs(POST_BACKOFF, row.attempts + 1, edges.random.next()) ?? 0;
+  const wait = backoffMs(POST_BACKOFF, row.failures + 1, edges.random.next()) ?? 0;
   const waitMs = Math.max(wait, Math.min(why.retryAfterMs ?? 0, POST_BACKOFF.capMs));
   const nextAt = edges.clock.now() + waitMs;
   const { error, maybeSent, refused = false } = why;

@@ -90,8 +90,8 @@ export interface ActionRow {
   readonly reply: Uint8Array | null;
   /** True unless it is certain that no POST of these bytes has begun that could reach the API. */
   readonly maybeSent: boolean;
-  /** Failed tries in this state. */
-  readonly attempts: number;
+  /** What has failed in this state, on end. */
+  readonly failures: number;
   /** When to work on it next; null: never, unless something else happens. */
   readonly nextAt: Instant | null;
   readonly resultPath: string | null;
@@ -102,7 +102,7 @@ export interface ActionRow {
   readonly completeness: Completeness | null;
   /** When its result was written first; null: not yet, or by a version that did not note it. */
   readonly collectedAt: Instant | null;
-  /** Posts and collects that failed. */
+  /** The log of posts and collects that failed. */
   readonly tries: readonly Try[];
   /** Why the last try failed, or why the action failed. */
   readonly error: string | null;
@@ -177,7 +177,7 @@ const FAILED = { state: "failed", nextAt: null, body: "" } as const;
 
 /** The row after `event`. Pure. An illegal pair is a bug in the caller: it asserts. */
 export function advance(row: ActionRow, event: ActionEvent, now: Instant): ActionRow {
-  const fresh = { ...row, updatedAt: now, attempts: 0, error: null };
+  const fresh = { ...row, updatedAt: now, failures: 0, error: null };
   switch (event.kind) {
     case "posted":
       assert(row.state === "planned", `I1: posted after ${row.state}`);
@@ -201,7 +201,7 @@ export function advance(row: ActionRow, event: ActionEvent, now: Instant): Actio
       assert(isAwaited(row), `I4: delayed in ${row.state}`);
       return {
         ...fresh,
-        attempts: row.attempts + 1,
+        failures: row.failures + 1,
         nextAt: event.nextAt,
         error: event.error,
         tries: withTry(row.tries, { ...event, what: triedIn(row) }, now),
@@ -310,12 +310,12 @@ export interface DeliveryRow {
   /** The file with the results of several actions; null for the action's own result. */
   readonly resultPath: string | null;
   readonly state: DeliveryState;
-  /** Attempts that were begun since it was queued, or queued again. */
+  /** How many were begun since it was queued, or queued again. */
   readonly attempts: number;
   readonly nextAt: Instant | null;
   /** Why the last attempt failed; null before the first failure. */
   readonly error: string | null;
-  /** Tries that failed, since it was queued. */
+  /** The log of those that failed, since it was queued. */
   readonly tries: readonly Try[];
   /** The progress that the plugin has saved, as JSON; null when it has saved none. */
   readonly progress: string | null;

@@ -54,7 +54,7 @@ export type DeliveryRecord = Pick<
 export type StepRecord = Pick<StepRow, "name" | "kind" | "state" | "error" | "endedAt"> & {
   /** When it was begun; null: by a version that did not note it. */
   readonly begunAt: Instant | null;
-  /** Tries that failed. */
+  /** How many attempts failed: the name is that of the output. */
   readonly attempts: number;
   /** JSON of what the body got; null where there is none. */
   readonly value?: string | null;

@@ -52,10 +52,10 @@ export interface StepRow {
   readonly value: string | null;
   /** Why it failed, or why its last try did. */
   readonly error: string | null;
-  /** Tries that failed; for a collect, how often it was begun again. */
+  /** Attempts that failed; of a collect that was begun again, its actions that were given up. */
+  readonly failures: number;
+  /** Attempts that were begun: more than have failed, if a process died in one of them. */
   readonly attempts: number;
-  /** Tries that were begun: more than have failed, if a process died in one of them. */
-  readonly tries: number;
   /** When there is something to do for it next; null: not by itself, or as soon as it is asked. */
   readonly nextAt: Instant | null;
   /** When `nextAt` was set. A time in the future shows that the clock was ahead then. */

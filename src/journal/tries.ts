@@ -1,12 +1,12 @@
-// Tries: what was tried and failed, of a post, a collect or a delivery: a few lines, however long
-// it goes on. What happens again is counted; of what differs the newest is kept.
+// Tries: the log of what was tried and failed, of a post, a collect or a delivery: a few lines,
+// however long it goes on. What happens again is counted; of what differs the newest is kept.
 import { cutText } from "../text.ts";
 import type { Instant } from "../time.ts";
 
 /** What was tried. */
 export const TRIED = ["post", "collect", "deliver"] as const;
 
-/** Tries that failed in one way, one after the other. */
+/** Attempts that failed in one way, one after the other. */
 export interface Try {
   readonly what: (typeof TRIED)[number];
   /** Why. */
@@ -24,7 +24,7 @@ export const TRIES_MAX = 8;
 /** Most characters that are kept of why. */
 const ERROR_SIZE_MAX = 300;
 
-/** The tries after one more. Pure. */
+/** The log after one more. Pure. */
 export function withTry(
   tries: readonly Try[],
   { what, error, refused = false }: Pick<Try, "what" | "error" | "refused">,

@@ -107,7 +107,7 @@ function never<Value>(): Promise<Value> {
 export function lostTries(journal: JournalReads, runId: number): ReadonlySet<string> {
   const steps = journal
     .stepsOf(runId)
-    .filter(({ state, tries, attempts }) => state === "begun" && tries > attempts);
+    .filter(({ state, attempts, failures }) => state === "begun" && attempts > failures);
   const deliveries = journal
     .actionsOf(runId)
     .flatMap(({ id }) => journal.deliveriesOf(id))

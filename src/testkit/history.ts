@@ -139,11 +139,11 @@ class Stage {
       note: (line) => void this.#notes.push(line),
     });
     this.#api = simulatedApi(this.#store);
-    const { standIns, tries, load } = plot;
+    const { standIns, attempts, load } = plot;
     this.#observer = new Observer({
       load,
       standIns,
-      tries,
+      attempts,
       clock: this.#clock,
       readFile: (path) => this.#spool.stream(path),
       fetch: (request) => plot.fetch(request),
@@ -208,7 +208,7 @@ class Stage {
   }
 
   #edges(life: Life): EngineEdges {
-    const { entity, macros, plugins, tries } = this.#plot;
+    const { entity, macros, plugins, attempts } = this.#plot;
     const clock = life.clock(this.#clock);
     const http = life.port(simulatedHttp(this.#api, this.#clock), ["send"]);
     const send: typeof http.send = (request) => {
@@ -225,7 +225,7 @@ class Stage {
     const taken = this.#taken;
     const own = simulatedPlugins({
       plugins,
-      tries,
+      attempts,
       taken,
       readFile,
       isLost: (key) => this.#lost.has(key),
@@ -323,7 +323,7 @@ class Stage {
       const activity = this.#activity + this.#clock.waits;
       quiet = activity === seen ? quiet + 1 : 0;
       seen = activity;
-      isAtWork = this.#plot.tries.running > this.#hung;
+      isAtWork = this.#plot.attempts.running > this.#hung;
     }
     return isAtWork;
   }
@@ -334,14 +334,14 @@ class Stage {
 
   /** Waits for functions that are at work in real time, but not for ever. */
   async #rest(wasAtWork: boolean): Promise<void> {
-    const { tries } = this.#plot;
+    const { attempts } = this.#plot;
     let isAtWork = wasAtWork;
     for (let waitedMs = 0; isAtWork; waitedMs += LOOK_MS) {
-      if (waitedMs >= PATIENCE_MS) this.#hung = tries.running;
+      if (waitedMs >= PATIENCE_MS) this.#hung = attempts.running;
       await pause(waitedMs === 0 ? 1 : LOOK_MS);
       isAtWork = await this.#settle();
     }
-    this.#hung = Math.min(this.#hung, tries.running);
+    this.#hung = Math.min(this.#hung, attempts.running);
   }
 
   /** When something happens next, once nothing is at work in real time. */

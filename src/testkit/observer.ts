@@ -28,9 +28,9 @@ import { emptyTranscript, noteHeard, noteSaid, type Transcript } from "./transcr
 /** What stands in for the function of a step: a value, or a function that is called instead. */
 export type StandIn = unknown | StepWork<unknown>;
 
-/** The tries of step functions, over all histories of one simulation. */
-export interface Tries {
-  /** What a try came to or will come to, by the step's name and the number of the try. */
+/** The attempts of step functions, over all histories of one simulation. */
+export interface Attempts {
+  /** What one came to or will come to, by the step's name and the attempt's number. */
   readonly outcomes: Map<string, Promise<unknown>>;
   /** Functions at work in real time, and jobs that are being evaluated. */
   running: number;
@@ -41,7 +41,7 @@ export interface ObserverOptions {
   /** Gives the job again for each execution, as a new process would. */
   load(): Promise<JobModule>;
   readonly clock: Pick<Clock, "sleep">;
-  readonly tries: Tries;
+  readonly attempts: Attempts;
   /** Whether the process died before it heard of a try of this step: it is made once more. */
   isLost(step: string): boolean;
   readonly standIns: ReadonlyMap<string, StandIn>;
@@ -152,12 +152,12 @@ export class Observer {
 
   /** The job, evaluated again. That takes real time, in which virtual time stands still. */
   async #loaded(view: BodyView): Promise<JobModule> {
-    const { active, load, tries } = this.#options;
-    tries.running++;
+    const { active, load, attempts } = this.#options;
+    attempts.running++;
     try {
       return await whileLoading(view, () => load());
     } finally {
-      tries.running--;
+      attempts.running--;
       active();
     }
   }
@@ -194,12 +194,12 @@ export class Observer {
 
   /** Calls a step's function, or hands on what the same try came to before. */
   #call(run: Run, context: StepContext, work: StepWork<unknown>): Promise<unknown> {
-    const { standIns, tries, isLost } = this.#options;
+    const { standIns, attempts, isLost } = this.#options;
     const name = context.key.slice(`${run.job}/${run.id}/`.length);
     const attempt = context.attempt - (isLost(name) ? 1 : 0);
     const key = `${attempt} ${name}`;
     this.#options.wanted(name);
-    const known = tries.outcomes.get(key);
+    const known = attempts.outcomes.get(key);
     if (known !== undefined) return known;
     const standIn = standIns.get(name);
     const chosen = standIns.has(name)
@@ -207,13 +207,13 @@ export class Observer {
         ? (standIn as StepWork<unknown>)
         : () => standIn
       : work;
-    tries.running++;
+    attempts.running++;
     const outcome = (async () => await chosen({ ...context, attempt }))().finally(() => {
-      tries.running--;
+      attempts.running--;
       this.#options.active();
     });
     outcome.catch(() => undefined);
-    tries.outcomes.set(key, outcome);
+    attempts.outcomes.set(key, outcome);
     return outcome;
   }
 }

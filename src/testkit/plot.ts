@@ -4,7 +4,7 @@ import type { JobModule } from "../sdk/job.ts";
 import type { Agent } from "../sim/fleet.ts";
 import type { AnswerScript } from "../sim/store.ts";
 import type { Instant, Milliseconds } from "../time.ts";
-import type { StandIn, Tries } from "./observer.ts";
+import type { Attempts, StandIn } from "./observer.ts";
 import type { People, Sayings } from "./people.ts";
 import type { SimulatedPlugin } from "./plugins.ts";
 
@@ -24,7 +24,7 @@ export interface Plot {
   /** Who answers what the workflow asks people. */
   readonly people: People;
   readonly sayings: Sayings;
-  readonly tries: Tries;
+  readonly attempts: Attempts;
   readonly macros: ReadonlyMap<string, string>;
   readonly firesAt: Instant;
   /** JSON. */

@@ -7,14 +7,14 @@ import { isFatal, retryAfterMs } from "../sdk/failure.ts";
 import type { PluginContext } from "../sdk/plugin.ts";
 import { decodeProgress, encodeProgress } from "../sdk/progress.ts";
 import type { LogLevel } from "../sdk/run.ts";
-import type { Tries } from "./observer.ts";
+import type { Attempts } from "./observer.ts";
 
 /** What a test does with a delivery. Throwing makes it fail, and it is tried again later. */
 export type SimulatedPlugin = (result: Result, context: PluginContext) => Promise<void> | void;
 
 /** One result that was given to a plugin. */
 export interface TakenDelivery {
-  /** Of the delivery; the same for all its tries. */
+  /** Of the delivery; the same for all its attempts. */
   readonly key: string;
   readonly plugin: string;
   readonly action: PostedAction;
@@ -27,7 +27,7 @@ export interface TakenDelivery {
 
 export interface PluginsOptions {
   readonly plugins: ReadonlyMap<string, SimulatedPlugin>;
-  readonly tries: Tries;
+  readonly attempts: Attempts;
   /** Whether the process died before it heard of a try of this delivery: it is made once more. */
   isLost(key: string): boolean;
   readonly taken: TakenDelivery[];
@@ -81,7 +81,7 @@ function callOnce(
   { action, commands }: Parts,
 ): Promise<unknown> {
   const { attempt, plugin, job, actionId, key, resultPath: path } = order;
-  const { outcomes } = options.tries;
+  const { outcomes } = options.attempts;
   const name = `${attempt} ${plugin} takes ${action.name} ${action.target}`;
   const known = outcomes.get(name);
   if (known !== undefined) return known;
@@ -99,9 +99,9 @@ function callOnce(
     log: (...line: [string] | [LogLevel, string]) =>
       line.length === 1 ? options.log("info", line[0]) : options.log(line[0], line[1]),
   };
-  options.tries.running++;
+  options.attempts.running++;
   const outcome = (async () => await options.plugins.get(plugin)?.(result, context))().finally(
-    () => options.tries.running--,
+    () => options.attempts.running--,
   );
   outcome.catch(() => undefined);
   outcomes.set(name, outcome);

@@ -172,7 +172,7 @@ async function plotOf(
     standIns: new Map(Object.entries(options.steps ?? {})),
     people: options.people ?? {},
     sayings: new Map(),
-    tries: { outcomes: new Map(), running: 0 },
+    attempts: { outcomes: new Map(), running: 0 },
     macros: new Map(Object.entries(options.macros ?? {})),
     firesAt,
     params: paramsOf(job, { name, ...options }),

@@ -61,7 +61,7 @@ export interface Simulation {
   readonly steps: readonly SimulatedStep[];
   /** In the order in which they were posted. */
   readonly actions: readonly SimulatedAction[];
-  /** All tries, in their order. */
+  /** All attempts, in their order. */
   readonly deliveries: readonly SimulatedDelivery[];
   /** What the job keeps at the end, by key: for `state` of the next simulation. */
   readonly stateAfter: Readonly<Record<string, unknown>>;
@@ -105,10 +105,10 @@ export function tell(history: History, crashes: number): Simulation {
 }
 
 function tellStep(row: StepRow): SimulatedStep {
-  const { name, state, error, tries } = row;
+  const { name, state, error, attempts } = row;
   const kind: StepKind = row.kind;
   const value: unknown = row.value === null ? undefined : JSON.parse(row.value);
-  const runs = kind === "step" ? tries : 1;
+  const runs = kind === "step" ? attempts : 1;
   const asked = row.asked === null ? {} : { show: questionOf(row)?.show };
   return { name, kind, state, value, ...asked, error: state === "failed" ? error : null, runs };
 }

@@ -131,7 +131,7 @@ export interface InFlightView {
   readonly expireAt: Instant;
   /** When it is worked on next: posted again, or collected. */
   readonly nextAt: Instant | null;
-  /** Tries that failed. */
+  /** How many attempts failed: the name is that of the output. */
   readonly attempts: number;
   readonly error: string | null;
 }
@@ -143,7 +143,7 @@ export interface UndeliveredView {
   readonly actionId: number | null;
   readonly plugin: string;
   readonly state: DeliveryRow["state"];
-  /** Tries that were begun. */
+  /** How many attempts were begun. */
   readonly attempts: number;
   readonly nextAt: Instant | null;
   readonly error: string | null;
@@ -372,8 +372,8 @@ export function askedView({ job, id: runId, notBefore, params, note }: RunRow): 
 
 /** An action in flight as people see it. */
 export function inFlightView(row: ActionRow): InFlightView {
-  const { job, actionId, state, held, runId, expireAt, nextAt, attempts, error } = row;
-  return { job, actionId, state, held, runId, expireAt, nextAt, attempts, error };
+  const { job, actionId, state, held, runId, expireAt, nextAt, failures, error } = row;
+  return { job, actionId, state, held, runId, expireAt, nextAt, attempts: failures, error };
 }
 
 function undeliveredView({ delivery, runId, actionId }: Undelivered): UndeliveredView {

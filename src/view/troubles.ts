@@ -201,12 +201,12 @@ function deliveryTroubles(undelivered: readonly Undelivered[]): Trouble[] {
 }
 
 /** What was tried and failed, and will be tried again. */
-function isStuck({ attempts, error, held }: ActionRow): boolean {
-  return attempts > 0 && error !== null && held === null;
+function isStuck({ failures, error, held }: ActionRow): boolean {
+  return failures > 0 && error !== null && held === null;
 }
 
 function actionTrouble(row: ActionRow, now: Instant): Trouble {
-  const { job, runId, state, attempts, error, nextAt, actionId } = row;
+  const { job, runId, state, failures, error, nextAt, actionId } = row;
   const what = state === "planned" ? "An action" : `Action ${actionId}`;
   const deed = state === "planned" ? "posted" : "collected";
   const next = nextAt === null ? "" : `, again ${formatDistance(Math.max(nextAt, now), now)}`;
@@ -214,7 +214,7 @@ function actionTrouble(row: ActionRow, now: Instant): Trouble {
     job,
     runId,
     sinceAt: row.updatedAt,
-    message: `${what} of ${job} is not ${deed} yet, ${plural(attempts, "try")} failed${next}: ${error}`,
+    message: `${what} of ${job} is not ${deed} yet, ${plural(failures, "try")} failed${next}: ${error}`,
     todo: "mig-runner check --api shows whether the API is reached and takes the key",
   });
 }

@@ -48,7 +48,7 @@ export async function planStep(
   const ahead = signedWindow(edges, run);
   if (ahead !== null) refuseUnsigned(edges, { run, name: step.name, request });
   for (const [index, template] of templatesOf(edges, active, order).entries()) {
-    const part = (begun?.attempts ?? 0) + index;
+    const part = (begun?.failures ?? 0) + index;
     const sendOnly = request.kind === "dispatch";
     const kept = {
       job: run.job,
@@ -144,7 +144,7 @@ function templateOf(json: string): Action {
 export function partsOf(edges: Pick<Edges, "journal">, step: StepRow): readonly ActionRow[] {
   return edges.journal
     .actionsOf(step.runId)
-    .filter(({ step: name, part }) => name === step.name && part >= step.attempts);
+    .filter(({ step: name, part }) => name === step.name && part >= step.failures);
 }
 
 /**

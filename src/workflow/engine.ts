@@ -130,7 +130,7 @@ export class Engine {
     }
   }
 
-  /** No new bodies; what is at work may end its tries. */
+  /** No new bodies; what is at work may end its attempts. */
   stop(): void {
     this.#stopping = true;
     for (const execution of this.#active.values()) execution.stop();

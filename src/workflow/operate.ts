@@ -151,12 +151,12 @@ function endedSteps(journal: JournalReads, runId: number): readonly StepRow[] {
 /** As if it had never ended. Actions that it had are given up: a collect begins with new ones. */
 function begunAnew(transaction: JournalTransaction, step: StepRow): StepRow {
   const parts = transaction.actionsOf(step.runId).filter((action) => action.step === step.name);
-  const attempts = parts.reduce((next, { part }) => Math.max(next, part + 1), 0);
+  const failures = parts.reduce((next, { part }) => Math.max(next, part + 1), 0);
   return {
     ...step,
     state: "begun",
-    attempts,
-    tries: 0,
+    failures,
+    attempts: 0,
     nextAt: null,
     sequence: null,
     endedAt: null,

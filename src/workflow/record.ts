@@ -70,7 +70,7 @@ export function recordEnd(
 export function recordBegun(transaction: JournalTransaction, step: NewStep): StepRow | null {
   const row = openStep(transaction, step);
   if (row === null) return null;
-  const begun = { ...row, tries: row.tries + 1 };
+  const begun = { ...row, attempts: row.attempts + 1 };
   transaction.saveStep(begun);
   return begun;
 }
@@ -88,7 +88,7 @@ export function recordTry(
 ): void {
   const { step, attempt, ...rest } = tried;
   const begun = openStep(transaction, step);
-  if (begun !== null) transaction.saveStep({ ...begun, ...rest, attempts: attempt });
+  if (begun !== null) transaction.saveStep({ ...begun, ...rest, failures: attempt });
 }
 
 /** The time for another try has come: the body makes it. */

@@ -10,7 +10,7 @@ export interface StepView {
   readonly name: string;
   readonly kind: StepRow["kind"];
   readonly state: StepRow["state"];
-  /** Failed tries so far. */
+  /** How many attempts failed: the name is that of the output. */
   readonly attempts: number;
   /** When it goes on by itself; null when it waits for an action or has ended. */
   readonly nextAt: Instant | null;
@@ -68,6 +68,6 @@ export function workflowView({ run, steps }: OpenWorkflow): WorkflowView {
   return { runId: id, job, firesAt, state, note, params, deadlineAt, steps: shown };
 }
 
-function stepView({ name, kind, state, attempts, nextAt, error }: StepRow): StepView {
-  return { name, kind, state, attempts: kind === "step" ? attempts : 0, nextAt, error };
+function stepView({ name, kind, state, failures, nextAt, error }: StepRow): StepView {
+  return { name, kind, state, attempts: kind === "step" ? failures : 0, nextAt, error };
 }

@@ -137,7 +137,7 @@ export class Work {
         return recordTry(transaction, { step, attempt, error, ...due(now + waitMs, now) });
       });
       if (outcome.kind === "value") return;
-      const of = `${attempt} of ${triesMax(outcome, request)}`;
+      const of = `${attempt} of ${attemptsMax(outcome, request)}`;
       this.#say("warning", `step "${step.name}", try ${of}: ${outcome.message}`);
     });
   }
@@ -199,10 +199,10 @@ export class Work {
         { expiryMs: request.expiryMs ?? this.#active.body.expiryMs },
         clock.now(),
       );
-      for (let tries = 1; ; tries++) {
+      for (let failures = 1; ; failures++) {
         const failure = await this.#planOnce(step, request);
         if (failure === null) return;
-        const waitMs = deferMs(tries, this.#edges.random.next());
+        const waitMs = deferMs(failures, this.#edges.random.next());
         const isOver = clock.now() + waitMs >= until || !failure.isPassing;
         if (isOver) return await this.#failPlan(step, failure.text);
         const again = againText(waitMs);
@@ -263,8 +263,8 @@ export class Work {
         this.#hooks.changed(isDone ? null : name);
         return;
       }
-      const { tries: attempt, attempts } = begun as StepRow;
-      this.#trying.set(name, { attempt, failures: attempts });
+      const { attempts: attempt, failures } = begun as StepRow;
+      this.#trying.set(name, { attempt, failures });
       const key = `${this.#active.run.job}/${runId}/${name}`;
       this.#hooks.post({ kind: "try", name, attempt, key });
     })();
@@ -276,10 +276,10 @@ export class Work {
     attempt: number,
     request: WorkRequest,
   ): Milliseconds | null {
-    if (outcome.fatal || attempt >= triesMax(outcome, request)) return null;
+    if (outcome.fatal || attempt >= attemptsMax(outcome, request)) return null;
     const { firstMs, capMs } = request;
     if (outcome.afterMs !== null) return Math.ceil(outcome.afterMs);
-    const backoff = { firstMs, capMs, triesMax: null };
+    const backoff = { firstMs, capMs, failuresMax: null };
     return backoffMs(backoff, attempt, this.#edges.random.next());
   }
 
@@ -336,7 +336,7 @@ export class Work {
 }
 
 /** How often a step is tried at most, when it fails like this. */
-function triesMax(
+function attemptsMax(
   { afterMs }: Extract<TryOutcome, { kind: "thrown" }>,
   { retriesMax, passingMax }: WorkRequest,
 ): number {

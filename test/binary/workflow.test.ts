@@ -113,7 +113,7 @@ async function killOften(seed: number, kills: number): Promise<Told> {
   await site.scenario.write("diary", "");
   await site.scenario.job("hunt", { "job.ts": hunt("*/2 * * * * * *", diary) });
   const random = seeded(seed);
-  const tries = async (): Promise<readonly string[]> =>
+  const attempts = async (): Promise<readonly string[]> =>
     (await readFile(diary, "utf8")).split("\n").filter((line) => line !== "");
   const timesOf = (lines: readonly string[], wanted: string): number =>
     lines.filter((line) => line === wanted).length;
@@ -126,7 +126,7 @@ async function killOften(seed: number, kills: number): Promise<Told> {
         return done.map(({ name }) => `${id} ${name}`);
       }),
     );
-    const lines = await tries();
+    const lines = await attempts();
     for (const step of seen) if (!saved.has(step)) saved.set(step, timesOf(lines, step));
   };
 
@@ -171,7 +171,7 @@ async function killOften(seed: number, kills: number): Promise<Told> {
   const steps = actions.map(({ runId, step }) => `${runId}/${step}`);
   expect(new Set(steps).size).toBe(steps.length);
   // A step that was saved is not tried again, whatever happened later.
-  const lines = await tries();
+  const lines = await attempts();
   for (const [step, times] of saved) expect([step, timesOf(lines, step)]).toEqual([step, times]);
   // Once "close" has begun "ticket" is saved, so it never comes again; "close" is the last.
   for (const { id } of runs) {

@@ -59,7 +59,7 @@ describe("openWire()", () => {
       clock: systemClock(),
       environment: {},
     });
-    for (let tries = 0; tries < 2; tries++) {
+    for (let attempt = 0; attempt < 2; attempt++) {
       await expect(wire.openKeys()).rejects.toMatchObject({ code: "KEYRING" });
     }
     wire.close();

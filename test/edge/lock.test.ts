@@ -62,10 +62,10 @@ describe("lockDirectory()", () => {
 
   test("lets exactly one of many win", async () => {
     using scratch = new Scratch();
-    const tries = await Promise.allSettled(
+    const attempts = await Promise.allSettled(
       Array.from({ length: 8 }, () => lockDirectory(scratch.path)),
     );
-    const won = tries.filter((each) => each.status === "fulfilled");
+    const won = attempts.filter((each) => each.status === "fulfilled");
     expect(won).toHaveLength(1);
     for (const each of won) each.value.release();
   });

@@ -1,11 +1,11 @@
 import { describe, expect, test } from "bun:test";
 import { backoffMs, COLLECT_BACKOFF, DELIVERY_BACKOFF } from "../../src/flow/backoff.ts";
 
-const plain = { firstMs: 1_000, capMs: 8_000, triesMax: null };
+const plain = { firstMs: 1_000, capMs: 8_000, failuresMax: null };
 
 describe("backoffMs()", () => {
   test("doubles from the first wait up to the cap", () => {
-    const waits = [1, 2, 3, 4, 5, 60].map((attempts) => backoffMs(plain, attempts, 0.999_999));
+    const waits = [1, 2, 3, 4, 5, 60].map((failures) => backoffMs(plain, failures, 0.999_999));
     expect(waits).toEqual([1_000, 2_000, 4_000, 8_000, 8_000, 8_000]);
   });
 

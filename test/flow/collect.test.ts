@@ -163,7 +163,7 @@ describe("collectAction()", () => {
     expect(await collect(world, row)).toBe("unreachable");
     expect(world.spool.results.size).toBe(0);
     const waiting = world.journal.action(row.id);
-    expect(waiting).toMatchObject({ state: "posted", attempts: 1, error: "connection refused" });
+    expect(waiting).toMatchObject({ state: "posted", failures: 1, error: "connection refused" });
     expect(waiting?.nextAt).toBeGreaterThan(NOON);
   });
 
@@ -373,7 +373,7 @@ describe("collectAction() before the expiry", () => {
     expect(world.api.asked).toEqual([{ actionId: 7, offset: 0, limit: 1 }]);
     expect(world.spool.results.size).toBe(0);
     const waiting = world.journal.action(row.id);
-    expect(waiting).toMatchObject({ state: "posted", attempts: 0, nextAt: NOON + 2_000 });
+    expect(waiting).toMatchObject({ state: "posted", failures: 0, nextAt: NOON + 2_000 });
   });
 
   test("writes and delivers the result when all have, and sweeps it at the expiry", async () => {
@@ -476,7 +476,7 @@ describe("collectAction() of a collected action", () => {
     const [world, row] = await late();
     world.api.pages = [{ after: [counted(1, 3)], message: "connection refused" }];
     expect(await collect(world, row, { lateMs: HOUR })).toBe("unreachable");
-    expect(world.journal.action(row.id)).toMatchObject({ state: "collected", attempts: 1 });
+    expect(world.journal.action(row.id)).toMatchObject({ state: "collected", failures: 1 });
     expect(ids(world)).toEqual([1, 2, 3]);
   });
 });

@@ -170,7 +170,7 @@ describe("postAction()", () => {
     await post(world, world.journal.action(twin.id) as ActionRow, false);
     await post(world, row);
     const again = world.journal.action(row.id) as ActionRow;
-    expect(again).toMatchObject({ state: "planned", maybeSent: true, attempts: 1 });
+    expect(again).toMatchObject({ state: "planned", maybeSent: true, failures: 1 });
     world.api.finds = [{ ...postedAs(8, NOON + 300_000), kind: "found" }];
     await post(world, again, false);
     expect(world.api.posted.length).toBe(2);
@@ -185,7 +185,7 @@ describe("postAction()", () => {
     await post(world, row);
     expect(world.api.searches).toBe(0);
     const again = world.journal.action(row.id) as ActionRow;
-    expect(again).toMatchObject({ state: "planned", maybeSent: true, attempts: 1, error: "cut" });
+    expect(again).toMatchObject({ state: "planned", maybeSent: true, failures: 1, error: "cut" });
     world.api.finds = [{ ...postedAs(7, NOON + 300_000), kind: "found" }];
     await post(world, again, false);
     expect(world.api.posted.length).toBe(1);
@@ -321,7 +321,7 @@ describe("postAction()", () => {
     expect(world.journal.action(row.id)?.state).toBe("planned");
     world.clock.jumpTo(week + 1);
     const waiting = world.journal.action(row.id) as ActionRow;
-    expect(await post(world, { ...waiting, attempts: 100 }, false)).toBe("unreachable");
+    expect(await post(world, { ...waiting, failures: 100 }, false)).toBe("unreachable");
     const error = "it is unknown whether it was posted: HTTP 502";
     expect(world.journal.action(row.id)).toMatchObject({ state: "failed", error });
     expect(world.lines).toContain(`err nightly: Cannot find action: ${error}`);
@@ -333,7 +333,7 @@ describe("postAction()", () => {
     const row = await plan(world);
     world.api.finds = [{ kind: "failed", message: "HTTP 502", status: 502 }];
     world.clock.jumpTo(row.expireAt + 8 * 86_400_000);
-    for (let tries = 0; tries < 20; tries++) {
+    for (let attempt = 0; attempt < 20; attempt++) {
       await post(world, world.journal.action(row.id) as ActionRow, false);
     }
     expect(world.journal.action(row.id)).toMatchObject({ state: "planned", error: "HTTP 502" });
@@ -376,7 +376,7 @@ describe("postAction()", () => {
     const row = await plan(world);
     world.api.creates = [{ ...refused, message: "action target is empty" }];
     let next: ActionRow | null = row;
-    for (let tries = 0; tries < 3 && next !== null; tries++) {
+    for (let attempt = 0; attempt < 3 && next !== null; attempt++) {
       const posting = post(world, next);
       await world.clock.moveBy(2_000);
       await posting;
@@ -397,7 +397,7 @@ describe("postAction()", () => {
     } as const;
     const no = { ...refused, message: "action target is empty" };
     world.api.creates = [down, down, down, no];
-    for (let tries = 0; tries < 4; tries++) {
+    for (let attempt = 0; attempt < 4; attempt++) {
       const posting = post(world, world.journal.action(row.id) as ActionRow);
       await world.clock.moveBy(2_000);
       await posting;
@@ -425,7 +425,7 @@ describe("postAction()", () => {
     const row = await plan(world);
     world.api.creates = [{ ...refused, message: "action target is empty" }];
     world.api.finds = [{ kind: "absent" }, { ...postedAs(8, NOON + 300_000), kind: "found" }];
-    const posting = post(world, { ...row, attempts: retries });
+    const posting = post(world, { ...row, failures: retries });
     await world.clock.moveBy(2_000);
     await posting;
     expect(world.journal.action(row.id)).toMatchObject({ state: "posted", actionId: 8 });
@@ -436,7 +436,7 @@ describe("postAction()", () => {
     const row = await plan(world);
     world.api.creates = [{ ...refused, message: "json: oops" }];
     world.api.finds = [{ kind: "failed", message: "HTTP 502", status: 502 }];
-    expect(await post(world, { ...row, attempts: retries })).toBe("unreachable");
+    expect(await post(world, { ...row, failures: retries })).toBe("unreachable");
     expect(world.journal.action(row.id)).toMatchObject({
       state: "planned",
       maybeSent: true,

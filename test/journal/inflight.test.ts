@@ -25,9 +25,9 @@ const collected: ActionEvent = {
 
 describe("advance()", () => {
   test("takes a planned action to posted, due at its collect time", () => {
-    const row = advance(actionRow({ attempts: 3, error: "refused" }), posted, NOW);
+    const row = advance(actionRow({ failures: 3, error: "refused" }), posted, NOW);
     expect(row).toMatchObject({ state: "posted", actionId: 7, expireAt: 301_000, nextAt: 302_000 });
-    expect(row).toMatchObject({ attempts: 0, error: null, updatedAt: NOW });
+    expect(row).toMatchObject({ failures: 0, error: null, updatedAt: NOW });
   });
 
   test("keeps a collected action open until its plugin has the result", () => {
@@ -55,13 +55,13 @@ describe("advance()", () => {
     const planned = advance(actionRow(), { ...delayed, maybeSent: false }, NOW);
     expect(planned).toMatchObject({
       state: "planned",
-      attempts: 1,
+      failures: 1,
       nextAt: 9_000,
       error: "API down",
       maybeSent: false,
     });
     const waiting = advance(advance(actionRow(), posted, NOW), delayed, NOW);
-    expect(waiting).toMatchObject({ state: "posted", attempts: 1, nextAt: 9_000, maybeSent: true });
+    expect(waiting).toMatchObject({ state: "posted", failures: 1, nextAt: 9_000, maybeSent: true });
   });
 
   test("fails an action that was refused or has lapsed, with the reason", () => {
@@ -123,7 +123,7 @@ describe("advance() with watched", () => {
     expect(advance(late, event, NOW)).toMatchObject({
       state: "posted",
       nextAt: 9_000,
-      attempts: 0,
+      failures: 0,
       error: null,
     });
     expect(() => advance(actionRow(), event, NOW)).toThrow("watched in planned");

@@ -118,9 +118,9 @@ describe("a workflow", () => {
         expect(stage.actions.length).toBe(actions.length);
         for (const [full, calls] of diary.calls) {
           // Each call was journaled before it was made: a kill between the two makes one less.
-          const tries = steps.find((step) => step.name === full)?.tries ?? 0;
-          expect(calls).toBeLessThanOrEqual(tries);
-          expect(calls).toBeGreaterThanOrEqual(tries - kills);
+          const attempts = steps.find((step) => step.name === full)?.attempts ?? 0;
+          expect(calls).toBeLessThanOrEqual(attempts);
+          expect(calls).toBeGreaterThanOrEqual(attempts - kills);
         }
         await stage.stop();
       }),

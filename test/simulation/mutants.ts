@@ -133,7 +133,7 @@ export const MUTANTS: readonly Mutant[] = [
       {
         file: "flow/post.ts",
         find: "if (isWithdrawn(edges.journal, row)) {",
-        replace: "if (isWithdrawn(edges.journal, row) && row.attempts > 1_000) {",
+        replace: "if (isWithdrawn(edges.journal, row) && row.failures > 1_000) {",
       },
     ],
   },
@@ -157,7 +157,7 @@ export const MUTANTS: readonly Mutant[] = [
       {
         file: "flow/post.ts",
         find: "const isLookedFor = row.maybeSent && !options.fresh;",
-        replace: "const isLookedFor = row.maybeSent && row.attempts > 1_000;",
+        replace: "const isLookedFor = row.maybeSent && row.failures > 1_000;",
       },
     ],
   },

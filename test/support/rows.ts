@@ -25,7 +25,7 @@ export function actionRow(changes: Partial<ActionRow> = {}): ActionRow {
     actionId: null,
     reply: null,
     maybeSent: true,
-    attempts: 0,
+    failures: 0,
     nextAt: 1_000,
     resultPath: null,
     resultSha256: null,

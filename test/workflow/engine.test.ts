@@ -328,18 +328,18 @@ describe("Engine", () => {
 
 describe("Engine steps", () => {
   test("are tried again after growing waits, with the same key", async () => {
-    const tries: [number, number, string][] = [];
+    const attempts: [number, number, string][] = [];
     const stage = await play(async (run) => {
       await run.step("call", { retry: { max: 3, first: "10s", cap: "25s" } }, (context) => {
-        tries.push([context.attempt, stageClock() - NOON, context.key]);
+        attempts.push([context.attempt, stageClock() - NOON, context.key]);
         if (context.attempt < 4) throw new Error("no answer");
       });
     });
     // Half of each wait is fixed, half is jitter, which is 0.5 here.
-    expect(tries.map(([attempt]) => attempt)).toEqual([1, 2, 3, 4]);
-    const waits = tries.slice(1).map(([, at], index) => at - (tries[index]?.[1] ?? 0));
+    expect(attempts.map(([attempt]) => attempt)).toEqual([1, 2, 3, 4]);
+    const waits = attempts.slice(1).map(([, at], index) => at - (attempts[index]?.[1] ?? 0));
     expect(waits).toEqual([7_500, 15_000, 18_750]);
-    expect(new Set(tries.map(([, , key]) => key))).toEqual(new Set(["nightly/1/call"]));
+    expect(new Set(attempts.map(([, , key]) => key))).toEqual(new Set(["nightly/1/call"]));
     expect(stage.run().state).toBe("done");
     await stage.stop();
   });
@@ -374,7 +374,7 @@ describe("Engine steps", () => {
     expect(stage.lines.filter((line) => line.includes(", try "))).toEqual(
       [1, 2, 3].map((tried) => `warning nightly: step "call", try ${tried} of 3: HTTP 500`),
     );
-    expect(stage.journal.stepNamed(1, "call")).toMatchObject({ state: "failed", attempts: 2 });
+    expect(stage.journal.stepNamed(1, "call")).toMatchObject({ state: "failed", failures: 2 });
     await stage.stop();
   });
 

@@ -10,10 +10,10 @@ import {
 
 describe("parseFromBody()", () => {
   const action = { targets: null, agents: null, changes: null, expiryMs: null };
-  const tries = { retriesMax: 1, passingMax: 1, firstMs: 1, capMs: 2 };
+  const retries = { retriesMax: 1, passingMax: 1, firstMs: 1, capMs: 2 };
   const sound: readonly FromBody[] = [
     { kind: "ask", name: "a", request: { kind: "sleep", ms: 0 } },
-    { kind: "ask", name: "a", request: { kind: "step", ...tries } },
+    { kind: "ask", name: "a", request: { kind: "step", ...retries } },
     { kind: "ask", name: "a", request: { kind: "deliver", plugin: "slack", result: "base" } },
     { kind: "ask", name: "a", request: { kind: "collect", ...action, agentsMax: 1, pageSize: 1 } },
     {

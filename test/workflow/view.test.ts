@@ -12,7 +12,7 @@ describe("workflowView()", () => {
       tables.insertRun({ job: "hunt", firesAt: 1, cause: "manual", source: "5eed" }, "open", NOON);
       for (const kind of ["step", "collect", "sleep"] as const) {
         const row = tables.insertStep(newStep(1, `a ${kind}`, { kind, digest: "" }));
-        if (row !== null) tables.saveStep({ ...row, attempts: 2 });
+        if (row !== null) tables.saveStep({ ...row, failures: 2 });
       }
     });
     const run = journal.run(1);

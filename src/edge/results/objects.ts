@@ -1,6 +1,6 @@
 // Objects: one bucket of an S3 service: what is put into it, read, listed and removed.
 //
-// Owns:    credentials that are read again when they are refused, tries that end, parts one at a
+// Owns:    credentials that are read again when they are refused, attempts that end, parts one at a
 //          time, and that an object is whole before anybody is told of it.
 // Not its: what the objects are, and what they are called (bucket.ts).
 import { type FileHandle, open } from "node:fs/promises";
@@ -19,7 +19,7 @@ export const PART_BYTES = 8 * 1024 * 1024;
 const PARTS_MAX = 4;
 
 /** Tries of one request, and the wait after the first that failed; then it is doubled. */
-const TRIES_MAX = 5;
+const ATTEMPTS_MAX = 5;
 const FIRST_WAIT_MS: Milliseconds = 500;
 
 /** Before as much is taken into memory, what was there before is given back. */
@@ -47,7 +47,7 @@ export interface ObjectsOptions {
   /** Bytes of one part. @default PART_BYTES */
   readonly partBytes?: number;
   /** How often a request is tried at the most. @default 5 */
-  readonly triesMax?: number;
+  readonly attemptsMax?: number;
 }
 
 /** An object as it is listed. */
@@ -74,14 +74,14 @@ interface Asking {
 export class Objects {
   readonly #options: ObjectsOptions;
   readonly #partBytes: number;
-  readonly #triesMax: number;
+  readonly #attemptsMax: number;
   readonly #places = new Places(PARTS_MAX);
   #credentials: Promise<Credentials> | null = null;
 
   constructor(options: ObjectsOptions) {
     this.#options = options;
     this.#partBytes = options.partBytes ?? PART_BYTES;
-    this.#triesMax = options.triesMax ?? TRIES_MAX;
+    this.#attemptsMax = options.attemptsMax ?? ATTEMPTS_MAX;
   }
 
   /** Puts a file of this host there. Resolves when the object is whole. */
@@ -264,7 +264,7 @@ export class Objects {
         const isRefused = status === 401 || status === 403;
         if (isRefused) this.#credentials = null;
         const goesOn = isRefused ? attempt === 1 : isPassingStatus(status);
-        if (!goesOn || attempt >= this.#triesMax) throw this.#error(asking, error);
+        if (!goesOn || attempt >= this.#attemptsMax) throw this.#error(asking, error);
         const step = FIRST_WAIT_MS * 2 ** (attempt - 1);
         if (!isRefused) await clock.sleep(step / 2 + (step / 2) * random.next(), signal);
       }

@@ -70,7 +70,7 @@ interface Rehearsed {
 }
 
 /** Times that works are made again, because others were faster. */
-const TRIES_MAX = 8;
+const ATTEMPTS_MAX = 8;
 
 /** Whoever has not looked for so long loads anew: what was removed since may be erased. */
 const STALE_MS: Milliseconds = REMOVED_MS / 2;
@@ -250,7 +250,7 @@ class Copy {
   /** Does works and records what they change. Settles each, or throws: then nothing was recorded. */
   async #record(group: readonly Queued[]): Promise<void> {
     const { server, me, onDoubt } = this.#options;
-    for (let tries = 1; ; tries++) {
+    for (let attempt = 1; ; attempt++) {
       const { settle, changes, own } = this.#rehearse(group);
       const fences = this.#fencesOf(changes);
       this.#ids.use(changes);
@@ -272,10 +272,11 @@ class Copy {
           throw error;
         }
         case "stale":
-          if (tries >= TRIES_MAX) throw new RunnerError("JOURNAL", STALE_TEXT, { passing: true });
+          if (attempt >= ATTEMPTS_MAX)
+            throw new RunnerError("JOURNAL", STALE_TEXT, { passing: true });
           await this.#catchUp((await server.look()).shards);
           // Rows of a journal that was moved in may have ids of this process's range.
-          if (tries > TRIES_MAX / 2) await this.#ids.take(server);
+          if (attempt > ATTEMPTS_MAX / 2) await this.#ids.take(server);
       }
     }
   }

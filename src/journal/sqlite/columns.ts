@@ -23,6 +23,8 @@ export interface Kind<Value> {
   readonly wanted: string;
   /** The value that salvage writes in place of a wrong one; null where there is none. */
   readonly mended: string | null;
+  /** How the column is called. @default as the member: `firesAt` is `fires_at` */
+  readonly column?: string;
   /** What it says in the declaration beside the type, such as UNIQUE. */
   readonly also?: string;
   /** The version of the schema by which its table has got it. @default that of its table */
@@ -43,6 +45,11 @@ export function since<Value>(version: number, kind: Kind<Value>, unset = "NULL")
 /** A column whose declaration says more than its type. */
 export function declared<Value>(kind: Kind<Value>, also: string): Kind<Value> {
   return { ...kind, also };
+}
+
+/** A column that is called otherwise than its member, which got a better name later. */
+export function inColumn<Value>(column: string, kind: Kind<Value>): Kind<Value> {
+  return { ...kind, column };
 }
 
 /** A column that is never mended: a wrong value in it costs the row. */

@@ -251,7 +251,7 @@ function actionRecord(row: ActionRow): ActionRecord {
 
 function stepRecord(row: StepRow, isWhole: boolean): StepRecord {
   const { name, kind, state, error, begunAt, endedAt, value } = row;
-  const attempts = kind === "step" ? row.attempts : 0;
+  const attempts = kind === "step" ? row.failures : 0;
   const known = { name, kind, state, attempts, error, begunAt, endedAt };
   if (!isWhole) return known;
   if (row.asked === null) return { ...known, value };

@@ -12,7 +12,7 @@ export interface Description<Row> {
   readonly key?: string;
   /** Its rows come with their ids. @default false: each gets the next one */
   readonly hasOwnIds?: boolean;
-  /** A column a member, of the same name: `firesAt` is `fires_at`. The newest stand last. */
+  /** A column a member. The newest stand last. */
   readonly columns: { readonly [Member in keyof Row]-?: Kind<Row[Member]> };
   /** What is unique, besides its key: `insertOnce` inserts no second row of it. */
   readonly unique?: string;
@@ -69,7 +69,7 @@ export interface Writing<Row> {
 export function tableOf<Row>(description: Description<Row>): TableOf<Row> {
   const { name, columns, saved = [], since = 1, key = "id", hasOwnIds = false } = description;
   const list = Object.entries<Kind<unknown>>(columns).map(
-    ([member, kind]): Column => ({ member, name: columnOf(member), kind }),
+    ([member, kind]): Column => ({ member, name: kind.column ?? columnOf(member), kind }),
   );
   const given = list.filter((column) => column.name !== "id" || hasOwnIds);
   const names = list.map((column) => column.name).join(", ");

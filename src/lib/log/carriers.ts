@@ -40,7 +40,7 @@ const UNKNOWN_MS: Milliseconds = 20 * MINUTE_MS;
 
 /** A full queue or pipe is tried again after this, this often before the carrier gives up. */
 const FULL_MS = 10;
-const FULL_TRIES_MAX = 100;
+const FULL_ATTEMPTS_MAX = 100;
 
 /** A syslog server by network. `family` is 4, 6 or 0 for either. */
 export interface ServerAddress {
@@ -321,7 +321,7 @@ export async function openLocal(path: string, clock: Clock): Promise<Carrier | n
   };
 
   async function sendLater(bytes: Uint8Array): Promise<void> {
-    for (let tries = 0; tries < FULL_TRIES_MAX; tries++) {
+    for (let attempt = 0; attempt < FULL_ATTEMPTS_MAX; attempt++) {
       await clock.sleep(FULL_MS);
       if (socket?.send(bytes)) return;
     }

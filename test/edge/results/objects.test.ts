@@ -93,8 +93,8 @@ describe("Objects.put()", () => {
     store.fault = (request) => (request.includes("partNumber=2") ? 503 : null);
     const { message } = await refusal(put(scratch, bucket(store), "0123456789"));
     expect(message).toBe('Cannot write result "s3://bucket/site/7.json": the store answers 503');
-    const tries = store.requests.filter((request) => request.includes("partNumber=2"));
-    expect([tries.length, store.uploads.size, store.objects.size]).toEqual([5, 0, 0]);
+    const attempts = store.requests.filter((request) => request.includes("partNumber=2"));
+    expect([attempts.length, store.uploads.size, store.objects.size]).toEqual([5, 0, 0]);
   });
 
   test("does not believe an upload whose object is not whole", async () => {

@@ -74,7 +74,7 @@ describe("openJournal()", () => {
         actionId: null,
         reply: null,
         maybeSent: true,
-        attempts: 0,
+        failures: 0,
         nextAt: NOW,
         resultPath: null,
         resultSha256: null,

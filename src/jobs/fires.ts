@@ -26,7 +26,10 @@ export interface Decision {
   /** Fire times to run now, oldest first. */
   readonly fire: readonly Instant[];
   readonly missed: Missed | null;
-  /** In the order of time; neighbours with the same reason are one record. */
+  /**
+   * In the order of time; neighbours with the same reason are one record. Each goes over no fire
+   * time of another one, while `missed` may go over some: see rewind.ts.
+   */
   readonly skipped: readonly Skipped[];
   /** When the delayed fire times after `decidedAt` are to be decided; null: none is delayed. */
   readonly waitUntil: Instant | null;
@@ -114,13 +117,13 @@ function heldNow(
   held: FireHold | null,
   { onTime, now }: { readonly onTime: boolean; readonly now: Instant },
 ): Decision {
-  const { fire, skipped, waitUntil } = decision;
+  const { fire, missed, skipped, waitUntil } = decision;
   const [firstAt] = fire;
-  const lastAt = fire.at(-1);
-  if (held === null || firstAt === undefined || lastAt === undefined) return decision;
+  if (held === null || firstAt === undefined) return decision;
   if (held.kind === "skip") {
-    const more = { firstAt, lastAt, count: fire.length, reason: held.reason };
-    const all = [...skipped, more].toSorted((left, right) => left.firstAt - right.firstAt);
+    const all = [...skipped];
+    const openBefore = missed?.lastAt ?? null;
+    for (const at of fire) addSkipped(all, { at, reason: held.reason, openBefore });
     return { ...decision, fire: [], skipped: all };
   }
   // A fire time just before the hold is still on time, and is run.
@@ -153,6 +156,25 @@ function inOrder(decision: Decision, now: Instant): Decision {
   };
 }
 
+/** A fire time that is skipped. */
+interface SkippedFire {
+  readonly at: Instant;
+  readonly reason: string;
+  /** The newest fire time before it that is not skipped; null: there is none. */
+  readonly openBefore: Instant | null;
+}
+
+/** Adds a skipped fire time to the records, at its place in time. */
+function addSkipped(skipped: Skipped[], { at, reason, openBefore }: SkippedFire): void {
+  const place = skipped.findLastIndex(({ lastAt }) => lastAt < at);
+  const before = skipped[place];
+  if (before?.reason === reason && (openBefore ?? before.firstAt) <= before.lastAt) {
+    skipped[place] = { ...before, lastAt: at, count: before.count + 1 };
+  } else {
+    skipped.splice(place + 1, 0, { firstAt: at, lastAt: at, count: 1, reason });
+  }
+}
+
 /** Where a record of missed fire times is cut in two, and which of them it does not count. */
 export interface MissedCut {
   readonly schedule: Schedule;
@@ -173,11 +195,24 @@ export function cutMissed(
   // Other fire times of that span may stand in another record.
   const counted = Math.min(passed.count, missed.count);
   const before = last === undefined ? null : { firstAt, lastAt: last, count: counted };
-  const next = nextFire(schedule, Math.max(until, firstAt - 1));
-  const isOver = next === null || next > lastAt;
+  const next = firstOpen(schedule, { after: Math.max(until, firstAt - 1), lastAt, isOpen });
   // Where the count means "at least", a smaller one is not wrong.
   const count = Math.max(1, missed.count - (before?.count ?? 0));
-  return { before, after: isOver ? null : { firstAt: next, lastAt, count } };
+  return { before, after: next === null ? null : { firstAt: next, lastAt, count } };
+}
+
+/** The first fire time of a record after a time; its last one is always its own. */
+function firstOpen(
+  schedule: Schedule,
+  rest: { readonly after: Instant; readonly lastAt: Instant; isOpen(at: Instant): boolean },
+): Instant | null {
+  const { after, lastAt, isOpen } = rest;
+  let next = nextFire(schedule, after);
+  for (let seen = 0; seen < FIRES_COUNTED_MAX && next !== null && next < lastAt; seen++) {
+    if (isOpen(next)) break;
+    next = nextFire(schedule, next);
+  }
+  return next === null || next > lastAt ? null : next;
 }
 
 interface Passed {
@@ -269,13 +304,8 @@ class Found {
   }
 
   #skip(at: Instant, reason: string): void {
-    const last = this.#skipped.at(-1);
-    const isBetween = (this.#recent.at(-1) ?? Number.NEGATIVE_INFINITY) > (last?.lastAt ?? at);
-    if (last?.reason === reason && !isBetween) {
-      this.#skipped[this.#skipped.length - 1] = { ...last, lastAt: at, count: last.count + 1 };
-    } else {
-      this.#skipped.push({ firstAt: at, lastAt: at, count: 1, reason });
-    }
+    const openBefore = this.#recent.at(-1) ?? this.#olderAt;
+    addSkipped(this.#skipped, { at, reason, openBefore });
   }
 
   /** Leaves out all up to a time: they will not be run. */

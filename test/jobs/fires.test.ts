@@ -166,6 +166,14 @@ describe("cutMissed()", () => {
   test("does not count a fire time that has a run", () => {
     const { before } = cut("05:30:00", [at("04:00:00")]);
     expect(before).toEqual({ firstAt: at("03:00:00"), lastAt: at("05:00:00"), count: 2 });
+    const five = { ...missed, count: 5 };
+    const runs = [at("05:00:00"), at("06:00:00")];
+    const hasRun = (time: number) => runs.includes(time);
+    expect(cutMissed(five, { schedule: hourly, until: at("04:00:00"), hasRun }).after).toEqual({
+      firstAt: at("07:00:00"),
+      lastAt: at("09:00:00"),
+      count: 3,
+    });
   });
 });
 
@@ -306,9 +314,11 @@ describe("decideFires() of what people hold", () => {
             note(time);
             expect([hold(now)?.kind, hold(time)?.kind]).not.toContain("skip");
           }
-          const recorded = new Set(
-            skipped.flatMap(({ firstAt, lastAt }) => hoursIn(firstAt, lastAt)),
-          );
+          const times = skipped.flatMap(({ firstAt, lastAt }) => hoursIn(firstAt, lastAt));
+          // In the order of time, and none over another: rewind.ts reckons with it.
+          expect(times).toEqual(times.toSorted((a, b) => a - b));
+          const recorded = new Set(times);
+          expect(recorded.size).toBe(times.length);
           for (const time of recorded) note(time);
           expect(skipped.reduce((sum, { count }) => sum + count, 0)).toBe(recorded.size);
           if (missed !== null) {

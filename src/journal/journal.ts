@@ -278,7 +278,8 @@ export interface JournalTransaction
 export interface Journal extends JournalReads {
   /**
    * Runs `work` inside a durable transaction and resolves with its value once that is on disk.
-   * If `work` throws, only what it wrote is undone, and the promise rejects.
+   * If `work` throws, only what it wrote is undone, and the promise rejects. It may be run more
+   * than once, and what it did before is undone then: it changes nothing but the journal.
    *
    * @throws {RunnerError} JOURNAL, when the disk is full or the file cannot be written.
    */

@@ -20,7 +20,7 @@ import { openDatabase } from "../sqlite/journal.ts";
 import { journalError, namedIn } from "../sqlite/problem.ts";
 import { Statements } from "../sqlite/statements.ts";
 import { tablesOn } from "../sqlite/tables.ts";
-import { GROUP_MAX, type Queued, rejectAll, runWork } from "../sqlite/works.ts";
+import { GROUP_MAX, type Queued, rejectAll, runGroup } from "../sqlite/works.ts";
 import { COMMON } from "./schema.ts";
 import {
   type Change,
@@ -283,12 +283,9 @@ class Copy {
 
   /** Does works to see what they change, and undoes it. */
   #rehearse(group: readonly Queued[]): Rehearsed {
-    const settle: (() => void)[] = [];
-    this.#database.exec("BEGIN");
     try {
-      const place = { rows: this.#rows, tables: this.tables };
-      for (const queued of group) settle.push(runWork(place, queued));
-      return { settle, ...this.#changed() };
+      const place = { rows: this.#rows, tables: this.tables, begin: "BEGIN" } as const;
+      return { settle: runGroup(place, group), ...this.#changed() };
     } finally {
       this.#rows.rollBack();
     }

@@ -1,8 +1,8 @@
 // Journal: journal.db. SQLite in WAL mode with synchronous FULL: a resolved write is on disk.
 //
 // Writes are grouped. Each `write` is queued; at the end of the turn of the event loop, or a few
-// milliseconds later (pace.ts), all queued works run in one transaction, each in a savepoint of its
-// own, and share one fsync.
+// milliseconds later (pace.ts), all queued works run in one transaction (works.ts), and share one
+// fsync.
 //
 //   I1. A write resolves after COMMIT returned, and rejects when it did not.
 //   I10. A file that is no journal, too new, or damaged is a named error that says what to do.
@@ -31,7 +31,7 @@ import {
 import { assertSealed } from "./seal.ts";
 import { Statements } from "./statements.ts";
 import { tablesOn } from "./tables.ts";
-import { GROUP_MAX, type Queued, rejectAll, runWork } from "./works.ts";
+import { GROUP_MAX, type Queued, rejectAll, runGroup } from "./works.ts";
 
 export interface JournalOptions {
   /** A file path, or ":memory:" for a journal that dies with the process (tests, simulation). */
@@ -339,13 +339,12 @@ class JournalFile {
       rejectAll(group, this.#failure);
       return;
     }
-    const outcomes: (() => void)[] = [];
+    let outcomes: readonly (() => void)[];
     const beganAt = performance.now();
     try {
       this.#place?.assertSame();
-      this.#rows.prepared("BEGIN IMMEDIATE").run();
-      const place = { rows: this.#rows, tables: this.tables };
-      for (const queued of group) outcomes.push(runWork(place, queued, group.length === 1));
+      const place = { rows: this.#rows, tables: this.tables, begin: "BEGIN IMMEDIATE" } as const;
+      outcomes = runGroup(place, group);
       this.#commit.run();
     } catch (error) {
       this.#rows.rollBack();

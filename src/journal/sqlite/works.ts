@@ -1,5 +1,7 @@
-// Works: what callers want written. They are queued, and run in groups: each in a savepoint of its
-// own, so that one that throws undoes only itself, and all in one transaction.
+// Works: what callers want written. They are queued, and run in groups, each group in one
+// transaction. When one of them throws, the group is run again, each work in a savepoint of its own,
+// so that only what failed is undone. Savepoints are not free: SQLite copies each page that a work
+// changes, into a file of its own when they are many.
 import type { JournalTransaction } from "../journal.ts";
 import { isSqliteError } from "./problem.ts";
 import type { Statements } from "./statements.ts";
@@ -18,29 +20,47 @@ export const GROUP_MAX = 500;
 export interface Workplace {
   readonly rows: Statements;
   readonly tables: JournalTransaction;
+  /** The statement that opens a transaction. */
+  readonly begin: "BEGIN" | "BEGIN IMMEDIATE";
 }
 
+/** Tells the caller of a work what it came to: to be called once that is durable. */
+type Settle = () => void;
+
 /**
- * Runs one work in the transaction that is open.
+ * Runs works in one transaction, which is left open. A work may be run more than once.
  *
- * @param isAlone It has the transaction for itself, and needs no savepoint. @default false
- * @returns Tells its caller what it came to: to be called once that is durable.
  * @throws {Error} Of SQLite: nothing of the whole group can be kept.
  */
-export function runWork(
-  { rows, tables }: Workplace,
-  { work, resolve, reject }: Queued,
-  isAlone = false,
-): () => void {
-  if (!isAlone) rows.prepared("SAVEPOINT work").run();
+export function runGroup(place: Workplace, group: readonly Queued[]): Settle[] {
+  const { rows, begin } = place;
+  rows.prepared(begin).run();
   try {
-    const value = work(tables);
-    if (!isAlone) rows.prepared("RELEASE work").run();
-    return () => resolve(value as never);
+    return group.map((queued) => runWork(place, queued));
   } catch (error) {
     if (isSqliteError(error)) throw error;
-    rows.execute(isAlone ? "ROLLBACK; BEGIN IMMEDIATE" : "ROLLBACK TO work; RELEASE work");
-    return () => reject(error);
+    rows.execute(`ROLLBACK; ${begin}`);
+    return group.map((queued) => runApart(place, queued));
+  }
+}
+
+function runWork({ tables }: Workplace, { work, resolve }: Queued): Settle {
+  const value = work(tables);
+  return () => resolve(value as never);
+}
+
+/** The same in a savepoint: a work that throws undoes only itself. */
+function runApart(place: Workplace, queued: Queued): Settle {
+  const { rows } = place;
+  rows.prepared("SAVEPOINT work").run();
+  try {
+    const settle = runWork(place, queued);
+    rows.prepared("RELEASE work").run();
+    return settle;
+  } catch (error) {
+    if (isSqliteError(error)) throw error;
+    rows.execute("ROLLBACK TO work; RELEASE work");
+    return () => queued.reject(error);
   }
 }
 

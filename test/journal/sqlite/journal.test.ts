@@ -190,6 +190,22 @@ describe("openJournal()", () => {
     expect(journal.cursor("c")).not.toBeNull();
   });
 
+  test("writes the works beside one that throws once, and tells each of them once", async () => {
+    const journal = openJournal({ path: ":memory:" });
+    const told: number[] = [];
+    const insert = (firesAt: number) =>
+      journal
+        .write((tables) => tables.insertRun({ job: "a", firesAt, cause: "manual" }, "open", 1))
+        .then((run) => told.push(run?.id ?? 0));
+    const refused = journal.write((tables) => {
+      tables.insertRun({ job: "a", firesAt: 2, cause: "manual" }, "open", 1);
+      throw new Error("changed my mind");
+    });
+    await Promise.allSettled([insert(1), refused, insert(2), insert(3)]);
+    expect(told).toEqual([1, 2, 3]);
+    expect(journal.runs("a", 9).map(({ firesAt }) => firesAt)).toEqual([3, 2, 1]);
+  });
+
   test("undoes a lone work that throws", async () => {
     const journal = openJournal({ path: ":memory:" });
     const lone = journal.write((tables) => {

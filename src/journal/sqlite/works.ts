@@ -1,7 +1,7 @@
 // Works: what callers want written. They are queued, and run in groups, each group in one
-// transaction. When one of them throws, the group is run again, each work in a savepoint of its own,
-// so that only what failed is undone. Savepoints are not free: SQLite copies each page that a work
-// changes, into a file of its own when they are many.
+// transaction. When one of them throws, the group is run again, each work in a savepoint of its
+// own, so that only what failed is undone. Savepoints are not free: SQLite copies each page that a
+// work changes, into a file of its own when they are many.
 import type { JournalTransaction } from "../journal.ts";
 import { isSqliteError } from "./problem.ts";
 import type { Statements } from "./statements.ts";

@@ -17,6 +17,18 @@
 //   hold       keep what is due from going on: a fire time (by a pause or a blackout), an action
 //              (by a guard)
 //   tick       one turn of the loop
+//   attempt    one beginning of a piece of work, counted from 1; those that fail are failures
+//   tries      the log of the failures of an action or a delivery
+//   calendar   actions of one job that were signed ahead, one window a fire time
+//   window     what a calendar has for one fire time: when the action is valid, its signatures
+//   signer     who signs: the key of this host, or each investigator of a window
+//   guard      what may refuse or hold an action before it is posted
+//   approval   a person's yes or no that a run waits for
+//   alarm      something that went wrong, or is right again, told to people
+//   cluster    hosts that share a journal          host     one process of a cluster
+//   shard      a share of the jobs, by their names
+//   lease      a host's right to a shard, for a time
+//   epoch      counts the owners of a shard: who has an older one changes nothing
 //
 // The journal's interface is in journal/journal.ts, because it is made of the flow's own states.
 import type { Instant, Milliseconds } from "./time.ts";

@@ -86,7 +86,8 @@ export class Runner {
       launchWorkflow: (order) => launchWorkflow(bound(edges, order.entity.job), order),
       presigned: { take: (...launch) => this.#presigned.take(...launch) },
     };
-    [this.#edges, this.api] = [edges, new ApiHealth(edges.journal)];
+    this.#edges = edges;
+    this.api = new ApiHealth(edges.journal);
     this.#watch = new ClockWatch({ ...edges, clock });
     this.#startedAt = edges.clock.now();
     this.#catalog = catalog;

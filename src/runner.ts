@@ -28,6 +28,7 @@ import { Timetable } from "./flow/timetable.ts";
 import { isInFlight, isInHand } from "./flow/transition.ts";
 import { endStranded } from "./flow/unreadable.ts";
 import type { Catalog } from "./jobs/catalog.ts";
+import { JOB_KEYS } from "./jobs/keys.ts";
 import type { ActionRow, RunRow } from "./journal/inflight.ts";
 import { type ActiveState, JOURNAL_RETRY_MS } from "./journal/journal.ts";
 import type { Instant, Milliseconds } from "./time.ts";
@@ -46,9 +47,6 @@ export interface RunnerOptions {
   /** Called after each turn of `run`: while the loop is alive, at least each NAP_MAX_MS. */
   readonly ticked?: () => void;
 }
-
-/** Refusals of an action by the API until it is a failure, for actions of jobs that are gone. */
-const RETRIES_DEFAULT = 2;
 
 /** The loop over one runner directory. Build it, `start`, then `run` or `runOnce`; once each. */
 export class Runner {
@@ -100,8 +98,7 @@ export class Runner {
     const isQuiet = () => this.#launcher.pool.idle && this.#posts.idle && !this.#stopping;
     this.#presigned = new Presigned(edges, catalog, isQuiet);
     this.#posts = new Posts(clock, () => edges.limits.dispatchesMax, ended);
-    const mayAsk = () => this.api.admits(clock.now()) !== "none";
-    this.#collects = new Collects(edges, mayAsk, ended);
+    this.#collects = new Collects(edges, () => this.#mayAsk(), ended);
     this.#upkeep = new Upkeep(edges, changed);
     this.#alarms = new Alarms(edges, catalog, {
       downSince: this.api.downSince,
@@ -278,6 +275,10 @@ export class Runner {
     }
   }
 
+  #mayAsk(): boolean {
+    return this.api.admits(this.#edges.clock.now()) !== "none";
+  }
+
   #work(now: Instant): void {
     const admitted = this.api.admits(now);
     if (admitted === "none") return;
@@ -307,16 +308,17 @@ export class Runner {
   }
 
   #post(row: ActionRow, fresh: boolean): boolean {
-    const retries = this.#catalog.entity(row.job)?.retries ?? RETRIES_DEFAULT;
+    // The job may be gone.
+    const retries = this.#catalog.entity(row.job)?.retries ?? JOB_KEYS.retries.default;
     const edges = leased(this.#edges, row.job);
     const sent = sentBefore(edges, row, { fresh, startedAt: this.#startedAt });
     const options = { ...this.#optionsOf(row), ...sent, retries };
-    return this.#posts.post(row.id, async (answered) => {
+    return this.#posts.post(
+      row.id,
+      (answered) => this.#reach(() => postAction(edges, row, { ...options, answered }), row),
       // The API may have gone down while it waited for its place.
-      const isDown = this.api.admits(this.#edges.clock.now()) === "none";
-      if (isDown && !fresh) return null;
-      return await this.#reach(() => postAction(edges, row, { ...options, answered }), row);
-    });
+      () => fresh || this.#mayAsk(),
+    );
   }
 
   #collect(row: ActionRow): boolean {

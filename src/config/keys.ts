@@ -141,8 +141,13 @@ export const RUNNER_KEYS = {
   },
   journal: {
     path: {
-      ...part({ kind: "text", default: "journal.db", since: ours, unset: "`journal.db`" }),
-      about: "in the runner directory",
+      ...part({
+        kind: "text",
+        default: "journal.db",
+        since: ours,
+        unset: "`journal.db`, in the runner directory",
+      }),
+      about: "file; a relative path begins in the working directory",
     },
   },
   calendar: {

@@ -30,13 +30,7 @@ export class Collects extends Pool {
 
   /** Begins a collect, now or later; false when the action has work already. */
   collect(row: ActionRow, work: Work): boolean {
-    let hasWaited = false;
-    const begun = this.start(row.id, async (giveWay) => {
-      if (hasWaited && !this.#isStillDue(row)) return;
-      await work(giveWay);
-    });
-    hasWaited = true;
-    return begun;
+    return this.start(row.id, work, () => this.#isStillDue(row));
   }
 
   #isStillDue({ id, state, nextAt }: ActionRow): boolean {

@@ -61,11 +61,19 @@ export class Pool {
     return this.#running.has(key) || this.#waiting.has(key);
   }
 
-  /** Starts or queues work; false when the key has work already. */
-  start(key: number | string, work: Work): boolean {
+  /**
+   * Starts or queues work; false when the key has work already.
+   *
+   * @param isStillDue Asked of work that has waited for its place. @default it is
+   */
+  start(key: number | string, work: Work, isStillDue = (): boolean => true): boolean {
     if (this.has(key)) return false;
-    this.#waiting.set(key, work);
+    let hasWaited = false;
+    this.#waiting.set(key, async (giveWay) => {
+      if (!hasWaited || isStillDue()) await work(giveWay);
+    });
     this.#pump();
+    hasWaited = true;
     return true;
   }
 

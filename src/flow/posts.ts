@@ -5,7 +5,7 @@
 // took too long. So a fast API gets many posts at a time, and an overloaded one few.
 import type { Clock } from "../lib/ports.ts";
 import type { Instant, Milliseconds } from "../time.ts";
-import { Pool } from "./pool.ts";
+import { Pool, type Work } from "./pool.ts";
 import type { Reached } from "./post.ts";
 
 /** How many actions may be posted at the same time, and what that is computed from. */
@@ -82,9 +82,15 @@ export class Posts extends Pool {
   /**
    * Starts or queues a post; false when the action is being posted already. `post` answers null
    * when it shows nothing of the API, and calls `answered` as soon as it has the API's answer.
+   *
+   * @param isStillDue Asked of a post that has waited for its place. @default it is
    */
-  post(id: number, post: (answered: Answered) => Promise<Reached | null>): boolean {
-    return this.start(id, async (giveWay) => {
+  post(
+    id: number,
+    post: (answered: Answered) => Promise<Reached | null>,
+    isStillDue?: () => boolean,
+  ): boolean {
+    const work: Work = async (giveWay) => {
       const startedAt = this.#clock.now();
       let isTold = false;
       const reached = await post((sentAt) => {
@@ -93,7 +99,8 @@ export class Posts extends Pool {
         giveWay();
       });
       if (reached !== null && !isTold) this.#learn(reached, startedAt);
-    });
+    };
+    return this.start(id, work, isStillDue);
   }
 
   #learn(reached: Reached, sentAt: Instant): void {

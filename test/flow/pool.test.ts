@@ -28,6 +28,27 @@ describe("Pool", () => {
     expect(pool.idle).toBe(true);
   });
 
+  test("asks of work that has waited, and of no other, whether it is still due", async () => {
+    const pool = new Pool(1, () => {});
+    const [first, over, last] = [held(), held(), held()];
+    const begun: string[] = [];
+    const start = (name: string, { task }: ReturnType<typeof held>, isDue: boolean) =>
+      pool.start(
+        name,
+        () => {
+          begun.push(name);
+          return task();
+        },
+        () => isDue,
+      );
+    start("first", first, false);
+    start("over", over, false);
+    start("last", last, true);
+    first.end();
+    await settled();
+    expect([begun, pool.running, pool.waiting]).toEqual([["first", "last"], 1, 0]);
+  });
+
   test("has no room for more than run, however often it is asked", async () => {
     const pool = new Pool(4, () => {});
     for (let key = 0; key < 100 && pool.room > 0; ) {

@@ -10,6 +10,7 @@ import {
   type KeyName,
   keyNamed,
 } from "../../src/jobs/keys.ts";
+import { ENTITY_DEFAULTS } from "../support/entity.ts";
 import { ORIGINAL } from "../support/original-schema.ts";
 
 const root = resolve(import.meta.dirname, "../..");
@@ -55,6 +56,7 @@ describe("the keys of a job", () => {
   test("have defaults within their bounds, which hold when nothing is set", () => {
     const source = { job: "j", path: "job.ts", defaults: { timezone: null } };
     expect(makeEntity({}, source)).toEqual({
+      ...ENTITY_DEFAULTS,
       job: "j",
       path: "job.ts",
       schedule: null,
@@ -63,27 +65,6 @@ describe("the keys of a job", () => {
       workflow: false,
       params: null,
       warnings: [],
-      spreadMs: 0,
-      onMissed: "skip",
-      overlap: "allow",
-      expiryMs: 300_000,
-      sendOnly: false,
-      early: false,
-      lateMs: 0,
-      deadlineMs: null,
-      maxAgents: null,
-      growth: null,
-      approve: null,
-      canary: null,
-      canaryWaitMs: null,
-      canaryFailures: 0,
-      signing: "live",
-      minSigners: 1,
-      expectMs: null,
-      expectAgents: null,
-      postAheadMs: 0,
-      retries: 2,
-      pluginTimeoutMs: null,
     });
     for (const [, key] of keys) {
       if (key.kind === "choice") expect(key.of).toContain(key.default);

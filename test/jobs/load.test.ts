@@ -2,6 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { describeError, RunnerErrors } from "../../src/errors.ts";
 import { JOB_KEYS } from "../../src/jobs/keys.ts";
 import { definitionFile, loadEntity } from "../../src/jobs/load.ts";
+import { ENTITY_DEFAULTS } from "../support/entity.ts";
 
 function load(files: Record<string, string>, timezone: string | null = null) {
   const encoder = new TextEncoder();
@@ -35,34 +36,14 @@ describe("loadEntity()", () => {
     const { schedule, ...entity } = load(table('schedule = "0 3 * * *"\nplugin = mozdef\n'));
     expect(schedule?.expression).toBe("0 3 * * *");
     expect(entity).toEqual({
+      ...ENTITY_DEFAULTS,
       job: "daily",
       path: "/r/runners/daily/entity.cfg",
       plugins: ["mozdef"],
-      expiryMs: 300_000,
-      sendOnly: false,
-      early: false,
-      lateMs: 0,
       template: { kind: "file", name: "action.json" },
-      spreadMs: 0,
-      onMissed: "skip",
-      overlap: "allow",
-      deadlineMs: null,
-      maxAgents: null,
-      growth: null,
-      approve: null,
-      canary: null,
-      canaryWaitMs: null,
-      canaryFailures: 0,
-      signing: "live",
-      minSigners: 1,
-      expectMs: null,
-      expectAgents: null,
-      postAheadMs: 0,
-      retries: 2,
       workflow: false,
       params: null,
       warnings: [],
-      pluginTimeoutMs: null,
     });
   });
 

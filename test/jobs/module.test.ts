@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { describeError, RunnerErrors } from "../../src/errors.ts";
 import { keyPositions, moduleEntity } from "../../src/jobs/module.ts";
+import { ENTITY_DEFAULTS } from "../support/entity.ts";
 
 const TEXT = `import { job } from "mig-runner";
 
@@ -48,34 +49,19 @@ describe("moduleEntity()", () => {
     const { schedule, ...entity } = entityOf(definition, { workflow: true });
     expect(schedule).toMatchObject({ expression: "0 3 * * *", timezone: "Asia/Tokyo" });
     expect(entity).toEqual({
+      ...ENTITY_DEFAULTS,
       job: "daily",
       path: "/r/daily/job.ts",
       plugins: ["mozdef"],
       expiryMs: 600_000,
-      sendOnly: false,
-      early: false,
-      lateMs: 0,
       template: { kind: "inline", json: JSON.stringify(action) },
       spreadMs: 90_000,
       onMissed: "last",
-      overlap: "allow",
-      deadlineMs: null,
       maxAgents: 500,
-      growth: null,
-      approve: null,
-      canary: null,
-      canaryWaitMs: null,
-      canaryFailures: 0,
-      signing: "live",
-      minSigners: 1,
-      expectMs: null,
-      expectAgents: null,
-      postAheadMs: 0,
       retries: 0,
       workflow: true,
       params: null,
       warnings: [],
-      pluginTimeoutMs: null,
     });
   });
 

@@ -11,6 +11,7 @@ import type { CreateAnswer, FindAnswer, MigApi, PageAnswer } from "../../src/mig
 import type { DeliveryAnswer, DeliveryOrder } from "../../src/ports.ts";
 import { MemorySpool } from "../../src/sim/spool.ts";
 import { VirtualClock } from "./clock.ts";
+import { ENTITY_DEFAULTS } from "./entity.ts";
 
 const encoder = new TextEncoder();
 
@@ -39,34 +40,16 @@ export function entity(changes: Partial<Entity> = {}): Entity {
   });
   return {
     job: "nightly",
+    ...ENTITY_DEFAULTS,
     path: "/runner/runners/nightly/entity.cfg",
     schedule: parseSchedule("0 * * * *", { timezone: "UTC" }),
     plugins: [],
-    expiryMs: 300_000,
-    sendOnly: false,
-    early: false,
-    lateMs: 0,
     template: { kind: "inline", json },
-    spreadMs: 0,
-    onMissed: "skip",
-    overlap: "allow",
-    deadlineMs: null,
-    maxAgents: null,
-    growth: null,
-    approve: null,
-    canary: null,
-    canaryWaitMs: null,
-    canaryFailures: 0,
-    signing: "live",
-    minSigners: 1,
-    expectMs: null,
-    expectAgents: null,
-    postAheadMs: 0,
-    retries: 2,
     workflow: false,
+    params: null,
     warnings: [],
     ...changes,
-  } as Entity;
+  };
 }
 
 /** What the API answers, in order; the last answer stays. */

@@ -9,10 +9,10 @@
 import { DatabaseSync } from "node:sqlite";
 import { assertRegularAt } from "../../lib/os/read.ts";
 import type { Instant } from "../../time.ts";
-import type { AuditEntry, AuditRow } from "../audit.ts";
+import type { AuditRow } from "../audit.ts";
 import { BUSY_TIMEOUT_MS } from "../sqlite/checkpoints.ts";
 import type { Raw } from "../sqlite/columns.ts";
-import { type Mark, mark, markOf, movedError, unmark } from "../sqlite/moved.ts";
+import { type Mark, type Move, mark, markOf, movedError, unmark } from "../sqlite/moved.ts";
 import { journalError } from "../sqlite/problem.ts";
 import { migrationFrom, SCHEMA_VERSION } from "../sqlite/schema.ts";
 import { assertSealed, sealAnew } from "../sqlite/seal.ts";
@@ -32,18 +32,7 @@ import type { Ask, Server } from "./server.ts";
 import { encodeRow, type Shape, shapesOf } from "./shapes.ts";
 
 /** What is to be moved. */
-export interface Arrival {
-  /** The journal.db. Its directory is locked by the caller. */
-  readonly path: string;
-  /** A name that no other move has. */
-  readonly move: string;
-  readonly now: Instant;
-  /** Both ends, for people. */
-  readonly origin: string;
-  readonly place: string;
-  readonly entry: AuditEntry;
-  /** All is done and compared, and then undone. */
-  readonly isDry: boolean;
+export interface Arrival extends Move {
   /** Rows that were sent, of how many. */
   onProgress(done: number, all: number): void;
 }

@@ -8,13 +8,13 @@
 // ended by taking the mark away.
 import { existsSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
-import type { Instant, Milliseconds } from "../../time.ts";
-import { type AuditEntry, type AuditRow, appendAudit } from "../audit.ts";
+import type { Milliseconds } from "../../time.ts";
+import { type AuditRow, appendAudit } from "../audit.ts";
 import type { Raw } from "../sqlite/columns.ts";
 import { placeJournal, removeDatabase } from "../sqlite/copies.ts";
 import { openJournal } from "../sqlite/journal.ts";
 import { verifyJournal } from "../sqlite/maintenance.ts";
-import { type Mark, mark, markOf, readMark, unmark } from "../sqlite/moved.ts";
+import { type Mark, type Move, mark, markOf, readMark, unmark } from "../sqlite/moved.ts";
 import { journalError } from "../sqlite/problem.ts";
 import { sealAnew } from "../sqlite/seal.ts";
 import { hasMove, lockAll } from "./arriving.ts";
@@ -24,20 +24,9 @@ import type { Ask, Server } from "./server.ts";
 import { type Shape, shapesOf, Writer } from "./shapes.ts";
 
 /** Where the journal goes. */
-export interface Departure {
-  /** The file. Its directory is locked by the caller. */
-  readonly path: string;
-  /** A name that no other move has. */
-  readonly move: string;
-  readonly now: Instant;
-  /** Both ends, for people. */
-  readonly origin: string;
-  readonly place: string;
-  readonly entry: AuditEntry;
+export interface Departure extends Move {
   /** How long a host that is silent keeps its jobs. */
   readonly leaseMs: Milliseconds;
-  /** All is done and compared, and then undone. */
-  readonly isDry: boolean;
   /** Rows that came. */
   onProgress(done: number): void;
 }

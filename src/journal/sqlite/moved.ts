@@ -6,12 +6,28 @@
 import { DatabaseSync } from "node:sqlite";
 import { RunnerError } from "../../errors.ts";
 import type { Instant } from "../../time.ts";
+import type { AuditEntry } from "../audit.ts";
 import { tablesOf } from "./foreign.ts";
 
 /** The schema version of a file that is not the journal. */
 export const MOVED_VERSION = 900;
 
-/** What is known of the move. */
+/** A journal that is to be moved, from one of its homes into the other. */
+export interface Move {
+  /** The journal.db, here or to be. Its directory is locked by the caller. */
+  readonly path: string;
+  /** A name that no other move has. */
+  readonly move: string;
+  readonly now: Instant;
+  /** Both ends, for people. */
+  readonly origin: string;
+  readonly place: string;
+  readonly entry: AuditEntry;
+  /** All is done and compared, and then undone. */
+  readonly isDry: boolean;
+}
+
+/** What is known of a move. */
 export interface Mark {
   readonly kind: "to" | "from";
   /** Which move. */

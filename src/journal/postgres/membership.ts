@@ -67,6 +67,12 @@ interface Moment {
 /** How often the whole is looked at. */
 const LOOK_MS: Milliseconds = SECOND_MS;
 
+/**
+ * How long an answer to a look may take before the others are to share without this host: it keeps
+ * what it has, but would not take what they give. A look that is lost is given up much later.
+ */
+const DEAF_MS: Milliseconds = 2 * LOOK_MS;
+
 /** How often some of what was removed long ago is erased. */
 const PURGE_MS: Milliseconds = MINUTE_MS;
 
@@ -99,6 +105,8 @@ export class Membership implements Lease {
   /** Since when there is a shard to give, and something of each in hand. */
   #busySince: Milliseconds | null = null;
   #clockAheadMs: Milliseconds | null = null;
+  /** Since when it waits for the answer to a look; null: it has had it. */
+  #lookingSince: Milliseconds | null = null;
 
   /** @param shards How many shards the cluster has. */
   constructor(options: MembershipOptions, shards: number) {
@@ -216,7 +224,8 @@ export class Membership implements Lease {
   async #beat(): Promise<void> {
     const { server, host, isVisitor = false, me, leaseMs } = this.#options;
     const asked = this.#now();
-    const seen = await server.beat(isVisitor ? null : host, me, leaseMs);
+    const isDeaf = asked.elapsed - (this.#lookingSince ?? asked.elapsed) > DEAF_MS;
+    const seen = await server.beat(isVisitor || isDeaf ? null : host, me, leaseMs);
     for (const { id, epoch, owner } of seen.shards) {
       const held = this.#held.get(id);
       if (held?.epoch === epoch && owner === me) held.until = this.#endOf(asked);
@@ -227,8 +236,13 @@ export class Membership implements Lease {
   async #look(): Promise<void> {
     const { server, me, leaseMs } = this.#options;
     const asked = this.#now();
-    const seen = await server.look();
-    this.#hosts = seen.hosts;
+    this.#lookingSince ??= asked.elapsed;
+    const looked = await server.look();
+    this.#lookingSince = null;
+    // Whoever looks is there, whatever the others have heard of it.
+    const hosts = looked.hosts.map((one) => (one.instance === me ? { ...one, silent: 0 } : one));
+    const seen = { ...looked, hosts };
+    this.#hosts = hosts;
     this.#compareClocks(asked, seen);
     this.#dropLost(seen);
     const before = this.journal.version();

@@ -1,6 +1,7 @@
 // Membership: what a host does about its leases, beside a model of PostgreSQL.
 import { describe, expect, test } from "bun:test";
 import { Membership } from "../../../src/journal/postgres/membership.ts";
+import type { ClusterStore } from "../../../src/journal/postgres/server.ts";
 import { PostgresModel, storeOf } from "../../simulation/cluster/model.ts";
 import { VirtualClock } from "../../support/clock.ts";
 
@@ -35,6 +36,27 @@ async function joined() {
   return { ahead, member, said };
 }
 
+/** A host whose looks are answered so. */
+function beside(answer: (look: ClusterStore["look"]) => ReturnType<ClusterStore["look"]>) {
+  const clock = new VirtualClock(NOW);
+  const model = new PostgresModel(SHARDS, () => clock.now());
+  const store = storeOf(model);
+  const member = new Membership(
+    {
+      server: { ...store, look: () => answer(() => store.look()) },
+      host: "a",
+      me: "a/1",
+      leaseMs: LEASE_MS,
+      path: ":memory:",
+      clock,
+      log: { emit() {} },
+      elapsed: () => clock.now(),
+    },
+    SHARDS,
+  );
+  return { clock, member, model };
+}
+
 describe("Membership", () => {
   test.each(["wall", "elapsed"] as const)(
     "has no rows to begin work by once a job was asked for behind the end of its lease (%s, I7)",
@@ -56,5 +78,40 @@ describe("Membership", () => {
     expect(member.unbroken("nightly")()).toBe(true);
     expect(member.has("nightly")).toBe(true);
     await member.close();
+  });
+
+  test("is not shared with while its looks are not answered, and keeps what it has", async () => {
+    const never = new Promise<never>(() => {});
+    let isLost = false;
+    const { clock, member, model } = beside((look) => (isLost ? never : look()));
+    await member.start();
+    isLost = true;
+    await clock.moveBy(3 * LEASE_MS);
+    const { hosts, shards } = model.look();
+    expect(hosts[0]?.silent).toBeGreaterThan(2 * LEASE_MS);
+    expect(shards.slice(1).map(({ free, owner }) => ({ free, owner }))).toEqual(
+      Array.from({ length: SHARDS }, () => ({ free: false, owner: "a/1" })),
+    );
+    expect(member.has("nightly")).toBe(true);
+  });
+
+  test("keeps what it has when it is the first to hear of itself again", async () => {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    let isLong = false;
+    const { clock, member, model } = beside(async (look) => {
+      if (isLong) await promise;
+      return await look();
+    });
+    await member.start();
+    member.serve({ rescan() {}, isAtWork: () => false });
+    isLong = true;
+    await clock.moveBy(3 * LEASE_MS);
+    resolve();
+    // Before the next beat.
+    await clock.moveBy(10);
+    expect(member.has("nightly")).toBe(true);
+    await clock.moveBy(LEASE_MS);
+    expect(model.look().hosts[0]?.silent).toBeLessThan(LEASE_MS);
+    expect(member.has("nightly")).toBe(true);
   });
 });

@@ -93,7 +93,7 @@ function strike(cluster: Cluster, host: Host, what: OfOne): void {
       });
       return;
     case "jump":
-      host.offsetMs += what.byMs;
+      host.jump(what.byMs);
       return;
     case "drain": {
       const { name } = host;

@@ -51,6 +51,10 @@ export class Host implements Surroundings {
   #held: (() => void)[] | null = null;
   /** How long its monotonic clock has stood still. */
   #asleepMs = 0;
+  /** When its last sleep ends or has ended. */
+  #sleptUntil = Number.NEGATIVE_INFINITY;
+  /** When its wall clock was set back last. */
+  #wentBackAt = Number.NEGATIVE_INFINITY;
   #lives = 0;
 
   constructor(cluster: Cluster, number: number) {
@@ -300,20 +304,34 @@ export class Host implements Surroundings {
   /**
    * The process is stopped where it is, for about as long as a lease.
    *
-   * @param isAsleep Whether the machine sleeps. Else its clock may be set back meanwhile.
+   * @param isToSleep Whether the machine sleeps, if it may. Else its clock may be set back meanwhile.
    */
-  stopFor(isAsleep: boolean): void {
+  stopFor(isToSleep: boolean): void {
     const { dice, profile, timeline } = this.#cluster;
     const { life } = this;
     const forMs = dice.int(100, 3 * profile.leaseMs);
     if (!this.stop()) return;
+    const isAsleep = isToSleep && timeline.now - this.#wentBackAt > profile.leaseMs;
     this.count(isAsleep ? "sleep" : "pause");
+    if (isAsleep) this.#sleptUntil = timeline.now + forMs;
     const backMs = !isAsleep && dice.chance(0.3) ? forMs : 0;
     timeline.after(forMs, () => {
       if (this.life !== life || !this.isStopped) return;
-      this.offsetMs -= backMs;
+      this.jump(-backMs);
       this.resume(isAsleep ? forMs : 0);
     });
+  }
+
+  /**
+   * Its wall clock is set. Not back within a lease of a sleep: one clock has stood still then, and
+   * with the other one set back nothing on the host would tell how much time has gone by.
+   */
+  jump(byMs: number): void {
+    const { profile, timeline } = this.#cluster;
+    const isBack = byMs < 0;
+    if (isBack && timeline.now - this.#sleptUntil <= profile.leaseMs) return;
+    if (isBack) this.#wentBackAt = timeline.now;
+    this.offsetMs += byMs;
   }
 
   /** @param asleepMs How long its monotonic clock has stood still. */

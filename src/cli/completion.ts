@@ -25,12 +25,9 @@ export function completionOf(table: readonly VerbEntry[], daemon: Verb): Verb {
       "  mig-runner completion zsh > ~/.zfunc/_mig-runner\n" +
       "  mig-runner completion fish > ~/.config/fish/completions/mig-runner.fish",
     async run(call) {
-      const [shell, ...others] = call.positionals;
-      if (shell === "jobs") return await printJobs(call);
-      if (shell === "params") return await printParams(call, others[0] ?? "");
-      if (shell === "keys") return await printKeys(call, others[0] ?? "");
-      if (shell === "questions") return await printQuestions(call, others[0] ?? "");
-      const script = SCRIPTS.get(shell ?? "");
+      const [shell = "", ...others] = call.positionals;
+      if (NAMES.has(shell)) return await printNames(call, shell, others[0] ?? "");
+      const script = SCRIPTS.get(shell);
       if (script === undefined || others.length > 0) {
         throw new UsageError("completion takes bash, zsh or fish");
       }
@@ -63,53 +60,58 @@ async function describeVerb(
   return { ...described, words: words === "commands" ? commands : words };
 }
 
+/** Names that the scripts ask the program for. */
+const NAMES: ReadonlySet<string> = new Set(["jobs", "params", "keys", "questions"]);
+
 const SCRIPTS: ReadonlyMap<string, (commands: Commands) => string> = new Map([
   ["bash", bashScript],
   ["zsh", zshScript],
   ["fish", fishScript],
 ]);
 
-/** Names only, and never a word about what is wrong: a shell would show it in the line. */
-async function printJobs(call: Call): Promise<number> {
+/** What a shell asks for. Never a word about what is wrong: a shell would show it in the line. */
+async function printNames(call: Call, what: string, of: string): Promise<number> {
   try {
-    const { spool } = await openSpoolView(call);
-    const jobs = (await spool.scan()).map(({ job }) => job);
-    call.terminal.out(jobs.filter((job) => nameFault(job) === null));
+    const view = await openSpoolView(call);
+    call.terminal.out(await namesOf(view, what, of));
     return 0;
   } catch (error) {
     if (!(error instanceof RunnerError || error instanceof RunnerErrors)) throw error;
     return 1;
+  }
+}
+
+type View = Awaited<ReturnType<typeof openSpoolView>>;
+
+async function namesOf(view: View, what: string, of: string): Promise<readonly string[]> {
+  const path = view.config.journalPath;
+  switch (what) {
+    case "jobs":
+      return (await view.spool.scan())
+        .map(({ job }) => job)
+        .filter((job) => nameFault(job) === null);
+    case "params":
+      return await paramsOf(view, of);
+    case "keys":
+      return (await isThere(path)) ? await keysOf(path, of) : [];
+    default:
+      return (await isThere(path)) ? await questionsOf(path, of) : [];
   }
 }
 
 /** `NAME=` for each parameter of a job. */
-async function printParams(call: Call, job: string): Promise<number> {
-  try {
-    const view = await openSpoolView(call);
-    const found = (await loadJobs(view)).find((state) => state.job === job);
-    call.terminal.out((found?.entity?.params?.names ?? []).map((name) => `${name}=`));
-    return 0;
-  } catch (error) {
-    if (!(error instanceof RunnerError || error instanceof RunnerErrors)) throw error;
-    return 1;
-  }
+async function paramsOf(view: View, job: string): Promise<readonly string[]> {
+  const found = (await loadJobs(view)).find((state) => state.job === job);
+  return (found?.entity?.params?.names ?? []).map((name) => `${name}=`);
 }
 
 /** What a job keeps for its next runs, by its keys. */
-async function printKeys(call: Call, job: string): Promise<number> {
+async function keysOf(path: string, job: string): Promise<readonly string[]> {
+  const journal = openJournal({ path, readOnly: true });
   try {
-    const { config } = await openSpoolView(call);
-    if (!(await isThere(config.journalPath))) return 0;
-    const journal = openJournal({ path: config.journalPath, readOnly: true });
-    try {
-      call.terminal.out(journal.stateKeys(job).filter((key) => WORD.test(key)));
-    } finally {
-      await journal.close();
-    }
-    return 0;
-  } catch (error) {
-    if (!(error instanceof RunnerError || error instanceof RunnerErrors)) throw error;
-    return 1;
+    return journal.stateKeys(job).filter((key) => WORD.test(key));
+  } finally {
+    await journal.close();
   }
 }
 
@@ -117,24 +119,16 @@ async function printKeys(call: Call, job: string): Promise<number> {
 const WORD = /^[\w./:@%+-]+$/;
 
 /** The runs that ask people something; of a run, the names of what it asks. */
-async function printQuestions(call: Call, run: string): Promise<number> {
+async function questionsOf(path: string, run: string): Promise<readonly string[]> {
+  const reading = openReading(path);
   try {
-    const { config } = await openSpoolView(call);
-    if (!(await isThere(config.journalPath))) return 0;
-    const reading = openReading(config.journalPath);
-    try {
-      const asked = (await reading.openWorkflows(QUESTIONS_MAX)).flatMap(questionViews);
-      const held = (await reading.inFlight(QUESTIONS_MAX)).filter((row) => row.held === "approval");
-      const ids = [...held, ...asked].map(({ runId }) => String(runId));
-      const names = asked.filter(({ runId }) => String(runId) === run).map(({ name }) => name);
-      call.terminal.out([...new Set(run === "" ? ids : names)]);
-    } finally {
-      await reading.close();
-    }
-    return 0;
-  } catch (error) {
-    if (!(error instanceof RunnerError || error instanceof RunnerErrors)) throw error;
-    return 1;
+    const asked = (await reading.openWorkflows(QUESTIONS_MAX)).flatMap(questionViews);
+    const held = (await reading.inFlight(QUESTIONS_MAX)).filter((row) => row.held === "approval");
+    const ids = [...held, ...asked].map(({ runId }) => String(runId));
+    const names = asked.filter(({ runId }) => String(runId) === run).map(({ name }) => name);
+    return [...new Set(run === "" ? ids : names)];
+  } finally {
+    await reading.close();
   }
 }
 

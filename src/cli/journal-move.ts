@@ -6,13 +6,13 @@ import { processName } from "../edge/replica.ts";
 import { openSpool } from "../edge/spool.ts";
 import { RunnerError } from "../errors.ts";
 import { adoptInflight } from "../flow/adopt.ts";
-import { type AuditEntry, type AuditRow, headText } from "../journal/audit.ts";
+import { type AuditRow, headText } from "../journal/audit.ts";
 import { arrive } from "../journal/postgres/arriving.ts";
 import { depart } from "../journal/postgres/departing.ts";
 import { cannotMove } from "../journal/postgres/outgoing.ts";
 import { Server } from "../journal/postgres/server.ts";
 import { verifyJournal } from "../journal/sqlite/maintenance.ts";
-import { readMark } from "../journal/sqlite/moved.ts";
+import { type Move, readMark } from "../journal/sqlite/moved.ts";
 import { jsonAnswer, plural } from "../view/text.ts";
 import { UsageError } from "./flags.ts";
 import { loadJobs } from "./jobs.ts";
@@ -49,13 +49,7 @@ async function moveIn(call: Call, view: SpoolView, to: string): Promise<number> 
   return await withServer(urlOf(to, view), async (server) => {
     if (readMark(path) === null) await makeReady(call, path, isDry);
     const arrived = await arrive(server, {
-      path,
-      origin,
-      place,
-      isDry,
-      move: newMove(),
-      now: view.clock.now(),
-      entry: entryOf(call, origin, place),
+      ...moveOf(call, view, { path, origin, place }),
       onProgress: (done, all) => call.terminal.progress(`${done} of ${all} rows`),
     });
     const { kind, rows, offset, head } = arrived;
@@ -113,14 +107,8 @@ async function moveOut(call: Call, view: SpoolView, path: string): Promise<numbe
   const isDry = call.flags.has("dry-run");
   return await withServer(url, async (server) => {
     const departed = await depart(server, {
-      path,
-      origin,
-      place,
-      isDry,
-      move: newMove(),
-      now: view.clock.now(),
+      ...moveOf(call, view, { path, origin, place }),
       leaseMs: cluster.leaseMs,
-      entry: entryOf(call, origin, place),
       onProgress: (done) => call.terminal.progress(`${plural(done, "row")}`),
     });
     const { kind, rows, aside, head } = departed;
@@ -189,13 +177,24 @@ async function tell(view: SpoolView, head: AuditRow | null): Promise<void> {
   await log.close();
 }
 
-function newMove(): string {
-  return processName("move");
-}
-
-function entryOf(call: Call, origin: string, place: string): AuditEntry {
-  const actor = actorOf(call);
-  return { actor, deed: "move", subject: "journal", detail: `from ${origin} to ${place}` };
+function moveOf(
+  call: Call,
+  { clock }: SpoolView,
+  ends: Pick<Move, "path" | "origin" | "place">,
+): Move {
+  const { origin, place } = ends;
+  return {
+    ...ends,
+    move: processName("move"),
+    now: clock.now(),
+    entry: {
+      actor: actorOf(call),
+      deed: "move",
+      subject: "journal",
+      detail: `from ${origin} to ${place}`,
+    },
+    isDry: call.flags.has("dry-run"),
+  };
 }
 
 async function withServer(url: string, work: (server: Server) => Promise<number>): Promise<number> {

@@ -106,7 +106,7 @@ function readAction(text: string): Action {
 }
 
 /** The action of one window, as it is posted but for its signatures. */
-export function windowAction(action: Action, { validFrom, expireAfter }: Window): Action {
+function windowAction(action: Action, { validFrom, expireAfter }: Window): Action {
   return { ...action, validfrom: timeAt(validFrom), expireafter: timeAt(expireAfter) };
 }
 

@@ -38,13 +38,13 @@ const LIFE_MAX_MS: Milliseconds = 2 ** 32 - 1;
 const SCHEDULE_SIZE_MAX = 4_096;
 
 /** Characters of the JSON of all signatures of one action: the API's database has no more room. */
-export const SIGNATURES_SIZE_MAX = 4_096;
+const SIGNATURES_SIZE_MAX = 4_096;
 
 /** A job may fire this much later than its fire time: its spread. */
 const SPREAD_MAX_MS: Milliseconds = 7 * DAY_MS;
 
 /** People whose signatures one window may carry; no more than ten fit. */
-export const SIGNERS_MAX = 10;
+const SIGNERS_MAX = 10;
 
 /** One fire time, and the life of the action that was signed for it. All in whole seconds. */
 export interface Window {

@@ -16,7 +16,7 @@ import {
 } from "./file.ts";
 
 /** How long before its fire time a window is valid, for clocks that are off. */
-export const LEAD_MS: Milliseconds = 2 * MINUTE_MS;
+const LEAD_MS: Milliseconds = 2 * MINUTE_MS;
 
 /** What is to be signed. */
 export interface RequestOrder {

@@ -144,7 +144,7 @@ async function showRuns(
 }
 
 /** One line a run. */
-export function renderRuns(runs: readonly RunRecord[], now: Instant): string[] {
+function renderRuns(runs: readonly RunRecord[], now: Instant): string[] {
   return renderTable(
     runs.map((run) => [
       String(run.run),
@@ -199,7 +199,7 @@ function commandsText({ completeness }: ActionRecord): string[] {
 }
 
 /** All of one run. */
-export function renderRun(run: RunRecord, now: Instant): string[] {
+function renderRun(run: RunRecord, now: Instant): string[] {
   const { firesAt, startedAt, endedAt, state, error, note, params, notBeforeAt } = run;
   const times = [
     ["fire time", formatClock(firesAt), formatDistance(firesAt, now)],

@@ -17,7 +17,7 @@ import type { Opened } from "./open.ts";
 const EACH_MS: Milliseconds = 15 * SECOND_MS;
 
 /** What is known of the jobs beside the journal. */
-export function metricJobs(
+function metricJobs(
   catalog: Pick<Catalog, "states">,
   { now, fireAt = () => null }: { readonly now: Instant; fireAt?(job: string): Instant | null },
 ): readonly MetricJob[] {

@@ -90,7 +90,7 @@ async function openReadable(
 }
 
 /** What of the overview is there, one part a heading. */
-export function renderOverview(
+function renderOverview(
   overview: Overview,
   {
     now,

@@ -105,8 +105,7 @@ export function durationOf<Fallback>(
 }
 
 /** How to write a duration. */
-export const DURATION_HINT =
-  "Write a duration such as 90s, 10m or 1h30m (there is no unit of days)";
+const DURATION_HINT = "Write a duration such as 90s, 10m or 1h30m (there is no unit of days)";
 
 /** What to say about a key. */
 export interface Note {

@@ -47,7 +47,7 @@ import { JobScanner, listDirectories, Slices, sinceStart, sortByBytes } from "./
 import { resultOf } from "./spool/stored.ts";
 
 /** The largest inflight record that is read. The original writes some kilobytes. */
-export const INFLIGHT_BYTES_MAX = 16 * 1024 * 1024;
+const INFLIGHT_BYTES_MAX = 16 * 1024 * 1024;
 
 /** How long after a change `watchSpool` tells of it, so that many changes are one. */
 const SETTLE_MS = 200;

@@ -26,7 +26,7 @@ import type { Reached } from "./post.ts";
 export const COMMANDS_MAX = 250_000;
 
 /** Bytes of all commands in one reading. */
-export const RESULT_BYTES_MAX = 4 * 1024 * 1024 * 1024;
+const RESULT_BYTES_MAX = 4 * 1024 * 1024 * 1024;
 
 /** Times that each command may come in one reading, on average. */
 const REPEATS_MAX = 4;

@@ -67,7 +67,7 @@ export async function judgeGuards(
 const RUNS_MAX = 50;
 
 /** How many agents the last posted action of this name reached; null: none was posted yet. */
-export function lastMatched(
+function lastMatched(
   journal: Pick<JournalReads, "runs" | "actionsOf">,
   { job, runId, name }: Pick<ActionRow, "job" | "runId" | "name">,
 ): number | null {

@@ -29,7 +29,7 @@ export interface NoWindow {
 }
 
 /** The most frequent reason; operators search their logs for it. */
-export const NO_WINDOW = "the calendar has no window";
+const NO_WINDOW = "the calendar has no window";
 
 /** The window of a fire time, or why none can be used now. */
 export function findWindow(

@@ -16,7 +16,7 @@ import type { Instant, Milliseconds } from "../time.ts";
 import type { Edges } from "./edges.ts";
 
 /** An action template larger than this is refused. */
-export const TEMPLATE_SIZE_MAX = 16 * 1024 * 1024;
+const TEMPLATE_SIZE_MAX = 16 * 1024 * 1024;
 
 /** Reads and decodes the job's action template. */
 export async function loadTemplate(

@@ -48,7 +48,7 @@ export async function endStranded({
 }
 
 /** The note of a run that ended because one of its rows was taken out. */
-export const TAKEN_OUT = "given up by an operator, a row of it could not be read";
+const TAKEN_OUT = "given up by an operator, a row of it could not be read";
 
 /**
  * Takes out the unreadable rows that a word means: the name of a job, a run's id, or the API's id

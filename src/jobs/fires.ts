@@ -55,7 +55,7 @@ export interface DecideOptions {
 }
 
 /** The most fire times that one decision counts; from there on the count means "at least". */
-export const FIRES_COUNTED_MAX = 10_000;
+const FIRES_COUNTED_MAX = 10_000;
 
 /** Whether a count is a least number, because not all missed fire times were counted. */
 export function isAtLeast(count: number): boolean {
@@ -63,7 +63,7 @@ export function isAtLeast(count: number): boolean {
 }
 
 /** With onMissed "all": how many are run at once; older ones are recorded as missed. */
-export const CATCH_UP_MAX = 100;
+const CATCH_UP_MAX = 100;
 
 /**
  * Decides all fire times in (decidedAt, now].

@@ -12,7 +12,7 @@ import { nameFault } from "./name.ts";
 export const JOB_FILE_SIZE_MAX = 16 * 1024 * 1024;
 
 /** The files that may hold a job's program. */
-export const MODULE_FILES = ["job.ts", "job.mts", "job.js"] as const;
+const MODULE_FILES = ["job.ts", "job.mts", "job.js"] as const;
 
 /** The files that can define a job. A job has exactly one of them. */
 export const DEFINITION_FILES = ["entity.cfg", "entity.toml", ...MODULE_FILES] as const;

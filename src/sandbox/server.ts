@@ -96,7 +96,7 @@ export interface Sandbox {
 /** Requests that are remembered. */
 export const REQUESTS_MAX = 10_000;
 /** Bodies that are longer end their connection. */
-export const BODY_MAX_BYTES = 64 * 1024 * 1024;
+const BODY_MAX_BYTES = 64 * 1024 * 1024;
 /** Bytes of a body that are remembered. */
 const REMEMBERED_MAX_BYTES = 1024 * 1024;
 /** How often a slow answer goes on. */

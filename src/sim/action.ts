@@ -236,7 +236,7 @@ export function signedTextOf(action: PostedAction): string {
 }
 
 /** The operations as JSON, members in the order of the Go struct. */
-export function encodeOperations({ operations }: Pick<PostedAction, "operations">): string {
+function encodeOperations({ operations }: Pick<PostedAction, "operations">): string {
   if (operations === null) return "null";
   const items = operations.map((operation) => {
     const compressed = operation.isCompressed ? ',"is_compressed":true' : "";

@@ -20,7 +20,7 @@ import { parseTimestamp, timestampOfMicros } from "./timestamp.ts";
 
 /** What the API gives to a time that has not come yet, and to a new action. */
 export const NEVER = parseTimestamp("9998-01-11T11:11:11.000000011Z") as GoTime;
-export const NOT_STARTED = parseTimestamp("0009-01-11T11:11:11.000000011Z") as GoTime;
+const NOT_STARTED = parseTimestamp("0009-01-11T11:11:11.000000011Z") as GoTime;
 
 /** The counters of an action. */
 export interface Counters {
@@ -49,7 +49,7 @@ export function countersOf(store: Store, stored: StoredAction, now: number): Cou
 }
 
 /** Counters as JSON, members in the order of the Go struct, zeros left out. */
-export function encodeCounters(counters: Counters): string {
+function encodeCounters(counters: Counters): string {
   const known = Object.entries(counters).filter(([, count]) => count > 0);
   return `{${known.map(([name, count]) => `"${name}":${count}`).join(",")}}`;
 }

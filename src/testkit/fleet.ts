@@ -118,7 +118,7 @@ function scriptedKind(
 }
 
 /** An agent as jobs know it. */
-export function describeAgent({ id, name, version, environment, tags }: StoredAgent): Agent {
+function describeAgent({ id, name, version, environment, tags }: StoredAgent): Agent {
   const { isProxied: isproxied, publicIp: publicip, ...rest } = environment;
   return {
     id,

@@ -366,7 +366,7 @@ function actionView(row: ActionRow): ActionView {
 }
 
 /** A run that is to start later as people see it. */
-export function askedView({ job, id: runId, notBefore, params, note }: RunRow): AskedView[] {
+function askedView({ job, id: runId, notBefore, params, note }: RunRow): AskedView[] {
   return notBefore === null ? [] : [{ job, runId, notBeforeAt: notBefore, params, note }];
 }
 

@@ -22,7 +22,7 @@ import type { Sources } from "./overview.ts";
 import { formatClock, formatDistance, plural } from "./text.ts";
 
 /** What of the whole is wrong. */
-export const TROUBLE_KINDS = [
+const TROUBLE_KINDS = [
   ...(["journal", "runner", "directory", "alarm", "run", "delivery", "action"] as const),
   ...(["approval", "job", "calendar", "missed"] as const),
 ] as const;

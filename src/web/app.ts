@@ -36,7 +36,7 @@ import type { Seen, Site } from "./site.ts";
 import { STYLE } from "./style.ts";
 
 /** The version of the JSON: it grows when a member changes its meaning or goes away. */
-export const JSON_VERSION = 1;
+const JSON_VERSION = 1;
 
 /** What the listener knows of a request beside the request itself. */
 export type Around = Told;

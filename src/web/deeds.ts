@@ -70,7 +70,7 @@ const DEEDS = {
 export type DeedVerb = keyof typeof DEEDS;
 
 /** All of them. */
-export const DEED_VERBS = Object.keys(DEEDS) as readonly DeedVerb[];
+const DEED_VERBS = Object.keys(DEEDS) as readonly DeedVerb[];
 
 /** A form on a page: a verb, with the words that are known there. */
 export interface DeedForm {

@@ -67,7 +67,7 @@ const READ_MAX = 16;
 const SEARCHES_MAX = 8;
 
 /** A larger command is shown by its index alone. */
-export const COMMAND_BYTES_MAX = 256 * 1024;
+const COMMAND_BYTES_MAX = 256 * 1024;
 
 /** Bytes that are searched at a time. */
 const BATCH_BYTES = 4 * 1024 * 1024;

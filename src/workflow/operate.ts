@@ -8,7 +8,7 @@ import type { Instant } from "../time.ts";
 import { quietBody } from "./record.ts";
 
 /** Why a run that was given up has failed. */
-export const RUN_DROPPED = "given up by an operator";
+const RUN_DROPPED = "given up by an operator";
 
 /**
  * Lets a paused or failed run go on: it is replayed, and what failed last is tried again. Steps

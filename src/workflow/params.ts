@@ -15,7 +15,7 @@ import {
 } from "../sdk/standard.ts";
 
 /** Characters of the JSON of all parameters of a run. */
-export const PARAMS_SIZE_MAX = 64 * 1024;
+const PARAMS_SIZE_MAX = 64 * 1024;
 
 /** What was given for parameters, by their names. */
 export type GivenParams = Readonly<Record<string, unknown>>;

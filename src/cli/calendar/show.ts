@@ -79,7 +79,7 @@ async function showJob(call: Call, job: string): Promise<number> {
 }
 
 /** How far a calendar reaches, in a few words. */
-export function coverageText({ left, all, lastAt }: Coverage): string {
+function coverageText({ left, all, lastAt }: Coverage): string {
   const until = lastAt === null ? "" : `, the last ${timeText(lastAt)}`;
   return `${left} of ${plural(all, "window")}${until}`;
 }

@@ -15,7 +15,7 @@ import { type Objects, PART_BYTES } from "./objects.ts";
 import type { Depot, DepotItem } from "./shelf.ts";
 
 /** How a place in a store begins. */
-export const SCHEME = "s3://";
+const SCHEME = "s3://";
 
 /** Parts that stand as near are read with one request. */
 const GAP_BYTES = 64 * 1024;

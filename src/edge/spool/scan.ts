@@ -17,7 +17,7 @@ import type { Milliseconds } from "../../time.ts";
 import { fromWhere } from "../files.ts";
 
 /** The files that make a job, sorted; whatever else is in its directory is not looked at. */
-export const JOB_FILES: readonly string[] = [
+const JOB_FILES: readonly string[] = [
   "action.json",
   "entity.cfg",
   "entity.toml",

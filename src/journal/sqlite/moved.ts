@@ -10,7 +10,7 @@ import type { AuditEntry } from "../audit.ts";
 import { tablesOf } from "./foreign.ts";
 
 /** The schema version of a file that is not the journal. */
-export const MOVED_VERSION = 900;
+const MOVED_VERSION = 900;
 
 /** A journal that is to be moved, from one of its homes into the other. */
 export interface Move {

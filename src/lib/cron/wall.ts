@@ -45,7 +45,7 @@ function patternsOf(fields: CronFields): readonly Cron[] {
  * What to ask croner for, in seven fields: a moment matches if it matches one of them. None when
  * the schedule has an empty field, for which croner has no word, and so never fires.
  */
-export function patternTexts(fields: CronFields): readonly string[] {
+function patternTexts(fields: CronFields): readonly string[] {
   const { seconds, minutes, hours, months, years } = fields;
   if ([seconds, minutes, hours, months, years].some((list) => list.length === 0)) return [];
   const time = [seconds, minutes, hours].map(listText).join(" ");

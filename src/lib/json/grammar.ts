@@ -2,12 +2,12 @@
 
 // What may come next. The order is that of the rows of ACTIONS and of WANTED.
 export const VALUE = 0;
-export const FIRST_VALUE = 1;
+const FIRST_VALUE = 1;
 export const FIRST_KEY = 2;
 export const KEY = 3;
 export const COLON = 4;
-export const AFTER_MEMBER = 5;
-export const AFTER_ELEMENT = 6;
+const AFTER_MEMBER = 5;
+const AFTER_ELEMENT = 6;
 export const END = 7;
 export const IN_TEXT = 8;
 export const IN_WORD = 9;

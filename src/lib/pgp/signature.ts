@@ -14,7 +14,7 @@ import { Cursor, lengthAfter, structural, TAG, unsupported } from "./packets.ts"
 export const ALGORITHM = { rsa: 1, rsaSign: 3, dsa: 17, ecdsa: 19 } as const;
 
 /** The hash of every signature that we make (RFC 4880 section 9.4). */
-export const SHA256_ID = 8;
+const SHA256_ID = 8;
 
 /** Names of hash functions, as node:crypto has them, by their OpenPGP number. */
 export const HASH_NAMES: Readonly<Record<number, string>> = {

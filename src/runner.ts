@@ -3,8 +3,8 @@
 //
 //   tick:  scan the spool → launch due jobs → workflows → post planned → collect expired → deliver
 //
-// Owns:    the order of work and its limits.
-// Not its: what each piece of work is (flow/), any effect (ports.ts).
+// Owns:     the order of work and its limits.
+// Not here: what each piece of work is (flow/), any effect (ports.ts).
 import { messageOf } from "./errors.ts";
 import { Adoption } from "./flow/adoption.ts";
 import { Alarms } from "./flow/alarms.ts";

@@ -1,7 +1,7 @@
 // Text: other people's words, made safe to show and cut between characters.
 //
-// Owns:    which characters are shown as escapes, and where a text may be cut.
-// Not its: what is said (whoever says it), the width of a terminal (cli/text.ts).
+// Owns:     which characters are shown as escapes, and where a text may be cut.
+// Not here: what is said (whoever says it), the width of a terminal (cli/text.ts).
 //
 // A job's name, a command's status, an answer of a service, a message of a plugin: all that people
 // read may have been written by somebody else. It must neither move a terminal's cursor, nor look

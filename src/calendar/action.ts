@@ -2,8 +2,8 @@
 //
 //   template ─▶ undated, compressed, one JSON text ─▶ with a window's times ─▶ signed text, body
 //
-// Owns:    which members a calendar's action has, and the hash that tells templates apart.
-// Not its: reading a template (flow/), signing (sign.ts).
+// Owns:     which members a calendar's action has, and the hash that tells templates apart.
+// Not here: reading a template (flow/), signing (sign.ts).
 
 import { assert, messageOf, RunnerError } from "../errors.ts";
 import { decodeJson } from "../lib/go/json.ts";

@@ -1,7 +1,7 @@
 // Describe: a calendar in plain words, for the person who is about to sign it and the one who
 // installs it: what the fleet will be told, when, on how many agents, and what has changed.
 //
-// Owns:    the words. Every line may hold other people's text: who prints makes it safe to show.
+// Owns:     the words. Every line may hold other people's text: who prints makes it safe to show.
 //
 // Invariant:
 //   D1. Whoever signs sees all of what is signed: nothing is cut, or told by what the request says

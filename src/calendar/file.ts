@@ -2,8 +2,8 @@
 //
 //   bytes ─▶ size ─▶ JSON ─▶ shape ─▶ the same bytes again? ─▶ Calendar
 //
-// Owns:    the format, its version, its bounds, and what is hashed and signed of it.
-// Not its: whether signatures hold (judge.ts), whether a host may take it (fit.ts).
+// Owns:     the format, its version, its bounds, and what is hashed and signed of it.
+// Not here: whether signatures hold (judge.ts), whether a host may take it (fit.ts).
 //
 // Invariants:
 //   K1. A calendar has one text. Whatever is written otherwise was changed on its way, so one

@@ -1,7 +1,7 @@
 // Judge: whether the signatures of a calendar hold, by the public keys of those who may sign.
 //
-// Owns:    every check that needs keys, and what is said of a signature that does not hold.
-// Not its: the arithmetic (lib/pgp/verify.ts), what the host has (fit.ts).
+// Owns:     every check that needs keys, and what is said of a signature that does not hold.
+// Not here: the arithmetic (lib/pgp/verify.ts), what the host has (fit.ts).
 //
 // J1. Every signature of every window is verified, as the API and each agent will: one that does
 //     not hold would make agents refuse the action.

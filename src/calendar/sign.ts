@@ -1,7 +1,7 @@
 // Sign: the signatures of one person under a calendar, one a window and one over the whole.
 //
-// Owns:    in which order is signed, and how it goes on where it was interrupted.
-// Not its: keys (lib/pgp/), files and questions (cli/), whether other signatures hold (judge.ts).
+// Owns:     in which order is signed, and how it goes on where it was interrupted.
+// Not here: keys (lib/pgp/), files and questions (cli/), whether other signatures hold (judge.ts).
 import type { Instant, Milliseconds } from "../time.ts";
 import { MINUTE_MS, spanText } from "../time.ts";
 import { actionOf, windowText } from "./action.ts";

@@ -3,8 +3,8 @@
 //   runner.cfg ──gcfg.ts or toml.ts──▶ settings ──runner.ts──┐
 //   .migrc     ──────────────────────▶ settings ──client.ts──┴─▶ Config
 //
-// Owns:    which files are read, what an unreadable one means, that all mistakes come together.
-// Not its: reading (the caller's `readFile`), environment and home directory (passed in).
+// Owns:     which files are read, what an unreadable one means, that all mistakes come together.
+// Not here: reading (the caller's `readFile`), environment and home directory (passed in).
 
 import { posix } from "node:path";
 import { assert, RunnerError, RunnerErrors } from "../errors.ts";

@@ -2,9 +2,9 @@
 //
 //   [section] or [section "subsection"], then lines of `key = value` or a lone `key`.
 //
-// Owns:    the order of tokens, the table of values, which mistakes there are and their order.
-// Not its: single characters (scanner.ts), numbers and yes or no (scalars.ts), what a key means
-//          (runner.ts, client.ts).
+// Owns:     the order of tokens, the table of values, which mistakes there are and their order.
+// Not here: single characters (scanner.ts), numbers and yes or no (scalars.ts), what a key means
+//           (runner.ts, client.ts).
 //
 // The original stops at its first mistake. This reader goes on behind the line, so that one look
 // shows all; the first mistake is always the original's, with its text and position.

@@ -1,7 +1,7 @@
 // Scanner: gcfg text into tokens, byte for byte as the original's library cuts it.
 //
-// Owns:    what is a name, a quoted string, a value, a comment; the faults inside them.
-// Not its: the order of tokens and what they mean (gcfg.ts).
+// Owns:     what is a name, a quoted string, a value, a comment; the faults inside them.
+// Not here: the order of tokens and what they mean (gcfg.ts).
 //
 // The scanner looks one rune ahead, and reports a fault when it looks at the rune, not when it
 // reads the token. Keep that order: it decides which mistake is the first of a file.

@@ -1,7 +1,7 @@
 // Certificate: what this host shows of itself by TLS: whether a certificate and its key are fit for
 // that, and for which names.
 //
-// Not its: files and who may write them (the callers), connections (web.ts).
+// Not here: files and who may write them (the callers), connections (web.ts).
 import { Buffer } from "node:buffer";
 import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
 import { createSecureContext } from "node:tls";

@@ -1,7 +1,7 @@
 // Web: answers HTTP on a port or a unix socket, by a function from request to response.
 //
-// Owns:    sockets, their bounds, and turning what node has of a request into what the web has.
-// Not its: what is answered (web/app.ts), whether a certificate is fit (certificate.ts).
+// Owns:     sockets, their bounds, and turning what node has of a request into what the web has.
+// Not here: what is answered (web/app.ts), whether a certificate is fit (certificate.ts).
 //
 // Bounds: connections, the size of a request's head, of a form, the time of a handshake, of a
 // request and of an idle connection. Whoever exceeds one loses the connection, and nothing else.

@@ -3,8 +3,8 @@
 //   facts from the journal ─▶ conditions (alarm-rules.ts) ─▶ changes ─▶ alarm and notice rows,
 //   in one transaction ─▶ plugins, each until it has taken its notice, or is given up
 //
-// Owns:    when jobs are looked at, what is written, how notices reach plugins.
-// Not its: what is wrong (alarm-rules.ts, alarm-facts.ts), how a plugin tells it (edge/plugins).
+// Owns:     when jobs are looked at, what is written, how notices reach plugins.
+// Not here: what is wrong (alarm-rules.ts, alarm-facts.ts), how a plugin tells it (edge/plugins).
 import type { Entity } from "../jobs/entity.ts";
 import { type AlarmRow, advanceNotice, type NoticeRow } from "../journal/alarms.ts";
 import type { JournalReads, JournalTransaction } from "../journal/journal.ts";

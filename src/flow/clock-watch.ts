@@ -5,8 +5,8 @@
 // it was meant to have. This works without knowing when the clock was wrong or by how much, and it
 // works the same after a restart.
 //
-// Owns:    the rows of the journal that wait, and noticing that the clock was set back.
-// Not its: how far the schedule of a job is decided (rewind.ts).
+// Owns:     the rows of the journal that wait, and noticing that the clock was set back.
+// Not here: how far the schedule of a job is decided (rewind.ts).
 
 import type { ActionRow } from "../journal/inflight.ts";
 import type { AheadRows, JournalTransaction } from "../journal/journal.ts";

@@ -2,10 +2,10 @@
 // all agents have answered may be collected early; then, or when answers may come late, its result
 // is read once more (a sweep), and written and delivered again only if it has become better.
 //
-// Owns:    what happens to an action whose results are due, and when a failed collect is tried
-//          again.
-// Not its: fetching the commands (commands.ts), when to look and to sweep (collect-times.ts), what
-//          stands around the commands in the file (mig/result.ts).
+// Owns:     what happens to an action whose results are due, and when a failed collect is tried
+//           again.
+// Not here: fetching the commands (commands.ts), when to look and to sweep (collect-times.ts), what
+//           stands around the commands in the file (mig/result.ts).
 import { messageOf, RunnerError } from "../errors.ts";
 import type { ActionRow, Completeness } from "../journal/inflight.ts";
 import { formatUtcDate } from "../lib/go/time.ts";

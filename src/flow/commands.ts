@@ -8,8 +8,8 @@
 // The reading ends whatever the API answers: it stops at about as many commands as the counters
 // say, and at RESULT_BYTES_MAX.
 //
-// Owns:    when the list of commands is complete, how often it is read, and its limits.
-// Not its: splitting a page (mig/page.ts), the file (edge/spool/), retries in time (collect.ts).
+// Owns:     when the list of commands is complete, how often it is read, and its limits.
+// Not here: splitting a page (mig/page.ts), the file (edge/spool/), retries in time (collect.ts).
 
 import type { Completeness } from "../journal/inflight.ts";
 import type { PageAnswer } from "../mig/api.ts";

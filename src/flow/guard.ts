@@ -7,8 +7,8 @@
 //
 // A refusal is a recorded outcome of the run, with its numbers; nothing is held for ever (I4).
 //
-// Owns:    the rules, and how held actions go on.
-// Not its: counting (mig/api.ts), posting (post.ts), what a job asks for (jobs/guards.ts).
+// Owns:     the rules, and how held actions go on.
+// Not here: counting (mig/api.ts), posting (post.ts), what a job asks for (jobs/guards.ts).
 import { RunnerError } from "../errors.ts";
 import { isHeld } from "../journal/guards.ts";
 import { type ActionRow, advance } from "../journal/inflight.ts";

@@ -1,7 +1,7 @@
 // Launcher: launches what is due, by the schedule and by request, in a bounded pool.
 //
-// Owns:    which jobs and requests are begun in this tick.
-// Not its: when a job is due (timetable.ts), what a launch does (launch.ts).
+// Owns:     which jobs and requests are begun in this tick.
+// Not here: when a job is due (timetable.ts), what a launch does (launch.ts).
 import type { Catalog } from "../jobs/catalog.ts";
 import type { Entity } from "../jobs/entity.ts";
 import { launchHorizon } from "../jobs/fires.ts";

@@ -1,7 +1,7 @@
 // Outbox: the results that wait for a plugin, each tried when its time has come, in a bounded pool.
 //
-// Owns:    which deliveries are tried in this tick.
-// Not its: what a try is, and when the next one is due (deliver.ts).
+// Owns:     which deliveries are tried in this tick.
+// Not here: what a try is, and when the next one is due (deliver.ts).
 import type { DeliveryRow } from "../journal/inflight.ts";
 import type { Instant, Milliseconds } from "../time.ts";
 import { deliverResult } from "./deliver.ts";

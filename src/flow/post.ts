@@ -5,9 +5,9 @@
 //                                           └──▶ look for the stored signature (I3) ──▶ posted
 //                                                             └── absent ──▶ the same bytes again
 //
-// Owns:    the order of these steps and what each answer of the API means.
-// Not its: when to post (src/runner.ts), the legal transitions (journal/inflight.ts), the requests
-//          (mig/api.ts).
+// Owns:     the order of these steps and what each answer of the API means.
+// Not here: when to post (src/runner.ts), the legal transitions (journal/inflight.ts), the requests
+//           (mig/api.ts).
 import { isHeld } from "../journal/guards.ts";
 import type { ActionEvent, ActionRow } from "../journal/inflight.ts";
 import { refusalsIn } from "../journal/tries.ts";

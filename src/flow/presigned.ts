@@ -7,8 +7,8 @@
 // The journal does not know of what is kept here, and nobody relies on it: after a crash, a changed
 // job or a changed clock it is thrown away, and the launch signs the action itself.
 //
-// Owns:    what is signed before its time, how much of it, and when it is stale.
-// Not its: what is signed (plan.ts), calendars that people have signed (signed-ahead.ts).
+// Owns:     what is signed before its time, how much of it, and when it is stale.
+// Not here: what is signed (plan.ts), calendars that people have signed (signed-ahead.ts).
 import type { Catalog } from "../jobs/catalog.ts";
 import type { Entity } from "../jobs/entity.ts";
 import { guardsOf } from "../jobs/guards.ts";

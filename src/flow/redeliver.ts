@@ -1,8 +1,8 @@
 // Redeliver: what operators can do with results and actions: deliver again, adopt, give up.
 //
 // Each works on the journal alone, in one transaction, so that it is safe beside a daemon.
-// Owns:    the rows afterwards.
-// Not its: finding result files, making the delivery (deliver.ts), who works on the directory.
+// Owns:     the rows afterwards.
+// Not here: finding result files, making the delivery (deliver.ts), who works on the directory.
 
 import {
   type ActionRow,

@@ -5,8 +5,8 @@
 // before it is posted; the journal gets the new bytes first, in place of the old ones (I1). An
 // action that may have been sent stays as it is: it has to be found by its signature (I3).
 //
-// Owns:    when an action is late, and what is signed then.
-// Not its: until when an action may be posted at all, and whether it was sent (post.ts).
+// Owns:     when an action is late, and what is signed then.
+// Not here: until when an action may be posted at all, and whether it was sent (post.ts).
 import { messageOf } from "../errors.ts";
 import type { ActionRow } from "../journal/inflight.ts";
 import {

@@ -2,8 +2,8 @@
 // place of a signature made here. This host decides when one is posted, and can change nothing in
 // it.
 //
-// Owns:    which window belongs to a fire time, and why there is none.
-// Not its: whether signatures hold (calendar/judge.ts: when it was installed), posting.
+// Owns:     which window belongs to a fire time, and why there is none.
+// Not here: whether signatures hold (calendar/judge.ts: when it was installed), posting.
 import { windowBody } from "../calendar/action.ts";
 import { coverageWarning, newCoverageWarning } from "../calendar/coverage.ts";
 import { RunnerError } from "../errors.ts";

@@ -4,8 +4,8 @@
 // take the first one for seconds; and of a day of the month and a day of the week either is enough.
 // Whoever writes a schedule is told how it was read.
 //
-// Owns:    which schedules get a warning, and the schedule that was probably meant.
-// Not its: mistakes (expression.ts refuses them), how a single field was read (scheduleWarnings).
+// Owns:     which schedules get a warning, and the schedule that was probably meant.
+// Not here: mistakes (expression.ts refuses them), how a single field was read (scheduleWarnings).
 
 import { cronWords } from "../lib/cron/expression.ts";
 import type { Instant } from "../time.ts";

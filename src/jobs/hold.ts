@@ -1,8 +1,9 @@
 // Hold: pauses (of one job, in the journal) and blackouts (of many jobs, in the configuration):
 // which fire times they hold. Pure rules.
 //
-// Owns:    whether a fire time is held, by what, and until when.
-// Not its: what happens to a held one (fires.ts), who may pause (the verbs), where pauses are kept.
+// Owns:     whether a fire time is held, by what, and until when.
+// Not here: what happens to a held one (fires.ts), who may pause (the verbs), where pauses are
+//           kept.
 import type { BlackoutConfig } from "../config/blackout.ts";
 import type { Instant } from "../time.ts";
 

@@ -1,7 +1,7 @@
 // Next: when a schedule fires next, for people, as JSON, and for a stream of JSON lines.
 //
-// Owns:    the text, the JSON, and the answer to one line of --batch.
-// Not its: flags, jobs, standard input and the clock; the caller brings all of them.
+// Owns:     the text, the JSON, and the answer to one line of --batch.
+// Not here: flags, jobs, standard input and the clock; the caller brings all of them.
 import { messageOf } from "../errors.ts";
 import { zoneOffsetSeconds } from "../lib/cron/zone.ts";
 import { instantOf, parseTime } from "../lib/go/time.ts";

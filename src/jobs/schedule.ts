@@ -2,8 +2,8 @@
 //
 //   text ──expression.ts──▶ lists ──wall.ts──▶ next wall time ──zone.ts──▶ instant (lib/cron/)
 //
-// Owns:    how the three work together, and the operator's error with its hint.
-// Not its: the clock (every question brings its own instant), what firing does (flow/).
+// Owns:     how the three work together, and the operator's error with its hint.
+// Not here: the clock (every question brings its own instant), what firing does (flow/).
 //
 // Invariant I7: a fire time is later than the moment it was asked for, or null for never. Where the
 // original went back in time (in an hour that a zone west of UTC skips, or in the second pass of a

@@ -2,8 +2,8 @@
 // before it, so that a changed, removed or moved row shows; a tail that was cut off shows against
 // a head that was written down elsewhere: in the system's log, or in a calendar.
 //
-// Owns:    what is hashed, and how a log is verified.
-// Not its: what is worth a row (the verbs), reading and writing rows (sqlite/).
+// Owns:     what is hashed, and how a log is verified.
+// Not here: what is worth a row (the verbs), reading and writing rows (sqlite/).
 import { createHash } from "node:crypto";
 import type { Instant } from "../time.ts";
 

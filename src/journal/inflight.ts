@@ -14,8 +14,8 @@
 // (signed again if it comes late), and `writing`, before a result gets its name.
 // `swept` ends the wait for the sweep.
 //
-// Owns:    which transitions are legal, and what each state must carry.
-// Not its: the clock, the journal, the API, the plugin; the order of work (src/runner.ts).
+// Owns:     which transitions are legal, and what each state must carry.
+// Not here: the clock, the journal, the API, the plugin; the order of work (src/runner.ts).
 //
 // Invariants (numbered as in ARCHITECTURE.md; code and tests cite them):
 //   I1. `planned` is durable before the POST, with the signed action in it.

@@ -5,8 +5,8 @@
 //   begun ─────────────────────────▶ ended
 //     └── a retry keeps the state and moves `nextAt`
 //
-// Owns:    the rows and their transitions.
-// Not its: the order of work (workflow/engine.ts), the actions of a step (inflight.ts).
+// Owns:     the rows and their transitions.
+// Not here: the order of work (workflow/engine.ts), the actions of a step (inflight.ts).
 //
 // Invariants:
 //   W1. A step that has ended is never begun again: its row is the only source of its outcome.

@@ -1,8 +1,8 @@
 // Metrics: what a monitoring system is told, as the text that Prometheus reads. The daemon writes
 // it for node_exporter, and the page answers it.
 //
-// Owns:    the names, the labels, and what each number means.
-// Not its: where the numbers come from (the reading interface), where the text goes.
+// Owns:     the names, the labels, and what each number means.
+// Not here: where the numbers come from (the reading interface), where the text goes.
 import type { JournalMetrics, Reading } from "../journal/reading.ts";
 import { type Instant, SECOND_MS } from "../time.ts";
 import { exposition, type Family, type Sample } from "./exposition.ts";

@@ -2,8 +2,8 @@
 //
 //   parseTemplate ─▶ dateAction ─▶ compressAction ─▶ signedText ─▶ withSignature ─▶ encodeAction
 //
-// Owns:    every byte of the text that is signed and of the action that is posted.
-// Not its: reading the file, the clock and the key (lib/ports.ts), the order of the steps (flow/).
+// Owns:     every byte of the text that is signed and of the action that is posted.
+// Not here: reading the file, the clock and the key (lib/ports.ts), the order of the steps (flow/).
 //
 // Invariants:
 //   A1. The signed text does not change after signing: compress first, sign last.

@@ -1,7 +1,7 @@
 // Api: what the runner asks of the MIG API, and what each answer means.
 //
-// Owns:    the requests in the original's words, who asks, and what an answer proves.
-// Not its: connections (lib/http/), when to ask again (flow/), what is in an action (action.ts).
+// Owns:     the requests in the original's words, who asks, and what an answer proves.
+// Not here: connections (lib/http/), when to ask again (flow/), what is in an action (action.ts).
 //
 // Invariants:
 //   W1. `unsent` is said only when no action can have come of the POST; never of a 500.

@@ -3,8 +3,9 @@
 //   {"collection": {"items": [{"data": [{"name": "command", "value": {…}}, …]}, …],
 //                   "error": {"message": "…"}}}
 //
-// Owns:    which part of the answer is a command, and that its bytes are handed out unchanged.
-// Not its: the grammar (lib/json/scan.ts), what is in a command (command.ts), the network (api.ts).
+// Owns:     which part of the answer is a command, and that its bytes are handed out unchanged.
+// Not here: the grammar (lib/json/scan.ts), what is in a command (command.ts), the network
+//           (api.ts).
 //
 // Invariants:
 //   P1. What is handed out is one whole JSON object in UTF-8, so a result made of it can be parsed.

@@ -1,8 +1,8 @@
 // Result index: where each command of a result file stands, and what lists of them are filtered
 // and sorted by. Made by one reading of the file; some 30 bytes and a name for each command.
 //
-// Owns:    what is kept of a command, which commands a question is answered with, in which order.
-// Not its: reading files, how long an index is kept (web/results.ts), what is shown of a command.
+// Owns:     what is kept of a command, which commands a question is answered with, in which order.
+// Not here: reading files, how long an index is kept (web/results.ts), what is shown of a command.
 import { isUnanswered, StatusCounts } from "./statuses.ts";
 
 /** What is kept of one command. */

@@ -1,7 +1,7 @@
 // Server: the sandbox on a loopback port.
 //
-// Owns:    sockets, the clock, what faults do to the sending of an answer, the log of requests.
-// Not its: what is answered (api.ts), what goes wrong when (faults.ts).
+// Owns:     sockets, the clock, what faults do to the sending of an answer, the log of requests.
+// Not here: what is answered (api.ts), what goes wrong when (faults.ts).
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";

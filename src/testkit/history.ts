@@ -3,8 +3,8 @@
 //
 //   life 1 ── dies at a write, or when the workflow has ended ──▶ life 2 ── to the end
 //
-// Owns:    when time moves, when the process dies, what is left at the end.
-// Not its: what the ports do (sim/, plugins.ts), what it means (replay.ts).
+// Owns:     when time moves, when the process dies, what is left at the end.
+// Not here: what the ports do (sim/, plugins.ts), what it means (replay.ts).
 
 import { nextTurn, pause } from "../edge/turns.ts";
 import { DAEMON_WINDOW } from "../flow/launch.ts";

@@ -1,9 +1,9 @@
 // Observer: stands between the engine and the executions of a workflow, and writes down what they
 // say to each other. The engine and the workflow do not know of it.
 //
-// Owns:    transcripts, the calls of step functions: each try is called once, however often the
-//          process dies. A process that dies while a function is at work finds it at work again.
-// Not its: when a process dies (history.ts), what a difference means (replay.ts).
+// Owns:     transcripts, the calls of step functions: each try is called once, however often the
+//           process dies. A process that dies while a function is at work finds it at work again.
+// Not here: when a process dies (history.ts), what a difference means (replay.ts).
 import { guardGlobals } from "../edge/pure/globals.ts";
 import { bodyScopes, whileLoading } from "../edge/pure/view.ts";
 import { nextTurn } from "../edge/turns.ts";

@@ -1,8 +1,8 @@
 // Troubles: what is wrong now, each in words, with since when and what to do. The first thing that
 // people look for.
 //
-// Owns:    which states are worth a person's look, in which order, and the words for them.
-// Not its: what alarms are told to whom (flow/alarms.ts), how a trouble is shown.
+// Owns:     which states are worth a person's look, in which order, and the words for them.
+// Not here: what alarms are told to whom (flow/alarms.ts), how a trouble is shown.
 import { describeError } from "../errors.ts";
 import { coverageOf, isSignedAhead } from "../flow/signed-ahead.ts";
 import { isAtLeast } from "../jobs/fires.ts";

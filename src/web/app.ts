@@ -1,7 +1,7 @@
 // App: requests to the page, each answered from what the site sees at that moment.
 //
-// Owns:    which paths there are, who may ask (by the name they ask for), what browsers are told.
-// Not its: sockets and their bounds (edge/web.ts), what pages say (pages/).
+// Owns:     which paths there are, who may ask (by the name they ask for), what browsers are told.
+// Not here: sockets and their bounds (edge/web.ts), what pages say (pages/).
 //
 // Every page has the same data as JSON beside it, under its path with `.json` at the end.
 import { createHash } from "node:crypto";

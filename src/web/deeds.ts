@@ -1,8 +1,8 @@
 // Deeds: what people may do from the page, each a verb of the command line: its words, its flags,
 // and the form that asks for them.
 //
-// Owns:    which verbs there are here, and what of a form becomes which word.
-// Not its: who may (desk.ts), what a verb does (cli/).
+// Owns:     which verbs there are here, and what of a form becomes which word.
+// Not here: who may (desk.ts), what a verb does (cli/).
 import { type Markup, markup } from "./markup.ts";
 import { jobPath } from "./paths.ts";
 

@@ -1,8 +1,8 @@
 // Desk: who may act from the page, or look at one that is closed, and that it is they who ask.
 //
-// Owns:    people (by a token that they have, or by a proxy that knows them), their sessions, and
-//          the proof in each form that it was made for them.
-// Not its: what can be done (deeds.ts), paths and pages (acting.ts, app.ts).
+// Owns:     people (by a token that they have, or by a proxy that knows them), their sessions, and
+//           the proof in each form that it was made for them.
+// Not here: what can be done (deeds.ts), paths and pages (acting.ts, app.ts).
 //
 // Invariants:
 //   D1. Nothing is done for a request that another website can have made: not without the proof

@@ -1,7 +1,7 @@
 // Results: lists of the hosts of a result file, whatever its size.
 //
-// Owns:    which indexes are kept, how many files are read at a time, pages of hosts.
-// Not its: files (ResultFiles), what an index holds (mig/result-index.ts).
+// Owns:     which indexes are kept, how many files are read at a time, pages of hosts.
+// Not here: files (ResultFiles), what an index holds (mig/result-index.ts).
 //
 // The first page of a large file is what it begins with: it is shown at once, while the index of
 // the whole is made beside it. Everything else waits for the index.

@@ -4,8 +4,8 @@
 //     │  └──▶ answered, to be checked by the job's schema ──▶ saved, or refused: asked again
 //     └── no one answers in time ──▶ an approval is denied, a wait has failed
 //
-// Owns:    the rows of such steps, from the question to the answer.
-// Not its: who calls (cli/), when a run gets its answer (execution.ts), guards (flow/guard.ts).
+// Owns:     the rows of such steps, from the question to the answer.
+// Not here: who calls (cli/), when a run gets its answer (execution.ts), guards (flow/guard.ts).
 //
 // Invariant:
 //   A1. A question has one answer: it is written in one transaction, and never over another.

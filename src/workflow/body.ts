@@ -4,8 +4,8 @@
 // the next one only after all that the one before it made possible has been done. So a replay that
 // gets the same answers in the same order makes the same choices, also with Promise.race.
 //
-// Owns:    the order of messages, the attempts of a step's function with their time limit.
-// Not its: the interface of the author (run.ts), what is journaled (engine.ts).
+// Owns:     the order of messages, the attempts of a step's function with their time limit.
+// Not here: the interface of the author (run.ts), what is journaled (engine.ts).
 import { messageOf } from "../errors.ts";
 import { encodeValue } from "../lib/json/plain.ts";
 import type { Clock } from "../lib/ports.ts";

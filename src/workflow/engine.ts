@@ -7,8 +7,8 @@
 // Each tick asks the journal what is due, as the runner does: so a restart needs no special path,
 // and a run that waits for days costs a row.
 //
-// Owns:    how many bodies there are at a time, and what happens when one is lost.
-// Not its: what a body gets and asks for (execution.ts), when to tick (runner.ts).
+// Owns:     how many bodies there are at a time, and what happens when one is lost.
+// Not here: what a body gets and asks for (execution.ts), when to tick (runner.ts).
 import { assert, messageOf, RunnerError } from "../errors.ts";
 import { say } from "../flow/edges.ts";
 import type { ActionRow, RunRow } from "../journal/inflight.ts";

@@ -3,8 +3,8 @@
 //   handed ──▶ all outcomes that the journal has, in the order in which they were recorded
 //   asked  ──▶ begun only when none of those is left: what is new happens at the end of a replay
 //
-// Owns:    what a body gets and when, what a replay must match, when a body is not needed.
-// Not its: which runs have a body (engine.ts), what a step does (work.ts), workers (host.ts).
+// Owns:     what a body gets and when, what a replay must match, when a body is not needed.
+// Not here: which runs have a body (engine.ts), what a step does (work.ts), workers (host.ts).
 //
 // Invariants:
 //   E1. The body gets outcomes in the order of their sequence, each after it was recorded.

@@ -1,8 +1,8 @@
 // Rehearse: whether a run can go on with another source than it began with. Its saved steps are
 // handed to the new code in their order, as at any replay; nothing is begun and nothing is written.
 //
-// Owns:    where the journal and the new code part.
-// Not its: what is done about it (operate.ts), where the code runs (host.ts).
+// Owns:     where the journal and the new code part.
+// Not here: what is done about it (operate.ts), where the code runs (host.ts).
 import type { RunRow } from "../journal/inflight.ts";
 import { type BodyRow, bySequence, type StepRow } from "../journal/steps.ts";
 import type { Clock } from "../lib/ports.ts";

@@ -3,8 +3,8 @@
 // Every call with a name becomes one ask to the engine, and its promise is settled by one answer.
 // Nothing here knows whether an answer is new or comes from the journal: that is the replay.
 //
-// Owns:    names and their branches, checks of what the author wrote, time and chance of the run.
-// Not its: the order of answers (body.ts), what a step does in the world (engine.ts).
+// Owns:     names and their branches, checks of what the author wrote, time and chance of the run.
+// Not here: the order of answers (body.ts), what a step does in the world (engine.ts).
 
 import { messageOf } from "../errors.ts";
 import { pluginNameFault } from "../jobs/name.ts";

@@ -1,7 +1,7 @@
 // Work: begins the steps that a body asks for, and records what came of them.
 //
-// Owns:    what each kind of step does, and that a step is at work once at a time.
-// Not its: whether a step may begin yet (execution.ts), the rows (record.ts).
+// Owns:     what each kind of step does, and that a step is at work once at a time.
+// Not here: whether a step may begin yet (execution.ts), the rows (record.ts).
 import { messageOf, RunnerError } from "../errors.ts";
 import { backoffMs } from "../flow/backoff.ts";
 import { beginBy, canBeMet, deferMs } from "../flow/defer.ts";

@@ -2,8 +2,8 @@
 //
 //   timeline ─▶ a thing happens ─▶ all promises that it settles run ─▶ the oracle looks ─▶ next
 //
-// Owns:    time, dice, counts of faults, crashes and restarts.
-// Not its: what a port does (ports.ts), what must hold (oracle.ts), what happens (simulate.ts).
+// Owns:     time, dice, counts of faults, crashes and restarts.
+// Not here: what a port does (ports.ts), what must hold (oracle.ts), what happens (simulate.ts).
 import { drainMicrotasks } from "bun:jsc";
 import { SimulatedApi } from "./api.ts";
 import { SimulatedDisk } from "./disk.ts";

@@ -5,7 +5,7 @@
 // ended as a whole when its time is up. Its end is its exit, not the end of its output: a
 // grandchild may hold that open.
 //
-// Not its: which program may run (plugins.ts), what is done about a failure (flow/).
+// Not here: which program may run (plugins.ts), what is done about a failure (flow/).
 import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, fstatSync } from "node:fs";
 import { errnoCode, errnoText } from "../../lib/os/errno.ts";

@@ -1,9 +1,9 @@
 // Globals: what a body may use of this process gives the same at each replay; what cannot throws,
 // with what to write instead. Code inside of a step, and all other code, sees what was there.
 //
-// Owns:    the globals while a workflow may run in this process.
-// Not its: time (time.ts), the runtimes' own objects (runtimes.ts), modules that are imported
-//          (modules.ts), which code is a body (view.ts).
+// Owns:     the globals while a workflow may run in this process.
+// Not here: time (time.ts), the runtimes' own objects (runtimes.ts), modules that are imported
+//           (modules.ts), which code is a body (view.ts).
 import { replace, replaceFunction, replaceGetter, type Undo } from "./replace.ts";
 import { replaceProcess, replaceRuntimes } from "./runtimes.ts";
 import { replaceTime } from "./time.ts";

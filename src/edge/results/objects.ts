@@ -1,8 +1,8 @@
 // Objects: one bucket of an S3 service: what is put into it, read, listed and removed.
 //
-// Owns:    credentials that are read again when they are refused, attempts that end, parts one at a
-//          time, and that an object is whole before anybody is told of it.
-// Not its: what the objects are, and what they are called (bucket.ts).
+// Owns:     credentials that are read again when they are refused, attempts that end, parts one at
+//           a time, and that an object is whole before anybody is told of it.
+// Not here: what the objects are, and what they are called (bucket.ts).
 import { type FileHandle, open } from "node:fs/promises";
 import { S3mini, S3ServiceError, type UploadPart } from "s3mini";
 import { messageOf, RunnerError } from "../../errors.ts";

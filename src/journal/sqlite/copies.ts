@@ -1,9 +1,9 @@
 // Copies: a copy of the journal while it is written, one in place of the journal, and what a
 // damaged one still holds (I10).
 //
-// Owns:    that a copy is complete or absent, and readable by this user alone; where the old
-//          journal and its log go.
-// Not its: who may do it when (restoring and salvaging need the directory's lock), what is shown.
+// Owns:     that a copy is complete or absent, and readable by this user alone; where the old
+//           journal and its log go.
+// Not here: who may do it when (restoring and salvaging need the directory's lock), what is shown.
 import { randomBytes } from "node:crypto";
 import { constants, createReadStream, type Stats } from "node:fs";
 import { link, lstat, open, rename, rm, stat, unlink } from "node:fs/promises";

@@ -5,9 +5,9 @@
 // times, broken JSON and unknown states. Such a row does no harm to others (I8, I10): nothing works
 // on it, `verify` names it, `salvage` and `drop` take it out.
 //
-// Owns:    what is done with what a table says of its columns and states.
-// Not its: what each column must hold, and what a row must have to be in its state (the tables);
-//          rows that can be read but contradict themselves or others (rules.ts).
+// Owns:     what is done with what a table says of its columns and states.
+// Not here: what each column must hold, and what a row must have to be in its state (the tables);
+//           rows that can be read but contradict themselves or others (rules.ts).
 import type { Table } from "./table.ts";
 
 interface Rule {

@@ -8,8 +8,8 @@
 // backup, with `cp`) has another one: then nothing is opened, because SQLite would play the log
 // into it, which gives the old state again, or a damaged one.
 //
-// Owns:    the tokens, the file -seal, whether log and file belong together.
-// Not its: when a checkpoint is made (checkpoints.ts), putting a backup back (copies.ts).
+// Owns:     the tokens, the file -seal, whether log and file belong together.
+// Not here: when a checkpoint is made (checkpoints.ts), putting a backup back (copies.ts).
 import { closeSync, constants, fdatasyncSync, openSync, statSync, writeSync } from "node:fs";
 import type { DatabaseSync as Database } from "node:sqlite";
 import { DatabaseSync } from "node:sqlite";

@@ -1,8 +1,8 @@
 // Statements: prepared statements of one SQLite connection, made when they are needed first, and
 // kept. Rows are read through the views of readable.ts, and numbers are checked on their way in.
 //
-// Owns:    ids of new rows, the planner's blind spots, what an error is called.
-// Not its: transactions (the two homes of the journal), which statements there are (the tables).
+// Owns:     ids of new rows, the planner's blind spots, what an error is called.
+// Not here: transactions (the two homes of the journal), which statements there are (the tables).
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import type { Bindable, Raw } from "./columns.ts";
 import type { Table, TableOf, Writing } from "./table.ts";

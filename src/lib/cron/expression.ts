@@ -3,9 +3,9 @@
 //   5 fields   minute hour day-of-month month day-of-week
 //   6 fields   the same and a year                      7 fields   seconds, the five, a year
 //
-// Owns:    what is accepted, the exact texts of refusals, and which texts deserve a warning.
-// Not its: which day or second comes next (wall.ts), zones (zone.ts), the operator's error
-//          with its hint (jobs/schedule.ts).
+// Owns:     what is accepted, the exact texts of refusals, and which texts deserve a warning.
+// Not here: which day or second comes next (wall.ts), zones (zone.ts), the operator's error
+//           with its hint (jobs/schedule.ts).
 //
 // The language and the texts are those of gorhill/cronexpr, as recorded in test/golden/cron. We
 // read three things by their plain meaning where the original misread them, each with a warning:

@@ -2,9 +2,9 @@
 //
 //   lists of a schedule -> patterns -> croner in UTC -> the earliest of their answers
 //
-// Owns:    how our lists are written for croner, and how many of its objects are kept.
-// Not its: what an instant is in a zone (zone.ts), the original's language (expression.ts), which
-//          croner does not read.
+// Owns:     how our lists are written for croner, and how many of its objects are kept.
+// Not here: what an instant is in a zone (zone.ts), the original's language (expression.ts), which
+//           croner does not read.
 import { Cron } from "croner";
 import type { CronFields, MonthDays, WeekDays } from "./expression.ts";
 

@@ -1,9 +1,9 @@
 // Zone: what a wall clock shows at an instant, and the instant that a wall clock means.
 //
-// Owns:    offsets and their changes, the rule for hours that a zone skips or repeats, and the
-//          letters that Go prints for a zone.
-// Not its: which wall time is wanted (wall.ts), where the host's zone is found
-//          (edge/timezone.ts).
+// Owns:     offsets and their changes, the rule for hours that a zone skips or repeats, and the
+//           letters that Go prints for a zone.
+// Not here: which wall time is wanted (wall.ts), where the host's zone is found
+//           (edge/timezone.ts).
 //
 // A zone's offset is constant over long spans. Spans are found on demand, for a name by Temporal,
 // which knows every change to the second, for the host in its own file, and are kept for all

@@ -1,8 +1,8 @@
 // Location: a time zone from a file of the tz database, read as Go's package time reads it.
 //
-// Owns:    the format TZif (RFC 9636), the rule in its last line for all later years, and which
-//          offset and letters hold at a second.
-// Not its: where the file is (edge/timezone.ts), what a wall clock means (lib/cron/zone.ts).
+// Owns:     the format TZif (RFC 9636), the rule in its last line for all later years, and which
+//           offset and letters hold at a second.
+// Not here: where the file is (edge/timezone.ts), what a wall clock means (lib/cron/zone.ts).
 //
 // Two things are done otherwise than there. A file whose times are in disorder, whose offsets no
 // place on earth has, or that ends before its rule does, is refused: Go would find nonsense in it,

@@ -1,8 +1,8 @@
 // Regexp: tells whether agents can compile a regular expression, by the rules of Go's package
 // regexp (RE2 syntax). It reads the syntax only: it matches nothing and translates nothing.
 //
-// Owns:    Go's grammar and its words for what is wrong.
-// Not its: Go's limits on memory (a pattern that compiles to more than 128 MiB passes here).
+// Owns:     Go's grammar and its words for what is wrong.
+// Not here: Go's limits on memory (a pattern that compiles to more than 128 MiB passes here).
 
 /** Most repeats of one thing, nested ones multiplied. */
 const REPEAT_MAX = 1_000;

@@ -1,7 +1,7 @@
 // Client: the one place that speaks HTTP.
 //
-// Owns:    connections and their number, time limits, redirects, gzip, what "sent" means.
-// Not its: who asks (mig/token.ts), what answers mean (mig/api.ts), when to ask again (flow/).
+// Owns:     connections and their number, time limits, redirects, gzip, what "sent" means.
+// Not here: who asks (mig/token.ts), what answers mean (mig/api.ts), when to ask again (flow/).
 //
 // Invariants:
 //   H1. `sent: false` is said only when no byte of the request can have left.

@@ -4,7 +4,7 @@
 // for a wildcard, and they cut the list of names as a text, so that one name with a comma in it can
 // be two. Here the names are read from the certificate's own bytes, once for Bun and Deno.
 //
-// Not its: the chain of signatures, the dates and the purposes: there the runtimes do as Go does.
+// Not here: the chain of signatures, the dates and the purposes: there the runtimes do as Go does.
 import { Buffer } from "node:buffer";
 import { isIP } from "node:net";
 

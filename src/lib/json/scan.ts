@@ -1,7 +1,7 @@
 // Scan: strict JSON (RFC 8259), checked byte by byte as it arrives, without ever holding the text.
 //
-// Owns:    the grammar, the depth, and the few bytes that a listener asks to keep.
-// Not its: what members mean (mig/page.ts), and whether the bytes of a text are UTF-8.
+// Owns:     the grammar, the depth, and the few bytes that a listener asks to keep.
+// Not here: what members mean (mig/page.ts), and whether the bytes of a text are UTF-8.
 //
 // Invariants:
 //   S1. Where the chunks are cut makes no difference to what the listener hears.

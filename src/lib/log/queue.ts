@@ -5,8 +5,8 @@
 // place once lines flow again. A carrier that does not take a line in time is given up for another.
 // Whoever logs never waits and never learns of any of it.
 //
-// Owns:    order, bounds, time limits, what was lost.
-// Not its: how a line is sent (carriers), how it looks (line.ts).
+// Owns:     order, bounds, time limits, what was lost.
+// Not here: how a line is sent (carriers), how it looks (line.ts).
 
 import { MINUTE_MS, SECOND_MS } from "../../time.ts";
 import type { Clock } from "../ports.ts";

@@ -9,8 +9,8 @@
 // It does not matter whether this is checked before or after a file is used: nobody who could
 // change the file in between can make a wrong path look right.
 //
-// Owns:    the rule, and the walk over folders and links.
-// Not its: what is refused for it (the callers).
+// Owns:     the rule, and the walk over folders and links.
+// Not here: what is refused for it (the callers).
 import { lstatSync, readdirSync, readlinkSync, realpathSync, type Stats, statSync } from "node:fs";
 import { dirname, isAbsolute, join, resolve } from "node:path";
 import { type ErrorCode, RunnerError } from "../../errors.ts";

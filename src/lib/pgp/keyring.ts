@@ -2,9 +2,9 @@
 //
 //   ring ─▶ entries: primary key, user ids, subkeys ─▶ each with flags, expiry, secret part
 //
-// Owns:    the format, and what the MIG API holds against a key.
-// Not its: files, passphrases, choosing a key (lib/pgp/). Self-signatures are read, not verified:
-//          who can write the ring can also replace the key.
+// Owns:     the format, and what the MIG API holds against a key.
+// Not here: files, passphrases, choosing a key (lib/pgp/). Self-signatures are read, not verified:
+//           who can write the ring can also replace the key.
 import { createHash } from "node:crypto";
 import type { Instant } from "../../time.ts";
 import { bitLength, toNumber } from "./numbers.ts";

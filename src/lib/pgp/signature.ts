@@ -1,7 +1,7 @@
 // Signature: OpenPGP signature packets, and the one line that MIG sends them as.
 //
-// Owns:    the bytes of a signature: what is hashed after the text, the packet, the line.
-// Not its: hashing and the private key (lib/pgp/), judging a signature (lib/pgp/verify.ts).
+// Owns:     the bytes of a signature: what is hashed after the text, the packet, the line.
+// Not here: hashing and the private key (lib/pgp/), judging a signature (lib/pgp/verify.ts).
 //
 // The API's library does not pad RSA values, and its RSA check insists on the modulus length: a
 // signature whose number lost its leading zero bytes is refused. So an RSA number is always

@@ -2,8 +2,8 @@
 //
 //   home ─▶ secring.gpg │ key file │ GnuPG 2 home ─▶ chosen key ─▶ unlocked, proven ─▶ Signer
 //
-// Owns:    where keys are looked for, in which order, and what is said when it fails.
-// Not its: formats (keyring.ts, signature.ts), protection (unlock.ts), gpg (gnupg.ts).
+// Owns:     where keys are looked for, in which order, and what is said when it fails.
+// Not here: formats (keyring.ts, signature.ts), protection (unlock.ts), gpg (gnupg.ts).
 //
 // Nothing here prompts but gpg-agent, where it is allowed to; nothing waits without a limit.
 import { stat } from "node:fs/promises";

@@ -1,8 +1,8 @@
 // Verify: judges a signature as the MIG API does, which is Go's openpgp library of that time.
 //
-// Owns:    the order of the checks and their messages, and the arithmetic of verifying.
-// Not its: making signatures (lib/pgp/). RSA and DSA are computed here from the formulas, so that
-//          the two sides share no arithmetic beyond powers.
+// Owns:     the order of the checks and their messages, and the arithmetic of verifying.
+// Not here: making signatures (lib/pgp/). RSA and DSA are computed here from the formulas, so that
+//           the two sides share no arithmetic beyond powers.
 //
 // V1. An RSA value must have exactly the length of the modulus: leading zeros are never added.
 // V2. The checksum of the line is looked at only where its end is reached, which what follows the

@@ -1,8 +1,8 @@
 // Lint: what is odd about an action template that Go reads without a word: misspelt members and
 // modules, parameters that agents ignore or refuse, members given twice, bytes that are no text.
 //
-// Owns:    what is told of a template beyond what reading and posting it tells.
-// Not its: what the API refuses (action.ts), reading the file.
+// Owns:     what is told of a template beyond what reading and posting it tells.
+// Not here: what the API refuses (action.ts), reading the file.
 import { nearest } from "../../errors.ts";
 import { foldName, type Shape } from "../../lib/go/struct.ts";
 import { JsonError, type JsonMember, type JsonNode, parseJson } from "../../lib/go/syntax.ts";

@@ -67,7 +67,8 @@ export function moveCursor(
   cursor: Cursor,
 ): void {
   const { decidedAt = 0, aheadAt = null } = transaction.cursor(job) ?? {};
-  if (schedule !== null && aheadAt !== null && cursor.decidedAt <= aheadAt) {
+  // A decision that reaches `aheadAt` begins there, and what was decided before it counts again.
+  if (schedule !== null && aheadAt !== null && cursor.decidedAt < aheadAt) {
     const rows = transaction.missedAfter(job, decidedAt);
     const beyond = rows.filter(({ firstAt }) => firstAt > decidedAt);
     for (const { row, after } of cutAt(transaction, beyond, {

@@ -80,7 +80,7 @@ const CATCH_UP_MAX = 100;
  */
 export function decideFires(options: DecideOptions): Decision {
   const { schedule, now, onMissed, graceMs, aheadAt: ahead = null, hold = unheld } = options;
-  const isAhead = ahead !== null && ahead >= now;
+  const isAhead = ahead !== null && ahead > now;
   const aheadAt = isAhead ? ahead : null;
   const after = isAhead ? options.decidedAt : Math.max(options.decidedAt, ahead ?? 0);
   const nothing = { fire: [], missed: null, skipped: [], waitUntil: null, aheadAt };
@@ -310,7 +310,12 @@ class Found {
 
   /** Leaves out all up to a time: they will not be run. */
   leaveOut(until: Instant): void {
-    this.#olderAt = until;
+    // They belong to the record of the last one that was seen: its count means "at least".
+    const newest = this.#recent.at(-1) ?? this.#olderAt;
+    const last = this.#skipped.at(-1);
+    const isSkipped = last !== undefined && last.lastAt > (newest ?? Number.NEGATIVE_INFINITY);
+    if (isSkipped) this.#skipped[this.#skipped.length - 1] = { ...last, lastAt: until };
+    this.#olderAt = isSkipped ? newest : until;
     this.#recent.length = 0;
     this.#delayedUntil = null;
   }

@@ -1,5 +1,9 @@
 import { describe, expect, test } from "bun:test";
+import fc from "fast-check";
+import { DAEMON_WINDOW, launchDue } from "../../src/flow/launch.ts";
 import { isAhead, moveCursor, rewindCursor } from "../../src/flow/rewind.ts";
+import type { Blackout } from "../../src/jobs/hold.ts";
+import type { Clock } from "../../src/lib/ports.ts";
 import { entity, NOON, openWorld, type World } from "../support/world.ts";
 
 const HOUR = 3_600_000;
@@ -189,12 +193,91 @@ describe("moveCursor()", () => {
     expect(inForce(world)).toEqual([[NOON + HOUR, NOON + 4 * HOUR, 4]]);
   });
 
+  test("lets it count again also where nothing is decided beyond the time that was reached", async () => {
+    const world = openWorld();
+    await decided(world, NOON, [beyond]);
+    await move(world, NOON, late);
+    // A catch-up that waits for the end of a blackout: the cursor stays where it was.
+    await move(world, late, null);
+    expect(inForce(world)).toEqual([[NOON + HOUR, NOON + 4 * HOUR, 4]]);
+  });
+
   test("leaves what is recorded before the cursor alone", async () => {
     const world = openWorld();
     await decided(world, NOON, [{ first: NOON, last: NOON, count: 1, at: NOON }]);
     await move(world, NOON, late);
     await move(world, NOON + HOUR, late);
     expect(missedOf(world)).toEqual([[NOON, NOON, 1]]);
+  });
+});
+
+describe("a job whose clock is set, and whose fire times are held, again and again", () => {
+  const minutes = (from: number, until: number) => fc.integer({ min: from, max: until });
+  const blackout = fc.record({
+    from: minutes(-150, 1_800),
+    lasts: minutes(30, 360),
+    action: fc.constantFrom("skip", "delay"),
+  });
+  const life = fc.record({
+    blackouts: fc.array(blackout, { maxLength: 4 }),
+    looks: fc.array(
+      fc.record({
+        goes: minutes(0, 300),
+        jumps: fc.option(minutes(-1_200, 1_200), { nil: 0 }),
+      }),
+      { minLength: 1, maxLength: 14 },
+    ),
+    onMissed: fc.constantFrom("skip", "last", "all"),
+    overlap: fc.constantFrom("allow", "skip"),
+    postAheadMs: fc.constantFrom(0, 2 * MINUTE),
+  });
+
+  const hoursIn = (from: number, until: number) =>
+    Array.from(
+      { length: Math.floor(until / HOUR) - Math.ceil(from / HOUR) + 1 },
+      (_, index) => (Math.ceil(from / HOUR) + index) * HOUR,
+    );
+
+  /** Each fire time that is decided has a run or is counted once, whichever clock decided it. */
+  function expectEachOnce({ journal }: World): void {
+    const runs = new Set(journal.runs("nightly", 9_999).map(({ firesAt }) => firesAt));
+    const rows = journal.missed("nightly", 9_999);
+    const missed = new Set(rows.flatMap(({ firstAt, lastAt }) => hoursIn(firstAt, lastAt)));
+    for (const at of runs) missed.delete(at);
+    expect(rows.reduce((sum, { count }) => sum + count, 0)).toBe(missed.size);
+    const lost = hoursIn(NOON, journal.cursor("nightly")?.decidedAt ?? 0).filter(
+      (at) => !runs.has(at) && !missed.has(at),
+    );
+    expect(lost).toEqual([]);
+  }
+
+  test("has a run or one record for each fire time (I2)", async () => {
+    await fc.assert(
+      fc.asyncProperty(life, async ({ blackouts, looks, ...keys }) => {
+        const world = openWorld();
+        const job = entity(keys);
+        let now = NOON;
+        const edges = {
+          ...world.edges,
+          clock: { ...world.edges.clock, now: () => now } as Clock,
+          blackouts: blackouts.map(({ from, lasts, action }, index): Blackout => {
+            const begin = NOON + from * MINUTE;
+            const span = { kind: "once", from: begin, until: begin + lasts * MINUTE } as const;
+            return { name: `b${index}`, jobs: ["*"], why: "", action, span };
+          }),
+        };
+        await decided(world, NOON - 1);
+        for (const { goes, jumps } of looks) {
+          now = Math.max(NOON, now + (goes + jumps) * MINUTE);
+          // Runs and what is skipped between them are decided one after the other.
+          for (let times = 0; times < 4; times++) {
+            await launchDue(edges, job, DAEMON_WINDOW);
+            expectEachOnce(world);
+          }
+        }
+      }),
+      { numRuns: 30 },
+    );
   });
 });
 

@@ -131,6 +131,12 @@ describe("decideFires()", () => {
     });
   });
 
+  test("decides nothing of before again at the very time that the other clock had reached", () => {
+    const decision = decide("02:00:00", "05:00:00", { aheadAt: at("05:00:00"), onMissed: "all" });
+    expect(decision).toMatchObject({ fire: [], missed: null, aheadAt: null });
+    expect(decision.decidedAt).toBe(at("05:00:00"));
+  });
+
   test("takes up from where it was when it was the clock of now that had been behind", () => {
     // The year before, a process began with a clock that was behind, and decided for some seconds.
     const options = { decidedAt: at("02:00:10") - 365 * 86_400_000, aheadAt: at("02:00:00") };
@@ -220,6 +226,36 @@ describe("decideFires() of what people hold", () => {
       missed: { firstAt: at("03:00:00"), lastAt: at("08:00:00"), count: 4 },
       skipped: [{ firstAt: at("04:00:00"), lastAt: at("05:00:00"), count: 2 }],
     });
+  });
+
+  test("leaves no fire time without a record when more are skipped than are counted", () => {
+    const schedule = parseSchedule("* * * * *", { timezone: "UTC" });
+    const begin = at("00:00:00") - 30 * DAY_MS;
+    const withPause = (since: number, until: number | null) =>
+      decideFires({
+        ...held([{ since, until, actor: "ann", why: "works", endedAt: null }]),
+        schedule,
+        decidedAt: begin - 1,
+        now: at("00:00:30"),
+        onMissed: "skip",
+        graceMs: 0,
+      });
+    const always = withPause(begin, null);
+    expect(always.missed).toBe(null);
+    expect(always.skipped).toMatchObject([{ firstAt: begin, lastAt: at("00:00:00"), reason: why }]);
+    expect(isAtLeast(always.skipped[0]?.count ?? 0)).toBe(true);
+
+    // It was paused until yesterday, or from the second day on: one record meets the other.
+    const ended = at("00:00:00") - DAY_MS;
+    const before = withPause(begin, ended);
+    expect(before.skipped.length).toBe(1);
+    expect(before.missed?.lastAt).toBe(at("00:00:00"));
+    const next = (before.skipped[0]?.lastAt ?? 0) + 60_000;
+    expect(before.missed?.firstAt).toBeLessThanOrEqual(next);
+    const from = begin + DAY_MS;
+    const after = withPause(from, null);
+    expect(after.missed).toMatchObject({ firstAt: begin, lastAt: from - 60_000, count: 1_440 });
+    expect(after.skipped).toMatchObject([{ firstAt: from, lastAt: at("00:00:00"), reason: why }]);
   });
 
   test("makes up for nothing while it is paused, whatever onmissed says", () => {

@@ -4,26 +4,16 @@ import { createHash } from "node:crypto";
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import type { Raw } from "../sqlite/columns.ts";
 import { tablesOf } from "../sqlite/foreign.ts";
+import { TABLES } from "../sqlite/schema.ts";
+import type { Table } from "../sqlite/table.ts";
 import { COMMON } from "./schema.ts";
 import type { Change, ClusterStore, Stored } from "./server.ts";
 
 /** Rows that belong to all jobs alike. */
 const COMMON_TABLES: ReadonlySet<string> = new Set(["audit", "source"]);
 
-/** What is there once in all shards: the columns of a table that say what. */
-const MARKS: Readonly<Record<string, readonly string[]>> = {
-  run: ["job", "fires_at"],
-  action: ["action_id"],
-  delivery: ["key"],
-  alarm: ["event", "job", "subject"],
-  state: ["job", "key"],
-  calendar: ["job", "sequence"],
-};
-
-/** Rows of which there may be more: an alarm that is over. */
-const UNMARKED: Readonly<Record<string, (raw: Raw) => boolean>> = {
-  alarm: ({ ended_at }) => ended_at !== null,
-};
+/** What the home of each table says of it. */
+const DESCRIBED: ReadonlyMap<string, Table> = new Map(TABLES.map((table) => [table.name, table]));
 
 /** One table. */
 export interface Shape {
@@ -110,8 +100,9 @@ export function plainText(values: unknown): string {
 
 /** What is there once in all shards; null: nothing of this row. */
 export function markOf({ table }: Shape, raw: Raw): string | null {
-  if (UNMARKED[table]?.(raw) === true) return null;
-  const values = MARKS[table]?.map((column) => raw[column]) ?? [null];
+  const { once, over } = DESCRIBED.get(table) ?? {};
+  if (once === undefined || (over !== undefined && raw[over] !== null)) return null;
+  const values = once.map((column) => raw[column]);
   return values.includes(null) ? null : [table, ...values].join("/");
 }
 

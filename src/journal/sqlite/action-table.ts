@@ -69,6 +69,7 @@ export const ACTION = tableOf<ActionRow>({
     "updatedAt",
   ],
   unique: "run_id, step, part",
+  once: ["action_id"],
   indexes: {
     1: [
       "CREATE UNIQUE INDEX action_api ON action (action_id) WHERE action_id IS NOT NULL",

@@ -23,6 +23,8 @@ export const ALARM = tableOf<AlarmRow>({
     endedAt: optional(INSTANT, "0"),
   },
   saved: ["runId", "toldAt", "count", "message", "hint", "endedAt"],
+  once: ["event", "job", "subject"],
+  over: "ended_at",
   indexes: {
     2: ["CREATE UNIQUE INDEX alarm_open ON alarm (event, job, subject) WHERE ended_at IS NULL"],
   },

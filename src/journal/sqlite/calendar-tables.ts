@@ -41,6 +41,7 @@ export const CALENDAR = tableOf<CalendarRow>({
     endedAt: optional(INSTANT, "0"),
   },
   unique: "job, sequence",
+  once: ["job", "sequence"],
   indexes: {
     2: ["CREATE UNIQUE INDEX calendar_installed ON calendar (job) WHERE state = 'installed'"],
   },

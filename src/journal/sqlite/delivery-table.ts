@@ -35,6 +35,7 @@ export const DELIVERY = tableOf<DeliveryRow>({
   },
   saved: ["state", "attempts", "nextAt", "error", "progress", "tries", "updatedAt"],
   unique: "key",
+  once: ["key"],
   indexes: {
     1: [
       "CREATE INDEX delivery_action ON delivery (action_row)",

@@ -32,6 +32,7 @@ export const RUN = tableOf<RunRow>({
   saved: ["state", "source", "note", "params", "begunAt", "deadlineAt", "endedAt"],
   // I2: a fire time cannot be run twice.
   unique: "job, fires_at",
+  once: ["job", "fires_at"],
   indexes: {
     1: [
       `CREATE INDEX run_state ON run (state, id) WHERE ${UNSETTLED}`,

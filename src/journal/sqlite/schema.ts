@@ -22,7 +22,7 @@ export const APPLICATION_ID = 0x4d494752;
 export const SCHEMA_VERSION = 4;
 
 /** All tables; rows refer only to those of tables before their own. */
-const TABLES: readonly Table[] = [
+export const TABLES: readonly Table[] = [
   RUN,
   ACTION,
   SOURCE,

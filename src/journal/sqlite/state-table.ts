@@ -18,6 +18,7 @@ export const STATE = tableOf<StateRow & { readonly id: number }>({
     setAt: INSTANT,
   },
   unique: "job, key",
+  once: ["job", "key"],
   meant: "job = ?1",
 });
 

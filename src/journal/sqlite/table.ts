@@ -16,6 +16,10 @@ export interface Description<Row> {
   readonly columns: { readonly [Member in keyof Row]-?: Kind<Row[Member]> };
   /** What is unique, besides its key: `insertOnce` inserts no second row of it. */
   readonly unique?: string;
+  /** Columns whose values are there once in all shards of a cluster. @default none: see shapes.ts */
+  readonly once?: readonly string[];
+  /** The column by which a row is over: then there may be another. @default rows never are */
+  readonly over?: string;
   /** Its indexes by the version that has brought them. */
   readonly indexes?: Readonly<Record<number, readonly string[]>>;
   /** Members that `save` writes. @default none */

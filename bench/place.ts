@@ -93,8 +93,12 @@ export class Place implements Disposable {
 
   /** Makes it a host of a cluster. */
   join(url: string, host: string): void {
-    const section = ["[cluster]", `url = "${url}"`, `name = "${host}"`];
-    appendFileSync(this.in("runner.cfg"), `${section.join("\n")}\n`);
+    this.configure(["[cluster]", `url = "${url}"`, `name = "${host}"`]);
+  }
+
+  /** Adds lines to runner.cfg. */
+  configure(lines: readonly string[]): void {
+    appendFileSync(this.in("runner.cfg"), `${lines.join("\n")}\n`);
   }
 
   /** What its log says so far. */

@@ -1,14 +1,16 @@
-// Takeover: how long a shard of a cluster was without a host, by what PostgreSQL says.
+// Takeover: how long it takes until a host has the shards of another one, by what PostgreSQL says.
 import type { Postgres } from "../support/postgres.ts";
 import { nap } from "./kill.ts";
 
-/** Beyond a lease, how long a shard may be without a host: the promise of the manual. */
+/** Beyond a lease, how long a takeover may take: the promise of the manual. */
 export const TAKEN_OVER_MS = 5_000;
 
 const LOOK_MS = 200;
 
+/** One without an owner was given away, for a host that may have failed in that moment. */
 const FREE =
-  "SELECT id FROM mig_shard WHERE id > 0 AND coalesce(lease_until, '-infinity') < clock_timestamp()";
+  "SELECT id, owner IS NULL AS given FROM mig_shard " +
+  "WHERE id > 0 AND coalesce(lease_until, '-infinity') < clock_timestamp()";
 
 /** Looks at the shards of a cluster until it is ended. */
 export class Takeovers {
@@ -18,13 +20,17 @@ export class Takeovers {
   #isOver = false;
   #longestMs = 0;
 
+  readonly #leaseMs: number;
+
   /** @param url The database. */
-  constructor(postgres: Postgres, url: string) {
-    [this.#postgres, this.#url] = [postgres, url];
+  constructor(postgres: Postgres, url: string, leaseMs: number) {
+    this.#postgres = postgres;
+    this.#url = url;
+    this.#leaseMs = leaseMs;
     this.#work = this.#watch();
   }
 
-  /** The longest time that a shard had no host: from the end of a lease to the next claim. */
+  /** The longest that one took: since the lease was renewed last, or the shard was given away. */
   async end(): Promise<number> {
     this.#isOver = true;
     await this.#work;
@@ -32,19 +38,18 @@ export class Takeovers {
   }
 
   async #watch(): Promise<void> {
-    const since = new Map<unknown, number>();
+    let since = new Map<unknown, number>();
     while (!this.#isOver) {
       await nap(LOOK_MS);
       // While PostgreSQL is down nobody can take anything over.
       const rows = await this.#postgres.query(this.#url, FREE).catch(() => []);
-      const free = new Set(rows.map(({ id }) => id));
       const now = performance.now();
-      for (const id of since.keys()) if (!free.has(id)) since.delete(id);
-      for (const id of free) {
-        const begun = since.get(id) ?? now;
-        since.set(id, begun);
-        this.#longestMs = Math.max(this.#longestMs, now - begun);
-      }
+      since = new Map(
+        rows.map(({ id, given }) => {
+          return [id, since.get(id) ?? (given === true ? now : now - this.#leaseMs)];
+        }),
+      );
+      for (const at of since.values()) this.#longestMs = Math.max(this.#longestMs, now - at);
     }
   }
 }

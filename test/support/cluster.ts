@@ -20,6 +20,8 @@ export interface ClusterOptions extends HostOptions {
    * address of the first PostgreSQL listens. @default gates of this machine
    */
   readonly networks?: Networks;
+  /** Changes how the program of a host is called. @param number Of the host, from 1. */
+  readonly call?: (program: Program, number: number) => Program;
 }
 
 /** Two networks. */
@@ -108,7 +110,9 @@ export class Cluster {
         "shards = 8",
         `lease = "${leaseSeconds}s"`,
       ];
-      hosts.push(await Host.create({ program, ...each, url: urls.api, runner: section }));
+      const called = options.call?.(program, number) ?? program;
+      const runner = [...section, ...(options.runner ?? [])];
+      hosts.push(await Host.create({ ...each, program: called, url: urls.api, runner }));
       ways.push(own);
     }
     const cluster = new Cluster(postgres, { sandbox, hosts, ways, url });

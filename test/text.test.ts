@@ -36,6 +36,14 @@ describe("visible()", () => {
     }
   });
 
+  test("shows every character that Unicode calls a control, a separator or a half", () => {
+    const codes = Array.from({ length: 0x11_00_00 }, (_, code) => code);
+    const isUnsafe = (text: string): boolean => /[\p{Cc}\p{Zl}\p{Zp}\p{Cs}]/u.test(text);
+    const unsafe = codes.map((code) => String.fromCodePoint(code)).filter(isUnsafe);
+    expect(unsafe.length).toBeGreaterThan(2_048);
+    expect(unsafe.filter((text) => text !== "\t" && visible(text) === text)).toEqual([]);
+  });
+
   test("keeps what it is told to", () => expect(visible("a\nb\r", "\n")).toBe("a\nb\\r"));
 
   test("changes nothing when it is done twice", () => {

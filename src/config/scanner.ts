@@ -184,15 +184,20 @@ function skipBlanks(scanner: Scanner): void {
   while (isBlank(scanner.rune)) step(scanner);
 }
 
+/** For ASCII, which nearly all of it is, nothing of Unicode is loaded. */
 function isLetter(rune: number): boolean {
-  return rune !== END && /\p{L}/u.test(String.fromCodePoint(rune));
+  if (rune < 0x80) return /[A-Za-z]/.test(String.fromCharCode(rune));
+  return /\p{L}/u.test(String.fromCodePoint(rune));
+}
+
+function isInName(rune: number): boolean {
+  if (rune < 0x80) return /[A-Za-z\d-]/.test(String.fromCharCode(rune));
+  return /[\p{L}\p{Nd}]/u.test(String.fromCodePoint(rune));
 }
 
 function scanName(scanner: Scanner): string {
   const start = scanner.at;
-  while (scanner.rune !== END && /[\p{L}\p{Nd}-]/u.test(String.fromCodePoint(scanner.rune))) {
-    step(scanner);
-  }
+  while (isInName(scanner.rune)) step(scanner);
   return textBetween(scanner, start, scanner.at);
 }
 

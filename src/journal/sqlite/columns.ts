@@ -150,13 +150,14 @@ export const BYTES: Kind<Uint8Array> = {
 };
 export const JSON_TEXT = json("0", "JSON");
 export const JSON_OBJECT = json("json_type(@) <> 'object'", "a JSON object");
+const LIST_OF_NAMES = json(
+  "json_type(@) <> 'array' OR EXISTS (SELECT 1 FROM json_each(@) WHERE type <> 'text')",
+  "a list of names",
+);
 export const NAMES: Kind<readonly string[]> = {
-  ...parsed(
-    json(
-      "json_type(@) <> 'array' OR EXISTS (SELECT 1 FROM json_each(@) WHERE type <> 'text')",
-      "a list of names",
-    ),
-  ),
+  ...parsed(LIST_OF_NAMES),
+  // Most lists are empty, and to look into one takes a tenth of the time that reading its row does.
+  when: `@ IS NOT '[]' AND (${LIST_OF_NAMES.when})`,
   mended: "'[]'",
 };
 

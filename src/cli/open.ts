@@ -1,5 +1,6 @@
-// Open: from a configuration to opened ports. The only place that knows which file of edge/ (and
-// lib/, journal/sqlite/) stands behind which port.
+// Open: from a configuration to opened ports, and which file of edge/, lib/ and journal/sqlite/
+// stands behind which. What can change while the runner works is opened by live.ts, the way to the
+// API by wire.ts, where results are by results.ts; verbs that need one thing of edge/ take that.
 import {
   type Config,
   type ConfigSources,

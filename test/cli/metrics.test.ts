@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { openMetricsFile } from "../../src/cli/metrics.ts";
 import type { Opened } from "../../src/cli/open.ts";
 import { RunnerError } from "../../src/errors.ts";
-import { ApiHealth } from "../../src/flow/breaker.ts";
+import { ApiHealth } from "../../src/flow/api-health.ts";
 import { openJournal } from "../../src/journal/sqlite/journal.ts";
 import { readExposition } from "../support/exposition.ts";
 

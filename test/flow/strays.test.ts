@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
-import { Upkeep } from "../../src/flow/retention.ts";
 import { isStray, STRAYS_MAX, StrayUpkeep } from "../../src/flow/strays.ts";
+import { Upkeep } from "../../src/flow/upkeep.ts";
 import { advance } from "../../src/journal/inflight.ts";
 import type { Strays } from "../../src/ports.ts";
 import { recordEnd } from "../../src/workflow/record.ts";

@@ -373,7 +373,7 @@ export const MUTANTS: readonly Mutant[] = [
     seed: 27,
     edits: [
       {
-        file: "flow/breaker.ts",
+        file: "flow/api-health.ts",
         find: "if (this.#recorded === undefined) this.#recorded = this.#read(now);",
         replace: "this.#recorded ??= null;",
       },

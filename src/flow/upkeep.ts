@@ -1,4 +1,4 @@
-// Retention: removes old results and rows of the journal, as [retention] of the configuration says.
+// Upkeep: removes old results and rows of the journal, as [retention] of the configuration says.
 //
 // Never removed: what is in flight, undelivered, or part of a run that has not ended; the newest
 // run of each job; the cursors, which keep a fire time from being run twice (I2).

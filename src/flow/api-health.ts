@@ -1,5 +1,5 @@
-// Breaker: a circuit breaker in front of the API. While the API is down, one request at a time
-// finds out whether it is up again; the other actions wait.
+// API health: whether the API answers, and since when it does not. While it is down, one request at
+// a time finds out whether it is up again, and the other actions wait: a circuit breaker.
 //
 // closed ──3 failures in a row──▶ open until `probeAt` ──▶ one probe ──▶ closed, or open again
 import type { Journal } from "../journal/journal.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { ApiHealth, admits, afterRequest, CLOSED } from "../../src/flow/breaker.ts";
+import { ApiHealth, admits, afterRequest, CLOSED } from "../../src/flow/api-health.ts";
 import { openJournal } from "../../src/journal/sqlite/journal.ts";
 import { settle } from "../support/clock.ts";
 import { fillDisk, openWorld } from "../support/world.ts";

@@ -89,6 +89,11 @@ export function describeError(error: unknown): string {
   return error instanceof RunnerError ? errorLines(error).join("\n") : messageOf(error);
 }
 
+/** Whether the journal could not be written or read: the same is to be done again, by who began it. */
+export function isJournalError(error: unknown): boolean {
+  return error instanceof RunnerError && error.code === "JOURNAL";
+}
+
 /** What the system says of a moment, not of a file: there is too much at once, or a disk is busy. */
 const PASSING =
   /\b(EMFILE|ENFILE|EAGAIN|EBUSY|EIO|ENOMEM|ENOSPC|EDQUOT|ESTALE|ETIMEDOUT|ETXTBSY|EINTR|ENOBUFS)\b/;

@@ -14,8 +14,8 @@ import { collectAction } from "./flow/collect.ts";
 import { type CollectTimes, WHEN_EXPIRED } from "./flow/collect-times.ts";
 import { Collects } from "./flow/collects.ts";
 import { endOverdue } from "./flow/deadline.ts";
-import { bound, leased } from "./flow/edges.ts";
-import type { LaunchWindow } from "./flow/launch.ts";
+import { bound, leased, restAfter } from "./flow/edges.ts";
+import type { Lateness } from "./flow/launch.ts";
 import { Launcher } from "./flow/launcher.ts";
 import { NAP_MAX_MS, nap, Wake } from "./flow/nap.ts";
 import { Outbox } from "./flow/outbox.ts";
@@ -30,7 +30,7 @@ import { Upkeep } from "./flow/upkeep.ts";
 import type { Catalog } from "./jobs/catalog.ts";
 import { JOB_KEYS } from "./jobs/keys.ts";
 import type { ActionRow, RunRow } from "./journal/inflight.ts";
-import { type ActiveState, JOURNAL_RETRY_MS } from "./journal/journal.ts";
+import type { ActiveState } from "./journal/journal.ts";
 import type { Instant, Milliseconds } from "./time.ts";
 import type { EngineEdges } from "./workflow/edges.ts";
 import { Engine } from "./workflow/engine.ts";
@@ -39,7 +39,7 @@ import { launchWorkflow } from "./workflow/launch.ts";
 export interface RunnerOptions {
   /** How often the spool is scanned. */
   readonly checkDirectoryMs: Milliseconds;
-  readonly window: LaunchWindow;
+  readonly lateness: Lateness;
   /** `--once`: every undelivered result is tried in this pass, whatever its backoff says. */
   readonly once: boolean;
   /** `run JOB`: only this run, and what operators ask for meanwhile. @default null */
@@ -118,7 +118,9 @@ export class Runner {
       once: options.once,
       changed,
       attempt: (work) => this.#tryWork(work),
-      lookedFirst: async () => (await endStranded(edges)) === 0 || this.#failures++,
+      lookedFirst: async () => {
+        if ((await endStranded(edges)) !== 0) this.#failures++;
+      },
     });
     this.#outbox = new Outbox(edges, {
       once: options.once,
@@ -134,7 +136,7 @@ export class Runner {
     };
     this.#engine = new Engine(edges, { isMine, planned, changed });
     this.#launcher = new Launcher(edges, catalog, this.#timetable, {
-      window: options.window,
+      lateness: options.lateness,
       planned,
       changed: ended,
       isMine: (run) => this.#takeOn(run),
@@ -263,14 +265,11 @@ export class Runner {
    * journaled, so it is still due, and the loop must not spin on it (I7).
    */
   async #rested<Value>(work: () => Promise<Value>, job: string | null = null) {
-    const { clock, log } = this.#edges;
     try {
       return await work();
     } catch (error) {
       this.#failures++;
-      if (job === null) log.emit("err", messageOf(error));
-      else log.emit("err", `${job}: ${messageOf(error)}`, { job });
-      await clock.sleep(JOURNAL_RETRY_MS, this.#stop.signal);
+      await restAfter(this.#edges, error, { about: job, signal: this.#stop.signal });
       return null;
     }
   }

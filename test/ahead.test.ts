@@ -1,6 +1,6 @@
 // A clock that was wrong: ahead and set back, or behind and set right, under a runner that goes on.
 import { describe, expect, test } from "bun:test";
-import { DAEMON_WINDOW, ONCE_WINDOW } from "../src/flow/launch.ts";
+import { DAEMON_LATENESS, ONCE_LATENESS } from "../src/flow/launch.ts";
 import { Catalog } from "../src/jobs/catalog.ts";
 import type { Entity } from "../src/jobs/entity.ts";
 import { parseSchedule } from "../src/jobs/schedule.ts";
@@ -34,8 +34,8 @@ function runnerOf(world: World, job: Partial<Entity>, once = false) {
   const directory = { job: "nightly", path: "/runner/runners/nightly", files: [] };
   world.spool.scan = () => Promise.resolve([directory] as never);
   const catalog = new Catalog(() => Promise.resolve(entity(job)));
-  const window = once ? ONCE_WINDOW : DAEMON_WINDOW;
-  return new Runner(world.edges, catalog, { checkDirectoryMs: HOUR, window, once });
+  const lateness = once ? ONCE_LATENESS : DAEMON_LATENESS;
+  return new Runner(world.edges, catalog, { checkDirectoryMs: HOUR, lateness, once });
 }
 
 /** A daemon that ends in order. */

@@ -1,7 +1,7 @@
 // What can pass: it delays a run as long as its fire time can still be met, and ends none (I11).
 import { describe, expect, test } from "bun:test";
 import { RunnerError } from "../src/errors.ts";
-import { DAEMON_WINDOW, ONCE_WINDOW } from "../src/flow/launch.ts";
+import { DAEMON_LATENESS, ONCE_LATENESS } from "../src/flow/launch.ts";
 import { Catalog } from "../src/jobs/catalog.ts";
 import type { Entity } from "../src/jobs/entity.ts";
 import { parseSchedule } from "../src/jobs/schedule.ts";
@@ -56,8 +56,8 @@ function runnerOf(
     return Promise.resolve(postedAs(id, clock.now() + HOUR));
   };
   const catalog = new Catalog(() => Promise.resolve(entity(job)));
-  const window = once ? ONCE_WINDOW : DAEMON_WINDOW;
-  return new Runner(world.edges, catalog, { checkDirectoryMs: HOUR, window, once });
+  const lateness = once ? ONCE_LATENESS : DAEMON_LATENESS;
+  return new Runner(world.edges, catalog, { checkDirectoryMs: HOUR, lateness, once });
 }
 
 async function daemonOf(world: World, options: Parameters<typeof runnerOf>[1]) {

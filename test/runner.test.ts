@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { DAEMON_WINDOW, ONCE_WINDOW } from "../src/flow/launch.ts";
+import { DAEMON_LATENESS, ONCE_LATENESS } from "../src/flow/launch.ts";
 import { Catalog } from "../src/jobs/catalog.ts";
 import type { Entity } from "../src/jobs/entity.ts";
 import { openJournal } from "../src/journal/sqlite/journal.ts";
@@ -37,7 +37,7 @@ async function start(world: World, entities: Map<string, Entity | Error>) {
   });
   const runner = new Runner(world.edges, catalog, {
     checkDirectoryMs: 60_000,
-    window: DAEMON_WINDOW,
+    lateness: DAEMON_LATENESS,
     once: false,
   });
   await runner.start();
@@ -69,7 +69,7 @@ describe("Runner.runOnce()", () => {
     const { clock, journal, spool } = world;
     const { told, edges } = watched(world);
     const broken = entity({ schedule: null, template: { kind: "inline", json: "{" } });
-    const options = { checkDirectoryMs: 60_000, window: ONCE_WINDOW, once: true };
+    const options = { checkDirectoryMs: 60_000, lateness: ONCE_LATENESS, once: true };
     const pass = async (jobs: readonly string[]) => {
       spool.scan = () => Promise.resolve(jobs.map((job) => directory(job)) as never);
       const runner = new Runner(edges, new Catalog(() => Promise.resolve(broken)), options);
@@ -101,7 +101,7 @@ describe("Runner.runOnce()", () => {
     const nobody = { message: "nothing listens there", status: null, retryAfterMs: null };
     api.create = () => Promise.resolve({ kind: "unsent", refusal: false, ...nobody });
     spool.scan = () => Promise.resolve([directory("nightly")] as never);
-    const options = { checkDirectoryMs: 60_000, window: ONCE_WINDOW, once: true };
+    const options = { checkDirectoryMs: 60_000, lateness: ONCE_LATENESS, once: true };
     const job = entity({ schedule: null, expiryMs: 10 * HOUR });
     const pass = async () => {
       const runner = new Runner(edges, new Catalog(() => Promise.resolve(job)), options);
@@ -133,7 +133,7 @@ describe("Runner.runOnce()", () => {
     const run = { job: "nightly", firesAt: NOON, cause: "manual" } as const;
     await journal.write((tables) => tables.insertRun(run, "requested", NOON));
     const catalog = new Catalog(() => Promise.resolve(entity({ schedule: null, expectAgents: 1 })));
-    const options = { checkDirectoryMs: 60_000, window: ONCE_WINDOW, once: true };
+    const options = { checkDirectoryMs: 60_000, lateness: ONCE_LATENESS, once: true };
     const runner = new Runner(edges, catalog, options);
     await runner.start();
     let turns = 0;
@@ -170,7 +170,7 @@ describe("Runner.runOnce()", () => {
         retryAfterMs: 1_000,
       });
     };
-    const options = { checkDirectoryMs: 60_000, window: ONCE_WINDOW, once: true };
+    const options = { checkDirectoryMs: 60_000, lateness: ONCE_LATENESS, once: true };
     const runner = new Runner(edges, catalog, options);
     await runner.start();
     const ended = runner.runOnce(false, () => {});

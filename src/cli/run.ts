@@ -4,7 +4,7 @@ import { loadRunnerConfig } from "../config/config.ts";
 import { systemClock } from "../edge/clock.ts";
 import { canBeMet } from "../flow/defer.ts";
 import type { Edges } from "../flow/edges.ts";
-import { ONCE_WINDOW } from "../flow/launch.ts";
+import { ONCE_LATENESS } from "../flow/launch.ts";
 import { hasAllFailed, shortfalls } from "../flow/shortfall.ts";
 import { lateness } from "../flow/sign.ts";
 import { waitsForPeople } from "../flow/transition.ts";
@@ -113,7 +113,7 @@ async function seeThrough(call: Call, opened: Opened, runId: number): Promise<nu
 /** Works on the run. False when somebody who does all the work waits for the directory. */
 async function workHere(call: Call, opened: Opened, runId: number): Promise<boolean> {
   const { edges, catalog, config } = opened;
-  const options = { checkDirectoryMs: config.checkDirectoryMs, window: ONCE_WINDOW };
+  const options = { checkDirectoryMs: config.checkDirectoryMs, lateness: ONCE_LATENESS };
   const runner = new Runner(edges, catalog, { ...options, once: true, runId });
   const signals = handleSignals(runner, opened);
   const journalFailure = endWhenBroken(runner, opened);

@@ -3,7 +3,7 @@ import { reapOrphans } from "../edge/reaper.ts";
 import { holdSignals, onSignals } from "../edge/signals.ts";
 import { explain, isPassing, messageOf, RunnerError, RunnerErrors } from "../errors.ts";
 import { deferMs } from "../flow/defer.ts";
-import { DAEMON_WINDOW, ONCE_WINDOW } from "../flow/launch.ts";
+import { DAEMON_LATENESS, ONCE_LATENESS } from "../flow/launch.ts";
 import { needsNoKey } from "../flow/signed-ahead.ts";
 import { compileAsUsual, releaseMemory } from "../lib/os/runtime.ts";
 import { Runner } from "../runner.ts";
@@ -32,7 +32,7 @@ export async function runForever(call: Call): Promise<number> {
   const { log } = edges;
   const runner = new Runner(edges, catalog, {
     checkDirectoryMs: config.checkDirectoryMs,
-    window: DAEMON_WINDOW,
+    lateness: DAEMON_LATENESS,
     once: false,
     ticked: opened.alive,
   });
@@ -155,7 +155,7 @@ export async function runPass(call: Call, wait: boolean): Promise<number> {
   const { config, edges, catalog } = opened;
   const runner = new Runner(edges, catalog, {
     checkDirectoryMs: config.checkDirectoryMs,
-    window: ONCE_WINDOW,
+    lateness: ONCE_LATENESS,
     once: true,
   });
   const signals = handleSignals(runner, opened);

@@ -1,6 +1,6 @@
 // Adopt: takes the original's in-flight records (inflight/*.json) into the journal, so that
 // swapping the binary loses no pending collect (I9). Runs once, at the start.
-import { messageOf, RunnerError } from "../errors.ts";
+import { isJournalError, messageOf } from "../errors.ts";
 import type { Entity } from "../jobs/entity.ts";
 import { type ActionRow, advance } from "../journal/inflight.ts";
 import type { JournalTransaction } from "../journal/journal.ts";
@@ -38,7 +38,7 @@ export async function adoptInflight(
     try {
       if (await adoptOne(edges, file, entityOf(file.job))) adopted++;
     } catch (error) {
-      if (error instanceof RunnerError && error.code === "JOURNAL") throw error;
+      if (isJournalError(error)) throw error;
       say(edges, file.job, "err", `Cannot adopt "${file.path}": ${messageOf(error)}`);
     }
   }
@@ -65,7 +65,7 @@ async function lookElsewhere(
     try {
       await settleElsewhere(edges, row);
     } catch (error) {
-      if (error instanceof RunnerError && error.code === "JOURNAL") throw error;
+      if (isJournalError(error)) throw error;
       say(edges, row, "err", messageOf(error));
     }
   }

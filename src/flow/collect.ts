@@ -6,7 +6,7 @@
 //           again.
 // Not here: fetching the commands (commands.ts), when to look and to sweep (collect-times.ts), what
 //           stands around the commands in the file (mig/result.ts).
-import { messageOf, RunnerError } from "../errors.ts";
+import { isJournalError, messageOf } from "../errors.ts";
 import type { ActionRow, Completeness } from "../journal/inflight.ts";
 import { formatUtcDate } from "../lib/go/time.ts";
 import { FactReader } from "../mig/command.ts";
@@ -46,7 +46,7 @@ export async function collectAction(
   try {
     if (await settleElsewhere(edges, row)) return null;
   } catch (error) {
-    if (error instanceof RunnerError && error.code === "JOURNAL") throw error;
+    if (isJournalError(error)) throw error;
     return await delay(edges, row, { message: messageOf(error), reached: null });
   }
   const collectAt = row.expireAt + edges.limits.delayResultsMs;

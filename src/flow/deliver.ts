@@ -90,7 +90,7 @@ export async function deliverResult(
   queued: DeliveryRow,
   { signal, timeoutMs }: AttemptOptions,
 ): Promise<boolean> {
-  if (await isLost(edges, queued)) return true;
+  if (await collectAgainIfLost(edges, queued)) return true;
   const row = await keepDelivery(edges, queued, beginning(edges, queued));
   if (row === null) return true;
   const action = edges.journal.action(row.actionRow);
@@ -171,10 +171,10 @@ async function giveResult(
 const LOST_MS: Milliseconds = 60 * 60_000;
 
 /**
- * Whether the result lies on a host that had the job before this one: then it is collected again.
- * Of one that cannot be, such as of several actions, the attempt says what is wrong.
+ * Has a result collected again that lies on a host which had the job before this one. False when it
+ * is here, or cannot be had again, such as one of several actions: the attempt says what is wrong.
  */
-async function isLost(edges: DeliveryEdges, queued: DeliveryRow): Promise<boolean> {
+async function collectAgainIfLost(edges: DeliveryEdges, queued: DeliveryRow): Promise<boolean> {
   const { clock, journal, lease, log, results } = edges;
   if (lease === undefined || queued.resultPath !== null) return false;
   const before = journal.action(queued.actionRow);

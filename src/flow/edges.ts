@@ -1,10 +1,10 @@
 // Edges: the opened ports that the flow works with, and the limits it keeps.
 
-import { RunnerError } from "../errors.ts";
+import { messageOf, RunnerError } from "../errors.ts";
 import type { Entity } from "../jobs/entity.ts";
 import type { Blackout } from "../jobs/hold.ts";
 import type { RunRow } from "../journal/inflight.ts";
-import type { Journal, NewAction } from "../journal/journal.ts";
+import { JOURNAL_RETRY_MS, type Journal, type NewAction } from "../journal/journal.ts";
 import type { Lease } from "../journal/lease.ts";
 import type { Clock, Log, LogLevel, LogSubject, Random, Signer } from "../lib/ports.ts";
 import type { MigApi } from "../mig/api.ts";
@@ -146,6 +146,20 @@ type Told =
 export function say(edges: Pick<Edges, "log">, told: Told, level: LogLevel, message: string): void {
   const subject = subjectOf(told);
   edges.log.emit(level, `${subject.job}: ${message}`, subject);
+}
+
+/**
+ * Logs why something could not be journaled, and rests a while: it is still due, and no loop must
+ * spin on it (I7).
+ */
+export async function restAfter(
+  { clock, log }: Pick<Edges, "clock" | "log">,
+  error: unknown,
+  { about = null, signal }: { readonly about?: Told | null; readonly signal: AbortSignal },
+): Promise<void> {
+  if (about === null) log.emit("err", messageOf(error));
+  else say({ log }, about, "err", messageOf(error));
+  await clock.sleep(JOURNAL_RETRY_MS, signal);
 }
 
 /** The fields of a log line about it. */

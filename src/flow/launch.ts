@@ -2,7 +2,7 @@
 //
 // Everything is decided from the journal's cursor, never from memory: so a fire time is run once
 // (I2), and a fire time that could not be run is recorded as missed.
-import { assert, describeError, RunnerError } from "../errors.ts";
+import { assert, describeError, isJournalError } from "../errors.ts";
 import type { Entity } from "../jobs/entity.ts";
 import {
   type Decision,
@@ -25,17 +25,17 @@ import { moveCursor, rewindCursor } from "./rewind.ts";
 import { coverageAfter, findWindow, isSignedAhead } from "./signed-ahead.ts";
 
 /** How late a fire time may be run as if on time. */
-export interface LaunchWindow {
+export interface Lateness {
   readonly graceMs: Milliseconds;
   /** How far back a job that was never seen looks for its first fire time. */
   readonly firstLookMs: Milliseconds;
 }
 
 /** The daemon: a minute, so that a restart at the fire time does not lose it. */
-export const DAEMON_WINDOW: LaunchWindow = { graceMs: 60_000, firstLookMs: 0 };
+export const DAEMON_LATENESS: Lateness = { graceMs: 60_000, firstLookMs: 0 };
 
 /** `--once` is driven from outside: whatever came due since the last pass is on time. */
-export const ONCE_WINDOW: LaunchWindow = { graceMs: Number.MAX_SAFE_INTEGER, firstLookMs: 60_000 };
+export const ONCE_LATENESS: Lateness = { graceMs: Number.MAX_SAFE_INTEGER, firstLookMs: 60_000 };
 
 /** An action that begins further ahead was dated while the clock was ahead: no run waits for it. */
 export const FUTURE_MS: Milliseconds = 300_000;
@@ -68,13 +68,9 @@ const NOTHING: Launch = { planned: [], failed: 0, deferred: [], waitUntil: null 
  *
  * @throws {RunnerError} JOURNAL, when it cannot be written: then nothing was begun.
  */
-export async function launchDue(
-  edges: Edges,
-  entity: Entity,
-  window: LaunchWindow,
-): Promise<Launch> {
+export async function launchDue(edges: Edges, entity: Entity, lateness: Lateness): Promise<Launch> {
   await rewindCursor(edges, entity);
-  const decision = decide(edges, entity, window);
+  const decision = decide(edges, entity, lateness);
   if (decision === null) return NOTHING;
   await recordDecision(edges, entity, decision);
   const { aheadAt, waitUntil } = decision;
@@ -135,15 +131,15 @@ function scheduleText({ schedule }: Entity): string {
   return `${expression} ${timezone ?? ""}${bounds}`.trim();
 }
 
-function decide(edges: Edges, entity: Entity, window: LaunchWindow): Decision | null {
+function decide(edges: Edges, entity: Entity, lateness: Lateness): Decision | null {
   const { schedule, job } = entity;
   if (schedule === null) return null;
   const now = edges.clock.now() - launchOffsetMs(entity);
   const cursor = edges.journal.cursor(job);
   const known = cursor !== null && isDecidedBy(cursor, entity);
-  const from = known ? cursor : { decidedAt: now - window.firstLookMs, aheadAt: null };
+  const from = known ? cursor : { decidedAt: now - lateness.firstLookMs, aheadAt: null };
   // With `postahead` the launch comes before the fire time, from which lateness counts.
-  const graceMs = Math.min(window.graceMs + entity.postAheadMs, Number.MAX_SAFE_INTEGER);
+  const graceMs = Math.min(lateness.graceMs + entity.postAheadMs, Number.MAX_SAFE_INTEGER);
   const hasRun = (at: Instant): boolean => edges.journal.runAt(job, at) !== null;
   const hold = holdOf(edges, job, Math.min(from.decidedAt, now));
   return decideFires({ ...from, schedule, now, onMissed: entity.onMissed, graceMs, hasRun, hold });
@@ -265,7 +261,7 @@ async function planOrRecord(edges: Edges, order: PlanOrder): Promise<Launch> {
     const row = await planAction(edges, { entity, run: which });
     return row === null ? NOTHING : { ...NOTHING, planned: [row] };
   } catch (error) {
-    if (error instanceof RunnerError && error.code === "JOURNAL") throw error;
+    if (isJournalError(error)) throw error;
     const why = describeError(error);
     const runId = await recordUnbegun(edges, order, {
       why,

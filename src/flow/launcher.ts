@@ -12,8 +12,8 @@ import { bound, type Edges, say } from "./edges.ts";
 import {
   type Deferral,
   FUTURE_MS,
+  type Lateness,
   type Launch,
-  type LaunchWindow,
   launchDue,
   launchRequested,
 } from "./launch.ts";
@@ -21,7 +21,7 @@ import { Pool } from "./pool.ts";
 import type { Timetable } from "./timetable.ts";
 
 export interface LauncherOptions {
-  readonly window: LaunchWindow;
+  readonly lateness: Lateness;
   /** Whether a requested run is for this process to begin. */
   isMine(run: RunRow): boolean;
   /** Actions were journaled that were never sent: they can be posted without a search. */
@@ -102,7 +102,7 @@ export class Launcher {
         launchDue(
           bound(this.#edges, job),
           entity,
-          this.#timetable.windowOf(entity, this.#options.window),
+          this.#timetable.latenessOf(entity, this.#options.lateness),
         ),
       );
       if (launched !== null) this.#timetable.launched(entity, launched.waitUntil);

@@ -13,7 +13,7 @@ import type { Instant, Milliseconds } from "../time.ts";
 import { CLOCK_SLACK_MS } from "./clock-watch.ts";
 import { bound, type Edges, say } from "./edges.ts";
 import { holdOf } from "./holds.ts";
-import { cursorOf, isDecidedBy, type LaunchWindow } from "./launch.ts";
+import { cursorOf, isDecidedBy, type Lateness } from "./launch.ts";
 import { isAhead } from "./rewind.ts";
 
 export interface TimetableOptions {
@@ -102,7 +102,7 @@ export class Timetable {
   /** A launch of a job has ended: what was due is decided, or delayed until `waitUntil`. */
   launched(entity: Entity, waitUntil: Instant | null): void {
     if (this.#catalog.entity(entity.job) !== entity || this.#options.once) return;
-    this.#fireNext(entity, this.#now() - launchOffsetMs(entity));
+    this.#fireNext(entity, this.#noteNow() - launchOffsetMs(entity));
     const { job } = entity;
     if (waitUntil === null) {
       this.#waiting.delete(job);
@@ -115,22 +115,22 @@ export class Timetable {
   /** Pauses or blackouts may have changed: jobs with delayed fire times are due again. */
   decideWaiting(): void {
     for (const job of this.#waiting) {
-      if (this.#catalog.entity(job) !== null) this.#heap.set(job, this.#now());
+      if (this.#catalog.entity(job) !== null) this.#heap.set(job, this.#noteNow());
     }
   }
 
-  /** The launch window of a job, which says how far back its fire times are looked for. */
-  windowOf(entity: Entity, window: LaunchWindow): LaunchWindow {
+  /** How late the fire times of a job may be, and how far back they are looked for. */
+  latenessOf(entity: Entity, lateness: Lateness): Lateness {
     const first = this.#unwritten.get(entity.job);
-    if (first === undefined) return window;
-    const now = this.#now() - launchOffsetMs(entity);
-    return { ...window, firstLookMs: Math.max(0, now - first.decidedAt) };
+    if (first === undefined) return lateness;
+    const now = this.#noteNow() - launchOffsetMs(entity);
+    return { ...lateness, firstLookMs: Math.max(0, now - first.decidedAt) };
   }
 
   /** A job could not be launched: it is due again after a while. */
   again(job: string, waitMs: Milliseconds): void {
     if (this.#options.once) return;
-    this.#heap.set(job, this.#now() + waitMs);
+    this.#heap.set(job, this.#noteNow() + waitMs);
   }
 
   /** Scans when it is time. A spool that cannot be read is tried again; jobs stay loaded (I8). */
@@ -160,7 +160,7 @@ export class Timetable {
     // One transaction for all new jobs.
     await Promise.all(this.#firstCursors.splice(0));
     const isUnread = [...this.#catalog.states()].some(({ errors }) => errors.some(isPassing));
-    this.#scanAt = this.#nextScan(isUnread || this.#now() < this.#unsettledUntil);
+    this.#scanAt = this.#nextScan(isUnread || this.#noteNow() < this.#unsettledUntil);
     void loading?.then(() => this.#options.loaded());
   }
 
@@ -168,7 +168,7 @@ export class Timetable {
   #nextScan(isUnsettled: boolean): Instant {
     const { checkDirectoryMs } = this.#options;
     const waitMs = isUnsettled ? Math.min(checkDirectoryMs, UNSETTLED_SCAN_MS) : checkDirectoryMs;
-    return this.#now() + waitMs;
+    return this.#noteNow() + waitMs;
   }
 
   /**
@@ -198,7 +198,7 @@ export class Timetable {
         this.#unwritten.delete(job);
         this.#waiting.delete(job);
         if (this.#removed.size >= REMOVED_MAX) this.#removed.clear();
-        this.#removed.set(job, { cursor: journal.cursor(job), at: this.#now() });
+        this.#removed.set(job, { cursor: journal.cursor(job), at: this.#noteNow() });
         log.emit("info", `removed entity ${job}`, { job });
         await this.#forget(job, gone.get(job));
         return;
@@ -206,7 +206,7 @@ export class Timetable {
         this.#heap.set(job, null);
         this.failures++;
         // The job may be half written: it is looked at again soon.
-        this.#unsettledUntil = this.#now() + UNSETTLED_MS;
+        this.#unsettledUntil = this.#noteNow() + UNSETTLED_MS;
         for (const line of change.errors.flatMap(errorLines)) say(this.#edges, job, "err", line);
         return;
       case "changed":
@@ -217,7 +217,7 @@ export class Timetable {
     }
     log.emit("info", `added entity ${job}`, { job });
     const { schedule, warnings } = change.entity;
-    const advice = schedule === null ? [] : scheduleAdvice(schedule, this.#now());
+    const advice = schedule === null ? [] : scheduleAdvice(schedule, this.#noteNow());
     for (const text of [...warnings, ...advice]) say(this.#edges, job, "warning", text);
     for (const plugin of change.entity.plugins) {
       const problem = await this.#edges.plugins.check(plugin);
@@ -243,17 +243,17 @@ export class Timetable {
     if (schedule === null || !this.#options.isScheduled) return this.#heap.set(job, null);
     const cursor = journal.cursor(job);
     if (this.#options.once) {
-      const isOpen = cursor === null || mayDecide(entity, cursor, this.#now());
-      return this.#heap.set(job, isOpen ? this.#now() : null);
+      const isOpen = cursor === null || mayDecide(entity, cursor, this.#noteNow());
+      return this.#heap.set(job, isOpen ? this.#noteNow() : null);
     }
     if (cursor !== null && isDecidedBy(cursor, entity)) {
-      if (isAhead(cursor, launchHorizon(entity, this.#now())))
-        return this.#heap.set(job, this.#now());
+      if (isAhead(cursor, launchHorizon(entity, this.#noteNow())))
+        return this.#heap.set(job, this.#noteNow());
       return this.#fireNext(entity, cursor.decidedAt);
     }
     const unwritten = this.#unwritten.get(job) ?? this.#justRemoved(job);
     const isKnown = unwritten !== null && isDecidedBy(unwritten, entity);
-    const first = isKnown ? unwritten : cursorOf(entity, this.#now());
+    const first = isKnown ? unwritten : cursorOf(entity, this.#noteNow());
     const written = this.#remember(() => journal.write((tables) => tables.setCursor(job, first)));
     this.#firstCursors.push(
       written.then((isWritten) => {
@@ -268,12 +268,12 @@ export class Timetable {
   #justRemoved(job: string): Cursor | null {
     const removed = this.#removed.get(job);
     this.#removed.delete(job);
-    const isOver = removed === undefined || this.#now() - removed.at > REPLACED_MS;
+    const isOver = removed === undefined || this.#noteNow() - removed.at > REPLACED_MS;
     return isOver ? null : removed.cursor;
   }
 
-  /** The time, noted in `#seenAt`, so that `takeDue` notices when the clock was set back. */
-  #now(): Instant {
+  /** Reads the clock, and notes it in `#seenAt`: so `takeDue` notices when it was set back. */
+  #noteNow(): Instant {
     const now = this.#edges.clock.now();
     this.#seenAt = Math.max(this.#seenAt, now);
     return now;
@@ -296,13 +296,13 @@ export class Timetable {
     if (at === null) {
       const { expression, until } = schedule;
       const text =
-        until !== null && hasEnded(schedule, this.#now())
+        until !== null && hasEnded(schedule, this.#noteNow())
           ? `its schedule has ended, at ${new Date(until).toISOString()}`
           : `will never run: "${expression}" has no future fire time`;
       say(this.#edges, job, "warning", text);
       return;
     }
-    const when = { firesAt: at + offset, now: this.#now(), timezone: schedule.timezone };
+    const when = { firesAt: at + offset, now: this.#noteNow(), timezone: schedule.timezone };
     // A fire time in the past is run or recorded as missed in this tick, which logs it.
     if (when.firesAt < when.now) return;
     const held = holdOf(this.#edges, job, at)(at);

@@ -7,7 +7,7 @@
 // Not here: what the ports do (sim/, plugins.ts), what it means (replay.ts).
 
 import { nextTurn, pause } from "../edge/turns.ts";
-import { DAEMON_WINDOW } from "../flow/launch.ts";
+import { DAEMON_LATENESS } from "../flow/launch.ts";
 import { Catalog } from "../jobs/catalog.ts";
 import type { ActionRow, DeliveryRow, RunRow } from "../journal/inflight.ts";
 import type { Journal } from "../journal/journal.ts";
@@ -196,7 +196,7 @@ class Stage {
     const catalog = new Catalog(() => Promise.resolve(entity));
     const runner = new Runner(this.#edges(life), catalog, {
       checkDirectoryMs: NEVER_MS,
-      window: DAEMON_WINDOW,
+      lateness: DAEMON_LATENESS,
       once: false,
       runId: this.#runId,
     });

@@ -9,10 +9,9 @@
 //
 // Owns:     how many bodies there are at a time, and what happens when one is lost.
 // Not here: what a body gets and asks for (execution.ts), when to tick (runner.ts).
-import { assert, messageOf, RunnerError } from "../errors.ts";
-import { say } from "../flow/edges.ts";
+import { assert, isJournalError, messageOf } from "../errors.ts";
+import { restAfter, say } from "../flow/edges.ts";
 import type { ActionRow, RunRow } from "../journal/inflight.ts";
-import { JOURNAL_RETRY_MS } from "../journal/journal.ts";
 import { asksPeople, type BodyRow, due, type StepOutcome, type StepRow } from "../journal/steps.ts";
 import { type Instant, MINUTE_MS, type Milliseconds } from "../time.ts";
 import { settleStep } from "./actions.ts";
@@ -250,8 +249,7 @@ export class Engine {
       try {
         await this.#settleNow(step).catch((error: unknown) => this.#delay(step, error));
       } catch (error) {
-        this.#edges.log.emit("err", messageOf(error));
-        await this.#edges.clock.sleep(JOURNAL_RETRY_MS, this.#stop.signal);
+        await restAfter(this.#edges, error, { signal: this.#stop.signal });
       }
       this.#settling.delete(step.id);
       this.#active.get(step.runId)?.pump();
@@ -277,7 +275,7 @@ export class Engine {
 
   /** The results of a step cannot be put together now: a file is gone, or the disk is full. */
   async #delay(step: StepRow, error: unknown): Promise<void> {
-    if (error instanceof RunnerError && error.code === "JOURNAL") throw error;
+    if (isJournalError(error)) throw error;
     const { clock, journal, log } = this.#edges;
     const why = messageOf(error);
     const job = journal.run(step.runId)?.job;
@@ -304,8 +302,7 @@ export class Engine {
       try {
         await work();
       } catch (error) {
-        this.#edges.log.emit("err", messageOf(error));
-        await this.#edges.clock.sleep(JOURNAL_RETRY_MS, this.#stop.signal);
+        await restAfter(this.#edges, error, { signal: this.#stop.signal });
       }
       this.#busy.delete(runId);
       this.#options.changed();

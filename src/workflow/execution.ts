@@ -11,9 +11,9 @@
 //   E2. Nothing new is begun while the journal has an outcome that the body has not got.
 //   E3. What the code asks for and what the journal has are the same, or the run is paused.
 import { messageOf } from "../errors.ts";
-import { type Edges, say } from "../flow/edges.ts";
+import { type Edges, restAfter, say } from "../flow/edges.ts";
 import type { ActionRow, RunRow } from "../journal/inflight.ts";
-import { JOURNAL_RETRY_MS, type JournalTransaction } from "../journal/journal.ts";
+import type { JournalTransaction } from "../journal/journal.ts";
 import { asksPeople, type StepRow } from "../journal/steps.ts";
 import type { Instant, Milliseconds } from "../time.ts";
 import type { ActiveRun } from "./actions.ts";
@@ -96,7 +96,7 @@ export class Execution {
     this.#work = new Work(edges, active, {
       post: (message) => this.#post(message),
       planned: (rows) => options.hooks.planned(rows),
-      changed: (again) => this.#changed(again),
+      changed: (toBegin) => this.#changed(toBegin),
       broken: (message) => void this.#finish("failed", message),
       signal: options.signal,
     });
@@ -234,8 +234,8 @@ export class Execution {
     for (const line of `${message}${more}`.split("\n")) say(this.#edges, this.run, level, line);
   }
 
-  #changed(again: string | null): void {
-    if (again !== null && this.#asked.has(again)) this.#unbegun.add(again);
+  #changed(toBegin: string | null): void {
+    if (toBegin !== null && this.#asked.has(toBegin)) this.#unbegun.add(toBegin);
     this.pump();
     if (this.#phase.kind === "leaving" && !this.#work.isBusy) void this.#leave();
     this.#options.hooks.recorded();
@@ -371,8 +371,7 @@ export class Execution {
       if (isEnded) this.#report(state, note);
     } catch (error) {
       // The run is still open in the journal: it is replayed, and comes to the same end.
-      say(this.#edges, this.run, "err", messageOf(error));
-      await this.#edges.clock.sleep(JOURNAL_RETRY_MS, this.#options.signal);
+      await restAfter(this.#edges, error, { about: this.run, signal: this.#options.signal });
     }
     this.#options.hooks.over(null);
   }

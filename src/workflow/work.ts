@@ -2,12 +2,12 @@
 //
 // Owns:     what each kind of step does, and that a step is at work once at a time.
 // Not here: whether a step may begin yet (execution.ts), the rows (record.ts).
-import { messageOf, RunnerError } from "../errors.ts";
+import { isJournalError, messageOf } from "../errors.ts";
 import { backoffMs } from "../flow/backoff.ts";
 import { beginBy, canBeMet, deferMs } from "../flow/defer.ts";
-import { type Edges, say } from "../flow/edges.ts";
+import { type Edges, restAfter, say } from "../flow/edges.ts";
 import type { ActionRow } from "../journal/inflight.ts";
-import { JOURNAL_RETRY_MS, type JournalTransaction } from "../journal/journal.ts";
+import type { JournalTransaction } from "../journal/journal.ts";
 import { due, type NewStep, type StepOutcome, type StepRow } from "../journal/steps.ts";
 import { againText, type Instant, type Milliseconds } from "../time.ts";
 import { type ActiveRun, emptyOutcome, partsOf, planStep } from "./actions.ts";
@@ -36,8 +36,8 @@ export interface WorkHooks {
   post(message: ToBody): void;
   /** Actions were journaled that were never sent. */
   planned(rows: readonly ActionRow[]): void;
-  /** Something was recorded, or failed to be; `again` names a step that is to be begun again. */
-  changed(again: string | null): void;
+  /** Something was recorded; or failed to be, then `toBegin` is the step that is begun again. */
+  changed(toBegin: string | null): void;
   /** Something happened that cannot be: the run must not go on. */
   broken(message: string): void;
   /** Aborts when the process is about to end. */
@@ -205,8 +205,7 @@ export class Work {
         const waitMs = deferMs(failures, this.#edges.random.next());
         const isOver = clock.now() + waitMs >= until || !failure.isPassing;
         if (isOver) return await this.#failPlan(step, failure.text);
-        const again = againText(waitMs);
-        this.#say("warning", `launchAction() -> ${failure.text}; ${again}`);
+        this.#say("warning", `launchAction() -> ${failure.text}; ${againText(waitMs)}`);
         await clock.sleep(waitMs, this.#leaving.signal);
         if (this.#leaving.signal.aborted) return;
       }
@@ -255,12 +254,12 @@ export class Work {
     this.#busy.add(name);
     void (async () => {
       let begun: StepRow | null = null;
-      const isDone = await this.#isDone(async () => {
+      const isOver = await this.#attempt(async () => {
         begun = await this.#write((transaction) => recordBegun(transaction, step));
       });
       if (begun === null) {
         this.#busy.delete(name);
-        this.#hooks.changed(isDone ? null : name);
+        this.#hooks.changed(isOver ? null : name);
         return;
       }
       const { attempts: attempt, failures } = begun as StepRow;
@@ -287,13 +286,14 @@ export class Work {
   #do(name: string, work: () => Promise<void>): void {
     this.#busy.add(name);
     void (async () => {
-      const again = await this.#isDone(work);
+      const isOver = await this.#attempt(work);
       this.#busy.delete(name);
-      this.#hooks.changed(again ? null : name);
+      this.#hooks.changed(isOver ? null : name);
     })();
   }
 
-  async #isDone(work: () => Promise<void>): Promise<boolean> {
+  /** False, after a rest, when it could not be journaled: then it is to be begun again. */
+  async #attempt(work: () => Promise<void>): Promise<boolean> {
     try {
       await work();
       return true;
@@ -302,23 +302,20 @@ export class Work {
         this.#hooks.broken(messageOf(error));
         return true;
       }
-      this.#say("err", messageOf(error));
-      await this.#edges.clock.sleep(JOURNAL_RETRY_MS, this.#hooks.signal);
+      await this.#rest(error);
       return false;
     }
   }
 
   /** Writes what cannot be had again, however long that takes: the function has been called. */
   async #insist(work: (transaction: JournalTransaction, now: Instant) => unknown): Promise<void> {
-    const { signal } = this.#hooks;
     for (;;) {
       try {
         await this.#write(work);
         return;
       } catch (error) {
-        if (!isJournalError(error) || signal.aborted) throw error;
-        this.#say("err", messageOf(error));
-        await this.#edges.clock.sleep(JOURNAL_RETRY_MS, signal);
+        if (!isJournalError(error) || this.#hooks.signal.aborted) throw error;
+        await this.#rest(error);
       }
     }
   }
@@ -327,6 +324,11 @@ export class Work {
     return await this.#edges.journal.write((transaction) =>
       work(transaction, this.#edges.clock.now()),
     );
+  }
+
+  async #rest(error: unknown): Promise<void> {
+    const { job, id: runId } = this.#active.run;
+    await restAfter(this.#edges, error, { about: { job, runId }, signal: this.#hooks.signal });
   }
 
   #say(level: "err" | "warning" | "notice", message: string): void {
@@ -341,8 +343,4 @@ function attemptsMax(
   { retriesMax, passingMax }: WorkRequest,
 ): number {
   return 1 + (afterMs === null ? retriesMax : Math.max(retriesMax, passingMax));
-}
-
-function isJournalError(error: unknown): boolean {
-  return error instanceof RunnerError && error.code === "JOURNAL";
 }

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { canaryFault, cutTarget } from "../../src/flow/canary.ts";
 import { approveRun, denyRun } from "../../src/flow/guard.ts";
-import { DAEMON_WINDOW, launchDue } from "../../src/flow/launch.ts";
+import { DAEMON_LATENESS, launchDue } from "../../src/flow/launch.ts";
 import { postAction } from "../../src/flow/post.ts";
 import { record } from "../../src/flow/transition.ts";
 import type { Entity } from "../../src/jobs/entity.ts";
@@ -26,7 +26,7 @@ const due = (world: World, decidedAt: number) =>
   );
 
 async function launch(world: World, changes: Partial<Entity>): Promise<ActionRow> {
-  const { planned } = await launchDue(world.edges, entity(changes), DAEMON_WINDOW);
+  const { planned } = await launchDue(world.edges, entity(changes), DAEMON_LATENESS);
   const [row] = planned;
   if (row === undefined || planned.length > 1) throw new Error(`${planned.length} are planned`);
   return row;

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { DAEMON_WINDOW, launchDue } from "../../src/flow/launch.ts";
+import { DAEMON_LATENESS, launchDue } from "../../src/flow/launch.ts";
 import type { Blackout } from "../../src/jobs/hold.ts";
 import { entity, NOON, openWorld, type World } from "../support/world.ts";
 
@@ -24,7 +24,7 @@ describe("launchDue() of a paused job", () => {
     await pause(world, NOON - HOUR);
     for (const hours of [0, 1, 2]) {
       world.clock.jumpTo(NOON + hours * HOUR);
-      await launchDue(world.edges, entity(), DAEMON_WINDOW);
+      await launchDue(world.edges, entity(), DAEMON_LATENESS);
     }
     expect(firesOf(world)).toEqual([]);
     const rows = world.journal.missed("nightly", 9);
@@ -40,10 +40,10 @@ describe("launchDue() of a paused job", () => {
     await decided(world, NOON - 5 * HOUR);
     await pause(world, NOON - 4.5 * HOUR);
     await world.journal.write((tables) => tables.endPauses("nightly", NOON - 2.5 * HOUR));
-    await launchDue(world.edges, entity({ onMissed: "all" }), DAEMON_WINDOW);
+    await launchDue(world.edges, entity({ onMissed: "all" }), DAEMON_LATENESS);
     const before = firesOf(world);
     // What is behind the pause is decided at once the next time, when the cursor is behind it.
-    await launchDue(world.edges, entity({ onMissed: "all" }), DAEMON_WINDOW);
+    await launchDue(world.edges, entity({ onMissed: "all" }), DAEMON_LATENESS);
     expect([...firesOf(world)].toReversed()).toEqual([NOON - 2 * HOUR, NOON - HOUR, NOON]);
     expect(before.length).toBeLessThanOrEqual(3);
     expect(world.journal.missed("nightly", 9)).toMatchObject([
@@ -55,14 +55,14 @@ describe("launchDue() of a paused job", () => {
     const world = openWorld();
     await decided(world, NOON - 1);
     await pause(world, NOON - HOUR, NOON + HOUR);
-    await launchDue(world.edges, entity(), DAEMON_WINDOW);
+    await launchDue(world.edges, entity(), DAEMON_LATENESS);
     await world.journal.write((tables) => {
       tables.endPauses("nightly", NOON + 1);
       const by = { actor: "ben", why: "" };
       tables.insertPause({ job: "nightly", since: NOON + 1, until: null, ...by });
     });
     world.clock.jumpTo(NOON + HOUR);
-    await launchDue(world.edges, entity(), DAEMON_WINDOW);
+    await launchDue(world.edges, entity(), DAEMON_LATENESS);
     expect(world.journal.missed("nightly", 9).map(({ reason }) => reason)).toEqual([
       "paused by ben",
       "paused by ann: works",
@@ -86,12 +86,12 @@ describe("launchDue() in a blackout", () => {
     await decided(world, NOON - 1);
     for (const hours of [0, 1, 2]) {
       world.clock.jumpTo(NOON + hours * HOUR);
-      const { planned, waitUntil } = await launchDue(edges, entity(), DAEMON_WINDOW);
+      const { planned, waitUntil } = await launchDue(edges, entity(), DAEMON_LATENESS);
       expect([planned, waitUntil]).toEqual([[], NOON + 2.5 * HOUR]);
     }
     expect(world.journal.cursor("nightly")?.decidedAt).toBe(NOON - 1);
     world.clock.jumpTo(NOON + 2.5 * HOUR);
-    const { waitUntil } = await launchDue(edges, entity(), DAEMON_WINDOW);
+    const { waitUntil } = await launchDue(edges, entity(), DAEMON_LATENESS);
     expect([firesOf(world), waitUntil]).toEqual([[NOON + 2 * HOUR], null]);
     expect(world.journal.missed("nightly", 9)).toMatchObject([{ kind: "skipped", count: 2 }]);
   });
@@ -100,6 +100,6 @@ describe("launchDue() in a blackout", () => {
     const world = openWorld();
     const edges = { ...world.edges, blackouts: [blackout({ jobs: ["daily"] })] };
     await decided(world, NOON - 1);
-    expect((await launchDue(edges, entity(), DAEMON_WINDOW)).planned.length).toBe(1);
+    expect((await launchDue(edges, entity(), DAEMON_LATENESS)).planned.length).toBe(1);
   });
 });

@@ -1,5 +1,10 @@
 import { describe, expect, test } from "bun:test";
-import { DAEMON_WINDOW, launchDue, launchRequested, ONCE_WINDOW } from "../../src/flow/launch.ts";
+import {
+  DAEMON_LATENESS,
+  launchDue,
+  launchRequested,
+  ONCE_LATENESS,
+} from "../../src/flow/launch.ts";
 import { parseSchedule } from "../../src/jobs/schedule.ts";
 import { entity, NOON, openWorld, type World } from "../support/world.ts";
 
@@ -16,7 +21,7 @@ describe("launchDue()", () => {
   test("plans the fire time that has come, and moves the cursor with it", async () => {
     const world = openWorld();
     await decided(world, NOON - HOUR);
-    const { planned } = await launchDue(world.edges, entity(), DAEMON_WINDOW);
+    const { planned } = await launchDue(world.edges, entity(), DAEMON_LATENESS);
     expect(planned).toMatchObject([{ job: "nightly", state: "planned", expireAt: NOON + 300_000 }]);
     expect(world.journal.cursor("nightly")?.decidedAt).toBe(NOON);
     expect(firesOf(world)).toEqual([NOON]);
@@ -25,9 +30,9 @@ describe("launchDue()", () => {
   test("plans a fire time once, however often it is asked (I2)", async () => {
     const world = openWorld();
     await decided(world, NOON - HOUR);
-    await launchDue(world.edges, entity(), DAEMON_WINDOW);
+    await launchDue(world.edges, entity(), DAEMON_LATENESS);
     await decided(world, NOON - HOUR);
-    const again = await launchDue(world.edges, entity(), DAEMON_WINDOW);
+    const again = await launchDue(world.edges, entity(), DAEMON_LATENESS);
     expect(again).toEqual({ planned: [], failed: 0, deferred: [], waitUntil: null });
     expect(firesOf(world)).toEqual([NOON]);
   });
@@ -36,7 +41,7 @@ describe("launchDue()", () => {
     const world = openWorld();
     await decided(world, NOON - 5 * HOUR);
     world.clock.jumpTo(NOON + HOUR / 2);
-    await launchDue(world.edges, entity({ onMissed: "last" }), DAEMON_WINDOW);
+    await launchDue(world.edges, entity({ onMissed: "last" }), DAEMON_LATENESS);
     expect(firesOf(world)).toEqual([NOON]);
     expect(world.journal.missed("nightly", 9)).toMatchObject([
       { firstAt: NOON - 4 * HOUR, lastAt: NOON - HOUR, count: 4 },
@@ -48,7 +53,7 @@ describe("launchDue()", () => {
     await world.journal.write((tables) =>
       tables.setCursor("nightly", { decidedAt: NOON - 5 * HOUR, schedule: "* * * * * UTC" }),
     );
-    await launchDue(world.edges, entity(), DAEMON_WINDOW);
+    await launchDue(world.edges, entity(), DAEMON_LATENESS);
     expect(world.journal.missed("nightly", 9)).toEqual([]);
   });
 
@@ -61,7 +66,7 @@ describe("launchDue()", () => {
       await world.journal.write((tables) =>
         tables.setCursor("nightly", { decidedAt, schedule: "* * * * * UTC" }),
       );
-      await launchDue(world.edges, entity(), DAEMON_WINDOW);
+      await launchDue(world.edges, entity(), DAEMON_LATENESS);
       expect(world.journal.cursor("nightly")?.schedule).toBe("0 * * * * UTC");
       expect(firesOf(world)).toEqual([]);
     }
@@ -71,32 +76,32 @@ describe("launchDue()", () => {
     const world = openWorld();
     const bounded = (until: number) =>
       entity({ schedule: parseSchedule("0 * * * *", { timezone: "UTC", until }) });
-    await launchDue(world.edges, bounded(NOON + HOUR), DAEMON_WINDOW);
+    await launchDue(world.edges, bounded(NOON + HOUR), DAEMON_LATENESS);
     world.clock.jumpTo(NOON + 5 * HOUR + 1);
-    await launchDue(world.edges, bounded(NOON + HOUR), DAEMON_WINDOW);
+    await launchDue(world.edges, bounded(NOON + HOUR), DAEMON_LATENESS);
     expect(firesOf(world)).toEqual([]);
     expect(world.journal.missed("nightly", 9)).toEqual([]);
-    await launchDue(world.edges, bounded(NOON + 9 * HOUR), DAEMON_WINDOW);
+    await launchDue(world.edges, bounded(NOON + 9 * HOUR), DAEMON_LATENESS);
     expect(world.journal.missed("nightly", 9)).toEqual([]);
     world.clock.jumpTo(NOON + 6 * HOUR);
-    await launchDue(world.edges, bounded(NOON + 9 * HOUR), DAEMON_WINDOW);
+    await launchDue(world.edges, bounded(NOON + 9 * HOUR), DAEMON_LATENESS);
     expect(firesOf(world)).toEqual([NOON + 6 * HOUR]);
   });
 
   test("finds a fire time of the last minute for a job that --once sees first", async () => {
     const world = openWorld();
     world.clock.jumpTo(NOON + 59_000);
-    expect((await launchDue(world.edges, entity(), ONCE_WINDOW)).planned.length).toBe(1);
+    expect((await launchDue(world.edges, entity(), ONCE_LATENESS)).planned.length).toBe(1);
     const late = openWorld();
     late.clock.jumpTo(NOON + 61_000);
-    expect((await launchDue(late.edges, entity(), ONCE_WINDOW)).planned).toEqual([]);
+    expect((await launchDue(late.edges, entity(), ONCE_LATENESS)).planned).toEqual([]);
   });
 
   test("records a failed run for a job's own mistake, with the reason", async () => {
     const world = openWorld();
     await decided(world, NOON - HOUR);
     const broken = entity({ template: { kind: "inline", json: '{"target":"","operations":[]}' } });
-    expect(await launchDue(world.edges, broken, DAEMON_WINDOW)).toEqual({
+    expect(await launchDue(world.edges, broken, DAEMON_LATENESS)).toEqual({
       planned: [],
       failed: 1,
       deferred: [],
@@ -116,9 +121,9 @@ describe("launchDue()", () => {
     ] as const) {
       const world = openWorld();
       await decided(world, NOON - 1);
-      await launchDue(world.edges, entity({ overlap }), DAEMON_WINDOW);
+      await launchDue(world.edges, entity({ overlap }), DAEMON_LATENESS);
       world.clock.jumpTo(NOON + HOUR);
-      const { planned } = await launchDue(world.edges, entity({ overlap }), DAEMON_WINDOW);
+      const { planned } = await launchDue(world.edges, entity({ overlap }), DAEMON_LATENESS);
       expect(planned.length).toBe(overlap === "allow" ? 1 : 0);
       expect(firesOf(world).length).toBe(runs);
       expect(world.journal.missed("nightly", 9).length).toBe(missed);
@@ -128,7 +133,7 @@ describe("launchDue()", () => {
 
   test("never fires a job without a schedule (I7)", async () => {
     const world = openWorld();
-    const { planned } = await launchDue(world.edges, entity({ schedule: null }), ONCE_WINDOW);
+    const { planned } = await launchDue(world.edges, entity({ schedule: null }), ONCE_LATENESS);
     expect(planned).toEqual([]);
   });
 });
@@ -154,7 +159,7 @@ describe("launchRequested()", () => {
     };
     const edges = { ...world.edges, presigned: { take } };
     await decided(world, NOON - 1);
-    await launchDue(edges, entity(), DAEMON_WINDOW);
+    await launchDue(edges, entity(), DAEMON_LATENESS);
     expect(taken).toEqual([NOON]);
     const run = await world.journal.write((tables) =>
       tables.insertRun({ job: "nightly", firesAt: NOON + 1, cause: "manual" }, "requested", NOON),

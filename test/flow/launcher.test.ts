@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { endOverdue } from "../../src/flow/deadline.ts";
-import { DAEMON_WINDOW } from "../../src/flow/launch.ts";
+import { DAEMON_LATENESS } from "../../src/flow/launch.ts";
 import { Launcher } from "../../src/flow/launcher.ts";
 import { Timetable } from "../../src/flow/timetable.ts";
 import { Catalog } from "../../src/jobs/catalog.ts";
@@ -28,7 +28,7 @@ async function launcherOf(world: World, job: Partial<Entity> = {}) {
   await timetable.scan();
   const planned: number[] = [];
   const launcher = new Launcher(edges, catalog, timetable, {
-    window: DAEMON_WINDOW,
+    lateness: DAEMON_LATENESS,
     isMine: () => true,
     planned: (rows) => void planned.push(...rows.map(({ runId }) => runId)),
     changed() {},

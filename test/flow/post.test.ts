@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { leased } from "../../src/flow/edges.ts";
-import { DAEMON_WINDOW, launchDue } from "../../src/flow/launch.ts";
+import { DAEMON_LATENESS, launchDue } from "../../src/flow/launch.ts";
 import { postAction, sentBefore } from "../../src/flow/post.ts";
 import { record } from "../../src/flow/transition.ts";
 import { type ActionRow, advance } from "../../src/journal/inflight.ts";
@@ -22,7 +22,7 @@ async function plan(world: World, changes = {}): Promise<ActionRow> {
   await world.journal.write((tables) =>
     tables.setCursor(nightly.job, { decidedAt: NOON - 1, schedule: "0 * * * * UTC" }),
   );
-  const { planned } = await launchDue(world.edges, nightly, DAEMON_WINDOW);
+  const { planned } = await launchDue(world.edges, nightly, DAEMON_LATENESS);
   const [row] = planned;
   if (row === undefined) throw new Error("nothing was planned");
   return row;

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { DAEMON_WINDOW, launchDue } from "../../src/flow/launch.ts";
+import { DAEMON_LATENESS, launchDue } from "../../src/flow/launch.ts";
 import { Presigned } from "../../src/flow/presigned.ts";
 import type { Entity } from "../../src/jobs/entity.ts";
 import { entity, NOON, openWorld } from "../support/world.ts";
@@ -50,7 +50,7 @@ async function launch({
   edges,
   job,
 }: Pick<Awaited<ReturnType<typeof openBefore>>, "edges" | "job">) {
-  const { planned } = await launchDue(edges, job, DAEMON_WINDOW);
+  const { planned } = await launchDue(edges, job, DAEMON_LATENESS);
   const [row] = planned;
   if (row === undefined) throw new Error("nothing was planned");
   return row;

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { DAEMON_WINDOW, launchDue } from "../../src/flow/launch.ts";
+import { DAEMON_LATENESS, launchDue } from "../../src/flow/launch.ts";
 import { isAhead, moveCursor, rewindCursor } from "../../src/flow/rewind.ts";
 import type { Blackout } from "../../src/jobs/hold.ts";
 import type { Clock } from "../../src/lib/ports.ts";
@@ -271,7 +271,7 @@ describe("a job whose clock is set, and whose fire times are held, again and aga
           now = Math.max(NOON, now + (goes + jumps) * MINUTE);
           // Runs and what is skipped between them are decided one after the other.
           for (let times = 0; times < 4; times++) {
-            await launchDue(edges, job, DAEMON_WINDOW);
+            await launchDue(edges, job, DAEMON_LATENESS);
             expectEachOnce(world);
           }
         }

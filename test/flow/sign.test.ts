@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { createHash } from "node:crypto";
-import { DAEMON_WINDOW, launchDue } from "../../src/flow/launch.ts";
+import { DAEMON_LATENESS, launchDue } from "../../src/flow/launch.ts";
 import { postAction } from "../../src/flow/post.ts";
 import { lateLeftMs, lateness, signAnew, signDated } from "../../src/flow/sign.ts";
 import type { ActionRow } from "../../src/journal/inflight.ts";
@@ -26,7 +26,7 @@ async function openLate(): Promise<{ world: World; row: ActionRow }> {
   await world.journal.write((tables) =>
     tables.setCursor(nightly.job, { decidedAt: NOON - 1, schedule: "0 * * * * UTC" }),
   );
-  const { planned } = await launchDue(world.edges, nightly, DAEMON_WINDOW);
+  const { planned } = await launchDue(world.edges, nightly, DAEMON_LATENESS);
   const [row] = planned;
   if (row === undefined) throw new Error("nothing was planned");
   return { world, row };

@@ -1,6 +1,11 @@
 import { beforeAll, describe, expect, test } from "bun:test";
 import type { Calendar } from "../../src/calendar/file.ts";
-import { DAEMON_WINDOW, launchDue, launchRequested, ONCE_WINDOW } from "../../src/flow/launch.ts";
+import {
+  DAEMON_LATENESS,
+  launchDue,
+  launchRequested,
+  ONCE_LATENESS,
+} from "../../src/flow/launch.ts";
 import { postAction } from "../../src/flow/post.ts";
 import { coverageNow, needsNoKey } from "../../src/flow/signed-ahead.ts";
 import { parseSchedule } from "../../src/jobs/schedule.ts";
@@ -38,7 +43,7 @@ async function openHost(): Promise<World> {
   return world;
 }
 
-const launch = (world: World, window = DAEMON_WINDOW) => launchDue(world.edges, job, window);
+const launch = (world: World, lateness = DAEMON_LATENESS) => launchDue(world.edges, job, lateness);
 const missed = (world: World) =>
   world.journal.missed("sshd", 9).map(({ firstAt, reason }) => [firstAt, reason]);
 
@@ -103,9 +108,9 @@ describe("a job that is signed ahead", () => {
     const world = await openHost();
     await install(world, signed);
     world.clock.jumpTo(NOON + 9 * MINUTE);
-    expect((await launch(world, ONCE_WINDOW)).planned.length).toBe(1);
+    expect((await launch(world, ONCE_LATENESS)).planned.length).toBe(1);
     world.clock.jumpTo(NOON + HOUR + 10 * MINUTE);
-    expect((await launch(world, ONCE_WINDOW)).planned).toEqual([]);
+    expect((await launch(world, ONCE_LATENESS)).planned).toEqual([]);
     expect(missed(world)).toEqual([[NOON + HOUR, "its window of the calendar has passed"]]);
   });
 
@@ -219,7 +224,7 @@ function must<Value>(value: Value | null): Value {
 
 describe("a job that posts ahead", () => {
   const early = { ...job, postAheadMs: 10 * MINUTE };
-  const ahead = (world: World) => launchDue(world.edges, early, DAEMON_WINDOW);
+  const ahead = (world: World) => launchDue(world.edges, early, DAEMON_LATENESS);
 
   test("is launched so long before its fire time, with the window of that", async () => {
     const world = await openHost();

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { DAEMON_WINDOW } from "../../src/flow/launch.ts";
+import { DAEMON_LATENESS } from "../../src/flow/launch.ts";
 import { dropUnreadable, endStranded } from "../../src/flow/unreadable.ts";
 import { Catalog } from "../../src/jobs/catalog.ts";
 import { advance } from "../../src/journal/inflight.ts";
@@ -48,8 +48,8 @@ async function meddledWorld(count: number): Promise<Meddled> {
 
 function startRunner({ edges }: World): { ended: Promise<void>; runner: Runner } {
   const catalog = new Catalog(() => Promise.resolve(entity({ schedule: null })));
-  const window = DAEMON_WINDOW;
-  const runner = new Runner(edges, catalog, { checkDirectoryMs: 60_000, window, once: false });
+  const lateness = DAEMON_LATENESS;
+  const runner = new Runner(edges, catalog, { checkDirectoryMs: 60_000, lateness, once: false });
   return { runner, ended: runner.start().then(() => runner.run()) };
 }
 

@@ -409,9 +409,9 @@ export const MUTANTS: readonly Mutant[] = [
     seed: 23,
     edits: [
       {
-        file: "runner.ts",
-        find: "await clock.sleep(JOURNAL_RETRY_MS, this.#stop.signal);",
-        replace: "void clock;",
+        file: "flow/edges.ts",
+        find: "await clock.sleep(JOURNAL_RETRY_MS, signal);",
+        replace: "void [clock, signal];",
       },
     ],
   },

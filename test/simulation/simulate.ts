@@ -1,7 +1,7 @@
 // Simulate: one seed from beginning to end. The whole runner lives in a world of its own, suffers
 // the faults of the seed, is left in peace, and is judged.
 import { RunnerError } from "../../src/errors.ts";
-import { DAEMON_WINDOW } from "../../src/flow/launch.ts";
+import { DAEMON_LATENESS } from "../../src/flow/launch.ts";
 import { loadTemplate } from "../../src/flow/template.ts";
 import { Catalog } from "../../src/jobs/catalog.ts";
 import type { Entity } from "../../src/jobs/entity.ts";
@@ -144,7 +144,7 @@ export class Simulation {
     };
     const catalog = new Catalog((directory) => loadJob(spool, directory));
     const { checkDirectoryMs } = world.profile;
-    const options = { checkDirectoryMs, window: DAEMON_WINDOW, once: false };
+    const options = { checkDirectoryMs, lateness: DAEMON_LATENESS, once: false };
     this.runner = new Runner(edges, catalog, options);
     void this.#live(life, this.runner);
   }

@@ -2,7 +2,7 @@
 // fleet, a journal that outlives the process. A crash cuts off everything that the process does.
 import { AsyncLocalStorage } from "node:async_hooks";
 import { createHash } from "node:crypto";
-import { DAEMON_WINDOW } from "../../src/flow/launch.ts";
+import { DAEMON_LATENESS } from "../../src/flow/launch.ts";
 import { Catalog } from "../../src/jobs/catalog.ts";
 import type { Entity } from "../../src/jobs/entity.ts";
 import type { Journal } from "../../src/journal/journal.ts";
@@ -165,7 +165,7 @@ export class Stage {
     });
     const runner = new Runner(this.#edges(life), catalog, {
       checkDirectoryMs: 3_600_000,
-      window: DAEMON_WINDOW,
+      lateness: DAEMON_LATENESS,
       once: false,
     });
     this.#runner = runner;

@@ -1,7 +1,7 @@
 // Host: one machine of a cluster: its disk, its clocks, its ways to PostgreSQL and the API, and the
 // process that lives there, which may be stopped in the middle of anything and go on later.
 import { ownJobs } from "../../../src/cli/own-jobs.ts";
-import { DAEMON_WINDOW } from "../../../src/flow/launch.ts";
+import { DAEMON_LATENESS } from "../../../src/flow/launch.ts";
 import { Catalog } from "../../../src/jobs/catalog.ts";
 import type { Lease } from "../../../src/journal/lease.ts";
 import { Membership } from "../../../src/journal/postgres/membership.ts";
@@ -229,7 +229,7 @@ export class Host implements Surroundings {
       workflows: makeWorkflows(this, life),
     };
     const catalog = new Catalog((directory) => loadJob(spool, directory));
-    return new Runner(edges, catalog, { checkDirectoryMs, window: DAEMON_WINDOW, once: false });
+    return new Runner(edges, catalog, { checkDirectoryMs, lateness: DAEMON_LATENESS, once: false });
   }
 
   #ended(life: Life, error: unknown, isStarted: boolean): void {

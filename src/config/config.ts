@@ -10,7 +10,6 @@ import { posix } from "node:path";
 import { assert, RunnerError, RunnerErrors } from "../errors.ts";
 import { errnoCode, kernelText } from "../lib/os/errno.ts";
 import { type ClientConfig, homeOf, resolveClient } from "./client.ts";
-import { CLIENT_SCHEMA, RUNNER_SCHEMA } from "./keys.ts";
 import { readSettings } from "./read.ts";
 import { noteMistake, openResolver, placeOf, type Resolver, settingOf, textOf } from "./resolve.ts";
 import {
@@ -20,6 +19,7 @@ import {
   type RunnerConfig,
   resolveRunner,
 } from "./runner.ts";
+import { CLIENT_SCHEMA, RUNNER_SCHEMA } from "./schemas.ts";
 import { PASSPHRASE_VARIABLE } from "./secret.ts";
 import { isList, type Section } from "./settings.ts";
 

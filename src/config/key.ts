@@ -55,11 +55,6 @@ export const overwritten = {
 /** A text that may be missing. */
 export const text = { kind: "text", default: null } as const;
 
-/** Part of a key with its literal types: spread into a key, it keeps several members on a line. */
-export function part<const Part>(part: Part): Part {
-  return part;
-}
-
 /** A whole number within bounds. */
 export function whole<const Fallback extends number | null>(
   min: number,

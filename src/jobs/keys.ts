@@ -3,7 +3,7 @@
 // types are written by hand and held against it by test/sdk/public.test-d.ts.
 //
 // A new key is one line here and one in sdk/definition.ts.
-import { type PlainRule, part } from "../config/key.ts";
+import { duration, original, ours, type PlainRule, whole } from "../config/key.ts";
 import type { KeySpec, Schema } from "../config/settings.ts";
 import { DAY_MS, MINUTE_MS, type Milliseconds } from "../time.ts";
 
@@ -39,170 +39,202 @@ export type JobKey = KeyRule & {
   readonly about: string;
 };
 
+/** Where most keys are: in the definition itself. @param file The key's name in files. */
+function named<const File extends string | null, const Since>(file: File, since: Since) {
+  return { within: null, file, since } as const;
+}
+
+/** The same for a key of its schedule. */
+function ofSchedule<const File extends string, const Since>(file: File, since: Since) {
+  return { within: "schedule", file, since } as const;
+}
+
 /** All keys, in the order in which files are written. */
 export const JOB_KEYS = {
   cron: {
-    ...part({
-      kind: "cron",
-      default: null,
-      within: "schedule",
-      file: "schedule",
-      since: "original",
-    }),
+    kind: "cron",
+    default: null,
+    ...ofSchedule("schedule", original),
     unset: "must be set, but in job.ts",
     about: "cron: 5 fields; 6 end with the year; 7 begin with seconds; `@hourly` and so on",
   },
   timezone: {
-    ...part({ kind: "zone", default: null, within: "schedule", file: "timezone", since: "0.1" }),
+    kind: "zone",
+    default: null,
+    ...ofSchedule("timezone", ours),
     unset: "of runner.cfg",
     about: "zone of the schedule, such as `Europe/Berlin`",
   },
   from: {
-    ...part({ kind: "moment", default: null, within: "schedule", file: "from", since: "0.1" }),
+    kind: "moment",
+    default: null,
+    ...ofSchedule("from", ours),
     unset: "always",
     about: "no fire time before this, such as `2026-12-01T00:00:00Z`",
   },
   until: {
-    ...part({ kind: "moment", default: null, within: "schedule", file: "until", since: "0.1" }),
+    kind: "moment",
+    default: null,
+    ...ofSchedule("until", ours),
     unset: "for ever",
     about: "no fire time at this or after it",
   },
   spread: {
-    ...part({ kind: "duration", min: 0, max: 7 * DAY_MS, default: 0 }),
-    ...part({ within: "schedule", file: "spread", since: "0.1" }),
+    ...duration(0, 7 * DAY_MS, 0),
+    ...ofSchedule("spread", ours),
     unset: "`0s`",
     about: "each firing is later by a part of this, always the same part for a job; at most 7 days",
   },
   onMissed: {
-    ...part({ kind: "choice", of: ["skip", "last", "all"], default: "skip" }),
-    ...part({ within: "schedule", file: "onmissed", since: "0.1" }),
+    kind: "choice",
+    of: ["skip", "last", "all"],
+    default: "skip",
+    ...ofSchedule("onmissed", ours),
     unset: "`skip`",
     about: "fire times that passed while nothing ran: `skip`, `last` or `all`",
   },
   overlap: {
-    ...part({ kind: "choice", of: ["skip", "queue", "allow"], default: "allow" }),
-    ...part({ within: "schedule", file: "overlap", since: "0.1" }),
+    kind: "choice",
+    of: ["skip", "queue", "allow"],
+    default: "allow",
+    ...ofSchedule("overlap", ours),
     unset: "`allow`",
     about: "a fire time while a run of the job is open: `allow`, `skip` or `queue`",
   },
   expiry: {
-    ...part({ kind: "duration", min: 1, max: EXPIRY_MAX_MS, default: 5 * MINUTE_MS }),
-    ...part({ within: null, file: "expiry", since: "original" }),
+    ...duration(1, EXPIRY_MAX_MS, 5 * MINUTE_MS),
+    ...named("expiry", original),
     unset: "`5m`",
     about: "how long agents may answer: the life of the action, at most 49 days",
   },
   action: {
-    ...part({ kind: "action", default: null, within: null, file: null, since: "0.1" }),
+    kind: "action",
+    default: null,
+    ...named(null, ours),
     unset: "`./action.json`",
     about: "the action, or the name of its file",
   },
   plugin: {
-    ...part({ kind: "plugins", default: null, within: null, file: "plugin", since: "original" }),
+    kind: "plugins",
+    default: null,
+    ...named("plugin", original),
     unset: "none",
     about:
       "who gets the result: the name of a file in `plugins/`; in job.ts also a list of names. With a " +
       "function: whom `run.deliver(result)` means",
   },
   sendOnly: {
-    ...part({ kind: "flag", default: false, within: null, file: "sendonly", since: "original" }),
+    kind: "flag",
+    default: false,
+    ...named("sendonly", original),
     unset: "`false`",
     about: "post only: no result is collected",
   },
   early: {
-    ...part({ kind: "flag", default: false, within: null, file: "early", since: "0.1" }),
+    kind: "flag",
+    default: false,
+    ...named("early", ours),
     unset: "`false`",
     about: "collect as soon as every agent has answered, and once more at the expiry",
   },
   late: {
-    ...part({ kind: "duration", min: 0, max: 7 * DAY_MS, default: 0 }),
-    ...part({ within: null, file: "late", since: "0.1" }),
+    ...duration(0, 7 * DAY_MS, 0),
+    ...named("late", ours),
     unset: "`0s`",
     about: "a result that lacks answers is read once more after this, at most 7 days",
   },
   deadline: {
-    ...part({ kind: "duration", min: 1, max: 366 * DAY_MS, default: null }),
-    ...part({ within: null, file: "deadline", since: "0.1" }),
+    ...duration(1, 366 * DAY_MS, null),
+    ...named("deadline", ours),
     unset: "never",
     about: "a run that is open for longer is given up",
   },
   maxAgents: {
-    ...part({ kind: "whole", min: 1, max: Number.MAX_SAFE_INTEGER, default: null }),
-    ...part({ within: null, file: "maxagents", since: "0.1" }),
+    ...whole(1, Number.MAX_SAFE_INTEGER, null),
+    ...named("maxagents", ours),
     unset: "no limit",
     about: "do not post when the target matches more agents",
   },
   growth: {
-    ...part({ kind: "guard", forms: ["share"], default: null }),
-    ...part({ within: null, file: "growth", since: "0.1" }),
+    kind: "guard",
+    forms: ["share"],
+    default: null,
+    ...named("growth", ours),
     unset: "no limit",
     about: "do not post when the target matches so much more than at the last run, such as `20%`",
   },
   approve: {
-    ...part({ kind: "guard", forms: ["always", "count"], default: null }),
-    ...part({ within: null, file: "approve", since: "0.1" }),
+    kind: "guard",
+    forms: ["always", "count"],
+    default: null,
+    ...named("approve", ours),
     unset: "never",
     about:
       "wait for `mig-runner approve`: `true`, or when the target matches more agents than this",
   },
   canary: {
-    ...part({ kind: "guard", forms: ["share", "count"], default: null }),
-    ...part({ within: null, file: "canary", since: "0.1" }),
+    kind: "guard",
+    forms: ["share", "count"],
+    default: null,
+    ...named("canary", ours),
     unset: "none",
     about:
       "post to this share of the agents first (`1%` or a number), to the rest if they answered",
   },
   canaryWait: {
-    ...part({ kind: "duration", min: 1, max: EXPIRY_MAX_MS, default: null }),
-    ...part({ within: null, file: "canarywait", since: "0.1" }),
+    ...duration(1, EXPIRY_MAX_MS, null),
+    ...named("canarywait", ours),
     unset: "of expiry",
     about: "how long the canary may answer",
   },
   canaryFailures: {
-    ...part({ kind: "whole", min: 0, max: 1_000_000, default: 0 }),
-    ...part({ within: null, file: "canaryfailures", since: "0.1" }),
+    ...whole(0, 1_000_000, 0),
+    ...named("canaryfailures", ours),
     unset: "0",
     about: "agents of the canary that may fail or not answer",
   },
   signing: {
-    ...part({ kind: "choice", of: ["live", "calendar"], default: "live" }),
-    ...part({ within: null, file: "signing", since: "0.1" }),
+    kind: "choice",
+    of: ["live", "calendar"],
+    default: "live",
+    ...named("signing", ours),
     unset: "`live`",
     about:
       "`live`: this host signs at the fire time; `calendar`: people have signed ahead (docs/trust.md)",
   },
   minSigners: {
-    ...part({ kind: "whole", min: 1, max: 10, default: 1 }),
-    ...part({ within: null, file: "minsigners", since: "0.1" }),
+    ...whole(1, 10, 1),
+    ...named("minsigners", ours),
     unset: "1",
     about: "how many people must have signed a calendar of the job, at most 10",
   },
   postAhead: {
-    ...part({ kind: "duration", min: 0, max: DAY_MS, default: 0 }),
-    ...part({ within: null, file: "postahead", since: "0.1" }),
+    ...duration(0, DAY_MS, 0),
+    ...named("postahead", ours),
     unset: "`0s`",
     about: "with `calendar`: post so long before the fire time; MIG holds the action; at most 24h",
   },
   retries: {
-    ...part({ kind: "whole", min: 0, max: 100, default: 2 }),
-    ...part({ within: null, file: "retries", since: "0.1" }),
+    ...whole(0, 100, 2),
+    ...named("retries", ours),
     unset: "2",
     about: "how often an action that was refused is posted again, at most 100 times",
   },
   expect: {
-    ...part({ kind: "duration", min: MINUTE_MS, max: 366 * DAY_MS, default: null }),
-    ...part({ within: null, file: "expect", since: "0.1" }),
+    ...duration(MINUTE_MS, 366 * DAY_MS, null),
+    ...named("expect", ours),
     unset: "no limit",
     about: "an alarm when no run has succeeded for this long, such as `26h`",
   },
   expectAgents: {
-    ...part({ kind: "whole", min: 0, max: Number.MAX_SAFE_INTEGER, default: null }),
-    ...part({ within: null, file: "expectagents", since: "0.1" }),
+    ...whole(0, Number.MAX_SAFE_INTEGER, null),
+    ...named("expectagents", ours),
     unset: "one must be asked",
     about: "an alarm when fewer agents than this have answered; 0: none need be there",
   },
   pluginTimeout: {
-    ...part({ kind: "duration", min: 1, max: DAY_MS, default: null }),
-    ...part({ within: null, file: "plugintimeout", since: "0.1" }),
+    ...duration(1, DAY_MS, null),
+    ...named("plugintimeout", ours),
     unset: "of runner.cfg",
     about: "how long a plugin may take for one result, at most a day",
   },

@@ -1,8 +1,8 @@
 import { describe, expect, test } from "bun:test";
 import { blackoutsOf } from "../../src/config/blackout.ts";
-import { RUNNER_SCHEMA } from "../../src/config/keys.ts";
 import { readSettings } from "../../src/config/read.ts";
 import { openResolver } from "../../src/config/resolve.ts";
+import { RUNNER_SCHEMA } from "../../src/config/schemas.ts";
 import { describeError } from "../../src/errors.ts";
 
 function read(text: string, path = "r.cfg") {

@@ -1,9 +1,9 @@
 import { describe, expect, test } from "bun:test";
 import { homeOf, resolveClient } from "../../src/config/client.ts";
 import { readGcfg } from "../../src/config/gcfg.ts";
-import { CLIENT_SCHEMA } from "../../src/config/keys.ts";
 import { openResolver } from "../../src/config/resolve.ts";
 import type { Environment } from "../../src/config/runner.ts";
+import { CLIENT_SCHEMA } from "../../src/config/schemas.ts";
 
 function resolve(text: string, environment: Environment = {}) {
   const options = { path: ".migrc", schema: CLIENT_SCHEMA };

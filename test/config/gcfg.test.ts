@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { readGcfg } from "../../src/config/gcfg.ts";
-import { CLIENT_SCHEMA, RUNNER_SCHEMA } from "../../src/config/keys.ts";
+import { CLIENT_SCHEMA, RUNNER_SCHEMA } from "../../src/config/schemas.ts";
 import type { Schema, SettingsFile } from "../../src/config/settings.ts";
 import { describeError, RunnerErrors } from "../../src/errors.ts";
 import { ENTITY_SCHEMA } from "../../src/jobs/keys.ts";

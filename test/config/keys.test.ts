@@ -1,15 +1,11 @@
 import { describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
+import { CLIENT_KEYS } from "../../src/config/client-keys.ts";
 import type { SectionKeys } from "../../src/config/key.ts";
-import {
-  BLACKOUT_KEYS,
-  CLIENT_KEYS,
-  CLIENT_SCHEMA,
-  RUNNER_KEYS,
-  RUNNER_SCHEMA,
-} from "../../src/config/keys.ts";
+import { BLACKOUT_KEYS, RUNNER_KEYS } from "../../src/config/keys.ts";
 import { readSettings } from "../../src/config/read.ts";
+import { CLIENT_SCHEMA, RUNNER_SCHEMA } from "../../src/config/schemas.ts";
 import type { Schema } from "../../src/config/settings.ts";
 import { ENTITY_SCHEMA } from "../../src/jobs/keys.ts";
 import { ORIGINAL } from "../support/original-schema.ts";

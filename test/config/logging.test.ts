@@ -1,8 +1,8 @@
 import { describe, expect, test } from "bun:test";
 import { readGcfg } from "../../src/config/gcfg.ts";
-import { RUNNER_SCHEMA } from "../../src/config/keys.ts";
 import { levelOf, logFormatOf } from "../../src/config/logging.ts";
 import { openResolver } from "../../src/config/resolve.ts";
+import { RUNNER_SCHEMA } from "../../src/config/schemas.ts";
 import { describeError } from "../../src/errors.ts";
 
 function resolve(keys: string) {

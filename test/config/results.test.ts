@@ -1,8 +1,8 @@
 import { describe, expect, test } from "bun:test";
-import { RUNNER_SCHEMA } from "../../src/config/keys.ts";
 import { readSettings } from "../../src/config/read.ts";
 import { openResolver } from "../../src/config/resolve.ts";
 import { storeOf } from "../../src/config/results.ts";
+import { RUNNER_SCHEMA } from "../../src/config/schemas.ts";
 
 /** What the section says, and what is wrong with it. */
 function read(lines: readonly string[], environment: Record<string, string> = {}) {

@@ -1,8 +1,8 @@
 import { describe, expect, test } from "bun:test";
 import { readGcfg } from "../../src/config/gcfg.ts";
-import { RUNNER_SCHEMA } from "../../src/config/keys.ts";
 import { openResolver } from "../../src/config/resolve.ts";
 import { type Environment, resolveRunner } from "../../src/config/runner.ts";
+import { RUNNER_SCHEMA } from "../../src/config/schemas.ts";
 import { describeError } from "../../src/errors.ts";
 
 function resolve(text: string, environment: Environment = {}) {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { CLIENT_SCHEMA, RUNNER_SCHEMA } from "../../src/config/keys.ts";
+import { CLIENT_SCHEMA, RUNNER_SCHEMA } from "../../src/config/schemas.ts";
 import type { Schema } from "../../src/config/settings.ts";
 import { readToml } from "../../src/config/toml.ts";
 import { describeError, RunnerErrors } from "../../src/errors.ts";

@@ -3,7 +3,7 @@
 //   FUZZ=100 bun test --timeout=600000 ./test/property/untrusted.test.ts    a hundred times as much
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { RUNNER_SCHEMA } from "../../src/config/keys.ts";
+import { RUNNER_SCHEMA } from "../../src/config/schemas.ts";
 import { parseFromPlugin } from "../../src/edge/plugins/work.ts";
 import { RunnerError, RunnerErrors } from "../../src/errors.ts";
 import { ENTITY_SCHEMA } from "../../src/jobs/keys.ts";

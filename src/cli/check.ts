@@ -38,8 +38,13 @@ export const check: Verb = {
 };
 
 /** With `api` and `store` only when they were to be asked. */
-function encodeFindings({ jobs, mistakes, warnings, ahead, api, store }: Findings): string {
-  const asked = { ...(api === null ? {} : { api }), ...(store === null ? {} : { store }) };
+function encodeFindings({ jobs, mistakes, warnings, ahead, ...asking }: Findings): string {
+  const { api, store, cluster } = asking;
+  const asked = {
+    ...(api === null ? {} : { api }),
+    ...(store === null ? {} : { store }),
+    ...(cluster === null ? {} : { cluster }),
+  };
   return JSON.stringify({ jobs, mistakes: mistakes.map(plainMistake), warnings, ahead, ...asked });
 }
 
@@ -65,6 +70,13 @@ function storeLines({ store }: Findings): string[] {
   return [`store ${place}: ${what}`];
 }
 
+function clusterLines({ cluster }: Findings): string[] {
+  if (cluster === null) return [];
+  const { host, works } = cluster;
+  const what = works ? "its tables are there" : "it cannot be worked with";
+  return [`PostgreSQL of the cluster ${host}: ${what}`];
+}
+
 function describe(findings: Findings): string[] {
   const { jobs, mistakes, warnings } = findings;
   const looked = jobs === null ? "jobs not looked at" : plural(jobs, "job");
@@ -76,6 +88,7 @@ function describe(findings: Findings): string[] {
     ...aheadLines(findings),
     ...(findings.api === null ? [] : apiLines(findings.api)),
     ...storeLines(findings),
+    ...clusterLines(findings),
     `${looked}, ${count}${more}`,
   ];
 }

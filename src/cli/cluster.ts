@@ -25,7 +25,7 @@ import { renderTable } from "./text.ts";
 import { type Call, JSON_FLAG, type Verb } from "./verb.ts";
 
 export const cluster: Verb = {
-  usage: "migrate | status [--json] | drain HOST | undrain HOST | forget HOST",
+  usage: "migrate | status | drain HOST | undrain HOST | forget HOST [--json]",
   flags: [JSON_FLAG],
   help:
     "Several hosts share their jobs: [cluster] url names the PostgreSQL that has their journal.\n" +
@@ -61,7 +61,11 @@ export const cluster: Verb = {
         case "forget":
           return await forget(call, server, host);
         default:
-          return await drain(call, server, { host, isOn: word === "drain" });
+          return await drain(call, server, {
+            host,
+            isOn: word === "drain",
+            leaseMs: named.leaseMs,
+          });
       }
     } finally {
       await server.close();
@@ -76,9 +80,13 @@ function notSet(path: string): RunnerError {
   });
 }
 
-async function migrate({ terminal }: Call, server: Server, shards: number): Promise<number> {
+async function migrate({ flags, terminal }: Call, server: Server, shards: number): Promise<number> {
   const from = await server.migrate(shards);
   const { shards: there, schema } = await server.assertSchema();
+  if (flags.has("json")) {
+    terminal.json(jsonAnswer({ from, schema, shards: there }));
+    return 0;
+  }
   const now = `schema ${schema}, ${there} shards`;
   terminal.out([from === schema ? `nothing to do: ${now}` : `made ${now}`]);
   return 0;
@@ -155,29 +163,45 @@ function hostsOf(
   });
 }
 
-async function forget({ terminal }: Call, server: Server, host: string): Promise<number> {
+async function forget({ flags, terminal }: Call, server: Server, host: string): Promise<number> {
   await server.assertSchema();
   if (!(await server.forget(host))) {
-    const message = `Cannot forget host "${host}": there is none of this name without jobs`;
-    const hint = "mig-runner cluster status lists the hosts; stop its daemon first";
-    throw new RunnerError("JOURNAL", message, { hint });
+    const { hosts } = await server.lookAnyway();
+    const isThere = hosts.some(({ name }) => name === host);
+    const state = isThere ? "it has jobs, so it works" : "there is none of this name";
+    const hint = isThere ? "stop its daemon first" : "mig-runner cluster status lists the hosts";
+    throw new RunnerError("JOURNAL", `Cannot forget host "${host}": ${state}`, { hint });
   }
-  terminal.out([`${host} is forgotten`]);
+  if (flags.has("json")) terminal.json(jsonAnswer({ host, forgotten: true }));
+  else terminal.out([`${host} is forgotten`]);
   return 0;
 }
 
 async function drain(
-  { terminal }: Call,
+  { flags, terminal }: Call,
   server: Server,
-  { host, isOn }: { readonly host: string; readonly isOn: boolean },
+  { host, isOn, leaseMs }: { readonly host: string; readonly isOn: boolean; leaseMs: number },
 ): Promise<number> {
   await server.assertSchema();
   if (!(await server.drain(host, isOn))) {
-    throw new RunnerError("JOURNAL", `Cannot drain host "${host}": there is none of this name`, {
+    const deed = isOn ? "drain" : "undrain";
+    throw new RunnerError("JOURNAL", `Cannot ${deed} host "${host}": there is none of this name`, {
       hint: "mig-runner cluster status lists the hosts",
     });
   }
+  const { hosts } = await server.lookAnyway();
+  const isLast = hosts.every(({ draining, silent }) => draining || silent >= leaseMs);
+  if (flags.has("json")) {
+    terminal.json(jsonAnswer({ host, draining: isOn, takers: !isLast }));
+    return 0;
+  }
   const says = isOn ? "gives its jobs to the others" : "takes its share of the jobs again";
   terminal.out([`${host} ${says}`]);
+  if (isOn && isLast) {
+    const way = `\`mig-runner cluster undrain ${host}\` ends that`;
+    terminal.out([
+      `warning: no host is left that takes them: nothing fires until one does; ${way}`,
+    ]);
+  }
   return 0;
 }

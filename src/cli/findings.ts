@@ -1,5 +1,6 @@
 // Findings: what `check` finds, while it is gathered and when it is done.
 import type { RunnerError } from "../errors.ts";
+import type { ClusterView } from "./cluster-check.ts";
 import { errorsOf } from "./jobs.ts";
 import type { StoreView } from "./store-check.ts";
 
@@ -16,6 +17,8 @@ export interface Findings {
   readonly api: ApiView | null;
   /** What the store of results said; null where there is none, or it was not to be asked. */
   readonly store: StoreView | null;
+  /** What PostgreSQL said; null where there is no cluster, or it was not to be asked. */
+  readonly cluster: ClusterView | null;
 }
 
 /** Whether the actions of a job can be signed ahead. */

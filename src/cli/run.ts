@@ -264,6 +264,10 @@ function report(
   if (actions.length === 0 && by !== null && row?.state === "requested") {
     lines.push(`mig-runner (process ${by}) was asked to run it and has not begun yet`);
   }
+  if (actions.length === 0 && by === null && row?.state === "requested") {
+    const way = `\`mig-runner drop ${runId}\` takes it back`;
+    lines.push(`run ${runId} is asked for, and nobody has begun it; ${NEXT_ONE}; ${way}`);
+  }
   if (row !== null) lines.push(...describeOutcome(journal, row, by));
   call.terminal.out(lines);
   return good ? 0 : 1;

@@ -19,6 +19,7 @@ import type { Log } from "../lib/ports.ts";
 import { parseInflight } from "../mig/result.ts";
 import { checkAhead } from "./ahead-check.ts";
 import { checkApi, notAsked } from "./api-check.ts";
+import { askCluster, type ClusterView, clusterWarnings } from "./cluster-check.ts";
 import { type ApiView, attempt, type Findings, type Gathering } from "./findings.ts";
 import { typesAdvice } from "./init-sdk.ts";
 import { checkJob } from "./job-check.ts";
@@ -53,8 +54,9 @@ export async function findMistakes(call: Call, names: readonly string[]): Promis
   found.mistakes.push(...(await readableConfigs({ client, runner, environment })));
   const { problem } = call.hostZone;
   if (problem !== null) found.warnings.push(zoneWarning(problem));
-  if (runner === null) return { jobs: null, ...found, api: null, store: null };
-  found.mistakes.push(...(await storeMistakes(runner.store)));
+  if (runner === null) return { jobs: null, ...found, api: null, store: null, cluster: null };
+  found.warnings.push(...clusterWarnings(runner.cluster));
+  found.mistakes.push(...(await storeMistakes(runner.store, runner.runnersDirectory)));
   // With a configuration or a key that is wrong, the API would only say so again.
   const isSound = found.mistakes.length === 0;
   const untrusted = directoryMistakes(runner);
@@ -69,10 +71,14 @@ export async function findMistakes(call: Call, names: readonly string[]): Promis
     : isSound && untrusted.length === 0 && client !== null
       ? await askApi(call, found, { config: { ...runner, ...client }, states: states ?? [] })
       : notAsked(client?.api.url ?? null, "mend the configuration and the key first");
-  const store = call.flags.has("api") && isSound ? await askStoreOf(call, found, runner) : null;
+  const isAsked = call.flags.has("api") && isSound;
+  const store = isAsked ? await askStoreOf(call, found, runner) : null;
+  const cluster: ClusterView | null = isAsked
+    ? await askCluster(found.mistakes, runner.cluster)
+    : null;
   const { warnings: told, ahead } = found;
   const jobs = states?.length ?? null;
-  return { jobs, mistakes: toldOnce(found.mistakes), warnings: told, ahead, api, store };
+  return { jobs, mistakes: toldOnce(found.mistakes), warnings: told, ahead, api, store, cluster };
 }
 
 /** Opens the key and the way to the API as the daemon does, and asks. */

@@ -26,14 +26,23 @@ export async function readableConfigs({
   const file = runner?.client.passphraseFile ?? null;
   const isWritten = passphrase !== "" && passphrase !== environment.MIGPGPPASSPHRASE;
   const written = isWritten ? (file ?? runner?.path ?? null) : null;
+  const inUrl = passwordOf(runner?.cluster?.url.reveal() ?? "");
   const apiKey = client?.gpg.useApiKeyAuth ?? null;
   const found = await Promise.all([
     written === null ? [] : mistakesOf("CONFIG", written, "the passphrase in it"),
+    inUrl !== "" && runner !== null
+      ? mistakesOf("CONFIG", runner.path, "the password of the cluster in it")
+      : [],
     client !== null && apiKey !== null
       ? mistakesOf("CONFIG", client.clientPath, "the API key in it")
       : [],
   ]);
   return found.flat();
+}
+
+function passwordOf(url: string): string {
+  const parsed = URL.parse(url);
+  return parsed === null ? "" : ((parsed.password || parsed.searchParams.get("password")) ?? "");
 }
 
 /** A mistake when every user of the host can read a file. @param what Is in it. */

@@ -1,7 +1,7 @@
 // Store check: what `check` says of where results are kept: whether it is there, who can read its
 // keys, and with --api whether a result can be written, read and removed.
 import type { StoreConfig } from "../config/results.ts";
-import { isThere, isWritable } from "../edge/files.ts";
+import { isDirectory, isWritable } from "../edge/files.ts";
 import { RunnerError } from "../errors.ts";
 import { errorsOf } from "./jobs.ts";
 import { storeFileMistakes } from "./owners.ts";
@@ -15,15 +15,27 @@ export interface StoreView {
   readonly works: boolean;
 }
 
-/** What is wrong with a store as far as this host shows it. */
-export async function storeMistakes(store: StoreConfig | null): Promise<readonly RunnerError[]> {
+/**
+ * What is wrong with a store as far as this host shows it.
+ *
+ * @param jobs The folder of the jobs, in which each folder is taken for one.
+ */
+export async function storeMistakes(
+  store: StoreConfig | null,
+  jobs: string,
+): Promise<readonly RunnerError[]> {
   if (store === null) return [];
+  if (store.kind === "folder" && `${jobs}/`.startsWith(`${store.path}/`)) {
+    const message = `Cannot keep results in "${store.path}": the jobs of this host are in it`;
+    const hint = "Make a folder for results alone";
+    return [new RunnerError("STORE", message, { ...store.place, hint })];
+  }
   const distrusted = storeFileMistakes(store);
   if (distrusted.length > 0) return distrusted;
   if (store.kind === "folder") {
-    const isFolder = await isThere(store.path);
+    const isFolder = await isDirectory(store.path);
     if (isFolder && (await isWritable(store.path))) return [];
-    const state = isFolder ? "permission denied" : "no such file or directory";
+    const state = isFolder ? "permission denied" : "there is no such folder";
     const message = `Cannot keep results in "${store.path}": ${state}`;
     const hint = "the folder must be mounted, and mig-runner's user may write to it";
     return [new RunnerError("STORE", message, { ...store.place, hint })];

@@ -93,7 +93,7 @@ function bucketOf(
     });
     return null;
   }
-  const region = textOf(resolver, ["results", "region"]) ?? RUNNER_KEYS.results.region.default;
+  const region = regionOf(resolver);
   const [access = "", secret = ""] = STORE_VARIABLES.map((name) => environment[name]);
   const isSet = access !== "" && secret !== "";
   const credentialsFile = credentialsFileOf(resolver, environment);
@@ -114,6 +114,18 @@ function bucketOf(
     place: placeOf(resolver, STORE),
     credentialsPlace: placeOf(resolver, ["results", "credentials"]),
   };
+}
+
+function regionOf(resolver: Resolver): string {
+  const key = ["results", "region"] as const;
+  const region = textOf(resolver, key) ?? RUNNER_KEYS.results.region.default;
+  if (!/^[A-Za-z0-9-]+$/.test(region)) {
+    noteMistake(resolver, key, {
+      message: `Cannot use [results] region "${region}": it is no name of a region`,
+      hint: "It is like eu-central-1, of letters, digits and dashes",
+    });
+  }
+  return region;
 }
 
 function endpointOf(resolver: Resolver, region: string): string {

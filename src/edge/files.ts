@@ -26,6 +26,14 @@ export async function isThere(path: string): Promise<boolean> {
   return (await modeOf(path)) !== null;
 }
 
+/** Whether there is a directory under this path, or a link to one. */
+export async function isDirectory(path: string): Promise<boolean> {
+  return await stat(path).then(
+    (found) => found.isDirectory(),
+    () => false,
+  );
+}
+
 /** Whether this process may write to a file, or make files in a directory. */
 export async function isWritable(path: string): Promise<boolean> {
   try {

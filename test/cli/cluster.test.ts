@@ -82,6 +82,26 @@ test.skipIf(postgres === null)("verbs work on the journal of all hosts", async (
   expect((await directory.call(calendar, ["show", "nightly"])).thrown).toContain("none is");
 });
 
+test.skipIf(postgres === null)("drain says when nobody is left who takes the jobs", async () => {
+  const { url, directory } = await newHost();
+  await using _ = directory;
+  const unknown = await directory.call(cluster, ["undrain", "alpha"]);
+  expect(unknown.thrown).toContain('Cannot undrain host "alpha": there is none of this name');
+  expect((await directory.call(cluster, ["forget", "alpha"])).thrown).toContain("there is none");
+  const server = new Server({ connectionString: url });
+  await server.beat("alpha", "one", 60_000);
+  await server.beat("beta", "two", 60_000);
+  const first = await directory.call(cluster, ["drain", "alpha"]);
+  expect(first.out).toBe("alpha gives its jobs to the others\n");
+  const last = await directory.call(cluster, ["drain", "beta"]);
+  expect(last.out).toContain("warning: no host is left that takes them");
+  const plain = await directory.call(cluster, ["drain", "beta", "--json"]);
+  expect(JSON.parse(plain.out)).toMatchObject({ host: "beta", draining: true, takers: false });
+  const back = JSON.parse((await directory.call(cluster, ["undrain", "beta", "--json"])).out);
+  expect(back).toMatchObject({ host: "beta", draining: false, takers: true });
+  await server.close();
+});
+
 test.skipIf(postgres === null)("redeliver leaves it to the host that has the job", async () => {
   const { url, directory } = await newHost();
   await using _ = directory;

@@ -24,6 +24,8 @@ const BUCKET: BucketConfig = {
 
 const KEYS = "aws_access_key_id = id\naws_secret_access_key = key\n";
 
+const JOBS = "/srv/runner/runners";
+
 const said = (mistakes: readonly RunnerError[]): readonly string[] =>
   mistakes.map(({ message }) => message);
 
@@ -31,32 +33,40 @@ describe("storeMistakes()", () => {
   test("a folder has to be there, and to be a place to write", async () => {
     using scratch = new Scratch();
     const folder = { kind: "folder", place: PLACE } as const;
-    expect(await storeMistakes(null)).toEqual([]);
-    expect(await storeMistakes({ ...folder, path: scratch.path })).toEqual([]);
-    const [mistake, ...others] = await storeMistakes({ ...folder, path: scratch.in("gone") });
+    expect(await storeMistakes(null, JOBS)).toEqual([]);
+    expect(await storeMistakes({ ...folder, path: scratch.path }, JOBS)).toEqual([]);
+    const [mistake, ...others] = await storeMistakes({ ...folder, path: scratch.in("gone") }, JOBS);
     expect([mistake?.message, others.length]).toEqual([
-      `Cannot keep results in "${scratch.in("gone")}": no such file or directory`,
+      `Cannot keep results in "${scratch.in("gone")}": there is no such folder`,
       0,
     ]);
     expect(mistake?.detail).toMatchObject(PLACE);
     chmodSync(scratch.folder("open"), 0o777);
-    const open = said(await storeMistakes({ ...folder, path: scratch.in("open") }));
+    const open = said(await storeMistakes({ ...folder, path: scratch.in("open") }, JOBS));
+    const held = await storeMistakes({ ...folder, path: scratch.path }, scratch.in("runners"));
+    expect(said(held)[0]).toBe(
+      `Cannot keep results in "${scratch.path}": the jobs of this host are in it`,
+    );
+    const file = scratch.file("plain", "", 0o600);
+    expect(said(await storeMistakes({ ...folder, path: file }, JOBS))).toEqual([
+      `Cannot keep results in "${file}": there is no such folder`,
+    ]);
     expect(open[0]).toContain(`Cannot trust folder of results "${scratch.in("open")}"`);
   });
 
   test("keys have to be there, and to be a secret", async () => {
     using scratch = new Scratch();
-    expect(said(await storeMistakes(BUCKET))).toEqual([
+    expect(said(await storeMistakes(BUCKET, JOBS))).toEqual([
       "Cannot use the store of results: there are no keys for it",
     ]);
     const secret = scratch.file("keys", KEYS, 0o600);
-    expect(await storeMistakes({ ...BUCKET, credentialsFile: secret })).toEqual([]);
+    expect(await storeMistakes({ ...BUCKET, credentialsFile: secret }, JOBS)).toEqual([]);
     const open = scratch.file("open", KEYS, 0o644);
-    expect(said(await storeMistakes({ ...BUCKET, credentialsFile: open }))).toEqual([
+    expect(said(await storeMistakes({ ...BUCKET, credentialsFile: open }, JOBS))).toEqual([
       "every user of this host can read the keys of the store in it (mode 0644)",
     ]);
     const foreign = scratch.file("foreign", KEYS, 0o602);
-    const [distrust] = said(await storeMistakes({ ...BUCKET, credentialsFile: foreign }));
+    const [distrust] = said(await storeMistakes({ ...BUCKET, credentialsFile: foreign }, JOBS));
     expect(distrust).toContain(`Cannot trust keys of the store "${foreign}"`);
   });
 });

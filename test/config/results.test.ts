@@ -95,6 +95,9 @@ describe("storeOf()", () => {
   });
 
   test("refuses keys that mean nothing, and an endpoint that is none", () => {
+    expect(read(['store = "s3://bucket"', 'region = "us east"']).mistakes).toEqual([
+      'Cannot use [results] region "us east": it is no name of a region',
+    ]);
     expect(read(['region = "x"']).mistakes).toEqual([
       "Cannot use [results] region: store is not set to a bucket",
     ]);

@@ -10,39 +10,22 @@
 //   J2. After a write of which it is unknown whether it was made, nothing here holds any more:
 //       `onDoubt` is called, and who owns the shards drops, claims and loads them.
 //   J3. Rows that are not of these shards are never changed.
+//   J4. Versions only grow. One that fell tells that PostgreSQL has gone back, to a standby that
+//       lagged or to a backup: then what is here was never, and goes as in J2.
 import { rmSync } from "node:fs";
 import type { DatabaseSync } from "node:sqlite";
 import { RunnerError } from "../../errors.ts";
-import type { Instant, Milliseconds } from "../../time.ts";
+import { type Instant, MINUTE_MS, type Milliseconds } from "../../time.ts";
 import type { Journal, JournalTransaction } from "../journal.ts";
-import type { Raw } from "../sqlite/columns.ts";
 import { openDatabase } from "../sqlite/journal.ts";
 import { journalError, namedIn } from "../sqlite/problem.ts";
 import { Statements } from "../sqlite/statements.ts";
 import { tablesOn } from "../sqlite/tables.ts";
 import { GROUP_MAX, type Queued, rejectAll, runGroup } from "../sqlite/works.ts";
+import { type Changed, Rows } from "./rows.ts";
 import { COMMON } from "./schema.ts";
-import {
-  type Change,
-  type ClusterStore,
-  type Fence,
-  REMOVED_MS,
-  type Seen,
-  type Stored,
-} from "./server.ts";
-import {
-  encodeRow,
-  Ids,
-  markOf,
-  noteChanges,
-  rowName,
-  rowOf,
-  type Shape,
-  shapesOf,
-  shardOf,
-  storedAs,
-  Writer,
-} from "./shapes.ts";
+import { type Change, type ClusterStore, type Fence, REMOVED_MS, type Seen } from "./server.ts";
+import { Ids, noteChanges, type Shape, shapesOf, storedAs } from "./shapes.ts";
 
 export interface ClusterOptions {
   readonly server: ClusterStore;
@@ -62,15 +45,16 @@ export interface ClusterOptions {
 }
 
 /** What a group of works came to, before it was kept. */
-interface Rehearsed {
+interface Rehearsed extends Changed {
   readonly settle: readonly (() => void)[];
-  readonly changes: readonly Change[];
-  /** Of tables that are counted by each process for itself. */
-  readonly own: readonly Change[];
 }
 
 /** Times that works are made again, because others were faster. */
 const ATTEMPTS_MAX = 8;
+
+/** Works that are given up within this time before what is here is taken for wrong. */
+const GIVEN_UP_MAX = 3;
+const GIVEN_UP_MS: Milliseconds = 10 * MINUTE_MS;
 
 /** Whoever has not looked for so long loads anew: what was removed since may be erased. */
 const STALE_MS: Milliseconds = REMOVED_MS / 2;
@@ -83,6 +67,8 @@ export interface ClusterJournal extends Journal {
   drop(shards: readonly number[]): void;
   /** Fetches what others have written to the shards that are here. */
   refresh(seen: Pick<Seen, "now" | "shards">): Promise<void>;
+  /** Forgets all that is here: PostgreSQL is known to have gone back (J4). */
+  goneBack(): void;
 }
 
 /** Opens an empty one: `load` fills it. @throws {RunnerError} JOURNAL. */
@@ -99,6 +85,7 @@ export function openClusterJournal(options: ClusterOptions): ClusterJournal {
       load: (shards) => copy.load(shards),
       drop: (shards) => copy.drop(shards),
       refresh: (seen) => copy.refresh(seen),
+      goneBack: () => copy.goneBack(),
       close: () => copy.close(),
     };
   } catch (error) {
@@ -117,13 +104,13 @@ class Copy {
   readonly #options: ClusterOptions;
   readonly #shapes: ReadonlyMap<string, Shape>;
   readonly #ids: Ids;
-  readonly #writers = new Map<string, Writer>();
-  /** Where each row is, and the version that it is here in. */
-  readonly #known = new Map<string, { readonly shard: number; readonly version: number }>();
+  readonly #held: Rows;
   /** How far each shard that is here has been seen. */
   readonly #seen = new Map<number, number>();
   /** When the whole was looked at, by PostgreSQL's clock. */
   #lookedAt: Instant = 0;
+  /** Works that others were always faster than: how many, and since when they are counted. */
+  #givenUp = { since: 0 as Instant, count: 0 };
   /** Shards that are to be loaded again. */
   #forgotten: readonly number[] = [];
   #queue: Queued[] = [];
@@ -144,9 +131,8 @@ class Copy {
     database.exec("PRAGMA synchronous = OFF; PRAGMA foreign_keys = OFF");
     this.#ids = new Ids(database, this.#shapes);
     noteChanges(database, this.#shapes.values());
-    for (const [table, shape] of this.#shapes) {
-      this.#writers.set(table, new Writer(database, shape));
-    }
+    const { path, shards } = options;
+    this.#held = new Rows({ database, statements: this.#rows, shapes: this.#shapes, shards, path });
   }
 
   write<T>(work: (transaction: JournalTransaction) => T): Promise<T> {
@@ -167,7 +153,7 @@ class Copy {
       const { now, shards: all } = await server.look();
       this.#lookedAt ||= now;
       await this.#ids.take(server);
-      for await (const rows of server.rows(shards)) this.#put(rows);
+      for await (const rows of server.rows(shards)) this.#held.put(rows);
       // What has come meanwhile is behind the versions of before.
       for (const { id, version } of all) if (shards.includes(id)) this.#seen.set(id, version);
       this.changes++;
@@ -177,20 +163,16 @@ class Copy {
   drop(shards: readonly number[]): void {
     const gone = new Set(shards);
     for (const shard of gone) this.#seen.delete(shard);
-    const rows: Stored[] = [];
-    for (const [name, { shard, version }] of this.#known) {
-      if (!gone.has(shard)) continue;
-      const [tbl, key] = rowOf(name);
-      rows.push({ shard, tbl, key, version, data: null });
-    }
-    this.#put(rows);
+    this.#held.drop(gone);
     this.changes++;
   }
 
   async refresh({ now, shards }: Pick<Seen, "now" | "shards">): Promise<void> {
+    const isBack = await this.#next(() => this.#isBack(shards));
     // With the rest, what a load that failed has left.
     if (this.#forgotten.length > 0) this.drop(this.#forgotten);
-    else if (now - this.#lookedAt > STALE_MS) this.#forget();
+    else if (isBack) this.#forget(BACK_TEXT);
+    else if (now - this.#lookedAt > STALE_MS) this.#forget(ASLEEP_TEXT);
     if (this.#forgotten.length > 0) {
       await this.load(this.#forgotten);
       this.#forgotten = [];
@@ -202,6 +184,10 @@ class Copy {
     this.#lookedAt = now;
   }
 
+  goneBack(): void {
+    this.#forget(BACK_TEXT);
+  }
+
   async close(): Promise<void> {
     this.#isClosed = true;
     await this.#turn;
@@ -209,11 +195,30 @@ class Copy {
     removeFile(this.#options.path);
   }
 
-  /** What is here may have been removed, and its key erased, since it was looked at. */
-  #forget(): void {
-    this.#options.onDoubt?.(new RunnerError("JOURNAL", ASLEEP_TEXT, { passing: true }));
+  /** What is here is not what PostgreSQL has: all of it goes, and comes again. */
+  #forget(why: string): RunnerError {
+    const error = new RunnerError("JOURNAL", why, { passing: true });
+    this.#options.onDoubt?.(error);
     this.#forgotten = [...this.#seen.keys()];
     this.drop(this.#forgotten);
+    return error;
+  }
+
+  /**
+   * Whether PostgreSQL has gone back (J4). What it has told may be from before the last write of
+   * this process: then it is asked again.
+   */
+  async #isBack(shards: Seen["shards"]): Promise<boolean> {
+    const before = new Map(this.#seen);
+    if (!this.#isBelow(shards, before)) return false;
+    return this.#isBelow((await this.#options.server.look()).shards, before);
+  }
+
+  /** @param before What had been seen when these were asked for. */
+  #isBelow(shards: Seen["shards"], before: ReadonlyMap<number, number>): boolean {
+    return shards.some(
+      ({ id, version }) => this.#seen.has(id) && version < (before.get(id) ?? version),
+    );
   }
 
   /** One behind the other, and none is stopped by the one before it. */
@@ -230,7 +235,7 @@ class Copy {
       if (seen === undefined || seen >= version) continue;
       const rows = await this.#options.server.newer(id, seen);
       if (!this.#seen.has(id)) continue;
-      this.#put(rows);
+      this.#held.put(rows);
       this.#seen.set(id, rows.at(-1)?.version ?? seen);
       if (rows.length > 0) this.changes++;
     }
@@ -259,10 +264,13 @@ class Copy {
           ? ({ kind: "written", versions: new Map<number, number>() } as const)
           : await server.write(me, fences, changes);
       switch (written.kind) {
-        case "written":
+        case "written": {
+          const isBack = [...written.versions].some(([s, v]) => v <= (this.#seen.get(s) ?? v - 1));
           this.#accept(changes, own, written.versions);
           for (const each of settle) each();
+          if (isBack) this.#forget(BACK_TEXT);
           return;
+        }
         case "doubt":
           onDoubt?.(written.error);
           throw written.error;
@@ -272,64 +280,41 @@ class Copy {
           throw error;
         }
         case "stale":
-          if (attempt >= ATTEMPTS_MAX)
-            throw new RunnerError("JOURNAL", STALE_TEXT, { passing: true });
-          await this.#catchUp((await server.look()).shards);
-          // Rows of a journal that was moved in may have ids of this process's range.
-          if (attempt > ATTEMPTS_MAX / 2) await this.#ids.take(server);
+          await this.#afterStale(attempt);
       }
     }
+  }
+
+  /** Sees what others have written. @throws {RunnerError} JOURNAL: that has not helped, or cannot. */
+  async #afterStale(attempt: number): Promise<void> {
+    const { server } = this.#options;
+    const before = new Map(this.#seen);
+    const { now, shards } = await server.look();
+    if (this.#isBelow(shards, before)) throw this.#forget(BACK_TEXT);
+    if (attempt >= ATTEMPTS_MAX) {
+      const { since, count } = this.#givenUp;
+      const isNew = now - since > GIVEN_UP_MS;
+      this.#givenUp = isNew ? { since: now, count: 1 } : { since, count: count + 1 };
+      // Others may be faster once. Again and again it is what is here that is wrong.
+      if (this.#givenUp.count < GIVEN_UP_MAX) {
+        throw new RunnerError("JOURNAL", STALE_TEXT, { passing: true });
+      }
+      this.#givenUp = { since: now, count: 0 };
+      throw this.#forget(APART_TEXT);
+    }
+    await this.#catchUp(shards);
+    // Rows of a journal that was moved in may have ids of this process's range.
+    if (attempt > ATTEMPTS_MAX / 2) await this.#ids.take(server);
   }
 
   /** Does works to see what they change, and undoes it. */
   #rehearse(group: readonly Queued[]): Rehearsed {
     try {
       const place = { rows: this.#rows, tables: this.tables, begin: "BEGIN" } as const;
-      return { settle: runGroup(place, group), ...this.#changed() };
+      return { settle: runGroup(place, group), ...this.#held.changed() };
     } finally {
       this.#rows.rollBack();
     }
-  }
-
-  /** What the transaction has changed. */
-  #changed(): Pick<Rehearsed, "changes" | "own"> {
-    const changes: Change[] = [];
-    const own: Change[] = [];
-    const noted = this.#rows.prepared("SELECT tbl, key FROM temp.changed").all();
-    for (const { tbl, key } of noted as unknown as { tbl: string; key: string }[]) {
-      const shape = this.#shapes.get(tbl);
-      if (shape === undefined) continue;
-      const sql = `SELECT * FROM main."${tbl}" WHERE "${shape.key}" = ?`;
-      const raw = this.#rows.prepared(sql).get(key) as Raw | undefined;
-      const known = this.#known.get(rowName(tbl, key)) ?? null;
-      // Was there for a moment.
-      if (raw === undefined && known === null) continue;
-      const s = known?.shard ?? (raw === undefined ? COMMON : this.#shardOf(shape, raw));
-      const v = known?.version ?? null;
-      const change = { s, t: tbl, k: key, v } as const;
-      // A text under its hash may be of use to another host: it stays.
-      if (tbl === "source" && raw === undefined) continue;
-      const whole: Change =
-        raw === undefined
-          ? { ...change, r: null, m: null }
-          : { ...change, r: encodeRow(raw), m: markOf(shape, raw) };
-      // Sums over all jobs: each process has its own.
-      (tbl === "tally" && s === COMMON ? own : changes).push(whole);
-    }
-    return { changes, own };
-  }
-
-  #shardOf(shape: Shape, raw: Raw): number {
-    const { shards } = this.#options;
-    if (shape.columns.includes("job")) return shardOf(String(raw.job), shards);
-    if (shape.parent === null) return COMMON;
-    const { table, column } = shape.parent;
-    const parent = this.#shapes.get(table);
-    if (parent === undefined) throw new Error(`the journal has no table ${table}`);
-    const sql = `SELECT * FROM main."${table}" WHERE "${parent.key}" = ?`;
-    const found = this.#rows.prepared(sql).get(raw[column] as number | string) as Raw | undefined;
-    if (found === undefined) throw new Error(`a row of ${shape.table} is a part of none`);
-    return this.#shardOf(parent, found);
   }
 
   /** @throws {RunnerError} JOURNAL: a change of what is not here (J3). */
@@ -356,33 +341,10 @@ class Copy {
   ): void {
     const here = changes.filter(({ s }) => this.#seen.has(s));
     const rows = here.map((change) => storedAs(change, versions.get(change.s) ?? 0));
-    this.#put([...rows, ...own.map((change) => storedAs(change, 0))]);
+    this.#held.put([...rows, ...own.map((change) => storedAs(change, 0))]);
     for (const [shard, version] of versions) {
       // With another one between, there is something to be fetched.
       if (this.#seen.get(shard) === version - 1) this.#seen.set(shard, version);
-    }
-  }
-
-  /** Puts rows in their places, and removes others; notes none of it as a change. */
-  #put(rows: readonly Stored[]): void {
-    this.#database.exec("BEGIN");
-    try {
-      for (const row of rows.filter(({ data }) => data === null)) {
-        this.#writers.get(row.tbl)?.remove(row.key);
-        this.#known.delete(rowName(row.tbl, row.key));
-      }
-      for (const { tbl, key, data, shard, version } of rows) {
-        if (data === null) continue;
-        // Sums over all jobs that came by a move: each process counts its own, without a version.
-        if (tbl === "tally" && shard === COMMON && version > 0) continue;
-        // A table of a newer program is of no use to this one.
-        this.#writers.get(tbl)?.put(data);
-        this.#known.set(rowName(tbl, key), { shard, version });
-      }
-      this.#database.exec("DELETE FROM temp.changed; COMMIT");
-    } catch (error) {
-      this.#rows.rollBack();
-      throw journalError(error, this.#options.path);
     }
   }
 }
@@ -390,6 +352,10 @@ class Copy {
 const LOST_TEXT = "Cannot write to the journal: another host has this shard by now";
 const ASLEEP_TEXT =
   "Cannot go on with the journal as it is here: it has not been compared with PostgreSQL for days";
+const BACK_TEXT =
+  "PostgreSQL has gone back to an earlier state (a standby or a backup took its place), " +
+  "and what was written since is lost";
+const APART_TEXT = "Cannot write to the journal: the rows here are others than PostgreSQL's";
 const STALE_TEXT = "Cannot write to the journal: others change the same rows all the time";
 
 function removeFile(path: string): void {

@@ -224,18 +224,20 @@ export class Membership implements Lease {
   async #beat(): Promise<void> {
     const { server, host, isVisitor = false, me, leaseMs } = this.#options;
     const asked = this.#now();
+    const held = new Map(this.#held);
     const isDeaf = asked.elapsed - (this.#lookingSince ?? asked.elapsed) > DEAF_MS;
     const seen = await server.beat(isVisitor || isDeaf ? null : host, me, leaseMs);
     for (const { id, epoch, owner } of seen.shards) {
-      const held = this.#held.get(id);
-      if (held?.epoch === epoch && owner === me) held.until = this.#endOf(asked);
+      const mine = this.#held.get(id);
+      if (mine?.epoch === epoch && owner === me) mine.until = this.#endOf(asked);
     }
-    this.#dropLost(seen);
+    this.#dropLost(seen, held);
   }
 
   async #look(): Promise<void> {
     const { server, me, leaseMs } = this.#options;
     const asked = this.#now();
+    const held = new Map(this.#held);
     this.#lookingSince ??= asked.elapsed;
     const looked = await server.look();
     this.#lookingSince = null;
@@ -244,7 +246,7 @@ export class Membership implements Lease {
     const seen = { ...looked, hosts };
     this.#hosts = hosts;
     this.#compareClocks(asked, seen);
-    this.#dropLost(seen);
+    this.#dropLost(seen, held);
     const before = this.journal.version();
     await this.journal.refresh(seen);
     if (this.journal.version() !== before) this.#user.rescan();
@@ -324,7 +326,18 @@ export class Membership implements Lease {
     this.#wake.abort();
   }
 
-  #dropLost({ shards }: Seen): void {
+  /** @param asked What was held when it was asked who has what. */
+  #dropLost({ shards }: Seen, asked: ReadonlyMap<number, Held>): void {
+    const { me } = this.#options;
+    const isBack = shards.some(({ id, epoch, owner }) => {
+      const held = asked.get(id);
+      if (held === undefined || held !== this.#held.get(id)) return false;
+      return epoch < held.epoch || (epoch === held.epoch && owner !== me);
+    });
+    if (isBack) {
+      this.journal.goneBack();
+      return;
+    }
     const lost = shards.filter(({ id, epoch }) => epoch > (this.#held.get(id)?.epoch ?? epoch));
     if (lost.length === 0) return;
     this.#options.log.emit("warning", `cluster: lost ${lost.length} shards to other hosts`);

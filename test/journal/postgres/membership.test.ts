@@ -41,6 +41,7 @@ function beside(answer: (look: ClusterStore["look"]) => ReturnType<ClusterStore[
   const clock = new VirtualClock(NOW);
   const model = new PostgresModel(SHARDS, () => clock.now());
   const store = storeOf(model);
+  const said: string[] = [];
   const member = new Membership(
     {
       server: { ...store, look: () => answer(() => store.look()) },
@@ -49,12 +50,12 @@ function beside(answer: (look: ClusterStore["look"]) => ReturnType<ClusterStore[
       leaseMs: LEASE_MS,
       path: ":memory:",
       clock,
-      log: { emit() {} },
+      log: { emit: (_level, message) => void said.push(message) },
       elapsed: () => clock.now(),
     },
     SHARDS,
   );
-  return { clock, member, model };
+  return { clock, member, model, said };
 }
 
 describe("Membership", () => {
@@ -113,5 +114,111 @@ describe("Membership", () => {
     await clock.moveBy(LEASE_MS);
     expect(model.look().hosts[0]?.silent).toBeLessThan(LEASE_MS);
     expect(member.has("nightly")).toBe(true);
+  });
+
+  describe("when PostgreSQL goes back to an earlier state", () => {
+    /** A host with runs of before and after a backup, which was put back. */
+    async function restored() {
+      const { clock, member, model, said } = beside((look) => look());
+      await member.start();
+      const insert = (firesAt: number) =>
+        member.journal.write((to) =>
+          to.insertRun({ job: "nightly", firesAt, cause: "schedule" }, "open", NOW),
+        );
+      await insert(1);
+      const putBack = model.backUp();
+      return { clock, insert, member, model, putBack, said };
+    }
+
+    const fireTimes = (member: Membership) =>
+      member.journal.runs("nightly", 9).map(({ firesAt }) => firesAt);
+
+    const isToldOf = (said: readonly string[]) =>
+      said.filter((line) => line.includes("PostgreSQL has gone back"));
+
+    test("it loads what is there by now, in a new epoch, says so once, and goes on", async () => {
+      const { clock, insert, member, model, putBack, said } = await restored();
+      await insert(2);
+      const mayAct = member.unbroken("nightly");
+      putBack();
+      await clock.moveBy(LEASE_MS);
+      expect(mayAct()).toBe(false);
+      expect(member.has("nightly")).toBe(true);
+      expect(fireTimes(member)).toEqual([1]);
+      await insert(3);
+      expect(fireTimes(member)).toEqual([3, 1]);
+      expect(model.table("run").map(({ row }) => row.fires_at)).toEqual([1, 3]);
+      expect(isToldOf(said)).toHaveLength(1);
+    });
+
+    test("it sees so from a write of its own too, before it has looked", async () => {
+      const { clock, insert, member, putBack, said } = await restored();
+      await insert(2);
+      await insert(3);
+      putBack();
+      await insert(4);
+      expect(member.has("nightly")).toBe(false);
+      expect(isToldOf(said)).toHaveLength(1);
+      await clock.moveBy(LEASE_MS);
+      expect(fireTimes(member)).toEqual([4, 1]);
+    });
+
+    test("it sees so from an epoch that it has claimed since", async () => {
+      const { clock, member, model, putBack, said } = await restored();
+      const ids = [1, 2];
+      model.give("a/1", ids);
+      await clock.moveBy(LEASE_MS);
+      expect(member.has("nightly")).toBe(true);
+      putBack();
+      await clock.moveBy(LEASE_MS);
+      expect(member.has("nightly")).toBe(true);
+      expect(fireTimes(member)).toEqual([1]);
+      expect(isToldOf(said)).toHaveLength(1);
+    });
+
+    test("it sees so from works that never succeed, where no version tells", async () => {
+      const { clock, insert, member, model, putBack, said } = await restored();
+      const run = await insert(2);
+      putBack();
+      // As many writes as there were, by somebody else, and none of what is here.
+      const [s, v] = [
+        model.page([0, 1, 2], null, 99).find(({ tbl }) => tbl === "run")?.shard,
+        null,
+      ];
+      model.write("b", [], [{ s: s ?? 0, t: "of a newer program", k: "1", v, r: "{}", m: null }]);
+      const save = () =>
+        member.journal.write((to) => to.saveRun({ ...run!, state: "failed", endedAt: NOW }));
+      for (const _ of [1, 2, 3])
+        await expect(save()).rejects.toThrow("Cannot write to the journal");
+      const told = said.filter((line) =>
+        line.includes("the rows here are others than PostgreSQL's"),
+      );
+      expect(told).toHaveLength(1);
+      await clock.moveBy(LEASE_MS);
+      expect(fireTimes(member)).toEqual([1]);
+      await insert(3);
+      expect(fireTimes(member)).toEqual([3, 1]);
+    });
+
+    test("it takes an answer that was long on its way for no such thing", async () => {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      let isLong = false;
+      const { clock, member, said } = beside(async (look) => {
+        const seen = await look();
+        if (isLong) await promise;
+        return seen;
+      });
+      await member.start();
+      isLong = true;
+      await clock.moveBy(1_000);
+      await member.journal.write((to) =>
+        to.insertRun({ job: "nightly", firesAt: 1, cause: "schedule" }, "open", NOW),
+      );
+      isLong = false;
+      resolve();
+      await clock.moveBy(1_000);
+      expect(fireTimes(member)).toEqual([1]);
+      expect(isToldOf(said)).toEqual([]);
+    });
   });
 });

@@ -44,8 +44,8 @@ export type Decoded = Readonly<Record<string, string | number | null>>;
 
 export class PostgresModel {
   readonly #now: () => number;
-  readonly #shards = new Map<number, ModelShard>();
-  readonly #hosts = new Map<string, { instance: string; seenAt: number; draining: boolean }>();
+  #shards = new Map<number, ModelShard>();
+  #hosts = new Map<string, { instance: string; seenAt: number; draining: boolean }>();
   #rows = new Map<string, ModelRow>();
   #marks = new Map<string, string>();
   #nextId = 1;
@@ -60,6 +60,22 @@ export class PostgresModel {
     for (let id = COMMON; id <= shards; id++) {
       this.#shards.set(id, { owner: null, epoch: 0, leaseUntil: 0, version: 0, claimedAt: 0 });
     }
+  }
+
+  /** Takes the state as it is now. The answer puts it back, as a backup does. */
+  backUp(): () => void {
+    const kept = structuredClone([this.#shards, this.#hosts, this.#rows, this.#marks] as const);
+    const nextId = this.#nextId;
+    return () => {
+      const [shards, hosts, rows, marks] = structuredClone(kept);
+      this.#shards = shards;
+      this.#hosts = hosts;
+      this.#tables.clear();
+      this.#rows = new Map();
+      this.#keep(rows, new Map());
+      this.#marks = marks;
+      this.#nextId = nextId;
+    };
   }
 
   /** Who has a shard, and until when. */

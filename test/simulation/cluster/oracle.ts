@@ -287,7 +287,9 @@ export class ClusterOracle {
       const own = rows.find(({ row }) => row.action_id === id)?.row;
       if (own === undefined) {
         const same = rows.filter(({ row }) => row.signature === signature);
-        if (same.some(({ row }) => !actions.has(Number(row.id)))) continue;
+        const isLate = ({ row }: (typeof same)[number]) =>
+          !actions.has(Number(row.id)) || Number(row.expire_at) > expireAt;
+        if (same.some(isLate)) continue;
         if (same.some(({ row }) => this.dropped.has(Number(row.id)))) continue;
         const why = same.map(({ row }) => `${row.state} (${row.error})`).join(", ");
         this.cluster.violate(`I4: accepted action ${id} (${name}) is lost: ${why}`);

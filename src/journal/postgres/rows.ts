@@ -1,0 +1,124 @@
+// Rows: those of some shards of a cluster in the tables of this process's file, each in the version
+// that it is here in.
+import type { DatabaseSync } from "node:sqlite";
+import type { Raw } from "../sqlite/columns.ts";
+import { journalError } from "../sqlite/problem.ts";
+import type { Statements } from "../sqlite/statements.ts";
+import { COMMON } from "./schema.ts";
+import type { Change, Stored } from "./server.ts";
+import { encodeRow, markOf, rowName, rowOf, type Shape, shardOf, Writer } from "./shapes.ts";
+
+/** Where a row is, and its version. */
+interface Place {
+  readonly shard: number;
+  readonly version: number;
+}
+
+/** What is needed to put rows in their places. */
+export interface RowsOptions {
+  readonly database: DatabaseSync;
+  readonly statements: Statements;
+  readonly shapes: ReadonlyMap<string, Shape>;
+  /** How many shards there are. */
+  readonly shards: number;
+  /** The file, for messages. */
+  readonly path: string;
+}
+
+/** What a transaction has changed. */
+export interface Changed {
+  readonly changes: readonly Change[];
+  /** Of tables that are counted by each process for itself. */
+  readonly own: readonly Change[];
+}
+
+/** The rows that are here. */
+export class Rows {
+  readonly #options: RowsOptions;
+  readonly #writers = new Map<string, Writer>();
+  readonly #places = new Map<string, Place>();
+
+  constructor(options: RowsOptions) {
+    this.#options = options;
+    for (const [table, shape] of options.shapes) {
+      this.#writers.set(table, new Writer(options.database, shape));
+    }
+  }
+
+  /** What the transaction has changed. */
+  changed(): Changed {
+    const changes: Change[] = [];
+    const own: Change[] = [];
+    const { statements, shapes } = this.#options;
+    const noted = statements.prepared("SELECT tbl, key FROM temp.changed").all();
+    for (const { tbl, key } of noted as unknown as { tbl: string; key: string }[]) {
+      const shape = shapes.get(tbl);
+      if (shape === undefined) continue;
+      const sql = `SELECT * FROM main."${tbl}" WHERE "${shape.key}" = ?`;
+      const raw = statements.prepared(sql).get(key) as Raw | undefined;
+      const known = this.#places.get(rowName(tbl, key)) ?? null;
+      // Was there for a moment.
+      if (raw === undefined && known === null) continue;
+      const s = known?.shard ?? (raw === undefined ? COMMON : this.#shardOf(shape, raw));
+      const v = known?.version ?? null;
+      const change = { s, t: tbl, k: key, v } as const;
+      // A text under its hash may be of use to another host: it stays.
+      if (tbl === "source" && raw === undefined) continue;
+      const whole: Change =
+        raw === undefined
+          ? { ...change, r: null, m: null }
+          : { ...change, r: encodeRow(raw), m: markOf(shape, raw) };
+      // Sums over all jobs: each process has its own.
+      (tbl === "tally" && s === COMMON ? own : changes).push(whole);
+    }
+    return { changes, own };
+  }
+
+  #shardOf(shape: Shape, raw: Raw): number {
+    const { shapes, shards, statements } = this.#options;
+    if (shape.columns.includes("job")) return shardOf(String(raw.job), shards);
+    if (shape.parent === null) return COMMON;
+    const { table, column } = shape.parent;
+    const parent = shapes.get(table);
+    if (parent === undefined) throw new Error(`the journal has no table ${table}`);
+    const sql = `SELECT * FROM main."${table}" WHERE "${parent.key}" = ?`;
+    const found = statements.prepared(sql).get(raw[column] as number | string) as Raw | undefined;
+    if (found === undefined) throw new Error(`a row of ${shape.table} is a part of none`);
+    return this.#shardOf(parent, found);
+  }
+
+  /** Takes all rows of shards away. */
+  drop(shards: ReadonlySet<number>): void {
+    const rows: Stored[] = [];
+    for (const [name, { shard, version }] of this.#places) {
+      if (!shards.has(shard)) continue;
+      const [tbl, key] = rowOf(name);
+      rows.push({ shard, tbl, key, version, data: null });
+    }
+    this.put(rows);
+  }
+
+  /** Puts rows in their places, and removes others; notes none of it as a change. */
+  put(rows: readonly Stored[]): void {
+    const { database, statements, path } = this.#options;
+    database.exec("BEGIN");
+    try {
+      for (const row of rows.filter(({ data }) => data === null)) {
+        this.#writers.get(row.tbl)?.remove(row.key);
+        this.#places.delete(rowName(row.tbl, row.key));
+      }
+      for (const { tbl, key, data, shard, version } of rows) {
+        if (data === null) continue;
+        // Sums over all jobs that came by a move: each process counts its own, without a version.
+        if (tbl === "tally" && shard === COMMON && version > 0) continue;
+        // A table of a newer program is of no use to this one.
+        this.#writers.get(tbl)?.put(data);
+        this.#places.set(rowName(tbl, key), { shard, version });
+      }
+      database.exec("DELETE FROM temp.changed; COMMIT");
+    } catch (error) {
+      statements.rollBack();
+      throw journalError(error, path);
+    }
+  }
+}

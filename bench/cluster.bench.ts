@@ -129,7 +129,8 @@ async function takeOver(postgres: Postgres, { short }: Scale): Promise<Row> {
   using places = new Places(1, { api: null, url });
   const samples: number[] = [];
   const place = places.first;
-  await place.pending(count, { collectAt: Date.now() + 3_600_000 });
+  // As on another host than the one that has posted them.
+  await place.pending(count, { collectAt: Date.now() + 3_600_000, recorded: false, jobs: 100 });
   await runProgram([...place.argv, "cluster", "migrate"]);
   await runProgram([...place.argv, "journal", "move", "--to", url]);
   for (let round = 0; round < (short ? 1 : 3); round++) {

@@ -49,6 +49,8 @@ export interface PendingOptions {
   readonly jobs?: number;
   /** When they may be collected. @default now */
   readonly collectAt?: number;
+  /** Whether the original's records of them lie here too, as on the host that posted. @default true */
+  readonly recorded?: boolean;
 }
 
 export class Place implements Disposable {
@@ -125,6 +127,7 @@ export class Place implements Disposable {
   /** Journals actions that have been posted and wait for their collect. */
   async pending(count: number, options: PendingOptions = {}): Promise<void> {
     const { firstId = 1, plugins = [], collectAt = Date.now(), jobs = 5 } = options;
+    const { recorded = true } = options;
     const journal = openJournal({ path: this.in("journal.db") });
     const rest = { step: "", body: "{}", signature: "x".repeat(372), sendOnly: false, plugins };
     const writes = Array.from({ length: count }, (_, index) =>
@@ -144,7 +147,7 @@ export class Place implements Disposable {
     );
     await Promise.all(writes);
     await journal.close();
-    this.#recordInflight(count, { firstId, jobs });
+    if (recorded) this.#recordInflight(count, { firstId, jobs });
   }
 
   /** The original's records of those actions, as they lie beside the journal. */

@@ -127,8 +127,10 @@ class Copy {
     });
     this.tables = tablesOn(this.#rows);
     this.#shapes = shapesOf(database);
-    // What is lost here is in PostgreSQL; and rows come one by one, in no order.
-    database.exec("PRAGMA synchronous = OFF; PRAGMA foreign_keys = OFF");
+    // What is lost here is in PostgreSQL; and rows come one by one, in no order. No process finds
+    // the file again: each page is written once, not also to a log beside it.
+    database.exec("PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF");
+    database.exec("PRAGMA foreign_keys = OFF");
     this.#ids = new Ids(database, this.#shapes);
     noteChanges(database, this.#shapes.values());
     const { path, shards } = options;

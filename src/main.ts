@@ -1,7 +1,6 @@
 // Main: argv → verb → exit status. Everything else is loaded when its verb is called.
 //
-// The daemon in five files: cli/serve.ts opens the edges, runner.ts ticks, flow/launch.ts and
-// flow/post.ts send, flow/collect.ts and flow/deliver.ts bring back and hand over.
+// How an action goes through the program, file by file: ARCHITECTURE.md.
 import { parseFlags, UsageError } from "./cli/flags.ts";
 import { renderHelp } from "./cli/help.ts";
 import { CONFIG_FLAG, CONFIG_PATH, STATUS_CANNOT_START, STATUS_TRY_AGAIN } from "./cli/verb.ts";

@@ -1,5 +1,5 @@
-// Ports: what the program can do to the world, one interface an effect: Spool and Plugins here;
-// Clock, Random, Log, Http and Signer, which know no job, in lib/ports.ts.
+// Ports: what the program can do to the world, one interface an effect: Spool, Results and Plugins
+// here; Clock, Random, Log, Http and Signer, which know no job, in lib/ports.ts.
 //
 // Words (one meaning each, everywhere):
 //   job        a directory under runners/          entity     a job as loaded

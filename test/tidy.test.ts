@@ -90,6 +90,15 @@ describe("src/", () => {
     expectNone(project.slowStart(src, { entries, slow: names }));
   });
 
+  test("gives each of its rules a name of its own", () => {
+    const named = src.flatMap(({ path, text }) =>
+      [...text.matchAll(/^\/\/ +([A-HJ-Z]\d+)\. /gm)].map(([, rule = ""]) => ({ rule, path })),
+    );
+    expect(named.length).toBeGreaterThan(20);
+    const twice = named.filter(({ rule }, at) => named.findIndex((one) => one.rule === rule) < at);
+    expect(twice).toEqual([]);
+  });
+
   test("has no dead files", () => expectNone(project.unused(src, ENTRIES)));
 
   test("has no untested files", () => {

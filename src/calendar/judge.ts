@@ -3,7 +3,7 @@
 // Owns:     every check that needs keys, and what is said of a signature that does not hold.
 // Not here: the arithmetic (lib/pgp/verify.ts), what the host has (fit.ts).
 //
-// J1. Every signature of every window is verified, as the API and each agent will: one that does
+// K3. Every signature of every window is verified, as the API and each agent will: one that does
 //     not hold would make agents refuse the action.
 import { parseKeyring, type RingEntry, type RingKey, verifyProblem } from "../lib/pgp/keyring.ts";
 import { Cursor, PacketError, parsePacket, TAG } from "../lib/pgp/packets.ts";

@@ -1,5 +1,5 @@
 // Adopt: takes the original's in-flight records (inflight/*.json) into the journal, so that
-// swapping the binary loses no pending collect (I9). Runs once, at the start.
+// swapping the binary loses no pending collect (I9). adoption.ts says when.
 import { isJournalError, messageOf } from "../errors.ts";
 import type { Entity } from "../jobs/entity.ts";
 import { type ActionRow, advance } from "../journal/inflight.ts";

@@ -4,9 +4,9 @@
 // Not here: connections (lib/http/), when to ask again (flow/), what is in an action (action.ts).
 //
 // Invariants:
-//   W1. `unsent` is said only when no action can have come of the POST; never of a 500.
-//   W2. No answer of the API, or of a proxy in front of it, throws: every fault has a message.
-//   W3. A request is repeated once, with a new token, and only after a 401: then nothing was done.
+//   T1. `unsent` is said only when no action can have come of the POST; never of a 500.
+//   T2. No answer of the API, or of a proxy in front of it, throws: every fault has a message.
+//   T3. A request is repeated once, with a new token, and only after a 401: then nothing was done.
 import { messageOf } from "../errors.ts";
 import { queryEscape } from "../lib/go/escape.ts";
 import { retryAfter } from "../lib/http/retry-after.ts";
@@ -313,7 +313,7 @@ class Api implements MigApi, ApiProbe {
     return `${faultText(error)}${isStrange ? strangeAnswer(placeOf(this.#options.url, path)) : ""}`;
   }
 
-  /** Sends a request, once more with a new token when the first was refused (W3). */
+  /** Sends a request, once more with a new token when the first was refused (T3). */
   async #ask(asked: Asked): Promise<HttpAnswer> {
     const header = await this.#authorize(() => this.#auth.header());
     if ("kind" in header) return header;

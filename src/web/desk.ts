@@ -5,9 +5,9 @@
 // Not here: what can be done (deeds.ts), paths and pages (acting.ts, app.ts).
 //
 // Invariants:
-//   D1. Nothing is done for a request that another website can have made: not without the proof
+//   F1. Nothing is done for a request that another website can have made: not without the proof
 //       of the very session, nor from another origin.
-//   D2. Sessions, attempts at the token and deeds at one time have bounds.
+//   F2. Sessions, attempts at the token and deeds at one time have bounds.
 import { createHash, createHmac, timingSafeEqual } from "node:crypto";
 import { shownLine } from "../text.ts";
 import { HOUR_MS, type Instant, MINUTE_MS } from "../time.ts";

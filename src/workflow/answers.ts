@@ -8,7 +8,7 @@
 // Not here: who calls (cli/), when a run gets its answer (execution.ts), guards (flow/guard.ts).
 //
 // Invariant:
-//   A1. A question has one answer: it is written in one transaction, and never over another.
+//   Q1. A question has one answer: it is written in one transaction, and never over another.
 import { RunnerError } from "../errors.ts";
 import { redated } from "../flow/clock-watch.ts";
 import type { RunRow } from "../journal/inflight.ts";
@@ -197,7 +197,7 @@ export interface Replied {
  * Gives a run an answer.
  *
  * @param order.name Null: the only approval that it waits for.
- * @throws {RunnerError} JOURNAL, when the run does not wait for it, or has an answer already (A1).
+ * @throws {RunnerError} JOURNAL, when the run does not wait for it, or has an answer already (Q1).
  */
 export function replyTo(
   transaction: JournalTransaction,

@@ -242,7 +242,7 @@ const bodies = fc.oneof(
 
 describe("an answer of the API", () => {
   const status = fc.constantFrom(200, 201, 202, 204, 301, 400, 401, 404, 429, 500, 502, 503);
-  test("means something to every question, whatever it is, and is never thrown (W2)", async () => {
+  test("means something to every question, whatever it is, and is never thrown (T2)", async () => {
     await fc.assert(
       fc.asyncProperty(status, bodies, fc.boolean(), async (code, body, isCut) => {
         const http = fakeHttp(() => ({

@@ -126,7 +126,7 @@ describe("run.approval", () => {
     await stage.stop();
   });
 
-  test("is answered once, and says by whom (A1)", async () => {
+  test("is answered once, and says by whom (Q1)", async () => {
     const body: JobBody = async (run) => {
       await run.approval("dig", { timeout: "9h" });
       await run.approval("report", { timeout: "9h" });

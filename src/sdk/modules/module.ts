@@ -1,8 +1,8 @@
 // Module: makes the builder and the reader of one module of the agent from its schemas.
 //
 // Invariants:
-//   M1. What a builder returns is plain JSON, a copy, frozen: later changes do not reach it.
-//   M2. A reader never throws: what an agent sent is the world's answer. A result that has not the
+//   R1. What a builder returns is plain JSON, a copy, frozen: later changes do not reach it.
+//   R2. A reader never throws: what an agent sent is the world's answer. A result that has not the
 //       form of its module's is a failed result, so that it cannot pass for a clean one.
 import * as v from "valibot";
 import { RunnerError, RunnerErrors } from "../../errors.ts";
@@ -170,7 +170,7 @@ function resultSchema<Elements, Statistics>({
   });
 }
 
-/** A result in the form of its module, or a failed one (M2). */
+/** A result in the form of its module, or a failed one (R2). */
 function readResult<Elements, Statistics>(
   schema: ResultSchema<Elements, Statistics>,
   result: ModuleResult | null | undefined,

@@ -217,7 +217,7 @@ describe("modules", () => {
     expect(JSON.stringify(parameters)).toBe('{"maxdepth":2}');
   });
 
-  test("makes a copy that later changes do not reach (M1)", () => {
+  test("makes a copy that later changes do not reach (R1)", () => {
     const paths = ["/home"];
     const operation = modules.sshkey({ paths });
     paths.push("/root");
@@ -251,7 +251,7 @@ describe("modules", () => {
     expect(builder.read(result)).toEqual(result as never);
   });
 
-  test("does not take the result of another module for its own (M2)", () => {
+  test("does not take the result of another module for its own (R2)", () => {
     const result = {
       foundanything: false,
       success: true,

@@ -9,7 +9,7 @@ import { type ClusterJournal, openClusterJournal } from "../journal/postgres/jou
 import { Membership } from "../journal/postgres/membership.ts";
 import { COMMON } from "../journal/postgres/schema.ts";
 import { Server } from "../journal/postgres/server.ts";
-import { type Mark, readMark } from "../journal/sqlite/moved.ts";
+import { type MoveNote, readMoveNote } from "../journal/sqlite/moved.ts";
 import type { Clock, Log } from "../lib/ports.ts";
 import { SECOND_MS } from "../time.ts";
 
@@ -38,7 +38,7 @@ export async function joinCluster(
   { cluster, journalPath, isVisitor }: Joining,
   edges: { readonly clock: Clock; readonly log: Log },
 ): Promise<Membership> {
-  const before = readMark(journalPath);
+  const before = readMoveNote(journalPath);
   if (before === null && (await isThere(journalPath))) throw notMoved(journalPath);
   const server = openServer(cluster);
   try {
@@ -63,7 +63,7 @@ function notMoved(path: string): RunnerError {
 }
 
 /** @throws {RunnerError} JOURNAL: where the journal of this host is has to be known first. */
-async function assertMoved(server: Server, path: string, before: Mark): Promise<void> {
+async function assertMoved(server: Server, path: string, before: MoveNote): Promise<void> {
   if (before.kind === "to" && (await server.hasMove(before.move))) return;
   const isHere = before.kind === "to";
   const state = isHere

@@ -7,12 +7,12 @@ import { openSpool } from "../edge/spool.ts";
 import { RunnerError } from "../errors.ts";
 import { adoptInflight } from "../flow/adopt.ts";
 import { type AuditRow, headText } from "../journal/audit.ts";
-import { arrive } from "../journal/postgres/arriving.ts";
-import { depart } from "../journal/postgres/departing.ts";
-import { cannotMove } from "../journal/postgres/outgoing.ts";
+import { moveIntoCluster } from "../journal/postgres/into-cluster.ts";
+import { cannotMove } from "../journal/postgres/move-lock.ts";
+import { moveOutOfCluster } from "../journal/postgres/out-of-cluster.ts";
 import { Server } from "../journal/postgres/server.ts";
 import { verifyJournal } from "../journal/sqlite/maintenance.ts";
-import { type Move, readMark } from "../journal/sqlite/moved.ts";
+import { type Move, readMoveNote } from "../journal/sqlite/moved.ts";
 import { jsonAnswer, plural } from "../view/text.ts";
 import { UsageError } from "./flags.ts";
 import { loadJobs } from "./jobs.ts";
@@ -45,14 +45,15 @@ async function moveIn(call: Call, view: SpoolView, to: string): Promise<number> 
     const hint = "without one there is nothing to move: set [cluster], and start mig-runner";
     throw cannotMove(`"${path}" is not there`, hint);
   }
-  const [origin, place] = [`${hostName()}:${path}`, placeOf(to)];
+  const origin = `${hostName()}:${path}`;
+  const place = placeOf(to);
   return await withServer(urlOf(to, view), async (server) => {
-    if (readMark(path) === null) await makeReady(call, path, isDry);
-    const arrived = await arrive(server, {
+    if (readMoveNote(path) === null) await makeReady(call, path, isDry);
+    const moved = await moveIntoCluster(server, {
       ...moveOf(call, view, { path, origin, place }),
       onProgress: (done, all) => call.terminal.progress(`${done} of ${all} rows`),
     });
-    const { kind, rows, offset, head } = arrived;
+    const { kind, rows, offset, head } = moved;
     if (!isDry) await tell(view, head);
     if (call.flags.has("json")) {
       const plain = { from: origin, to: place, moved: !isDry, before: kind === "before" };
@@ -103,15 +104,16 @@ async function moveOut(call: Call, view: SpoolView, path: string): Promise<numbe
     throw new RunnerError("CONFIG", message, { path: config, hint: "docs/cluster.md" });
   }
   const url = cluster.url.reveal();
-  const [origin, place] = [placeOf(url), `${hostName()}:${path}`];
+  const origin = placeOf(url);
+  const place = `${hostName()}:${path}`;
   const isDry = call.flags.has("dry-run");
   return await withServer(url, async (server) => {
-    const departed = await depart(server, {
+    const moved = await moveOutOfCluster(server, {
       ...moveOf(call, view, { path, origin, place }),
       leaseMs: cluster.leaseMs,
       onProgress: (done) => call.terminal.progress(`${plural(done, "row")}`),
     });
-    const { kind, rows, aside, head } = departed;
+    const { kind, rows, aside, head } = moved;
     if (!isDry) await tell(view, head);
     const lost = isDry ? [] : await lostResults(path);
     if (call.flags.has("json")) {
@@ -139,7 +141,7 @@ function headOf({
   origin,
   path,
 }: {
-  readonly kind: Awaited<ReturnType<typeof depart>>["kind"];
+  readonly kind: Awaited<ReturnType<typeof moveOutOfCluster>>["kind"];
   readonly isDry: boolean;
   readonly origin: string;
   readonly path: string;
@@ -185,7 +187,7 @@ function moveOf(
   const { origin, place } = ends;
   return {
     ...ends,
-    move: processName("move"),
+    id: processName("move"),
     now: clock.now(),
     entry: {
       actor: actorOf(call),

@@ -13,7 +13,7 @@ import type { JobState } from "../jobs/catalog.ts";
 import type { Journal } from "../journal/journal.ts";
 import { openJournal } from "../journal/sqlite/journal.ts";
 import { verifyJournal } from "../journal/sqlite/maintenance.ts";
-import { readMark } from "../journal/sqlite/moved.ts";
+import { readMoveNote } from "../journal/sqlite/moved.ts";
 import { linkedDirectories } from "../lib/os/links.ts";
 import type { Log } from "../lib/ports.ts";
 import { parseInflight } from "../mig/result.ts";
@@ -250,7 +250,7 @@ async function checkJournal(
 ): Promise<void> {
   if (!(await isThere(path))) return;
   // It was moved into a cluster, whose journal is not looked at here.
-  if (cluster !== null && readMark(path)?.kind === "to") return;
+  if (cluster !== null && readMoveNote(path)?.kind === "to") return;
   const { damage, faults } = await verifyJournal(path, { quick: true });
   if (damage.length > 0) {
     const hint = "run mig-runner journal salvage, which keeps the damaged one";

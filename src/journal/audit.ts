@@ -53,13 +53,20 @@ export function appendAudit(
   entry: AuditEntry,
   at: Instant,
 ): AuditRow {
-  const head = transaction.auditHead();
+  const row = auditRowAfter(transaction.auditHead(), entry, at);
+  transaction.insertAudit(row);
+  return row;
+}
+
+/** The row of a decision, behind the newest one. @param head Null: there is none. */
+export function auditRowAfter(
+  head: Pick<AuditRow, "id" | "hash"> | null,
+  { actor, deed, subject, detail }: AuditEntry,
+  at: Instant,
+): AuditRow {
   const place = { id: (head?.id ?? 0) + 1, at, previous: head?.hash ?? NO_ROW };
-  const { actor, deed, subject, detail } = entry;
   const row = { ...place, actor, deed, subject, detail };
-  const whole = { ...row, hash: auditHash(row) };
-  transaction.insertAudit(whole);
-  return whole;
+  return { ...row, hash: auditHash(row) };
 }
 
 /** The line for the system's log that records the newest row outside of the journal. */
@@ -91,17 +98,17 @@ export function verifyAudit(
 ): AuditReport {
   const missing = new Map(known.map(({ hash, where }) => [hash, where]));
   const faults: string[] = [];
-  let [previous, id, rows, last] = [NO_ROW, 0, 0, 0];
+  let rows = 0;
+  let before = { id: 0, hash: NO_ROW };
   missing.delete(NO_ROW);
   for (;;) {
-    const batch = journal.auditRows(last, BATCH);
+    const batch = journal.auditRows(before.id, BATCH);
     for (const row of batch) {
       rows++;
-      last = row.id;
-      const fault = faultOf(row, { previous, id });
+      const fault = faultOf(row, before);
       if (fault !== null && faults.length < FAULTS_MAX) faults.push(fault);
       // Each fault is reported once: the next row is compared with the row as it stands.
-      [previous, id] = [row.hash, row.id];
+      before = row;
       missing.delete(row.hash);
     }
     if (batch.length < BATCH) break;
@@ -109,13 +116,10 @@ export function verifyAudit(
   for (const [hash, where] of missing) {
     faults.push(`the row with the hash ${hash}, which ${where} has, is gone: the tail was cut off`);
   }
-  return { rows, head: previous, faults };
+  return { rows, head: before.hash, faults };
 }
 
-function faultOf(
-  row: AuditRow,
-  before: { readonly previous: string; readonly id: number },
-): string | null {
+function faultOf(row: AuditRow, before: Pick<AuditRow, "id" | "hash">): string | null {
   const when = new Date(row.at).toISOString();
   const name = `row ${row.id} (${row.deed} ${row.subject}, ${when})`;
   if (auditHash(row) !== row.hash) return `${name} was changed`;
@@ -123,6 +127,6 @@ function faultOf(
     const from = before.id === 0 ? "the first" : `row ${before.id}`;
     return `rows are missing between ${from} and ${name}`;
   }
-  if (row.previous !== before.previous) return `${name} does not follow the row before it`;
+  if (row.previous !== before.hash) return `${name} does not follow the row before it`;
   return null;
 }

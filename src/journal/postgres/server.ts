@@ -127,6 +127,11 @@ export type Ask = (
   values?: readonly unknown[],
 ) => Promise<readonly Record<string, unknown>[]>;
 
+/** Whether a move into this cluster has ended. */
+export async function hasMove(ask: Ask, move: string): Promise<boolean> {
+  return (await ask("SELECT 1 FROM mig_move WHERE id = $1", [move])).length > 0;
+}
+
 /** How long one statement of many rows may take. */
 const LONG_MS: Milliseconds = 10 * MINUTE_MS;
 
@@ -224,8 +229,8 @@ export class Server implements ClusterStore {
   }
 
   /** Whether a move of a journal into this one has ended. */
-  async hasMove(id: string): Promise<boolean> {
-    return (await this.#ask("SELECT 1 FROM mig_move WHERE id = $1", [id])).length > 0;
+  async hasMove(move: string): Promise<boolean> {
+    return await hasMove((sql, values = []) => this.#ask(sql, values), move);
   }
 
   /**

@@ -16,7 +16,7 @@ import { assertRegularAt } from "../../lib/os/read.ts";
 import { tablesOf, texts } from "./foreign.ts";
 import { openJournal } from "./journal.ts";
 import { verifyJournal } from "./maintenance.ts";
-import { movedError, readMark } from "./moved.ts";
+import { movedError, readMoveNote } from "./moved.ts";
 import { isDamage } from "./problem.ts";
 import { copyReadable, type TableSalvage } from "./salvage.ts";
 import { freshToken, sealAsIs, stamp, tokenOf, writeSeal } from "./seal.ts";
@@ -94,7 +94,7 @@ export interface Restored extends JournalCopy {
  */
 export async function restoreJournal(path: string, file: string): Promise<Restored> {
   const purpose = `put "${file}" in place of the journal "${path}"`;
-  const moved = readMark(path);
+  const moved = readMoveNote(path);
   // A backup of before would be a second journal beside the one that was moved.
   if (moved !== null) throw movedError(path, moved);
   return await asJournalError(purpose, file, async () => {

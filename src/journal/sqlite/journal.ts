@@ -17,7 +17,7 @@ import { assertRegularAt } from "../../lib/os/read.ts";
 import type { Journal, JournalTransaction } from "../journal.ts";
 import { BUSY_TIMEOUT_MS, Checkpoints } from "./checkpoints.ts";
 import { hasOurTables, strangerIn } from "./foreign.ts";
-import { markOf, movedError } from "./moved.ts";
+import { movedError, moveNoteOf } from "./moved.ts";
 import { Pace } from "./pace.ts";
 import { Place } from "./place.ts";
 import { damageError, isUnsynced, journalError, namedIn } from "./problem.ts";
@@ -120,7 +120,7 @@ function prepare(database: DatabaseSync, where: { path: string; readOnly: boolea
   const application = numberOf(database, "PRAGMA application_id");
   const tables = numberOf(database, "SELECT count(*) FROM sqlite_schema");
   const isOurs = hasOurTables(database);
-  const moved = isOurs && application === APPLICATION_ID ? markOf(database) : null;
+  const moved = isOurs && application === APPLICATION_ID ? moveNoteOf(database) : null;
   if (moved !== null) throw movedError(where.path, moved);
   if (isOurs && (application !== APPLICATION_ID || version > VERSION_MAX)) {
     throw damageError(where.path, "its header is not what a mig-runner writes");

@@ -1,7 +1,7 @@
 // Moved: a file that is not the journal, although it looks like one: its rows are elsewhere since
 // (`to`), or are elsewhere still, because a move to this file has not ended (`from`).
 //
-// The mark is a table `moved`, triggers that refuse each change, also of who opened the file before
+// The note is a table `moved`, triggers that refuse each change, also of who opened the file before
 // it, and a schema version that no mig-runner opens. All of it comes and goes in one transaction.
 import { DatabaseSync } from "node:sqlite";
 import { RunnerError } from "../../errors.ts";
@@ -16,8 +16,8 @@ const MOVED_VERSION = 900;
 export interface Move {
   /** The journal.db, here or to be. Its directory is locked by the caller. */
   readonly path: string;
-  /** A name that no other move has. */
-  readonly move: string;
+  /** No other move has the same. */
+  readonly id: string;
   readonly now: Instant;
   /** Both ends, for people. */
   readonly origin: string;
@@ -27,10 +27,10 @@ export interface Move {
   readonly isDry: boolean;
 }
 
-/** What is known of a move. */
-export interface Mark {
+/** What a file says of a move. */
+export interface MoveNote {
   readonly kind: "to" | "from";
-  /** Which move. */
+  /** The id of the move. */
   readonly move: string;
   /** The other place, for people. */
   readonly place: string;
@@ -39,12 +39,12 @@ export interface Mark {
   readonly version: number;
 }
 
-/** The mark of a file; null for a journal, for no file, and for one that cannot be read. */
-export function readMark(path: string): Mark | null {
+/** The note of a file; null for a journal, for no file, and for one that cannot be read. */
+export function readMoveNote(path: string): MoveNote | null {
   try {
     const database = new DatabaseSync(path, { readOnly: true });
     try {
-      return markOf(database);
+      return moveNoteOf(database);
     } finally {
       database.close();
     }
@@ -54,20 +54,20 @@ export function readMark(path: string): Mark | null {
   }
 }
 
-/** The mark of an open file. */
-export function markOf(database: DatabaseSync): Mark | null {
+/** The note of an open file. */
+export function moveNoteOf(database: DatabaseSync): MoveNote | null {
   const { user_version } = database.prepare("PRAGMA user_version").get() as Numbers;
   if (user_version !== MOVED_VERSION) return null;
   const row = database.prepare("SELECT kind, move, place, at, version FROM moved").get();
-  return row === undefined ? null : ({ ...row } as unknown as Mark);
+  return row === undefined ? null : ({ ...row } as unknown as MoveNote);
 }
 
 type Numbers = Record<string, number>;
 
-/** Makes the file no journal. The transaction is the caller's. */
-export function mark(
+/** Writes the note: the file is no journal any more. The transaction is the caller's. */
+export function putMoveNote(
   database: DatabaseSync,
-  { kind, move, place, at }: Omit<Mark, "version">,
+  { kind, move, place, at }: Omit<MoveNote, "version">,
 ): void {
   const { user_version } = database.prepare("PRAGMA user_version").get() as Numbers;
   database.exec(
@@ -86,8 +86,8 @@ export function mark(
   database.exec(`PRAGMA user_version = ${MOVED_VERSION}`);
 }
 
-/** Makes it a journal again. The transaction is the caller's. */
-export function unmark(database: DatabaseSync, { version }: Mark): void {
+/** Takes the note away: it is a journal again. The transaction is the caller's. */
+export function removeMoveNote(database: DatabaseSync, { version }: MoveNote): void {
   for (const name of triggersOn(database)) database.exec(`DROP TRIGGER "${name}"`);
   database.exec("DROP TABLE moved");
   database.exec(`PRAGMA user_version = ${version}`);
@@ -99,7 +99,7 @@ function triggersOn(database: DatabaseSync): readonly string[] {
 }
 
 /** Why the file is not opened, and the way out. */
-export function movedError(path: string, { kind, place, at }: Mark): RunnerError {
+export function movedError(path: string, { kind, place, at }: MoveNote): RunnerError {
   const when = new Date(at).toISOString();
   const state =
     kind === "to"

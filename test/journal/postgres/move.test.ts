@@ -6,10 +6,10 @@ import { join } from "node:path";
 import { RunnerError } from "../../../src/errors.ts";
 import { appendAudit, verifyAudit } from "../../../src/journal/audit.ts";
 import type { Journal } from "../../../src/journal/journal.ts";
-import { type Arrival, arrive } from "../../../src/journal/postgres/arriving.ts";
-import { type Departure, depart } from "../../../src/journal/postgres/departing.ts";
+import { type MoveIn, moveIntoCluster } from "../../../src/journal/postgres/into-cluster.ts";
 import { openClusterJournal } from "../../../src/journal/postgres/journal.ts";
-import { idColumns } from "../../../src/journal/postgres/outgoing.ts";
+import { idColumns } from "../../../src/journal/postgres/move-rows.ts";
+import { type MoveOut, moveOutOfCluster } from "../../../src/journal/postgres/out-of-cluster.ts";
 import { Server } from "../../../src/journal/postgres/server.ts";
 import { openJournal } from "../../../src/journal/sqlite/journal.ts";
 import { verifyJournal } from "../../../src/journal/sqlite/maintenance.ts";
@@ -58,13 +58,13 @@ async function full(journal: Journal): Promise<void> {
 let moves = 0;
 const entry = { actor: "ann", deed: "move", subject: "journal", detail: "there" };
 
-function moving(path: string, changes: Partial<Arrival> = {}): Arrival {
-  const common = { move: `m${++moves}`, now: NOW + 9, entry, isDry: false, onProgress() {} };
+function moving(path: string, changes: Partial<MoveIn> = {}): MoveIn {
+  const common = { id: `m${++moves}`, now: NOW + 9, entry, isDry: false, onProgress() {} };
   return { ...common, path, origin: `host:${path}`, place: CLUSTER, ...changes };
 }
 
-function leaving(path: string, changes: Partial<Departure> = {}): Departure {
-  const common = { move: `m${++moves}`, now: NOW + 9, entry, isDry: false, onProgress() {} };
+function leaving(path: string, changes: Partial<MoveOut> = {}): MoveOut {
+  const common = { id: `m${++moves}`, now: NOW + 9, entry, isDry: false, onProgress() {} };
   const ends = { path, place: `host:${path}`, origin: CLUSTER, leaseMs: 1_000 };
   return { ...common, ...ends, ...changes };
 }
@@ -123,10 +123,10 @@ described("a journal", () => {
       expect({ table, isFilled: has.length > 0 }).toEqual({ table, isFilled: true });
     }
     const before = openJournal({ path });
-    const dry = await arrive(server, moving(path, { isDry: true }));
+    const dry = await moveIntoCluster(server, moving(path, { isDry: true }));
     expect(dry).toMatchObject({ kind: "moved", offset: 0 });
     expect(Object.values(await rowsOf(server)).flat()).toEqual([]);
-    expect(await arrive(server, moving(path))).toMatchObject({ rows: dry.rows });
+    expect(await moveIntoCluster(server, moving(path))).toMatchObject({ rows: dry.rows });
     const there = await rowsOf(server);
     expect(plain(there)).toEqual(plain(rows));
     expect(there.audit).toHaveLength((rows.audit?.length ?? 0) + 1);
@@ -138,7 +138,7 @@ described("a journal", () => {
     const { journal, path: copy } = await whole(server);
     await journal.write((to) => to.setCursor("new", { decidedAt: NOW, schedule: "" }));
     const changed = dump(copy);
-    expect(await depart(server, leaving(path))).toMatchObject({ kind: "moved" });
+    expect(await moveOutOfCluster(server, leaving(path))).toMatchObject({ kind: "moved" });
     const back = dump(path);
     expect(plain(back)).toEqual(plain(changed));
     expect(back.tally).toEqual(rows.tally ?? []);
@@ -158,7 +158,7 @@ described("a journal", () => {
     await journal.close();
 
     await openJournal({ path }).close();
-    expect(await arrive(server, moving(path))).toMatchObject({ kind: "moved", offset: 0 });
+    expect(await moveIntoCluster(server, moving(path))).toMatchObject({ kind: "moved", offset: 0 });
     expect(plain(await rowsOf(server))).toEqual(plain(back));
     await server.close();
   });
@@ -170,24 +170,24 @@ described("a journal", () => {
     const onProgress = (): void => {
       throw new RunnerError("JOURNAL", "killed");
     };
-    await expect(arrive(server, moving(path, { onProgress }))).rejects.toThrow("killed");
+    await expect(moveIntoCluster(server, moving(path, { onProgress }))).rejects.toThrow("killed");
     expect([await refusal(path), dump(path)]).toEqual(["", rows]);
     expect(Object.values(await rowsOf(server)).flat()).toEqual([]);
 
-    await expect(arrive(dying(server, "before"), moving(path))).rejects.toThrow("killed");
+    await expect(moveIntoCluster(dying(server, "before"), moving(path))).rejects.toThrow("killed");
     expect(await refusal(path)).toContain("was moved to");
     expect(Object.values(await rowsOf(server)).flat()).toEqual([]);
     // Given up: it is what it was.
-    expect(await depart(server, leaving(path))).toMatchObject({ kind: "given up" });
+    expect(await moveOutOfCluster(server, leaving(path))).toMatchObject({ kind: "given up" });
     expect([await refusal(path), dump(path)]).toEqual(["", rows]);
 
-    await expect(arrive(dying(server, "before"), moving(path))).rejects.toThrow("killed");
-    const other = arrive(server, moving(path, { place: "postgres://other:5432/mig" }));
+    await expect(moveIntoCluster(dying(server, "before"), moving(path))).rejects.toThrow("killed");
+    const other = moveIntoCluster(server, moving(path, { place: "postgres://other:5432/mig" }));
     await expect(other).rejects.toThrow("moving it to postgres://db:5432/mig has not ended");
-    await expect(arrive(dying(server, "after"), moving(path))).rejects.toThrow("killed");
+    await expect(moveIntoCluster(dying(server, "after"), moving(path))).rejects.toThrow("killed");
     expect(await refusal(path)).toContain("was moved to");
     expect(plain(await rowsOf(server))).toEqual(plain(rows));
-    expect(await arrive(server, moving(path))).toMatchObject({ kind: "before" });
+    expect(await moveIntoCluster(server, moving(path))).toMatchObject({ kind: "before" });
     expect(plain(await rowsOf(server))).toEqual(plain(rows));
     await server.close();
   });
@@ -195,22 +195,30 @@ described("a journal", () => {
   test("is in one place at each moment, wherever moving it back is cut off", async () => {
     const server = await newServer();
     const source = await newJournal(full);
-    await arrive(server, moving(source));
+    await moveIntoCluster(server, moving(source));
     const rows = await rowsOf(server);
     const path = newFile();
     await server.beat("h1", "h1/x", 60_000);
-    await expect(depart(server, leaving(path))).rejects.toThrow("there are hosts at work: h1");
+    await expect(moveOutOfCluster(server, leaving(path))).rejects.toThrow(
+      "there are hosts at work: h1",
+    );
     await server.leave("h1/x");
-    expect(await depart(server, leaving(path, { isDry: true }))).toMatchObject({ kind: "moved" });
-    await expect(depart(dying(server, "before"), leaving(path))).rejects.toThrow("killed");
+    expect(await moveOutOfCluster(server, leaving(path, { isDry: true }))).toMatchObject({
+      kind: "moved",
+    });
+    await expect(moveOutOfCluster(dying(server, "before"), leaving(path))).rejects.toThrow(
+      "killed",
+    );
     expect(await refusal(path)).toContain("moving it here from postgres://db:5432/mig has not");
     expect(await rowsOf(server)).toEqual(rows);
-    await expect(depart(dying(server, "after"), leaving(path))).rejects.toThrow("killed");
+    await expect(moveOutOfCluster(dying(server, "after"), leaving(path))).rejects.toThrow("killed");
     expect(await refusal(path)).toContain("moving it here from postgres://db:5432/mig has not");
-    await expect(depart(server, leaving(newFile()))).rejects.toThrow(`was moved to host:${path}`);
-    expect(await depart(server, leaving(path))).toMatchObject({ kind: "ended" });
+    await expect(moveOutOfCluster(server, leaving(newFile()))).rejects.toThrow(
+      `was moved to host:${path}`,
+    );
+    expect(await moveOutOfCluster(server, leaving(path))).toMatchObject({ kind: "ended" });
     expect(plain(dump(path))).toEqual(plain(rows));
-    await expect(depart(server, leaving(path))).rejects.toThrow("is there already");
+    await expect(moveOutOfCluster(server, leaving(path))).rejects.toThrow("is there already");
     await server.close();
   });
 });
@@ -230,9 +238,9 @@ described("a second journal", () => {
 
   test("joins the first, under other ids", async () => {
     const server = await newServer();
-    await arrive(server, moving(await newJournal(full)));
+    await moveIntoCluster(server, moving(await newJournal(full)));
     const path = await newJournal(other);
-    const { offset } = await arrive(server, moving(path));
+    const { offset } = await moveIntoCluster(server, moving(path));
     expect(offset).toBeGreaterThan(0);
     const { journal } = await whole(server);
     const [run] = journal.runs("weekly", 9);
@@ -252,9 +260,9 @@ described("a second journal", () => {
 
   test("is refused where two histories would become one", async () => {
     const server = await newServer();
-    await arrive(server, moving(await newJournal(full)));
+    await moveIntoCluster(server, moving(await newJournal(full)));
     const same = await newJournal(full);
-    await expect(arrive(server, moving(same))).rejects.toThrow(
+    await expect(moveIntoCluster(server, moving(same))).rejects.toThrow(
       'the cluster has a history of the same jobs: "ahead", "flow", "nightly"',
     );
     const flow = await newJournal(async (journal) => {
@@ -264,13 +272,17 @@ described("a second journal", () => {
         to.insertRun(wanted, "paused", NOW);
       });
     });
-    await expect(arrive(server, moving(flow))).rejects.toThrow("run 1 of other has not ended");
+    await expect(moveIntoCluster(server, moving(flow))).rejects.toThrow(
+      "run 1 of other has not ended",
+    );
     expect(await refusal(flow)).toBe("");
     const held = await newJournal(async (journal) => {
       const pause = { job: "*", since: NOW, until: null, actor: "ann", why: "" };
       await journal.write((to) => to.insertPause(pause));
     });
-    await expect(arrive(server, moving(held))).rejects.toThrow("all jobs of this host are paused");
+    await expect(moveIntoCluster(server, moving(held))).rejects.toThrow(
+      "all jobs of this host are paused",
+    );
     await server.close();
   });
 });

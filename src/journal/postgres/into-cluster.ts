@@ -1,9 +1,9 @@
-// Arriving: the journal of one host on its way into that of a cluster.
+// Into cluster: a move of the journal of one host into that of a cluster.
 //
 //   PostgreSQL   BEGIN ─▶ rows, compared ─▶ the move's name ──────────────▶ COMMIT
-//   journal.db   BEGIN ────────────────────────────────────▶ mark, COMMIT
+//   journal.db   BEGIN ────────────────────────────────────▶ note, COMMIT
 //
-// The mark decides: until then journal.db is the journal, and nothing of it is in PostgreSQL; from
+// The note decides: until then journal.db is the journal, and nothing of it is in PostgreSQL; from
 // then on it is not, and when PostgreSQL does not know the move's name, the move is made again. All
 // shards are locked meanwhile, so whoever looks for the name sees whether it will ever be there.
 import { DatabaseSync } from "node:sqlite";
@@ -12,33 +12,40 @@ import type { Instant } from "../../time.ts";
 import type { AuditRow } from "../audit.ts";
 import { BUSY_TIMEOUT_MS } from "../sqlite/checkpoints.ts";
 import type { Raw } from "../sqlite/columns.ts";
-import { type Mark, type Move, mark, markOf, movedError, unmark } from "../sqlite/moved.ts";
+import {
+  type Move,
+  type MoveNote,
+  movedError,
+  moveNoteOf,
+  putMoveNote,
+  removeMoveNote,
+} from "../sqlite/moved.ts";
 import { journalError } from "../sqlite/problem.ts";
 import { migrationFrom, SCHEMA_VERSION } from "../sqlite/schema.ts";
 import { assertSealed, sealAnew } from "../sqlite/seal.ts";
 import { Digest } from "./digest.ts";
+import { cannotMove, lockAll } from "./move-lock.ts";
 import {
-  cannotMove,
+  type ClusterRow,
   commonName,
   highestId,
   jobsIn,
   type Known,
-  type Outgoing,
-  outgoing,
   type Plan,
-} from "./outgoing.ts";
+  rowsForCluster,
+} from "./move-rows.ts";
 import { COMMON } from "./schema.ts";
-import type { Ask, Server } from "./server.ts";
+import { type Ask, hasMove, type Server } from "./server.ts";
 import { encodeRow, type Shape, shapesOf } from "./shapes.ts";
 
 /** What is to be moved. */
-export interface Arrival extends Move {
+export interface MoveIn extends Move {
   /** Rows that were sent, of how many. */
   onProgress(done: number, all: number): void;
 }
 
 /** What became of it. */
-export interface Arrived {
+export interface MovedIn {
   /** `before`: an earlier call has moved it. */
   readonly kind: "moved" | "before";
   /** Rows by table. */
@@ -50,21 +57,21 @@ export interface Arrived {
 }
 
 /** Moves it. @throws {RunnerError} JOURNAL: call it again, or the journal is where it was. */
-export async function arrive(
+export async function moveIntoCluster(
   server: Pick<Server, "transaction">,
-  arrival: Arrival,
-): Promise<Arrived> {
-  const source = new Source(arrival.path);
+  move: MoveIn,
+): Promise<MovedIn> {
+  const source = new Source(move.path);
   try {
     return await server.transaction(async (ask) => {
-      const arrived = await send(ask, source, arrival);
-      if (arrival.isDry) throw new Undone(arrived);
-      if (arrived.kind === "moved") source.markMoved(arrival);
-      return arrived;
+      const moved = await send(ask, source, move);
+      if (move.isDry) throw new Undone(moved);
+      if (moved.kind === "moved") source.noteMoved(move);
+      return moved;
     });
   } catch (error) {
-    if (error instanceof Undone) return error.arrived;
-    throw journalError(error, arrival.path);
+    if (error instanceof Undone) return error.moved;
+    throw journalError(error, move.path);
   } finally {
     source.close();
   }
@@ -72,11 +79,11 @@ export async function arrive(
 
 /** Undoes what was tried. */
 class Undone extends Error {
-  readonly arrived: Arrived;
+  readonly moved: MovedIn;
 
-  constructor(arrived: Arrived) {
+  constructor(moved: MovedIn) {
     super("undone");
-    this.arrived = arrived;
+    this.moved = moved;
   }
 }
 
@@ -84,7 +91,7 @@ class Undone extends Error {
 class Source {
   readonly database: DatabaseSync;
   /** What it says of an earlier call. */
-  readonly before: Mark | null;
+  readonly before: MoveNote | null;
   readonly #path: string;
 
   constructor(path: string) {
@@ -96,10 +103,10 @@ class Source {
     try {
       database.exec(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}; PRAGMA foreign_keys = OFF`);
       database.exec("PRAGMA synchronous = FULL; BEGIN IMMEDIATE");
-      this.before = markOf(database);
+      this.before = moveNoteOf(database);
       if (this.before?.kind === "from") throw movedError(path, this.before);
       // Seen here alone, unless it is moved again.
-      if (this.before !== null) unmark(database, this.before);
+      if (this.before !== null) removeMoveNote(database, this.before);
       const { user_version: version = 0 } = database.prepare("PRAGMA user_version").get() as {
         user_version?: number;
       };
@@ -112,8 +119,9 @@ class Source {
     }
   }
 
-  markMoved({ move, place, now }: Arrival): void {
-    mark(this.database, { kind: "to", move, place, at: now });
+  /** From here on the file is not the journal any more. */
+  noteMoved({ id, place, now }: MoveIn): void {
+    putMoveNote(this.database, { kind: "to", move: id, place, at: now });
     this.database.exec("COMMIT");
     sealAnew(this.database, this.#path);
   }
@@ -125,70 +133,45 @@ class Source {
 }
 
 /** Writes all rows, in a transaction that has not ended. */
-async function send(ask: Ask, source: Source, arrival: Arrival): Promise<Arrived> {
+async function send(ask: Ask, source: Source, move: MoveIn): Promise<MovedIn> {
   const { database, before } = source;
   const { shards, nextId, movedTo } = await lockAll(ask);
   if (before !== null && (await hasMove(ask, before.move))) {
     return { kind: "before", rows: {}, offset: 0, head: null };
   }
-  if (before !== null && before.place !== arrival.place) {
-    const hint = `name that one, or take it back: mig-runner journal move --to ${arrival.path}`;
+  if (before !== null && before.place !== move.place) {
+    const hint = `name that one, or take it back: mig-runner journal move --to ${move.path}`;
     throw cannotMove(`moving it to ${before.place} has not ended`, hint);
   }
   const shapes = shapesOf(database);
   // All that is here was moved to a file, and is history of before.
   if (movedTo !== null) await clear(ask);
   const known = await knownIn(ask);
-  const { now, origin, entry } = arrival;
+  const { now, origin, entry } = move;
   if (!known.isEmpty) await assertApart(ask, { database, shapes, now });
   const offset = known.isEmpty ? 0 : nextId - 1;
   if (offset > 0) assertFixed(database);
   const highest = offset + highestId(database, shapes.values());
   const plan: Plan = { shards, offset, known, now, origin, entry };
-  const touched = await insertAll(ask, outgoing(database, shapes, plan), {
+  const touched = await insertAll(ask, rowsForCluster(database, shapes, plan), {
     all: countOf(database, shapes),
-    onProgress: arrival.onProgress,
+    onProgress: move.onProgress,
   });
   await ask("UPDATE mig_cluster SET next_id = greatest(next_id, $1)", [highest + 1]);
   const sent = new Digest();
   let head: AuditRow | null = null;
-  for (const each of outgoing(database, shapes, plan)) {
+  for (const each of rowsForCluster(database, shapes, plan)) {
     sent.add(placed(each));
     // The last one.
     if (each.shape.table === "audit") head = each.row as unknown as AuditRow;
   }
   const found = await foundIn(ask, shapes, touched);
-  if (`${sent}` !== `${found}`) {
+  if (!sent.isSame(found)) {
     const state = `PostgreSQL has ${found.rows} rows of ${sent.rows}, or others than were sent`;
     throw cannotMove(state, "nothing was changed: tell the makers of mig-runner");
   }
-  await ask("INSERT INTO mig_move (id, came) VALUES ($1, $2)", [arrival.move, origin]);
+  await ask("INSERT INTO mig_move (id, came) VALUES ($1, $2)", [move.id, origin]);
   return { kind: "moved", rows: Object.fromEntries(sent.counts), offset, head };
-}
-
-/** The cluster, locked until the transaction ends. */
-export interface Locked {
-  readonly shards: number;
-  readonly nextId: number;
-  readonly movedTo: string | null;
-  readonly movedBy: string | null;
-}
-
-/** Locks all that there is: nobody writes, claims or renews anything until the transaction ends. */
-export async function lockAll(ask: Ask): Promise<Locked> {
-  await ask("SELECT id FROM mig_shard ORDER BY id FOR UPDATE");
-  const [row] = await ask("SELECT * FROM mig_cluster FOR UPDATE");
-  return {
-    shards: Number(row?.shards),
-    nextId: Number(row?.next_id),
-    movedTo: (row?.moved_to ?? null) as string | null,
-    movedBy: (row?.moved_by ?? null) as string | null,
-  };
-}
-
-/** Whether a move into this cluster has ended. */
-export async function hasMove(ask: Ask, move: string): Promise<boolean> {
-  return (await ask("SELECT 1 FROM mig_move WHERE id = $1", [move])).length > 0;
 }
 
 /** Removes all rows, so that all see it, and takes the shards from whoever had them. */
@@ -294,17 +277,19 @@ const INSERT =
 
 async function insertAll(
   ask: Ask,
-  rows: Iterable<Outgoing>,
-  { all, onProgress }: Pick<Arrival, "onProgress"> & { readonly all: number },
+  rows: Iterable<ClusterRow>,
+  { all, onProgress }: Pick<MoveIn, "onProgress"> & { readonly all: number },
 ): Promise<readonly number[]> {
   const touched = new Set<number>();
   let batch: object[] = [];
-  let [size, done] = [0, 0];
+  let size = 0;
+  let done = 0;
   const flush = async (): Promise<void> => {
     const written = await ask(INSERT, [JSON.stringify(batch)]);
     if (written.length !== batch.length) throw cannotMove(TAKEN, "move it to a cluster of its own");
     done += batch.length;
-    [batch, size] = [[], 0];
+    batch = [];
+    size = 0;
     onProgress(Math.min(done, all), all);
   };
   for (const { shape, key, shard, row, mark: m } of rows) {
@@ -322,7 +307,7 @@ async function insertAll(
 
 const TAKEN = "the cluster has rows of the same ids";
 
-function placed({ shape, key, shard, row, mark: once }: Outgoing) {
+function placed({ shape, key, shard, row, mark: once }: ClusterRow) {
   return { shape, key, row, place: `${shard}/${once ?? ""}` };
 }
 
@@ -337,11 +322,13 @@ async function foundIn(
     "SELECT r.* FROM mig_row r JOIN mig_shard s ON s.id = r.shard AND s.version = r.version " +
     "WHERE r.data IS NOT NULL AND r.shard = ANY ($4::integer[]) " +
     "AND (r.tbl, r.key) > ($1, $2) ORDER BY r.tbl, r.key LIMIT $3";
-  let [table, last] = ["", ""];
+  let table = "";
+  let last = "";
   for (;;) {
     const rows = await ask(sql, [table, last, BATCH_ROWS, shards]);
     for (const { tbl, key, data, shard, mark: once } of rows) {
-      [table, last] = [String(tbl), String(key)];
+      table = String(tbl);
+      last = String(key);
       const shape = shapes.get(table);
       if (shape === undefined) throw new Error(`there is no table ${table}`);
       const row = JSON.parse(String(data)) as Raw;

@@ -1,11 +1,11 @@
-// Departing: the journal of a cluster on its way into a file of one host.
+// Out of cluster: a move of the journal of a cluster into a file of one host.
 //
 //   PostgreSQL   BEGIN ─▶ all is read ──────────────────▶ "moved to FILE", COMMIT
-//   FILE         rows, compared ─▶ marked, put in place ───────────────────────▶ unmark
+//   FILE         rows, compared ─▶ noted, put in place ────────────────────────▶ note gone
 //
-// The COMMIT decides: until then the file is refused by its mark, and from then on PostgreSQL takes
+// The COMMIT decides: until then the file is refused by its note, and from then on PostgreSQL takes
 // no more writes. A move that was cut off before is made again; one that was cut off after it is
-// ended by taking the mark away.
+// ended by taking the note away.
 import { existsSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import type { Milliseconds } from "../../time.ts";
@@ -14,17 +14,24 @@ import type { Raw } from "../sqlite/columns.ts";
 import { placeJournal, removeDatabase } from "../sqlite/copies.ts";
 import { openJournal } from "../sqlite/journal.ts";
 import { verifyJournal } from "../sqlite/maintenance.ts";
-import { type Mark, type Move, mark, markOf, readMark, unmark } from "../sqlite/moved.ts";
+import {
+  type Move,
+  type MoveNote,
+  moveNoteOf,
+  putMoveNote,
+  readMoveNote,
+  removeMoveNote,
+} from "../sqlite/moved.ts";
 import { journalError } from "../sqlite/problem.ts";
 import { sealAnew } from "../sqlite/seal.ts";
-import { hasMove, lockAll } from "./arriving.ts";
 import { Digest } from "./digest.ts";
-import { cannotMove, rowsOf } from "./outgoing.ts";
-import type { Ask, Server } from "./server.ts";
+import { cannotMove, lockAll } from "./move-lock.ts";
+import { rowsOf } from "./move-rows.ts";
+import { type Ask, hasMove, type Server } from "./server.ts";
 import { type Shape, shapesOf, Writer } from "./shapes.ts";
 
 /** Where the journal goes. */
-export interface Departure extends Move {
+export interface MoveOut extends Move {
   /** How long a host that is silent keeps its jobs. */
   readonly leaseMs: Milliseconds;
   /** Rows that came. */
@@ -32,7 +39,7 @@ export interface Departure extends Move {
 }
 
 /** What became of it. */
-export interface Departed {
+export interface MovedOut {
   /** `ended`: that of an earlier call; `given up`: an earlier move of the file into the cluster. */
   readonly kind: "moved" | "ended" | "given up";
   /** Rows by table. */
@@ -44,16 +51,16 @@ export interface Departed {
 }
 
 /** Moves it. @throws {RunnerError} JOURNAL: call it again, or the journal is where it was. */
-export async function depart(
+export async function moveOutOfCluster(
   server: Pick<Server, "transaction">,
-  departure: Departure,
-): Promise<Departed> {
-  const { path, isDry } = departure;
-  const temporary = `${path}.arriving`;
+  move: MoveOut,
+): Promise<MovedOut> {
+  const { path, isDry } = move;
+  const temporary = `${path}.moving`;
   await removeDatabase(temporary);
   try {
-    const departed = await server.transaction(async (ask): Promise<Departed> => {
-      const before = readMark(path);
+    const moved = await server.transaction(async (ask): Promise<MovedOut> => {
+      const before = readMoveNote(path);
       if (before === null && existsSync(path)) throw taken(path);
       const { movedTo, movedBy } = await lockAll(ask);
       if (movedTo !== null) {
@@ -61,20 +68,16 @@ export async function depart(
         const hint = `there \`mig-runner journal move --to ${path}\` ends it, if it has not ended`;
         throw cannotMove(`it was moved to ${movedTo}`, hint);
       }
-      if (before?.kind === "to" && !(await hasMove(ask, before.move)))
-        return giveUp(departure, before);
-      await assertQuiet(ask, departure.leaseMs);
-      const { rows, head } = await fetchAll(ask, temporary, departure);
+      if (before?.kind === "to" && !(await hasMove(ask, before.move))) return giveUp(move, before);
+      await assertQuiet(ask, move.leaseMs);
+      const { rows, head } = await fetchAll(ask, temporary, move);
       if (isDry) return { kind: "moved", rows, aside: null, head: null };
       const aside = await placeJournal(path, temporary, "before-move");
-      await ask("UPDATE mig_cluster SET moved_to = $1, moved_by = $2", [
-        departure.place,
-        departure.move,
-      ]);
+      await ask("UPDATE mig_cluster SET moved_to = $1, moved_by = $2", [move.place, move.id]);
       return { kind: "moved", rows, aside, head };
     });
     if (!isDry) end(path);
-    return departed;
+    return moved;
   } catch (error) {
     throw journalError(error, path);
   } finally {
@@ -82,15 +85,15 @@ export async function depart(
   }
 }
 
-const NOTHING: Departed = { kind: "ended", rows: {}, aside: null, head: null };
+const NOTHING: MovedOut = { kind: "ended", rows: {}, aside: null, head: null };
 
 /** The file is the journal from now on, or is it again. */
 function end(path: string): void {
   const database = new DatabaseSync(path);
   try {
     database.exec("PRAGMA synchronous = FULL; BEGIN IMMEDIATE");
-    const before = markOf(database);
-    if (before !== null) unmark(database, before);
+    const before = moveNoteOf(database);
+    if (before !== null) removeMoveNote(database, before);
     database.exec("COMMIT");
     sealAnew(database, path);
   } finally {
@@ -99,7 +102,7 @@ function end(path: string): void {
 }
 
 /** A move of this file into a cluster that has not ended never will: it is the journal again. */
-function giveUp({ origin }: Departure, { place }: Mark): Departed {
+function giveUp({ origin }: MoveOut, { place }: MoveNote): MovedOut {
   if (place !== origin) {
     throw cannotMove(
       `the file was moved to ${place}, which is not this cluster`,
@@ -130,32 +133,32 @@ async function assertQuiet(ask: Ask, leaseMs: Milliseconds): Promise<void> {
 /** Rows that are fetched at once. */
 const PAGE = 2_000;
 
-/** Makes a journal of all rows that the cluster has, which is refused until its mark is gone. */
+/** Makes a journal of all rows that the cluster has, which is refused until its note is gone. */
 async function fetchAll(
   ask: Ask,
   path: string,
-  departure: Departure,
-): Promise<Pick<Departed, "rows" | "head">> {
+  move: MoveOut,
+): Promise<Pick<MovedOut, "rows" | "head">> {
   await openJournal({ path }).close();
   const database = new DatabaseSync(path);
   try {
     database.exec("PRAGMA foreign_keys = OFF; BEGIN");
     const shapes = shapesOf(database);
-    const sent = await receive(ask, { database, shapes }, departure);
+    const sent = await receive(ask, { database, shapes }, move);
     database.exec("COMMIT");
     const found = new Digest();
     for (const shape of shapes.values()) {
       for (const row of rowsOf(database, shape))
         found.add({ shape, key: String(row[shape.key]), row });
     }
-    if (`${sent}` !== `${found}`) {
+    if (!sent.isSame(found)) {
       const state = `the file has ${found.rows} rows of ${sent.rows}, or others than came`;
       throw cannotMove(state, "nothing was changed: a newer mig-runner may have written some");
     }
-    const head = await noteMove(path, departure);
-    const { kind, place } = { kind: "from", place: departure.origin } as const;
+    const head = await auditMove(path, move);
+    const { id, origin, now } = move;
     database.exec("BEGIN IMMEDIATE");
-    mark(database, { kind, place, move: departure.move, at: departure.now });
+    putMoveNote(database, { kind: "from", move: id, place: origin, at: now });
     database.exec("COMMIT");
     return { rows: Object.fromEntries(found.counts), head };
   } finally {
@@ -171,18 +174,20 @@ interface Target {
 async function receive(
   ask: Ask,
   { database, shapes }: Target,
-  { onProgress }: Pick<Departure, "onProgress">,
+  { onProgress }: Pick<MoveOut, "onProgress">,
 ): Promise<Digest> {
   const digest = new Digest();
   const writers = new Map<string, Writer>();
   const sql =
     "SELECT tbl, key, data FROM mig_row WHERE data IS NOT NULL AND (tbl, key) > ($1, $2) " +
     "ORDER BY tbl, key LIMIT $3";
-  let [table, last] = ["", ""];
+  let table = "";
+  let last = "";
   for (;;) {
     const rows = await ask(sql, [table, last, PAGE]);
     for (const { tbl, key, data } of rows) {
-      [table, last] = [String(tbl), String(key)];
+      table = String(tbl);
+      last = String(key);
       const shape = shapes.get(table);
       if (shape === undefined) throw newer(`rows of "${table}"`);
       const writer = writers.get(table) ?? new Writer(database, shape);
@@ -206,7 +211,7 @@ function newer(what: string) {
 }
 
 /** Notes the move in the audit log, and looks at the whole. */
-async function noteMove(path: string, { entry, now }: Departure): Promise<AuditRow> {
+async function auditMove(path: string, { entry, now }: MoveOut): Promise<AuditRow> {
   const journal = openJournal({ path });
   try {
     const head = await journal.write((tables) => appendAudit(tables, entry, now));

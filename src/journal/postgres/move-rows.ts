@@ -1,13 +1,13 @@
-// Outgoing: the rows of the journal of one host as they are to stand in that of a cluster: where
+// Move rows: the rows of the journal of one host as they are to stand in that of a cluster: where
 // each is, by which ids, and what becomes of those that the cluster has its own of.
 //
 // Ids of the journal's own are raised by one offset, the same in all tables, so that all that names
 // another row still does. All of it is read off the schema, so that no table can be forgotten.
 import type { DatabaseSync, StatementSync } from "node:sqlite";
-import { RunnerError } from "../../errors.ts";
 import type { Instant } from "../../time.ts";
-import { type AuditEntry, type AuditRow, auditHash, NO_ROW } from "../audit.ts";
+import { type AuditEntry, type AuditRow, auditRowAfter } from "../audit.ts";
 import type { Raw } from "../sqlite/columns.ts";
+import { cannotMove } from "./move-lock.ts";
 import { COMMON } from "./schema.ts";
 import { markOf, type Shape, shardOf } from "./shapes.ts";
 
@@ -35,7 +35,7 @@ export interface Plan {
 }
 
 /** A row as it is to stand in the cluster. */
-export interface Outgoing {
+export interface ClusterRow {
   readonly shape: Shape;
   readonly key: string;
   readonly shard: number;
@@ -61,11 +61,6 @@ const PAGE = 500;
 /** Ids of rows are at most this, where none was written by hand. */
 const ID_GIVEN_MAX = 2 ** 52;
 
-/** Why a journal is not moved. */
-export function cannotMove(why: string, hint: string): RunnerError {
-  return new RunnerError("JOURNAL", `Cannot move the journal: ${why}`, { hint });
-}
-
 /** The columns with ids of the journal's own. @throws {Error} For one that may be such, or not. */
 export function idColumns({ table, columns, key }: Shape): readonly string[] {
   return columns.filter((name) => {
@@ -73,7 +68,7 @@ export function idColumns({ table, columns, key }: Shape): readonly string[] {
     if (name === "id") return key === "id" && table !== "audit";
     if (REFERENCES.has(name)) return true;
     if (/_(id|row)$/.test(name) && !FOREIGN.has(name)) {
-      throw new Error(`${table}.${name}: is it an id of this journal? Say so in outgoing.ts`);
+      throw new Error(`${table}.${name}: is it an id of this journal? Say so in move-rows.ts`);
     }
     return false;
   });
@@ -122,11 +117,11 @@ export function highestId(database: DatabaseSync, shapes: Iterable<Shape>): numb
 }
 
 /** All rows of a journal as they are to stand in the cluster, each time the same. */
-export function* outgoing(
+export function* rowsForCluster(
   database: DatabaseSync,
   shapes: ReadonlyMap<string, Shape>,
   plan: Plan,
-): Generator<Outgoing> {
+): Generator<ClusterRow> {
   const audit = new AuditChain(plan);
   const jobs = new Jobs(database, shapes);
   for (const shape of shapes.values()) {
@@ -229,11 +224,11 @@ class Jobs {
 /** Audit rows, as they are, or behind those that the cluster has. */
 class AuditChain {
   readonly #plan: Plan;
-  #head: Pick<AuditRow, "id" | "hash">;
+  #head: Pick<AuditRow, "id" | "hash"> | null;
 
   constructor(plan: Plan) {
     this.#plan = plan;
-    this.#head = plan.known.auditHead ?? { id: 0, hash: NO_ROW };
+    this.#head = plan.known.auditHead;
   }
 
   next(stored: Raw): Raw {
@@ -245,19 +240,17 @@ class AuditChain {
     }
     // What was written down elsewhere is its old hash.
     const detail = `${row.detail} (row ${row.id} of ${origin}, hash ${row.hash})`;
-    return this.#append({ ...row, detail: detail.trim() });
+    return this.#append({ ...row, detail: detail.trim() }, row.at);
   }
 
   /** The row of the move itself. */
   last(): Raw {
-    return this.#append({ ...this.#plan.entry, at: this.#plan.now });
+    return this.#append(this.#plan.entry, this.#plan.now);
   }
 
-  #append({ at, actor, deed, subject, detail }: AuditEntry & { readonly at: Instant }): Raw {
-    const place = { id: this.#head.id + 1, at, previous: this.#head.hash };
-    const row = { ...place, actor, deed, subject, detail };
-    const whole = { ...row, hash: auditHash(row) };
-    this.#head = whole;
-    return whole;
+  #append(entry: AuditEntry, at: Instant): Raw {
+    const row = auditRowAfter(this.#head, entry, at);
+    this.#head = row;
+    return { ...row };
   }
 }

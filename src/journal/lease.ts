@@ -14,6 +14,14 @@ export interface Lease {
   heldSince(job: string): Instant;
 }
 
+/**
+ * How long a host waits for an answer to the renewal of its leases: so that one that was lost on
+ * its way can be made again, twice, while they last.
+ */
+export function renewalMs(leaseMs: Milliseconds): Milliseconds {
+  return leaseMs / 4;
+}
+
 /** A shard as all hosts see it. */
 export interface SeenShard {
   readonly id: number;

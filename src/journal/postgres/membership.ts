@@ -7,10 +7,10 @@
 //       machine that slept): counted from before it was asked for (I12).
 //   M2. Rows of a shard are here before anything acts on it, and are gone before it is given away.
 //   M3. What is in doubt is dropped at once; it comes back in a new epoch, loaded again.
-import { messageOf, type RunnerError } from "../../errors.ts";
+import { messageOf, RunnerError } from "../../errors.ts";
 import type { Clock, Log } from "../../lib/ports.ts";
 import { type Instant, MINUTE_MS, type Milliseconds, SECOND_MS } from "../../time.ts";
-import { type Lease, shareOf } from "../lease.ts";
+import { type Lease, renewalMs, shareOf } from "../lease.ts";
 import { type ClusterJournal, openClusterJournal } from "./journal.ts";
 import { COMMON } from "./schema.ts";
 import { type ClusterStore, type Host, REMOVED_MS, type Seen } from "./server.ts";
@@ -73,6 +73,12 @@ const LOOK_MS: Milliseconds = SECOND_MS;
  */
 const DEAF_MS: Milliseconds = 2 * LOOK_MS;
 
+/** How long the first may take, with which nothing is lost yet. */
+const START_MS: Milliseconds = 10 * SECOND_MS;
+
+/** After what has failed: a lease lasts for no more than some renewals that nobody answers. */
+const RETRY_MS: Milliseconds = SECOND_MS / 2;
+
 /** How often some of what was removed long ago is erased. */
 const PURGE_MS: Milliseconds = MINUTE_MS;
 
@@ -87,6 +93,8 @@ const USED = 0.9;
 
 /** How long an end waits for PostgreSQL to hear of it. */
 const LEAVE_MS: Milliseconds = 2 * SECOND_MS;
+
+const NO_ANSWER = "Cannot use the journal in PostgreSQL: a lease was not renewed";
 
 /** This process as a host. `start` it, and `close` it. */
 export class Membership implements Lease {
@@ -124,7 +132,7 @@ export class Membership implements Lease {
   /** Joins, and has its first shards when it resolves. @throws {RunnerError} JOURNAL. */
   async start(): Promise<void> {
     await this.journal.load([COMMON]);
-    await this.#beat();
+    await this.#beat(START_MS);
     await this.#look();
     this.#isStarted = true;
     this.#loops = [
@@ -205,7 +213,8 @@ export class Membership implements Lease {
     const { clock, log } = this.#options;
     const { signal } = this.#ended;
     while (!signal.aborted) {
-      await clock.sleep(waitMs, this.#wake.signal);
+      const isFailing = this.#failing.has(work);
+      await clock.sleep(isFailing ? Math.min(waitMs, RETRY_MS) : waitMs, this.#wake.signal);
       if (signal.aborted) return;
       this.#wake = this.#wake.signal.aborted ? new AbortController() : this.#wake;
       try {
@@ -221,17 +230,33 @@ export class Membership implements Lease {
     }
   }
 
-  async #beat(): Promise<void> {
+  /** @param limitMs How long it may take. @default so long that it can be made again */
+  async #beat(limitMs = renewalMs(this.#options.leaseMs)): Promise<void> {
     const { server, host, isVisitor = false, me, leaseMs } = this.#options;
     const asked = this.#now();
     const held = new Map(this.#held);
     const isDeaf = asked.elapsed - (this.#lookingSince ?? asked.elapsed) > DEAF_MS;
-    const seen = await server.beat(isVisitor || isDeaf ? null : host, me, leaseMs);
+    const shown = isVisitor || isDeaf ? null : host;
+    const seen = await this.#within(limitMs, server.beat(shown, me, leaseMs, limitMs));
     for (const { id, epoch, owner } of seen.shards) {
       const mine = this.#held.get(id);
       if (mine?.epoch === epoch && owner === me) mine.until = this.#endOf(asked);
     }
     this.#dropLost(seen, held);
+  }
+
+  /** @throws {RunnerError} JOURNAL: it takes longer, or fails. */
+  async #within<Value>(limitMs: Milliseconds, asked: Promise<Value>): Promise<Value> {
+    const answered = new AbortController();
+    const over = this.#options.clock.sleep(limitMs, answered.signal).then(() => {
+      throw new RunnerError("JOURNAL", `${NO_ANSWER} in ${limitMs / 1_000} s`, { passing: true });
+    });
+    try {
+      return await Promise.race([asked, over]);
+    } finally {
+      answered.abort();
+      over.catch(() => {});
+    }
   }
 
   async #look(): Promise<void> {

@@ -73,7 +73,7 @@ export interface Looked extends Seen {
   readonly moved: string | null;
 }
 
-/** How long one call may take. */
+/** How long one call may take, but for a renewal. */
 const QUERY_MS: Milliseconds = 10 * SECOND_MS;
 
 const CONNECT_MS: Milliseconds = 5 * SECOND_MS;
@@ -88,17 +88,28 @@ export const REMOVED_MS: Milliseconds = 7 * DAY_MS;
 const PURGED_MAX = 5_000;
 
 /**
- * Each that may be in use at a time has one: the leases, so that nothing holds them up, the look at
- * the whole, writes and readings of rows, and the purge.
+ * Each that may be in use at a time has one: the leases, so that nothing holds them up, a renewal
+ * that was given up and still connects, the look at the whole, writes and readings of rows, and the
+ * purge.
  */
-const CONNECTIONS_MAX = 4;
+const CONNECTIONS_MAX = 5;
 
 /** What a host asks of the journal of a cluster, wherever that is. */
 export interface ClusterStore {
   /** Never rejects. */
   write(me: string, fences: readonly Fence[], changes: readonly Change[]): Promise<Written>;
-  /** Renews the leases, and looks at the whole. @param host Null: of none that others share with. */
-  beat(host: string | null, me: string, leaseMs: Milliseconds): Promise<Seen>;
+  /**
+   * Renews the leases, and looks at the whole.
+   *
+   * @param host Null: of none that others share with.
+   * @param limitMs How long it may take. @default as long as any call
+   */
+  beat(
+    host: string | null,
+    me: string,
+    leaseMs: Milliseconds,
+    limitMs?: Milliseconds,
+  ): Promise<Seen>;
   look(): Promise<Seen>;
   /** Claims shards that are free, or this process's own: each in a new epoch. */
   claim(
@@ -210,8 +221,16 @@ export class Server implements ClusterStore {
     }
   }
 
-  async beat(host: string | null, me: string, leaseMs: Milliseconds): Promise<Seen> {
-    const [row] = await this.#ask("SELECT mig_beat($1, $2, $3) AS seen", [host, me, leaseMs]);
+  async beat(
+    host: string | null,
+    me: string,
+    leaseMs: Milliseconds,
+    limitMs: Milliseconds = QUERY_MS,
+  ): Promise<Seen> {
+    // PostgreSQL gives up with this process: else each renewal would wait there for the same locks.
+    const limited = "(SELECT set_config('lock_timeout', $4, true)) AS limited";
+    const sql = `SELECT mig_beat($1, $2, $3) AS seen FROM ${limited}`;
+    const [row] = await this.#ask(sql, [host, me, leaseMs, `${Math.ceil(limitMs)}`], limitMs);
     return row?.seen as Seen;
   }
 
@@ -353,10 +372,12 @@ export class Server implements ClusterStore {
   async #ask(
     sql: string,
     values: readonly unknown[] | null,
+    limitMs = QUERY_MS,
   ): Promise<readonly Record<string, unknown>[]> {
+    const given = values === null ? {} : { values: [...values] };
+    const query = { text: sql, query_timeout: limitMs, ...given };
     try {
-      const asked = values === null ? this.#pool.query(sql) : this.#pool.query(sql, [...values]);
-      return (await asked).rows ?? [];
+      return (await this.#pool.query(query)).rows ?? [];
     } catch (error) {
       throw failure(error);
     }

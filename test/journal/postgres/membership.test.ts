@@ -1,7 +1,7 @@
 // Membership: what a host does about its leases, beside a model of PostgreSQL.
 import { describe, expect, test } from "bun:test";
 import { Membership } from "../../../src/journal/postgres/membership.ts";
-import type { ClusterStore } from "../../../src/journal/postgres/server.ts";
+import type { ClusterStore, Seen } from "../../../src/journal/postgres/server.ts";
 import { PostgresModel, storeOf } from "../../simulation/cluster/model.ts";
 import { VirtualClock } from "../../support/clock.ts";
 
@@ -10,30 +10,35 @@ const LEASE_MS = 10_000;
 const SHARDS = 2;
 
 /** A host that has all shards, and whose loops stand still; only its clocks can be moved. */
-async function joined() {
+async function joined({ answers = () => true }: { readonly answers?: () => boolean } = {}) {
   const ahead = { wall: 0, elapsed: 0 };
   const clock = new VirtualClock(NOW);
   const model = new PostgresModel(SHARDS, () => NOW);
+  const store = storeOf(model);
   const said: string[] = [];
   const member = new Membership(
     {
-      server: storeOf(model),
+      server: {
+        ...store,
+        beat: (...order) =>
+          answers() ? store.beat(...order) : Promise.withResolvers<Seen>().promise,
+      },
       host: "a",
       me: "a/1",
       leaseMs: LEASE_MS,
       path: ":memory:",
       clock: {
-        now: () => NOW + ahead.wall,
+        now: () => clock.now() + ahead.wall,
         sleep: (...order) => clock.sleep(...order),
         until: (...order) => clock.until(...order),
       },
       log: { emit: (_level, message) => void said.push(message) },
-      elapsed: () => ahead.elapsed,
+      elapsed: () => clock.now() - NOW + ahead.elapsed,
     },
     SHARDS,
   );
   await member.start();
-  return { ahead, member, said };
+  return { ahead, clock, member, said };
 }
 
 /** A host whose looks are answered so. */
@@ -220,5 +225,19 @@ describe("Membership", () => {
       expect(fireTimes(member)).toEqual([1]);
       expect(isToldOf(said)).toEqual([]);
     });
+  });
+
+  test("makes a renewal that nobody answers again while its lease lasts", async () => {
+    let lost = 0;
+    const { ahead, clock, member, said } = await joined({ answers: () => lost-- <= 0 });
+    lost = 2;
+    await clock.moveBy(LEASE_MS * 0.85);
+    expect(said.slice(1)).toEqual([
+      "cluster: Cannot use the journal in PostgreSQL: a lease was not renewed in 2.5 s; trying again",
+      "cluster: PostgreSQL answers again",
+    ]);
+    ahead.elapsed = LEASE_MS * 0.4;
+    expect(member.unbroken("nightly")()).toBe(true);
+    await member.close();
   });
 });

@@ -7,6 +7,7 @@ import { DatabaseSync } from "node:sqlite";
 import { systemClock } from "../../../src/edge/clock.ts";
 import { RunnerError } from "../../../src/errors.ts";
 import type { Journal } from "../../../src/journal/journal.ts";
+import { renewalMs } from "../../../src/journal/lease.ts";
 import { openClusterJournal } from "../../../src/journal/postgres/journal.ts";
 import {
   type LeaseUser,
@@ -476,12 +477,12 @@ described("Membership", () => {
     const member = await joinAs(url, "a", undefined, {
       leaseMs: 3_000,
       log: { emit: (level, line) => void (/again$/.test(line) && told.push(`${level} ${line}`)) },
-      // Time passes fifty times as fast between two turns.
+      // Time passes fifty times as fast between two turns, and not while PostgreSQL is asked.
       clock: {
         ...system,
         sleep(ms, signal) {
           if (ms === 1_000) looks++;
-          return system.sleep(ms / 50, signal);
+          return system.sleep(ms === renewalMs(3_000) ? 60_000 : ms / 50, signal);
         },
       },
     });
@@ -494,6 +495,20 @@ described("Membership", () => {
     await until(() => told.length > 1);
     expect(told.slice(1)).toEqual(["notice cluster: PostgreSQL answers again"]);
     await member.close();
+    await server.close();
+  });
+
+  test("leaves no renewal waiting in PostgreSQL that it has given up", async () => {
+    const { server } = await newServer();
+    await server.beat("a", "a/1", LEASE_MS);
+    await server.claim("a/1", LEASE_MS, [1]);
+    await server.transaction(async (ask) => {
+      await ask("SELECT 1 FROM mig_shard FOR UPDATE");
+      await expect(server.beat("a", "a/1", LEASE_MS, 50)).rejects.toThrow(/Cannot use the journal/);
+      const waiting = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'";
+      await eventually(async () => ((await ask(waiting)).length === 0 ? true : null));
+    });
+    expect((await server.beat("a", "a/1", LEASE_MS)).hosts).toHaveLength(1);
     await server.close();
   });
 

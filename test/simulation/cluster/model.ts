@@ -261,7 +261,7 @@ export class PostgresModel {
 export function storeOf(model: PostgresModel): ClusterStore {
   return {
     write: async (...order) => model.write(...order),
-    beat: async (...order) => model.beat(...order),
+    beat: async (host, me, leaseMs) => model.beat(host, me, leaseMs),
     look: async () => model.look(),
     claim: async (...order) => model.claim(...order),
     give: async (...order) => model.give(...order),

@@ -155,6 +155,11 @@ export interface Results {
   create(job: string, date: string, name: ResultName): Promise<ResultWriter>;
   /** Null: there is none. Rejects when that cannot be said, as of a store that does not answer. */
   find(place: string): Promise<ResultMark | null>;
+  /**
+   * Whether the result that was written with this hash is there; null: whether any is. A file may
+   * be of an earlier collect of this host. Rejects when that cannot be said.
+   */
+  has(place: string, sha256: string | null): Promise<boolean>;
   /** All of it. Iterating throws a RunnerError when it cannot be read. */
   stream(place: string): AsyncIterable<Uint8Array>;
   /** Parts of it, each by where it begins and its size; shorter where it has ended. */

@@ -1,5 +1,5 @@
 // Lost results: what is still to be delivered, and does not lie on this host.
-import { isFile } from "../edge/spool/stored.ts";
+import { OwnFiles } from "../edge/results/own-files.ts";
 import { openJournal } from "../journal/sqlite/journal.ts";
 
 /** What lies in a store is looked for when it is delivered. */
@@ -11,6 +11,7 @@ const UNDELIVERED_MAX = 100_000;
 /** Results that are to be delivered and are not there any more. */
 export async function lostResults(path: string): Promise<readonly string[]> {
   const rows = openJournal({ path, readOnly: true });
+  const files = new OwnFiles().reads;
   try {
     const lost: string[] = [];
     for (const row of rows.undelivered(UNDELIVERED_MAX)) {
@@ -18,7 +19,8 @@ export async function lostResults(path: string): Promise<readonly string[]> {
       const action = rows.action(actionRow);
       const resultPath = row.resultPath ?? action?.resultPath ?? null;
       if (action === null || resultPath === null || IN_STORE.test(resultPath)) continue;
-      if (await isFile(resultPath)) continue;
+      const sha256 = row.resultPath === null ? action.resultSha256 : null;
+      if (await files.has(resultPath, sha256).catch(() => false)) continue;
       const what = `action ${action.actionId} (${job}): its result for ${plugin} is gone`;
       lost.push(`${what}: ${resultPath} (mig-runner drop ${action.actionId} gives it up)`);
     }

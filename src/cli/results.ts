@@ -2,7 +2,6 @@
 // needed, and nothing at all where there is none.
 import type { RunnerConfig } from "../config/runner.ts";
 import { hostName } from "../edge/files.ts";
-import { openFiles } from "../edge/results/files.ts";
 import { openResults } from "../edge/results/results.ts";
 import { type Depot, depotShelf, joinShelves } from "../edge/results/shelf.ts";
 import type { FolderTag, Tag, TagMemory } from "../edge/results/tag.ts";
@@ -50,8 +49,8 @@ export interface OpenedResults {
 export function resultsOf(options: ResultsOptions): OpenedResults {
   const { directory, store } = options.config;
   if (store === null) {
-    const { create } = openFiles(options.spool);
-    return { ...openedWith(create), depot: null };
+    const { spool } = options;
+    return { ...openedWith((...order) => spool.createResult(...order)), depot: null };
   }
   if (store.kind === "folder") {
     return folderResults(options, store.path);

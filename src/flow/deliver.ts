@@ -10,7 +10,7 @@ import {
   type DeliveryRow,
 } from "../journal/inflight.ts";
 import type { JournalTransaction } from "../journal/journal.ts";
-import type { DeliveryAnswer, Loan, Results } from "../ports.ts";
+import type { DeliveryAnswer, Loan } from "../ports.ts";
 import { againText, DAY_MS, type Milliseconds } from "../time.ts";
 import { backoffMs, DELIVERY_BACKOFF } from "./backoff.ts";
 import { type Edges, subjectOf } from "./edges.ts";
@@ -90,7 +90,8 @@ export async function deliverResult(
   queued: DeliveryRow,
   { signal, timeoutMs }: AttemptOptions,
 ): Promise<boolean> {
-  if (await collectAgainIfLost(edges, queued)) return true;
+  const isAbsent = await isElsewhere(edges, queued);
+  if (isAbsent && (await collectAgain(edges, queued))) return true;
   const row = await keepDelivery(edges, queued, beginning(edges, queued));
   if (row === null) return true;
   const action = edges.journal.action(row.actionRow);
@@ -101,7 +102,7 @@ export async function deliverResult(
   }
   const subject = subjectOf({ ...action, plugin: row.plugin });
   const order = { row, actionId: action.actionId, timeoutMs, signal };
-  const answer = await giveResult(edges, resultPath, order);
+  const answer = isAbsent ? absent(resultPath) : await giveResult(edges, resultPath, order);
   if (answer === null) return true;
   if (answer.kind === "delivered") {
     edges.log.emit("info", `${row.plugin}: ${answer.message}`, subject);
@@ -121,6 +122,14 @@ export async function deliverResult(
   const isFinal = answer.kind === "failed" && answer.final === true;
   await keepDelivery(edges, row, { kind: "failed", error: answer.message, nextAt, isFinal });
   return false;
+}
+
+function absent(place: string): GiveAnswer {
+  const way = "copy it from there to the same path, or see [results] store";
+  return {
+    kind: "failed",
+    message: `its result is on the host that collected it: ${place} (${way})`,
+  };
 }
 
 interface GiveOrder extends AttemptOptions {
@@ -171,15 +180,28 @@ async function giveResult(
 const LOST_MS: Milliseconds = 60 * 60_000;
 
 /**
- * Has a result collected again that lies on a host which had the job before this one. False when it
- * is here, or cannot be had again, such as one of several actions: the attempt says what is wrong.
+ * Whether the result lies on a host that had the job before this one, or this host has another one
+ * of the same action. Of a store that does not answer it is not known, and the attempt says what
+ * is wrong.
  */
-async function collectAgainIfLost(edges: DeliveryEdges, queued: DeliveryRow): Promise<boolean> {
-  const { clock, journal, lease, log, results } = edges;
-  if (lease === undefined || queued.resultPath !== null) return false;
+async function isElsewhere(edges: DeliveryEdges, queued: DeliveryRow): Promise<boolean> {
+  const { journal, lease, results } = edges;
+  if (lease === undefined) return false;
+  const action = journal.action(queued.actionRow);
+  const place = queued.resultPath ?? action?.resultPath ?? null;
+  if (place === null) return action !== null;
+  const sha256 = queued.resultPath === null ? (action?.resultSha256 ?? null) : null;
+  return await results.has(place, sha256).then(
+    (isThere) => !isThere,
+    () => false,
+  );
+}
+
+/** Has it collected again. False when it cannot be, such as one of several actions. */
+async function collectAgain(edges: DeliveryEdges, queued: DeliveryRow): Promise<boolean> {
+  const { clock, journal, log } = edges;
   const before = journal.action(queued.actionRow);
-  if (before === null) return false;
-  if (before.resultPath !== null && !(await isGone(results, before.resultPath))) return false;
+  if (before === null || queued.resultPath !== null) return false;
   const now = clock.now();
   const isWaiting = await journal.write((transaction) => {
     const action = transaction.action(queued.actionRow);
@@ -194,14 +216,6 @@ async function collectAgainIfLost(edges: DeliveryEdges, queued: DeliveryRow): Pr
     log.emit("notice", text, { job: before.job });
   }
   return isWaiting;
-}
-
-/** Of a store that does not answer it is not known, and the attempt says what is wrong. */
-async function isGone(results: Results, place: string): Promise<boolean> {
-  return await results.find(place).then(
-    (found) => found === null,
-    () => false,
-  );
 }
 
 function postpone(transaction: JournalTransaction, action: ActionRow, now: number): true {

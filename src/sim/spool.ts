@@ -136,6 +136,12 @@ export class MemorySpool implements Spool, Results {
     return Promise.resolve(text === undefined ? null : { mark: text, size: text.length });
   }
 
+  has(place: string, sha256: string | null): Promise<boolean> {
+    const text = this.results.get(place);
+    if (text === undefined || sha256 === null) return Promise.resolve(text !== undefined);
+    return Promise.resolve(createHash("sha256").update(text).digest("hex") === sha256);
+  }
+
   /** Throws when there is none. */
   async *stream(place: string): AsyncGenerator<Uint8Array> {
     yield this.#bytesOf(place);

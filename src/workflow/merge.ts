@@ -12,7 +12,7 @@ import { commandFacts } from "../mig/command.ts";
 import { resultHead, resultTail } from "../mig/result.ts";
 import { resultParts } from "../mig/result-parts.ts";
 import { StatusCounts } from "../mig/statuses.ts";
-import type { Results, ResultWriter } from "../ports.ts";
+import type { ResultWriter } from "../ports.ts";
 
 /** One result file, and how whole it is. */
 export interface MergedResult {
@@ -38,7 +38,7 @@ export async function mergeResults(
   const name = { first: Math.min(...ids), last: Math.max(...ids) };
   const writer = await edges.results.create(job, date, name);
   try {
-    await copyParts(writer, parts, edges.results);
+    await copyParts(writer, parts, edges);
     await writer.write(resultTail(job, first.plugins[0] ?? ""));
     const { place: path } = await writer.commit();
     return { path, completeness: sumOf(parts) };
@@ -51,13 +51,16 @@ export async function mergeResults(
 async function copyParts(
   writer: ResultWriter,
   parts: readonly ActionRow[],
-  results: Results,
+  { lease, results }: Pick<Edges, "lease" | "results">,
 ): Promise<void> {
   const known = new Ids();
   let isHead = true;
   let isFirst = true;
-  for (const { resultPath } of parts) {
+  for (const { actionId, resultPath, resultSha256 } of parts) {
     if (resultPath === null) throw new Error("a part has no result file");
+    if (lease !== undefined && !(await results.has(resultPath, resultSha256))) {
+      throw new Error(`the result of action ${actionId} is on another host: ${resultPath}`);
+    }
     for await (const { kind, bytes } of resultParts(results.stream(resultPath))) {
       if (kind === "action") {
         if (isHead) await writer.write(resultHead(bytes));

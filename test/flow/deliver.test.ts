@@ -28,7 +28,15 @@ type Answer =
 async function attempt(
   answers: Answer | readonly Answer[],
   { attempts = 0, signal = never, timeoutMs = null }: Partial<AttemptOptions & DeliveryRow> = {},
-  { stale = false, around = {} }: { stale?: boolean; around?: Partial<DeliveryEdges> } = {},
+  {
+    stale = false,
+    around = {},
+    before = async () => {},
+  }: {
+    stale?: boolean;
+    around?: Partial<DeliveryEdges>;
+    before?: (journal: Journal) => Promise<void>;
+  } = {},
 ) {
   const journal = openJournal({ path: ":memory:" });
   const orders: DeliveryOrder[] = [];
@@ -66,6 +74,7 @@ async function attempt(
       rows.saveDelivery(stale ? { ...queued, state: "dropped", nextAt: null } : queued);
       return queued;
     });
+    await before(journal);
     let delivered = await deliverResult(edges, row, { signal, timeoutMs });
     for (const _ of [answers].flat().slice(1)) {
       await clock.moveBy(1_000);
@@ -249,6 +258,7 @@ describe("deliverResult() where results lie elsewhere", () => {
     const events: string[] = [];
     const results: Results = Object.assign(new MemorySpool(), {
       find,
+      has: async () => (await find()) !== null,
       async lend(place: string) {
         events.push(`lent ${place}`);
         return { path: "/copies/7", release: async () => void events.push("released") };
@@ -307,6 +317,37 @@ describe("deliverResult() where results lie elsewhere", () => {
     );
     expect([delivered, orders.length, action?.state]).toEqual([true, 0, "posted"]);
     expect(row).toMatchObject({ state: "pending", attempts: 0, nextAt: NOW + 3_600_000 });
+  });
+
+  test("a file of an earlier collect of this host does not pass for the one that counts", async () => {
+    const { results } = shelf(found);
+    const asked: unknown[] = [];
+    results.has = async (...order) => {
+      asked.push(order);
+      return false;
+    };
+    const { orders, action } = await attempt(took, {}, { around: { results, lease } });
+    expect([orders.length, action?.state]).toEqual([0, "posted"]);
+    expect(asked).toEqual([["/r/7.json", null]]);
+  });
+
+  test("gives no plugin another result where it cannot be collected again", async () => {
+    const { results } = shelf(() => Promise.resolve(null));
+    const settled = (journal: Journal) =>
+      journal.write((rows) => {
+        const action = rows.actionById(7);
+        if (action !== null) rows.saveAction({ ...action, reply: null });
+      });
+    const { orders, row, delivered } = await attempt(
+      took,
+      {},
+      { around: { results, lease }, before: settled },
+    );
+    expect([orders.length, delivered]).toEqual([0, false]);
+    expect(row).toMatchObject({
+      attempts: 1,
+      error: expect.stringMatching(/its result is on the host that collected it: .r.7.json/),
+    });
   });
 
   test("of a store that does not answer nothing is concluded", async () => {

@@ -306,6 +306,11 @@ class SimulatedSpool implements Spool, Results {
     return Promise.resolve(found === undefined ? null : { mark: "", size: found.length });
   }
 
+  has(place: string, sha256: string | null): Promise<boolean> {
+    const found = this.#world.disk.visible.get(place);
+    return Promise.resolve(found !== undefined && (sha256 === null || hashOf(found) === sha256));
+  }
+
   async *stream(place: string): AsyncGenerator<Uint8Array> {
     const found = this.#world.disk.visible.get(place);
     if (found === undefined) throw diskError("ENOENT", "no such file or directory");
@@ -347,7 +352,7 @@ class SimulatedSpool implements Spool, Results {
           });
           await this.#disk("syncDirectory", { writes: true, effect: () => disk.sync(path) });
           close();
-          return { place: path, bytes: bytes.length, sha256: "" };
+          return { place: path, bytes: bytes.length, sha256: hashOf(bytes) };
         } catch (error) {
           close();
           throw error;
@@ -359,6 +364,10 @@ class SimulatedSpool implements Spool, Results {
       },
     };
   }
+}
+
+function hashOf(bytes: Uint8Array): string {
+  return createHash("sha256").update(bytes).digest("hex");
 }
 
 /** Plugins that fail, hang, take a result and then fail, or are not there. */

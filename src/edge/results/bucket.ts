@@ -69,6 +69,10 @@ export class Bucket implements Results, Depot {
     return size === null ? null : { mark: place, size };
   }
 
+  async has(place: string): Promise<boolean> {
+    return (await this.find(place)) !== null;
+  }
+
   async *stream(place: string): AsyncGenerator<Uint8Array> {
     yield* this.#stream(place);
   }

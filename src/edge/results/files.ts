@@ -7,7 +7,6 @@ import { errnoCode } from "../../lib/os/errno.ts";
 import { openRegular } from "../../lib/os/read.ts";
 import type { Results } from "../../ports.ts";
 import { readResult } from "../spool/stored.ts";
-import type { DiskSpool } from "../spool.ts";
 
 /** A part of a file. */
 interface Part {
@@ -15,13 +14,8 @@ interface Part {
   readonly size: number;
 }
 
-/** Results in the folders of their jobs, as the original lays them out. */
-export function openFiles(spool: Pick<DiskSpool, "createResult">): Results {
-  return { ...FILES, create: (...order) => spool.createResult(...order) };
-}
-
-/** How results are read whose place is the path of a file. */
-export const FILES: Omit<Results, "create"> = {
+/** How results are read whose place is the path of a file, where each has a name of its own. */
+export const FILES: Omit<Results, "create" | "has"> = {
   async find(path) {
     try {
       const found = await stat(path);

@@ -45,6 +45,7 @@ export function openFolder(
   };
   return {
     find,
+    has: async (place) => (await find(place)) !== null,
     async *stream(place) {
       await find(place);
       yield* FILES.stream(place);

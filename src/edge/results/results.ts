@@ -2,7 +2,7 @@
 // or an object of a store. New ones go where the configuration says; old ones stay where they are.
 import { RunnerError } from "../../errors.ts";
 import type { Results } from "../../ports.ts";
-import { FILES } from "./files.ts";
+import { OwnFiles } from "./own-files.ts";
 
 /** How a place in a store begins. */
 const STORED = "s3://";
@@ -21,9 +21,10 @@ export interface Homes {
 
 /** The results of a runner, wherever they are. */
 export function openResults({ create, store, folder = null }: Homes): Results {
+  const own = new OwnFiles();
   const homeOf = async (place: string): Promise<Omit<Results, "create">> => {
     if (folder !== null && place.startsWith(`${folder.path}/`)) return await folder.open();
-    if (!place.startsWith(STORED)) return FILES;
+    if (!place.startsWith(STORED)) return own.reads;
     if (store !== null) return await store();
     const message = `Cannot read result "${place}": it is in a store, and [results] store is not set`;
     throw new RunnerError("STORE", message, {
@@ -31,7 +32,11 @@ export function openResults({ create, store, folder = null }: Homes): Results {
     });
   };
   return {
-    create,
+    create:
+      store === null && folder === null
+        ? async (...order) => own.known(await create(...order))
+        : create,
+    has: async (place, sha256) => await (await homeOf(place)).has(place, sha256),
     find: async (place) => await (await homeOf(place)).find(place),
     async *stream(place) {
       yield* (await homeOf(place)).stream(place);

@@ -1,7 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { writeFileSync } from "node:fs";
-import { FILES, openFiles } from "../../../src/edge/results/files.ts";
-import { openSpool } from "../../../src/edge/spool.ts";
+import { FILES } from "../../../src/edge/results/files.ts";
 import { Scratch } from "../../support/edge.ts";
 
 const text = async (path: string): Promise<string> =>
@@ -41,18 +40,4 @@ describe("FILES", () => {
     await expect(FILES.find(long)).rejects.toThrow(`Cannot read result "${long}"`);
     await expect(text(scratch.in("8.json"))).rejects.toThrow("Cannot read result");
   });
-});
-
-test("openFiles() writes into the folder of the job", async () => {
-  using scratch = new Scratch();
-  scratch.folder("runners", "drift");
-  const writer = await openFiles(openSpool({ directory: scratch.path })).create(
-    "drift",
-    "20261130",
-    7,
-  );
-  await writer.write(new TextEncoder().encode("abc"));
-  const { place } = await writer.commit();
-  expect(place).toBe(scratch.in("runners/drift/results/20261130/7.json"));
-  expect(await text(place)).toBe("abc");
 });

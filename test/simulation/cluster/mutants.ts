@@ -39,6 +39,18 @@ export const CLUSTER_MUTANTS: readonly Mutant[] = [
     ],
   },
   {
+    name: "a result is known by its name alone",
+    invariant: "I6",
+    seed: 2,
+    edits: [
+      {
+        file: "flow/deliver.ts",
+        find: "results.has(place, sha256)",
+        replace: "results.has(place, null)",
+      },
+    ],
+  },
+  {
     name: "the clock of the wall is not looked at",
     invariant: "I12",
     seed: 21,

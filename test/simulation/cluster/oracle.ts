@@ -4,6 +4,7 @@
 //
 //   at once      I1 · I3 · I5 · I6 · I12: who posts or delivers holds the lease at that moment
 //   at the end   I2 · I4 · I6, each shard has a host, each host its share
+import { createHash } from "node:crypto";
 import type { Journal, JournalTransaction } from "../../../src/journal/journal.ts";
 import type { Stored } from "../../../src/journal/postgres/server.ts";
 import type { ApiAction } from "../api.ts";
@@ -41,6 +42,8 @@ export class ClusterOracle {
   readonly #savedIn = new Map<string, number>();
   /** How complete the result of each collected action is. */
   readonly #collected = new Map<number, string | number | null>();
+  /** When the result that counts was noted, of each action. */
+  readonly #notedAt = new Map<number, { readonly sha256: unknown; readonly at: number }>();
   /** Attempts at deliveries that were made. */
   readonly #attempts = new Set<string>();
 
@@ -51,7 +54,10 @@ export class ClusterOracle {
     if (tbl === "step" && (JSON.parse(data) as Decoded).state !== "begun") {
       this.#savedIn.set(key, this.cluster.model.shard(shard).epoch);
     }
-    if (tbl === "action") this.#swept(JSON.parse(data) as Decoded);
+    if (tbl === "action") {
+      this.#swept(JSON.parse(data) as Decoded);
+      this.#noted(JSON.parse(data) as Decoded);
+    }
     if (tbl !== "cursor") return;
     const { job, decided_at, ahead_at } = JSON.parse(data) as Decoded;
     const aheadAt = ahead_at == null ? null : Number(ahead_at);
@@ -67,6 +73,11 @@ export class ClusterOracle {
     for (const attempt of this.#attempts) {
       if (attempt.startsWith(`${job}/${action_id}/`)) this.#attempts.delete(attempt);
     }
+  }
+
+  #noted({ id, result_sha256: sha256 }: Decoded): void {
+    if (this.#notedAt.get(Number(id))?.sha256 === sha256) return;
+    this.#notedAt.set(Number(id), { sha256, at: this.cluster.timeline.now });
   }
 
   /** I1 and I12: what is about to be sent is in PostgreSQL as planned, and its sender has the lease. */
@@ -119,6 +130,7 @@ export class ClusterOracle {
   /** What is seen of one host. */
   watchOf(host: Host): Watch {
     const since = new Map<string, number>();
+    const writtenAt = new Map<string, number>();
     const nothing = (): void => {};
     return {
       arrived: nothing,
@@ -133,12 +145,16 @@ export class ClusterOracle {
       told: nothing,
       collecting: (path) => since.set(path, this.cluster.timeline.now),
       published: (path, bytes) => {
+        writtenAt.set(path, this.cluster.timeline.now);
         const { api, profile } = this.cluster;
         const file = { path, bytes, since: since.get(path) ?? 0 };
         const problem = resultProblem({ api, profile }, file);
         if (problem !== null) this.cluster.violate(`I5: ${path}: ${problem}`);
       },
-      delivering: (order) => this.#delivering(host, order),
+      delivering: (order) => {
+        this.#delivering(host, order);
+        this.#counting(host, order, writtenAt.get(order.resultPath) ?? 0);
+      },
       worked: (key) => this.#worked(host, key),
     };
   }
@@ -159,6 +175,22 @@ export class ClusterOracle {
     if (Number(found.row.attempts) < order.attempt) {
       this.cluster.violate(`I1: attempt ${attempt} is not in PostgreSQL`);
     }
+  }
+
+  /** I6: of the result that counts, or of one that was written since and is about to. */
+  #counting(
+    host: Host,
+    { key, resultPath }: Parameters<Watch["delivering"]>[0],
+    writtenAt: number,
+  ): void {
+    const delivery = this.#rows("delivery").find(({ row }) => row.key === key);
+    const found = this.#rows("action").find(({ row }) => row.id === delivery?.row.action_row);
+    const bytes = host.disk.visible.get(resultPath);
+    if (found === undefined || bytes === undefined || found.row.result_path !== resultPath) return;
+    const { id, result_sha256: wanted } = found.row;
+    if (wanted === null || createHash("sha256").update(bytes).digest("hex") === wanted) return;
+    if (writtenAt >= (this.#notedAt.get(Number(id))?.at ?? 0)) return;
+    this.cluster.violate(`I6: ${key} has another result than the one that counts`);
   }
 
   /** I3 for steps: one whose outcome is saved is not done again, by whoever has the lease. */

@@ -1,6 +1,6 @@
-// Own files: results in the folders of their jobs on this host's own disk, as the original lays them
-// out. There a result is called by its action alone: of several hosts each may have collected it
-// once, and its row says which of these results counts, by a hash.
+// Own files: results in the folders of their jobs on this host's own disk, as the original lays
+// them out. There a result is called by its action alone: of several hosts each may have collected
+// it once, and its row says which of these results counts, by a hash.
 import { createHash } from "../../lib/late.ts";
 import type { Results, ResultWriter } from "../../ports.ts";
 import { FILES } from "./files.ts";

@@ -150,9 +150,14 @@ export function partsOf(edges: Pick<Edges, "journal">, step: StepRow): readonly 
 /**
  * What a step has come to, all whose actions have ended.
  *
+ * @param signal Gives up what takes long.
  * @throws {Error} When results cannot be put together.
  */
-export async function settleStep(edges: Edges, step: StepRow): Promise<StepOutcome> {
+export async function settleStep(
+  edges: Edges,
+  step: StepRow,
+  signal?: AbortSignal,
+): Promise<StepOutcome> {
   const parts = partsOf(edges, step);
   const [first] = parts;
   if (first === undefined || !parts.every(hasEnded)) throw new Error("it is still in flight");
@@ -170,7 +175,7 @@ export async function settleStep(edges: Edges, step: StepRow): Promise<StepOutco
     const value = { actionIds, path, completeness: plainCounts(completeness) };
     return saved<CollectValue>(value);
   }
-  const { completeness, path } = await mergeResults(edges, parts);
+  const { completeness, path } = await mergeResults(edges, parts, signal);
   say(
     edges,
     { ...first, actionId: null },

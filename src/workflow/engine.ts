@@ -269,13 +269,16 @@ export class Engine {
       await journal.write((tables) => recordLapsed(tables, step, clock.now()));
       return;
     }
-    const outcome = step.kind === "sleep" ? SLEPT : await settleStep(this.#edges, step);
+    const outcome =
+      step.kind === "sleep" ? SLEPT : await settleStep(this.#edges, step, this.#stop.signal);
     await journal.write((tables) => recordEnd(tables, { step, outcome }, clock.now()));
   }
 
   /** The results of a step cannot be put together now: a file is gone, or the disk is full. */
   async #delay(step: StepRow, error: unknown): Promise<void> {
     if (isJournalError(error)) throw error;
+    // The next process begins it anew, at once.
+    if (this.#stop.signal.aborted) return;
     const { clock, journal, log } = this.#edges;
     const why = messageOf(error);
     const job = journal.run(step.runId)?.job;

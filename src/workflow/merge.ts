@@ -24,11 +24,13 @@ export interface MergedResult {
  * Puts the results of collected actions together.
  *
  * @param parts At least two actions with a result file each.
+ * @param signal Gives up what takes long.
  * @throws {Error} When a file cannot be read or written.
  */
 export async function mergeResults(
   edges: Edges,
   parts: readonly ActionRow[],
+  signal?: AbortSignal,
 ): Promise<MergedResult> {
   const [first] = parts;
   if (first?.actionId == null) throw new Error("only collected actions can be merged");
@@ -40,7 +42,7 @@ export async function mergeResults(
   try {
     await copyParts(writer, parts, edges);
     await writer.write(resultTail(job, first.plugins[0] ?? ""));
-    const { place: path } = await writer.commit();
+    const { place: path } = await writer.commit(signal);
     return { path, completeness: sumOf(parts) };
   } catch (error) {
     await writer.abort();

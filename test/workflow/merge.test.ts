@@ -1,6 +1,7 @@
 // Merge: the results of the parts of one step, as one result.
 import { describe, expect, test } from "bun:test";
 import { type ActionRow, advance } from "../../src/journal/inflight.ts";
+import type { Results } from "../../src/ports.ts";
 import { mergeResults } from "../../src/workflow/merge.ts";
 import { NOON, openWorld, type World } from "../support/world.ts";
 
@@ -29,6 +30,28 @@ async function part(world: World, actionId: number, ids: readonly number[]): Pro
 }
 
 describe("mergeResults()", () => {
+  test("an upload that stalls ends when the process is to end", async () => {
+    const world = openWorld();
+    const parts = [await part(world, 7, [1]), await part(world, 8, [2])];
+    const stop = new AbortController();
+    const { promise: stalled, resolve: stall } = Promise.withResolvers<void>();
+    const create = world.spool.create.bind(world.spool);
+    const results: Results = Object.assign(world.spool, {
+      create: async (...order: Parameters<Results["create"]>) => ({
+        ...(await create(...order)),
+        commit: (signal?: AbortSignal) =>
+          new Promise<never>((_, reject) => {
+            signal?.addEventListener("abort", () => reject(signal.reason as Error));
+            stall();
+          }),
+      }),
+    });
+    const merged = mergeResults({ ...world.edges, results }, parts, stop.signal);
+    await stalled;
+    stop.abort(new Error("it is stopped"));
+    await expect(merged).rejects.toThrow("it is stopped");
+  });
+
   test("has each command once, under the action of the first part", async () => {
     const world = openWorld();
     // An agent that was in two of the lists.

@@ -9,7 +9,7 @@
 import { RunnerError } from "../../errors.ts";
 import type { Loan, ResultMark, ResultName, Results, ResultWriter } from "../../ports.ts";
 import type { Instant } from "../../time.ts";
-import { type Copies, removeFile } from "./copies.ts";
+import { type Copies, type FetchCopy, removeFile } from "./copies.ts";
 import { keyOf, readKey } from "./names.ts";
 import { type Objects, PART_BYTES } from "./objects.ts";
 import type { Depot, DepotItem } from "./shelf.ts";
@@ -112,9 +112,10 @@ export class Bucket implements Results, Depot {
   }
 
   async lend(place: string, signal?: AbortSignal): Promise<Loan> {
-    return await this.#options.copies.lend(place, async (writer) => {
-      for await (const part of this.#stream(place, signal)) await writer.write(part);
-    });
+    const fetch: FetchCopy = async (writer, ended) => {
+      for await (const part of this.#stream(place, ended)) await writer.write(part);
+    };
+    return await this.#options.copies.lend(place, fetch, signal);
   }
 
   /** Writes, reads and removes a small object. Rejects with what cannot be done. */

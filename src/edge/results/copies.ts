@@ -17,9 +17,16 @@ const IDLE_MAX = 256;
 
 interface Copy {
   readonly path: Promise<string>;
+  /** Ends its fetch. */
+  readonly ended: AbortController;
+  /** Whether it is there. */
+  isWhole: boolean;
   size: number;
   readers: number;
 }
+
+/** Writes what is in a place, unless nobody waits for it any more. */
+export type FetchCopy = (writer: ResultWriter, ended: AbortSignal) => Promise<void>;
 
 export interface CopiesOptions {
   /** The runner directory. */
@@ -55,16 +62,25 @@ export class Copies {
 
   /** Takes a file that `create` has made for the copy of a place. */
   async keep(place: string, { path, size }: { path: string; size: number }): Promise<void> {
-    this.#copies.set(place, { path: Promise.resolve(path), size, readers: 0 });
+    const ended = new AbortController();
+    this.#copies.set(place, {
+      path: Promise.resolve(path),
+      ended,
+      isWhole: true,
+      size,
+      readers: 0,
+    });
     await this.#tidy();
   }
 
   /**
    * A copy of a place for as long as it is read.
    *
-   * @param fetch Writes what is in the place; asked for only when there is no copy.
+   * @param fetch Asked for only when there is no copy. It ends when the last who waits for it has.
+   * @param signal Ends the wait of this reader alone.
    */
-  async lend(place: string, fetch: (writer: ResultWriter) => Promise<void>): Promise<Loan> {
+  async lend(place: string, fetch: FetchCopy, signal?: AbortSignal): Promise<Loan> {
+    signal?.throwIfAborted();
     const copy = this.#copies.get(place) ?? this.#begin(place, fetch);
     copy.readers++;
     this.#copies.delete(place);
@@ -77,33 +93,47 @@ export class Copies {
       await this.#tidy();
     };
     try {
-      return { path: await copy.path, release };
+      return { path: await waitedFor(copy.path, signal), release };
     } catch (error) {
-      // The next who asks fetches it again.
-      if (this.#copies.get(place) === copy) this.#copies.delete(place);
+      if (copy.readers === 1 && !copy.isWhole) {
+        copy.ended.abort(error);
+        this.#forget(place, copy);
+      }
+      await release();
       throw error;
     }
   }
 
-  #begin(place: string, fetch: (writer: ResultWriter) => Promise<void>): Copy {
-    const made = this.#fetch(fetch);
-    const copy: Copy = { path: made.then((file) => file.path), size: 0, readers: 0 };
+  #begin(place: string, fetch: FetchCopy): Copy {
+    const ended = new AbortController();
+    const made = this.#fetch(fetch, ended.signal);
+    const path = made.then((file) => file.path);
+    const copy: Copy = { path, ended, isWhole: false, size: 0, readers: 0 };
     made.then(
       ({ size }) => {
         copy.size = size;
+        copy.isWhole = true;
       },
-      () => {},
+      // The next who asks fetches it again.
+      () => this.#forget(place, copy),
     );
     this.#copies.set(place, copy);
     return copy;
   }
 
+  #forget(place: string, copy: Copy): void {
+    if (this.#copies.get(place) === copy) this.#copies.delete(place);
+  }
+
   async #fetch(
-    fetch: (writer: ResultWriter) => Promise<void>,
+    fetch: FetchCopy,
+    ended: AbortSignal,
   ): Promise<{ readonly path: string; readonly size: number }> {
     const writer = await this.create();
     try {
-      await fetch(writer);
+      ended.throwIfAborted();
+      await fetch(writer, ended);
+      ended.throwIfAborted();
       const { place: path, bytes: size } = await writer.commit();
       return { path, size };
     } catch (error) {
@@ -132,6 +162,19 @@ export class Copies {
       this.#copies.delete(place);
       await removeFile(await copy.path);
     }
+  }
+}
+
+/** Until it is there, or who waits for it does not any more. */
+async function waitedFor<Value>(asked: Promise<Value>, signal?: AbortSignal): Promise<Value> {
+  if (signal === undefined) return await asked;
+  const { promise: left, reject } = Promise.withResolvers<never>();
+  const leave = (): void => reject(signal.reason as Error);
+  signal.addEventListener("abort", leave, { once: true });
+  try {
+    return await Promise.race([asked, left]);
+  } finally {
+    signal.removeEventListener("abort", leave);
   }
 }
 

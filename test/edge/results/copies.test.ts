@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { Copies, removeOldCopies } from "../../../src/edge/results/copies.ts";
+import { Copies, type FetchCopy, removeOldCopies } from "../../../src/edge/results/copies.ts";
 import type { ResultWriter } from "../../../src/ports.ts";
 import { Scratch } from "../../support/edge.ts";
 
@@ -62,6 +62,50 @@ describe("Copies", () => {
     expect(readdirSync(scratch.in("copies"))).toEqual([]);
     const whole = await copies.lend("s3://a", fetching("abc"));
     expect(readFileSync(whole.path, "utf8")).toBe("abc");
+  });
+
+  test("whoever ends does not end what another one waits for", async () => {
+    using scratch = new Scratch();
+    const copies = new Copies({ directory: scratch.path });
+    const { promise: gate, resolve: open } = Promise.withResolvers<void>();
+    const fetch: FetchCopy = async (writer, ended) => {
+      await gate;
+      ended.throwIfAborted();
+      await writer.write(new TextEncoder().encode("abc"));
+    };
+    const leaving = new AbortController();
+    const one = copies.lend("s3://a", fetch, leaving.signal);
+    const other = copies.lend("s3://a", fetch, new AbortController().signal);
+    leaving.abort(new Error("it was stopped"));
+    await expect(one).rejects.toThrow("it was stopped");
+    open();
+    const { path, release } = await other;
+    expect(readFileSync(path, "utf8")).toBe("abc");
+    await release();
+  });
+
+  test("ends a fetch that nobody waits for any more, and begins another for the next", async () => {
+    using scratch = new Scratch();
+    const copies = new Copies({ directory: scratch.path });
+    const endings: unknown[] = [];
+    const { promise: begun, resolve: begin } = Promise.withResolvers<void>();
+    const stalled: FetchCopy = (_, ended) =>
+      new Promise((_, reject) => {
+        begin();
+        ended.addEventListener("abort", () => {
+          endings.push(ended.reason);
+          reject(ended.reason);
+        });
+      });
+    const leavings = [new AbortController(), new AbortController()];
+    const loans = leavings.map(({ signal }) => copies.lend("s3://a", stalled, signal));
+    const ended = Promise.allSettled(loans);
+    await begun;
+    for (const leaving of leavings) leaving.abort(new Error("it was stopped"));
+    expect((await ended).map(({ status }) => status)).toEqual(["rejected", "rejected"]);
+    expect(endings).toEqual([new Error("it was stopped")]);
+    const next = await copies.lend("s3://a", fetching("abc"));
+    expect(readFileSync(next.path, "utf8")).toBe("abc");
   });
 
   test("a file that was just uploaded is the copy", async () => {

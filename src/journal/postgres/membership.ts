@@ -73,9 +73,6 @@ const LOOK_MS: Milliseconds = SECOND_MS;
  */
 const DEAF_MS: Milliseconds = 2 * LOOK_MS;
 
-/** How long the first may take, with which nothing is lost yet. */
-const START_MS: Milliseconds = 10 * SECOND_MS;
-
 /** After what has failed: a lease lasts for no more than some renewals that nobody answers. */
 const RETRY_MS: Milliseconds = SECOND_MS / 2;
 
@@ -132,7 +129,8 @@ export class Membership implements Lease {
   /** Joins, and has its first shards when it resolves. @throws {RunnerError} JOURNAL. */
   async start(): Promise<void> {
     await this.journal.load([COMMON]);
-    await this.#beat(START_MS);
+    // Nothing can be lost by it yet.
+    await this.#beat(MINUTE_MS);
     await this.#look();
     this.#isStarted = true;
     this.#loops = [

@@ -1,11 +1,13 @@
 // Cluster: hosts that share their jobs, by what a person sees of them.
 import { afterAll, expect, test } from "bun:test";
-import { readFile, writeFile } from "node:fs/promises";
+import { chmod, readdir, readFile, writeFile } from "node:fs/promises";
 import { eventually } from "../support/binary.ts";
 import { Cluster } from "../support/cluster.ts";
 import { blocksOf, commandsOf, readPage } from "../support/doc.ts";
+import { Scratch } from "../support/edge.ts";
 import { type Postgres, startPostgres } from "../support/postgres.ts";
 import { ACTION, ended, Host, Site } from "../support/site.ts";
+import { STORE_KEYS, type Store, startStore } from "../support/store.ts";
 
 const postgres = await startPostgres();
 afterAll(() => postgres?.close());
@@ -38,7 +40,10 @@ async function differ(host: Host, wanted: readonly string[]): Promise<void> {
 
 test.skipIf(postgres === null)("two hosts share the jobs, and one goes on alone", async () => {
   if (postgres === null) return;
-  await using cluster = await Cluster.create(postgres, { hosts: 2, leaseSeconds: 60 });
+  using shared = new Scratch();
+  const [, , folder = ""] = configsIn(await readPage("docs/cluster.md"));
+  const runner = folder.replace("/mnt/shared/results", shared.path).trim().split("\n");
+  await using cluster = await Cluster.create(postgres, { hosts: 2, leaseSeconds: 60, runner });
   const [first, second] = [cluster.host(1), cluster.host(2)];
   expect((await first.run("cluster", "migrate")).stdout).toBe(
     "nothing to do: schema 1, 8 shards\n",
@@ -66,6 +71,9 @@ test.skipIf(postgres === null)("two hosts share the jobs, and one goes on alone"
     uncounted: 0,
     repeated: 0,
   });
+  const [day = "", tag, ...others] = (await readdir(shared.path)).toSorted();
+  expect([tag, others]).toEqual([expect.stringMatching(/^mig-runner\.[0-9a-f]{16}$/), []]);
+  expect((await readdir(shared.in(day))).toSorted()).toEqual(["one", "three", "two"]);
   const id = cluster.sandbox.actions()[0]?.id ?? 0;
   const again = ended(await second.run("redeliver", `${id}`)).stdout;
   expect(again).toContain(`action ${id}: the host that has the job delivers it to keep`);
@@ -80,20 +88,36 @@ test.skipIf(postgres === null)("two hosts share the jobs, and one goes on alone"
   expect({ exit, stdout }).toEqual({ exit: 1, stdout: "no hosts yet\n8 shards without a host\n" });
 });
 
+/** What the page would have in runner.cfg: of the cluster, of a bucket, of a folder. */
+function configsIn(page: string): readonly string[] {
+  return blocksOf(page)
+    .filter(({ path }) => path === "runner.cfg")
+    .map(({ code }) => code);
+}
+
 /** The page, with what stands for the places of the test. */
-async function pageOf(server: Postgres, path: string) {
+async function pageOf(server: Postgres, store: Store, path: string) {
   const page = (await readPage("docs/cluster.md"))
+    .replaceAll("s3://mig-results", `s3://${store.bucket}`)
+    .replaceAll("https://minio.example.com:9000", store.endpoint)
+    .replaceAll("/etc/mig/s3.keys", path.replace(/[^/]*$/, "s3.keys"))
+    .replace("aws_access_key_id = ...", `aws_access_key_id = ${STORE_KEYS.AWS_ACCESS_KEY_ID}`)
+    .replace(
+      "aws_secret_access_key = ...",
+      `aws_secret_access_key = ${STORE_KEYS.AWS_SECRET_ACCESS_KEY}`,
+    )
     .replaceAll("db.example.com", `127.0.0.1:${server.port}`)
     .replaceAll("?sslmode=verify-full", "")
     .replaceAll("/var/lib/mig-runner/journal.db", path);
   const blocks = blocksOf(page);
   const sql = blocks.filter(({ language }) => language === "sql").map(({ code }) => code.trim());
-  const section = blocks.find((block) => block.path === "runner.cfg")?.code ?? "";
+  const [cluster = "", bucket = ""] = configsIn(page);
+  const keys = blocks.find((block) => block.path === "s3.keys")?.code ?? "";
   const calls = commandsOf(blocks).map(([program, flag, config, ...words]) => {
     expect([program, flag, config]).toEqual(["mig-runner", "-c", "runner.cfg"]);
     return words;
   });
-  return { sql, section, calls };
+  return { sql, section: `${cluster}${bucket}`, keys, calls };
 }
 
 test.skipIf(postgres === null)("docs/cluster.md makes one host two, and one again", async () => {
@@ -101,7 +125,8 @@ test.skipIf(postgres === null)("docs/cluster.md makes one host two, and one agai
   await using alpha = await Site.create();
   await using beta = await Host.create({ url: alpha.sandbox.url });
   const journal = alpha.scenario.path("journal.db");
-  const { sql, section, calls } = await pageOf(postgres, journal);
+  await using store = await startStore();
+  const { sql, section, keys, calls } = await pageOf(postgres, store, journal);
   const [migrate = [], status = [], drain = [], undrain = [], dry = [], move = [], back = []] =
     calls;
   expect(calls.length).toBe(7);
@@ -115,14 +140,18 @@ test.skipIf(postgres === null)("docs/cluster.md makes one host two, and one agai
   const superuser = `postgres://postgres@127.0.0.1:${postgres.port}/postgres`;
   const [make = "", grant = ""] = sql;
   for (const line of make.split("\n")) await postgres.query(superuser, line);
+  await chmod(await alpha.scenario.write("s3.keys", keys), 0o600);
+  const betaAlone = await readFile(beta.config, "utf8");
+  const ofBeta = section.replace("alpha", "beta");
   await join(alpha, section);
-  await join(beta, section.replace("mig_runner:secret", "postgres").replace("alpha", "beta"));
+  await join(beta, ofBeta.replace("mig_runner:secret", "postgres"));
   const early = await beta.run();
   expect([early.exit, early.stderr.includes("run `mig-runner cluster migrate` once")]).toEqual([
     9,
     true,
   ]);
   ended(await beta.run(...migrate));
+  await writeFile(beta.config, `${betaAlone}${ofBeta}`);
   await postgres.query(superuser.replace(/postgres$/, "mig_runner"), grant);
   const unmoved = await alpha.run();
   expect(unmoved.exit).toBe(9);
@@ -141,6 +170,8 @@ test.skipIf(postgres === null)("docs/cluster.md makes one host two, and one agai
     return (JSON.parse(stdout) as { state: string }).state === "done" ? true : null;
   });
   expect(alpha.sandbox.actions()).toHaveLength(1);
+  const objects = [...(await store.objects()).keys()];
+  expect(objects).toEqual([expect.stringMatching(/^site-a\/\d{8}\/one\/\d+\.[0-9a-f]+\.json$/)]);
   ended(await alpha.run(...drain));
   ended(await alpha.run(...undrain));
   for (const daemon of daemons) daemon.signal("SIGTERM");

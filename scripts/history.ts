@@ -4,7 +4,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { queueDeliveries } from "../src/flow/deliver.ts";
-import { closeRun } from "../src/flow/transition.ts";
+import { closeRun } from "../src/flow/runs.ts";
 import { appendAudit } from "../src/journal/audit.ts";
 import { type ActionRow, advance, advanceDelivery } from "../src/journal/inflight.ts";
 import type { JournalTransaction } from "../src/journal/journal.ts";

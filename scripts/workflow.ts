@@ -1,5 +1,5 @@
 // Workflow: one invented run of a workflow, for the page to be looked at (history.ts).
-import { closeRun } from "../src/flow/transition.ts";
+import { closeRun } from "../src/flow/runs.ts";
 import { advance } from "../src/journal/inflight.ts";
 import type { JournalTransaction } from "../src/journal/journal.ts";
 import { endStep, type StepKind } from "../src/journal/steps.ts";

@@ -1,5 +1,7 @@
 // Check: the verb that finds every mistake of a runner directory at once, and changes nothing.
+
 import { errorLines, type RunnerError } from "../errors.ts";
+import { isSignedAhead } from "../jobs/entity.ts";
 import { plural } from "../view/text.ts";
 import { apiLines } from "./api-check.ts";
 import type { Findings } from "./findings.ts";
@@ -55,7 +57,7 @@ function plainMistake({ code, message, detail }: RunnerError) {
 
 /** Told where some job is signed ahead: on other hosts nobody has asked. */
 function aheadLines({ ahead }: Findings): string[] {
-  if (!ahead.some(({ signing }) => signing === "calendar")) return [];
+  if (!ahead.some(isSignedAhead)) return [];
   const rows = ahead.map(({ job, signing, can, reason }) => {
     const what = can ? "can be signed ahead" : "cannot be signed ahead";
     return [job, signing, reason === null ? what : `${what}: ${reason}`];

@@ -2,9 +2,11 @@
 //
 // The scripts hold verbs and flags; names of jobs are asked of the program (`completion jobs`) when
 // they are wanted, with the -c of the line.
+
 import { isThere } from "../edge/files.ts";
 import { RunnerError, RunnerErrors } from "../errors.ts";
 import { nameFault } from "../jobs/name.ts";
+import { awaitsApproval } from "../journal/guards.ts";
 import { openJournal } from "../journal/sqlite/journal.ts";
 import { openReading } from "../journal/sqlite/reading.ts";
 import { questionViews } from "../workflow/view.ts";
@@ -123,7 +125,7 @@ async function questionsOf(path: string, run: string): Promise<readonly string[]
   const reading = openReading(path);
   try {
     const asked = (await reading.openWorkflows(QUESTIONS_MAX)).flatMap(questionViews);
-    const held = (await reading.inFlight(QUESTIONS_MAX)).filter((row) => row.held === "approval");
+    const held = (await reading.inFlight(QUESTIONS_MAX)).filter(awaitsApproval);
     const ids = [...held, ...asked].map(({ runId }) => String(runId));
     const names = asked.filter(({ runId }) => String(runId) === run).map(({ name }) => name);
     return [...new Set(run === "" ? ids : names)];

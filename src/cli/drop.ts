@@ -1,10 +1,9 @@
 // Drop: the verb by which an operator gives up what is in flight or cannot be delivered.
 
 import { RunnerError } from "../errors.ts";
-import { dropAction } from "../flow/redeliver.ts";
-import { hasEnded } from "../flow/transition.ts";
+import { dropAction } from "../flow/drop.ts";
 import { dropUnreadable } from "../flow/unreadable.ts";
-import type { RunRow } from "../journal/inflight.ts";
+import { hasEnded, type RunRow } from "../journal/inflight.ts";
 import type { RemovedRow } from "../journal/journal.ts";
 import { keepAside } from "../journal/sqlite/aside.ts";
 import { parseActionId } from "../mig/ids.ts";

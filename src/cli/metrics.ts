@@ -1,8 +1,9 @@
 // Metrics: the daemon's file for node_exporter, written again and again.
+
 import { processUsage, writeTextfile } from "../edge/textfile.ts";
 import { messageOf } from "../errors.ts";
-import { isSignedAhead } from "../flow/signed-ahead.ts";
 import type { Catalog } from "../jobs/catalog.ts";
+import { isSignedAhead } from "../jobs/entity.ts";
 import { nextLaunch } from "../jobs/fires.ts";
 import type { Membership } from "../journal/postgres/membership.ts";
 import type { Reading } from "../journal/reading.ts";

@@ -1,7 +1,7 @@
 // Run request: what `run` writes to the journal, for whoever works on the directory to find.
 import { RunnerError } from "../errors.ts";
-import { isSignedAhead, notSignedAhead } from "../flow/signed-ahead.ts";
-import type { Entity } from "../jobs/entity.ts";
+import { notSignedAhead } from "../flow/signed-ahead.ts";
+import { type Entity, isSignedAhead } from "../jobs/entity.ts";
 import type { RunRow } from "../journal/inflight.ts";
 import { SECOND_MS } from "../time.ts";
 import { formatClock } from "../view/text.ts";

@@ -5,6 +5,7 @@ import { isThere } from "../edge/files.ts";
 import { lockHolder } from "../edge/lock.ts";
 import { describeError, RunnerError } from "../errors.ts";
 import type { JobState } from "../jobs/catalog.ts";
+import { isHeldBack } from "../journal/guards.ts";
 import type { Reading } from "../journal/reading.ts";
 import { openReading } from "../journal/sqlite/reading.ts";
 import { cutText } from "../text.ts";
@@ -222,7 +223,7 @@ function inFlightRow(row: InFlightView, now: Instant): string[] {
   const what = state === "planned" ? "post" : "collect";
   const next = nextAt === null ? "" : `${what} ${formatDistance(Math.max(nextAt, now), now)}`;
   const id = actionId === null ? "not posted" : `action ${actionId}`;
-  if (row.held === "approval" || row.held === "canary") {
+  if (isHeldBack(row)) {
     const until = nextAt === null ? "" : `given up ${formatDistance(Math.max(nextAt, now), now)}`;
     return [job, id, until, "", error ?? "it waits for its canary"];
   }

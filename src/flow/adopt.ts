@@ -2,14 +2,16 @@
 // swapping the binary loses no pending collect (I9). adoption.ts says when.
 import { isJournalError, messageOf } from "../errors.ts";
 import type { Entity } from "../jobs/entity.ts";
-import { type ActionRow, advance } from "../journal/inflight.ts";
+import type { ActionRow } from "../journal/inflight.ts";
 import type { JournalTransaction } from "../journal/journal.ts";
 import { parseActionId } from "../mig/ids.ts";
 import { type InflightRecord, parseInflight } from "../mig/result.ts";
 import type { InflightFile } from "../ports.ts";
+import { collectAtOf } from "./collect-times.ts";
 import { say } from "./edges.ts";
 import { type Adopting, settleElsewhere } from "./elsewhere.ts";
-import { openAdopted } from "./transition.ts";
+import { openAdopted } from "./runs.ts";
+import { transit } from "./transition.ts";
 
 /**
  * Looks at every in-flight record of the spool: pending ones go into the journal, finished ones are
@@ -138,11 +140,11 @@ function insertAdopted(
     actionId,
     reply: actionBytes,
     expireAt,
-    collectAt: expireAt + edges.limits.delayResultsMs,
+    collectAt: collectAtOf(record, edges.limits),
   } as const;
   const planned = plannedWith(transaction, signatures);
   if (planned !== null) {
-    transaction.saveAction(advance(planned, posted, now));
+    transit(transaction, planned, posted, now);
     return;
   }
   const run = openAdopted(transaction, { job, at: expireAt === 0 ? now : expireAt }, now);
@@ -160,7 +162,7 @@ function insertAdopted(
     },
     now,
   );
-  transaction.saveAction(advance(row, posted, now));
+  transit(transaction, row, posted, now);
 }
 
 /** Planned actions that are looked through. */

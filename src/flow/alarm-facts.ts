@@ -1,5 +1,5 @@
 // Alarm facts: what the journal knows of one job that alarms are decided by (alarm-rules.ts).
-import type { Entity } from "../jobs/entity.ts";
+import { type Entity, isSignedAhead } from "../jobs/entity.ts";
 import { pauseReason } from "../jobs/hold.ts";
 import type { AlarmRow } from "../journal/alarms.ts";
 import { isRefused } from "../journal/guards.ts";
@@ -8,7 +8,7 @@ import type { JournalReads } from "../journal/journal.ts";
 import type { Instant, Milliseconds } from "../time.ts";
 import type { JobFacts } from "./alarm-rules.ts";
 import { CLOCK_SLACK_MS } from "./clock-watch.ts";
-import { coverageNow, isSignedAhead } from "./signed-ahead.ts";
+import { coverageNow } from "./signed-ahead.ts";
 
 /** Runs over which a streak of failures is counted. */
 const STREAK_MAX = 50;

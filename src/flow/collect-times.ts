@@ -8,6 +8,7 @@
 
 import type { ActionRow, Completeness } from "../journal/inflight.ts";
 import type { Instant, Milliseconds } from "../time.ts";
+import type { Limits } from "./edges.ts";
 import { answersOf } from "./shortfall.ts";
 
 /** A job's settings of when it is collected (`early`, `late`). */
@@ -24,6 +25,14 @@ export const WHEN_EXPIRED: CollectTimes = { early: false, lateMs: 0 };
 /** The wait from the post to the first look, and the longest wait; each is half as long again. */
 const LOOK_FIRST_MS: Milliseconds = 2_000;
 const LOOK_CAP_MS: Milliseconds = 60_000;
+
+/** When a posted action is collected: it has expired, and late answers had their time. */
+export function collectAtOf(
+  { expireAt }: Pick<ActionRow, "expireAt">,
+  { delayResultsMs }: Pick<Limits, "delayResultsMs">,
+): Instant {
+  return expireAt + delayResultsMs;
+}
 
 /** When a posted action is looked at first. */
 export function firstLookAt(

@@ -9,13 +9,21 @@
 import { isJournalError, messageOf } from "../errors.ts";
 import type { ActionRow, Completeness } from "../journal/inflight.ts";
 import { formatUtcDate } from "../lib/go/time.ts";
+import { targetOf } from "../mig/action.ts";
 import { FactReader } from "../mig/command.ts";
 import { resultHead, resultTail } from "../mig/result.ts";
 import { listedAgents } from "../mig/target.ts";
 import type { ResultWriter } from "../ports.ts";
 import { againText, type Instant } from "../time.ts";
 import { backoffMs, COLLECT_BACKOFF } from "./backoff.ts";
-import { type CollectTimes, isAnswered, isBetter, nextLookAt, sweepAt } from "./collect-times.ts";
+import {
+  type CollectTimes,
+  collectAtOf,
+  isAnswered,
+  isBetter,
+  nextLookAt,
+  sweepAt,
+} from "./collect-times.ts";
 import { reachedBy, readCommands } from "./commands.ts";
 import { queueDeliveries, settleDelivered } from "./deliver.ts";
 import { type Edges, say, subjectOf } from "./edges.ts";
@@ -49,7 +57,7 @@ export async function collectAction(
     if (isJournalError(error)) throw error;
     return await delay(edges, row, { message: messageOf(error), reached: null });
   }
-  const collectAt = row.expireAt + edges.limits.delayResultsMs;
+  const collectAt = collectAtOf(row, edges.limits);
   if (row.state === "posted" && edges.clock.now() < collectAt) {
     const look = options.early
       ? await hasAnswered(edges, actionId, options.signal)
@@ -78,7 +86,7 @@ async function hasAnswered(edges: Edges, actionId: number, signal: AbortSignal):
 
 /** Too early: sets the time of the next look, or without looks that of the action's expiry. */
 async function watch(edges: Edges, row: ActionRow, early: boolean): Promise<Reached | null> {
-  const collectAt = row.expireAt + edges.limits.delayResultsMs;
+  const collectAt = collectAtOf(row, edges.limits);
   const nextAt = early ? nextLookAt(collectAt, row, edges.clock.now()) : collectAt;
   await record(edges, row, { kind: "watched", nextAt });
   return early ? "answered" : null;
@@ -94,7 +102,7 @@ async function writeResult(
 ): Promise<Reached | null> {
   const { actionId } = row;
   edges.log.emit("info", `fetching results for ${row.job}/${actionId}`, subjectOf(row));
-  const collectAt = row.expireAt + edges.limits.delayResultsMs;
+  const collectAt = collectAtOf(row, edges.limits);
   let writer: ResultWriter | null = null;
   try {
     const now = edges.clock.now();
@@ -152,8 +160,7 @@ async function mayCommit(edges: Edges, row: ActionRow): Promise<boolean> {
  */
 function listedBy({ body }: ActionRow): Pick<Completeness, "listed"> {
   if (!body.includes(" IN (")) return {};
-  const { target } = JSON.parse(body) as { readonly target: string };
-  const listed = listedAgents(target);
+  const listed = listedAgents(targetOf(body));
   return listed === null ? {} : { listed };
 }
 

@@ -3,7 +3,6 @@
 import { describeError, isPassing } from "../errors.ts";
 import {
   type ActionRow,
-  advance,
   advanceDelivery,
   awaitsSweep,
   type DeliveryEvent,
@@ -14,7 +13,7 @@ import type { DeliveryAnswer, Loan } from "../ports.ts";
 import { againText, DAY_MS, type Milliseconds } from "../time.ts";
 import { backoffMs, DELIVERY_BACKOFF } from "./backoff.ts";
 import { type Edges, subjectOf } from "./edges.ts";
-import { closeRun } from "./transition.ts";
+import { transit } from "./transition.ts";
 
 /** What a delivery needs of the edges. */
 export type DeliveryEdges = Pick<
@@ -207,7 +206,7 @@ async function collectAgain(edges: DeliveryEdges, queued: DeliveryRow): Promise<
     const action = transaction.action(queued.actionRow);
     if (action?.state === "posted") return postpone(transaction, action, now);
     if (action?.state !== "collected" || action.reply === null) return false;
-    transaction.saveAction(advance(action, { kind: "lost" }, now));
+    transit(transaction, action, { kind: "lost" }, now);
     return postpone(transaction, action, now);
   });
   const where = `${before.job}/${before.actionId}`;
@@ -273,6 +272,5 @@ export function settleDelivered(
     .deliveriesOf(actionRow)
     .some(({ state }) => state === "pending" || state === "dead");
   if (open) return;
-  transaction.saveAction(advance(action, { kind: "delivered" }, now));
-  closeRun(transaction, action.runId, now);
+  transit(transaction, action, { kind: "delivered" }, now);
 }

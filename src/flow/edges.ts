@@ -86,10 +86,7 @@ export interface PresignedActions {
  * Begins a run of a job with a workflow; the flow knows no more of workflows. Resolves with false
  * when this fire time has a run already (I2).
  */
-export type WorkflowLaunch = (order: {
-  readonly entity: Entity;
-  readonly run: RunOrder;
-}) => Promise<boolean>;
+export type WorkflowLaunch = (order: RunOrder) => Promise<boolean>;
 
 /** The hosts of a cluster, as one of them sees them. */
 export interface ClusterHosts {

@@ -10,13 +10,13 @@
 // Owns:     the rules, and how held actions go on.
 // Not here: counting (mig/api.ts), posting (post.ts), what a job asks for (jobs/guards.ts).
 import { RunnerError } from "../errors.ts";
-import { isHeld } from "../journal/guards.ts";
-import { type ActionRow, advance } from "../journal/inflight.ts";
+import { awaitsApproval, isHeldBack } from "../journal/guards.ts";
+import type { ActionRow } from "../journal/inflight.ts";
 import type { JournalReads, JournalTransaction } from "../journal/journal.ts";
+import { targetOf } from "../mig/action.ts";
 import { DAY_MS, type Instant, type Milliseconds } from "../time.ts";
-import { settleCanary } from "./canary.ts";
 import type { Edges } from "./edges.ts";
-import { closeRun, wakeStep } from "./transition.ts";
+import { transit } from "./transition.ts";
 
 /** How long a person has to approve, where no calendar window closes before. */
 export const APPROVAL_MS: Milliseconds = DAY_MS;
@@ -40,8 +40,7 @@ export async function judgeGuards(
   const { growth, approve } = guards ?? {};
   const needsYes = approve !== undefined && held !== "approved";
   if (agentsMax === null && growth === undefined && !needsYes) return PASS;
-  const own = (JSON.parse(row.body) as { readonly target: string }).target;
-  const count = await edges.api.countAgents(guards?.target ?? own, signal);
+  const count = await edges.api.countAgents(guards?.target ?? targetOf(row.body), signal);
   if (count.kind === "failed") {
     const error = `the agents of its target cannot be counted: ${count.message}`;
     return { kind: "uncounted", error, status: count.status };
@@ -86,9 +85,8 @@ function waitingIn(
   { verb, runId }: { readonly verb: string; readonly runId: number },
 ): readonly ActionRow[] {
   const run = transaction.run(runId);
-  const waiting = transaction.actionsOf(runId).filter(({ held }) => held === "approval");
-  const open = waiting.filter(({ state }) => state === "planned");
-  if (open.length > 0) return open;
+  const waiting = transaction.actionsOf(runId).filter(awaitsApproval);
+  if (waiting.length > 0) return waiting;
   const state = run === null ? "there is none" : "it waits for no approval";
   throw new RunnerError("JOURNAL", `Cannot ${verb} run ${runId}: ${state}`, {
     ...(run === null ? {} : { job: run.job }),
@@ -120,17 +118,13 @@ export function denyRun(
 ): string {
   const waiting = waitingIn(transaction, { verb: "deny", runId });
   for (const row of waiting) {
-    const denied = advance(row, { kind: "refused", error, by: "denied" }, now);
-    transaction.saveAction(denied);
-    settleCanary(transaction, denied, now);
-    wakeStep(transaction, denied, now);
+    transit(transaction, row, { kind: "refused", error, by: "denied" }, now);
   }
-  closeRun(transaction, runId, now);
   return waiting[0]?.job ?? "";
 }
 
 /** The reason of an action that expired while it was held; null when it was not held. */
 export function heldTooLong(row: ActionRow): string | null {
-  if (!isHeld(row)) return null;
+  if (!isHeldBack(row)) return null;
   return row.held === "approval" ? "no one approved it in time" : "its canary did not end in time";
 }

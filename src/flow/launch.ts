@@ -3,7 +3,7 @@
 // Everything is decided from the journal's cursor, never from memory: so a fire time is run once
 // (I2), and a fire time that could not be run is recorded as missed.
 import { assert, describeError, isJournalError } from "../errors.ts";
-import type { Entity } from "../jobs/entity.ts";
+import { type Entity, isSignedAhead } from "../jobs/entity.ts";
 import {
   type Decision,
   decideFires,
@@ -16,13 +16,14 @@ import {
 import { type ActionRow, type RunRow, wasTried } from "../journal/inflight.ts";
 import type { Cursor } from "../journal/journal.ts";
 import { type Instant, MINUTE_MS, type Milliseconds, spanText } from "../time.ts";
+import { cursorOf, isDecidedBy } from "./cursor.ts";
 import { canBeMet, deferRun } from "./defer.ts";
 import { type Edges, say } from "./edges.ts";
 import { holdOf, recordSkipped } from "./holds.ts";
 import type { RunOrder } from "./order.ts";
 import { planAction } from "./plan.ts";
 import { moveCursor, rewindCursor } from "./rewind.ts";
-import { coverageAfter, findWindow, isSignedAhead } from "./signed-ahead.ts";
+import { coverageAfter, findWindow } from "./signed-ahead.ts";
 
 /** How late a fire time may be run as if on time. */
 export interface Lateness {
@@ -80,8 +81,9 @@ export async function launchDue(edges: Edges, entity: Entity, lateness: Lateness
     if (await lacksWindow(edges, entity, { firesAt, cursor })) continue;
     if (await overlaps(edges, entity, { firesAt, cursor })) continue;
     say(edges, entity.job, "info", "running");
-    const run = { kind: "schedule", cursor } as const;
-    launches.push(await planOrRecord(edges, { entity, firesAt, run }));
+    const run = { job: entity.job, firesAt, cause: "schedule" } as const;
+    const firing = { kind: "new", run, cursor } as const;
+    launches.push(await planOrRecord(edges, { entity, firing }));
     const few = isSignedAhead(entity) ? coverageAfter(edges.journal, entity, firesAt) : null;
     if (few !== null) say(edges, entity.job, "warning", `its calendar: ${few}`);
   }
@@ -98,7 +100,7 @@ export async function launchDue(edges: Edges, entity: Entity, lateness: Lateness
  * could not begin before.
  */
 export async function launchRequested(edges: Edges, entity: Entity, run: RunRow): Promise<Launch> {
-  const { firesAt, notBefore } = run;
+  const { notBefore } = run;
   const about = { job: entity.job, runId: run.id };
   const lateMs = edges.clock.now() - (notBefore ?? Number.POSITIVE_INFINITY);
   if (lateMs > LATE_MS && !wasTried(run)) {
@@ -106,29 +108,7 @@ export async function launchRequested(edges: Edges, entity: Entity, run: RunRow)
     say(edges, about, "warning", `run ${run.id} starts ${by} later than it was asked to`);
   }
   say(edges, about, "info", "running");
-  return await planOrRecord(edges, { entity, firesAt, run: { kind: "requested", run } });
-}
-
-/** The cursor of a job whose fire times are decided up to `decidedAt`, by its present schedule. */
-export function cursorOf(
-  entity: Entity,
-  decidedAt: Instant,
-  aheadAt: Instant | null = null,
-): Cursor {
-  const isAhead = aheadAt !== null && aheadAt > decidedAt;
-  return { decidedAt, schedule: scheduleText(entity), aheadAt: isAhead ? aheadAt : null };
-}
-
-/** Whether a cursor was written for the schedule that the job has now. */
-export function isDecidedBy(cursor: Cursor, entity: Entity): boolean {
-  return cursor.schedule === scheduleText(entity);
-}
-
-function scheduleText({ schedule }: Entity): string {
-  if (schedule === null) return "";
-  const { expression, timezone, from, until } = schedule;
-  const bounds = from === null && until === null ? "" : ` from ${from} until ${until}`;
-  return `${expression} ${timezone ?? ""}${bounds}`.trim();
+  return await planOrRecord(edges, { entity, firing: { kind: "requested", run } });
 }
 
 function decide(edges: Edges, entity: Entity, lateness: Lateness): Decision | null {
@@ -233,32 +213,20 @@ async function overlaps(
   return true;
 }
 
-interface PlanOrder {
-  readonly entity: Entity;
-  readonly firesAt: Instant;
-  readonly run:
-    | { readonly kind: "schedule"; readonly cursor: Cursor }
-    | { readonly kind: "requested"; readonly run: RunRow };
-}
-
 /**
  * Plans one run. A temporary failure lets the run wait (defer.ts); a mistake in the job becomes a
  * failed run in the journal, and a log line.
  */
-async function planOrRecord(edges: Edges, order: PlanOrder): Promise<Launch> {
-  const { entity, firesAt, run } = order;
+async function planOrRecord(edges: Edges, order: RunOrder): Promise<Launch> {
+  const { entity } = order;
   const { job } = entity;
-  const which: RunOrder =
-    run.kind === "requested"
-      ? run
-      : { kind: "new", run: { job, firesAt, cause: "schedule" }, cursor: run.cursor };
   try {
     if (entity.workflow) {
       assert(edges.launchWorkflow !== undefined, `nothing here can run the workflow of ${job}`);
-      await edges.launchWorkflow({ entity, run: which });
+      await edges.launchWorkflow(order);
       return NOTHING;
     }
-    const row = await planAction(edges, { entity, run: which });
+    const row = await planAction(edges, order);
     return row === null ? NOTHING : { ...NOTHING, planned: [row] };
   } catch (error) {
     if (isJournalError(error)) throw error;
@@ -276,18 +244,17 @@ async function planOrRecord(edges: Edges, order: PlanOrder): Promise<Launch> {
 /** Journals a run that could not begin: as waiting (its id is returned), or as failed (null). */
 async function recordUnbegun(
   edges: Edges,
-  { entity, firesAt, run: which }: PlanOrder,
+  { entity, firing }: RunOrder,
   { why, canWait }: { readonly why: string; readonly canWait: boolean },
 ): Promise<number | null> {
-  const { job } = entity;
   const now = edges.clock.now();
   return await edges.journal.write((transaction) => {
     // Before the run is written: moveCursor looks at the runs that exist beyond the old cursor.
-    if (which.kind === "schedule") moveCursor(transaction, entity, which.cursor);
+    if (firing.kind === "new") moveCursor(transaction, entity, firing.cursor);
     const run =
-      which.kind === "requested"
-        ? transaction.run(which.run.id)
-        : transaction.insertRun({ job, firesAt, cause: "schedule" }, "requested", now);
+      firing.kind === "requested"
+        ? transaction.run(firing.run.id)
+        : transaction.insertRun(firing.run, "requested", now);
     // Another process has begun it, or an operator has dropped it.
     if (run?.state !== "requested") return null;
     if (canWait && deferRun(transaction, run, { entity, why, now })) return run.id;

@@ -6,19 +6,20 @@ import type { Entity } from "../jobs/entity.ts";
 import { launchOffsetMs } from "../jobs/fires.ts";
 import { guardsOf } from "../jobs/guards.ts";
 import type { Guards } from "../journal/guards.ts";
-import type { ActionRow, RunRow } from "../journal/inflight.ts";
-import type { JournalTransaction, NewAction } from "../journal/journal.ts";
+import type { ActionRow } from "../journal/inflight.ts";
+import type { NewAction } from "../journal/journal.ts";
 import { type Action, actionName, hasStaleSignatures } from "../mig/action.ts";
 import { resolveTarget } from "../mig/target.ts";
-import type { Instant, Milliseconds } from "../time.ts";
+import type { Milliseconds } from "../time.ts";
 import { cutTarget } from "./canary.ts";
 import { type Edges, type SignedAction, say } from "./edges.ts";
 import { APPROVAL_MS } from "./guard.ts";
 import type { RunOrder } from "./order.ts";
-import { moveCursor } from "./rewind.ts";
+import { openRun } from "./runs.ts";
 import { signDated } from "./sign.ts";
 import { actionAhead, type Kept, takeWindow, windowForRun } from "./signed-ahead.ts";
 import { loadTemplate, prepareAction, templatePath } from "./template.ts";
+import { transit } from "./transition.ts";
 
 /** What one action is made of, and where its result goes. */
 export interface ActionOrder
@@ -61,15 +62,12 @@ export async function signAction(
  * @returns The planned action, or null when this fire time has a run already (I2).
  * @throws {RunnerError} When the template, the key or the journal cannot be used.
  */
-export async function planAction(
-  edges: Edges,
-  order: { readonly entity: Entity; readonly run: RunOrder },
-): Promise<ActionRow | null> {
-  const { entity, run: which } = order;
-  const ahead = windowForRun(edges, entity, which.run);
+export async function planAction(edges: Edges, order: RunOrder): Promise<ActionRow | null> {
+  const { entity, firing } = order;
+  const ahead = windowForRun(edges, entity, firing.run);
   const parts =
     ahead === null
-      ? ((await takePresigned(edges, entity, which)) ?? (await signLive(edges, entity)))
+      ? ((await takePresigned(edges, order)) ?? (await signLive(edges, entity)))
       : [actionAhead(ahead, keptFor(entity))];
   const now = edges.clock.now();
   return await edges.journal.write((transaction) => {
@@ -79,8 +77,11 @@ export async function planAction(
     const rows = parts.map((part) => transaction.insertAction({ ...part, runId: run.id }, now));
     const [first = null, rest] = rows;
     // The action for the rest waits for its canary: see canary.ts.
-    if (rest !== undefined)
-      transaction.saveAction({ ...rest, held: "canary", nextAt: rest.postBy, maybeSent: false });
+    if (rest !== undefined) {
+      const nextAt = rest.postBy ?? rest.expireAt;
+      const event = { kind: "held", by: "canary", nextAt, error: null, maybeSent: false } as const;
+      transit(transaction, rest, event, now);
+    }
     return first;
   });
 }
@@ -88,11 +89,10 @@ export async function planAction(
 /** The actions that were signed before this fire time came; null when there are none. */
 async function takePresigned(
   edges: Edges,
-  entity: Entity,
-  which: RunOrder,
+  { entity, firing }: RunOrder,
 ): Promise<readonly SignedAction[] | null> {
-  if (which.kind !== "new") return null;
-  return (await edges.presigned?.take(entity, which.run.firesAt + launchOffsetMs(entity))) ?? null;
+  if (firing.kind !== "new") return null;
+  return (await edges.presigned?.take(entity, firing.run.firesAt + launchOffsetMs(entity))) ?? null;
 }
 
 /** What is journaled of a job's own action beside what was signed. */
@@ -191,43 +191,4 @@ export async function ownTemplate(edges: Edges, entity: Entity): Promise<Action>
   const template = await loadTemplate(edges, entity);
   if (entity.template.kind === "file") return template;
   return { ...template, target: resolveTarget(template.target, edges.macros) };
-}
-
-/**
- * Opens the run that an order is for, in the transaction that plans its first work.
- *
- * @returns Null when another process has opened it already.
- */
-export function openRun(
-  transaction: JournalTransaction,
-  order: {
-    readonly entity: Entity;
-    readonly run: RunOrder;
-    /** Hash of the workflow's source; null without a workflow. */
-    readonly source: string | null;
-  },
-  now: Instant,
-): RunRow | null {
-  const { entity, run: which, source } = order;
-  const deadlineAt = entity.deadlineMs === null ? null : now + entity.deadlineMs;
-  const unset = entity.params?.unset ?? null;
-  if (which.kind === "new") {
-    moveCursor(transaction, entity, which.cursor);
-    const run = { ...which.run, source, begunAt: now, deadlineAt, params: unset };
-    return transaction.insertRun(run, "open", now);
-  }
-  const run = transaction.run(which.run.id);
-  if (run === null || run.state !== "requested") return null;
-  const params = run.params ?? unset;
-  const opened: RunRow = {
-    ...run,
-    state: "open",
-    note: null,
-    source,
-    params,
-    begunAt: now,
-    deadlineAt,
-  };
-  transaction.saveRun(opened);
-  return opened;
 }

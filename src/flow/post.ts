@@ -8,7 +8,7 @@
 // Owns:     the order of these steps and what each answer of the API means.
 // Not here: when to post (src/runner.ts), the legal transitions (journal/inflight.ts), the requests
 //           (mig/api.ts).
-import { isHeld } from "../journal/guards.ts";
+import { isHeldBack } from "../journal/guards.ts";
 import type { ActionEvent, ActionRow } from "../journal/inflight.ts";
 import { refusalsIn } from "../journal/tries.ts";
 import { formatRfc3339Nano, timeAt } from "../lib/go/time.ts";
@@ -16,7 +16,7 @@ import type { CreateAnswer, FindAnswer, StoredAction } from "../mig/api.ts";
 import type { Instant, Milliseconds } from "../time.ts";
 import { againText, DAY_MS } from "../time.ts";
 import { backoffMs, POST_BACKOFF } from "./backoff.ts";
-import { firstLookAt } from "./collect-times.ts";
+import { collectAtOf, firstLookAt } from "./collect-times.ts";
 import { type Edges, say, subjectOf } from "./edges.ts";
 import { markInflight } from "./elsewhere.ts";
 import { heldTooLong, judgeGuards } from "./guard.ts";
@@ -94,9 +94,10 @@ export async function postAction(
   // It may have been given up while it waited for its place.
   if (edges.journal.action(row.id)?.state !== "planned") return null;
   const postBy = row.postBy ?? row.expireAt;
-  if (isHeld(row) && edges.clock.now() < postBy) {
-    const error = row.error ?? "it waits for its canary";
-    await record(edges, row, { kind: "held", nextAt: postBy, error, maybeSent: row.maybeSent });
+  if (isHeldBack(row) && edges.clock.now() < postBy) {
+    const { held: by, error, maybeSent } = row;
+    const why = error ?? "it waits for its canary";
+    await record(edges, row, { kind: "held", by, nextAt: postBy, error: why, maybeSent });
     return null;
   }
   const isLookedFor = row.maybeSent && !options.fresh;
@@ -206,9 +207,7 @@ async function askGuards(
     case "hold": {
       const { error } = verdict;
       const nextAt = row.postBy ?? row.expireAt;
-      await record(edges, row, { kind: "held", nextAt, error, maybeSent }, (tables, next) =>
-        tables.saveAction({ ...next, held: "approval" }),
-      );
+      await record(edges, row, { kind: "held", by: "approval", nextAt, error, maybeSent });
       say(edges, row, "notice", error);
       return "answered";
     }
@@ -265,7 +264,7 @@ async function keepPosted(
     return "answered";
   }
   const expireAt = expiryOf(edges, row, answer);
-  const expiredAt = expireAt + edges.limits.delayResultsMs;
+  const expiredAt = collectAtOf({ expireAt }, edges.limits);
   const collectAt = firstLookAt(expiredAt, { early }, edges.clock.now());
   const event: ActionEvent = row.sendOnly
     ? { kind: "sent", actionId, reply: actionBytes, postedAt }

@@ -10,14 +10,13 @@
 // Owns:     what is signed before its time, how much of it, and when it is stale.
 // Not here: what is signed (plan.ts), calendars that people have signed (signed-ahead.ts).
 import type { Catalog } from "../jobs/catalog.ts";
-import type { Entity } from "../jobs/entity.ts";
+import { type Entity, isSignedAhead } from "../jobs/entity.ts";
 import { guardsOf } from "../jobs/guards.ts";
 import type { Entry } from "../jobs/heap.ts";
 import type { Instant, Milliseconds } from "../time.ts";
 import type { Edges, SignedAction } from "./edges.ts";
 import { signLive } from "./plan.ts";
 import { Pool } from "./pool.ts";
-import { isSignedAhead } from "./signed-ahead.ts";
 
 /** How long before its fire time an action is signed: a thousand signatures take a second. */
 const AHEAD_MS: Milliseconds = 10_000;

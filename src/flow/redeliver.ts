@@ -1,21 +1,16 @@
-// Redeliver: what operators can do with results and actions: deliver again, adopt, give up.
+// Redeliver: what operators can do with results and actions: deliver again, adopt.
 //
 // Each works on the journal alone, in one transaction, so that it is safe beside a daemon.
 // Owns:     the rows afterwards.
 // Not here: finding result files, making the delivery (deliver.ts), who works on the directory.
 
-import {
-  type ActionRow,
-  advance,
-  advanceDelivery,
-  awaitsSweep,
-  type DeliveryRow,
-} from "../journal/inflight.ts";
+import { type ActionRow, advanceDelivery, type DeliveryRow } from "../journal/inflight.ts";
 import type { JournalTransaction } from "../journal/journal.ts";
 import type { StoredResult } from "../mig/result-file.ts";
 import type { Instant } from "../time.ts";
-import { deliveryKey, queueDeliveries, settleDelivered } from "./deliver.ts";
-import { closeRun, openAdopted, wakeStep } from "./transition.ts";
+import { deliveryKey, queueDeliveries } from "./deliver.ts";
+import { openAdopted } from "./runs.ts";
+import { transit } from "./transition.ts";
 
 /** To whom a result goes again. */
 export interface RedeliverOrder {
@@ -80,7 +75,8 @@ export function adoptResult(
     },
     now,
   );
-  const posted = advance(
+  const posted = transit(
+    transaction,
     planned,
     { kind: "posted", actionId, reply: actionBytes, expireAt, collectAt: expireAt },
     now,
@@ -88,50 +84,7 @@ export function adoptResult(
   const sent = counters?.sent ?? null;
   const completeness = { fetched: commands, sent, counters, statuses, strays: 0 };
   const stored = { resultPath: path, completeness, sweepAt: null };
-  const collected = advance(posted, { kind: "collected", ...stored }, now);
-  transaction.saveAction(collected);
+  const collected = transit(transaction, posted, { kind: "collected", ...stored }, now);
   queueDeliveries(transaction, collected, now);
-  closeRun(transaction, run.id, now);
   return collected;
-}
-
-/** What `dropAction` gave up. */
-export interface Dropped {
-  /**
-   * The state that the action had, when it was in flight or waited for its sweep; null when only
-   * its result was still to be delivered.
-   */
-  readonly action: "planned" | "posted" | "collected" | null;
-  /** Names of the plugins that do not get the result any more. */
-  readonly plugins: readonly string[];
-}
-
-/** Why a dropped action or run ended. */
-export const DROPPED = "given up by an operator";
-
-/** Gives up an action that is in flight, or the deliveries of its result that are not made yet. */
-export function dropAction(
-  transaction: JournalTransaction,
-  action: ActionRow,
-  { plugin, now }: { readonly plugin: string | null; readonly now: Instant },
-): Dropped {
-  if (action.state === "planned" || action.state === "posted") {
-    const dropped = advance(action, { kind: "dropped", error: DROPPED }, now);
-    transaction.saveAction(dropped);
-    wakeStep(transaction, dropped, now);
-    closeRun(transaction, action.runId, now);
-    return { action: action.state, plugins: [] };
-  }
-  const waiting = transaction
-    .deliveriesOf(action.id)
-    .filter(({ state }) => state === "pending" || state === "dead")
-    .filter((row) => plugin === null || row.plugin === plugin);
-  for (const row of waiting) {
-    transaction.saveDelivery(advanceDelivery(row, { kind: "drop" }, now));
-  }
-  const isLast = plugin === null && awaitsSweep(action);
-  if (isLast) transaction.saveAction(advance(action, { kind: "swept" }, now));
-  settleDelivered(transaction, action.id, now);
-  const only = isLast && waiting.length === 0 ? "collected" : null;
-  return { action: only, plugins: waiting.map((row) => row.plugin) };
 }

@@ -7,7 +7,7 @@
 import { windowBody } from "../calendar/action.ts";
 import { coverageWarning, newCoverageWarning } from "../calendar/coverage.ts";
 import { RunnerError } from "../errors.ts";
-import type { Entity } from "../jobs/entity.ts";
+import { type Entity, isSignedAhead } from "../jobs/entity.ts";
 import { nextFire } from "../jobs/schedule.ts";
 import type { ActionRow, RunRow } from "../journal/inflight.ts";
 import type { JournalReads, JournalTransaction, NewAction } from "../journal/journal.ts";
@@ -104,11 +104,6 @@ export function isWithdrawn(
   const window = journal.windowOfRun(runId);
   if (window === null || window.signatures[0] !== signature) return false;
   return journal.calendarById(window.calendarId)?.state === "withdrawn";
-}
-
-/** Whether this job's actions come from calendars. */
-export function isSignedAhead({ signing }: Pick<Entity, "signing">): boolean {
-  return signing === "calendar";
 }
 
 /** Whether there are jobs, and all of them are signed ahead: then no private key is needed. */

@@ -11,9 +11,10 @@ import { hasEnded, nextFire } from "../jobs/schedule.ts";
 import type { Cursor } from "../journal/journal.ts";
 import type { Instant, Milliseconds } from "../time.ts";
 import { CLOCK_SLACK_MS } from "./clock-watch.ts";
+import { cursorOf, isDecidedBy } from "./cursor.ts";
 import { bound, type Edges, say } from "./edges.ts";
 import { holdOf } from "./holds.ts";
-import { cursorOf, isDecidedBy, type Lateness } from "./launch.ts";
+import type { Lateness } from "./launch.ts";
 import { isAhead } from "./rewind.ts";
 
 export interface TimetableOptions {

@@ -4,6 +4,7 @@
 
 import type { JournalTransaction, RemovedRow } from "../journal/journal.ts";
 import type { Instant } from "../time.ts";
+import { DROPPED } from "./drop.ts";
 import type { Edges } from "./edges.ts";
 
 /** Unreadable rows that are logged at the start; `journal verify` lists all. */
@@ -48,7 +49,7 @@ export async function endStranded({
 }
 
 /** The note of a run that ended because one of its rows was taken out. */
-const TAKEN_OUT = "given up by an operator, a row of it could not be read";
+const TAKEN_OUT = `${DROPPED}, a row of it could not be read`;
 
 /**
  * Takes out the unreadable rows that a word means: the name of a job, a run's id, or the API's id

@@ -4,14 +4,13 @@
 // run of each job; the cursors, which keep a fire time from being run twice (I2).
 
 import { messageOf } from "../errors.ts";
-import type { RunRow } from "../journal/inflight.ts";
+import { hasEnded, type RunRow } from "../journal/inflight.ts";
 import type { JournalReads } from "../journal/journal.ts";
 import { formatUtcDate } from "../lib/go/time.ts";
 import { DAY_MS, type Instant, type Milliseconds } from "../time.ts";
 import type { Edges, Retention } from "./edges.ts";
 import { Pool } from "./pool.ts";
 import { StrayUpkeep } from "./strays.ts";
-import { hasEnded } from "./transition.ts";
 
 /** The most that one step removes: steps are short, because they run between other work. */
 export const STEP_MAX = 200;

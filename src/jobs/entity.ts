@@ -38,3 +38,8 @@ export interface Entity extends EntityValues {
   /** Warnings that are logged when the job is loaded, such as about a zero-padded weekday. */
   readonly warnings: readonly string[];
 }
+
+/** Whether this job's actions come from calendars. */
+export function isSignedAhead({ signing }: Pick<Entity, "signing">): boolean {
+  return signing === "calendar";
+}

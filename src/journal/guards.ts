@@ -29,6 +29,19 @@ export function isRefused({ held }: { readonly held: ActionHold | null }): boole
 }
 
 /** Whether an action waits for a person, or for its canary. */
-export function isHeld({ held }: { readonly held: ActionHold | null }): boolean {
-  return held === "approval" || held === "canary";
+export function isHeldBack<Row extends { readonly held: ActionHold | null }>(
+  row: Row,
+): row is Row & { readonly held: "approval" | "canary" } {
+  return row.held === "approval" || row.held === "canary";
+}
+
+/** Whether an action is not posted before a person approves it. */
+export function awaitsApproval({
+  state,
+  held,
+}: {
+  readonly state: string;
+  readonly held?: ActionHold | null;
+}): boolean {
+  return state === "planned" && held === "approval";
 }

@@ -141,8 +141,9 @@ export type ActionEvent =
   /** Nothing went wrong, and it is too early: it waits for a person, or for its canary. */
   | {
       readonly kind: "held";
+      readonly by: "approval" | "canary";
       readonly nextAt: Instant;
-      readonly error: string;
+      readonly error: string | null;
       readonly maybeSent: boolean;
     }
   | { readonly kind: "watched"; readonly nextAt: Instant }
@@ -249,10 +250,10 @@ function collected(row: ActionRow, { sweepAt }: Extract<ActionEvent, { kind: "co
 
 function holdOf(
   { state }: ActionRow,
-  { nextAt, error, maybeSent }: Extract<ActionEvent, { readonly kind: "held" }>,
-): Pick<ActionRow, "nextAt" | "error" | "maybeSent"> {
+  { by, nextAt, error, maybeSent }: Extract<ActionEvent, { readonly kind: "held" }>,
+): Pick<ActionRow, "held" | "nextAt" | "error" | "maybeSent"> {
   assert(state === "planned", `held in ${state}`);
-  return { nextAt, error, maybeSent };
+  return { held: by, nextAt, error, maybeSent };
 }
 
 function triedIn({ state }: ActionRow): Try["what"] {
@@ -282,6 +283,11 @@ const NO_RESULT = { resultPath: null, resultSha256: null, completeness: null } a
 /** Whether a collected action still waits for its sweep. */
 export function awaitsSweep({ state, nextAt }: Pick<ActionRow, "state" | "nextAt">): boolean {
   return state === "collected" && nextAt !== null;
+}
+
+/** Whether an action needs nothing more but deliveries. */
+export function hasEnded({ state }: Pick<ActionRow, "state">): boolean {
+  return state !== "planned" && state !== "posted";
 }
 
 function isAwaited(row: ActionRow): boolean {

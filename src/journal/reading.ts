@@ -208,7 +208,7 @@ export interface Reading {
   /** All of one run, with the values of its steps; null when there is none. */
   run(id: number): Promise<RunRecord | null>;
   /** Whether an action of a run is not posted before somebody approves it. */
-  isHeld(run: number): Promise<boolean>;
+  awaitsApproval(run: number): Promise<boolean>;
   /** The run that an action of the API belongs to. */
   runOfAction(actionId: number): Promise<number | null>;
   /** The run of a job with the latest fire time, of those that were begun or are about to be. */

@@ -218,6 +218,11 @@ export function encodeAction(action: Action): string {
   return ACTION.encode(action);
 }
 
+/** The target of an action as `encodeAction` wrote it. */
+export function targetOf(body: string): string {
+  return (JSON.parse(body) as Pick<Action, "target">).target;
+}
+
 /** The action with one more signature, after those that it has. */
 export function withSignature(action: Action, signature: string): Action {
   return { ...action, pgpsignatures: [...(action.pgpsignatures ?? []), signature] };

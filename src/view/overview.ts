@@ -1,9 +1,11 @@
 // Overview: everything that `status` tells, as one value: from the jobs, the lock and the journal.
+
 import { describeError } from "../errors.ts";
 import { shortfalls } from "../flow/shortfall.ts";
 import { lateness } from "../flow/sign.ts";
-import { type Coverage, coverageOf, isSignedAhead } from "../flow/signed-ahead.ts";
+import { type Coverage, coverageOf } from "../flow/signed-ahead.ts";
 import type { JobState } from "../jobs/catalog.ts";
+import { isSignedAhead } from "../jobs/entity.ts";
 import { isAtLeast, spreadOffsetMs } from "../jobs/fires.ts";
 import {
   type Blackout,

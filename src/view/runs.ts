@@ -1,4 +1,5 @@
 // Runs: how a run went or goes, in a few words.
+import { awaitsApproval } from "../journal/guards.ts";
 import type { Completeness } from "../journal/inflight.ts";
 import { describeStatuses, StatusCounts } from "../mig/statuses.ts";
 import type { Instant } from "../time.ts";
@@ -31,7 +32,7 @@ function noteText({ note }: RunView): string {
 
 function openState({ actions, asks, deliveries }: RunView): string {
   if (asks.length > 0) return `waiting for people (${asks.join(", ")})`;
-  if (actions.some(({ held }) => held === "approval")) return "waiting for approval";
+  if (actions.some(awaitsApproval)) return "waiting for approval";
   if (actions.some(({ state, held }) => state === "planned" && held !== "canary"))
     return "being posted";
   if (actions.some(({ state }) => state === "posted")) return "in flight";

@@ -3,10 +3,13 @@
 //
 // Owns:     which states are worth a person's look, in which order, and the words for them.
 // Not here: what alarms are told to whom (flow/alarms.ts), how a trouble is shown.
+
 import { describeError } from "../errors.ts";
-import { coverageOf, isSignedAhead } from "../flow/signed-ahead.ts";
+import { coverageOf } from "../flow/signed-ahead.ts";
+import { isSignedAhead } from "../jobs/entity.ts";
 import { isAtLeast } from "../jobs/fires.ts";
 import type { AlarmEvent, AlarmRow } from "../journal/alarms.ts";
+import { awaitsApproval } from "../journal/guards.ts";
 import type { ActionRow } from "../journal/inflight.ts";
 import type { MissedRow } from "../journal/journal.ts";
 import {
@@ -85,7 +88,7 @@ export async function troublesOf(sources: TroubleSources): Promise<readonly Trou
       .slice(0, TROUBLES_MAX)
       .map((row) => actionTrouble(row, now)),
     ...(await reading.openWorkflows(FAILED_MAX)).flatMap(askTroubles).slice(0, TROUBLES_MAX),
-    ...inFlight.filter(isAwaited).slice(0, TROUBLES_MAX).map(approvalTrouble),
+    ...inFlight.filter(awaitsApproval).slice(0, TROUBLES_MAX).map(approvalTrouble),
     ...jobTroubles(sources),
     ...(await calendarTroubles(sources, reading)).filter(isNew("calendar")),
     ...(await missedTroubles(reading, now)).filter(isNew("missed")),
@@ -217,10 +220,6 @@ function actionTrouble(row: ActionRow, now: Instant): Trouble {
     message: `${what} of ${job} is not ${deed} yet, ${plural(failures, "try")} failed${next}: ${error}`,
     todo: "mig-runner check --api shows whether the API is reached and takes the key",
   });
-}
-
-function isAwaited({ held }: ActionRow): boolean {
-  return held === "approval";
 }
 
 function approvalTrouble({ job, runId, updatedAt }: ActionRow): Trouble {

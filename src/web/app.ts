@@ -4,9 +4,11 @@
 // Not here: sockets and their bounds (edge/web.ts), what pages say (pages/).
 //
 // Every page has the same data as JSON beside it, under its path with `.json` at the end.
+
 import { createHash } from "node:crypto";
 import { type Context, Hono, type HonoRequest } from "hono";
 import { messageOf } from "../errors.ts";
+import { isSignedAhead } from "../jobs/entity.ts";
 import { nextLaunch } from "../jobs/fires.ts";
 import { metrics } from "../metrics/metrics.ts";
 import { visibleJson } from "../text.ts";
@@ -357,7 +359,7 @@ async function metricsAnswer(seen: Seen, upcoming: UpcomingFires): Promise<Respo
         : (fires.get(job) ?? null),
     job,
     plugins: entity?.plugins ?? [],
-    isSignedAhead: entity?.signing === "calendar",
+    isSignedAhead: entity !== null && isSignedAhead(entity),
   }));
   const text = await metrics(reading, { jobs, apiUp: null, process: null }, now);
   const headers = { "Content-Type": "text/plain; version=0.0.4; charset=utf-8" };

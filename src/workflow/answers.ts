@@ -11,6 +11,7 @@
 //   Q1. A question has one answer: it is written in one transaction, and never over another.
 import { RunnerError } from "../errors.ts";
 import { redated } from "../flow/clock-watch.ts";
+import { awaitsApproval } from "../journal/guards.ts";
 import type { RunRow } from "../journal/inflight.ts";
 import type { JournalReads, JournalTransaction } from "../journal/journal.ts";
 import { asksPeople, due, type NewStep, type StepRow } from "../journal/steps.ts";
@@ -175,9 +176,7 @@ export function questionsIn(
 
 /** Whether a guard of its job holds a run back until a person says yes: see flow/guard.ts. */
 export function isHeldByGuard(journal: JournalReads, runId: number): boolean {
-  return journal
-    .actionsOf(runId)
-    .some(({ held, state }) => held === "approval" && state === "planned");
+  return journal.actionsOf(runId).some(awaitsApproval);
 }
 
 /** An answer to `run.waitFor`, or a person's word on `run.approval`. */

@@ -3,7 +3,8 @@
 
 import { assert, RunnerError } from "../errors.ts";
 import type { RunOrder } from "../flow/order.ts";
-import { openRun, ownTemplate } from "../flow/plan.ts";
+import { ownTemplate } from "../flow/plan.ts";
+import { openRun } from "../flow/runs.ts";
 import { takeWindow, windowForRun } from "../flow/signed-ahead.ts";
 import type { Entity } from "../jobs/entity.ts";
 import { createHash } from "../lib/late.ts";
@@ -20,13 +21,10 @@ const SEEDS = 2 ** 32;
  * @returns False when this fire time has a run already (I2).
  * @throws {RunnerError|RunnerErrors} When the job's files or the journal cannot be used.
  */
-export async function launchWorkflow(
-  edges: EngineEdges,
-  order: { readonly entity: Entity; readonly run: RunOrder },
-): Promise<boolean> {
+export async function launchWorkflow(edges: EngineEdges, order: RunOrder): Promise<boolean> {
   const { entity } = order;
   assert(edges.workflows !== undefined, `nothing here can run the workflow of ${entity.job}`);
-  const ahead = windowForRun(edges, entity, order.run.run);
+  const ahead = windowForRun(edges, entity, order.firing.run);
   const { hash, source } = await edges.workflows.bundle(entity.path);
   const template = await templateText(edges, entity);
   const seed = Math.floor(edges.random.next() * SEEDS);

@@ -1,14 +1,12 @@
 // Operate: how an operator settles a run that is paused or has failed. Works on the journal alone,
 // in one transaction each, so that it is safe beside a daemon.
 import { RunnerError } from "../errors.ts";
+import { DROPPED } from "../flow/drop.ts";
 import type { RunRow } from "../journal/inflight.ts";
 import type { JournalReads, JournalTransaction } from "../journal/journal.ts";
 import { bySequence, due, type StepRow } from "../journal/steps.ts";
 import type { Instant } from "../time.ts";
 import { quietBody } from "./record.ts";
-
-/** Why a run that was given up has failed. */
-const RUN_DROPPED = "given up by an operator";
 
 /**
  * Lets a paused or failed run go on: it is replayed, and what failed last is tried again. Steps
@@ -85,7 +83,7 @@ export function dropRun(transaction: JournalTransaction, runId: number, now: Ins
   if (run.state === "done" || run.state === "failed") {
     throw settled(run, "drop", { state: `it is ${run.state} already` });
   }
-  const note = run.note === null ? RUN_DROPPED : `${RUN_DROPPED}; before: ${run.note}`;
+  const note = run.note === null ? DROPPED : `${DROPPED}; before: ${run.note}`;
   const dropped: RunRow = { ...run, state: "failed", note, endedAt: now };
   transaction.saveRun(dropped);
   quietBody(transaction, runId);

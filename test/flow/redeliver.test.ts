@@ -1,10 +1,6 @@
 import { describe, expect, test } from "bun:test";
-import {
-  adoptResult,
-  dropAction,
-  type FoundResult,
-  redeliverResult,
-} from "../../src/flow/redeliver.ts";
+import { dropAction } from "../../src/flow/drop.ts";
+import { adoptResult, type FoundResult, redeliverResult } from "../../src/flow/redeliver.ts";
 import type { ActionRow } from "../../src/journal/inflight.ts";
 import type { Journal, JournalTransaction } from "../../src/journal/journal.ts";
 import { openJournal } from "../../src/journal/sqlite/journal.ts";

@@ -1,7 +1,10 @@
 // Keep: when a run is over, and what a part of a step says to the step.
+
 import { describe, expect, test } from "bun:test";
-import { closeRun, hasEnded, isInFlight, wakeStep } from "../../src/flow/transition.ts";
-import { type ActionRow, advance, type RunRow } from "../../src/journal/inflight.ts";
+import { isInFlight } from "../../src/flow/in-flight.ts";
+import { closeRun } from "../../src/flow/runs.ts";
+import { wakeStep } from "../../src/flow/transition.ts";
+import { type ActionRow, advance, hasEnded, type RunRow } from "../../src/journal/inflight.ts";
 import { NOON, openWorld } from "../support/world.ts";
 
 type State = "planned" | "posted" | "collected" | "settled" | "failed";

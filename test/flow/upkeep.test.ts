@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { queueDeliveries } from "../../src/flow/deliver.ts";
-import { closeRun } from "../../src/flow/transition.ts";
+import { closeRun } from "../../src/flow/runs.ts";
 import { removeOld, removeSurplus, STEP_MAX, Upkeep } from "../../src/flow/upkeep.ts";
 import { type ActionRow, advance, advanceDelivery } from "../../src/journal/inflight.ts";
 import { NOON, openWorld, type World } from "../support/world.ts";

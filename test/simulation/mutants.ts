@@ -105,10 +105,10 @@ export const MUTANTS: readonly Mutant[] = [
         replace: "return rows.insert(RUN, {",
       },
       {
-        file: "flow/plan.ts",
+        file: "flow/runs.ts",
         find: 'return transaction.insertRun(run, "open", now);',
         replace:
-          'transaction.insertRun(which.run, "done", now); ' +
+          'transaction.insertRun(firing.run, "done", now); ' +
           'return transaction.insertRun(run, "open", now);',
       },
     ],

@@ -1,5 +1,6 @@
 // Operator: what people and the machine itself do to a runner while it works.
-import { dropAction, redeliverResult } from "../../src/flow/redeliver.ts";
+import { dropAction } from "../../src/flow/drop.ts";
+import { redeliverResult } from "../../src/flow/redeliver.ts";
 import { definitionName, writeJob } from "./files.ts";
 import type { Oracle } from "./oracle.ts";
 import { type Happening, PLUGINS, type SimulatedJob } from "./profile.ts";

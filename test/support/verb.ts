@@ -8,7 +8,7 @@ import { CONFIG_FLAG, type Verb } from "../../src/cli/verb.ts";
 import { findHostZone, type HostZone } from "../../src/edge/timezone.ts";
 import { describeError, RunnerError, RunnerErrors } from "../../src/errors.ts";
 import { queueDeliveries } from "../../src/flow/deliver.ts";
-import { closeRun } from "../../src/flow/transition.ts";
+import { closeRun } from "../../src/flow/runs.ts";
 import { type ActionRow, advance } from "../../src/journal/inflight.ts";
 import type { JournalTransaction } from "../../src/journal/journal.ts";
 import { openJournal } from "../../src/journal/sqlite/journal.ts";

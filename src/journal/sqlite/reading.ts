@@ -4,6 +4,7 @@ import { statSync } from "node:fs";
 import type { Instant } from "../../time.ts";
 import type { AlarmRow } from "../alarms.ts";
 import type { AuditRow } from "../audit.ts";
+import { awaitsApproval } from "../guards.ts";
 import type { ActionRow, RunRow } from "../inflight.ts";
 import type { JournalCounts, JournalReads, MissedRow } from "../journal.ts";
 import type { PauseRow } from "../pauses.ts";
@@ -80,9 +81,8 @@ class SqliteReading implements Reading {
     return row === null ? null : this.#record(row, true);
   }
 
-  async isHeld(run: number): Promise<boolean> {
-    const actions = this.#tables.actionsOf(run);
-    return actions.some(({ state, held }) => state === "planned" && held === "approval");
+  async awaitsApproval(run: number): Promise<boolean> {
+    return this.#tables.actionsOf(run).some(awaitsApproval);
   }
 
   async runOfAction(actionId: number): Promise<number | null> {

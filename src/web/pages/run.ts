@@ -29,7 +29,7 @@ export function runPage(): Page {
       if (id === null || reading === null) return null;
       const run = (await reading.run(id)) ?? (await runOfAction(reading, id));
       if (run === null) return null;
-      return { ...run, isHeld: run.state === "open" && (await reading.isHeld(run.run)) };
+      return { ...run, isHeld: run.state === "open" && (await reading.awaitsApproval(run.run)) };
     },
     draw: (run, { now }) => ({
       title: `Run ${run.run} of ${run.job}`,

@@ -3,7 +3,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { closeRun } from "../../../src/flow/transition.ts";
+import { closeRun } from "../../../src/flow/runs.ts";
 import { advance } from "../../../src/journal/inflight.ts";
 import type { Journal } from "../../../src/journal/journal.ts";
 import {

@@ -1,5 +1,5 @@
 // Happen: what befalls a cluster at a time of its own, and what people do to it.
-import { dropAction } from "../../../src/flow/redeliver.ts";
+import { dropAction } from "../../../src/flow/drop.ts";
 import type { Journal } from "../../../src/journal/journal.ts";
 import { openClusterJournal } from "../../../src/journal/postgres/journal.ts";
 import type { Life } from "../life.ts";

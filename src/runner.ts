@@ -180,7 +180,7 @@ export class Runner {
    */
   rescan(hasMore = false): void {
     if (hasMore && this.#runId === null) this.#adoption.want();
-    if (this.#edges.lease !== undefined) this.#engine.leave();
+    if (this.#edges.lease !== undefined) this.#engine.abortMoved();
     this.#timetable.rescan();
     this.poke();
   }

@@ -50,7 +50,8 @@ export type Fact = readonly [label: string, text: string];
 export function describeCalendar(calendar: Calendar): readonly Fact[] {
   const { windows, sequence, requestedAt, agents } = calendar;
   const known = agents === null ? "it is not known how many" : `${agents} at the last run`;
-  const [first, last] = [windows[0], windows.at(-1)];
+  const first = windows[0];
+  const last = windows.at(-1);
   const facts: readonly Fact[] = [
     ["calendar", `number ${sequence} of its job, requested at ${timeText(requestedAt)}`],
     ...describeAction(actionOf(calendar)),
@@ -106,7 +107,8 @@ const QUOTED = /"(?:[^"\\]|\\.)*"/y;
 /** JSON without blanks as lines for people; null: too many. */
 function linesOfJson(json: string): readonly string[] | null {
   const lines: string[] = [];
-  let [line, level] = ["", 0];
+  let line = "";
+  let level = 0;
   const next = (): void => {
     lines.push(line);
     line = "  ".repeat(Math.min(level, LEVELS_MAX));
@@ -166,8 +168,10 @@ function scheduleOf(expression: string, timezone: string): Schedule | null {
 function openText(windows: readonly Window[]): string {
   const lives = windows.map(({ validFrom, expireAfter }) => expireAfter - validFrom);
   const leads = windows.map(({ firesAt, validFrom }) => firesAt - validFrom);
-  const [shortest, longest] = [least(lives), -least(lives.map((ms) => -ms))];
-  const [latest, earliest] = [least(leads), -least(leads.map((ms) => -ms))];
+  const shortest = least(lives);
+  const longest = -least(lives.map((ms) => -ms));
+  const latest = least(leads);
+  const earliest = -least(leads.map((ms) => -ms));
   const longer = windows[lives.indexOf(longest)];
   const most = `${spanText(shortest)} to ${spanText(longest)} (${timeText(longer?.firesAt ?? 0)})`;
   const life = shortest === longest ? spanText(longest) : most;

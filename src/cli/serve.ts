@@ -116,7 +116,7 @@ async function proveKey({ edges, openKey }: Opened, ended: AbortSignal): Promise
   }
 }
 
-interface Begun {
+interface Held {
   readonly held: ReturnType<typeof holdSignals>;
   readonly opened: Opened;
 }
@@ -125,7 +125,7 @@ interface Begun {
  * Opens everything. A signal that comes meanwhile is heard when it is released; null when one
  * ended the wait for another process.
  */
-async function openHeld(call: Call, work: string): Promise<Begun | null> {
+async function openHeld(call: Call, work: string): Promise<Held | null> {
   const held = holdSignals();
   try {
     return { held, opened: await openRunner(call, { work, signal: held.signal }) };

@@ -73,6 +73,7 @@ export function sweepAt(
 
 /** Whether a sweep has found more than the result holds, and has lost nothing of it. */
 export function isBetter(now: Completeness, before: Completeness): boolean {
-  const [more, answers] = [now.fetched - before.fetched, answersOf(now) - answersOf(before)];
+  const more = now.fetched - before.fetched;
+  const answers = answersOf(now) - answersOf(before);
   return more >= 0 && answers >= 0 && more + answers > 0;
 }

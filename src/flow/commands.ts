@@ -55,7 +55,7 @@ export type ReadOutcome =
   | { readonly kind: "failed"; readonly message: string; readonly reached: Reached };
 
 /** What has been kept so far. */
-class Kept {
+class KeptCommands {
   readonly #reader = new FactReader();
   readonly #ids = new Ids();
   readonly #statuses = new StatusCounts();
@@ -113,7 +113,7 @@ class Kept {
 
 /** Reads all commands of an action into its result file. Rejects when that cannot be written. */
 export async function readCommands(edges: Edges, reading: Reading): Promise<ReadOutcome> {
-  const kept = new Kept();
+  const kept = new KeptCommands();
   const first = await readOnce(edges, reading, { kept, limit: reading.pageSize, first: true });
   if (first !== null) return first;
   for (const waitMs of REREAD_WAITS_MS) {
@@ -132,7 +132,7 @@ export function reachedBy({ status }: { readonly status: number | null }): Reach
 }
 
 interface Pass {
-  readonly kept: Kept;
+  readonly kept: KeptCommands;
   readonly limit: number;
   readonly first: boolean;
 }

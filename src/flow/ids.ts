@@ -39,9 +39,11 @@ export class Ids {
   }
 
   #merge(): void {
-    const [all, recent] = [this.#all, this.#recent];
+    const all = this.#all;
+    const recent = this.#recent;
     const merged = new Float64Array(all.length + RECENT_MAX);
-    let [from, at] = [0, 0];
+    let from = 0;
+    let at = 0;
     for (const id of recent) {
       // Runs of ids are copied at once: most ids come in ascending order.
       const place = placeOf(all, all.length, id);
@@ -58,7 +60,8 @@ export class Ids {
 
 /** How many of the first `length` ids are below this one. */
 function placeOf(ids: Float64Array, length: number, id: number): number {
-  let [from, to] = [0, length];
+  let from = 0;
+  let to = length;
   while (from < to) {
     const middle = (from + to) >>> 1;
     if ((ids[middle] as number) < id) from = middle + 1;

@@ -17,7 +17,7 @@ import { APPROVAL_MS } from "./guard.ts";
 import type { RunOrder } from "./order.ts";
 import { openRun } from "./runs.ts";
 import { signDated } from "./sign.ts";
-import { actionAhead, type Kept, takeWindow, windowForRun } from "./signed-ahead.ts";
+import { actionAhead, takeWindow, type UnsignedPart, windowForRun } from "./signed-ahead.ts";
 import { loadTemplate, prepareAction, templatePath } from "./template.ts";
 import { transit } from "./transition.ts";
 
@@ -96,7 +96,7 @@ async function takePresigned(
 }
 
 /** What is journaled of a job's own action beside what was signed. */
-function keptFor(entity: Entity): Kept {
+function keptFor(entity: Entity): UnsignedPart {
   const { job, sendOnly, plugins, maxAgents } = entity;
   const guards = guardsFor(entity);
   return {
@@ -136,7 +136,7 @@ export async function signLive(
   const { job, expiryMs, canaryFailures, canaryWaitMs } = entity;
   const template = await ownTemplate(edges, entity);
   const where = { job, path: templatePath(entity) };
-  const signed = async (target: string, lifeMs: Milliseconds, own: Kept) =>
+  const signed = async (target: string, lifeMs: Milliseconds, own: UnsignedPart) =>
     await signAction(
       edges,
       { ...own, template: { ...template, target }, expiryMs: lifeMs },

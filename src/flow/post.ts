@@ -291,7 +291,8 @@ const EXPIRY_ROUNDED_MS: Milliseconds = 60_000;
 /** When an action expires. Agents go by the signed time, so another one of the API is ignored. */
 function expiryOf(edges: Edges, row: ActionRow, { expireAt }: StoredAction): Instant {
   if (Math.abs(expireAt - row.expireAt) <= EXPIRY_ROUNDED_MS) return expireAt;
-  const [told, signed] = [expireAt, row.expireAt].map((at) => formatRfc3339Nano(timeAt(at)));
+  const told = formatRfc3339Nano(timeAt(expireAt));
+  const signed = formatRfc3339Nano(timeAt(row.expireAt));
   const message = `the API says that the action expires at ${told}, it was signed for ${signed}`;
   say(edges, row, "warning", `${message}: the signed time holds`);
   return row.expireAt;

@@ -31,7 +31,7 @@ const BODIES_MAX = 16 * 1024 * 1024;
 /** Jobs whose actions are signed at the same time. */
 const AT_A_TIME = 4;
 
-interface Kept {
+interface PresignedJob {
   readonly entity: Entity;
   readonly launchAt: Instant;
   /** The stamp of the template's file when it was read. */
@@ -45,7 +45,7 @@ export class Presigned {
   readonly #edges: Edges;
   readonly #catalog: Pick<Catalog, "entity">;
   readonly #isQuiet: () => boolean;
-  readonly #kept = new Map<string, Kept>();
+  readonly #kept = new Map<string, PresignedJob>();
   readonly #pool = new Pool(AT_A_TIME, () => {});
   #characters = 0;
   /** Goes up with each `clear`, so that a signature that is still being made is not kept. */

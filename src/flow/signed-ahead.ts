@@ -46,13 +46,13 @@ export function findWindow(
 }
 
 /** What is journaled of an action beside what its window holds. */
-export type Kept = Pick<NewAction, "job" | "step" | "name" | "sendOnly" | "plugins"> &
+export type UnsignedPart = Pick<NewAction, "job" | "step" | "name" | "sendOnly" | "plugins"> &
   Partial<Pick<NewAction, "part" | "agentsMax" | "guards" | "pageSize">>;
 
 /** The action of a window, ready to be journaled (I1). Its bytes are those that were signed. */
 export function actionAhead(
   { calendar, window }: SignedWindow,
-  kept: Kept,
+  kept: UnsignedPart,
 ): Omit<NewAction, "runId"> {
   const action = parseTemplate(new TextEncoder().encode(calendar.action));
   const { expireAfter: expireAt, signatures } = window;
@@ -172,13 +172,11 @@ export function coverageAfter(
   if (calendar === null) return null;
   const { lastAt } = journal.coverage(calendar.id, firesAt);
   if (isCovered(entity, lastAt ?? firesAt)) return null;
-  const [before, after] = [firesAt - 1, firesAt].map((at) => ({
+  const coverageAt = (at: Instant) => ({
     ...journal.coverage(calendar.id, at),
     requestedAt: calendar.requestedAt,
-  }));
-  return before === undefined || after === undefined
-    ? null
-    : newCoverageWarning(before, after, firesAt);
+  });
+  return newCoverageWarning(coverageAt(firesAt - 1), coverageAt(firesAt), firesAt);
 }
 
 /** The error when an action is wanted that was not signed ahead. */

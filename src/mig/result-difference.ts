@@ -75,9 +75,13 @@ export class ResultDifference {
   }
 
   #compare(before: ResultIndex, after: ResultIndex): void {
-    const [left, right] = [before.byHost(), after.byHost()];
-    for (let [from, to] = [0, 0]; from < left.length || to < right.length; ) {
-      const [was, is] = [left[from] ?? NOWHERE, right[to] ?? NOWHERE];
+    const left = before.byHost();
+    const right = after.byHost();
+    let from = 0;
+    let to = 0;
+    while (from < left.length || to < right.length) {
+      const was = left[from] ?? NOWHERE;
+      const is = right[to] ?? NOWHERE;
       const order =
         was === NOWHERE ? 1 : is === NOWHERE ? -1 : compareNames(before.host(was), after.host(is));
       if (order < 0) this.#add(was, NOWHERE);

@@ -98,7 +98,8 @@ export class ResultIndex {
   /** Whether a command ended as one of another result, and its modules gave the same. */
   isSame(at: number, other: ResultIndex, place: number): boolean {
     if (this.#digests[at] !== other.#digests[place]) return false;
-    const [mine, theirs] = [this.#facts[at] ?? 0, other.#facts[place] ?? 0];
+    const mine = this.#facts[at] ?? 0;
+    const theirs = other.#facts[place] ?? 0;
     return (
       (mine & 1) === (theirs & 1) && this.#statuses[mine >> 1] === other.#statuses[theirs >> 1]
     );
@@ -153,7 +154,9 @@ export class ResultIndex {
   }
 
   #grow(size: number): void {
-    const [offsets, sizes, facts] = [this.#offsets, this.#sizes, this.#facts];
+    const offsets = this.#offsets;
+    const sizes = this.#sizes;
+    const facts = this.#facts;
     const digests = this.#digests;
     this.#digests = new Float64Array(size);
     this.#digests.set(digests);

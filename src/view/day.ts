@@ -80,7 +80,8 @@ interface Jobs {
 
 /** The day around a moment. */
 export async function dayOf(reading: Reading | null, jobs: Jobs, now: Instant): Promise<Day> {
-  const [fromAt, untilAt] = [now - BACK_MS, now + AHEAD_MS];
+  const fromAt = now - BACK_MS;
+  const untilAt = now + AHEAD_MS;
   const { runs, sinceAt } = await runsSince(reading, fromAt);
   const missed = (await reading?.missed({ kind: "missed", limit: 200 }))?.rows ?? [];
   const recent = missed.filter(({ firstAt, lastAt }) => lastAt >= fromAt && firstAt <= now);

@@ -185,7 +185,8 @@ function deliveryTroubles(undelivered: readonly Undelivered[]): Trouble[] {
     JSON.stringify([job, plugin]),
   );
   return [...groups.values()].slice(0, TROUBLES_MAX).flatMap((rows) => {
-    const [first, last] = [rows[0], rows.at(-1)];
+    const first = rows[0];
+    const last = rows.at(-1);
     if (first === undefined || last === undefined) return [];
     const { job, plugin, error, updatedAt } = last.delivery;
     const what = rows.length === 1 ? `a result of ${job}` : `${rows.length} results of ${job}`;

@@ -33,7 +33,7 @@ import { type Asked, idOf, type Page } from "./pages/page.ts";
 import { resultCsv, resultPage } from "./pages/result.ts";
 import { runPage } from "./pages/run.ts";
 import { runsPage } from "./pages/runs.ts";
-import { Results } from "./results.ts";
+import { HostLists } from "./results.ts";
 import type { Seen, Site } from "./site.ts";
 import { STYLE } from "./style.ts";
 
@@ -120,7 +120,7 @@ export function createApp(site: Site, { hosts, isNamed, desk: edges }: AppOption
   );
   const upcoming = new UpcomingFires();
   app.get("/metrics", () => site.look((seen) => metricsAnswer(seen, upcoming)));
-  const results = new Results(site.files);
+  const results = new HostLists(site.files);
   app.get("/results/:name{[0-9]+\\.csv}", (asked) =>
     site.look(async (seen) => {
       const wanted = askedOf(requestOf(asked));
@@ -208,7 +208,7 @@ function after(came: Came, view: View): Response {
   return answer;
 }
 
-function pages(upcoming: UpcomingFires, results: Results): readonly Page[] {
+function pages(upcoming: UpcomingFires, results: HostLists): readonly Page[] {
   return [
     overviewPage(upcoming),
     jobsPage(),

@@ -1,7 +1,7 @@
 // Changes: what differs between two result files, a page of hosts at a time.
 import { type ChangeKind, ResultDifference } from "../mig/result-difference.ts";
 import type { HostView } from "../view/hosts.ts";
-import type { Results } from "./results.ts";
+import type { HostLists } from "./results.ts";
 
 /** One host that is not as it was. */
 export interface HostChange {
@@ -33,7 +33,7 @@ export interface TwoFiles {
  * @returns The path of a file instead, when that is not there.
  */
 export async function changesOf(
-  results: Results,
+  results: HostLists,
   files: TwoFiles,
   page: { readonly kind: ChangeKind | null; readonly from: number; readonly limit: number },
 ): Promise<ChangesPage | string> {

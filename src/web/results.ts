@@ -84,7 +84,7 @@ interface Known {
 }
 
 /** The results that people look at. */
-export class Results {
+export class HostLists {
   readonly #files: ResultFiles;
   /** By path, the one that was looked at last at the end. */
   readonly #known = new Map<string, Known>();

@@ -5,7 +5,7 @@
 // gets the same answers in the same order makes the same choices, also with Promise.race.
 //
 // Owns:     the order of messages, the attempts of a step's function with their time limit.
-// Not here: the interface of the author (run.ts), what is journaled (engine.ts).
+// Not here: the interface of the author (run.ts), what is journaled (record.ts).
 import { messageOf } from "../errors.ts";
 import { encodeValue } from "../lib/json/plain.ts";
 import type { Clock } from "../lib/ports.ts";

@@ -123,7 +123,7 @@ export class Engine {
   }
 
   /** Ends the bodies of runs that another host has by now: it goes on with them. */
-  leave(): void {
+  abortMoved(): void {
     for (const [runId, execution] of this.#active) {
       if (this.#edges.journal.run(runId) === null) execution.abort();
     }

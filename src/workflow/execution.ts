@@ -102,7 +102,7 @@ export class Execution {
     });
     this.#handle = options.host.start({
       onMessage: (message) => this.#take(message),
-      onLost: (reason, cause = "body") => this.#end({ reason, cause }),
+      onLost: (reason, cause = "body") => this.#close({ reason, cause }),
     });
   }
 
@@ -150,7 +150,7 @@ export class Execution {
         void this.#finish("paused", message.message);
         break;
       case "ended":
-        this.#ended(message.error);
+        this.#onEnded(message.error);
     }
   }
 
@@ -237,7 +237,7 @@ export class Execution {
   #changed(toBegin: string | null): void {
     if (toBegin !== null && this.#asked.has(toBegin)) this.#unbegun.add(toBegin);
     this.pump();
-    if (this.#phase.kind === "leaving" && !this.#work.isBusy) void this.#leave();
+    if (this.#phase.kind === "leaving" && !this.#work.isBusy) void this.#windDown();
     this.#options.hooks.recorded();
   }
 
@@ -252,7 +252,7 @@ export class Execution {
     if (!isGoing(this.#phase)) return;
     const run = this.#edges.journal.run(this.#active.run.id);
     if (run?.state !== "open") {
-      this.#abort(run?.note ?? "the run has ended");
+      this.#tellToAbort(run?.note ?? "the run has ended");
       return;
     }
     this.pump();
@@ -314,11 +314,11 @@ export class Execution {
 
   /** No new work; what is at work may end. */
   stop(): void {
-    if (isGoing(this.#phase)) void this.#leave();
+    if (isGoing(this.#phase)) void this.#windDown();
   }
 
   /** Noted also when a step is at work that will not end in time: the start was not in vain. */
-  async #leave(): Promise<void> {
+  async #windDown(): Promise<void> {
     this.#phase = { kind: "leaving" };
     this.#work.stop();
     try {
@@ -330,7 +330,7 @@ export class Execution {
   }
 
   /** The run has been ended by somebody else: the body may hear of it. */
-  #abort(reason: string): void {
+  #tellToAbort(reason: string): void {
     this.#phase = { kind: "leaving" };
     this.#post({ kind: "abort", reason });
     const { clock } = this.#edges;
@@ -341,10 +341,10 @@ export class Execution {
   abort(): void {
     if (this.#phase.kind === "over") return;
     this.#handle.stop();
-    this.#end(null);
+    this.#close(null);
   }
 
-  #ended(error: string | null): void {
+  #onEnded(error: string | null): void {
     const steps = this.#edges.journal.stepsOf(this.#active.run.id);
     const missing = steps.find(({ name }) => !this.#known.has(name));
     if (error !== null) {
@@ -387,7 +387,7 @@ export class Execution {
     say(this.#edges, this.run, "err", `${what}: ${note} (${wayOut({ id, job, state })})`);
   }
 
-  #end(lost: Lost | null): void {
+  #close(lost: Lost | null): void {
     if (this.#phase.kind === "over") return;
     this.#phase = { kind: "over" };
     this.#options.hooks.over(lost);

@@ -82,7 +82,8 @@ const COMMA = new TextEncoder().encode(",");
 
 function sumOf(parts: readonly ActionRow[]): Completeness {
   const statuses = new StatusCounts();
-  let [fetched, strays]: [number, number] = [0, 0];
+  let fetched = 0;
+  let strays = 0;
   let sent: number | null = 0;
   for (const { completeness } of parts) {
     fetched += completeness?.fetched ?? 0;

@@ -192,7 +192,7 @@ export type PeopleRequest = v.InferOutput<typeof PeopleRequest>;
 /** What one try of a step's function came to. */
 export type TryOutcome = v.InferOutput<typeof Tried>;
 
-/** A step that a body waits for. */
+/** The message with which a body asks for a step. */
 export type StepAsk = Extract<FromBody, { kind: "ask" }>;
 
 /** What the engine says. */

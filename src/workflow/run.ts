@@ -4,7 +4,7 @@
 // Nothing here knows whether an answer is new or comes from the journal: that is the replay.
 //
 // Owns:     names and their branches, checks of what the author wrote, time and chance of the run.
-// Not here: the order of answers (body.ts), what a step does in the world (engine.ts).
+// Not here: the order of answers (body.ts), what a step does in the world (work.ts).
 
 import { messageOf } from "../errors.ts";
 import { pluginNameFault } from "../jobs/name.ts";

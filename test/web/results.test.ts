@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { type HostsQuestion, type ResultFiles, Results } from "../../src/web/results.ts";
+import { HostLists, type HostsQuestion, type ResultFiles } from "../../src/web/results.ts";
 import { answer, command } from "../support/results.ts";
 
 /** A result in memory, and how often it was read from its beginning to its end. */
@@ -50,13 +50,13 @@ const COMMANDS = [
 ];
 
 async function hostsOf(files: MemoryFiles, question: Partial<HostsQuestion>) {
-  const page = await new Results(files).page("/r", { ...ALL, limit: 9, ...question });
+  const page = await new HostLists(files).page("/r", { ...ALL, limit: 9, ...question });
   return page?.hosts.map(({ host }) => host);
 }
 
-describe("Results", () => {
+describe("HostLists", () => {
   test("answers a page of hosts with what was found, and how many there are", async () => {
-    const results = new Results(new MemoryFiles(COMMANDS));
+    const results = new HostLists(new MemoryFiles(COMMANDS));
     const page = await results.page("/r", { ...ALL, from: 1 });
     expect(page).toMatchObject({ from: 1, total: 4, statuses: { success: 3, expired: 1 } });
     expect(page?.hosts).toMatchObject([
@@ -81,7 +81,7 @@ describe("Results", () => {
 
   test("reads a file once, and again when it is another", async () => {
     const files = new MemoryFiles(COMMANDS);
-    const results = new Results(files);
+    const results = new HostLists(files);
     for (const from of [0, 2, 1]) await results.page("/r", { ...ALL, from });
     await results.page("/r", { ...ALL, sort: "host", text: "ssh" });
     expect(files.wholeReads).toBe(1);
@@ -94,7 +94,7 @@ describe("Results", () => {
     const many = Array.from({ length: 9_000 }, (_, id) => command({ id: id + 1, host: `h${id}` }));
     const files = new MemoryFiles(many);
     expect(files.bytes.length).toBeGreaterThan(4 * 1024 * 1024);
-    const results = new Results(files);
+    const results = new HostLists(files);
     const first = await results.page("/r", ALL);
     expect(first).toMatchObject({ total: null, hosts: [{ host: "h0" }, { host: "h1" }] });
     const last = await results.page("/r", { ...ALL, from: 8_999 });
@@ -105,7 +105,7 @@ describe("Results", () => {
 
   test("shows what of a command stands in the index when it is too large itself", async () => {
     const large = command({ id: 1, host: "web1", results: [answer("x".repeat(300_000))] });
-    const page = await new Results(new MemoryFiles([large])).page("/r", ALL);
+    const page = await new HostLists(new MemoryFiles([large])).page("/r", ALL);
     expect(page?.hosts).toMatchObject([
       { host: "web1", found: true, elements: [], errors: [expect.stringContaining("too many")] },
     ]);
@@ -117,13 +117,13 @@ describe("Results", () => {
       { agent: 5, results: {} },
       { results: [null, 1, { errors: [{ a: 1 }, null] }] },
     ];
-    const page = await new Results(new MemoryFiles(odd)).page("/r", { ...ALL, limit: 9 });
+    const page = await new HostLists(new MemoryFiles(odd)).page("/r", { ...ALL, limit: 9 });
     expect(page?.hosts.map(({ errors }) => errors)).toEqual([[], [], ['{"a":1}', ""]]);
   });
 
   test("says that a file is gone or no result, and reads it again when it is mended", async () => {
     const files = new MemoryFiles(COMMANDS);
-    const results = new Results(files);
+    const results = new HostLists(files);
     expect(await results.page("/gone", ALL)).toBeNull();
     const { bytes } = files;
     files.bytes = bytes.slice(0, 300);
@@ -133,7 +133,7 @@ describe("Results", () => {
   });
 
   test("gives all that are asked for, a batch at a time", async () => {
-    const results = new Results(new MemoryFiles(COMMANDS));
+    const results = new HostLists(new MemoryFiles(COMMANDS));
     const batches: string[][] = [];
     for await (const hosts of results.all("/r", { ...ALL, sort: "host" })) {
       batches.push(hosts.map(({ host }) => host));

@@ -6,7 +6,7 @@ import { plural } from "../../view/text.ts";
 import { type ChangesPage, changedLines, changesOf, type HostChange } from "../changes.ts";
 import { facts, jobLink, runLink, stateWord, table, withQuery } from "../layout.ts";
 import { type Markup, markup, type Piece } from "../markup.ts";
-import type { Results } from "../results.ts";
+import type { HostLists } from "../results.ts";
 import type { Seen } from "../site.ts";
 import { type Asked, idOf, type Page, pageOf, ROWS } from "./page.ts";
 import { type Owned, ownedBy } from "./result.ts";
@@ -31,7 +31,7 @@ interface Data extends Omit<ChangesPage, "changes"> {
 }
 
 /** What differs from the run before; `with` names the action of another to compare with. */
-export function changesPage(results: Results): Page {
+export function changesPage(results: HostLists): Page {
   return pageOf<Data>({
     path: "/results/:name/changes",
     load: (seen, asked) => load(seen, asked, results),
@@ -44,7 +44,7 @@ export function changesPage(results: Results): Page {
   });
 }
 
-async function load(seen: Seen, asked: Asked, results: Results): Promise<Data | null> {
+async function load(seen: Seen, asked: Asked, results: HostLists): Promise<Data | null> {
   const { reading } = seen;
   const after = await ownedBy(reading, idOf(asked.name));
   if (reading === null || after === null) return null;
@@ -86,7 +86,7 @@ function actionLike({ actions }: RunRecord, step: string) {
 const NOTHING = { counts: { appeared: 0, gone: 0, changed: 0 }, same: 0, changes: [] } as const;
 
 async function compare(
-  results: Results,
+  results: HostLists,
   question: {
     readonly before: Owned | null;
     readonly after: Owned;

@@ -18,7 +18,7 @@ import {
   withQuery,
 } from "../layout.ts";
 import { type Markup, markup, type Piece } from "../markup.ts";
-import type { HostsPage, HostsQuestion, Results } from "../results.ts";
+import type { HostLists, HostsPage, HostsQuestion } from "../results.ts";
 import type { Seen } from "../site.ts";
 import { type Asked, idOf, type Page, pageOf, ROWS } from "./page.ts";
 
@@ -37,7 +37,7 @@ interface Data {
 }
 
 /** The result of an action, by the API's id. */
-export function resultPage(results: Results): Page {
+export function resultPage(results: HostLists): Page {
   return pageOf<Data>({
     path: "/results/:name",
     load: (seen, asked) => load(seen, asked, results),
@@ -67,7 +67,7 @@ export async function ownedBy(reading: Reading | null, id: number | null): Promi
   return { run: run.run, job: run.job, firesAt: run.firesAt, action };
 }
 
-async function load(seen: Seen, asked: Asked, results: Results): Promise<Data | null> {
+async function load(seen: Seen, asked: Asked, results: HostLists): Promise<Data | null> {
   const owned = await ownedBy(seen.reading, idOf(asked.name));
   if (owned === null) return null;
   const question = questionOf(asked);
@@ -84,7 +84,7 @@ const NOTHING = { hosts: null, total: null, statuses: null } as const;
 
 const NOT_YET: Read = { ...NOTHING, fileProblem: "It has not been collected yet." };
 
-async function pageAt(results: Results, path: string, question: HostsQuestion): Promise<Read> {
+async function pageAt(results: HostLists, path: string, question: HostsQuestion): Promise<Read> {
   try {
     const page = await results.page(path, question);
     if (page !== null) return { ...page, fileProblem: null };
@@ -244,7 +244,7 @@ const CSV_BATCH = 200;
 export async function resultCsv(
   seen: Seen,
   asked: Asked,
-  results: Results,
+  results: HostLists,
 ): Promise<Response | null> {
   const owned = await ownedBy(seen.reading, idOf(asked.name.replace(/\.csv$/, "")));
   const path = owned?.action.resultPath ?? null;

@@ -3,13 +3,12 @@
 import { processUsage, writeTextfile } from "../edge/textfile.ts";
 import { messageOf } from "../errors.ts";
 import type { Catalog } from "../jobs/catalog.ts";
-import { isSignedAhead } from "../jobs/entity.ts";
 import { nextLaunch } from "../jobs/fires.ts";
 import type { Membership } from "../journal/postgres/membership.ts";
 import type { Reading } from "../journal/reading.ts";
 import { openReading } from "../journal/sqlite/reading.ts";
 import type { Clock, Log } from "../lib/ports.ts";
-import { type MetricJob, metrics, type ProcessFacts } from "../metrics/metrics.ts";
+import { type MetricJob, metricJob, metrics, type ProcessFacts } from "../metrics/metrics.ts";
 import type { Runner } from "../runner.ts";
 import { type Instant, type Milliseconds, SECOND_MS } from "../time.ts";
 import type { Opened } from "./open.ts";
@@ -23,10 +22,10 @@ function metricJobs(
   { now, fireAt = () => null }: { readonly now: Instant; fireAt?(job: string): Instant | null },
 ): readonly MetricJob[] {
   return [...catalog.states()].map(({ job, entity }) => {
-    if (entity === null) return { job, nextAt: null, isSignedAhead: false, plugins: [] };
+    if (entity === null) return metricJob(job, null, null);
     // What the loop waits for: a fire time that has passed and was not decided shows by it.
     const nextAt = fireAt(job) ?? nextLaunch(entity, now);
-    return { job, nextAt, isSignedAhead: isSignedAhead(entity), plugins: entity.plugins };
+    return metricJob(job, entity, nextAt);
   });
 }
 

@@ -3,6 +3,7 @@
 //
 // Owns:     the names, the labels, and what each number means.
 // Not here: where the numbers come from (the reading interface), where the text goes.
+import { type Entity, isSignedAhead } from "../jobs/entity.ts";
 import type { JournalMetrics, Reading } from "../journal/reading.ts";
 import { type Instant, SECOND_MS } from "../time.ts";
 import { exposition, type Family, type Sample } from "./exposition.ts";
@@ -15,6 +16,12 @@ export interface MetricJob {
   /** Whether it posts from a calendar that people sign. */
   readonly isSignedAhead: boolean;
   readonly plugins: readonly string[];
+}
+
+/** What is told of a job; of one that is broken no more than its name. */
+export function metricJob(job: string, entity: Entity | null, nextAt: Instant | null): MetricJob {
+  if (entity === null) return { job, nextAt, isSignedAhead: false, plugins: [] };
+  return { job, nextAt, isSignedAhead: isSignedAhead(entity), plugins: entity.plugins };
 }
 
 /** What a process tells of itself. */

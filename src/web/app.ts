@@ -8,9 +8,8 @@
 import { createHash } from "node:crypto";
 import { type Context, Hono, type HonoRequest } from "hono";
 import { messageOf } from "../errors.ts";
-import { isSignedAhead } from "../jobs/entity.ts";
 import { nextLaunch } from "../jobs/fires.ts";
-import { metrics } from "../metrics/metrics.ts";
+import { metricJob, metrics } from "../metrics/metrics.ts";
 import { visibleJson } from "../text.ts";
 import { jsonAnswer } from "../view/text.ts";
 import { UpcomingFires } from "../view/upcoming.ts";
@@ -351,16 +350,11 @@ async function metricsAnswer(seen: Seen, upcoming: UpcomingFires): Promise<Respo
   const { reading, states, now } = seen;
   if (reading === null) return plain(503, seen.problem ?? "There is no journal yet.");
   const fires = new Map(upcoming.all(states, now).map(({ job, nextAt }) => [job, nextAt]));
-  const jobs = states.map(({ job, entity }) => ({
+  const jobs = states.map(({ job, entity }) => {
     // One that posts ahead is launched before it fires, as the daemon tells it.
-    nextAt:
-      entity !== null && entity.postAheadMs > 0
-        ? nextLaunch(entity, now)
-        : (fires.get(job) ?? null),
-    job,
-    plugins: entity?.plugins ?? [],
-    isSignedAhead: entity !== null && isSignedAhead(entity),
-  }));
+    const isEarly = entity !== null && entity.postAheadMs > 0;
+    return metricJob(job, entity, isEarly ? nextLaunch(entity, now) : (fires.get(job) ?? null));
+  });
   const text = await metrics(reading, { jobs, apiUp: null, process: null }, now);
   const headers = { "Content-Type": "text/plain; version=0.0.4; charset=utf-8" };
   return new Response(text, { headers });

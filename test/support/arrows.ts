@@ -32,7 +32,7 @@ export const ARROWS: Readonly<Record<string, readonly string[]>> = {
   jobs: ["config", "lib/cron", "lib/go", "mig", "ports"],
   calendar: ["jobs", "lib/go", "lib/pgp", "mig"],
   journal: ["calendar", "lib/os", "lib/ports", "mig"],
-  metrics: ["journal"],
+  metrics: ["jobs", "journal"],
   flow: ["calendar", "jobs", "journal", "lib/go", "lib/ports", "mig", "ports"],
   sdk: ["lib/go", "lib/http", "mig"],
   workflow: ["flow", "jobs", "journal", "lib/go", "lib/json", "lib/ports", "mig", "ports", "sdk"],

@@ -25,6 +25,11 @@ export class SimulatedDisk {
     this.#dice = dice;
   }
 
+  /** Which change of the operator's files comes next. */
+  get revision(): number {
+    return this.#marks;
+  }
+
   writeJob(job: string, files: Readonly<Record<string, string>>): void {
     const known = this.jobs.get(job) ?? new Map<string, OperatorFile>();
     this.jobs.set(job, known);

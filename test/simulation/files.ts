@@ -8,7 +8,13 @@ const ACTION = {
   target: "status='online'",
   operations: [{ module: "timedrift", parameters: { drift: "" } }],
 };
-const TEMPLATE = JSON.stringify(ACTION);
+
+/** The template, which tells its revisions apart; all of them are as long. */
+function templateText({ revision }: World["disk"]): string {
+  const [operation] = ACTION.operations;
+  const parameters = { ...operation?.parameters, revision: 1_000_000 + revision };
+  return JSON.stringify({ ...ACTION, operations: [{ ...operation, parameters }] });
+}
 
 /** The file that defines a job. */
 export function definitionName({ workflow }: SimulatedJob): string {
@@ -23,7 +29,7 @@ export function writeJob(
 ): void {
   const files: Record<string, string> =
     job.workflow === null
-      ? { "entity.toml": tableText(job, schedule), "action.json": TEMPLATE }
+      ? { "entity.toml": tableText(job, schedule), "action.json": templateText(world.disk) }
       : { "job.ts": programText(job, schedule) };
   const known = world.disk.jobs.get(job.job);
   const broken = Object.entries(files).filter(([name]) => {

@@ -488,6 +488,35 @@ export const MUTANTS: readonly Mutant[] = [
       },
     ],
   },
+  {
+    name: "an action that was signed ahead is posted although its template was replaced",
+    invariant: "I1",
+    seed: 88,
+    edits: [
+      {
+        file: "flow/presigned.ts",
+        find: "return stamp === kept.stamp ? kept.actions : null;",
+        replace: "return stamp === null ? null : kept.actions;",
+      },
+    ],
+  },
+  {
+    name: "an action that was signed ahead is posted at another time, by another clock",
+    invariant: "I7",
+    seed: 27,
+    edits: [
+      {
+        file: "flow/presigned.ts",
+        find: "kept.entity === entity && kept.launchAt === launchAt;",
+        replace: "kept.entity === entity;",
+      },
+      {
+        file: "flow/presigned.ts",
+        find: "kept.actions === null || offMs > DATE_SLACK_MS",
+        replace: "kept.actions === null || offMs > 2 ** 50",
+      },
+    ],
+  },
 ];
 
 /** Of a journal that is damaged, which no world has: shown on the journal itself. */

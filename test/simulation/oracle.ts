@@ -9,6 +9,7 @@ import { AlarmOracle } from "./alarms.ts";
 import type { ApiAction } from "./api.ts";
 import { Calendars } from "./calendars.ts";
 import { FireTimes } from "./fire-times.ts";
+import { Fresh } from "./fresh.ts";
 import type { Watch } from "./life.ts";
 import { RUNNERS } from "./ports.ts";
 import type { Legacy, SimulatedJob } from "./profile.ts";
@@ -64,6 +65,7 @@ export class Oracle implements Watch {
   readonly #signedAs = new Map<number, string>();
   readonly #collectingSince = new Map<string, number>();
   readonly #decided = new FireTimes();
+  readonly #fresh = new Fresh();
   /** Jobs that a living process has loaded, and when by the wall clock. */
   readonly #loaded = new Map<string, { life: number; at: number }>();
   /** The last run that was looked at for what holds its job. */
@@ -172,6 +174,8 @@ export class Oracle implements Watch {
 
   /** A process says that it knows a job: from now on it must account for the job's fire times. */
   logged(message: string): void {
+    const begun = /^(\S+): running$/.exec(message)?.[1];
+    if (begun !== undefined) this.#fresh.began(this.world, begun);
     const job = /^added entity (.+)$/.exec(message)?.[1];
     if (job === undefined) return;
     const { life, wall } = this.world;
@@ -220,6 +224,7 @@ export class Oracle implements Watch {
   committed(): void {
     this.#checkHeld();
     this.#checkEarly();
+    for (const problem of this.#fresh.problems(this.world)) this.world.violate(problem);
     const { ledger, life } = this.world;
     for (const { job, decided_at, ahead_at } of ledger.rows("SELECT * FROM cursor")) {
       const loaded = this.#loaded.get(String(job));

@@ -61,9 +61,9 @@ interface Crowd {
   readonly inHand: number | null;
 }
 
-const MANY = { jobs: 1_000, rounds: 3, latencyMs: 0, periodMs: 20_000, inHand: null } as const;
+const MANY = { jobs: 1_000, rounds: 2, latencyMs: 0, periodMs: 20_000, inHand: null } as const;
 const SHORT = { jobs: 20, rounds: 0, latencyMs: 0, periodMs: 6_000, inHand: null } as const;
-const SLOW = { jobs: 300, rounds: 3, latencyMs: 50, periodMs: 12_000, inHand: IN_HAND } as const;
+const SLOW = { jobs: 300, rounds: 2, latencyMs: 50, periodMs: 12_000, inHand: IN_HAND } as const;
 
 /** From the time that all jobs are due to the last POST, of each round. */
 async function measureCrowd(

@@ -141,7 +141,13 @@ export class ClockWatch {
     }
     const goneMs = now - this.#since;
     if (goneMs > WATCH_MS || now < this.#lookAt) return;
-    await redateWaits(this.#edges, isBusy);
+    try {
+      await redateWaits(this.#edges, isBusy);
+    } catch (error) {
+      // A full disk may last longer than the watch, which begins once the rows can be written.
+      this.#since = null;
+      throw error;
+    }
     this.#lookAt = now + Math.max(LOOK_MS, goneMs);
   }
 }

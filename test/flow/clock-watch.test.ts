@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { ClockWatch, redated, redateWaits, WatchedClock } from "../../src/flow/clock-watch.ts";
 import { due } from "../../src/journal/steps.ts";
 import { VirtualClock } from "../support/clock.ts";
-import { NOON, openWorld, type World } from "../support/world.ts";
+import { fillDisk, NOON, openWorld, type World } from "../support/world.ts";
 
 const SECOND = 1_000;
 const HOUR = 3_600_000;
@@ -130,6 +130,21 @@ describe("ClockWatch", () => {
     const third = await rowsAt(world, WRONG, WRONG + 2);
     await watch.tick(() => false);
     expect(timesOf(world, third)).toEqual(all(NOON + 123 * SECOND));
+  });
+
+  test("dates again once a full disk has space, however long that takes", async () => {
+    const world = openWorld();
+    const clock = new WatchedClock(world.clock);
+    const watch = new ClockWatch({ ...world.edges, clock });
+    const rows = await rowsAt(world, WRONG, WRONG);
+    const mend = fillDisk(world);
+    for (let tick = 0; tick < 20; tick++) {
+      await expect(watch.tick(() => false)).rejects.toThrow("disk is full");
+      await world.clock.moveBy(5 * SECOND);
+    }
+    mend();
+    await watch.tick(() => false);
+    expect(timesOf(world, rows)).toEqual(all(NOON + 160 * SECOND));
   });
 
   test("looks through the rows seven times in that minute, however often it is asked", async () => {

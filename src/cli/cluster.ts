@@ -12,6 +12,7 @@ import {
   type HostState,
   heardOf,
   unfitStores,
+  unreadRows,
 } from "../flow/hosts.ts";
 import { COMMON } from "../journal/postgres/schema.ts";
 import type { Seen, Server } from "../journal/postgres/server.ts";
@@ -112,7 +113,12 @@ async function show(
   await close();
   const hosts = hostsOf(seen, states, cluster.leaseMs);
   const heard = heardOf(states, cluster.leaseMs);
-  const differences = [...unfitStores(heard), ...differingJobs(heard), ...differingConfig(heard)];
+  const differences = [
+    ...unfitStores(heard),
+    ...unreadRows(heard),
+    ...differingJobs(heard),
+    ...differingConfig(heard),
+  ];
   const orphans = seen.shards.filter(({ id, free }) => id !== COMMON && free).length;
   if (flags.has("json")) terminal.json(jsonAnswer({ hosts, unowned: orphans, differences }));
   else {

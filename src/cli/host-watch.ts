@@ -32,6 +32,9 @@ const EACH_MS: Milliseconds = MINUTE_MS;
 /** The largest file of a job that is read for its digest; of a larger one its size counts. */
 const FILE_BYTES_MAX = 16 * 1024 * 1024;
 
+/** Rows that cannot be read that a host tells the others of. */
+const ROWS_MAX = 5;
+
 /** Characters of a digest that are kept: enough to tell two files apart, for 10,000 jobs. */
 const DIGEST_CHARACTERS = 16;
 
@@ -45,7 +48,9 @@ function jobsKey(host: string): string {
 }
 
 interface Parts {
-  readonly member: Pick<Membership, "hosts" | "clockAheadMs" | "speaks">;
+  readonly member: Pick<Membership, "hosts" | "clockAheadMs" | "speaks"> & {
+    readonly journal: Pick<Membership["journal"], "unfit">;
+  };
   readonly config: Config;
   /** All jobs that lie here. */
   readonly spool: Pick<Spool, "scan" | "read">;
@@ -113,9 +118,10 @@ export class HostWatch implements ClusterHosts {
   async #self(): Promise<HostNote> {
     const { config, member } = this.#parts;
     const store = await this.#parts.problem();
+    const rows = member.journal.unfit().slice(0, ROWS_MAX);
     const ahead = member.clockAheadMs ?? 0;
     const clockMs = Math.abs(ahead) < CLOCK_APART_MS ? 0 : Math.round(ahead / 1_000) * 1_000;
-    return { version: VERSION, clockMs, config: configDigests(config), store };
+    return { version: VERSION, clockMs, config: configDigests(config), store, rows };
   }
 
   async #jobs(): Promise<Digests> {

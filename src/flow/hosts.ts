@@ -16,6 +16,8 @@ export interface HostNote {
   readonly config: Digests;
   /** Why it cannot use the place of results that all share. Missing: of a version without that. */
   readonly store?: string | null;
+  /** Rows of the journal that it cannot read, some of them. Missing: there are none. */
+  readonly rows?: readonly string[];
 }
 
 /** A digest by the name of what it is of. */
@@ -60,6 +62,7 @@ export function hostFaults(
     ...hosts.filter((host) => !heard.includes(host)).map(silentFault),
     ...heard.flatMap(clockFault),
     ...heard.flatMap(storeFault),
+    ...heard.flatMap(rowsFault),
     ...jobFault(heard),
     ...configFault(heard),
   ];
@@ -105,6 +108,25 @@ function storeFault({ name, note }: HostState): HostFault[] {
       hint: `they wait; if that takes long: mig-runner cluster drain ${name}`,
     },
   ];
+}
+
+function rowsFault({ name, note }: HostState): HostFault[] {
+  const rows = note?.rows ?? [];
+  if (rows.length === 0) return [];
+  return [
+    {
+      subject: `${name} rows`,
+      count: rows.length,
+      graceMs: 0,
+      message: `${name} cannot read rows of the journal: ${rows.join("; ")}`,
+      hint: "nothing works on them: mend or delete them in the table mig_row of PostgreSQL",
+    },
+  ];
+}
+
+/** A sentence for each host that cannot read some rows of the journal. */
+export function unreadRows(hosts: readonly HostState[]): readonly string[] {
+  return hosts.flatMap(rowsFault).map(({ message }) => message);
 }
 
 /** A sentence for each host that cannot use the place of results that all share. */

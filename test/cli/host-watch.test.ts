@@ -28,7 +28,14 @@ function openSite() {
   const open = (name: string, changes: Partial<Config> = {}) => {
     const files = new Map([["nightly", "one"]]);
     let reads = 0;
-    const member = { hosts, clockAheadMs: 0 as number | null, speaks: () => name === "a" };
+    const unfit: string[] = [];
+    const member = {
+      hosts,
+      clockAheadMs: 0 as number | null,
+      speaks: () => name === "a",
+      unfit,
+      journal: { unfit: () => unfit },
+    };
     const watch = new HostWatch({
       member,
       journal,
@@ -161,5 +168,16 @@ describe("HostWatch", () => {
     };
     await a.watch.lookUntil(ended.signal);
     expect(lines).toEqual(["warning cluster: cannot compare the hosts: it is down"]);
+  });
+
+  test("tells of rows that a host cannot read", async () => {
+    const { b, lines, look } = openSite();
+    b.member.unfit.push("run 7: datatype mismatch");
+    await look();
+    const text = "b cannot read rows of the journal: run 7: datatype mismatch";
+    expect(lines.filter((line) => line.startsWith(`warning cluster: ${text} (`))).not.toEqual([]);
+    b.member.unfit.pop();
+    await look();
+    expect(lines.at(-1)).toBe("notice cluster: b rows: right again");
   });
 });

@@ -12,7 +12,6 @@
 //   J3. Rows that are not of these shards are never changed.
 //   J4. Versions only grow. One that fell tells that PostgreSQL has gone back, to a standby that
 //       lagged or to a backup: then what is here was never, and goes as in J2.
-import { rmSync } from "node:fs";
 import type { DatabaseSync } from "node:sqlite";
 import { RunnerError } from "../../errors.ts";
 import { type Instant, MINUTE_MS, type Milliseconds } from "../../time.ts";
@@ -22,7 +21,15 @@ import { journalError, namedIn } from "../sqlite/problem.ts";
 import { Statements } from "../sqlite/statements.ts";
 import { tablesOn } from "../sqlite/tables.ts";
 import { GROUP_MAX, type Queued, rejectAll, runGroup } from "../sqlite/works.ts";
-import { type Changed, Rows } from "./rows.ts";
+import {
+  APART_TEXT,
+  ASLEEP_TEXT,
+  BACK_TEXT,
+  CLOSED_TEXT,
+  LOST_TEXT,
+  STALE_TEXT,
+} from "./refused.ts";
+import { type Changed, Rows, removeFile } from "./rows.ts";
 import { COMMON } from "./schema.ts";
 import { type Change, type ClusterStore, type Fence, REMOVED_MS, type Seen } from "./server.ts";
 import { Ids, noteChanges, type Shape, shapesOf, storedAs } from "./shapes.ts";
@@ -40,6 +47,8 @@ export interface ClusterOptions {
    * may change the rows of all, as a person does beside the owner.
    */
   readonly epochOf?: (shard: number) => number | null;
+  /** Told, once, of a row that cannot be read: it is left out. */
+  readonly onUnfit?: (row: string) => void;
   /** Nothing that is here is to be trusted any more. */
   readonly onDoubt?: (error: RunnerError) => void;
 }
@@ -69,6 +78,8 @@ export interface ClusterJournal extends Journal {
   refresh(seen: Pick<Seen, "now" | "shards">): Promise<void>;
   /** Forgets all that is here: PostgreSQL is known to have gone back (J4). */
   goneBack(): void;
+  /** Rows that are left out, because they cannot be read. */
+  unfit(): readonly string[];
 }
 
 /** Opens an empty one: `load` fills it. @throws {RunnerError} JOURNAL. */
@@ -85,7 +96,8 @@ export function openClusterJournal(options: ClusterOptions): ClusterJournal {
       load: (shards) => copy.load(shards),
       drop: (shards) => copy.drop(shards),
       refresh: (seen) => copy.refresh(seen),
-      goneBack: () => copy.goneBack(),
+      goneBack: () => void copy.forget(BACK_TEXT),
+      unfit: () => copy.held.unfit,
       close: () => copy.close(),
     };
   } catch (error) {
@@ -104,7 +116,7 @@ class Copy {
   readonly #options: ClusterOptions;
   readonly #shapes: ReadonlyMap<string, Shape>;
   readonly #ids: Ids;
-  readonly #held: Rows;
+  readonly held: Rows;
   /** How far each shard that is here has been seen. */
   readonly #seen = new Map<number, number>();
   /** When the whole was looked at, by PostgreSQL's clock. */
@@ -133,39 +145,37 @@ class Copy {
     database.exec("PRAGMA foreign_keys = OFF");
     this.#ids = new Ids(database, this.#shapes);
     noteChanges(database, this.#shapes.values());
-    const { path, shards } = options;
-    this.#held = new Rows({ database, statements: this.#rows, shapes: this.#shapes, shards, path });
+    this.held = new Rows({ ...options, database, statements: this.#rows, shapes: this.#shapes });
   }
 
   write<T>(work: (transaction: JournalTransaction) => T): Promise<T> {
     if (this.#isClosed) {
-      return Promise.reject(
-        new RunnerError("JOURNAL", "Cannot write to the journal: it is closed"),
-      );
+      return Promise.reject(new RunnerError("JOURNAL", CLOSED_TEXT));
     }
     return new Promise<T>((resolve, reject) => {
-      this.#queue.push({ work, resolve: resolve as (value: never) => void, reject });
-      if (this.#queue.length === 1) void this.#next(() => this.#flush());
+      this.#add({ work, resolve: resolve as (value: never) => void, reject });
     });
   }
 
-  async load(shards: readonly number[]): Promise<void> {
-    await this.#next(async () => {
-      const { server } = this.#options;
-      const { now, shards: all } = await server.look();
-      this.#lookedAt ||= now;
-      await this.#ids.take(server);
-      for await (const rows of server.rows(shards)) this.#held.put(rows);
-      // What has come meanwhile is behind the versions of before.
-      for (const { id, version } of all) if (shards.includes(id)) this.#seen.set(id, version);
-      this.changes++;
-    });
+  load(shards: readonly number[]): Promise<void> {
+    return this.#next(() => this.#fetch(shards));
+  }
+
+  async #fetch(shards: readonly number[]): Promise<void> {
+    const { server } = this.#options;
+    const { now, shards: all } = await server.look();
+    this.#lookedAt ||= now;
+    await this.#ids.take(server);
+    for await (const rows of server.rows(shards)) this.held.put(rows);
+    // What has come meanwhile is behind the versions of before.
+    for (const { id, version } of all) if (shards.includes(id)) this.#seen.set(id, version);
+    this.changes++;
   }
 
   drop(shards: readonly number[]): void {
     const gone = new Set(shards);
     for (const shard of gone) this.#seen.delete(shard);
-    this.#held.drop(gone);
+    this.held.drop(gone);
     this.changes++;
   }
 
@@ -173,21 +183,18 @@ class Copy {
     const isBack = await this.#next(() => this.#isBack(shards));
     // With the rest, what a load that failed has left.
     if (this.#forgotten.length > 0) this.drop(this.#forgotten);
-    else if (isBack) this.#forget(BACK_TEXT);
-    else if (now - this.#lookedAt > STALE_MS) this.#forget(ASLEEP_TEXT);
-    if (this.#forgotten.length > 0) {
-      await this.load(this.#forgotten);
-      this.#forgotten = [];
+    else if (isBack) this.forget(BACK_TEXT);
+    else if (now - this.#lookedAt > STALE_MS) this.forget(ASLEEP_TEXT);
+    const forgotten = this.#forgotten;
+    if (forgotten.length > 0) {
+      await this.load(forgotten);
+      if (this.#forgotten === forgotten) this.#forgotten = [];
     }
-    await this.#next(async () => {
-      await this.#catchUp(shards);
-      await this.#ids.takeWhenFew(this.#options.server);
-    });
+    for (const { id, version } of shards) {
+      for (const turn of this.#catchUp(id, version)) if (await this.#next(turn)) break;
+    }
+    await this.#next(() => this.#ids.takeWhenFew(this.#options.server));
     this.#lookedAt = now;
-  }
-
-  goneBack(): void {
-    this.#forget(BACK_TEXT);
   }
 
   async close(): Promise<void> {
@@ -198,10 +205,10 @@ class Copy {
   }
 
   /** What is here is not what PostgreSQL has: all of it goes, and comes again. */
-  #forget(why: string): RunnerError {
+  forget(why: string): RunnerError {
     const error = new RunnerError("JOURNAL", why, { passing: true });
     this.#options.onDoubt?.(error);
-    this.#forgotten = [...this.#seen.keys()];
+    this.#forgotten = [...new Set([...this.#forgotten, ...this.#seen.keys()])];
     this.drop(this.#forgotten);
     return error;
   }
@@ -230,22 +237,41 @@ class Copy {
     return turn;
   }
 
-  /** Fetches what is new in those shards that are here. */
-  async #catchUp(shards: Seen["shards"]): Promise<void> {
-    for (const { id, version } of shards) {
-      const seen = this.#seen.get(id);
-      if (seen === undefined || seen >= version) continue;
-      const rows = await this.#options.server.newer(id, seen);
-      if (!this.#seen.has(id)) continue;
-      this.#held.put(rows);
-      this.#seen.set(id, rows.at(-1)?.version ?? seen);
-      if (rows.length > 0) this.changes++;
+  /** Fetches what is new in a shard that is here, some at a time: `true` when that is all. */
+  *#catchUp(id: number, version: number): Generator<() => Promise<boolean>> {
+    const before = this.#seen.get(id);
+    if (before === undefined || before >= version) return;
+    const pages = this.#options.server.newer(id, before)[Symbol.asyncIterator]();
+    let last = before;
+    for (;;) {
+      yield async () => {
+        const page = await pages.next();
+        if (!this.#seen.has(id)) return true;
+        if (page.done === true) {
+          this.#seen.set(id, Math.max(last, this.#seen.get(id) ?? last));
+          return true;
+        }
+        this.held.put(page.value);
+        last = page.value.at(-1)?.version ?? last;
+        this.changes++;
+        return false;
+      };
     }
+  }
+
+  #add(...works: readonly Queued[]): void {
+    const isIdle = this.#queue.length === 0;
+    this.#queue.push(...works);
+    if (isIdle) void this.#next(() => this.#flush());
   }
 
   async #flush(): Promise<void> {
     const group = this.#queue.splice(0, GROUP_MAX);
     if (this.#queue.length > 0) void this.#next(() => this.#flush());
+    await this.#recordOrReject(group);
+  }
+
+  async #recordOrReject(group: readonly Queued[]): Promise<void> {
     try {
       await this.#record(group);
     } catch (error) {
@@ -270,7 +296,7 @@ class Copy {
           const isBack = [...written.versions].some(([s, v]) => v <= (this.#seen.get(s) ?? v - 1));
           this.#accept(changes, own, written.versions);
           for (const each of settle) each();
-          if (isBack) this.#forget(BACK_TEXT);
+          if (isBack) this.forget(BACK_TEXT);
           return;
         }
         case "doubt":
@@ -292,7 +318,7 @@ class Copy {
     const { server } = this.#options;
     const before = new Map(this.#seen);
     const { now, shards } = await server.look();
-    if (this.#isBelow(shards, before)) throw this.#forget(BACK_TEXT);
+    if (this.#isBelow(shards, before)) throw this.forget(BACK_TEXT);
     if (attempt >= ATTEMPTS_MAX) {
       const { since, count } = this.#givenUp;
       const isNew = now - since > GIVEN_UP_MS;
@@ -302,9 +328,11 @@ class Copy {
         throw new RunnerError("JOURNAL", STALE_TEXT, { passing: true });
       }
       this.#givenUp = { since: now, count: 0 };
-      throw this.#forget(APART_TEXT);
+      throw this.forget(APART_TEXT);
     }
-    await this.#catchUp(shards);
+    for (const { id, version } of shards) {
+      for (const turn of this.#catchUp(id, version)) if (await turn()) break;
+    }
     // Rows of a journal that was moved in may have ids of this process's range.
     if (attempt > ATTEMPTS_MAX / 2) await this.#ids.take(server);
   }
@@ -313,7 +341,7 @@ class Copy {
   #rehearse(group: readonly Queued[]): Rehearsed {
     try {
       const place = { rows: this.#rows, tables: this.tables, begin: "BEGIN" } as const;
-      return { settle: runGroup(place, group), ...this.#held.changed() };
+      return { settle: runGroup(place, group), ...this.held.changed() };
     } finally {
       this.#rows.rollBack();
     }
@@ -343,23 +371,10 @@ class Copy {
   ): void {
     const here = changes.filter(({ s }) => this.#seen.has(s));
     const rows = here.map((change) => storedAs(change, versions.get(change.s) ?? 0));
-    this.#held.put([...rows, ...own.map((change) => storedAs(change, 0))]);
+    this.held.put([...rows, ...own.map((change) => storedAs(change, 0))]);
     for (const [shard, version] of versions) {
       // With another one between, there is something to be fetched.
       if (this.#seen.get(shard) === version - 1) this.#seen.set(shard, version);
     }
   }
-}
-
-const LOST_TEXT = "Cannot write to the journal: another host has this shard by now";
-const ASLEEP_TEXT =
-  "Cannot go on with the journal as it is here: it has not been compared with PostgreSQL for days";
-const BACK_TEXT =
-  "PostgreSQL has gone back to an earlier state (a standby or a backup took its place), " +
-  "and what was written since is lost";
-const APART_TEXT = "Cannot write to the journal: the rows here are others than PostgreSQL's";
-const STALE_TEXT = "Cannot write to the journal: others change the same rows all the time";
-
-function removeFile(path: string): void {
-  for (const end of ["", "-wal", "-shm", "-journal"]) rmSync(`${path}${end}`, { force: true });
 }

@@ -12,6 +12,7 @@ import type { Clock, Log } from "../../lib/ports.ts";
 import { type Instant, MINUTE_MS, type Milliseconds, SECOND_MS } from "../../time.ts";
 import { type Lease, renewalMs, shareOf } from "../lease.ts";
 import { type ClusterJournal, openClusterJournal } from "./journal.ts";
+import { NO_ANSWER, UNFIT_HINT } from "./refused.ts";
 import { COMMON } from "./schema.ts";
 import { type ClusterStore, type Host, REMOVED_MS, type Seen } from "./server.ts";
 import { shardOf } from "./shapes.ts";
@@ -91,8 +92,6 @@ const USED = 0.9;
 /** How long an end waits for PostgreSQL to hear of it. */
 const LEAVE_MS: Milliseconds = 2 * SECOND_MS;
 
-const NO_ANSWER = "Cannot use the journal in PostgreSQL: a lease was not renewed";
-
 /** This process as a host. `start` it, and `close` it. */
 export class Membership implements Lease {
   readonly journal: ClusterJournal;
@@ -123,7 +122,9 @@ export class Membership implements Lease {
       return held?.isLoaded === true ? held.epoch : null;
     };
     const onDoubt = (error: RunnerError): void => this.#doubt(error);
-    this.journal = openClusterJournal({ server, path, me, shards, epochOf, onDoubt });
+    const onUnfit = (row: string): void =>
+      options.log.emit("err", `the journal has a row that cannot be read: ${row} (${UNFIT_HINT})`);
+    this.journal = openClusterJournal({ server, path, me, shards, epochOf, onDoubt, onUnfit });
   }
 
   /** Joins, and has its first shards when it resolves. @throws {RunnerError} JOURNAL. */
@@ -357,10 +358,7 @@ export class Membership implements Lease {
       if (held === undefined || held !== this.#held.get(id)) return false;
       return epoch < held.epoch || (epoch === held.epoch && owner !== me);
     });
-    if (isBack) {
-      this.journal.goneBack();
-      return;
-    }
+    if (isBack) this.journal.goneBack();
     const lost = shards.filter(({ id, epoch }) => epoch > (this.#held.get(id)?.epoch ?? epoch));
     if (lost.length === 0) return;
     this.#options.log.emit("warning", `cluster: lost ${lost.length} shards to other hosts`);

@@ -1,8 +1,10 @@
 // Rows: those of some shards of a cluster in the tables of this process's file, each in the version
 // that it is here in.
+import { rmSync } from "node:fs";
 import type { DatabaseSync } from "node:sqlite";
+import { messageOf } from "../../errors.ts";
 import type { Raw } from "../sqlite/columns.ts";
-import { journalError } from "../sqlite/problem.ts";
+import { isUnfit, journalError } from "../sqlite/problem.ts";
 import type { Statements } from "../sqlite/statements.ts";
 import { COMMON } from "./schema.ts";
 import type { Change, Stored } from "./server.ts";
@@ -23,6 +25,8 @@ export interface RowsOptions {
   readonly shards: number;
   /** The file, for messages. */
   readonly path: string;
+  /** Told of a row that cannot be put into its table, once. */
+  readonly onUnfit?: (row: string) => void;
 }
 
 /** What a transaction has changed. */
@@ -37,6 +41,9 @@ export class Rows {
   readonly #options: RowsOptions;
   readonly #writers = new Map<string, Writer>();
   readonly #places = new Map<string, Place>();
+  /** Rows that cannot be put into their tables: where they would be, and why not. */
+  readonly #unfit = new Map<string, { readonly shard: number; readonly why: string }>();
+  readonly #told = new Set<string>();
 
   constructor(options: RowsOptions) {
     this.#options = options;
@@ -87,6 +94,28 @@ export class Rows {
     return this.#shardOf(parent, found);
   }
 
+  /** One that was damaged, or changed by hand, is left out: the rest is not held up by it. */
+  #putOne(table: string, key: string, row: Place & { readonly data: string }): void {
+    const { shard, version, data } = row;
+    const name = rowName(table, key);
+    // A table of a newer program is of no use to this one.
+    const writer = this.#writers.get(table);
+    try {
+      writer?.put(data, key);
+      this.#places.set(name, { shard, version });
+      this.#unfit.delete(name);
+    } catch (error) {
+      if (!isUnfit(error)) throw error;
+      // What it was before is not so any more.
+      writer?.remove(key);
+      this.#places.delete(name);
+      const why = `${table} ${key}: ${messageOf(error)}`;
+      this.#unfit.set(name, { shard, why });
+      if (!this.#told.has(why)) this.#options.onUnfit?.(why);
+      this.#told.add(why);
+    }
+  }
+
   /** Takes all rows of shards away. */
   drop(shards: ReadonlySet<number>): void {
     const rows: Stored[] = [];
@@ -96,6 +125,12 @@ export class Rows {
       rows.push({ shard, tbl, key, version, data: null });
     }
     this.put(rows);
+    for (const [name, { shard }] of this.#unfit) if (shards.has(shard)) this.#unfit.delete(name);
+  }
+
+  /** The rows of these shards that are not here, because they cannot be read. */
+  get unfit(): readonly string[] {
+    return [...this.#unfit.values()].map(({ why }) => why);
   }
 
   /** Puts rows in their places, and removes others; notes none of it as a change. */
@@ -106,14 +141,13 @@ export class Rows {
       for (const row of rows.filter(({ data }) => data === null)) {
         this.#writers.get(row.tbl)?.remove(row.key);
         this.#places.delete(rowName(row.tbl, row.key));
+        this.#unfit.delete(rowName(row.tbl, row.key));
       }
       for (const { tbl, key, data, shard, version } of rows) {
         if (data === null) continue;
         // Sums over all jobs that came by a move: each process counts its own, without a version.
         if (tbl === "tally" && shard === COMMON && version > 0) continue;
-        // A table of a newer program is of no use to this one.
-        this.#writers.get(tbl)?.put(data);
-        this.#places.set(rowName(tbl, key), { shard, version });
+        this.#putOne(tbl, key, { data, shard, version });
       }
       database.exec("DELETE FROM temp.changed; COMMIT");
     } catch (error) {
@@ -121,4 +155,9 @@ export class Rows {
       throw journalError(error, path);
     }
   }
+}
+
+/** Removes the file that rows were in. */
+export function removeFile(path: string): void {
+  for (const end of ["", "-wal", "-shm", "-journal"]) rmSync(`${path}${end}`, { force: true });
 }

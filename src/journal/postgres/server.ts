@@ -2,10 +2,12 @@
 //
 // LISTEN, advisory locks and named statements are not used: they do not pass a pool of connections
 // (pgbouncer) that gives each transaction another one.
+import { Socket } from "node:net";
 import { DatabaseError, Pool, type PoolClient, type PoolConfig } from "pg";
-import { messageOf, RunnerError } from "../../errors.ts";
+import { RunnerError } from "../../errors.ts";
 import { DAY_MS, MINUTE_MS, type Milliseconds, SECOND_MS } from "../../time.ts";
 import type { SeenHost, SeenShard } from "../lease.ts";
+import { movedAway, placeOf, serverError, UNIQUE, writeError } from "./problem.ts";
 import { CLUSTER_MIGRATIONS, CLUSTER_SCHEMA, COMMON, LOST, MOVED, STALE } from "./schema.ts";
 
 /** A row of the journal as it goes to PostgreSQL. */
@@ -127,8 +129,8 @@ export interface ClusterStore {
   ids(count: number): Promise<number>;
   /** All rows of shards that were not removed, some at a time. */
   rows(shards: readonly number[]): AsyncIterable<readonly Stored[]>;
-  /** What of a shard was written behind a version, in its order. */
-  newer(shard: number, version: number): Promise<readonly Stored[]>;
+  /** What of a shard was written behind a version, in its order, some at a time. */
+  newer(shard: number, version: number): AsyncIterable<readonly Stored[]>;
   close(): Promise<void>;
 }
 
@@ -149,10 +151,15 @@ const LONG_MS: Milliseconds = 10 * MINUTE_MS;
 /** The journal of a cluster, as PostgreSQL has it. */
 export class Server implements ClusterStore {
   readonly #pool: Pool;
+  readonly #place: string;
+  /** Those that are open. A client that was not let in leaves its own to the server. */
+  readonly #sockets = new Set<Socket>();
 
   constructor(config: PoolConfig) {
+    this.#place = placeOf(config);
     this.#pool = new Pool({
       ...config,
+      stream: () => this.#socket(),
       max: CONNECTIONS_MAX,
       keepAlive: true,
       connectionTimeoutMillis: CONNECT_MS,
@@ -217,7 +224,7 @@ export class Server implements ClusterStore {
       if (code === STALE || code === UNIQUE) return { kind: "stale" };
       if (code === LOST) return { kind: "lost" };
       if (code === MOVED) return { kind: "doubt", error: movedAway() };
-      return { kind: "doubt", error: failure(error) };
+      return { kind: "doubt", error: writeError(error, this.#place) };
     }
   }
 
@@ -258,7 +265,7 @@ export class Server implements ClusterStore {
    */
   async transaction<Value>(work: (ask: Ask) => Promise<Value>): Promise<Value> {
     const client: PoolClient = await this.#pool.connect().catch((error: unknown) => {
-      throw failure(error);
+      throw serverError(error, this.#place);
     });
     // Told by the statement that fails of it.
     client.on("error", () => {});
@@ -267,7 +274,7 @@ export class Server implements ClusterStore {
         const query = { text: sql, values: [...values], query_timeout: LONG_MS };
         return ((await client.query(query)).rows ?? []) as Record<string, unknown>[];
       } catch (error) {
-        throw failure(error);
+        throw serverError(error, this.#place);
       }
     };
     try {
@@ -332,40 +339,48 @@ export class Server implements ClusterStore {
     return Number(row?.first);
   }
 
-  async *rows(shards: readonly number[]): AsyncGenerator<readonly Stored[]> {
-    const sql =
-      "SELECT shard, tbl, key, version, data FROM mig_row WHERE shard = ANY ($1::integer[]) " +
-      "AND data IS NOT NULL AND (shard, tbl, key) > ($2, $3, $4) ORDER BY shard, tbl, key LIMIT $5";
-    let [shard, table, key] = [-1, "", ""];
-    for (;;) {
-      const rows = await this.#stored(sql, [shards, shard, table, key, ROWS_MAX]);
+  rows(shards: readonly number[]): AsyncGenerator<readonly Stored[]> {
+    const where = "shard = ANY ($1::integer[]) AND data IS NOT NULL AND (shard, tbl, key)";
+    return this.#pages(where, "r.shard, r.tbl, r.key", [shards, -1], ({ shard }) => shard);
+  }
+
+  newer(shard: number, version: number): AsyncGenerator<readonly Stored[]> {
+    const where = "shard = $1 AND version >= $2 AND (version, tbl, key)";
+    return this.#pages(
+      where,
+      "r.version, r.tbl, r.key",
+      [shard, version + 1],
+      (row) => row.version,
+    );
+  }
+
+  async *#pages(
+    where: string,
+    order: string,
+    [of, from]: readonly [of: unknown, from: number],
+    placeIn: (row: Stored) => number,
+  ): AsyncGenerator<readonly Stored[]> {
+    const columns = "SELECT shard, tbl, key, version::float8 AS version, data FROM mig_row r";
+    const sql = `${columns} WHERE ${where} > ($2, $3, $4) ORDER BY ${order} LIMIT $5`;
+    for (let [place, table, key] = [from, "", ""]; ; ) {
+      const found = await this.#ask(sql, [of, place, table, key, ROWS_MAX]);
+      const rows = found as unknown as readonly Stored[];
       if (rows.length > 0) yield rows;
       const last = rows.at(-1);
       if (last === undefined || rows.length < ROWS_MAX) return;
-      [shard, table, key] = [last.shard, last.tbl, last.key];
+      [place, table, key] = [placeIn(last), last.tbl, last.key];
     }
-  }
-
-  async newer(shard: number, version: number): Promise<readonly Stored[]> {
-    const sql =
-      "SELECT shard, tbl, key, version, data FROM mig_row WHERE shard = $1 AND version > $2 " +
-      "ORDER BY version";
-    return await this.#stored(sql, [shard, version]);
   }
 
   async close(): Promise<void> {
     await this.#pool.end();
+    for (const socket of this.#sockets) socket.destroy();
   }
 
-  async #stored(sql: string, values: readonly unknown[]): Promise<readonly Stored[]> {
-    const rows = await this.#ask(sql, values);
-    return rows.map((row) => ({
-      shard: Number(row.shard),
-      tbl: String(row.tbl),
-      key: String(row.key),
-      version: Number(row.version),
-      data: row.data as string | null,
-    }));
+  #socket(): Socket {
+    const socket = new Socket();
+    this.#sockets.add(socket);
+    return socket.once("close", () => this.#sockets.delete(socket));
   }
 
   /** @param values Null: several statements. @throws {RunnerError} JOURNAL. */
@@ -379,22 +394,7 @@ export class Server implements ClusterStore {
     try {
       return (await this.#pool.query(query)).rows ?? [];
     } catch (error) {
-      throw failure(error);
+      throw serverError(error, this.#place);
     }
   }
-}
-
-/** SQLSTATE of a value that may be there once, and is there already. */
-const UNIQUE = "23505";
-
-function movedAway(where: string | null = null): RunnerError {
-  const place = where === null ? "away" : `to ${where}`;
-  const message = `Cannot use the journal in PostgreSQL: it was moved ${place}`;
-  const hint = "go on there, without [cluster]; `mig-runner journal move --to URL` brings it back";
-  return new RunnerError("JOURNAL", message, { hint });
-}
-
-function failure(error: unknown): RunnerError {
-  const message = `Cannot use the journal in PostgreSQL: ${messageOf(error)}`;
-  return new RunnerError("JOURNAL", message, { passing: true }, { cause: error });
 }

@@ -137,10 +137,15 @@ export class Writer {
     this.#remove = database.prepare(`DELETE FROM "${table}" WHERE "${key}" = ?`);
   }
 
-  /** A column that the text does not have is as in a row from before there was one. */
-  put(text: string): void {
+  /**
+   * A column that the text does not have is as in a row from before there was one.
+   *
+   * @param under The key that the text is under: a row of another one is none of these.
+   */
+  put(text: string, under: string): void {
     const row = JSON.parse(text) as Record<string, unknown>;
-    const { columns, unset } = this.#shape;
+    const { columns, key, unset } = this.#shape;
+    if (`${row[key]}` !== under) throw new TypeError(`its ${key} is not that`);
     const told = (name: string) => (name in row ? row[name] : unset.get(name));
     this.#put.run(...columns.map((name) => bindable(told(name) ?? null)));
   }

@@ -19,6 +19,15 @@ export function isSqlite(error: unknown): boolean {
   return (error as { code?: unknown } | null)?.code === "ERR_SQLITE_ERROR";
 }
 
+/** SQLITE_TOOBIG, SQLITE_CONSTRAINT, SQLITE_MISMATCH, SQLITE_RANGE: the values, not the disk. */
+const UNFIT = [18, 19, 20, 25];
+
+/** Whether an error says that a row's values are not such as its table can have. */
+export function isUnfit(error: unknown): boolean {
+  if (!isSqlite(error)) return error instanceof TypeError || error instanceof SyntaxError;
+  return UNFIT.includes(((error as { errcode?: number }).errcode ?? 0) & 0xff);
+}
+
 /** SQLITE_IOERR_FSYNC and SQLITE_IOERR_DIR_FSYNC: it is not known what the disk has kept. */
 const UNSYNCED = [1034, 1290];
 

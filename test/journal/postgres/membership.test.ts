@@ -1,5 +1,6 @@
 // Membership: what a host does about its leases, beside a model of PostgreSQL.
 import { describe, expect, test } from "bun:test";
+import { openClusterJournal } from "../../../src/journal/postgres/journal.ts";
 import { Membership } from "../../../src/journal/postgres/membership.ts";
 import type { ClusterStore, Seen } from "../../../src/journal/postgres/server.ts";
 import { PostgresModel, storeOf } from "../../simulation/cluster/model.ts";
@@ -119,6 +120,45 @@ describe("Membership", () => {
     await clock.moveBy(LEASE_MS);
     expect(model.look().hosts[0]?.silent).toBeLessThan(LEASE_MS);
     expect(member.has("nightly")).toBe(true);
+  });
+
+  test("leaves out rows that cannot be read, says so once, and has the rest", async () => {
+    const { clock, member, model, said } = beside((look) => look());
+    const server = storeOf(model);
+    const first = openClusterJournal({ server, path: ":memory:", shards: SHARDS, me: "ann" });
+    await first.load([0, 1, 2]);
+    for (const firesAt of [1, 2, 3, 4, 5]) {
+      await first.write((to) =>
+        to.insertRun({ job: "nightly", firesAt, cause: "schedule" }, "open", NOW),
+      );
+    }
+    const rows = model.page([1, 2], null, 9);
+    const broken: Readonly<Record<number, (text: string) => string>> = {
+      0: (text) => text.replace(/"id":\d+/, '"id":"abc"'),
+      1: (text) => text.replace('"nightly"', "null"),
+      2: (text) => text.slice(0, -1),
+      3: (text) => text.replace(/"job":"nightly"/, '"job":{}'),
+    };
+    for (const [index, { shard: s, tbl: t, key: k, version: v, data }] of rows.entries()) {
+      const r = broken[index]?.(data ?? "");
+      if (r !== undefined) model.write("b", [], [{ s, t, k, v, r, m: null }]);
+    }
+    await first.close();
+    await member.start();
+    expect(member.has("nightly")).toBe(true);
+    expect(member.journal.runs("nightly", 9).map(({ firesAt }) => firesAt)).toEqual([5]);
+    const isTold = (line: string) => line.includes("a row that cannot be read: run ");
+    expect(said.filter(isTold)).toHaveLength(4);
+    expect(member.journal.unfit()).toHaveLength(4);
+    // What is mended comes back.
+    const row = rows[0];
+    const now = model.page([1, 2], null, 1)[0];
+    const { shard: s, tbl: t, key: k } = row!;
+    model.write("b", [], [{ s, t, k, v: now!.version, r: row!.data, m: null }]);
+    await clock.moveBy(LEASE_MS);
+    expect(member.journal.runs("nightly", 9).map(({ firesAt }) => firesAt)).toEqual([5, 1]);
+    expect(member.journal.unfit()).toHaveLength(3);
+    expect(said.filter(isTold)).toHaveLength(4);
   });
 
   describe("when PostgreSQL goes back to an earlier state", () => {

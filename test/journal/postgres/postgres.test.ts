@@ -1,11 +1,12 @@
 // The journal in PostgreSQL, on a real server: one for all of these tests.
 import { afterAll, describe, expect, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
+import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { systemClock } from "../../../src/edge/clock.ts";
-import { RunnerError } from "../../../src/errors.ts";
+import { isPassing, RunnerError } from "../../../src/errors.ts";
 import type { Journal } from "../../../src/journal/journal.ts";
 import { renewalMs } from "../../../src/journal/lease.ts";
 import { openClusterJournal } from "../../../src/journal/postgres/journal.ts";
@@ -297,6 +298,22 @@ described("ClusterJournal", () => {
     await server.close();
   });
 
+  test("catches up with more rows than come at once, also of one transaction", async () => {
+    const { server } = await newServer();
+    const owner = await ownAll(server, "owner");
+    const ann = await beside(server, "ann");
+    const count = 4_500;
+    await ann.write((to) => {
+      for (let firesAt = 1; firesAt <= count; firesAt++) {
+        to.insertRun({ job: "nightly", firesAt, cause: "schedule" }, "done", NOW);
+      }
+    });
+    await owner.refresh(await server.look());
+    expect(owner.runs("nightly", 9_999)).toHaveLength(count);
+    for (const journal of [owner, ann]) await journal.close();
+    await server.close();
+  });
+
   test("is in doubt after PostgreSQL was killed, and whole when it is loaded anew", async () => {
     const { server } = await newServer();
     const doubts: string[] = [];
@@ -560,5 +577,67 @@ described("cluster migrate", () => {
     await postgres().query(url, "UPDATE mig_cluster SET version = 99");
     await expect(server.assertSchema()).rejects.toThrow("it has schema 99");
     await server.close();
+  });
+});
+
+described("Server", () => {
+  /** What comes of asking with such a URL. */
+  async function refusal(url: string): Promise<RunnerError> {
+    const server = new Server({ connectionString: url });
+    const error = await server.look().then(
+      () => null,
+      (refused: unknown) => refused,
+    );
+    await server.close();
+    if (!(error instanceof RunnerError)) throw new Error("it was let in");
+    return error;
+  }
+
+  test("says where it was refused, what to do, and that it does not pass by itself", async () => {
+    const { url, server } = await newServer();
+    const { host, pathname } = new URL(url);
+    const at = `(database "${pathname.slice(1)}" on ${host})`;
+    await postgres().query(url, "CREATE ROLE stranger LOGIN");
+    const denied = await refusal(url.replace("postgres@", "stranger@"));
+    expect(denied.message).toContain("permission denied for table mig_");
+    expect(denied.message).toEndWith(at);
+    expect(denied.detail.hint).toContain("GRANT SELECT");
+    const absent = await refusal(url.replace(pathname, "/nowhere"));
+    expect(absent.message).toContain('database "nowhere" does not exist');
+    expect(absent.detail.hint).toContain("[cluster] url");
+    const unknown = await refusal(url.replace("postgres@", "nobody@"));
+    expect(unknown.detail.hint).toContain("[cluster] url");
+    expect([denied, absent, unknown].map(isPassing)).toEqual([false, false, false]);
+    expect(isPassing(await refusal("postgres://x@127.0.0.1:1/x"))).toBe(true);
+    await server.close();
+  });
+
+  /** What a server says of a login. */
+  function asks(kind: number, text: string): Buffer {
+    const [head, body] = [Buffer.alloc(9), Buffer.from(text)];
+    head.write("R");
+    head.writeInt32BE(body.length + 8, 1);
+    head.writeInt32BE(kind, 5);
+    return Buffer.concat([head, body]);
+  }
+
+  test("says that a password is wanted, and lets go of the connection", async () => {
+    const { promise: ended, resolve } = Promise.withResolvers<void>();
+    // As a server does that wants one, and waits for it a minute long.
+    const listener = createServer((socket) => {
+      socket.on("error", () => {});
+      socket.once("data", () => {
+        socket.write(asks(10, "SCRAM-SHA-256\0\0"));
+        socket.once("data", () => socket.write(asks(11, "r=nonce,s=c2FsdA==,i=4096")));
+      });
+      socket.once("close", () => resolve());
+    });
+    await new Promise<void>((listening) => listener.listen(0, "127.0.0.1", () => listening()));
+    const { port } = listener.address() as AddressInfo;
+    const error = await refusal(`postgres://mig@127.0.0.1:${port}/mig`);
+    expect(error.message).toContain("it wants a password, and none is set");
+    expect(error.detail.hint).toContain("[cluster] url");
+    await ended;
+    listener.close();
   });
 });

@@ -229,10 +229,15 @@ export class PostgresModel {
       .map(storedOf);
   }
 
-  newer(shard: number, version: number): readonly Stored[] {
+  /** The next rows of a shard behind a version, and behind a row, in the order of versions. */
+  newer(shard: number, version: number, after: Stored | null, most: number): readonly Stored[] {
+    const compare = (left: Stored, right: Stored): number =>
+      left.version - right.version || compareRows(left, right);
     return [...this.#rows.values()]
       .filter((row) => row.shard === shard && row.version > version)
-      .sort((left, right) => left.version - right.version)
+      .sort(compare)
+      .filter((row) => after === null || compare(row, after) > 0)
+      .slice(0, most)
       .map(storedOf);
   }
 
@@ -271,7 +276,9 @@ export function storeOf(model: PostgresModel): ClusterStore {
     async *rows(shards) {
       yield model.page(shards, null, Number.MAX_SAFE_INTEGER);
     },
-    newer: async (...order) => model.newer(...order),
+    async *newer(shard, version) {
+      yield model.newer(shard, version, null, Number.MAX_SAFE_INTEGER);
+    },
     close: async () => {},
   };
 }

@@ -81,8 +81,8 @@ export const CLUSTER_MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: "journal/postgres/journal.ts",
-        find: "if (seen === undefined || seen >= version) continue;",
-        replace: "if (seen === undefined || seen >= 0) continue;",
+        find: "if (before === undefined || before >= version) return;",
+        replace: "if (before === undefined || before >= 0) return;",
       },
     ],
   },

@@ -130,21 +130,26 @@ export class RemoteStore implements ClusterStore {
     return this.#call("ids", (model) => model.ids(count));
   }
 
-  async *rows(shards: readonly number[]): AsyncGenerator<readonly Stored[]> {
+  rows(shards: readonly number[]): AsyncGenerator<readonly Stored[]> {
+    return this.#pages("rows", (model, after) => model.page(shards, after, ROWS_MAX));
+  }
+
+  newer(shard: number, version: number): AsyncGenerator<readonly Stored[]> {
+    return this.#pages("newer", (model, after) => model.newer(shard, version, after, ROWS_MAX));
+  }
+
+  async *#pages(
+    name: string,
+    pageOf: (model: PostgresModel, after: Stored | null) => readonly Stored[],
+  ): AsyncGenerator<readonly Stored[]> {
     let last: Stored | null = null;
     for (;;) {
       const after: Stored | null = last;
-      const rows: readonly Stored[] = await this.#call("rows", (model) =>
-        model.page(shards, after, ROWS_MAX),
-      );
+      const rows: readonly Stored[] = await this.#call(name, (model) => pageOf(model, after));
       if (rows.length > 0) yield rows;
       if (rows.length < ROWS_MAX) return;
       last = rows.at(-1) ?? null;
     }
-  }
-
-  newer(shard: number, version: number): Promise<readonly Stored[]> {
-    return this.#call("newer", (model) => model.newer(shard, version));
   }
 
   close(): Promise<void> {

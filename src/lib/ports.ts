@@ -61,6 +61,11 @@ export interface HttpRequest {
   readonly body?: Uint8Array;
   /** Whether an answer that sends the request elsewhere is followed. @default "followed" */
   readonly redirects?: "followed" | "returned";
+  /**
+   * Whoever reads an answer of status 200 keeps no part of its body once it has asked for the next:
+   * the memory of a large part is given back then. @default false
+   */
+  readonly lendsParts?: boolean;
   readonly signal?: AbortSignal;
   /**
    * Asked in the turn of the event loop in which the request is written to its socket: false ends

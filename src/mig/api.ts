@@ -157,6 +157,7 @@ interface Asked {
   readonly form?: string;
   readonly signal: AbortSignal | undefined;
   readonly mayLeave?: MayLeave | undefined;
+  readonly lendsParts?: boolean;
 }
 
 class Api implements MigApi, ApiProbe {
@@ -206,7 +207,7 @@ class Api implements MigApi, ApiProbe {
   async commands(actionId: number, request: CommandsRequest): Promise<PageAnswer> {
     const { limit, offset, signal } = request;
     const path = `search?type=command&limit=${limit}&offset=${offset}&actionid=${actionId}`;
-    const answer = await this.#ask({ path, agent: RESULTS_AGENT, signal });
+    const answer = await this.#ask({ path, agent: RESULTS_AGENT, signal, lendsParts: true });
     if (answer.kind === "unreachable") return unanswered(answer.message);
     const { status } = answer;
     if (status !== 200) {
@@ -337,7 +338,7 @@ class Api implements MigApi, ApiProbe {
   }
 
   #send(asked: Asked, auth: Header): Promise<HttpAnswer> {
-    const { agent, form, path, signal, mayLeave } = asked;
+    const { agent, form, path, signal, mayLeave, lendsParts = false } = asked;
     const type = ["Content-Type", "application/x-www-form-urlencoded"] as const;
     return this.#options.http.send({
       method: form === undefined ? "GET" : "POST",
@@ -346,6 +347,7 @@ class Api implements MigApi, ApiProbe {
       ...(form === undefined ? {} : { body: new TextEncoder().encode(form) }),
       ...(signal === undefined ? {} : { signal }),
       ...(mayLeave === undefined ? {} : { mayLeave }),
+      lendsParts,
     });
   }
 

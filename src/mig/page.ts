@@ -92,6 +92,8 @@ export class PageSplitter implements ScanListener {
   /** Reads on; calls `onCommand` for each command that is complete. */
   push(chunk: Uint8Array): void {
     this.#scanner.push(chunk);
+    // Its entry ends in a later chunk: this one may be gone by then. Slices of a Buffer are views.
+    this.#value &&= new Uint8Array(this.#value);
   }
 
   /** Ends the page. One that is cut off, or no collection at all, is a PageError. */

@@ -15,7 +15,12 @@ function read(page: string | Uint8Array, { itemSizeMax = 1 << 20, cut = 1 << 30 
   const onCommand = (command: Uint8Array) => commands.push(new TextDecoder().decode(command));
   const splitter = new PageSplitter({ itemSizeMax, onCommand });
   try {
-    for (let at = 0; at < bytes.length; at += cut) splitter.push(bytes.subarray(at, at + cut));
+    for (let at = 0; at < bytes.length; at += cut) {
+      const chunk = Buffer.from(bytes.subarray(at, at + cut));
+      splitter.push(chunk);
+      // Its memory is used again for the next one.
+      chunk.fill(0);
+    }
     return { commands, summary: splitter.finish(), fault: null, message: "" };
   } catch (error) {
     if (!(error instanceof PageError)) throw error;

@@ -10,8 +10,8 @@ export interface BodyOptions {
   readonly response: IncomingMessage;
   readonly exchange: Exchange;
   readonly idleTimeoutMs: Milliseconds;
-  /** Hears of each part that was handed out. */
-  readonly onPart: (bytes: number) => void;
+  /** Gets each part back that was handed out, when the reader is done with it. */
+  readonly onPart: (part: Uint8Array) => void;
   /** For messages: where the body comes from. */
   readonly origin: string;
 }
@@ -61,7 +61,7 @@ async function* read(stream: Readable, options: BodyOptions): AsyncGenerator<Uin
       if (part.done === true) break;
       yield part.value as Uint8Array;
       // The reader has come back for more, so it is done with this one.
-      onPart((part.value as Uint8Array).length);
+      onPart(part.value as Uint8Array);
     }
     if (!response.complete) throw new Error("the connection was cut");
   } catch (error) {

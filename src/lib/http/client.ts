@@ -13,7 +13,7 @@
 //   H6. `mayLeave` is asked in the turn in which the request is written to its socket.
 import { type IncomingMessage, request as requestHttp } from "node:http";
 import type { Milliseconds } from "../../time.ts";
-import { collectGarbage } from "../os/runtime.ts";
+import { collectGarbage, giveBack } from "../os/runtime.ts";
 import type { Http, HttpAnswer, HttpRequest } from "../ports.ts";
 import { RouteAgent, type RoutedOptions } from "./agent.ts";
 import { discardBody, openBody } from "./body.ts";
@@ -30,8 +30,11 @@ const UNUSED_MAX_MS: Milliseconds = 90_000;
 /** The shortest time that servers keep connections by their defaults is 5 seconds. */
 const POST_KEPT_MS: Milliseconds = 500;
 
-/** Bytes of answers that are read until the garbage is collected: what they may take at most. */
-const FORGOTTEN_BYTES_MAX = 16 * 1024 * 1024;
+/**
+ * Bytes that are read until the garbage is collected: what they may take at most. Each counts twice,
+ * as the socket has read it and in the part that was handed out, if that was not given back.
+ */
+const FORGOTTEN_BYTES_MAX = 32 * 1024 * 1024;
 
 export interface HttpOptions {
   /** Accepts any certificate, as the original's setting of this name does. */
@@ -78,7 +81,7 @@ class HttpClient implements Http {
   readonly #kept: RouteAgent;
   readonly #busy: RouteAgent;
   readonly #fresh: RouteAgent;
-  /** Bytes of answers that were read since the garbage was collected. */
+  /** Since the garbage was collected. */
   #forgotten = 0;
 
   constructor(options: HttpOptions) {
@@ -139,7 +142,8 @@ class HttpClient implements Http {
         const next = isLast ? null : redirected(current, { status, location });
         if (next === null) {
           const movedTo = origin === new URL(request.url).origin ? null : origin;
-          return this.#answer(response, { exchange, origin, status, movedTo });
+          const isLent = request.lendsParts === true && status === 200;
+          return this.#answer(response, { exchange, origin, status, movedTo, isLent });
         }
         current = next;
       } catch (error) {
@@ -161,9 +165,10 @@ class HttpClient implements Http {
       readonly origin: string;
       readonly status: number;
       readonly movedTo: string | null;
+      readonly isLent: boolean;
     },
   ): HttpAnswer {
-    const { exchange, movedTo, origin, status } = about;
+    const { exchange, isLent, movedTo, origin, status } = about;
     const { idleTimeoutMs } = this.#options;
     return {
       kind: "answer",
@@ -179,14 +184,15 @@ class HttpClient implements Http {
         exchange,
         idleTimeoutMs,
         origin,
-        onPart: (bytes) => this.#forget(bytes),
+        onPart: (part) => this.#forget(part, isLent),
       }),
     };
   }
 
-  /** The parts of answers lie outside of the heap, where the collector sees them too late. */
-  #forget(bytes: number): void {
-    this.#forgotten += bytes;
+  /** What answers are read into lies outside of the heap, where the collector sees it too late. */
+  #forget(part: Uint8Array, isLent: boolean): void {
+    const { length } = part;
+    this.#forgotten += isLent && giveBack(part) ? length : 2 * length;
     if (this.#forgotten < FORGOTTEN_BYTES_MAX) return;
     this.#forgotten = 0;
     collectGarbage();

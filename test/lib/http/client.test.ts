@@ -380,6 +380,40 @@ describe("body", () => {
     expect(most).toBeLessThan(16 << 20);
   });
 
+  test("of which no part is kept is the same, and its memory is given back meanwhile", async () => {
+    const whole = Buffer.alloc(8 << 20, "0123456789abcdefghijklmnopqrstuvwxyz");
+    const server = await serve({
+      onRequest: ({ head }, socket) => {
+        const status = head.startsWith("GET /broken ") ? "500 No" : "200 OK";
+        socket.end(
+          Buffer.concat([
+            Buffer.from(`HTTP/1.1 ${status}\r\nContent-Length: ${whole.length}\r\n\r\n`),
+            whole,
+          ]),
+        );
+      },
+    });
+    const partsOf = async (target: string, lendsParts: boolean) => {
+      const answer = await client().send(get(`${server.url}${target}`, { lendsParts }));
+      if (answer.kind !== "answer") throw new Error(answer.message);
+      const parts: { part: Uint8Array; copy: Uint8Array; isLarge: boolean }[] = [];
+      for await (const part of answer.body) {
+        const isLarge = part.length >= 64 * 1024 && part.length === part.buffer.byteLength;
+        parts.push({ part, copy: new Uint8Array(part), isLarge });
+      }
+      expect(Buffer.concat(parts.map(({ copy }) => copy)).equals(whole)).toBe(true);
+      return parts.map(({ part, copy, isLarge }) => ({
+        isLarge,
+        isKept: part.length === copy.length,
+      }));
+    };
+    for (const parts of [await partsOf("", false), await partsOf("/broken", true)]) {
+      expect(parts.every(({ isKept }) => isKept)).toBe(true);
+    }
+    const lent = await partsOf("", true);
+    expect(lent.every(({ isKept, isLarge }) => isKept === !isLarge)).toBe(true);
+  });
+
   test("closes the connection when the reader leaves", async () => {
     const server = await serve({
       onRequest: (_, socket) => {

@@ -5,6 +5,7 @@ import { once } from "node:events";
 import { closeSync, readFileSync, readSync } from "node:fs";
 import {
   compileAsUsual,
+  giveBack,
   openPipe,
   openUnixDatagram,
   releaseMemory,
@@ -25,6 +26,19 @@ describe("runtimeName()", () => {
     const script = `import { runtimeName } from "${source("lib/os/runtime.ts")}";\nconsole.log(runtimeName());\n`;
     const { stdout } = spawnSync(program, [...words, scratch.file("script.ts", script)]);
     expect(`${stdout}`).toBe(`${name}\n`);
+  });
+});
+
+describe("giveBack()", () => {
+  test("takes large bytes that have memory of their own, and no others", () => {
+    const large = new Uint8Array(64 * 1024);
+    const part = new Uint8Array(128 * 1024).subarray(0, 64 * 1024);
+    const small = new Uint8Array(64 * 1024 - 1);
+    const shared = new Uint8Array(new SharedArrayBuffer(64 * 1024));
+    expect([large, part, small, shared].map(giveBack)).toEqual([true, false, false, false]);
+    expect([large, part, small, shared].map(({ length }) => length)).toEqual([
+      ...[0, 64 * 1024, 64 * 1024 - 1, 64 * 1024],
+    ]);
   });
 });
 

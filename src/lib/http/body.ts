@@ -3,6 +3,7 @@ import type { IncomingMessage } from "node:http";
 import { pipeline, type Readable } from "node:stream";
 import { createGunzip } from "node:zlib";
 import type { Milliseconds } from "../../time.ts";
+import { runtimeName } from "../os/runtime.ts";
 import type { Exchange } from "./exchange.ts";
 import { reasonOf } from "./faults.ts";
 
@@ -88,4 +89,19 @@ export function discardBody(response: IncomingMessage): void {
   const size = Number(response.headers["content-length"] ?? Number.POSITIVE_INFINITY);
   if (size <= DISCARD_MAX) response.resume();
   else response.destroy();
+}
+
+/** Bytes of a part of an answer that has memory of its own, and is worth the call. */
+const GIVEN_BACK_MIN = 64 * 1024;
+
+/**
+ * Gives back the memory of a part of an answer that nobody looks at any more; false when it is left
+ * to the collector. What comes next is written there: new memory costs more than the bytes in it.
+ */
+export function giveBack(part: Uint8Array): boolean {
+  const { buffer, length } = part;
+  if (runtimeName() !== "bun" || length < GIVEN_BACK_MIN) return false;
+  if (!(buffer instanceof ArrayBuffer) || buffer.byteLength !== length) return false;
+  buffer.transfer(0);
+  return true;
 }

@@ -13,10 +13,10 @@
 //   H6. `mayLeave` is asked in the turn in which the request is written to its socket.
 import { type IncomingMessage, request as requestHttp } from "node:http";
 import type { Milliseconds } from "../../time.ts";
-import { collectGarbage, giveBack } from "../os/runtime.ts";
+import { collectGarbage } from "../os/runtime.ts";
 import type { Http, HttpAnswer, HttpRequest } from "../ports.ts";
 import { RouteAgent, type RoutedOptions } from "./agent.ts";
-import { discardBody, openBody } from "./body.ts";
+import { discardBody, giveBack, openBody } from "./body.ts";
 import { type ConnectOptions, isForwarded, type Route, routeTo } from "./connect.ts";
 import { Exchange, Places } from "./exchange.ts";
 import { ConnectError, reasonBy, reasonOf } from "./faults.ts";
@@ -31,8 +31,8 @@ const UNUSED_MAX_MS: Milliseconds = 90_000;
 const POST_KEPT_MS: Milliseconds = 500;
 
 /**
- * Bytes that are read until the garbage is collected: what they may take at most. Each counts twice,
- * as the socket has read it and in the part that was handed out, if that was not given back.
+ * Bytes that are read until the garbage is collected: what they may take at most. Each counts
+ * twice, as the socket has read it and in the part that was handed out, unless it was given back.
  */
 const FORGOTTEN_BYTES_MAX = 32 * 1024 * 1024;
 

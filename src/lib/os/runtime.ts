@@ -310,21 +310,6 @@ export function collectGarbage(): void {
   bunGlobal()?.gc(true);
 }
 
-/** Bytes of a part of an answer that has memory of its own, and is worth the call. */
-const GIVEN_BACK_MIN = 64 * 1024;
-
-/**
- * Gives back the memory of a part of an answer that nobody looks at any more; false when it is left
- * to the collector. What comes next is written there: new memory costs more than the bytes in it.
- */
-export function giveBack(part: Uint8Array): boolean {
-  const { buffer, length } = part;
-  if (runtimeName() !== "bun" || length < GIVEN_BACK_MIN) return false;
-  if (!(buffer instanceof ArrayBuffer) || buffer.byteLength !== length) return false;
-  buffer.transfer(0);
-  return true;
-}
-
 /**
  * Gives back the memory that a start took and nothing needs any more: garbage, and the pages of
  * the program's own code, most of which ran once. What runs again comes from the page cache.

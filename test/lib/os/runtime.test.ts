@@ -3,9 +3,9 @@ import { describe, expect, test } from "bun:test";
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { closeSync, readFileSync, readSync } from "node:fs";
+import { giveBack } from "../../../src/lib/http/body.ts";
 import {
   compileAsUsual,
-  giveBack,
   openPipe,
   openUnixDatagram,
   releaseMemory,

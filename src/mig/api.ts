@@ -346,8 +346,7 @@ class Api implements MigApi, ApiProbe {
       headers: [["User-Agent", agent], ...(form === undefined ? [] : [type]), auth],
       ...(form === undefined ? {} : { body: new TextEncoder().encode(form) }),
       ...(signal === undefined ? {} : { signal }),
-      ...(mayLeave === undefined ? {} : { mayLeave }),
-      lendsParts,
+      ...(mayLeave === undefined ? { lendsParts } : { lendsParts, mayLeave }),
     });
   }
 

@@ -8,7 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openLoader } from "../src/edge/loader.ts";
 import { bundleJob } from "../src/edge/modules/bundle.ts";
-import { fileMark } from "../src/edge/modules/graph.ts";
+import { fileStamp } from "../src/edge/modules/graph.ts";
 import { openSpool } from "../src/edge/spool.ts";
 import { Catalog } from "../src/jobs/catalog.ts";
 import { moduleEntity } from "../src/jobs/module.ts";
@@ -105,7 +105,7 @@ async function rescan(directory: string, { jobs, runs }: Counts): Promise<Row> {
       const { outline, text } = await loader.load(request);
       return moduleEntity(outline, { ...request, text, defaults: { timezone: null } });
     },
-    { markOf: fileMark },
+    { stampOf: fileStamp },
   );
   const once = async () => {
     const found = await spool.scan();

@@ -33,8 +33,8 @@
 // The journal's interface is in journal/journal.ts, because it is made of the flow's own states.
 import type { Instant, Milliseconds } from "./time.ts";
 
-/** One file of a job as the scan saw it. Equal marks mean an unchanged file. */
-export interface FileMark {
+/** One file of a job as the scan saw it. Equal stamps mean an unchanged file. */
+export interface FileStamp {
   /** File name without a folder, such as "entity.cfg". */
   readonly name: string;
   readonly mtimeMs: number;
@@ -46,7 +46,7 @@ export interface FileMark {
 export interface JobDirectory {
   readonly job: string;
   readonly path: string;
-  readonly files: readonly FileMark[];
+  readonly files: readonly FileStamp[];
 }
 
 /** One record in an inflight/ folder: its bytes, or why they could not be read. */

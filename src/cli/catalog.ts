@@ -24,7 +24,7 @@ export interface SpoolCatalog {
 /** What loads programs; not even its code is loaded before there is one. */
 interface Modules {
   readonly loader: Loader;
-  markOf(path: string): string | null;
+  stampOf(path: string): string | null;
   readonly moduleEntity: typeof import("../jobs/module.ts").moduleEntity;
 }
 
@@ -32,12 +32,16 @@ interface Modules {
 export function openCatalog(config: RunnerConfig, spool: Spool): SpoolCatalog {
   let opened: Modules | null = null;
   const modules = async (): Promise<Modules> => {
-    const [{ openLoader }, { fileMark }, { moduleEntity }] = await Promise.all([
+    const [{ openLoader }, { fileStamp }, { moduleEntity }] = await Promise.all([
       import("../edge/loader.ts"),
       import("../edge/modules/graph.ts"),
       import("../jobs/module.ts"),
     ]);
-    opened ??= { loader: openLoader({ below: config.directory }), markOf: fileMark, moduleEntity };
+    opened ??= {
+      loader: openLoader({ below: config.directory }),
+      stampOf: fileStamp,
+      moduleEntity,
+    };
     return opened;
   };
   const catalog = new Catalog(
@@ -51,7 +55,7 @@ export function openCatalog(config: RunnerConfig, spool: Spool): SpoolCatalog {
       if (hasTemplateFile(entity, names)) await loadTemplate({ spool }, entity);
       return entity;
     },
-    { markOf: (path) => opened?.markOf(path) ?? null },
+    { stampOf: (path) => opened?.stampOf(path) ?? null },
   );
   return { catalog, close: async () => await opened?.loader.close() };
 }
@@ -81,7 +85,7 @@ async function loadModule(
     dependsOn,
   }: Source & {
     readonly name: string;
-    readonly dependsOn: (path: string, mark: string | null) => void;
+    readonly dependsOn: (path: string, stamp: string | null) => void;
   },
 ): Promise<Entity> {
   const path = `${directory.path}/${name}`;

@@ -52,7 +52,8 @@ export async function allowedOf(
   { place, isSecure }: { readonly place: Place; readonly isSecure: boolean },
 ): Promise<Allowed | null> {
   const { flags } = call;
-  const [path, header] = [flags.text("token-file"), flags.text("user-header")];
+  const path = flags.text("token-file");
+  const header = flags.text("user-header");
   if (isSecure) return await closedBy(call, path, header);
   if (!flags.has("allow-actions")) {
     if (path === null && header === null) return null;

@@ -47,8 +47,8 @@ export const drop: Verb = {
         rows.job === null || plugin !== null ? [] : await giveUpRuns(call, access, rows.job);
       const isNothing = given.length === 0 && runs.length === 0 && removed.length === 0;
       if (isNothing) throw nothingPending(word, plugin);
-      if (call.flags.has("json")) call.terminal.json(encode(given, runs, removed));
-      else call.terminal.out(describe(given, runs, removed));
+      if (call.flags.has("json")) call.terminal.json(encode({ given, runs, removed }));
+      else call.terminal.out(describe({ given, runs, removed }));
       return 0;
     } finally {
       await access.close();
@@ -73,8 +73,8 @@ async function giveUpRun(call: Call, { edges }: JournalAccess, runId: number): P
   });
   recorder.tell();
   log.emit("notice", `${run.job}: run ${runId} given up`, { job: run.job, run: runId });
-  if (call.flags.has("json")) call.terminal.json(encode([], [run], []));
-  else call.terminal.out(describe([], [run], []));
+  if (call.flags.has("json")) call.terminal.json(encode({ runs: [run] }));
+  else call.terminal.out(describe({ runs: [run] }));
   return 0;
 }
 
@@ -199,13 +199,14 @@ function nothingPending(word: string, plugin: string | null): RunnerError {
   });
 }
 
-type Parts = readonly [
-  given: readonly Given[],
-  runs: readonly RunRow[],
-  removed: readonly RemovedRow[],
-];
+/** What is given up, or taken out of the journal. */
+interface Parts {
+  readonly given?: readonly Given[];
+  readonly runs?: readonly RunRow[];
+  readonly removed?: readonly RemovedRow[];
+}
 
-function encode(...[given, runs, removed]: Parts): string {
+function encode({ given = [], runs = [], removed = [] }: Parts): string {
   const runIds = runs.map(({ id }) => id);
   return JSON.stringify({
     given,
@@ -215,7 +216,7 @@ function encode(...[given, runs, removed]: Parts): string {
   });
 }
 
-function describe(...[given, runs, removed]: Parts): string[] {
+function describe({ given = [], runs = [], removed = [] }: Parts): string[] {
   return [
     ...given.map(describeGiven),
     ...runs.map(({ job, id }) => `${job}: run ${id} is given up`),

@@ -18,12 +18,12 @@ import {
   hostFaults,
   LastingFaults,
 } from "../flow/hosts.ts";
-import { isSameFiles } from "../jobs/marks.ts";
+import { isSameFiles } from "../jobs/stamps.ts";
 import type { Journal, JournalReads } from "../journal/journal.ts";
 import type { Membership } from "../journal/postgres/membership.ts";
 import type { Clock, Log } from "../lib/ports.ts";
-import type { FileMark, Spool } from "../ports.ts";
-import { MINUTE_MS, type Milliseconds } from "../time.ts";
+import type { FileStamp, Spool } from "../ports.ts";
+import { type Instant, MINUTE_MS, type Milliseconds } from "../time.ts";
 import { VERSION } from "../version.ts";
 
 /** How often a host looks at itself, and at the others. */
@@ -61,9 +61,9 @@ interface Parts {
   problem(): Promise<string | null>;
 }
 
-/** A digest of a job's files, and by which marks it was made. */
+/** A digest of a job's files, and by which stamps it was made. */
 interface Digested {
-  readonly files: readonly FileMark[];
+  readonly files: readonly FileStamp[];
   readonly digest: string;
 }
 
@@ -111,7 +111,7 @@ export class HostWatch implements ClusterHosts {
     return this.#parts.member.speaks();
   }
 
-  conditions(...[now, isTold]: Parameters<ClusterHosts["conditions"]>) {
+  conditions(now: Instant, isTold: (subject: string) => boolean) {
     return this.#lasting.conditions(this.#faults, now, isTold);
   }
 
@@ -136,7 +136,7 @@ export class HostWatch implements ClusterHosts {
     return Object.fromEntries([...next].map(([job, { digest }]) => [job, digest]));
   }
 
-  async #digestOf(job: string, files: readonly FileMark[]): Promise<string> {
+  async #digestOf(job: string, files: readonly FileStamp[]): Promise<string> {
     const hash = createHash("sha256");
     for (const { name, size } of files) {
       const bytes = await this.#parts.spool.read(job, name, FILE_BYTES_MAX).catch(() => null);

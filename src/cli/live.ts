@@ -72,7 +72,8 @@ export function openLive(options: LiveOptions): Live {
       return () => {
         // What is under way ends on the old one.
         wire.close();
-        [wire, plugins] = [nextWire, nextPlugins];
+        wire = nextWire;
+        plugins = nextPlugins;
         cosigners.splice(0, Infinity, ...wire.signers.slice(1));
         macros.clear();
         for (const [name, condition] of next.targets) macros.set(name, condition);

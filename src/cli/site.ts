@@ -11,7 +11,7 @@ import { openReading } from "../journal/sqlite/reading.ts";
 import type { Results } from "../ports.ts";
 import { type Instant, type Milliseconds, SECOND_MS } from "../time.ts";
 import { VERSION } from "../version.ts";
-import { markOf, type Site } from "../web/site.ts";
+import { revisionOf, type Site } from "../web/site.ts";
 import { loadJobs } from "./jobs.ts";
 import type { SpoolView } from "./open.ts";
 import { directoryMistakes, isDistrust, toldOnce } from "./owners.ts";
@@ -72,8 +72,8 @@ export function openSite(
     async changed(known, signal) {
       for (let count = 1; ; count++) {
         lookAround(clock.now());
-        const mark = markOf({ journalAt: await changedAt(journal), holder: around.holder });
-        if (mark !== known || count === LOOKS) return mark;
+        const revision = revisionOf({ journalAt: await changedAt(journal), holder: around.holder });
+        if (revision !== known || count === LOOKS) return revision;
         await clock.sleep(LOOK_MS, signal);
         signal.throwIfAborted();
       }

@@ -36,7 +36,8 @@ interface Files {
 
 /** The files; null: the page is shown without TLS. @throws {UsageError} For one without the other. */
 export function tlsFilesOf({ flags }: Call): Files | null {
-  const [certificate, key] = [flags.text("tls-cert"), flags.text("tls-key")];
+  const certificate = flags.text("tls-cert");
+  const key = flags.text("tls-key");
   if (certificate === null && key === null) return null;
   if (certificate === null || key === null) {
     throw new UsageError("flags -tls-cert and -tls-key want each other");
@@ -49,17 +50,17 @@ export class Tls {
   readonly #files: Files;
   readonly #say: (line: string) => void;
   #fit: Fit;
-  #mark: string;
+  #stamp: string;
   /** Why the files were not taken at the last look; "" when they were. */
   #refused = "";
   /** When the operator was last told of a certificate that ends, or would have been. */
   #warnedAt = 0;
 
-  private constructor(files: Files, say: (line: string) => void, fit: Fit, mark: string) {
+  private constructor(files: Files, say: (line: string) => void, fit: Fit, stamp: string) {
     this.#files = files;
     this.#say = say;
     this.#fit = fit;
-    this.#mark = mark;
+    this.#stamp = stamp;
   }
 
   /**
@@ -67,8 +68,8 @@ export class Tls {
    * @throws {RunnerError} CONFIG, when the files cannot be used.
    */
   static async open(files: Files, say: (line: string) => void): Promise<Tls> {
-    const mark = await markOf(files);
-    const tls = new Tls(files, say, await read(files), mark);
+    const stamp = await stampOf(files);
+    const tls = new Tls(files, say, await read(files), stamp);
     tls.#warn();
     return tls;
   }
@@ -95,7 +96,7 @@ export class Tls {
 
   /** What a look at the files comes to: nothing, while they are as they were, or as wrong. */
   async look(use: (credentials: Credentials) => void): Promise<void> {
-    if ((await markOf(this.#files)) !== this.#mark) return await this.renew(use);
+    if ((await stampOf(this.#files)) !== this.#stamp) return await this.renew(use);
     // Who owns a file, and who may read it, changes without its time.
     if (this.#refused !== "") await this.#take(use);
     if (Math.abs(systemClock().now() - this.#warnedAt) >= DAY_MS) this.#warn();
@@ -103,7 +104,7 @@ export class Tls {
 
   /** Takes the files when they can be used; else says why not, unless that is known. */
   async #take(use: (credentials: Credentials) => void): Promise<void> {
-    this.#mark = await markOf(this.#files);
+    this.#stamp = await stampOf(this.#files);
     try {
       const fit = await read(this.#files);
       use(fit.credentials);
@@ -143,7 +144,7 @@ function dayOf(at: number): string {
   return new Date(at).toISOString();
 }
 
-async function markOf({ certificate, key }: Files): Promise<string> {
+async function stampOf({ certificate, key }: Files): Promise<string> {
   return `${await changedAt([certificate])} ${await changedAt([key])}`;
 }
 

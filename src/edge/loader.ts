@@ -32,7 +32,7 @@ export interface LoadRequest {
   /** The file. */
   readonly path: string;
   /** Called with each file that the module depends on, also when it then turns out to be broken. */
-  dependsOn(path: string, mark: string | null): void;
+  dependsOn(path: string, stamp: string | null): void;
 }
 
 /** Loads modules of jobs. */
@@ -127,7 +127,7 @@ class WorkerLoader implements Loader {
   async load({ job, path: written, dependsOn }: LoadRequest): Promise<LoadedModule> {
     const path = resolve(written);
     const graph = readGraph(path, this.#options);
-    for (const [file, mark] of graph.marks) dependsOn(file, mark);
+    for (const [file, stamp] of graph.stamps) dependsOn(file, stamp);
     if (graph.problem !== null) throw new RunnerErrors([inJob(graph.problem, job)]);
     const { files } = graph;
     const bundled = await this.#bundle(path, files);

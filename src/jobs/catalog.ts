@@ -1,9 +1,9 @@
 // Catalog: the jobs of the spool as loaded, and what changed between two scans.
 import { messageOf, RunnerError, RunnerErrors } from "../errors.ts";
-import type { FileMark, JobDirectory } from "../ports.ts";
+import type { FileStamp, JobDirectory } from "../ports.ts";
 import type { Entity } from "./entity.ts";
 import { isModuleFile } from "./load.ts";
-import { isSameFiles } from "./marks.ts";
+import { isSameFiles } from "./stamps.ts";
 
 export type Change =
   | { readonly kind: "added" | "changed"; readonly job: string; readonly entity: Entity }
@@ -19,11 +19,11 @@ export interface JobState {
 
 interface Loaded {
   /**
-   * The marks of the files when the job was loaded: other marks mean a changed job. Null when the
+   * The stamps of the files when the job was loaded: other stamps mean a changed job. Null when the
    * files could not be read: the next scan tries again.
    */
-  readonly files: readonly FileMark[] | null;
-  /** The marks of files outside of the job's directory that it depends on, when it was loaded. */
+  readonly files: readonly FileStamp[] | null;
+  /** The stamps of files outside of the job's directory that it depends on, when it was loaded. */
   readonly dependencies: ReadonlyMap<string, string | null>;
   /** Null while the job is broken. */
   readonly entity: Entity | null;
@@ -32,16 +32,16 @@ interface Loaded {
 
 /**
  * Loads one job; throws RunnerError or RunnerErrors when it is broken. In both cases it tells which
- * other files the job depends on, each with its mark.
+ * other files the job depends on, each with its stamp.
  */
 export type LoadJob = (
   directory: JobDirectory,
-  dependsOn: (path: string, mark: string | null) => void,
+  dependsOn: (path: string, stamp: string | null) => void,
 ) => Promise<Entity>;
 
 export interface CatalogOptions {
-  /** What a file looks like now: equal marks mean an unchanged file. Null: there is none. */
-  readonly markOf?: (path: string) => string | null;
+  /** What a file looks like now: equal stamps mean an unchanged file. Null: there is none. */
+  readonly stampOf?: (path: string) => string | null;
 }
 
 /** Shared by nearly all jobs: ten thousand empty maps would take a megabyte. */
@@ -55,15 +55,15 @@ const LOADS_MAX = 64;
 export class Catalog {
   readonly #jobs = new Map<string, Loaded>();
   readonly #load: LoadJob;
-  readonly #markOf: (path: string) => string | null;
+  readonly #stampOf: (path: string) => string | null;
   /** Jobs that are being loaded, or wait for it. */
   readonly #pending = new Map<string, Promise<void>>();
   /** Jobs that were loaded since the last refresh, which the next one reports as changed. */
   readonly #fresh = new Map<string, Loaded>();
 
-  constructor(load: LoadJob, { markOf = () => null }: CatalogOptions = {}) {
+  constructor(load: LoadJob, { stampOf = () => null }: CatalogOptions = {}) {
     this.#load = load;
-    this.#markOf = markOf;
+    this.#stampOf = stampOf;
   }
 
   /** The loaded job, or null when it is unknown or broken. */
@@ -139,16 +139,16 @@ export class Catalog {
     }
   }
 
-  /** Whether a job is to be loaded now. @param seen The marks that were looked up before. */
+  /** Whether a job is to be loaded now. @param seen The stamps that were looked up before. */
   #isChanged(directory: JobDirectory, seen: Map<string, string | null>): boolean {
     const { job } = directory;
     if (this.#pending.has(job)) return false;
     const before = this.#fresh.get(job) ?? this.#jobs.get(job);
     if (before === undefined || before.files === null) return true;
     if (!isSameFiles(before.files, directory.files)) return true;
-    for (const [path, mark] of before.dependencies) {
-      if (!seen.has(path)) seen.set(path, this.#markOf(path));
-      if (seen.get(path) !== mark) return true;
+    for (const [path, stamp] of before.dependencies) {
+      if (!seen.has(path)) seen.set(path, this.#stampOf(path));
+      if (seen.get(path) !== stamp) return true;
     }
     return false;
   }
@@ -158,7 +158,7 @@ export class Catalog {
     const named = new Map<string, string | null>();
     let [entity, errors]: [Entity | null, readonly RunnerError[]] = [null, NO_ERRORS];
     try {
-      entity = await this.#load(directory, (path, mark) => named.set(path, mark));
+      entity = await this.#load(directory, (path, stamp) => named.set(path, stamp));
     } catch (error) {
       errors = errorsOf(error, directory);
     }

@@ -10,8 +10,15 @@ import { DELIVERY_STATES } from "./inflight.ts";
 
 /** What can be wrong. */
 export const ALARM_EVENTS = [
-  ...(["failed", "missed", "dead", "late", "coverage", "refused", "calendar", "api"] as const),
-  ...(["cluster"] as const),
+  "failed",
+  "missed",
+  "dead",
+  "late",
+  "coverage",
+  "refused",
+  "calendar",
+  "api",
+  "cluster",
 ] as const;
 
 export type AlarmEvent = (typeof ALARM_EVENTS)[number];

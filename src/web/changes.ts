@@ -60,8 +60,10 @@ export function changedLines(
   before: HostView | null,
   after: HostView | null,
 ): { readonly gone: readonly string[]; readonly come: readonly string[] } {
-  const [was, is] = [linesOf(before), linesOf(after)];
-  const [wasSet, isSet] = [new Set(was), new Set(is)];
+  const was = linesOf(before);
+  const is = linesOf(after);
+  const wasSet = new Set(was);
+  const isSet = new Set(is);
   return {
     gone: was.filter((line) => !isSet.has(line)),
     come: is.filter((line) => !wasSet.has(line)),

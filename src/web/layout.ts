@@ -5,7 +5,7 @@ import { formatClock, formatDistance, plural } from "../view/text.ts";
 import type { DeedForm } from "./deeds.ts";
 import { type Markup, markup, type Piece } from "./markup.ts";
 import { jobPath } from "./paths.ts";
-import { markOf, type Seen } from "./site.ts";
+import { revisionOf, type Seen } from "./site.ts";
 
 /** The pages that every page leads to. */
 const PLACES: readonly (readonly [path: string, name: string])[] = [
@@ -49,7 +49,7 @@ const NEWS = markup`<span id="live" class="wait" role="status"></span>`;
 /** A whole page. */
 export function layout({ title, place, body, isStill = false }: Sheet, frame: Frame): Markup {
   const { seen, version, style, script, json, desk } = frame;
-  const opening = markup`<body data-mark="${markOf(seen)}">`;
+  const opening = markup`<body data-revision="${revisionOf(seen)}">`;
   const loads = isStill ? null : markup`<script src="${script}" defer></script>`;
   return markup`<!doctype html>
 <html lang="en">

@@ -17,7 +17,7 @@ export class Live {
   }
 
   /**
-   * A stream of marks, as what is shown changes; null when there are too many already. It ends when
+   * A stream of revisions, as what is shown changes; null when there are too many. It ends when
    * who asked for it may not look any more.
    */
   stream(mayLook: () => boolean = () => true): ReadableStream<Uint8Array> | null {
@@ -36,15 +36,17 @@ export class Live {
       {
         async pull(control) {
           try {
-            const mark = await site.changed(known, ended.signal);
+            const revision = await site.changed(known, ended.signal);
             if (!mayLook()) {
               close();
               control.close();
               return;
             }
             // A line without news shows to both ends that the other is there.
-            control.enqueue(encoder.encode(mark === known ? ": still\n\n" : `data: ${mark}\n\n`));
-            known = mark;
+            control.enqueue(
+              encoder.encode(revision === known ? ": still\n\n" : `data: ${revision}\n\n`),
+            );
+            known = revision;
           } catch (error) {
             close();
             control.error(error);
@@ -114,7 +116,7 @@ export const LIVE_SCRIPT = `"use strict";
     for (const [at, box] of document.querySelectorAll(".wide").entries()) {
       box.scrollLeft = wide[at] ?? 0;
     }
-    document.body.dataset.mark = page.body.dataset.mark;
+    document.body.dataset.revision = page.body.dataset.revision;
   }
 
   function refreshSoon() {
@@ -131,7 +133,7 @@ export const LIVE_SCRIPT = `"use strict";
     if (document.hidden) return;
     source = new EventSource("/events");
     source.onmessage = ({ data }) => {
-      if (data !== document.body.dataset.mark) refreshSoon();
+      if (data !== document.body.dataset.revision) refreshSoon();
     };
     every = setInterval(refreshSoon, EVERY_MS);
   }

@@ -12,7 +12,7 @@ import { resultParts } from "../mig/result-parts.ts";
 import { type HostView, hostView } from "../view/hosts.ts";
 
 /** What tells a file from another under its name, and its size. */
-export interface FileMark {
+export interface ResultMark {
   readonly mark: string;
   readonly size: number;
 }
@@ -20,7 +20,7 @@ export interface FileMark {
 /** Files of results, to be read. */
 export interface ResultFiles {
   /** Null: it is not there. */
-  find(path: string): Promise<FileMark | null>;
+  find(path: string): Promise<ResultMark | null>;
   stream(path: string): AsyncIterable<Uint8Array>;
   /** Bytes of it, each part by where it begins and its size. */
   parts(
@@ -128,7 +128,7 @@ export class HostLists {
     }
   }
 
-  #knownOf(path: string, file: FileMark): Known {
+  #knownOf(path: string, file: ResultMark): Known {
     const before = this.#known.get(path);
     const known = before?.mark === file.mark ? before : this.#begin(path, file);
     this.#known.delete(path);
@@ -136,7 +136,7 @@ export class HostLists {
     return known;
   }
 
-  #begin(path: string, { mark, size }: FileMark): Known {
+  #begin(path: string, { mark, size }: ResultMark): Known {
     const waiting = [...this.#known.values()].filter(({ made }) => made === null).length;
     if (waiting >= READ_MAX) throw new Error(`${waiting} other results are being read: try again`);
     const first = size <= SMALL_BYTES ? null : this.#first(path);

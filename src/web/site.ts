@@ -27,7 +27,7 @@ export interface Seen {
 }
 
 /** What tells two looks apart: when the journal was written, and who works on the directory. */
-export function markOf({ journalAt, holder }: Pick<Seen, "journalAt" | "holder">): string {
+export function revisionOf({ journalAt, holder }: Pick<Seen, "journalAt" | "holder">): string {
   return `${journalAt ?? "none"}-${holder ?? "none"}`;
 }
 
@@ -38,9 +38,9 @@ export interface Site {
   look<Answer>(use: (seen: Seen) => Promise<Answer>): Promise<Answer>;
   readonly files: ResultFiles;
   /**
-   * Waits until what is seen has another mark than one that is known, for a while at the most.
+   * Waits until what is seen has another revision than one that is known, for a while at the most.
    *
-   * @returns The mark as it is then: see markOf().
+   * @returns The revision as it is then: see revisionOf().
    */
   changed(known: string | null, signal: AbortSignal): Promise<string>;
   /** Tells the operator of the page what went wrong in it. */

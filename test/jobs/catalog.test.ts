@@ -18,15 +18,15 @@ const brief = (changes: readonly Change[]) => changes.map(({ kind, job }) => `${
 /** A catalog that remembers what it loaded. */
 function recorded(load: LoadJob = async (found) => entityOf(found)) {
   const loads: string[] = [];
-  const marks = new Map<string, string | null>();
+  const stamps = new Map<string, string | null>();
   const catalog = new Catalog(
     (found, dependsOn) => {
       loads.push(found.job);
       return load(found, dependsOn);
     },
-    { markOf: (path) => marks.get(path) ?? null },
+    { stampOf: (path) => stamps.get(path) ?? null },
   );
-  return { catalog, loads, marks };
+  return { catalog, loads, stamps };
 }
 
 describe("Catalog", () => {
@@ -72,19 +72,19 @@ describe("Catalog", () => {
   });
 
   test("loads a job again when a file that it depends on has changed, come or gone", async () => {
-    const { catalog, loads, marks } = recorded(async (found, dependsOn) => {
-      for (const path of ["/lib/a.ts", "/lib/gone.ts"]) dependsOn(path, marks.get(path) ?? null);
+    const { catalog, loads, stamps } = recorded(async (found, dependsOn) => {
+      for (const path of ["/lib/a.ts", "/lib/gone.ts"]) dependsOn(path, stamps.get(path) ?? null);
       return entityOf(found);
     });
     const jobs = [directory("a", { name: "job.ts" })];
-    marks.set("/lib/a.ts", "1");
+    stamps.set("/lib/a.ts", "1");
     await catalog.refresh(jobs);
     await catalog.refresh(jobs);
     expect(loads).toHaveLength(1);
     for (const change of [
-      () => marks.set("/lib/a.ts", "2"),
-      () => marks.set("/lib/gone.ts", "1"),
-      () => marks.delete("/lib/a.ts"),
+      () => stamps.set("/lib/a.ts", "2"),
+      () => stamps.set("/lib/gone.ts", "1"),
+      () => stamps.delete("/lib/a.ts"),
     ]) {
       change();
       expect(brief(await catalog.refresh(jobs))).toEqual(["changed a"]);
@@ -93,16 +93,16 @@ describe("Catalog", () => {
   });
 
   test("watches the files of a broken job too", async () => {
-    const { catalog, marks } = recorded(async (found, dependsOn) => {
-      const mark = marks.get("/lib/a.ts") ?? null;
-      dependsOn("/lib/a.ts", mark);
-      if (mark === null) throw new RunnerError("ENTITY", "Cannot find import");
+    const { catalog, stamps } = recorded(async (found, dependsOn) => {
+      const stamp = stamps.get("/lib/a.ts") ?? null;
+      dependsOn("/lib/a.ts", stamp);
+      if (stamp === null) throw new RunnerError("ENTITY", "Cannot find import");
       return entityOf(found);
     });
     const jobs = [directory("a", { name: "job.ts" })];
     expect(brief(await catalog.refresh(jobs))).toEqual(["broken a"]);
     expect(await catalog.refresh(jobs)).toEqual([]);
-    marks.set("/lib/a.ts", "1");
+    stamps.set("/lib/a.ts", "1");
     expect(brief(await catalog.refresh(jobs))).toEqual(["added a"]);
   });
 
@@ -114,7 +114,7 @@ describe("Catalog", () => {
         return entityOf(found);
       },
       {
-        markOf: () => {
+        stampOf: () => {
           looks++;
           return "1";
         },

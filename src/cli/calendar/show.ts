@@ -154,7 +154,8 @@ function timeChanges(
   const { lastAt, left } = journal.coverage(row.id, now);
   if (schedule === null) return ["schedule: the job has none any more"];
   if (lastAt === null) return ["schedule: no window is left"];
-  let [unsigned, used] = [0, 0];
+  let unsigned = 0;
+  let used = 0;
   let at = nextFire(schedule, now);
   for (let count = 0; at !== null && at <= lastAt && count < COMPARED_MAX; count++) {
     if (journal.window(row.id, at) === null) unsigned++;

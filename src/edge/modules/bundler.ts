@@ -77,7 +77,8 @@ async function bundleOne(tools: ModuleTools, entry: string, files: Files): Promi
       problems: [{ message, path: null, line: null, column: null, hint }],
     };
   }
-  const [code, map] = [outputs.find(isCode), outputs.find((output) => !isCode(output))];
+  const code = outputs.find(isCode);
+  const map = outputs.find((output) => !isCode(output));
   if (code === undefined || map === undefined) throw new Error(`No bundle of "${entry}" came out`);
   const packages = inputsOf(entry).filter((path) => !files.has(path));
   return { kind: "source", source: await sourceOf(code, map), packages };

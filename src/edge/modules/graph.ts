@@ -30,7 +30,7 @@ export interface ModuleGraph {
    * What each file looked like when it was read, by its path. Also of what is not there: an import
    * that leads nowhere is mended by the file that comes.
    */
-  readonly marks: ReadonlyMap<string, string | null>;
+  readonly stamps: ReadonlyMap<string, string | null>;
   /**
    * ENTITY: a file that cannot be read; SPOOL: one that others can have written, as with all files
    * of the spool that must be looked at again. Null: none.
@@ -44,13 +44,13 @@ export type Below = Pick<Look, "below">;
 interface Walk {
   readonly owned: Look;
   readonly files: Map<string, string>;
-  readonly marks: Map<string, string | null>;
+  readonly stamps: Map<string, string | null>;
   readonly waiting: string[];
 }
 
 /** Follows the imports of a module, up to the first file that must not be loaded. */
 export function readGraph(entry: string, owned: Below = {}): ModuleGraph {
-  const walk: Walk = { owned, files: new Map(), marks: new Map(), waiting: [entry] };
+  const walk: Walk = { owned, files: new Map(), stamps: new Map(), waiting: [entry] };
   try {
     for (let path = walk.waiting.pop(); path !== undefined; path = walk.waiting.pop()) {
       if (walk.files.has(path) || walk.files.size >= FILES_MAX) continue;
@@ -61,15 +61,15 @@ export function readGraph(entry: string, owned: Below = {}): ModuleGraph {
     }
   } catch (error) {
     if (!(error instanceof RunnerError)) throw error;
-    return { files: walk.files, marks: walk.marks, problem: error };
+    return { files: walk.files, stamps: walk.stamps, problem: error };
   }
-  return { files: walk.files, marks: walk.marks, problem: null };
+  return { files: walk.files, stamps: walk.stamps, problem: null };
 }
 
-/** What a file looks like: equal marks mean an unchanged file. Null when there is none. */
-export function fileMark(path: string): string | null {
+/** What a file looks like: equal stamps mean an unchanged file. Null when there is none. */
+export function fileStamp(path: string): string | null {
   const found = statOrNull(path);
-  return found === null ? null : markOf(found);
+  return found === null ? null : stampOf(found);
 }
 
 /** The file that an import leads to, or null. */
@@ -81,13 +81,13 @@ function follow(specifier: string, from: string, walk: Walk): void {
   if (isFileSpecifier(specifier)) {
     const path = resolveFile(specifier, from);
     if (path !== null) walk.waiting.push(path);
-    else for (const absent of candidatesOf(specifier, from)) walk.marks.set(absent, null);
+    else for (const absent of candidatesOf(specifier, from)) walk.stamps.set(absent, null);
     return;
   }
   const name = packageOf(specifier);
   if (name === null) return;
   const path = packageFile(name, from);
-  walk.marks.set(path, fileMark(path));
+  walk.stamps.set(path, fileStamp(path));
   // What of a package is loaded is known only when it is: see bundler.ts and hooks.ts.
   const flaw = findFlawIfThere(path, walk.owned);
   if (flaw !== null) throw distrust({ code: "SPOOL", thing: "package", path }, flaw);
@@ -116,12 +116,12 @@ export function packageFile(name: string, from: string): string {
   }
 }
 
-function readModule(path: string, { marks, owned }: Walk): string {
+function readModule(path: string, { stamps, owned }: Walk): string {
   try {
-    marks.set(path, markOf(statSync(path)));
+    stamps.set(path, stampOf(statSync(path)));
     return readText(path, { sizeMax: FILE_BYTES_MAX, owned });
   } catch (error) {
-    if (errnoCode(error) === "ENOENT") marks.set(path, null);
+    if (errnoCode(error) === "ENOENT") stamps.set(path, null);
     if (error instanceof UnfitFile && error.flaw !== null) {
       throw distrust({ code: "SPOOL", thing: "module", path }, error.flaw);
     }
@@ -134,7 +134,7 @@ function readModule(path: string, { marks, owned }: Walk): string {
 
 const UNFIT_HINT = "Put a file of code there; read large data in a step instead";
 
-function markOf(found: Stats): string {
+function stampOf(found: Stats): string {
   return `${found.mtimeMs}:${found.size}:${found.ino}:${found.mode & 0o7777}:${found.uid}`;
 }
 

@@ -8,7 +8,7 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import { isFileSpecifier, packageOf } from "../../jobs/imports.ts";
 import { distrust, findFlawIfThere } from "../../lib/os/ownership.ts";
 import { readText } from "../../lib/os/read.ts";
-import { CODE, candidatesOf, fileMark, packageFile, resolveFile } from "./graph.ts";
+import { CODE, candidatesOf, fileStamp, packageFile, resolveFile } from "./graph.ts";
 import { type Pack, plainCode, TYPED } from "./pack.ts";
 
 /** Marks the URLs of a pack's files: `file:///…/data.json?pack=1`. */
@@ -184,7 +184,7 @@ function isModule(path: string): boolean {
   if (!path.endsWith(".js")) return path.endsWith(".mjs");
   for (let folder = dirname(path); folder !== dirname(folder); folder = dirname(folder)) {
     const manifest = join(folder, "package.json");
-    if (fileMark(manifest) === null) continue;
+    if (fileStamp(manifest) === null) continue;
     return (JSON.parse(readFile(manifest)) as { type?: unknown }).type === "module";
   }
   return false;

@@ -9,10 +9,10 @@ import { lstatSync, readdirSync, type Stats } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { RunnerError } from "../../errors.ts";
-import { isSameFiles } from "../../jobs/marks.ts";
+import { isSameFiles } from "../../jobs/stamps.ts";
 import { errnoCode, errnoHint, errnoText } from "../../lib/os/errno.ts";
 import { isTrustedLink, statMeant } from "../../lib/os/links.ts";
-import type { FileMark, JobDirectory } from "../../ports.ts";
+import type { FileStamp, JobDirectory } from "../../ports.ts";
 import type { Milliseconds } from "../../time.ts";
 import { fromWhere } from "../files.ts";
 
@@ -42,7 +42,7 @@ const SLICE_MS = 5;
 interface Known {
   readonly found: JobDirectory;
   /** The file that defines the job, when no further one would change what the job is. */
-  readonly definition: FileMark | null;
+  readonly definition: FileStamp | null;
 }
 
 /**
@@ -164,7 +164,7 @@ function isStillDefined(last: Known | undefined): last is Known {
 /** What is in a job's directory now; null when there is no job any more. */
 function list(parent: string, job: string, last: Known | undefined): Known | null {
   const path = last?.found.path ?? join(parent, job);
-  const files: FileMark[] = [];
+  const files: FileStamp[] = [];
   const names = namesIn(path);
   // A job that was removed while in flight: its result came later, and is no broken job.
   if (names.length > 0 && names.every((name) => WRITTEN.has(name))) return null;
@@ -202,9 +202,9 @@ function statFile(path: string): Stats | null {
 }
 
 /** The file that makes a job of these files; null while one is missing. */
-function definitionOf(files: readonly FileMark[]): FileMark | null {
+function definitionOf(files: readonly FileStamp[]): FileStamp | null {
   const hasTemplate = files.some(({ name }) => name === "action.json");
-  const defines = ({ name }: FileMark): boolean =>
+  const defines = ({ name }: FileStamp): boolean =>
     name.startsWith("job.") || (hasTemplate && name.startsWith("entity."));
   return files.find(defines) ?? null;
 }

@@ -292,11 +292,11 @@ async function insertAll(
     size = 0;
     onProgress(Math.min(done, all), all);
   };
-  for (const { shape, key, shard, row, mark: m } of rows) {
-    const r = encodeRow(row);
+  for (const { shape, key, shard, row, uniqueKey } of rows) {
+    const text = encodeRow(row);
     touched.add(shard);
-    batch.push({ s: shard, t: shape.table, k: key, r, m });
-    size += r.length;
+    batch.push({ s: shard, t: shape.table, k: key, r: text, m: uniqueKey });
+    size += text.length;
     if (batch.length >= BATCH_ROWS || size >= BATCH_SIZE) await flush();
   }
   if (batch.length > 0) await flush();
@@ -307,8 +307,8 @@ async function insertAll(
 
 const TAKEN = "the cluster has rows of the same ids";
 
-function placed({ shape, key, shard, row, mark: once }: ClusterRow) {
-  return { shape, key, row, place: `${shard}/${once ?? ""}` };
+function placed({ shape, key, shard, row, uniqueKey }: ClusterRow) {
+  return { shape, key, row, place: `${shard}/${uniqueKey ?? ""}` };
 }
 
 /** The rows that this transaction has written, as they are there. */
@@ -326,13 +326,13 @@ async function foundIn(
   let last = "";
   for (;;) {
     const rows = await ask(sql, [table, last, BATCH_ROWS, shards]);
-    for (const { tbl, key, data, shard, mark: once } of rows) {
+    for (const { tbl, key, data, shard, mark } of rows) {
       table = String(tbl);
       last = String(key);
       const shape = shapes.get(table);
       if (shape === undefined) throw new Error(`there is no table ${table}`);
       const row = JSON.parse(String(data)) as Raw;
-      digest.add({ shape, key: last, row, place: `${Number(shard)}/${once ?? ""}` });
+      digest.add({ shape, key: last, row, place: `${Number(shard)}/${mark ?? ""}` });
     }
     if (rows.length < BATCH_ROWS) return digest;
   }

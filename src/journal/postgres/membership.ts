@@ -146,7 +146,7 @@ export class Membership implements Lease {
     // Each claim makes another one.
     const held = this.#held.get(shard);
     if (held?.isLoaded !== true) return () => false;
-    // Else the same work would be begun, and ended by this, again and again (I7).
+    // What is over is dropped: else its work is begun, and ended by this, again and again (I7).
     if (this.#isOver(held)) this.#endOver();
     return () => this.#held.get(shard) === held && !this.#isOver(held);
   }
@@ -161,7 +161,7 @@ export class Membership implements Lease {
     return this.#held.get(this.#shardOf(job))?.isLoaded === true;
   }
 
-  /** Whether this host decides and tells what concerns no job: whoever has the first shard. */
+  /** Whether this host raises and tells the alarms about no job: the owner of the first shard does. */
   speaks(): boolean {
     const first = this.#held.get(COMMON + 1);
     return first?.isLoaded === true && !this.#isOver(first);
@@ -265,7 +265,7 @@ export class Membership implements Lease {
     this.#lookingSince ??= asked.elapsed;
     const looked = await server.look();
     this.#lookingSince = null;
-    // Whoever looks is there, whatever the others have heard of it.
+    // This host counts itself as alive, also where PostgreSQL has not heard its beats for a while.
     const hosts = looked.hosts.map((one) => (one.instance === me ? { ...one, silent: 0 } : one));
     const seen = { ...looked, hosts };
     this.#hosts = hosts;

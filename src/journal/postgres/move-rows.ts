@@ -9,7 +9,7 @@ import { type AuditEntry, type AuditRow, auditRowAfter } from "../audit.ts";
 import type { Raw } from "../sqlite/columns.ts";
 import { cannotMove } from "./move-lock.ts";
 import { COMMON } from "./schema.ts";
-import { markOf, type Shape, shardOf } from "./shapes.ts";
+import { type Shape, shardOf, uniqueKeyOf } from "./shapes.ts";
 
 /** What a cluster has, of which there can only be one. */
 export interface Known {
@@ -41,7 +41,7 @@ export interface ClusterRow {
   readonly shard: number;
   readonly row: Raw;
   /** What is there once in all shards. */
-  readonly mark: string | null;
+  readonly uniqueKey: string | null;
 }
 
 /** Columns that name a row of another table by its id. */
@@ -132,13 +132,14 @@ export function* rowsForCluster(
       const row = shape.table === "audit" ? audit.next(raised) : settle(shape, raised, plan);
       if (row === null) continue;
       const shard = job === null ? COMMON : shardOf(job, plan.shards);
-      yield { shape, key: String(row[shape.key]), shard, row, mark: markOf(shape, row) };
+      const uniqueKey = uniqueKeyOf(shape, row);
+      yield { shape, key: String(row[shape.key]), shard, row, uniqueKey };
     }
   }
   const shape = shapes.get("audit");
   if (shape === undefined) return;
   const row = audit.last();
-  yield { shape, key: String(row.id), shard: COMMON, row, mark: null };
+  yield { shape, key: String(row.id), shard: COMMON, row, uniqueKey: null };
 }
 
 /** All rows of a table, by its key. */

@@ -8,7 +8,7 @@ import { isUnfit, journalError } from "../sqlite/problem.ts";
 import type { Statements } from "../sqlite/statements.ts";
 import { COMMON } from "./schema.ts";
 import type { Change, Stored } from "./server.ts";
-import { encodeRow, markOf, rowName, rowOf, type Shape, shardOf, Writer } from "./shapes.ts";
+import { encodeRow, rowName, rowOf, type Shape, shardOf, uniqueKeyOf, Writer } from "./shapes.ts";
 
 /** Where a row is, and its version. */
 interface Place {
@@ -64,7 +64,7 @@ export class Rows {
       const sql = `SELECT * FROM main."${tbl}" WHERE "${shape.key}" = ?`;
       const raw = statements.prepared(sql).get(key) as Raw | undefined;
       const known = this.#places.get(rowName(tbl, key)) ?? null;
-      // Was there for a moment.
+      // It was inserted and removed again by the same works.
       if (raw === undefined && known === null) continue;
       const s = known?.shard ?? (raw === undefined ? COMMON : this.#shardOf(shape, raw));
       const v = known?.version ?? null;
@@ -74,7 +74,7 @@ export class Rows {
       const whole: Change =
         raw === undefined
           ? { ...change, r: null, m: null }
-          : { ...change, r: encodeRow(raw), m: markOf(shape, raw) };
+          : { ...change, r: encodeRow(raw), m: uniqueKeyOf(shape, raw) };
       // Sums over all jobs: each process has its own.
       (tbl === "tally" && s === COMMON ? own : changes).push(whole);
     }

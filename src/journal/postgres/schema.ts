@@ -1,6 +1,7 @@
 // Schema: what the journal of a cluster is in PostgreSQL: rows of journal.db as they are, each in
-// the shard of its job, and who owns which shard. It has a version, and functions do all that is
-// done to it: one call is one statement and one transaction, also behind a pool of connections.
+// the shard of its job, and who owns which shard. It has a version. Functions do every write of a
+// running host: one call is one statement and one transaction, also behind a pool of connections.
+// Moves, and verbs of operators about hosts, write to the tables directly; a move under `lockAll`.
 //
 //   C1. Who writes as the owner of a shard is its owner, in the epoch that it has claimed it in:
 //       `mig_write` locks the shard's row and looks. A former owner changes nothing (I12).

@@ -1,4 +1,4 @@
-// Server: what is asked of PostgreSQL, one function of the schema a call, each with a time limit.
+// Server: what is asked of PostgreSQL, each call with a time limit. Writes are functions of it.
 //
 // LISTEN, advisory locks and named statements are not used: they do not pass a pool of connections
 // (pgbouncer) that gives each transaction another one.

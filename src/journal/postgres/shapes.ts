@@ -99,7 +99,7 @@ export function plainText(values: unknown): string {
 }
 
 /** What is there once in all shards; null: nothing of this row. */
-export function markOf({ table }: Shape, raw: Raw): string | null {
+export function uniqueKeyOf({ table }: Shape, raw: Raw): string | null {
   const { once, over } = DESCRIBED.get(table) ?? {};
   if (once === undefined || (over !== undefined && raw[over] !== null)) return null;
   const values = once.map((column) => raw[column]);

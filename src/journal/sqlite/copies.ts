@@ -120,7 +120,8 @@ export async function restoreJournal(path: string, file: string): Promise<Restor
 /** Copies a backup with its log, if it has one; of the journal itself the file alone. */
 async function copyAlone(path: string, file: string, target: string): Promise<void> {
   assertRegularAt(file);
-  const [here, there] = [await stat(file), await statOrNull(path)];
+  const here = await stat(file);
+  const there = await statOrNull(path);
   const isSame = there !== null && here.ino === there.ino && here.dev === there.dev;
   if (!isSame && (await hasLog(file))) {
     await openJournal({ path: file, readOnly: true }).close();

@@ -27,7 +27,7 @@ export class Place {
   constructor(path: string, { checkpoints, look }: PlaceHooks) {
     this.#path = path;
     this.#opened = statSync(path);
-    this.#changed = markOf(this.#opened);
+    this.#changed = stampOf(this.#opened);
     this.#checkpoints = checkpoints;
     this.#timer = setInterval(look, LOOK_MS);
     this.#timer.unref();
@@ -71,13 +71,13 @@ export class Place {
     if (found === undefined) return { state: "it was removed", isOverwritten: false };
     const isSame = found.ino === this.#opened.ino && found.dev === this.#opened.dev;
     if (!isSame) return { state: "another file was put in its place", isOverwritten: false };
-    const mark = markOf(found);
+    const stamp = stampOf(found);
     // Only a checkpoint changes the file, or somebody who overwrites it.
-    if (mark === this.#changed) return null;
+    if (stamp === this.#changed) return null;
     const checkpoints = this.#checkpoints();
     if (checkpoints === null) return null;
     if (!checkpoints.isOwn) return { state: "it was overwritten", isOverwritten: true };
-    this.#changed = mark;
+    this.#changed = stamp;
     return null;
   }
 }
@@ -94,6 +94,6 @@ function moveAside(path: string): string | null {
   }
 }
 
-function markOf({ mtimeMs, size }: Stats): string {
+function stampOf({ mtimeMs, size }: Stats): string {
   return `${mtimeMs} ${size}`;
 }

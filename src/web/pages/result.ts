@@ -96,7 +96,9 @@ async function pageAt(results: HostLists, path: string, question: HostsQuestion)
 }
 
 function questionOf(asked: Asked): HostsQuestion {
-  const [status, found, sort] = [asked.word("status"), asked.word("found"), asked.word("sort")];
+  const status = asked.word("status");
+  const found = asked.word("found");
+  const sort = asked.word("sort");
   return {
     status: status === "" ? null : status,
     found: found === "yes" ? true : found === "no" ? false : null,

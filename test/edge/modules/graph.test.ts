@@ -1,6 +1,11 @@
 import { describe, expect, test } from "bun:test";
 import { chmodSync, rmSync, utimesSync } from "node:fs";
-import { candidatesOf, fileMark, readGraph, resolveFile } from "../../../src/edge/modules/graph.ts";
+import {
+  candidatesOf,
+  fileStamp,
+  readGraph,
+  resolveFile,
+} from "../../../src/edge/modules/graph.ts";
 import { Scratch } from "../../support/edge.ts";
 
 describe("readGraph()", () => {
@@ -28,10 +33,10 @@ describe("readGraph()", () => {
     scratch.file("r/a/node_modules/near/package.json", "{}");
     scratch.file("r/a/node_modules/near/sub.js", 'import "./deeper.js";\n');
     scratch.file("node_modules/@s/far/package.json", "{}");
-    const { files, marks } = readGraph(path);
+    const { files, stamps } = readGraph(path);
     expect([...files.keys()]).toEqual([path]);
-    expect(Object.fromEntries(marks)).toEqual({
-      [path]: fileMark(path),
+    expect(Object.fromEntries(stamps)).toEqual({
+      [path]: fileStamp(path),
       [scratch.in("r/a/node_modules/near/package.json")]: expect.any(String),
       [scratch.in("node_modules/@s/far/package.json")]: expect.any(String),
       [scratch.in("r/a/node_modules/no/package.json")]: null,
@@ -40,9 +45,9 @@ describe("readGraph()", () => {
 
   test("names the files whose coming would mend an import", () => {
     using scratch = new Scratch();
-    const { marks } = readGraph(scratch.file("job.ts", 'import "./gone";\n'));
+    const { stamps } = readGraph(scratch.file("job.ts", 'import "./gone";\n'));
     for (const name of ["gone", "gone.ts", "gone.js", "gone/index.ts"]) {
-      expect(marks.get(scratch.in(name))).toBeNull();
+      expect(stamps.get(scratch.in(name))).toBeNull();
     }
   });
 
@@ -50,32 +55,32 @@ describe("readGraph()", () => {
     using scratch = new Scratch();
     const path = scratch.file("job.ts", 'import "./a.ts";\n');
     scratch.file("a.ts", "", 0o666);
-    const { marks, problem } = readGraph(path);
+    const { stamps, problem } = readGraph(path);
     expect(problem?.message).toBe(
       `Cannot trust module "${scratch.in("a.ts")}": every user can write to it (mode 0666)`,
     );
-    expect([...marks.keys()]).toEqual([path, scratch.in("a.ts")]);
+    expect([...stamps.keys()]).toEqual([path, scratch.in("a.ts")]);
     expect(readGraph(scratch.in("gone.ts")).problem?.message).toBe(
       `Cannot read module "${scratch.in("gone.ts")}": no such file or directory`,
     );
   });
 });
 
-describe("fileMark()", () => {
+describe("fileStamp()", () => {
   test("differs when a file is written, replaced or opened to others", () => {
     using scratch = new Scratch();
     const path = scratch.file("a.ts", "1");
-    const marks = [fileMark(path)];
+    const stamps = [fileStamp(path)];
     scratch.file("a.ts", "22");
-    marks.push(fileMark(path));
+    stamps.push(fileStamp(path));
     utimesSync(path, 1, 1);
-    marks.push(fileMark(path));
+    stamps.push(fileStamp(path));
     chmodSync(path, 0o600);
-    marks.push(fileMark(path));
-    expect(new Set(marks).size).toBe(4);
-    expect(fileMark(path)).toBe(marks[3] ?? "");
+    stamps.push(fileStamp(path));
+    expect(new Set(stamps).size).toBe(4);
+    expect(fileStamp(path)).toBe(stamps[3] ?? "");
     rmSync(path);
-    expect(fileMark(path)).toBeNull();
+    expect(fileStamp(path)).toBeNull();
   });
 });
 

@@ -17,7 +17,7 @@ import {
 } from "../../../src/journal/postgres/membership.ts";
 import { COMMON } from "../../../src/journal/postgres/schema.ts";
 import { Server } from "../../../src/journal/postgres/server.ts";
-import { markOf, shapesOf, shardOf } from "../../../src/journal/postgres/shapes.ts";
+import { shapesOf, shardOf, uniqueKeyOf } from "../../../src/journal/postgres/shapes.ts";
 import { tablesOf } from "../../../src/journal/sqlite/foreign.ts";
 import { openJournal } from "../../../src/journal/sqlite/journal.ts";
 import { DAY_MS } from "../../../src/time.ts";
@@ -200,7 +200,7 @@ described("ClusterJournal", () => {
       const indexes = database.prepare(`PRAGMA index_list("${table}")`).all();
       const shape = shapes.get(table);
       const isOne = indexes.some(({ unique, origin }) => unique === 1 && origin !== "pk");
-      return isOne && shape !== undefined && markOf(shape, raw) === null;
+      return isOne && shape !== undefined && uniqueKeyOf(shape, raw) === null;
     });
     // Rows of a run, of a calendar and of a job: only the owner of the job makes them.
     expect(unmarked).toEqual(["step", "calendar_window", "tally"]);

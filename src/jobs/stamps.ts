@@ -1,8 +1,8 @@
-// Marks: whether the files of a job are as they were.
-import type { FileMark } from "../ports.ts";
+// Stamps: whether the files of a job are as they were.
+import type { FileStamp } from "../ports.ts";
 
 /** Whether two scans saw the same files, none of them changed. */
-export function isSameFiles(left: readonly FileMark[], right: readonly FileMark[]): boolean {
+export function isSameFiles(left: readonly FileStamp[], right: readonly FileStamp[]): boolean {
   // A scan hands out what it saw before when nothing changed.
   if (left === right) return true;
   return (

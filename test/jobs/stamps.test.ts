@@ -1,6 +1,6 @@
-// Marks: any difference between two looks at a job's files is seen.
+// Stamps: any difference between two looks at a job's files is seen.
 import { describe, expect, test } from "bun:test";
-import { isSameFiles } from "../../src/jobs/marks.ts";
+import { isSameFiles } from "../../src/jobs/stamps.ts";
 
 const file = { name: "entity.cfg", mtimeMs: 1, size: 2, inode: 3 };
 

@@ -186,7 +186,11 @@ async function forget({ flags, terminal }: Call, server: Server, host: string): 
 async function drain(
   { flags, terminal }: Call,
   server: Server,
-  { host, isOn, leaseMs }: { readonly host: string; readonly isOn: boolean; leaseMs: number },
+  {
+    host,
+    isOn,
+    leaseMs,
+  }: Pick<ClusterConfig, "leaseMs"> & { readonly host: string; readonly isOn: boolean },
 ): Promise<number> {
   await server.assertSchema();
   if (!(await server.drain(host, isOn))) {

@@ -261,16 +261,16 @@ function report(
   for (const { plugin, state, error } of deliveries) {
     lines.push(`plugin ${plugin}: ${state}${error === null ? "" : `: ${error}`}`);
   }
-  if (actions.length === 0 && by !== null && row?.state === "requested") {
-    lines.push(`mig-runner (process ${by}) was asked to run it and has not begun yet`);
-  }
-  if (actions.length === 0 && by === null && row?.state === "requested") {
-    const way = `\`mig-runner drop ${runId}\` takes it back`;
-    lines.push(`run ${runId} is asked for, and nobody has begun it; ${NEXT_ONE}; ${way}`);
-  }
+  if (actions.length === 0 && row?.state === "requested") lines.push(notBegun(runId, by));
   if (row !== null) lines.push(...describeOutcome(journal, row, by));
   call.terminal.out(lines);
   return good ? 0 : 1;
+}
+
+function notBegun(runId: number, by: number | null): string {
+  if (by !== null) return `mig-runner (process ${by}) was asked to run it and has not begun yet`;
+  const way = `\`mig-runner drop ${runId}\` takes it back`;
+  return `run ${runId} is asked for, and nobody has begun it; ${NEXT_ONE}; ${way}`;
 }
 
 /** A person may run what is paused, and should know that it is. */

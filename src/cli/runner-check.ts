@@ -20,7 +20,7 @@ import type { Log } from "../lib/ports.ts";
 import { parseInflight } from "../mig/result.ts";
 import { checkAhead } from "./ahead-check.ts";
 import { checkApi, notAsked } from "./api-check.ts";
-import { askCluster, type ClusterView, clusterWarnings } from "./cluster-check.ts";
+import { askCluster, clusterWarnings } from "./cluster-check.ts";
 import { type ApiView, attempt, type Findings, type Gathering } from "./findings.ts";
 import { typesAdvice } from "./init-sdk.ts";
 import { checkJob } from "./job-check.ts";
@@ -74,9 +74,7 @@ export async function findMistakes(call: Call, names: readonly string[]): Promis
       : notAsked(client?.api.url ?? null, "mend the configuration and the key first");
   const isAsked = call.flags.has("api") && isSound;
   const store = isAsked ? await askStoreOf(call, found, runner) : null;
-  const cluster: ClusterView | null = isAsked
-    ? await askCluster(found.mistakes, runner.cluster)
-    : null;
+  const cluster = isAsked ? await askCluster(found.mistakes, runner.cluster) : null;
   const { warnings: told, ahead } = found;
   const jobs = states?.length ?? null;
   return { jobs, mistakes: toldOnce(found.mistakes), warnings: told, ahead, api, store, cluster };

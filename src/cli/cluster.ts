@@ -15,7 +15,8 @@ import {
   unreadRows,
 } from "../flow/hosts.ts";
 import { COMMON } from "../journal/postgres/schema.ts";
-import type { Seen, Server } from "../journal/postgres/server.ts";
+import type { Server } from "../journal/postgres/server.ts";
+import type { Seen } from "../journal/postgres/store.ts";
 import type { Clock } from "../lib/ports.ts";
 import { jsonAnswer, plural } from "../view/text.ts";
 import { openServer, seeCluster } from "./cluster-journal.ts";

@@ -31,8 +31,9 @@ import {
 } from "./refused.ts";
 import { type Changed, Rows, removeFile } from "./rows.ts";
 import { COMMON } from "./schema.ts";
-import { type Change, type ClusterStore, type Fence, REMOVED_MS, type Seen } from "./server.ts";
+import { REMOVED_MS } from "./server.ts";
 import { Ids, noteChanges, type Shape, shapesOf, storedAs } from "./shapes.ts";
+import type { Change, ClusterStore, Fence, Seen } from "./store.ts";
 
 export interface ClusterOptions {
   readonly server: ClusterStore;

@@ -14,8 +14,9 @@ import { type Lease, renewalMs, shareOf } from "../lease.ts";
 import { type ClusterJournal, openClusterJournal } from "./journal.ts";
 import { NO_ANSWER, UNFIT_HINT } from "./refused.ts";
 import { COMMON } from "./schema.ts";
-import { type ClusterStore, type Host, REMOVED_MS, type Seen } from "./server.ts";
+import { REMOVED_MS } from "./server.ts";
 import { shardOf } from "./shapes.ts";
+import type { ClusterStore, Host, Seen } from "./store.ts";
 
 export interface MembershipOptions {
   readonly server: ClusterStore;

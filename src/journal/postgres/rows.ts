@@ -7,8 +7,8 @@ import type { Raw } from "../sqlite/columns.ts";
 import { isUnfit, journalError } from "../sqlite/problem.ts";
 import type { Statements } from "../sqlite/statements.ts";
 import { COMMON } from "./schema.ts";
-import type { Change, Stored } from "./server.ts";
 import { encodeRow, rowName, rowOf, type Shape, shardOf, uniqueKeyOf, Writer } from "./shapes.ts";
+import type { Change, Stored } from "./store.ts";
 
 /** Where a row is, and its version. */
 interface Place {

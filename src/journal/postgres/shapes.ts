@@ -7,7 +7,7 @@ import { tablesOf } from "../sqlite/foreign.ts";
 import { TABLES } from "../sqlite/schema.ts";
 import type { Table } from "../sqlite/table.ts";
 import { COMMON } from "./schema.ts";
-import type { Change, ClusterStore, Stored } from "./server.ts";
+import type { Change, ClusterStore, Stored } from "./store.ts";
 
 /** Rows that belong to all jobs alike. */
 const COMMON_TABLES: ReadonlySet<string> = new Set(["audit", "source"]);

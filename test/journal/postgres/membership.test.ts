@@ -2,7 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import { openClusterJournal } from "../../../src/journal/postgres/journal.ts";
 import { Membership } from "../../../src/journal/postgres/membership.ts";
-import type { ClusterStore, Seen } from "../../../src/journal/postgres/server.ts";
+import type { ClusterStore, Seen } from "../../../src/journal/postgres/store.ts";
 import { PostgresModel, storeOf } from "../../simulation/cluster/model.ts";
 import { VirtualClock } from "../../support/clock.ts";
 

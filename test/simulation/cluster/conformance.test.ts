@@ -1,6 +1,7 @@
 // The model of PostgreSQL beside a real server: the same calls, the same answers.
 import { afterAll, describe, expect, test } from "bun:test";
-import { type Change, Server, type Stored } from "../../../src/journal/postgres/server.ts";
+import { Server } from "../../../src/journal/postgres/server.ts";
+import type { Change, Stored } from "../../../src/journal/postgres/store.ts";
 import { startPostgres } from "../../support/postgres.ts";
 import { Dice } from "../random.ts";
 import { PostgresModel } from "./model.ts";

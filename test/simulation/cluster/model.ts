@@ -9,7 +9,7 @@ import type {
   Seen,
   Shard,
   Stored,
-} from "../../../src/journal/postgres/server.ts";
+} from "../../../src/journal/postgres/store.ts";
 
 /** What becomes of a write. */
 export type ModelWritten =

@@ -6,7 +6,7 @@
 //   at the end   I2 · I4 · I6, each shard has a host, each host its share
 import { createHash } from "node:crypto";
 import type { Journal, JournalTransaction } from "../../../src/journal/journal.ts";
-import type { Stored } from "../../../src/journal/postgres/server.ts";
+import type { Stored } from "../../../src/journal/postgres/store.ts";
 import type { ApiAction } from "../api.ts";
 import { FireTimes } from "../fire-times.ts";
 import { never, type Watch } from "../life.ts";

@@ -8,7 +8,7 @@ import type {
   Seen,
   Stored,
   Written,
-} from "../../../src/journal/postgres/server.ts";
+} from "../../../src/journal/postgres/store.ts";
 import { type Life, never } from "../life.ts";
 import type { Cluster } from "./cluster.ts";
 import type { Host } from "./host.ts";

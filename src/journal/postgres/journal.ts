@@ -21,18 +21,11 @@ import { journalError, namedIn } from "../sqlite/problem.ts";
 import { Statements } from "../sqlite/statements.ts";
 import { tablesOn } from "../sqlite/tables.ts";
 import { GROUP_MAX, type Queued, rejectAll, runGroup } from "../sqlite/works.ts";
-import {
-  APART_TEXT,
-  ASLEEP_TEXT,
-  BACK_TEXT,
-  CLOSED_TEXT,
-  LOST_TEXT,
-  STALE_TEXT,
-} from "./refused.ts";
+import { APART_TEXT, BACK_TEXT, CLOSED_TEXT, LOST_TEXT, STALE_TEXT } from "./refused.ts";
 import { type Changed, Rows, removeFile } from "./rows.ts";
 import { COMMON } from "./schema.ts";
-import { REMOVED_MS } from "./server.ts";
-import { Ids, noteChanges, type Shape, shapesOf, storedAs } from "./shapes.ts";
+import { Ids, noteChanges, shapesOf } from "./shapes.ts";
+import { type IsWanted, Shards, Turns } from "./shards.ts";
 import type { Change, ClusterStore, Fence, Seen } from "./store.ts";
 
 export interface ClusterOptions {
@@ -66,13 +59,15 @@ const ATTEMPTS_MAX = 8;
 const GIVEN_UP_MAX = 3;
 const GIVEN_UP_MS: Milliseconds = 10 * MINUTE_MS;
 
-/** Whoever has not looked for so long loads anew: what was removed since may be erased. */
-const STALE_MS: Milliseconds = REMOVED_MS / 2;
-
 /** The journal of a cluster as one process has it, and what comes to it and goes by shards. */
 export interface ClusterJournal extends Journal {
-  /** Fetches all rows of shards, and new ids: they are above all that there are. */
-  load(shards: readonly number[]): Promise<void>;
+  /**
+   * Fetches all rows of shards, and new ids: they are above all that there are. Where there are
+   * shards already, what is written to them is not held up by more than one of these.
+   *
+   * @param isWanted Asked in the turn in which the last row of a shard has come. @default it is
+   */
+  load(shards: readonly number[], isWanted?: IsWanted): Promise<void>;
   /** Forgets shards: at once, also while a write waits for its answer, which then is refused. */
   drop(shards: readonly number[]): void;
   /** Fetches what others have written to the shards that are here. */
@@ -88,18 +83,19 @@ export function openClusterJournal(options: ClusterOptions): ClusterJournal {
   removeFile(options.path);
   const database = openDatabase({ path: options.path });
   try {
-    const copy = new Copy(database, options);
+    const writes = new Writes(database, options);
+    const { shards, rows, tables } = writes;
     return {
-      ...copy.tables,
+      ...tables,
       // Changes when something came that was not written here.
-      version: () => copy.changes,
-      write: (work) => copy.write(work),
-      load: (shards) => copy.load(shards),
-      drop: (shards) => copy.drop(shards),
-      refresh: (seen) => copy.refresh(seen),
-      goneBack: () => void copy.forget(BACK_TEXT),
-      unfit: () => copy.held.unfit,
-      close: () => copy.close(),
+      version: () => shards.changes,
+      write: (work) => writes.write(work),
+      load: (ids, isWanted) => shards.load(ids, isWanted),
+      drop: (ids) => shards.drop(ids),
+      refresh: (seen) => shards.refresh(seen),
+      goneBack: () => void shards.forget(BACK_TEXT),
+      unfit: () => rows.unfit,
+      close: () => writes.close(),
     };
   } catch (error) {
     database.close();
@@ -107,46 +103,38 @@ export function openClusterJournal(options: ClusterOptions): ClusterJournal {
   }
 }
 
-/** The rows of some shards in a file, and the works that are to be written. */
-class Copy {
+/** The works that are to be written. */
+class Writes {
   readonly tables: JournalTransaction;
-  /** Counts what came that was not written here. */
-  changes = 0;
+  readonly shards: Shards;
+  readonly rows: Rows;
   readonly #database: DatabaseSync;
-  readonly #rows: Statements;
+  readonly #statements: Statements;
   readonly #options: ClusterOptions;
-  readonly #shapes: ReadonlyMap<string, Shape>;
   readonly #ids: Ids;
-  readonly held: Rows;
-  /** How far each shard that is here has been seen. */
-  readonly #seen = new Map<number, number>();
-  /** When the whole was looked at, by PostgreSQL's clock. */
-  #lookedAt: Instant = 0;
   /** Works that others were always faster than: how many, and since when they are counted. */
   #givenUp = { since: 0 as Instant, count: 0 };
-  /** Shards that are to be loaded again. */
-  #forgotten: readonly number[] = [];
   #queue: Queued[] = [];
   #isClosed = false;
-  /** Writes and readings one behind the other. */
-  #turn: Promise<unknown> = Promise.resolve();
+  readonly #turns = new Turns();
 
   constructor(database: DatabaseSync, options: ClusterOptions) {
     this.#database = database;
     this.#options = options;
-    this.#rows = new Statements(database, {
+    this.#statements = new Statements(database, {
       named: (error) => namedIn(options.path, error),
       nextId: Ids.nextOf,
     });
-    this.tables = tablesOn(this.#rows);
-    this.#shapes = shapesOf(database);
+    this.tables = tablesOn(this.#statements);
+    const shapes = shapesOf(database);
     // What is lost here is in PostgreSQL; and rows come one by one, in no order. No process finds
     // the file again: each page is written once, not also to a log beside it.
     database.exec("PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF");
     database.exec("PRAGMA foreign_keys = OFF");
-    this.#ids = new Ids(database, this.#shapes);
-    noteChanges(database, this.#shapes.values());
-    this.held = new Rows({ ...options, database, statements: this.#rows, shapes: this.#shapes });
+    this.#ids = new Ids(database, shapes);
+    noteChanges(database, shapes.values());
+    this.rows = new Rows({ ...options, database, statements: this.#statements, shapes });
+    this.shards = new Shards({ ...options, rows: this.rows, ids: this.#ids, turns: this.#turns });
   }
 
   write<T>(work: (transaction: JournalTransaction) => T): Promise<T> {
@@ -158,117 +146,22 @@ class Copy {
     });
   }
 
-  load(shards: readonly number[]): Promise<void> {
-    return this.#next(() => this.#fetch(shards));
-  }
-
-  async #fetch(shards: readonly number[]): Promise<void> {
-    const { server } = this.#options;
-    const { now, shards: all } = await server.look();
-    this.#lookedAt ||= now;
-    await this.#ids.take(server);
-    for await (const rows of server.rows(shards)) this.held.put(rows);
-    // What has come meanwhile is behind the versions of before.
-    for (const { id, version } of all) if (shards.includes(id)) this.#seen.set(id, version);
-    this.changes++;
-  }
-
-  drop(shards: readonly number[]): void {
-    const gone = new Set(shards);
-    for (const shard of gone) this.#seen.delete(shard);
-    this.held.drop(gone);
-    this.changes++;
-  }
-
-  async refresh({ now, shards }: Pick<Seen, "now" | "shards">): Promise<void> {
-    const isBack = await this.#next(() => this.#isBack(shards));
-    // With the rest, what a load that failed has left.
-    if (this.#forgotten.length > 0) this.drop(this.#forgotten);
-    else if (isBack) this.forget(BACK_TEXT);
-    else if (now - this.#lookedAt > STALE_MS) this.forget(ASLEEP_TEXT);
-    const forgotten = this.#forgotten;
-    if (forgotten.length > 0) {
-      await this.load(forgotten);
-      if (this.#forgotten === forgotten) this.#forgotten = [];
-    }
-    for (const { id, version } of shards) {
-      for (const turn of this.#catchUp(id, version)) if (await this.#next(turn)) break;
-    }
-    await this.#next(() => this.#ids.takeWhenFew(this.#options.server));
-    this.#lookedAt = now;
-  }
-
   async close(): Promise<void> {
     this.#isClosed = true;
-    await this.#turn;
+    await this.#turns.end();
     this.#database.close();
     removeFile(this.#options.path);
-  }
-
-  /** What is here is not what PostgreSQL has: all of it goes, and comes again. */
-  forget(why: string): RunnerError {
-    const error = new RunnerError("JOURNAL", why, { passing: true });
-    this.#options.onDoubt?.(error);
-    this.#forgotten = [...new Set([...this.#forgotten, ...this.#seen.keys()])];
-    this.drop(this.#forgotten);
-    return error;
-  }
-
-  /**
-   * Whether PostgreSQL has gone back (J4). What it has told may be from before the last write of
-   * this process: then it is asked again.
-   */
-  async #isBack(shards: Seen["shards"]): Promise<boolean> {
-    const before = new Map(this.#seen);
-    if (!this.#isBelow(shards, before)) return false;
-    return this.#isBelow((await this.#options.server.look()).shards, before);
-  }
-
-  /** @param before What had been seen when these were asked for. */
-  #isBelow(shards: Seen["shards"], before: ReadonlyMap<number, number>): boolean {
-    return shards.some(
-      ({ id, version }) => this.#seen.has(id) && version < (before.get(id) ?? version),
-    );
-  }
-
-  /** One behind the other, and none is stopped by the one before it. */
-  #next<Value>(work: () => Promise<Value>): Promise<Value> {
-    const turn = this.#turn.then(work);
-    this.#turn = turn.catch(() => {});
-    return turn;
-  }
-
-  /** Fetches what is new in a shard that is here, some at a time: `true` when that is all. */
-  *#catchUp(id: number, version: number): Generator<() => Promise<boolean>> {
-    const before = this.#seen.get(id);
-    if (before === undefined || before >= version) return;
-    const pages = this.#options.server.newer(id, before)[Symbol.asyncIterator]();
-    let last = before;
-    for (;;) {
-      yield async () => {
-        const page = await pages.next();
-        if (!this.#seen.has(id)) return true;
-        if (page.done === true) {
-          this.#seen.set(id, Math.max(last, this.#seen.get(id) ?? last));
-          return true;
-        }
-        this.held.put(page.value);
-        last = page.value.at(-1)?.version ?? last;
-        this.changes++;
-        return false;
-      };
-    }
   }
 
   #add(...works: readonly Queued[]): void {
     const isIdle = this.#queue.length === 0;
     this.#queue.push(...works);
-    if (isIdle) void this.#next(() => this.#flush());
+    if (isIdle) void this.#turns.next(() => this.#flush());
   }
 
   async #flush(): Promise<void> {
     const group = this.#queue.splice(0, GROUP_MAX);
-    if (this.#queue.length > 0) void this.#next(() => this.#flush());
+    if (this.#queue.length > 0) void this.#turns.next(() => this.#flush());
     await this.#recordOrReject(group);
   }
 
@@ -285,7 +178,8 @@ class Copy {
   async #record(group: readonly Queued[]): Promise<void> {
     const { server, me, onDoubt } = this.#options;
     for (let attempt = 1; ; attempt++) {
-      const { settle, changes, own } = this.#rehearse(group);
+      const rehearsed = this.#rehearse(group);
+      const { settle, changes } = rehearsed;
       const fences = this.#fencesOf(changes);
       this.#ids.use(changes);
       const written =
@@ -294,10 +188,11 @@ class Copy {
           : await server.write(me, fences, changes);
       switch (written.kind) {
         case "written": {
-          const isBack = [...written.versions].some(([s, v]) => v <= (this.#seen.get(s) ?? v - 1));
-          this.#accept(changes, own, written.versions);
+          const seen = this.shards.versions();
+          const isBack = [...written.versions].some(([s, v]) => v <= (seen.get(s) ?? v - 1));
+          this.shards.accept(rehearsed, written.versions);
           for (const each of settle) each();
-          if (isBack) this.forget(BACK_TEXT);
+          if (isBack) this.shards.forget(BACK_TEXT);
           return;
         }
         case "doubt":
@@ -317,9 +212,9 @@ class Copy {
   /** Sees what others have written. @throws {RunnerError} JOURNAL: that has not helped, or cannot. */
   async #afterStale(attempt: number): Promise<void> {
     const { server } = this.#options;
-    const before = new Map(this.#seen);
+    const before = this.shards.versions();
     const { now, shards } = await server.look();
-    if (this.#isBelow(shards, before)) throw this.forget(BACK_TEXT);
+    if (this.shards.isBelow(shards, before)) throw this.shards.forget(BACK_TEXT);
     if (attempt >= ATTEMPTS_MAX) {
       const { since, count } = this.#givenUp;
       const isNew = now - since > GIVEN_UP_MS;
@@ -329,11 +224,9 @@ class Copy {
         throw new RunnerError("JOURNAL", STALE_TEXT, { passing: true });
       }
       this.#givenUp = { since: now, count: 0 };
-      throw this.forget(APART_TEXT);
+      throw this.shards.forget(APART_TEXT);
     }
-    for (const { id, version } of shards) {
-      for (const turn of this.#catchUp(id, version)) if (await turn()) break;
-    }
+    await this.shards.catchUp(shards);
     // Rows of a journal that was moved in may have ids of this process's range.
     if (attempt > ATTEMPTS_MAX / 2) await this.#ids.take(server);
   }
@@ -341,10 +234,10 @@ class Copy {
   /** Does works to see what they change, and undoes it. */
   #rehearse(group: readonly Queued[]): Rehearsed {
     try {
-      const place = { rows: this.#rows, tables: this.tables, begin: "BEGIN" } as const;
-      return { settle: runGroup(place, group), ...this.held.changed() };
+      const place = { rows: this.#statements, tables: this.tables, begin: "BEGIN" } as const;
+      return { settle: runGroup(place, group), ...this.rows.changed() };
     } finally {
-      this.#rows.rollBack();
+      this.#statements.rollBack();
     }
   }
 
@@ -356,26 +249,11 @@ class Copy {
     for (const shard of shards) {
       if (epochOf === undefined || shard === COMMON) continue;
       const epoch = epochOf(shard);
-      if (epoch === null || !this.#seen.has(shard)) {
+      if (epoch === null || !this.shards.has(shard)) {
         throw new RunnerError("JOURNAL", LOST_TEXT, { passing: true });
       }
       fences.push({ s: shard, e: epoch });
     }
     return fences;
-  }
-
-  /** Takes over what PostgreSQL has. */
-  #accept(
-    changes: readonly Change[],
-    own: readonly Change[],
-    versions: ReadonlyMap<number, number>,
-  ): void {
-    const here = changes.filter(({ s }) => this.#seen.has(s));
-    const rows = here.map((change) => storedAs(change, versions.get(change.s) ?? 0));
-    this.held.put([...rows, ...own.map((change) => storedAs(change, 0))]);
-    for (const [shard, version] of versions) {
-      // With another one between, there is something to be fetched.
-      if (this.#seen.get(shard) === version - 1) this.#seen.set(shard, version);
-    }
   }
 }

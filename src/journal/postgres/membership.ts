@@ -13,6 +13,7 @@ import { type Instant, MINUTE_MS, type Milliseconds, SECOND_MS } from "../../tim
 import { type Lease, renewalMs, shareOf } from "../lease.ts";
 import { type ClusterJournal, openClusterJournal } from "./journal.ts";
 import { NO_ANSWER, UNFIT_HINT } from "./refused.ts";
+import { Rounds } from "./rounds.ts";
 import { COMMON } from "./schema.ts";
 import { REMOVED_MS } from "./server.ts";
 import { shardOf } from "./shapes.ts";
@@ -75,9 +76,6 @@ const LOOK_MS: Milliseconds = SECOND_MS;
  */
 const DEAF_MS: Milliseconds = 2 * LOOK_MS;
 
-/** After what has failed: a lease lasts for no more than some renewals that nobody answers. */
-const RETRY_MS: Milliseconds = SECOND_MS / 2;
-
 /** How often some of what was removed long ago is erased. */
 const PURGE_MS: Milliseconds = MINUTE_MS;
 
@@ -99,12 +97,8 @@ export class Membership implements Lease {
   readonly #options: MembershipOptions;
   readonly #shards: number;
   readonly #held = new Map<number, Held>();
-  readonly #ended = new AbortController();
-  #wake = new AbortController();
+  readonly #rounds: Rounds;
   #user: LeaseUser = { rescan() {}, isAtWork: () => true };
-  /** Loops whose last turn has failed. */
-  readonly #failing = new Set<() => Promise<void>>();
-  #loops: readonly Promise<void>[] = [];
   #isStarted = false;
   #hosts: readonly Host[] = [];
   /** Since when there is a shard to give, and something of each in hand. */
@@ -117,7 +111,8 @@ export class Membership implements Lease {
   constructor(options: MembershipOptions, shards: number) {
     this.#options = options;
     this.#shards = shards;
-    const { server, path, me } = options;
+    const { server, path, me, clock, log } = options;
+    this.#rounds = new Rounds({ clock, log, whileFailing: () => this.#endOver() });
     const epochOf = (shard: number): number | null => {
       const held = this.#held.get(shard);
       return held?.isLoaded === true ? held.epoch : null;
@@ -135,11 +130,9 @@ export class Membership implements Lease {
     await this.#beat(MINUTE_MS);
     await this.#look();
     this.#isStarted = true;
-    this.#loops = [
-      this.#each(this.#options.leaseMs / 5, () => this.#beat()),
-      this.#each(LOOK_MS, () => this.#look()),
-      this.#each(PURGE_MS, () => this.#purge()),
-    ];
+    this.#rounds.each(this.#options.leaseMs / 5, () => this.#beat());
+    this.#rounds.each(LOOK_MS, () => this.#look());
+    this.#rounds.each(PURGE_MS, () => this.#purge());
   }
 
   unbroken(job: string): () => boolean {
@@ -194,40 +187,24 @@ export class Membership implements Lease {
 
   /** Gives all shards back. Work in hand must have ended. */
   async close(): Promise<void> {
-    const { clock, server, me } = this.#options;
-    this.#ended.abort();
-    this.#wake.abort();
-    await Promise.all(this.#loops);
+    const { server, me } = this.#options;
+    await this.#rounds.end();
     await this.journal.close();
     this.#held.clear();
-    const left = server.leave(me).catch(() => {});
-    await Promise.race([left, clock.sleep(LEAVE_MS)]);
-    await Promise.race([server.close(), clock.sleep(LEAVE_MS)]);
+    await this.#shortly(server.leave(me));
+    await this.#shortly(server.close());
+  }
+
+  /** Gives up after a while. What failed or was given up ends with the lease, or the process. */
+  async #shortly(work: Promise<void>): Promise<void> {
+    // A wait that went on would hold the process.
+    const done = new AbortController();
+    await Promise.race([work.catch(() => {}), this.#options.clock.sleep(LEAVE_MS, done.signal)]);
+    done.abort();
   }
 
   #shardOf(job: string): number {
     return shardOf(job, this.#shards);
-  }
-
-  async #each(waitMs: Milliseconds, work: () => Promise<void>): Promise<void> {
-    const { clock, log } = this.#options;
-    const { signal } = this.#ended;
-    while (!signal.aborted) {
-      const isFailing = this.#failing.has(work);
-      await clock.sleep(isFailing ? Math.min(waitMs, RETRY_MS) : waitMs, this.#wake.signal);
-      if (signal.aborted) return;
-      this.#wake = this.#wake.signal.aborted ? new AbortController() : this.#wake;
-      try {
-        await work();
-        const isLast = this.#failing.delete(work) && this.#failing.size === 0;
-        if (isLast) log.emit("notice", "cluster: PostgreSQL answers again");
-      } catch (error) {
-        const isFirst = this.#failing.size === 0;
-        if (isFirst) log.emit("err", `cluster: ${messageOf(error)}; trying again`);
-        this.#failing.add(work);
-      }
-      if (this.#failing.size > 0) this.#endOver();
-    }
   }
 
   /** @param limitMs How long it may take. @default so long that it can be made again */
@@ -312,18 +289,24 @@ export class Membership implements Lease {
     for (const [id, epoch] of epochs) {
       this.#held.set(id, { epoch, since, until: this.#endOf(asked), isLoaded: false });
     }
+    const isWanted = (id: number): boolean => {
+      const held = this.#held.get(id);
+      if (held === undefined || held.epoch !== epochs.get(id)) return false;
+      // M2: in the turn in which the last of its rows has come.
+      held.isLoaded = true;
+      return true;
+    };
     try {
-      await this.journal.load(claimed);
+      await this.journal.load(claimed, isWanted);
     } catch (error) {
-      for (const id of claimed) this.#held.delete(id);
-      this.journal.drop(claimed);
+      const left = claimed.filter((id) => this.#held.get(id)?.isLoaded !== true);
+      for (const id of left) this.#held.delete(id);
+      this.journal.drop(left);
       throw error;
+    } finally {
+      log.emit("info", `cluster: has ${this.#held.size} of ${this.#shards} shards`);
+      this.#user.rescan(true);
     }
-    const here = claimed.filter((id) => this.#held.get(id)?.epoch === epochs.get(id));
-    this.journal.drop(claimed.filter((id) => !here.includes(id)));
-    for (const [id, held] of this.#held) if (here.includes(id)) held.isLoaded = true;
-    log.emit("info", `cluster: has ${this.#held.size} of ${this.#shards} shards`);
-    this.#user.rescan(true);
   }
 
   /** Gives shards to the others: those of which nothing is in hand, and in the end any. */
@@ -348,7 +331,7 @@ export class Membership implements Lease {
   #doubt(error: RunnerError): void {
     this.#options.log.emit("err", `cluster: ${messageOf(error)}; loading its shards again`);
     this.#drop([...this.#held.keys()]);
-    this.#wake.abort();
+    this.#rounds.wake();
   }
 
   /** @param asked What was held when it was asked who has what. */

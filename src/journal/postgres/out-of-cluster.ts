@@ -195,7 +195,7 @@ async function receive(
       const row = JSON.parse(String(data)) as Raw;
       const extra = Object.keys(row).find((name) => !shape.columns.includes(name));
       if (extra !== undefined) throw newer(`"${extra}" of ${table}`);
-      writer.put(String(data), last);
+      writer.insert(String(data), last);
       digest.add({ shape, key: last, row });
     }
     onProgress(digest.rows);

@@ -8,7 +8,16 @@ import { RunnerError } from "../../errors.ts";
 import { DAY_MS, MINUTE_MS, type Milliseconds, SECOND_MS } from "../../time.ts";
 import { movedAway, placeOf, serverError, UNIQUE, writeError } from "./problem.ts";
 import { CLUSTER_MIGRATIONS, CLUSTER_SCHEMA, COMMON, LOST, MOVED, STALE } from "./schema.ts";
-import type { Change, ClusterStore, Fence, Looked, Seen, Stored, Written } from "./store.ts";
+import type {
+  Change,
+  ClusterStore,
+  Fence,
+  Looked,
+  RowOrder,
+  Seen,
+  Stored,
+  Written,
+} from "./store.ts";
 
 /** How long one call may take, but for a renewal. */
 const QUERY_MS: Milliseconds = 10 * SECOND_MS;
@@ -17,6 +26,10 @@ const CONNECT_MS: Milliseconds = 5 * SECOND_MS;
 
 /** Rows that are fetched at once. */
 const ROWS_MAX = 2_000;
+
+const BY_SHARD = ["shard", "tbl", "key"] as const;
+const BY_KEY = ["tbl", "key"] as const;
+const BY_VERSION = ["version", "tbl", "key"] as const;
 
 /** How long the key of a removed row is kept, that all who have the row see that it is gone. */
 export const REMOVED_MS: Milliseconds = 7 * DAY_MS;
@@ -236,36 +249,34 @@ export class Server implements ClusterStore {
     return Number(row?.first);
   }
 
-  rows(shards: readonly number[]): AsyncGenerator<readonly Stored[]> {
-    const where = "shard = ANY ($1::integer[]) AND data IS NOT NULL AND (shard, tbl, key)";
-    return this.#pages(where, "r.shard, r.tbl, r.key", [shards, -1], ({ shard }) => shard);
+  rows(shards: readonly number[], order: RowOrder): AsyncGenerator<readonly Stored[]> {
+    const where = "shard = ANY ($1::integer[]) AND data IS NOT NULL";
+    return this.#pages(where, [shards], order === "shard" ? BY_SHARD : BY_KEY);
   }
 
   newer(shard: number, version: number): AsyncGenerator<readonly Stored[]> {
-    const where = "shard = $1 AND version >= $2 AND (version, tbl, key)";
-    return this.#pages(
-      where,
-      "r.version, r.tbl, r.key",
-      [shard, version + 1],
-      (row) => row.version,
-    );
+    const where = "shard = $1 AND version > $2";
+    return this.#pages(where, [shard, version], BY_VERSION);
   }
 
   async *#pages(
     where: string,
-    order: string,
-    [of, from]: readonly [of: unknown, from: number],
-    placeIn: (row: Stored) => number,
+    values: readonly unknown[],
+    order: readonly (keyof Stored)[],
   ): AsyncGenerator<readonly Stored[]> {
     const columns = "SELECT shard, tbl, key, version::float8 AS version, data FROM mig_row r";
-    const sql = `${columns} WHERE ${where} > ($2, $3, $4) ORDER BY ${order} LIMIT $5`;
-    for (let [place, table, key] = [from, "", ""]; ; ) {
-      const found = await this.#ask(sql, [of, place, table, key, ROWS_MAX]);
-      const rows = found as unknown as readonly Stored[];
+    const by = order.map((column) => `r.${column}`).join(", ");
+    const after = order.map((_, index) => `$${values.length + 1 + index}`).join(", ");
+    const end = `ORDER BY ${by} LIMIT ${ROWS_MAX}`;
+    for (let last: Stored | undefined; ; ) {
+      const from = last;
+      const behind = from === undefined ? "" : `AND (${by}) > (${after})`;
+      const place = from === undefined ? [] : order.map((column) => from[column]);
+      const sql = `${columns} WHERE ${where} ${behind} ${end}`;
+      const rows = (await this.#ask(sql, [...values, ...place])) as unknown as readonly Stored[];
       if (rows.length > 0) yield rows;
-      const last = rows.at(-1);
-      if (last === undefined || rows.length < ROWS_MAX) return;
-      [place, table, key] = [placeIn(last), last.tbl, last.key];
+      last = rows.at(-1);
+      if (rows.length < ROWS_MAX) return;
     }
   }
 

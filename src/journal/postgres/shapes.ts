@@ -69,14 +69,19 @@ interface Column {
   readonly pk: number;
 }
 
-/** Has each change of a row noted in `changed (tbl, key)`, as long as the transaction holds. */
+/**
+ * Has each change of a row noted in `changed (tbl, key)`, as long as the transaction holds. None is
+ * where `noting (is_on)` says so.
+ */
 export function noteChanges(database: DatabaseSync, shapes: Iterable<Shape>): void {
   database.exec(
     "CREATE TEMP TABLE changed (tbl TEXT, key TEXT, PRIMARY KEY (tbl, key)) WITHOUT ROWID",
   );
+  database.exec("CREATE TEMP TABLE noting (is_on INTEGER); INSERT INTO noting VALUES (1)");
   for (const { table, key } of shapes) {
     const note = (event: string, row: string): string =>
-      `CREATE TEMP TRIGGER "${table}_${event}" AFTER ${event} ON main."${table}" BEGIN ` +
+      `CREATE TEMP TRIGGER "${table}_${event}" AFTER ${event} ON main."${table}" ` +
+      "WHEN (SELECT is_on FROM noting) BEGIN " +
       // Not OR IGNORE: the clause of the statement that fires it would hold instead.
       `INSERT INTO changed SELECT '${table}', ${row}."${key}" WHERE NOT EXISTS (SELECT 1 ` +
       `FROM changed WHERE tbl = '${table}' AND key = CAST(${row}."${key}" AS TEXT)); END`;
@@ -125,7 +130,8 @@ export function storedAs({ s, t, k, r }: Change, version: number): Stored {
 /** Puts rows of one table in their places. */
 export class Writer {
   readonly #shape: Shape;
-  readonly #put: StatementSync;
+  readonly #insert: StatementSync;
+  readonly #replace: StatementSync;
   readonly #remove: StatementSync;
 
   constructor(database: DatabaseSync, shape: Shape) {
@@ -133,21 +139,32 @@ export class Writer {
     this.#shape = shape;
     const names = columns.map((name) => `"${name}"`).join(", ");
     const values = columns.map(() => "?").join(", ");
-    this.#put = database.prepare(`INSERT OR REPLACE INTO "${table}" (${names}) VALUES (${values})`);
+    const into = `INTO "${table}" (${names}) VALUES (${values})`;
+    this.#insert = database.prepare(`INSERT ${into}`);
+    this.#replace = database.prepare(`INSERT OR REPLACE ${into}`);
     this.#remove = database.prepare(`DELETE FROM "${table}" WHERE "${key}" = ?`);
   }
 
   /**
-   * A column that the text does not have is as in a row from before there was one.
+   * Puts a row that is not there. A column that the text does not have is as in a row from before
+   * there was one.
    *
    * @param under The key that the text is under: a row of another one is none of these.
    */
+  insert(text: string, under: string): void {
+    this.#insert.run(...this.#valuesOf(text, under));
+  }
+
+  /** The same of a row that may be there, or another one with what is there once. */
   put(text: string, under: string): void {
+    this.#replace.run(...this.#valuesOf(text, under));
+  }
+
+  #valuesOf(text: string, under: string): readonly Value[] {
     const row = JSON.parse(text) as Record<string, unknown>;
     const { columns, key, unset } = this.#shape;
     if (`${row[key]}` !== under) throw new TypeError(`its ${key} is not that`);
-    const told = (name: string) => (name in row ? row[name] : unset.get(name));
-    this.#put.run(...columns.map((name) => bindable(told(name) ?? null)));
+    return columns.map((name) => bindable((name in row ? row[name] : unset.get(name)) ?? null));
   }
 
   remove(key: string): void {
@@ -156,8 +173,10 @@ export class Writer {
   }
 }
 
-function bindable(value: unknown): string | number | null | Uint8Array {
-  if (typeof value !== "object" || value === null) return value as string | number | null;
+type Value = string | number | null | Uint8Array;
+
+function bindable(value: unknown): Value {
+  if (typeof value !== "object" || value === null) return value as Value;
   return Buffer.from((value as { readonly hex: string }).hex, "hex");
 }
 

@@ -69,6 +69,12 @@ export interface Looked extends Seen {
   readonly moved: string | null;
 }
 
+/**
+ * The order of rows that are read: `shard`, one shard behind the other; `key`, nearly as they were
+ * made, for which those of the other shards are read over.
+ */
+export type RowOrder = "shard" | "key";
+
 /** What a host asks of the journal of a cluster, wherever that is. */
 export interface ClusterStore {
   /** Never rejects. */
@@ -101,7 +107,7 @@ export interface ClusterStore {
   /** The first of so many numbers that nobody else gets. */
   ids(count: number): Promise<number>;
   /** All rows of shards that were not removed, some at a time. */
-  rows(shards: readonly number[]): AsyncIterable<readonly Stored[]>;
+  rows(shards: readonly number[], order: RowOrder): AsyncIterable<readonly Stored[]>;
   /** What of a shard was written behind a version, in its order, some at a time. */
   newer(shard: number, version: number): AsyncIterable<readonly Stored[]>;
   close(): Promise<void>;

@@ -79,6 +79,14 @@ describe("Membership", () => {
     },
   );
 
+  test("leaves nothing behind that waits when it ends", async () => {
+    const { clock, member, model } = beside((look) => look());
+    await member.start();
+    await member.close();
+    expect(clock.waiting).toBe(0);
+    expect(model.look().hosts).toEqual([]);
+  });
+
   test("ends nothing while its lease lasts", async () => {
     const { ahead, member } = await joined();
     ahead.elapsed = LEASE_MS * 0.8;

@@ -96,9 +96,11 @@ class Pair {
   /** All of both, row by row. */
   async compare(): Promise<void> {
     this.#same("look", plain(await this.#server.look()), plain(this.model.look()));
-    const rows: Stored[] = [];
-    for await (const some of this.#server.rows(ALL)) rows.push(...some);
-    this.#same("rows", rows, this.model.page(ALL, null, 1_000));
+    for (const order of ["shard", "key"] as const) {
+      const rows: Stored[] = [];
+      for await (const some of this.#server.rows(ALL, order)) rows.push(...some);
+      this.#same("rows", rows, this.model.page(ALL, null, 1_000, order));
+    }
     for (const shard of ALL) {
       const version = this.#dice.int(0, 20);
       const order = (stored: readonly Stored[]) => stored.map((row) => JSON.stringify(row)).sort();

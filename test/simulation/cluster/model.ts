@@ -6,6 +6,7 @@ import type {
   ClusterStore,
   Fence,
   Host,
+  RowOrder,
   Seen,
   Shard,
   Stored,
@@ -219,12 +220,18 @@ export class PostgresModel {
     return this.#nextId - count;
   }
 
-  /** The next rows of shards behind a row, in the order of their names. */
-  page(shards: readonly number[], after: Stored | null, most: number): readonly Stored[] {
+  /** The next rows of shards behind a row. */
+  page(
+    shards: readonly number[],
+    after: Stored | null,
+    most: number,
+    order: RowOrder = "shard",
+  ): readonly Stored[] {
+    const compare = order === "shard" ? compareRows : compareKeys;
     return [...this.#rows.values()]
       .filter(({ data, shard }) => data !== null && shards.includes(shard))
-      .sort(compareRows)
-      .filter((row) => after === null || compareRows(row, after) > 0)
+      .sort(compare)
+      .filter((row) => after === null || compare(row, after) > 0)
       .slice(0, most)
       .map(storedOf);
   }
@@ -273,8 +280,8 @@ export function storeOf(model: PostgresModel): ClusterStore {
     leave: async (...order) => model.leave(...order),
     purge: async (...order) => model.purge(...order),
     ids: async (...order) => model.ids(...order),
-    async *rows(shards) {
-      yield model.page(shards, null, Number.MAX_SAFE_INTEGER);
+    async *rows(shards, order) {
+      yield model.page(shards, null, Number.MAX_SAFE_INTEGER, order);
     },
     async *newer(shard, version) {
       yield model.newer(shard, version, null, Number.MAX_SAFE_INTEGER);
@@ -304,7 +311,13 @@ function compareRows(
   left: Pick<Stored, "shard" | "tbl" | "key">,
   right: Pick<Stored, "shard" | "tbl" | "key">,
 ): number {
-  if (left.shard !== right.shard) return left.shard - right.shard;
+  return left.shard - right.shard || compareKeys(left, right);
+}
+
+function compareKeys(
+  left: Pick<Stored, "tbl" | "key">,
+  right: Pick<Stored, "tbl" | "key">,
+): number {
   if (left.tbl !== right.tbl) return left.tbl < right.tbl ? -1 : 1;
   return left.key < right.key ? -1 : left.key > right.key ? 1 : 0;
 }

@@ -80,7 +80,7 @@ export const CLUSTER_MUTANTS: readonly Mutant[] = [
     seed: 17,
     edits: [
       {
-        file: "journal/postgres/journal.ts",
+        file: "journal/postgres/shards.ts",
         find: "if (before === undefined || before >= version) return;",
         replace: "if (before === undefined || before >= 0) return;",
       },

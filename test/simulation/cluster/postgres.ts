@@ -5,6 +5,7 @@ import type {
   Change,
   ClusterStore,
   Fence,
+  RowOrder,
   Seen,
   Stored,
   Written,
@@ -130,8 +131,8 @@ export class RemoteStore implements ClusterStore {
     return this.#call("ids", (model) => model.ids(count));
   }
 
-  rows(shards: readonly number[]): AsyncGenerator<readonly Stored[]> {
-    return this.#pages("rows", (model, after) => model.page(shards, after, ROWS_MAX));
+  rows(shards: readonly number[], order: RowOrder): AsyncGenerator<readonly Stored[]> {
+    return this.#pages("rows", (model, after) => model.page(shards, after, ROWS_MAX, order));
   }
 
   newer(shard: number, version: number): AsyncGenerator<readonly Stored[]> {

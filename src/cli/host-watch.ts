@@ -48,7 +48,7 @@ function jobsKey(host: string): string {
 }
 
 interface Parts {
-  readonly member: Pick<Membership, "hosts" | "clockAheadMs" | "speaks"> & {
+  readonly member: Pick<Membership, "hosts" | "isNamed" | "clockAheadMs" | "speaks"> & {
     readonly journal: Pick<Membership["journal"], "unfit">;
   };
   readonly config: Config;
@@ -101,8 +101,11 @@ export class HostWatch implements ClusterHosts {
   async look(): Promise<void> {
     const { config, journal, member } = this.#parts;
     const host = config.cluster?.name ?? "";
-    await this.#note(noteKey(host), await this.#self());
-    await this.#note(jobsKey(host), await this.#jobs());
+    // Another process says there what it is.
+    if (member.isNamed) {
+      await this.#note(noteKey(host), await this.#self());
+      await this.#note(jobsKey(host), await this.#jobs());
+    }
     this.#faults = hostFaults(hostStates(journal, member.hosts), config.cluster?.leaseMs ?? 0);
     this.#say();
   }

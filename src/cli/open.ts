@@ -361,9 +361,14 @@ async function openJournalOf(
   const trusted: TrustedJournal =
     member === null
       ? await openTrusted(config, lock)
-      : { journal: member.journal, check: null, broken: new Promise(() => {}) };
+      : { journal: member.journal, check: null, broken: refusalOf(member) };
   await results.know(trusted.journal, log);
   return trusted;
+}
+
+/** What was begun can still be journaled. */
+async function refusalOf(member: Membership): Promise<Broken> {
+  return { error: await member.refused, mayHeal: false, isInOrder: true };
 }
 
 /** Null: a process that ends soon watches nothing. */

@@ -116,7 +116,7 @@ async function workHere(call: Call, opened: Opened, runId: number): Promise<bool
   const options = { checkDirectoryMs: config.checkDirectoryMs, lateness: ONCE_LATENESS };
   const runner = new Runner(edges, catalog, { ...options, once: true, runId });
   const signals = handleSignals(runner, opened);
-  const journalFailure = endWhenBroken(runner, opened);
+  const journalFailure = endWhenBroken({ runner, stop: signals.stop }, opened);
   const over = new AbortController();
   const wanted = untilWanted(opened, over.signal).then((isWanted) => {
     if (isWanted) signals.stop();

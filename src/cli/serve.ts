@@ -43,7 +43,7 @@ export async function runForever(call: Call): Promise<number> {
   const ended = new AbortController();
   const reaper = reapOrphans();
   let keyError: unknown = null;
-  const journalFailure = endWhenBroken(runner, opened);
+  const journalFailure = endWhenBroken({ runner, stop: signals.stop }, opened);
   const metrics = openMetricsFile(opened, runner);
   try {
     log.emit("info", "results processing routine started");
@@ -160,7 +160,7 @@ export async function runPass(call: Call, wait: boolean): Promise<number> {
   });
   const signals = handleSignals(runner, opened);
   if (held.release()) runner.stop();
-  const journalFailure = endWhenBroken(runner, opened);
+  const journalFailure = endWhenBroken({ runner, stop: signals.stop }, opened);
   try {
     if (opened.member?.isIdle) {
       edges.log.emit("notice", "cluster: other hosts have all jobs: nothing to do");
@@ -204,17 +204,19 @@ function reasonsOf(error: unknown): readonly string[] {
 
 /**
  * Ends everything at once when the journal is damaged, or the disk has failed to keep what was
- * written: what the journal holds is unknown until a new process reads it.
+ * written: what the journal holds is unknown until a new process reads it. Ends in order where the
+ * journal is sound, and this process is not to work with it.
  *
  * @returns Tells that failure, or null.
  */
 export function endWhenBroken(
-  runner: Pick<Runner, "stop" | "abort">,
+  { runner, stop }: { readonly runner: Pick<Runner, "stop" | "abort">; stop(): void },
   { broken }: Pick<Opened, "broken">,
 ): () => Broken | null {
   let failure: Broken | null = null;
   void broken.then((found) => {
     failure = found;
+    if (found.isInOrder === true) return stop();
     runner.stop();
     runner.abort();
   });

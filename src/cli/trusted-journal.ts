@@ -5,9 +5,11 @@ import type { Journal } from "../journal/journal.ts";
 import { isLarge, openJournal } from "../journal/sqlite/journal.ts";
 import type { DirectoryLock } from "./directory-lock.ts";
 
-/** What is wrong with the journal of a process that runs. */
+/** Why a process that runs must end. */
 export interface Broken {
   readonly error: RunnerError;
+  /** Whether what is in hand may be ended first. @default false: nothing can be journaled */
+  readonly isInOrder?: boolean;
   /** Whether a new process may find it in order: a disk that failed once, as against damage. */
   readonly mayHeal: boolean;
 }

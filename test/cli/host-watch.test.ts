@@ -32,6 +32,7 @@ function openSite() {
     const member = {
       hosts,
       clockAheadMs: 0 as number | null,
+      isNamed: true,
       speaks: () => name === "a",
       unfit,
       journal: { unfit: () => unfit },
@@ -76,6 +77,19 @@ describe("HostWatch", () => {
     expect(lines).toEqual([]);
     expect(a.reads()).toBe(1);
     expect(journal.stateAt("", "jobs of host a")?.setAt).toBe(setAt ?? -1);
+  });
+
+  test("says nothing of itself under a name that another process has", async () => {
+    const { a, journal, look } = openSite();
+    await look();
+    const said = journal.stateAt("", "jobs of host a")?.value;
+    a.member.isNamed = false;
+    a.files.set("weekly", "w");
+    await look();
+    expect(journal.stateAt("", "jobs of host a")?.value).toBe(said);
+    a.member.isNamed = true;
+    await look();
+    expect(journal.stateAt("", "jobs of host a")?.value).toContain("weekly");
   });
 
   test("tells once of a job that lies on one host only, and when it is right again", async () => {

@@ -8,48 +8,17 @@
 //   M2. Rows of a shard are here before anything acts on it, and are gone before it is given away.
 //   M3. What is in doubt is dropped at once; it comes back in a new epoch, loaded again.
 import { messageOf, RunnerError } from "../../errors.ts";
-import type { Clock, Log } from "../../lib/ports.ts";
 import { type Instant, MINUTE_MS, type Milliseconds, SECOND_MS } from "../../time.ts";
 import { type Lease, renewalMs, shareOf } from "../lease.ts";
+import { HostName } from "./host-name.ts";
 import { type ClusterJournal, openClusterJournal } from "./journal.ts";
+import type { LeaseUser, MembershipOptions } from "./membership-options.ts";
 import { NO_ANSWER, UNFIT_HINT } from "./refused.ts";
 import { Rounds } from "./rounds.ts";
 import { COMMON } from "./schema.ts";
 import { REMOVED_MS } from "./server.ts";
 import { shardOf } from "./shapes.ts";
-import type { ClusterStore, Host, Seen } from "./store.ts";
-
-export interface MembershipOptions {
-  readonly server: ClusterStore;
-  /** The host's name, for people. */
-  readonly host: string;
-  /** This process: no other one has ever the same. */
-  readonly me: string;
-  /**
-   * Whether it only has what nobody else has when it comes, and gives it back soon: the others do
-   * not share with it. @default false
-   */
-  readonly isVisitor?: boolean;
-  readonly leaseMs: Milliseconds;
-  /** The file of the rows that are here. */
-  readonly path: string;
-  readonly clock: Clock;
-  readonly log: Pick<Log, "emit">;
-  /** Time that goes on whatever is done to the clock. */
-  readonly elapsed?: () => Milliseconds;
-}
-
-/** Who works on the jobs that a host has. */
-export interface LeaseUser {
-  /**
-   * The host has other shards than before, or others have written to them.
-   *
-   * @param hasMore Whether it has some that it had not.
-   */
-  rescan(hasMore?: boolean): void;
-  /** Whether something of these jobs is in hand now, so that they are not to be given away. */
-  isAtWork(isOf: (job: string) => boolean): boolean;
-}
+import type { Host, Seen } from "./store.ts";
 
 /** A shard that this host has. */
 interface Held {
@@ -98,6 +67,8 @@ export class Membership implements Lease {
   readonly #shards: number;
   readonly #held = new Map<number, Held>();
   readonly #rounds: Rounds;
+  readonly #name: HostName;
+  readonly #refused = Promise.withResolvers<RunnerError>();
   #user: LeaseUser = { rescan() {}, isAtWork: () => true };
   #isStarted = false;
   #hosts: readonly Host[] = [];
@@ -113,6 +84,7 @@ export class Membership implements Lease {
     this.#shards = shards;
     const { server, path, me, clock, log } = options;
     this.#rounds = new Rounds({ clock, log, whileFailing: () => this.#endOver() });
+    this.#name = new HostName(options);
     const epochOf = (shard: number): number | null => {
       const held = this.#held.get(shard);
       return held?.isLoaded === true ? held.epoch : null;
@@ -159,6 +131,16 @@ export class Membership implements Lease {
   speaks(): boolean {
     const first = this.#held.get(COMMON + 1);
     return first?.isLoaded === true && !this.#isOver(first);
+  }
+
+  /** Whether the others know this host by its name. */
+  get isNamed(): boolean {
+    return this.#name.isOurs;
+  }
+
+  /** Resolves with why this process must not go on as a host, whenever that shows. */
+  get refused(): Promise<RunnerError> {
+    return this.#refused.promise;
   }
 
   /** The file of the rows that are here. */
@@ -215,6 +197,8 @@ export class Membership implements Lease {
     const isDeaf = asked.elapsed - (this.#lookingSince ?? asked.elapsed) > DEAF_MS;
     const shown = isVisitor || isDeaf ? null : host;
     const seen = await this.#within(limitMs, server.beat(shown, me, leaseMs, limitMs));
+    const fault = shown === null ? null : this.#name.see(seen);
+    if (fault !== null) this.#refused.resolve(fault);
     for (const { id, epoch, owner } of seen.shards) {
       const mine = this.#held.get(id);
       if (mine?.epoch === epoch && owner === me) mine.until = this.#endOf(asked);
@@ -247,6 +231,8 @@ export class Membership implements Lease {
     const hosts = looked.hosts.map((one) => (one.instance === me ? { ...one, silent: 0 } : one));
     const seen = { ...looked, hosts };
     this.#hosts = hosts;
+    // Not only with the next renewal: its shards are free by now, too.
+    if (this.#name.isFree(seen)) await this.#beat();
     this.#compareClocks(asked, seen);
     this.#dropLost(seen, held);
     const before = this.journal.version();

@@ -15,6 +15,9 @@ export const CLUSTER_SCHEMA = 1;
 /** The shard of what belongs to no job. It has no owner: all hosts have its rows. */
 export const COMMON = 0;
 
+/** Whose the name of a host is that has left. */
+const NOBODY = "";
+
 /** SQLSTATE of a row that is another by now. */
 export const STALE = "MR001";
 
@@ -136,7 +139,10 @@ const LEASES = `
   BEGIN
     IF host IS NOT NULL THEN
       INSERT INTO mig_host AS h (name, instance, seen_at) VALUES (host, me, clock_timestamp())
-        ON CONFLICT (name) DO UPDATE SET seen_at = excluded.seen_at, instance = excluded.instance;
+        ON CONFLICT (name) DO UPDATE SET seen_at = excluded.seen_at, instance = excluded.instance
+        -- A name is one process's, until it leaves or is silent for a lease.
+        WHERE h.instance IN (me, '${NOBODY}')
+          OR h.seen_at < clock_timestamp() - lease_ms * interval '1 millisecond';
     END IF;
     -- Everywhere in one order: two that lock several never wait for each other.
     PERFORM 1 FROM mig_shard WHERE owner = me ORDER BY id FOR UPDATE;
@@ -178,7 +184,8 @@ const LEASES = `
   CREATE FUNCTION mig_leave(me text) RETURNS void LANGUAGE sql AS $$
     SELECT 1 FROM mig_shard WHERE owner = me ORDER BY id FOR UPDATE;
     UPDATE mig_shard SET owner = NULL, epoch = epoch + 1, lease_until = NULL WHERE owner = me;
-    DELETE FROM mig_host WHERE instance = me AND NOT draining
+    DELETE FROM mig_host WHERE instance = me AND NOT draining;
+    UPDATE mig_host SET instance = '${NOBODY}' WHERE instance = me
   $$;
 
   CREATE FUNCTION mig_ids(count bigint) RETURNS bigint LANGUAGE sql AS $$

@@ -10,11 +10,11 @@ import { isPassing, RunnerError } from "../../../src/errors.ts";
 import type { Journal } from "../../../src/journal/journal.ts";
 import { renewalMs } from "../../../src/journal/lease.ts";
 import { openClusterJournal } from "../../../src/journal/postgres/journal.ts";
-import {
-  type LeaseUser,
-  Membership,
-  type MembershipOptions,
-} from "../../../src/journal/postgres/membership.ts";
+import { Membership } from "../../../src/journal/postgres/membership.ts";
+import type {
+  LeaseUser,
+  MembershipOptions,
+} from "../../../src/journal/postgres/membership-options.ts";
 import { COMMON } from "../../../src/journal/postgres/schema.ts";
 import { Server } from "../../../src/journal/postgres/server.ts";
 import { shapesOf, shardOf, uniqueKeyOf } from "../../../src/journal/postgres/shapes.ts";
@@ -397,6 +397,29 @@ described("Membership", () => {
     const { hosts, shards } = await server.look();
     expect(hosts).toEqual([]);
     expect(shards.every(({ owner }) => owner === null)).toBe(true);
+    await server.close();
+  });
+
+  test("takes the name of another process only once that is silent, and its jobs then", async () => {
+    const { url, server } = await newServer();
+    const first = await joinAs(url, "a");
+    const next = await joinAs(url, "a", undefined, { me: "a/2" });
+    expect([next.isNamed, next.isIdle, heldBy(first)]).toEqual([false, true, SHARDS]);
+    expect((await server.look()).hosts).toMatchObject([{ name: "a", instance: "a/1" }]);
+    // As after a lease in which nothing was heard of it.
+    const before = `interval '${LEASE_MS + 1_000} milliseconds'`;
+    await postgres().query(url, `UPDATE mig_shard SET lease_until = lease_until - ${before}`);
+    await postgres().query(url, `UPDATE mig_host SET seen_at = seen_at - ${before}`);
+    await until(() => next.isNamed && heldBy(next) === SHARDS);
+    expect((await server.look()).hosts).toMatchObject([{ name: "a", instance: "a/2" }]);
+    // Who leaves takes the row of another one with it no more than its shards.
+    await first.close();
+    expect((await server.look()).hosts).toMatchObject([{ name: "a", instance: "a/2" }]);
+    await server.drain("a", true);
+    await next.close();
+    const again = await joinAs(url, "a", undefined, { me: "a/3" });
+    expect(again.isNamed).toBe(true);
+    await again.close();
     await server.close();
   });
 

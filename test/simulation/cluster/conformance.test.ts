@@ -44,7 +44,8 @@ class Pair {
     }
     if (call === "give") [await this.#server.give(me, ids), this.model.give(me, ids)];
     if (call === "leave") [await this.#server.leave(me), this.model.leave(me)];
-    const host = `of ${me}`;
+    // Some want the name of another one.
+    const host = `of ${dice.pick([me, me, "ann", "ben"])}`;
     if (call === "beat") {
       return this.#same(
         call,

@@ -195,7 +195,9 @@ export class Host implements Surroundings {
       log: makeLog(this, life),
       elapsed: () => cluster.timeline.now - this.#asleepMs,
     };
-    return new Membership(options, shards);
+    const member = new Membership(options, shards);
+    void member.refused.then(({ message }) => cluster.violate(`I8: refused as a host: ${message}`));
+    return member;
   }
 
   #makeRunner(life: Life, member: Membership): Runner {

@@ -20,6 +20,9 @@ export type ModelWritten =
 /** The shard of what belongs to no job: it has no owner. */
 const COMMON = 0;
 
+/** Whose the name of a host is that has left. */
+const NOBODY = "";
+
 interface ModelShard {
   owner: string | null;
   epoch: number;
@@ -144,8 +147,9 @@ export class PostgresModel {
   beat(host: string | null, me: string, leaseMs: number): Seen {
     const now = this.#now();
     if (host !== null) {
-      const known = this.#hosts.get(host);
-      this.#hosts.set(host, { instance: me, seenAt: now, draining: known?.draining ?? false });
+      const known = this.#hosts.get(host) ?? { instance: NOBODY, seenAt: 0, draining: false };
+      const isFree = [me, NOBODY].includes(known.instance) || known.seenAt < now - leaseMs;
+      if (isFree) this.#hosts.set(host, { ...known, instance: me, seenAt: now });
     }
     for (const shard of this.#shards.values()) {
       if (shard.owner === me) shard.leaseUntil = now + leaseMs;
@@ -197,8 +201,10 @@ export class PostgresModel {
 
   leave(me: string): void {
     this.give(me, [...this.#shards.keys()]);
-    for (const [name, { instance, draining }] of this.#hosts) {
-      if (instance === me && !draining) this.#hosts.delete(name);
+    for (const [name, known] of this.#hosts) {
+      if (known.instance !== me) continue;
+      if (known.draining) known.instance = NOBODY;
+      else this.#hosts.delete(name);
     }
   }
 

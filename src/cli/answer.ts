@@ -44,7 +44,7 @@ export const answer: Verb = {
     const json = answerOf(text);
     const why = call.flags.text("why");
     const by = actorOf(call);
-    const access = await openJournalAccess(call);
+    const access = await openJournalAccess(call, { kind: "named", word: `${runId}` });
     try {
       const { clock, journal, log } = access.edges;
       const recorder = new Recorder(call, access.edges);

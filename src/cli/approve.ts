@@ -55,7 +55,7 @@ async function decide(call: Call, deed: Decision["deed"]): Promise<number> {
   }
   const why = call.flags.text("why");
   const order: Decision = { deed, runId, name, by: actorOf(call), why };
-  const access = await openJournalAccess(call);
+  const access = await openJournalAccess(call, { kind: "named", word: `${runId}` });
   try {
     const { clock, journal, log } = access.edges;
     const recorder = new Recorder(call, access.edges);

@@ -14,6 +14,8 @@ import { type Call, JSON_FLAG, type Verb } from "./verb.ts";
 /** Rows that are shown, unless another number is asked for. */
 const SHOWN = 50;
 
+const NEED = { kind: "tables", tables: ["audit"] } as const;
+
 export const audit: Verb = {
   usage: "[verify] [-n N] [--head HASH] [--calendar FILE] [--json]",
   flags: [
@@ -42,7 +44,7 @@ export const audit: Verb = {
     if (others.length > 0 || (what !== undefined && what !== "verify")) {
       throw new UsageError("audit takes no word but verify");
     }
-    const file = await journalFile(await openSpoolView(call));
+    const file = await journalFile(await openSpoolView(call), NEED);
     const journal = openJournal({ path: file.path, readOnly: true });
     try {
       return what === undefined ? show(call, journal) : await verify(call, journal);

@@ -5,10 +5,13 @@ import { isThere } from "../edge/files.ts";
 import { processName, replicaFile } from "../edge/replica.ts";
 import { RunnerError } from "../errors.ts";
 import type { Journal } from "../journal/journal.ts";
+import type { Need, Scope } from "../journal/need.ts";
+import { takeExcerpt } from "../journal/postgres/excerpt.ts";
 import { type ClusterJournal, openClusterJournal } from "../journal/postgres/journal.ts";
 import { Membership } from "../journal/postgres/membership.ts";
-import { COMMON } from "../journal/postgres/schema.ts";
+import { removeFile } from "../journal/postgres/rows.ts";
 import { Server } from "../journal/postgres/server.ts";
+import { shardsOf } from "../journal/postgres/wanted.ts";
 import { type MoveNote, readMoveNote } from "../journal/sqlite/moved.ts";
 import type { Clock, Log } from "../lib/ports.ts";
 import { SECOND_MS } from "../time.ts";
@@ -76,7 +79,29 @@ async function assertMoved(server: Server, path: string, before: MoveNote): Prom
   });
 }
 
-/** The whole journal of the cluster beside its owners, kept up to date. */
+/** Rows of the cluster, as they were at one moment. */
+export interface Excerpt {
+  /** The file that they are in. */
+  readonly path: string;
+  /** Rows that cannot be put into their tables, each with what is wrong. */
+  readonly unfit: readonly string[];
+  close(): Promise<void>;
+}
+
+/** Fetches what is needed, and writes nothing there. @throws {RunnerError} JOURNAL. */
+export async function excerptOf(cluster: Pick<ClusterConfig, "url">, need: Need): Promise<Excerpt> {
+  const server = openServer(cluster);
+  try {
+    await server.assertSchema();
+    const path = replicaFile();
+    const unfit = await takeExcerpt(server, path, need);
+    return { path, unfit, close: async () => removeFile(path) };
+  } finally {
+    await server.close();
+  }
+}
+
+/** The journal of the cluster beside its owners, kept up to date. */
 export interface Seen {
   readonly journal: Journal;
   /** Its file, which only holds a copy. */
@@ -85,16 +110,15 @@ export interface Seen {
 }
 
 /**
- * Opens the journal.
+ * Opens what of the journal is in the scope of a verb.
  *
- * @param only The shards that are read. @default all
  * @throws {RunnerError} JOURNAL.
  */
 export async function seeCluster(
   {
     cluster,
-    only,
-  }: { readonly cluster: Pick<ClusterConfig, "url" | "name">; readonly only?: readonly number[] },
+    scope,
+  }: { readonly cluster: Pick<ClusterConfig, "url" | "name">; readonly scope: Scope },
   clock: Clock,
 ): Promise<Seen> {
   const server = openServer(cluster);
@@ -103,7 +127,7 @@ export async function seeCluster(
     const path = replicaFile();
     const me = processName(cluster.name);
     const journal = openClusterJournal({ server, path, shards, me });
-    await journal.load(only ?? Array.from({ length: shards + 1 }, (_, index) => COMMON + index));
+    await journal.load(await server.transaction((ask) => shardsOf(ask, scope, shards)));
     const ended = new AbortController();
     const refreshed = keepFresh(journal, server, { clock, signal: ended.signal });
     return {

@@ -3,7 +3,6 @@
 
 import type { ClusterConfig } from "../config/cluster.ts";
 import { loadRunnerConfig } from "../config/config.ts";
-import { systemClock } from "../edge/clock.ts";
 import { RunnerError } from "../errors.ts";
 import {
   clockText,
@@ -17,9 +16,9 @@ import {
 import { COMMON } from "../journal/postgres/schema.ts";
 import type { Server } from "../journal/postgres/server.ts";
 import type { Seen } from "../journal/postgres/store.ts";
-import type { Clock } from "../lib/ports.ts";
+import { openJournal } from "../journal/sqlite/journal.ts";
 import { jsonAnswer, plural } from "../view/text.ts";
-import { openServer, seeCluster } from "./cluster-journal.ts";
+import { excerptOf, openServer } from "./cluster-journal.ts";
 import { UsageError } from "./flags.ts";
 import { hostStates } from "./host-watch.ts";
 import { sourcesOf } from "./open.ts";
@@ -59,7 +58,7 @@ export const cluster: Verb = {
         case "migrate":
           return await migrate(call, server, named.shards);
         case "status":
-          return await show(call, server, { ...named, clock: systemClock() });
+          return await show(call, server, named);
         case "forget":
           return await forget(call, server, host);
         default:
@@ -100,7 +99,7 @@ const LISTED_MAX = 50;
 async function show(
   { flags, terminal }: Call,
   server: Server,
-  { clock, ...cluster }: Pick<ClusterConfig, "url" | "name" | "leaseMs"> & { clock: Clock },
+  cluster: Pick<ClusterConfig, "url" | "leaseMs">,
 ): Promise<number> {
   await server.assertSchema();
   const seen = await server.lookAnyway();
@@ -109,9 +108,7 @@ async function show(
     else terminal.out([`the journal was moved to ${seen.moved}`]);
     return 0;
   }
-  const { journal, close } = await seeCluster({ cluster, only: [COMMON] }, clock);
-  const states = hostStates(journal, seen.hosts);
-  await close();
+  const states = await statesIn(cluster, seen);
   const hosts = hostsOf(seen, states, cluster.leaseMs);
   const heard = heardOf(states, cluster.leaseMs);
   const differences = [
@@ -133,6 +130,21 @@ async function show(
     ]);
   }
   return orphans > 0 ? 1 : 0;
+}
+
+/** What each host says of itself: states that are no job's. */
+async function statesIn(
+  cluster: Pick<ClusterConfig, "url">,
+  { hosts }: Seen,
+): Promise<readonly HostState[]> {
+  const { path, close } = await excerptOf(cluster, { kind: "tables", tables: ["state"], job: "" });
+  const journal = openJournal({ path, readOnly: true });
+  try {
+    return hostStates(journal, hosts);
+  } finally {
+    await journal.close();
+    await close();
+  }
 }
 
 interface HostView {

@@ -7,7 +7,7 @@ import { createApp } from "../web/app.ts";
 import { allowedOf, DESK_FLAGS } from "./desk.ts";
 import { UsageError } from "./flags.ts";
 import { openSpoolView } from "./open.ts";
-import { journalFile } from "./reading.ts";
+import { journalFileKept } from "./reading.ts";
 import { resultsOf } from "./results.ts";
 import { openSite } from "./site.ts";
 import { TLS_FLAGS, Tls, tlsFilesOf } from "./tls.ts";
@@ -67,7 +67,7 @@ export const dashboard: Verb = {
     const view = await openSpoolView(call);
     for (const warning of view.warnings) note(`warning: ${warning}`);
     if (allowed?.warning != null) note(`warning: ${allowed.warning}`);
-    const file = await journalFile(view);
+    const file = await journalFileKept(view);
     // Somebody waits for each page, and can ask again.
     const opened = resultsOf({ ...call, ...view, random: systemRandom(), attemptsMax: 2 });
     try {

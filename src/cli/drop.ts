@@ -34,7 +34,7 @@ export const drop: Verb = {
       throw new UsageError("drop takes one ACTIONID, RUN or JOB");
     }
     const plugin = call.flags.text("plugin");
-    const access = await openJournalAccess(call);
+    const access = await openJournalAccess(call, { kind: "named", word: word });
     try {
       const removed = plugin === null ? await takeOut(access, word) : [];
       const run = runOf(access, word);

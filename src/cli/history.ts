@@ -1,6 +1,7 @@
 // History: the verb that tells what has happened: runs, the latest first, or all of one run.
 import { isThere } from "../edge/files.ts";
 import { RunnerError } from "../errors.ts";
+import type { Need } from "../journal/need.ts";
 import {
   type ActionRecord,
   type DeliveryRecord,
@@ -69,37 +70,55 @@ export const history: Verb = {
     const view = await openSpoolView(call);
     const now = view.clock.now();
     const since = call.flags.moment("since", now, "ago");
-    const file = await journalFile(view);
-    const isNone = !(await isThere(file.path));
-    if (isNone && word === null) {
+    if (word === null && (await hasNone(view))) {
       if (!call.flags.has("json")) call.terminal.out(["no runs: nothing has worked here yet"]);
       return 0;
     }
-    const reading = openReading(file.path);
-    try {
-      const run = word === null ? null : await runNamed(reading, word);
-      if (run !== null) {
-        if (call.flags.has("json")) call.terminal.json(jsonAnswer(run));
-        else call.terminal.out(renderRun(run, now));
-        return 0;
-      }
-      if (word !== null) await assertKnown(reading, view, word);
-      const question = { job: word, failed: call.flags.has("failed"), since };
-      await showRuns(call, reading, { question, count, now });
+    const run = word === null ? null : await runNamed(view, word);
+    if (run !== null) {
+      if (call.flags.has("json")) call.terminal.json(jsonAnswer(run));
+      else call.terminal.out(renderRun(run, now));
       return 0;
-    } finally {
-      await reading.close();
-      await file.close();
     }
+    const question = { job: word, failed: call.flags.has("failed"), since };
+    await withReading(view, { kind: "history", ...question, limit: count }, async (reading) => {
+      if (word !== null) await assertKnown(reading, view, word);
+      await showRuns(call, reading, { question, count, now });
+    });
+    return 0;
   },
 };
 
+/** Whether there is no journal yet. */
+async function hasNone({ config: { cluster, journalPath } }: SpoolView): Promise<boolean> {
+  return cluster === null && !(await isThere(journalPath));
+}
+
+async function withReading<Value>(
+  view: SpoolView,
+  need: Need,
+  work: (reading: Reading) => Promise<Value>,
+): Promise<Value> {
+  const file = await journalFile(view, need);
+  try {
+    const reading = openReading(file.path);
+    try {
+      return await work(reading);
+    } finally {
+      await reading.close();
+    }
+  } finally {
+    await file.close();
+  }
+}
+
 /** The run that a word means, by its own number or by an action's; null for the name of a job. */
-async function runNamed(reading: Reading, word: string): Promise<RunRecord | null> {
+async function runNamed(view: SpoolView, word: string): Promise<RunRecord | null> {
   const id = parseActionId(word);
   if (id === null) return null;
-  const runId = (await reading.runOfAction(id)) ?? id;
-  return await reading.run(runId);
+  return await withReading(view, { kind: "run", id }, async (reading) =>
+    reading.run((await reading.runOfAction(id)) ?? id),
+  );
 }
 
 /** A job may be gone from the spool and still have a history. */

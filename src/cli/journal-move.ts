@@ -85,7 +85,7 @@ async function makeReady(call: Call, path: string, isDry: boolean): Promise<void
   const [first] = [...damage, ...unreadable];
   if (first !== undefined) throw cannotMove(first, "mig-runner journal salvage mends it");
   if (isDry) return;
-  const access = await openJournalAccess(call, true);
+  const access = await openJournalAccess(call, null);
   try {
     const jobs = await loadJobs(access);
     const { directory } = access.config;

@@ -17,7 +17,7 @@ export const notify: Verb = {
   async run(call) {
     const [word, ...others] = call.positionals;
     if (word !== "test" || others.length > 0) throw new UsageError("notify takes the word test");
-    const access = await openJournalAccess(call);
+    const access = await openJournalAccess(call, { kind: "none" });
     try {
       const { plugins } = access.config.notify;
       if (plugins.length === 0) {

@@ -24,6 +24,7 @@ import type { ClusterHosts } from "../flow/edges.ts";
 import { needsNoKey } from "../flow/signed-ahead.ts";
 import type { Catalog } from "../jobs/catalog.ts";
 import type { Journal } from "../journal/journal.ts";
+import type { Scope } from "../journal/need.ts";
 import type { Membership } from "../journal/postgres/membership.ts";
 import { openJournal } from "../journal/sqlite/journal.ts";
 import { type OpenLog, openLog, systemLogContext } from "../lib/log/log.ts";
@@ -123,20 +124,17 @@ export interface JournalAccess extends SpoolView {
 /**
  * Opens the journal and the plugins. Takes no lock: others may work on the directory.
  *
- * @param isAlone Means that of this host, also where [cluster] is set.
+ * @param scope What of it the verb works on. Null: that of this host, also where [cluster] is set.
  * @throws {RunnerError|RunnerErrors} What is wrong with runner.cfg, the log or the journal.
  */
-export async function openJournalAccess(call: Call, isAlone = false): Promise<JournalAccess> {
+export async function openJournalAccess(call: Call, scope: Scope | null): Promise<JournalAccess> {
   const view = await openSpoolView(call);
   const { config, clock } = view;
   assertTrusted([...fileMistakes(config.path), ...directoryMistakes(config)]);
   const log = await openVerbLog(view);
   try {
     const plugins = pluginsOf(call, { config, log });
-    const { journal, close } = await openBeside(
-      isAlone ? { ...config, cluster: null } : config,
-      clock,
-    );
+    const { journal, close } = await openBeside(config, scope, clock);
     const random = systemRandom();
     const opened = resultsOf({ ...call, ...view, random });
     await opened.know(journal);
@@ -165,14 +163,15 @@ export async function openVerbLog({ config, clock }: Pick<SpoolView, "config" | 
 /** The journal beside whoever works with it. */
 async function openBeside(
   { cluster, journalPath: path }: RunnerConfig,
+  scope: Scope | null,
   clock: Clock,
 ): Promise<{ readonly journal: Journal; close(): Promise<void> }> {
-  if (cluster === null) {
+  if (cluster === null || scope === null) {
     const journal = openJournal({ path });
     return { journal, close: () => journal.close() };
   }
   const { seeCluster } = await import("./cluster-journal.ts");
-  return await seeCluster({ cluster }, clock);
+  return await seeCluster({ cluster, scope }, clock);
 }
 
 /** @throws {RunnerError} CONFIG, in a cluster: this is for one host alone. */

@@ -34,7 +34,7 @@ export const pause: Verb = {
     "  mig-runner -c runner.cfg pause sshd-config --until 2026-12-24T06:00:00Z",
   async run(call) {
     const job = wordOf(call, "pause");
-    return await withJournal(call, async (access) => {
+    return await withJournal(call, job, async (access) => {
       const { clock, journal, log } = access.edges;
       const now = clock.now();
       const until = call.flags.moment("until", now, "from now");
@@ -73,7 +73,7 @@ export const unpause: Verb = {
     "  mig-runner -c runner.cfg unpause sshd-config",
   async run(call) {
     const job = wordOf(call, "unpause");
-    return await withJournal(call, async (access) => {
+    return await withJournal(call, job, async (access) => {
       const { clock, journal, log } = access.edges;
       const why = call.flags.text("why") ?? "";
       const reason = why === "" ? "" : `: ${why}`;
@@ -107,9 +107,10 @@ function wordOf({ positionals: [job, ...others] }: Call, verb: string): string {
 
 async function withJournal(
   call: Call,
+  job: string,
   work: (access: JournalAccess) => Promise<number>,
 ): Promise<number> {
-  const access = await openJournalAccess(call);
+  const access = await openJournalAccess(call, { kind: "named", word: job });
   try {
     return await work(access);
   } finally {

@@ -1,7 +1,8 @@
-// Reading: the journal opened by a verb that only looks at it: that of this host, or a copy of the
-// cluster's.
+// Reading: the journal opened by a verb that only looks at it: that of this host, or what the verb
+// needs of the cluster's, for which nothing is written there.
 import { isThere } from "../edge/files.ts";
 import type { Journal } from "../journal/journal.ts";
+import type { Need } from "../journal/need.ts";
 import { openJournal } from "../journal/sqlite/journal.ts";
 import type { SpoolView } from "./open.ts";
 
@@ -12,16 +13,26 @@ export interface JournalFile {
 }
 
 /**
- * The journal to be read: its file, or of a cluster a copy of the whole, which is kept up to date.
+ * The journal to be read: its file, or of a cluster one with what is needed, as it is now.
  *
  * @throws {RunnerError} JOURNAL: the cluster cannot be reached.
  */
-export async function journalFile({
+export async function journalFile(
+  { config: { cluster, journalPath: path } }: Pick<SpoolView, "config">,
+  need: Need,
+): Promise<JournalFile> {
+  if (cluster === null) return { path, close: async () => {} };
+  return await (await import("./cluster-journal.ts")).excerptOf(cluster, need);
+}
+
+/** The whole journal to be read for long: its file, or of a cluster a copy that is kept up to date. */
+export async function journalFileKept({
   config: { cluster, journalPath: path },
   clock,
 }: Pick<SpoolView, "config" | "clock">): Promise<JournalFile> {
   if (cluster === null) return { path, close: async () => {} };
-  return await (await import("./cluster-journal.ts")).seeCluster({ cluster }, clock);
+  const { seeCluster } = await import("./cluster-journal.ts");
+  return await seeCluster({ cluster, scope: { kind: "all" } }, clock);
 }
 
 /** A journal that is only read. */
@@ -31,8 +42,8 @@ export interface Reading {
 }
 
 /** Opens it. @throws {RunnerError} JOURNAL: there is none yet, or it cannot be used. */
-export async function openReading(view: SpoolView): Promise<Reading> {
-  const file = await journalFile(view);
+export async function openReading(view: SpoolView, need: Need): Promise<Reading> {
+  const file = await journalFile(view, need);
   try {
     const journal = openJournal({ path: file.path, readOnly: true });
     return {
@@ -49,7 +60,8 @@ export async function openReading(view: SpoolView): Promise<Reading> {
 }
 
 /** The same; null where there is no journal yet. */
-export async function openReadingIfThere(view: SpoolView): Promise<Reading | null> {
+export async function openReadingIfThere(view: SpoolView, need: Need): Promise<Reading | null> {
   const { cluster, journalPath } = view.config;
-  return cluster === null && !(await isThere(journalPath)) ? null : await openReading(view);
+  const isNone = cluster === null && !(await isThere(journalPath));
+  return isNone ? null : await openReading(view, need);
 }

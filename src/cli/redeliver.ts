@@ -34,7 +34,7 @@ export const redeliver: Verb = {
     if (word === undefined || others.length > 0) {
       throw new UsageError("redeliver takes one ACTIONID or JOB");
     }
-    const access = await openJournalAccess(call);
+    const access = await openJournalAccess(call, { kind: "named", word: word });
     try {
       const plugin = call.flags.text("plugin");
       if (plugin !== null) await requirePlugin(access, plugin);

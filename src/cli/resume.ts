@@ -33,7 +33,7 @@ export const resume: Verb = {
     if (runId === null || others.length > 0) {
       throw new UsageError("resume takes one RUN, a number that status shows");
     }
-    const access = await openJournalAccess(call);
+    const access = await openJournalAccess(call, { kind: "named", word: `${runId}` });
     try {
       const { clock, journal, log } = access.edges;
       const why = journal.run(runId)?.note ?? null;

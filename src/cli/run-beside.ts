@@ -26,7 +26,7 @@ const BEGIN_MAX_MS = 60_000;
 
 /** Asks for a run of a job, and tells what became of it. Resolves with the exit status. */
 export async function runBeside(call: Call, job: string, parts: RunParts): Promise<number> {
-  const access = await openJournalAccess(call);
+  const access = await openJournalAccess(call, { kind: "named", word: job });
   try {
     const { edges } = access;
     const asked = await askByJournal(call, access, { job, lock: { isOurs: false } });

@@ -28,7 +28,7 @@ interface Asking {
 
 /** Asks for a run and leaves it to whoever works on the directory. */
 export async function leaveRun(call: Call, job: string): Promise<number> {
-  const access = await openJournalAccess(call);
+  const access = await openJournalAccess(call, { kind: "named", word: job });
   try {
     const { id, notBefore } = await askByJournal(call, access, { job, lock: null });
     const who = serverText(servingHolder(access.config.directory)?.pid ?? null);

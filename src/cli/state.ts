@@ -46,7 +46,11 @@ export const state: Verb = {
     if (change !== null && job !== undefined) return await changeState(call, job, change);
     const view = await openSpoolView(call);
     const jobs = await jobNames(view);
-    const reading = await openReadingIfThere(view);
+    const reading = await openReadingIfThere(view, {
+      kind: "tables",
+      tables: ["state"],
+      ...(job === undefined ? {} : { job }),
+    });
     const journal = reading?.journal ?? null;
     try {
       if (job !== undefined && !jobs.has(job) && keptBy(journal, job).length === 0) {
@@ -117,7 +121,7 @@ function jsonOf(key: string, text: string): string {
 
 /** Makes the change, and shows what the job keeps then. */
 async function changeState(call: Call, job: string, change: Change): Promise<number> {
-  const access = await openJournalAccess(call);
+  const access = await openJournalAccess(call, { kind: "named", word: job });
   try {
     const { clock, journal, log } = access.edges;
     const jobs = await jobNames(access);

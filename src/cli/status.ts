@@ -51,7 +51,7 @@ export const status: Verb = {
     const mistakes = toldOnce(directoryMistakes(view.config)).map(describeError);
     const states = await loadTrusted(view);
     const now = view.clock.now();
-    const file = await journalFile(view);
+    const file = await journalFile(view, { kind: "overview" });
     const { reading, problem } = await openReadable(file.path);
     const holder = lockHolder(directory)?.pid ?? null;
     try {

@@ -4,13 +4,19 @@ import { audit } from "../../src/cli/audit.ts";
 import { calendar } from "../../src/cli/calendar.ts";
 import { check } from "../../src/cli/check.ts";
 import { cluster } from "../../src/cli/cluster.ts";
+import { history } from "../../src/cli/history.ts";
 import { journal as verb } from "../../src/cli/journal.ts";
+import { openJournalAccess, openSpoolView } from "../../src/cli/open.ts";
+import { pause } from "../../src/cli/pause.ts";
+import { journalFileKept } from "../../src/cli/reading.ts";
 import { redeliver } from "../../src/cli/redeliver.ts";
 import { run } from "../../src/cli/run.ts";
 import { state } from "../../src/cli/state.ts";
 import { status } from "../../src/cli/status.ts";
+import type { Call, Verb } from "../../src/cli/verb.ts";
 import { openClusterJournal } from "../../src/journal/postgres/journal.ts";
 import { Server } from "../../src/journal/postgres/server.ts";
+import { shardOf } from "../../src/journal/postgres/shapes.ts";
 import { startPostgres } from "../support/postgres.ts";
 import { Directory, THEN } from "../support/verb.ts";
 
@@ -43,6 +49,11 @@ async function beside(url: string, directory: Directory) {
       await server.close();
     },
   };
+}
+
+/** A verb that only does this. */
+function probe(work: (call: Call) => Promise<void>): Verb {
+  return { usage: "", flags: [], help: "", run: async (call) => work(call).then(() => 0) };
 }
 
 test.skipIf(postgres === null)("verbs work on the journal of all hosts", async () => {
@@ -80,6 +91,70 @@ test.skipIf(postgres === null)("verbs work on the journal of all hosts", async (
   const withdrawn = await directory.call(calendar, ["withdraw", "nightly"]);
   expect([withdrawn.thrown, withdrawn.exit]).toEqual(["", 0]);
   expect((await directory.call(calendar, ["show", "nightly"])).thrown).toContain("none is");
+});
+
+test.skipIf(postgres === null)(
+  "verbs that read take no ids, and need no right to write",
+  async () => {
+    const { url, directory } = await newHost();
+    await using _ = directory;
+    expect((await directory.call(state, ["nightly", "--set", "known=[1]"])).exit).toBe(0);
+    const asked = await directory.call(run, ["nightly", "--at", "2098-01-02T03:00:00Z"]);
+    const [, id = ""] = /^run (\d+) /.exec(asked.out) ?? [];
+    await postgres?.query(url, "CREATE ROLE reader LOGIN");
+    await postgres?.query(url, "GRANT SELECT ON ALL TABLES IN SCHEMA public TO reader");
+    const reader = url.replace("postgres@", "reader@");
+    await directory.config("[cluster]", `url = "${reader}"`, 'name = "alpha"');
+    const nextId = "SELECT next_id FROM mig_cluster";
+    const before = await postgres?.query(url, nextId);
+    const told: readonly [verb: Verb, words: readonly string[], says: string][] = [
+      [history, [], `${id}`],
+      [history, ["nightly"], `${id}`],
+      [history, [id], `run ${id} of nightly (manual): requested`],
+      [status, [], `run ${id}  2098-01-02`],
+      [state, [], "known"],
+      [state, ["nightly"], "[1]"],
+      [audit, [], "run nightly"],
+      [audit, ["verify"], "2 rows, sound"],
+      [cluster, ["status"], "no hosts yet"],
+    ];
+    for (const [verb, words, says] of told) {
+      const { out, thrown } = await directory.call(verb, words);
+      expect([thrown, out]).toEqual(["", expect.stringContaining(says)]);
+    }
+    expect((await directory.call(calendar, ["show", "nightly"])).thrown).toContain("none is");
+    expect((await directory.call(history, ["nihgtly"])).thrown).toContain('did you mean "nightly"');
+    const page = probe(async (call) => (await journalFileKept(await openSpoolView(call))).close());
+    expect((await directory.call(page, [])).thrown).toBe("");
+    expect(await postgres?.query(url, nextId)).toEqual(before ?? []);
+    expect((await directory.call(pause, ["nightly"])).thrown).toContain("permission denied");
+  },
+);
+
+test.skipIf(postgres === null)("a verb about one job fetches no other's rows", async () => {
+  const { url, directory } = await newHost();
+  await using _ = directory;
+  await using held = await beside(url, directory);
+  const jobs = ["nightly", "b", "c", "d", "e", "f"];
+  const runs = await held.journal.write((to) =>
+    jobs.map((job) => to.insertRun({ job, firesAt: 1, cause: "manual" }, "open", THEN)?.id ?? 0),
+  );
+  const shards = jobs.map((job) => shardOf(job, SHARDS));
+  expect(new Set(shards).size).toBeGreaterThan(1);
+  for (const [index, run] of runs.entries()) {
+    for (const word of [jobs[index] ?? "", `${run}`]) {
+      const seen: string[] = [];
+      const looking = probe(async (call) => {
+        const { edges, close } = await openJournalAccess(call, { kind: "named", word });
+        seen.push(...jobs.filter((job) => edges.journal.runs(job, 1).length > 0));
+        await close();
+      });
+      expect((await directory.call(looking, [])).thrown).toBe("");
+      // A number may be the name of a job, too.
+      const here = [shards[index], shardOf(word, SHARDS)];
+      expect(seen).toEqual(jobs.filter((_, other) => here.includes(shards[other])));
+    }
+  }
 });
 
 test.skipIf(postgres === null)("drain says when nobody is left who takes the jobs", async () => {

@@ -27,7 +27,7 @@ export const withdraw: Deed = { word: "JOB", run: withdrawJob };
 async function installFile(call: Call, path: string): Promise<number> {
   const { flags, terminal } = call;
   const calendar = await readCalendar("install", path);
-  const access = await openJournalAccess(call);
+  const access = await openJournalAccess(call, { kind: "named", word: calendar.job });
   try {
     const entity = await requireJob(access, calendar.job, "install a calendar of");
     await check(call, { path, calendar, entity, access });
@@ -117,7 +117,7 @@ function advice({ signing }: Entity): readonly string[] {
 
 async function withdrawJob(call: Call, job: string): Promise<number> {
   if (job === "") throw new UsageError("calendar withdraw takes one JOB");
-  const access = await openJournalAccess(call);
+  const access = await openJournalAccess(call, { kind: "named", word: job });
   try {
     const { journal, clock } = access.edges;
     const row = journal.calendar(job);

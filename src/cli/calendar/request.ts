@@ -136,12 +136,15 @@ export async function jobTemplate(call: Call, { spool }: SpoolView, entity: Enti
 /** Runs that are looked at for how many agents matched. */
 const RUNS_MAX = 20;
 
+/** The tables that tell it. */
+const KNOWN = ["run", "action", "calendar", "audit"];
+
 /** What the journal knows of a job: the calendar before, and how many agents matched last. */
 async function known(
   view: SpoolView,
   job: string,
 ): Promise<Pick<RequestOrder, "agents" | "before" | "audit">> {
-  const reading = await openReadingIfThere(view);
+  const reading = await openReadingIfThere(view, { kind: "tables", tables: KNOWN, job });
   if (reading === null) return { agents: null, before: null, audit: null };
   const { journal, close } = reading;
   try {

@@ -27,12 +27,14 @@ const SHOWN_MAX = 10;
 /** Fire times that are looked for in the calendar. */
 const COMPARED_MAX = 20_000;
 
+const TABLES = ["calendar", "calendar_window"];
+
 async function withCalendar<Value>(
   view: SpoolView,
   { job, attempt }: { readonly job: string; readonly attempt: string },
   work: (journal: Journal, row: CalendarRow) => Value | Promise<Value>,
 ): Promise<Value> {
-  const { journal, close } = await openReading(view);
+  const { journal, close } = await openReading(view, { kind: "tables", tables: TABLES, job });
   try {
     const row = journal.calendar(job);
     if (row !== null) return await work(journal, row);

@@ -62,8 +62,8 @@ const GIVEN_UP_MS: Milliseconds = 10 * MINUTE_MS;
 /** The journal of a cluster as one process has it, and what comes to it and goes by shards. */
 export interface ClusterJournal extends Journal {
   /**
-   * Fetches all rows of shards, and new ids: they are above all that there are. Where there are
-   * shards already, what is written to them is not held up by more than one of these.
+   * Fetches all rows of shards. Ids are taken anew then: they are above all that there are. Where
+   * there are shards already, what is written to them is not held up by more than one of these.
    *
    * @param isWanted Asked in the turn in which the last row of a shard has come. @default it is
    */
@@ -177,6 +177,7 @@ class Writes {
   /** Does works and records what they change. Settles each, or throws: then nothing was recorded. */
   async #record(group: readonly Queued[]): Promise<void> {
     const { server, me, onDoubt } = this.#options;
+    await this.#ids.takeFirst(server);
     for (let attempt = 1; ; attempt++) {
       const rehearsed = this.#rehearse(group);
       const { settle, changes } = rehearsed;

@@ -169,7 +169,10 @@ export class Rows {
  * Does without the indexes of all tables while many rows come that nobody looks for yet: they are
  * made in a fraction of the time when all rows are here.
  */
-async function withoutIndexes(database: DatabaseSync, work: () => Promise<void>): Promise<void> {
+export async function withoutIndexes(
+  database: DatabaseSync,
+  work: () => Promise<void>,
+): Promise<void> {
   // What is there once stays so.
   const sql =
     "SELECT name, sql FROM main.sqlite_schema WHERE type = 'index' AND sql LIKE 'CREATE INDEX %'";

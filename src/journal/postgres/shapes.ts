@@ -189,13 +189,15 @@ export class Ids {
   readonly #use: StatementSync;
   readonly #give: StatementSync;
   readonly #left: StatementSync;
+  readonly #forget: StatementSync;
 
   constructor(database: DatabaseSync, shapes: ReadonlyMap<string, Shape>) {
     this.#shapes = shapes;
     database.exec("CREATE TEMP TABLE given (tbl TEXT PRIMARY KEY, low INTEGER, high INTEGER)");
     this.#use = database.prepare("UPDATE temp.given SET low = ?1 + 1 WHERE tbl = ?2 AND low <= ?1");
+    this.#forget = database.prepare("DELETE FROM temp.given");
     this.#give = database.prepare("INSERT OR REPLACE INTO temp.given VALUES (?, ?, ?)");
-    this.#left = database.prepare("SELECT coalesce(min(high - low), 0) AS left FROM temp.given");
+    this.#left = database.prepare("SELECT min(high - low) AS left FROM temp.given");
   }
 
   /** The next id of a table, as SQL. */
@@ -217,7 +219,22 @@ export class Ids {
     for (const table of this.#shapes.keys()) this.#give.run(table, low, low + IDS_MAX - 1);
   }
 
+  /** What was taken before is used no more. */
+  forget(): void {
+    this.#forget.run();
+  }
+
+  /** A process that writes nothing takes none. */
+  async takeFirst(server: Pick<ClusterStore, "ids">): Promise<void> {
+    if (this.#count === null) await this.take(server);
+  }
+
   async takeWhenFew(server: Pick<ClusterStore, "ids">): Promise<void> {
-    if (Number(this.#left.get()?.left) < IDS_MAX / 2) await this.take(server);
+    if (this.#count !== null && this.#count < IDS_MAX / 2) await this.take(server);
+  }
+
+  /** How many are left, of the table that has the fewest; null: none were taken. */
+  get #count(): number | null {
+    return (this.#left.get()?.left ?? null) as number | null;
   }
 }

@@ -175,7 +175,7 @@ export class Shards {
     const { server } = this.#options;
     const { now, shards } = await server.look();
     this.#lookedAt ||= now;
-    await this.#options.ids.take(server);
+    this.#options.ids.forget();
     return new Map(shards.map(({ id, version }) => [id, version]));
   }
 

@@ -74,9 +74,9 @@ function storeLines({ store }: Findings): string[] {
 
 function clusterLines({ cluster }: Findings): string[] {
   if (cluster === null) return [];
-  const { host, works } = cluster;
+  const { database, works } = cluster;
   const what = works ? "its tables are there" : "it cannot be worked with";
-  return [`PostgreSQL of the cluster ${host}: ${what}`];
+  return [`PostgreSQL of the cluster, ${database}: ${what}`];
 }
 
 function describe(findings: Findings): string[] {

@@ -6,7 +6,7 @@ import { errorsOf } from "./jobs.ts";
 
 /** What was asked of the database of a cluster. */
 export interface ClusterView {
-  readonly host: string;
+  readonly database: string;
   /** Whether its tables are there, and can be read. */
   readonly works: boolean;
 }
@@ -37,14 +37,14 @@ export async function askCluster(
 ): Promise<ClusterView | null> {
   if (cluster === null) return null;
   const { openServer } = await import("./cluster-journal.ts");
-  const host = URL.parse(cluster.url.reveal())?.host ?? "";
   const server = openServer(cluster);
+  const { place: database } = server;
   try {
     await server.assertSchema();
-    return { host, works: true };
+    return { database, works: true };
   } catch (error) {
     mistakes.push(...errorsOf(error));
-    return { host, works: false };
+    return { database, works: false };
   } finally {
     await server.close();
   }

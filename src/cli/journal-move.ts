@@ -1,5 +1,6 @@
 // Journal move: the deed of `journal` that takes the journal of one host into that of a cluster, or
 // back into a file of one host.
+import { DATABASE_URL_LIKE, isDatabaseUrl } from "../config/cluster.ts";
 import { absolutePath, hostName, isThere } from "../edge/files.ts";
 import { lockDirectory } from "../edge/lock.ts";
 import { processName } from "../edge/replica.ts";
@@ -10,6 +11,7 @@ import { type AuditRow, headText } from "../journal/audit.ts";
 import { moveIntoCluster } from "../journal/postgres/into-cluster.ts";
 import { cannotMove } from "../journal/postgres/move-lock.ts";
 import { moveOutOfCluster } from "../journal/postgres/out-of-cluster.ts";
+import { placeOf } from "../journal/postgres/problem.ts";
 import { Server } from "../journal/postgres/server.ts";
 import { verifyJournal } from "../journal/sqlite/maintenance.ts";
 import { type Move, readMoveNote } from "../journal/sqlite/moved.ts";
@@ -30,13 +32,31 @@ export async function moveJournal(call: Call): Promise<number> {
   const view = await openSpoolView(call);
   const lock = await lockDirectory(view.config.directory, { work: "journal move" });
   try {
-    const isUrl = /^postgres(?:ql)?:\/\//.test(to);
-    return isUrl ? await moveIn(call, view, to) : await moveOut(call, view, absolutePath(to));
+    if (isDatabaseUrl(to)) return await moveIn(call, view, to);
+    assertOwn(to, view);
+    return await moveOut(call, view, view.config.journalPath);
   } finally {
     call.terminal.progress("");
     lock.release();
   }
 }
+
+/**
+ * A journal in another file than the configuration's would be found by no mig-runner.
+ *
+ * @throws {UsageError|RunnerError} It is none, or a URL that is written wrong.
+ */
+function assertOwn(to: string, { config: { journalPath } }: SpoolView): void {
+  // It may hold a password, and is not repeated.
+  if (SCHEME.test(to)) {
+    throw new UsageError(`flag -to is no URL of a PostgreSQL database, like ${DATABASE_URL_LIKE}`);
+  }
+  if (absolutePath(to) === absolutePath(journalPath)) return;
+  const hint = `mig-runner journal move --to "${journalPath}"; or --to ${DATABASE_URL_LIKE}`;
+  throw cannotMove(`"${to}" is not the journal's place by runner.cfg, "${journalPath}"`, hint);
+}
+
+const SCHEME = /^[A-Za-z][A-Za-z0-9+.-]*:/;
 
 async function moveIn(call: Call, view: SpoolView, to: string): Promise<number> {
   const { journalPath: path } = view.config;
@@ -46,7 +66,7 @@ async function moveIn(call: Call, view: SpoolView, to: string): Promise<number> 
     throw cannotMove(`"${path}" is not there`, hint);
   }
   const origin = `${hostName()}:${path}`;
-  const place = placeOf(to);
+  const place = placeOf({ connectionString: to });
   return await withServer(urlOf(to, view), async (server) => {
     if (readMoveNote(path) === null) await makeReady(call, path, isDry);
     const moved = await moveIntoCluster(server, {
@@ -104,7 +124,7 @@ async function moveOut(call: Call, view: SpoolView, path: string): Promise<numbe
     throw new RunnerError("CONFIG", message, { path: config, hint: "docs/cluster.md" });
   }
   const url = cluster.url.reveal();
-  const origin = placeOf(url);
+  const origin = placeOf({ connectionString: url });
   const place = `${hostName()}:${path}`;
   const isDry = call.flags.has("dry-run");
   return await withServer(url, async (server) => {
@@ -161,14 +181,8 @@ function countLines(rows: Readonly<Record<string, number>>): readonly string[] {
 function urlOf(to: string, { config }: SpoolView): string {
   const known = config.cluster?.url.reveal();
   const isBare = new URL(to).password === "";
-  return known !== undefined && isBare && placeOf(known) === placeOf(to) ? known : to;
-}
-
-/** A database for people, without the password. */
-function placeOf(url: string): string {
-  const address = URL.parse(url);
-  if (address === null) throw new UsageError("flag -to is no URL of a PostgreSQL database");
-  return `postgres://${address.hostname}:${address.port || 5432}${address.pathname}`;
+  const place = (connectionString: string): string => placeOf({ connectionString });
+  return known !== undefined && isBare && place(known) === place(to) ? known : to;
 }
 
 /** Sends the head of the audit log to where the log goes. */

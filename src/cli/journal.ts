@@ -29,8 +29,9 @@ export const journal: Verb = {
     "salvage  replaces a damaged journal by one with all rows that can still be read; the old one is\n" +
     "         kept beside it. Not while a mig-runner works on the directory.\n" +
     "move     takes the journal of this host, with all that is in flight, into the PostgreSQL of a\n" +
-    "         cluster, or that of the cluster of [cluster] into FILE of one host. Not while a\n" +
-    "         mig-runner works on the directory; for FILE, on any host. See docs/cluster.md.\n" +
+    "         cluster, or that of the cluster of [cluster] into FILE, the journal.db of the host that\n" +
+    "         goes on. Not while a mig-runner works on the directory; for FILE, on any host. See\n" +
+    "         docs/cluster.md.\n" +
     "verify and backup may be used while a mig-runner runs. Ends with 1 when something is wrong.\n\n" +
     "Examples:\n" +
     "  mig-runner -c runner.cfg journal verify\n" +

@@ -17,6 +17,14 @@ export interface ClusterConfig {
   readonly leaseMs: Milliseconds;
 }
 
+/** What people are shown who wrote another one. */
+export const DATABASE_URL_LIKE = "postgres://mig@db.example.com/mig?sslmode=verify-full";
+
+/** Whether a text is the URL of a PostgreSQL database. */
+export function isDatabaseUrl(text: string): boolean {
+  return /^postgres(?:ql)?:\/\/./.test(text) && URL.parse(text) !== null;
+}
+
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/;
 
 /** The section [cluster]; null: this host works alone. */
@@ -33,9 +41,9 @@ export function clusterOf(resolver: Resolver): ClusterConfig | null {
     }
     return null;
   }
-  if (!/^postgres(?:ql)?:\/\/./.test(url) || URL.parse(url) === null) {
+  if (!isDatabaseUrl(url)) {
     const message = "Cannot use [cluster] url: it is no URL of a PostgreSQL database";
-    const hint = "It is like postgres://mig@db.example.com/mig?sslmode=verify-full";
+    const hint = `It is like ${DATABASE_URL_LIKE}`;
     noteMistake(resolver, ["cluster", "url"], { message, hint });
   }
   if (!NAME.test(name)) {

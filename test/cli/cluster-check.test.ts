@@ -24,7 +24,7 @@ test("a database that cannot be reached is a mistake", async () => {
   const mistakes: RunnerError[] = [];
   // Nothing listens on the port of discard.
   const view = await askCluster(mistakes, clusterAt("postgres://mig@127.0.0.1:9/mig"));
-  expect(view).toEqual({ host: "127.0.0.1:9", works: false });
+  expect(view).toEqual({ database: "postgres://127.0.0.1:9/mig", works: false });
   expect(mistakes).toHaveLength(1);
   expect(await askCluster(mistakes, null)).toBeNull();
 });

@@ -217,6 +217,25 @@ test.skipIf(postgres === null)("redeliver leaves it to the host that has the job
   expect(thrown).toContain('Cannot redeliver action "9": the journal of the cluster has none');
 });
 
+test.skipIf(postgres === null)("journal move takes no file that nothing would find", async () => {
+  const { directory } = await newHost();
+  await using _ = directory;
+  const path = directory.at("journal.db");
+  for (const to of [directory.at("other.db"), "journal.db", "db.example.com/mig"]) {
+    const { thrown } = await directory.call(verb, ["move", "--to", to]);
+    expect(thrown).toStartWith(`Cannot move the journal: "${to}" is not the journal's place by`);
+    expect(thrown).toContain(`mig-runner journal move --to "${path}"`);
+  }
+  for (const to of ["postgres:/oops", "postgres:oops", "Postgres://x/y", "http://u:secret@h/d"]) {
+    const { thrown } = await directory.call(verb, ["move", "--to", to]);
+    expect(thrown).toContain("no URL of a PostgreSQL database, like postgres://mig@db.example");
+    expect(thrown).not.toContain("secret");
+  }
+  expect(await Bun.file(directory.at("other.db")).exists()).toBe(false);
+  const moved = await directory.call(verb, ["move", "--to", path, "--dry-run"]);
+  expect([moved.thrown, moved.exit]).toEqual(["", 0]);
+});
+
 test.skipIf(postgres === null)("journal move takes along what the original has left", async () => {
   const { url, directory } = await newHost();
   await using _ = directory;

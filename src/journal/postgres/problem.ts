@@ -2,10 +2,13 @@
 import { Client, DatabaseError, type PoolConfig } from "pg";
 import { messageOf, RunnerError } from "../../errors.ts";
 
-/** Where a configuration leads, for people: no password. */
+/** Where a configuration leads, for people: without user and password. */
 export function placeOf(config: PoolConfig): string {
   const { database, host, port } = new Client(config);
-  return `database "${database ?? ""}" on ${host}:${port}`;
+  const name = encodeURIComponent(database ?? "");
+  // A folder with the server's socket.
+  if (host.startsWith("/")) return `postgres:///${name}?host=${host}`;
+  return `postgres://${host.includes(":") ? `[${host}]` : host}:${port}/${name}`;
 }
 
 /** What cannot pass by itself, by SQLSTATE: what is to be done about it. */

@@ -61,12 +61,13 @@ const LONG_MS: Milliseconds = 10 * MINUTE_MS;
 /** The journal of a cluster, as PostgreSQL has it. */
 export class Server implements ClusterStore {
   readonly #pool: Pool;
-  readonly #place: string;
+  /** Where it is, for people. */
+  readonly place: string;
   /** Those that are open. A client that was not let in leaves its own to the server. */
   readonly #sockets = new Set<Socket>();
 
   constructor(config: PoolConfig) {
-    this.#place = placeOf(config);
+    this.place = placeOf(config);
     this.#pool = new Pool({
       ...config,
       stream: () => this.#socket(),
@@ -134,7 +135,7 @@ export class Server implements ClusterStore {
       if (code === STALE || code === UNIQUE) return { kind: "stale" };
       if (code === LOST) return { kind: "lost" };
       if (code === MOVED) return { kind: "doubt", error: movedAway() };
-      return { kind: "doubt", error: writeError(error, this.#place) };
+      return { kind: "doubt", error: writeError(error, this.place) };
     }
   }
 
@@ -175,7 +176,7 @@ export class Server implements ClusterStore {
    */
   async transaction<Value>(work: (ask: Ask) => Promise<Value>): Promise<Value> {
     const client: PoolClient = await this.#pool.connect().catch((error: unknown) => {
-      throw serverError(error, this.#place);
+      throw serverError(error, this.place);
     });
     // Told by the statement that fails of it.
     client.on("error", () => {});
@@ -184,7 +185,7 @@ export class Server implements ClusterStore {
         const query = { text: sql, values: [...values], query_timeout: LONG_MS };
         return ((await client.query(query)).rows ?? []) as Record<string, unknown>[];
       } catch (error) {
-        throw serverError(error, this.#place);
+        throw serverError(error, this.place);
       }
     };
     try {
@@ -302,7 +303,7 @@ export class Server implements ClusterStore {
     try {
       return (await this.#pool.query(query)).rows ?? [];
     } catch (error) {
-      throw serverError(error, this.#place);
+      throw serverError(error, this.place);
     }
   }
 }

@@ -619,7 +619,7 @@ described("Server", () => {
   test("says where it was refused, what to do, and that it does not pass by itself", async () => {
     const { url, server } = await newServer();
     const { host, pathname } = new URL(url);
-    const at = `(database "${pathname.slice(1)}" on ${host})`;
+    const at = `(postgres://${host}${pathname})`;
     await postgres().query(url, "CREATE ROLE stranger LOGIN");
     const denied = await refusal(url.replace("postgres@", "stranger@"));
     expect(denied.message).toContain("permission denied for table mig_");

@@ -1,7 +1,7 @@
 // What PostgreSQL says, as an error: of a write, whether it may have been done.
 import { describe, expect, test } from "bun:test";
 import { DatabaseError } from "pg";
-import { writeError } from "../../../src/journal/postgres/problem.ts";
+import { placeOf, writeError } from "../../../src/journal/postgres/problem.ts";
 
 function saidByServer(code: string): DatabaseError {
   return Object.assign(new DatabaseError("no", 2, "error"), { code });
@@ -28,5 +28,18 @@ describe("writeError()", () => {
     saidByServer("57014"),
   ])("says nothing of that where it cannot (%p)", (error) => {
     expect(writeError(error, "there").message).not.toContain("may be there");
+  });
+});
+
+describe("placeOf()", () => {
+  const at = (connectionString: string) => placeOf({ connectionString });
+
+  test("says a database without user and password, the same for all who write it", () => {
+    const place = "postgres://db.example.com:5432/mig";
+    expect(at("postgres://mig:secret@db.example.com/mig?sslmode=verify-full")).toBe(place);
+    expect(at("postgresql://ann@db.example.com:5432/mig")).toBe(place);
+    expect(at("postgres://ann@[::1]:6432/mig")).toBe("postgres://[::1]:6432/mig");
+    expect(at("postgres://ann@db/my%20mig")).toBe("postgres://db:5432/my%20mig");
+    expect(at("postgres:///mig?host=/run/postgresql")).toBe("postgres:///mig?host=/run/postgresql");
   });
 });

@@ -7,17 +7,14 @@ import { RunnerError } from "../errors.ts";
 import type { Journal } from "../journal/journal.ts";
 import type { Need, Scope } from "../journal/need.ts";
 import { takeExcerpt } from "../journal/postgres/excerpt.ts";
-import { type ClusterJournal, openClusterJournal } from "../journal/postgres/journal.ts";
+import { openClusterJournal } from "../journal/postgres/journal.ts";
 import { Membership } from "../journal/postgres/membership.ts";
 import { removeFile } from "../journal/postgres/rows.ts";
 import { Server } from "../journal/postgres/server.ts";
 import { shardsOf } from "../journal/postgres/wanted.ts";
 import { type MoveNote, readMoveNote } from "../journal/sqlite/moved.ts";
 import type { Clock, Log } from "../lib/ports.ts";
-import { SECOND_MS } from "../time.ts";
-
-/** How old what a verb reads may be. */
-const REFRESH_MS = SECOND_MS;
+import { Follower } from "./follower.ts";
 
 /** What [cluster] url means. Nothing is connected yet. */
 export function openServer({ url }: Pick<ClusterConfig, "url">): Server {
@@ -106,6 +103,8 @@ export interface Seen {
   readonly journal: Journal;
   /** Its file, which only holds a copy. */
   readonly path: string;
+  /** Why the copy is old; null: it is not. */
+  outage(isAtWork: boolean): string | null;
   close(): Promise<void>;
 }
 
@@ -118,7 +117,10 @@ export async function seeCluster(
   {
     cluster,
     scope,
-  }: { readonly cluster: Pick<ClusterConfig, "url" | "name">; readonly scope: Scope },
+  }: {
+    readonly cluster: Pick<ClusterConfig, "url" | "name" | "leaseMs">;
+    readonly scope: Scope;
+  },
   clock: Clock,
 ): Promise<Seen> {
   const server = openServer(cluster);
@@ -128,14 +130,13 @@ export async function seeCluster(
     const me = processName(cluster.name);
     const journal = openClusterJournal({ server, path, shards, me });
     await journal.load(await server.transaction((ask) => shardsOf(ask, scope, shards)));
-    const ended = new AbortController();
-    const refreshed = keepFresh(journal, server, { clock, signal: ended.signal });
+    const follower = new Follower({ server, journal, clock, cluster });
     return {
       journal,
       path,
+      outage: (isAtWork) => follower.outage(isAtWork),
       async close() {
-        ended.abort();
-        await refreshed;
+        await follower.close();
         await journal.close();
         await server.close();
       },
@@ -143,21 +144,5 @@ export async function seeCluster(
   } catch (error) {
     await server.close();
     throw error;
-  }
-}
-
-async function keepFresh(
-  journal: ClusterJournal,
-  server: Server,
-  { clock, signal }: { readonly clock: Clock; readonly signal: AbortSignal },
-): Promise<void> {
-  while (!signal.aborted) {
-    await clock.sleep(REFRESH_MS, signal);
-    if (signal.aborted) return;
-    // What cannot be asked now is asked again.
-    await server
-      .look()
-      .then((seen) => journal.refresh(seen))
-      .catch(() => {});
   }
 }

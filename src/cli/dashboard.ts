@@ -73,7 +73,7 @@ export const dashboard: Verb = {
     try {
       const known = tls === null ? {} : { isNamed: (name: string) => tls.isFor(name) };
       const acting = allowed === null ? {} : { desk: allowed.desk };
-      const site = openSite(view, note, { journalPath: file.path, results: opened.results });
+      const site = openSite(view, note, { journal: file, results: opened.results });
       const app = createApp(site, { hosts, ...known, ...acting });
       const takesForms = allowed !== null;
       const credentials = tls?.credentials ?? null;

@@ -52,7 +52,7 @@ export function openMetricsFile(
     member,
   }: Pick<Opened, "config" | "catalog"> & {
     readonly edges: Edges;
-    readonly member: Pick<Membership, "path"> | null;
+    readonly member: Pick<Membership, "path" | "isAnswered"> | null;
   },
   runner: Pick<Runner, "api" | "fireAt">,
   write = writeTextfile,
@@ -77,7 +77,9 @@ export function openMetricsFile(
         const now = clock.now();
         const jobs = metricJobs(catalog, { now, fireAt: (job) => runner.fireAt(job) });
         const process: ProcessFacts = { startedAt, ...processUsage() };
-        write(path, await metrics(reading, { jobs, apiUp: runner.api.isUp, process }, now));
+        const journalUp = member?.isAnswered ?? true;
+        const facts = { jobs, apiUp: runner.api.isUp, journalUp, process };
+        write(path, await metrics(reading, facts, now));
         tell(null);
       } catch (error) {
         tell(messageOf(error));

@@ -9,6 +9,12 @@ import type { SpoolView } from "./open.ts";
 /** A file with the journal, for those who read it. */
 export interface JournalFile {
   readonly path: string;
+  /**
+   * Why it is not up to date, where it is kept so; null: it is.
+   *
+   * @param isAtWork Whether a process of this host works.
+   */
+  outage?(isAtWork: boolean): string | null;
   close(): Promise<void>;
 }
 

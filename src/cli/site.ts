@@ -15,6 +15,7 @@ import { revisionOf, type Site } from "../web/site.ts";
 import { loadJobs } from "./jobs.ts";
 import type { SpoolView } from "./open.ts";
 import { directoryMistakes, isDistrust, toldOnce } from "./owners.ts";
+import type { JournalFile } from "./reading.ts";
 
 /** How old what is known of the jobs may be before they are read again. */
 const JOBS_MS: Milliseconds = 10 * SECOND_MS;
@@ -29,7 +30,7 @@ const LOOKS = 7;
 /** What the page reads besides the directory. */
 export interface SiteSources {
   /** The journal's file, or a copy of it. @default that of the directory */
-  readonly journalPath?: string;
+  readonly journal?: Pick<JournalFile, "path" | "outage">;
   /** @default the files of the directory */
   readonly results?: Pick<Results, "find" | "stream" | "parts">;
 }
@@ -38,12 +39,12 @@ export interface SiteSources {
 export function openSite(
   view: SpoolView,
   note: (line: string) => void,
-  { journalPath = view.config.journalPath, results = FILES }: SiteSources = {},
+  { journal: file = { path: view.config.journalPath }, results = FILES }: SiteSources = {},
 ): Site {
   const { config, clock } = view;
   const { directory } = config;
   const jobs = new KnownJobs(view, note);
-  const journal = [journalPath, `${journalPath}-wal`] as const;
+  const journal = [file.path, `${file.path}-wal`] as const;
   let around = { holder: null as number | null, mistakes: [] as readonly string[] };
   let aroundAt: Instant | null = null;
   const lookAround = (now: Instant): void => {
@@ -52,6 +53,7 @@ export function openSite(
     const mistakes = toldOnce(directoryMistakes(config)).map(describeError);
     around = { holder: lockHolder(directory)?.pid ?? null, mistakes };
   };
+  const outage = (): string | null => file.outage?.(around.holder !== null) ?? null;
   return {
     version: VERSION,
     files: results,
@@ -61,9 +63,9 @@ export function openSite(
       lookAround(now);
       const { states, jobsAt } = await jobs.known(now);
       const journalAt = await changedAt(journal);
-      const { reading, problem } = journalAt === null ? NONE : openReadable(journalPath);
+      const { reading, problem } = journalAt === null ? NONE : openReadable(file.path);
       try {
-        const read = { reading, problem, journalAt, states, jobsAt };
+        const read = { reading, problem, outage: outage(), journalAt, states, jobsAt };
         return await use({ now, directory, blackouts: config.blackouts, ...around, ...read });
       } finally {
         await reading?.close();
@@ -72,7 +74,9 @@ export function openSite(
     async changed(known, signal) {
       for (let count = 1; ; count++) {
         lookAround(clock.now());
-        const revision = revisionOf({ journalAt: await changedAt(journal), holder: around.holder });
+        const { holder } = around;
+        const journalAt = await changedAt(journal);
+        const revision = revisionOf({ journalAt, holder, outage: outage() });
         if (revision !== known || count === LOOKS) return revision;
         await clock.sleep(LOOK_MS, signal);
         signal.throwIfAborted();

@@ -38,6 +38,8 @@ export interface MetricFacts {
   readonly jobs: readonly MetricJob[];
   /** Whether the API answered when it was last asked; null: this process does not ask it. */
   readonly apiUp: boolean | null;
+  /** Whether the journal answers: of a cluster, PostgreSQL. */
+  readonly journalUp: boolean;
   /** The daemon itself; null where another process tells. */
   readonly process: ProcessFacts | null;
 }
@@ -103,7 +105,7 @@ function runKey(row: Pick<JournalMetrics["runs"][0], "job" | "state"> & { count?
   return [JSON.stringify([job, state]), { labels: { job, state }, value: count }] as const;
 }
 
-function ofWork(read: JournalMetrics, { jobs, apiUp }: MetricFacts): Family[] {
+function ofWork(read: JournalMetrics, { jobs, apiUp, journalUp }: MetricFacts): Family[] {
   const plugins = [...new Set(jobs.flatMap((job) => job.plugins))];
   const deliveryKey = (plugin: string, state: string, value: number) =>
     [JSON.stringify([plugin, state]), { labels: { plugin, state }, value }] as const;
@@ -134,6 +136,11 @@ function ofWork(read: JournalMetrics, { jobs, apiUp }: MetricFacts): Family[] {
       "mig_runner_api_up",
       "Whether the MIG API answered when it was last asked.",
       apiUp === null ? [] : plain(apiUp ? 1 : 0),
+    ),
+    gauge(
+      "mig_runner_journal_up",
+      "Whether the journal answers; of several hosts, whether PostgreSQL does.",
+      plain(journalUp ? 1 : 0),
     ),
     gauge(
       "mig_runner_journal_bytes",

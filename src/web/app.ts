@@ -328,8 +328,8 @@ function html(status: number, text: Markup): Response {
 }
 
 function json(status: number, seen: Seen, data: unknown): Response {
-  const { now: shownAt, journalAt, jobsAt, problem } = seen;
-  const whole = { version: JSON_VERSION, shownAt, journalAt, jobsAt, problem };
+  const { now: shownAt, journalAt, jobsAt, problem, outage } = seen;
+  const whole = { version: JSON_VERSION, shownAt, journalAt, jobsAt, problem, outage };
   const text = `${visibleJson(jsonAnswer({ ...whole, ...(data as object) }))}\n`;
   return new Response(text, { status, headers: { "Content-Type": "application/json" } });
 }
@@ -355,7 +355,8 @@ async function metricsAnswer(seen: Seen, upcoming: UpcomingFires): Promise<Respo
     const isEarly = entity !== null && entity.postAheadMs > 0;
     return metricJob(job, entity, isEarly ? nextLaunch(entity, now) : (fires.get(job) ?? null));
   });
-  const text = await metrics(reading, { jobs, apiUp: null, process: null }, now);
+  const facts = { jobs, apiUp: null, journalUp: seen.outage === null, process: null };
+  const text = await metrics(reading, facts, now);
   const headers = { "Content-Type": "text/plain; version=0.0.4; charset=utf-8" };
   return new Response(text, { headers });
 }

@@ -31,7 +31,7 @@ export interface Sheet {
 
 /** What stands around a page. */
 export interface Frame {
-  readonly seen: Pick<Seen, "now" | "directory" | "holder" | "journalAt" | "jobsAt">;
+  readonly seen: Pick<Seen, "now" | "directory" | "holder" | "journalAt" | "jobsAt" | "outage">;
   readonly version: string;
   /** Where its style is. */
   readonly style: string;
@@ -70,6 +70,7 @@ ${opening}
 ${desk !== null && markup`<span class="person">${desk.person}</span>`}
 </header>
 <main id="main">
+${seen.outage !== null && markup`<p class="bad" role="alert">${seen.outage}</p>`}
 <h1>${title}</h1>
 ${desk?.acts ?? null}${body}
 </main>

@@ -13,6 +13,8 @@ export interface Seen {
   readonly reading: Reading | null;
   /** Why the journal cannot be read; null: it can, or there is none. */
   readonly problem: string | null;
+  /** Why what is read is old, or not what the other hosts see; null: it is neither. */
+  readonly outage: string | null;
   /** When the journal was written last; null: there is none. */
   readonly journalAt: Instant | null;
   /** The process that works on the directory, or null. */
@@ -26,9 +28,14 @@ export interface Seen {
   readonly mistakes: readonly string[];
 }
 
-/** What tells two looks apart: when the journal was written, and who works on the directory. */
-export function revisionOf({ journalAt, holder }: Pick<Seen, "journalAt" | "holder">): string {
-  return `${journalAt ?? "none"}-${holder ?? "none"}`;
+/** What tells two looks apart: when the journal was written, whether that is old, who works here. */
+export function revisionOf({
+  journalAt,
+  holder,
+  outage,
+}: Pick<Seen, "journalAt" | "holder" | "outage">): string {
+  const cut = outage === null ? "" : "-cut off";
+  return `${journalAt ?? "none"}-${holder ?? "none"}${cut}`;
 }
 
 /** What a page is made from. */

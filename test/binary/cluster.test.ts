@@ -88,6 +88,36 @@ test.skipIf(postgres === null)("two hosts share the jobs, and one goes on alone"
   expect({ exit, stdout }).toEqual({ exit: 1, stdout: "no hosts yet\n8 shards without a host\n" });
 });
 
+/** What /healthz answers. */
+async function health(url: string): Promise<{ status: number; text: string }> {
+  const answer = await fetch(`${url}/healthz`);
+  return { status: answer.status, text: await answer.text() };
+}
+
+test.skipIf(postgres === null)("a host without PostgreSQL says that it is not well", async () => {
+  if (postgres === null) return;
+  await using cluster = await Cluster.create(postgres, { hosts: 1 });
+  const host = cluster.host(1);
+  await cluster.job("one", []);
+  const daemon = await host.daemon();
+  const page = host.start("dashboard", "--listen", "127.0.0.1:0");
+  const url = (await page.prints(/the page is at /)).replace(/.* /, "").replace(/\/$/, "");
+  await eventually(async () => ((await health(url)).status === 200 ? true : null));
+  cluster.ways[0]?.postgres.cut("both");
+  const told = await eventually(async () => {
+    const answer = await health(url);
+    return answer.status === 503 ? answer.text : null;
+  });
+  expect(told).toContain("PostgreSQL has not answered since");
+  expect(await (await fetch(url)).text()).toContain('role="alert">PostgreSQL has not answered');
+  cluster.ways[0]?.postgres.mend();
+  await eventually(async () => ((await health(url)).status === 200 ? true : null));
+  for (const each of [page, daemon]) {
+    each.signal("SIGTERM");
+    ended(await each.ended());
+  }
+});
+
 /** What the page would have in runner.cfg: of the cluster, of a bucket, of a folder. */
 function configsIn(page: string): readonly string[] {
   return blocksOf(page)

@@ -23,7 +23,7 @@ const NOTHING: JournalMetrics = {
 
 const NIGHTLY = { job: "nightly", nextAt: 5_500, isSignedAhead: false, plugins: ["mail"] };
 
-const FACTS = { jobs: [NIGHTLY], apiUp: null, process: null };
+const FACTS = { jobs: [NIGHTLY], apiUp: null, journalUp: true, process: null };
 
 function sampleOf(text: string, name: string, labels: Record<string, string> = {}) {
   const family = readExposition(text).get(name);
@@ -40,7 +40,7 @@ describe("renderMetrics()", () => {
       windowsLeft: [{ job: "nightly", left: 4 }],
     };
     const ahead = { ...NIGHTLY, isSignedAhead: true };
-    const text = renderMetrics(read, { jobs: [ahead], apiUp: false, process });
+    const text = renderMetrics(read, { jobs: [ahead], apiUp: false, journalUp: false, process });
     const told = [...readExposition(text)].map(([name, { type }]) => `${name} ${type}`);
     expect(told.toSorted()).toEqual([
       "mig_runner_actions_in_flight gauge",
@@ -49,6 +49,7 @@ describe("renderMetrics()", () => {
       "mig_runner_commands_total counter",
       "mig_runner_deliveries gauge",
       "mig_runner_journal_bytes gauge",
+      "mig_runner_journal_up gauge",
       "mig_runner_missed_total counter",
       "mig_runner_next_fire_timestamp_seconds gauge",
       "mig_runner_process_cpu_seconds_total counter",
@@ -61,6 +62,7 @@ describe("renderMetrics()", () => {
       sampleOf(text, "mig_runner_runs_total", { job, state });
     expect([runs("nightly", "failed"), runs("gone", "done")]).toEqual([0, 2]);
     expect(sampleOf(text, "mig_runner_api_up")).toBe(0);
+    expect(sampleOf(text, "mig_runner_journal_up")).toBe(0);
     expect(sampleOf(text, "mig_runner_next_fire_timestamp_seconds", { job: "nightly" })).toBe(5.5);
     expect(sampleOf(text, "mig_runner_calendar_windows_left", { job: "nightly" })).toBe(4);
     const mail = { plugin: "mail", state: "dead" };

@@ -17,6 +17,7 @@ const METRICS: Readonly<Record<string, readonly string[]>> = {
   mig_runner_deliveries: ["plugin", "state"],
   mig_runner_missed_total: ["job"],
   mig_runner_api_up: [],
+  mig_runner_journal_up: [],
   mig_runner_journal_bytes: [],
   mig_runner_calendar_windows_left: ["job"],
 };
@@ -36,6 +37,7 @@ function rendered(): string {
     {
       jobs: [{ job: "a", nextAt: 1, isSignedAhead: true, plugins: ["mail"] }],
       apiUp: true,
+      journalUp: true,
       process: null,
     },
   );

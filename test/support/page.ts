@@ -29,9 +29,10 @@ export interface AskedPage {
 export async function pageOf(
   directory: Directory,
   hosts: readonly string[] = [],
+  outage: () => string | null = () => null,
 ): Promise<AskedPage> {
   const notes: string[] = [];
-  const app = await appOf(directory, { hosts, note: (line) => notes.push(line) });
+  const app = await appOf(directory, { hosts, outage, note: (line) => notes.push(line) });
   return { notes, ...askerOf(app) };
 }
 
@@ -41,6 +42,8 @@ export async function appOf(
   how: {
     readonly hosts: readonly string[];
     readonly note: (line: string) => void;
+    /** Why what is read is old. @default it is not */
+    readonly outage?: () => string | null;
     /** How people act from it, but for what acts. */
     readonly desk?: Omit<DeskEdges, "act" | "isClosed"> & { readonly isClosed?: boolean };
   },
@@ -58,7 +61,8 @@ export async function appOf(
   const view = await openSpoolView(call);
   const act: DeskEdges["act"] = (order, person) => perform(call, order, person);
   const acting = how.desk === undefined ? {} : { desk: { isClosed: false, ...how.desk, act } };
-  return createApp(openSite(view, how.note), { hosts: how.hosts, ...acting });
+  const journal = { path: view.config.journalPath, outage: how.outage ?? (() => null) };
+  return createApp(openSite(view, how.note, { journal }), { hosts: how.hosts, ...acting });
 }
 
 function askerOf(app: App): Pick<AskedPage, "get" | "json"> {

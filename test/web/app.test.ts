@@ -389,6 +389,35 @@ describe("createApp()", () => {
     }
   });
 
+  test("says above all else of each page that PostgreSQL does not answer", async () => {
+    await using directory = await Directory.create();
+    await directory.job("nightly");
+    await directory.collected("nightly", 8, []);
+    const lock = await lockDirectory(directory.path);
+    let outage: string | null = null;
+    const page = await pageOf(directory, [], () => outage);
+    try {
+      expect((await page.get("/healthz")).status).toBe(200);
+      expect((await page.get("/metrics")).text).toContain("\nmig_runner_journal_up 1\n");
+      const before = /data-revision="([^"]*)"/.exec((await page.get("/")).text)?.[1];
+      outage = "PostgreSQL has <not> answered";
+      const health = await page.get("/healthz");
+      expect(health.status).toBe(503);
+      expect(JSON.parse(health.text)).toMatchObject({ healthy: false, reasons: [outage] });
+      for (const path of PAGES) {
+        const { text } = await page.get(path);
+        const alert = '<p class="bad" role="alert">PostgreSQL has &lt;not&gt; answered</p>';
+        expect([path, text.includes(`<main id="main">\n${alert}\n<h1>`)]).toEqual([path, true]);
+        // A page that is open is drawn anew by it.
+        expect(text).not.toContain(`data-revision="${before}"`);
+      }
+      expect(await page.json("/overview.json")).toMatchObject({ outage });
+      expect((await page.get("/metrics")).text).toContain("\nmig_runner_journal_up 0\n");
+    } finally {
+      lock.release();
+    }
+  });
+
   test("tells when a job that posts ahead is launched, as the daemon does", async () => {
     await using directory = await Directory.create();
     // Of each half hour; ten minutes before each it is posted.

@@ -10,6 +10,7 @@
 import { messageOf, RunnerError } from "../../errors.ts";
 import { type Instant, MINUTE_MS, type Milliseconds, SECOND_MS } from "../../time.ts";
 import { type Lease, renewalMs, shareOf } from "../lease.ts";
+import { Contact } from "./contact.ts";
 import { HostName } from "./host-name.ts";
 import { type ClusterJournal, openClusterJournal } from "./journal.ts";
 import type { LeaseUser, MembershipOptions } from "./membership-options.ts";
@@ -75,8 +76,8 @@ export class Membership implements Lease {
   /** Since when there is a shard to give, and something of each in hand. */
   #busySince: Milliseconds | null = null;
   #clockAheadMs: Milliseconds | null = null;
-  /** Since when it waits for the answer to a look; null: it has had it. */
-  #lookingSince: Milliseconds | null = null;
+  readonly #renewing = new Contact(() => this.#now().elapsed);
+  readonly #looking = new Contact(() => this.#now().elapsed);
 
   /** @param shards How many shards the cluster has. */
   constructor(options: MembershipOptions, shards: number) {
@@ -131,6 +132,11 @@ export class Membership implements Lease {
   speaks(): boolean {
     const first = this.#held.get(COMMON + 1);
     return first?.isLoaded === true && !this.#isOver(first);
+  }
+
+  /** Whether PostgreSQL answers, so that it renews its leases and sees the others. */
+  get isAnswered(): boolean {
+    return this.#renewing.outage() === null && this.#looking.outage() === null;
   }
 
   /** Whether the others know this host by its name. */
@@ -194,9 +200,11 @@ export class Membership implements Lease {
     const { server, host, isVisitor = false, me, leaseMs } = this.#options;
     const asked = this.#now();
     const held = new Map(this.#held);
-    const isDeaf = asked.elapsed - (this.#lookingSince ?? asked.elapsed) > DEAF_MS;
+    const isDeaf = this.#looking.waitsMs > DEAF_MS;
     const shown = isVisitor || isDeaf ? null : host;
-    const seen = await this.#within(limitMs, server.beat(shown, me, leaseMs, limitMs));
+    const seen = await this.#renewing.ask(() =>
+      this.#within(limitMs, server.beat(shown, me, leaseMs, limitMs)),
+    );
     const fault = shown === null ? null : this.#name.see(seen);
     if (fault !== null) this.#refused.resolve(fault);
     for (const { id, epoch, owner } of seen.shards) {
@@ -224,9 +232,7 @@ export class Membership implements Lease {
     const { server, me, leaseMs } = this.#options;
     const asked = this.#now();
     const held = new Map(this.#held);
-    this.#lookingSince ??= asked.elapsed;
-    const looked = await server.look();
-    this.#lookingSince = null;
+    const looked = await this.#looking.ask(() => server.look());
     // This host counts itself as alive, also where PostgreSQL has not heard its beats for a while.
     const hosts = looked.hosts.map((one) => (one.instance === me ? { ...one, silent: 0 } : one));
     const seen = { ...looked, hosts };

@@ -6,11 +6,12 @@ import type { Seen } from "../site.ts";
 
 /** Empty: it is healthy. Else a sentence each. */
 export async function healthReasons(seen: Seen): Promise<readonly string[]> {
-  const { reading, problem, holder, journalAt, now } = seen;
+  const { reading, problem, outage, holder, journalAt, now } = seen;
   const reasons: string[] = [];
   if (problem !== null) reasons.push(problem);
   else if (journalAt === null)
     reasons.push("there is no journal: no mig-runner has worked here yet");
+  if (outage !== null) reasons.push(outage);
   if (holder === null) reasons.push("no mig-runner is at work");
   const [first] = (await reading?.inFlight(1)) ?? [];
   const overdue = overdueText(first?.nextAt ?? null, now);

@@ -110,6 +110,18 @@ describe("Membership", () => {
     expect(member.has("nightly")).toBe(true);
   });
 
+  test("knows within some seconds that PostgreSQL does not answer one of its two loops", async () => {
+    const never = new Promise<never>(() => {});
+    let isLost = false;
+    const { clock, member } = beside((look) => (isLost ? never : look()));
+    await member.start();
+    await clock.moveBy(LEASE_MS);
+    expect(member.isAnswered).toBe(true);
+    isLost = true;
+    await clock.moveBy(7_000);
+    expect(member.isAnswered).toBe(false);
+  });
+
   test("keeps what it has when it is the first to hear of itself again", async () => {
     const { promise, resolve } = Promise.withResolvers<void>();
     let isLong = false;
@@ -279,7 +291,10 @@ describe("Membership", () => {
     let lost = 0;
     const { ahead, clock, member, said } = await joined({ answers: () => lost-- <= 0 });
     lost = 2;
-    await clock.moveBy(LEASE_MS * 0.85);
+    await clock.moveBy(LEASE_MS * 0.7);
+    expect(member.isAnswered).toBe(false);
+    await clock.moveBy(LEASE_MS * 0.15);
+    expect(member.isAnswered).toBe(true);
     expect(said.slice(1)).toEqual([
       "cluster: Cannot use the journal in PostgreSQL: a lease was not renewed in 2.5 s; trying again",
       "cluster: PostgreSQL answers again",

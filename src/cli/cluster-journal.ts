@@ -78,6 +78,8 @@ async function assertMoved(server: Server, path: string, before: MoveNote): Prom
 
 /** Rows of the cluster, as they were at one moment. */
 export interface Excerpt {
+  /** Where the whole is, for people. */
+  readonly place: string;
   /** The file that they are in. */
   readonly path: string;
   /** Rows that cannot be put into their tables, each with what is wrong. */
@@ -92,7 +94,7 @@ export async function excerptOf(cluster: Pick<ClusterConfig, "url">, need: Need)
     await server.assertSchema();
     const path = replicaFile();
     const unfit = await takeExcerpt(server, path, need);
-    return { path, unfit, close: async () => removeFile(path) };
+    return { place: server.place, path, unfit, close: async () => removeFile(path) };
   } finally {
     await server.close();
   }

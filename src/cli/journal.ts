@@ -1,5 +1,6 @@
 // Journal: the verb that verifies the journal, copies it beside a daemon, puts a copy back, and
 // salvages a damaged one.
+import type { ClusterConfig } from "../config/cluster.ts";
 import { isThere } from "../edge/files.ts";
 import { lockDirectory } from "../edge/lock.ts";
 import { nearest, RunnerError } from "../errors.ts";
@@ -20,8 +21,8 @@ export const journal: Verb = {
     JSON_FLAG,
   ],
   help:
-    "verify   looks for damage in the file and for rows that cannot be read or cannot be right.\n" +
-    "         Changes nothing.\n" +
+    "verify   looks for damage in the file and for rows that cannot be read or cannot be right; in a\n" +
+    "         cluster for such rows in PostgreSQL. Changes nothing.\n" +
     "backup   writes a consistent copy to FILE, which must not exist yet.\n" +
     "restore  replaces the journal by the backup FILE; the old journal is kept beside it. Not while a\n" +
     "         mig-runner works on the directory. FILE may be the journal itself: then its write-ahead\n" +
@@ -51,15 +52,17 @@ export const journal: Verb = {
     }
     if (words.length !== deed.words) throw new UsageError(deed.usage);
     const { config } = await openSpoolView(call);
-    if (what !== "move") assertAlone(config, `journal ${what}`);
-    const { directory, journalPath: path } = config;
-    return await deed.run(call, { directory, path, file: words[0] ?? "" });
+    if (deed.alone !== undefined) assertAlone(config, `journal ${what}`, deed.alone);
+    const { directory, journalPath: path, cluster } = config;
+    return await deed.run(call, { directory, path, cluster, file: words[0] ?? "" });
   },
 };
 
 interface Place {
   readonly directory: string;
   readonly path: string;
+  /** Where the journal is instead, in the PostgreSQL of a cluster. */
+  readonly cluster: ClusterConfig | null;
   /** The word after the deed; "" when it takes none. */
   readonly file: string;
 }
@@ -67,14 +70,41 @@ interface Place {
 interface Deed {
   readonly words: number;
   readonly usage: string;
+  /** What to do instead where the journal is that of a cluster. @default it works there, too */
+  readonly alone?: string;
   readonly run: (call: Call, place: Place) => Promise<number>;
 }
 
 const DEEDS: ReadonlyMap<string, Deed> = new Map([
   ["verify", { words: 0, usage: "journal verify takes no more words", run: verify }],
-  ["backup", { words: 1, usage: "journal backup takes one FILE", run: backup }],
-  ["restore", { words: 1, usage: "journal restore takes one FILE", run: restore }],
-  ["salvage", { words: 0, usage: "journal salvage takes no more words", run: salvage }],
+  [
+    "backup",
+    {
+      words: 1,
+      usage: "journal backup takes one FILE",
+      alone: "back up the database by the means of PostgreSQL, such as pg_dump",
+      run: backup,
+    },
+  ],
+  [
+    "restore",
+    {
+      words: 1,
+      usage: "journal restore takes one FILE",
+      alone: "stop the daemons, and restore the database by the means of PostgreSQL",
+      run: restore,
+    },
+  ],
+  [
+    "salvage",
+    {
+      words: 0,
+      usage: "journal salvage takes no more words",
+      alone:
+        "journal verify finds rows that cannot be read; mend or delete them in the table mig_row",
+      run: salvage,
+    },
+  ],
   ["move", { words: 0, usage: "journal move takes no word, but --to URL|FILE", run: move }],
 ]);
 
@@ -82,20 +112,46 @@ async function move(call: Call): Promise<number> {
   return await (await import("./journal-move.ts")).moveJournal(call);
 }
 
-async function verify(call: Call, { path }: Place): Promise<number> {
-  const report = await verifyJournal(path);
-  const lost = report.damage.length > 0 ? [] : await lostResults(path);
-  const faults = [...report.faults, ...lost];
-  const isSound = [report.damage, report.unreadable, faults].every(({ length }) => length === 0);
+async function verify(call: Call, { path: file, cluster }: Place): Promise<number> {
+  const { path, ...report } = await (cluster === null ? verifyFile(file) : verifyRows(cluster));
+  const { damage, unreadable, faults } = report;
+  const isSound = [damage, unreadable, faults].every(({ length }) => length === 0);
   if (call.flags.has("json")) {
-    call.terminal.json(JSON.stringify({ path, sound: isSound, ...report, faults }));
+    call.terminal.json(JSON.stringify({ path, sound: isSound, ...report }));
   } else {
-    call.terminal.out(describe(path, { ...report, faults }));
+    call.terminal.out(describe(path, report, cluster === null ? TAKE_OUT : TAKE_OUT_OF_CLUSTER));
   }
   return isSound ? 0 : 1;
 }
 
-function describe(path: string, { damage, unreadable, faults, rows }: JournalReport): string[] {
+interface Verified extends JournalReport {
+  /** Where the rows are. */
+  readonly path: string;
+}
+
+async function verifyFile(path: string): Promise<Verified> {
+  const report = await verifyJournal(path);
+  const lost = report.damage.length > 0 ? [] : await lostResults(path);
+  return { path, ...report, faults: [...report.faults, ...lost] };
+}
+
+/** Of the rows that hosts share, as they were at one moment. Results may lie on other hosts. */
+async function verifyRows(cluster: ClusterConfig): Promise<Verified> {
+  const { excerptOf } = await import("./cluster-journal.ts");
+  const { place, path, unfit, close } = await excerptOf(cluster, { kind: "all" });
+  try {
+    const report = await verifyJournal(path, { quick: true });
+    return { path: place, ...report, unreadable: [...unfit, ...report.unreadable] };
+  } finally {
+    await close();
+  }
+}
+
+function describe(
+  path: string,
+  { damage, unreadable, faults, rows }: JournalReport,
+  takeOut: string,
+): string[] {
   if (damage.length > 0) {
     const head = `${path}: it is damaged`;
     const way = "mig-runner journal salvage puts what can be read into a new one";
@@ -109,7 +165,7 @@ function describe(path: string, { damage, unreadable, faults, rows }: JournalRep
       `${path}: ${plural(unreadable.length, "row")} cannot be read, nothing works on them`,
       unreadable,
     ),
-    ...(unreadable.length === 0 ? [] : [TAKE_OUT]),
+    ...(unreadable.length === 0 ? [] : [takeOut]),
     ...listed(`${path}: ${plural(faults.length, "row")} cannot be right`, faults),
     ...table,
   ];
@@ -117,6 +173,8 @@ function describe(path: string, { damage, unreadable, faults, rows }: JournalRep
 
 const TAKE_OUT =
   "mig-runner journal salvage takes them out while no mig-runner runs, mig-runner drop JOB beside one";
+
+const TAKE_OUT_OF_CLUSTER = "mend or delete them in the table mig_row of PostgreSQL";
 
 function listed(head: string, texts: readonly string[]): string[] {
   return texts.length === 0 ? [] : [head, ...texts.map((text) => `  ${text}`)];

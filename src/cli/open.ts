@@ -175,10 +175,14 @@ async function openBeside(
 }
 
 /** @throws {RunnerError} CONFIG, in a cluster: this is for one host alone. */
-export function assertAlone({ cluster, path }: RunnerConfig, what: string): void {
+export function assertAlone(
+  { cluster, path }: Pick<RunnerConfig, "cluster" | "path">,
+  what: string,
+  hint = "docs/cluster.md says what does",
+): void {
   if (cluster === null) return;
-  const message = `Cannot use ${what}: it does not work together with [cluster] yet`;
-  throw new RunnerError("CONFIG", message, { path, hint: "docs/cluster.md says what does" });
+  const message = `Cannot use ${what}: it does not work together with [cluster]`;
+  throw new RunnerError("CONFIG", message, { path, hint });
 }
 
 /** The plugins that a configuration means. Looks at nothing yet. */

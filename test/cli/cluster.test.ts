@@ -217,6 +217,43 @@ test.skipIf(postgres === null)("redeliver leaves it to the host that has the job
   expect(thrown).toContain('Cannot redeliver action "9": the journal of the cluster has none');
 });
 
+test.skipIf(postgres === null)("journal verify checks the rows that hosts share", async () => {
+  const { url, directory } = await newHost();
+  await using _ = directory;
+  await using held = await beside(url, directory);
+  await held.journal.write((to) => {
+    for (const firesAt of [1, 2, 3, 4]) {
+      to.insertRun({ job: "nightly", firesAt, cause: "manual" }, "requested", THEN);
+    }
+  });
+  const place = url.replace("postgres@", "");
+  const sound = await directory.call(verb, ["verify"]);
+  expect([sound.exit, sound.out]).toEqual([0, `${place}: it is sound\n  run  4 rows\n`]);
+  const change = (at: number, data: string) =>
+    postgres?.query(url, `UPDATE mig_row SET data = ${data} WHERE data LIKE '%"fires_at":${at},%'`);
+  await change(1, "'no JSON'");
+  await change(2, `replace(data, '"requested"', '"done"')`);
+  await change(3, `replace(data, '"requested"', '"lost"')`);
+  const faulty = await directory.call(verb, ["verify"]);
+  expect(faulty.exit).toBe(1);
+  expect(faulty.out).toMatch(
+    /2 rows cannot be read.*\n {2}run \d+: .*JSON.*\n {2}run \d+ \(nightly\)/,
+  );
+  expect(faulty.out).toContain("mend or delete them in the table mig_row of PostgreSQL");
+  expect(faulty.out).toMatch(/1 row cannot be right\n.*it ended, but when was not recorded/);
+  const plain = JSON.parse((await directory.call(verb, ["verify", "--json"])).out);
+  expect(plain).toMatchObject({ path: place, sound: false, rows: { run: 3 } });
+  for (const [deed, hint] of [
+    [["backup", "x"], "pg_dump"],
+    [["restore", "x"], "stop the daemons"],
+    [["salvage"], "mig_row"],
+  ] as const) {
+    const { thrown } = await directory.call(verb, deed);
+    expect(thrown).toContain(`Cannot use journal ${deed[0]}: it does not work together with`);
+    expect(thrown).toContain(hint);
+  }
+});
+
 test.skipIf(postgres === null)("journal move takes no file that nothing would find", async () => {
   const { directory } = await newHost();
   await using _ = directory;
@@ -266,7 +303,6 @@ test.skipIf(postgres === null)("journal move takes along what the original has l
   const { undelivered, ...seen } = JSON.parse((await directory.call(status, ["--json"])).out);
   expect(undelivered).toEqual([]);
   expect(seen.inFlight.map((row: { actionId: number }) => row.actionId).toSorted()).toEqual([7, 9]);
-  expect((await directory.call(verb, ["verify"])).thrown).toContain("journal verify: it does not");
   const back = await directory.call(verb, ["move", "--to", path]);
   expect(back.out).toContain(`the file that was there is kept as ${path}.before-move\n`);
   const heads = (await Bun.file(directory.at("runner.log")).text()).match(

@@ -1,7 +1,10 @@
 // Follower: a copy of the cluster's journal that is kept up to date, and what keeps it from that.
 import type { ClusterConfig } from "../config/cluster.ts";
+import { describeError } from "../errors.ts";
 import { Contact } from "../journal/postgres/contact.ts";
 import type { ClusterJournal } from "../journal/postgres/journal.ts";
+import { otherSchema } from "../journal/postgres/problem.ts";
+import { CLUSTER_SCHEMA } from "../journal/postgres/schema.ts";
 import type { Server } from "../journal/postgres/server.ts";
 import type { Seen } from "../journal/postgres/store.ts";
 import type { Clock } from "../lib/ports.ts";
@@ -46,6 +49,8 @@ export class Follower {
         "What is shown is from before; nothing new is begun meanwhile"
       );
     }
+    const schema = this.#seen?.schema ?? CLUSTER_SCHEMA;
+    if (schema !== CLUSTER_SCHEMA) return describeError(otherSchema(schema));
     const { name, leaseMs } = this.#parts.cluster;
     const own = this.#seen?.hosts.find((host) => host.name === name);
     if (!isAtWork || own === undefined || own.silent < leaseMs) return null;
@@ -72,6 +77,7 @@ export class Follower {
     const { server, journal } = this.#parts;
     const seen = await server.look();
     this.#seen = seen;
+    if (seen.schema !== CLUSTER_SCHEMA) return;
     await journal.refresh(seen);
   }
 }

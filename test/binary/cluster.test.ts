@@ -88,6 +88,22 @@ test.skipIf(postgres === null)("two hosts share the jobs, and one goes on alone"
   expect({ exit, stdout }).toEqual({ exit: 1, stdout: "no hosts yet\n8 shards without a host\n" });
 });
 
+test.skipIf(postgres === null)("a daemon ends in order once the schema is another", async () => {
+  if (postgres === null) return;
+  await using cluster = await Cluster.create(postgres, { hosts: 1 });
+  const host = cluster.host(1);
+  const daemon = await host.daemon();
+  await shares(host, { h1: 8 });
+  await postgres.query(cluster.url, "UPDATE mig_cluster SET version = 2");
+  const { exit } = await daemon.ended();
+  expect(exit).toBe(9);
+  expect(daemon.lines.join("\n")).toContain(
+    "runner error: Cannot use the cluster's database: it has schema 2, this mig-runner works with 1",
+  );
+  const left = "SELECT count(*) FILTER (WHERE owner IS NOT NULL)::int AS owned FROM mig_shard";
+  expect(await postgres.query(cluster.url, left)).toEqual([{ owned: 0 }]);
+});
+
 /** What /healthz answers. */
 async function health(url: string): Promise<{ status: number; text: string }> {
   const answer = await fetch(`${url}/healthz`);

@@ -8,7 +8,7 @@ const NOW = Date.UTC(2026, 0, 2, 14, 3);
 
 function followed() {
   const clock = new VirtualClock(NOW);
-  const seen = { now: NOW, shards: [], hosts: [] as Seen["hosts"] };
+  const seen = { now: NOW, schema: 1, shards: [], hosts: [] as Seen["hosts"] };
   const state = { answer: (): Promise<Seen> => Promise.resolve(seen), refreshes: 0 };
   const follower = new Follower({
     server: { look: () => state.answer() },
@@ -41,6 +41,20 @@ test("tells within some seconds that PostgreSQL fails, and when it is back", asy
   state.answer = () => Promise.resolve(seen);
   await clock.moveBy(1_000);
   expect(follower.outage(true)).toBe(null);
+  await follower.close();
+});
+
+test("tells of a database that was brought up to date since, and reads no more of it", async () => {
+  const { clock, follower, seen, state } = followed();
+  await clock.moveBy(2_000);
+  const { refreshes } = state;
+  seen.schema = 2;
+  await clock.moveBy(2_000);
+  expect(follower.outage(true)).toBe(
+    "Cannot use the cluster's database: it has schema 2, this mig-runner works with 1 " +
+      "(use a newer one)",
+  );
+  expect(state.refreshes).toBe(refreshes);
   await follower.close();
 });
 

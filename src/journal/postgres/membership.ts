@@ -14,9 +14,10 @@ import { Contact } from "./contact.ts";
 import { HostName } from "./host-name.ts";
 import { type ClusterJournal, openClusterJournal } from "./journal.ts";
 import type { LeaseUser, MembershipOptions } from "./membership-options.ts";
+import { otherSchema } from "./problem.ts";
 import { NO_ANSWER, UNFIT_HINT } from "./refused.ts";
 import { Rounds } from "./rounds.ts";
-import { COMMON } from "./schema.ts";
+import { CLUSTER_SCHEMA, COMMON } from "./schema.ts";
 import { REMOVED_MS } from "./server.ts";
 import { shardOf } from "./shapes.ts";
 import type { Host, Seen } from "./store.ts";
@@ -233,6 +234,7 @@ export class Membership implements Lease {
     const asked = this.#now();
     const held = new Map(this.#held);
     const looked = await this.#looking.ask(() => server.look());
+    if (looked.schema !== CLUSTER_SCHEMA) return this.#refused.resolve(otherSchema(looked.schema));
     // This host counts itself as alive, also where PostgreSQL has not heard its beats for a while.
     const hosts = looked.hosts.map((one) => (one.instance === me ? { ...one, silent: 0 } : one));
     const seen = { ...looked, hosts };

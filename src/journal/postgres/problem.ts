@@ -1,6 +1,7 @@
 // Problem: what PostgreSQL, or the way there, says: as an error that tells where, and what to do.
 import { Client, DatabaseError, type PoolConfig } from "pg";
 import { messageOf, RunnerError } from "../../errors.ts";
+import { CLUSTER_SCHEMA } from "./schema.ts";
 
 /** Where a configuration leads, for people: without user and password. */
 export function placeOf(config: PoolConfig): string {
@@ -64,4 +65,11 @@ export function movedAway(where: string | null = null): RunnerError {
   const message = `Cannot use the journal in PostgreSQL: it was moved ${place}`;
   const hint = "go on there, without [cluster]; `mig-runner journal move --to URL` brings it back";
   return new RunnerError("JOURNAL", message, { hint });
+}
+
+/** The error of a journal whose schema this program does not work with. */
+export function otherSchema(found: number): RunnerError {
+  const text = `it has schema ${found}, this mig-runner works with ${CLUSTER_SCHEMA}`;
+  const hint = found < CLUSTER_SCHEMA ? "run `mig-runner cluster migrate`" : "use a newer one";
+  return new RunnerError("JOURNAL", `Cannot use the cluster's database: ${text}`, { hint });
 }

@@ -154,6 +154,7 @@ const LEASES = `
   CREATE FUNCTION mig_look() RETURNS jsonb LANGUAGE sql AS $$
     SELECT jsonb_build_object(
       'now', (extract(epoch FROM clock_timestamp()) * 1000)::bigint,
+      'schema', (SELECT version FROM mig_cluster),
       'moved', (SELECT moved_to FROM mig_cluster),
       'shards', (SELECT jsonb_agg(jsonb_build_object('id', id, 'owner', owner, 'epoch', epoch,
           'version', version, 'free', owner IS NULL OR lease_until < clock_timestamp())

@@ -6,7 +6,7 @@ import { Socket } from "node:net";
 import { DatabaseError, Pool, type PoolClient, type PoolConfig } from "pg";
 import { RunnerError } from "../../errors.ts";
 import { DAY_MS, MINUTE_MS, type Milliseconds, SECOND_MS } from "../../time.ts";
-import { movedAway, placeOf, serverError, UNIQUE, writeError } from "./problem.ts";
+import { movedAway, otherSchema, placeOf, serverError, UNIQUE, writeError } from "./problem.ts";
 import { CLUSTER_MIGRATIONS, CLUSTER_SCHEMA, COMMON, LOST, MOVED, STALE } from "./schema.ts";
 import type {
   Change,
@@ -89,12 +89,7 @@ export class Server implements ClusterStore {
         hint: "run `mig-runner cluster migrate` once, as a role that may create tables",
       });
     }
-    if (found.version !== CLUSTER_SCHEMA) {
-      const text = `it has schema ${found.version}, this mig-runner works with ${CLUSTER_SCHEMA}`;
-      const hint =
-        found.version < CLUSTER_SCHEMA ? "run `mig-runner cluster migrate`" : "use a newer one";
-      throw new RunnerError("JOURNAL", `Cannot use the cluster's database: ${text}`, { hint });
-    }
+    if (found.version !== CLUSTER_SCHEMA) throw otherSchema(found.version);
     return { shards: found.shards, schema: CLUSTER_SCHEMA };
   }
 

@@ -59,6 +59,8 @@ export interface Host extends SeenHost {
 export interface Seen {
   /** PostgreSQL's clock. */
   readonly now: number;
+  /** The version of its schema: somebody may bring it up to date at any time. */
+  readonly schema: number;
   readonly shards: readonly Shard[];
   readonly hosts: readonly Host[];
 }

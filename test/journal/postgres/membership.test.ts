@@ -122,6 +122,30 @@ describe("Membership", () => {
     expect(member.isAnswered).toBe(false);
   });
 
+  test.each([
+    [99, "use a newer one"],
+    [0, "run `mig-runner cluster migrate`"],
+  ])("ends where the schema is %d since", async (schema, hint) => {
+    const { clock, member, model } = beside((look) => look());
+    await member.start();
+    let refusal: unknown = null;
+    void member.refused.then(({ message, detail }) => {
+      refusal = [message, detail.hint];
+    });
+    await clock.moveBy(LEASE_MS);
+    expect(refusal).toBe(null);
+    model.schema = schema;
+    await clock.moveBy(1_100);
+    const text = `it has schema ${schema}, this mig-runner works with 1`;
+    expect(refusal).toEqual([`Cannot use the cluster's database: ${text}`, hint]);
+    // What was given meanwhile it does not take.
+    model.give("a/1", [1]);
+    await clock.moveBy(3_000);
+    expect(model.shard(1).owner).toBe(null);
+    await member.close();
+    expect(model.shard(2).owner).toBe(null);
+  });
+
   test("keeps what it has when it is the first to hear of itself again", async () => {
     const { promise, resolve } = Promise.withResolvers<void>();
     let isLong = false;

@@ -601,6 +601,17 @@ described("cluster migrate", () => {
     await expect(server.assertSchema()).rejects.toThrow("it has schema 99");
     await server.close();
   });
+
+  test("shows to a host that works that the schema is another since", async () => {
+    const { url, server } = await newServer();
+    const member = await joinAs(url, "a");
+    await postgres().query(url, "UPDATE mig_cluster SET version = 99");
+    expect((await member.refused).message).toContain("it has schema 99");
+    await member.close();
+    const { hosts, shards } = await server.look();
+    expect([hosts, shards.filter(({ owner }) => owner !== null)]).toEqual([[], []]);
+    await server.close();
+  });
 });
 
 described("Server", () => {

@@ -125,8 +125,8 @@ class Pair {
 }
 
 /** Without what the clocks say. */
-function plain({ shards, hosts }: ReturnType<PostgresModel["look"]>): unknown {
-  return { shards, hosts: hosts.map(({ silent: _, ...host }) => host) };
+function plain({ schema, shards, hosts }: ReturnType<PostgresModel["look"]>): unknown {
+  return { schema, shards, hosts: hosts.map(({ silent: _, ...host }) => host) };
 }
 
 function answerOf(answer: {

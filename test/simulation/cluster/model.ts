@@ -1,6 +1,7 @@
 // Model: the journal of a cluster as PostgreSQL has it, in memory, written from what its schema
 // promises (C1 to C3 there), not from its SQL. Each call is whole or not at all, one after the
 // other. postgres.test.ts holds it against a real server.
+import { CLUSTER_SCHEMA } from "../../../src/journal/postgres/schema.ts";
 import type {
   Change,
   ClusterStore,
@@ -55,6 +56,8 @@ export class PostgresModel {
   #nextId = 1;
   /** By table, those that are there, decoded when they are asked for. */
   readonly #tables = new Map<string, Map<string, { row: ModelRow; decoded: Decoded | null }>>();
+  /** The version of its schema. */
+  schema = CLUSTER_SCHEMA;
   /** Told of each row that a write has left, in its order. */
   onRow: (row: Stored) => void = () => {};
 
@@ -173,7 +176,7 @@ export class PostgresModel {
       .map(([name, { instance, seenAt, draining }]): Host => {
         return { name, instance, draining, silent: now - seenAt };
       });
-    return { now, shards, hosts };
+    return { now, schema: this.schema, shards, hosts };
   }
 
   claim(me: string, leaseMs: number, ids: readonly number[]): ReadonlyMap<number, number> {

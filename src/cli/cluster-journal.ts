@@ -107,6 +107,8 @@ export interface Seen {
   readonly path: string;
   /** Why the copy is old; null: it is not. */
   outage(isAtWork: boolean): string | null;
+  /** Which host has a job now; null: none has; undefined: it is not known yet. */
+  hostOf(job: string): string | null | undefined;
   close(): Promise<void>;
 }
 
@@ -137,6 +139,7 @@ export async function seeCluster(
       journal,
       path,
       outage: (isAtWork) => follower.outage(isAtWork),
+      hostOf: (job) => follower.hostOf(job),
       async close() {
         await follower.close();
         await journal.close();

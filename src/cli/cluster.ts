@@ -13,6 +13,7 @@ import {
   unfitStores,
   unreadRows,
 } from "../flow/hosts.ts";
+import { hostOf } from "../journal/postgres/owner.ts";
 import { COMMON } from "../journal/postgres/schema.ts";
 import type { Server } from "../journal/postgres/server.ts";
 import type { Seen } from "../journal/postgres/store.ts";
@@ -151,6 +152,8 @@ interface HostView {
   readonly host: string;
   readonly state: "up" | "draining" | "silent";
   readonly shards: number;
+  /** Of those that lie on the hosts. */
+  readonly jobs: number;
   readonly silentMs: number;
   /** Of mig-runner; null: the host has not said. */
   readonly version: string | null;
@@ -158,23 +161,39 @@ interface HostView {
   readonly clockMs: number;
 }
 
-function hostRow({ host, state, shards, silentMs, version, clockMs }: HostView): string[] {
+function hostRow({ host, state, shards, jobs, silentMs, version, clockMs }: HostView): string[] {
   const heard = `heard of ${Math.ceil(silentMs / 1_000)} s ago`;
   const clock = clockMs === 0 ? "" : `its clock is ${clockText(clockMs)}`;
-  return [host, state, plural(shards, "shard"), heard, version ?? "", clock];
+  return [host, state, plural(shards, "shard"), plural(jobs, "job"), heard, version ?? "", clock];
+}
+
+/** How many jobs each host has. */
+function countsOf(
+  seen: Pick<Seen, "hosts" | "shards">,
+  states: readonly HostState[],
+): ReadonlyMap<string, number> {
+  const jobs = new Set(states.flatMap((state) => Object.keys(state.jobs ?? {})));
+  const counts = new Map<string, number>();
+  for (const job of jobs) {
+    const host = hostOf(seen, job);
+    if (host !== null) counts.set(host, (counts.get(host) ?? 0) + 1);
+  }
+  return counts;
 }
 
 function hostsOf(
-  { hosts, shards }: Seen,
+  { hosts, shards }: Pick<Seen, "hosts" | "shards">,
   states: readonly HostState[],
   leaseMs: number,
 ): readonly HostView[] {
+  const counts = countsOf({ hosts, shards }, states);
   return hosts.map(({ name, instance, draining, silent }) => {
     const note = states.find((state) => state.name === name)?.note;
     return {
       host: name,
       state: silent >= leaseMs ? "silent" : draining ? "draining" : "up",
       shards: shards.filter(({ owner, free }) => owner === instance && !free).length,
+      jobs: counts.get(name) ?? 0,
       silentMs: silent,
       version: note?.version ?? null,
       clockMs: note?.clockMs ?? 0,

@@ -3,6 +3,7 @@ import type { ClusterConfig } from "../config/cluster.ts";
 import { describeError } from "../errors.ts";
 import { Contact } from "../journal/postgres/contact.ts";
 import type { ClusterJournal } from "../journal/postgres/journal.ts";
+import { hostOf } from "../journal/postgres/owner.ts";
 import { otherSchema } from "../journal/postgres/problem.ts";
 import { CLUSTER_SCHEMA } from "../journal/postgres/schema.ts";
 import type { Server } from "../journal/postgres/server.ts";
@@ -55,6 +56,11 @@ export class Follower {
     const own = this.#seen?.hosts.find((host) => host.name === name);
     if (!isAtWork || own === undefined || own.silent < leaseMs) return null;
     return `host ${name} does not reach PostgreSQL although its process works: other hosts have its jobs`;
+  }
+
+  /** Which host has a job now; null: none has; undefined: it is not known yet. */
+  hostOf(job: string): string | null | undefined {
+    return this.#seen === null ? undefined : hostOf(this.#seen, job);
   }
 
   async close(): Promise<void> {

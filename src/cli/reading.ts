@@ -15,6 +15,8 @@ export interface JournalFile {
    * @param isAtWork Whether a process of this host works.
    */
   outage?(isAtWork: boolean): string | null;
+  /** Which host of the cluster has a job now; null: none has; undefined: it is not known. */
+  hostOf?(job: string): string | null | undefined;
   close(): Promise<void>;
 }
 

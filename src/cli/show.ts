@@ -1,7 +1,13 @@
 // Show: the verb that prints what a job would post, without a key, an API or a client
 // configuration. The signed text is made by the code that signs, so it is what would be signed.
 
-import { errorLines, type RunnerError, RunnerErrors } from "../errors.ts";
+import {
+  errorLines,
+  isJournalError,
+  messageOf,
+  type RunnerError,
+  RunnerErrors,
+} from "../errors.ts";
 import { draftAction, loadTemplate } from "../flow/template.ts";
 import { scheduleAdvice } from "../jobs/advice.ts";
 import type { JobState } from "../jobs/catalog.ts";
@@ -14,8 +20,9 @@ import { type Action, encodeAction, hasStaleSignatures, signedText } from "../mi
 import type { Spool } from "../ports.ts";
 import { type Instant, limitText } from "../time.ts";
 import { UsageError } from "./flags.ts";
+import { jobHosts } from "./job-hosts.ts";
 import { chooseJobs, describeErrors, errorsOf, hasAction, loadJobs } from "./jobs.ts";
-import { openSpoolView } from "./open.ts";
+import { openSpoolView, type SpoolView } from "./open.ts";
 import { JSON_FLAG, type Verb } from "./verb.ts";
 
 export const show: Verb = {
@@ -49,17 +56,43 @@ export const show: Verb = {
     const names = { verb: "show", names: positionals, path };
     const { chosen, unknown } = chooseJobs(await loadJobs(view), names);
     if (unknown.length > 0) throw new RunnerErrors(unknown);
+    const places = await placesOf(view);
     let failed = false;
     for (const [index, state] of chosen.entries()) {
       const shown = await draft(view.spool, state, at);
-      if (flags.has("json")) terminal.json(jsonLine(state.job, shown));
+      const place = places?.(state.job) ?? null;
+      if (flags.has("json")) terminal.json(jsonLine(state.job, shown, place));
       else if (shown.kind === "broken") terminal.error(shown.errors.flatMap(errorLines));
-      else terminal.out([...(index === 0 ? [] : [""]), ...describe(shown)]);
+      else terminal.out([...(index === 0 ? [] : [""]), ...describe(shown, place)]);
       failed ||= shown.kind === "broken";
     }
     return failed ? 1 : 0;
   },
 };
+
+/** The host of a cluster that has a job. */
+interface Place {
+  /** Null: none has it, or nobody can say. */
+  readonly host: string | null;
+  readonly text: string;
+}
+
+/** Null: this host works alone. A cluster that cannot be reached hides nothing else. */
+async function placesOf({
+  config,
+}: Pick<SpoolView, "config">): Promise<((job: string) => Place) | null> {
+  try {
+    const hostOf = await jobHosts(config);
+    if (hostOf === null) return null;
+    return (job) => {
+      const host = hostOf(job);
+      return { host, text: host ?? "no host has it now" };
+    };
+  } catch (error) {
+    if (!isJournalError(error)) throw error;
+    return () => ({ host: null, text: `not known: ${messageOf(error)}` });
+  }
+}
 
 /** What would be posted at a time. */
 interface Draft {
@@ -92,13 +125,14 @@ async function draft(spool: Spool, { entity, errors }: JobState, at: Instant): P
 }
 
 /** The action goes in as the bytes that would be posted: reading it again could change numbers. */
-function jsonLine(job: string, shown: Shown): string {
+function jsonLine(job: string, shown: Shown, place: Place | null): string {
+  const where = place === null ? {} : { host: place.host };
   if (shown.kind === "broken") {
-    return JSON.stringify({ job, error: describeErrors(shown.errors).join("\n") });
+    return JSON.stringify({ job, error: describeErrors(shown.errors).join("\n"), ...where });
   }
   if (shown.kind !== "sound") {
     const { plugins, warnings } = shown.entity;
-    return JSON.stringify({ job, action: null, plugins, next: nextOf(shown), warnings });
+    return JSON.stringify({ job, action: null, plugins, next: nextOf(shown), warnings, ...where });
   }
   const { entity, action } = shown;
   const rest = {
@@ -109,6 +143,7 @@ function jsonLine(job: string, shown: Shown): string {
     sendOnly: entity.sendOnly,
     next: nextOf(shown),
     warnings: warningsOf(shown),
+    ...where,
   };
   const tail = JSON.stringify(rest).slice(1);
   return `{"job":${JSON.stringify(job)},"action":${encodeAction(action)},${tail}`;
@@ -131,9 +166,11 @@ function warningsOf({ entity, template, at }: Draft): readonly string[] {
 }
 
 /** Lines for people. Nothing is wrapped: every blank of these texts may matter. */
-function describe(shown: Draft | Unknown): string[] {
+function describe(shown: Draft | Unknown, place: Place | null): string[] {
   if (shown.kind !== "sound") {
-    return [shown.entity.job, "  its actions are made by its workflow", `  next  ${nextOf(shown)}`];
+    const where = place === null ? [] : [`  host  ${place.text}`];
+    const made = "  its actions are made by its workflow";
+    return [shown.entity.job, made, `  next  ${nextOf(shown)}`, ...where];
   }
   const { entity, template, action } = shown;
   const expiry = limitText(entity.expiryMs);
@@ -145,6 +182,7 @@ function describe(shown: Draft | Unknown): string[] {
     ["schedule", entity.schedule?.expression ?? "none: it runs only by mig-runner run"],
     ["next", nextOf(shown) ?? "never"],
     ["plugins", pluginsText(entity)],
+    ...(place === null ? [] : [["host", place.text]]),
     ...(template.operations ?? []).map((operation, index) => {
       const { module, parameters, want_compressed: isCompressed } = operation;
       const how = isCompressed ? " (compressed when posted)" : "";

@@ -30,7 +30,7 @@ const LOOKS = 7;
 /** What the page reads besides the directory. */
 export interface SiteSources {
   /** The journal's file, or a copy of it. @default that of the directory */
-  readonly journal?: Pick<JournalFile, "path" | "outage">;
+  readonly journal?: Pick<JournalFile, "path" | "outage" | "hostOf">;
   /** @default the files of the directory */
   readonly results?: Pick<Results, "find" | "stream" | "parts">;
 }
@@ -53,6 +53,8 @@ export function openSite(
     const mistakes = toldOnce(directoryMistakes(config)).map(describeError);
     around = { holder: lockHolder(directory)?.pid ?? null, mistakes };
   };
+  const { blackouts } = config;
+  const hostOf = (job: string) => file.hostOf?.(job);
   const outage = (): string | null => file.outage?.(around.holder !== null) ?? null;
   return {
     version: VERSION,
@@ -66,7 +68,7 @@ export function openSite(
       const { reading, problem } = journalAt === null ? NONE : openReadable(file.path);
       try {
         const read = { reading, problem, outage: outage(), journalAt, states, jobsAt };
-        return await use({ now, directory, blackouts: config.blackouts, ...around, ...read });
+        return await use({ now, directory, blackouts, hostOf, ...around, ...read });
       } finally {
         await reading?.close();
       }

@@ -26,6 +26,7 @@ import { showText } from "../workflow/answers.ts";
 import { paramsText } from "../workflow/params.ts";
 import type { QuestionView, WorkflowView } from "../workflow/view.ts";
 import { UsageError } from "./flags.ts";
+import { jobHosts } from "./job-hosts.ts";
 import { loadJobs } from "./jobs.ts";
 import { openSpoolView, type SpoolView } from "./open.ts";
 import { directoryMistakes, isDistrust, toldOnce } from "./owners.ts";
@@ -56,7 +57,11 @@ export const status: Verb = {
     const holder = lockHolder(directory)?.pid ?? null;
     try {
       const overview = await overviewOf({ reading, directory, holder, states, blackouts, now });
-      const whole = { ...overview, mistakes, problem };
+      const hostOf = await jobHosts(view.config);
+      const jobs = overview.jobs.map((one) =>
+        hostOf === null ? one : { ...one, host: hostOf(one.job) },
+      );
+      const whole = { ...overview, jobs, mistakes, problem };
       if (call.flags.has("json")) call.terminal.json(jsonAnswer(whole));
       else call.terminal.out(renderOverview(overview, { now, mistakes, problem }));
     } finally {

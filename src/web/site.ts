@@ -22,6 +22,8 @@ export interface Seen {
   readonly states: readonly JobState[];
   /** When the jobs were read; null: not yet. */
   readonly jobsAt: Instant | null;
+  /** Which host of a cluster has a job now; null: none has; undefined: there is none, or not known. */
+  hostOf(job: string): string | null | undefined;
   /** Times in which the configuration holds jobs. */
   readonly blackouts: readonly Blackout[];
   /** What is wrong with the directory as a whole. */

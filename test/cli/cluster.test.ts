@@ -11,6 +11,7 @@ import { pause } from "../../src/cli/pause.ts";
 import { journalFileKept } from "../../src/cli/reading.ts";
 import { redeliver } from "../../src/cli/redeliver.ts";
 import { run } from "../../src/cli/run.ts";
+import { show } from "../../src/cli/show.ts";
 import { state } from "../../src/cli/state.ts";
 import { status } from "../../src/cli/status.ts";
 import type { Call, Verb } from "../../src/cli/verb.ts";
@@ -176,6 +177,62 @@ test.skipIf(postgres === null)("drain says when nobody is left who takes the job
   expect(back).toMatchObject({ host: "beta", draining: false, takers: true });
   await server.close();
 });
+
+test.skipIf(postgres === null)(
+  "verbs say which host has a job, and how many each has",
+  async () => {
+    const { url, directory } = await newHost();
+    await using _ = directory;
+    await using held = await beside(url, directory);
+    const server = new Server({ connectionString: url });
+    const digests = (jobs: readonly string[]) =>
+      JSON.stringify(Object.fromEntries(jobs.map((job) => [job, "d"])));
+    const about = { job: "", runId: null, setAt: THEN };
+    await held.journal.write((to) => {
+      const lists = { alpha: digests(["nightly", "weekly"]), beta: digests(["nightly"]) };
+      for (const [host, value] of Object.entries(lists)) {
+        to.setState({ ...about, key: `jobs of host ${host}`, value });
+      }
+    });
+    const told = async () => {
+      const { hosts } = JSON.parse((await directory.call(cluster, ["status", "--json"])).out);
+      const counts = hosts.map(({ host, jobs }: Record<string, unknown>) => [host, jobs]);
+      const { jobs } = JSON.parse((await directory.call(status, ["--json"])).out);
+      const shown = JSON.parse((await directory.call(show, ["nightly", "--json"])).out);
+      return { counts, status: jobs[0].host, show: shown.host };
+    };
+    await server.beat("alpha", "one", 60_000);
+    await server.beat("beta", "two", 60_000);
+    const none = { status: null, show: null };
+    expect(await told()).toEqual({
+      counts: [
+        ["alpha", 0],
+        ["beta", 0],
+      ],
+      ...none,
+    });
+    await server.claim("two", 60_000, [1, 2, 3, 4]);
+    expect(await told()).toEqual({
+      counts: [
+        ["alpha", 0],
+        ["beta", 2],
+      ],
+      status: "beta",
+      show: "beta",
+    });
+    const rows = (await directory.call(cluster, ["status"])).out;
+    expect(rows).toMatch(/^ +alpha +up +0 shards +0 jobs .*\n +beta +up +4 shards +2 jobs /);
+    expect((await directory.call(show, ["nightly"])).out).toMatch(/^ +host +beta$/m);
+    await server.close();
+    // Without PostgreSQL the rest is shown.
+    await directory.config("[cluster]", 'url = "postgres://127.0.0.1:1/none"', 'name = "alpha"');
+    const { exit, out } = await directory.call(show, ["nightly"]);
+    expect([exit, /^ +host +not known: Cannot use the journal in PostgreSQL/m.test(out)]).toEqual([
+      0,
+      true,
+    ]);
+  },
+);
 
 test.skipIf(postgres === null)("redeliver leaves it to the host that has the job", async () => {
   const { url, directory } = await newHost();

@@ -69,11 +69,13 @@ test("tells of a PostgreSQL that says nothing at all", async () => {
 
 test("tells of a host whose process works and is not heard of by the others", async () => {
   const { clock, follower, seen } = followed();
+  expect(follower.hostOf("nightly")).toBe(undefined);
   seen.hosts = [{ name: "a", instance: "a/1", draining: false, silent: 9_000 }];
   await clock.moveBy(1_000);
   expect(follower.outage(true)).toBe(null);
   seen.hosts = [{ name: "a", instance: "a/1", draining: false, silent: 10_000 }];
   await clock.moveBy(1_000);
+  expect(follower.hostOf("nightly")).toBe(null);
   expect(follower.outage(true)).toContain("host a does not reach PostgreSQL although its process");
   // One that was stopped is told of otherwise.
   expect(follower.outage(false)).toBe(null);

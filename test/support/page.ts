@@ -29,10 +29,10 @@ export interface AskedPage {
 export async function pageOf(
   directory: Directory,
   hosts: readonly string[] = [],
-  outage: () => string | null = () => null,
+  around: Pick<Parameters<typeof appOf>[1], "outage" | "hostOf"> = {},
 ): Promise<AskedPage> {
   const notes: string[] = [];
-  const app = await appOf(directory, { hosts, outage, note: (line) => notes.push(line) });
+  const app = await appOf(directory, { hosts, ...around, note: (line) => notes.push(line) });
   return { notes, ...askerOf(app) };
 }
 
@@ -44,6 +44,8 @@ export async function appOf(
     readonly note: (line: string) => void;
     /** Why what is read is old. @default it is not */
     readonly outage?: () => string | null;
+    /** Which host has a job. @default there is no cluster */
+    readonly hostOf?: () => string | null;
     /** How people act from it, but for what acts. */
     readonly desk?: Omit<DeskEdges, "act" | "isClosed"> & { readonly isClosed?: boolean };
   },
@@ -61,7 +63,8 @@ export async function appOf(
   const view = await openSpoolView(call);
   const act: DeskEdges["act"] = (order, person) => perform(call, order, person);
   const acting = how.desk === undefined ? {} : { desk: { isClosed: false, ...how.desk, act } };
-  const journal = { path: view.config.journalPath, outage: how.outage ?? (() => null) };
+  const { outage = () => null, hostOf = () => undefined } = how;
+  const journal = { path: view.config.journalPath, outage, hostOf };
   return createApp(openSite(view, how.note, { journal }), { hosts: how.hosts, ...acting });
 }
 

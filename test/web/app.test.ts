@@ -389,13 +389,27 @@ describe("createApp()", () => {
     }
   });
 
+  test("names the host of a cluster that has a job now", async () => {
+    await using directory = await Directory.create();
+    await directory.job("nightly");
+    const shownOf = async (hostOf?: () => string | null) => {
+      const page = await pageOf(directory, [], hostOf === undefined ? {} : { hostOf });
+      const { text } = await page.get("/jobs/nightly");
+      const [, shown] = /<dt>Host<\/dt>\s*<dd>(.*?)<\/dd>/.exec(text) ?? [];
+      return [shown, (await page.json("/jobs/nightly.json")).host];
+    };
+    expect(await shownOf()).toEqual([undefined, undefined]);
+    expect(await shownOf(() => "al<pha")).toEqual(["al&lt;pha", "al<pha"]);
+    expect(await shownOf(() => null)).toEqual(["no host has it now", null]);
+  });
+
   test("says above all else of each page that PostgreSQL does not answer", async () => {
     await using directory = await Directory.create();
     await directory.job("nightly");
     await directory.collected("nightly", 8, []);
     const lock = await lockDirectory(directory.path);
     let outage: string | null = null;
-    const page = await pageOf(directory, [], () => outage);
+    const page = await pageOf(directory, [], { outage: () => outage });
     try {
       expect((await page.get("/healthz")).status).toBe(200);
       expect((await page.get("/metrics")).text).toContain("\nmig_runner_journal_up 1\n");

@@ -26,6 +26,8 @@ interface Data {
   readonly job: JobView;
   /** Whether its directory is there. */
   readonly isThere: boolean;
+  /** The host that has it now; null: none has. Missing: this one works alone. */
+  readonly host?: string | null;
   readonly fires: readonly Instant[];
   /** What holds each of them; null: nothing. */
   readonly holds: readonly (HeldFire | null)[];
@@ -44,7 +46,8 @@ export function jobPage(): Page {
   return pageOf<Data>({ path: "/jobs/:name", load: (seen, { name }) => load(seen, name), draw });
 }
 
-async function load({ reading, states, blackouts, now }: Seen, name: string): Promise<Data | null> {
+async function load(seen: Seen, name: string): Promise<Data | null> {
+  const { reading, states, blackouts, now } = seen;
   const state = states.find(({ job }) => job === name);
   const history = await reading?.history({ job: name, limit: RUNS_SHOWN });
   const runs = history?.runs ?? [];
@@ -55,10 +58,12 @@ async function load({ reading, states, blackouts, now }: Seen, name: string): Pr
   const windows =
     calendar === null ? [] : await reading?.windows(calendar.calendar.id, now, WINDOWS_SHOWN);
   const fires = firesOf(known, now);
+  const host = seen.hostOf(name);
   const holding = { states, blackouts, pauses: (await reading?.pauses(now)) ?? [] };
   return {
     job: await jobView(reading, { ...known, blackouts }, now),
     isThere: state !== undefined,
+    ...(host === undefined ? {} : { host }),
     fires,
     holds: fires.map((nextAt) => heldFire({ job: name, nextAt }, holding)),
     windows: (windows ?? []).map(({ firesAt, validFrom, expireAfter, signatures }) => ({
@@ -82,12 +87,12 @@ function firesOf(state: Parameters<typeof nextFireOf>[0], now: Instant): Instant
   return fires;
 }
 
-function draw({ job, isThere, fires, holds, windows, runs, missed }: Data, { now }: Seen) {
+function draw({ job, isThere, host, fires, holds, windows, runs, missed }: Data, { now }: Seen) {
   const all = markup`<p><a href="${withQuery("/runs", { job: job.job })}">All its runs</a></p>`;
   const gone = markup`<p class="bad">Its directory is gone: this is what it did.</p>`;
   const body = markup`${!isThere && gone}
 ${job.errors.map((text) => markup`<p class="bad">${text}</p>`)}
-${heldPiece(job, now)}${facts(jobFacts({ job, fires, holds, now }))}
+${heldPiece(job, now)}${facts(jobFacts({ job, host, fires, holds, now }))}
 ${job.calendar !== null && section("Signed ahead", calendarBody({ job, windows, now }))}
 ${section("Runs", [runsTable(runs, now), all])}
 ${missed.length > 0 && section("Missed", missedTable(missed, now))}`;
@@ -129,10 +134,14 @@ function firesPiece(fires: readonly Instant[], holds: Data["holds"], now: Instan
 
 function jobFacts({
   job,
+  host,
   fires,
   holds,
   now,
-}: Pick<Data, "job" | "fires" | "holds"> & { readonly now: Instant }) {
+}: Pick<Data, "job" | "fires" | "holds"> & {
+  readonly host: string | null | undefined;
+  readonly now: Instant;
+}) {
   const { schedule, timezone, plugins } = job;
   const none = schedule === null ? "by hand only" : "never";
   return [
@@ -141,6 +150,7 @@ function jobFacts({
     ["Ended", job.endedAt === null ? null : moment(job.endedAt, now)],
     ["Fires", fires.length === 0 ? none : firesPiece(fires, holds, now)],
     ["Signed", signedText(job)],
+    ["Host", host === null ? "no host has it now" : (host ?? null)],
     ["Plugins", plugins.join(", ")],
   ] as const satisfies readonly (readonly [string, Piece])[];
 }

@@ -245,7 +245,8 @@ export class Runner {
   async tick(): Promise<void> {
     this.#wake.renew();
     this.#version = this.#edges.journal.version();
-    await this.#tryWork(() => this.#watch.tick((id) => this.#outbox.pool.has(id)));
+    const isBusy = (id: number): boolean => this.#outbox.pool.has(id);
+    await this.#tryWork(() => this.#watch.tick(isBusy, () => this.#stopping));
     const now = this.#edges.clock.now();
     await this.#timetable.refresh(now);
     this.#adoption.tick();

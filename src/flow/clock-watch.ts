@@ -9,7 +9,7 @@
 // Not here: how far the schedule of a job is decided (rewind.ts).
 
 import type { ActionRow } from "../journal/inflight.ts";
-import type { AheadRows, JournalTransaction } from "../journal/journal.ts";
+import type { AheadRows, Journal, JournalTransaction } from "../journal/journal.ts";
 import type { PauseRow } from "../journal/pauses.ts";
 import { formatDuration } from "../lib/go/duration.ts";
 import type { Clock } from "../lib/ports.ts";
@@ -53,32 +53,63 @@ export class WatchedClock implements Clock {
 }
 
 /** A moment, and the time at which it was chosen. */
-interface Dated {
+interface Chosen {
   readonly at: Instant;
   readonly setAt: Instant;
 }
 
 /** The moment that was meant, by the present clock: the same wait, from now on. Pure. */
-export function redated({ at, setAt }: Dated, now: Instant): Instant {
+export function redated({ at, setAt }: Chosen, now: Instant): Instant {
   return setAt > now ? now + Math.max(0, at - setAt) : at;
 }
+
+/** Rows of each kind that are set right in one transaction: others write in between. */
+const PAGE_MAX = 500;
 
 /**
  * Sets all waits right that were set while the clock was ahead.
  *
  * @param isBusy Whether a delivery is being made just now: its end sets a new time anyway.
+ * @param isEnding Whether the process is to end: the next one goes on.
  * @returns How many rows were changed.
- * @throws {RunnerError} JOURNAL, when it cannot be written: then nothing was changed.
+ * @throws {RunnerError} JOURNAL, when it cannot be written: then some may have been changed.
  */
 export async function redateWaits(
   edges: Pick<Edges, "clock" | "journal" | "log">,
   isBusy: (deliveryId: number) => boolean,
+  isEnding: () => boolean = () => false,
 ): Promise<number> {
-  const now = edges.clock.now();
+  const sum = { count: 0, aheadMs: 0, posted: [] as ActionRow[] };
+  try {
+    while (!isEnding()) {
+      const now = edges.clock.now();
+      const rows = await redatePage(edges.journal, now, isBusy);
+      const count = countOf(rows);
+      if (count === 0) break;
+      sum.count += count;
+      sum.aheadMs = Math.max(sum.aheadMs, aheadMsOf(rows, now));
+      const posted = rows.actions.filter(
+        ({ state, expireAt }) => state === "posted" && expireAt > now,
+      );
+      sum.posted.push(...posted.slice(0, TOLD_MAX - sum.posted.length));
+    }
+  } finally {
+    if (sum.count > 0) sayDated(edges, sum);
+  }
+  return sum.count;
+}
+
+/** Sets some right. Answers what they were. */
+async function redatePage(
+  journal: Journal,
+  now: Instant,
+  isBusy: (deliveryId: number) => boolean,
+): Promise<AheadRows> {
   const since = now + CLOCK_SLACK_MS;
-  if (countOf(edges.journal.setAhead(since)) === 0) return 0;
-  const dated = await edges.journal.write((transaction) => {
-    const rows = transaction.setAhead(since);
+  const found = journal.setAhead(since, PAGE_MAX);
+  if (countOf(found) === 0) return found;
+  return await journal.write((transaction) => {
+    const rows = transaction.setAhead(since, PAGE_MAX);
     for (const { deadlineAt, begunAt, ...run } of rows.runs) {
       if (deadlineAt === null || begunAt === null) continue;
       const deadline = redated({ at: deadlineAt, setAt: begunAt }, now);
@@ -98,8 +129,6 @@ export async function redateWaits(
     for (const row of rows.pauses) pauseAnew(transaction, row, now);
     return { ...rows, deliveries };
   });
-  sayDated(edges, dated, now);
-  return countOf(dated);
 }
 
 /** For how long after a start, or a clock that was set back, such rows are looked for. */
@@ -127,7 +156,10 @@ export class ClockWatch {
    *
    * @throws {RunnerError} JOURNAL, when it cannot be written.
    */
-  async tick(isBusy: (deliveryId: number) => boolean): Promise<void> {
+  async tick(
+    isBusy: (deliveryId: number) => boolean,
+    isEnding: () => boolean = () => false,
+  ): Promise<void> {
     const { clock, log } = this.#edges;
     const backMs = clock.takeSetBack();
     const now = clock.now();
@@ -142,7 +174,7 @@ export class ClockWatch {
     const goneMs = now - this.#since;
     if (goneMs > WATCH_MS || now < this.#lookAt) return;
     try {
-      await redateWaits(this.#edges, isBusy);
+      await redateWaits(this.#edges, isBusy, isEnding);
     } catch (error) {
       // A full disk may last longer than the watch, which begins once the rows can be written.
       this.#since = null;
@@ -184,20 +216,30 @@ function pauseAnew(transaction: JournalTransaction, row: PauseRow, now: Instant)
 /** Actions that get a log line each. */
 const TOLD_MAX = 20;
 
-function sayDated(edges: Pick<Edges, "log">, rows: AheadRows, now: Instant): void {
+/** By how much the clock was ahead that set these waits. */
+function aheadMsOf(rows: AheadRows, now: Instant): Milliseconds {
   const setAt = [
     ...[...rows.actions, ...rows.deliveries].map(({ updatedAt }) => updatedAt),
     ...[...rows.bodies, ...rows.steps].map((row) => row.setAt),
     ...rows.runs.map(({ begunAt }) => begunAt ?? now),
     ...rows.pauses.map(({ since }) => since),
   ];
-  const latest = setAt.reduce((late, at) => Math.max(late, at), now);
-  const by = formatDuration(BigInt(latest - now) * 1_000_000n);
-  const waits = `${countOf(rows)} waits were set by a clock that was up to ${by} ahead`;
+  return Math.max(...setAt) - now;
+}
+
+interface Dated {
+  readonly count: number;
+  readonly aheadMs: Milliseconds;
+  /** Some of the actions that are still to expire. */
+  readonly posted: readonly ActionRow[];
+}
+
+function sayDated(edges: Pick<Edges, "log">, { count, aheadMs, posted }: Dated): void {
+  const by = formatDuration(BigInt(aheadMs) * 1_000_000n);
+  const waits = `${count} waits were set by a clock that was up to ${by} ahead`;
   const text = `${waits}: each begins again now, with its full length`;
   edges.log.emit("warning", text);
-  const posted = rows.actions.filter(({ state, expireAt }) => state === "posted" && expireAt > now);
-  for (const { job, actionId, expireAt } of posted.slice(0, TOLD_MAX)) {
+  for (const { job, actionId, expireAt } of posted) {
     const until = new Date(expireAt).toISOString();
     const drop = `\`mig-runner drop ${actionId}\` gives it up`;
     say(

@@ -197,8 +197,8 @@ export interface JournalReads
 
   /** The earliest time after `now` that anything waits for; null when nothing does. */
   nextAt(now: Instant): Instant | null;
-  /** Rows whose wait was set at a time after `now`: while the clock was ahead. */
-  setAhead(now: Instant): AheadRows;
+  /** Rows whose wait was set at a time after `now`, while the clock was ahead: some of each kind. */
+  setAhead(now: Instant, limit: number): AheadRows;
   /** Changes whenever another process wrote: cheap to poll. Null when no other process can. */
   version(): number | null;
   counts(): JournalCounts;

@@ -101,6 +101,11 @@ function timesOf(world: World, ids: Awaited<ReturnType<typeof rowsAt>>) {
   };
 }
 
+/** How many rows wait for a time that was set by a clock that was ahead. */
+function countAhead({ journal }: World): number {
+  return Object.values(journal.setAhead(NOON + SECOND, 9_999)).flat().length;
+}
+
 const all = (at: number) => {
   return { deadline: at, body: at, step: at, action: at, postBy: at, delivery: at };
 };
@@ -150,9 +155,9 @@ describe("ClockWatch", () => {
   test("looks through the rows seven times in that minute, however often it is asked", async () => {
     const world = openWorld();
     let looks = 0;
-    const setAhead = (now: number) => {
+    const setAhead = (now: number, limit: number) => {
       looks++;
-      return world.journal.setAhead(now);
+      return world.journal.setAhead(now, limit);
     };
     const journal: typeof world.journal = Object.create(world.journal, {
       setAhead: { value: setAhead },
@@ -181,6 +186,38 @@ describe("redateWaits()", () => {
     await world.clock.moveBy(30 * SECOND);
     expect(await redateWaits(world.edges, () => false)).toBe(0);
     expect(timesOf(world, wrong)).toEqual(all(NOON + 60 * SECOND));
+  });
+
+  test("sets many right in transactions of some hundred, and says so once", async () => {
+    const world = openWorld();
+    const count = 1_203;
+    for (let nr = 0; nr < count; nr++) await rowsAt(world, WRONG, WRONG + nr);
+    let writes = 0;
+    const journal: typeof world.journal = Object.create(world.journal, {
+      write: {
+        value: async (work: Parameters<typeof world.journal.write>[0]) => {
+          const before = countAhead(world);
+          const done = await world.journal.write(work);
+          writes++;
+          expect(before - countAhead(world)).toBeLessThanOrEqual(5 * 500);
+          return done;
+        },
+      },
+    });
+    expect(await redateWaits({ ...world.edges, journal }, () => false)).toBe(5 * count);
+    expect(writes).toBe(3);
+    expect(countAhead(world)).toBe(0);
+    expect(world.lines.filter((line) => line.includes("waits were set"))).toHaveLength(1);
+    expect(world.lines[0]).toContain("6015 waits were set by a clock that was up to 12h0m0s ahead");
+  });
+
+  test("leaves the rest to the next process when this one ends, and says what it did", async () => {
+    const world = openWorld();
+    for (let nr = 0; nr < 1_001; nr++) await rowsAt(world, WRONG, WRONG + nr);
+    const isEnding = () => countAhead(world) <= 5 * 501;
+    expect(await redateWaits(world.edges, () => false, isEnding)).toBe(5 * 500);
+    expect(world.lines[0]).toContain("2500 waits were set");
+    expect(await redateWaits(world.edges, () => false)).toBe(5 * 501);
   });
 
   test("leaves a delivery alone that is being made", async () => {

@@ -64,6 +64,6 @@ function pausesNow(rows: Statements, now: Instant): PauseRow[] {
 }
 
 /** Pauses that begin after a time, by a clock that was ahead: see `setAhead`. */
-export function pausesAhead(rows: Statements, now: Instant): PauseRow[] {
-  return rows.all(PAUSE, "WHERE since > ?", now);
+export function pausesAhead(rows: Statements, now: Instant, limit: number): PauseRow[] {
+  return rows.all(PAUSE, "WHERE since > ? LIMIT ?", now, limit);
 }

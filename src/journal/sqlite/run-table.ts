@@ -235,6 +235,7 @@ export function newestRun(rows: Statements, job: string): RunRow | null {
 }
 
 /** Open runs whose deadlines were set by a clock that was ahead: see `setAhead`. */
-export function runsAhead(rows: Statements, now: number): RunRow[] {
-  return rows.all(RUN, `WHERE ${UNSETTLED} AND deadline_at IS NOT NULL AND begun_at > ?`, now);
+export function runsAhead(rows: Statements, now: Instant, limit: number): RunRow[] {
+  const waiting = `WHERE ${UNSETTLED} AND deadline_at IS NOT NULL AND begun_at > ? LIMIT ?`;
+  return rows.all(RUN, waiting, now, limit);
 }

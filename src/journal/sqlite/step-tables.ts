@@ -199,11 +199,11 @@ export const WORKFLOWS = {
 } satisfies Partial<Methods>;
 
 /** Bodies that wait for a time that was set by a clock that was ahead: see `setAhead`. */
-export function bodiesAhead(rows: Statements, now: Instant): BodyRow[] {
-  return rows.all(BODY, "WHERE next_at IS NOT NULL AND set_at > ?", now);
+export function bodiesAhead(rows: Statements, now: Instant, limit: number): BodyRow[] {
+  return rows.all(BODY, "WHERE next_at IS NOT NULL AND set_at > ? LIMIT ?", now, limit);
 }
 
 /** The same of steps. */
-export function stepsAhead(rows: Statements, now: Instant): StepRow[] {
-  return rows.all(STEP, "WHERE next_at IS NOT NULL AND set_at > ?", now);
+export function stepsAhead(rows: Statements, now: Instant, limit: number): StepRow[] {
+  return rows.all(STEP, "WHERE next_at IS NOT NULL AND set_at > ? LIMIT ?", now, limit);
 }

@@ -34,15 +34,15 @@ const TOGETHER = {
     return times.length === 0 ? null : Math.min(...times);
   },
 
-  setAhead(rows, now) {
-    const waiting = "WHERE next_at IS NOT NULL AND updated_at > ?";
+  setAhead(rows, now, limit) {
+    const waiting = "WHERE next_at IS NOT NULL AND updated_at > ? LIMIT ?";
     return {
-      runs: runsAhead(rows, now),
-      actions: rows.all(ACTION, waiting, now),
-      deliveries: rows.all(DELIVERY, waiting, now),
-      bodies: bodiesAhead(rows, now),
-      steps: stepsAhead(rows, now),
-      pauses: pausesAhead(rows, now),
+      runs: runsAhead(rows, now, limit),
+      actions: rows.all(ACTION, waiting, now, limit),
+      deliveries: rows.all(DELIVERY, waiting, now, limit),
+      bodies: bodiesAhead(rows, now, limit),
+      steps: stepsAhead(rows, now, limit),
+      pauses: pausesAhead(rows, now, limit),
     };
   },
 

@@ -87,7 +87,7 @@ function readAll(journal: Journal): Record<string, unknown> {
     nextAt: journal.nextAt(0),
     counts: journal.counts(),
     unsettled: journal.unsettledRuns("plain2", 1_000).length,
-    ahead: journal.setAhead(0).actions.length,
+    ahead: journal.setAhead(0, 100).actions.length,
     missedAfter: journal.missedAfter("plain2", 0).length,
     runs: journal.runs("plain2", 5).length,
     missed: journal.missed(null, 10).map(({ job }) => job),

@@ -23,12 +23,13 @@ export function titleOf({ event, of, job, subject }: AlarmEvent): string {
 
 /** All of it, in lines for people; each a line of its own, whatever an agent has said. */
 export function linesOf(alarm: AlarmEvent): readonly string[] {
-  const { count, hint, message, since } = alarm;
+  const { count, hint, host, message, since } = alarm;
+  const where = host === undefined ? "" : `, on host ${lineOf(host, TEXT_MAX)}`;
   const often = count > 1 ? `, ${count} times` : "";
   return [
     titleOf(alarm),
     lineOf(message, TEXT_MAX),
-    `since ${lineOf(since, TEXT_MAX)}${often}`,
+    `since ${lineOf(since, TEXT_MAX)}${often}${where}`,
     ...(hint === "" ? [] : [`What to do: ${lineOf(hint, TEXT_MAX)}`]),
   ];
 }

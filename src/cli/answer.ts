@@ -47,7 +47,7 @@ export const answer: Verb = {
     const access = await openJournalAccess(call, { kind: "named", word: `${runId}` });
     try {
       const { clock, journal, log } = access.edges;
-      const recorder = new Recorder(call, access.edges);
+      const recorder = new Recorder(call, access);
       const reason = why === null ? "" : `: ${why}`;
       const reply = { kind: "wait", json } as const;
       const replied = await journal.write((tables) => {

@@ -58,7 +58,7 @@ async function decide(call: Call, deed: Decision["deed"]): Promise<number> {
   const access = await openJournalAccess(call, { kind: "named", word: `${runId}` });
   try {
     const { clock, journal, log } = access.edges;
-    const recorder = new Recorder(call, access.edges);
+    const recorder = new Recorder(call, access);
     const reason = why === null ? "" : `: ${why}`;
     const found = await journal.write((tables) => {
       const decided = decideIn(tables, order, clock.now());

@@ -63,9 +63,13 @@ function runOf({ edges: { journal } }: JournalAccess, word: string): number | nu
   return journal.run(id) === null ? null : id;
 }
 
-async function giveUpRun(call: Call, { edges }: JournalAccess, runId: number): Promise<number> {
+async function giveUpRun(
+  call: Call,
+  { edges, config }: JournalAccess,
+  runId: number,
+): Promise<number> {
   const { clock, journal, log } = edges;
-  const recorder = new Recorder(call, edges);
+  const recorder = new Recorder(call, { edges, config });
   const run = await journal.write((tables) => {
     const dropped = dropRun(tables, runId, clock.now());
     recorder.note(tables, { deed: "drop", subject: dropped.job, detail: `run ${runId}` });
@@ -144,11 +148,11 @@ const GIVEN = { planned: "post", posted: "collect", collected: "sweep" } as cons
 
 async function giveUp(
   call: Call,
-  { edges, spool }: JournalAccess,
+  { config, edges, spool }: JournalAccess,
   { ids, plugin }: Chosen & { readonly plugin: string | null },
 ): Promise<readonly Given[]> {
   const now = edges.clock.now();
-  const recorder = new Recorder(call, edges);
+  const recorder = new Recorder(call, { edges, config });
   const given = await edges.journal.write((transaction) =>
     ids.flatMap((id): Given[] => {
       const action = transaction.action(id);
@@ -176,11 +180,11 @@ async function giveUp(
 
 async function giveUpRuns(
   call: Call,
-  { edges }: JournalAccess,
+  { edges, config }: JournalAccess,
   job: string,
 ): Promise<readonly RunRow[]> {
   const { clock, journal, log } = edges;
-  const recorder = new Recorder(call, edges);
+  const recorder = new Recorder(call, { edges, config });
   const runs = await journal.write((transaction) => {
     const dropped = dropRuns(transaction, job, clock.now());
     const detail = `runs ${dropped.map(({ id }) => id).join(", ")}`;

@@ -100,7 +100,7 @@ export class HostWatch implements ClusterHosts {
   /** Says what this host is, and looks at what the others say. */
   async look(): Promise<void> {
     const { config, journal, member } = this.#parts;
-    const host = config.cluster?.name ?? "";
+    const { name: host } = this;
     // Another process says there what it is.
     if (member.isNamed) {
       await this.#note(noteKey(host), await this.#self());
@@ -108,6 +108,10 @@ export class HostWatch implements ClusterHosts {
     }
     this.#faults = hostFaults(hostStates(journal, member.hosts), config.cluster?.leaseMs ?? 0);
     this.#say();
+  }
+
+  get name(): string {
+    return this.#parts.config.cluster?.name ?? "";
   }
 
   speaks(): boolean {

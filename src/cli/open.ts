@@ -20,7 +20,7 @@ import { describeHostZone, zoneWarning } from "../edge/timezone.ts";
 import { workflowEdges } from "../edge/workflow/edges.ts";
 import { RunnerError, RunnerErrors } from "../errors.ts";
 import type { DeliveryEdges } from "../flow/deliver.ts";
-import type { ClusterHosts } from "../flow/edges.ts";
+import { quietHost } from "../flow/hosts.ts";
 import { needsNoKey } from "../flow/signed-ahead.ts";
 import type { Catalog } from "../jobs/catalog.ts";
 import type { Journal } from "../journal/journal.ts";
@@ -279,9 +279,6 @@ interface Begun {
   readonly isPass: boolean;
 }
 
-/** What concerns no job is seen to by the daemons of a cluster. */
-const NO_HOSTS: ClusterHosts = { speaks: () => false, conditions: () => [] };
-
 async function openEdges(call: Call, begun: Begun): Promise<Opened> {
   const { environment } = call;
   const { config, clock, log, lock } = begun;
@@ -305,7 +302,7 @@ async function openEdges(call: Call, begun: Begun): Promise<Opened> {
     limits: live.limits,
     results: opened.results,
     ...(member === null ? { spool } : { spool: ownJobs(spool, member), lease: member }),
-    ...(member === null ? {} : { hosts: hosts ?? NO_HOSTS }),
+    ...(member === null ? {} : { hosts: hosts ?? quietHost(config.cluster?.name ?? "") }),
     api: live.api,
     signer: live.signer,
     cosigners: live.cosigners ?? [],

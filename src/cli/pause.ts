@@ -44,7 +44,7 @@ export const pause: Verb = {
       await assertJob(access, "pause", job);
       const why = call.flags.text("why") ?? "";
       const actor = actorOf(call);
-      const recorder = new Recorder(call, access.edges);
+      const recorder = new Recorder(call, access);
       const end = until === null ? "" : ` until ${new Date(until).toISOString()}`;
       const detail = `${end.trim()}${why === "" ? "" : `: ${why}`}`;
       const before = await journal.write((tables) => {
@@ -77,7 +77,7 @@ export const unpause: Verb = {
       const { clock, journal, log } = access.edges;
       const why = call.flags.text("why") ?? "";
       const reason = why === "" ? "" : `: ${why}`;
-      const recorder = new Recorder(call, access.edges);
+      const recorder = new Recorder(call, access);
       const ended = await journal.write((tables) => {
         const pauses = tables.endPauses(job, clock.now());
         const detail = pauses.map(pauseReason).join(", ");

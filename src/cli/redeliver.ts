@@ -189,13 +189,13 @@ function withoutPlugin({ job, actionId }: Pick<ActionRow, "job" | "actionId">): 
 
 async function putBack(
   call: Call,
-  { edges }: JournalAccess,
+  { edges, config }: JournalAccess,
   order: Pick<Wanted, "plugin" | "states"> & { readonly action: ActionRow },
 ): Promise<readonly DeliveryRow[]> {
   const { action, plugin, states } = order;
   const jobPlugins = pluginsOf(states, action.job);
   const now = edges.clock.now();
-  const recorder = new Recorder(call, edges);
+  const recorder = new Recorder(call, { edges, config });
   const rows = await edges.journal.write((transaction) => {
     const back = redeliverResult(transaction, action, { plugin, jobPlugins, now });
     const to = back.map((row) => row.plugin).join(", ");

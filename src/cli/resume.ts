@@ -37,7 +37,7 @@ export const resume: Verb = {
     try {
       const { clock, journal, log } = access.edges;
       const why = journal.run(runId)?.note ?? null;
-      const recorder = new Recorder(call, access.edges);
+      const recorder = new Recorder(call, access);
       const job = journal.run(runId)?.job ?? "";
       const isNew = call.flags.has("with-new-source");
       const { renew, retriable } = await import("./renew.ts");

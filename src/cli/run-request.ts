@@ -20,7 +20,7 @@ type Jobs = Pick<Opened, "catalog"> & {
 
 /** Where a run is asked for. */
 interface Asking {
-  readonly config: Pick<JournalAccess["config"], "logging">;
+  readonly config: Pick<JournalAccess["config"], "cluster" | "logging">;
   readonly edges: Pick<JournalAccess["edges"], "clock" | "journal" | "log">;
   /** Null where it is never held. */
   readonly lock: Pick<DirectoryLock, "isOurs"> | null;
@@ -102,7 +102,7 @@ export async function requestRun(
   const { edges, lock, config } = opened;
   const now = edges.clock.now();
   const notBefore = startOf(call, now);
-  const recorder = new Recorder(call, edges);
+  const recorder = new Recorder(call, opened);
   const row = await edges.journal.write((transaction) => {
     for (let firesAt = notBefore ?? now; ; firesAt++) {
       // A whole second may be a fire time of its schedule, which is not to be taken from it.

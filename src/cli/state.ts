@@ -125,7 +125,7 @@ async function changeState(call: Call, job: string, change: Change): Promise<num
   try {
     const { clock, journal, log } = access.edges;
     const jobs = await jobNames(access);
-    const recorder = new Recorder(call, access.edges);
+    const recorder = new Recorder(call, access);
     const why = call.flags.text("why");
     const reason = why === null ? "" : `: ${why}`;
     const deeds = await journal.write((tables) => {

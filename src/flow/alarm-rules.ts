@@ -237,7 +237,7 @@ export function changesOf(open: readonly AlarmRow[], conditions: readonly Condit
 /** The JSON that plugins get; its event is `recovered` when the alarm has ended. */
 export function noticeBody(
   alarm: Condition,
-  { at, ended }: { readonly at: Instant; readonly ended: boolean },
+  { at, ended, host }: { readonly at: Instant; readonly ended: boolean; readonly host?: string },
 ): string {
   const { event, job, subject, runId, since, count, message, hint } = alarm;
   const lasted = spanText(Math.max(0, at - since));
@@ -248,6 +248,7 @@ export function noticeBody(
     job: job === "" ? null : job,
     subject: subject === "" ? null : subject,
     run: runId,
+    ...(host === undefined ? {} : { host }),
     at: timeText(at),
     since: timeText(since),
     count,

@@ -214,7 +214,7 @@ export class Alarms {
 
   /** Writes what has changed among the alarms of a scope, by what is so in that moment. */
   async #settle(conditionsOf: ConditionsOf, scope: (alarm: AlarmRow) => boolean): Promise<void> {
-    const { journal, log, clock } = this.#edges;
+    const { journal, log, clock, hosts } = this.#edges;
     const find = (reads: JournalReads) => {
       const open = reads.openAlarms();
       return changesOf(open.filter(scope), conditionsOf(reads, open));
@@ -222,8 +222,9 @@ export class Alarms {
     const now = clock.now();
     const notify = this.#notify;
     if (notify === null || !isChange(find(journal), { now, notify })) return;
+    const host = hosts?.name;
     const { raised, ended, untold } = await journal.write((transaction) =>
-      writeChanges(transaction, find(transaction), { now, notify }),
+      writeChanges(transaction, find(transaction), { now, notify, host }),
     );
     for (const condition of raised) {
       const { event, job, message, hint } = condition;
@@ -323,6 +324,8 @@ function ofJob(job: string): string {
 interface Telling {
   readonly now: Instant;
   readonly notify: Notify;
+  /** Which of several hosts tells it. @default there is one alone */
+  readonly host?: string | undefined;
 }
 
 function isChange({ raised, ended, lasting }: Changes, { now, notify }: Telling): boolean {
@@ -343,7 +346,7 @@ function writeChanges(
   { raised, ended, lasting }: Changes,
   telling: Telling,
 ): { raised: readonly Condition[]; ended: readonly AlarmRow[]; untold: readonly Condition[] } {
-  const { now } = telling;
+  const { now, host } = telling;
   const untold: Condition[] = [];
   const tell = (alarm: AlarmRow, condition: Condition, isEnd: boolean): void => {
     const { event, subject } = condition;
@@ -354,7 +357,11 @@ function writeChanges(
     // An alarm about a dead plugin goes to the other plugins, not to that one.
     const others = plugins.filter((plugin) => event !== "dead" || plugin !== subject);
     if (others.length === 0 && !isEnd) untold.push(condition);
-    const body = noticeBody(condition, { at: now, ended: isEnd });
+    const body = noticeBody(condition, {
+      at: now,
+      ended: isEnd,
+      ...(host === undefined ? {} : { host }),
+    });
     for (const plugin of others) {
       transaction.insertNotice({ alarmId: alarm.id, plugin, body }, now);
     }

@@ -90,6 +90,8 @@ export type WorkflowLaunch = (order: RunOrder) => Promise<boolean>;
 
 /** The hosts of a cluster, as one of them sees them. */
 export interface ClusterHosts {
+  /** What this one is called. */
+  readonly name: string;
   /** Whether this one raises and tells the alarms that are about no job. */
   speaks(): boolean;
   /** What is wrong among them. @param isTold Whether an alarm about a subject is open. */

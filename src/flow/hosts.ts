@@ -5,6 +5,7 @@
 // for the cluster raises the alarms (alarms.ts).
 import { type Instant, MINUTE_MS, type Milliseconds, SECOND_MS, spanText } from "../time.ts";
 import type { Condition } from "./alarm-rules.ts";
+import type { ClusterHosts } from "./edges.ts";
 
 /** What a host says of itself, beside its jobs. */
 export interface HostNote {
@@ -191,6 +192,11 @@ function listText(sentences: readonly string[]): string {
   const more = sentences.length - NAMES_MAX;
   const end = more > 0 ? `; and ${more} more` : "";
   return `${sentences.slice(0, NAMES_MAX).join("; ")}${end}`;
+}
+
+/** A host that neither looks at the others nor speaks for them: what ends by itself, soon. */
+export function quietHost(name: string): ClusterHosts {
+  return { name, speaks: () => false, conditions: () => [] };
 }
 
 /** Since when each fault is so, as long as this process has looked. */

@@ -65,6 +65,8 @@ export interface AlarmEvent {
   /** What of it, such as the name of a plugin; null for the whole. */
   readonly subject: string | null;
   readonly run: number | null;
+  /** Which of several hosts has found it. Missing: there is one alone. */
+  readonly host?: string;
   /** When it was found, in RFC 3339, and since when it is so. */
   readonly at: string;
   readonly since: string;

@@ -234,6 +234,18 @@ test.skipIf(postgres === null)(
   },
 );
 
+test.skipIf(postgres === null)("the audit log of a cluster says on which host it was", async () => {
+  const { directory } = await newHost();
+  await using _ = directory;
+  expect((await directory.call(state, ["nightly", "--set", "known=[1]"])).thrown).toBe("");
+  expect((await directory.call(pause, ["nightly"])).thrown).toBe("");
+  const rows = (await directory.call(audit, ["--json"])).out.trim().split("\n");
+  const details = rows.map((row) => (JSON.parse(row) as { detail: string }).detail);
+  expect(details.map((detail) => detail.endsWith("on host alpha"))).toEqual([true, true]);
+  expect(details).toContain("on host alpha");
+  expect((await directory.call(audit, ["verify"])).exit).toBe(0);
+});
+
 test.skipIf(postgres === null)("redeliver leaves it to the host that has the job", async () => {
   const { url, directory } = await newHost();
   await using _ = directory;

@@ -50,7 +50,7 @@ function openHost(changes: Partial<Entity>) {
     },
     /** As a process that was just started. */
     async look() {
-      const hosts = { speaks: () => true, conditions: () => among };
+      const hosts = { name: "alpha", speaks: () => true, conditions: () => among };
       const alarms = new Alarms({ ...world.edges, plugins, notify, hosts }, catalog, {
         downSince: () => downSince,
         signal: never(),

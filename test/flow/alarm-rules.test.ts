@@ -238,6 +238,11 @@ describe("noticeBody()", () => {
     });
   });
 
+  test("names the host of several that tells it", () => {
+    const told = JSON.parse(noticeBody(late, { at: NOW, ended: false, host: "alpha" }));
+    expect(told).toMatchObject({ event: "late", job: "nightly", host: "alpha" });
+  });
+
   test("says when it is right again what it was and how long", () => {
     expect(JSON.parse(noticeBody(late, { at: NOW, ended: true }))).toMatchObject({
       event: "recovered",

@@ -131,7 +131,11 @@ async function giveUp({ journal }: ReturnType<typeof watch>): Promise<void> {
 function among(beta: { speaks: boolean; isThere: boolean }): ClusterHosts {
   const fault = { event: "cluster", job: "", subject: "beta", runId: null, since: NOON } as const;
   const about = { ...fault, count: 1, message: "beta is not heard of", hint: "start it" };
-  return { speaks: () => beta.speaks, conditions: () => (beta.isThere ? [] : [about]) };
+  return {
+    name: "alpha",
+    speaks: () => beta.speaks,
+    conditions: () => (beta.isThere ? [] : [about]),
+  };
 }
 
 describe("Alarms", () => {
@@ -176,6 +180,25 @@ describe("Alarms", () => {
     beta.speaks = true;
     await site.turn(10_000);
     expect(site.events().filter((event) => event === "recovered")).toHaveLength(1);
+  });
+
+  test("names the host that tells it, where there are several, at the begin and at the end", async () => {
+    const hostOf = async (hosts?: ClusterHosts) => {
+      const site = watch({}, hosts === undefined ? {} : { hosts });
+      await site.ran("failed");
+      await site.turn();
+      await site.ran("done");
+      await site.turn(10_000);
+      return site.told.map(({ body }) => [JSON.parse(body).event, JSON.parse(body).host]);
+    };
+    expect(await hostOf()).toEqual([
+      ["failed", undefined],
+      ["recovered", undefined],
+    ]);
+    expect(await hostOf(among({ speaks: false, isThere: false }))).toEqual([
+      ["failed", "alpha"],
+      ["recovered", "alpha"],
+    ]);
   });
 
   test("leaves a notice that is about no job to the host that speaks", async () => {

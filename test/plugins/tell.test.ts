@@ -27,10 +27,11 @@ async function tell(
   module: PluginModule,
   settings: Record<string, unknown> = {},
   replies: readonly Reply[] = [{ status: 200, body: BULK }],
+  alarm: AlarmEvent = ALARM,
 ) {
   await using listener = await Listener.open(replies);
   const all = { url: listener.url, ...settings };
-  const tried = await tryPlugin(module, { settings: all, alarm: ALARM, key: "alarm/1/2" });
+  const tried = await tryPlugin(module, { settings: all, alarm, key: "alarm/1/2" });
   return { ...tried, heard: listener.heard };
 }
 
@@ -44,6 +45,13 @@ describe("an alarm", () => {
       "`since 2026-01-02T03:00:00.000Z, 3 times`",
       "What to do: mig-runner history 7 tells all of it",
     ]);
+  });
+
+  test("of several hosts names the one that has found it, on its line", async () => {
+    const { heard } = await tell(slack, {}, undefined, { ...ALARM, host: "al\npha" });
+    expect(JSON.parse(heard[0]?.body ?? "").text.split("\n")[2]).toBe(
+      "`since 2026-01-02T03:00:00.000Z, 3 times, on host al pha`",
+    );
   });
 
   test("is one signed POST of webhook, with a key that is the same at each try", async () => {

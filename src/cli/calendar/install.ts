@@ -32,7 +32,7 @@ async function installFile(call: Call, path: string): Promise<number> {
     const entity = await requireJob(access, calendar.job, "install a calendar of");
     await check(call, { path, calendar, entity, access });
     const { journal, clock } = access.edges;
-    const recorder = new Recorder(call, access.edges);
+    const recorder = new Recorder(call, access);
     const row = await journal.write((tables) => {
       const inserted = tables.insertCalendar(newCalendar(calendar), clock.now());
       const detail = `${outcome(calendar)}, hash ${inserted?.hash ?? ""}`;
@@ -127,7 +127,7 @@ async function withdrawJob(call: Call, job: string): Promise<number> {
     }
     const { left } = journal.coverage(row.id, clock.now());
     const said = `withdrew calendar ${row.sequence}, ${plural(left, "window")} left of it`;
-    const recorder = new Recorder(call, access.edges);
+    const recorder = new Recorder(call, access);
     await journal.write((tables) => {
       tables.withdrawCalendar(row.id, clock.now());
       recorder.note(tables, { deed: "withdraw", subject: job, detail: said });

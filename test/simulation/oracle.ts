@@ -403,7 +403,8 @@ export class Oracle implements Watch {
     const rows = ledger.rows(
       "SELECT id, job, plugins, state, action_id FROM action " +
         "WHERE state IN ('collected', 'settled') AND send_only = 0 AND id <= ? AND " +
-        "(next_at IS NULL OR expire_at <= ?)",
+        // One that a clock far ahead has dated is not waited for: it may have ended just now.
+        "((state = 'settled' AND next_at IS NULL) OR expire_at <= ?)",
       lastRow,
       expireAt,
     );
@@ -440,7 +441,8 @@ export class Oracle implements Watch {
     const { ledger, disk } = this.world;
     for (const { id, job, state, note } of ledger.rows(
       "SELECT * FROM run WHERE id <= ?1 AND NOT EXISTS " +
-        "(SELECT 1 FROM action WHERE run_id = run.id AND next_at IS NOT NULL AND expire_at > ?2) " +
+        "(SELECT 1 FROM action WHERE run_id = run.id AND expire_at > ?2 AND " +
+        "(next_at IS NOT NULL OR state = 'collected')) " +
         "AND NOT (state = 'requested' AND coalesce(not_before, 0) > ?3)",
       lastRun,
       expireAt,

@@ -3,7 +3,7 @@
 
 import type { ClusterConfig } from "../config/cluster.ts";
 import { loadRunnerConfig } from "../config/config.ts";
-import { RunnerError } from "../errors.ts";
+import { nearest, RunnerError } from "../errors.ts";
 import {
   clockText,
   differingConfig,
@@ -24,7 +24,7 @@ import { UsageError } from "./flags.ts";
 import { hostStates } from "./host-watch.ts";
 import { sourcesOf } from "./open.ts";
 import { renderTable } from "./text.ts";
-import { type Call, JSON_FLAG, type Verb } from "./verb.ts";
+import { type Call, HOST_DEEDS, JSON_FLAG, type Verb } from "./verb.ts";
 
 export const cluster: Verb = {
   usage: "migrate | status | drain HOST | undrain HOST | forget HOST [--json]",
@@ -45,7 +45,7 @@ export const cluster: Verb = {
     const [word = "", ...others] = call.positionals;
     const { config } = await loadRunnerConfig(sourcesOf(call));
     const [host = ""] = others;
-    const isHost = ["drain", "undrain", "forget"].includes(word);
+    const isHost = HOST_DEEDS.includes(word);
     if (!(isHost || ["migrate", "status"].includes(word)) || others.length !== Number(isHost)) {
       throw new UsageError(
         "cluster takes migrate, status, drain HOST, undrain HOST or forget HOST",
@@ -93,6 +93,9 @@ async function migrate({ flags, terminal }: Call, server: Server, shards: number
   terminal.out([from === schema ? `nothing to do: ${now}` : `made ${now}`]);
   return 0;
 }
+
+/** Hosts that a message names. */
+const NAMED_MAX = 20;
 
 /** Of how many jobs that differ a list tells. */
 const LISTED_MAX = 50;
@@ -201,14 +204,26 @@ function hostsOf(
   });
 }
 
+/** The mistake of naming a host that is not there, with the nearest one that is, or all. */
+function unknownHost(deed: string, host: string, hosts: Seen["hosts"]): RunnerError {
+  const names = hosts.map(({ name }) => name);
+  const near = nearest(host, names);
+  const more = names.length > NAMED_MAX ? ", …" : "";
+  const all = `there are ${names.slice(0, NAMED_MAX).join(", ")}${more}`;
+  const none = "there are no hosts yet: start the daemon on one";
+  const hint = near !== null ? `did you mean "${near}"?` : names.length === 0 ? none : all;
+  const message = `Cannot ${deed} host "${host}": there is none of this name`;
+  return new RunnerError("JOURNAL", message, { hint });
+}
+
 async function forget({ flags, terminal }: Call, server: Server, host: string): Promise<number> {
   await server.assertSchema();
   if (!(await server.forget(host))) {
     const { hosts } = await server.lookAnyway();
-    const isThere = hosts.some(({ name }) => name === host);
-    const state = isThere ? "it has jobs, so it works" : "there is none of this name";
-    const hint = isThere ? "stop its daemon first" : "mig-runner cluster status lists the hosts";
-    throw new RunnerError("JOURNAL", `Cannot forget host "${host}": ${state}`, { hint });
+    if (!hosts.some(({ name }) => name === host)) throw unknownHost("forget", host, hosts);
+    throw new RunnerError("JOURNAL", `Cannot forget host "${host}": it has jobs, so it works`, {
+      hint: "stop its daemon first",
+    });
   }
   if (flags.has("json")) terminal.json(jsonAnswer({ host, forgotten: true }));
   else terminal.out([`${host} is forgotten`]);
@@ -225,13 +240,9 @@ async function drain(
   }: Pick<ClusterConfig, "leaseMs"> & { readonly host: string; readonly isOn: boolean },
 ): Promise<number> {
   await server.assertSchema();
-  if (!(await server.drain(host, isOn))) {
-    const deed = isOn ? "drain" : "undrain";
-    throw new RunnerError("JOURNAL", `Cannot ${deed} host "${host}": there is none of this name`, {
-      hint: "mig-runner cluster status lists the hosts",
-    });
-  }
+  const isThere = await server.drain(host, isOn);
   const { hosts } = await server.lookAnyway();
+  if (!isThere) throw unknownHost(isOn ? "drain" : "undrain", host, hosts);
   const isLast = hosts.every(({ draining, silent }) => draining || silent >= leaseMs);
   if (flags.has("json")) {
     terminal.json(jsonAnswer({ host, draining: isOn, takers: !isLast }));

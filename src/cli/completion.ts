@@ -42,7 +42,7 @@ export function completionOf(table: readonly VerbEntry[], daemon: Verb): Verb {
 }
 
 /** A verb, as a shell is told of it. */
-interface Described extends Pick<VerbEntry, "name" | "summary" | "more"> {
+interface Described extends Pick<VerbEntry, "name" | "summary" | "more" | "ofHosts"> {
   readonly words?: "jobs" | "questions" | readonly string[];
   readonly flags: readonly FlagSpec[];
 }
@@ -54,16 +54,16 @@ interface Commands {
 }
 
 async function describeVerb(
-  { name, summary, words, more = false, load }: VerbEntry,
+  { name, summary, words, ofHosts = [], more = false, load }: VerbEntry,
   commands: readonly string[],
 ): Promise<Described> {
-  const described = { name, summary, more, flags: (await load()).flags };
+  const described = { name, summary, ofHosts, more, flags: (await load()).flags };
   if (words === undefined) return described;
   return { ...described, words: words === "commands" ? commands : words };
 }
 
 /** Names that the scripts ask the program for. */
-const NAMES: ReadonlySet<string> = new Set(["jobs", "params", "keys", "questions"]);
+const NAMES: ReadonlySet<string> = new Set(["jobs", "params", "keys", "questions", "hosts"]);
 
 const SCRIPTS: ReadonlyMap<string, (commands: Commands) => string> = new Map([
   ["bash", bashScript],
@@ -94,10 +94,30 @@ async function namesOf(view: View, what: string, of: string): Promise<readonly s
         .filter((job) => nameFault(job) === null);
     case "params":
       return await paramsOf(view, of);
+    case "hosts":
+      return await hostsOf(view, of);
     case "keys":
       return (await isThere(path)) ? await keysOf(path, of) : [];
     default:
       return (await isThere(path)) ? await questionsOf(path, of) : [];
+  }
+}
+
+/** The hosts that a deed of `cluster` can be done to. */
+async function hostsOf({ config: { cluster } }: View, deed: string): Promise<readonly string[]> {
+  if (cluster === null) return [];
+  const { openServer } = await import("./cluster-journal.ts");
+  const server = openServer(cluster);
+  try {
+    const { hosts } = await server.lookAnyway();
+    const isOffered = (isDraining: boolean): boolean =>
+      deed === "drain" ? !isDraining : deed === "undrain" ? isDraining : deed === "forget";
+    return hosts
+      .filter(({ draining }) => isOffered(draining))
+      .map(({ name }) => name)
+      .filter((name) => WORD.test(name));
+  } finally {
+    await server.close();
   }
 }
 
@@ -172,16 +192,20 @@ const PARAMS = `$("$program" "\${config[@]}" completion params "$job" 2>/dev/nul
 /** What runs ask people: runs, and behind one the names. */
 const QUESTIONS = `$("$program" "\${config[@]}" completion questions "$job" 2>/dev/null)`;
 
+/** The hosts that the deed of the line can be done to. */
+const HOSTS = `$("$program" "\${config[@]}" completion hosts "$job" 2>/dev/null)`;
+
 /** The part that bash and zsh share: from the verb to `flags`, `names` and `files`. */
 function caseLines(commands: Commands): string {
   const jobs = `$("$program" "\${config[@]}" completion jobs 2>/dev/null)`;
-  const one = ({ name, flags, words, more = false }: Described): string => {
+  const one = ({ name, flags, words, ofHosts = [], more = false }: Described): string => {
     const known = words === "questions" ? [] : [...(words ?? [])];
     const listed = words === "jobs" ? [jobs] : [...known, ...(more ? [jobs] : [])];
     // The names of questions may have blanks in them: one a line.
     const names = `"${listed.join(" ")}"${words === "questions" ? ` lines="${QUESTIONS}"` : ""}`;
     const files = words === undefined || more ? " files=yes" : "";
-    return `    ${name}) flags="${spellings(flags).join(" ")}" names=${names}${files} ;;`;
+    const hosts = ofHosts.length === 0 ? "" : ` ; [ -z "$job" ] || names="${HOSTS}"`;
+    return `    ${name}) flags="${spellings(flags).join(" ")}" names=${names}${files}${hosts} ;;`;
   };
   const verbs = commands.verbs.map(({ name }) => name).join(" ");
   const none = `    "") flags="${spellings(commands.daemon.flags).join(" ")}" names="${verbs}" ;;`;
@@ -296,12 +320,18 @@ function fishScript({ daemon, verbs }: Commands): string {
     "    set -l of (contains -i -- $argv[1] $line)",
     "    $line[1] $config completion questions $line[(math $of + 1)] 2>/dev/null",
     "end",
+    "function __mig_runner_hosts",
+    "    set -l line (commandline -opc)",
+    "    set -l at (contains -i -- -c $line)",
+    "    and set -l config -c $line[(math $at + 1)]",
+    "    $line[1] $config completion hosts $line[-1] 2>/dev/null",
+    "end",
     "complete -c mig-runner -f",
     "complete -c mig-runner -o c -r -F -d 'Load configuration from file'",
     "complete -c mig-runner -l help -d 'Say what it does and what it takes'",
     ...daemon.flags.map((flag) => fishFlag(none, flag)),
   ];
-  for (const { name, summary, flags, words, more = false } of verbs) {
+  for (const { name, summary, flags, words, ofHosts = [], more = false } of verbs) {
     const seen = `__fish_seen_subcommand_from ${name}`;
     lines.push(`complete -c mig-runner -n '${none}' -a ${name} -d '${quoted(summary)}'`);
     if (words === "questions") {
@@ -310,12 +340,21 @@ function fishScript({ daemon, verbs }: Commands): string {
       lines.push(`complete -c mig-runner -n '${seen}' -a '(__mig_runner_jobs)'`);
     else if (words === undefined) lines.push(`complete -c mig-runner -n '${seen}' -F`);
     else if (words.length > 0) {
-      lines.push(`complete -c mig-runner -n '${seen}' -a '${words.join(" ")}'`);
+      const isFirst = ofHosts.length === 0 ? seen : `${seen}; and not ${seenOf(words)}`;
+      lines.push(`complete -c mig-runner -n '${isFirst}' -a '${words.join(" ")}'`);
+    }
+    if (ofHosts.length > 0) {
+      const isSecond = `${seen}; and ${seenOf(ofHosts)}`;
+      lines.push(`complete -c mig-runner -n '${isSecond}' -a '(__mig_runner_hosts)'`);
     }
     if (more) lines.push(`complete -c mig-runner -n '${seen}' -F -a '(__mig_runner_jobs)'`);
     lines.push(...flags.map((flag) => fishFlag(seen, flag, name)));
   }
   return `${lines.join("\n")}\n`;
+}
+
+function seenOf(words: readonly string[]): string {
+  return `__fish_seen_subcommand_from ${words.join(" ")}`;
 }
 
 function fishFlag(condition: string, flag: FlagSpec, verb = ""): string {

@@ -37,10 +37,15 @@ export interface VerbEntry {
    * what it asks, or some of these. @default files
    */
   readonly words?: "jobs" | "commands" | "questions" | readonly string[];
+  /** Of its words, those behind which the name of a host of the cluster follows. @default none */
+  readonly ofHosts?: readonly string[];
   /** Whether names of jobs and files may follow words that are a list. @default false */
   readonly more?: boolean;
   readonly load: () => Promise<Verb>;
 }
+
+/** What `cluster` does to one host. */
+export const HOST_DEEDS: readonly string[] = ["drain", "undrain", "forget"];
 
 /** The config file when no -c is given, as in the original. */
 export const CONFIG_PATH = "/etc/mig/runner.cfg";

@@ -1,7 +1,7 @@
 // Verbs: the table of commands. A verb's module is loaded only when it is called.
 import { nearest } from "../errors.ts";
 import { UsageError } from "./flags.ts";
-import type { Verb, VerbEntry } from "./verb.ts";
+import { HOST_DEEDS, type Verb, type VerbEntry } from "./verb.ts";
 
 export const VERBS: readonly VerbEntry[] = [
   {
@@ -122,7 +122,8 @@ export const VERBS: readonly VerbEntry[] = [
   {
     name: "cluster",
     summary: "Make, show and drain the hosts that share one journal",
-    words: ["migrate", "status", "drain", "undrain", "forget"],
+    words: ["migrate", "status", ...HOST_DEEDS],
+    ofHosts: HOST_DEEDS,
     load: async () => (await import("./cluster.ts")).cluster,
   },
   {

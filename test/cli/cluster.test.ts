@@ -4,6 +4,7 @@ import { audit } from "../../src/cli/audit.ts";
 import { calendar } from "../../src/cli/calendar.ts";
 import { check } from "../../src/cli/check.ts";
 import { cluster } from "../../src/cli/cluster.ts";
+import { completionOf } from "../../src/cli/completion.ts";
 import { history } from "../../src/cli/history.ts";
 import { journal as verb } from "../../src/cli/journal.ts";
 import { openJournalAccess, openSpoolView } from "../../src/cli/open.ts";
@@ -15,6 +16,7 @@ import { show } from "../../src/cli/show.ts";
 import { state } from "../../src/cli/state.ts";
 import { status } from "../../src/cli/status.ts";
 import type { Call, Verb } from "../../src/cli/verb.ts";
+import { findVerb, VERBS } from "../../src/cli/verbs.ts";
 import { openClusterJournal } from "../../src/journal/postgres/journal.ts";
 import { Server } from "../../src/journal/postgres/server.ts";
 import { shardOf } from "../../src/journal/postgres/shapes.ts";
@@ -25,6 +27,8 @@ const postgres = await startPostgres();
 afterAll(() => postgres?.close());
 
 const SHARDS = 4;
+
+const completion = completionOf(VERBS, await findVerb(""));
 
 /** A host of a cluster of its own, with the job `nightly` and the plugin `keep`. */
 async function newHost(): Promise<{ readonly url: string; readonly directory: Directory }> {
@@ -167,8 +171,23 @@ test.skipIf(postgres === null)("drain says when nobody is left who takes the job
   const server = new Server({ connectionString: url });
   await server.beat("alpha", "one", 60_000);
   await server.beat("beta", "two", 60_000);
+  for (const [deed, host, hint] of [
+    ["drain", "alhpa", 'did you mean "alpha"?'],
+    ["undrain", "gamma-nord", "there are alpha, beta"],
+    ["forget", "betta", 'did you mean "beta"?'],
+  ] as const) {
+    const { thrown } = await directory.call(cluster, [deed, host]);
+    expect(thrown).toContain(`Cannot ${deed} host "${host}": there is none of this name (${hint}`);
+  }
+  const offered = async (deed: string) =>
+    (await directory.call(completion, ["hosts", deed])).out.trim().split("\n");
+  expect(await offered("drain")).toEqual(["alpha", "beta"]);
+  expect(await offered("undrain")).toEqual([""]);
+  expect(await offered("status")).toEqual([""]);
   const first = await directory.call(cluster, ["drain", "alpha"]);
   expect(first.out).toBe("alpha gives its jobs to the others\n");
+  const now = await Promise.all(["drain", "undrain", "forget"].map(offered));
+  expect(now).toEqual([["beta"], ["alpha"], ["alpha", "beta"]]);
   const last = await directory.call(cluster, ["drain", "beta"]);
   expect(last.out).toContain("warning: no host is left that takes them");
   const plain = await directory.call(cluster, ["drain", "beta", "--json"]);

@@ -15,6 +15,7 @@ case "$*" in
   "-c some.cfg completion params hunt") printf 'sha256=\\ndays=\\n' ;;
   "-c some.cfg completion questions" | "-c some.cfg completion questions ") printf '12\\n13\\n' ;;
   "-c some.cfg completion questions 12") printf 'dig\\nmy ticket $(x)\\n' ;;
+  "-c some.cfg completion hosts drain") printf 'alpha\\nbeta\\n' ;;
   "-c some.cfg completion keys ports") printf 'known\\nseen\\n' ;;
 esac
 `;
@@ -33,6 +34,10 @@ const TYPED: readonly (readonly [string, readonly string[]])[] = [
   ["-c some.cfg answer 12 ", ["dig", "my ticket $(x)"]],
   ["-c some.cfg state ports --clear ", ["known", "seen"]],
   ["journal ver", ["verify"]],
+  ["cluster ", ["drain", "forget", "migrate", "status", "undrain"]],
+  ["-c some.cfg cluster drain ", ["alpha", "beta"]],
+  ["-c some.cfg cluster drain al", ["alpha"]],
+  ["-c some.cfg cluster status ", []],
   ["status --", ["--json", "--help"]],
   ["next --tz Eu", []],
   ["-c mig-run", ["mig-runner"]],

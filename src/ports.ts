@@ -105,6 +105,8 @@ export interface ResultWriter {
 export interface Spool {
   /** The jobs, sorted by name in byte order. Rejects when runners/ cannot be read. */
   scan(): Promise<readonly JobDirectory[]>;
+  /** By the last scan, the jobs that lie here and that another host of the cluster has. */
+  elsewhere?(): ReadonlySet<string>;
   /** A job's file, whole. `name` has no folder part. Rejects above `sizeMax` bytes. */
   read(job: string, name: string, sizeMax: number): Promise<Uint8Array>;
   /**

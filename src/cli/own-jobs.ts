@@ -4,10 +4,16 @@ import type { Spool } from "../ports.ts";
 
 /** @param owner Whether the rows of a job are here. */
 export function ownJobs(spool: Spool, owner: { has(job: string): boolean }): Spool {
+  let elsewhere: ReadonlySet<string> = new Set();
   return {
     async scan() {
-      return (await spool.scan()).filter(({ job }) => owner.has(job));
+      const all = await spool.scan();
+      const own = all.filter(({ job }) => owner.has(job));
+      const names = new Set(own.map(({ job }) => job));
+      elsewhere = new Set(all.map(({ job }) => job).filter((job) => !names.has(job)));
+      return own;
     },
+    elsewhere: () => elsewhere,
     async inflight(skip) {
       return (await spool.inflight(skip)).filter(({ job }) => owner.has(job));
     },

@@ -162,8 +162,9 @@ export async function runPass(call: Call, wait: boolean): Promise<number> {
   if (held.release()) runner.stop();
   const journalFailure = endWhenBroken({ runner, stop: signals.stop }, opened);
   try {
-    if (opened.member?.isIdle) {
-      edges.log.emit("notice", "cluster: other hosts have all jobs: nothing to do");
+    if (opened.member?.isIdle && config.cluster !== null) {
+      const { idleText } = await import("./holders.ts");
+      edges.log.emit("notice", await idleText(config.cluster, edges.clock));
       return 0;
     }
     opened.member?.serve(runner);

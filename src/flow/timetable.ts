@@ -11,6 +11,7 @@ import { hasEnded, nextFire } from "../jobs/schedule.ts";
 import type { Cursor } from "../journal/journal.ts";
 import type { Instant, Milliseconds } from "../time.ts";
 import { CLOCK_SLACK_MS } from "./clock-watch.ts";
+import { Comings } from "./comings.ts";
 import { cursorOf, isDecidedBy } from "./cursor.ts";
 import { bound, type Edges, say } from "./edges.ts";
 import { holdOf } from "./holds.ts";
@@ -58,6 +59,7 @@ export class Timetable {
   readonly #firstCursors: Promise<void>[] = [];
   /** The cursors of jobs that were removed: they may be back in a moment. */
   readonly #removed = new Map<string, { readonly cursor: Cursor | null; readonly at: Instant }>();
+  readonly #comings = new Comings();
   /** Jobs with a fire time that waits for the end of a hold. */
   readonly #waiting = new Set<string>();
   #unsettledUntil: Instant = 0;
@@ -152,6 +154,8 @@ export class Timetable {
   async scan(): Promise<void> {
     const { clock, spool } = this.#edges;
     const directories = await spool.scan();
+    const jobs = directories.map(({ job }) => job);
+    this.#comings.scanned(jobs, spool);
     const patience = (signal: AbortSignal) => clock.sleep(LOAD_PATIENCE_MS, signal);
     const changes = await this.#catalog.refresh(directories, this.#options.once ? null : patience);
     // Taken before the jobs are scheduled, so that one that is loaded meanwhile is not overlooked.
@@ -200,7 +204,7 @@ export class Timetable {
         this.#waiting.delete(job);
         if (this.#removed.size >= REMOVED_MAX) this.#removed.clear();
         this.#removed.set(job, { cursor: journal.cursor(job), at: this.#noteNow() });
-        log.emit("info", `removed entity ${job}`, { job });
+        log.emit("info", this.#comings.removedText(job), { job });
         await this.#forget(job, gone.get(job));
         return;
       case "broken":
@@ -216,7 +220,7 @@ export class Timetable {
       case "added":
         break;
     }
-    log.emit("info", `added entity ${job}`, { job });
+    log.emit("info", this.#comings.addedText(job), { job });
     const { schedule, warnings } = change.entity;
     const advice = schedule === null ? [] : scheduleAdvice(schedule, this.#noteNow());
     for (const text of [...warnings, ...advice]) say(this.#edges, job, "warning", text);

@@ -80,13 +80,36 @@ test.skipIf(postgres === null)("two hosts share the jobs, and one goes on alone"
   daemon.signal("SIGTERM");
   expect(await daemon.ended()).toMatchObject({ exit: 0 });
   await shares(second, { h2: 8 });
-  expect(ended(await first.run("--once")).stderr).toContain("other hosts have all jobs: nothing");
+  await other.prints(/cluster: this host has job \w+ now/);
+  expect(daemon.lines.join("\n")).toMatch(/cluster: this host has job \w+ no longer/);
+  expect(daemon.lines.join("\n")).not.toContain("removed entity");
+  expect(ended(await first.run("--once")).stderr).toMatch(
+    /other hosts have all jobs: nothing to do$/m,
+  );
   expect((await second.run("cluster", "forget", "h2")).exit).not.toBe(0);
   other.signal("SIGTERM");
   expect(await other.ended()).toMatchObject({ exit: 0 });
   const { exit, stdout } = await second.run("cluster", "status");
   expect({ exit, stdout }).toEqual({ exit: 1, stdout: "no hosts yet\n8 shards without a host\n" });
 });
+
+test.skipIf(postgres === null)(
+  "a pass that gets no job says until when others have them",
+  async () => {
+    if (postgres === null) return;
+    await using cluster = await Cluster.create(postgres, { hosts: 1 });
+    // As a pass that was killed has left it.
+    const until = "lease_until = now() + interval '1 hour'";
+    await postgres.query(
+      cluster.url,
+      `UPDATE mig_shard SET owner = 'h9/0a', ${until} WHERE id > 0`,
+    );
+    const { stderr } = ended(await cluster.host(1).run("--once"));
+    expect(stderr).toMatch(
+      /other hosts have all jobs: nothing to do; a pass on h9 has 8 shards until \d{4}-.*, or longer/,
+    );
+  },
+);
 
 test.skipIf(postgres === null)("a daemon ends in order once the schema is another", async () => {
   if (postgres === null) return;

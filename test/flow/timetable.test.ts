@@ -320,7 +320,7 @@ describe("a job that waits for the end of a hold", () => {
 describe("a job of a cluster that is not seen any more", () => {
   /** Scans twice; the second scan sees the job only when it is looked at once more, if at all. */
   async function cursorAfter(seen: { readonly again: boolean; readonly isOurs: boolean }) {
-    const { edges: base, journal, spool } = openWorld();
+    const { edges: base, journal, lines, spool } = openWorld();
     const lease = { unbroken: () => () => seen.isOurs, heldSince: () => NOON };
     const edges: Edges = { ...base, lease };
     let scans = 0;
@@ -329,6 +329,7 @@ describe("a job of a cluster that is not seen any more", () => {
       const isSeen = scans === 1 || (scans === 3 && seen.again);
       return Promise.resolve((isSeen ? [directory("nightly")] : []) as never);
     };
+    edges.spool.elsewhere = () => new Set(scans > 1 && !seen.isOurs ? ["nightly"] : []);
     await journal.write((tables) => {
       tables.setCursor("nightly", { decidedAt: NOON - HOUR, schedule: "0 * * * * UTC" });
     });
@@ -341,7 +342,7 @@ describe("a job of a cluster that is not seen any more", () => {
     await timetable.scan();
     await timetable.scan();
     expect(timetable.takeDue(NOON + 2 * HOUR)).toEqual([]);
-    return { cursor: journal.cursor("nightly"), scans };
+    return { cursor: journal.cursor("nightly"), scans, said: lines };
   }
 
   test("keeps its cursor where another host had it for a moment (I2)", async () => {
@@ -350,12 +351,16 @@ describe("a job of a cluster that is not seen any more", () => {
   });
 
   test("keeps its cursor where another host has it, and looks no further", async () => {
-    const { cursor, scans } = await cursorAfter({ again: false, isOurs: false });
+    const { cursor, scans, said } = await cursorAfter({ again: false, isOurs: false });
+    expect(said[0]).toBe("info added entity nightly");
+    expect(said.at(-1)).toBe("info cluster: this host has job nightly no longer");
     expect(cursor?.decidedAt).toBe(NOON - HOUR);
     expect(scans).toBe(2);
   });
 
   test("has no cursor any more where its folder is gone", async () => {
-    expect((await cursorAfter({ again: false, isOurs: true })).cursor).toBeNull();
+    const { cursor, said } = await cursorAfter({ again: false, isOurs: true });
+    expect(cursor).toBeNull();
+    expect(said).toContain("info removed entity nightly");
   });
 });

@@ -58,6 +58,14 @@ export async function hasMove(ask: Ask, move: string): Promise<boolean> {
 /** How long one statement of many rows may take. */
 const LONG_MS: Milliseconds = 10 * MINUTE_MS;
 
+/** What a process has of the shards. */
+export interface LeaseEnd {
+  readonly owner: string;
+  readonly shards: number;
+  /** Until the last of its leases ends. */
+  readonly leftMs: Milliseconds;
+}
+
 /** The journal of a cluster, as PostgreSQL has it. */
 export class Server implements ClusterStore {
   readonly #pool: Pool;
@@ -158,6 +166,17 @@ export class Server implements ClusterStore {
   async lookAnyway(): Promise<Looked> {
     const [row] = await this.#ask("SELECT mig_look() AS seen", []);
     return row?.seen as Looked;
+  }
+
+  /** Who has shards, and when the last of their leases ends. */
+  async leaseEnds(): Promise<readonly LeaseEnd[]> {
+    const left = "extract(epoch FROM max(lease_until) - clock_timestamp()) * 1000";
+    const columns = `owner, count(*)::integer AS shards, (${left})::float8 AS left`;
+    const sql = `SELECT ${columns} FROM mig_shard WHERE lease_until >= clock_timestamp()`;
+    const rows = await this.#ask(`${sql} AND owner IS NOT NULL GROUP BY owner ORDER BY owner`, []);
+    return rows.map(({ owner, shards, left: leftMs }) => {
+      return { owner: `${owner}`, shards: Number(shards), leftMs: Number(leftMs) };
+    });
   }
 
   /** Whether a move of a journal into this one has ended. */

@@ -227,6 +227,23 @@ described("ClusterJournal", () => {
     await server.close();
   });
 
+  test("tells who has shards, and when the last of their leases ends", async () => {
+    const { server } = await newServer();
+    await server.claim("a/1", 60_000, [1]);
+    await server.claim("a/1", 600_000, [2]);
+    await server.claim("b/1", 60_000, [3]);
+    await server.claim("c/1", -1_000, [4]);
+    const ends = await server.leaseEnds();
+    expect(ends.map(({ owner, shards }) => [owner, shards])).toEqual([
+      ["a/1", 2],
+      ["b/1", 1],
+    ]);
+    const [first = 0, second = 0] = ends.map(({ leftMs }) => leftMs);
+    expect([first > 300_000, first <= 600_000]).toEqual([true, true]);
+    expect([second > 30_000, second <= 60_000]).toEqual([true, true]);
+    await server.close();
+  });
+
   test("gives no two processes the same ids", async () => {
     const { server } = await newServer();
     const journals = [await beside(server, "ann"), await beside(server, "bob")];

@@ -1,11 +1,12 @@
 // Into cluster: a move of the journal of one host into that of a cluster.
 //
-//   PostgreSQL   BEGIN ─▶ rows, compared ─▶ the move's name ──────────────▶ COMMIT
-//   journal.db   BEGIN ────────────────────────────────────▶ note, COMMIT
+//   PostgreSQL   look ─▶ BEGIN ─▶ rows staged, compared ─▶ lock, in place ─▶ name ────────▶ COMMIT
+//   journal.db           BEGIN ─────────────────────────────────────────▶ note, COMMIT
 //
 // The note decides: until then journal.db is the journal, and nothing of it is in PostgreSQL; from
 // then on it is not, and when PostgreSQL does not know the move's name, the move is made again. All
-// shards are locked meanwhile, so whoever looks for the name sees whether it will ever be there.
+// shards are locked when the note is made and until the end, and when a later call looks for the
+// name: so that sees whether it will ever be there.
 import { DatabaseSync } from "node:sqlite";
 import { assertRegularAt } from "../../lib/os/read.ts";
 import type { Instant } from "../../time.ts";
@@ -23,20 +24,12 @@ import {
 import { journalError } from "../sqlite/problem.ts";
 import { migrationFrom, SCHEMA_VERSION } from "../sqlite/schema.ts";
 import { assertSealed, sealAnew } from "../sqlite/seal.ts";
-import { Digest } from "./digest.ts";
 import { cannotMove, lockAll } from "./move-lock.ts";
-import {
-  type ClusterRow,
-  commonName,
-  highestId,
-  jobsIn,
-  type Known,
-  type Plan,
-  rowsForCluster,
-} from "./move-rows.ts";
+import { commonName, highestId, jobsIn, type Known, rowsForCluster } from "./move-rows.ts";
 import { COMMON } from "./schema.ts";
 import { type Ask, hasMove, type Server } from "./server.ts";
-import { encodeRow, type Shape, shapesOf } from "./shapes.ts";
+import { NO_JOBS, type Shape, shapesOf } from "./shapes.ts";
+import { assertStaged, makeStage, placeStaged, stage } from "./staged.ts";
 
 /** What is to be moved. */
 export interface MoveIn extends Move {
@@ -63,10 +56,12 @@ export async function moveIntoCluster(
 ): Promise<MovedIn> {
   const source = new Source(move.path);
   try {
+    const begun = await server.transaction((ask) => begin(ask, source, move));
+    if (begun === null) return BEFORE;
     return await server.transaction(async (ask) => {
-      const moved = await send(ask, source, move);
+      const moved = await send(ask, { source, begun, move });
       if (move.isDry) throw new Undone(moved);
-      if (moved.kind === "moved") source.noteMoved(move);
+      source.noteMoved(move);
       return moved;
     });
   } catch (error) {
@@ -76,6 +71,8 @@ export async function moveIntoCluster(
     source.close();
   }
 }
+
+const BEFORE: MovedIn = { kind: "before", rows: {}, offset: 0, head: null };
 
 /** Undoes what was tried. */
 class Undone extends Error {
@@ -132,47 +129,90 @@ class Source {
   }
 }
 
-/** Writes all rows, in a transaction that has not ended. */
-async function send(ask: Ask, source: Source, move: MoveIn): Promise<MovedIn> {
+/** The cluster as it was when the move began. */
+interface Begun {
+  readonly shards: number;
+  /** Whether no row counts: there is none, or all that is here was moved to a file. */
+  readonly isEmpty: boolean;
+  readonly movedTo: string | null;
+  /** By how much ids are to be higher: those of the journal are nobody else's then. */
+  readonly offset: number;
+  /** How far each shard was written. */
+  readonly versions: readonly number[];
+}
+
+/** Looks at the cluster, and takes ids. Null: an earlier call has moved the journal. */
+async function begin(ask: Ask, source: Source, move: MoveIn): Promise<Begun | null> {
   const { database, before } = source;
-  const { shards, nextId, movedTo } = await lockAll(ask);
-  if (before !== null && (await hasMove(ask, before.move))) {
-    return { kind: "before", rows: {}, offset: 0, head: null };
-  }
+  const { shards, nextId, movedTo, versions } = await lockAll(ask);
+  if (before !== null && (await hasMove(ask, before.move))) return null;
   if (before !== null && before.place !== move.place) {
     const hint = `name that one, or take it back: mig-runner journal move --to ${move.path}`;
     throw cannotMove(`moving it to ${before.place} has not ended`, hint);
   }
-  const shapes = shapesOf(database);
-  // All that is here was moved to a file, and is history of before.
-  if (movedTo !== null) await clear(ask);
-  const known = await knownIn(ask);
-  const { now, origin, entry } = move;
-  if (!known.isEmpty) await assertApart(ask, { database, shapes, now });
-  const offset = known.isEmpty ? 0 : nextId - 1;
-  if (offset > 0) assertFixed(database);
-  const highest = offset + highestId(database, shapes.values());
-  const plan: Plan = { shards, offset, known, now, origin, entry };
-  const touched = await insertAll(ask, rowsForCluster(database, shapes, plan), {
-    all: countOf(database, shapes),
-    onProgress: move.onProgress,
-  });
-  await ask("UPDATE mig_cluster SET next_id = greatest(next_id, $1)", [highest + 1]);
-  const sent = new Digest();
-  let head: AuditRow | null = null;
-  for (const each of rowsForCluster(database, shapes, plan)) {
-    sent.add(placed(each));
-    // The last one.
-    if (each.shape.table === "audit") head = each.row as unknown as AuditRow;
-  }
-  const found = await foundIn(ask, shapes, touched);
-  if (!sent.isSame(found)) {
-    const state = `PostgreSQL has ${found.rows} rows of ${sent.rows}, or others than were sent`;
-    throw cannotMove(state, "nothing was changed: tell the makers of mig-runner");
-  }
-  await ask("INSERT INTO mig_move (id, came) VALUES ($1, $2)", [move.id, origin]);
-  return { kind: "moved", rows: Object.fromEntries(sent.counts), offset, head };
+  const highest = highestId(database, shapesOf(database).values());
+  const isEmpty = movedTo !== null || (await hasNoRows(ask));
+  if (!isEmpty && !move.isDry) await ask("SELECT mig_ids($1)", [highest]);
+  return { shards, isEmpty, movedTo, offset: isEmpty ? 0 : nextId - 1, versions };
 }
+
+interface Sending {
+  readonly source: Source;
+  readonly begun: Begun;
+  readonly move: MoveIn;
+}
+
+/** Writes all rows, in a transaction that has not ended. */
+async function send(ask: Ask, { source, begun, move }: Sending): Promise<MovedIn> {
+  // What others have written meanwhile is seen.
+  await ask("SET TRANSACTION ISOLATION LEVEL READ COMMITTED");
+  const { database } = source;
+  const { now, origin, entry } = move;
+  const { shards, offset, movedTo, isEmpty } = begun;
+  const shapes = shapesOf(database);
+  if (!isEmpty) await assertApart(ask, { database, shapes, now }, null);
+  if (offset > 0) assertFixed(database);
+  const plan = { shards, offset, now, origin, entry };
+  const all = countOf(database, shapes);
+  let done = 0;
+  const onProgress = (count: number): void => {
+    done += count;
+    move.onProgress(Math.min(done, all), all);
+  };
+  await makeStage(ask);
+  const own = rowsForCluster(database, shapes, { ...plan, known: NONE, share: "jobs" });
+  const sent = await stage(ask, own, onProgress);
+  await assertStaged(ask, sent, { shapes, share: "jobs" });
+
+  // From here on the hosts wait.
+  const locked = await lockAll(ask);
+  // All that is here was moved to a file, and is history of before.
+  if (movedTo !== null && locked.movedTo === movedTo) await clear(ask);
+  else if (locked.movedTo !== null || isEmpty !== (await hasNoRows(ask)))
+    throw cannotMove(...OTHERS);
+  if (!isEmpty) await assertApart(ask, { database, shapes, now }, begun.versions);
+  const known = await knownIn(ask);
+  const rest = [...rowsForCluster(database, shapes, { ...plan, known, share: "common" })];
+  const shared = await stage(ask, rest, onProgress);
+  await assertStaged(ask, shared, { shapes, share: "common" });
+  await placeStaged(ask, sent.rows + shared.rows);
+  const highest = offset + highestId(database, shapes.values());
+  await ask("UPDATE mig_cluster SET next_id = greatest(next_id, $1)", [highest + 1]);
+  await ask("INSERT INTO mig_move (id, came) VALUES ($1, $2)", [move.id, origin]);
+  // The last one is that of the move.
+  const head = (rest.at(-1)?.row ?? null) as unknown as AuditRow | null;
+  const rows: Record<string, number> = {};
+  for (const table of shapes.keys()) {
+    const count = (sent.counts.get(table) ?? 0) + (shared.counts.get(table) ?? 0);
+    if (count > 0) rows[table] = count;
+  }
+  return { kind: "moved", rows, offset, head };
+}
+
+const OTHERS = ["the cluster has changed meanwhile", "call it again"] as const;
+
+/** Of rows of jobs nothing has to be known. */
+const NONE: Known = { auditHead: null, sources: new Set(), common: new Map() };
 
 /** Removes all rows, so that all see it, and takes the shards from whoever had them. */
 async function clear(ask: Ask): Promise<void> {
@@ -186,9 +226,12 @@ async function clear(ask: Ask): Promise<void> {
   await ask("UPDATE mig_cluster SET moved_to = NULL, moved_by = NULL");
 }
 
+async function hasNoRows(ask: Ask): Promise<boolean> {
+  return (await ask("SELECT 1 FROM mig_row WHERE data IS NOT NULL LIMIT 1")).length === 0;
+}
+
 async function knownIn(ask: Ask): Promise<Known> {
   const there = "FROM mig_row WHERE data IS NOT NULL";
-  const isEmpty = (await ask(`SELECT 1 ${there} LIMIT 1`)).length === 0;
   const [head] = await ask(
     `SELECT data ${there} AND tbl = 'audit' ORDER BY key::bigint DESC LIMIT 1`,
   );
@@ -203,27 +246,42 @@ async function knownIn(ask: Ask): Promise<Known> {
     if (name !== null) common.set(name, row);
   }
   return {
-    isEmpty,
     common,
     auditHead: head === undefined ? null : (JSON.parse(String(head.data)) as AuditRow),
     sources: new Set(sources.map(({ key }) => String(key))),
   };
 }
 
-interface Sending {
+interface Checking {
   readonly database: DatabaseSync;
   readonly shapes: ReadonlyMap<string, Shape>;
   readonly now: Instant;
 }
 
-/** @throws {RunnerError} JOURNAL: the journal and the cluster have a history of the same. */
-async function assertApart(ask: Ask, { database, shapes, now }: Sending): Promise<void> {
+/**
+ * @param behind Only what each shard got behind these versions is looked at. Null: all.
+ * @throws {RunnerError} JOURNAL: the journal and the cluster have a history of the same.
+ */
+async function assertApart(
+  ask: Ask,
+  { database, shapes, now }: Checking,
+  behind: readonly number[] | null,
+): Promise<void> {
   const jobs = jobsIn(database, shapes.values());
   const tables = [...shapes.values()].filter(({ columns }) => columns.includes("job"));
+  const since =
+    behind === null
+      ? ""
+      : "JOIN unnest($3::bigint[]) WITH ORDINALITY b(version, place) " +
+        "ON r.shard = b.place - 1 AND r.version > b.version ";
   const rows = await ask(
-    "SELECT DISTINCT data::json->>'job' AS job FROM mig_row WHERE data IS NOT NULL " +
+    `SELECT DISTINCT data::json->>'job' AS job FROM mig_row r ${since}WHERE data IS NOT NULL ` +
       "AND tbl = ANY ($1::text[]) AND data::json->>'job' = ANY ($2::text[]) ORDER BY 1",
-    [tables.map(({ table }) => table), [...jobs].filter((job) => job !== "" && job !== "*")],
+    [
+      tables.map(({ table }) => table),
+      [...jobs].filter((job) => !NO_JOBS.includes(job)),
+      ...(behind === null ? [] : [behind]),
+    ],
   );
   const both = rows.map(({ job }) => `"${String(job)}"`);
   if (both.length > 0) {
@@ -260,80 +318,4 @@ function countOf(database: DatabaseSync, shapes: ReadonlyMap<string, Shape>): nu
     all += Number(database.prepare(`SELECT count(*) AS n FROM main."${table}"`).get()?.n);
   }
   return all;
-}
-
-/** Rows and characters that go at once. */
-const BATCH_ROWS = 1_000;
-const BATCH_SIZE = 4_000_000;
-
-const INSERT =
-  "INSERT INTO mig_row AS r (shard, tbl, key, version, data, mark) " +
-  "SELECT c.s, c.t, c.k, s.version + 1, c.r, c.m FROM jsonb_to_recordset($1::jsonb) " +
-  "c(s integer, t text, k text, r text, m text) JOIN mig_shard s ON s.id = c.s " +
-  "ON CONFLICT ON CONSTRAINT mig_row_pkey DO UPDATE SET shard = excluded.shard, " +
-  "version = excluded.version, data = excluded.data, mark = excluded.mark, removed = NULL " +
-  // Sums of all jobs are added up.
-  `WHERE r.data IS NULL OR (r.tbl = 'tally' AND r.shard = ${COMMON}) RETURNING 1`;
-
-async function insertAll(
-  ask: Ask,
-  rows: Iterable<ClusterRow>,
-  { all, onProgress }: Pick<MoveIn, "onProgress"> & { readonly all: number },
-): Promise<readonly number[]> {
-  const touched = new Set<number>();
-  let batch: object[] = [];
-  let size = 0;
-  let done = 0;
-  const flush = async (): Promise<void> => {
-    const written = await ask(INSERT, [JSON.stringify(batch)]);
-    if (written.length !== batch.length) throw cannotMove(TAKEN, "move it to a cluster of its own");
-    done += batch.length;
-    batch = [];
-    size = 0;
-    onProgress(Math.min(done, all), all);
-  };
-  for (const { shape, key, shard, row, uniqueKey } of rows) {
-    const text = encodeRow(row);
-    touched.add(shard);
-    batch.push({ s: shard, t: shape.table, k: key, r: text, m: uniqueKey });
-    size += text.length;
-    if (batch.length >= BATCH_ROWS || size >= BATCH_SIZE) await flush();
-  }
-  if (batch.length > 0) await flush();
-  const sql = "UPDATE mig_shard SET version = version + 1 WHERE id = ANY ($1::integer[])";
-  await ask(sql, [[...touched]]);
-  return [...touched];
-}
-
-const TAKEN = "the cluster has rows of the same ids";
-
-function placed({ shape, key, shard, row, uniqueKey }: ClusterRow) {
-  return { shape, key, row, place: `${shard}/${uniqueKey ?? ""}` };
-}
-
-/** The rows that this transaction has written, as they are there. */
-async function foundIn(
-  ask: Ask,
-  shapes: ReadonlyMap<string, Shape>,
-  shards: readonly number[],
-): Promise<Digest> {
-  const digest = new Digest();
-  const sql =
-    "SELECT r.* FROM mig_row r JOIN mig_shard s ON s.id = r.shard AND s.version = r.version " +
-    "WHERE r.data IS NOT NULL AND r.shard = ANY ($4::integer[]) " +
-    "AND (r.tbl, r.key) > ($1, $2) ORDER BY r.tbl, r.key LIMIT $3";
-  let table = "";
-  let last = "";
-  for (;;) {
-    const rows = await ask(sql, [table, last, BATCH_ROWS, shards]);
-    for (const { tbl, key, data, shard, mark } of rows) {
-      table = String(tbl);
-      last = String(key);
-      const shape = shapes.get(table);
-      if (shape === undefined) throw new Error(`there is no table ${table}`);
-      const row = JSON.parse(String(data)) as Raw;
-      digest.add({ shape, key: last, row, place: `${Number(shard)}/${mark ?? ""}` });
-    }
-    if (rows.length < BATCH_ROWS) return digest;
-  }
 }

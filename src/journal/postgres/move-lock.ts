@@ -9,17 +9,20 @@ export interface Locked {
   readonly nextId: number;
   readonly movedTo: string | null;
   readonly movedBy: string | null;
+  /** How far each shard was written, by their ids. */
+  readonly versions: readonly number[];
 }
 
 /** Locks all that there is: nobody writes, claims or renews anything until the transaction ends. */
 export async function lockAll(ask: Ask): Promise<Locked> {
-  await ask("SELECT id FROM mig_shard ORDER BY id FOR UPDATE");
+  const all = await ask("SELECT version FROM mig_shard ORDER BY id FOR UPDATE");
   const [row] = await ask("SELECT * FROM mig_cluster FOR UPDATE");
   return {
     shards: Number(row?.shards),
     nextId: Number(row?.next_id),
     movedTo: (row?.moved_to ?? null) as string | null,
     movedBy: (row?.moved_by ?? null) as string | null,
+    versions: all.map(({ version }) => Number(version)),
   };
 }
 

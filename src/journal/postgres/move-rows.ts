@@ -9,12 +9,10 @@ import { type AuditEntry, type AuditRow, auditRowAfter } from "../audit.ts";
 import type { Raw } from "../sqlite/columns.ts";
 import { cannotMove } from "./move-lock.ts";
 import { COMMON } from "./schema.ts";
-import { type Shape, shardOf, uniqueKeyOf } from "./shapes.ts";
+import { jobOf, NO_JOBS, Orphan, type RowAt, type Shape, shardOf, uniqueKeyOf } from "./shapes.ts";
 
 /** What a cluster has, of which there can only be one. */
 export interface Known {
-  /** Whether it has no rows at all. */
-  readonly isEmpty: boolean;
   readonly auditHead: Pick<AuditRow, "id" | "hash"> | null;
   /** Hashes of texts. */
   readonly sources: ReadonlySet<string>;
@@ -116,38 +114,64 @@ export function highestId(database: DatabaseSync, shapes: Iterable<Shape>): numb
   return highest;
 }
 
-/** All rows of a journal as they are to stand in the cluster, each time the same. */
+/** Which rows: those of jobs, or those of no job or all, of which a cluster has one for all hosts. */
+export type Share = "jobs" | "common";
+
+/** The rows of a journal as they are to stand in the cluster, each time the same. */
 export function* rowsForCluster(
   database: DatabaseSync,
   shapes: ReadonlyMap<string, Shape>,
-  plan: Plan,
+  { share, ...plan }: Plan & { readonly share: Share },
 ): Generator<ClusterRow> {
   const audit = new AuditChain(plan);
-  const jobs = new Jobs(database, shapes);
+  const known = { shapes, rowAt: readerOf(database) };
   for (const shape of shapes.values()) {
     const ids = idColumns(shape);
-    for (const stored of rowsOf(database, shape)) {
-      const job = jobs.of(shape, stored);
+    for (const stored of rowsOf(database, shape, whereOf(shape, shapes, share))) {
+      const job = jobIn(shape, stored, known);
       const raised = raise(stored, ids, plan.offset);
       const row = shape.table === "audit" ? audit.next(raised) : settle(shape, raised, plan);
       if (row === null) continue;
-      const shard = job === null ? COMMON : shardOf(job, plan.shards);
       const uniqueKey = uniqueKeyOf(shape, row);
-      yield { shape, key: String(row[shape.key]), shard, row, uniqueKey };
+      yield {
+        shape,
+        key: String(row[shape.key]),
+        shard: shardOf(job, plan.shards),
+        row,
+        uniqueKey,
+      };
     }
   }
   const shape = shapes.get("audit");
-  if (shape === undefined) return;
+  if (shape === undefined || share === "jobs") return;
   const row = audit.last();
   yield { shape, key: String(row.id), shard: COMMON, row, uniqueKey: null };
 }
 
-/** All rows of a table, by its key. */
-export function* rowsOf(database: DatabaseSync, { table, key }: Shape): Generator<Raw> {
-  const select = `SELECT * FROM main."${table}"`;
+/** The condition of the rows of a share, as SQL. */
+function whereOf(shape: Shape, shapes: ReadonlyMap<string, Shape>, share: Share): string {
+  const common = commonWhere(shape, shapes);
+  return share === "common" ? common : `NOT (${common})`;
+}
+
+function commonWhere({ columns, parent }: Shape, shapes: ReadonlyMap<string, Shape>): string {
+  if (columns.includes("job")) return `job IN (${NO_JOBS.map((job) => `'${job}'`).join(", ")})`;
+  const above = parent === null ? undefined : shapes.get(parent.table);
+  if (parent === null || above === undefined) return "true";
+  const keys = `SELECT "${above.key}" FROM main."${above.table}"`;
+  return `"${parent.column}" IN (${keys} WHERE ${commonWhere(above, shapes)})`;
+}
+
+/** Rows of a table, by its key. @param where Which, as SQL. @default all */
+export function* rowsOf(
+  database: DatabaseSync,
+  { table, key }: Shape,
+  where = "true",
+): Generator<Raw> {
+  const select = `SELECT * FROM main."${table}" WHERE (${where})`;
   const rest = `ORDER BY "${key}" LIMIT ${PAGE}`;
   let page = database.prepare(`${select} ${rest}`).all() as Raw[];
-  const next = database.prepare(`${select} WHERE "${key}" > ? ${rest}`);
+  const next = database.prepare(`${select} AND "${key}" > ? ${rest}`);
   while (page.length > 0) {
     yield* page;
     const last = page.at(-1)?.[key] as string | number;
@@ -189,37 +213,26 @@ function raisedBody(body: string, offset: number): string {
   return typeof run === "number" ? JSON.stringify({ ...value, run: run + offset }) : body;
 }
 
-/** Which job a row is of. */
-class Jobs {
-  readonly #database: DatabaseSync;
-  readonly #shapes: ReadonlyMap<string, Shape>;
-  readonly #reading = new Map<Shape, StatementSync>();
-
-  constructor(database: DatabaseSync, shapes: ReadonlyMap<string, Shape>) {
-    this.#database = database;
-    this.#shapes = shapes;
+/** The job that a row is of. @throws {RunnerError} JOURNAL: what it is a part of is gone. */
+function jobIn(shape: Shape, row: Raw, known: Parameters<typeof jobOf>[2]): string {
+  try {
+    return jobOf(shape, row, known);
+  } catch (error) {
+    if (!(error instanceof Orphan)) throw error;
+    throw cannotMove(error.message, "mig-runner journal verify lists such rows");
   }
+}
 
-  /** Null: of none. @throws {RunnerError} JOURNAL: what it is a part of is gone. */
-  of({ table, columns, key, parent }: Shape, row: Raw): string | null {
-    if (columns.includes("job")) return String(row.job);
-    if (parent === null) return null;
-    const above = this.#shapes.get(parent.table);
-    if (above === undefined) throw new Error(`the journal has no table ${parent.table}`);
-    const id = row[parent.column] as string | number;
-    const found = this.#read(above).get(id) as Raw | undefined;
-    if (found !== undefined) return this.of(above, found);
-    const text = `${table} ${row[key]} is a part of ${above.table} ${id}, which is gone`;
-    throw cannotMove(text, "mig-runner journal verify lists such rows");
-  }
-
-  #read(shape: Shape): StatementSync {
-    const { table, key } = shape;
-    const sql = `SELECT * FROM main."${table}" WHERE "${key}" = ?`;
-    const statement = this.#reading.get(shape) ?? this.#database.prepare(sql);
-    this.#reading.set(shape, statement);
-    return statement;
-  }
+/** Rows of tables by their keys. */
+function readerOf(database: DatabaseSync): RowAt {
+  const reading = new Map<Shape, StatementSync>();
+  return (shape, key) => {
+    const { table, key: column } = shape;
+    const sql = `SELECT * FROM main."${table}" WHERE "${column}" = ?`;
+    const statement = reading.get(shape) ?? database.prepare(sql);
+    reading.set(shape, statement);
+    return statement.get(key) as Raw | undefined;
+  };
 }
 
 /** Audit rows, as they are, or behind those that the cluster has. */

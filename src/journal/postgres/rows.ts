@@ -7,7 +7,17 @@ import type { Raw } from "../sqlite/columns.ts";
 import { isUnfit, journalError } from "../sqlite/problem.ts";
 import type { Statements } from "../sqlite/statements.ts";
 import { COMMON } from "./schema.ts";
-import { encodeRow, rowName, rowOf, type Shape, shardOf, uniqueKeyOf, Writer } from "./shapes.ts";
+import {
+  encodeRow,
+  jobOf,
+  type RowAt,
+  rowName,
+  rowOf,
+  type Shape,
+  shardOf,
+  uniqueKeyOf,
+  Writer,
+} from "./shapes.ts";
 import type { Change, Stored } from "./store.ts";
 
 /** Where a row is, and its version. */
@@ -83,15 +93,11 @@ export class Rows {
 
   #shardOf(shape: Shape, raw: Raw): number {
     const { shapes, shards, statements } = this.#options;
-    if (shape.columns.includes("job")) return shardOf(String(raw.job), shards);
-    if (shape.parent === null) return COMMON;
-    const { table, column } = shape.parent;
-    const parent = shapes.get(table);
-    if (parent === undefined) throw new Error(`the journal has no table ${table}`);
-    const sql = `SELECT * FROM main."${table}" WHERE "${parent.key}" = ?`;
-    const found = statements.prepared(sql).get(raw[column] as number | string) as Raw | undefined;
-    if (found === undefined) throw new Error(`a row of ${shape.table} is a part of none`);
-    return this.#shardOf(parent, found);
+    const rowAt: RowAt = ({ table, key: column }, key) => {
+      const sql = `SELECT * FROM main."${table}" WHERE "${column}" = ?`;
+      return statements.prepared(sql).get(key) as Raw | undefined;
+    };
+    return shardOf(jobOf(shape, raw, { shapes, rowAt }), shards);
   }
 
   /** One that was damaged, or changed by hand, is left out: the rest is not held up by it. */

@@ -27,11 +27,40 @@ export interface Shape {
   readonly parent: { readonly table: string; readonly column: string } | null;
 }
 
+/** What stands for a job in rows that are of none, and of all. */
+export const NO_JOBS: readonly string[] = ["", "*"];
+
 /** The shard of a job: the same on every host. */
 export function shardOf(job: string, shards: number): number {
-  // Of all jobs, and of none.
-  if (job === "" || job === "*") return COMMON;
+  if (NO_JOBS.includes(job)) return COMMON;
   return (createHash("sha256").update(job).digest().readUInt32BE(0) % shards) + 1;
+}
+
+/** Reads the row of a table that has a key. */
+export type RowAt = (shape: Shape, key: string | number) => Raw | undefined;
+
+/** The journal has no row that another one is a part of. */
+export class Orphan extends Error {
+  constructor({ table, key }: Shape, row: Raw, above: string) {
+    super(`${table} ${row[key]} is a part of ${above}, which is gone`);
+  }
+}
+
+/** The job that a row is of, or what it is a part of. "": of none. @throws {Orphan} */
+export function jobOf(
+  shape: Shape,
+  row: Raw,
+  known: { readonly shapes: ReadonlyMap<string, Shape>; readonly rowAt: RowAt },
+): string {
+  const { columns, parent } = shape;
+  if (columns.includes("job")) return String(row.job);
+  if (parent === null) return "";
+  const above = known.shapes.get(parent.table);
+  if (above === undefined) throw new Error(`the journal has no table ${parent.table}`);
+  const key = row[parent.column] as string | number;
+  const found = known.rowAt(above, key);
+  if (found === undefined) throw new Orphan(shape, row, `${above.table} ${key}`);
+  return jobOf(above, found, known);
 }
 
 /** All tables of a journal. @throws {Error} For one whose rows cannot be told to a shard. */

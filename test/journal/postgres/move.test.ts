@@ -69,18 +69,40 @@ function leaving(path: string, changes: Partial<MoveOut> = {}): MoveOut {
   return { ...common, ...ends, ...changes };
 }
 
+/** What notes a move in PostgreSQL. */
+const NOTES = /INTO mig_move|SET moved_to = \$/;
+
 /** A process that dies right before PostgreSQL is told to keep it all, or right after. */
 function dying(server: Server, when: "before" | "after"): Pick<Server, "transaction"> {
   return {
     async transaction(work) {
+      let isLast = false;
       const value = await server.transaction(async (ask) => {
-        const made = await work(ask);
-        if (when === "before") throw new RunnerError("JOURNAL", "killed");
+        const made = await work((sql, values) => {
+          isLast ||= NOTES.test(sql);
+          return ask(sql, values);
+        });
+        if (isLast && when === "before") throw new RunnerError("JOURNAL", "killed");
         return made;
       });
-      throw new RunnerError("JOURNAL", `killed after ${typeof value}`);
+      if (isLast) throw new RunnerError("JOURNAL", "killed after it");
+      return value;
     },
   };
+}
+
+/** Does something before each statement that matches. */
+function disturbed(server: Server, each: RegExp, work: () => Promise<unknown>) {
+  const disturb: Pick<Server, "transaction"> = {
+    transaction: (made) =>
+      server.transaction((ask) =>
+        made(async (sql, values) => {
+          if (each.test(sql)) await work();
+          return await ask(sql, values);
+        }),
+      ),
+  };
+  return disturb;
 }
 
 /** The whole journal of a cluster, as a verb has it. */
@@ -283,6 +305,93 @@ described("a second journal", () => {
     await expect(moveIntoCluster(server, moving(held))).rejects.toThrow(
       "all jobs of this host are paused",
     );
+    await server.close();
+  });
+});
+
+described("a cluster that works", () => {
+  async function weekly(journal: Journal): Promise<void> {
+    await journal.write((to) => {
+      const run = to.insertRun({ job: "weekly", firesAt: NOW, cause: "manual" }, "open", NOW);
+      to.insertAction(newAction(run?.id ?? 0, { job: "weekly" }), NOW);
+    });
+  }
+
+  test("renews its leases and writes while rows are sent", async () => {
+    const server = await newServer();
+    await moveIntoCluster(server, moving(await newJournal(full)));
+    await server.beat("h1", "h1/x", 60_000);
+    const epochs = await server.claim("h1/x", 60_000, ALL.slice(1));
+    const path = newFile();
+    const epochOf = (shard: number): number | null => epochs.get(shard) ?? null;
+    const journal = openClusterJournal({ server, path, shards: SHARDS, me: "h1/x", epochOf });
+    await journal.load(ALL);
+    let works = 0;
+    const moved = await moveIntoCluster(
+      disturbed(
+        server,
+        /^(INSERT INTO mig_(row|staged)|SELECT \* FROM mig_(row|staged))/,
+        async () => {
+          if (works === 1) return;
+          works = 1;
+          await server.beat("h1", "h1/x", 60_000, 2_000);
+          await journal.write((to) => {
+            to.insertRun({ job: "nightly", firesAt: NOW + 99, cause: "manual" }, "open", NOW);
+            appendAudit(to, { actor: "eve", deed: "run", subject: "nightly", detail: "" }, NOW);
+          });
+        },
+      ),
+      moving(await newJournal(weekly)),
+    );
+    expect(works).toBe(1);
+    await journal.refresh(await server.look());
+    expect(journal.runs("weekly", 9)).toMatchObject([{ id: moved.offset + 1 }]);
+    expect(journal.runs("nightly", 9)).toHaveLength(2);
+    expect(verifyAudit(journal, []).faults).toEqual([]);
+    expect(journal.auditRows(0, 99).map(({ deed }) => deed)).toEqual([
+      "pause",
+      "unpause",
+      "move",
+      "run",
+      "move",
+    ]);
+    await journal.close();
+    await server.close();
+  });
+
+  test("takes no journal of a job that it begins to run meanwhile", async () => {
+    const server = await newServer();
+    await moveIntoCluster(server, moving(await newJournal(full)));
+    const { journal } = await whole(server);
+    const source = await newJournal(weekly);
+    let isDone = false;
+    const meanwhile = disturbed(server, /^INSERT INTO mig_staged/, async () => {
+      if (isDone) return;
+      isDone = true;
+      await journal.write((to) => to.setCursor("weekly", { decidedAt: NOW, schedule: "" }));
+    });
+    await expect(moveIntoCluster(meanwhile, moving(source))).rejects.toThrow(
+      'the cluster has a history of the same jobs: "weekly"',
+    );
+    expect([await refusal(source), isDone]).toEqual(["", true]);
+    await journal.close();
+    await server.close();
+  });
+
+  test("takes none where its first rows, or a move of them away, came meanwhile", async () => {
+    const server = await newServer();
+    const { journal } = await whole(server);
+    const source = await newJournal(weekly);
+    let change = async (): Promise<unknown> =>
+      journal.write((to) => to.setCursor("other", { decidedAt: NOW, schedule: "" }));
+    const meanwhile = disturbed(server, /^INSERT INTO mig_staged/, () => change());
+    await expect(moveIntoCluster(meanwhile, moving(source))).rejects.toThrow("changed meanwhile");
+    const away = newFile();
+    change = () => moveOutOfCluster(server, leaving(away));
+    await expect(moveIntoCluster(meanwhile, moving(source))).rejects.toThrow("changed meanwhile");
+    expect(await refusal(source)).toBe("");
+    expect(await moveIntoCluster(server, moving(source))).toMatchObject({ kind: "moved" });
+    await journal.close();
     await server.close();
   });
 });

@@ -17,13 +17,12 @@ import { hostOf } from "../journal/postgres/owner.ts";
 import { COMMON } from "../journal/postgres/schema.ts";
 import type { Server } from "../journal/postgres/server.ts";
 import type { Seen } from "../journal/postgres/store.ts";
-import { openJournal } from "../journal/sqlite/journal.ts";
 import { jsonAnswer, plural } from "../view/text.ts";
-import { excerptOf, openServer } from "./cluster-journal.ts";
+import { openServer } from "./cluster-journal.ts";
 import { UsageError } from "./flags.ts";
-import { hostStates } from "./host-watch.ts";
 import { sourcesOf } from "./open.ts";
 import { renderTable } from "./text.ts";
+import { toldHosts } from "./told-hosts.ts";
 import { type Call, HOST_DEEDS, JSON_FLAG, type Verb } from "./verb.ts";
 
 export const cluster: Verb = {
@@ -112,7 +111,7 @@ async function show(
     else terminal.out([`the journal was moved to ${seen.moved}`]);
     return 0;
   }
-  const states = await statesIn(cluster, seen);
+  const states = await toldHosts(cluster, seen);
   const hosts = hostsOf(seen, states, cluster.leaseMs);
   const heard = heardOf(states, cluster.leaseMs);
   const differences = [
@@ -134,21 +133,6 @@ async function show(
     ]);
   }
   return orphans > 0 ? 1 : 0;
-}
-
-/** What each host says of itself: states that are no job's. */
-async function statesIn(
-  cluster: Pick<ClusterConfig, "url">,
-  { hosts }: Seen,
-): Promise<readonly HostState[]> {
-  const { path, close } = await excerptOf(cluster, { kind: "tables", tables: ["state"], job: "" });
-  const journal = openJournal({ path, readOnly: true });
-  try {
-    return hostStates(journal, hosts);
-  } finally {
-    await journal.close();
-    await close();
-  }
 }
 
 interface HostView {

@@ -43,7 +43,8 @@ function noteKey(host: string): string {
   return `host ${host}`;
 }
 
-function jobsKey(host: string): string {
+/** Where the journal has which jobs lie on a host. */
+export function jobsKey(host: string): string {
   return `jobs of host ${host}`;
 }
 

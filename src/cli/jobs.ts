@@ -33,7 +33,11 @@ export function unknownJob(
   const { verb, job } = attempt;
   const meant = nearest(job, jobs);
   const hint = meant === null ? "mig-runner status lists the jobs" : `did you mean "${meant}"?`;
-  return new RunnerError("ENTITY", `Cannot ${verb} job "${job}": there is none`, { path, hint });
+  return new RunnerError("ENTITY", `Cannot ${verb} job "${job}": there is none`, {
+    job,
+    path,
+    hint,
+  });
 }
 
 /** The states of the named jobs, in the order of the words; of all when there are none. */

@@ -1,9 +1,8 @@
 // Next: the verb that shows when a schedule or a job fires next, for one or for many.
 
 import { systemClock } from "../edge/clock.ts";
-import { isThere } from "../edge/files.ts";
 import { zoneWarning } from "../edge/timezone.ts";
-import { nearest, RunnerError, RunnerErrors } from "../errors.ts";
+import { describeError, nearest, RunnerError, RunnerErrors } from "../errors.ts";
 import { holdOf } from "../flow/holds.ts";
 import type { JobState } from "../jobs/catalog.ts";
 import { spreadOffsetMs } from "../jobs/fires.ts";
@@ -18,12 +17,14 @@ import {
   renderNext,
 } from "../jobs/next.ts";
 import { parseSchedule, type Schedule } from "../jobs/schedule.ts";
-import { openJournal } from "../journal/sqlite/journal.ts";
+import type { Journal } from "../journal/journal.ts";
 import type { Instant, Milliseconds } from "../time.ts";
 import { formatClock, formatDistance } from "../view/text.ts";
 import { UsageError } from "./flags.ts";
+import { notHere } from "./job-hosts.ts";
 import { loadJobs } from "./jobs.ts";
-import { openSpoolView } from "./open.ts";
+import { openSpoolView, type SpoolView } from "./open.ts";
+import { openReadingIfThere } from "./reading.ts";
 import { type Call, JSON_FLAG, type Verb } from "./verb.ts";
 
 /** Runs of all jobs that people have asked for, among which those of one are looked for. */
@@ -88,6 +89,7 @@ async function answerOne(
   const isJob = known.states.some(({ job }) => job === words);
   const asked = isJob ? await askedRuns(known, words, from) : [];
   if (asked.length > 0 && isByHand(known, words)) return answerByHand(call, { asked, from, count });
+  if (!isJob && isName(words)) await assertNotElsewhere(known, words);
   const { schedule, delayMs } = scheduleOf(call, words, known);
   const { problem } = call.hostZone;
   if (schedule.timezone === null && problem !== null) {
@@ -98,6 +100,17 @@ async function answerOne(
   if (call.flags.has("json")) call.terminal.json(encodeNext(schedule, question));
   else call.terminal.out(renderNext(schedule, question));
   return 0;
+}
+
+/** A word alone is no expression, so a job is meant. */
+function isName(words: string): boolean {
+  return !/[\s@*]/.test(words);
+}
+
+/** @throws {RunnerError} ENTITY: the job lies on other hosts of the cluster. */
+async function assertNotElsewhere({ view }: KnownJobs, job: string): Promise<void> {
+  const mistake = view === null ? null : await notHere({ verb: "show", job }, view.config);
+  if (mistake !== null) throw mistake;
 }
 
 /** Whether a job fires only when people ask for it. */
@@ -124,38 +137,48 @@ function answerByHand(call: Call, { asked, from, count }: NextQuestion): number 
 
 /** Runs of a job that people have asked for at a time after this. */
 function askedRuns(known: KnownJobs, job: string, from: Instant): Promise<readonly AskedRun[]> {
-  return readJournal(known, [], (journal) =>
-    journal.timedRequests(ASKED_MAX).flatMap(({ job: of, id: run, notBefore }) => {
-      const isShown = of === job && notBefore !== null && notBefore > from;
-      return isShown ? [{ at: notBefore, run }] : [];
-    }),
-  );
+  return readJournal<readonly AskedRun[]>(known, job, {
+    unknown: [],
+    read: (journal) =>
+      journal.timedRequests(ASKED_MAX).flatMap(({ job: of, id: run, notBefore }) => {
+        const isShown = of === job && notBefore !== null && notBefore > from;
+        return isShown ? [{ at: notBefore, run }] : [];
+      }),
+  });
 }
 
 /** What holds a job after a time. */
 function heldJob(known: KnownJobs, job: string, after: Instant): Promise<FireHoldAt> {
   const { blackouts } = known;
   const nobody = holdOf({ journal: { pauses: () => [] }, blackouts }, job, after);
-  return readJournal(known, nobody, (journal) => holdOf({ journal, blackouts }, job, after));
+  return readJournal(known, job, {
+    unknown: nobody,
+    read: (journal) => holdOf({ journal, blackouts }, job, after),
+  });
 }
+
+/** The tables that are read. */
+const TABLES = ["pause", "run"];
 
 /** What the journal says; one that is not there, or cannot be read, says nothing that is known. */
 async function readJournal<Value>(
-  { journalPath }: KnownJobs,
-  unknown: Value,
-  read: (journal: ReturnType<typeof openJournal>) => Value,
+  { view, warn }: KnownJobs,
+  job: string,
+  { unknown, read }: { readonly unknown: Value; readonly read: (journal: Journal) => Value },
 ): Promise<Value> {
-  if (journalPath === null || !(await isThere(journalPath))) return unknown;
+  if (view === null) return unknown;
   try {
-    const journal = openJournal({ path: journalPath, readOnly: true });
+    const reading = await openReadingIfThere(view, { kind: "tables", tables: TABLES, job });
+    if (reading === null) return unknown;
     try {
-      return read(journal);
+      return read(reading.journal);
     } finally {
-      await journal.close();
+      await reading.close();
     }
   } catch (error) {
-    if (error instanceof RunnerError) return unknown;
-    throw error;
+    if (!(error instanceof RunnerError)) throw error;
+    warn(`pauses and runs that were asked for are not known: ${describeError(error)}`);
+    return unknown;
   }
 }
 
@@ -163,7 +186,8 @@ async function readJournal<Value>(
 interface KnownJobs {
   readonly states: readonly JobState[];
   readonly timezone: string | null;
-  readonly journalPath: string | null;
+  readonly view: SpoolView | null;
+  warn(text: string): void;
   readonly blackouts: readonly Blackout[];
   /** Why the configuration or its jobs cannot be read; null when they were. */
   readonly failure: RunnerError | RunnerErrors | null;
@@ -171,15 +195,20 @@ interface KnownJobs {
 
 async function loadSpool(call: Call): Promise<KnownJobs> {
   let timezone: string | null = null;
-  let journalPath: string | null = null;
+  let view: SpoolView | null = null;
   let blackouts: readonly Blackout[] = [];
+  const said = new Set<string>();
+  const warn = (text: string): void => {
+    if (!said.has(text)) call.terminal.error([`warning: ${text}`]);
+    said.add(text);
+  };
   try {
-    const view = await openSpoolView(call);
-    ({ timezone, journalPath, blackouts } = view.config);
-    return { states: await loadJobs(view), timezone, journalPath, blackouts, failure: null };
+    view = await openSpoolView(call);
+    ({ timezone, blackouts } = view.config);
+    return { states: await loadJobs(view), timezone, view, warn, blackouts, failure: null };
   } catch (error) {
     if (!(error instanceof RunnerError || error instanceof RunnerErrors)) throw error;
-    return { states: [], timezone, journalPath, blackouts, failure: error };
+    return { states: [], timezone, view, warn, blackouts, failure: error };
   }
 }
 
@@ -194,11 +223,9 @@ function scheduleOf(
   try {
     return { schedule: parseSchedule(words, { timezone: zone ?? timezone }), delayMs: 0 };
   } catch (error) {
-    // A word alone is no expression, so a job was meant.
-    const isName = !/[\s@*]/.test(words);
-    if (isName && failure !== null && call.flags.text("c") !== null) throw failure;
+    if (isName(words) && failure !== null && call.flags.text("c") !== null) throw failure;
     const jobs = states.map(({ job }) => job);
-    if (!isName) throw error;
+    if (!isName(words)) throw error;
     const meant = nearest(words, jobs);
     const message = `Cannot show when "${words}" fires: it is neither a job nor an expression`;
     const hint = meant === null ? JOBS_OR_FIELDS : `did you mean "${meant}"?`;

@@ -20,7 +20,7 @@ import { type Action, encodeAction, hasStaleSignatures, signedText } from "../mi
 import type { Spool } from "../ports.ts";
 import { type Instant, limitText } from "../time.ts";
 import { UsageError } from "./flags.ts";
-import { jobHosts } from "./job-hosts.ts";
+import { jobHosts, notHere } from "./job-hosts.ts";
 import { chooseJobs, describeErrors, errorsOf, hasAction, loadJobs } from "./jobs.ts";
 import { openSpoolView, type SpoolView } from "./open.ts";
 import { JSON_FLAG, type Verb } from "./verb.ts";
@@ -55,7 +55,7 @@ export const show: Verb = {
     const path = view.config.runnersDirectory;
     const names = { verb: "show", names: positionals, path };
     const { chosen, unknown } = chooseJobs(await loadJobs(view), names);
-    if (unknown.length > 0) throw new RunnerErrors(unknown);
+    if (unknown.length > 0) throw new RunnerErrors(await elsewhere(view, unknown));
     const places = await placesOf(view);
     let failed = false;
     for (const [index, state] of chosen.entries()) {
@@ -70,6 +70,17 @@ export const show: Verb = {
   },
 };
 
+/** The same mistakes, of a job that lies on other hosts by their names. */
+async function elsewhere(
+  { config }: Pick<SpoolView, "config">,
+  unknown: readonly RunnerError[],
+): Promise<readonly RunnerError[]> {
+  const names = unknown.map((error) =>
+    notHere({ verb: "show", job: error.detail.job ?? "" }, config),
+  );
+  return (await Promise.all(names)).map((found, index) => found ?? unknown[index]) as RunnerError[];
+}
+
 /** The host of a cluster that has a job. */
 interface Place {
   /** Null: none has it, or nobody can say. */
@@ -82,10 +93,10 @@ async function placesOf({
   config,
 }: Pick<SpoolView, "config">): Promise<((job: string) => Place) | null> {
   try {
-    const hostOf = await jobHosts(config);
-    if (hostOf === null) return null;
+    const hosts = await jobHosts(config);
+    if (hosts === null) return null;
     return (job) => {
-      const host = hostOf(job);
+      const host = hosts.hostOf(job);
       return { host, text: host ?? "no host has it now" };
     };
   } catch (error) {

@@ -26,7 +26,7 @@ import { showText } from "../workflow/answers.ts";
 import { paramsText } from "../workflow/params.ts";
 import type { QuestionView, WorkflowView } from "../workflow/view.ts";
 import { UsageError } from "./flags.ts";
-import { jobHosts } from "./job-hosts.ts";
+import { type JobHosts, jobHosts } from "./job-hosts.ts";
 import { loadJobs } from "./jobs.ts";
 import { openSpoolView, type SpoolView } from "./open.ts";
 import { directoryMistakes, isDistrust, toldOnce } from "./owners.ts";
@@ -57,13 +57,15 @@ export const status: Verb = {
     const holder = lockHolder(directory)?.pid ?? null;
     try {
       const overview = await overviewOf({ reading, directory, holder, states, blackouts, now });
-      const hostOf = await jobHosts(view.config);
+      const hosts = await jobHosts(view.config);
+      const elsewhere = hosts === null ? [] : elsewhereOf(hosts, states);
       const jobs = overview.jobs.map((one) =>
-        hostOf === null ? one : { ...one, host: hostOf(one.job) },
+        hosts === null ? one : { ...one, host: hosts.hostOf(one.job) },
       );
-      const whole = { ...overview, jobs, mistakes, problem };
+      const shared = hosts === null ? {} : { elsewhere };
+      const whole = { ...overview, jobs, ...shared, mistakes, problem };
       if (call.flags.has("json")) call.terminal.json(jsonAnswer(whole));
-      else call.terminal.out(renderOverview(overview, { now, mistakes, problem }));
+      else call.terminal.out(renderOverview(overview, { now, elsewhere, mistakes, problem }));
     } finally {
       await reading?.close();
       await file.close();
@@ -71,6 +73,20 @@ export const status: Verb = {
     return problem === null ? 0 : 1;
   },
 };
+
+/** A job whose files lie on other hosts of the cluster only: this one cannot say when it fires. */
+interface ElsewhereView {
+  readonly job: string;
+  readonly hosts: readonly string[];
+}
+
+function elsewhereOf({ liesOn }: JobHosts, states: readonly JobState[]): readonly ElsewhereView[] {
+  const here = new Set(states.map(({ job }) => job));
+  return [...liesOn]
+    .filter(([job]) => !here.has(job))
+    .map(([job, hosts]) => ({ job, hosts }))
+    .toSorted((left, right) => (left.job < right.job ? -1 : 1));
+}
 
 /** The jobs; none of a directory that is not to be trusted, which is told beside them. */
 async function loadTrusted(view: SpoolView): Promise<readonly JobState[]> {
@@ -100,10 +116,12 @@ function renderOverview(
   overview: Overview,
   {
     now,
+    elsewhere,
     mistakes = [],
     problem,
   }: {
     readonly now: Instant;
+    readonly elsewhere: readonly ElsewhereView[];
     /** What is wrong with the directory as a whole. */
     readonly mistakes?: readonly string[];
     readonly problem: string | null;
@@ -123,6 +141,10 @@ function renderOverview(
       renderTable(questions.map((row) => questionRow(row, now))),
     ),
     ...part(plural(jobs.length, "job"), renderTable(jobs.map((job) => jobRow(job, now)))),
+    ...part(
+      `${plural(elsewhere.length, "job")} on other hosts only`,
+      renderTable(elsewhere.map(({ job, hosts }) => [job, `its files lie on ${hosts.join(", ")}`])),
+    ),
     ...part("held", renderTable(jobs.flatMap(heldRow))),
     ...part(
       `${plural(asked.length, "run")} to start later`,

@@ -6,7 +6,9 @@ import { check } from "../../src/cli/check.ts";
 import { cluster } from "../../src/cli/cluster.ts";
 import { completionOf } from "../../src/cli/completion.ts";
 import { history } from "../../src/cli/history.ts";
+import { jobsKey } from "../../src/cli/host-watch.ts";
 import { journal as verb } from "../../src/cli/journal.ts";
+import { next } from "../../src/cli/next.ts";
 import { openJournalAccess, openSpoolView } from "../../src/cli/open.ts";
 import { pause } from "../../src/cli/pause.ts";
 import { journalFileKept } from "../../src/cli/reading.ts";
@@ -120,6 +122,7 @@ test.skipIf(postgres === null)(
       [state, [], "known"],
       [state, ["nightly"], "[1]"],
       [audit, [], "run nightly"],
+      [next, ["nightly", "--from", "2098-01-01T00:00:00Z"], `run ${id}`],
       [audit, ["verify"], "2 rows, sound"],
       [cluster, ["status"], "no hosts yet"],
     ];
@@ -133,6 +136,54 @@ test.skipIf(postgres === null)(
     expect((await directory.call(page, [])).thrown).toBe("");
     expect(await postgres?.query(url, nextId)).toEqual(before ?? []);
     expect((await directory.call(pause, ["nightly"])).thrown).toContain("permission denied");
+  },
+);
+
+test.skipIf(postgres === null)(
+  "next shows what holds a job of the cluster, or says that it cannot",
+  async () => {
+    const { directory } = await newHost();
+    await using _ = directory;
+    const free = await directory.call(next, ["nightly", "-n", "1"]);
+    expect(free.out).not.toContain("paused");
+    expect((await directory.call(pause, ["nightly", "--why", "move"])).thrown).toBe("");
+    const held = await directory.call(next, ["nightly", "-n", "1"]);
+    expect([held.error, held.out]).toEqual(["", expect.stringContaining("paused by ")]);
+    const nowhere = '"postgres://x@127.0.0.1:9/x"';
+    await directory.config("[cluster]", `url = ${nowhere}`, 'name = "alpha"');
+    const blind = await directory.call(next, ["nightly", "-n", "1"]);
+    expect([blind.exit, blind.error.split("\n").length]).toEqual([0, 2]);
+    expect(blind.error).toMatch(/^warning: pauses .* are not known: .*ECONNREFUSED/);
+    expect(blind.out).not.toContain("paused");
+  },
+);
+
+test.skipIf(postgres === null)(
+  "a job that lies on other hosts only is named with these",
+  async () => {
+    const { url, directory } = await newHost();
+    await using _ = directory;
+    await using held = await beside(url, directory);
+    const server = new Server({ connectionString: url });
+    await server.beat("beta", "two", 60_000);
+    await server.beat("gamma", "three", 60_000);
+    await server.close();
+    await held.journal.write((to) => {
+      for (const host of ["beta", "gamma"]) {
+        const value = JSON.stringify({ far: "digest", nightly: "digest" });
+        to.setState({ job: "", key: jobsKey(host), value, runId: null, setAt: THEN });
+      }
+    });
+    for (const verb of [show, next]) {
+      const { thrown } = await directory.call(verb, ["far"]);
+      expect(thrown).toContain('Cannot show job "far": it does not lie on this host');
+      expect(thrown).toContain("they lie on beta, gamma");
+      expect((await directory.call(verb, ["nigthly"])).thrown).toContain('did you mean "nightly"?');
+    }
+    const { out } = await directory.call(status, []);
+    expect(out).toMatch(/\n1 job on other hosts only\n +far +its files lie on beta, gamma\n/);
+    const { elsewhere } = JSON.parse((await directory.call(status, ["--json"])).out);
+    expect(elsewhere).toEqual([{ job: "far", hosts: ["beta", "gamma"] }]);
   },
 );
 

@@ -108,7 +108,6 @@ export async function restoreJournal(path: string, file: string): Promise<Restor
           "take another backup; `mig-runner journal salvage` saves what can be read of one";
         throw new RunnerError("JOURNAL", text, { path: file, hint });
       }
-      await syncFile(temporary);
       const aside = await exchange(path, temporary, "before-restore");
       return { rows, bytes: (await stat(path)).size, aside };
     } finally {
@@ -195,7 +194,6 @@ export async function salvageJournal(path: string): Promise<Salvage> {
         target.close();
       }
       restamp(temporary);
-      await syncFile(temporary);
       return { tables, aside: (await exchange(path, temporary, "damaged")) ?? path };
     } finally {
       await removeDatabase(temporary);
@@ -217,7 +215,6 @@ export async function placeJournal(
 ): Promise<string | null> {
   return await asJournalError(`make the journal "${path}"`, path, async () => {
     restamp(fresh);
-    await syncFile(fresh);
     return await exchange(path, fresh, name);
   });
 }
@@ -233,6 +230,8 @@ async function exchange(path: string, fresh: string, name: string): Promise<stri
   for (let number = 2; (await isTaken(aside)) || (await isTaken(`${aside}-wal`)); number++) {
     aside = `${path}.${name}.${number}`;
   }
+  keepLog(fresh);
+  await syncFile(fresh);
   sealAsIs(path);
   const had = [await linkIfThere(`${path}-wal`, `${aside}-wal`), await linkIfThere(path, aside)];
   await rename(fresh, path);
@@ -243,6 +242,19 @@ async function exchange(path: string, fresh: string, name: string): Promise<stri
   const token = tokenOf(path);
   if (token !== null) writeSeal(path, [token]);
   return had.includes(true) ? aside : null;
+}
+
+/**
+ * Has a file written by a log beside it from the first write on. After a kill in the midst of one
+ * there would be a rollback journal else, and whoever only reads is refused until somebody writes.
+ */
+function keepLog(path: string): void {
+  const database = new DatabaseSync(path);
+  try {
+    database.exec("PRAGMA journal_mode = WAL");
+  } finally {
+    database.close();
+  }
 }
 
 async function linkIfThere(from: string, to: string): Promise<boolean> {

@@ -1,8 +1,9 @@
 // Moving a journal into that of a cluster and back, on a real PostgreSQL, cut off at each point.
 import { afterAll, describe, expect, test } from "bun:test";
-import { mkdtempSync, rmSync } from "node:fs";
+import { copyFileSync, existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { RunnerError } from "../../../src/errors.ts";
 import { appendAudit, verifyAudit } from "../../../src/journal/audit.ts";
 import type { Journal } from "../../../src/journal/journal.ts";
@@ -13,6 +14,7 @@ import { type MoveOut, moveOutOfCluster } from "../../../src/journal/postgres/ou
 import { Server } from "../../../src/journal/postgres/server.ts";
 import { openJournal } from "../../../src/journal/sqlite/journal.ts";
 import { verifyJournal } from "../../../src/journal/sqlite/maintenance.ts";
+import { type MoveNote, readMoveNote, removeMoveNote } from "../../../src/journal/sqlite/moved.ts";
 import { dump, NOW, newAction, writeAll, writeRest } from "../../support/full-journal.ts";
 import { startPostgres } from "../../support/postgres.ts";
 
@@ -124,6 +126,21 @@ async function rowsOf(server: Server): Promise<Record<string, unknown[]>> {
 /** All tables but the audit log, which notes the move, and sums, which each process has of its own. */
 function plain({ audit, tally, ...others }: Record<string, unknown[]>) {
   return others;
+}
+
+/** The files of a journal with a note as a kill leaves them in the midst of a change. */
+function cutOff(path: string, change: (database: DatabaseSync, note: MoveNote) => void): string {
+  const copy = newFile();
+  const note = readMoveNote(path);
+  const database = new DatabaseSync(path);
+  // So small that the change reaches the disk before its end.
+  database.exec("PRAGMA cache_size = 1; BEGIN IMMEDIATE");
+  if (note !== null) change(database, note);
+  for (const end of ["", "-wal", "-journal"]) {
+    if (existsSync(`${path}${end}`)) copyFileSync(`${path}${end}`, `${copy}${end}`);
+  }
+  database.close();
+  return copy;
 }
 
 async function refusal(path: string): Promise<string> {
@@ -238,6 +255,8 @@ described("a journal", () => {
     await expect(moveOutOfCluster(server, leaving(newFile()))).rejects.toThrow(
       `was moved to host:${path}`,
     );
+    const cut = cutOff(path, (database, note) => removeMoveNote(database, note));
+    expect(readMoveNote(cut)).toMatchObject({ kind: "from", place: CLUSTER });
     expect(await moveOutOfCluster(server, leaving(path))).toMatchObject({ kind: "ended" });
     expect(plain(dump(path))).toEqual(plain(rows));
     await expect(moveOutOfCluster(server, leaving(path))).rejects.toThrow("is there already");

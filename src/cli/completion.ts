@@ -7,12 +7,11 @@ import { isThere } from "../edge/files.ts";
 import { RunnerError, RunnerErrors } from "../errors.ts";
 import { nameFault } from "../jobs/name.ts";
 import { awaitsApproval } from "../journal/guards.ts";
-import { openJournal } from "../journal/sqlite/journal.ts";
-import { openReading } from "../journal/sqlite/reading.ts";
 import { questionViews } from "../workflow/view.ts";
 import { type FlagSpec, UsageError } from "./flags.ts";
 import { loadJobs } from "./jobs.ts";
 import { openSpoolView } from "./open.ts";
+import { openReadingIfThere, withReading } from "./reading.ts";
 import { type Call, CONFIG_FLAG, SET_FLAG, type Verb, type VerbEntry } from "./verb.ts";
 
 /** @param daemon The program without a verb, for its flags. */
@@ -86,7 +85,6 @@ async function printNames(call: Call, what: string, of: string): Promise<number>
 type View = Awaited<ReturnType<typeof openSpoolView>>;
 
 async function namesOf(view: View, what: string, of: string): Promise<readonly string[]> {
-  const path = view.config.journalPath;
   switch (what) {
     case "jobs":
       return (await view.spool.scan())
@@ -97,9 +95,9 @@ async function namesOf(view: View, what: string, of: string): Promise<readonly s
     case "hosts":
       return await hostsOf(view, of);
     case "keys":
-      return (await isThere(path)) ? await keysOf(path, of) : [];
+      return await keysOf(view, of);
     default:
-      return (await isThere(path)) ? await questionsOf(path, of) : [];
+      return await questionsOf(view, of);
   }
 }
 
@@ -128,12 +126,12 @@ async function paramsOf(view: View, job: string): Promise<readonly string[]> {
 }
 
 /** What a job keeps for its next runs, by its keys. */
-async function keysOf(path: string, job: string): Promise<readonly string[]> {
-  const journal = openJournal({ path, readOnly: true });
+async function keysOf(view: View, job: string): Promise<readonly string[]> {
+  const reading = await openReadingIfThere(view, { kind: "tables", tables: ["state"], job });
   try {
-    return journal.stateKeys(job).filter((key) => WORD.test(key));
+    return reading?.journal.stateKeys(job).filter((key) => WORD.test(key)) ?? [];
   } finally {
-    await journal.close();
+    await reading?.close();
   }
 }
 
@@ -141,17 +139,16 @@ async function keysOf(path: string, job: string): Promise<readonly string[]> {
 const WORD = /^[\w./:@%+-]+$/;
 
 /** The runs that ask people something; of a run, the names of what it asks. */
-async function questionsOf(path: string, run: string): Promise<readonly string[]> {
-  const reading = openReading(path);
-  try {
+async function questionsOf(view: View, run: string): Promise<readonly string[]> {
+  const { cluster, journalPath } = view.config;
+  if (cluster === null && !(await isThere(journalPath))) return [];
+  return await withReading(view, { kind: "overview" }, async (reading) => {
     const asked = (await reading.openWorkflows(QUESTIONS_MAX)).flatMap(questionViews);
     const held = (await reading.inFlight(QUESTIONS_MAX)).filter(awaitsApproval);
     const ids = [...held, ...asked].map(({ runId }) => String(runId));
     const names = asked.filter(({ runId }) => String(runId) === run).map(({ name }) => name);
     return [...new Set(run === "" ? ids : names)];
-  } finally {
-    await reading.close();
-  }
+  });
 }
 
 /** Runs that are looked through for what they ask. */

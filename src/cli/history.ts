@@ -1,7 +1,6 @@
 // History: the verb that tells what has happened: runs, the latest first, or all of one run.
 import { isThere } from "../edge/files.ts";
 import { RunnerError } from "../errors.ts";
-import type { Need } from "../journal/need.ts";
 import {
   type ActionRecord,
   type DeliveryRecord,
@@ -12,7 +11,6 @@ import {
   type RunRecord,
   type StepRecord,
 } from "../journal/reading.ts";
-import { openReading } from "../journal/sqlite/reading.ts";
 import { parseActionId } from "../mig/ids.ts";
 import { describeStatuses } from "../mig/statuses.ts";
 import { cutText } from "../text.ts";
@@ -23,7 +21,7 @@ import { paramsText } from "../workflow/params.ts";
 import { UsageError } from "./flags.ts";
 import { loadJobs, unknownJob } from "./jobs.ts";
 import { openSpoolView, type SpoolView } from "./open.ts";
-import { journalFile } from "./reading.ts";
+import { withReading } from "./reading.ts";
 import { COLUMNS_MAX, renderTable, wrapText } from "./text.ts";
 import { type Call, JSON_FLAG, type Verb } from "./verb.ts";
 
@@ -92,24 +90,6 @@ export const history: Verb = {
 /** Whether there is no journal yet. */
 async function hasNone({ config: { cluster, journalPath } }: SpoolView): Promise<boolean> {
   return cluster === null && !(await isThere(journalPath));
-}
-
-async function withReading<Value>(
-  view: SpoolView,
-  need: Need,
-  work: (reading: Reading) => Promise<Value>,
-): Promise<Value> {
-  const file = await journalFile(view, need);
-  try {
-    const reading = openReading(file.path);
-    try {
-      return await work(reading);
-    } finally {
-      await reading.close();
-    }
-  } finally {
-    await file.close();
-  }
 }
 
 /** The run that a word means, by its own number or by an action's; null for the name of a job. */

@@ -3,7 +3,9 @@
 import { isThere } from "../edge/files.ts";
 import type { Journal } from "../journal/journal.ts";
 import type { Need } from "../journal/need.ts";
+import type { Reading } from "../journal/reading.ts";
 import { openJournal } from "../journal/sqlite/journal.ts";
+import { openReading as openFile } from "../journal/sqlite/reading.ts";
 import type { SpoolView } from "./open.ts";
 
 /** A file with the journal, for those who read it. */
@@ -43,14 +45,37 @@ export async function journalFileKept({
   return await seeCluster({ cluster, scope: { kind: "all" } }, clock);
 }
 
+/**
+ * Looks at it as people do.
+ *
+ * @throws {RunnerError} JOURNAL: there is none yet, or it cannot be used.
+ */
+export async function withReading<Value>(
+  view: Pick<SpoolView, "config">,
+  need: Need,
+  work: (reading: Reading) => Promise<Value>,
+): Promise<Value> {
+  const file = await journalFile(view, need);
+  try {
+    const reading = openFile(file.path);
+    try {
+      return await work(reading);
+    } finally {
+      await reading.close();
+    }
+  } finally {
+    await file.close();
+  }
+}
+
 /** A journal that is only read. */
-export interface Reading {
+export interface OpenedJournal {
   readonly journal: Journal;
   close(): Promise<void>;
 }
 
 /** Opens it. @throws {RunnerError} JOURNAL: there is none yet, or it cannot be used. */
-export async function openReading(view: SpoolView, need: Need): Promise<Reading> {
+export async function openReading(view: SpoolView, need: Need): Promise<OpenedJournal> {
   const file = await journalFile(view, need);
   try {
     const journal = openJournal({ path: file.path, readOnly: true });
@@ -68,7 +93,10 @@ export async function openReading(view: SpoolView, need: Need): Promise<Reading>
 }
 
 /** The same; null where there is no journal yet. */
-export async function openReadingIfThere(view: SpoolView, need: Need): Promise<Reading | null> {
+export async function openReadingIfThere(
+  view: SpoolView,
+  need: Need,
+): Promise<OpenedJournal | null> {
   const { cluster, journalPath } = view.config;
   const isNone = cluster === null && !(await isThere(journalPath));
   return isNone ? null : await openReading(view, need);

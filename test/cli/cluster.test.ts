@@ -122,6 +122,8 @@ test.skipIf(postgres === null)(
       [state, [], "known"],
       [state, ["nightly"], "[1]"],
       [audit, [], "run nightly"],
+      [completionOf([], history), ["keys", "nightly"], "known"],
+      [completionOf([], history), ["questions"], ""],
       [next, ["nightly", "--from", "2098-01-01T00:00:00Z"], `run ${id}`],
       [audit, ["verify"], "2 rows, sound"],
       [cluster, ["status"], "no hosts yet"],

@@ -193,7 +193,8 @@ export class Server implements ClusterStore {
       throw serverError(error, this.place);
     });
     // Told by the statement that fails of it.
-    client.on("error", () => {});
+    const unheard = (): void => {};
+    client.on("error", unheard);
     const ask: Ask = async (sql, values = []) => {
       try {
         const query = { text: sql, values: [...values], query_timeout: LONG_MS };
@@ -210,6 +211,7 @@ export class Server implements ClusterStore {
       await ask(`SET LOCAL lock_timeout = ${QUERY_MS}`);
       const value = await work(ask);
       await ask("COMMIT");
+      client.off("error", unheard);
       client.release();
       return value;
     } catch (error) {

@@ -644,6 +644,20 @@ described("Server", () => {
     return error;
   }
 
+  test("leaves nothing on a connection that comes again", async () => {
+    const { server } = await newServer();
+    const warnings: Error[] = [];
+    const hear = (warning: Error): void => void warnings.push(warning);
+    process.on("warning", hear);
+    for (let count = 0; count < 20; count++) {
+      await server.transaction((ask) => ask("SELECT 1"));
+    }
+    await new Promise((resolve) => setImmediate(resolve));
+    process.off("warning", hear);
+    expect(warnings).toEqual([]);
+    await server.close();
+  });
+
   test("says where it was refused, what to do, and that it does not pass by itself", async () => {
     const { url, server } = await newServer();
     const { host, pathname } = new URL(url);

@@ -6,7 +6,7 @@ import { processName, replicaFile } from "../edge/replica.ts";
 import { RunnerError } from "../errors.ts";
 import type { Journal } from "../journal/journal.ts";
 import type { Need, Scope } from "../journal/need.ts";
-import { takeExcerpt } from "../journal/postgres/excerpt.ts";
+import { type Faults, takeExcerpt } from "../journal/postgres/excerpt.ts";
 import { openClusterJournal } from "../journal/postgres/journal.ts";
 import { Membership } from "../journal/postgres/membership.ts";
 import { removeFile } from "../journal/postgres/rows.ts";
@@ -77,13 +77,11 @@ async function assertMoved(server: Server, path: string, before: MoveNote): Prom
 }
 
 /** Rows of the cluster, as they were at one moment. */
-export interface Excerpt {
+export interface Excerpt extends Faults {
   /** Where the whole is, for people. */
   readonly place: string;
   /** The file that they are in. */
   readonly path: string;
-  /** Rows that cannot be put into their tables, each with what is wrong. */
-  readonly unfit: readonly string[];
   close(): Promise<void>;
 }
 
@@ -93,8 +91,8 @@ export async function excerptOf(cluster: Pick<ClusterConfig, "url">, need: Need)
   try {
     await server.assertSchema();
     const path = replicaFile();
-    const unfit = await takeExcerpt(server, path, need);
-    return { place: server.place, path, unfit, close: async () => removeFile(path) };
+    const faults = await takeExcerpt(server, path, need);
+    return { place: server.place, path, ...faults, close: async () => removeFile(path) };
   } finally {
     await server.close();
   }

@@ -138,10 +138,11 @@ async function verifyFile(path: string): Promise<Verified> {
 /** Of the rows that hosts share, as they were at one moment. Results may lie on other hosts. */
 async function verifyRows(cluster: ClusterConfig): Promise<Verified> {
   const { excerptOf } = await import("./cluster-journal.ts");
-  const { place, path, unfit, close } = await excerptOf(cluster, { kind: "all" });
+  const { place, path, unfit, misplaced, close } = await excerptOf(cluster, { kind: "all" });
   try {
     const report = await verifyJournal(path, { quick: true });
-    return { path: place, ...report, unreadable: [...unfit, ...report.unreadable] };
+    const unreadable = [...unfit, ...report.unreadable];
+    return { path: place, ...report, unreadable, faults: [...misplaced, ...report.faults] };
   } finally {
     await close();
   }

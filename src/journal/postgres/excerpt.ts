@@ -5,27 +5,36 @@ import type { Need } from "../need.ts";
 import { openDatabase } from "../sqlite/journal.ts";
 import { isUnfit, journalError } from "../sqlite/problem.ts";
 import { ahead } from "./load.ts";
+import { misplacedRows } from "./places.ts";
 import { movedAway } from "./problem.ts";
 import { withoutIndexes } from "./rows.ts";
 import type { Ask, Server } from "./server.ts";
 import { shapesOf, Writer } from "./shapes.ts";
 import type { Stored } from "./store.ts";
-import { queryOf } from "./wanted.ts";
+import { type Query, queryOf } from "./wanted.ts";
 
 /** Rows that are fetched at once. */
 const PAGE = 2_000;
 
+/** What is wrong with rows, a line each. */
+export interface Faults {
+  /** Rows that cannot be put into their tables, and are left out. */
+  readonly unfit: readonly string[];
+  /** Rows that are elsewhere than they are to be; looked for only where all rows are needed. */
+  readonly misplaced: readonly string[];
+}
+
 /**
  * Makes the file.
  *
- * @returns The rows that cannot be put into their tables, each with what is wrong.
+ * @returns What is wrong with rows of it.
  * @throws {RunnerError} JOURNAL: PostgreSQL cannot be asked, or has the journal no more.
  */
 export async function takeExcerpt(
   server: Pick<Server, "transaction">,
   path: string,
   need: Need,
-): Promise<readonly string[]> {
+): Promise<Faults> {
   const database = openDatabase({ path });
   try {
     // No process finds the file again.
@@ -36,8 +45,10 @@ export async function takeExcerpt(
       [...shapes].map(([name, shape]) => [name, new Writer(database, shape)]),
     );
     const unfit: string[] = [];
+    let misplaced: readonly string[] = [];
     const fetch = async (ask: Ask): Promise<void> => {
-      for await (const rows of ahead(pagesOf(ask, need))) {
+      const shards = await begin(ask);
+      for await (const rows of ahead(pagesOf(ask, queryOf(need, shards)))) {
         for (const { tbl, key, data } of rows) {
           try {
             // A table of a newer program is of no use to this one.
@@ -48,10 +59,11 @@ export async function takeExcerpt(
           }
         }
       }
+      if (need.kind === "all") misplaced = await misplacedRows(ask, database, shards);
     };
     await withoutIndexes(database, () => server.transaction(fetch));
     database.exec("COMMIT");
-    return unfit;
+    return { unfit, misplaced };
   } catch (error) {
     throw journalError(error, path);
   } finally {
@@ -61,13 +73,17 @@ export async function takeExcerpt(
 
 type Found = Pick<Stored, "tbl" | "key"> & { readonly data: string };
 
-/** All of one moment, some at a time. */
-async function* pagesOf(ask: Ask, need: Need): AsyncGenerator<readonly Found[]> {
+/** Has all that is asked be of one moment. @returns How many shards there are. */
+async function begin(ask: Ask): Promise<number> {
   await ask("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY");
   const [cluster] = await ask("SELECT shards, moved_to FROM mig_cluster");
   const moved = (cluster?.moved_to ?? null) as string | null;
   if (moved !== null) throw movedAway(moved);
-  const { sql, values } = queryOf(need, Number(cluster?.shards));
+  return Number(cluster?.shards);
+}
+
+/** What a query finds, some at a time. */
+async function* pagesOf(ask: Ask, { sql, values }: Query): AsyncGenerator<readonly Found[]> {
   // All of it is fetched, not only the first rows; and no table is looked through for each row.
   await ask("SET LOCAL cursor_tuple_fraction = 1");
   await ask("SET LOCAL work_mem = '64MB'");

@@ -3,13 +3,13 @@
 //
 // Ids of the journal's own are raised by one offset, the same in all tables, so that all that names
 // another row still does. All of it is read off the schema, so that no table can be forgotten.
-import type { DatabaseSync, StatementSync } from "node:sqlite";
+import type { DatabaseSync } from "node:sqlite";
 import type { Instant } from "../../time.ts";
 import { type AuditEntry, type AuditRow, auditRowAfter } from "../audit.ts";
 import type { Raw } from "../sqlite/columns.ts";
 import { cannotMove } from "./move-lock.ts";
 import { COMMON } from "./schema.ts";
-import { jobOf, NO_JOBS, Orphan, type RowAt, type Shape, shardOf, uniqueKeyOf } from "./shapes.ts";
+import { jobOf, NO_JOBS, Orphan, rowsBy, type Shape, shardOf, uniqueKeyOf } from "./shapes.ts";
 
 /** What a cluster has, of which there can only be one. */
 export interface Known {
@@ -124,7 +124,7 @@ export function* rowsForCluster(
   { share, ...plan }: Plan & { readonly share: Share },
 ): Generator<ClusterRow> {
   const audit = new AuditChain(plan);
-  const known = { shapes, rowAt: readerOf(database) };
+  const known = { shapes, rowAt: rowsBy(database) };
   for (const shape of shapes.values()) {
     const ids = idColumns(shape);
     for (const stored of rowsOf(database, shape, whereOf(shape, shapes, share))) {
@@ -221,18 +221,6 @@ function jobIn(shape: Shape, row: Raw, known: Parameters<typeof jobOf>[2]): stri
     if (!(error instanceof Orphan)) throw error;
     throw cannotMove(error.message, "mig-runner journal verify lists such rows");
   }
-}
-
-/** Rows of tables by their keys. */
-function readerOf(database: DatabaseSync): RowAt {
-  const reading = new Map<Shape, StatementSync>();
-  return (shape, key) => {
-    const { table, key: column } = shape;
-    const sql = `SELECT * FROM main."${table}" WHERE "${column}" = ?`;
-    const statement = reading.get(shape) ?? database.prepare(sql);
-    reading.set(shape, statement);
-    return statement.get(key) as Raw | undefined;
-  };
 }
 
 /** Audit rows, as they are, or behind those that the cluster has. */

@@ -39,6 +39,18 @@ export function shardOf(job: string, shards: number): number {
 /** Reads the row of a table that has a key. */
 export type RowAt = (shape: Shape, key: string | number) => Raw | undefined;
 
+/** Reads rows of a file by their keys. */
+export function rowsBy(database: DatabaseSync): RowAt {
+  const reading = new Map<Shape, StatementSync>();
+  return (shape, key) => {
+    const { table, key: column } = shape;
+    const sql = `SELECT * FROM main."${table}" WHERE "${column}" = ?`;
+    const statement = reading.get(shape) ?? database.prepare(sql);
+    reading.set(shape, statement);
+    return statement.get(key) as Raw | undefined;
+  };
+}
+
 /** The journal has no row that another one is a part of. */
 export class Orphan extends Error {
   constructor({ table, key }: Shape, row: Raw, above: string) {

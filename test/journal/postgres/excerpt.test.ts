@@ -113,7 +113,7 @@ async function newCluster(seed: number): Promise<{ server: Server; url: string; 
 
 async function excerptOf(server: Server, need: Need): Promise<string> {
   const path = newFile();
-  expect(await takeExcerpt(server, path, need)).toEqual([]);
+  expect(await takeExcerpt(server, path, need)).toEqual({ unfit: [], misplaced: [] });
   return path;
 }
 
@@ -203,12 +203,30 @@ described("takeExcerpt", () => {
     await started?.query(url, spaced);
     const looker = new Server({ connectionString: url.replace("postgres@", "looker@") });
     const seen = newFile();
-    expect(await takeExcerpt(looker, seen, { kind: "overview" })).toEqual([
-      expect.stringMatching(/^run 1: /),
-    ]);
+    expect(await takeExcerpt(looker, seen, { kind: "overview" })).toEqual({
+      unfit: [expect.stringMatching(/^run 1: /)],
+      misplaced: [],
+    });
     const inFlight = (of: Reading) => of.inFlight(1_000);
     expect(await told(seen, inFlight)).toEqual(await told(path, inFlight));
     await looker.close();
+    await server.close();
+  });
+
+  test("says which rows are in another shard, or under another unique key", async () => {
+    const { server, url } = await newCluster(8);
+    const any = "SELECT key, shard, mark FROM mig_row WHERE tbl = 'action' AND mark IS NOT NULL";
+    const [action] = (await started?.query(url, `${any} LIMIT 1`)) ?? [];
+    const { key, shard, mark } = action ?? {};
+    const other = (Number(shard) % SHARDS) + 1;
+    const where = `WHERE tbl = 'action' AND key = '${key}'`;
+    await started?.query(url, `UPDATE mig_row SET shard = ${other}, mark = NULL ${where}`);
+    const { unfit, misplaced } = await takeExcerpt(server, newFile(), { kind: "all" });
+    expect(unfit).toEqual([]);
+    expect(misplaced).toEqual([
+      `action ${key}: it is in shard ${other}, where no host looks for it: ${shard} is wanted`,
+      `action ${key}: its column mark is null, ${mark} is wanted: there may be a second one`,
+    ]);
     await server.close();
   });
 

@@ -26,15 +26,24 @@ const PASSWORD_HINT =
   "put it into [cluster] url of runner.cfg (postgres://USER:PASSWORD@HOST/DATABASE), " +
   "into PGPASSWORD, or into a passfile";
 
+/** What can pass by itself, and often is a mistake all the same, by the words of who connects. */
+const WAY_HINTS: readonly (readonly [RegExp, string])[] = [
+  [/ECONNREFUSED/, "is PostgreSQL running, and are host and port of [cluster] url right?"],
+  [/ENOTFOUND|EAI_AGAIN/, "is the host in [cluster] url right, and does its name resolve here?"],
+  [/not support SSL/, "turn TLS on in PostgreSQL, or take sslmode out of [cluster] url"],
+];
+
 /** An error of a call, as one that says where, and what to do. */
 export function serverError(error: unknown, place: string): RunnerError {
   const text = messageOf(error);
   const code = error instanceof DatabaseError ? (error.code ?? "") : "";
   const isUnset = /password must be a string/.test(text);
   const said = isUnset ? "it wants a password, and none is set" : text;
-  const hint = isUnset ? PASSWORD_HINT : HINTS[code];
+  const lasting = isUnset ? PASSWORD_HINT : HINTS[code];
+  const hint = WAY_HINTS.find(([words]) => words.test(text))?.[1];
   const message = `Cannot use the journal in PostgreSQL: ${said} (${place})`;
-  const how = hint === undefined ? { passing: true } : { hint };
+  const passing = { passing: true, ...(hint === undefined ? {} : { hint }) };
+  const how = lasting === undefined ? passing : { hint: lasting };
   return new RunnerError("JOURNAL", message, how, { cause: error });
 }
 

@@ -1,7 +1,7 @@
 // What PostgreSQL says, as an error: of a write, whether it may have been done.
 import { describe, expect, test } from "bun:test";
 import { DatabaseError } from "pg";
-import { placeOf, writeError } from "../../../src/journal/postgres/problem.ts";
+import { placeOf, serverError, writeError } from "../../../src/journal/postgres/problem.ts";
 
 function saidByServer(code: string): DatabaseError {
   return Object.assign(new DatabaseError("no", 2, "error"), { code });
@@ -29,6 +29,22 @@ describe("writeError()", () => {
   ])("says nothing of that where it cannot (%p)", (error) => {
     expect(writeError(error, "there").message).not.toContain("may be there");
   });
+});
+
+describe("serverError()", () => {
+  test.each([
+    ["connect ECONNREFUSED 127.0.0.1:1", "is PostgreSQL running"],
+    ["getaddrinfo ENOTFOUND db.example.com", "does its name resolve"],
+    ["The server does not support SSL connections", "sslmode"],
+  ])(
+    "says what to look at where PostgreSQL is not reached, and is tried again: %s",
+    (said, hint) => {
+      const { message, detail } = serverError(new Error(said), "there");
+      expect(message).toContain(`${said} (there)`);
+      expect(detail.hint).toContain(hint);
+      expect(detail.passing).toBe(true);
+    },
+  );
 });
 
 describe("placeOf()", () => {

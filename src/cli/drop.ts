@@ -11,6 +11,7 @@ import { dropRun, dropRuns } from "../workflow/operate.ts";
 import { UsageError } from "./flags.ts";
 import { loadJobs, unknownJob } from "./jobs.ts";
 import { type JournalAccess, openJournalAccess } from "./open.ts";
+import { journalPlace } from "./reading.ts";
 import { Recorder } from "./record.ts";
 import { type Call, JSON_FLAG, type Verb } from "./verb.ts";
 
@@ -111,7 +112,7 @@ async function actionsOf(access: JournalAccess, word: string, isKnown: boolean):
     "JOURNAL",
     `Cannot drop action "${word}": the journal has none of this id`,
     {
-      path: access.config.journalPath,
+      ...journalPlace(access.config),
       hint: "mig-runner status lists what is pending",
     },
   );

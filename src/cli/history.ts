@@ -21,7 +21,7 @@ import { paramsText } from "../workflow/params.ts";
 import { UsageError } from "./flags.ts";
 import { loadJobs, unknownJob } from "./jobs.ts";
 import { openSpoolView, type SpoolView } from "./open.ts";
-import { withReading } from "./reading.ts";
+import { journalPlace, withReading } from "./reading.ts";
 import { COLUMNS_MAX, renderTable, wrapText } from "./text.ts";
 import { type Call, JSON_FLAG, type Verb } from "./verb.ts";
 
@@ -111,7 +111,7 @@ async function assertKnown(reading: Reading, view: SpoolView, word: string): Pro
     throw unknownJob({ verb: "show", job: word }, { jobs, path: view.config.runnersDirectory });
   }
   throw new RunnerError("JOURNAL", `Cannot show run "${word}": the journal has none of this id`, {
-    path: view.config.journalPath,
+    ...journalPlace(view.config),
     hint: "mig-runner history lists the runs",
   });
 }

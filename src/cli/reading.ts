@@ -35,6 +35,13 @@ export async function journalFile(
   return await (await import("./cluster-journal.ts")).excerptOf(cluster, need);
 }
 
+/** Where a message about the journal points to: its file, which a cluster has none of. */
+export function journalPlace({ cluster, journalPath: path }: SpoolView["config"]): {
+  readonly path?: string;
+} {
+  return cluster === null ? { path } : {};
+}
+
 /** The whole journal to be read for long: its file, or of a cluster a copy that is kept up to date. */
 export async function journalFileKept({
   config: { cluster, journalPath: path },

@@ -5,6 +5,7 @@ import { calendar } from "../../src/cli/calendar.ts";
 import { check } from "../../src/cli/check.ts";
 import { cluster } from "../../src/cli/cluster.ts";
 import { completionOf } from "../../src/cli/completion.ts";
+import { drop } from "../../src/cli/drop.ts";
 import { history } from "../../src/cli/history.ts";
 import { jobsKey } from "../../src/cli/host-watch.ts";
 import { journal as verb } from "../../src/cli/journal.ts";
@@ -140,6 +141,16 @@ test.skipIf(postgres === null)(
     expect((await directory.call(pause, ["nightly"])).thrown).toContain("permission denied");
   },
 );
+
+test.skipIf(postgres === null)("no verb sends people to a file for rows of a cluster", async () => {
+  const { directory } = await newHost();
+  await using _ = directory;
+  for (const verb of [drop, history]) {
+    const { thrown } = await directory.call(verb, ["99"]);
+    expect(thrown).toContain("the journal has none of this id");
+    expect(thrown).not.toContain("journal.db");
+  }
+});
 
 test.skipIf(postgres === null)(
   "next shows what holds a job of the cluster, or says that it cannot",

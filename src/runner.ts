@@ -85,7 +85,7 @@ export class Runner {
       presigned: { take: (...launch) => this.#presigned.take(...launch) },
     };
     this.#edges = edges;
-    this.api = new ApiHealth(edges.journal);
+    this.api = new ApiHealth(edges.journal, edges.lease !== undefined);
     this.#watch = new ClockWatch({ ...edges, clock });
     this.#startedAt = edges.clock.now();
     this.#catalog = catalog;
@@ -157,7 +157,8 @@ export class Runner {
 
   /** Whether work on a job that `isOf` means is in hand: then it is not to change hands. */
   isAtWork(isOf: (job: string) => boolean): boolean {
-    return isInHand(this.#edges, isOf) || this.#engine.isAtWork(isOf);
+    const parts = [this.#outbox, this.#engine];
+    return isInHand(this.#edges, isOf) || parts.some((part) => part.isAtWork(isOf));
   }
 
   /** Ends the current wait: there may be something to do. */

@@ -6,6 +6,7 @@ import { openJournal } from "../src/journal/sqlite/journal.ts";
 import type { CreateAnswer } from "../src/mig/api.ts";
 import type { AlarmOrder, DeliveryAnswer, JobDirectory } from "../src/ports.ts";
 import { Runner } from "../src/runner.ts";
+import { settle } from "./support/clock.ts";
 import { Scratch } from "./support/edge.ts";
 import {
   command,
@@ -327,6 +328,31 @@ describe("Runner", () => {
     expect(world.orders.map(({ attempt }) => attempt)).toEqual([1, 2, 3]);
     expect(new Set(world.orders.map(({ key }) => key)).size).toBe(1);
     expect(world.journal.runs("nightly", 1)).toMatchObject([{ state: "done" }]);
+    await stop();
+  });
+
+  test("has a job in hand whose delivery is at its plugin, however often it was tried", async () => {
+    const world = openWorld();
+    world.api.creates = [postedAs(7, NOON + HOUR + 1_000)];
+    world.api.pages = ["end"];
+    const failed = { kind: "failed", message: "exit status 3" } as const;
+    world.deliveries.splice(0, 1, failed, failed, failed, failed);
+    const { deliver } = world.edges.plugins;
+    let [took, takes] = [(_: DeliveryAnswer): void => {}, 0];
+    const slow: typeof deliver = (order) =>
+      ++takes < 5 ? deliver(order) : new Promise((resolve) => (took = resolve));
+    Object.assign(world.edges.plugins, { deliver: slow });
+    const { runner, stop } = await start(
+      world,
+      new Map([["nightly", entity({ plugins: ["mail"], expiryMs: 1_000 })]]),
+    );
+    // Right when the fifth attempt begins: the next one would be due much later.
+    for (let at = NOON + HOUR; takes < 5; at += 1_000) await world.clock.moveTo(at);
+    const isNightly = (job: string) => job === "nightly";
+    expect([takes, runner.isAtWork(isNightly)]).toEqual([5, true]);
+    took({ kind: "delivered", message: "wrote 2 bytes to plugin" });
+    await settle();
+    expect(runner.isAtWork(isNightly)).toBe(false);
     await stop();
   });
 

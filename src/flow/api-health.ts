@@ -17,25 +17,31 @@ const FORGOTTEN_MS: Milliseconds = HOUR_MS;
 /**
  * What the requests of one process have shown of the API. Since when it has not answered is in the
  * journal: it is as down for a process that was started while it was, and for the next `--once`.
+ * Of several hosts all write it there, and whoever tells people goes by that: it may have asked for
+ * nothing itself, and an answer that one of them has had is one for all.
  */
 export class ApiHealth {
   readonly #journal: Pick<Journal, "stateAt" | "write">;
+  readonly #isShared: boolean;
   #breaker: Breaker = CLOSED;
   #downSince: Instant | null | undefined;
   /** When it was asked last. */
   #askedAt: Instant | null = null;
-  /** What the journal says; undefined while that is not known. */
-  #recorded: Instant | null | undefined;
-  /** When it was told so. */
-  #recordedAt: Instant = 0;
+  /** What is being written to the journal; null: nothing. */
+  #writing: Written | null = null;
 
-  constructor(journal: Pick<Journal, "stateAt" | "write">) {
+  /** @param isShared Whether other hosts have the same journal. */
+  constructor(journal: Pick<Journal, "stateAt" | "write">, isShared = false) {
     this.#journal = journal;
+    this.#isShared = isShared;
   }
 
   /** Since when the API has not answered. Null: it does. Undefined: nobody has asked for long. */
-  readonly downSince = (now: Instant): Instant | null | undefined =>
-    this.#isLongAgo(now) ? undefined : this.#downSince;
+  readonly downSince = (now: Instant): Instant | null | undefined => {
+    if (!this.#isShared) return this.#isLongAgo(now) ? undefined : this.#downSince;
+    const noted = this.#noted(now);
+    return noted?.isOld === true ? undefined : (noted?.since ?? null);
+  };
 
   /** Whether the API answered the last request; null before the first. */
   get isUp(): boolean | null {
@@ -45,14 +51,17 @@ export class ApiHealth {
   /** A request was answered, or not. */
   asked(ok: boolean, now: Instant): void {
     this.#breaker = afterRequest(this.#breaker, ok, now);
-    if (this.#recorded === undefined) this.#recorded = this.#read(now);
-    const seen = this.#downSince === undefined ? this.#recorded : this.#downSince;
-    const known = this.#isLongAgo(now) ? null : seen;
+    const noted = this.#noted(now);
+    // What could not be written is known here all the same.
+    const isOwn = !this.#isShared && this.#downSince !== undefined && !this.#isLongAgo(now);
+    const told = noted?.isOld === true ? null : noted?.since;
+    const known = isOwn ? this.#downSince : told;
     this.#askedAt = now;
     // What a clock that was ahead has noted must not hold back the present (I7).
     this.#downSince = ok ? null : Math.min(known ?? now, now);
-    const isOld = !ok && Math.abs(now - this.#recordedAt) >= STILL_MS;
-    if (this.#downSince !== this.#recorded || isOld) this.#record(this.#downSince, now);
+    const isNoted = this.#downSince === (noted?.since ?? null);
+    const isStill = ok || (noted !== null && Math.abs(now - noted.setAt) < STILL_MS);
+    if (!isNoted || !isStill) this.#record(this.#downSince, now);
   }
 
   /** Whether so long has passed since the last request, or the clock was set by so much. */
@@ -60,27 +69,32 @@ export class ApiHealth {
     return this.#askedAt !== null && Math.abs(now - this.#askedAt) >= FORGOTTEN_MS;
   }
 
-  #read(now: Instant): Instant | null {
-    const { job, key } = DOWN_SINCE;
-    const row = this.#journal.stateAt(job, key);
-    if (row === null || now - row.setAt >= FORGOTTEN_MS) return null;
-    const since: unknown = JSON.parse(row.value);
-    this.#recordedAt = row.setAt;
-    return typeof since === "number" ? since : null;
+  /** What the journal says, or is about to; null: nothing. */
+  #noted(now: Instant): Noted | null {
+    const noted = this.#writing ?? this.#recorded();
+    if (noted === null || noted.since === null) return null;
+    return { ...noted, isOld: Math.abs(now - noted.setAt) >= FORGOTTEN_MS };
+  }
+
+  #recorded(): Written | null {
+    const row = this.#journal.stateAt(DOWN_SINCE.job, DOWN_SINCE.key);
+    const since: unknown = row === null ? null : JSON.parse(row.value);
+    return row === null || typeof since !== "number" ? null : { since, setAt: row.setAt };
   }
 
   /** Nothing waits for it: what could not be recorded is at the next request. */
   #record(since: Instant | null, now: Instant): void {
-    this.#recorded = since;
-    this.#recordedAt = now;
     const { job, key } = DOWN_SINCE;
+    const written = { since, setAt: now };
+    this.#writing = written;
     const recorded = this.#journal.write((tables) => {
       if (since === null) tables.removeState(job, key);
       else tables.setState({ job, key, value: JSON.stringify(since), runId: null, setAt: now });
     });
-    recorded.catch(() => {
-      this.#recorded = undefined;
-    });
+    const end = (): void => {
+      if (this.#writing === written) this.#writing = null;
+    };
+    recorded.then(end, end);
   }
 
   /** How many requests may start now. */
@@ -93,6 +107,18 @@ export class ApiHealth {
     const { probeAt } = this.#breaker;
     return probeAt !== null && probeAt > now ? probeAt : null;
   }
+}
+
+/** Since when the API has not answered, as a state of the journal. */
+interface Written {
+  /** Null: it answers, which is said by no row. */
+  readonly since: Instant | null;
+  readonly setAt: Instant;
+}
+
+interface Noted extends Written {
+  /** Nobody has said so for so long that it says nothing any more. */
+  readonly isOld: boolean;
 }
 
 export interface Breaker {

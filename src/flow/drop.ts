@@ -28,18 +28,29 @@ export function dropAction(
 ): Dropped {
   if (action.state === "planned" || action.state === "posted") {
     transit(transaction, action, { kind: "dropped", error: DROPPED }, now);
-    return { action: action.state, plugins: [] };
+    // Of a result that was to be collected again.
+    return { action: action.state, plugins: dropDeliveries(transaction, action, null, now) };
   }
+  const plugins = dropDeliveries(transaction, action, plugin, now);
+  const isLast = plugin === null && awaitsSweep(action);
+  if (isLast) transit(transaction, action, { kind: "swept" }, now);
+  settleDelivered(transaction, action.id, now);
+  return { action: isLast && plugins.length === 0 ? "collected" : null, plugins };
+}
+
+/** @param plugin Null: those of all. @returns The plugins that do not get it any more. */
+function dropDeliveries(
+  transaction: JournalTransaction,
+  { id }: ActionRow,
+  plugin: string | null,
+  now: Instant,
+): readonly string[] {
   const waiting = transaction
-    .deliveriesOf(action.id)
+    .deliveriesOf(id)
     .filter(({ state }) => state === "pending" || state === "dead")
     .filter((row) => plugin === null || row.plugin === plugin);
   for (const row of waiting) {
     transaction.saveDelivery(advanceDelivery(row, { kind: "drop" }, now));
   }
-  const isLast = plugin === null && awaitsSweep(action);
-  if (isLast) transit(transaction, action, { kind: "swept" }, now);
-  settleDelivered(transaction, action.id, now);
-  const only = isLast && waiting.length === 0 ? "collected" : null;
-  return { action: only, plugins: waiting.map((row) => row.plugin) };
+  return waiting.map((row) => row.plugin);
 }

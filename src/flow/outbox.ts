@@ -60,6 +60,13 @@ export class Outbox {
     }
   }
 
+  /** Whether a result of a job that `isOf` means is at a plugin, or about to be. */
+  isAtWork(isOf: (job: string) => boolean): boolean {
+    const { journal } = this.#edges;
+    const rows = this.pool.keys.map((id) => journal.delivery(Number(id)));
+    return rows.some((row) => row !== null && isOf(row.job));
+  }
+
   /** What this `--once` pass has not tried yet. */
   untried(): readonly DeliveryRow[] {
     const { once, isAll, isMine } = this.#options;

@@ -112,6 +112,41 @@ describe("ApiHealth", () => {
     expect([next.downSince(3_000), last.downSince(4_000)]).toEqual([3_000, 3_000]);
   });
 
+  test("tells of several hosts what any of them has seen", async () => {
+    const { journal } = openWorld();
+    const [asking, telling] = [new ApiHealth(journal, true), new ApiHealth(journal, true)];
+    asking.asked(false, 1_000);
+    await settle();
+    // It has asked for nothing itself.
+    expect(telling.downSince(601_000)).toBe(1_000);
+    asking.asked(true, 602_000);
+    await settle();
+    expect([telling.downSince(603_000), telling.isUp]).toEqual([null, null]);
+  });
+
+  test("begins anew on a host that is cut off alone once another one had an answer", async () => {
+    const { journal } = openWorld();
+    const [cut, whole] = [new ApiHealth(journal, true), new ApiHealth(journal, true)];
+    cut.asked(false, 1_000);
+    await settle();
+    whole.asked(true, 2_000);
+    await settle();
+    cut.asked(false, 900_000);
+    await settle();
+    expect([whole.downSince(900_000), cut.downSince(900_000)]).toEqual([900_000, 900_000]);
+  });
+
+  test("says nothing of what no host has said for an hour", async () => {
+    const { journal } = openWorld();
+    const [first, second] = [new ApiHealth(journal, true), new ApiHealth(journal, true)];
+    first.asked(false, 1_000);
+    await settle();
+    expect(second.downSince(3_700_000)).toBeUndefined();
+    second.asked(true, 3_700_000);
+    await settle();
+    expect(first.downSince(3_700_000)).toBeNull();
+  });
+
   test("keeps what a full disk did not take at the next request", async () => {
     const world = openWorld();
     const makeRoom = fillDisk(world);

@@ -145,6 +145,24 @@ describe("dropAction()", () => {
       });
     }));
 
+  test("drops the deliveries of a result that was to be collected again", () =>
+    inJournal(async (write) => {
+      await write((rows) => {
+        const collected = adoptResult(rows, found(7, ["one", "two"]), NOW);
+        const [one] = rows.deliveriesOf(collected.id);
+        if (one !== undefined) rows.saveDelivery({ ...one, state: "delivered", nextAt: null });
+        const action = { ...collected, state: "posted", nextAt: NOW } as const;
+        rows.saveAction(action);
+        const dropped = dropAction(rows, action, { plugin: null, now: NOW });
+        expect(dropped).toEqual({ action: "posted", plugins: ["two"] });
+        expect(rows.deliveriesOf(action.id).map(({ state }) => state)).toEqual([
+          "delivered",
+          "dropped",
+        ]);
+        expect(rows.action(action.id)?.state).toBe("failed");
+      });
+    }));
+
   test("drops what is undelivered of a result, and nothing that was delivered", () =>
     inJournal(async (write) => {
       await write((rows) => {

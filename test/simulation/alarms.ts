@@ -3,8 +3,7 @@
 // the runner: it asks the journal's rows by SQL of its own.
 import type { NewNotice } from "../../src/journal/alarms.ts";
 import type { SimulatedJob } from "./profile.ts";
-import { Reach } from "./reach.ts";
-import type { World } from "./world.ts";
+import { type Asked, Reach } from "./reach.ts";
 
 /** The plugin that tells people. */
 export const PAGER = "pager";
@@ -80,7 +79,7 @@ export class AlarmOracle {
   }
 
   /** The API is about to answer again: what had to be told of it was. */
-  outageEnds(world: World): void {
+  outageEnds(world: Asked): void {
     const { ledger, life, profile } = world;
     if (!profile.alarms || !life.alive || life.stopping) return;
     if (this.reach.isDown(world) !== true) return;
@@ -89,13 +88,13 @@ export class AlarmOracle {
   }
 
   /** An alarm is being raised, in a transaction. */
-  raised(world: World, { event, job, subject }: AboutAlarm): void {
+  raised(world: Asked, { event, job, subject }: AboutAlarm): void {
     if (this.#isSo(world, { event, job, subject }) !== false) return;
     world.violate(`I6: people are to be told ${event} of ${job} ${subject}, which is right`);
   }
 
   /** Somebody is to be told, in a transaction: of no alarm twice that it begins, or has ended. */
-  noticed(world: World, { alarmId, plugin, body }: NewNotice): void {
+  noticed(world: Asked, { alarmId, plugin, body }: NewNotice): void {
     const sql =
       "SELECT 1 FROM notice WHERE alarm_id = ? AND plugin = ? AND " +
       "(body ->> 'event' = 'recovered') = (? ->> 'event' = 'recovered')";
@@ -112,7 +111,7 @@ export class AlarmOracle {
    * The same, and whether it has lasted for so long that nothing is about to mend it: the runner
    * looks every ten seconds.
    */
-  state(world: World): { readonly problem: string | null; readonly isLasting: boolean } {
+  state(world: Asked): { readonly problem: string | null; readonly isLasting: boolean } {
     const problem = this.#problem(world);
     const { now } = world.timeline;
     if (problem !== this.#last.problem) this.#last = { problem, at: now };
@@ -120,7 +119,7 @@ export class AlarmOracle {
   }
 
   /** What is wrong at rest and not known, known and not wrong, or not told as it should be. */
-  #problem(world: World): string | null {
+  #problem(world: Asked): string | null {
     if (!world.profile.alarms) return null;
     const { disk, ledger, profile } = world;
     const open = ledger.rows("SELECT event, job, subject FROM alarm WHERE ended_at IS NULL");
@@ -153,7 +152,7 @@ export class AlarmOracle {
   }
 
   /** Each alarm is told once when it begins, and once when it has ended. */
-  #untold({ ledger }: World): string | null {
+  #untold({ ledger }: Asked): string | null {
     const notices = ledger.rows(
       "SELECT notice.id, alarm_id, notice.event = 'recovered' AS is_end, state, ended_at FROM " +
         "(SELECT *, body ->> 'event' AS event FROM notice) AS notice " +
@@ -177,7 +176,7 @@ export class AlarmOracle {
   }
 
   /** Whether something is so now; null where the oracle has no opinion. */
-  #isSo(world: World, { event, job, subject }: AboutAlarm): boolean | null {
+  #isSo(world: Asked, { event, job, subject }: AboutAlarm): boolean | null {
     const { ledger, profile, wall } = world;
     const own = profile.jobs.find((one) => one.job === job);
     const bound = wall + (own?.calendar?.postAheadSeconds ?? 0) * 1_000;
@@ -211,12 +210,12 @@ export class AlarmOracle {
 }
 
 /** Whether the clock tells what the time is. */
-function isRight({ calm, profile }: World): boolean {
+function isRight({ calm, profile }: Asked): boolean {
   return calm || !profile.happenings.some(({ what }) => ["jump", "glitch"].includes(what.kind));
 }
 
 /** Whether a job has had no success for longer than it says; null where that is not certain. */
-function isLate(world: World, own: SimulatedJob, bound: number): boolean | null {
+function isLate(world: Asked, own: SimulatedJob, bound: number): boolean | null {
   const { ledger, life, profile, timeline, wall } = world;
   const { expectSeconds, job, schedule } = own;
   if (expectSeconds === null) return false;
@@ -239,7 +238,7 @@ function isLate(world: World, own: SimulatedJob, bound: number): boolean | null 
 }
 
 /** Whether a job that is signed ahead needs its next calendar. */
-function isShort(world: World, { calendar, job, schedule }: SimulatedJob): boolean | null {
+function isShort(world: Asked, { calendar, job, schedule }: SimulatedJob): boolean | null {
   const { fires } = schedule;
   if (calendar === null) return false;
   if (fires === null || !isRight(world)) return null;

@@ -18,6 +18,10 @@ export class SimulatedDisk {
   readonly jobs = new Map<string, Map<string, OperatorFile>>();
   /** Temporary files that were created and neither published nor removed. */
   temporaries = 0;
+  /** Whether several hosts have it. */
+  isShared = false;
+  /** Results that were begun on it. */
+  stored = 0;
   readonly #dice: Dice;
   #marks = 1;
 

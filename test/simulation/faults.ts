@@ -63,6 +63,7 @@ export const CLUSTER_FAULT_KINDS: Readonly<Record<string, RegExp>> = {
   "a disk that fails": /^spool\./,
   "a plugin that fails or hangs": /^plugin /,
   "`run` and `drop` from outside": /^(request|drop)$/,
+  "`pause` and `unpause` from outside": /^(pause|unpause) job$/,
 };
 
 /** How often each kind struck, in the order of the kinds. */

@@ -374,8 +374,9 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: "flow/api-health.ts",
-        find: "if (this.#recorded === undefined) this.#recorded = this.#read(now);",
-        replace: "this.#recorded ??= null;",
+        find: "const noted = this.#writing ?? this.#recorded();",
+        replace:
+          "const noted = this.#writing ?? (this.#askedAt === null ? null : this.#recorded());",
       },
     ],
   },

@@ -285,7 +285,10 @@ class SimulatedSpool implements Spool, Results {
   }
 
   create(job: string, date: string, name: ResultName): Promise<ResultWriter> {
-    const path = this.resultPath(job, date, name);
+    const { disk } = this.#world;
+    // Where several hosts write beside each other, each result has a name of its own.
+    const folder = disk.isShared ? `${date}-${++disk.stored}` : date;
+    const path = this.resultPath(job, folder, name);
     return this.#disk("createResult", {
       writes: true,
       effect: () => {

@@ -1,6 +1,20 @@
 // Reach: what the oracle knows of how the API was reached, by what came back on the network. It
 // knows nothing of what the runner made of it.
+import type { Profile } from "./profile.ts";
 import type { World } from "./world.ts";
+
+/** The part of a world that is asked about alarms: of one host alone, or of several. */
+export interface Asked
+  extends Pick<World, "calm" | "disk" | "life" | "timeline" | "violate" | "wall"> {
+  /** The journal, by SQL. */
+  readonly ledger: Pick<World["ledger"], "rows">;
+  readonly profile: Pick<
+    Profile,
+    "alarms" | "beginsAt" | "chaosMs" | "checkDirectoryMs" | "jobs"
+  > & {
+    readonly happenings: readonly { readonly what: { readonly kind: string } }[];
+  };
+}
 
 /** The runner tells of an API that has not answered for so long. */
 const DOWN_MS = 10 * 60_000;
@@ -26,7 +40,7 @@ export class Reach {
   readonly #unanswered = new Map<number, Unanswered>();
 
   /** A request of a process was answered as a whole, or not at all. */
-  exchanged({ life, timeline: { now } }: World, isAnswered: boolean): void {
+  exchanged({ life, timeline: { now } }: Asked, isAnswered: boolean): void {
     if (isAnswered) {
       this.#answered = { at: now, life: life.number };
       this.#unanswered.clear();
@@ -38,7 +52,7 @@ export class Reach {
   }
 
   /** Whether the API has to be told of as down; null where that is not certain. */
-  isDown(world: World): boolean | null {
+  isDown(world: Asked): boolean | null {
     const { calm, life, profile, timeline } = world;
     const { now } = timeline;
     const answered = this.#answered;
@@ -63,6 +77,6 @@ export class Reach {
 }
 
 /** When peace began, by true time. */
-function calmSince({ profile }: World): number {
+function calmSince({ profile }: Asked): number {
   return profile.beginsAt + profile.chaosMs;
 }

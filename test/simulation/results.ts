@@ -22,7 +22,8 @@ export function resultProblem(
   { api, profile }: Pick<World, "api"> & { readonly profile: Pick<World["profile"], "manners"> },
   { path, bytes, since }: ResultFile,
 ): string | null {
-  const [, job, , id] = /runners\/([^/]+)\/results\/(\d{8})\/(\d+)\.json$/.exec(path) ?? [];
+  const [, job, , id] =
+    /runners\/([^/]+)\/results\/(\d{8}(?:-\d+)?)\/(\d+)\.json$/.exec(path) ?? [];
   if (job === undefined) return "no name of a result";
   const text = DECODER.decode(bytes);
   const result = parse(text);

@@ -279,6 +279,8 @@ export class Membership implements Lease {
     const epochs = await server.claim(me, leaseMs, ids);
     const claimed = [...epochs.keys()];
     if (claimed.length === 0) return;
+    // What is in hand of these begins now.
+    this.#busySince = null;
     const since = clock.now();
     for (const [id, epoch] of epochs) {
       this.#held.set(id, { epoch, since, until: this.#endOf(asked), isLoaded: false });

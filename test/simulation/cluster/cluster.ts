@@ -5,8 +5,13 @@ import type { SimulatedDisk } from "../disk.ts";
 import type { HttpFault } from "../profile.ts";
 import type { Dice } from "../random.ts";
 import { Timeline } from "../timeline.ts";
+import { ClusterAlarms } from "./alarms.ts";
+import { Decided } from "./decided.ts";
+import type { Host } from "./host.ts";
+import { InHand } from "./in-hand.ts";
 import { PostgresModel } from "./model.ts";
 import type { ClusterOracle } from "./oracle.ts";
+import { ClusterPauses } from "./pauses.ts";
 import { PostgresServer } from "./postgres.ts";
 import type { ClusterProfile } from "./profile.ts";
 
@@ -22,6 +27,12 @@ export class Cluster {
   readonly model: PostgresModel;
   readonly postgres: PostgresServer;
   readonly oracle: ClusterOracle;
+  readonly alarms = new ClusterAlarms(this);
+  readonly pauses = new ClusterPauses(this);
+  readonly decided = new Decided(this);
+  readonly inHand = new InHand(this);
+  /** Its machines. */
+  hosts: readonly Host[] = [];
   readonly counts = new Map<string, number>();
   readonly violations: string[] = [];
   readonly lines: string[] | null;

@@ -26,8 +26,10 @@ export function happen(cluster: Cluster, hosts: readonly Host[], what: ClusterHa
       return;
     case "request":
     case "drop":
+    case "pause job":
+    case "unpause job":
       cluster.count(host.name, what.kind);
-      void byVerb(cluster, host, what.kind);
+      void byVerb(cluster, host, what);
       return;
     default:
       strike(cluster, host, what);
@@ -46,7 +48,9 @@ function befall(cluster: Cluster, what: OfAll): void {
     case "outage":
       cluster.outage = what.fault;
       timeline.after(what.forMs, () => {
-        if (!cluster.calm) cluster.outage = null;
+        if (cluster.calm) return;
+        cluster.alarms.outageEnds();
+        cluster.outage = null;
       });
       return;
     case "restart PostgreSQL":
@@ -61,7 +65,9 @@ function befall(cluster: Cluster, what: OfAll): void {
   }
 }
 
-type OfOne = Exclude<ClusterHappening, OfAll | { kind: "kill all" | "request" | "drop" }>;
+type ByVerb = Extract<ClusterHappening, { kind: "request" | "drop" | "pause job" | "unpause job" }>;
+
+type OfOne = Exclude<ClusterHappening, OfAll | ByVerb | { kind: "kill all" }>;
 
 /** What one host suffers. */
 function strike(cluster: Cluster, host: Host, what: OfOne): void {
@@ -110,7 +116,7 @@ function strike(cluster: Cluster, host: Host, what: OfOne): void {
 }
 
 /** A verb of the command line on a host: a process beside the owners, with the whole journal. */
-async function byVerb(cluster: Cluster, host: Host, verb: "request" | "drop"): Promise<void> {
+async function byVerb(cluster: Cluster, host: Host, what: ByVerb): Promise<void> {
   const { dice, model, oracle, profile, timeline } = cluster;
   const life: Life = { number: 0, bornAt: timeline.now, alive: true, stopping: false };
   const server = new RemoteStore(cluster, host, life);
@@ -121,13 +127,15 @@ async function byVerb(cluster: Cluster, host: Host, verb: "request" | "drop"): P
     me: `person on ${host.name}`,
   };
   const journal = openClusterJournal(options);
-  const { job } = dice.pick(profile.jobs);
+  const { kind: verb } = what;
+  const { job } = "job" in what ? what : dice.pick(profile.jobs);
+  const forMs = what.kind === "pause job" ? what.forMs : null;
   const open = model.table("action").filter(({ row }) => row.next_at !== null);
   const id = open.length === 0 ? null : Number(dice.pick(open).row.id);
   try {
     await journal.load(Array.from({ length: profile.shards + 1 }, (_, shard) => shard));
     if (verb === "drop" && id !== null) oracle.dropped.add(id);
-    await write(oracle.journalOf(journal), { verb, job, id, now: host.wall });
+    await write(oracle.journalOf(journal), { verb, job, id, forMs, now: host.wall });
   } catch (error) {
     cluster.say(host.name, () => `  ${verb} failed: ${error}`);
   }
@@ -136,14 +144,22 @@ async function byVerb(cluster: Cluster, host: Host, verb: "request" | "drop"): P
 
 /** What a person wants. */
 interface Wish {
-  readonly verb: "request" | "drop";
+  readonly verb: ByVerb["kind"];
   readonly job: string;
   readonly id: number | null;
+  readonly forMs: number | null;
   readonly now: number;
 }
 
-async function write(journal: Journal, { verb, job, id, now }: Wish): Promise<void> {
+async function write(journal: Journal, { verb, job, id, forMs, now }: Wish): Promise<void> {
   await journal.write((transaction) => {
+    if (verb === "pause job" || verb === "unpause job") {
+      transaction.endPauses(job, now);
+      if (verb === "unpause job") return;
+      const until = forMs === null ? null : now + forMs;
+      transaction.insertPause({ job, since: now, until, actor: "ann", why: "" });
+      return;
+    }
     if (verb === "request") {
       for (let firesAt = now; ; firesAt++) {
         const run = { job, firesAt, cause: "manual" } as const;

@@ -18,6 +18,7 @@ import { loadJob } from "../simulate.ts";
 import type { Surroundings, Time, Way } from "../surroundings.ts";
 import type { Planned } from "../timeline.ts";
 import { makeWorkflows } from "../workflows.ts";
+import { alarmEdges } from "./alarms.ts";
 import type { Cluster } from "./cluster.ts";
 import { RemoteStore } from "./postgres.ts";
 
@@ -225,7 +226,8 @@ export class Host implements Surroundings {
       random: this.dice,
       log: makeLog(this, life),
       journal: this.#cluster.oracle.journalOf(member.journal),
-      plugins: makePlugins(this, life),
+      plugins: this.#cluster.inHand.watch(this, life, makePlugins(this, life)),
+      ...alarmEdges(this.name, member, this.profile),
       blackouts: [],
       macros: new Map(),
       workflows: makeWorkflows(this, life),
@@ -352,6 +354,7 @@ export class Host implements Surroundings {
     const disk = new SimulatedDisk(this.#cluster.dice);
     const { jobs, sharesDisk } = this.#cluster.profile;
     for (const job of jobs) writeJob({ disk }, job);
+    disk.isShared = sharesDisk;
     if (sharesDisk) this.#cluster.disk = disk;
     return disk;
   }

@@ -77,7 +77,7 @@ export const CLUSTER_MUTANTS: readonly Mutant[] = [
   {
     name: "what others have written is not fetched",
     invariant: "I4",
-    seed: 17,
+    seed: 24,
     edits: [
       {
         file: "journal/postgres/shards.ts",
@@ -133,6 +133,78 @@ export const CLUSTER_MUTANTS: readonly Mutant[] = [
         file: "journal/postgres/membership.ts",
         find: "    if (this.#isOver(held)) this.#endOver();",
         replace: "",
+      },
+    ],
+  },
+  {
+    name: "a write carries no epoch: that of a former owner passes",
+    invariant: "I12",
+    seed: 8,
+    edits: [
+      {
+        file: "journal/postgres/journal.ts",
+        find: "      fences.push({ s: shard, e: epoch });\n",
+        replace: "",
+      },
+    ],
+  },
+  {
+    name: "a shard is given back while something of it is in hand",
+    invariant: "I12",
+    seed: 2,
+    edits: [
+      {
+        file: "journal/postgres/membership.ts",
+        find: "      return !this.#user.isAtWork(isOf);",
+        replace: "      return isOf !== undefined;",
+      },
+    ],
+  },
+  {
+    name: "rows stay where a shard was given away",
+    invariant: "I7",
+    seed: 9,
+    edits: [
+      {
+        file: "journal/postgres/shards.ts",
+        find: "    this.#options.rows.drop(gone);\n",
+        replace: "",
+      },
+    ],
+  },
+  {
+    name: "whoever tells of the API goes by its own requests alone",
+    invariant: "I6",
+    seed: 500111,
+    edits: [
+      {
+        file: "runner.ts",
+        find: "new ApiHealth(edges.journal, edges.lease !== undefined)",
+        replace: "new ApiHealth(edges.journal)",
+      },
+    ],
+  },
+  {
+    name: "an attempt to tell is not counted",
+    invariant: "I6",
+    seed: 36,
+    edits: [
+      {
+        file: "journal/alarms.ts",
+        find: "return { ...row, attempts: row.attempts + 1, nextAt: now + event.waitMs, updatedAt: now };",
+        replace: "return { ...row, attempts: 1, nextAt: now + event.waitMs, updatedAt: now };",
+      },
+    ],
+  },
+  {
+    name: "a pause that another host has made is not loaded",
+    invariant: "I2",
+    seed: 2,
+    edits: [
+      {
+        file: "journal/postgres/rows.ts",
+        find: "        if (data === null) continue;\n",
+        replace: '        if (data === null || tbl === "pause") continue;\n',
       },
     ],
   },

@@ -8,9 +8,7 @@ import { createHash } from "node:crypto";
 import type { Journal, JournalTransaction } from "../../../src/journal/journal.ts";
 import type { Stored } from "../../../src/journal/postgres/store.ts";
 import type { ApiAction } from "../api.ts";
-import { FireTimes } from "../fire-times.ts";
 import { never, type Watch } from "../life.ts";
-import type { SimulatedJob } from "../profile.ts";
 import { resultProblem } from "../results.ts";
 import type { Cluster } from "./cluster.ts";
 import type { Host } from "./host.ts";
@@ -34,7 +32,6 @@ export class ClusterOracle {
   readonly #accepted: ApiAction[] = [];
   readonly #acceptedBy = new Map<string, number>();
   readonly #signedAs = new Map<number, string>();
-  readonly #decided = new FireTimes();
   /** When each row was written last, in the order of all writes. */
   readonly #writtenAs = new Map<string, number>();
   #writes = 0;
@@ -58,10 +55,7 @@ export class ClusterOracle {
       this.#swept(JSON.parse(data) as Decoded);
       this.#noted(JSON.parse(data) as Decoded);
     }
-    if (tbl !== "cursor") return;
-    const { job, decided_at, ahead_at } = JSON.parse(data) as Decoded;
-    const aheadAt = ahead_at == null ? null : Number(ahead_at);
-    this.#decided.moved(String(job), { decidedAt: Number(decided_at), aheadAt }, null);
+    if (tbl === "cursor") this.cluster.decided.moved(JSON.parse(data) as Decoded, shard);
   }
 
   /** A sweep has found more: the result is another one, and attempts at it are counted again. */
@@ -137,12 +131,12 @@ export class ClusterOracle {
       accepted: nothing,
       committed: nothing,
       woken: nothing,
-      logged: nothing,
-      exchanged: nothing,
+      logged: (message) => this.cluster.decided.logged(host, message),
+      exchanged: (isAnswered) => this.cluster.alarms.exchanged(host, isAnswered),
       outageEnds: nothing,
       raised: nothing,
       noticed: nothing,
-      told: nothing,
+      told: (key, body) => this.cluster.alarms.told(key, body),
       collecting: (path) => since.set(path, this.cluster.timeline.now),
       published: (path, bytes) => {
         writtenAt.set(path, this.cluster.timeline.now);
@@ -281,7 +275,9 @@ export class ClusterOracle {
   /** All that must hold once faults have stopped and everything had time to end. */
   atRest(marks: Marks): void {
     this.#checkRuns();
-    for (const job of this.cluster.profile.jobs) this.#checkJob(job);
+    for (const job of this.cluster.profile.jobs) {
+      for (const problem of this.cluster.decided.problems(job)) this.cluster.violate(problem);
+    }
     this.#checkActions(marks);
     for (const { row } of this.#rows("action")) this.#checkDeliveries(row, marks);
   }
@@ -294,22 +290,6 @@ export class ClusterOracle {
       if (seen.has(name)) this.cluster.violate(`I2: two runs of ${name}`);
       seen.add(name);
     }
-  }
-
-  #checkJob({ job, schedule: { fires } }: SimulatedJob): void {
-    if (fires === null) return;
-    const of = (table: string) => this.#rows(table).filter(({ row }) => row.job === job);
-    const runs = of("run").flatMap(({ row }) =>
-      row.cause === "schedule" ? [Number(row.fires_at)] : [],
-    );
-    const missed = of("missed").map(({ row }) => ({
-      firstAt: Number(row.first_at),
-      lastAt: Number(row.last_at),
-      count: Number(row.count),
-      kind: String(row.kind),
-    }));
-    const rows = { runs, missed, hasCursor: of("cursor").length > 0, isHeld: false };
-    for (const problem of this.#decided.problems(job, fires, rows)) this.cluster.violate(problem);
   }
 
   /** I4: what the API accepted has ended as collected. */

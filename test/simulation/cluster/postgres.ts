@@ -95,8 +95,19 @@ export class RemoteStore implements ClusterStore {
   }
 
   async write(me: string, fences: readonly Fence[], changes: readonly Change[]): Promise<Written> {
+    const { model: now } = this.#cluster;
+    const sent = changes.map(({ s }) => ({ id: s, epoch: now.shard(s).epoch }));
     try {
-      return await this.#call("write", (model) => model.write(me, fences, changes));
+      return await this.#call("write", (model) => {
+        const late = sent.find(({ id, epoch }) => id !== 0 && model.shard(id).epoch !== epoch);
+        const written = model.write(me, fences, changes);
+        // A person writes beside the owner, whoever that is.
+        if (written.kind === "written" && late !== undefined && !me.startsWith("person")) {
+          const text = `I12: ${me} wrote to shard ${late.id} in an epoch that was over`;
+          this.#cluster.violate(text);
+        }
+        return written;
+      });
     } catch (error) {
       if (error instanceof RunnerError) return { kind: "doubt", error };
       throw error;
@@ -116,6 +127,7 @@ export class RemoteStore implements ClusterStore {
   }
 
   give(me: string, ids: readonly number[]): Promise<void> {
+    this.#cluster.inHand.giving(this.#host, ids);
     return this.#call("give", (model) => model.give(me, ids));
   }
 

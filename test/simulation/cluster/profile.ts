@@ -38,7 +38,10 @@ export type ClusterHappening =
   | { readonly kind: "jump"; readonly byMs: number }
   | { readonly kind: "drain"; readonly forMs: number }
   | { readonly kind: "disk full"; readonly forMs: number }
-  | { readonly kind: "request" | "drop" };
+  | { readonly kind: "request" | "drop" }
+  /** `pause` and `unpause` on any host. Null: until it is ended. */
+  | { readonly kind: "pause job"; readonly job: string; readonly forMs: number | null }
+  | { readonly kind: "unpause job"; readonly job: string };
 
 export interface ClusterProfile {
   readonly beginsAt: number;
@@ -69,7 +72,11 @@ export interface ClusterProfile {
   readonly sharesDisk: boolean;
   /** The share of starts at which another host comes in place of the one that was. */
   readonly replaced: number;
+  /** Whether people are told of alarms. */
+  readonly alarms: boolean;
 }
+
+const MINUTE_MS = 60_000;
 
 /** Ways in which requests end that do not get through. */
 const OUTAGES = [
@@ -91,7 +98,8 @@ export function makeCluster(dice: Dice, hosts: number | null): ClusterProfile {
     ...(dice.chance(0.7) ? { schedule: everySeconds(dice.pick([10, 15, 20, 30])) } : {}),
     expirySeconds: dice.pick([5, 10, 20, 30, 60]),
   }));
-  return {
+  const aside = dice.beside();
+  const profile: ClusterProfile = {
     beginsAt: Date.UTC(2026, 0, 1) + dice.int(0, 365 * 86_400_000),
     chaosMs,
     hosts: count,
@@ -102,7 +110,10 @@ export function makeCluster(dice: Dice, hosts: number | null): ClusterProfile {
     manners: makeManners(dice, jobs),
     rates: makeFaults(dice),
     store: makeStore(dice),
-    happenings: makeHappenings(dice, { chaosMs, leaseMs }),
+    happenings: [
+      ...makeHappenings(dice, { chaosMs, leaseMs }),
+      ...makePauses(aside, { jobs, chaosMs }),
+    ],
     checkDirectoryMs: dice.pick([5_000, 20_000]),
     limits: {
       pageSize: dice.pick([2, 5, 1_000]),
@@ -115,6 +126,49 @@ export function makeCluster(dice: Dice, hosts: number | null): ClusterProfile {
     stops: dice.chance(0.4) ? dice.pick([0.002, 0.01, 0.03]) : 0,
     sharesDisk: dice.chance(0.3) || jobs.some(({ workflow }) => workflow !== null),
     replaced: dice.chance(0.3) ? 0.5 : 0,
+    alarms: aside.chance(0.3),
+  };
+  return profile.alarms && aside.chance(0.15) ? cutOff(profile, aside) : profile;
+}
+
+/** People pause jobs on one host, for a while or until somebody on another lets them fire again. */
+function makePauses(
+  dice: Dice,
+  { chaosMs, jobs }: Pick<ClusterProfile, "chaosMs" | "jobs">,
+): ClusterProfile["happenings"] {
+  if (!dice.chance(0.35)) return [];
+  return Array.from({ length: dice.int(1, 3) }, () => {
+    const { job } = dice.pick(jobs);
+    const atMs = dice.int(0, chaosMs);
+    const forMs = dice.chance(0.4) ? dice.int(1_000, 90_000) : null;
+    const begin = { atMs, what: { kind: "pause job", job, forMs } } as const;
+    const endAt = dice.int(atMs, chaosMs);
+    const end = { atMs: endAt, what: { kind: "unpause job", job } } as const;
+    return dice.chance(0.8) ? [begin, end] : [begin];
+  }).flat();
+}
+
+/**
+ * A world of one long outage of the API, in which hosts come and go. Whether people had to be told
+ * is certain only with clocks that are right and a journal that can be written.
+ */
+function cutOff(profile: ClusterProfile, dice: Dice): ClusterProfile {
+  const atMs = dice.int(10_000, MINUTE_MS);
+  const forMs = dice.int(13 * MINUTE_MS, 16 * MINUTE_MS);
+  const fault = dice.pick(["refused", "lost", "htmlBefore"] as const);
+  const come = Array.from({ length: dice.int(0, 4) }, () => ({
+    atMs: atMs + dice.int(MINUTE_MS, forMs - 3 * MINUTE_MS),
+    what: { kind: dice.pick(["kill", "terminate", "cut off API"]), forMs: MINUTE_MS, fault },
+  })) as ClusterProfile["happenings"];
+  return {
+    ...profile,
+    chaosMs: atMs + forMs + MINUTE_MS,
+    rates: { ...profile.rates, crash: 0, pluginFails: 0, pluginHangs: 0 },
+    store: { slow: profile.store.slow, lostBefore: 0, lostAfter: 0, late: 0 },
+    offsets: profile.offsets.map(() => 0),
+    stops: 0,
+    downMaxMs: Math.min(profile.downMaxMs, 5_000),
+    happenings: [{ atMs, what: { kind: "outage", forMs, fault } }, ...come],
   };
 }
 

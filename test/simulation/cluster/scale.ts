@@ -53,6 +53,7 @@ function profileOf({ hosts, jobs: count }: Size, dice: Dice): ClusterProfile {
     downMaxMs: 0,
     sharesDisk: true,
     replaced: 0,
+    alarms: false,
     stops: 0,
   };
 }

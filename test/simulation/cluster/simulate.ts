@@ -46,8 +46,13 @@ export function simulateCluster({
   const oracle = new ClusterOracle();
   const cluster = new Cluster({ profile, dice, oracle, traced });
   oracle.cluster = cluster;
-  cluster.model.onRow = (row) => oracle.written(row);
+  cluster.model.onRow = (row) => {
+    oracle.written(row);
+    cluster.alarms.written(row);
+    cluster.pauses.written(row);
+  };
   const machines = Array.from({ length: profile.hosts }, (_, at) => new Host(cluster, at + 1));
+  cluster.hosts = machines;
   const { timeline, violations } = cluster;
   for (const { atMs, what } of profile.happenings) {
     timeline.after(atMs, () => happen(cluster, machines, what));
@@ -74,6 +79,7 @@ export function simulateCluster({
 
 function pacify(cluster: Cluster, hosts: readonly Host[]): void {
   cluster.say("", () => "peace: no more faults");
+  if (cluster.outage !== null) cluster.alarms.outageEnds();
   [cluster.calm, cluster.api.calm, cluster.outage] = [true, true, null];
   cluster.postgres.isDown = false;
   for (const host of hosts) {
@@ -109,7 +115,10 @@ function rest(cluster: Cluster, hosts: readonly Host[]): void {
     isBalanced ||= timeline.now > calmAt + CALL_MS && oracle.isBalanced(hosts);
     if (timeline.now > calmAt + PEACE_MAX_MS) break;
     const isOver = isBalanced && timeline.now > calmAt + PEACE_MIN_MS;
-    if (isOver && oracle.unended(marks) === null) break;
+    if (!isOver || oracle.unended(marks) !== null) continue;
+    const { problem, isLasting } = cluster.alarms.state();
+    if (problem === null) break;
+    if (isLasting) cluster.violate(problem);
   }
   if (violations.length > 0) return;
   const left = oracle.unended(marks);

@@ -40,7 +40,8 @@ export async function settleElsewhere(edges: Adopting, row: ActionRow): Promise<
   if (trace.kind === "gone") await markInflight(edges, row, row);
   if (trace.kind !== "result") return false;
   const completeness = await readCompleteness(edges, row, trace);
-  if (completeness === null) return false;
+  // Looked at again: this process may have begun to collect it since, and have written that file.
+  if (completeness === null || edges.journal.action(row.id)?.writing !== false) return false;
   const { path: resultPath } = trace;
   const event = { kind: "elsewhere", resultPath, completeness } as const;
   await record(edges, row, event, (transaction, next) => {

@@ -60,6 +60,24 @@ describe("settleElsewhere()", () => {
     );
   });
 
+  test("leaves alone what this process has begun to collect while it was looked at", async () => {
+    const world = openWorld();
+    const row = await posted(world);
+    world.spool.records.clear();
+    const { trace } = world.spool;
+    Object.assign(world.spool, {
+      async trace(...about: Parameters<typeof trace>) {
+        await world.journal.write((tables) => {
+          tables.saveAction(advance(row, { kind: "writing" }, NOON));
+        });
+        world.spool.results.set(RESULT, WRITTEN);
+        return await trace.apply(world.spool, about);
+      },
+    });
+    expect(await settleElsewhere(world.edges, row)).toBe(false);
+    expect(world.journal.action(row.id)?.state).toBe("posted");
+  });
+
   test("leaves alone what has its record, whatever lies in results/", async () => {
     const world = openWorld();
     const row = await posted(world);

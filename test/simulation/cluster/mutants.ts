@@ -29,7 +29,7 @@ export const CLUSTER_MUTANTS: readonly Mutant[] = [
   {
     name: "nobody looks at the lease before a delivery",
     invariant: "I12",
-    seed: 106,
+    seed: 108,
     edits: [
       {
         file: "flow/deliver.ts",
@@ -41,7 +41,7 @@ export const CLUSTER_MUTANTS: readonly Mutant[] = [
   {
     name: "a result is known by its name alone",
     invariant: "I6",
-    seed: 2,
+    seed: 3545,
     edits: [
       {
         file: "flow/deliver.ts",
@@ -127,7 +127,7 @@ export const CLUSTER_MUTANTS: readonly Mutant[] = [
   {
     name: "work is begun again and again whose lease is over",
     invariant: "I7",
-    seed: 65,
+    seed: 80,
     edits: [
       {
         file: "journal/postgres/membership.ts",

@@ -30,8 +30,9 @@ export class World {
   readonly received = new Map<string, number>();
   readonly missingPlugins = new Set<string>();
   life: Life = { number: 0, bornAt: 0, alive: false, stopping: false };
-  /** Wall time of the runner's host, minus true time. */
-  offsetMs = 0;
+  #offsetMs = 0;
+  /** When its clock was set back last, by true time. */
+  setBackAt = Number.NEGATIVE_INFINITY;
   /** Port calls so far. */
   calls = 0;
   /** No faults any more. */
@@ -62,6 +63,16 @@ export class World {
     this.api = new SimulatedApi({ dice, manners: profile.manners, watch });
     this.lines = options.traced ? [] : null;
     this.#crashPoint = options.crashPoint;
+  }
+
+  /** Wall time of the runner's host, minus true time. */
+  get offsetMs(): number {
+    return this.#offsetMs;
+  }
+
+  set offsetMs(ms: number) {
+    if (ms < this.#offsetMs) this.setBackAt = this.timeline.now;
+    this.#offsetMs = ms;
   }
 
   /** Wall time as the runner's host has it. */

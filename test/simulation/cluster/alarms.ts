@@ -138,7 +138,9 @@ export class ClusterAlarms {
     if (!this.#cluster.profile.alarms) return { problem: null, isLasting: false };
     const problem = this.#problem();
     const { now } = this.#cluster.timeline;
-    if (problem !== this.#last.problem) this.#last = { problem, at: now };
+    // A pager that has failed often is tried again much later.
+    const isTold = this.#rows("notice").every(({ state }) => state !== "pending");
+    if (problem !== this.#last.problem || !isTold) this.#last = { problem, at: now };
     return { problem, isLasting: problem !== null && now - this.#last.at >= LASTING_MS };
   }
 

@@ -189,9 +189,7 @@ class Writes {
           : await server.write(me, fences, changes);
       switch (written.kind) {
         case "written": {
-          const seen = this.shards.versions();
-          const isBack = [...written.versions].some(([s, v]) => v <= (seen.get(s) ?? v - 1));
-          this.shards.accept(rehearsed, written.versions);
+          const isBack = this.shards.accept(rehearsed, written.versions);
           for (const each of settle) each();
           if (isBack) this.shards.forget(BACK_TEXT);
           return;

@@ -126,8 +126,11 @@ export class Shards {
     }
   }
 
-  /** Takes over what PostgreSQL has. */
-  accept({ changes, own }: Changed, versions: ReadonlyMap<number, number>): void {
+  /** Takes over what PostgreSQL has written. @returns Whether it has gone back (J4). */
+  accept({ changes, own }: Changed, versions: ReadonlyMap<number, number>): boolean {
+    const isBack = [...versions].some(([id, version]) => {
+      return version <= (this.#seen.get(id) ?? version - 1);
+    });
     const here = changes.filter(({ s }) => this.#seen.has(s));
     const rows = here.map((change) => storedAs(change, versions.get(change.s) ?? 0));
     this.#options.rows.put([...rows, ...own.map((change) => storedAs(change, 0))]);
@@ -135,6 +138,7 @@ export class Shards {
       // With another one between, there is something to be fetched.
       if (this.#seen.get(shard) === version - 1) this.#seen.set(shard, version);
     }
+    return isBack;
   }
 
   /** Fetches the first shards: nothing else is looked for or written meanwhile. */

@@ -7,7 +7,7 @@ import { isUnfit, journalError } from "../sqlite/problem.ts";
 import { ahead } from "./load.ts";
 import { misplacedRows } from "./places.ts";
 import { movedAway } from "./problem.ts";
-import { withoutIndexes } from "./rows.ts";
+import { asThrowaway, withoutIndexes } from "./rows.ts";
 import type { Ask, Server } from "./server.ts";
 import { shapesOf, Writer } from "./shapes.ts";
 import type { Stored } from "./store.ts";
@@ -37,9 +37,8 @@ export async function takeExcerpt(
 ): Promise<Faults> {
   const database = openDatabase({ path });
   try {
-    // No process finds the file again.
-    database.exec("PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF");
-    database.exec("PRAGMA foreign_keys = OFF; BEGIN");
+    asThrowaway(database);
+    database.exec("BEGIN");
     const shapes = shapesOf(database);
     const writers = new Map(
       [...shapes].map(([name, shape]) => [name, new Writer(database, shape)]),

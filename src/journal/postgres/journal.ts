@@ -22,7 +22,7 @@ import { Statements } from "../sqlite/statements.ts";
 import { tablesOn } from "../sqlite/tables.ts";
 import { GROUP_MAX, type Queued, rejectAll, runGroup } from "../sqlite/works.ts";
 import { APART_TEXT, BACK_TEXT, CLOSED_TEXT, LOST_TEXT, STALE_TEXT } from "./refused.ts";
-import { type Changed, Rows, removeFile } from "./rows.ts";
+import { asThrowaway, type Changed, Rows, removeFile } from "./rows.ts";
 import { COMMON } from "./schema.ts";
 import { Ids, noteChanges, shapesOf } from "./shapes.ts";
 import { type IsWanted, Shards, Turns } from "./shards.ts";
@@ -127,10 +127,7 @@ class Writes {
     });
     this.tables = tablesOn(this.#statements);
     const shapes = shapesOf(database);
-    // What is lost here is in PostgreSQL; and rows come one by one, in no order. No process finds
-    // the file again: each page is written once, not also to a log beside it.
-    database.exec("PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF");
-    database.exec("PRAGMA foreign_keys = OFF");
+    asThrowaway(database);
     this.#ids = new Ids(database, shapes);
     noteChanges(database, shapes.values());
     this.rows = new Rows({ ...options, database, statements: this.#statements, shapes });

@@ -201,6 +201,15 @@ function insertIn(writer: Writer | undefined, data: string, key: string): void {
   }
 }
 
+/**
+ * Has a file be written as one that no process finds again: each page once, not also to a log
+ * beside it. What is lost in it is in PostgreSQL; and rows come one by one, in no order.
+ */
+export function asThrowaway(database: DatabaseSync): void {
+  database.exec("PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF");
+  database.exec("PRAGMA foreign_keys = OFF");
+}
+
 /** Removes the file that rows were in. */
 export function removeFile(path: string): void {
   for (const end of ["", "-wal", "-shm", "-journal"]) rmSync(`${path}${end}`, { force: true });
